@@ -1,0 +1,1 @@
+//! Load testing and profiling in one run.
