@@ -1,0 +1,15 @@
+//! What is counted: outcomes, histograms, series. Values in, values out: no clock, no I/O beyond `Write`.
+
+mod interval_log;
+mod outcome;
+mod recorder;
+mod series;
+mod summary;
+mod tally;
+
+pub use interval_log::IntervalLog;
+pub use outcome::{ErrorKind, Outcome, Times};
+pub use recorder::{Interval, Recorder, Window};
+pub use series::{SeriesRow, SeriesWriter};
+pub use summary::{Quantiles, latency_quantiles, quantiles, value_at};
+pub use tally::Tally;

@@ -1,0 +1,88 @@
+//! How one request ended: data, never an `Err`.
+
+use std::fmt;
+
+/// Why a request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorKind {
+    /// Nothing listens at the address.
+    ConnectRefused,
+    /// The connection was not established in time.
+    ConnectTimeout,
+    /// The connection could not be opened for another reason, such as a lack of file descriptors or ports.
+    ConnectFailed,
+    /// The peer reset the connection.
+    Reset,
+    /// The peer closed the connection before the response was complete.
+    ClosedEarly,
+    /// The response is not HTTP/1.1 as specified.
+    Malformed,
+    /// The status was not the expected one.
+    Status,
+    /// No complete response within the timeout.
+    Timeout,
+}
+
+impl ErrorKind {
+    /// All kinds, in the order in which they are reported.
+    pub const ALL: [Self; 8] = [
+        Self::ConnectRefused,
+        Self::ConnectTimeout,
+        Self::ConnectFailed,
+        Self::Reset,
+        Self::ClosedEarly,
+        Self::Malformed,
+        Self::Status,
+        Self::Timeout,
+    ];
+
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::ConnectFailed => "connect_failed",
+            Self::Reset => "reset",
+            Self::ClosedEarly => "closed_early",
+            Self::Malformed => "malformed",
+            Self::Status => "status",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How one request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A response with the expected status.
+    Ok {
+        /// The status.
+        status: u16,
+    },
+    /// Anything else.
+    Failed {
+        /// Why.
+        kind: ErrorKind,
+        /// The status, if there was a response.
+        status: Option<u16>,
+    },
+}
+
+/// The four times of one request, ns on the monotonic clock; none is before the one above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// When it was due.
+    pub intended: u64,
+    /// When it was due and a connection was free.
+    pub startable: u64,
+    /// When its first byte was handed to the system.
+    pub sent: u64,
+    /// When its response was complete, or it failed.
+    pub done: u64,
+}

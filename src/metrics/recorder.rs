@@ -1,0 +1,176 @@
+//! One worker's recording: everything goes into the current interval, which is handed over whole when it ends.
+
+use std::collections::BTreeMap;
+
+use super::outcome::{ErrorKind, Outcome, Times};
+use super::tally::Tally;
+
+/// The measured window, ns on the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First instant.
+    pub start: u64,
+    /// First instant after it.
+    pub end: u64,
+}
+
+impl Window {
+    /// Whether the instant lies in it.
+    pub fn contains(self, instant: u64) -> bool {
+        (self.start..self.end).contains(&instant)
+    }
+
+    /// Its length, seconds.
+    pub fn seconds(self) -> f64 {
+        (self.end - self.start) as f64 / 1e9
+    }
+}
+
+/// What one worker counted in one interval.
+#[derive(Debug, Default)]
+pub struct Interval {
+    /// Number of the interval within the window, from 0; what ends after the window belongs to the one behind the last.
+    pub index: u64,
+    /// By request, in the order of the plan.
+    pub tallies: Vec<Tally>,
+    /// The first failure of each kind that this worker met, in words.
+    pub exemplars: BTreeMap<ErrorKind, String>,
+}
+
+/// Records outcomes of one worker.
+#[derive(Debug)]
+pub struct Recorder {
+    window: Window,
+    interval_ns: u64,
+    current: Interval,
+    seen: [bool; ErrorKind::ALL.len()],
+}
+
+impl Recorder {
+    /// A recorder for `requests` kinds of request.
+    pub fn new(window: Window, interval_ns: u64, requests: usize) -> Self {
+        Self { window, interval_ns, current: blank(requests), seen: [false; ErrorKind::ALL.len()] }
+    }
+
+    /// Counts a request that has ended.
+    pub fn record(&mut self, request: usize, outcome: Outcome, times: Times) {
+        let tally = &mut self.current.tallies[request];
+        if self.window.contains(times.intended) {
+            tally.record(outcome, times, self.window.end);
+        }
+        if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.done) {
+            tally.completed_ok += 1;
+        }
+    }
+
+    /// Counts a request without an answer at the end of the drain.
+    pub fn record_in_flight(&mut self, request: usize, times: Times) {
+        if self.window.contains(times.intended) {
+            self.current.tallies[request].record_in_flight(times, self.window.end);
+        }
+    }
+
+    /// Counts a request that was due and never sent.
+    pub fn record_not_sent(&mut self, request: usize, intended: u64, now: u64) {
+        if self.window.contains(intended) {
+            self.current.tallies[request].record_not_sent(now.saturating_sub(intended));
+        }
+    }
+
+    /// Whether a failure of this kind still lacks an exemplar.
+    pub fn wants_exemplar(&self, kind: ErrorKind) -> bool {
+        !self.seen[kind as usize]
+    }
+
+    /// Keeps the words for the first failure of a kind.
+    pub fn keep_exemplar(&mut self, kind: ErrorKind, words: String) {
+        self.seen[kind as usize] = true;
+        self.current.exemplars.insert(kind, words);
+    }
+
+    /// Whether the current interval has ended.
+    pub fn is_over(&self, now: u64) -> bool {
+        now >= self.window.end.min(self.window.start + (self.current.index + 1) * self.interval_ns) && now < self.window.end + self.interval_ns && self.current.index < self.last()
+    }
+
+    /// Hands over the current interval and starts the one that `now` is in; `next` is used for it if there is one.
+    pub fn rotate(&mut self, now: u64, next: Option<Interval>) -> Interval {
+        let mut next = next.unwrap_or_else(|| blank(self.current.tallies.len()));
+        next.tallies.iter_mut().for_each(Tally::clear);
+        next.exemplars.clear();
+        next.index = if now >= self.window.end { self.last() } else { now.saturating_sub(self.window.start) / self.interval_ns };
+        std::mem::replace(&mut self.current, next)
+    }
+
+    /// Ends the window early, at `end`.
+    pub fn cut(&mut self, end: u64) {
+        self.window.end = self.window.end.min(end.max(self.window.start));
+    }
+
+    /// Hands over what is left.
+    pub fn finish(self) -> Interval {
+        self.current
+    }
+
+    /// Index of the interval behind the last one.
+    fn last(&self) -> u64 {
+        (self.window.end - self.window.start).div_ceil(self.interval_ns)
+    }
+}
+
+fn blank(requests: usize) -> Interval {
+    Interval { index: 0, tallies: vec![Tally::default(); requests], exemplars: BTreeMap::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window { start: 1_000, end: 3_500 };
+    const OK: Outcome = Outcome::Ok { status: 200 };
+
+    fn ok(recorder: &mut Recorder, intended: u64, done: u64) {
+        recorder.record(0, OK, Times { intended, startable: intended, sent: intended, done });
+    }
+
+    #[test]
+    fn latency_counts_what_was_due_in_the_window_and_throughput_what_completed_in_it() {
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        ok(&mut recorder, 900, 1_100);
+        ok(&mut recorder, 1_000, 1_200);
+        ok(&mut recorder, 3_400, 3_600);
+        ok(&mut recorder, 3_500, 3_700);
+        let interval = recorder.finish();
+        assert_eq!((interval.tallies[0].due, interval.tallies[0].ok, interval.tallies[0].completed_ok), (2, 2, 2));
+    }
+
+    #[test]
+    fn intervals_follow_the_window_and_the_drain_is_one_of_its_own() {
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        assert!(!recorder.is_over(1_999));
+        assert!(recorder.is_over(2_000));
+        ok(&mut recorder, 1_000, 1_500);
+        let first = recorder.rotate(2_000, None);
+        assert_eq!((first.index, first.tallies[0].ok), (0, 1));
+        ok(&mut recorder, 2_000, 2_500);
+        assert!(recorder.is_over(3_100));
+        let second = recorder.rotate(3_100, Some(first));
+        assert_eq!((second.index, second.tallies[0].ok), (1, 1));
+        assert!(recorder.is_over(3_500));
+        let third = recorder.rotate(3_500, None);
+        assert_eq!((third.index, third.tallies[0].ok), (2, 0));
+        assert!(!recorder.is_over(9_999));
+        assert_eq!(recorder.finish().index, 3);
+    }
+
+    #[test]
+    fn the_first_failure_of_a_kind_is_kept_in_words() {
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        assert!(recorder.wants_exemplar(ErrorKind::Reset));
+        recorder.keep_exemplar(ErrorKind::Reset, "gone".to_owned());
+        assert!(!recorder.wants_exemplar(ErrorKind::Reset));
+        let first = recorder.rotate(2_000, None);
+        assert_eq!(first.exemplars[&ErrorKind::Reset], "gone");
+        assert!(!recorder.wants_exemplar(ErrorKind::Reset));
+    }
+}

@@ -1,0 +1,108 @@
+//! Histograms → the figures that are reported, in microseconds.
+
+use hdrhistogram::Histogram;
+
+use super::tally::Tally;
+
+/// The reported points of a distribution, µs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Quantiles {
+    /// Smallest value.
+    pub min: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Median.
+    pub p50: f64,
+    /// 75th percentile.
+    pub p75: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 95th percentile.
+    pub p95: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 99.9th percentile.
+    pub p99_9: f64,
+    /// 99.99th percentile.
+    pub p99_99: f64,
+    /// Largest value.
+    pub max: f64,
+}
+
+/// The points of a histogram of nanoseconds; all zero if it is empty.
+pub fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
+    let at = |quantile| value_at(histogram, quantile);
+    if histogram.is_empty() {
+        return Quantiles::default();
+    }
+    Quantiles {
+        min: us(histogram.min()),
+        mean: histogram.mean() / 1e3,
+        p50: at(0.5),
+        p75: at(0.75),
+        p90: at(0.9),
+        p95: at(0.95),
+        p99: at(0.99),
+        p99_9: at(0.999),
+        p99_99: at(0.9999),
+        max: us(histogram.max()),
+    }
+}
+
+/// The value at a quantile (0..=1) of a histogram of nanoseconds, µs; never above the largest value recorded.
+pub fn value_at(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    us(histogram.value_at_quantile(quantile).min(histogram.max()))
+}
+
+/// Latency of everything that was due, as one histogram, and the quantile from which its values are lower bounds
+/// (1 if none is): the share of values below the smallest lower bound.
+pub fn latency_quantiles(tally: &Tally) -> (Histogram<u64>, f64) {
+    let mut all = tally.latency.clone();
+    if tally.censored.is_empty() {
+        return (all, 1.0);
+    }
+    all.add(&tally.censored).expect("censored values are within the bounds of latency");
+    let bound = tally.censored.min();
+    let below: u64 = tally.latency.iter_recorded().take_while(|value| value.value_iterated_to() < bound).map(|value| value.count_at_value()).sum();
+    let exact_below = below as f64 / all.len() as f64;
+    (all, exact_below)
+}
+
+fn us(nanos: u64) -> f64 {
+    nanos as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{ErrorKind, Outcome, Times};
+
+    fn tally(ok_us: &[u64], timed_out_us: &[u64]) -> Tally {
+        let mut tally = Tally::default();
+        let times = |us: u64| Times { intended: 0, startable: 0, sent: 0, done: us * 1_000 };
+        ok_us.iter().for_each(|&us| tally.record(Outcome::Ok { status: 200 }, times(us), u64::MAX));
+        timed_out_us.iter().for_each(|&us| tally.record(Outcome::Failed { kind: ErrorKind::Timeout, status: None }, times(us), u64::MAX));
+        tally
+    }
+
+    #[test]
+    fn points_are_within_three_digits() {
+        let values: Vec<u64> = (1..=10_000).collect();
+        let (histogram, exact_below) = latency_quantiles(&tally(&values, &[]));
+        let points = quantiles(&histogram);
+        assert_eq!(exact_below, 1.0);
+        for (value, truth) in [(points.p50, 5_000.0), (points.p99, 9_900.0), (points.p99_99, 9_999.0), (points.min, 1.0), (points.max, 10_000.0), (points.mean, 5_000.5)] {
+            assert!((value - truth).abs() / truth < 1.1e-3, "{value} beside {truth}");
+        }
+        assert_eq!(quantiles(&Tally::default().latency), Quantiles::default());
+    }
+
+    #[test]
+    fn timeouts_stay_in_the_tail_as_lower_bounds() {
+        let (histogram, exact_below) = latency_quantiles(&tally(&[100; 90], &[10_000; 10]));
+        assert_eq!(exact_below, 0.9);
+        assert!(quantiles(&histogram).p99 > 9_980.0);
+        let (_, exact_below) = latency_quantiles(&tally(&[100], &[1]));
+        assert_eq!(exact_below, 0.0);
+    }
+}

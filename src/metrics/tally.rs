@@ -1,0 +1,260 @@
+//! Counters and histograms of one kind of request over some stretch of time.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::outcome::{ErrorKind, Outcome, Times};
+
+/// Largest value that is recorded as it is: an hour. Longer ones count as an hour.
+const MAX_NS: u64 = 3_600_000_000_000;
+
+/// Significant digits of all histograms.
+const DIGITS: u8 = 3;
+
+/// What was counted. Latencies cover requests due in the window; `completed_ok` covers responses completed in it.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// Latency of OK responses, ns.
+    pub latency: Histogram<u64>,
+    /// Lower bounds of the latency of requests that timed out, were in flight at the end or were never sent, ns.
+    pub censored: Histogram<u64>,
+    /// Latency of other failures, ns.
+    pub failed_latency: Histogram<u64>,
+    /// Service time of OK responses, ns.
+    pub service_time: Histogram<u64>,
+    /// Queue wait of what was sent, ns.
+    pub queue_wait: Histogram<u64>,
+    /// Dispatch lag of what was sent, ns.
+    pub dispatch_lag: Histogram<u64>,
+    /// Requests due in the window.
+    pub due: u64,
+    /// Of those, sent.
+    pub sent: u64,
+    /// Of those, sent before the window ended.
+    pub sent_in_window: u64,
+    /// Of those, answered as expected.
+    pub ok: u64,
+    /// Of those, failed, timeouts included.
+    pub failed: u64,
+    /// Of those, timed out.
+    pub timed_out: u64,
+    /// Of those, without an answer when the drain ended.
+    pub in_flight_at_end: u64,
+    /// Of those, never sent.
+    pub not_sent: u64,
+    /// OK responses completed in the window, whenever they were due.
+    pub completed_ok: u64,
+    /// Responses by status, of requests due in the window.
+    pub status: BTreeMap<u16, u64>,
+    /// Failures by kind.
+    pub errors: [u64; ErrorKind::ALL.len()],
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        let fixed = || Histogram::new_with_bounds(1, MAX_NS, DIGITS).expect("the bounds are valid");
+        // Rare: grows on use and costs nothing until then.
+        let growing = || {
+            let mut histogram = Histogram::new(DIGITS).expect("the digits are valid");
+            histogram.auto(true);
+            histogram
+        };
+        Self {
+            latency: fixed(),
+            censored: growing(),
+            failed_latency: growing(),
+            service_time: fixed(),
+            queue_wait: fixed(),
+            dispatch_lag: fixed(),
+            due: 0,
+            sent: 0,
+            sent_in_window: 0,
+            ok: 0,
+            failed: 0,
+            timed_out: 0,
+            in_flight_at_end: 0,
+            not_sent: 0,
+            completed_ok: 0,
+            status: BTreeMap::new(),
+            errors: [0; ErrorKind::ALL.len()],
+        }
+    }
+}
+
+impl Tally {
+    /// Counts a request that was due in the window and has ended.
+    pub fn record(&mut self, outcome: Outcome, times: Times, window_end: u64) {
+        self.due += 1;
+        let latency = times.done - times.intended;
+        let status = match outcome {
+            Outcome::Ok { status } => {
+                self.ok += 1;
+                record(&mut self.latency, latency);
+                record(&mut self.service_time, times.done - times.sent);
+                Some(status)
+            }
+            Outcome::Failed { kind, status } => {
+                self.failed += 1;
+                self.errors[kind as usize] += 1;
+                if kind == ErrorKind::Timeout {
+                    self.timed_out += 1;
+                    record(&mut self.censored, latency);
+                } else {
+                    record(&mut self.failed_latency, latency);
+                }
+                status
+            }
+        };
+        if let Some(status) = status {
+            *self.status.entry(status).or_default() += 1;
+        }
+        self.record_sending(times, window_end);
+    }
+
+    /// Counts a request that was due in the window and has no answer at the end of the drain.
+    pub fn record_in_flight(&mut self, times: Times, window_end: u64) {
+        self.due += 1;
+        self.in_flight_at_end += 1;
+        record(&mut self.censored, times.done - times.intended);
+        self.record_sending(times, window_end);
+    }
+
+    /// Counts a request that was due in the window and was never sent; it waited at least `waited_ns`.
+    pub fn record_not_sent(&mut self, waited_ns: u64) {
+        self.due += 1;
+        self.not_sent += 1;
+        record(&mut self.censored, waited_ns);
+    }
+
+    fn record_sending(&mut self, times: Times, window_end: u64) {
+        self.sent += 1;
+        if times.sent < window_end {
+            self.sent_in_window += 1;
+        }
+        record(&mut self.queue_wait, times.startable - times.intended);
+        record(&mut self.dispatch_lag, times.sent - times.startable);
+    }
+
+    /// Adds what another tally counted.
+    pub fn add(&mut self, other: &Self) {
+        for (into, from) in [
+            (&mut self.latency, &other.latency),
+            (&mut self.censored, &other.censored),
+            (&mut self.failed_latency, &other.failed_latency),
+            (&mut self.service_time, &other.service_time),
+            (&mut self.queue_wait, &other.queue_wait),
+            (&mut self.dispatch_lag, &other.dispatch_lag),
+        ] {
+            into.add(from).expect("histograms of one kind have the same bounds");
+        }
+        for (into, from) in [
+            (&mut self.due, other.due),
+            (&mut self.sent, other.sent),
+            (&mut self.sent_in_window, other.sent_in_window),
+            (&mut self.ok, other.ok),
+            (&mut self.failed, other.failed),
+            (&mut self.timed_out, other.timed_out),
+            (&mut self.in_flight_at_end, other.in_flight_at_end),
+            (&mut self.not_sent, other.not_sent),
+            (&mut self.completed_ok, other.completed_ok),
+        ] {
+            *into += from;
+        }
+        for (&status, count) in &other.status {
+            *self.status.entry(status).or_default() += count;
+        }
+        for (into, from) in self.errors.iter_mut().zip(other.errors) {
+            *into += from;
+        }
+    }
+
+    /// Forgets everything but keeps the memory.
+    pub fn clear(&mut self) {
+        for histogram in [&mut self.latency, &mut self.censored, &mut self.failed_latency, &mut self.service_time, &mut self.queue_wait, &mut self.dispatch_lag] {
+            if !histogram.is_empty() {
+                histogram.reset();
+            }
+        }
+        self.status.values_mut().for_each(|count| *count = 0);
+        self.errors = [0; ErrorKind::ALL.len()];
+        (self.due, self.sent, self.sent_in_window, self.ok, self.failed) = (0, 0, 0, 0, 0);
+        (self.timed_out, self.in_flight_at_end, self.not_sent, self.completed_ok) = (0, 0, 0, 0);
+    }
+
+    /// Failures by kind, only those that happened.
+    pub fn error_counts(&self) -> impl Iterator<Item = (ErrorKind, u64)> + '_ {
+        ErrorKind::ALL.into_iter().map(|kind| (kind, self.errors[kind as usize])).filter(|&(_, count)| count > 0)
+    }
+
+    /// Share of failed requests among those that ended; 0 if none did.
+    pub fn error_rate(&self) -> f64 {
+        let ended = self.ok + self.failed;
+        if ended == 0 { 0.0 } else { self.failed as f64 / ended as f64 }
+    }
+}
+
+fn record(histogram: &mut Histogram<u64>, nanos: u64) {
+    // Not `saturating_record`: that would clip instead of growing.
+    histogram.record(nanos.min(MAX_NS)).expect("a value up to MAX_NS fits or makes the histogram grow");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn times(intended: u64, startable: u64, sent: u64, done: u64) -> Times {
+        Times { intended, startable, sent, done }
+    }
+
+    #[test]
+    fn the_times_of_a_request_add_up() {
+        let mut tally = Tally::default();
+        tally.record(Outcome::Ok { status: 200 }, times(1_000, 1_100, 1_130, 2_000), 10_000);
+        assert_eq!((tally.due, tally.sent, tally.ok), (1, 1, 1));
+        assert_eq!([&tally.latency, &tally.queue_wait, &tally.dispatch_lag, &tally.service_time].map(|h| h.max()), [1_000, 100, 30, 870]);
+        assert_eq!(tally.status[&200], 1);
+    }
+
+    #[test]
+    fn every_due_request_is_in_exactly_one_place() {
+        let mut tally = Tally::default();
+        let at = times(0, 0, 10, 5_000);
+        tally.record(Outcome::Ok { status: 200 }, at, 100);
+        tally.record(Outcome::Failed { kind: ErrorKind::Status, status: Some(503) }, at, 100);
+        tally.record(Outcome::Failed { kind: ErrorKind::Timeout, status: None }, at, 100);
+        tally.record_in_flight(at, 5);
+        tally.record_not_sent(77);
+        assert_eq!(tally.due, 5);
+        assert_eq!(tally.ok + tally.failed + tally.in_flight_at_end + tally.not_sent, tally.due);
+        assert_eq!(tally.latency.len() + tally.censored.len() + tally.failed_latency.len(), tally.due);
+        assert_eq!((tally.sent, tally.sent_in_window), (4, 3));
+        assert_eq!(tally.error_counts().collect::<Vec<_>>(), [(ErrorKind::Status, 1), (ErrorKind::Timeout, 1)]);
+        assert!((tally.error_rate() - 2.0 / 3.0).abs() < 1e-12);
+        tally.clear();
+        assert_eq!((tally.due, tally.latency.len(), tally.error_rate()), (0, 0, 0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_the_same_as_counting_in_one_place(values in proptest::collection::vec((0u64..10_000_000_000, 0u8..3, any::<bool>()), 0..60)) {
+            let (mut whole, mut left, mut right) = (Tally::default(), Tally::default(), Tally::default());
+            for (latency, kind, to_left) in values {
+                let outcome = match kind {
+                    0 => Outcome::Ok { status: 200 },
+                    1 => Outcome::Failed { kind: ErrorKind::Reset, status: None },
+                    _ => Outcome::Failed { kind: ErrorKind::Timeout, status: None },
+                };
+                for tally in [&mut whole, if to_left { &mut left } else { &mut right }] {
+                    tally.record(outcome, times(5, 5, 5, 5 + latency), 100);
+                }
+            }
+            left.add(&right);
+            prop_assert_eq!(left.due, whole.due);
+            prop_assert_eq!(left.errors, whole.errors);
+            prop_assert_eq!(&left.status, &whole.status);
+            prop_assert!(left.latency == whole.latency && left.censored == whole.censored && left.failed_latency == whole.failed_latency);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The one error of reading a scenario: it names file, line, column and key, and shows the line.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A scenario that cannot be run, found before anything was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The file as it was named, or "command line".
+    pub file: String,
+    /// Line and column, both from 1, if the place is known.
+    pub place: Option<(usize, usize)>,
+    /// Dotted key, such as `request.telemetry.body`; empty if there is none.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+    /// The line in question, without its end; secrets are not shown because only the key's own line is quoted up to the value.
+    pub line: Option<String>,
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some((line, column)) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": ")?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}", self.message)?;
+        if let (Some((number, column)), Some(line)) = (self.place, &self.line) {
+            write!(f, "\n  {number:>4} | {line}\n       | {}^", " ".repeat(column - 1))?;
+        }
+        Ok(())
+    }
+}
+
+/// The text that is being read, for turning byte spans into places.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl Source<'_> {
+    /// An error at the start of `span`, if there is one.
+    pub(super) fn error(&self, span: Option<Range<usize>>, key: &str, message: impl Into<String>) -> Error {
+        let found = span.and_then(|span| self.place(span.start));
+        Error {
+            file: self.file.to_owned(),
+            place: found.as_ref().map(|(place, _)| *place),
+            key: key.to_owned(),
+            message: message.into(),
+            line: found.map(|(_, line)| line),
+        }
+    }
+
+    /// Line, column (in characters) and text of the line that holds byte `offset`.
+    fn place(&self, offset: usize) -> Option<((usize, usize), String)> {
+        let before = self.text.get(..offset)?;
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = self.text[line_start..].lines().next().unwrap_or_default();
+        let column = before[line_start..].chars().count() + 1;
+        let number = before.matches('\n').count() + 1;
+        // A literal credential may stand behind the place; what stands before it is enough to find it.
+        let shown = if super::redact::line_may_hold_secret(line) { line.chars().take(column - 1).collect::<String>() + "…" } else { line.to_owned() };
+        Some(((number, column), shown))
+    }
+}

@@ -1,0 +1,264 @@
+//! The validated plan: what a run does, with nothing left to check. Immutable once made.
+
+use std::time::Duration;
+
+use crate::units::Rate;
+
+use super::fleet::Fleet;
+use super::template::Template;
+use super::threshold::Expression;
+
+/// A scenario after validation.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Name for people and for the run directory.
+    pub name: String,
+    /// What the scenario shows.
+    pub description: String,
+    /// Hex SHA-256 of the scenario's text.
+    pub sha256: String,
+    /// The scenario's text with literal credentials redacted and the flags that override it.
+    pub text: String,
+    /// How often each variant is launched and measured; variants alternate between rounds.
+    pub rounds: u32,
+    /// Interval of the series.
+    pub interval: Duration,
+    /// At least one, in the order written.
+    pub variants: Vec<Variant>,
+    /// Pairs of variants to compare.
+    pub comparisons: Vec<ComparisonPlan>,
+    /// What must hold.
+    pub thresholds: Vec<Threshold>,
+    /// How cost is estimated from CPU per request.
+    pub cost: CostModel,
+}
+
+/// One variant with everything resolved.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// Unique within the plan.
+    pub name: String,
+    /// What is loaded.
+    pub target: Target,
+    /// Fleets by the order of their names.
+    pub fleets: Vec<Fleet>,
+    /// At least one.
+    pub phases: Vec<Phase>,
+    /// At least one.
+    pub requests: Vec<Request>,
+    /// If the target is profiled.
+    pub profile: Option<Profile>,
+}
+
+/// What is loaded.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// The bundled gateway as a child process.
+    Gateway {
+        /// Its configuration.
+        config: Box<target_service::Config>,
+        /// Fixed port, else a free one.
+        port: Option<u16>,
+        /// How long it may take to answer.
+        ready_within: Duration,
+    },
+    /// A command that telemload starts and stops.
+    Command {
+        /// With `{port}` in the place of the port.
+        command: String,
+        /// Path that answers 2xx once the target is ready.
+        ready: String,
+        /// How long that may take.
+        ready_within: Duration,
+        /// Fixed port, else a free one.
+        port: Option<u16>,
+    },
+    /// Something that runs already.
+    Url {
+        /// Where it is.
+        base: BaseUrl,
+        /// Process to measure, if it is local.
+        pid: Option<u32>,
+        /// Prometheus endpoint with `process_cpu_seconds_total`.
+        metrics: Option<String>,
+    },
+}
+
+/// Scheme and authority of a URL target: plain HTTP to host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Host name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// Port, 80 if it was not given.
+    pub port: u16,
+    /// As sent in the Host header.
+    pub authority: String,
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "http://{}", self.authority)
+    }
+}
+
+/// A stretch of load with its own results.
+#[derive(Debug, Clone)]
+pub struct Phase {
+    /// Unique within the variant.
+    pub name: String,
+    /// Its load.
+    pub load: Load,
+}
+
+/// How requests are started and for how long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// When requests start.
+    pub model: LoadModel,
+    /// Connections in all, at least one per worker.
+    pub connections: u32,
+    /// Length of the measured window.
+    pub duration: Duration,
+    /// Stops earlier after this many requests in the window.
+    pub requests: Option<u64>,
+    /// Load before the window that is not measured.
+    pub warmup: Duration,
+    /// Longest a request may take from its sending.
+    pub timeout: Duration,
+    /// Worker threads.
+    pub workers: u32,
+}
+
+/// When requests start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LoadModel {
+    /// Every connection sends its next request when the last one is answered.
+    Closed,
+    /// Requests start by a schedule, whatever the target does.
+    Open {
+        /// Requests per second.
+        rate: Rate,
+        /// Spacing of the schedule.
+        arrivals: Arrivals,
+    },
+}
+
+/// Spacing of an open schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Evenly.
+    Constant,
+    /// Independent of each other (exponential gaps).
+    Poisson,
+}
+
+/// A request template.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Unique within the variant.
+    pub name: String,
+    /// Index into the variant's fleets.
+    pub fleet: Option<usize>,
+    /// Share of the mix, at least 1.
+    pub weight: u32,
+    /// As sent.
+    pub method: String,
+    /// Path and query.
+    pub path: Template,
+    /// Names and values in the order written, without Host and Content-Length.
+    pub headers: Vec<(String, Template)>,
+    /// Whether the literal value of the header at the same index must not be shown.
+    pub sensitive: Vec<bool>,
+    /// Body, if there is one.
+    pub body: Option<Template>,
+    /// The only status that is OK; without it every 2xx is.
+    pub expect_status: Option<u16>,
+}
+
+/// How the target is profiled.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// pprof endpoint, with `{port}` in the place of the target's port; the gateway's own if none.
+    pub url: Option<String>,
+    /// Samples per second and busy core.
+    pub hz: u32,
+    /// Whole seconds.
+    pub duration: Duration,
+}
+
+/// A pair of variants, by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ComparisonPlan {
+    /// Before.
+    pub base: usize,
+    /// After.
+    pub head: usize,
+}
+
+/// What must hold, and where.
+#[derive(Debug, Clone)]
+pub struct Threshold {
+    /// The expression.
+    pub expr: Expression,
+    /// Only in this variant.
+    pub variant: Option<String>,
+    /// Only in this phase.
+    pub phase: Option<String>,
+    /// Only for this request.
+    pub request: Option<String>,
+}
+
+/// How many instances a rate needs, and what they cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CostModel {
+    /// Name of the instance type.
+    pub instance: String,
+    /// Its vCPUs.
+    pub vcpus: u32,
+    /// Price of an hour, dollars.
+    pub hourly: f64,
+    /// Requests per second to serve.
+    pub target_rate: f64,
+    /// Share of an instance's CPU that is planned for.
+    pub utilisation: f64,
+    /// Whether nothing of it was given in the scenario.
+    pub assumed: bool,
+}
+
+impl CostModel {
+    /// Instances needed when a request costs `us_per_request` µs of CPU: rate × cost / (vCPUs × utilisation), rounded up.
+    pub fn instances(&self, us_per_request: f64) -> u64 {
+        (self.target_rate * us_per_request / 1e6 / (f64::from(self.vcpus) * self.utilisation)).ceil().max(1.0) as u64
+    }
+
+    /// Dollars a month (730 hours) for that many instances.
+    pub fn monthly(&self, instances: u64) -> f64 {
+        instances as f64 * self.hourly * 730.0
+    }
+}
+
+impl Target {
+    /// What kind it is and how it is configured, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Gateway { config, .. } => {
+                format!("bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPUs", config.auth, config.rbac, config.bcrypt_cost, config.cpus)
+            }
+            Self::Command { command, .. } => format!("command `{command}`"),
+            Self::Url { base, .. } => base.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_storys_instances_follow_from_its_figures() {
+        let model = CostModel { instance: "c6g.16xlarge".to_owned(), vcpus: 64, hourly: 2.176, target_rate: 20_000.0, utilisation: 0.7, assumed: true };
+        assert_eq!(model.instances(58_000.0), 26);
+        assert_eq!(model.instances(1.0), 1);
+        assert!((model.monthly(27) - 42_889.0).abs() < 1.0);
+    }
+}

@@ -1,0 +1,199 @@
+//! Threshold expressions such as `latency.p99 < 50ms`: text to value and back. `gate` evaluates them.
+
+use std::fmt;
+
+use regex::Regex;
+
+use crate::units;
+
+/// One expression: a metric, a comparison, a limit in the metric's unit.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    /// What is looked at.
+    pub metric: Metric,
+    /// How it must stand to the limit.
+    pub comparison: Comparison,
+    /// In the metric's unit: µs, share (0..=1) or requests per second.
+    pub limit: f64,
+    text: String,
+}
+
+/// What a threshold looks at.
+#[derive(Debug, Clone)]
+pub enum Metric {
+    /// A quantile (0..=1) of latency, µs; 1 is the maximum.
+    Latency(f64),
+    /// Failed requests by requests completed, a share.
+    ErrorRate,
+    /// OK responses per second.
+    Throughput,
+    /// CPU of the target per OK request, µs.
+    CpuPerRequest,
+    /// Inclusive share of the profile's samples with a function that matches.
+    Share(Regex),
+    /// Inclusive cost of the functions that match, µs per request.
+    Cost(Regex),
+}
+
+/// The four comparisons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Whether `value` meets the limit.
+    pub fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Self::Less => value < limit,
+            Self::LessOrEqual => value <= limit,
+            Self::Greater => value > limit,
+            Self::GreaterOrEqual => value >= limit,
+        }
+    }
+}
+
+impl Expression {
+    /// Parses an expression.
+    ///
+    /// # Errors
+    /// A message that says which part is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (metric_text, comparison, limit_text) = split(text).ok_or_else(|| format!("{text:?} has no comparison; write METRIC < LIMIT with one of <, <=, > and >="))?;
+        let metric = metric(metric_text)?;
+        let unit = |error: units::UnitError| format!("in {text:?}: {error}");
+        let limit = match &metric {
+            Metric::Latency(_) | Metric::CpuPerRequest | Metric::Cost(_) => units::parse_duration(limit_text).map_err(unit)?.as_secs_f64() * 1e6,
+            Metric::ErrorRate | Metric::Share(_) => units::parse_share(limit_text).map_err(unit)?,
+            Metric::Throughput => units::Rate::parse(limit_text).map_err(unit)?.per_second(),
+        };
+        Ok(Self { metric, comparison, limit, text: text.trim().to_owned() })
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Splits at the comparison; one inside quotes belongs to a pattern.
+fn split(text: &str) -> Option<(&str, Comparison, &str)> {
+    let mut quoted = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'<' | b'>' if !quoted => {
+                let rest = &text[at + 1..];
+                let (or_equal, limit) = rest.strip_prefix('=').map_or((false, rest), |limit| (true, limit));
+                let comparison = match (byte, or_equal) {
+                    (b'<', false) => Comparison::Less,
+                    (b'<', true) => Comparison::LessOrEqual,
+                    (_, false) => Comparison::Greater,
+                    (_, true) => Comparison::GreaterOrEqual,
+                };
+                return Some((text[..at].trim(), comparison, limit.trim()));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn metric(text: &str) -> Result<Metric, String> {
+    if let Some(percentile) = text.strip_prefix("latency.") {
+        return quantile(percentile).map(Metric::Latency).ok_or_else(|| format!("`{text}` is not a percentile; write latency.p50, latency.p99, latency.p99.9 or latency.max"));
+    }
+    let pattern = |prefix: &str| text.strip_prefix(prefix).and_then(|rest| rest.trim().strip_prefix("(\"")).and_then(|rest| rest.strip_suffix("\")"));
+    let regex = |pattern: &str| Regex::new(pattern).map_err(|error| format!("the pattern {pattern:?} is not a regular expression: {error}"));
+    match text {
+        "errors.rate" => Ok(Metric::ErrorRate),
+        "throughput" => Ok(Metric::Throughput),
+        "cpu_per_request" => Ok(Metric::CpuPerRequest),
+        _ => {
+            if let Some(pattern) = pattern("share") {
+                regex(pattern).map(Metric::Share)
+            } else if let Some(pattern) = pattern("cost") {
+                regex(pattern).map(Metric::Cost)
+            } else {
+                Err(format!("unknown metric `{text}`; known are latency.pN, errors.rate, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"))
+            }
+        }
+    }
+}
+
+fn quantile(text: &str) -> Option<f64> {
+    if text == "max" {
+        return Some(1.0);
+    }
+    let percentile: f64 = text.strip_prefix('p')?.replace('_', ".").parse().ok()?;
+    (percentile > 0.0 && percentile <= 100.0).then_some(percentile / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn expressions_have_a_limit_in_the_unit_of_their_metric() {
+        for (text, limit) in [
+            ("latency.p99 < 50ms", 50_000.0),
+            ("latency.p99.9<=1.5s", 1_500_000.0),
+            ("latency.max < 2s", 2_000_000.0),
+            ("errors.rate < 1%", 0.01),
+            ("throughput >= 20000/s", 20_000.0),
+            ("cpu_per_request < 100us", 100.0),
+            ("share(\"^bcrypt::\") < 5%", 0.05),
+            ("cost(\"a<b>\") < 20us", 20.0),
+        ] {
+            let expression = Expression::parse(text).unwrap();
+            assert!((expression.limit - limit).abs() < 1e-9, "{text}");
+            assert_eq!(expression.to_string(), text);
+        }
+        assert!(matches!(Expression::parse("latency.p99_9 > 1ms").unwrap().metric, Metric::Latency(q) if (q - 0.999).abs() < 1e-12));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, part) in [
+            ("latency.p99", "no comparison"),
+            ("latency.p101 < 1s", "not a percentile"),
+            ("latency.p99 < 50", "not a duration"),
+            ("errors.rate < 2", "not a share"),
+            ("speed > 1/s", "unknown metric `speed`"),
+            ("throughput > 20000", "not a rate"),
+            ("share(\"(\") < 5%", "not a regular expression"),
+            ("share(bcrypt) < 5%", "unknown metric"),
+        ] {
+            let error = Expression::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn comparisons_hold_as_written() {
+        for (comparison, below, equal, above) in [
+            (Comparison::Less, true, false, false),
+            (Comparison::LessOrEqual, true, true, false),
+            (Comparison::Greater, false, false, true),
+            (Comparison::GreaterOrEqual, false, true, true),
+        ] {
+            assert_eq!([0.0, 1.0, 2.0].map(|value| comparison.holds(value, 1.0)), [below, equal, above]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in ".{0,60}") {
+            let _ = Expression::parse(&text);
+        }
+    }
+}
