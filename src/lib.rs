@@ -8,7 +8,9 @@
 //! Dependencies point one way: cli → gate, report → experiment, compare → engine, profile, target → metrics, scenario,
 //! pacer, transport → units.
 
+pub mod engine;
 pub mod metrics;
 pub mod pacer;
 pub mod scenario;
+pub mod transport;
 pub mod units;

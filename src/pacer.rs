@@ -31,7 +31,14 @@ const ARRIVAL_SALT: u64 = 0xA221_7A15;
 impl Pacer {
     /// The part of `worker` (from 0) of `workers`.
     pub fn new(rate: Rate, arrivals: Arrivals, seed: u64, worker: u32, workers: u32) -> Self {
-        let mut pacer = Self { arrivals, per_second: rate.per_second(), seed, workers: u64::from(workers.max(1)), next: Due { n: 0, offset_ns: 0 }, sum_ns: 0.0 };
+        let mut pacer = Self {
+            arrivals,
+            per_second: rate.per_second(),
+            seed,
+            workers: u64::from(workers.max(1)),
+            next: Due { n: 0, offset_ns: 0 },
+            sum_ns: 0.0,
+        };
         pacer.skip(u64::from(worker));
         pacer
     }
@@ -90,7 +97,12 @@ mod tests {
             let whole = offsets(arrivals, 1_000.0, 0, 1, 300);
             for worker in 0..3 {
                 let part = offsets(arrivals, 1_000.0, worker, 3, 100);
-                let expected: Vec<Due> = whole.iter().copied().skip(worker as usize).step_by(3).collect();
+                let expected: Vec<Due> = whole
+                    .iter()
+                    .copied()
+                    .skip(worker as usize)
+                    .step_by(3)
+                    .collect();
                 assert_eq!(part, expected);
             }
         }
@@ -99,7 +111,10 @@ mod tests {
     #[test]
     fn poisson_gaps_have_the_mean_and_the_spread_of_the_rate() {
         let due = offsets(Arrivals::Poisson, 1_000.0, 0, 1, 100_001);
-        let gaps: Vec<f64> = due.windows(2).map(|pair| (pair[1].offset_ns - pair[0].offset_ns) as f64 / 1e6).collect();
+        let gaps: Vec<f64> = due
+            .windows(2)
+            .map(|pair| (pair[1].offset_ns - pair[0].offset_ns) as f64 / 1e6)
+            .collect();
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
         assert!((mean - 1.0).abs() < 0.02, "{mean}");

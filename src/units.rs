@@ -17,7 +17,11 @@ pub struct UnitError(String);
 /// # Errors
 /// Bare numbers, negative values and anything longer than 30 days.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let hint = || UnitError(format!("{text:?} is not a duration; write a number with a unit, such as \"250ms\", \"10s\" or \"2m\""));
+    let hint = || {
+        UnitError(format!(
+            "{text:?} is not a duration; write a number with a unit, such as \"250ms\", \"10s\" or \"2m\""
+        ))
+    };
     let text_trimmed = text.trim();
     if !text_trimmed.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Err(hint());
@@ -42,7 +46,11 @@ pub fn format_duration(duration: Duration) -> String {
         n if n < 120_000_000_000 => format!("{}s", trim(n as f64 / 1e9)),
         n => {
             let (minutes, rest) = (n / 60_000_000_000, (n % 60_000_000_000) as f64 / 1e9);
-            if rest == 0.0 { format!("{minutes}m") } else { format!("{minutes}m {}s", trim(rest)) }
+            if rest == 0.0 {
+                format!("{minutes}m")
+            } else {
+                format!("{minutes}m {}s", trim(rest))
+            }
         }
     }
 }
@@ -121,7 +129,9 @@ impl Rate {
         if per_second.is_finite() && per_second > 0.0 && per_second <= 1e7 {
             Ok(Self(per_second))
         } else {
-            Err(UnitError(format!("a rate of {per_second}/s is out of range; use more than 0/s and at most 10000000/s")))
+            Err(UnitError(format!(
+                "a rate of {per_second}/s is out of range; use more than 0/s and at most 10000000/s"
+            )))
         }
     }
 
@@ -130,7 +140,11 @@ impl Rate {
     /// # Errors
     /// A missing or unknown unit, or a rate out of range.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
-        let hint = || UnitError(format!("{text:?} is not a rate; write requests per second, minute or hour, such as \"20000/s\" or \"1000000/min\""));
+        let hint = || {
+            UnitError(format!(
+                "{text:?} is not a rate; write requests per second, minute or hour, such as \"20000/s\" or \"1000000/min\""
+            ))
+        };
         let (number, unit) = text.trim().split_once('/').ok_or_else(hint)?;
         let number: f64 = number.trim().replace('_', "").parse().map_err(|_| hint())?;
         let seconds = match unit.trim() {
@@ -159,13 +173,21 @@ impl fmt::Display for Rate {
 /// # Errors
 /// Anything that is not between 0 and 100 %.
 pub fn parse_share(text: &str) -> Result<f64, UnitError> {
-    let hint = || UnitError(format!("{text:?} is not a share; write per cent, such as \"1%\", or a fraction, such as \"0.01\""));
+    let hint = || {
+        UnitError(format!(
+            "{text:?} is not a share; write per cent, such as \"1%\", or a fraction, such as \"0.01\""
+        ))
+    };
     let trimmed = text.trim();
     let share = match trimmed.strip_suffix('%') {
         Some(percent) => percent.trim().parse::<f64>().map_err(|_| hint())? / 100.0,
         None => trimmed.parse::<f64>().map_err(|_| hint())?,
     };
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(hint()) }
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err(hint())
+    }
 }
 
 #[cfg(test)]
@@ -184,9 +206,23 @@ mod tests {
             ("50µs", 50_000),
             ("0s", 0),
         ] {
-            assert_eq!(parse_duration(text).map(|d| d.as_nanos()), Ok(nanos), "{text}");
+            assert_eq!(
+                parse_duration(text).map(|d| d.as_nanos()),
+                Ok(nanos),
+                "{text}"
+            );
         }
-        for text in ["30", "-1s", "PT5S", "5M", "", "s", "1e9h", "99999999999999999999s", "60d"] {
+        for text in [
+            "30",
+            "-1s",
+            "PT5S",
+            "5M",
+            "",
+            "s",
+            "1e9h",
+            "99999999999999999999s",
+            "60d",
+        ] {
             assert!(parse_duration(text).is_err(), "{text:?} was accepted");
         }
     }
@@ -194,9 +230,14 @@ mod tests {
     #[test]
     fn rates_are_per_second_whatever_the_unit() {
         assert_eq!(Rate::parse("20000/s").map(Rate::per_second), Ok(20_000.0));
-        assert_eq!(Rate::parse("20_000 / s").map(Rate::per_second), Ok(20_000.0));
+        assert_eq!(
+            Rate::parse("20_000 / s").map(Rate::per_second),
+            Ok(20_000.0)
+        );
         assert_eq!(Rate::parse("60/min").map(Rate::per_second), Ok(1.0));
-        for text in ["20000", "0/s", "-5/s", "5/d", "nan/s", "inf/s", "1e9/s", "/s"] {
+        for text in [
+            "20000", "0/s", "-5/s", "5/d", "nan/s", "inf/s", "1e9/s", "/s",
+        ] {
             assert!(Rate::parse(text).is_err(), "{text:?} was accepted");
         }
     }
@@ -212,7 +253,16 @@ mod tests {
 
     #[test]
     fn numbers_are_written_with_three_digits_or_separators() {
-        for (value, text) in [(0.0, "0"), (1.0, "1"), (12.345, "12.3"), (99.96, "100"), (0.12345, "0.12"), (0.01234, "0.0123"), (1_234_567.0, "1,234,567"), (-1_000.0, "-1,000")] {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (12.345, "12.3"),
+            (99.96, "100"),
+            (0.12345, "0.12"),
+            (0.01234, "0.0123"),
+            (1_234_567.0, "1,234,567"),
+            (-1_000.0, "-1,000"),
+        ] {
             assert_eq!(format_count(value), text);
         }
         assert_eq!(format_us(1_234.0), "1.23 ms");

@@ -28,7 +28,10 @@ impl<W: Write> IntervalLog<W> {
             .with_start_time(started)
             .with_base_time(started)
             .begin_log_with(&mut out, &mut serializer)?;
-        writeln!(out, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"")?;
+        writeln!(
+            out,
+            "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\""
+        )?;
         Ok(Self { out, serializer })
     }
 
@@ -36,7 +39,12 @@ impl<W: Write> IntervalLog<W> {
     ///
     /// # Errors
     /// What the writer answers.
-    pub fn write(&mut self, start: Duration, length: Duration, histogram: &Histogram<u64>) -> io::Result<()> {
+    pub fn write(
+        &mut self,
+        start: Duration,
+        length: Duration,
+        histogram: &Histogram<u64>,
+    ) -> io::Result<()> {
         // A builder without a heading continues a log.
         IntervalLogWriterBuilder::new()
             .begin_log_with(&mut self.out, &mut self.serializer)?
@@ -65,12 +73,27 @@ mod tests {
         let mut histogram = Histogram::<u64>::new_with_bounds(1, 1_000_000_000, 3).unwrap();
         histogram.record(123_456).unwrap();
         for second in 0..3 {
-            log.write(Duration::from_secs(second), Duration::from_secs(1), &histogram).unwrap();
+            log.write(
+                Duration::from_secs(second),
+                Duration::from_secs(1),
+                &histogram,
+            )
+            .unwrap();
         }
         let text = String::from_utf8(out).unwrap();
-        assert!(text.starts_with("#[Histogram log format version 1.3]\n"), "{text}");
-        assert!(text.contains("#[BaseTime: 1700000000.000 (seconds since epoch)]"), "{text}");
-        let body: String = text.lines().filter(|line| !line.starts_with('"')).map(|line| format!("{line}\n")).collect();
+        assert!(
+            text.starts_with("#[Histogram log format version 1.3]\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("#[BaseTime: 1700000000.000 (seconds since epoch)]"),
+            "{text}"
+        );
+        let body: String = text
+            .lines()
+            .filter(|line| !line.starts_with('"'))
+            .map(|line| format!("{line}\n"))
+            .collect();
         let starts: Vec<Duration> = IntervalLogIterator::new(body.as_bytes())
             .filter_map(|entry| match entry.unwrap() {
                 LogEntry::Interval(interval) => Some(interval.start_timestamp()),

@@ -49,7 +49,12 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder for `requests` kinds of request.
     pub fn new(window: Window, interval_ns: u64, requests: usize) -> Self {
-        Self { window, interval_ns, current: blank(requests), seen: [false; ErrorKind::ALL.len()] }
+        Self {
+            window,
+            interval_ns,
+            current: blank(requests),
+            seen: [false; ErrorKind::ALL.len()],
+        }
     }
 
     /// Counts a request that has ended.
@@ -90,7 +95,12 @@ impl Recorder {
 
     /// Whether the current interval has ended.
     pub fn is_over(&self, now: u64) -> bool {
-        now >= self.window.end.min(self.window.start + (self.current.index + 1) * self.interval_ns) && now < self.window.end + self.interval_ns && self.current.index < self.last()
+        now >= self
+            .window
+            .end
+            .min(self.window.start + (self.current.index + 1) * self.interval_ns)
+            && now < self.window.end + self.interval_ns
+            && self.current.index < self.last()
     }
 
     /// Hands over the current interval and starts the one that `now` is in; `next` is used for it if there is one.
@@ -98,7 +108,11 @@ impl Recorder {
         let mut next = next.unwrap_or_else(|| blank(self.current.tallies.len()));
         next.tallies.iter_mut().for_each(Tally::clear);
         next.exemplars.clear();
-        next.index = if now >= self.window.end { self.last() } else { now.saturating_sub(self.window.start) / self.interval_ns };
+        next.index = if now >= self.window.end {
+            self.last()
+        } else {
+            now.saturating_sub(self.window.start) / self.interval_ns
+        };
         std::mem::replace(&mut self.current, next)
     }
 
@@ -119,18 +133,34 @@ impl Recorder {
 }
 
 fn blank(requests: usize) -> Interval {
-    Interval { index: 0, tallies: vec![Tally::default(); requests], exemplars: BTreeMap::new() }
+    Interval {
+        index: 0,
+        tallies: vec![Tally::default(); requests],
+        exemplars: BTreeMap::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const WINDOW: Window = Window { start: 1_000, end: 3_500 };
+    const WINDOW: Window = Window {
+        start: 1_000,
+        end: 3_500,
+    };
     const OK: Outcome = Outcome::Ok { status: 200 };
 
     fn ok(recorder: &mut Recorder, intended: u64, done: u64) {
-        recorder.record(0, OK, Times { intended, startable: intended, sent: intended, done });
+        recorder.record(
+            0,
+            OK,
+            Times {
+                intended,
+                startable: intended,
+                sent: intended,
+                done,
+            },
+        );
     }
 
     #[test]
@@ -141,7 +171,14 @@ mod tests {
         ok(&mut recorder, 3_400, 3_600);
         ok(&mut recorder, 3_500, 3_700);
         let interval = recorder.finish();
-        assert_eq!((interval.tallies[0].due, interval.tallies[0].ok, interval.tallies[0].completed_ok), (2, 2, 2));
+        assert_eq!(
+            (
+                interval.tallies[0].due,
+                interval.tallies[0].ok,
+                interval.tallies[0].completed_ok
+            ),
+            (2, 2, 2)
+        );
     }
 
     #[test]

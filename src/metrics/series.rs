@@ -41,7 +41,10 @@ impl<W: Write> SeriesWriter<W> {
     /// # Errors
     /// What the writer answers.
     pub fn new(mut out: W, counters: &[&str]) -> io::Result<Self> {
-        write!(out, "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,target_cores,target_bytes")?;
+        write!(
+            out,
+            "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,target_cores,target_bytes"
+        )?;
         for counter in counters {
             write!(out, ",{counter}")?;
         }
@@ -71,7 +74,11 @@ impl<W: Write> SeriesWriter<W> {
             optional(row.target_bytes.map(|bytes| bytes.to_string())),
         )?;
         for counter in &row.counters {
-            write!(self.out, ",{}", optional(counter.map(|count| count.to_string())))?;
+            write!(
+                self.out,
+                ",{}",
+                optional(counter.map(|count| count.to_string()))
+            )?;
         }
         writeln!(self.out)?;
         self.out.flush()
@@ -86,8 +93,24 @@ mod tests {
     fn what_is_not_known_is_left_empty() {
         let mut out = Vec::new();
         let mut writer = SeriesWriter::new(&mut out, &["bcrypt"]).unwrap();
-        writer.write(&SeriesRow { round: 1, t_ms: 1_000, throughput_rps: 250.04, p99_us: 1.25, counters: vec![None], ..SeriesRow::default() }).unwrap();
-        writer.write(&SeriesRow { target_cores: Some(1.98765), target_bytes: Some(5), counters: vec![Some(7)], ..SeriesRow::default() }).unwrap();
+        writer
+            .write(&SeriesRow {
+                round: 1,
+                t_ms: 1_000,
+                throughput_rps: 250.04,
+                p99_us: 1.25,
+                counters: vec![None],
+                ..SeriesRow::default()
+            })
+            .unwrap();
+        writer
+            .write(&SeriesRow {
+                target_cores: Some(1.98765),
+                target_bytes: Some(5),
+                counters: vec![Some(7)],
+                ..SeriesRow::default()
+            })
+            .unwrap();
         let text = String::from_utf8(out).unwrap();
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(rows[0].split(',').count(), 11);

@@ -61,9 +61,15 @@ pub fn latency_quantiles(tally: &Tally) -> (Histogram<u64>, f64) {
     if tally.censored.is_empty() {
         return (all, 1.0);
     }
-    all.add(&tally.censored).expect("censored values are within the bounds of latency");
+    all.add(&tally.censored)
+        .expect("censored values are within the bounds of latency");
     let bound = tally.censored.min();
-    let below: u64 = tally.latency.iter_recorded().take_while(|value| value.value_iterated_to() < bound).map(|value| value.count_at_value()).sum();
+    let below: u64 = tally
+        .latency
+        .iter_recorded()
+        .take_while(|value| value.value_iterated_to() < bound)
+        .map(|value| value.count_at_value())
+        .sum();
     let exact_below = below as f64 / all.len() as f64;
     (all, exact_below)
 }
@@ -79,9 +85,25 @@ mod tests {
 
     fn tally(ok_us: &[u64], timed_out_us: &[u64]) -> Tally {
         let mut tally = Tally::default();
-        let times = |us: u64| Times { intended: 0, startable: 0, sent: 0, done: us * 1_000 };
-        ok_us.iter().for_each(|&us| tally.record(Outcome::Ok { status: 200 }, times(us), u64::MAX));
-        timed_out_us.iter().for_each(|&us| tally.record(Outcome::Failed { kind: ErrorKind::Timeout, status: None }, times(us), u64::MAX));
+        let times = |us: u64| Times {
+            intended: 0,
+            startable: 0,
+            sent: 0,
+            done: us * 1_000,
+        };
+        ok_us
+            .iter()
+            .for_each(|&us| tally.record(Outcome::Ok { status: 200 }, times(us), u64::MAX));
+        timed_out_us.iter().for_each(|&us| {
+            tally.record(
+                Outcome::Failed {
+                    kind: ErrorKind::Timeout,
+                    status: None,
+                },
+                times(us),
+                u64::MAX,
+            )
+        });
         tally
     }
 
@@ -91,8 +113,18 @@ mod tests {
         let (histogram, exact_below) = latency_quantiles(&tally(&values, &[]));
         let points = quantiles(&histogram);
         assert_eq!(exact_below, 1.0);
-        for (value, truth) in [(points.p50, 5_000.0), (points.p99, 9_900.0), (points.p99_99, 9_999.0), (points.min, 1.0), (points.max, 10_000.0), (points.mean, 5_000.5)] {
-            assert!((value - truth).abs() / truth < 1.1e-3, "{value} beside {truth}");
+        for (value, truth) in [
+            (points.p50, 5_000.0),
+            (points.p99, 9_900.0),
+            (points.p99_99, 9_999.0),
+            (points.min, 1.0),
+            (points.max, 10_000.0),
+            (points.mean, 5_000.5),
+        ] {
+            assert!(
+                (value - truth).abs() / truth < 1.1e-3,
+                "{value} beside {truth}"
+            );
         }
         assert_eq!(quantiles(&Tally::default().latency), Quantiles::default());
     }

@@ -146,7 +146,8 @@ impl Tally {
             (&mut self.queue_wait, &other.queue_wait),
             (&mut self.dispatch_lag, &other.dispatch_lag),
         ] {
-            into.add(from).expect("histograms of one kind have the same bounds");
+            into.add(from)
+                .expect("histograms of one kind have the same bounds");
         }
         for (into, from) in [
             (&mut self.due, other.due),
@@ -171,32 +172,59 @@ impl Tally {
 
     /// Forgets everything but keeps the memory.
     pub fn clear(&mut self) {
-        for histogram in [&mut self.latency, &mut self.censored, &mut self.failed_latency, &mut self.service_time, &mut self.queue_wait, &mut self.dispatch_lag] {
+        for histogram in [
+            &mut self.latency,
+            &mut self.censored,
+            &mut self.failed_latency,
+            &mut self.service_time,
+            &mut self.queue_wait,
+            &mut self.dispatch_lag,
+        ] {
             if !histogram.is_empty() {
                 histogram.reset();
             }
         }
         self.status.values_mut().for_each(|count| *count = 0);
         self.errors = [0; ErrorKind::ALL.len()];
-        (self.due, self.sent, self.sent_in_window, self.ok, self.failed) = (0, 0, 0, 0, 0);
-        (self.timed_out, self.in_flight_at_end, self.not_sent, self.completed_ok) = (0, 0, 0, 0);
+        (
+            self.due,
+            self.sent,
+            self.sent_in_window,
+            self.ok,
+            self.failed,
+        ) = (0, 0, 0, 0, 0);
+        (
+            self.timed_out,
+            self.in_flight_at_end,
+            self.not_sent,
+            self.completed_ok,
+        ) = (0, 0, 0, 0);
     }
 
     /// Failures by kind, only those that happened.
     pub fn error_counts(&self) -> impl Iterator<Item = (ErrorKind, u64)> + '_ {
-        ErrorKind::ALL.into_iter().map(|kind| (kind, self.errors[kind as usize])).filter(|&(_, count)| count > 0)
+        ErrorKind::ALL
+            .into_iter()
+            .map(|kind| (kind, self.errors[kind as usize]))
+            .filter(|&(_, count)| count > 0)
     }
 
     /// Share of failed requests among those that ended; 0 if none did.
     pub fn error_rate(&self) -> f64 {
         let ended = self.ok + self.failed;
-        if ended == 0 { 0.0 } else { self.failed as f64 / ended as f64 }
+        if ended == 0 {
+            0.0
+        } else {
+            self.failed as f64 / ended as f64
+        }
     }
 }
 
 fn record(histogram: &mut Histogram<u64>, nanos: u64) {
     // Not `saturating_record`: that would clip instead of growing.
-    histogram.record(nanos.min(MAX_NS)).expect("a value up to MAX_NS fits or makes the histogram grow");
+    histogram
+        .record(nanos.min(MAX_NS))
+        .expect("a value up to MAX_NS fits or makes the histogram grow");
 }
 
 #[cfg(test)]
@@ -205,15 +233,33 @@ mod tests {
     use proptest::prelude::*;
 
     fn times(intended: u64, startable: u64, sent: u64, done: u64) -> Times {
-        Times { intended, startable, sent, done }
+        Times {
+            intended,
+            startable,
+            sent,
+            done,
+        }
     }
 
     #[test]
     fn the_times_of_a_request_add_up() {
         let mut tally = Tally::default();
-        tally.record(Outcome::Ok { status: 200 }, times(1_000, 1_100, 1_130, 2_000), 10_000);
+        tally.record(
+            Outcome::Ok { status: 200 },
+            times(1_000, 1_100, 1_130, 2_000),
+            10_000,
+        );
         assert_eq!((tally.due, tally.sent, tally.ok), (1, 1, 1));
-        assert_eq!([&tally.latency, &tally.queue_wait, &tally.dispatch_lag, &tally.service_time].map(|h| h.max()), [1_000, 100, 30, 870]);
+        assert_eq!(
+            [
+                &tally.latency,
+                &tally.queue_wait,
+                &tally.dispatch_lag,
+                &tally.service_time
+            ]
+            .map(|h| h.max()),
+            [1_000, 100, 30, 870]
+        );
         assert_eq!(tally.status[&200], 1);
     }
 
@@ -222,18 +268,44 @@ mod tests {
         let mut tally = Tally::default();
         let at = times(0, 0, 10, 5_000);
         tally.record(Outcome::Ok { status: 200 }, at, 100);
-        tally.record(Outcome::Failed { kind: ErrorKind::Status, status: Some(503) }, at, 100);
-        tally.record(Outcome::Failed { kind: ErrorKind::Timeout, status: None }, at, 100);
+        tally.record(
+            Outcome::Failed {
+                kind: ErrorKind::Status,
+                status: Some(503),
+            },
+            at,
+            100,
+        );
+        tally.record(
+            Outcome::Failed {
+                kind: ErrorKind::Timeout,
+                status: None,
+            },
+            at,
+            100,
+        );
         tally.record_in_flight(at, 5);
         tally.record_not_sent(77);
         assert_eq!(tally.due, 5);
-        assert_eq!(tally.ok + tally.failed + tally.in_flight_at_end + tally.not_sent, tally.due);
-        assert_eq!(tally.latency.len() + tally.censored.len() + tally.failed_latency.len(), tally.due);
+        assert_eq!(
+            tally.ok + tally.failed + tally.in_flight_at_end + tally.not_sent,
+            tally.due
+        );
+        assert_eq!(
+            tally.latency.len() + tally.censored.len() + tally.failed_latency.len(),
+            tally.due
+        );
         assert_eq!((tally.sent, tally.sent_in_window), (4, 3));
-        assert_eq!(tally.error_counts().collect::<Vec<_>>(), [(ErrorKind::Status, 1), (ErrorKind::Timeout, 1)]);
+        assert_eq!(
+            tally.error_counts().collect::<Vec<_>>(),
+            [(ErrorKind::Status, 1), (ErrorKind::Timeout, 1)]
+        );
         assert!((tally.error_rate() - 2.0 / 3.0).abs() < 1e-12);
         tally.clear();
-        assert_eq!((tally.due, tally.latency.len(), tally.error_rate()), (0, 0, 0.0));
+        assert_eq!(
+            (tally.due, tally.latency.len(), tally.error_rate()),
+            (0, 0, 0.0)
+        );
     }
 
     proptest! {

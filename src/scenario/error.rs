@@ -32,7 +32,11 @@ impl fmt::Display for Error {
         }
         write!(f, "{}", self.message)?;
         if let (Some((number, column)), Some(line)) = (self.place, &self.line) {
-            write!(f, "\n  {number:>4} | {line}\n       | {}^", " ".repeat(column - 1))?;
+            write!(
+                f,
+                "\n  {number:>4} | {line}\n       | {}^",
+                " ".repeat(column - 1)
+            )?;
         }
         Ok(())
     }
@@ -47,7 +51,12 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     /// An error at the start of `span`, if there is one.
-    pub(super) fn error(&self, span: Option<Range<usize>>, key: &str, message: impl Into<String>) -> Error {
+    pub(super) fn error(
+        &self,
+        span: Option<Range<usize>>,
+        key: &str,
+        message: impl Into<String>,
+    ) -> Error {
         let found = span.and_then(|span| self.place(span.start));
         Error {
             file: self.file.to_owned(),
@@ -66,7 +75,11 @@ impl Source<'_> {
         let column = before[line_start..].chars().count() + 1;
         let number = before.matches('\n').count() + 1;
         // A literal credential may stand behind the place; what stands before it is enough to find it.
-        let shown = if super::redact::line_may_hold_secret(line) { line.chars().take(column - 1).collect::<String>() + "…" } else { line.to_owned() };
+        let shown = if super::redact::line_may_hold_secret(line) {
+            line.chars().take(column - 1).collect::<String>() + "…"
+        } else {
+            line.to_owned()
+        };
         Some(((number, column), shown))
     }
 }

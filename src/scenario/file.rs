@@ -174,7 +174,9 @@ impl<'de> Deserialize<'de> for Order {
                     return Err(de::Error::invalid_value(de::Unexpected::Map, &self));
                 }
                 if !(exponent.is_finite() && exponent > 0.0 && exponent <= 10.0) {
-                    return Err(de::Error::custom(format!("a zipf exponent of {exponent} is out of range; use more than 0 and at most 10")));
+                    return Err(de::Error::custom(format!(
+                        "a zipf exponent of {exponent} is out of range; use more than 0 and at most 10"
+                    )));
                 }
                 Ok(Order::Zipf(exponent))
             }

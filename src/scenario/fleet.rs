@@ -86,7 +86,10 @@ impl Device<'_> {
 
     #[cfg(test)]
     pub(super) fn fixed<'a>(id: &'a [u8], secret: &'a [u8]) -> Device<'a> {
-        Device { id, secret: Secret::Known(secret) }
+        Device {
+            id,
+            secret: Secret::Known(secret),
+        }
     }
 }
 
@@ -94,8 +97,12 @@ impl Roster {
     /// Makes the fleet's ids and secrets: `devices` ids and `secrets` secrets are kept in memory.
     pub fn new(plan: &Fleet) -> Self {
         let width = (plan.devices.max(2) - 1).to_string().len().max(4);
-        let ids = (0..plan.devices).map(|i| format!("{}-{i:0width$}", plan.name).into_bytes().into()).collect();
-        let secrets = (0..plan.secrets).map(|i| hex_secret(plan.seed, u64::from(i))).collect();
+        let ids = (0..plan.devices)
+            .map(|i| format!("{}-{i:0width$}", plan.name).into_bytes().into())
+            .collect();
+        let secrets = (0..plan.secrets)
+            .map(|i| hex_secret(plan.seed, u64::from(i)))
+            .collect();
         let mut cumulative = Vec::new();
         if let Order::Zipf(exponent) = plan.order {
             let mut sum = 0.0;
@@ -105,7 +112,12 @@ impl Roster {
             }));
             cumulative.iter_mut().for_each(|value| *value /= sum);
         }
-        Self { plan: plan.clone(), ids, secrets, cumulative }
+        Self {
+            plan: plan.clone(),
+            ids,
+            secrets,
+            cumulative,
+        }
     }
 
     /// The device that sends request `n`.
@@ -122,9 +134,14 @@ impl Roster {
         } as usize;
         let secret = match self.plan.credentials {
             Credentials::Valid => Secret::Known(&self.secrets[at % self.secrets.len()]),
-            Credentials::Invalid => Secret::Wrong { seed: self.plan.seed },
+            Credentials::Invalid => Secret::Wrong {
+                seed: self.plan.seed,
+            },
         };
-        Device { id: &self.ids[at], secret }
+        Device {
+            id: &self.ids[at],
+            secret,
+        }
     }
 }
 
@@ -158,23 +175,36 @@ impl Hashes {
     ///
     /// # Errors
     /// bcrypt refuses the cost.
-    pub fn registry(&mut self, rosters: &[Roster], cost: u32, progress: &(dyn Fn() + Sync)) -> Result<Vec<(String, String)>, bcrypt::BcryptError> {
+    pub fn registry(
+        &mut self,
+        rosters: &[Roster],
+        cost: u32,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Vec<(String, String)>, bcrypt::BcryptError> {
         let wanted = self.wanted(rosters, cost);
         let next = AtomicUsize::new(0);
         let computed = Mutex::new(Vec::with_capacity(wanted.len()));
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len());
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(wanted.len());
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
                     while let Some(secret) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let hash = hash(secret, cost);
-                        computed.lock().expect("a thread that hashes does not panic").push((*secret, hash));
+                        computed
+                            .lock()
+                            .expect("a thread that hashes does not panic")
+                            .push((*secret, hash));
                         progress();
                     }
                 });
             }
         });
-        for (secret, hash) in computed.into_inner().expect("a thread that hashes does not panic") {
+        for (secret, hash) in computed
+            .into_inner()
+            .expect("a thread that hashes does not panic")
+        {
             self.known.insert((secret, cost), hash?);
         }
         Ok(rosters
@@ -182,14 +212,21 @@ impl Hashes {
             .flat_map(|roster| {
                 roster.ids.iter().enumerate().map(|(i, id)| {
                     let secret = roster.secrets[i % roster.secrets.len()];
-                    (String::from_utf8_lossy(id).into_owned(), self.known[&(secret, cost)].clone())
+                    (
+                        String::from_utf8_lossy(id).into_owned(),
+                        self.known[&(secret, cost)].clone(),
+                    )
                 })
             })
             .collect())
     }
 
     fn wanted(&self, rosters: &[Roster], cost: u32) -> Vec<[u8; SECRET_LEN]> {
-        let mut wanted: Vec<_> = rosters.iter().flat_map(|roster| roster.secrets.iter().copied()).filter(|secret| !self.known.contains_key(&(*secret, cost))).collect();
+        let mut wanted: Vec<_> = rosters
+            .iter()
+            .flat_map(|roster| roster.secrets.iter().copied())
+            .filter(|secret| !self.known.contains_key(&(*secret, cost)))
+            .collect();
         wanted.sort_unstable();
         wanted.dedup();
         wanted
@@ -205,7 +242,8 @@ impl std::fmt::Debug for Hashes {
 fn hash(secret: &[u8; SECRET_LEN], cost: u32) -> Result<String, bcrypt::BcryptError> {
     // The salt follows from the secret so that a run can be repeated exactly; these are test credentials.
     let word = |salt| {
-        let half = |at: usize| u64::from_le_bytes(secret[at..at + 8].try_into().expect("eight bytes"));
+        let half =
+            |at: usize| u64::from_le_bytes(secret[at..at + 8].try_into().expect("eight bytes"));
         random::draw(half(0) ^ half(16), half(8) ^ half(24), BCRYPT_SALT + salt).to_le_bytes()
     };
     let mut salt = [0; 16];
@@ -216,7 +254,10 @@ fn hash(secret: &[u8; SECRET_LEN], cost: u32) -> Result<String, bcrypt::BcryptEr
 
 fn hex_secret(seed: u64, i: u64) -> [u8; SECRET_LEN] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let words = [random::draw(seed, i, SECRET_SALT), random::draw(seed, i, SECRET_SALT + 1)];
+    let words = [
+        random::draw(seed, i, SECRET_SALT),
+        random::draw(seed, i, SECRET_SALT + 1),
+    ];
     std::array::from_fn(|at| DIGITS[(words[at / 16] >> (60 - 4 * (at % 16)) & 15) as usize])
 }
 
@@ -225,14 +266,24 @@ mod tests {
     use super::*;
 
     fn fleet(devices: u32, secrets: u32, order: Order) -> Fleet {
-        Fleet { name: "cars".to_owned(), devices, secrets, order, seed: 42, credentials: Credentials::Valid }
+        Fleet {
+            name: "cars".to_owned(),
+            devices,
+            secrets,
+            order,
+            seed: 42,
+            credentials: Credentials::Valid,
+        }
     }
 
     fn sent(roster: &Roster, n: u64) -> (String, String) {
         let device = roster.sender(n);
         let mut secret = Vec::new();
         device.append_secret(n, &mut secret);
-        (String::from_utf8(device.id.to_vec()).unwrap(), String::from_utf8(secret).unwrap())
+        (
+            String::from_utf8(device.id.to_vec()).unwrap(),
+            String::from_utf8(secret).unwrap(),
+        )
     }
 
     #[test]
@@ -241,14 +292,21 @@ mod tests {
         let mut hashes = Hashes::default();
         let rosters = [roster];
         assert_eq!(hashes.missing(&rosters, 4), 2);
-        let registry: HashMap<String, String> = hashes.registry(&rosters, 4, &|| ()).unwrap().into_iter().collect();
+        let registry: HashMap<String, String> = hashes
+            .registry(&rosters, 4, &|| ())
+            .unwrap()
+            .into_iter()
+            .collect();
         assert_eq!(hashes.missing(&rosters, 4), 0);
         assert_eq!(registry.len(), 5);
         for n in 0..10 {
             let (id, secret) = sent(&rosters[0], n);
             assert_eq!(id, format!("cars-{:04}", n % 5));
             assert!(bcrypt::verify(&secret, &registry[&id]).unwrap());
-            assert!(!format!("{:?} {:?} {hashes:?}", rosters[0], rosters[0].sender(n)).contains(&secret));
+            assert!(
+                !format!("{:?} {:?} {hashes:?}", rosters[0], rosters[0].sender(n))
+                    .contains(&secret)
+            );
         }
     }
 
@@ -256,7 +314,10 @@ mod tests {
     fn attackers_send_a_new_wrong_secret_each_time() {
         let mut plan = fleet(3, 3, Order::RoundRobin);
         plan.credentials = Credentials::Invalid;
-        let (attackers, good) = (Roster::new(&plan), Roster::new(&fleet(3, 3, Order::RoundRobin)));
+        let (attackers, good) = (
+            Roster::new(&plan),
+            Roster::new(&fleet(3, 3, Order::RoundRobin)),
+        );
         assert_eq!(sent(&attackers, 1).0, sent(&good, 1).0);
         assert_ne!(sent(&attackers, 1).1, sent(&good, 1).1);
         assert_ne!(sent(&attackers, 1).1, sent(&attackers, 4).1);
@@ -274,9 +335,16 @@ mod tests {
             counts
         };
         assert_eq!(count(Order::RoundRobin), [3_000; 4]);
-        assert!(count(Order::Uniform).iter().all(|&n| n.abs_diff(3_000) < 250));
+        assert!(
+            count(Order::Uniform)
+                .iter()
+                .all(|&n| n.abs_diff(3_000) < 250)
+        );
         // 1, 1/2, 1/3, 1/4 over their sum 25/12.
-        for (n, expected) in count(Order::Zipf(1.0)).into_iter().zip([5_760u32, 2_880, 1_920, 1_440]) {
+        for (n, expected) in count(Order::Zipf(1.0))
+            .into_iter()
+            .zip([5_760u32, 2_880, 1_920, 1_440])
+        {
             assert!(n.abs_diff(expected) < 250, "{n} beside {expected}");
         }
     }

@@ -9,10 +9,23 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Error, Source};
 
 /// What a variant may override.
-const OVERRIDABLE: [&str; 7] = ["target", "fleet", "load", "phase", "request", "profile", "description"];
+const OVERRIDABLE: [&str; 7] = [
+    "target",
+    "fleet",
+    "load",
+    "phase",
+    "request",
+    "profile",
+    "description",
+];
 
 /// The scenario's root table with the overrides of `variant` laid over it.
-pub(super) fn overlay<'i>(source: Source<'_>, root: &DeTable<'i>, variant: &DeTable<'i>, name: &str) -> Result<DeTable<'i>, Error> {
+pub(super) fn overlay<'i>(
+    source: Source<'_>,
+    root: &DeTable<'i>,
+    variant: &DeTable<'i>,
+    name: &str,
+) -> Result<DeTable<'i>, Error> {
     let mut merged = root.clone();
     for (key, value) in variant {
         if key.get_ref() == "name" {
@@ -20,7 +33,11 @@ pub(super) fn overlay<'i>(source: Source<'_>, root: &DeTable<'i>, variant: &DeTa
         }
         let path = format!("variant.{name}.{}", key.get_ref());
         if !OVERRIDABLE.contains(&key.get_ref().as_ref()) {
-            let message = format!("a variant cannot override `{}`; it can override {}", key.get_ref(), OVERRIDABLE.join(", "));
+            let message = format!(
+                "a variant cannot override `{}`; it can override {}",
+                key.get_ref(),
+                OVERRIDABLE.join(", ")
+            );
             return Err(source.error(Some(key.span()), &path, message));
         }
         merge_key(source, &mut merged, key, value, &path)?;
@@ -35,32 +52,77 @@ fn merge_key<'i>(
     value: &Spanned<DeValue<'i>>,
     path: &str,
 ) -> Result<(), Error> {
-    match (table.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value.get_ref()) {
+    match (
+        table.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut),
+        value.get_ref(),
+    ) {
         (Some(DeValue::Table(below)), DeValue::Table(over)) => {
             for (key, value) in over {
                 // `fleet` is the one table whose keys are names: a new one would be a fleet that nobody uses.
-                if path.ends_with(".fleet") && path.matches('.').count() == 2 && !below.contains_key(key.get_ref().as_ref()) {
-                    let names: Vec<String> = below.keys().map(|name| name.get_ref().to_string()).collect();
-                    return Err(source.error(Some(key.span()), &format!("{path}.{}", key.get_ref()), nothing_to_override(&names)));
+                if path.ends_with(".fleet")
+                    && path.matches('.').count() == 2
+                    && !below.contains_key(key.get_ref().as_ref())
+                {
+                    let names: Vec<String> = below
+                        .keys()
+                        .map(|name| name.get_ref().to_string())
+                        .collect();
+                    return Err(source.error(
+                        Some(key.span()),
+                        &format!("{path}.{}", key.get_ref()),
+                        nothing_to_override(&names),
+                    ));
                 }
-                merge_key(source, below, key, value, &format!("{path}.{}", key.get_ref()))?;
+                merge_key(
+                    source,
+                    below,
+                    key,
+                    value,
+                    &format!("{path}.{}", key.get_ref()),
+                )?;
             }
         }
         (Some(DeValue::Array(below)), DeValue::Table(over)) => {
             for (element, value) in over {
                 let path = format!("{path}.{}", element.get_ref());
-                let names: Vec<String> = below.iter().filter_map(|item| name_of(item.get_ref())).collect();
-                let found = below.iter_mut().find(|item| name_of(item.get_ref()).as_deref() == Some(element.get_ref().as_ref()));
-                let (Some(DeValue::Table(found)), DeValue::Table(over)) = (found.map(Spanned::get_mut), value.get_ref()) else {
-                    return Err(source.error(Some(element.span()), &path, nothing_to_override(&names)));
+                let names: Vec<String> = below
+                    .iter()
+                    .filter_map(|item| name_of(item.get_ref()))
+                    .collect();
+                let found = below.iter_mut().find(|item| {
+                    name_of(item.get_ref()).as_deref() == Some(element.get_ref().as_ref())
+                });
+                let (Some(DeValue::Table(found)), DeValue::Table(over)) =
+                    (found.map(Spanned::get_mut), value.get_ref())
+                else {
+                    return Err(source.error(
+                        Some(element.span()),
+                        &path,
+                        nothing_to_override(&names),
+                    ));
                 };
                 for (key, value) in over {
-                    merge_key(source, found, key, value, &format!("{path}.{}", key.get_ref()))?;
+                    merge_key(
+                        source,
+                        found,
+                        key,
+                        value,
+                        &format!("{path}.{}", key.get_ref()),
+                    )?;
                 }
             }
         }
-        (None, DeValue::Table(_)) if matches!(key.get_ref().as_ref(), "phase" | "request" | "fleet" | "load" | "profile") && path.matches('.').count() == 2 => {
-            return Err(source.error(Some(key.span()), path, format!("the scenario has no `{}` to override", key.get_ref())));
+        (None, DeValue::Table(_))
+            if matches!(
+                key.get_ref().as_ref(),
+                "phase" | "request" | "fleet" | "load" | "profile"
+            ) && path.matches('.').count() == 2 =>
+        {
+            return Err(source.error(
+                Some(key.span()),
+                path,
+                format!("the scenario has no `{}` to override", key.get_ref()),
+            ));
         }
         _ => {
             // Key and value both, else the old key's place would stay in messages.
@@ -72,11 +134,19 @@ fn merge_key<'i>(
 }
 
 fn name_of(value: &DeValue<'_>) -> Option<String> {
-    value.as_table()?.get("name")?.get_ref().as_str().map(str::to_owned)
+    value
+        .as_table()?
+        .get("name")?
+        .get_ref()
+        .as_str()
+        .map(str::to_owned)
 }
 
 fn nothing_to_override(names: &[String]) -> String {
-    format!("nothing of this name exists to override; there is {}", list(names))
+    format!(
+        "nothing of this name exists to override; there is {}",
+        list(names)
+    )
 }
 
 /// "a, b and c" for messages.
@@ -84,6 +154,13 @@ pub(super) fn list(names: &[String]) -> String {
     match names {
         [] => "none".to_owned(),
         [one] => format!("`{one}`"),
-        [start @ .., last] => format!("{} and `{last}`", start.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        [start @ .., last] => format!(
+            "{} and `{last}`",
+            start
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }

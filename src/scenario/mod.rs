@@ -17,7 +17,10 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use error::Error;
-pub use plan::{Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Request, Target, Threshold, Variant};
+pub use plan::{
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Request,
+    Target, Threshold, Variant,
+};
 
 use crate::units::Rate;
 
@@ -54,20 +57,41 @@ pub struct Overrides {
 /// The file cannot be read, or says something that cannot be run; the error names file, line, column and key.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
     let file = path.display().to_string();
-    let unreadable = |message: String| Error { file: file.clone(), place: None, key: String::new(), message, line: None };
-    let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read the scenario: {error}")))?;
+    let unreadable = |message: String| Error {
+        file: file.clone(),
+        place: None,
+        key: String::new(),
+        message,
+        line: None,
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|error| unreadable(format!("cannot read the scenario: {error}")))?;
     if bytes.len() > MAX_FILE {
-        return Err(unreadable(format!("{} bytes are more than a scenario may have ({MAX_FILE})", bytes.len())));
+        return Err(unreadable(format!(
+            "{} bytes are more than a scenario may have ({MAX_FILE})",
+            bytes.len()
+        )));
     }
-    let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("not UTF-8 text: {error}")))?;
-    parse(&file, &text, path.parent().unwrap_or(Path::new(".")), overrides)
+    let text =
+        String::from_utf8(bytes).map_err(|error| unreadable(format!("not UTF-8 text: {error}")))?;
+    parse(
+        &file,
+        &text,
+        path.parent().unwrap_or(Path::new(".")),
+        overrides,
+    )
 }
 
 /// Validates a scenario's text; files that it names are sought in `directory`.
 ///
 /// # Errors
 /// As for [`load`].
-pub fn parse(file: &str, text: &str, directory: &Path, overrides: &Overrides) -> Result<Plan, Error> {
+pub fn parse(
+    file: &str,
+    text: &str,
+    directory: &Path,
+    overrides: &Overrides,
+) -> Result<Plan, Error> {
     resolve::plan(error::Source { file, text }, directory, overrides)
 }
 

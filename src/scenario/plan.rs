@@ -228,7 +228,9 @@ pub struct CostModel {
 impl CostModel {
     /// Instances needed when a request costs `us_per_request` µs of CPU: rate × cost / (vCPUs × utilisation), rounded up.
     pub fn instances(&self, us_per_request: f64) -> u64 {
-        (self.target_rate * us_per_request / 1e6 / (f64::from(self.vcpus) * self.utilisation)).ceil().max(1.0) as u64
+        (self.target_rate * us_per_request / 1e6 / (f64::from(self.vcpus) * self.utilisation))
+            .ceil()
+            .max(1.0) as u64
     }
 
     /// Dollars a month (730 hours) for that many instances.
@@ -242,7 +244,10 @@ impl Target {
     pub fn describe(&self) -> String {
         match self {
             Self::Gateway { config, .. } => {
-                format!("bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPUs", config.auth, config.rbac, config.bcrypt_cost, config.cpus)
+                format!(
+                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPUs",
+                    config.auth, config.rbac, config.bcrypt_cost, config.cpus
+                )
             }
             Self::Command { command, .. } => format!("command `{command}`"),
             Self::Url { base, .. } => base.to_string(),
@@ -256,7 +261,14 @@ mod tests {
 
     #[test]
     fn the_storys_instances_follow_from_its_figures() {
-        let model = CostModel { instance: "c6g.16xlarge".to_owned(), vcpus: 64, hourly: 2.176, target_rate: 20_000.0, utilisation: 0.7, assumed: true };
+        let model = CostModel {
+            instance: "c6g.16xlarge".to_owned(),
+            vcpus: 64,
+            hourly: 2.176,
+            target_rate: 20_000.0,
+            utilisation: 0.7,
+            assumed: true,
+        };
         assert_eq!(model.instances(58_000.0), 26);
         assert_eq!(model.instances(1.0), 1);
         assert!((model.monthly(27) - 42_889.0).abs() < 1.0);

@@ -4,12 +4,19 @@
 ///
 /// Two rounds of the SplitMix64 finaliser (Steele, Lea and Flood, 2014), which passes BigCrush on counters.
 pub fn draw(seed: u64, n: u64, salt: u64) -> u64 {
-    finalise(finalise(seed ^ salt.wrapping_mul(0xD1B5_4A32_D192_ED03)).wrapping_add(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+    finalise(
+        finalise(seed ^ salt.wrapping_mul(0xD1B5_4A32_D192_ED03))
+            .wrapping_add(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+    )
 }
 
 /// Maps 64 random bits to 0..span (the whole range for span 0) by multiplication; the bias is below span / 2^64.
 pub fn below(bits: u64, span: u64) -> u64 {
-    if span == 0 { bits } else { ((u128::from(bits) * u128::from(span)) >> 64) as u64 }
+    if span == 0 {
+        bits
+    } else {
+        ((u128::from(bits) * u128::from(span)) >> 64) as u64
+    }
 }
 
 /// A float in [0, 1) with 53 random bits.
@@ -30,12 +37,20 @@ mod tests {
 
     #[test]
     fn the_numbers_never_change_between_versions() {
-        assert_eq!([draw(0, 0, 0), draw(42, 0, 0), draw(42, 1, 0), draw(42, 1, 1)], [
-            12_035_550_249_420_947_055,
-            6_332_618_229_526_065_668,
-            17_630_415_256_238_047_317,
-            43_145_246_083_206_247,
-        ]);
+        assert_eq!(
+            [
+                draw(0, 0, 0),
+                draw(42, 0, 0),
+                draw(42, 1, 0),
+                draw(42, 1, 1)
+            ],
+            [
+                12_035_550_249_420_947_055,
+                6_332_618_229_526_065_668,
+                17_630_415_256_238_047_317,
+                43_145_246_083_206_247,
+            ]
+        );
     }
 
     #[test]
@@ -44,7 +59,10 @@ mod tests {
         for n in 0..10_000 {
             seen[below(draw(7, n, 3), 10) as usize] += 1;
         }
-        assert!(seen.iter().all(|&count| (850..1150).contains(&count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|&count| (850..1150).contains(&count)),
+            "{seen:?}"
+        );
         assert!((0..1000).all(|n| (0.0..1.0).contains(&unit(draw(1, n, 0)))));
     }
 }

@@ -6,13 +6,25 @@ pub const REDACTED: &str = "[redacted]";
 /// Whether a header of this name usually carries a credential.
 pub fn is_sensitive_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie" | "x-auth" | "x-amz-security-token")
-        || ["token", "secret", "password", "passwd", "credential", "api-key", "apikey", "signature"]
-            .iter()
-            .any(|word| name.contains(word))
+    matches!(
+        name.as_str(),
+        "authorization" | "proxy-authorization" | "cookie" | "x-auth" | "x-amz-security-token"
+    ) || [
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "credential",
+        "api-key",
+        "apikey",
+        "signature",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }
 
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
 pub(super) fn line_may_hold_secret(line: &str) -> bool {
-    line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).any(is_sensitive_header)
+    line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+        .any(is_sensitive_header)
 }

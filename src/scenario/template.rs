@@ -52,11 +52,25 @@ enum Part {
     DeviceId,
     DeviceSecret,
     Seq,
-    Int { low: i64, span: u64, salt: u64 },
-    Float { low: i64, span: u64, decimals: u32, salt: u64 },
-    Uuid { salt: u64 },
+    Int {
+        low: i64,
+        span: u64,
+        salt: u64,
+    },
+    Float {
+        low: i64,
+        span: u64,
+        decimals: u32,
+        salt: u64,
+    },
+    Uuid {
+        salt: u64,
+    },
     Now(NowFormat),
-    Choice { options: Vec<Box<[u8]>>, salt: u64 },
+    Choice {
+        options: Vec<Box<[u8]>>,
+        salt: u64,
+    },
     Env(Box<[u8]>),
 }
 
@@ -88,7 +102,9 @@ impl Template {
             let salt = salt.wrapping_mul(1_000).wrapping_add(parts.len() as u64);
             let part = placeholder(rest[open + 2..close].trim(), salt).map_err(error)?;
             if matches!(part, Part::DeviceId | Part::DeviceSecret) && !has_fleet {
-                return Err(error("`device` needs a fleet; add `fleet = \"…\"` to the request".to_owned()));
+                return Err(error(
+                    "`device` needs a fleet; add `fleet = \"…\"` to the request".to_owned(),
+                ));
             }
             parts.push(part);
             rest = &rest[close + 2..];
@@ -104,9 +120,15 @@ impl Template {
         }
     }
 
-    /// Whether every request gets the same bytes.
-    pub fn is_static(&self) -> bool {
-        self.parts.iter().all(|part| matches!(part, Part::Text(_) | Part::Env(_)))
+    /// Shows every secret that the text holds for one request.
+    pub fn each_secret(&self, values: &Values<'_>, show: &mut dyn FnMut(&[u8])) {
+        for part in &self.parts {
+            if matches!(part, Part::DeviceSecret | Part::Env(_)) {
+                let mut secret = Vec::new();
+                part.render(values, &mut secret);
+                show(&secret);
+            }
+        }
     }
 }
 
@@ -123,7 +145,9 @@ impl Part {
         match self {
             Self::Text(bytes) => out.extend_from_slice(bytes),
             Self::DeviceId => out.extend_from_slice(values.device.map_or(&[], |device| device.id)),
-            Self::DeviceSecret | Self::Env(_) if redacted => out.extend_from_slice(REDACTED.as_bytes()),
+            Self::DeviceSecret | Self::Env(_) if redacted => {
+                out.extend_from_slice(REDACTED.as_bytes())
+            }
             Self::DeviceSecret => {
                 if let Some(device) = values.device {
                     device.append_secret(values.seq, out);
@@ -132,11 +156,22 @@ impl Part {
             Self::Env(bytes) => out.extend_from_slice(bytes),
             Self::Seq => append_integer(values.seq, out),
             Self::Int { low, span, salt } => {
-                let value = low.wrapping_add(random::below(random::draw(values.seed, values.seq, *salt), *span) as i64);
+                let value = low
+                    .wrapping_add(
+                        random::below(random::draw(values.seed, values.seq, *salt), *span) as i64,
+                    );
                 append_integer(value, out);
             }
-            Self::Float { low, span, decimals, salt } => {
-                let value = low.wrapping_add(random::below(random::draw(values.seed, values.seq, *salt), *span) as i64);
+            Self::Float {
+                low,
+                span,
+                decimals,
+                salt,
+            } => {
+                let value = low
+                    .wrapping_add(
+                        random::below(random::draw(values.seed, values.seq, *salt), *span) as i64,
+                    );
                 append_decimal(value, *decimals, out);
             }
             Self::Uuid { salt } => {
@@ -149,7 +184,10 @@ impl Part {
             }
             Self::Now(format) => append_now(*format, out),
             Self::Choice { options, salt } => {
-                let at = random::below(random::draw(values.seed, values.seq, *salt), options.len() as u64);
+                let at = random::below(
+                    random::draw(values.seed, values.seq, *salt),
+                    options.len() as u64,
+                );
                 out.extend_from_slice(&options[at as usize]);
             }
         }
@@ -164,7 +202,9 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
 
 fn placeholder(text: &str, salt: u64) -> Result<Part, String> {
     let mut words = text.split_whitespace();
-    let name = words.next().ok_or_else(|| format!("an empty placeholder; known are {KNOWN}"))?;
+    let name = words
+        .next()
+        .ok_or_else(|| format!("an empty placeholder; known are {KNOWN}"))?;
     let arguments: Vec<&str> = words.collect();
     let part = match (name, arguments.as_slice()) {
         ("device.id", []) => Part::DeviceId,
@@ -172,28 +212,55 @@ fn placeholder(text: &str, salt: u64) -> Result<Part, String> {
         ("seq", []) => Part::Seq,
         ("uuid", []) => Part::Uuid { salt },
         ("int", [low, high]) => {
-            let (low, span) = range(low, high, 0).ok_or_else(|| format!("`int {low} {high}` is not a range of integers; write `int A B` with A <= B"))?;
+            let (low, span) = range(low, high, 0).ok_or_else(|| {
+                format!(
+                    "`int {low} {high}` is not a range of integers; write `int A B` with A <= B"
+                )
+            })?;
             Part::Int { low, span, salt }
         }
         ("float", [low, high, rest @ ..]) if rest.len() <= 1 => {
-            let decimals = rest.first().map_or(Some(3), |text| text.parse().ok().filter(|&decimals: &u32| decimals <= 9));
-            let found = decimals.and_then(|decimals| range(low, high, decimals).map(|(low, span)| Part::Float { low, span, decimals, salt }));
+            let decimals = rest.first().map_or(Some(3), |text| {
+                text.parse().ok().filter(|&decimals: &u32| decimals <= 9)
+            });
+            let found = decimals.and_then(|decimals| {
+                range(low, high, decimals).map(|(low, span)| Part::Float {
+                    low,
+                    span,
+                    decimals,
+                    salt,
+                })
+            });
             found.ok_or_else(|| format!("`{text}` is not a range; write `float A B` with A <= B, and at most 9 decimals behind it"))?
         }
         ("now", [] | ["rfc3339"]) => Part::Now(NowFormat::Rfc3339),
         ("now", ["unix"]) => Part::Now(NowFormat::UnixSeconds),
         ("now", ["unix_ms"]) => Part::Now(NowFormat::UnixMillis),
         ("now", ["unix_ns"]) => Part::Now(NowFormat::UnixNanos),
-        ("choice", options) if !options.is_empty() => Part::Choice { options: options.iter().map(|option| option.as_bytes().into()).collect(), salt },
+        ("choice", options) if !options.is_empty() => Part::Choice {
+            options: options
+                .iter()
+                .map(|option| option.as_bytes().into())
+                .collect(),
+            salt,
+        },
         (name, []) if name.starts_with("env.") => {
             let variable = &name["env.".len()..];
-            let value = std::env::var(variable).map_err(|_| format!("the environment variable {variable} is not set; export it before the run"))?;
+            let value = std::env::var(variable).map_err(|_| {
+                format!("the environment variable {variable} is not set; export it before the run")
+            })?;
             if value.contains(['\r', '\n']) {
-                return Err(format!("the environment variable {variable} holds a line break; it cannot be sent"));
+                return Err(format!(
+                    "the environment variable {variable} holds a line break; it cannot be sent"
+                ));
             }
             Part::Env(value.into_bytes().into())
         }
-        _ => return Err(format!("unknown placeholder `{{{{{text}}}}}`; known are {KNOWN}")),
+        _ => {
+            return Err(format!(
+                "unknown placeholder `{{{{{text}}}}}`; known are {KNOWN}"
+            ));
+        }
     };
     Ok(part)
 }
@@ -252,7 +319,15 @@ mod tests {
         let template = Template::compile(text, 1, true).unwrap();
         let device = Device::fixed(b"car-0007", b"hunter2");
         let mut out = Vec::new();
-        template.render(&Values { seq, seed: 42, device: Some(device), secrets: Secrets::Sent }, &mut out);
+        template.render(
+            &Values {
+                seq,
+                seed: 42,
+                device: Some(device),
+                secrets: Secrets::Sent,
+            },
+            &mut out,
+        );
         String::from_utf8(out).unwrap()
     }
 
@@ -280,9 +355,15 @@ mod tests {
             let value: f64 = rendered("{{float -1 1}}", n).parse().unwrap();
             assert!((-1.0..=1.0).contains(&value));
         }
-        assert_eq!(rendered("{{uuid}} {{int 0 1000000}}", 3), rendered("{{uuid}} {{int 0 1000000}}", 3));
+        assert_eq!(
+            rendered("{{uuid}} {{int 0 1000000}}", 3),
+            rendered("{{uuid}} {{int 0 1000000}}", 3)
+        );
         assert_ne!(rendered("{{uuid}}", 3), rendered("{{uuid}}", 4));
-        assert_ne!(rendered("{{int 0 1000000000}}", 3), rendered(" {{int 0 1000000000}}", 3).trim());
+        assert_ne!(
+            rendered("{{int 0 1000000000}}", 3),
+            rendered(" {{int 0 1000000000}}", 3).trim()
+        );
     }
 
     #[test]
@@ -290,20 +371,36 @@ mod tests {
         let template = Template::compile("a {{device.secret}} b", 0, true).unwrap();
         let mut out = Vec::new();
         let device = Device::fixed(b"d", b"hunter2");
-        template.render(&Values { seq: 0, seed: 0, device: Some(device), secrets: Secrets::Redacted }, &mut out);
+        template.render(
+            &Values {
+                seq: 0,
+                seed: 0,
+                device: Some(device),
+                secrets: Secrets::Redacted,
+            },
+            &mut out,
+        );
         assert_eq!(out, b"a [redacted] b");
     }
 
     #[test]
     fn bad_placeholders_are_refused_with_place_and_remedy() {
         for (text, offset, part) in [
-            ("ab {{nope}}", 3, "unknown placeholder `{{nope}}`; known are device.id"),
+            (
+                "ab {{nope}}",
+                3,
+                "unknown placeholder `{{nope}}`; known are device.id",
+            ),
             ("{{int 5}}", 0, "unknown placeholder"),
             ("{{int 5 1}}", 0, "A <= B"),
             ("{{int 1.5 2}}", 0, "integers"),
             ("x{{seq", 1, "without `}}`"),
             ("{{}}", 0, "empty placeholder"),
-            ("{{env.TELEMLOAD_NOT_SET}}", 0, "TELEMLOAD_NOT_SET is not set"),
+            (
+                "{{env.TELEMLOAD_NOT_SET}}",
+                0,
+                "TELEMLOAD_NOT_SET is not set",
+            ),
             ("{{now later}}", 0, "unknown placeholder"),
             ("{{float 0 1 10}}", 0, "at most 9 decimals"),
         ] {
@@ -311,7 +408,12 @@ mod tests {
             assert_eq!(error.offset, offset, "{text}");
             assert!(error.message.contains(part), "{text}: {}", error.message);
         }
-        assert!(Template::compile("{{device.id}}", 0, false).unwrap_err().message.contains("needs a fleet"));
+        assert!(
+            Template::compile("{{device.id}}", 0, false)
+                .unwrap_err()
+                .message
+                .contains("needs a fleet")
+        );
     }
 
     proptest! {

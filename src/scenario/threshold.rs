@@ -66,15 +66,27 @@ impl Expression {
     /// # Errors
     /// A message that says which part is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (metric_text, comparison, limit_text) = split(text).ok_or_else(|| format!("{text:?} has no comparison; write METRIC < LIMIT with one of <, <=, > and >="))?;
+        let (metric_text, comparison, limit_text) = split(text).ok_or_else(|| {
+            format!("{text:?} has no comparison; write METRIC < LIMIT with one of <, <=, > and >=")
+        })?;
         let metric = metric(metric_text)?;
         let unit = |error: units::UnitError| format!("in {text:?}: {error}");
         let limit = match &metric {
-            Metric::Latency(_) | Metric::CpuPerRequest | Metric::Cost(_) => units::parse_duration(limit_text).map_err(unit)?.as_secs_f64() * 1e6,
+            Metric::Latency(_) | Metric::CpuPerRequest | Metric::Cost(_) => {
+                units::parse_duration(limit_text)
+                    .map_err(unit)?
+                    .as_secs_f64()
+                    * 1e6
+            }
             Metric::ErrorRate | Metric::Share(_) => units::parse_share(limit_text).map_err(unit)?,
             Metric::Throughput => units::Rate::parse(limit_text).map_err(unit)?.per_second(),
         };
-        Ok(Self { metric, comparison, limit, text: text.trim().to_owned() })
+        Ok(Self {
+            metric,
+            comparison,
+            limit,
+            text: text.trim().to_owned(),
+        })
     }
 }
 
@@ -92,7 +104,9 @@ fn split(text: &str) -> Option<(&str, Comparison, &str)> {
             b'"' => quoted = !quoted,
             b'<' | b'>' if !quoted => {
                 let rest = &text[at + 1..];
-                let (or_equal, limit) = rest.strip_prefix('=').map_or((false, rest), |limit| (true, limit));
+                let (or_equal, limit) = rest
+                    .strip_prefix('=')
+                    .map_or((false, rest), |limit| (true, limit));
                 let comparison = match (byte, or_equal) {
                     (b'<', false) => Comparison::Less,
                     (b'<', true) => Comparison::LessOrEqual,
@@ -111,8 +125,16 @@ fn metric(text: &str) -> Result<Metric, String> {
     if let Some(percentile) = text.strip_prefix("latency.") {
         return quantile(percentile).map(Metric::Latency).ok_or_else(|| format!("`{text}` is not a percentile; write latency.p50, latency.p99, latency.p99.9 or latency.max"));
     }
-    let pattern = |prefix: &str| text.strip_prefix(prefix).and_then(|rest| rest.trim().strip_prefix("(\"")).and_then(|rest| rest.strip_suffix("\")"));
-    let regex = |pattern: &str| Regex::new(pattern).map_err(|error| format!("the pattern {pattern:?} is not a regular expression: {error}"));
+    let pattern = |prefix: &str| {
+        text.strip_prefix(prefix)
+            .and_then(|rest| rest.trim().strip_prefix("(\""))
+            .and_then(|rest| rest.strip_suffix("\")"))
+    };
+    let regex = |pattern: &str| {
+        Regex::new(pattern).map_err(|error| {
+            format!("the pattern {pattern:?} is not a regular expression: {error}")
+        })
+    };
     match text {
         "errors.rate" => Ok(Metric::ErrorRate),
         "throughput" => Ok(Metric::Throughput),
@@ -123,7 +145,9 @@ fn metric(text: &str) -> Result<Metric, String> {
             } else if let Some(pattern) = pattern("cost") {
                 regex(pattern).map(Metric::Cost)
             } else {
-                Err(format!("unknown metric `{text}`; known are latency.pN, errors.rate, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"))
+                Err(format!(
+                    "unknown metric `{text}`; known are latency.pN, errors.rate, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"
+                ))
             }
         }
     }
@@ -158,7 +182,9 @@ mod tests {
             assert!((expression.limit - limit).abs() < 1e-9, "{text}");
             assert_eq!(expression.to_string(), text);
         }
-        assert!(matches!(Expression::parse("latency.p99_9 > 1ms").unwrap().metric, Metric::Latency(q) if (q - 0.999).abs() < 1e-12));
+        assert!(
+            matches!(Expression::parse("latency.p99_9 > 1ms").unwrap().metric, Metric::Latency(q) if (q - 0.999).abs() < 1e-12)
+        );
     }
 
     #[test]
@@ -186,7 +212,10 @@ mod tests {
             (Comparison::Greater, false, false, true),
             (Comparison::GreaterOrEqual, false, true, true),
         ] {
-            assert_eq!([0.0, 1.0, 2.0].map(|value| comparison.holds(value, 1.0)), [below, equal, above]);
+            assert_eq!(
+                [0.0, 1.0, 2.0].map(|value| comparison.holds(value, 1.0)),
+                [below, equal, above]
+            );
         }
     }
 

@@ -1,0 +1,65 @@
+//! Whatever a server sends: no panic, no more memory than the limits, and the same outcome however the bytes arrive.
+//!
+//! The first two bytes of an input choose the request and the split, the rest is the response.
+#![no_main]
+
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/transport/http1/mod.rs"]
+mod http1;
+
+use http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
+use libfuzzer_sys::fuzz_target;
+
+const LIMITS: Limits = Limits {
+    header_block: 4096,
+    body: 100_000,
+};
+const KEEP: usize = 100;
+
+fuzz_target!(|input: &[u8]| {
+    let [request, split, raw @ ..] = input else {
+        return;
+    };
+    let expects = if request % 4 == 0 {
+        ExpectBody::No
+    } else {
+        ExpectBody::Yes
+    };
+    let whole = decode(raw, expects, usize::MAX);
+    assert_eq!(whole, decode(raw, expects, usize::from(*split).max(1)));
+    assert_eq!(whole, decode(raw, expects, 1));
+});
+
+fn decode(raw: &[u8], expects: ExpectBody, piece: usize) -> (Result<Response, Malformed>, Vec<u8>) {
+    let mut decoder = Decoder::new(LIMITS);
+    decoder.start(expects, KEEP);
+    let mut rest = raw;
+    let mut complete = None;
+    while !rest.is_empty() {
+        let spare = decoder.spare();
+        assert!(!spare.is_empty() && spare.len() <= LIMITS.header_block + 16 * 1024);
+        let taken = piece.min(rest.len()).min(spare.len());
+        spare[..taken].copy_from_slice(&rest[..taken]);
+        rest = &rest[taken..];
+        match decoder.filled(taken) {
+            Ok(Progress::NeedMore) => {}
+            Ok(Progress::Done(response)) => complete = Some(response),
+            Err(Malformed::Unsolicited) if complete.is_some() => {
+                return (Err(Malformed::Surplus), Vec::new());
+            }
+            Err(kind) => return (Err(kind), Vec::new()),
+        }
+        let head = decoder.head().map(|head| {
+            head.iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum()
+        });
+        assert!(head.unwrap_or(0) <= LIMITS.header_block);
+        assert!(decoder.body().len() <= KEEP);
+    }
+    match complete.map_or_else(|| decoder.eof(), |response| Ok(Progress::Done(response))) {
+        Ok(Progress::Done(response)) => (Ok(response), decoder.body().to_vec()),
+        Ok(Progress::NeedMore) => panic!("more is needed behind the end"),
+        Err(kind) => (Err(kind), Vec::new()),
+    }
+}

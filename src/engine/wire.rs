@@ -1,0 +1,246 @@
+//! One connection's bytes: opening it, and exchanging one request for one response.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::feed::Ticket;
+use crate::metrics::ErrorKind;
+use crate::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
+
+/// What the worker says to one connection's task.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    waker: RefCell<Option<Waker>>,
+    /// A request that became due while the connection was idle.
+    pub(super) ticket: Cell<Option<Ticket>>,
+    /// When what is under way is given up, ns; 0 if nothing is.
+    pub(super) deadline: Cell<u64>,
+    /// Whether that time has come.
+    pub(super) expired: Cell<bool>,
+}
+
+impl Slot {
+    pub(super) fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The task's waker is the same for its life; it is stored once.
+    pub(super) fn listen(&self, context: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            *waker = Some(context.waker().clone());
+        }
+    }
+}
+
+/// How an exchange ended.
+#[derive(Debug)]
+pub(super) enum Exchange {
+    /// A complete response; the request may still be unsent in part.
+    Response(Response),
+    /// Nothing came before the peer closed, as a server does that gives up an idle connection.
+    IdleClose,
+    /// Any other failure.
+    Failed(ErrorKind, String),
+    /// The slot expired.
+    Expired,
+}
+
+/// Bytes of a body that are kept to show what a failure said.
+const KEPT_BODY: usize = 256;
+
+/// A connection with its buffers.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: Option<TcpStream>,
+    decoder: Decoder,
+    /// The request under way.
+    pub(super) out: Vec<u8>,
+    /// Responses since it was opened.
+    served: u64,
+}
+
+impl Wire {
+    pub(super) fn new() -> Self {
+        Self {
+            stream: None,
+            decoder: Decoder::new(Limits::default()),
+            out: Vec::new(),
+            served: 0,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    pub(super) fn close(&mut self) {
+        self.stream = None;
+    }
+
+    /// Whether it has answered before, so that its closing may be that of an idle connection.
+    pub(super) fn is_reused(&self) -> bool {
+        self.served > 0
+    }
+
+    /// Opens the connection; `None` if the slot expired first.
+    pub(super) async fn open(
+        &mut self,
+        address: SocketAddr,
+        slot: &Slot,
+    ) -> Option<Result<(), (ErrorKind, String)>> {
+        let mut connecting = std::pin::pin!(TcpStream::connect(address));
+        let opened = poll_fn(|context| {
+            slot.listen(context);
+            if slot.expired.get() {
+                Poll::Ready(None)
+            } else {
+                connecting.as_mut().poll(context).map(Some)
+            }
+        })
+        .await?;
+        let stream = match opened {
+            Ok(stream) => stream,
+            Err(error) => return Some(Err(connect_failure(address, &error))),
+        };
+        // Fails only on a socket that is gone already, which the exchange will report.
+        let _ = stream.set_nodelay(true);
+        self.decoder.reset();
+        self.stream = Some(stream);
+        self.served = 0;
+        Some(Ok(()))
+    }
+
+    /// The kept first bytes of the last response's body.
+    pub(super) fn body(&self) -> &[u8] {
+        self.decoder.body()
+    }
+
+    /// Sends `out` and reads the response. Both go on side by side: a server may answer before it has read everything.
+    pub(super) async fn exchange(&mut self, slot: &Slot, expect: ExpectBody) -> Exchange {
+        self.decoder.start(expect, KEPT_BODY);
+        let Some(stream) = self.stream.as_mut() else {
+            return Exchange::IdleClose;
+        };
+        let (decoder, out) = (&mut self.decoder, &self.out);
+        let mut written = 0;
+        let mut write_error = None;
+        let mut fresh = self.served == 0;
+        let ended = poll_fn(|context| {
+            slot.listen(context);
+            if slot.expired.get() {
+                return Poll::Ready(Exchange::Expired);
+            }
+            if !fresh {
+                fresh = true;
+                // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
+                if Pin::new(&mut *stream)
+                    .poll_read(context, &mut ReadBuf::new(decoder.spare()))
+                    .is_ready()
+                {
+                    return Poll::Ready(Exchange::IdleClose);
+                }
+            }
+            while written < out.len() && write_error.is_none() {
+                match Pin::new(&mut *stream).poll_write(context, &out[written..]) {
+                    Poll::Ready(Ok(n)) => written += n,
+                    // The answer may wait in the socket even so.
+                    Poll::Ready(Err(error)) => write_error = Some(error),
+                    Poll::Pending => break,
+                }
+            }
+            loop {
+                let mut buffer = ReadBuf::new(decoder.spare());
+                let n = match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
+                    Poll::Ready(Ok(())) => buffer.filled().len(),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(io_failure(write_error.as_ref().unwrap_or(&error)));
+                    }
+                    Poll::Pending => return Poll::Pending,
+                };
+                match decoder.filled(n) {
+                    Ok(Progress::Done(response)) => {
+                        return Poll::Ready(Exchange::Response(response));
+                    }
+                    Ok(Progress::NeedMore) => {}
+                    Err(kind) => return Poll::Ready(decode_failure(kind, decoder)),
+                }
+            }
+        })
+        .await;
+        self.served += 1;
+        if !matches!(&ended, Exchange::Response(response) if response.keep_alive && written == out.len())
+        {
+            self.stream = None;
+        }
+        ended
+    }
+
+    /// Waits for a ticket or for `over`; a connection that the peer closes meanwhile is closed here too.
+    pub(super) async fn idle(&mut self, slot: &Slot, over: impl Fn() -> bool) -> Option<Ticket> {
+        poll_fn(|context| {
+            slot.listen(context);
+            if let Some(ticket) = slot.ticket.take() {
+                return Poll::Ready(Some(ticket));
+            }
+            if over() {
+                return Poll::Ready(None);
+            }
+            if let Some(stream) = self.stream.as_mut() {
+                let mut byte = [0; 1];
+                // Closed, reset, or bytes that nobody asked for: in each case it is of no further use.
+                if Pin::new(stream)
+                    .poll_read(context, &mut ReadBuf::new(&mut byte))
+                    .is_ready()
+                {
+                    self.stream = None;
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+fn connect_failure(address: SocketAddr, error: &io::Error) -> (ErrorKind, String) {
+    let kind = match error.kind() {
+        io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
+        io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,
+        _ => ErrorKind::ConnectFailed,
+    };
+    (kind, format!("cannot connect to {address}: {error}"))
+}
+
+fn io_failure(error: &io::Error) -> Exchange {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            Exchange::Failed(ErrorKind::Reset, error.to_string())
+        }
+        _ => Exchange::Failed(ErrorKind::ClosedEarly, error.to_string()),
+    }
+}
+
+fn decode_failure(kind: Malformed, decoder: &Decoder) -> Exchange {
+    if kind.is_idle_close() {
+        return Exchange::IdleClose;
+    }
+    let closed = matches!(kind, Malformed::ClosedInHead | Malformed::ClosedInBody);
+    let error = if closed {
+        ErrorKind::ClosedEarly
+    } else {
+        ErrorKind::Malformed
+    };
+    Exchange::Failed(error, format!("{kind}: {}", decoder.excerpt()))
+}

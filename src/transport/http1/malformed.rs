@@ -1,0 +1,154 @@
+//! What can be wrong with a response, and an excerpt of the bytes that were. It must not carry more of a response than
+//! that excerpt, and the excerpt never appears in the error's own text.
+
+use std::fmt;
+
+/// Why a response could not be decoded. The connection has to be closed after any of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Malformed {
+    /// The peer closed (or had already closed) the connection before any byte of a response.
+    #[error("the server closed the connection before it answered: open a new one")]
+    ClosedBeforeResponse,
+    /// The peer closed inside a status line or header block.
+    #[error(
+        "the server closed the connection inside the response header: look for a crash or an idle timeout there"
+    )]
+    ClosedInHead,
+    /// The peer closed before the announced body was complete.
+    #[error(
+        "the server closed the connection before the body was complete: look for a crash or a wrong length there"
+    )]
+    ClosedInBody,
+    /// Bytes came while no request was outstanding.
+    #[error(
+        "the server sent bytes that no request had asked for: look for a wrong content-length or a timeout notice"
+    )]
+    Unsolicited,
+    /// Bytes followed a complete response, though requests are never pipelined.
+    #[error(
+        "bytes follow the end of the response: the server's content-length is too small or it answered twice"
+    )]
+    Surplus,
+    /// The first bytes are not those of HTTP/1.
+    #[error("the response does not begin with HTTP/1: check the scheme and port of the url")]
+    NotHttp1,
+    /// The version or status code cannot be read, or the status is below 100.
+    #[error(
+        "the status line is malformed: the server must send HTTP/1.0 or 1.1 and a three-digit status"
+    )]
+    StatusLine,
+    /// A header line cannot be read.
+    #[error("a header line is malformed: the server must send `name: value` on one line")]
+    HeaderLine,
+    /// More header lines than [`MAX_HEADERS`](super::MAX_HEADERS).
+    #[error(
+        "too many header lines: the server must send at most {}",
+        super::MAX_HEADERS
+    )]
+    TooManyHeaders,
+    /// The header block exceeds [`Limits::header_block`](super::Limits::header_block).
+    #[error("the header block is too long: raise the header limit or send fewer headers")]
+    HeadTooLong,
+    /// A `Content-Length` is not a decimal number of at most 64 bits.
+    #[error(
+        "the content-length is not a number: the server must send decimal digits that fit 64 bits"
+    )]
+    ContentLength,
+    /// Several `Content-Length` values differ.
+    #[error("the content-length values differ: the server or a proxy before it must send one")]
+    ConflictingLengths,
+    /// Both `Content-Length` and `Transfer-Encoding` are present.
+    #[error(
+        "both content-length and transfer-encoding are present: the server must send one of them"
+    )]
+    LengthAndEncoding,
+    /// The `Transfer-Encoding` is empty, repeats `chunked`, or gives it parameters.
+    #[error("the transfer-encoding is malformed: the server must send `chunked` once and last")]
+    TransferEncoding,
+    /// A chunk's size line has no hex digit, other bytes, or no CRLF at its end.
+    #[error("a chunk size is malformed: the server must send hex digits and CRLF")]
+    ChunkSize,
+    /// The chunk sizes do not fit 64 bits.
+    #[error("a chunk size overflows: the sizes of a body must fit 64 bits together")]
+    ChunkOverflow,
+    /// A chunk's size line with its extension is longer than [`MAX_CHUNK_LINE`](super::MAX_CHUNK_LINE).
+    #[error(
+        "a chunk extension is too long: a size line may have {} bytes",
+        super::MAX_CHUNK_LINE
+    )]
+    ChunkLineTooLong,
+    /// A chunk's data is not followed by CRLF.
+    #[error(
+        "a chunk does not end where its size says: the server must send CRLF after that many bytes"
+    )]
+    ChunkEnd,
+    /// A trailer line cannot be read.
+    #[error("a trailer line is malformed: the server must send `name: value` on one line")]
+    TrailerLine,
+    /// The trailers exceed [`Limits::header_block`](super::Limits::header_block).
+    #[error("the trailers are too long: raise the header limit or send fewer trailers")]
+    TrailersTooLong,
+    /// The body exceeds [`Limits::body`](super::Limits::body).
+    #[error("the body is too long: raise the body limit")]
+    BodyTooLong,
+    /// More interim (1xx) responses than [`MAX_INTERIM`](super::MAX_INTERIM) before the final one.
+    #[error(
+        "too many interim responses: at most {} may come before the final one",
+        super::MAX_INTERIM
+    )]
+    TooManyInterim,
+    /// `101 Switching Protocols`, which no request asks for.
+    #[error("the server switches protocols: remove the upgrade header from the request")]
+    SwitchingProtocols,
+}
+
+impl Malformed {
+    /// Whether not a single byte of an answer came, so that a connection that was reused may simply have been idle for
+    /// too long.
+    pub fn is_idle_close(self) -> bool {
+        self == Self::ClosedBeforeResponse
+    }
+}
+
+/// Up to 64 of the bytes at which a response went wrong, for an exemplar. Displays escaped, as printable ASCII.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Excerpt {
+    bytes: [u8; Self::MAX],
+    len: u8,
+}
+
+impl Excerpt {
+    /// The most bytes that are kept.
+    pub const MAX: usize = 64;
+
+    pub(super) const EMPTY: Self = Self {
+        bytes: [0; Self::MAX],
+        len: 0,
+    };
+
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut excerpt = Self::EMPTY;
+        let len = bytes.len().min(Self::MAX);
+        excerpt.bytes[..len].copy_from_slice(&bytes[..len]);
+        excerpt.len = u8::try_from(len).expect("64 fits a byte");
+        excerpt
+    }
+
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().escape_ascii().fmt(f)
+    }
+}
+
+/// Shows the length only: a response may carry a token.
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Excerpt({} bytes)", self.len)
+    }
+}

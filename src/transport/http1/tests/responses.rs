@@ -1,0 +1,310 @@
+//! Tables of responses and what they decode to.
+
+use super::*;
+
+/// Rows of `response => expectation`. In a response `|` is CRLF, `$` is LF, and `OK` and `CHUNKED` begin one.
+fn rows(table: &str) -> impl Iterator<Item = (String, &str)> {
+    table.lines().filter(|line| !line.is_empty()).map(|line| {
+        let (raw, expected) = line.split_once("=>").expect("a row has an expectation");
+        let raw = raw
+            .trim()
+            .replace("CHUNKED", "OK|Transfer-Encoding: chunked||")
+            .replace("OK|", "HTTP/1.1 200 OK|")
+            .replace('|', "\r\n")
+            .replace('$', "\n");
+        (raw, expected.trim())
+    })
+}
+
+#[test]
+fn valid_responses_are_decoded_however_they_arrive() {
+    let table = "
+OK|Content-Length: 5||hello => 200 kept hello
+OK|Content-Length: 0|| => 200 kept
+HTTP/1.1 200|Content-Length: 0|| => 200 kept
+HTTP/1.1 200 $Content-Length: 2$$hi => 200 kept hi
+OK|Content-Length: 2$|hi => 200 kept hi
+HTTP/1.1 404 X|cONTENT-lENGTH:\t 2 |CONNECTION: Close||hi => 404 closed hi
+OK|Content-Length: 2|Content-Length: 02, 2||hi => 200 kept hi
+OK|Connection: foo, close|Content-Length: 2||hi => 200 closed hi
+OK|Connection: keep-alive|Connection: close|Content-Length: 0|| => 200 closed
+HTTP/1.0 200 X|Content-Length: 2||hi => 200 closed hi
+HTTP/1.0 200 X|Connection: Keep-Alive|Content-Length: 2||hi => 200 kept hi
+HTTP/1.0 200 X|Connection: keep-alive|Transfer-Encoding: chunked||2|hi|0|| => 200 closed hi
+OK|Connection: keep-alive||hello => 200 closed hello
+OK|| => 200 closed
+HTTP/1.1 204 No Content|| => 204 kept
+HTTP/1.1 304 Not Modified|Content-Length: 9|| => 304 kept
+HTTP/1.1 204 No Content|Transfer-Encoding: chunked|| => 204 kept
+CHUNKED5|hello|1|!|0|| => 200 kept hello!
+OK|Transfer-Encoding: CHUNKed||A|0123456789|00|| => 200 kept 0123456789
+CHUNKED2 ;a=\"b;c\";d|hi|0;e|| => 200 kept hi
+CHUNKED2|hi|0|X-Sum: 1|Y:$| => 200 kept hi
+CHUNKED0000000000000000000002|hi|0|| => 200 kept hi
+OK|Transfer-Encoding: gzip,|Transfer-Encoding: , chunked||2|zz|0|| => 200 kept zz
+OK|Transfer-Encoding: chunked, gzip||5|zz => 200 closed 5|zz
+OK|Transfer-Encoding: identity||zz => 200 closed zz
+HTTP/1.1 599 ?|Content-Length: 0|| => 599 kept
+HTTP/1.1 999 ?|Content-Length: 0|| => 999 kept
+";
+    for (raw, expected) in rows(table) {
+        let mut words = expected.splitn(3, ' ');
+        let status = words.next().and_then(|word| word.parse().ok());
+        let keep_alive = words.next() == Some("kept");
+        let body = words.next().unwrap_or_default().replace('|', "\r\n");
+        let expected = response(
+            status.expect("a row has a status"),
+            keep_alive,
+            header_block_len(raw.as_bytes()),
+            body.len(),
+        );
+        let seen = Case::default().decode_every_way(raw.as_bytes());
+        assert_eq!(seen.result, Ok(expected), "{raw}");
+        assert_eq!(seen.body, body.as_bytes(), "{raw}");
+    }
+}
+
+fn header_block_len(raw: &[u8]) -> usize {
+    match head::find_end(raw, 0) {
+        End::At(end) => end,
+        End::Beyond(_) => panic!("no header block: {}", raw.escape_ascii()),
+    }
+}
+
+#[test]
+fn head_has_no_body_whatever_its_headers_say() {
+    let case = Case {
+        expects: ExpectBody::No,
+        ..Case::default()
+    };
+    for headers in ["Content-Length: 5", "Transfer-Encoding: chunked", "X: y"] {
+        let raw = format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n");
+        let seen = case.decode_every_way(raw.as_bytes());
+        assert_eq!(
+            seen.result,
+            Ok(response(200, true, raw.len(), 0)),
+            "{headers}"
+        );
+        let seen = case.decode_every_way(format!("{raw}hello").as_bytes());
+        assert_eq!(seen.result, Err(Malformed::Surplus), "{headers}");
+    }
+}
+
+#[test]
+fn interim_responses_are_skipped() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 7\r\n\r\n";
+    let last = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n";
+    let seen = Case::default().decode_every_way(format!("{interim}{last}hi").as_bytes());
+    assert_eq!(
+        seen.result,
+        Ok(response(201, true, interim.len() + last.len(), 2))
+    );
+    let cut = Case::default().decode_every_way(interim.as_bytes());
+    assert_eq!(cut.result, Err(Malformed::ClosedInHead));
+    let endless = "HTTP/1.1 102 P\r\n\r\n".repeat(usize::from(MAX_INTERIM) + 1);
+    assert_eq!(
+        Case::default().decode_every_way(endless.as_bytes()).result,
+        Err(Malformed::TooManyInterim)
+    );
+}
+
+#[test]
+fn malformed_responses_are_named_however_they_arrive() {
+    let table = "
+=> ClosedBeforeResponse
+HTTP => ClosedInHead
+OK|Content-Length: 5| => ClosedInHead
+OK|A B: 5|X: y => HeaderLine
+OK|Content-Length: 5||hell => ClosedInBody
+OK|Content-Length: 5||hello! => Surplus
+OK|Content-Length: 0||| => Surplus
+HTTP/1.1 204 No Content|Content-Length: 2||hi => Surplus
+|OK|| => NotHttp1
+\x15\x03\x01\0\x02\x02 => NotHttp1
+PRI * HTTP/2.0|| => NotHttp1
+SSH-2.0-OpenSSH_9.6| => NotHttp1
+HTTP/2 200 X|| => NotHttp1
+HTTP/1.2 200 X|| => StatusLine
+HTTP/1.1 20 X|| => StatusLine
+HTTP/1.1 2000 X|| => StatusLine
+HTTP/1.1 099 X|| => StatusLine
+HTTP/1.1  200 X|| => StatusLine
+HTTP/1.1 200 \0|| => StatusLine
+OK|Name : x|| => HeaderLine
+OK|Name: x| folded|| => HeaderLine
+OK|no colon|| => HeaderLine
+OK|Name: \x01|| => HeaderLine
+HTTP/1.1 101 Switching Protocols|Upgrade: h2c|| => SwitchingProtocols
+OK|Content-Length: -1|| => ContentLength
+OK|Content-Length: +1|| => ContentLength
+OK|Content-Length: 0x1|| => ContentLength
+OK|Content-Length: 1 1|| => ContentLength
+OK|Content-Length:|| => ContentLength
+OK|Content-Length: 1,||x => ContentLength
+OK|Content-Length: 18446744073709551616|| => ContentLength
+OK|Content-Length: 18446744073709551615|| => ClosedInBody
+OK|Content-Length: 1|Content-Length: 2|| => ConflictingLengths
+OK|Content-Length: 1, 2|| => ConflictingLengths
+OK|Content-Length: 1|Transfer-Encoding: chunked|| => LengthAndEncoding
+OK|Transfer-Encoding: gzip|Content-Length: 1|| => LengthAndEncoding
+OK|Transfer-Encoding:|| => TransferEncoding
+OK|Transfer-Encoding: ,|| => TransferEncoding
+OK|Transfer-Encoding: chunked, chunked|| => TransferEncoding
+OK|Transfer-Encoding: chunked;q=1|| => TransferEncoding
+";
+    check_malformed(table);
+}
+
+fn check_malformed(table: &str) {
+    for (raw, kind) in rows(table) {
+        let seen = Case::default().decode_every_way(raw.as_bytes());
+        let found = seen.result.map_err(|kind| format!("{kind:?}"));
+        assert_eq!(found, Err(kind.to_owned()), "{}", raw.escape_default());
+    }
+}
+
+#[test]
+fn malformed_chunks_are_named_however_they_arrive() {
+    let table = "
+CHUNKED => ClosedInBody
+CHUNKED|| => ChunkSize
+CHUNKED;ext| => ChunkSize
+CHUNKED 1|x|0|| => ChunkSize
+CHUNKED-1| => ChunkSize
+CHUNKED0x1| => ChunkSize
+CHUNKED1 1| => ChunkSize
+CHUNKED1$x|0|| => ChunkSize
+CHUNKED1;a$x|0|| => ChunkSize
+CHUNKED1\rx|0|| => ChunkSize
+CHUNKED10000000000000000| => ChunkOverflow
+CHUNKED1|x|ffffffffffffffff| => ChunkOverflow
+CHUNKEDffffffffffffffff| => ClosedInBody
+CHUNKED1|xy|0|| => ChunkEnd
+CHUNKED1|x$0|| => ChunkEnd
+CHUNKED1|x\rx => ChunkEnd
+CHUNKED0||0|| => Surplus
+CHUNKED0|HTTP/1.1 404 Not Found|| => TrailerLine
+CHUNKED0|: x|| => TrailerLine
+CHUNKED0|x: \0|| => TrailerLine
+CHUNKED0|x: y\rz|| => TrailerLine
+CHUNKED0|\rx => TrailerLine
+CHUNKED0|x: y| => ClosedInBody
+CHUNKED0| => ClosedInBody
+";
+    check_malformed(table);
+}
+
+#[test]
+fn a_chunk_line_has_a_longest_length() {
+    let extension = |len: usize| "e".repeat(len - "1;\r\n".len());
+    let cases = [
+        (format!("1;{}|x|0||", extension(MAX_CHUNK_LINE)), None),
+        (
+            format!("1;{}|x|0||", extension(MAX_CHUNK_LINE + 1)),
+            Some(Malformed::ChunkLineTooLong),
+        ),
+        (
+            format!("{}||", "0".repeat(MAX_CHUNK_LINE)),
+            Some(Malformed::ChunkLineTooLong),
+        ),
+    ];
+    for (chunks, kind) in cases {
+        let raw = format!("OK|Transfer-Encoding: chunked||{chunks}=>");
+        for (raw, _) in rows(&raw) {
+            let seen = Case::default().decode_every_way(raw.as_bytes());
+            assert_eq!(seen.result.err(), kind, "{raw}");
+        }
+    }
+}
+
+#[test]
+fn limits_hold_however_the_bytes_arrive() {
+    use Malformed as M;
+    let limits = Limits {
+        header_block: 100,
+        body: 4,
+    };
+    let case = Case {
+        limits,
+        ..Case::default()
+    };
+    let head = |len: usize| {
+        let start = "HTTP/1.1 204 No Content\r\nX: ";
+        format!("{start}{}\r\n\r\n", "y".repeat(len - start.len() - 4))
+    };
+    let trailers = |len: usize| {
+        let body = format!("0\r\nX:{}\r\n\r\n", "y".repeat(len - 6));
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+    };
+    let cases: &[(String, Option<M>)] = &[
+        (head(100), None),
+        (head(101), Some(M::HeadTooLong)),
+        (head(5000), Some(M::HeadTooLong)),
+        (
+            "HTTP/1.1 200 ".to_owned() + &"x".repeat(5000),
+            Some(M::HeadTooLong),
+        ),
+        (trailers(100), None),
+        (trailers(101), Some(M::TrailersTooLong)),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody".to_owned(),
+            None,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_owned(),
+            Some(M::BodyTooLong),
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\nbody".to_owned(), None),
+        (
+            "HTTP/1.1 200 OK\r\n\r\nbody5".to_owned(),
+            Some(M::BodyTooLong),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+                .to_owned(),
+            None,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbod\r\n2\r\n".to_owned(),
+            Some(M::BodyTooLong),
+        ),
+    ];
+    for (raw, kind) in cases {
+        assert_eq!(
+            case.decode_every_way(raw.as_bytes()).result.err(),
+            *kind,
+            "{raw}"
+        );
+    }
+    for (lines, kind) in [
+        (MAX_HEADERS, None),
+        (MAX_HEADERS + 1, Some(M::TooManyHeaders)),
+    ] {
+        let raw = format!(
+            "HTTP/1.1 204 No Content\r\n{}\r\n",
+            "a: b\r\n".repeat(lines)
+        );
+        assert_eq!(
+            Case::default()
+                .decode_every_way(raw.as_bytes())
+                .result
+                .err(),
+            kind,
+            "{lines} lines"
+        );
+    }
+}
+
+#[test]
+fn a_long_header_block_is_taken_byte_by_byte() {
+    let limits = Limits::default();
+    let start = "HTTP/1.1 204 No Content\r\nX: ";
+    let raw = format!(
+        "{start}{}\r\n\r\n",
+        "y".repeat(limits.header_block - start.len() - 4)
+    );
+    let seen = Case::default().decode(raw.as_bytes(), || 1);
+    assert_eq!(seen.result, Ok(response(204, true, limits.header_block, 0)));
+    let seen = Case::default().decode(raw.replace(": y", ": yy").as_bytes(), || 1);
+    assert_eq!(seen.result, Err(Malformed::HeadTooLong));
+}
