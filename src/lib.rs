@@ -8,9 +8,16 @@
 //! Dependencies point one way: cli → gate, report → experiment, compare → engine, profile, target → metrics, scenario,
 //! pacer, transport → units.
 
+pub mod cli;
+pub mod compare;
 pub mod engine;
+pub mod experiment;
+pub mod gate;
 pub mod metrics;
 pub mod pacer;
+pub mod profile;
+pub mod report;
 pub mod scenario;
+pub mod target;
 pub mod transport;
 pub mod units;

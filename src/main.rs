@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! telemload: parse, run, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    telemload::cli::main(std::env::args_os())
+}

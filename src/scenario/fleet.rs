@@ -120,6 +120,16 @@ impl Roster {
         }
     }
 
+    /// Number of devices.
+    pub fn devices(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Seed of the fleet.
+    pub fn seed(&self) -> u64 {
+        self.plan.seed
+    }
+
     /// The device that sends request `n`.
     pub fn sender(&self, n: u64) -> Device<'_> {
         let devices = self.ids.len() as u64;

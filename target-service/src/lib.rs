@@ -1,33 +1,37 @@
-//! stub
-use serde::{Deserialize, Serialize};
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    pub auth: String,
-    pub bcrypt_cost: u32,
-    pub cpus: usize,
-    pub store: String,
-    pub cache_ttl: jiff::SignedDuration,
-    pub rbac: String,
-    pub user_kib: usize,
-    pub body_limit_kib: usize,
-}
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            auth: "singleflight".into(),
-            bcrypt_cost: 10,
-            cpus: 2,
-            store: "memory".into(),
-            cache_ttl: jiff::SignedDuration::from_secs(30),
-            rbac: "json".into(),
-            user_kib: 64,
-            body_limit_kib: 64,
-        }
-    }
-}
-impl Config {
-    pub fn validate(&self) -> Result<(), std::fmt::Error> {
-        Ok(())
-    }
-}
+//! The reference telemetry gateway: every step of the story is a value of [`Config`].
+//!
+//! # Layout
+//!
+//! - [`config`], [`launch`]: what the parent process decides; validated before anything starts.
+//! - [`serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
+//! - `router`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
+//! - `auth`, `bcrypt_pool`, `cache`: the IoT middleware. `rbac`: the user path. `store`: where both keep their data.
+//! - `metrics`, `profile`, [`profile_proto`]: what the gateway tells about itself.
+//!
+//! The crate owns no command line and reads no file; it never sees a device's secret outside the request that carries it.
+
+mod access;
+mod app;
+mod auth;
+mod bcrypt_pool;
+mod body;
+mod cache;
+pub mod config;
+mod error;
+pub mod launch;
+mod metrics;
+mod profile;
+pub mod profile_proto;
+mod rbac;
+mod reply;
+mod router;
+pub mod serve;
+pub mod server;
+mod store;
+mod telemetry;
+
+pub use config::{Auth, Config, ConfigError, Rbac, StoreKind};
+pub use error::Error;
+pub use launch::{Device, Launch};
+pub use serve::serve;
+pub use server::run;

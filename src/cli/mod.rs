@@ -1,0 +1,88 @@
+//! The command line: clap stays in here, and only here is anything written to stdout or stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod completions;
+mod gateway;
+mod run;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::target::supervisor;
+
+/// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
+#[derive(Debug, Parser)]
+#[command(name = "telemload", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Gateway(gateway::Args),
+    Completions(completions::Args),
+}
+
+/// A usage or scenario error: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Exit code of a usage or scenario error.
+const USAGE: u8 = 2;
+/// Exit code of an internal or I/O error.
+const INTERNAL: u8 = 5;
+
+/// Runs the command line and returns its exit code.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.collect();
+    // Before anything else: these two become other processes and must be alone in theirs.
+    match args.get(1).and_then(|verb| verb.to_str()) {
+        Some(supervisor::SUPERVISE) => return ExitCode::from(supervisor::supervise()),
+        Some(supervisor::EXEC_WITH_PARENT) => return ExitCode::from(supervisor::exec_with_parent(args.into_iter().skip(2))),
+        _ => {}
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a reader that has gone is none either.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    let ended = match cli.command {
+        Command::Run(args) => run::exec(&args),
+        Command::Gateway(args) => gateway::exec(&args),
+        Command::Completions(args) => completions::exec(&args),
+    };
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::from(if error.is::<Usage>() { USAGE } else { INTERNAL })
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// A message to people, on stderr.
+fn say(message: &str) {
+    // A stderr that is closed has no reader.
+    let _ = writeln!(anstream::stderr(), "{message}");
+}
+
+/// A result, on stdout.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

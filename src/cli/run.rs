@@ -1,0 +1,253 @@
+//! `telemload run`: a scenario or a URL.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use toml::{Table, Value};
+
+use super::{Usage, print, say};
+use crate::compare::compare;
+use crate::experiment::{self, RunDir, Stop};
+use crate::gate::{self, Outcome};
+use crate::report::json::Judgements;
+use crate::report::progress::{Mode, Progress};
+use crate::report::{dry_run, json, terminal};
+use crate::scenario::template::Secrets;
+use crate::scenario::{self, Overrides, Plan};
+use crate::units::{Rate, parse_duration};
+
+/// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  telemload run scenarios/200-to-20000.toml
+  telemload run -d 5 -c 10 -H 'X-Device-Id: d1' http://127.0.0.1:8080/v1/telemetry
+  telemload run -R 2000/s -d 30s --pprof http://127.0.0.1:6060/debug/pprof/profile http://127.0.0.1:8080/
+
+Exit codes: 0 pass · 1 a threshold failed · 2 usage or scenario error · 3 inconclusive ·
+4 invalid (target unreachable, no OK response, planned rate not sent) · 5 internal or I/O error · 130 interrupted")]
+pub(super) struct Args {
+    /// Scenario file, or the URL to load.
+    #[arg(value_name = "SCENARIO.toml | URL")]
+    target: String,
+    /// Connections [default for a URL: 10].
+    #[arg(short, long, value_name = "N")]
+    connections: Option<u32>,
+    /// Length of the measured window; a bare number is seconds [default for a URL: 10s].
+    #[arg(short, long, value_parser = seconds)]
+    duration: Option<Duration>,
+    /// Header to send, as `Name: value`; repeatable.
+    #[arg(short = 'H', long = "header", value_parser = header, value_name = "NAME: VALUE")]
+    headers: Vec<(String, String)>,
+    /// Method [default: POST with a body, else GET].
+    #[arg(short = 'M', long)]
+    method: Option<String>,
+    /// Longest that a request may take; a bare number is milliseconds [default for a URL: 10s].
+    #[arg(short = 'T', long, value_parser = milliseconds)]
+    timeout: Option<Duration>,
+    /// Stop after this many requests.
+    #[arg(short = 'n', long, value_name = "N")]
+    requests: Option<u64>,
+    /// Open loop at this rate, such as 2000/s; a bare number is requests a second.
+    #[arg(short = 'R', long, value_parser = rate)]
+    rate: Option<Rate>,
+    /// Body to send, or @FILE.
+    #[arg(long, value_name = "TEXT | @FILE")]
+    body: Option<String>,
+    /// Profile the target through this pprof endpoint while it is loaded.
+    #[arg(long, value_name = "URL")]
+    pprof: Option<String>,
+    /// Process of a local target, whose CPU is measured.
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Only this variant of the scenario.
+    #[arg(long)]
+    variant: Option<String>,
+    /// Run directory [default: runs/<name>-<UTC time>].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the result as JSON instead of the summary.
+    #[arg(long)]
+    json: bool,
+    /// No progress and no messages but errors.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print the resolved plan and the first requests; send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print secrets in a dry run.
+    #[arg(long, requires = "dry_run")]
+    show_secrets: bool,
+}
+
+pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
+    let plan = plan(args)?;
+    if args.dry_run {
+        let secrets = if args.show_secrets { Secrets::Sent } else { Secrets::Redacted };
+        print(&dry_run::render(&plan, secrets))?;
+        return Ok(0);
+    }
+    allow_connections(&plan)?;
+    let started_at = jiff::Timestamp::now();
+    let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at)?;
+    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())?;
+    let mode = match (args.quiet, std::io::IsTerminal::is_terminal(&std::io::stderr())) {
+        (true, _) => Mode::Quiet,
+        (false, true) => Mode::Live,
+        (false, false) => Mode::Lines(say),
+    };
+    // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot set up the runtime")?;
+    let (result, stopped) = runtime.block_on(async {
+        let stop = stop_on_signals().context("cannot listen for signals")?;
+        let result = experiment::run(&plan, &dir, &Progress::new(mode), &stop, started_at).await;
+        Ok::<_, anyhow::Error>((result, stop.is_asked()))
+    })?;
+    let judgements: Judgements = result
+        .variants
+        .iter()
+        .map(|variant| variant.phases.iter().map(|phase| gate::judge(&plan.thresholds, variant, phase, &phase.total())).collect())
+        .collect();
+    let comparisons = compare(&plan, &result);
+    let outcome = gate::outcome(&result, &judgements.concat().concat(), stopped);
+    let document = json::document(&plan, &result, &comparisons, &judgements);
+    let stored = dir.write(Path::new("result.json"), document.as_bytes());
+    let printed = if args.json { print(&document) } else { print(&terminal::render(&plan, &result, &comparisons, &judgements)) };
+    conclude(&outcome, &dir, args.quiet);
+    stored?;
+    printed?;
+    Ok(outcome.exit_code())
+}
+
+fn conclude(outcome: &Outcome, dir: &RunDir, quiet: bool) {
+    match outcome {
+        Outcome::Internal(message) => say(&format!("error: {message}")),
+        Outcome::Invalid(message) => say(&format!("invalid: {message}")),
+        Outcome::Interrupted => say("interrupted: what was measured until then is kept and marked"),
+        Outcome::Fail if !quiet => say("a threshold failed"),
+        Outcome::Inconclusive if !quiet => say("a threshold could not be judged"),
+        _ => {}
+    }
+    if !quiet {
+        say(&format!("stored in {}", dir.path().display()));
+    }
+}
+
+fn plan(args: &Args) -> anyhow::Result<Plan> {
+    let is_url = args.target.contains("://");
+    let body = args.body.as_deref().map(body).transpose()?;
+    let mut overrides = Overrides {
+        connections: args.connections,
+        duration: args.duration,
+        timeout: args.timeout,
+        rate: args.rate,
+        requests: args.requests,
+        headers: args.headers.clone(),
+        method: args.method.clone(),
+        body,
+        pprof: args.pprof.clone(),
+        pid: args.pid,
+        variant: args.variant.clone(),
+    };
+    let planned = if is_url {
+        if overrides.variant.is_some() {
+            return Err(Usage("--variant goes with a scenario, not with a URL".to_owned()).into());
+        }
+        if overrides.duration.is_none() && overrides.requests.is_none() {
+            overrides.duration = Some(Duration::from_secs(10));
+        }
+        scenario::parse("command line", &ad_hoc(&args.target)?, Path::new("."), &overrides)
+    } else {
+        scenario::load(Path::new(&args.target), &overrides)
+    };
+    Ok(planned.map_err(|error| Usage(error.to_string()))?)
+}
+
+/// The scenario that a URL stands for.
+fn ad_hoc(url: &str) -> anyhow::Result<String> {
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let split = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
+    let (origin, path) = url.split_at(split);
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    // A fragment is never sent.
+    let path = path.split('#').next().unwrap_or("/").to_owned();
+    let table = |entries: Vec<(&str, Value)>| Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Table>());
+    let text = |text: &str| Value::String(text.to_owned());
+    let document = table(vec![
+        ("name", text("url")),
+        ("target", table(vec![("url", text(origin))])),
+        ("load", table(vec![("model", text("closed")), ("connections", Value::Integer(10)), ("duration", text("1h")), ("timeout", text("10s"))])),
+        ("request", Value::Array(vec![table(vec![("name", text("request")), ("path", text(&path))])])),
+    ]);
+    toml::to_string(&document).context("cannot write the scenario of the URL")
+}
+
+fn body(text: &str) -> anyhow::Result<String> {
+    match text.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| Usage(format!("--body: cannot read {file}: {error}")).into()),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
+fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
+    const OTHERS: u64 = 64;
+    let phases = plan.variants.iter().flat_map(|variant| &variant.phases);
+    let needed = u64::from(phases.map(|phase| phase.load.connections).max().unwrap_or(0)) + OTHERS;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let before = limit.current.unwrap_or(0);
+    limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+    if limit.current.is_some_and(|current| current >= needed) && setrlimit(Resource::Nofile, limit).is_ok() {
+        return Ok(());
+    }
+    Err(Usage(format!("the load needs {needed} file descriptors and the limit is {before}; run `ulimit -n {needed}` first, or use fewer connections")).into())
+}
+
+fn stop_on_signals() -> std::io::Result<Stop> {
+    let (asked, stop) = watch::channel(false);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // Nobody to tell once the run is over.
+        let _ = asked.send(true);
+        // Kept: a dropped sender would look like nobody could ask.
+        std::future::pending::<()>().await;
+    });
+    Ok(Stop(stop))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    bare(text, Duration::from_secs_f64)
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    bare(text, |number| Duration::from_secs_f64(number / 1e3))
+}
+
+/// A duration, or a bare number in the flag's own unit.
+fn bare(text: &str, unit: fn(f64) -> Duration) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=2_592_000.0).contains(&number) => Ok(unit(number)),
+        Ok(_) => Err(format!("{text} is out of range")),
+        Err(_) => parse_duration(text).map_err(|error| error.to_string()),
+    }
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let rate = text.parse::<f64>().map_or_else(|_| Rate::parse(text), Rate::new);
+    rate.map_err(|error| error.to_string())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or_else(|| "a header is written `Name: value`".to_owned())?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,283 @@
+//! Joins what workers counted with what was read of the target, interval by interval.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::launch::Launched;
+use super::{Estimates, Live, RunDir, WriteError};
+use crate::engine::End;
+use crate::metrics::{ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window, latency_quantiles, value_at};
+use crate::target::machine::MachineTimes;
+use crate::target::metrics::Metrics;
+
+/// The gateway's counters: name in results, name at its endpoint.
+pub(super) const COUNTERS: [(&str, &str); 5] = [
+    ("bcrypt", "gateway_bcrypt_total"),
+    ("cache_hits", "gateway_cache_hits_total"),
+    ("cache_misses", "gateway_cache_misses_total"),
+    ("shared", "gateway_shared_total"),
+    ("rejected", "gateway_rejected_total"),
+];
+
+/// CPU of a target that is known by its Prometheus endpoint alone.
+const PROCESS_CPU: &str = "process_cpu_seconds_total";
+
+/// What a stretch of load came to.
+pub(super) struct Driven {
+    pub(super) window: Window,
+    pub(super) tallies: Vec<Tally>,
+    pub(super) exemplars: BTreeMap<ErrorKind, String>,
+    pub(super) target_cpu_seconds: Result<f64, String>,
+    pub(super) peak_bytes: Option<u64>,
+    pub(super) counters: Result<BTreeMap<&'static str, u64>, String>,
+    pub(super) generator_cores: f64,
+    pub(super) busiest_worker: f64,
+    pub(super) steal_share: Option<f64>,
+    /// Full intervals of the window.
+    pub(super) blocks: Vec<Estimates>,
+    /// Why the target ended early.
+    pub(super) died: Option<String>,
+    pub(super) unwritten: Option<WriteError>,
+}
+
+/// Which rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Emit {
+    /// Those that all workers have reported.
+    Complete,
+    /// All, for no more will come.
+    Everything,
+}
+
+/// The files of a measured stretch.
+pub(super) struct Series {
+    rows: SeriesWriter<BufWriter<File>>,
+    rows_path: PathBuf,
+    log: IntervalLog<BufWriter<File>>,
+    log_path: PathBuf,
+    counters: usize,
+}
+
+/// What was read of the target at one instant.
+struct Mark {
+    at: Instant,
+    cpu_seconds: Result<f64, String>,
+    rss_bytes: Option<u64>,
+    peak_bytes: Option<u64>,
+    metrics: Option<Result<Metrics, String>>,
+    machine: Option<MachineTimes>,
+}
+
+pub(super) struct Gather {
+    window: Window,
+    interval_ns: u64,
+    workers: u32,
+    round: u32,
+    tallies: Vec<Tally>,
+    exemplars: BTreeMap<ErrorKind, String>,
+    /// By index of the interval: all requests of all workers, and how many workers have reported.
+    pending: BTreeMap<u64, (Tally, u32)>,
+    marks: Vec<Mark>,
+    next_row: u64,
+    blocks: Vec<Estimates>,
+    series: Option<Series>,
+    pub(super) unwritten: Option<WriteError>,
+}
+
+impl Series {
+    pub(super) fn create(dir: &RunDir, directory: &Path, counters: &[&str], warmup: Duration) -> Result<Self, WriteError> {
+        let open = |name: &str| {
+            let path = directory.join(name);
+            Ok::<_, WriteError>((dir.stream(&path)?, dir.path().join(path)))
+        };
+        let (out, rows_path) = open("series.csv")?;
+        let rows = SeriesWriter::new(out, counters).map_err(|source| WriteError { path: rows_path.clone(), source })?;
+        let (out, log_path) = open("latency.hlog")?;
+        let log = IntervalLog::new(out, SystemTime::now() + warmup).map_err(|source| WriteError { path: log_path.clone(), source })?;
+        Ok(Self { rows, rows_path, log, log_path, counters: counters.len() })
+    }
+}
+
+impl Gather {
+    pub(super) fn new(window: Window, interval: Duration, workers: u32, round: u32, series: Option<Series>) -> Self {
+        Self {
+            window,
+            interval_ns: interval.as_nanos() as u64,
+            workers,
+            round,
+            tallies: Vec::new(),
+            exemplars: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            marks: Vec::new(),
+            next_row: 0,
+            blocks: Vec::new(),
+            series,
+            unwritten: None,
+        }
+    }
+
+    /// Whether the window's start has been marked.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    /// When the target is to be read next: at the start of each interval, and at the end of the window.
+    pub(super) fn next_mark(&self) -> Option<u64> {
+        let index = self.marks.len() as u64;
+        (index <= self.rows()).then(|| (self.window.start + index * self.interval_ns).min(self.window.end))
+    }
+
+    fn rows(&self) -> u64 {
+        (self.window.end - self.window.start).div_ceil(self.interval_ns)
+    }
+
+    /// Reads the target; its CPU first, because that is what the instant is for.
+    pub(super) async fn mark(&mut self, target: &Launched) {
+        let at = Instant::now();
+        let tree_cpu = target.tree.as_ref().map(|tree| tree.cpu_ns().map(|ns| ns as f64 / 1e9).map_err(|error| error.to_string()));
+        let memory = target.tree.as_ref().and_then(|tree| tree.memory().ok());
+        let metrics = target.scrape().await;
+        let metrics_cpu = || match &metrics {
+            Some(Ok(metrics)) => metrics.get(PROCESS_CPU).ok_or_else(|| format!("its metrics have no {PROCESS_CPU}")),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err("nothing tells it".to_owned()),
+        };
+        self.marks.push(Mark {
+            at,
+            cpu_seconds: tree_cpu.unwrap_or_else(metrics_cpu),
+            rss_bytes: memory.map(|memory| memory.rss_bytes),
+            peak_bytes: memory.map(|memory| memory.peak_bytes),
+            metrics,
+            machine: MachineTimes::read().ok(),
+        });
+    }
+
+    /// Adds what a worker counted in an interval.
+    pub(super) fn interval(&mut self, interval: &Interval) {
+        if self.tallies.is_empty() {
+            self.tallies = vec![Tally::default(); interval.tallies.len()];
+        }
+        for (into, from) in self.tallies.iter_mut().zip(&interval.tallies) {
+            into.add(from);
+        }
+        for (&kind, words) in &interval.exemplars {
+            self.exemplars.entry(kind).or_insert_with(|| words.clone());
+        }
+        if interval.index < self.rows() {
+            let (tally, reported) = self.pending.entry(interval.index).or_default();
+            interval.tallies.iter().for_each(|from| tally.add(from));
+            *reported += 1;
+        }
+    }
+
+    /// Writes rows in order, and tells of each.
+    pub(super) fn emit(&mut self, which: Emit, tell: &mut dyn FnMut(&Live)) {
+        while let Some((&index, (_, reported))) = self.pending.first_key_value() {
+            let complete = *reported == self.workers && self.marks.len() as u64 > index + 1;
+            if which == Emit::Complete && !complete {
+                return;
+            }
+            let Some((index, (tally, _))) = self.pending.pop_first() else { return };
+            if index >= self.next_row {
+                self.next_row = index + 1;
+                self.row(index, &tally, tell);
+            }
+        }
+    }
+
+    fn row(&mut self, index: u64, tally: &Tally, tell: &mut dyn FnMut(&Live)) {
+        let start = index * self.interval_ns;
+        let length = self.interval_ns.min((self.window.end - self.window.start).saturating_sub(start));
+        let seconds = length as f64 / 1e9;
+        let at = index as usize;
+        let marks = self.marks.get(at).zip(self.marks.get(at + 1));
+        let cores = marks.and_then(|(first, last)| cores(first, last).ok());
+        let estimates = Estimates::of(tally, seconds, cores.map(|cores| cores * seconds));
+        if length == self.interval_ns {
+            self.blocks.push(estimates);
+        }
+        let (latency, _) = latency_quantiles(tally);
+        let counters = self.series.as_ref().map_or(0, |series| series.counters);
+        let row = SeriesRow {
+            round: self.round,
+            t_ms: start / 1_000_000,
+            throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
+            failed: tally.failed,
+            p50_us: estimates.p50_us.unwrap_or(0.0),
+            p99_us: estimates.p99_us.unwrap_or(0.0),
+            max_us: latency.max() as f64 / 1e3,
+            queue_wait_p99_us: value_at(&tally.queue_wait, 0.99),
+            target_cores: cores,
+            target_bytes: marks.and_then(|(_, last)| last.rss_bytes),
+            counters: COUNTERS[..counters].iter().map(|(_, name)| marks.and_then(|(first, last)| increase(first, last, name).ok())).collect(),
+        };
+        tell(&Live {
+            elapsed: Duration::from_nanos(start + length),
+            throughput_rps: row.throughput_rps,
+            p50_us: row.p50_us,
+            p99_us: row.p99_us,
+            failed: row.failed,
+            target_cores: row.target_cores,
+        });
+        let Some(series) = &mut self.series else { return };
+        let written = series.rows.write(&row).map_err(|source| WriteError { path: series.rows_path.clone(), source }).and_then(|()| {
+            let written = series.log.write(Duration::from_nanos(start), Duration::from_nanos(length), &tally.latency);
+            written.map_err(|source| WriteError { path: series.log_path.clone(), source })
+        });
+        if let (Err(error), None) = (written, &self.unwritten) {
+            self.unwritten = Some(error);
+        }
+    }
+
+    pub(super) fn into_driven(self, end: &End, died: Option<String>) -> Driven {
+        let marks = self.marks.first().zip(self.marks.last()).filter(|_| self.marks.len() > 1);
+        let seconds = end.window.seconds();
+        let unmarked = || "the load ended before its window began".to_owned();
+        let counters = marks.ok_or_else(unmarked).and_then(|(first, last)| {
+            COUNTERS.iter().map(|(name, metric)| increase(first, last, metric).map(|count| (*name, count))).collect::<Result<_, _>>()
+        });
+        let machine = marks.and_then(|(first, last)| last.machine.as_ref()?.since(first.machine.as_ref()?));
+        Driven {
+            window: end.window,
+            tallies: self.tallies,
+            exemplars: self.exemplars,
+            // Marks lie within a millisecond of the window; the rate is what holds for it.
+            target_cpu_seconds: marks.ok_or_else(unmarked).and_then(|(first, last)| cores(first, last)).map(|cores| cores * seconds),
+            peak_bytes: self.marks.iter().filter_map(|mark| mark.peak_bytes).max(),
+            counters,
+            generator_cores: end.generator_cores,
+            busiest_worker: end.busiest_worker,
+            steal_share: machine.map(|machine| machine.steal_share),
+            blocks: self.blocks,
+            died,
+            unwritten: self.unwritten,
+        }
+    }
+}
+
+/// All requests as one tally.
+pub(super) fn sum(tallies: &[Tally]) -> Tally {
+    let mut total = Tally::default();
+    tallies.iter().for_each(|tally| total.add(tally));
+    total
+}
+
+/// CPU of the target between two marks, cores.
+fn cores(first: &Mark, last: &Mark) -> Result<f64, String> {
+    let (begin, end) = (first.cpu_seconds.clone()?, last.cpu_seconds.clone()?);
+    let wall = (last.at - first.at).as_secs_f64();
+    if wall > 0.0 && end >= begin { Ok((end - begin) / wall) } else { Err("its CPU time went backwards".to_owned()) }
+}
+
+/// Increase of a counter between two marks.
+fn increase(first: &Mark, last: &Mark, name: &str) -> Result<u64, String> {
+    let read = |mark: &Mark| match &mark.metrics {
+        Some(Ok(metrics)) => metrics.get(name).ok_or_else(|| format!("its metrics have no {name}")),
+        Some(Err(error)) => Err(error.clone()),
+        None => Err("it has no metrics".to_owned()),
+    };
+    Ok((read(last)? - read(first)?).max(0.0).round() as u64)
+}

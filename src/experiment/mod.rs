@@ -1,0 +1,173 @@
+//! A variant's life: start the target, drive its phases, profile it, stop it, collect. Rounds repeat that with fresh
+//! launches, in alternating order.
+//!
+//! It prints nothing; an [`Observer`] is told how it goes.
+
+mod gather;
+mod launch;
+mod phase;
+mod result;
+mod run_dir;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use result::{Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel, VariantResult, Warning};
+pub use run_dir::{RunDir, WriteError};
+
+use crate::scenario::fleet::{Hashes, Roster};
+use crate::scenario::{Plan, Variant};
+use crate::target::machine::Fingerprint;
+use launch::Launched;
+use phase::{PhaseRun, Stretch};
+
+/// Is told how a run goes; what it does with it is not the experiment's business.
+pub trait Observer: Sync {
+    /// Hashes of secrets are computed: `total` of them.
+    fn hashing(&self, total: u64);
+    /// One of them is done.
+    fn hashed(&self);
+    /// A stretch of load begins.
+    fn phase(&self, phase: &PhaseStart<'_>);
+    /// An interval of it is over.
+    fn live(&self, live: &Live);
+    /// It is over.
+    fn phase_over(&self);
+}
+
+/// A stretch of load that begins.
+#[derive(Debug, Clone, Copy)]
+pub struct PhaseStart<'a> {
+    /// The variant.
+    pub variant: &'a str,
+    /// The phase.
+    pub phase: &'a str,
+    /// Launch of the variant, from 1, and how many there will be.
+    pub round: (u32, u32),
+    /// Whether this is the profiled repetition of the phase.
+    pub profiled: bool,
+    /// Warm-up and window.
+    pub length: Duration,
+}
+
+/// Figures of the last interval.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Live {
+    /// Time since the phase began.
+    pub elapsed: Duration,
+    /// OK responses a second.
+    pub throughput_rps: f64,
+    /// Median latency, µs.
+    pub p50_us: f64,
+    /// 99th percentile of latency, µs.
+    pub p99_us: f64,
+    /// Failed requests.
+    pub failed: u64,
+    /// CPU of the target, cores.
+    pub target_cores: Option<f64>,
+}
+
+/// The user's wish to end; cloned to whoever has to know.
+#[derive(Debug, Clone)]
+pub struct Stop(pub watch::Receiver<bool>);
+
+impl Stop {
+    /// Whether the run is to end.
+    pub fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when the run is to end.
+    pub async fn asked(&mut self) {
+        if self.0.wait_for(|&asked| asked).await.is_err() {
+            // Nobody is left who could ask.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Runs a plan. Whatever ends it early, what was found until then is in the result.
+pub async fn run(plan: &Plan, dir: &RunDir, observer: &dyn Observer, stop: &Stop, started_at: jiff::Timestamp) -> RunResult {
+    let mut result = RunResult {
+        started_at,
+        machine: Fingerprint::read(),
+        variants: plan.variants.iter().map(|variant| VariantResult { name: variant.name.clone(), target: variant.target.describe(), phases: Vec::new() }).collect(),
+        interrupted: false,
+        failure: None,
+    };
+    let mut hashes = Hashes::default();
+    'rounds: for round in 1..=plan.rounds {
+        // There and back again: what drifts over time falls on all variants alike.
+        let forward = 0..plan.variants.len();
+        let order: Vec<usize> = if round % 2 == 1 { forward.collect() } else { forward.rev().collect() };
+        for at in order {
+            let launch = VariantRun { plan, variant: &plan.variants[at], dir, observer, round };
+            let ended = launch.run(&mut hashes, &mut result.variants[at], stop).await;
+            if let Err(failure) = ended {
+                result.failure = Some(failure);
+            }
+            if stop.is_asked() || result.failure.is_some() {
+                result.interrupted = true;
+                break 'rounds;
+            }
+        }
+    }
+    result.variants.retain(|variant| !variant.phases.is_empty());
+    result
+}
+
+/// One launch of a variant.
+struct VariantRun<'a> {
+    plan: &'a Plan,
+    variant: &'a Variant,
+    dir: &'a RunDir,
+    observer: &'a dyn Observer,
+    round: u32,
+}
+
+impl VariantRun<'_> {
+    async fn run(&self, hashes: &mut Hashes, result: &mut VariantResult, stop: &Stop) -> Result<(), Failure> {
+        let rosters: Arc<[Roster]> = self.variant.fleets.iter().map(Roster::new).collect::<Vec<_>>().into();
+        let mut stopping = stop.clone();
+        let mut target = tokio::select! {
+            target = Launched::start(self.variant, &rosters, hashes, self.dir, self.observer) => target?,
+            () = stopping.asked() => return Ok(()),
+        };
+        let driven = self.phases(&mut target, &rosters, result, stop).await;
+        target.stop().await;
+        driven
+    }
+
+    async fn phases(&self, target: &mut Launched, rosters: &Arc<[Roster]>, result: &mut VariantResult, stop: &Stop) -> Result<(), Failure> {
+        for (at, phase) in self.variant.phases.iter().enumerate() {
+            let run = PhaseRun { launch: self, phase, rosters, stop };
+            if result.phases.len() == at {
+                result.phases.push(run.blank());
+            }
+            run.measure(target, &mut result.phases[at]).await?;
+            if stop.is_asked() {
+                return Ok(());
+            }
+            // Profiles are taken once, in the last round: their numbers are never mixed with the measured ones.
+            if let Some(profile) = self.variant.profile.as_ref().filter(|_| self.round == self.plan.rounds) {
+                run.profile(target, profile, &mut result.phases[at]).await?;
+            }
+            if stop.is_asked() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn start<'a>(&'a self, stretch: &Stretch<'a>) -> PhaseStart<'a> {
+        PhaseStart {
+            variant: &self.variant.name,
+            phase: stretch.phase,
+            round: (self.round, self.plan.rounds),
+            profiled: stretch.profiled,
+            length: stretch.load.warmup + stretch.load.duration,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One phase on a running target: a measured stretch of load, and a profiled one of the same load.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::gather::{COUNTERS, Driven, Emit, Gather, Series, sum};
+use super::launch::Launched;
+use super::{Estimates, Failure, PhaseResult, ProfileResult, Round, Stop, VariantRun, Warning};
+use crate::engine::{Drive, Engine, now_ns};
+use crate::metrics::Tally;
+use crate::profile::{capture, costs, flamegraph};
+use crate::scenario::fleet::Roster;
+use crate::scenario::{Load, Phase, Profile, Target};
+use crate::target::CpuWindow;
+
+/// Load that goes on beyond the profile, so that the capture lies within the window.
+const PROFILE_MARGIN: Duration = Duration::from_millis(1_500);
+
+/// Below this many OK responses p99 rests on fewer than ten of them.
+const FEW_REQUESTS: u64 = 1_000;
+
+/// Below this many samples shares are rough.
+const FEW_SAMPLES: u64 = 200;
+
+/// A phase of one launch.
+pub(super) struct PhaseRun<'a> {
+    pub(super) launch: &'a VariantRun<'a>,
+    pub(super) phase: &'a Phase,
+    pub(super) rosters: &'a Arc<[Roster]>,
+    pub(super) stop: &'a Stop,
+}
+
+/// A stretch of load.
+pub(super) struct Stretch<'a> {
+    pub(super) phase: &'a str,
+    pub(super) load: &'a Load,
+    pub(super) profiled: bool,
+}
+
+impl PhaseRun<'_> {
+    /// A result without any round.
+    pub(super) fn blank(&self) -> PhaseResult {
+        let variant = self.launch.variant;
+        PhaseResult {
+            name: self.phase.name.clone(),
+            load: self.phase.load.clone(),
+            requests: variant.requests.iter().map(|request| request.name.clone()).collect(),
+            tallies: vec![Tally::default(); variant.requests.len()],
+            exemplars: BTreeMap::new(),
+            rounds: Vec::new(),
+            target_cpus: 1.0,
+            peak_bytes: None,
+            counters: BTreeMap::new(),
+            expected_bcrypt_rate: expected_bcrypt_rate(&variant.target, self.rosters),
+            profile: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Drives the measured stretch and adds it to `result`.
+    pub(super) async fn measure(&self, target: &mut Launched, result: &mut PhaseResult) -> Result<(), Failure> {
+        let stretch = Stretch { phase: &self.phase.name, load: &self.phase.load, profiled: false };
+        let driven = self.drive(target, &stretch, std::future::pending::<()>()).await?.0;
+        result.target_cpus = target.cpus;
+        result.add(driven, target, self)
+    }
+
+    /// Drives the same load again while the target is profiled.
+    pub(super) async fn profile(&self, target: &mut Launched, plan: &Profile, result: &mut PhaseResult) -> Result<(), Failure> {
+        let load = Load { duration: plan.duration + PROFILE_MARGIN, requests: None, ..self.phase.load.clone() };
+        let stretch = Stretch { phase: &self.phase.name, load: &load, profiled: true };
+        let port = target.address.port().to_string();
+        let url = plan.url.as_ref().map(|url| url.replace("{port}", &port)).or(target.pprof_url.clone()).expect("the plan of a target without an endpoint names one");
+        let (client, tree, seconds) = (target.client.clone(), target.tree.clone(), plan.duration.as_secs() as u32);
+        let capturing = async move {
+            let cpu = tree.as_ref().map(CpuWindow::begin);
+            let bytes = capture::pprof(&client, &url, seconds, Some(plan.hz)).await.map_err(|error| error.to_string())?;
+            let cpu = cpu.and_then(|cpu| cpu.and_then(|cpu| cpu.end()).ok());
+            let profile = crate::profile::pprof::decode(&bytes).map_err(|error| error.to_string())?;
+            Ok::<_, String>((bytes, profile, cpu))
+        };
+        let (driven, captured) = self.drive(target, &stretch, capturing).await?;
+        if let Some(died) = driven.died {
+            return Err(Failure::Target(died));
+        }
+        let (bytes, profile, cpu) = match captured {
+            Some(Ok(captured)) => captured,
+            Some(Err(error)) => {
+                result.warnings.push(Warning::NoProfile(error));
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
+        let total = sum(&driven.tallies);
+        let estimates = Estimates::of(&total, driven.window.seconds(), driven.target_cpu_seconds.ok());
+        let capture_ratio = cpu.zip(profile.cpu_ns()).filter(|(cpu, _)| cpu.cpu_seconds > 0.0).map(|(cpu, sampled)| {
+            // The capture itself takes a moment longer than what it covers.
+            let covered = f64::from(seconds) / cpu.wall_seconds.max(f64::from(seconds));
+            sampled as f64 / 1e9 / (cpu.cpu_seconds * covered)
+        });
+        if profile.samples() < FEW_SAMPLES {
+            result.warnings.push(Warning::FewSamples(profile.samples()));
+        }
+        if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
+            result.warnings.push(Warning::CaptureRatio(ratio));
+        }
+        let directory = self.directory();
+        self.write(&directory.join("profile.pb.gz"), &bytes)?;
+        if !profile.is_empty() {
+            let title = format!("{} · {} · {}", self.launch.plan.name, self.launch.variant.name, self.phase.name);
+            let subtitle = format!("{} samples at {} Hz, {:.0} requests/s", profile.samples(), plan.hz, estimates.throughput_rps.unwrap_or(0.0));
+            match flamegraph::svg(&profile, &title, &subtitle, estimates.us_per_request) {
+                Ok(svg) => self.write(&directory.join("flame.svg"), svg.as_bytes())?,
+                Err(error) => result.warnings.push(Warning::NoProfile(format!("the flame graph could not be drawn: {error}"))),
+            }
+        }
+        result.profile = Some(ProfileResult {
+            costs: costs(&profile, estimates.us_per_request.unwrap_or(0.0)),
+            profile,
+            hz: plan.hz,
+            capture_ratio,
+            us_per_request: estimates.us_per_request,
+            throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
+        });
+        Ok(())
+    }
+
+    fn directory(&self) -> PathBuf {
+        let base = Path::new(&self.launch.variant.name).join(&self.phase.name);
+        if self.launch.plan.rounds > 1 { base.join(format!("round-{}", self.launch.round)) } else { base }
+    }
+
+    fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        self.launch.dir.write(file, bytes).map_err(|error| Failure::Internal(error.to_string()))
+    }
+
+    /// Runs one stretch of load; `beside` starts with the window and has until the end of the load.
+    async fn drive<B: Future>(&self, target: &mut Launched, stretch: &Stretch<'_>, beside: B) -> Result<(Driven, Option<B::Output>), Failure> {
+        let launch = self.launch;
+        launch.observer.phase(&launch.start(stretch));
+        let series = if stretch.profiled { None } else { Some(self.series(target)?) };
+        let drive = Drive {
+            address: target.address,
+            authority: target.authority.clone(),
+            load: stretch.load.clone(),
+            requests: launch.variant.requests.clone().into(),
+            rosters: self.rosters.clone(),
+            seed: self.rosters.first().map_or(0, Roster::seed),
+            interval: launch.plan.interval,
+        };
+        let mut engine = Engine::start(&drive).map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
+        let mut gather = Gather::new(engine.window, launch.plan.interval, stretch.load.workers, launch.round, series);
+        let mut beside = std::pin::pin!(beside);
+        let mut output = None;
+        let mut stop = self.stop.clone();
+        let mut stopping = false;
+        let mut died = None;
+        loop {
+            let next_mark = gather.next_mark();
+            tokio::select! {
+                interval = engine.next() => match interval {
+                    Some(interval) => {
+                        gather.interval(&interval);
+                        engine.reuse(interval);
+                    }
+                    None => break,
+                },
+                () = sleep_until(next_mark.unwrap_or(u64::MAX)), if next_mark.is_some() => gather.mark(target).await,
+                finished = &mut beside, if gather.has_begun() && output.is_none() => output = Some(finished),
+                words = target.died(), if died.is_none() => {
+                    died = Some(words);
+                    engine.stop();
+                }
+                () = stop.asked(), if !stopping => {
+                    stopping = true;
+                    engine.stop();
+                }
+            }
+            gather.emit(Emit::Complete, &mut |live| launch.observer.live(live));
+            if gather.unwritten.is_some() {
+                engine.stop();
+            }
+        }
+        let end = engine.finish(stretch.load).map_err(|error| Failure::Internal(error.to_string()))?;
+        if gather.has_begun() && gather.next_mark().is_some() {
+            // The load ended before the planned window did.
+            gather.mark(target).await;
+        }
+        gather.emit(Emit::Everything, &mut |_| ());
+        launch.observer.phase_over();
+        Ok((gather.into_driven(&end, died), output))
+    }
+
+    fn series(&self, target: &Launched) -> Result<Series, Failure> {
+        let directory = self.directory();
+        let counters: Vec<&str> = if target.is_gateway { COUNTERS.iter().map(|(name, _)| *name).collect() } else { Vec::new() };
+        let warmup = self.phase.load.warmup;
+        Series::create(self.launch.dir, &directory, &counters, warmup).map_err(|error| Failure::Internal(error.to_string()))
+    }
+}
+
+impl PhaseResult {
+    /// Adds the measured stretch of one launch.
+    fn add(&mut self, driven: Driven, target: &Launched, run: &PhaseRun<'_>) -> Result<(), Failure> {
+        let seconds = driven.window.seconds();
+        for (into, from) in self.tallies.iter_mut().zip(&driven.tallies) {
+            into.add(from);
+        }
+        for (kind, words) in driven.exemplars {
+            self.exemplars.entry(kind).or_insert(words);
+        }
+        let total = sum(&driven.tallies);
+        let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
+        if seconds > 0.0 {
+            self.rounds.push(Round {
+                seconds,
+                target_cpu_seconds: cpu,
+                generator_cores: driven.generator_cores,
+                busiest_worker: driven.busiest_worker,
+                steal_share: driven.steal_share,
+                whole: Estimates::of(&total, seconds, cpu),
+                blocks: driven.blocks,
+            });
+        }
+        self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
+        let mut warnings = Vec::new();
+        if let Err(why) = driven.target_cpu_seconds {
+            warnings.push(Warning::NoTargetCpu(target.no_tree.clone().unwrap_or(why)));
+        }
+        match driven.counters {
+            Ok(counters) => counters.into_iter().for_each(|(name, count)| *self.counters.entry(name).or_default() += count),
+            Err(why) if target.is_gateway => warnings.push(Warning::NoCounters(why)),
+            Err(_) => {}
+        }
+        if (1..FEW_REQUESTS).contains(&total.ok) {
+            warnings.push(Warning::FewRequests { ok: total.ok });
+        }
+        let longest = run.launch.variant.phases.iter().map(|phase| phase.load.duration).max().unwrap_or_default().as_secs_f64();
+        if let Some(ttl) = cache_ttl(&run.launch.variant.target, run.rosters)
+            && longest < ttl
+        {
+            warnings.push(Warning::WindowShorterThanTtl { window: longest, ttl });
+        }
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+        match (driven.died, driven.unwritten) {
+            (Some(died), _) => Err(Failure::Target(died)),
+            (None, Some(error)) => Err(Failure::Internal(error.to_string())),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+async fn sleep_until(instant: u64) {
+    tokio::time::sleep(Duration::from_nanos(instant.saturating_sub(now_ns()))).await;
+}
+
+/// Seconds that the gateway remembers a credential, if devices send to it and it does so.
+fn cache_ttl(target: &Target, rosters: &[Roster]) -> Option<f64> {
+    match target {
+        Target::Gateway { config, .. } if config.auth != target_service::Auth::Naive && !rosters.is_empty() => Some(config.cache_ttl.as_secs_f64()),
+        _ => None,
+    }
+}
+
+/// A fixed TTL costs one bcrypt per device and TTL, if all devices report within it.
+fn expected_bcrypt_rate(target: &Target, rosters: &[Roster]) -> Option<f64> {
+    let devices: usize = rosters.iter().map(Roster::devices).sum();
+    cache_ttl(target, rosters).map(|ttl| devices as f64 / ttl)
+}

@@ -1,0 +1,325 @@
+//! What a run found: plain values, complete enough to be judged, compared and rendered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
+use crate::profile::{FunctionCost, Profile};
+use crate::scenario::{Load, LoadModel};
+use crate::target::machine::Fingerprint;
+
+/// A run of a plan.
+#[derive(Debug)]
+pub struct RunResult {
+    /// When it began.
+    pub started_at: jiff::Timestamp,
+    /// The machine it ran on.
+    pub machine: Fingerprint,
+    /// In the order of the plan.
+    pub variants: Vec<VariantResult>,
+    /// Whether it was ended before its time.
+    pub interrupted: bool,
+    /// What ended it before its time, other than the user.
+    pub failure: Option<Failure>,
+}
+
+/// Why a run ended early.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// The target could not be started or reached, or it died.
+    Target(String),
+    /// telemload or its machine failed.
+    Internal(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(message) | Self::Internal(message) => f.write_str(message),
+        }
+    }
+}
+
+/// One variant's results.
+#[derive(Debug)]
+pub struct VariantResult {
+    /// Its name.
+    pub name: String,
+    /// What was loaded, for people.
+    pub target: String,
+    /// Phases that were at least begun, pooled over rounds.
+    pub phases: Vec<PhaseResult>,
+}
+
+/// One phase of a variant, pooled over its rounds.
+#[derive(Debug)]
+pub struct PhaseResult {
+    /// Its name.
+    pub name: String,
+    /// Its load.
+    pub load: Load,
+    /// Names of the requests, in the order of `tallies`.
+    pub requests: Vec<String>,
+    /// Counts by request.
+    pub tallies: Vec<Tally>,
+    /// The first failure of each kind, in words.
+    pub exemplars: BTreeMap<ErrorKind, String>,
+    /// Each launch's own figures.
+    pub rounds: Vec<Round>,
+    /// CPUs that the target may use.
+    pub target_cpus: f64,
+    /// Largest memory of the target, bytes.
+    pub peak_bytes: Option<u64>,
+    /// Increase of the gateway's counters over the windows, by name.
+    pub counters: BTreeMap<&'static str, u64>,
+    /// bcrypts a second that devices and TTL imply, for the bundled gateway.
+    pub expected_bcrypt_rate: Option<f64>,
+    /// The profile of the profiled phase.
+    pub profile: Option<ProfileResult>,
+    /// What a reader should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Figures of one launch of a variant's target.
+#[derive(Debug, Clone)]
+pub struct Round {
+    /// Length of the window, s.
+    pub seconds: f64,
+    /// CPU of the target over the window, s; `None` if it is not known.
+    pub target_cpu_seconds: Option<f64>,
+    /// CPU of the generator, cores.
+    pub generator_cores: f64,
+    /// CPU of the generator's busiest worker, share of a core.
+    pub busiest_worker: f64,
+    /// Share of the machine's CPU time that its host took.
+    pub steal_share: Option<f64>,
+    /// The launch as a whole.
+    pub whole: Estimates,
+    /// Its full intervals, for the spread within the launch.
+    pub blocks: Vec<Estimates>,
+}
+
+/// The figures that are compared; `None` where one is not known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimates {
+    /// OK responses a second.
+    pub throughput_rps: Option<f64>,
+    /// CPU of the target per OK request, µs.
+    pub us_per_request: Option<f64>,
+    /// Median latency, µs.
+    pub p50_us: Option<f64>,
+    /// 99th percentile of latency, µs.
+    pub p99_us: Option<f64>,
+}
+
+/// What the profiled phase found.
+#[derive(Debug)]
+pub struct ProfileResult {
+    /// The profile.
+    pub profile: Profile,
+    /// Samples a second that were asked for.
+    pub hz: u32,
+    /// CPU time in the profile by CPU time of the target while it was taken; `None` if that is not known.
+    pub capture_ratio: Option<f64>,
+    /// CPU of the target per OK request in the profiled phase, µs.
+    pub us_per_request: Option<f64>,
+    /// OK responses a second in the profiled phase.
+    pub throughput_rps: f64,
+    /// All functions.
+    pub costs: Vec<FunctionCost>,
+}
+
+/// How far a phase's figures are the target's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TrustLevel {
+    /// Nothing speaks against them.
+    Trusted,
+    /// Something disturbed the measurement.
+    Suspect,
+    /// The generator, not the target, set the pace.
+    ClientLimited,
+}
+
+impl fmt::Display for TrustLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trusted => "trusted",
+            Self::Suspect => "suspect",
+            Self::ClientLimited => "client-limited",
+        })
+    }
+}
+
+/// Trust with its reasons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trust {
+    /// The worst of all reasons.
+    pub level: TrustLevel,
+    /// Why it is not [`TrustLevel::Trusted`].
+    pub reasons: Vec<String>,
+}
+
+/// What a reader should know about a phase; each names the remedy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Warning {
+    /// The CPU of the target was not measured.
+    NoTargetCpu(String),
+    /// Fewer samples than percentiles need.
+    FewRequests {
+        /// OK responses.
+        ok: u64,
+    },
+    /// The window shows no expiry of the cache.
+    WindowShorterThanTtl {
+        /// Seconds.
+        window: f64,
+        /// Seconds.
+        ttl: f64,
+    },
+    /// The profile was not taken.
+    NoProfile(String),
+    /// The profile saw too little or too much of the CPU time.
+    CaptureRatio(f64),
+    /// The profile has few samples.
+    FewSamples(u64),
+    /// The gateway's counters could not be read.
+    NoCounters(String),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTargetCpu(why) => write!(f, "the target's CPU is not known: {why}"),
+            Self::FewRequests { ok } => write!(f, "only {ok} OK responses: p99 and above rest on a few of them; use a longer duration"),
+            Self::WindowShorterThanTtl { window, ttl } => {
+                write!(f, "the window of {window:.0} s is shorter than the cache's TTL of {ttl:.0} s and shows no expiry; use a longer duration")
+            }
+            Self::NoProfile(why) => write!(f, "no profile: {why}"),
+            Self::CaptureRatio(ratio) => {
+                write!(f, "the profile holds {:.0} % of the target's CPU time: shares are sound only if what is missing was lost at random", ratio * 100.0)
+            }
+            Self::FewSamples(samples) => write!(f, "the profile has {samples} samples: shares are rough; profile for longer"),
+            Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
+        }
+    }
+}
+
+/// Steal above this share disturbs a measurement.
+const STEAL_LIMIT: f64 = 0.02;
+/// A worker above this share of a core may delay what it measures.
+const BUSY_WORKER: f64 = 0.8;
+/// A worker above this share of a core sets the pace.
+const SATURATED_WORKER: f64 = 0.95;
+/// Dispatch lag above this at p99 disturbs an open loop, µs.
+const LAG_LIMIT_US: f64 = 1_000.0;
+
+impl PhaseResult {
+    /// All requests as one tally.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        self.tallies.iter().for_each(|tally| total.add(tally));
+        total
+    }
+
+    /// Seconds of all windows.
+    pub fn seconds(&self) -> f64 {
+        self.rounds.iter().map(|round| round.seconds).sum()
+    }
+
+    /// OK responses completed per second of the windows.
+    pub fn throughput_rps(&self, total: &Tally) -> f64 {
+        per(total.completed_ok as f64, self.seconds()).unwrap_or(0.0)
+    }
+
+    /// CPU time of the target over all windows, s.
+    pub fn target_cpu_seconds(&self) -> Option<f64> {
+        self.rounds.iter().map(|round| round.target_cpu_seconds).sum()
+    }
+
+    /// CPU of the target, cores.
+    pub fn target_cores(&self) -> Option<f64> {
+        per(self.target_cpu_seconds()?, self.seconds())
+    }
+
+    /// CPU of the target per OK response, µs.
+    pub fn us_per_request(&self, total: &Tally) -> Option<f64> {
+        per(self.target_cpu_seconds()? * 1e6, total.completed_ok as f64)
+    }
+
+    /// CPU of the generator, cores, weighted by the windows.
+    pub fn generator_cores(&self) -> f64 {
+        per(self.rounds.iter().map(|round| round.generator_cores * round.seconds).sum(), self.seconds()).unwrap_or(0.0)
+    }
+
+    /// Largest share of CPU time that the host took in any round.
+    pub fn steal_share(&self) -> Option<f64> {
+        self.rounds.iter().filter_map(|round| round.steal_share).fold(None, |worst, steal| Some(worst.map_or(steal, |worst: f64| worst.max(steal))))
+    }
+
+    /// A counter's increase per second.
+    pub fn counter_rate(&self, name: &str) -> Option<f64> {
+        per(*self.counters.get(name)? as f64, self.seconds())
+    }
+
+    /// Cache hits by lookups.
+    pub fn hit_rate(&self) -> Option<f64> {
+        let (hits, misses) = (*self.counters.get("cache_hits")? as f64, *self.counters.get("cache_misses")? as f64);
+        per(hits, hits + misses)
+    }
+
+    /// Share of the planned requests that were sent in the window; 1 for a closed loop.
+    pub fn sent_share(&self, total: &Tally) -> f64 {
+        match self.load.model {
+            LoadModel::Closed => 1.0,
+            LoadModel::Open { .. } => per(total.sent_in_window as f64, total.due as f64).unwrap_or(1.0),
+        }
+    }
+
+    /// How far the figures are the target's, and why not.
+    pub fn trust(&self, total: &Tally) -> Trust {
+        let mut reasons = Vec::new();
+        let mut level = TrustLevel::Trusted;
+        let mut because = |of: TrustLevel, reason: String| {
+            level = level.max(of);
+            reasons.push(reason);
+        };
+        let busiest = self.rounds.iter().map(|round| round.busiest_worker).fold(0.0, f64::max);
+        if busiest >= SATURATED_WORKER {
+            because(TrustLevel::ClientLimited, format!("a worker of the generator used {:.0} % of a core: the target may be faster", busiest * 100.0));
+        } else if busiest >= BUSY_WORKER {
+            because(TrustLevel::Suspect, format!("a worker of the generator used {:.0} % of a core", busiest * 100.0));
+        }
+        if matches!(self.load.model, LoadModel::Open { .. }) && !total.dispatch_lag.is_empty() {
+            let lag = value_at(&total.dispatch_lag, 0.99);
+            if lag > LAG_LIMIT_US {
+                because(TrustLevel::Suspect, format!("the generator sent 1 % of requests more than {} late", crate::units::format_us(lag)));
+            }
+        }
+        if let Some(steal) = self.steal_share()
+            && steal > STEAL_LIMIT
+        {
+            because(TrustLevel::Suspect, format!("the machine's host took {:.1} % of its CPU time", steal * 100.0));
+        }
+        Trust { level, reasons }
+    }
+}
+
+impl Estimates {
+    /// The figures of a stretch of `seconds`.
+    pub(super) fn of(total: &Tally, seconds: f64, target_cpu_seconds: Option<f64>) -> Self {
+        let latency = |quantile| {
+            let (histogram, _) = latency_quantiles(total);
+            (!histogram.is_empty()).then(|| value_at(&histogram, quantile))
+        };
+        Self {
+            throughput_rps: per(total.completed_ok as f64, seconds),
+            us_per_request: target_cpu_seconds.and_then(|cpu| per(cpu * 1e6, total.completed_ok as f64)),
+            p50_us: latency(0.5),
+            p99_us: latency(0.99),
+        }
+    }
+}
+
+fn per(amount: f64, of: f64) -> Option<f64> {
+    (of > 0.0).then(|| amount / of)
+}

@@ -1,0 +1,125 @@
+//! The run directory: series are streamed into it, the rest is written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A file or directory of a run could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {source}{hint}", path = path.display(), hint = hint(source))]
+pub struct WriteError {
+    /// What was to be written.
+    pub path: PathBuf,
+    /// What the system answered.
+    pub source: io::Error,
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space or name another directory with --out",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "; name another directory with --out",
+        _ => "",
+    }
+}
+
+/// Where a run is stored.
+#[derive(Debug, Clone)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// Makes the directory `out`, or `runs/<name>-<UTC time>` without one.
+    ///
+    /// # Errors
+    /// It cannot be made, or holds a result already.
+    pub fn create(out: Option<&Path>, name: &str, started_at: jiff::Timestamp) -> Result<Self, WriteError> {
+        let root = match out {
+            Some(out) => {
+                if out.join("result.json").exists() {
+                    let source = io::Error::new(io::ErrorKind::AlreadyExists, "the directory holds a result already; name another one with --out");
+                    return Err(WriteError { path: out.to_owned(), source });
+                }
+                out.to_owned()
+            }
+            None => fresh(name, started_at),
+        };
+        let dir = Self { root };
+        dir.make(&dir.root)?;
+        Ok(dir)
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Creates a file that is written bit by bit; directories are made as needed.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn stream(&self, file: &Path) -> Result<BufWriter<File>, WriteError> {
+        let path = self.root.join(file);
+        if let Some(parent) = path.parent() {
+            self.make(parent)?;
+        }
+        File::create(&path).map(BufWriter::new).map_err(|source| WriteError { path, source })
+    }
+
+    /// Writes a file whole: a reader sees the old one or the new one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+        let path = self.root.join(file);
+        let parent = path.parent().unwrap_or(&self.root).to_owned();
+        self.make(&parent)?;
+        let written = || {
+            let mut temporary = tempfile::NamedTempFile::new_in(&parent)?;
+            temporary.write_all(bytes)?;
+            temporary.as_file().sync_all()?;
+            fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+            temporary.persist(&path)?;
+            File::open(&parent)?.sync_all()
+        };
+        written().map_err(|source| WriteError { path, source })
+    }
+
+    fn make(&self, directory: &Path) -> Result<(), WriteError> {
+        fs::create_dir_all(directory).map_err(|source| WriteError { path: directory.to_owned(), source })
+    }
+}
+
+/// A name that no directory has: runs that begin within one second are numbered.
+fn fresh(name: &str, started_at: jiff::Timestamp) -> PathBuf {
+    let stem = format!("{name}-{}", started_at.strftime("%Y%m%dT%H%M%SZ"));
+    let runs = Path::new("runs");
+    (1..)
+        .map(|n| if n == 1 { runs.join(&stem) } else { runs.join(format!("{stem}-{n}")) })
+        .find(|path| !path.exists())
+        .expect("some number is free")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_never_overwritten() {
+        let scratch = tempfile::tempdir().unwrap();
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let dir = RunDir::create(Some(scratch.path()), "x", now).unwrap();
+        dir.write(Path::new("a/b/flame.svg"), b"<svg/>").unwrap();
+        dir.write(Path::new("result.json"), b"{}").unwrap();
+        assert_eq!(fs::read(scratch.path().join("a/b/flame.svg")).unwrap(), b"<svg/>");
+        let error = RunDir::create(Some(scratch.path()), "x", now).unwrap_err();
+        assert!(error.to_string().contains("holds a result already"), "{error}");
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let scratch = tempfile::NamedTempFile::new().unwrap();
+        let error = RunDir::create(Some(scratch.path()), "x", jiff::Timestamp::UNIX_EPOCH).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("cannot write {}", scratch.path().display())), "{error}");
+    }
+}

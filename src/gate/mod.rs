@@ -1,0 +1,207 @@
+//! Judges a run: thresholds to verdicts, and all of it to one verdict with an exit code. Pure.
+
+use crate::experiment::{Failure, PhaseResult, RunResult, VariantResult};
+use crate::metrics::{Tally, latency_quantiles, value_at};
+use crate::profile::{inclusive_samples, wilson};
+use crate::scenario::Threshold;
+use crate::scenario::threshold::Metric;
+
+/// What a threshold, or a run, comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// The figures do not tell.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// One threshold on one phase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The expression as written.
+    pub expr: String,
+    /// The request it looked at, if it names one.
+    pub request: Option<String>,
+    /// What was found, in the metric's unit (µs, share or requests per second); `None` if it is not known.
+    pub value: Option<f64>,
+    /// What follows.
+    pub verdict: Verdict,
+    /// Why, where the value alone does not say it.
+    pub reason: Option<String>,
+}
+
+/// How a run ended as a whole, in the order of precedence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// telemload or its machine failed.
+    Internal(String),
+    /// The run says nothing: the target could not be reached, died, gave no OK response, or was not sent the planned rate.
+    Invalid(String),
+    /// The user ended it.
+    Interrupted,
+    /// A threshold failed.
+    Fail,
+    /// A threshold could not be judged.
+    Inconclusive,
+    /// Everything holds.
+    Pass,
+}
+
+impl Outcome {
+    /// The exit code of the command.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Internal(_) => 5,
+            Self::Invalid(_) => 4,
+            Self::Interrupted => 130,
+            Self::Fail => 1,
+            Self::Inconclusive => 3,
+            Self::Pass => 0,
+        }
+    }
+}
+
+/// Share of the planned rate below which an open loop was not the planned load.
+const PLANNED_SHARE: f64 = 0.99;
+
+/// All thresholds that look at a phase.
+pub fn judge(thresholds: &[Threshold], variant: &VariantResult, phase: &PhaseResult, total: &Tally) -> Vec<Judgement> {
+    let fits = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+    thresholds.iter().filter(|threshold| fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)).map(|threshold| judge_one(threshold, phase, total)).collect()
+}
+
+fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judgement {
+    let expr = &threshold.expr;
+    let tally = match &threshold.request {
+        Some(name) => phase.requests.iter().position(|request| request == name).and_then(|at| phase.tallies.get(at)),
+        None => Some(total),
+    };
+    let found = tally.map_or_else(|| Found::unknown("the phase does not send this request"), |tally| find(&expr.metric, phase, tally));
+    let verdict = match found.bounds {
+        None => Verdict::Inconclusive,
+        Some((low, high)) => match (expr.comparison.holds(low, expr.limit), expr.comparison.holds(high, expr.limit)) {
+            (true, true) => Verdict::Pass,
+            (false, false) => Verdict::Fail,
+            _ => Verdict::Inconclusive,
+        },
+    };
+    Judgement { expr: expr.to_string(), request: threshold.request.clone(), value: found.value, verdict, reason: found.reason }
+}
+
+/// A value with the bounds within which the truth lies.
+struct Found {
+    value: Option<f64>,
+    bounds: Option<(f64, f64)>,
+    reason: Option<String>,
+}
+
+impl Found {
+    fn exact(value: Option<f64>, otherwise: &str) -> Self {
+        match value {
+            Some(value) => Self { value: Some(value), bounds: Some((value, value)), reason: None },
+            None => Self::unknown(otherwise),
+        }
+    }
+
+    fn unknown(reason: &str) -> Self {
+        Self { value: None, bounds: None, reason: Some(reason.to_owned()) }
+    }
+}
+
+fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
+    match metric {
+        Metric::Latency(quantile) => {
+            let (latency, exact_below) = latency_quantiles(tally);
+            if latency.is_empty() {
+                return Found::unknown("there was no response");
+            }
+            let value = value_at(&latency, *quantile);
+            if *quantile <= exact_below {
+                return Found::exact(Some(value), "");
+            }
+            let reason = "requests that were never answered make it a lower bound".to_owned();
+            Found { value: Some(value), bounds: Some((value, f64::INFINITY)), reason: Some(reason) }
+        }
+        Metric::ErrorRate => Found::exact((tally.ok + tally.failed > 0).then(|| tally.error_rate()), "no request was answered"),
+        Metric::Throughput => Found::exact(Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0), "there was no window"),
+        Metric::CpuPerRequest => Found::exact(phase.us_per_request(tally), "the target's CPU is not known, or there was no OK response"),
+        Metric::Share(pattern) | Metric::Cost(pattern) => {
+            let Some(profile) = phase.profile.as_ref().filter(|profile| !profile.profile.is_empty()) else {
+                return Found::unknown("there is no profile");
+            };
+            let scale = match metric {
+                Metric::Cost(_) => match profile.us_per_request {
+                    Some(us) => us,
+                    None => return Found::unknown("the target's CPU per request is not known"),
+                },
+                _ => 1.0,
+            };
+            let (hits, samples) = (inclusive_samples(&profile.profile, pattern), profile.profile.samples());
+            let interval = wilson(hits, samples);
+            let reason = format!("{hits} of {samples} samples, 95 % interval {} to {}", shown(metric, interval.low * scale), shown(metric, interval.high * scale));
+            Found { value: Some(hits as f64 / samples as f64 * scale), bounds: Some((interval.low * scale, interval.high * scale)), reason: Some(reason) }
+        }
+    }
+}
+
+fn shown(metric: &Metric, value: f64) -> String {
+    match metric {
+        Metric::Share(_) => crate::units::format_share(value),
+        _ => crate::units::format_us(value),
+    }
+}
+
+/// The whole run, from its judgements.
+pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool) -> Outcome {
+    match &result.failure {
+        Some(Failure::Internal(message)) => return Outcome::Internal(message.clone()),
+        Some(Failure::Target(message)) => return Outcome::Invalid(message.clone()),
+        None => {}
+    }
+    if asked_to_stop {
+        return Outcome::Interrupted;
+    }
+    for variant in &result.variants {
+        for phase in &variant.phases {
+            let total = phase.total();
+            let place = || format!("{}, {}", variant.name, phase.name);
+            if total.ok + total.completed_ok == 0 {
+                return Outcome::Invalid(format!("{}: no OK response at all{}", place(), first_failure(phase)));
+            }
+            if phase.sent_share(&total) < PLANNED_SHARE {
+                let message = format!("{}: only {:.1} % of the planned requests could be sent in time; lower the rate, or allow more connections", place(), phase.sent_share(&total) * 100.0);
+                return Outcome::Invalid(message);
+            }
+        }
+    }
+    if judgements.iter().any(|judgement| judgement.verdict == Verdict::Fail) {
+        Outcome::Fail
+    } else if judgements.iter().any(|judgement| judgement.verdict == Verdict::Inconclusive) {
+        Outcome::Inconclusive
+    } else {
+        Outcome::Pass
+    }
+}
+
+/// The words of the most frequent kind of failure.
+fn first_failure(phase: &PhaseResult) -> String {
+    let total = phase.total();
+    let worst = total.error_counts().max_by_key(|&(_, count)| count);
+    worst.and_then(|(kind, count)| Some(format!("; {count} × {kind}, such as: {}", phase.exemplars.get(&kind)?))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,418 @@
+//! Captures profiles over HTTP from a target's pprof endpoint.
+//!
+//! The only module of profiles that does I/O. It must not retry (a second capture is another window, and Go runs one
+//! at a time), must not buffer without bound, and must not show what a URL may hold beside scheme, host and path.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Response, StatusCode, Url};
+
+use super::{Error, Profile, pprof as reader};
+
+/// The largest profile accepted, as sent.
+const MAX_BODY: usize = 64 << 20;
+/// What is read of an error's text, and shown of it.
+const MAX_MESSAGE: usize = 4096;
+const SHOWN_MESSAGE: usize = 300;
+/// A server answers when its window is over; Go looks every 100 ms.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a capture failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The address of the endpoint cannot be used.
+    #[error(
+        "the profile url is not usable: {0}; write it like http://127.0.0.1:6060/debug/pprof/profile"
+    )]
+    Url(String),
+    /// Neither a window nor a rate can be zero.
+    #[error("a capture takes at least 1 s at 1 hz")]
+    Nothing,
+    /// No answer, or it broke off.
+    #[error("no profile from {url}: {reason}; is the target up, and does it serve pprof there?")]
+    Unreachable {
+        /// Where, without credentials and query.
+        url: String,
+        /// What the connection said.
+        reason: String,
+    },
+    /// No complete answer in time.
+    #[error(
+        "no complete profile from {url} within {waited:?}; check that the target is alive and honours `seconds`"
+    )]
+    Timeout {
+        /// Where, without credentials and query.
+        url: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// Another capture is running.
+    #[error("{url} is busy: {message}; stop the other profiler of this process and run again")]
+    Busy {
+        /// Where, without credentials and query.
+        url: String,
+        /// What the target says.
+        message: String,
+    },
+    /// The window is longer than the server's write timeout.
+    #[error(
+        "{url} refuses {seconds} s: {message}; capture shorter slices or raise the target's write timeout"
+    )]
+    TooLong {
+        /// Where, without credentials and query.
+        url: String,
+        /// The window asked for.
+        seconds: u32,
+        /// What the target says.
+        message: String,
+    },
+    /// Any other status than success.
+    #[error(
+        "{url} answers {status}: {message}; check the path and that the target has profiling switched on"
+    )]
+    Status {
+        /// Where, without credentials and query.
+        url: String,
+        /// The status.
+        status: StatusCode,
+        /// What the target says.
+        message: String,
+    },
+    /// The body does not end in time.
+    #[error("the answer of {url} is larger than {} MiB; it is no profile, or take shorter slices", .limit >> 20)]
+    TooLarge {
+        /// Where, without credentials and query.
+        url: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The body is something else.
+    #[error(
+        "{url} answers with {found} instead of a profile; name the endpoint that serves profile.proto"
+    )]
+    NotAProfile {
+        /// Where, without credentials and query.
+        url: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The profile cannot be read, or does not fit those before it.
+    #[error("the profile from {url} cannot be used: {source}")]
+    Unreadable {
+        /// Where, without credentials and query.
+        url: String,
+        /// What is wrong with it.
+        source: Error,
+    },
+}
+
+/// A capture in slices.
+#[derive(Debug)]
+pub struct Capture {
+    /// All slices merged.
+    pub profile: Profile,
+    /// The slices in order, at least one.
+    pub slices: Vec<Slice>,
+    /// Why the capture ended before its time, if it did.
+    pub stopped_by: Option<CaptureError>,
+}
+
+/// One slice of a capture.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// The profile as it was sent.
+    pub bytes: Vec<u8>,
+    /// When it was asked for.
+    pub sent_at: Instant,
+    /// When it was there: the slice covers a window that lies within these two.
+    pub done_at: Instant,
+}
+
+/// Captures one slice: the bytes as they were sent, which look like a profile but are not decoded. Adds `seconds` and,
+/// if given, `hz` to the query of `url` (replacing those in it) and waits for `seconds` and 10 s.
+///
+/// # Errors
+/// [`CaptureError`] names the endpoint and the remedy.
+pub async fn pprof(
+    client: &Client,
+    url: &str,
+    seconds: u32,
+    hz: Option<u32>,
+) -> Result<Vec<u8>, CaptureError> {
+    let endpoint = Endpoint::new(url, hz)?;
+    endpoint
+        .fetch(client, seconds, window(seconds), MAX_BODY)
+        .await
+}
+
+/// Captures `duration` (whole seconds, at least one) in slices of `slice_seconds`, one after the other and each decoded as it
+/// comes. If a later slice fails, what was captured before it is kept.
+///
+/// # Errors
+/// [`CaptureError`] if the first slice fails.
+pub async fn in_slices(
+    client: &Client,
+    url: &str,
+    duration: Duration,
+    slice_seconds: u32,
+    hz: Option<u32>,
+) -> Result<Capture, CaptureError> {
+    let endpoint = Endpoint::new(url, hz)?;
+    let mut merged: Option<Profile> = None;
+    let mut slices = Vec::new();
+    for seconds in plan(duration, slice_seconds)? {
+        let sent_at = Instant::now();
+        let fetched = endpoint
+            .fetch(client, seconds, window(seconds), MAX_BODY)
+            .await;
+        let done_at = Instant::now();
+        let taken = fetched.and_then(|bytes| {
+            endpoint.merge(&mut merged, &bytes)?;
+            Ok(bytes)
+        });
+        match (taken, merged.take()) {
+            (Ok(bytes), profile) => {
+                merged = profile;
+                slices.push(Slice {
+                    bytes,
+                    sent_at,
+                    done_at,
+                });
+            }
+            (Err(error), Some(profile)) if !slices.is_empty() => {
+                let stopped_by = Some(error);
+                return Ok(Capture {
+                    profile,
+                    slices,
+                    stopped_by,
+                });
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+    let profile = merged.expect("a plan has at least one slice");
+    Ok(Capture {
+        profile,
+        slices,
+        stopped_by: None,
+    })
+}
+
+fn window(seconds: u32) -> Duration {
+    Duration::from_secs(u64::from(seconds)) + GRACE
+}
+
+/// The seconds of each slice. Rounded down, so that no slice outlasts the load.
+fn plan(duration: Duration, slice_seconds: u32) -> Result<impl Iterator<Item = u32>, CaptureError> {
+    if slice_seconds == 0 {
+        return Err(CaptureError::Nothing);
+    }
+    let slice = u64::from(slice_seconds);
+    let mut left = duration.as_secs().max(1);
+    Ok(std::iter::from_fn(move || {
+        let next = left.min(slice);
+        left -= next;
+        u32::try_from(next).ok().filter(|seconds| *seconds > 0)
+    }))
+}
+
+struct Endpoint {
+    url: Url,
+    /// For messages: without credentials, query and fragment.
+    shown: String,
+    hz: Option<u32>,
+}
+
+impl Endpoint {
+    fn new(url: &str, hz: Option<u32>) -> Result<Self, CaptureError> {
+        if hz == Some(0) {
+            return Err(CaptureError::Nothing);
+        }
+        let url = Url::parse(url).map_err(|error| CaptureError::Url(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(CaptureError::Url(format!(
+                "its scheme is `{}`",
+                url.scheme()
+            )));
+        }
+        let mut shown = url.clone();
+        shown.set_query(None);
+        shown.set_fragment(None);
+        // Neither fails for a URL with a host, which http always has.
+        let _ = shown.set_username("");
+        let _ = shown.set_password(None);
+        Ok(Self {
+            url,
+            shown: shown.into(),
+            hz,
+        })
+    }
+
+    /// The address of a slice; what else is in the query stays, byte for byte.
+    fn slice_url(&self, seconds: u32) -> Url {
+        let ours = |pair: &&str| {
+            let key = pair.split('=').next().unwrap_or_default();
+            key == "seconds" || (key == "hz" && self.hz.is_some())
+        };
+        let given = self.url.query().unwrap_or_default();
+        let mut query: Vec<String> = given
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !ours(pair))
+            .map(str::to_owned)
+            .collect();
+        query.push(format!("seconds={seconds}"));
+        query.extend(self.hz.map(|hz| format!("hz={hz}")));
+        let mut url = self.url.clone();
+        url.set_query(Some(&query.join("&")));
+        url
+    }
+
+    async fn fetch(
+        &self,
+        client: &Client,
+        seconds: u32,
+        timeout: Duration,
+        limit: usize,
+    ) -> Result<Vec<u8>, CaptureError> {
+        if seconds == 0 {
+            return Err(CaptureError::Nothing);
+        }
+        // Some Rust servers draw a flame graph unless the request says what it wants in this header.
+        let request = client
+            .get(self.slice_url(seconds))
+            .header(reqwest::header::CONTENT_TYPE, "application/protobuf")
+            .timeout(timeout);
+        let lost = |error| self.lost(error, timeout);
+        let mut response = request.send().await.map_err(lost)?;
+        if !response.status().is_success() {
+            return Err(self.refused(response, seconds).await);
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if body.len() + chunk.len() > limit {
+                return Err(CaptureError::TooLarge {
+                    url: self.shown.clone(),
+                    limit,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        match something_else(&body) {
+            None => Ok(body),
+            Some(found) => Err(CaptureError::NotAProfile {
+                url: self.shown.clone(),
+                found,
+            }),
+        }
+    }
+
+    fn merge(&self, merged: &mut Option<Profile>, bytes: &[u8]) -> Result<(), CaptureError> {
+        let unreadable = |source| CaptureError::Unreadable {
+            url: self.shown.clone(),
+            source,
+        };
+        let slice = reader::decode(bytes).map_err(unreadable)?;
+        match merged {
+            None => *merged = Some(slice),
+            Some(profile) => profile.merge(&slice).map_err(unreadable)?,
+        }
+        Ok(())
+    }
+
+    fn lost(&self, error: reqwest::Error, waited: Duration) -> CaptureError {
+        let url = self.shown.clone();
+        if error.is_timeout() {
+            return CaptureError::Timeout { url, waited };
+        }
+        // The last cause is the system's; those above it say no more than that a request failed.
+        let error = error.without_url();
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            reason = inner.to_string();
+            cause = inner.source();
+        }
+        CaptureError::Unreachable {
+            url,
+            reason: one_line(reason.as_bytes()),
+        }
+    }
+
+    async fn refused(&self, mut response: Response, seconds: u32) -> CaptureError {
+        let (url, status) = (self.shown.clone(), response.status());
+        let of_pprof = response.headers().contains_key("x-go-pprof");
+        let mut body = Vec::new();
+        // A text that breaks off is shown as far as it came.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk[..chunk.len().min(MAX_MESSAGE - body.len())]);
+            if body.len() == MAX_MESSAGE {
+                break;
+            }
+        }
+        let message = one_line(&body);
+        if status == StatusCode::CONFLICT
+            || (of_pprof && status == StatusCode::INTERNAL_SERVER_ERROR)
+        {
+            CaptureError::Busy { url, message }
+        } else if of_pprof && status == StatusCode::BAD_REQUEST && message.contains("WriteTimeout")
+        {
+            CaptureError::TooLong {
+                url,
+                seconds,
+                message,
+            }
+        } else {
+            CaptureError::Status {
+                url,
+                status,
+                message,
+            }
+        }
+    }
+}
+
+/// What a body is that is certainly no profile.
+fn something_else(body: &[u8]) -> Option<&'static str> {
+    if reader::is_gzip(body) {
+        return None;
+    }
+    let head = &body[..body.len().min(512)];
+    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+    // The first field of a profile, tag 10, is a line break for a reader of text; its length and tags are control characters.
+    let readable = text
+        .chars()
+        .all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
+    Some(match text.trim_start() {
+        "" if readable => "an empty body",
+        text if text.starts_with("<svg")
+            || (text.starts_with("<?xml") && text.contains("<svg")) =>
+        {
+            "an SVG picture"
+        }
+        text if text.starts_with("<!doctype html") || text.starts_with("<html") => "an HTML page",
+        text if readable && text.starts_with(['{', '[']) => "JSON",
+        _ if readable => "plain text",
+        _ => return None,
+    })
+}
+
+/// A text of others as one line that is safe to show.
+fn one_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let printable: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let words: Vec<&str> = printable.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(SHOWN_MESSAGE) {
+        _ if line.is_empty() => "no explanation".to_owned(),
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+#[path = "capture_tests.rs"]
+mod tests;

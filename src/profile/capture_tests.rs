@@ -1,0 +1,327 @@
+//! What a capture gives the user for each kind of answer, from a server that sends canned bytes.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::super::tests::{encode, gzip, small_profile};
+use super::*;
+
+/// A server that answers one connection after the other; ends with the request heads that it saw.
+async fn serve(answers: Vec<Vec<u8>>, endless: Ending) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let address = listener.local_addr().expect("bound");
+    let heads = tokio::spawn(async move {
+        let mut heads = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.expect("a whole request"));
+            }
+            heads.push(String::from_utf8(head).expect("text"));
+            stream.write_all(&answer).await.expect("writes");
+            match endless {
+                Ending::Close => {}
+                Ending::Endless => while stream.write_all(&[0x0a; 4096]).await.is_ok() {},
+                Ending::Hang => std::future::pending().await,
+            }
+        }
+        heads
+    });
+    (format!("http://{address}/debug/pprof/profile"), heads)
+}
+
+#[derive(Clone, Copy)]
+enum Ending {
+    Close,
+    Endless,
+    Hang,
+}
+
+fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn client() -> Client {
+    Client::builder().no_proxy().build().expect("builds")
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime
+        .enable_all()
+        .build()
+        .expect("builds")
+        .block_on(future)
+}
+
+fn profile_bytes() -> Vec<u8> {
+    gzip(&encode(&small_profile()))
+}
+
+#[test]
+fn a_profile_is_returned_as_sent() {
+    block_on(async {
+        for bytes in [profile_bytes(), encode(&small_profile())] {
+            let (url, heads) = serve(vec![answer("200 OK", "", &bytes)], Ending::Close).await;
+            let got = pprof(
+                &client(),
+                &format!("{url}?group=a%2Fb&seconds=9"),
+                3,
+                Some(99),
+            )
+            .await;
+            assert_eq!(got.expect("a profile"), bytes);
+            let heads = heads.await.expect("served");
+            let line = "GET /debug/pprof/profile?group=a%2Fb&seconds=3&hz=99 HTTP/1.1";
+            assert_eq!(heads[0].lines().next(), Some(line));
+        }
+    });
+}
+
+#[test]
+fn slices_are_captured_one_by_one_and_merged() {
+    block_on(async {
+        let ok = answer("200 OK", "", &profile_bytes());
+        let (url, heads) = serve(vec![ok.clone(), ok.clone(), ok], Ending::Close).await;
+        let capture = in_slices(&client(), &url, Duration::from_millis(5_900), 2, None)
+            .await
+            .expect("captures");
+        let one = reader::decode(&profile_bytes()).expect("reads");
+        assert_eq!(capture.profile.samples(), 3 * one.samples());
+        assert_eq!(capture.profile.duration_ns(), 3 * one.duration_ns());
+        assert_eq!(capture.slices.len(), 3);
+        assert!(capture.stopped_by.is_none());
+        assert!(
+            capture
+                .slices
+                .iter()
+                .all(|slice| slice.bytes == profile_bytes() && slice.sent_at <= slice.done_at)
+        );
+        let heads = heads.await.expect("served");
+        let asked: Vec<_> = heads
+            .iter()
+            .filter_map(|head| head.split([' ', '?']).nth(2))
+            .collect();
+        assert_eq!(asked, ["seconds=2", "seconds=2", "seconds=1"]);
+    });
+}
+
+#[test]
+fn slices_before_a_failure_are_kept() {
+    block_on(async {
+        for broken in [
+            answer("503 Service Unavailable", "", b"over"),
+            answer("200 OK", "", &[0x1f, 0x8b, 8]),
+        ] {
+            let answers = vec![answer("200 OK", "", &profile_bytes()), broken.clone()];
+            let (url, _) = serve(answers, Ending::Close).await;
+            let capture = in_slices(&client(), &url, Duration::from_secs(3), 1, None)
+                .await
+                .expect("a part");
+            assert_eq!(capture.slices.len(), 1);
+            assert!(capture.stopped_by.is_some());
+
+            let (url, _) = serve(vec![broken], Ending::Close).await;
+            assert!(
+                in_slices(&client(), &url, Duration::from_secs(3), 1, None)
+                    .await
+                    .is_err()
+            );
+        }
+    });
+}
+
+#[test]
+fn answers_that_are_no_profile_are_explained() {
+    let go = "X-Go-Pprof: 1\r\n";
+    let busy = b"Could not enable CPU profiling: cpu profiling already in use\n";
+    let too_long = b"profile duration exceeds server's WriteTimeout\n";
+    for (bytes, expected) in [
+        (
+            answer("500 Internal Server Error", go, busy),
+            "is busy: Could not enable CPU profiling: cpu profiling already in use; stop the other",
+        ),
+        (
+            answer("409 Conflict", "", b"one capture at a time"),
+            "is busy: one capture at a time; stop",
+        ),
+        (
+            answer("400 Bad Request", go, too_long),
+            "refuses 5 s: profile duration exceeds server's WriteTimeout; capture shorter slices",
+        ),
+        (
+            answer("404 Not Found", "", b"404 page\nnot\x1b[31m found"),
+            "answers 404 Not Found: 404 page not [31m found; check the path",
+        ),
+        (
+            answer("500 Internal Server Error", "", b""),
+            "answers 500 Internal Server Error: no explanation; check",
+        ),
+        (
+            answer("200 OK", "", b"<?xml version=\"1.0\"?><svg/>"),
+            "answers with an SVG picture instead of a profile",
+        ),
+        (
+            answer("200 OK", "", b"  <!DOCTYPE HTML><p>Log in"),
+            "answers with an HTML page instead",
+        ),
+        (
+            answer("200 OK", "", b"heap profile: 1: 2 [3: 4]"),
+            "answers with plain text instead",
+        ),
+        (
+            answer("200 OK", "", b"{\"error\":1}"),
+            "answers with JSON instead",
+        ),
+        (
+            answer("200 OK", "", b""),
+            "answers with an empty body instead",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x0a\x04".to_vec(),
+            "is the target up",
+        ),
+        (b"SSH-2.0\r\n\r\n".to_vec(), "is the target up"),
+    ] {
+        block_on(async {
+            let (url, _) = serve(vec![bytes], Ending::Close).await;
+            let with_secrets =
+                url.replace("http://", "http://user:hunter2@") + "?token=hunter3#hunter4";
+            let error = pprof(&client(), &with_secrets, 5, None)
+                .await
+                .expect_err(expected);
+            let shown = error.to_string();
+            assert!(shown.contains(expected), "{shown}");
+            assert!(shown.contains(&url), "{shown}");
+            assert!(!format!("{shown}{error:?}").contains("hunter"), "{shown}");
+        });
+    }
+}
+
+#[test]
+fn an_endless_body_stops_at_the_limit() {
+    block_on(async {
+        let head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
+        let (url, heads) = serve(vec![head], Ending::Endless).await;
+        let endpoint = Endpoint::new(&url, None).expect("a url");
+        let error = endpoint
+            .fetch(&client(), 1, window(1), 3 << 20)
+            .await
+            .expect_err("never ends");
+        assert!(
+            matches!(
+                error,
+                CaptureError::TooLarge {
+                    limit: 3_145_728,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(error.to_string().contains("larger than 3 MiB"), "{error}");
+        // The connection is given up, so the server's writing ends.
+        heads.await.expect("served");
+    });
+}
+
+#[test]
+fn an_endless_error_text_is_cut() {
+    block_on(async {
+        let head = b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\nlong".to_vec();
+        let (url, _) = serve(vec![head], Ending::Endless).await;
+        let error = pprof(&client(), &url, 1, None).await.expect_err("an error");
+        assert!(
+            matches!(error, CaptureError::Status { ref message, .. } if message == "long"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up() {
+    block_on(async {
+        for answer in [
+            Vec::new(),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x0a".to_vec(),
+        ] {
+            let (url, heads) = serve(vec![answer], Ending::Hang).await;
+            let endpoint = Endpoint::new(&url, None).expect("a url");
+            let error = endpoint
+                .fetch(&client(), 1, Duration::from_millis(50), MAX_BODY)
+                .await
+                .expect_err("hangs");
+            assert!(matches!(error, CaptureError::Timeout { .. }), "{error}");
+            heads.abort();
+        }
+    });
+}
+
+#[test]
+fn a_closed_port_is_explained() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("bound");
+        drop(listener);
+        let error = pprof(&client(), &format!("http://u:hunter2@{address}/p"), 1, None)
+            .await
+            .expect_err("closed");
+        let shown = error.to_string();
+        assert!(
+            shown.contains(&format!(
+                "no profile from http://{address}/p: Connection refused"
+            )),
+            "{shown}"
+        );
+        assert!(!format!("{error:?}").contains("hunter"));
+    });
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_refused_first() {
+    block_on(async {
+        for (url, seconds, hz, expected) in [
+            ("127.0.0.1:6060/p", 1, None, "the profile url is not usable"),
+            (
+                "http://u:hunter2@ho st/p",
+                1,
+                None,
+                "the profile url is not usable",
+            ),
+            ("ftp://h/p", 1, None, "its scheme is `ftp`"),
+            ("http://h/p", 0, None, "at least 1 s"),
+            ("http://h/p", 1, Some(0), "at least 1 s at 1 hz"),
+        ] {
+            let shown = pprof(&client(), url, seconds, hz)
+                .await
+                .expect_err(expected)
+                .to_string();
+            assert!(shown.contains(expected), "{shown}");
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
+        assert!(
+            in_slices(&client(), "http://h/p", Duration::from_secs(1), 0, None)
+                .await
+                .is_err()
+        );
+    });
+}
+
+#[test]
+fn slices_never_outlast_the_load() {
+    for (millis, slice, expected) in [
+        (10_000, 4, vec![4, 4, 2]),
+        (2_500, 1, vec![1, 1]),
+        (300, 5, vec![1]),
+        (0, 5, vec![1]),
+        (3_000, 3, vec![3]),
+    ] {
+        let planned = plan(Duration::from_millis(millis), slice).expect("valid");
+        assert_eq!(planned.collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,58 @@
+//! What can be wrong with a profile. It must name what is wrong and what to do, and must not carry bytes of the profile.
+
+use std::io;
+
+/// Why a profile could not be read, merged, written or drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes are no profile, or an inconsistent one.
+    #[error("not a profile: {0}")]
+    Malformed(String),
+    /// The gzip stream is damaged or cut off.
+    #[error("not a profile: the gzip stream is damaged ({0}); capture it again")]
+    Gzip(#[source] io::Error),
+    /// The profile is larger than what is read.
+    #[error(
+        "the profile has more than {limit} {what}; capture for a shorter time or at a lower rate"
+    )]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// The sums leave the range of 64 bits.
+    #[error(
+        "the values of the profile add up to more than 64 bits hold; it is damaged or was merged too often"
+    )]
+    Overflow,
+    /// A line of a folded file cannot be understood.
+    #[error("folded stacks, line {line}: {reason}")]
+    Folded {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Two profiles measure different things.
+    #[error(
+        "profiles of {ours} and of {theirs} cannot be merged; capture both with the same type and rate"
+    )]
+    Mismatch {
+        /// Type, unit and period of the profile merged into.
+        ours: String,
+        /// Type, unit and period of the other.
+        theirs: String,
+    },
+    /// There is nothing to draw.
+    #[error("the profile has no samples; was the target under load, and for long enough?")]
+    Empty,
+    /// The cost by which a graph should be scaled is not usable.
+    #[error(
+        "a cost of {0} us per request cannot scale a flame graph; give a positive number or none"
+    )]
+    Cost(f64),
+    /// Reading or writing failed.
+    #[error("the profile could not be read or written: {0}")]
+    Io(#[from] io::Error),
+}

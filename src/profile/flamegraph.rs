@@ -1,0 +1,286 @@
+//! Flame graphs as self-contained SVG files, drawn by inferno.
+//!
+//! Stacks are weighted and ordered here: inferno's own scaling truncates, and its own order by text draws a function twice whose
+//! neighbour's name begins with its name (`f`, `f::{{closure}}`, `f` again). It must not write a file that shows nothing.
+
+use std::collections::BTreeMap;
+
+use inferno::flamegraph::{Options, from_lines};
+
+use super::names::normalise;
+use super::{Error, Profile, folded};
+
+/// Inferno rounds what it prints to whole numbers and derives percentages from the rounded ones, so a cost of some µs needs
+/// a finer unit: weights are ps and what is printed is ns.
+const PS_PER_US: f64 = 1e6;
+const NS_PER_PS: f64 = 1e-3;
+
+/// Draws a profile; equal profiles give equal bytes. With `us_per_request`, the target's CPU time per request in µs, widths and
+/// tooltips are CPU time per request, else samples (the value in a profile of something other than CPU time).
+///
+/// # Errors
+/// [`Error::Empty`] without samples, [`Error::Cost`] for a cost that is not positive or too far from any real one, [`Error::Io`] from inferno.
+pub fn svg(
+    profile: &Profile,
+    title: &str,
+    subtitle: &str,
+    us_per_request: Option<f64>,
+) -> Result<String, Error> {
+    if profile.is_empty() {
+        return Err(Error::Empty);
+    }
+    let scale = Scale::of(profile, us_per_request)?;
+    let names: Vec<String> = profile.names().iter().map(|name| frame(name)).collect();
+    let mut stacks: BTreeMap<Vec<&str>, u64> = BTreeMap::new();
+    for (ids, weight) in profile.unordered() {
+        let frames = ids.iter().map(|id| names[*id as usize].as_str()).collect();
+        *stacks.entry(frames).or_default() += if scale.by_value {
+            weight.value
+        } else {
+            weight.samples
+        };
+    }
+    // Inferno reads a flame chart from last to first and does not order it again.
+    let lines = stacks.iter().rev().map(|(frames, weight)| {
+        let weight = scale.weight(*weight);
+        (weight, format!("{} {weight}", frames.join(";")))
+    });
+    let (weights, lines): (Vec<u64>, Vec<String>) = lines.unzip();
+    if let Some(cost) = us_per_request
+        && weights.iter().all(|weight| *weight == 0)
+    {
+        return Err(Error::Cost(cost));
+    }
+    let mut options = Options::default();
+    options.title = printable(title);
+    options.subtitle = Some(printable(subtitle)).filter(|subtitle| !subtitle.is_empty());
+    options.count_name = scale.unit;
+    options.factor = scale.factor;
+    options.deterministic = true;
+    options.flame_chart = true;
+    let mut bytes = Vec::new();
+    from_lines(&mut options, lines.iter().map(String::as_str), &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// How a stack's weight becomes a width and a number.
+struct Scale {
+    by_value: bool,
+    /// The width of one sample; without it a weight is its own width, exact up to 64 bits.
+    ps_per_sample: Option<f64>,
+    factor: f64,
+    unit: String,
+}
+
+impl Scale {
+    fn of(profile: &Profile, us_per_request: Option<f64>) -> Result<Self, Error> {
+        let Some(cost) = us_per_request else {
+            let by_value =
+                profile.unit() != "count" && profile.cpu_ns().is_none() && profile.value() > 0;
+            let unit = if by_value {
+                printable(profile.unit())
+            } else {
+                "samples".to_owned()
+            };
+            return Ok(Self {
+                by_value,
+                ps_per_sample: None,
+                factor: 1.0,
+                unit,
+            });
+        };
+        // 1e12 µs are eleven days of CPU time for one request.
+        if !cost.is_finite() || cost <= 0.0 || cost > 1e12 {
+            return Err(Error::Cost(cost));
+        }
+        Ok(Self {
+            by_value: false,
+            ps_per_sample: Some(cost * PS_PER_US / profile.samples() as f64),
+            factor: NS_PER_PS,
+            unit: "ns CPU per request".to_owned(),
+        })
+    }
+
+    fn weight(&self, weight: u64) -> u64 {
+        self.ps_per_sample
+            .map_or(weight, |ps| (weight as f64 * ps).round() as u64)
+    }
+}
+
+/// A name that inferno takes for one frame: it reads a number behind the last blank as a second column, and a line
+/// that begins with `# ` as a comment.
+fn frame(name: &str) -> String {
+    let name = printable(&folded::clean(&normalise(name)));
+    let Some((stem, last)) = name.rsplit_once(' ') else {
+        return name;
+    };
+    let number = last.bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    if number || stem == "#" || name.starts_with("# ") {
+        return name.replace(' ', "\u{a0}");
+    }
+    name
+}
+
+/// The text without characters that XML 1.0 does not allow.
+fn printable(text: &str) -> String {
+    let allowed = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars()
+        .map(|c| if allowed(c) { c } else { '\u{fffd}' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(stacks: &[(&[&str], u64)]) -> Profile {
+        let mut profile = Profile::new("cpu", "nanoseconds", 10);
+        for (frames, samples) in stacks {
+            profile
+                .add(frames.iter().copied(), *samples, *samples * 10)
+                .expect("small");
+        }
+        profile
+    }
+
+    /// The tooltips of a graph in the order in which they are drawn.
+    fn tooltips(svg: &str) -> Vec<&str> {
+        let titles = svg.split("<title>").skip(1);
+        titles
+            .filter_map(|rest| rest.split("</title>").next())
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(stacks: &[(&[&str], u64)], us_per_request: Option<f64>, expected: &[&str]) {
+        let svg = svg(&profile(stacks), "t", "s", us_per_request).expect("draws");
+        let mut tips = tooltips(&svg);
+        tips.sort_unstable();
+        assert_eq!(tips, expected);
+    }
+
+    #[test]
+    fn frames_are_samples_or_cost_per_request() {
+        check(
+            &[(&["main", "f"], 3), (&["main"], 1)],
+            None,
+            &[
+                "all (4 samples, 100%)",
+                "f (3 samples, 75.00%)",
+                "main (4 samples, 100.00%)",
+            ],
+        );
+        check(
+            &[(&["main", "f"], 3), (&["main"], 1)],
+            Some(1.5),
+            &[
+                "all (1,500 ns CPU per request, 100%)",
+                "f (1,125 ns CPU per request, 75.00%)",
+                "main (1,500 ns CPU per request, 100.00%)",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_frame_is_drawn_once_whatever_its_neighbours_are_called() {
+        let stacks: &[(&[&str], u64)] = &[
+            (&["m", "f"], 1),
+            (&["m", "f", "x"], 2),
+            (&["m", "f (1)"], 3),
+            (&["m", "f::g"], 4),
+        ];
+        check(
+            stacks,
+            None,
+            &[
+                "all (10 samples, 100%)",
+                "f (1) (3 samples, 30.00%)",
+                "f (3 samples, 30.00%)",
+                "f::g (4 samples, 40.00%)",
+                "m (10 samples, 100.00%)",
+                "x (2 samples, 20.00%)",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_cannot_break_the_file() {
+        check(
+            &[
+                (
+                    &[
+                        "# m",
+                        "<script>alert(1)</script>",
+                        "a;b\n\u{0}",
+                        "lambda 12",
+                    ],
+                    2,
+                ),
+                (&["]]>", " "], 2),
+            ],
+            None,
+            &[
+                "#\u{a0}m (2 samples, 50.00%)",
+                "&lt;script&gt;alert(1)&lt;/script&gt; (2 samples, 50.00%)",
+                "[unknown] (2 samples, 50.00%)",
+                "]]&gt; (2 samples, 50.00%)",
+                "a:b__ (2 samples, 50.00%)",
+                "all (4 samples, 100%)",
+                "lambda\u{a0}12 (2 samples, 50.00%)",
+            ],
+        );
+    }
+
+    #[test]
+    fn title_and_subtitle_are_shown_and_escaped() {
+        let profile = profile(&[(&["m"], 1)]);
+        let svg = svg(&profile, "before & <after>\u{1}", "32 devices", None).expect("draws");
+        assert!(svg.contains("before &amp; &lt;after&gt;\u{fffd}"));
+        assert!(svg.contains("32 devices"));
+        assert!(svg.trim_end().ends_with("</svg>"));
+    }
+
+    #[test]
+    fn the_largest_counts_are_drawn() {
+        let half = u64::MAX / 2;
+        let mut profile = Profile::new("samples", "count", 0);
+        profile.add(["m", "f"], half, half).expect("fits");
+        profile.add(["m", "g"], half + 1, half + 1).expect("fits");
+        for cost in [None, Some(1e12)] {
+            svg(&profile, "t", "", cost).expect("draws");
+        }
+    }
+
+    #[test]
+    fn equal_profiles_give_equal_bytes() {
+        let stacks: &[(&[&str], u64)] = &[(&["m", "f"], 1), (&["m", "g"], 2), (&["n"], 3)];
+        let reversed: Vec<_> = stacks.iter().rev().copied().collect();
+        let draw = |stacks: &[_]| svg(&profile(stacks), "t", "", None).expect("draws");
+        assert_eq!(draw(stacks), draw(&reversed));
+    }
+
+    #[test]
+    fn values_are_drawn_where_they_are_no_cpu_time() {
+        let mut heap = Profile::new("inuse_space", "bytes", 0);
+        heap.add(["m"], 1, 4096).expect("small");
+        let svg = svg(&heap, "t", "", None).expect("draws");
+        assert_eq!(
+            tooltips(&svg),
+            ["all (4,096 bytes, 100%)", "m (4,096 bytes, 100.00%)"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_an_error() {
+        assert!(matches!(
+            svg(&profile(&[]), "t", "", None),
+            Err(Error::Empty)
+        ));
+        for cost in [0.0, -1.0, 1e-9, f64::NAN, f64::INFINITY] {
+            assert!(matches!(
+                svg(&profile(&[(&["m"], 1)]), "t", "", Some(cost)),
+                Err(Error::Cost(_))
+            ));
+        }
+    }
+}

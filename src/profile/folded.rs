@@ -1,0 +1,148 @@
+//! Folded stacks: one line per distinct stack, `root;caller;leaf N`, the text that flame graph tools exchange.
+//!
+//! It holds samples only: values, periods and durations are lost, and so are `;` and line breaks in names. It must not
+//! change names otherwise.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read, Write};
+
+use super::{Error, Profile};
+
+const MAX_LINE: usize = 1 << 20;
+
+/// Writes the number of samples per stack, sorted by line, so that equal profiles give equal bytes.
+///
+/// # Errors
+/// [`Error::Io`] if writing fails.
+pub fn write(profile: &Profile, mut writer: impl Write) -> Result<(), Error> {
+    let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+    for stack in profile.stacks().filter(|stack| stack.samples > 0) {
+        let names: Vec<_> = stack.frames.iter().map(|name| clean(name)).collect();
+        // Names that differ in a replaced character only fall together; the profile's total bounds the sum.
+        *lines.entry(names.join(";")).or_default() += stack.samples;
+    }
+    for (line, samples) in lines {
+        writeln!(writer, "{line} {samples}")?;
+    }
+    Ok(())
+}
+
+/// Reads folded stacks of samples. Empty lines are skipped, bytes that are not UTF-8 replaced; samples of a stack that is
+/// there twice add up.
+///
+/// # Errors
+/// [`Error::Folded`] names the line; [`Error::Io`] if reading fails; [`Error::TooLarge`] and [`Error::Overflow`] as in [`Profile::add`].
+pub fn read(mut reader: impl BufRead) -> Result<Profile, Error> {
+    let mut profile = Profile::new("samples", "count", 0);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let limit = MAX_LINE as u64 + 1;
+        if reader.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let fail = |reason| Error::Folded {
+            line: number,
+            reason,
+        };
+        if line.len() > MAX_LINE {
+            return Err(fail("it is longer than 1 MiB"));
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        let (stack, samples) = text.rsplit_once(' ').ok_or_else(|| {
+            fail("expected `root;caller;leaf 12`, found no number behind a space")
+        })?;
+        if !samples.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(fail(
+                "expected a whole number of samples behind the last space",
+            ));
+        }
+        let samples = samples
+            .parse()
+            .map_err(|_| fail("its number of samples does not fit 64 bits"))?;
+        profile.add(stack.trim_end().split(';'), samples, samples)?;
+    }
+    Ok(profile)
+}
+
+/// A name that is one frame of one line: `;` becomes `:`, control characters and outer blanks go.
+pub(super) fn clean(name: &str) -> Cow<'_, str> {
+    let trimmed = name.trim();
+    if trimmed.is_empty() {
+        return Cow::Borrowed("[unknown]");
+    }
+    let separates = |c: char| c == ';' || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !trimmed.contains(separates) {
+        return Cow::Borrowed(trimmed);
+    }
+    let replaced = trimmed.chars().map(|c| match c {
+        ';' => ':',
+        c if separates(c) => '_',
+        c => c,
+    });
+    Cow::Owned(replaced.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &[u8], expected: Result<&str, &str>) {
+        match (read(text), expected) {
+            (Ok(profile), Ok(expected)) => {
+                let mut written = Vec::new();
+                write(&profile, &mut written).expect("writes to memory");
+                assert_eq!(String::from_utf8_lossy(&written), expected);
+            }
+            (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+            (got, expected) => panic!("{got:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn lines_are_read_or_named() {
+        check(b"b;c 1\na 2\n\nb;c 3\r\n", Ok("a 2\nb;c 4\n"));
+        check(
+            b"main;<T as Foo<u8>>::bar 7",
+            Ok("main;<T as Foo<u8>>::bar 7\n"),
+        );
+        check(b"main;foo 12 7", Ok("main;foo 12 7\n"));
+        check(b"a;;b 1", Ok("a;[unknown];b 1\n"));
+        check(b"a\xff;b 1", Ok("a\u{fffd};b 1\n"));
+        check(b"a 0\n", Ok(""));
+        check(b"", Ok(""));
+        check(b"a 1\nb", Err("line 2: expected `root;caller;leaf 12`"));
+        check(b"a 1.5", Err("line 1: expected a whole number"));
+        check(b"a -1", Err("line 1: expected a whole number"));
+        check(b"a 99999999999999999999", Err("does not fit 64 bits"));
+        check(b"a 18446744073709551615\nb 1", Err("more than 64 bits"));
+        check(&vec![b'a'; MAX_LINE + 1], Err("longer than 1 MiB"));
+        check(
+            &[b"a;".repeat(5000), b"b 1".to_vec()].concat(),
+            Err("frames in one stack"),
+        );
+    }
+
+    #[test]
+    fn names_cannot_break_a_line() {
+        let mut profile = Profile::new("cpu", "nanoseconds", 10);
+        profile
+            .add(["f([u8; 8])", "two\nlines", " padded "], 2, 20)
+            .expect("small");
+        profile
+            .add(["f([u8: 8])", "two_lines", "padded"], 3, 30)
+            .expect("small");
+        let mut written = Vec::new();
+        write(&profile, &mut written).expect("writes to memory");
+        assert_eq!(
+            String::from_utf8_lossy(&written),
+            "f([u8: 8]);two_lines;padded 5\n"
+        );
+    }
+}

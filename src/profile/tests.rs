@@ -1,0 +1,501 @@
+//! Properties of reading profiles, and what hostile or damaged ones give.
+
+use std::io::Write;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use prost::Message;
+use target_service::profile_proto as proto;
+
+use super::*;
+
+pub(super) fn encode(profile: &proto::Profile) -> Vec<u8> {
+    profile.encode_to_vec()
+}
+
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("writes to memory");
+    encoder.finish().expect("writes to memory")
+}
+
+/// `main` calls `verify`, into which `hash` is inlined: 3 samples; 1 sample in `main`.
+pub(super) fn small_profile() -> proto::Profile {
+    let strings = [
+        "",
+        "samples",
+        "count",
+        "cpu",
+        "nanoseconds",
+        "main",
+        "verify",
+        "hash",
+        "/lib/libc.so.6",
+    ];
+    let function = |id, name| proto::Function {
+        id,
+        name,
+        ..Default::default()
+    };
+    let line = |function_id| proto::Line {
+        function_id,
+        ..Default::default()
+    };
+    let location = |id, line| proto::Location {
+        id,
+        line,
+        ..Default::default()
+    };
+    let sample = |location_id: &[u64], n: i64| proto::Sample {
+        location_id: location_id.to_vec(),
+        value: vec![n, n * 10_000_000],
+        label: Vec::new(),
+    };
+    proto::Profile {
+        sample_type: vec![
+            proto::ValueType { r#type: 1, unit: 2 },
+            proto::ValueType { r#type: 3, unit: 4 },
+        ],
+        sample: vec![sample(&[7, 3], 2), sample(&[3], 1), sample(&[7, 3], 1)],
+        mapping: vec![proto::Mapping {
+            id: 1,
+            filename: 8,
+            ..Default::default()
+        }],
+        location: vec![
+            location(3, vec![line(1)]),
+            location(7, vec![line(30), line(20)]),
+        ],
+        function: vec![function(1, 5), function(20, 6), function(30, 7)],
+        string_table: strings.map(str::to_owned).to_vec(),
+        duration_nanos: 1_000_000_000,
+        period_type: Some(proto::ValueType { r#type: 3, unit: 4 }),
+        period: 10_000_000,
+        ..Default::default()
+    }
+}
+
+fn stacks(profile: &Profile) -> Vec<(String, u64, u64)> {
+    let line = |stack: Stack<'_>| (stack.frames.join(";"), stack.samples, stack.value);
+    profile.stacks().map(line).collect()
+}
+
+#[test]
+fn a_profile_is_read_root_first_with_inlined_calls() {
+    let raw = encode(&small_profile());
+    for bytes in [raw.clone(), gzip(&raw)] {
+        let profile = pprof::decode(&bytes).expect("reads");
+        let expected = [
+            ("main".to_owned(), 1, 10_000_000),
+            ("main;verify;hash".to_owned(), 3, 30_000_000),
+        ];
+        assert_eq!(stacks(&profile), expected);
+        assert_eq!(profile.samples(), 4);
+        assert_eq!(profile.cpu_ns(), Some(40_000_000));
+        assert_eq!(
+            (profile.period_ns(), profile.duration_ns()),
+            (10_000_000, 1_000_000_000)
+        );
+        assert_eq!(
+            (profile.sample_type(), profile.unit()),
+            ("cpu", "nanoseconds")
+        );
+        assert!(!profile.is_empty());
+    }
+}
+
+#[track_caller]
+fn check(change: impl FnOnce(&mut proto::Profile), expected: Result<&[(&str, u64, u64)], &str>) {
+    let mut profile = small_profile();
+    change(&mut profile);
+    match (pprof::decode(&encode(&profile)), expected) {
+        (Ok(profile), Ok(expected)) => {
+            let got = stacks(&profile);
+            let got: Vec<_> = got
+                .iter()
+                .map(|(line, samples, value)| (line.as_str(), *samples, *value))
+                .collect();
+            assert_eq!(got, expected);
+        }
+        (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+        (got, expected) => panic!("{got:?} instead of {expected:?}"),
+    }
+}
+
+#[test]
+fn what_does_not_add_up_is_named() {
+    check(
+        |p| p.function[0].name = 99,
+        Err("not a profile: string table index 99 is out of range (9 strings)"),
+    );
+    check(
+        |p| p.function[0].name = -1,
+        Err("string table index -1 is out of range"),
+    );
+    check(
+        |p| p.mapping[0].filename = 9,
+        Err("string table index 9 is out of range"),
+    );
+    check(|p| p.sample_type[0].unit = 50, Err("string table index 50"));
+    check(|p| p.default_sample_type = 50, Err("string table index 50"));
+    check(
+        |p| p.string_table.clear(),
+        Err("does not begin with the empty string"),
+    );
+    check(|p| p.sample_type.clear(), Err("it names no sample types"));
+    check(
+        |p| p.sample[1].location_id = vec![4],
+        Err("sample 2 refers to location 4, which is not in it"),
+    );
+    check(
+        |p| p.sample[1].value = vec![4],
+        Err("sample 2 has 1 values for 2 sample types"),
+    );
+    check(
+        |p| p.sample[1].value = vec![-4, 1],
+        Err("sample 2 has the negative value -4"),
+    );
+    check(
+        |p| p.sample[1].value = vec![i64::MAX, 0],
+        Ok(&[
+            ("main", i64::MAX as u64, 0),
+            ("main;verify;hash", 3, 30_000_000),
+        ]),
+    );
+    check(
+        |p| p.location[0].line[0].function_id = 8,
+        Err("location 3 refers to function 8, which is not in it"),
+    );
+    check(
+        |p| p.location[0].mapping_id = 8,
+        Err("location 3 refers to mapping 8"),
+    );
+    check(|p| p.location[0].id = 7, Err("location 7 is there twice"));
+    check(|p| p.function[0].id = 0, Err("a function has the id 0"));
+    check(|p| p.drop_frames = 99, Err("string table index 99"));
+    check(
+        |p| p.sample[0].location_id = vec![3; 5_000],
+        Err("more than 4096 frames in one stack"),
+    );
+    check(
+        |p| p.sample[0].location_id = vec![3; 2 << 20],
+        Err("more than 1048576 bytes in one entry"),
+    );
+    let overflow = |p: &mut proto::Profile| {
+        for sample in &mut p.sample {
+            sample.value = vec![i64::MAX, 1];
+        }
+    };
+    check(overflow, Err("more than 64 bits"));
+}
+
+#[test]
+fn frames_without_names_are_called_after_their_place() {
+    let nameless = |file, address, system_name| {
+        move |p: &mut proto::Profile| {
+            p.sample.truncate(2);
+            p.sample.remove(0);
+            p.location[0].mapping_id = file;
+            p.location[0].address = address;
+            p.function[0].name = 0;
+            p.function[0].system_name = system_name;
+        }
+    };
+    check(
+        nameless(1, 0x1234, 0),
+        Ok(&[("libc.so.6+0x1234", 1, 10_000_000)]),
+    );
+    check(nameless(0, 0x1234, 0), Ok(&[("0x1234", 1, 10_000_000)]));
+    check(nameless(0, 0, 0), Ok(&[("[unknown]", 1, 10_000_000)]));
+    check(nameless(1, 0x1234, 7), Ok(&[("hash", 1, 10_000_000)]));
+    let no_lines = |p: &mut proto::Profile| {
+        nameless(1, 0x12, 0)(p);
+        p.location[0].line.clear();
+    };
+    check(no_lines, Ok(&[("libc.so.6+0x12", 1, 10_000_000)]));
+    let no_frames = |p: &mut proto::Profile| p.sample[1].location_id.clear();
+    check(
+        no_frames,
+        Ok(&[
+            ("[no stack]", 1, 10_000_000),
+            ("main;verify;hash", 3, 30_000_000),
+        ]),
+    );
+}
+
+#[test]
+fn the_sample_type_is_cpu_time_else_the_default_else_the_last() {
+    let heap = |default: i64| {
+        move |p: &mut proto::Profile| {
+            let names = [
+                "alloc_objects",
+                "alloc_space",
+                "inuse_objects",
+                "inuse_space",
+                "bytes",
+            ];
+            p.string_table.extend(names.map(str::to_owned));
+            p.sample_type = [(9, 2), (10, 13), (11, 2), (12, 13)]
+                .map(|(r#type, unit)| proto::ValueType { r#type, unit })
+                .to_vec();
+            p.default_sample_type = default;
+            p.sample.truncate(1);
+            p.sample[0].value = vec![8, 800, 5, 500];
+        }
+    };
+    check(heap(0), Ok(&[("main;verify;hash", 5, 500)]));
+    check(heap(10), Ok(&[("main;verify;hash", 8, 800)]));
+    check(
+        |p| p.default_sample_type = 1,
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+    let swapped = |p: &mut proto::Profile| {
+        p.sample_type.reverse();
+        p.sample
+            .iter_mut()
+            .for_each(|sample| sample.value.reverse());
+    };
+    check(
+        swapped,
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+    let alone = |p: &mut proto::Profile| {
+        p.sample_type.remove(0);
+        for sample in &mut p.sample {
+            sample.value.remove(0);
+        }
+    };
+    check(
+        alone,
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 2, 30_000_000)]),
+    );
+}
+
+#[test]
+fn dropped_frames_are_cut_with_what_they_call() {
+    let dropping = |drop: &str, keep: &str| {
+        let (drop, keep) = (drop.to_owned(), keep.to_owned());
+        move |p: &mut proto::Profile| {
+            p.string_table.extend([drop, keep]);
+            (p.drop_frames, p.keep_frames) = (9, 10);
+        }
+    };
+    check(dropping("ver.*", ""), Ok(&[("main", 4, 40_000_000)]));
+    check(
+        dropping("ver", ""),
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+    check(
+        dropping("ver.*|hash", "verify"),
+        Ok(&[("main", 1, 10_000_000), ("main;verify", 3, 30_000_000)]),
+    );
+    check(
+        dropping("main", ""),
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+    check(
+        dropping("(", ""),
+        Err("drop_frames is not a regular expression"),
+    );
+    check(
+        dropping("a{1000}{1000}", ""),
+        Err("drop_frames is not a regular expression"),
+    );
+}
+
+#[test]
+fn slices_merge_and_unlike_profiles_do_not() {
+    let one = pprof::decode(&encode(&small_profile())).expect("reads");
+    let mut twice = one.clone();
+    twice.merge(&one).expect("alike");
+    assert_eq!(twice.samples(), 8);
+    assert_eq!(twice.cpu_ns(), Some(80_000_000));
+    assert_eq!(twice.duration_ns(), 2_000_000_000);
+    assert_eq!(twice.stacks().count(), 2);
+    for (sample_type, unit, period) in [
+        ("wall", "nanoseconds", 0),
+        ("cpu", "cycles", 0),
+        ("cpu", "nanoseconds", 5),
+    ] {
+        let error = twice
+            .clone()
+            .merge(&Profile::new(sample_type, unit, period))
+            .expect_err("unlike");
+        assert!(error.to_string().contains("cannot be merged"), "{error}");
+    }
+    twice
+        .merge(&Profile::new("cpu", "nanoseconds", 0))
+        .expect("an unknown period fits");
+    assert_eq!(twice.period_ns(), 10_000_000);
+}
+
+#[test]
+fn an_empty_profile_is_read_and_known_to_be_empty() {
+    let mut empty = small_profile();
+    empty.sample.clear();
+    let profile = pprof::decode(&encode(&empty)).expect("reads");
+    assert!(profile.is_empty());
+    assert!(functions(&profile).is_empty());
+    assert!(costs(&profile, 100.0).is_empty());
+    assert!(matches!(
+        flamegraph::svg(&profile, "t", "", None),
+        Err(Error::Empty)
+    ));
+    assert!(pprof::decode(b"").is_err());
+}
+
+/// Two bytes for an empty sample are 72 in memory: neither these nor the tables may be built as claimed.
+#[test]
+fn small_entries_cannot_fill_the_memory() {
+    let head = encode(&proto::Profile {
+        sample: Vec::new(),
+        ..small_profile()
+    });
+    let strings = [head.clone(), [0x32, 0].repeat(1 << 20)].concat();
+    let error = pprof::decode(&gzip(&strings))
+        .expect_err("too many")
+        .to_string();
+    assert!(error.contains("more than 1048576 strings"), "{error}");
+    let samples = [head, [0x12, 0].repeat(1 << 20)].concat();
+    let error = pprof::decode(&samples).expect_err("no values").to_string();
+    assert!(error.contains("sample 1 has 0 values"), "{error}");
+}
+
+prop_compose! {
+    /// A consistent profile of up to 12 functions, and the sums of its samples and values.
+    fn any_profile()(
+        names in vec("[ -~]{0,12}|[a-z;\n\u{0}\u{2028}é ]{1,8}", 1..12),
+        calls in vec((vec((0_usize..12, 0_usize..12), 0..10), 0_i64..1_000, 0_i64..1_000_000), 0..40),
+    ) -> proto::Profile {
+        let mut profile = small_profile();
+        profile.sample.clear();
+        profile.location.clear();
+        profile.function.clear();
+        let first = profile.string_table.len();
+        let count = names.len();
+        profile.string_table.extend(names);
+        for at in 0..count {
+            let (id, name) = (at as u64 + 1, (first + at) as i64);
+            profile.function.push(proto::Function { id, name, ..Default::default() });
+        }
+        for (frames, samples, value) in calls {
+            let mut sample = proto::Sample { value: vec![samples, value], ..Default::default() };
+            for (outer, inlined) in frames {
+                let id = profile.location.len() as u64 + 1;
+                let line = |at: usize| proto::Line { function_id: (at % count) as u64 + 1, ..Default::default() };
+                profile.location.push(proto::Location { id, line: vec![line(inlined), line(outer)], ..Default::default() });
+                sample.location_id.push(id);
+            }
+            profile.sample.push(sample);
+        }
+        profile
+    }
+}
+
+fn everything(profile: &Profile) {
+    let mut text = Vec::new();
+    folded::write(profile, &mut text).expect("writes to memory");
+    let read = folded::read(text.as_slice()).expect("reads what was written");
+    assert_eq!(read.samples(), profile.samples());
+    let mut again = Vec::new();
+    folded::write(&read, &mut again).expect("writes to memory");
+    assert_eq!(text, again, "what was written reads as the same");
+    let stats = functions(profile);
+    let leaves: u64 = stats.iter().map(|stat| stat.self_samples).sum();
+    assert_eq!(leaves, profile.samples());
+    assert!(
+        stats
+            .iter()
+            .all(|s| s.self_samples <= s.total_samples && s.total_samples <= profile.samples())
+    );
+    let table = costs(profile, 250.0);
+    if profile.is_empty() {
+        assert!(flamegraph::svg(profile, "t", "s", None).is_err());
+    } else {
+        let shares: f64 = table.iter().map(|cost| cost.self_share).sum();
+        assert!(
+            (shares - 1.0).abs() < 1e-9,
+            "self shares sum to 1, not {shares}"
+        );
+        for cost in [None, Some(250.0)] {
+            let svg = flamegraph::svg(profile, "t", "s", cost).expect("draws");
+            assert!(svg.trim_end().ends_with("</svg>"));
+        }
+    }
+    assert!(
+        diff(&table, &table)
+            .iter()
+            .all(|delta| !delta.significant && delta.delta_self_us == 0.0)
+    );
+    let everywhere = regex::Regex::new("").expect("a valid pattern");
+    assert_eq!(inclusive_samples(profile, &everywhere), profile.samples());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn totals_survive_reading(message in any_profile()) {
+        let profile = pprof::decode(&gzip(&encode(&message))).expect("consistent");
+        let sum = |column: usize| message.sample.iter().map(|sample| sample.value[column].unsigned_abs()).sum::<u64>();
+        prop_assert_eq!(profile.samples(), sum(0));
+        prop_assert_eq!(profile.cpu_ns(), Some(sum(1)));
+        prop_assert_eq!(profile.stacks().map(|stack| stack.samples).sum::<u64>(), sum(0));
+        let twice = [encode(&message), encode(&message)].concat();
+        prop_assert!(pprof::decode(&twice).is_err() || message.function.is_empty());
+        everything(&profile);
+    }
+
+    #[test]
+    fn merging_does_not_depend_on_the_order(a in any_profile(), b in any_profile()) {
+        let read = |message| pprof::decode(&encode(message)).expect("consistent");
+        let (mut ab, mut ba) = (read(&a), read(&b));
+        ab.merge(&read(&b)).expect("alike");
+        ba.merge(&read(&a)).expect("alike");
+        prop_assert_eq!(stacks(&ab), stacks(&ba));
+        prop_assert_eq!(functions(&ab), functions(&ba));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..400)) {
+        for bytes in [bytes.clone(), gzip(&bytes), [&[0x1f, 0x8b][..], &bytes].concat()] {
+            if let Ok(profile) = pprof::decode(&bytes) {
+                everything(&profile);
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_profiles_never_panic(
+        message in any_profile(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut raw = encode(&message);
+        let packed = gzip(&raw);
+        prop_assert!(pprof::decode(&packed[..cut.index(packed.len())]).is_err(), "a truncated gzip stream is no profile");
+        let at = at.index(raw.len());
+        raw[at] = byte;
+        for bytes in [&raw[..], &raw[..cut.index(raw.len())]] {
+            if let Ok(profile) = pprof::decode(bytes) {
+                everything(&profile);
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_text_never_panics(text in "([ -~é\n;]{0,20} [0-9]{0,21}\n){0,8}", bytes in vec(any::<u8>(), 0..200)) {
+        for bytes in [text.as_bytes(), &bytes] {
+            if let Ok(profile) = folded::read(bytes) {
+                everything(&profile);
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_names_never_panic(name in "(_ZN|_R|_RNv|)[ -~]{0,60}|[\\[\\]{}#.:a-f0-9funcgoshape]{0,40}|\\PC{0,20}") {
+        let normal = names::normalise(&name);
+        prop_assert!(normal.len() <= 1024 + 16 * name.len());
+    }
+}

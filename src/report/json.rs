@@ -1,0 +1,417 @@
+//! `result.json`, schema `telemload.result/1`: own types, so that the core can change without the format.
+//! Keys that were published are kept.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::compare::{Basis, Comparison, Finding, MetricChange};
+use crate::experiment::{PhaseResult, ProfileResult, RunResult, VariantResult};
+use crate::gate::Judgement;
+use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
+use crate::profile::FunctionDelta;
+use crate::scenario::{Load, LoadModel, Plan};
+use crate::target::machine::Fingerprint;
+
+/// Name and version of the format.
+pub const SCHEMA: &str = "telemload.result/1";
+
+/// Functions that a profile lists, by total share.
+const TOP_FUNCTIONS: usize = 50;
+
+/// Functions that a comparison lists, by change of self cost.
+const TOP_DELTAS: usize = 50;
+
+/// Judgements of every phase, in the order of the result's variants and phases.
+pub type Judgements = Vec<Vec<Vec<Judgement>>>;
+
+/// The document as text, with a line break at its end.
+///
+/// # Panics
+/// Never: every key is a string and every number finite or written as null.
+pub fn document(plan: &Plan, result: &RunResult, comparisons: &[Comparison], judgements: &Judgements) -> String {
+    let variants = result.variants.iter().zip(judgements).map(|(variant, judged)| variant_json(variant, judged)).collect();
+    let document = Document {
+        schema: SCHEMA,
+        tool: Tool { version: env!("CARGO_PKG_VERSION") },
+        scenario: ScenarioJson { name: &plan.name, sha256: &plan.sha256 },
+        started_at: result.started_at.to_string(),
+        machine: &result.machine,
+        interrupted: result.interrupted,
+        failure: result.failure.as_ref().map(ToString::to_string),
+        variants,
+        comparisons: comparisons.iter().map(comparison_json).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document).expect("all keys are strings");
+    text.push('\n');
+    text
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    tool: Tool,
+    scenario: ScenarioJson<'a>,
+    started_at: String,
+    machine: &'a Fingerprint,
+    interrupted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    variants: Vec<VariantJson<'a>>,
+    comparisons: Vec<ComparisonJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct ScenarioJson<'a> {
+    name: &'a str,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct VariantJson<'a> {
+    name: &'a str,
+    target: &'a str,
+    phases: Vec<PhaseJson<'a>>,
+    thresholds: Vec<ThresholdJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PhaseJson<'a> {
+    name: &'a str,
+    load: LoadJson,
+    rounds: Vec<RoundJson>,
+    #[serde(flatten)]
+    counts: CountsJson,
+    sent_rps: f64,
+    per_request: BTreeMap<&'a str, CountsJson>,
+    exemplars: BTreeMap<&'static str, &'a str>,
+    cpu: CpuJson,
+    memory: MemoryJson,
+    gateway: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_bcrypt_rps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileJson<'a>>,
+    trust: TrustJson,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct LoadJson {
+    model: &'static str,
+    connections: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<f64>,
+    duration_s: f64,
+    warmup_s: f64,
+    timeout_s: f64,
+    workers: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct RoundJson {
+    window_s: f64,
+    throughput_rps: Option<f64>,
+    target_us_per_request: Option<f64>,
+    latency_p50_us: Option<f64>,
+    latency_p99_us: Option<f64>,
+}
+
+/// What is reported of all requests, and of each kind.
+#[derive(Serialize)]
+struct CountsJson {
+    requests: RequestsJson,
+    errors: BTreeMap<&'static str, u64>,
+    status: BTreeMap<u16, u64>,
+    throughput_rps: f64,
+    latency_us: QuantilesJson,
+    service_time_us: QuantilesJson,
+    queue_wait_us: QuantilesJson,
+    dispatch_lag_us: QuantilesJson,
+    failed_latency_us: QuantilesJson,
+    exact_below: f64,
+}
+
+#[derive(Serialize)]
+struct RequestsJson {
+    due: u64,
+    sent: u64,
+    ok: u64,
+    failed: u64,
+    timed_out: u64,
+    in_flight_at_end: u64,
+    not_sent: u64,
+}
+
+#[derive(Serialize)]
+struct QuantilesJson {
+    min: f64,
+    mean: f64,
+    p50: f64,
+    p75: f64,
+    p90: f64,
+    p95: f64,
+    p99: f64,
+    p99_9: f64,
+    p99_99: f64,
+    max: f64,
+}
+
+#[derive(Serialize)]
+struct CpuJson {
+    target_cores: Option<f64>,
+    target_utilisation: Option<f64>,
+    target_us_per_request: Option<f64>,
+    generator_cores: f64,
+    steal_share: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct MemoryJson {
+    target_peak_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ProfileJson<'a> {
+    samples: u64,
+    hz: u32,
+    capture_ratio: Option<f64>,
+    target_us_per_request: Option<f64>,
+    throughput_rps: f64,
+    top: Vec<FunctionJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FunctionJson<'a> {
+    function: &'a str,
+    self_share: f64,
+    total_share: f64,
+    self_us: f64,
+    total_us: f64,
+    total_share_low: f64,
+    total_share_high: f64,
+}
+
+#[derive(Serialize)]
+struct TrustJson {
+    level: String,
+    reasons: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ThresholdJson<'a> {
+    phase: &'a str,
+    expr: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
+    value: Option<f64>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ComparisonJson<'a> {
+    base: &'a str,
+    head: &'a str,
+    metrics: Vec<MetricJson<'a>>,
+    functions: Vec<DeltaJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct MetricJson<'a> {
+    phase: &'a str,
+    metric: &'static str,
+    base: f64,
+    head: f64,
+    ratio: f64,
+    ratio_low: f64,
+    ratio_high: f64,
+    finding: &'static str,
+    detectable_change: f64,
+    basis: &'static str,
+    pairs: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct DeltaJson<'a> {
+    phase: &'a str,
+    function: &'a str,
+    base_total_us: Option<f64>,
+    head_total_us: Option<f64>,
+    delta_total_us: f64,
+    delta_self_us: f64,
+    significant: bool,
+}
+
+fn variant_json<'a>(variant: &'a VariantResult, judged: &'a [Vec<Judgement>]) -> VariantJson<'a> {
+    let thresholds = variant.phases.iter().zip(judged).flat_map(|(phase, judgements)| {
+        judgements.iter().map(|judgement| ThresholdJson {
+            phase: &phase.name,
+            expr: &judgement.expr,
+            request: judgement.request.as_deref(),
+            value: judgement.value,
+            verdict: judgement.verdict.name(),
+            reason: judgement.reason.as_deref(),
+        })
+    });
+    VariantJson { name: &variant.name, target: &variant.target, phases: variant.phases.iter().map(phase_json).collect(), thresholds: thresholds.collect() }
+}
+
+fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
+    let total = phase.total();
+    let trust = phase.trust(&total);
+    let seconds = phase.seconds();
+    let target_cores = phase.target_cores();
+    PhaseJson {
+        name: &phase.name,
+        load: load_json(&phase.load),
+        rounds: phase
+            .rounds
+            .iter()
+            .map(|round| RoundJson {
+                window_s: round.seconds,
+                throughput_rps: round.whole.throughput_rps,
+                target_us_per_request: round.whole.us_per_request,
+                latency_p50_us: round.whole.p50_us,
+                latency_p99_us: round.whole.p99_us,
+            })
+            .collect(),
+        counts: counts_json(&total, phase),
+        sent_rps: if seconds > 0.0 { total.sent_in_window as f64 / seconds } else { 0.0 },
+        per_request: phase.requests.iter().zip(&phase.tallies).map(|(name, tally)| (name.as_str(), counts_json(tally, phase))).collect(),
+        exemplars: phase.exemplars.iter().map(|(kind, words)| (kind.name(), words.as_str())).collect(),
+        cpu: CpuJson {
+            target_cores,
+            target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),
+            target_us_per_request: phase.us_per_request(&total),
+            generator_cores: phase.generator_cores(),
+            steal_share: phase.steal_share(),
+        },
+        memory: MemoryJson { target_peak_bytes: phase.peak_bytes },
+        gateway: phase.counters.clone(),
+        expected_bcrypt_rps: phase.expected_bcrypt_rate,
+        profile: phase.profile.as_ref().map(profile_json),
+        trust: TrustJson { level: trust.level.to_string(), reasons: trust.reasons },
+        warnings: phase.warnings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn load_json(load: &Load) -> LoadJson {
+    let (model, rate) = match load.model {
+        LoadModel::Closed => ("closed", None),
+        LoadModel::Open { rate, .. } => ("open", Some(rate.per_second())),
+    };
+    LoadJson {
+        model,
+        connections: load.connections,
+        rate,
+        duration_s: load.duration.as_secs_f64(),
+        warmup_s: load.warmup.as_secs_f64(),
+        timeout_s: load.timeout.as_secs_f64(),
+        workers: load.workers,
+        requests: load.requests,
+    }
+}
+
+fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {
+    let (latency, exact_below) = latency_quantiles(tally);
+    CountsJson {
+        requests: RequestsJson {
+            due: tally.due,
+            sent: tally.sent,
+            ok: tally.ok,
+            failed: tally.failed,
+            timed_out: tally.timed_out,
+            in_flight_at_end: tally.in_flight_at_end,
+            not_sent: tally.not_sent,
+        },
+        errors: tally.error_counts().map(|(kind, count)| (kind.name(), count)).collect(),
+        status: tally.status.iter().filter(|&(_, &count)| count > 0).map(|(&status, &count)| (status, count)).collect(),
+        throughput_rps: phase.throughput_rps(tally),
+        latency_us: quantiles_json(quantiles(&latency)),
+        service_time_us: quantiles_json(quantiles(&tally.service_time)),
+        queue_wait_us: quantiles_json(quantiles(&tally.queue_wait)),
+        dispatch_lag_us: quantiles_json(quantiles(&tally.dispatch_lag)),
+        failed_latency_us: quantiles_json(quantiles(&tally.failed_latency)),
+        exact_below,
+    }
+}
+
+fn quantiles_json(points: Quantiles) -> QuantilesJson {
+    let Quantiles { min, mean, p50, p75, p90, p95, p99, p99_9, p99_99, max } = points;
+    QuantilesJson { min, mean, p50, p75, p90, p95, p99, p99_9, p99_99, max }
+}
+
+fn profile_json(profile: &ProfileResult) -> ProfileJson<'_> {
+    let top = profile.costs.iter().take(TOP_FUNCTIONS).map(|cost| FunctionJson {
+        function: &cost.function,
+        self_share: cost.self_share,
+        total_share: cost.total_share,
+        self_us: cost.self_us,
+        total_us: cost.total_us,
+        total_share_low: cost.total_share_interval.low,
+        total_share_high: cost.total_share_interval.high,
+    });
+    ProfileJson {
+        samples: profile.profile.samples(),
+        hz: profile.hz,
+        capture_ratio: profile.capture_ratio,
+        target_us_per_request: profile.us_per_request,
+        throughput_rps: profile.throughput_rps,
+        top: top.collect(),
+    }
+}
+
+fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
+    let phases = || comparison.phases.iter();
+    ComparisonJson {
+        base: &comparison.base,
+        head: &comparison.head,
+        metrics: phases().flat_map(|phase| phase.metrics.iter().map(|change| metric_json(&phase.phase, change))).collect(),
+        functions: phases().flat_map(|phase| phase.functions.iter().take(TOP_DELTAS).map(|delta| delta_json(&phase.phase, delta))).collect(),
+    }
+}
+
+fn metric_json<'a>(phase: &'a str, change: &MetricChange) -> MetricJson<'a> {
+    let (basis, pairs) = match change.basis {
+        Basis::Rounds(pairs) => ("rounds", Some(pairs)),
+        Basis::Assumed => ("assumed launch spread", None),
+    };
+    MetricJson {
+        phase,
+        metric: change.metric.name(),
+        base: change.base,
+        head: change.head,
+        ratio: change.ratio,
+        ratio_low: change.interval.0,
+        ratio_high: change.interval.1,
+        finding: match change.finding {
+            Finding::Better => "better",
+            Finding::Worse => "worse",
+            Finding::NotDetected => "no difference detected",
+        },
+        detectable_change: change.detectable,
+        basis,
+        pairs,
+    }
+}
+
+fn delta_json<'a>(phase: &'a str, delta: &'a FunctionDelta) -> DeltaJson<'a> {
+    DeltaJson {
+        phase,
+        function: &delta.function,
+        base_total_us: delta.base.as_ref().map(|cost| cost.total_us),
+        head_total_us: delta.head.as_ref().map(|cost| cost.total_us),
+        delta_total_us: delta.delta_total_us,
+        delta_self_us: delta.delta_self_us,
+        significant: delta.significant,
+    }
+}

@@ -1,0 +1,21 @@
+//! What is loaded, and what it needs beside it: started, waited for, measured and stopped.
+//!
+//! Every process is started through [`supervisor`], so that none is left behind however telemload ends. [`tree`] and
+//! [`machine`] read CPU and memory; nothing outside this module reads `/proc`. Linux only. Nothing in here knows of
+//! scenarios, load or results, and no error or `Debug` output holds an environment value, a payload or the credentials
+//! of a URL.
+
+mod cgroup;
+pub mod client;
+pub mod command;
+pub mod log;
+pub mod machine;
+pub mod metrics;
+pub mod port;
+pub mod process;
+pub mod ready;
+pub mod supervisor;
+pub mod tree;
+
+pub use process::{ProcessError, ProcessExit, ProcessHandle, ProcessSpec};
+pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree};

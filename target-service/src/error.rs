@@ -1,0 +1,52 @@
+//! Why a gateway could not start or go on. Refused requests are replies, never errors of this kind.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::config::ConfigError;
+
+/// A failure of the gateway as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration cannot be run.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A registry entry cannot be used.
+    #[error("device {id:?}: {reason}")]
+    Device {
+        /// Which device.
+        id: String,
+        /// What is wrong with it, and the remedy.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {}; choose another with --listen", reason(.source))]
+    Listen {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The system refused something that the gateway needs to start.
+    #[error("cannot {what}: {source}")]
+    Start {
+        /// What was attempted.
+        what: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn start(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Start { what, source }
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "address already in use".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        kind => kind.to_string(),
+    }
+}

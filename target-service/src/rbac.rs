@@ -1,0 +1,91 @@
+//! The user path's question: may this user do that? Three ways to answer it, at very different prices.
+
+pub(crate) mod user;
+
+use crate::config::Rbac;
+use crate::store::Store;
+use user::User;
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Permission {
+    Read,
+    Write,
+}
+
+impl Permission {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "telemetry:read",
+            Self::Write => "telemetry:write",
+        }
+    }
+
+    pub(crate) const fn bit(self) -> u64 {
+        match self {
+            Self::Read => 1 << 0,
+            Self::Write => 1 << 1,
+        }
+    }
+}
+
+/// Whether the user holds the permission. Unknown users hold none.
+pub(crate) async fn allows(mode: Rbac, store: &Store, user: &[u8], permission: Permission) -> bool {
+    match mode {
+        Rbac::Off => true,
+        Rbac::Bitmask => store
+            .user_mask(user)
+            .await
+            .is_some_and(|mask| mask & permission.bit() != 0),
+        Rbac::Json => {
+            let Some(object) = store.user_object(user).await else {
+                return false;
+            };
+            match serde_json::from_slice::<User>(&object) {
+                Ok(user) => user.holds(permission.name()),
+                Err(error) => {
+                    tracing::error!(%error, "a stored user object cannot be read, its user is refused");
+                    false
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn every_way_gives_the_same_answer() {
+        let store = Store::open(
+            &Config {
+                user_kib: 4,
+                ..Config::default()
+            },
+            std::iter::empty(),
+        );
+        for (user, read, write) in [
+            ("demo", true, true),
+            ("operator", true, true),
+            ("viewer", true, false),
+            ("suspended", false, false),
+            ("nobody", false, false),
+        ] {
+            for mode in [Rbac::Json, Rbac::Bitmask] {
+                assert_eq!(
+                    allows(mode, &store, user.as_bytes(), Permission::Read).await,
+                    read,
+                    "{user} {mode:?}"
+                );
+                assert_eq!(
+                    allows(mode, &store, user.as_bytes(), Permission::Write).await,
+                    write,
+                    "{user} {mode:?}"
+                );
+            }
+            assert!(allows(Rbac::Off, &store, user.as_bytes(), Permission::Write).await);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::RETRY_AFTER;
+use tower::ServiceExt;
+
+use super::*;
+use crate::access::Ends;
+use crate::bcrypt_pool::Check;
+use crate::config::{Auth, Config};
+use crate::launch::Device;
+
+fn app(queue: usize, check: Arc<Check>) -> Arc<App> {
+    let config = Config {
+        auth: Auth::Naive,
+        bcrypt_cost: 4,
+        cpus: 1,
+        user_kib: 1,
+        ..Config::default()
+    };
+    let device = Device {
+        id: "car".into(),
+        hash: bcrypt::hash("s", 4).unwrap(),
+    };
+    App::start(&config, vec![device], queue, check).unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let bytes = to_bytes(response.into_body(), 4096).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_full_queue_asks_to_come_back() {
+    let (permit, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let app = app(
+        1,
+        Arc::new(move |_, _| gate.lock().unwrap().recv().ok().map(|()| true)),
+    );
+    let ask = || {
+        let request = Request::get("/v1/telemetry")
+            .header("X-Device-Id", "car")
+            .header("X-Device-Token", "s");
+        tokio::spawn(router(Arc::clone(&app)).oneshot(request.body(Body::empty()).unwrap()))
+    };
+    let running = ask();
+    while app.metrics.bcrypt.get() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let waiting = ask();
+    tokio::task::yield_now().await;
+    let refused = ask().await.unwrap().unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()[RETRY_AFTER], "1");
+    assert_eq!(
+        text(refused).await,
+        r#"{"error":"too many credential checks are waiting, try again in a second"}"#
+    );
+    assert_eq!(app.metrics.rejected.get(), 1);
+    permit.send(()).unwrap();
+    permit.send(()).unwrap();
+    for one in [running, waiting] {
+        assert_eq!(one.await.unwrap().unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn debug_endpoints_stay_on_loopback() {
+    let app = app(1, Arc::new(|_, _| Some(true)));
+    let inside = Some(("127.0.0.1:9", "127.0.0.1:80"));
+    for (ends, status) in [
+        (inside, StatusCode::BAD_REQUEST),
+        (Some(("10.0.0.9:9", "127.0.0.1:80")), StatusCode::FORBIDDEN),
+        (Some(("127.0.0.1:9", "10.0.0.1:80")), StatusCode::FORBIDDEN),
+        (None, StatusCode::FORBIDDEN),
+    ] {
+        let mut request = Request::get("/debug/pprof/profile?seconds=0")
+            .body(Body::empty())
+            .unwrap();
+        if let Some((peer, local)) = ends {
+            request.extensions_mut().insert(Ends {
+                peer: peer.parse().unwrap(),
+                local: local.parse().unwrap(),
+            });
+        }
+        let response = router(Arc::clone(&app)).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{ends:?}");
+        if status == StatusCode::FORBIDDEN {
+            assert_eq!(
+                text(response).await,
+                r#"{"error":"debug endpoints answer on loopback only"}"#
+            );
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A gateway as a process of its own: CPUs, runtime, log, signals. Everything that would be rude inside a test.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::error::Error;
+use crate::launch::Launch;
+use crate::server::run;
+
+/// What is logged unless `RUST_LOG` says otherwise.
+const DEFAULT_LOG: &str = "warn,target_service=info";
+/// How long abandoned blocking work may hold up the exit.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// Runs a gateway until SIGTERM or SIGINT. Call it before the process has other threads: the limit to the first
+/// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts.
+///
+/// # Errors
+///
+/// A configuration or registry that cannot be used, an address that cannot be listened on, or a system that refuses
+/// threads, signals or CPUs.
+pub fn serve(launch: Launch) -> Result<(), Error> {
+    let Launch {
+        listen,
+        config,
+        devices,
+    } = launch;
+    config.validate()?;
+    start_log();
+    limit_cpus(config.cpus).map_err(Error::start("limit the process to its cpus"))?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(config.cpus)
+        .thread_name("gateway-worker")
+        .enable_all()
+        .build()
+        .map_err(Error::start("start the runtime"))?;
+    let result = runtime.block_on(async move {
+        // Handlers before the port: whoever sees it open may already stop the process in an orderly way.
+        let terminate = signal(SignalKind::terminate()).map_err(Error::start("watch for SIGTERM"))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(Error::start("watch for SIGINT"))?;
+        let listener = bind(listen).await?;
+        let addr = listener.local_addr().unwrap_or(listen);
+        tracing::info!(%addr, auth = ?config.auth, cpus = config.cpus, devices = devices.len(), "listening");
+        // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
+        tokio::spawn(run(listener, config, devices, stop(terminate, interrupt)))
+            .await
+            .map_err(|error| Error::Start { what: "keep serving", source: io::Error::other(error) })?
+    });
+    runtime.shutdown_timeout(LEAVE);
+    result
+}
+
+async fn bind(addr: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(addr)
+        .await
+        .map_err(|source| Error::Listen { addr, source })
+}
+
+async fn stop(mut terminate: Signal, mut interrupt: Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    // A log that the embedding process has already started stays as it is.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .try_init();
+}
+
+fn limit_cpus(cpus: usize) -> io::Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let mut first = CpuSet::new();
+    (0..CpuSet::MAX_CPU)
+        .filter(|cpu| allowed.is_set(*cpu))
+        .take(cpus)
+        .for_each(|cpu| first.set(cpu));
+    let found = first.count() as usize;
+    if found < cpus {
+        tracing::warn!(
+            cpus,
+            found,
+            "fewer cpus than configured, the threads share what there is"
+        );
+    }
+    Ok(sched_setaffinity(None, &first)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_address_is_named_with_the_remedy() {
+        let taken = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let addr = taken.local_addr().unwrap();
+        let error = bind(addr).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot listen on {addr}: address already in use; choose another with --listen"
+            )
+        );
+    }
+
+    #[test]
+    fn the_limit_applies_to_the_thread_and_its_children() {
+        let count = std::thread::spawn(|| {
+            limit_cpus(1).unwrap();
+            std::thread::spawn(|| sched_getaffinity(None).unwrap().count())
+                .join()
+                .unwrap()
+        });
+        assert_eq!(count.join().unwrap(), 1);
+    }
+}
