@@ -16,7 +16,9 @@ use crate::scenario::{self, Overrides, Target};
 /// Without a scenario it knows no devices and answers the user path (requests without X-Device-Id). With one it has
 /// the scenario's configuration and fleets, so that other clients can be pointed at it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  telemload gateway\n  telemload gateway scenarios/200-to-20000.toml --variant after")]
+#[command(
+    after_help = "Examples:\n  telemload gateway\n  telemload gateway scenarios/200-to-20000.toml --variant after"
+)]
 pub(super) struct Args {
     /// Scenario whose gateway and fleets are used.
     scenario: Option<PathBuf>,
@@ -32,31 +34,66 @@ pub(super) struct Args {
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
-    let launch = if args.stdin { from_stdin()? } else { foreground(args)? };
+    let launch = if args.stdin {
+        from_stdin()?
+    } else {
+        foreground(args)?
+    };
     target_service::serve(launch).context("the gateway stopped")?;
     Ok(0)
 }
 
 fn from_stdin() -> anyhow::Result<Launch> {
     let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes).context("cannot read the configuration from stdin")?;
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .context("cannot read the configuration from stdin")?;
     serde_json::from_slice(&bytes).context("the configuration on stdin is not valid")
 }
 
 fn foreground(args: &Args) -> anyhow::Result<Launch> {
     let Some(path) = &args.scenario else {
-        say(&format!("listening on http://{} without devices; Ctrl-C ends it", args.listen));
-        return Ok(Launch { listen: args.listen, config: Config::default(), devices: Vec::new() });
+        say(&format!(
+            "listening on http://{} without devices; Ctrl-C ends it",
+            args.listen
+        ));
+        return Ok(Launch {
+            listen: args.listen,
+            config: Config::default(),
+            devices: Vec::new(),
+        });
     };
-    let overrides = Overrides { variant: args.variant.clone(), ..Overrides::default() };
+    let overrides = Overrides {
+        variant: args.variant.clone(),
+        ..Overrides::default()
+    };
     let plan = scenario::load(path, &overrides).map_err(|error| Usage(error.to_string()))?;
     let variant = &plan.variants[0];
     let Target::Gateway { config, .. } = &variant.target else {
-        return Err(Usage(format!("variant `{}` of {} has no `target.gateway`", variant.name, path.display())).into());
+        return Err(Usage(format!(
+            "variant `{}` of {} has no `target.gateway`",
+            variant.name,
+            path.display()
+        ))
+        .into());
     };
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
-    let registry = Hashes::default().registry(&rosters, config.bcrypt_cost, &|| ()).context("cannot hash the devices' secrets")?;
-    let devices: Vec<Device> = registry.into_iter().map(|(id, hash)| Device { id, hash }).collect();
-    say(&format!("listening on http://{} with {} devices, variant {}; Ctrl-C ends it", args.listen, devices.len(), variant.name));
-    Ok(Launch { listen: args.listen, config: (**config).clone(), devices })
+    let registry = Hashes::default()
+        .registry(&rosters, config.bcrypt_cost, &|| ())
+        .context("cannot hash the devices' secrets")?;
+    let devices: Vec<Device> = registry
+        .into_iter()
+        .map(|(id, hash)| Device { id, hash })
+        .collect();
+    say(&format!(
+        "listening on http://{} with {} devices, variant {}; Ctrl-C ends it",
+        args.listen,
+        devices.len(),
+        variant.name
+    ));
+    Ok(Launch {
+        listen: args.listen,
+        config: (**config).clone(),
+        devices,
+    })
 }

@@ -15,7 +15,12 @@ use crate::target::supervisor;
 
 /// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
 #[derive(Debug, Parser)]
-#[command(name = "telemload", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "telemload",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -44,7 +49,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     // Before anything else: these two become other processes and must be alone in theirs.
     match args.get(1).and_then(|verb| verb.to_str()) {
         Some(supervisor::SUPERVISE) => return ExitCode::from(supervisor::supervise()),
-        Some(supervisor::EXEC_WITH_PARENT) => return ExitCode::from(supervisor::exec_with_parent(args.into_iter().skip(2))),
+        Some(supervisor::EXEC_WITH_PARENT) => {
+            return ExitCode::from(supervisor::exec_with_parent(args.into_iter().skip(2)));
+        }
         _ => {}
     }
     let cli = match Cli::try_parse_from(args) {
@@ -71,7 +78,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// A message to people, on stderr.

@@ -86,7 +86,11 @@ pub(super) struct Args {
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let plan = plan(args)?;
     if args.dry_run {
-        let secrets = if args.show_secrets { Secrets::Sent } else { Secrets::Redacted };
+        let secrets = if args.show_secrets {
+            Secrets::Sent
+        } else {
+            Secrets::Redacted
+        };
         print(&dry_run::render(&plan, secrets))?;
         return Ok(0);
     }
@@ -94,13 +98,19 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let started_at = jiff::Timestamp::now();
     let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at)?;
     dir.write(Path::new("scenario.toml"), plan.text.as_bytes())?;
-    let mode = match (args.quiet, std::io::IsTerminal::is_terminal(&std::io::stderr())) {
+    let mode = match (
+        args.quiet,
+        std::io::IsTerminal::is_terminal(&std::io::stderr()),
+    ) {
         (true, _) => Mode::Quiet,
         (false, true) => Mode::Live,
         (false, false) => Mode::Lines(say),
     };
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot set up the runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot set up the runtime")?;
     let (result, stopped) = runtime.block_on(async {
         let stop = stop_on_signals().context("cannot listen for signals")?;
         let result = experiment::run(&plan, &dir, &Progress::new(mode), &stop, started_at).await;
@@ -109,13 +119,23 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let judgements: Judgements = result
         .variants
         .iter()
-        .map(|variant| variant.phases.iter().map(|phase| gate::judge(&plan.thresholds, variant, phase, &phase.total())).collect())
+        .map(|variant| {
+            variant
+                .phases
+                .iter()
+                .map(|phase| gate::judge(&plan.thresholds, variant, phase, &phase.total()))
+                .collect()
+        })
         .collect();
     let comparisons = compare(&plan, &result);
     let outcome = gate::outcome(&result, &judgements.concat().concat(), stopped);
     let document = json::document(&plan, &result, &comparisons, &judgements);
     let stored = dir.write(Path::new("result.json"), document.as_bytes());
-    let printed = if args.json { print(&document) } else { print(&terminal::render(&plan, &result, &comparisons, &judgements)) };
+    let printed = if args.json {
+        print(&document)
+    } else {
+        print(&terminal::render(&plan, &result, &comparisons, &judgements))
+    };
     conclude(&outcome, &dir, args.quiet);
     stored?;
     printed?;
@@ -159,7 +179,12 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         if overrides.duration.is_none() && overrides.requests.is_none() {
             overrides.duration = Some(Duration::from_secs(10));
         }
-        scenario::parse("command line", &ad_hoc(&args.target)?, Path::new("."), &overrides)
+        scenario::parse(
+            "command line",
+            &ad_hoc(&args.target)?,
+            Path::new("."),
+            &overrides,
+        )
     } else {
         scenario::load(Path::new(&args.target), &overrides)
     };
@@ -169,25 +194,53 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
 /// The scenario that a URL stands for.
 fn ad_hoc(url: &str) -> anyhow::Result<String> {
     let authority = url.find("://").map_or(0, |at| at + 3);
-    let split = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
+    let split = url[authority..]
+        .find(['/', '?'])
+        .map_or(url.len(), |at| authority + at);
     let (origin, path) = url.split_at(split);
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let path = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    };
     // A fragment is never sent.
     let path = path.split('#').next().unwrap_or("/").to_owned();
-    let table = |entries: Vec<(&str, Value)>| Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Table>());
+    let table = |entries: Vec<(&str, Value)>| {
+        Value::Table(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect::<Table>(),
+        )
+    };
     let text = |text: &str| Value::String(text.to_owned());
     let document = table(vec![
         ("name", text("url")),
         ("target", table(vec![("url", text(origin))])),
-        ("load", table(vec![("model", text("closed")), ("connections", Value::Integer(10)), ("duration", text("1h")), ("timeout", text("10s"))])),
-        ("request", Value::Array(vec![table(vec![("name", text("request")), ("path", text(&path))])])),
+        (
+            "load",
+            table(vec![
+                ("model", text("closed")),
+                ("connections", Value::Integer(10)),
+                ("duration", text("1h")),
+                ("timeout", text("10s")),
+            ]),
+        ),
+        (
+            "request",
+            Value::Array(vec![table(vec![
+                ("name", text("request")),
+                ("path", text(&path)),
+            ])]),
+        ),
     ]);
     toml::to_string(&document).context("cannot write the scenario of the URL")
 }
 
 fn body(text: &str) -> anyhow::Result<String> {
     match text.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| Usage(format!("--body: cannot read {file}: {error}")).into()),
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Usage(format!("--body: cannot read {file}: {error}")).into()),
         None => Ok(text.to_owned()),
     }
 }
@@ -196,14 +249,21 @@ fn body(text: &str) -> anyhow::Result<String> {
 fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     const OTHERS: u64 = 64;
     let phases = plan.variants.iter().flat_map(|variant| &variant.phases);
-    let needed = u64::from(phases.map(|phase| phase.load.connections).max().unwrap_or(0)) + OTHERS;
+    let needed = u64::from(
+        phases
+            .map(|phase| phase.load.connections)
+            .max()
+            .unwrap_or(0),
+    ) + OTHERS;
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
     let before = limit.current.unwrap_or(0);
     limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
-    if limit.current.is_some_and(|current| current >= needed) && setrlimit(Resource::Nofile, limit).is_ok() {
+    if limit.current.is_some_and(|current| current >= needed)
+        && setrlimit(Resource::Nofile, limit).is_ok()
+    {
         return Ok(());
     }
     Err(Usage(format!("the load needs {needed} file descriptors and the limit is {before}; run `ulimit -n {needed}` first, or use fewer connections")).into())
@@ -211,7 +271,10 @@ fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
 
 fn stop_on_signals() -> std::io::Result<Stop> {
     let (asked, stop) = watch::channel(false);
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -243,11 +306,15 @@ fn bare(text: &str, unit: fn(f64) -> Duration) -> Result<Duration, String> {
 }
 
 fn rate(text: &str) -> Result<Rate, String> {
-    let rate = text.parse::<f64>().map_or_else(|_| Rate::parse(text), Rate::new);
+    let rate = text
+        .parse::<f64>()
+        .map_or_else(|_| Rate::parse(text), Rate::new);
     rate.map_err(|error| error.to_string())
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or_else(|| "a header is written `Name: value`".to_owned())?;
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| "a header is written `Name: value`".to_owned())?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

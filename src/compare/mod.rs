@@ -84,9 +84,12 @@ pub enum Basis {
     Assumed,
 }
 
-/// Spread of a figure from launch to launch that is assumed where too few launches measure it: byte-identical programs
-/// were seen to differ by 1 to 3 % between launches.
+/// Spread of throughput and CPU from launch to launch that is assumed where too few launches measure it: byte-identical
+/// programs were seen to differ by 1 to 3 % between launches.
 pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.03;
+
+/// The same for latencies, which depend on where the scheduler puts threads.
+pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
 
 /// Launches of each side from which their own spread is used.
 pub const ENOUGH_ROUNDS: usize = 3;
@@ -105,6 +108,13 @@ impl Metric {
         }
     }
 
+    fn assumed_spread(self) -> f64 {
+        match self {
+            Self::Throughput | Self::CpuPerRequest => ASSUMED_LAUNCH_SPREAD,
+            Self::P50 | Self::P99 => ASSUMED_LATENCY_SPREAD,
+        }
+    }
+
     fn of(self, estimates: &Estimates) -> Option<f64> {
         let value = match self {
             Self::Throughput => estimates.throughput_rps,
@@ -119,16 +129,29 @@ impl Metric {
 
 /// All comparisons of the plan for which both sides have results.
 pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
-    let find = |at: usize| result.variants.iter().find(|variant| variant.name == plan.variants[at].name);
+    let find = |at: usize| {
+        result
+            .variants
+            .iter()
+            .find(|variant| variant.name == plan.variants[at].name)
+    };
     plan.comparisons
         .iter()
         .filter_map(|pair| {
             let (base, head) = (find(pair.base)?, find(pair.head)?);
             let phases = base.phases.iter().filter_map(|phase| {
                 let other = head.phases.iter().find(|other| other.name == phase.name)?;
-                Some(PhaseComparison { phase: phase.name.clone(), metrics: metrics(phase, other), functions: functions(phase, other) })
+                Some(PhaseComparison {
+                    phase: phase.name.clone(),
+                    metrics: metrics(phase, other),
+                    functions: functions(phase, other),
+                })
             });
-            Some(Comparison { base: base.name.clone(), head: head.name.clone(), phases: phases.collect() })
+            Some(Comparison {
+                base: base.name.clone(),
+                head: head.name.clone(),
+                phases: phases.collect(),
+            })
         })
         .collect()
 }
@@ -136,34 +159,69 @@ pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
 fn functions(base: &PhaseResult, head: &PhaseResult) -> Vec<FunctionDelta> {
     match (&base.profile, &head.profile) {
         // Costs of zero mean that the CPU per request is not known: there is nothing to subtract.
-        (Some(base), Some(head)) if base.us_per_request.is_some() && head.us_per_request.is_some() => diff(&base.costs, &head.costs),
+        (Some(base), Some(head))
+            if base.us_per_request.is_some() && head.us_per_request.is_some() =>
+        {
+            diff(&base.costs, &head.costs)
+        }
         _ => Vec::new(),
     }
 }
 
 fn metrics(base: &PhaseResult, head: &PhaseResult) -> Vec<MetricChange> {
-    Metric::ALL.into_iter().filter_map(|metric| change(metric, base, head)).collect()
+    Metric::ALL
+        .into_iter()
+        .filter_map(|metric| change(metric, base, head))
+        .collect()
 }
 
 fn change(metric: Metric, base: &PhaseResult, head: &PhaseResult) -> Option<MetricChange> {
-    let wholes = |phase: &PhaseResult| phase.rounds.iter().map(|round| metric.of(&round.whole)).collect::<Option<Vec<f64>>>().filter(|values| !values.is_empty());
+    let wholes = |phase: &PhaseResult| {
+        phase
+            .rounds
+            .iter()
+            .map(|round| metric.of(&round.whole))
+            .collect::<Option<Vec<f64>>>()
+            .filter(|values| !values.is_empty())
+    };
     let (before, after) = (wholes(base)?, wholes(head)?);
     let pairs = before.len().min(after.len());
-    let logs: Vec<f64> = before.iter().zip(&after).map(|(base, head)| (head / base).ln()).collect();
+    let logs: Vec<f64> = before
+        .iter()
+        .zip(&after)
+        .map(|(base, head)| (head / base).ln())
+        .collect();
     let mean = logs.iter().sum::<f64>() / pairs as f64;
     let (error, degrees, basis) = if pairs >= ENOUGH_ROUNDS {
-        let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (pairs - 1) as f64;
-        ((variance / pairs as f64).sqrt(), (pairs - 1) as f64, Basis::Rounds(pairs))
+        let variance =
+            logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (pairs - 1) as f64;
+        (
+            (variance / pairs as f64).sqrt(),
+            (pairs - 1) as f64,
+            Basis::Rounds(pairs),
+        )
     } else {
-        let within = |phase: &PhaseResult| phase.rounds.iter().map(|round| spread_of_mean(metric, &round.blocks)).sum::<f64>() / (phase.rounds.len() as f64).powi(2);
-        let between = 2.0 * ASSUMED_LAUNCH_SPREAD.powi(2) / pairs as f64;
+        let within = |phase: &PhaseResult| {
+            phase
+                .rounds
+                .iter()
+                .map(|round| spread_of_mean(metric, &round.blocks))
+                .sum::<f64>()
+                / (phase.rounds.len() as f64).powi(2)
+        };
+        let between = 2.0 * metric.assumed_spread().powi(2) / pairs as f64;
         // Many blocks: the normal distribution, as Student's with many degrees of freedom.
-        ((within(base) + within(head) + between).sqrt(), 1e3, Basis::Assumed)
+        (
+            (within(base) + within(head) + between).sqrt(),
+            1e3,
+            Basis::Assumed,
+        )
     };
     let student = StudentsT::new(0.0, 1.0, degrees).ok()?;
     let half = student.inverse_cdf(0.975) * error;
     let finding = match (mean - half > 0.0, mean + half < 0.0, metric) {
-        (true, _, Metric::Throughput) | (_, true, Metric::CpuPerRequest | Metric::P50 | Metric::P99) => Finding::Better,
+        (true, _, Metric::Throughput)
+        | (_, true, Metric::CpuPerRequest | Metric::P50 | Metric::P99) => Finding::Better,
         (_, true, Metric::Throughput) | (true, _, _) => Finding::Worse,
         _ => Finding::NotDetected,
     };
@@ -188,7 +246,11 @@ fn spread_of_mean(metric: Metric, blocks: &[Estimates]) -> f64 {
         return 0.0;
     }
     let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let variance = values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>()
+        / (n - 1.0);
     variance / n / mean.powi(2)
 }
 

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 use super::launch::Launched;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
-use crate::metrics::{ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window, latency_quantiles, value_at};
+use crate::metrics::{
+    ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window, latency_quantiles,
+    value_at,
+};
 use crate::target::machine::MachineTimes;
 use crate::target::metrics::Metrics;
 
@@ -88,21 +91,45 @@ pub(super) struct Gather {
 }
 
 impl Series {
-    pub(super) fn create(dir: &RunDir, directory: &Path, counters: &[&str], warmup: Duration) -> Result<Self, WriteError> {
+    pub(super) fn create(
+        dir: &RunDir,
+        directory: &Path,
+        counters: &[&str],
+        warmup: Duration,
+    ) -> Result<Self, WriteError> {
         let open = |name: &str| {
             let path = directory.join(name);
             Ok::<_, WriteError>((dir.stream(&path)?, dir.path().join(path)))
         };
         let (out, rows_path) = open("series.csv")?;
-        let rows = SeriesWriter::new(out, counters).map_err(|source| WriteError { path: rows_path.clone(), source })?;
+        let rows = SeriesWriter::new(out, counters).map_err(|source| WriteError {
+            path: rows_path.clone(),
+            source,
+        })?;
         let (out, log_path) = open("latency.hlog")?;
-        let log = IntervalLog::new(out, SystemTime::now() + warmup).map_err(|source| WriteError { path: log_path.clone(), source })?;
-        Ok(Self { rows, rows_path, log, log_path, counters: counters.len() })
+        let log =
+            IntervalLog::new(out, SystemTime::now() + warmup).map_err(|source| WriteError {
+                path: log_path.clone(),
+                source,
+            })?;
+        Ok(Self {
+            rows,
+            rows_path,
+            log,
+            log_path,
+            counters: counters.len(),
+        })
     }
 }
 
 impl Gather {
-    pub(super) fn new(window: Window, interval: Duration, workers: u32, round: u32, series: Option<Series>) -> Self {
+    pub(super) fn new(
+        window: Window,
+        interval: Duration,
+        workers: u32,
+        round: u32,
+        series: Option<Series>,
+    ) -> Self {
         Self {
             window,
             interval_ns: interval.as_nanos() as u64,
@@ -127,7 +154,8 @@ impl Gather {
     /// When the target is to be read next: at the start of each interval, and at the end of the window.
     pub(super) fn next_mark(&self) -> Option<u64> {
         let index = self.marks.len() as u64;
-        (index <= self.rows()).then(|| (self.window.start + index * self.interval_ns).min(self.window.end))
+        (index <= self.rows())
+            .then(|| (self.window.start + index * self.interval_ns).min(self.window.end))
     }
 
     fn rows(&self) -> u64 {
@@ -137,11 +165,17 @@ impl Gather {
     /// Reads the target; its CPU first, because that is what the instant is for.
     pub(super) async fn mark(&mut self, target: &Launched) {
         let at = Instant::now();
-        let tree_cpu = target.tree.as_ref().map(|tree| tree.cpu_ns().map(|ns| ns as f64 / 1e9).map_err(|error| error.to_string()));
+        let tree_cpu = target.tree.as_ref().map(|tree| {
+            tree.cpu_ns()
+                .map(|ns| ns as f64 / 1e9)
+                .map_err(|error| error.to_string())
+        });
         let memory = target.tree.as_ref().and_then(|tree| tree.memory().ok());
         let metrics = target.scrape().await;
         let metrics_cpu = || match &metrics {
-            Some(Ok(metrics)) => metrics.get(PROCESS_CPU).ok_or_else(|| format!("its metrics have no {PROCESS_CPU}")),
+            Some(Ok(metrics)) => metrics
+                .get(PROCESS_CPU)
+                .ok_or_else(|| format!("its metrics have no {PROCESS_CPU}")),
             Some(Err(error)) => Err(error.clone()),
             None => Err("nothing tells it".to_owned()),
         };
@@ -180,7 +214,9 @@ impl Gather {
             if which == Emit::Complete && !complete {
                 return;
             }
-            let Some((index, (tally, _))) = self.pending.pop_first() else { return };
+            let Some((index, (tally, _))) = self.pending.pop_first() else {
+                return;
+            };
             if index >= self.next_row {
                 self.next_row = index + 1;
                 self.row(index, &tally, tell);
@@ -190,7 +226,9 @@ impl Gather {
 
     fn row(&mut self, index: u64, tally: &Tally, tell: &mut dyn FnMut(&Live)) {
         let start = index * self.interval_ns;
-        let length = self.interval_ns.min((self.window.end - self.window.start).saturating_sub(start));
+        let length = self
+            .interval_ns
+            .min((self.window.end - self.window.start).saturating_sub(start));
         let seconds = length as f64 / 1e9;
         let at = index as usize;
         let marks = self.marks.get(at).zip(self.marks.get(at + 1));
@@ -212,7 +250,10 @@ impl Gather {
             queue_wait_p99_us: value_at(&tally.queue_wait, 0.99),
             target_cores: cores,
             target_bytes: marks.and_then(|(_, last)| last.rss_bytes),
-            counters: COUNTERS[..counters].iter().map(|(_, name)| marks.and_then(|(first, last)| increase(first, last, name).ok())).collect(),
+            counters: COUNTERS[..counters]
+                .iter()
+                .map(|(_, name)| marks.and_then(|(first, last)| increase(first, last, name).ok()))
+                .collect(),
         };
         tell(&Live {
             elapsed: Duration::from_nanos(start + length),
@@ -222,30 +263,57 @@ impl Gather {
             failed: row.failed,
             target_cores: row.target_cores,
         });
-        let Some(series) = &mut self.series else { return };
-        let written = series.rows.write(&row).map_err(|source| WriteError { path: series.rows_path.clone(), source }).and_then(|()| {
-            let written = series.log.write(Duration::from_nanos(start), Duration::from_nanos(length), &tally.latency);
-            written.map_err(|source| WriteError { path: series.log_path.clone(), source })
-        });
+        let Some(series) = &mut self.series else {
+            return;
+        };
+        let written = series
+            .rows
+            .write(&row)
+            .map_err(|source| WriteError {
+                path: series.rows_path.clone(),
+                source,
+            })
+            .and_then(|()| {
+                let written = series.log.write(
+                    Duration::from_nanos(start),
+                    Duration::from_nanos(length),
+                    &tally.latency,
+                );
+                written.map_err(|source| WriteError {
+                    path: series.log_path.clone(),
+                    source,
+                })
+            });
         if let (Err(error), None) = (written, &self.unwritten) {
             self.unwritten = Some(error);
         }
     }
 
     pub(super) fn into_driven(self, end: &End, died: Option<String>) -> Driven {
-        let marks = self.marks.first().zip(self.marks.last()).filter(|_| self.marks.len() > 1);
+        let marks = self
+            .marks
+            .first()
+            .zip(self.marks.last())
+            .filter(|_| self.marks.len() > 1);
         let seconds = end.window.seconds();
         let unmarked = || "the load ended before its window began".to_owned();
         let counters = marks.ok_or_else(unmarked).and_then(|(first, last)| {
-            COUNTERS.iter().map(|(name, metric)| increase(first, last, metric).map(|count| (*name, count))).collect::<Result<_, _>>()
+            COUNTERS
+                .iter()
+                .map(|(name, metric)| increase(first, last, metric).map(|count| (*name, count)))
+                .collect::<Result<_, _>>()
         });
-        let machine = marks.and_then(|(first, last)| last.machine.as_ref()?.since(first.machine.as_ref()?));
+        let machine =
+            marks.and_then(|(first, last)| last.machine.as_ref()?.since(first.machine.as_ref()?));
         Driven {
             window: end.window,
             tallies: self.tallies,
             exemplars: self.exemplars,
             // Marks lie within a millisecond of the window; the rate is what holds for it.
-            target_cpu_seconds: marks.ok_or_else(unmarked).and_then(|(first, last)| cores(first, last)).map(|cores| cores * seconds),
+            target_cpu_seconds: marks
+                .ok_or_else(unmarked)
+                .and_then(|(first, last)| cores(first, last))
+                .map(|cores| cores * seconds),
             peak_bytes: self.marks.iter().filter_map(|mark| mark.peak_bytes).max(),
             counters,
             generator_cores: end.generator_cores,
@@ -269,13 +337,19 @@ pub(super) fn sum(tallies: &[Tally]) -> Tally {
 fn cores(first: &Mark, last: &Mark) -> Result<f64, String> {
     let (begin, end) = (first.cpu_seconds.clone()?, last.cpu_seconds.clone()?);
     let wall = (last.at - first.at).as_secs_f64();
-    if wall > 0.0 && end >= begin { Ok((end - begin) / wall) } else { Err("its CPU time went backwards".to_owned()) }
+    if wall > 0.0 && end >= begin {
+        Ok((end - begin) / wall)
+    } else {
+        Err("its CPU time went backwards".to_owned())
+    }
 }
 
 /// Increase of a counter between two marks.
 fn increase(first: &Mark, last: &Mark, name: &str) -> Result<u64, String> {
     let read = |mark: &Mark| match &mark.metrics {
-        Some(Ok(metrics)) => metrics.get(name).ok_or_else(|| format!("its metrics have no {name}")),
+        Some(Ok(metrics)) => metrics
+            .get(name)
+            .ok_or_else(|| format!("its metrics have no {name}")),
         Some(Err(error)) => Err(error.clone()),
         None => Err("it has no metrics".to_owned()),
     };

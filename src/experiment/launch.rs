@@ -40,43 +40,95 @@ pub(super) struct Launched {
 
 impl Launched {
     /// Starts the variant's target, or finds it, and waits until it answers.
-    pub(super) async fn start(variant: &Variant, rosters: &[Roster], hashes: &mut Hashes, dir: &RunDir, observer: &dyn Observer) -> Result<Self, Failure> {
-        let client = control_client().map_err(|error| Failure::Internal(format!("cannot set up the HTTP client: {error}")))?;
+    pub(super) async fn start(
+        variant: &Variant,
+        rosters: &[Roster],
+        hashes: &mut Hashes,
+        dir: &RunDir,
+        observer: &dyn Observer,
+    ) -> Result<Self, Failure> {
+        let client = control_client().map_err(|error| {
+            Failure::Internal(format!("cannot set up the HTTP client: {error}"))
+        })?;
         match &variant.target {
-            Target::Gateway { config, port, ready_within } => {
+            Target::Gateway {
+                config,
+                port,
+                ready_within,
+            } => {
                 let devices = registry(rosters, config.bcrypt_cost, hashes, observer)?;
                 let port = pick_port(*port)?;
                 let listen = SocketAddr::from(([127, 0, 0, 1], port));
-                let launch = Launch { listen, config: (**config).clone(), devices };
-                let payload = serde_json::to_vec(&launch).map_err(|error| Failure::Internal(format!("cannot write the gateway's configuration: {error}")))?;
-                let own = std::env::current_exe().map_err(|error| Failure::Internal(format!("cannot find telemload's own binary: {error}")))?;
-                let argv = vec![own.to_string_lossy().into_owned(), "gateway".to_owned(), "--stdin".to_owned()];
-                let mut launched = Self::spawn("gateway", argv, payload, port, variant, dir, client).await?;
+                let launch = Launch {
+                    listen,
+                    config: (**config).clone(),
+                    devices,
+                };
+                let payload = serde_json::to_vec(&launch).map_err(|error| {
+                    Failure::Internal(format!("cannot write the gateway's configuration: {error}"))
+                })?;
+                let own = std::env::current_exe().map_err(|error| {
+                    Failure::Internal(format!("cannot find telemload's own binary: {error}"))
+                })?;
+                let argv = vec![
+                    own.to_string_lossy().into_owned(),
+                    "gateway".to_owned(),
+                    "--stdin".to_owned(),
+                ];
+                let mut launched =
+                    Self::spawn("gateway", argv, payload, port, variant, dir, client).await?;
                 launched.cpus = config.cpus as f64;
                 launched.is_gateway = true;
                 launched.metrics_url = Some(format!("http://{listen}/metrics"));
                 launched.pprof_url = Some(format!("http://{listen}/debug/pprof/profile"));
                 launched.wait_ready("/healthz", *ready_within).await
             }
-            Target::Command { command, ready, ready_within, port } => {
+            Target::Command {
+                command,
+                ready,
+                ready_within,
+                port,
+            } => {
                 let port = pick_port(*port)?;
-                let argv = command::split(command, Some(port)).map_err(|error| Failure::Target(format!("target.command: {error}")))?;
-                let launched = Self::spawn("target", argv, Vec::new(), port, variant, dir, client).await?;
+                let argv = command::split(command, Some(port))
+                    .map_err(|error| Failure::Target(format!("target.command: {error}")))?;
+                let launched =
+                    Self::spawn("target", argv, Vec::new(), port, variant, dir, client).await?;
                 launched.wait_ready(ready, *ready_within).await
             }
-            Target::Url { base, pid, metrics } => Self::find(base, *pid, metrics.clone(), client).await,
+            Target::Url { base, pid, metrics } => {
+                Self::find(base, *pid, metrics.clone(), client).await
+            }
         }
     }
 
-    async fn spawn(name: &str, argv: Vec<String>, payload: Vec<u8>, port: u16, variant: &Variant, dir: &RunDir, client: reqwest::Client) -> Result<Self, Failure> {
+    async fn spawn(
+        name: &str,
+        argv: Vec<String>,
+        payload: Vec<u8>,
+        port: u16,
+        variant: &Variant,
+        dir: &RunDir,
+        client: reqwest::Client,
+    ) -> Result<Self, Failure> {
         let log_path = Path::new(&variant.name).join("target.log");
         let log = dir.path().join(&log_path);
-        let writable = |source| Failure::Internal(super::WriteError { path: log.clone(), source }.to_string());
+        let writable = |source| {
+            Failure::Internal(
+                super::WriteError {
+                    path: log.clone(),
+                    source,
+                }
+                .to_string(),
+            )
+        };
         std::fs::create_dir_all(dir.path().join(&variant.name)).map_err(writable)?;
         let file = crate::target::log::create(&log).map_err(writable)?;
         let mut spec = ProcessSpec::new(name, argv, file);
         spec.payload = payload;
-        let process = ProcessHandle::spawn(spec).await.map_err(|error| Failure::Target(error.to_string()))?;
+        let process = ProcessHandle::spawn(spec)
+            .await
+            .map_err(|error| Failure::Target(error.to_string()))?;
         let tree = ProcessTree::supervised(process.pid()).map_err(|error| error.to_string());
         Ok(Self {
             client,
@@ -95,7 +147,10 @@ impl Launched {
 
     async fn wait_ready(mut self, path: &str, within: Duration) -> Result<Self, Failure> {
         let url = format!("http://{}{path}", self.authority);
-        let process = self.process.as_mut().expect("only a started target is waited for");
+        let process = self
+            .process
+            .as_mut()
+            .expect("only a started target is waited for");
         if let Err(error) = process.wait_ready(&self.client, &url, within).await {
             process.stop().await;
             return Err(Failure::Target(error.to_string()));
@@ -103,26 +158,54 @@ impl Launched {
         Ok(self)
     }
 
-    async fn find(base: &BaseUrl, pid: Option<u32>, metrics_url: Option<String>, client: reqwest::Client) -> Result<Self, Failure> {
-        let unreachable = |message: String| Failure::Target(format!("the target {base} cannot be reached: {message}"));
+    async fn find(
+        base: &BaseUrl,
+        pid: Option<u32>,
+        metrics_url: Option<String>,
+        client: reqwest::Client,
+    ) -> Result<Self, Failure> {
+        let unreachable = |message: String| {
+            Failure::Target(format!("the target {base} cannot be reached: {message}"))
+        };
         let addresses = tokio::net::lookup_host((base.host.as_str(), base.port)).await;
-        let address = addresses.map_err(|error| unreachable(format!("the name cannot be resolved: {error}")))?.next();
+        let address = addresses
+            .map_err(|error| unreachable(format!("the name cannot be resolved: {error}")))?
+            .next();
         let address = address.ok_or_else(|| unreachable("the name has no address".to_owned()))?;
         // One connection that sends nothing: a target that is not there is found before the load starts.
-        match tokio::time::timeout(Duration::from_secs(5), tokio::net::TcpStream::connect(address)).await {
+        match tokio::time::timeout(
+            Duration::from_secs(5),
+            tokio::net::TcpStream::connect(address),
+        )
+        .await
+        {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(unreachable(format!("{error}; start it, or check host and port"))),
-            Err(_) => return Err(unreachable("no connection within 5 s; check host, port and firewall".to_owned())),
+            Ok(Err(error)) => {
+                return Err(unreachable(format!(
+                    "{error}; start it, or check host and port"
+                )));
+            }
+            Err(_) => {
+                return Err(unreachable(
+                    "no connection within 5 s; check host, port and firewall".to_owned(),
+                ));
+            }
         }
         let tree = match pid {
-            Some(pid) => Some(ProcessTree::of(pid).map_err(|error| Failure::Target(format!("--pid {pid}: {error}")))?),
+            Some(pid) => Some(
+                ProcessTree::of(pid)
+                    .map_err(|error| Failure::Target(format!("--pid {pid}: {error}")))?,
+            ),
             None => None,
         };
         Ok(Self {
             client,
             address,
             authority: base.authority.clone(),
-            no_tree: tree.is_none().then(|| "name its process with --pid, or its Prometheus endpoint with `target.metrics`".to_owned()),
+            no_tree: tree.is_none().then(|| {
+                "name its process with --pid, or its Prometheus endpoint with `target.metrics`"
+                    .to_owned()
+            }),
             tree,
             cpus: machine_cpus(),
             metrics_url,
@@ -138,8 +221,15 @@ impl Launched {
         match &mut self.process {
             Some(process) => {
                 let exit = process.exited().await;
-                let log = self.log.as_deref().map(|log| format!("; its log is {}", log.display())).unwrap_or_default();
-                format!("the target ended in the middle of the load: {exit}{}{log}", process.last_lines(5))
+                let log = self
+                    .log
+                    .as_deref()
+                    .map(|log| format!("; its log is {}", log.display()))
+                    .unwrap_or_default();
+                format!(
+                    "the target ended in the middle of the load: {exit}{}{log}",
+                    process.last_lines(5)
+                )
             }
             None => std::future::pending().await,
         }
@@ -148,7 +238,11 @@ impl Launched {
     /// The target's metrics, if it has an endpoint.
     pub(super) async fn scrape(&self) -> Option<Result<Metrics, String>> {
         let url = self.metrics_url.as_deref()?;
-        Some(metrics::scrape(&self.client, url).await.map_err(|error| error.to_string()))
+        Some(
+            metrics::scrape(&self.client, url)
+                .await
+                .map_err(|error| error.to_string()),
+        )
     }
 
     /// Stops what was started.
@@ -159,11 +253,20 @@ impl Launched {
     }
 }
 
-fn registry(rosters: &[Roster], cost: u32, hashes: &mut Hashes, observer: &dyn Observer) -> Result<Vec<Device>, Failure> {
+fn registry(
+    rosters: &[Roster],
+    cost: u32,
+    hashes: &mut Hashes,
+    observer: &dyn Observer,
+) -> Result<Vec<Device>, Failure> {
     observer.hashing(hashes.missing(rosters, cost) as u64);
     let pairs = hashes.registry(rosters, cost, &|| observer.hashed());
-    let pairs = pairs.map_err(|error| Failure::Internal(format!("cannot hash the devices' secrets: {error}")))?;
-    Ok(pairs.into_iter().map(|(id, hash)| Device { id, hash }).collect())
+    let pairs = pairs
+        .map_err(|error| Failure::Internal(format!("cannot hash the devices' secrets: {error}")))?;
+    Ok(pairs
+        .into_iter()
+        .map(|(id, hash)| Device { id, hash })
+        .collect())
 }
 
 fn pick_port(fixed: Option<u16>) -> Result<u16, Failure> {

@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use result::{Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel, VariantResult, Warning};
+pub use result::{
+    Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel,
+    VariantResult, Warning,
+};
 pub use run_dir::{RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
@@ -89,11 +92,25 @@ impl Stop {
 }
 
 /// Runs a plan. Whatever ends it early, what was found until then is in the result.
-pub async fn run(plan: &Plan, dir: &RunDir, observer: &dyn Observer, stop: &Stop, started_at: jiff::Timestamp) -> RunResult {
+pub async fn run(
+    plan: &Plan,
+    dir: &RunDir,
+    observer: &dyn Observer,
+    stop: &Stop,
+    started_at: jiff::Timestamp,
+) -> RunResult {
     let mut result = RunResult {
         started_at,
         machine: Fingerprint::read(),
-        variants: plan.variants.iter().map(|variant| VariantResult { name: variant.name.clone(), target: variant.target.describe(), phases: Vec::new() }).collect(),
+        variants: plan
+            .variants
+            .iter()
+            .map(|variant| VariantResult {
+                name: variant.name.clone(),
+                target: variant.target.describe(),
+                phases: Vec::new(),
+            })
+            .collect(),
         interrupted: false,
         failure: None,
     };
@@ -101,10 +118,22 @@ pub async fn run(plan: &Plan, dir: &RunDir, observer: &dyn Observer, stop: &Stop
     'rounds: for round in 1..=plan.rounds {
         // There and back again: what drifts over time falls on all variants alike.
         let forward = 0..plan.variants.len();
-        let order: Vec<usize> = if round % 2 == 1 { forward.collect() } else { forward.rev().collect() };
+        let order: Vec<usize> = if round % 2 == 1 {
+            forward.collect()
+        } else {
+            forward.rev().collect()
+        };
         for at in order {
-            let launch = VariantRun { plan, variant: &plan.variants[at], dir, observer, round };
-            let ended = launch.run(&mut hashes, &mut result.variants[at], stop).await;
+            let launch = VariantRun {
+                plan,
+                variant: &plan.variants[at],
+                dir,
+                observer,
+                round,
+            };
+            let ended = launch
+                .run(&mut hashes, &mut result.variants[at], stop)
+                .await;
             if let Err(failure) = ended {
                 result.failure = Some(failure);
             }
@@ -128,8 +157,19 @@ struct VariantRun<'a> {
 }
 
 impl VariantRun<'_> {
-    async fn run(&self, hashes: &mut Hashes, result: &mut VariantResult, stop: &Stop) -> Result<(), Failure> {
-        let rosters: Arc<[Roster]> = self.variant.fleets.iter().map(Roster::new).collect::<Vec<_>>().into();
+    async fn run(
+        &self,
+        hashes: &mut Hashes,
+        result: &mut VariantResult,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        let rosters: Arc<[Roster]> = self
+            .variant
+            .fleets
+            .iter()
+            .map(Roster::new)
+            .collect::<Vec<_>>()
+            .into();
         let mut stopping = stop.clone();
         let mut target = tokio::select! {
             target = Launched::start(self.variant, &rosters, hashes, self.dir, self.observer) => target?,
@@ -140,9 +180,20 @@ impl VariantRun<'_> {
         driven
     }
 
-    async fn phases(&self, target: &mut Launched, rosters: &Arc<[Roster]>, result: &mut VariantResult, stop: &Stop) -> Result<(), Failure> {
+    async fn phases(
+        &self,
+        target: &mut Launched,
+        rosters: &Arc<[Roster]>,
+        result: &mut VariantResult,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
         for (at, phase) in self.variant.phases.iter().enumerate() {
-            let run = PhaseRun { launch: self, phase, rosters, stop };
+            let run = PhaseRun {
+                launch: self,
+                phase,
+                rosters,
+                stop,
+            };
             if result.phases.len() == at {
                 result.phases.push(run.blank());
             }
@@ -151,7 +202,12 @@ impl VariantRun<'_> {
                 return Ok(());
             }
             // Profiles are taken once, in the last round: their numbers are never mixed with the measured ones.
-            if let Some(profile) = self.variant.profile.as_ref().filter(|_| self.round == self.plan.rounds) {
+            if let Some(profile) = self
+                .variant
+                .profile
+                .as_ref()
+                .filter(|_| self.round == self.plan.rounds)
+            {
                 run.profile(target, profile, &mut result.phases[at]).await?;
             }
             if stop.is_asked() {

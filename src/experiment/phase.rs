@@ -46,7 +46,11 @@ impl PhaseRun<'_> {
         PhaseResult {
             name: self.phase.name.clone(),
             load: self.phase.load.clone(),
-            requests: variant.requests.iter().map(|request| request.name.clone()).collect(),
+            requests: variant
+                .requests
+                .iter()
+                .map(|request| request.name.clone())
+                .collect(),
             tallies: vec![Tally::default(); variant.requests.len()],
             exemplars: BTreeMap::new(),
             rounds: Vec::new(),
@@ -60,25 +64,61 @@ impl PhaseRun<'_> {
     }
 
     /// Drives the measured stretch and adds it to `result`.
-    pub(super) async fn measure(&self, target: &mut Launched, result: &mut PhaseResult) -> Result<(), Failure> {
-        let stretch = Stretch { phase: &self.phase.name, load: &self.phase.load, profiled: false };
-        let driven = self.drive(target, &stretch, std::future::pending::<()>()).await?.0;
+    pub(super) async fn measure(
+        &self,
+        target: &mut Launched,
+        result: &mut PhaseResult,
+    ) -> Result<(), Failure> {
+        let stretch = Stretch {
+            phase: &self.phase.name,
+            load: &self.phase.load,
+            profiled: false,
+        };
+        let driven = self
+            .drive(target, &stretch, std::future::pending::<()>())
+            .await?
+            .0;
         result.target_cpus = target.cpus;
         result.add(driven, target, self)
     }
 
     /// Drives the same load again while the target is profiled.
-    pub(super) async fn profile(&self, target: &mut Launched, plan: &Profile, result: &mut PhaseResult) -> Result<(), Failure> {
-        let load = Load { duration: plan.duration + PROFILE_MARGIN, requests: None, ..self.phase.load.clone() };
-        let stretch = Stretch { phase: &self.phase.name, load: &load, profiled: true };
+    pub(super) async fn profile(
+        &self,
+        target: &mut Launched,
+        plan: &Profile,
+        result: &mut PhaseResult,
+    ) -> Result<(), Failure> {
+        let load = Load {
+            duration: plan.duration + PROFILE_MARGIN,
+            requests: None,
+            ..self.phase.load.clone()
+        };
+        let stretch = Stretch {
+            phase: &self.phase.name,
+            load: &load,
+            profiled: true,
+        };
         let port = target.address.port().to_string();
-        let url = plan.url.as_ref().map(|url| url.replace("{port}", &port)).or(target.pprof_url.clone()).expect("the plan of a target without an endpoint names one");
-        let (client, tree, seconds) = (target.client.clone(), target.tree.clone(), plan.duration.as_secs() as u32);
+        let url = plan
+            .url
+            .as_ref()
+            .map(|url| url.replace("{port}", &port))
+            .or(target.pprof_url.clone())
+            .expect("the plan of a target without an endpoint names one");
+        let (client, tree, seconds) = (
+            target.client.clone(),
+            target.tree.clone(),
+            plan.duration.as_secs() as u32,
+        );
         let capturing = async move {
             let cpu = tree.as_ref().map(CpuWindow::begin);
-            let bytes = capture::pprof(&client, &url, seconds, Some(plan.hz)).await.map_err(|error| error.to_string())?;
+            let bytes = capture::pprof(&client, &url, seconds, Some(plan.hz))
+                .await
+                .map_err(|error| error.to_string())?;
             let cpu = cpu.and_then(|cpu| cpu.and_then(|cpu| cpu.end()).ok());
-            let profile = crate::profile::pprof::decode(&bytes).map_err(|error| error.to_string())?;
+            let profile =
+                crate::profile::pprof::decode(&bytes).map_err(|error| error.to_string())?;
             Ok::<_, String>((bytes, profile, cpu))
         };
         let (driven, captured) = self.drive(target, &stretch, capturing).await?;
@@ -94,12 +134,19 @@ impl PhaseRun<'_> {
             None => return Ok(()),
         };
         let total = sum(&driven.tallies);
-        let estimates = Estimates::of(&total, driven.window.seconds(), driven.target_cpu_seconds.ok());
-        let capture_ratio = cpu.zip(profile.cpu_ns()).filter(|(cpu, _)| cpu.cpu_seconds > 0.0).map(|(cpu, sampled)| {
-            // The capture itself takes a moment longer than what it covers.
-            let covered = f64::from(seconds) / cpu.wall_seconds.max(f64::from(seconds));
-            sampled as f64 / 1e9 / (cpu.cpu_seconds * covered)
-        });
+        let estimates = Estimates::of(
+            &total,
+            driven.window.seconds(),
+            driven.target_cpu_seconds.ok(),
+        );
+        let capture_ratio = cpu
+            .zip(profile.cpu_ns())
+            .filter(|(cpu, _)| cpu.cpu_seconds > 0.0)
+            .map(|(cpu, sampled)| {
+                // The capture itself takes a moment longer than what it covers.
+                let covered = f64::from(seconds) / cpu.wall_seconds.max(f64::from(seconds));
+                sampled as f64 / 1e9 / (cpu.cpu_seconds * covered)
+            });
         if profile.samples() < FEW_SAMPLES {
             result.warnings.push(Warning::FewSamples(profile.samples()));
         }
@@ -109,11 +156,21 @@ impl PhaseRun<'_> {
         let directory = self.directory();
         self.write(&directory.join("profile.pb.gz"), &bytes)?;
         if !profile.is_empty() {
-            let title = format!("{} · {} · {}", self.launch.plan.name, self.launch.variant.name, self.phase.name);
-            let subtitle = format!("{} samples at {} Hz, {:.0} requests/s", profile.samples(), plan.hz, estimates.throughput_rps.unwrap_or(0.0));
+            let title = format!(
+                "{} · {} · {}",
+                self.launch.plan.name, self.launch.variant.name, self.phase.name
+            );
+            let subtitle = format!(
+                "{} samples at {} Hz, {:.0} requests/s",
+                profile.samples(),
+                plan.hz,
+                estimates.throughput_rps.unwrap_or(0.0)
+            );
             match flamegraph::svg(&profile, &title, &subtitle, estimates.us_per_request) {
                 Ok(svg) => self.write(&directory.join("flame.svg"), svg.as_bytes())?,
-                Err(error) => result.warnings.push(Warning::NoProfile(format!("the flame graph could not be drawn: {error}"))),
+                Err(error) => result.warnings.push(Warning::NoProfile(format!(
+                    "the flame graph could not be drawn: {error}"
+                ))),
             }
         }
         result.profile = Some(ProfileResult {
@@ -129,18 +186,34 @@ impl PhaseRun<'_> {
 
     fn directory(&self) -> PathBuf {
         let base = Path::new(&self.launch.variant.name).join(&self.phase.name);
-        if self.launch.plan.rounds > 1 { base.join(format!("round-{}", self.launch.round)) } else { base }
+        if self.launch.plan.rounds > 1 {
+            base.join(format!("round-{}", self.launch.round))
+        } else {
+            base
+        }
     }
 
     fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        self.launch.dir.write(file, bytes).map_err(|error| Failure::Internal(error.to_string()))
+        self.launch
+            .dir
+            .write(file, bytes)
+            .map_err(|error| Failure::Internal(error.to_string()))
     }
 
     /// Runs one stretch of load; `beside` starts with the window and has until the end of the load.
-    async fn drive<B: Future>(&self, target: &mut Launched, stretch: &Stretch<'_>, beside: B) -> Result<(Driven, Option<B::Output>), Failure> {
+    async fn drive<B: Future>(
+        &self,
+        target: &mut Launched,
+        stretch: &Stretch<'_>,
+        beside: B,
+    ) -> Result<(Driven, Option<B::Output>), Failure> {
         let launch = self.launch;
         launch.observer.phase(&launch.start(stretch));
-        let series = if stretch.profiled { None } else { Some(self.series(target)?) };
+        let series = if stretch.profiled {
+            None
+        } else {
+            Some(self.series(target)?)
+        };
         let drive = Drive {
             address: target.address,
             authority: target.authority.clone(),
@@ -150,8 +223,15 @@ impl PhaseRun<'_> {
             seed: self.rosters.first().map_or(0, Roster::seed),
             interval: launch.plan.interval,
         };
-        let mut engine = Engine::start(&drive).map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
-        let mut gather = Gather::new(engine.window, launch.plan.interval, stretch.load.workers, launch.round, series);
+        let mut engine = Engine::start(&drive)
+            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
+        let mut gather = Gather::new(
+            engine.window,
+            launch.plan.interval,
+            stretch.load.workers,
+            launch.round,
+            series,
+        );
         let mut beside = std::pin::pin!(beside);
         let mut output = None;
         let mut stop = self.stop.clone();
@@ -183,7 +263,9 @@ impl PhaseRun<'_> {
                 engine.stop();
             }
         }
-        let end = engine.finish(stretch.load).map_err(|error| Failure::Internal(error.to_string()))?;
+        let end = engine
+            .finish(stretch.load)
+            .map_err(|error| Failure::Internal(error.to_string()))?;
         if gather.has_begun() && gather.next_mark().is_some() {
             // The load ended before the planned window did.
             gather.mark(target).await;
@@ -195,15 +277,25 @@ impl PhaseRun<'_> {
 
     fn series(&self, target: &Launched) -> Result<Series, Failure> {
         let directory = self.directory();
-        let counters: Vec<&str> = if target.is_gateway { COUNTERS.iter().map(|(name, _)| *name).collect() } else { Vec::new() };
+        let counters: Vec<&str> = if target.is_gateway {
+            COUNTERS.iter().map(|(name, _)| *name).collect()
+        } else {
+            Vec::new()
+        };
         let warmup = self.phase.load.warmup;
-        Series::create(self.launch.dir, &directory, &counters, warmup).map_err(|error| Failure::Internal(error.to_string()))
+        Series::create(self.launch.dir, &directory, &counters, warmup)
+            .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
 
 impl PhaseResult {
     /// Adds the measured stretch of one launch.
-    fn add(&mut self, driven: Driven, target: &Launched, run: &PhaseRun<'_>) -> Result<(), Failure> {
+    fn add(
+        &mut self,
+        driven: Driven,
+        target: &Launched,
+        run: &PhaseRun<'_>,
+    ) -> Result<(), Failure> {
         let seconds = driven.window.seconds();
         for (into, from) in self.tallies.iter_mut().zip(&driven.tallies) {
             into.add(from);
@@ -230,18 +322,31 @@ impl PhaseResult {
             warnings.push(Warning::NoTargetCpu(target.no_tree.clone().unwrap_or(why)));
         }
         match driven.counters {
-            Ok(counters) => counters.into_iter().for_each(|(name, count)| *self.counters.entry(name).or_default() += count),
+            Ok(counters) => counters
+                .into_iter()
+                .for_each(|(name, count)| *self.counters.entry(name).or_default() += count),
             Err(why) if target.is_gateway => warnings.push(Warning::NoCounters(why)),
             Err(_) => {}
         }
         if (1..FEW_REQUESTS).contains(&total.ok) {
             warnings.push(Warning::FewRequests { ok: total.ok });
         }
-        let longest = run.launch.variant.phases.iter().map(|phase| phase.load.duration).max().unwrap_or_default().as_secs_f64();
+        let longest = run
+            .launch
+            .variant
+            .phases
+            .iter()
+            .map(|phase| phase.load.duration)
+            .max()
+            .unwrap_or_default()
+            .as_secs_f64();
         if let Some(ttl) = cache_ttl(&run.launch.variant.target, run.rosters)
             && longest < ttl
         {
-            warnings.push(Warning::WindowShorterThanTtl { window: longest, ttl });
+            warnings.push(Warning::WindowShorterThanTtl {
+                window: longest,
+                ttl,
+            });
         }
         for warning in warnings {
             if !self.warnings.contains(&warning) {
@@ -263,7 +368,11 @@ async fn sleep_until(instant: u64) {
 /// Seconds that the gateway remembers a credential, if devices send to it and it does so.
 fn cache_ttl(target: &Target, rosters: &[Roster]) -> Option<f64> {
     match target {
-        Target::Gateway { config, .. } if config.auth != target_service::Auth::Naive && !rosters.is_empty() => Some(config.cache_ttl.as_secs_f64()),
+        Target::Gateway { config, .. }
+            if config.auth != target_service::Auth::Naive && !rosters.is_empty() =>
+        {
+            Some(config.cache_ttl.as_secs_f64())
+        }
         _ => None,
     }
 }

@@ -190,15 +190,28 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoTargetCpu(why) => write!(f, "the target's CPU is not known: {why}"),
-            Self::FewRequests { ok } => write!(f, "only {ok} OK responses: p99 and above rest on a few of them; use a longer duration"),
+            Self::FewRequests { ok } => write!(
+                f,
+                "only {ok} OK responses: p99 and above rest on a few of them; use a longer duration"
+            ),
             Self::WindowShorterThanTtl { window, ttl } => {
-                write!(f, "the window of {window:.0} s is shorter than the cache's TTL of {ttl:.0} s and shows no expiry; use a longer duration")
+                write!(
+                    f,
+                    "the window of {window:.0} s is shorter than the cache's TTL of {ttl:.0} s and shows no expiry; use a longer duration"
+                )
             }
             Self::NoProfile(why) => write!(f, "no profile: {why}"),
             Self::CaptureRatio(ratio) => {
-                write!(f, "the profile holds {:.0} % of the target's CPU time: shares are sound only if what is missing was lost at random", ratio * 100.0)
+                write!(
+                    f,
+                    "the profile holds {:.0} % of the target's CPU time: shares are sound only if what is missing was lost at random",
+                    ratio * 100.0
+                )
             }
-            Self::FewSamples(samples) => write!(f, "the profile has {samples} samples: shares are rough; profile for longer"),
+            Self::FewSamples(samples) => write!(
+                f,
+                "the profile has {samples} samples: shares are rough; profile for longer"
+            ),
             Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
         }
     }
@@ -233,7 +246,10 @@ impl PhaseResult {
 
     /// CPU time of the target over all windows, s.
     pub fn target_cpu_seconds(&self) -> Option<f64> {
-        self.rounds.iter().map(|round| round.target_cpu_seconds).sum()
+        self.rounds
+            .iter()
+            .map(|round| round.target_cpu_seconds)
+            .sum()
     }
 
     /// CPU of the target, cores.
@@ -248,12 +264,24 @@ impl PhaseResult {
 
     /// CPU of the generator, cores, weighted by the windows.
     pub fn generator_cores(&self) -> f64 {
-        per(self.rounds.iter().map(|round| round.generator_cores * round.seconds).sum(), self.seconds()).unwrap_or(0.0)
+        per(
+            self.rounds
+                .iter()
+                .map(|round| round.generator_cores * round.seconds)
+                .sum(),
+            self.seconds(),
+        )
+        .unwrap_or(0.0)
     }
 
     /// Largest share of CPU time that the host took in any round.
     pub fn steal_share(&self) -> Option<f64> {
-        self.rounds.iter().filter_map(|round| round.steal_share).fold(None, |worst, steal| Some(worst.map_or(steal, |worst: f64| worst.max(steal))))
+        self.rounds
+            .iter()
+            .filter_map(|round| round.steal_share)
+            .fold(None, |worst, steal| {
+                Some(worst.map_or(steal, |worst: f64| worst.max(steal)))
+            })
     }
 
     /// A counter's increase per second.
@@ -263,7 +291,10 @@ impl PhaseResult {
 
     /// Cache hits by lookups.
     pub fn hit_rate(&self) -> Option<f64> {
-        let (hits, misses) = (*self.counters.get("cache_hits")? as f64, *self.counters.get("cache_misses")? as f64);
+        let (hits, misses) = (
+            *self.counters.get("cache_hits")? as f64,
+            *self.counters.get("cache_misses")? as f64,
+        );
         per(hits, hits + misses)
     }
 
@@ -271,7 +302,9 @@ impl PhaseResult {
     pub fn sent_share(&self, total: &Tally) -> f64 {
         match self.load.model {
             LoadModel::Closed => 1.0,
-            LoadModel::Open { .. } => per(total.sent_in_window as f64, total.due as f64).unwrap_or(1.0),
+            LoadModel::Open { .. } => {
+                per(total.sent_in_window as f64, total.due as f64).unwrap_or(1.0)
+            }
         }
     }
 
@@ -283,22 +316,50 @@ impl PhaseResult {
             level = level.max(of);
             reasons.push(reason);
         };
-        let busiest = self.rounds.iter().map(|round| round.busiest_worker).fold(0.0, f64::max);
+        let busiest = self
+            .rounds
+            .iter()
+            .map(|round| round.busiest_worker)
+            .fold(0.0, f64::max);
         if busiest >= SATURATED_WORKER {
-            because(TrustLevel::ClientLimited, format!("a worker of the generator used {:.0} % of a core: the target may be faster", busiest * 100.0));
+            because(
+                TrustLevel::ClientLimited,
+                format!(
+                    "a worker of the generator used {:.0} % of a core: the target may be faster",
+                    busiest * 100.0
+                ),
+            );
         } else if busiest >= BUSY_WORKER {
-            because(TrustLevel::Suspect, format!("a worker of the generator used {:.0} % of a core", busiest * 100.0));
+            because(
+                TrustLevel::Suspect,
+                format!(
+                    "a worker of the generator used {:.0} % of a core",
+                    busiest * 100.0
+                ),
+            );
         }
         if matches!(self.load.model, LoadModel::Open { .. }) && !total.dispatch_lag.is_empty() {
             let lag = value_at(&total.dispatch_lag, 0.99);
             if lag > LAG_LIMIT_US {
-                because(TrustLevel::Suspect, format!("the generator sent 1 % of requests more than {} late", crate::units::format_us(lag)));
+                because(
+                    TrustLevel::Suspect,
+                    format!(
+                        "the generator sent 1 % of requests more than {} late",
+                        crate::units::format_us(lag)
+                    ),
+                );
             }
         }
         if let Some(steal) = self.steal_share()
             && steal > STEAL_LIMIT
         {
-            because(TrustLevel::Suspect, format!("the machine's host took {:.1} % of its CPU time", steal * 100.0));
+            because(
+                TrustLevel::Suspect,
+                format!(
+                    "the machine's host took {:.1} % of its CPU time",
+                    steal * 100.0
+                ),
+            );
         }
         Trust { level, reasons }
     }
@@ -313,7 +374,8 @@ impl Estimates {
         };
         Self {
             throughput_rps: per(total.completed_ok as f64, seconds),
-            us_per_request: target_cpu_seconds.and_then(|cpu| per(cpu * 1e6, total.completed_ok as f64)),
+            us_per_request: target_cpu_seconds
+                .and_then(|cpu| per(cpu * 1e6, total.completed_ok as f64)),
             p50_us: latency(0.5),
             p99_us: latency(0.99),
         }

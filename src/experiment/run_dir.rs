@@ -16,8 +16,12 @@ pub struct WriteError {
 
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space or name another directory with --out",
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "; name another directory with --out",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space or name another directory with --out"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; name another directory with --out"
+        }
         _ => "",
     }
 }
@@ -33,12 +37,22 @@ impl RunDir {
     ///
     /// # Errors
     /// It cannot be made, or holds a result already.
-    pub fn create(out: Option<&Path>, name: &str, started_at: jiff::Timestamp) -> Result<Self, WriteError> {
+    pub fn create(
+        out: Option<&Path>,
+        name: &str,
+        started_at: jiff::Timestamp,
+    ) -> Result<Self, WriteError> {
         let root = match out {
             Some(out) => {
                 if out.join("result.json").exists() {
-                    let source = io::Error::new(io::ErrorKind::AlreadyExists, "the directory holds a result already; name another one with --out");
-                    return Err(WriteError { path: out.to_owned(), source });
+                    let source = io::Error::new(
+                        io::ErrorKind::AlreadyExists,
+                        "the directory holds a result already; name another one with --out",
+                    );
+                    return Err(WriteError {
+                        path: out.to_owned(),
+                        source,
+                    });
                 }
                 out.to_owned()
             }
@@ -63,7 +77,9 @@ impl RunDir {
         if let Some(parent) = path.parent() {
             self.make(parent)?;
         }
-        File::create(&path).map(BufWriter::new).map_err(|source| WriteError { path, source })
+        File::create(&path)
+            .map(BufWriter::new)
+            .map_err(|source| WriteError { path, source })
     }
 
     /// Writes a file whole: a reader sees the old one or the new one.
@@ -78,7 +94,10 @@ impl RunDir {
             let mut temporary = tempfile::NamedTempFile::new_in(&parent)?;
             temporary.write_all(bytes)?;
             temporary.as_file().sync_all()?;
-            fs::set_permissions(temporary.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+            fs::set_permissions(
+                temporary.path(),
+                std::os::unix::fs::PermissionsExt::from_mode(0o644),
+            )?;
             temporary.persist(&path)?;
             File::open(&parent)?.sync_all()
         };
@@ -86,7 +105,10 @@ impl RunDir {
     }
 
     fn make(&self, directory: &Path) -> Result<(), WriteError> {
-        fs::create_dir_all(directory).map_err(|source| WriteError { path: directory.to_owned(), source })
+        fs::create_dir_all(directory).map_err(|source| WriteError {
+            path: directory.to_owned(),
+            source,
+        })
     }
 }
 
@@ -95,7 +117,13 @@ fn fresh(name: &str, started_at: jiff::Timestamp) -> PathBuf {
     let stem = format!("{name}-{}", started_at.strftime("%Y%m%dT%H%M%SZ"));
     let runs = Path::new("runs");
     (1..)
-        .map(|n| if n == 1 { runs.join(&stem) } else { runs.join(format!("{stem}-{n}")) })
+        .map(|n| {
+            if n == 1 {
+                runs.join(&stem)
+            } else {
+                runs.join(format!("{stem}-{n}"))
+            }
+        })
         .find(|path| !path.exists())
         .expect("some number is free")
 }
@@ -111,15 +139,27 @@ mod tests {
         let dir = RunDir::create(Some(scratch.path()), "x", now).unwrap();
         dir.write(Path::new("a/b/flame.svg"), b"<svg/>").unwrap();
         dir.write(Path::new("result.json"), b"{}").unwrap();
-        assert_eq!(fs::read(scratch.path().join("a/b/flame.svg")).unwrap(), b"<svg/>");
+        assert_eq!(
+            fs::read(scratch.path().join("a/b/flame.svg")).unwrap(),
+            b"<svg/>"
+        );
         let error = RunDir::create(Some(scratch.path()), "x", now).unwrap_err();
-        assert!(error.to_string().contains("holds a result already"), "{error}");
+        assert!(
+            error.to_string().contains("holds a result already"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_file_in_the_way_is_named() {
         let scratch = tempfile::NamedTempFile::new().unwrap();
-        let error = RunDir::create(Some(scratch.path()), "x", jiff::Timestamp::UNIX_EPOCH).unwrap_err();
-        assert!(error.to_string().starts_with(&format!("cannot write {}", scratch.path().display())), "{error}");
+        let error =
+            RunDir::create(Some(scratch.path()), "x", jiff::Timestamp::UNIX_EPOCH).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("cannot write {}", scratch.path().display())),
+            "{error}"
+        );
     }
 }

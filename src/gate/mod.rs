@@ -78,27 +78,55 @@ impl Outcome {
 const PLANNED_SHARE: f64 = 0.99;
 
 /// All thresholds that look at a phase.
-pub fn judge(thresholds: &[Threshold], variant: &VariantResult, phase: &PhaseResult, total: &Tally) -> Vec<Judgement> {
-    let fits = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
-    thresholds.iter().filter(|threshold| fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)).map(|threshold| judge_one(threshold, phase, total)).collect()
+pub fn judge(
+    thresholds: &[Threshold],
+    variant: &VariantResult,
+    phase: &PhaseResult,
+    total: &Tally,
+) -> Vec<Judgement> {
+    let fits =
+        |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+    thresholds
+        .iter()
+        .filter(|threshold| {
+            fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)
+        })
+        .map(|threshold| judge_one(threshold, phase, total))
+        .collect()
 }
 
 fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judgement {
     let expr = &threshold.expr;
     let tally = match &threshold.request {
-        Some(name) => phase.requests.iter().position(|request| request == name).and_then(|at| phase.tallies.get(at)),
+        Some(name) => phase
+            .requests
+            .iter()
+            .position(|request| request == name)
+            .and_then(|at| phase.tallies.get(at)),
         None => Some(total),
     };
-    let found = tally.map_or_else(|| Found::unknown("the phase does not send this request"), |tally| find(&expr.metric, phase, tally));
+    let found = tally.map_or_else(
+        || Found::unknown("the phase does not send this request"),
+        |tally| find(&expr.metric, phase, tally),
+    );
     let verdict = match found.bounds {
         None => Verdict::Inconclusive,
-        Some((low, high)) => match (expr.comparison.holds(low, expr.limit), expr.comparison.holds(high, expr.limit)) {
+        Some((low, high)) => match (
+            expr.comparison.holds(low, expr.limit),
+            expr.comparison.holds(high, expr.limit),
+        ) {
             (true, true) => Verdict::Pass,
             (false, false) => Verdict::Fail,
             _ => Verdict::Inconclusive,
         },
     };
-    Judgement { expr: expr.to_string(), request: threshold.request.clone(), value: found.value, verdict, reason: found.reason }
+    Judgement {
+        expr: expr.to_string(),
+        request: threshold.request.clone(),
+        value: found.value,
+        verdict,
+        reason: found.reason,
+    }
 }
 
 /// A value with the bounds within which the truth lies.
@@ -111,13 +139,21 @@ struct Found {
 impl Found {
     fn exact(value: Option<f64>, otherwise: &str) -> Self {
         match value {
-            Some(value) => Self { value: Some(value), bounds: Some((value, value)), reason: None },
+            Some(value) => Self {
+                value: Some(value),
+                bounds: Some((value, value)),
+                reason: None,
+            },
             None => Self::unknown(otherwise),
         }
     }
 
     fn unknown(reason: &str) -> Self {
-        Self { value: None, bounds: None, reason: Some(reason.to_owned()) }
+        Self {
+            value: None,
+            bounds: None,
+            reason: Some(reason.to_owned()),
+        }
     }
 }
 
@@ -133,13 +169,30 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
                 return Found::exact(Some(value), "");
             }
             let reason = "requests that were never answered make it a lower bound".to_owned();
-            Found { value: Some(value), bounds: Some((value, f64::INFINITY)), reason: Some(reason) }
+            Found {
+                value: Some(value),
+                bounds: Some((value, f64::INFINITY)),
+                reason: Some(reason),
+            }
         }
-        Metric::ErrorRate => Found::exact((tally.ok + tally.failed > 0).then(|| tally.error_rate()), "no request was answered"),
-        Metric::Throughput => Found::exact(Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0), "there was no window"),
-        Metric::CpuPerRequest => Found::exact(phase.us_per_request(tally), "the target's CPU is not known, or there was no OK response"),
+        Metric::ErrorRate => Found::exact(
+            (tally.ok + tally.failed > 0).then(|| tally.error_rate()),
+            "no request was answered",
+        ),
+        Metric::Throughput => Found::exact(
+            Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0),
+            "there was no window",
+        ),
+        Metric::CpuPerRequest => Found::exact(
+            phase.us_per_request(tally),
+            "the target's CPU is not known, or there was no OK response",
+        ),
         Metric::Share(pattern) | Metric::Cost(pattern) => {
-            let Some(profile) = phase.profile.as_ref().filter(|profile| !profile.profile.is_empty()) else {
+            let Some(profile) = phase
+                .profile
+                .as_ref()
+                .filter(|profile| !profile.profile.is_empty())
+            else {
                 return Found::unknown("there is no profile");
             };
             let scale = match metric {
@@ -149,10 +202,21 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
                 },
                 _ => 1.0,
             };
-            let (hits, samples) = (inclusive_samples(&profile.profile, pattern), profile.profile.samples());
+            let (hits, samples) = (
+                inclusive_samples(&profile.profile, pattern),
+                profile.profile.samples(),
+            );
             let interval = wilson(hits, samples);
-            let reason = format!("{hits} of {samples} samples, 95 % interval {} to {}", shown(metric, interval.low * scale), shown(metric, interval.high * scale));
-            Found { value: Some(hits as f64 / samples as f64 * scale), bounds: Some((interval.low * scale, interval.high * scale)), reason: Some(reason) }
+            let reason = format!(
+                "{hits} of {samples} samples, 95 % interval {} to {}",
+                shown(metric, interval.low * scale),
+                shown(metric, interval.high * scale)
+            );
+            Found {
+                value: Some(hits as f64 / samples as f64 * scale),
+                bounds: Some((interval.low * scale, interval.high * scale)),
+                reason: Some(reason),
+            }
         }
     }
 }
@@ -179,17 +243,31 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
             let total = phase.total();
             let place = || format!("{}, {}", variant.name, phase.name);
             if total.ok + total.completed_ok == 0 {
-                return Outcome::Invalid(format!("{}: no OK response at all{}", place(), first_failure(phase)));
+                return Outcome::Invalid(format!(
+                    "{}: no OK response at all{}",
+                    place(),
+                    first_failure(phase)
+                ));
             }
             if phase.sent_share(&total) < PLANNED_SHARE {
-                let message = format!("{}: only {:.1} % of the planned requests could be sent in time; lower the rate, or allow more connections", place(), phase.sent_share(&total) * 100.0);
+                let message = format!(
+                    "{}: only {:.1} % of the planned requests could be sent in time; lower the rate, or allow more connections",
+                    place(),
+                    phase.sent_share(&total) * 100.0
+                );
                 return Outcome::Invalid(message);
             }
         }
     }
-    if judgements.iter().any(|judgement| judgement.verdict == Verdict::Fail) {
+    if judgements
+        .iter()
+        .any(|judgement| judgement.verdict == Verdict::Fail)
+    {
         Outcome::Fail
-    } else if judgements.iter().any(|judgement| judgement.verdict == Verdict::Inconclusive) {
+    } else if judgements
+        .iter()
+        .any(|judgement| judgement.verdict == Verdict::Inconclusive)
+    {
         Outcome::Inconclusive
     } else {
         Outcome::Pass
@@ -200,7 +278,14 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
 fn first_failure(phase: &PhaseResult) -> String {
     let total = phase.total();
     let worst = total.error_counts().max_by_key(|&(_, count)| count);
-    worst.and_then(|(kind, count)| Some(format!("; {count} × {kind}, such as: {}", phase.exemplars.get(&kind)?))).unwrap_or_default()
+    worst
+        .and_then(|(kind, count)| {
+            Some(format!(
+                "; {count} × {kind}, such as: {}",
+                phase.exemplars.get(&kind)?
+            ))
+        })
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -15,9 +15,30 @@ use crate::units::Rate;
 fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
     let mut tally = Tally::default();
     record(&mut tally);
-    let load = Load { model: LoadModel::Closed, connections: 1, duration: Duration::from_secs(2), requests: None, warmup: Duration::ZERO, timeout: Duration::from_secs(1), workers: 1 };
-    let none = Estimates { throughput_rps: None, us_per_request: None, p50_us: None, p99_us: None };
-    let round = Round { seconds: 2.0, target_cpu_seconds: Some(0.5), generator_cores: 0.1, busiest_worker: 0.1, steal_share: None, whole: none, blocks: Vec::new() };
+    let load = Load {
+        model: LoadModel::Closed,
+        connections: 1,
+        duration: Duration::from_secs(2),
+        requests: None,
+        warmup: Duration::ZERO,
+        timeout: Duration::from_secs(1),
+        workers: 1,
+    };
+    let none = Estimates {
+        throughput_rps: None,
+        us_per_request: None,
+        p50_us: None,
+        p99_us: None,
+    };
+    let round = Round {
+        seconds: 2.0,
+        target_cpu_seconds: Some(0.5),
+        generator_cores: 0.1,
+        busiest_worker: 0.1,
+        steal_share: None,
+        whole: none,
+        blocks: Vec::new(),
+    };
     PhaseResult {
         name: "load".to_owned(),
         load,
@@ -36,21 +57,41 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
 
 fn ok(tally: &mut Tally, count: u64, latency_us: u64) {
     for _ in 0..count {
-        tally.record(RequestOutcome::Ok { status: 200 }, times(latency_us), u64::MAX);
+        tally.record(
+            RequestOutcome::Ok { status: 200 },
+            times(latency_us),
+            u64::MAX,
+        );
         tally.completed_ok += 1;
     }
 }
 
 fn failed(tally: &mut Tally, count: u64, kind: ErrorKind) {
-    (0..count).for_each(|_| tally.record(RequestOutcome::Failed { kind, status: None }, times(1_000_000), u64::MAX));
+    (0..count).for_each(|_| {
+        tally.record(
+            RequestOutcome::Failed { kind, status: None },
+            times(1_000_000),
+            u64::MAX,
+        )
+    });
 }
 
 fn times(latency_us: u64) -> Times {
-    Times { intended: 0, startable: 0, sent: 0, done: latency_us * 1_000 }
+    Times {
+        intended: 0,
+        startable: 0,
+        sent: 0,
+        done: latency_us * 1_000,
+    }
 }
 
 fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
-    let threshold = Threshold { expr: Expression::parse(expr).unwrap(), variant: None, phase: None, request: None };
+    let threshold = Threshold {
+        expr: Expression::parse(expr).unwrap(),
+        variant: None,
+        phase: None,
+        request: None,
+    };
     judge_one(&threshold, phase, &phase.total())
 }
 
@@ -91,9 +132,18 @@ fn a_tail_of_unanswered_requests_can_fail_a_threshold_but_not_pass_it() {
 fn shares_are_judged_by_their_interval() {
     let mut with_profile = phase(|tally| ok(tally, 10, 100));
     let mut profile = Profile::new("cpu", "nanoseconds", 10_000_000);
-    profile.add(["main", "bcrypt::verify"], 50, 500_000_000).unwrap();
+    profile
+        .add(["main", "bcrypt::verify"], 50, 500_000_000)
+        .unwrap();
     profile.add(["main", "other"], 950, 9_500_000_000).unwrap();
-    with_profile.profile = Some(ProfileResult { profile, hz: 99, capture_ratio: None, us_per_request: Some(1_000.0), throughput_rps: 1.0, costs: Vec::new() });
+    with_profile.profile = Some(ProfileResult {
+        profile,
+        hz: 99,
+        capture_ratio: None,
+        us_per_request: Some(1_000.0),
+        throughput_rps: 1.0,
+        costs: Vec::new(),
+    });
     for (expr, expected) in [
         ("share(\"^bcrypt::\") < 7%", Verdict::Pass),
         ("share(\"^bcrypt::\") < 5%", Verdict::Inconclusive),
@@ -108,7 +158,11 @@ fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
     RunResult {
         started_at: jiff::Timestamp::UNIX_EPOCH,
         machine: Fingerprint::read(),
-        variants: vec![VariantResult { name: "v".to_owned(), target: String::new(), phases: vec![phase] }],
+        variants: vec![VariantResult {
+            name: "v".to_owned(),
+            target: String::new(),
+            phases: vec![phase],
+        }],
         interrupted: failure.is_some(),
         failure,
     }
@@ -118,26 +172,63 @@ fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
 fn a_run_that_says_nothing_is_invalid_whatever_its_thresholds() {
     let all_failing = || {
         let mut phase = phase(|tally| failed(tally, 10, ErrorKind::Status));
-        phase.exemplars.insert(ErrorKind::Status, "status 401: refused".to_owned());
+        phase
+            .exemplars
+            .insert(ErrorKind::Status, "status 401: refused".to_owned());
         phase
     };
-    let Outcome::Invalid(message) = outcome(&run(all_failing(), None), &[], false) else { panic!("not invalid") };
-    assert_eq!(message, "v, load: no OK response at all; 10 × status, such as: status 401: refused");
+    let Outcome::Invalid(message) = outcome(&run(all_failing(), None), &[], false) else {
+        panic!("not invalid")
+    };
+    assert_eq!(
+        message,
+        "v, load: no OK response at all; 10 × status, such as: status 401: refused"
+    );
     let mut overloaded = phase(|tally| {
         ok(tally, 980, 100);
         (0..20).for_each(|_| tally.record_not_sent(1));
     });
-    overloaded.load.model = LoadModel::Open { rate: Rate::new(500.0).unwrap(), arrivals: Arrivals::Constant };
+    overloaded.load.model = LoadModel::Open {
+        rate: Rate::new(500.0).unwrap(),
+        arrivals: Arrivals::Constant,
+    };
     assert_eq!(outcome(&run(overloaded, None), &[], false).exit_code(), 4);
-    assert_eq!(outcome(&run(all_failing(), Some(Failure::Internal("disk".to_owned()))), &[], false).exit_code(), 5);
+    assert_eq!(
+        outcome(
+            &run(all_failing(), Some(Failure::Internal("disk".to_owned()))),
+            &[],
+            false
+        )
+        .exit_code(),
+        5
+    );
 }
 
 #[test]
 fn verdicts_take_precedence_in_order() {
-    let judgement = |verdict| Judgement { expr: String::new(), request: None, value: None, verdict, reason: None };
-    let code = |judgements: &[Judgement], stopped| outcome(&run(phase(|tally| ok(tally, 1, 1)), None), judgements, stopped).exit_code();
+    let judgement = |verdict| Judgement {
+        expr: String::new(),
+        request: None,
+        value: None,
+        verdict,
+        reason: None,
+    };
+    let code = |judgements: &[Judgement], stopped| {
+        outcome(
+            &run(phase(|tally| ok(tally, 1, 1)), None),
+            judgements,
+            stopped,
+        )
+        .exit_code()
+    };
     assert_eq!(code(&[], false), 0);
     assert_eq!(code(&[judgement(Verdict::Inconclusive)], false), 3);
-    assert_eq!(code(&[judgement(Verdict::Inconclusive), judgement(Verdict::Fail)], false), 1);
+    assert_eq!(
+        code(
+            &[judgement(Verdict::Inconclusive), judgement(Verdict::Fail)],
+            false
+        ),
+        1
+    );
     assert_eq!(code(&[judgement(Verdict::Fail)], true), 130);
 }

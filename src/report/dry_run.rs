@@ -14,13 +14,25 @@ const SHOWN: u64 = 2;
 
 /// Renders a plan; sends nothing.
 pub fn render(plan: &Plan, secrets: Secrets) -> String {
-    let mut text = format!("{}: {} × {} round(s)\n", plan.name, plan.variants.len(), plan.rounds);
+    let mut text = format!(
+        "{}: {} × {} round(s)\n",
+        plan.name,
+        plan.variants.len(),
+        plan.rounds
+    );
     for variant in &plan.variants {
         render_variant(variant, secrets, &mut text);
     }
     for threshold in &plan.thresholds {
-        let only = [("variant", &threshold.variant), ("phase", &threshold.phase), ("request", &threshold.request)];
-        let only: String = only.iter().filter_map(|(what, name)| name.as_ref().map(|name| format!(" ({what} {name})"))).collect();
+        let only = [
+            ("variant", &threshold.variant),
+            ("phase", &threshold.phase),
+            ("request", &threshold.request),
+        ];
+        let only: String = only
+            .iter()
+            .filter_map(|(what, name)| name.as_ref().map(|name| format!(" ({what} {name})")))
+            .collect();
         let _ = writeln!(text, "threshold: {}{only}", threshold.expr);
     }
     text
@@ -30,40 +42,91 @@ pub fn render(plan: &Plan, secrets: Secrets) -> String {
 pub fn describe(load: &Load) -> String {
     let model = match load.model {
         LoadModel::Closed => "closed loop".to_owned(),
-        LoadModel::Open { rate, arrivals } => format!("open loop at {rate}, {} arrivals", format!("{arrivals:?}").to_lowercase()),
+        LoadModel::Open { rate, arrivals } => format!(
+            "open loop at {rate}, {} arrivals",
+            format!("{arrivals:?}").to_lowercase()
+        ),
     };
-    let length = load.requests.map_or_else(|| format_duration(load.duration), |requests| format!("{requests} requests"));
-    let warmup = if load.warmup.is_zero() { String::new() } else { format!(" after {} of warm-up", format_duration(load.warmup)) };
-    format!("{model}, {} connections, {length}{warmup}", load.connections)
+    let length = load.requests.map_or_else(
+        || format_duration(load.duration),
+        |requests| format!("{requests} requests"),
+    );
+    let warmup = if load.warmup.is_zero() {
+        String::new()
+    } else {
+        format!(" after {} of warm-up", format_duration(load.warmup))
+    };
+    format!(
+        "{model}, {} connections, {length}{warmup}",
+        load.connections
+    )
 }
 
 // Writing to a String cannot fail.
 fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
-    let _ = writeln!(text, "\nvariant {}: {}", variant.name, variant.target.describe());
+    let _ = writeln!(
+        text,
+        "\nvariant {}: {}",
+        variant.name,
+        variant.target.describe()
+    );
     for fleet in &variant.fleets {
-        let _ = writeln!(text, "  fleet {}: {} devices, {} secrets, seed {}", fleet.name, fleet.devices, fleet.secrets, fleet.seed);
+        let _ = writeln!(
+            text,
+            "  fleet {}: {} devices, {} secrets, seed {}",
+            fleet.name, fleet.devices, fleet.secrets, fleet.seed
+        );
     }
     for phase in &variant.phases {
         let load = &phase.load;
-        let _ = writeln!(text, "  phase {}: {}, timeout {}, {} worker(s)", phase.name, describe(load), format_duration(load.timeout), load.workers);
+        let _ = writeln!(
+            text,
+            "  phase {}: {}, timeout {}, {} worker(s)",
+            phase.name,
+            describe(load),
+            format_duration(load.timeout),
+            load.workers
+        );
     }
     if let Some(profile) = &variant.profile {
         let from = profile.url.as_deref().unwrap_or("the gateway's endpoint");
-        let _ = writeln!(text, "  profile: {} at {} Hz from {from}", format_duration(profile.duration), profile.hz);
+        let _ = writeln!(
+            text,
+            "  profile: {} at {} Hz from {from}",
+            format_duration(profile.duration),
+            profile.hz
+        );
     }
     let authority = match &variant.target {
         Target::Url { base, .. } => base.authority.clone(),
-        Target::Gateway { port, .. } | Target::Command { port, .. } => port.map_or("127.0.0.1:{port}".to_owned(), |port| format!("127.0.0.1:{port}")),
+        Target::Gateway { port, .. } | Target::Command { port, .. } => port
+            .map_or("127.0.0.1:{port}".to_owned(), |port| {
+                format!("127.0.0.1:{port}")
+            }),
     };
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
     let seed = rosters.first().map_or(0, Roster::seed);
-    let mut source = Source::new(variant.requests.clone().into(), Arc::from(rosters), authority, seed);
+    let mut source = Source::new(
+        variant.requests.clone().into(),
+        Arc::from(rosters),
+        authority,
+        seed,
+    );
     let mut out = Vec::new();
     for n in 0..SHOWN {
         let kind = source.render(n, secrets, &mut out);
         let _ = writeln!(text, "  request {n}, {}:", variant.requests[kind].name);
         for line in String::from_utf8_lossy(&out).lines() {
-            let shown: String = line.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect();
+            let shown: String = line
+                .chars()
+                .map(|c| {
+                    if c.is_control() {
+                        c.escape_debug().to_string()
+                    } else {
+                        c.to_string()
+                    }
+                })
+                .collect();
             let _ = writeln!(text, "    {shown}");
         }
     }

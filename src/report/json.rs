@@ -29,12 +29,27 @@ pub type Judgements = Vec<Vec<Vec<Judgement>>>;
 ///
 /// # Panics
 /// Never: every key is a string and every number finite or written as null.
-pub fn document(plan: &Plan, result: &RunResult, comparisons: &[Comparison], judgements: &Judgements) -> String {
-    let variants = result.variants.iter().zip(judgements).map(|(variant, judged)| variant_json(variant, judged)).collect();
+pub fn document(
+    plan: &Plan,
+    result: &RunResult,
+    comparisons: &[Comparison],
+    judgements: &Judgements,
+) -> String {
+    let variants = result
+        .variants
+        .iter()
+        .zip(judgements)
+        .map(|(variant, judged)| variant_json(variant, judged))
+        .collect();
     let document = Document {
         schema: SCHEMA,
-        tool: Tool { version: env!("CARGO_PKG_VERSION") },
-        scenario: ScenarioJson { name: &plan.name, sha256: &plan.sha256 },
+        tool: Tool {
+            version: env!("CARGO_PKG_VERSION"),
+        },
+        scenario: ScenarioJson {
+            name: &plan.name,
+            sha256: &plan.sha256,
+        },
         started_at: result.started_at.to_string(),
         machine: &result.machine,
         interrupted: result.interrupted,
@@ -252,17 +267,26 @@ struct DeltaJson<'a> {
 }
 
 fn variant_json<'a>(variant: &'a VariantResult, judged: &'a [Vec<Judgement>]) -> VariantJson<'a> {
-    let thresholds = variant.phases.iter().zip(judged).flat_map(|(phase, judgements)| {
-        judgements.iter().map(|judgement| ThresholdJson {
-            phase: &phase.name,
-            expr: &judgement.expr,
-            request: judgement.request.as_deref(),
-            value: judgement.value,
-            verdict: judgement.verdict.name(),
-            reason: judgement.reason.as_deref(),
-        })
-    });
-    VariantJson { name: &variant.name, target: &variant.target, phases: variant.phases.iter().map(phase_json).collect(), thresholds: thresholds.collect() }
+    let thresholds = variant
+        .phases
+        .iter()
+        .zip(judged)
+        .flat_map(|(phase, judgements)| {
+            judgements.iter().map(|judgement| ThresholdJson {
+                phase: &phase.name,
+                expr: &judgement.expr,
+                request: judgement.request.as_deref(),
+                value: judgement.value,
+                verdict: judgement.verdict.name(),
+                reason: judgement.reason.as_deref(),
+            })
+        });
+    VariantJson {
+        name: &variant.name,
+        target: &variant.target,
+        phases: variant.phases.iter().map(phase_json).collect(),
+        thresholds: thresholds.collect(),
+    }
 }
 
 fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
@@ -285,9 +309,22 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             })
             .collect(),
         counts: counts_json(&total, phase),
-        sent_rps: if seconds > 0.0 { total.sent_in_window as f64 / seconds } else { 0.0 },
-        per_request: phase.requests.iter().zip(&phase.tallies).map(|(name, tally)| (name.as_str(), counts_json(tally, phase))).collect(),
-        exemplars: phase.exemplars.iter().map(|(kind, words)| (kind.name(), words.as_str())).collect(),
+        sent_rps: if seconds > 0.0 {
+            total.sent_in_window as f64 / seconds
+        } else {
+            0.0
+        },
+        per_request: phase
+            .requests
+            .iter()
+            .zip(&phase.tallies)
+            .map(|(name, tally)| (name.as_str(), counts_json(tally, phase)))
+            .collect(),
+        exemplars: phase
+            .exemplars
+            .iter()
+            .map(|(kind, words)| (kind.name(), words.as_str()))
+            .collect(),
         cpu: CpuJson {
             target_cores,
             target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),
@@ -295,11 +332,16 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             generator_cores: phase.generator_cores(),
             steal_share: phase.steal_share(),
         },
-        memory: MemoryJson { target_peak_bytes: phase.peak_bytes },
+        memory: MemoryJson {
+            target_peak_bytes: phase.peak_bytes,
+        },
         gateway: phase.counters.clone(),
         expected_bcrypt_rps: phase.expected_bcrypt_rate,
         profile: phase.profile.as_ref().map(profile_json),
-        trust: TrustJson { level: trust.level.to_string(), reasons: trust.reasons },
+        trust: TrustJson {
+            level: trust.level.to_string(),
+            reasons: trust.reasons,
+        },
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
     }
 }
@@ -333,8 +375,16 @@ fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {
             in_flight_at_end: tally.in_flight_at_end,
             not_sent: tally.not_sent,
         },
-        errors: tally.error_counts().map(|(kind, count)| (kind.name(), count)).collect(),
-        status: tally.status.iter().filter(|&(_, &count)| count > 0).map(|(&status, &count)| (status, count)).collect(),
+        errors: tally
+            .error_counts()
+            .map(|(kind, count)| (kind.name(), count))
+            .collect(),
+        status: tally
+            .status
+            .iter()
+            .filter(|&(_, &count)| count > 0)
+            .map(|(&status, &count)| (status, count))
+            .collect(),
         throughput_rps: phase.throughput_rps(tally),
         latency_us: quantiles_json(quantiles(&latency)),
         service_time_us: quantiles_json(quantiles(&tally.service_time)),
@@ -346,20 +396,46 @@ fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {
 }
 
 fn quantiles_json(points: Quantiles) -> QuantilesJson {
-    let Quantiles { min, mean, p50, p75, p90, p95, p99, p99_9, p99_99, max } = points;
-    QuantilesJson { min, mean, p50, p75, p90, p95, p99, p99_9, p99_99, max }
+    let Quantiles {
+        min,
+        mean,
+        p50,
+        p75,
+        p90,
+        p95,
+        p99,
+        p99_9,
+        p99_99,
+        max,
+    } = points;
+    QuantilesJson {
+        min,
+        mean,
+        p50,
+        p75,
+        p90,
+        p95,
+        p99,
+        p99_9,
+        p99_99,
+        max,
+    }
 }
 
 fn profile_json(profile: &ProfileResult) -> ProfileJson<'_> {
-    let top = profile.costs.iter().take(TOP_FUNCTIONS).map(|cost| FunctionJson {
-        function: &cost.function,
-        self_share: cost.self_share,
-        total_share: cost.total_share,
-        self_us: cost.self_us,
-        total_us: cost.total_us,
-        total_share_low: cost.total_share_interval.low,
-        total_share_high: cost.total_share_interval.high,
-    });
+    let top = profile
+        .costs
+        .iter()
+        .take(TOP_FUNCTIONS)
+        .map(|cost| FunctionJson {
+            function: &cost.function,
+            self_share: cost.self_share,
+            total_share: cost.total_share,
+            self_us: cost.self_us,
+            total_us: cost.total_us,
+            total_share_low: cost.total_share_interval.low,
+            total_share_high: cost.total_share_interval.high,
+        });
     ProfileJson {
         samples: profile.profile.samples(),
         hz: profile.hz,
@@ -375,8 +451,23 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
     ComparisonJson {
         base: &comparison.base,
         head: &comparison.head,
-        metrics: phases().flat_map(|phase| phase.metrics.iter().map(|change| metric_json(&phase.phase, change))).collect(),
-        functions: phases().flat_map(|phase| phase.functions.iter().take(TOP_DELTAS).map(|delta| delta_json(&phase.phase, delta))).collect(),
+        metrics: phases()
+            .flat_map(|phase| {
+                phase
+                    .metrics
+                    .iter()
+                    .map(|change| metric_json(&phase.phase, change))
+            })
+            .collect(),
+        functions: phases()
+            .flat_map(|phase| {
+                phase
+                    .functions
+                    .iter()
+                    .take(TOP_DELTAS)
+                    .map(|delta| delta_json(&phase.phase, delta))
+            })
+            .collect(),
     }
 }
 

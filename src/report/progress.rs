@@ -29,7 +29,10 @@ pub enum Mode {
 impl Progress {
     /// Progress in a mode.
     pub fn new(mode: Mode) -> Self {
-        Self { bar: Mutex::new(None), mode }
+        Self {
+            bar: Mutex::new(None),
+            mode,
+        }
     }
 
     fn show(&self, total: u64, prefix: String, style: &str) {
@@ -38,7 +41,11 @@ impl Progress {
             Mode::Lines(say) => say(&prefix),
             Mode::Live => {
                 let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-                bar.set_style(ProgressStyle::with_template(style).expect("the template is valid").progress_chars("━╸─"));
+                bar.set_style(
+                    ProgressStyle::with_template(style)
+                        .expect("the template is valid")
+                        .progress_chars("━╸─"),
+                );
                 bar.set_prefix(prefix);
                 bar.enable_steady_tick(Duration::from_millis(250));
                 self.replace(Some(bar));
@@ -63,7 +70,11 @@ impl Progress {
 impl Observer for Progress {
     fn hashing(&self, total: u64) {
         if total > 0 {
-            self.show(total, format!("hashing {total} secrets"), "{prefix} {bar:30} {pos}/{len}");
+            self.show(
+                total,
+                format!("hashing {total} secrets"),
+                "{prefix} {bar:30} {pos}/{len}",
+            );
         }
     }
 
@@ -72,20 +83,44 @@ impl Observer for Progress {
     }
 
     fn phase(&self, phase: &PhaseStart<'_>) {
-        let round = if phase.round.1 > 1 { format!(" · round {} of {}", phase.round.0, phase.round.1) } else { String::new() };
+        let round = if phase.round.1 > 1 {
+            format!(" · round {} of {}", phase.round.0, phase.round.1)
+        } else {
+            String::new()
+        };
         let profiled = if phase.profiled { " (profiled)" } else { "" };
         let seconds = phase.length.as_secs_f64().ceil() as u64;
         let prefix = format!("{} · {}{profiled}{round}", phase.variant, phase.phase);
-        let prefix = if matches!(self.mode, Mode::Live) { prefix } else { format!("{prefix}: {seconds} s") };
-        self.show(seconds, prefix, "{prefix} {bar:20} {elapsed} of {len} s  {msg}");
+        let prefix = if matches!(self.mode, Mode::Live) {
+            prefix
+        } else {
+            format!("{prefix}: {seconds} s")
+        };
+        self.show(
+            seconds,
+            prefix,
+            "{prefix} {bar:20} {elapsed} of {len} s  {msg}",
+        );
     }
 
     fn live(&self, live: &Live) {
         self.with_bar(|bar| {
             bar.set_position(bar.elapsed().as_secs());
-            let cores = live.target_cores.map(|cores| format!(" · target {cores:.2} cores")).unwrap_or_default();
-            let failed = if live.failed > 0 { format!(" · {} failed", live.failed) } else { String::new() };
-            bar.set_message(format!("{}/s · p50 {} · p99 {}{failed}{cores}", format_count(live.throughput_rps), format_us(live.p50_us), format_us(live.p99_us)));
+            let cores = live
+                .target_cores
+                .map(|cores| format!(" · target {cores:.2} cores"))
+                .unwrap_or_default();
+            let failed = if live.failed > 0 {
+                format!(" · {} failed", live.failed)
+            } else {
+                String::new()
+            };
+            bar.set_message(format!(
+                "{}/s · p50 {} · p99 {}{failed}{cores}",
+                format_count(live.throughput_rps),
+                format_us(live.p50_us),
+                format_us(live.p99_us)
+            ));
         });
     }
 

@@ -20,15 +20,43 @@ const STORY_BCRYPT_US: f64 = 58_000.0;
 /// The gateway's counters of a phase in one line; `None` for another target.
 pub fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
     let rate = phase.counter_rate("bcrypt")?;
-    let hits = phase.hit_rate().map(|share| format!(" · cache hits {}", format_share(share))).unwrap_or_default();
-    let count = |name: &str| phase.counters.get(name).copied().filter(|&count| count > 0).map(|count| format!(" · {} {name}", format_count(count as f64))).unwrap_or_default();
-    Some(format!("{} bcrypt, {}{hits}{}{}", format_count(*phase.counters.get("bcrypt")? as f64), bcrypt_rate(phase, total, rate), count("shared"), count("rejected")))
+    let hits = phase
+        .hit_rate()
+        .map(|share| format!(" · cache hits {}", format_share(share)))
+        .unwrap_or_default();
+    let count = |name: &str| {
+        phase
+            .counters
+            .get(name)
+            .copied()
+            .filter(|&count| count > 0)
+            .map(|count| format!(" · {} {name}", format_count(count as f64)))
+            .unwrap_or_default()
+    };
+    Some(format!(
+        "{} bcrypt, {}{hits}{}{}",
+        format_count(*phase.counters.get("bcrypt")? as f64),
+        bcrypt_rate(phase, total, rate),
+        count("shared"),
+        count("rejected")
+    ))
 }
 
 fn bcrypt_rate(phase: &PhaseResult, total: &Tally, rate: f64) -> String {
     match phase.expected_bcrypt_rate {
-        Some(expected) => format!("{}/s (devices / TTL: {}/s)", format_count(rate), format_count(expected)),
-        None if rate > 0.0 => format!("{}/s ({} per request)", format_count(rate), format_count(*phase.counters.get("bcrypt").unwrap_or(&0) as f64 / total.completed_ok.max(1) as f64)),
+        Some(expected) => format!(
+            "{}/s (devices / TTL: {}/s)",
+            format_count(rate),
+            format_count(expected)
+        ),
+        None if rate > 0.0 => format!(
+            "{}/s ({} per request)",
+            format_count(rate),
+            format_count(
+                *phase.counters.get("bcrypt").unwrap_or(&0) as f64
+                    / total.completed_ok.max(1) as f64
+            )
+        ),
         None => format!("{}/s", format_count(rate)),
     }
 }
@@ -38,20 +66,44 @@ pub fn table(plan: &Plan, result: &RunResult, comparison: &Comparison) -> Option
     let columns: Vec<Column<'_>> = [&comparison.base, &comparison.head]
         .into_iter()
         .filter_map(|name| result.variants.iter().find(|variant| variant.name == *name))
-        .flat_map(|variant| variant.phases.iter().map(|phase| Column { title: format!("{} · {}", variant.name, phase.name), total: phase.total(), phase }))
+        .flat_map(|variant| {
+            variant.phases.iter().map(|phase| Column {
+                title: format!("{} · {}", variant.name, phase.name),
+                total: phase.total(),
+                phase,
+            })
+        })
         .collect();
-    if !columns.iter().any(|column| column.phase.counters.contains_key("bcrypt")) {
+    if !columns
+        .iter()
+        .any(|column| column.phase.counters.contains_key("bcrypt"))
+    {
         return None;
     }
-    let titles: Vec<&str> = [""].into_iter().chain(columns.iter().map(|column| column.title.as_str())).collect();
+    let titles: Vec<&str> = [""]
+        .into_iter()
+        .chain(columns.iter().map(|column| column.title.as_str()))
+        .collect();
     let mut table = plain_table(&titles, 0);
     for (label, cell) in ROWS {
         add(&mut table, label, &columns, |column| cell(column));
     }
     let cost = &plan.cost;
-    let instances = |column: &Column<'_>| column.phase.us_per_request(&column.total).map(|us| cost.instances(us));
-    add(&mut table, &format!("instances for {}/s", format_count(cost.target_rate)), &columns, |column| instances(column).map(|n| format_count(n as f64)));
-    add(&mut table, "their monthly cost", &columns, |column| instances(column).map(|n| format!("${}", format_count(cost.monthly(n)))));
+    let instances = |column: &Column<'_>| {
+        column
+            .phase
+            .us_per_request(&column.total)
+            .map(|us| cost.instances(us))
+    };
+    add(
+        &mut table,
+        &format!("instances for {}/s", format_count(cost.target_rate)),
+        &columns,
+        |column| instances(column).map(|n| format_count(n as f64)),
+    );
+    add(&mut table, "their monthly cost", &columns, |column| {
+        instances(column).map(|n| format!("${}", format_count(cost.monthly(n))))
+    });
     Some(format!("{table}\n{}", assumption(cost)))
 }
 
@@ -64,18 +116,42 @@ struct Column<'a> {
 type Cell = fn(&Column<'_>) -> Option<String>;
 
 const ROWS: [(&str, Cell); 9] = [
-    ("throughput", |column| Some(format!("{}/s", format_count(column.phase.throughput_rps(&column.total))))),
+    ("throughput", |column| {
+        Some(format!(
+            "{}/s",
+            format_count(column.phase.throughput_rps(&column.total))
+        ))
+    }),
     ("target CPU", |column| {
         let cores = column.phase.target_cores()?;
-        Some(format!("{} of {} cores", format_share(cores / column.phase.target_cpus), format_count(column.phase.target_cpus)))
+        Some(format!(
+            "{} of {} cores",
+            format_share(cores / column.phase.target_cpus),
+            format_count(column.phase.target_cpus)
+        ))
     }),
     ("latency p50", |column| latency(column, 0.5)),
     ("latency p99", |column| latency(column, 0.99)),
-    ("bcrypt per second", |column| column.phase.counter_rate("bcrypt").map(format_count)),
-    ("expected (devices / TTL)", |column| column.phase.expected_bcrypt_rate.map(format_count)),
-    ("cache hit rate", |column| column.phase.hit_rate().map(format_share)),
-    ("bcrypt's share of CPU", |column| column.phase.profile.as_ref().and_then(|profile| bcrypt_share(&profile.profile)).map(format_share)),
-    ("CPU per request", |column| column.phase.us_per_request(&column.total).map(format_us)),
+    ("bcrypt per second", |column| {
+        column.phase.counter_rate("bcrypt").map(format_count)
+    }),
+    ("expected (devices / TTL)", |column| {
+        column.phase.expected_bcrypt_rate.map(format_count)
+    }),
+    ("cache hit rate", |column| {
+        column.phase.hit_rate().map(format_share)
+    }),
+    ("bcrypt's share of CPU", |column| {
+        column
+            .phase
+            .profile
+            .as_ref()
+            .and_then(|profile| bcrypt_share(&profile.profile))
+            .map(format_share)
+    }),
+    ("CPU per request", |column| {
+        column.phase.us_per_request(&column.total).map(format_us)
+    }),
 ];
 
 fn latency(column: &Column<'_>, quantile: f64) -> Option<String> {
@@ -86,11 +162,19 @@ fn latency(column: &Column<'_>, quantile: f64) -> Option<String> {
 
 fn bcrypt_share(profile: &crate::profile::Profile) -> Option<f64> {
     let pattern = Regex::new(BCRYPT).expect("the pattern is valid");
-    (!profile.is_empty()).then(|| inclusive_samples(profile, &pattern) as f64 / profile.samples() as f64)
+    (!profile.is_empty())
+        .then(|| inclusive_samples(profile, &pattern) as f64 / profile.samples() as f64)
 }
 
-fn add(table: &mut Table, label: &str, columns: &[Column<'_>], cell: impl Fn(&Column<'_>) -> Option<String>) {
-    let cells = columns.iter().map(|column| cell(column).unwrap_or_else(|| "–".to_owned()));
+fn add(
+    table: &mut Table,
+    label: &str,
+    columns: &[Column<'_>],
+    cell: impl Fn(&Column<'_>) -> Option<String>,
+) {
+    let cells = columns
+        .iter()
+        .map(|column| cell(column).unwrap_or_else(|| "–".to_owned()));
     table.add_row([label.to_owned()].into_iter().chain(cells));
 }
 
@@ -106,5 +190,9 @@ fn assumption(cost: &CostModel) -> String {
     if !cost.assumed {
         return text;
     }
-    format!("{text}\n(assumed; [cost] sets them. With bcrypt at cost 10, {} a request, that is {} instances)", format_us(STORY_BCRYPT_US), cost.instances(STORY_BCRYPT_US))
+    format!(
+        "{text}\n(assumed; [cost] sets them. With bcrypt at cost 10, {} a request, that is {} instances)",
+        format_us(STORY_BCRYPT_US),
+        cost.instances(STORY_BCRYPT_US)
+    )
 }

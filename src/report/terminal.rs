@@ -8,7 +8,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::dry_run::describe;
 use super::json::Judgements;
 use super::story;
-use crate::compare::{Basis, Comparison, Finding, Metric, MetricChange, PhaseComparison};
+use crate::compare::{
+    ASSUMED_LATENCY_SPREAD, ASSUMED_LAUNCH_SPREAD, Basis, Comparison, ENOUGH_ROUNDS, Finding,
+    Metric, MetricChange, PhaseComparison,
+};
 use crate::experiment::{PhaseResult, RunResult, TrustLevel, VariantResult};
 use crate::gate::{Judgement, Verdict};
 use crate::metrics::{Tally, latency_quantiles, value_at};
@@ -27,7 +30,12 @@ const BAD: Style = AnsiColor::Red.on_default();
 const DOUBT: Style = AnsiColor::Yellow.on_default();
 
 /// Renders a run.
-pub fn render(plan: &Plan, result: &RunResult, comparisons: &[Comparison], judgements: &Judgements) -> String {
+pub fn render(
+    plan: &Plan,
+    result: &RunResult,
+    comparisons: &[Comparison],
+    judgements: &Judgements,
+) -> String {
     let mut text = String::new();
     for (variant, judged) in result.variants.iter().zip(judgements) {
         render_variant(plan, variant, judged, &mut text);
@@ -39,8 +47,17 @@ pub fn render(plan: &Plan, result: &RunResult, comparisons: &[Comparison], judge
 }
 
 // Writing to a String cannot fail, here and below.
-fn render_variant(plan: &Plan, variant: &VariantResult, judged: &[Vec<Judgement>], text: &mut String) {
-    let _ = writeln!(text, "{BOLD}{} · {}{BOLD:#}  ({})", plan.name, variant.name, variant.target);
+fn render_variant(
+    plan: &Plan,
+    variant: &VariantResult,
+    judged: &[Vec<Judgement>],
+    text: &mut String,
+) {
+    let _ = writeln!(
+        text,
+        "{BOLD}{} · {}{BOLD:#}  ({})",
+        plan.name, variant.name, variant.target
+    );
     for (phase, judgements) in variant.phases.iter().zip(judged) {
         render_phase(phase, judgements, text);
     }
@@ -54,42 +71,96 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         TrustLevel::Trusted => GOOD,
         TrustLevel::Suspect | TrustLevel::ClientLimited => DOUBT,
     };
-    let rounds = if phase.rounds.len() > 1 { format!(", {} launches", phase.rounds.len()) } else { String::new() };
-    let _ = writeln!(text, "  {BOLD}{}{BOLD:#}: {}{rounds} · {style}{}{style:#}", phase.name, describe(&phase.load), trust.level);
+    let rounds = if phase.rounds.len() > 1 {
+        format!(", {} launches", phase.rounds.len())
+    } else {
+        String::new()
+    };
+    let _ = writeln!(
+        text,
+        "  {BOLD}{}{BOLD:#}: {}{rounds} · {style}{}{style:#}",
+        phase.name,
+        describe(&phase.load),
+        trust.level
+    );
     for reason in &trust.reasons {
         let _ = writeln!(text, "    {style}because{style:#} {reason}");
     }
     let mut line = |label: &str, value: &str| {
         let _ = writeln!(text, "    {label:<13} {value}");
     };
-    line("throughput", &format!("{}/s ({} OK in {:.1} s)", format_count(phase.throughput_rps(&total)), format_count(total.completed_ok as f64), phase.seconds()));
+    line(
+        "throughput",
+        &format!(
+            "{}/s ({} OK in {:.1} s)",
+            format_count(phase.throughput_rps(&total)),
+            format_count(total.completed_ok as f64),
+            phase.seconds()
+        ),
+    );
     line("requests", &requests(&total));
     line("latency", &latency(&total));
     if !total.service_time.is_empty() {
-        let pair = |histogram| format!("p50 {} · p99 {}", format_us(value_at(histogram, 0.5)), format_us(value_at(histogram, 0.99)));
+        let pair = |histogram| {
+            format!(
+                "p50 {} · p99 {}",
+                format_us(value_at(histogram, 0.5)),
+                format_us(value_at(histogram, 0.99))
+            )
+        };
         line("service time", &pair(&total.service_time));
         line("queue wait", &pair(&total.queue_wait));
         line("dispatch lag", &pair(&total.dispatch_lag));
     }
     line("target CPU", &target_cpu(phase, &total));
-    let steal = phase.steal_share().map(|share| format!(" · steal {}", format_share(share))).unwrap_or_default();
-    line("generator", &format!("{:.2} cores{steal}", phase.generator_cores()));
+    let steal = phase
+        .steal_share()
+        .map(|share| format!(" · steal {}", format_share(share)))
+        .unwrap_or_default();
+    line(
+        "generator",
+        &format!("{:.2} cores{steal}", phase.generator_cores()),
+    );
     if let Some(counters) = story::counters(phase, &total) {
         line("gateway", &counters);
     }
     if let Some(profile) = &phase.profile {
-        let ratio = profile.capture_ratio.map(|ratio| format!(" · capture ratio {ratio:.2}")).unwrap_or_default();
-        let cost = profile.us_per_request.map(|us| format!(" · {} CPU per request", format_us(us))).unwrap_or_default();
-        line("profile", &format!("{} samples at {} Hz · {}/s while profiled{cost}{ratio}", profile.profile.samples(), profile.hz, format_count(profile.throughput_rps)));
+        let ratio = profile
+            .capture_ratio
+            .map(|ratio| format!(" · capture ratio {ratio:.2}"))
+            .unwrap_or_default();
+        let cost = profile
+            .us_per_request
+            .map(|us| format!(" · {} CPU per request", format_us(us)))
+            .unwrap_or_default();
+        line(
+            "profile",
+            &format!(
+                "{} samples at {} Hz · {}/s while profiled{cost}{ratio}",
+                profile.profile.samples(),
+                profile.hz,
+                format_count(profile.throughput_rps)
+            ),
+        );
         functions(profile, text);
     }
     if phase.requests.len() > 1 {
         for (name, tally) in phase.requests.iter().zip(&phase.tallies) {
-            let _ = writeln!(text, "    · {name}: {}/s, {}, latency {}", format_count(phase.throughput_rps(tally)), requests(tally), latency(tally));
+            let _ = writeln!(
+                text,
+                "    · {name}: {}/s, {}, latency {}",
+                format_count(phase.throughput_rps(tally)),
+                requests(tally),
+                latency(tally)
+            );
         }
     }
     for (kind, words) in &phase.exemplars {
-        let _ = writeln!(text, "    {BAD}{kind}{BAD:#} × {}, such as: {words}", total.errors[*kind as usize]);
+        let _ = writeln!(
+            text,
+            "    {BAD}{kind}{BAD:#} × {}, such as: {words}",
+            total.errors[*kind as usize]
+        );
     }
     for judgement in judgements {
         render_judgement(judgement, text);
@@ -100,8 +171,17 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
 }
 
 fn requests(total: &Tally) -> String {
-    let mut text = format!("{} due, {} OK, {} failed", format_count(total.due as f64), format_count(total.ok as f64), format_count(total.failed as f64));
-    for (count, what) in [(total.timed_out, "of them timed out"), (total.in_flight_at_end, "in flight at the end"), (total.not_sent, "not sent")] {
+    let mut text = format!(
+        "{} due, {} OK, {} failed",
+        format_count(total.due as f64),
+        format_count(total.ok as f64),
+        format_count(total.failed as f64)
+    );
+    for (count, what) in [
+        (total.timed_out, "of them timed out"),
+        (total.in_flight_at_end, "in flight at the end"),
+        (total.not_sent, "not sent"),
+    ] {
         if count > 0 {
             let _ = write!(text, ", {} {what}", format_count(count as f64));
         }
@@ -117,27 +197,66 @@ fn latency(total: &Tally) -> String {
     if histogram.is_empty() {
         return "no response".to_owned();
     }
-    let points = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
+    let points = [
+        ("p50", 0.5),
+        ("p90", 0.9),
+        ("p99", 0.99),
+        ("p99.9", 0.999),
+        ("max", 1.0),
+    ];
     let point = |(name, quantile): (&str, f64)| {
         let bound = if quantile > exact_below { "≥ " } else { "" };
-        format!("{name} {bound}{}", format_us(value_at(&histogram, quantile)))
+        format!(
+            "{name} {bound}{}",
+            format_us(value_at(&histogram, quantile))
+        )
     };
     points.map(point).join(" · ")
 }
 
 fn target_cpu(phase: &PhaseResult, total: &Tally) -> String {
-    let Some(cores) = phase.target_cores() else { return "not known".to_owned() };
-    let cost = phase.us_per_request(total).map(|us| format!(" · {} per request", format_us(us))).unwrap_or_default();
-    let memory = phase.peak_bytes.map(|bytes| format!(" · peak memory {}", bytesize::ByteSize(bytes).display().iec())).unwrap_or_default();
-    format!("{cores:.2} of {} cores ({}){cost}{memory}", format_count(phase.target_cpus), format_share(cores / phase.target_cpus))
+    let Some(cores) = phase.target_cores() else {
+        return "not known".to_owned();
+    };
+    let cost = phase
+        .us_per_request(total)
+        .map(|us| format!(" · {} per request", format_us(us)))
+        .unwrap_or_default();
+    let memory = phase
+        .peak_bytes
+        .map(|bytes| {
+            format!(
+                " · peak memory {}",
+                bytesize::ByteSize(bytes).display().iec()
+            )
+        })
+        .unwrap_or_default();
+    format!(
+        "{cores:.2} of {} cores ({}){cost}{memory}",
+        format_count(phase.target_cpus),
+        format_share(cores / phase.target_cpus)
+    )
 }
 
 fn functions(profile: &crate::experiment::ProfileResult, text: &mut String) {
-    let mut by_self: Vec<_> = profile.costs.iter().filter(|cost| cost.self_share > 0.0).collect();
-    by_self.sort_by(|a, b| b.self_share.total_cmp(&a.self_share).then_with(|| a.function.cmp(&b.function)));
+    let mut by_self: Vec<_> = profile
+        .costs
+        .iter()
+        .filter(|cost| cost.self_share > 0.0)
+        .collect();
+    by_self.sort_by(|a, b| {
+        b.self_share
+            .total_cmp(&a.self_share)
+            .then_with(|| a.function.cmp(&b.function))
+    });
     let mut table = plain_table(&["self", "total", "µs/request", "function"], 3);
     for cost in by_self.into_iter().take(TOP_FUNCTIONS) {
-        table.add_row([format_share(cost.self_share), format_share(cost.total_share), format_count(cost.self_us), shortened(&cost.function)]);
+        table.add_row([
+            format_share(cost.self_share),
+            format_share(cost.total_share),
+            format_count(cost.self_us),
+            shortened(&cost.function),
+        ]);
     }
     indent(&table.to_string(), "      ", text);
 }
@@ -148,10 +267,26 @@ fn render_judgement(judgement: &Judgement, text: &mut String) {
         Verdict::Fail => BAD,
         Verdict::Inconclusive => DOUBT,
     };
-    let request = judgement.request.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
-    let value = judgement.value.map(|value| format!(" · found {}", found(&judgement.expr, value))).unwrap_or_default();
-    let reason = judgement.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let _ = writeln!(text, "    {style}{}{style:#} {}{request}{value}{reason}", judgement.verdict.name(), judgement.expr);
+    let request = judgement
+        .request
+        .as_ref()
+        .map(|name| format!(" for {name}"))
+        .unwrap_or_default();
+    let value = judgement
+        .value
+        .map(|value| format!(" · found {}", found(&judgement.expr, value)))
+        .unwrap_or_default();
+    let reason = judgement
+        .reason
+        .as_ref()
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "    {style}{}{style:#} {}{request}{value}{reason}",
+        judgement.verdict.name(),
+        judgement.expr
+    );
 }
 
 /// A value in the unit of its expression.
@@ -166,7 +301,11 @@ fn found(expr: &str, value: f64) -> String {
 }
 
 fn render_comparison(plan: &Plan, result: &RunResult, comparison: &Comparison, text: &mut String) {
-    let _ = writeln!(text, "{BOLD}{} → {}{BOLD:#}", comparison.base, comparison.head);
+    let _ = writeln!(
+        text,
+        "{BOLD}{} → {}{BOLD:#}",
+        comparison.base, comparison.head
+    );
     for phase in &comparison.phases {
         render_changes(phase, text);
     }
@@ -176,7 +315,11 @@ fn render_comparison(plan: &Plan, result: &RunResult, comparison: &Comparison, t
     }
     for phase in &comparison.phases {
         if !phase.functions.is_empty() {
-            let _ = writeln!(text, "\n  {}: CPU per request by function, largest change of self cost first", phase.phase);
+            let _ = writeln!(
+                text,
+                "\n  {}: CPU per request by function, largest change of self cost first",
+                phase.phase
+            );
             indent(&delta_table(&phase.functions).to_string(), "    ", text);
         }
     }
@@ -187,12 +330,34 @@ fn render_changes(phase: &PhaseComparison, text: &mut String) {
     let _ = writeln!(text, "  {}", phase.phase);
     for change in &phase.metrics {
         let (style, words) = words(change);
-        let value = |value| if change.metric == Metric::Throughput { format!("{}/s", format_count(value)) } else { format_us(value) };
-        let _ = writeln!(text, "    {:<16} {:>10} → {:<10} {style}{words}{style:#}", label(change.metric), value(change.base), value(change.head));
+        let value = |value| {
+            if change.metric == Metric::Throughput {
+                format!("{}/s", format_count(value))
+            } else {
+                format_us(value)
+            }
+        };
+        let _ = writeln!(
+            text,
+            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
+            label(change.metric),
+            value(change.base),
+            value(change.head)
+        );
     }
-    if phase.metrics.iter().any(|change| change.basis == Basis::Assumed) {
-        let spread = crate::compare::ASSUMED_LAUNCH_SPREAD * 100.0;
-        let _ = writeln!(text, "    (too few launches to measure how they differ: {spread:.0} % is assumed; `rounds = {}` measures it)", crate::compare::ENOUGH_ROUNDS);
+    if phase
+        .metrics
+        .iter()
+        .any(|change| change.basis == Basis::Assumed)
+    {
+        let (spread, latency) = (
+            ASSUMED_LAUNCH_SPREAD * 100.0,
+            ASSUMED_LATENCY_SPREAD * 100.0,
+        );
+        let _ = writeln!(
+            text,
+            "    (too few launches to measure how they differ: {spread:.0} % is assumed, {latency:.0} % for latency; `rounds = {ENOUGH_ROUNDS}` measures it)"
+        );
     }
 }
 
@@ -205,23 +370,59 @@ fn label(metric: Metric) -> &'static str {
     }
 }
 
+/// A ratio as people read it: per cent when it is small, else as a factor or a divisor.
+fn factor(ratio: f64) -> String {
+    if ratio >= 2.0 {
+        format!("×{}", format_count(ratio))
+    } else if ratio > 0.5 {
+        format!("{:+.1} %", (ratio - 1.0) * 100.0)
+    } else {
+        format!("÷{}", format_count(1.0 / ratio))
+    }
+}
+
 fn words(change: &MetricChange) -> (Style, String) {
-    let factor = |ratio: f64| if (0.5..2.0).contains(&ratio) { format!("{:+.1} %", (ratio - 1.0) * 100.0) } else { format!("×{}", format_count(ratio)) };
-    let interval = format!("{} (95 %: {} to {})", factor(change.ratio), factor(change.interval.0), factor(change.interval.1));
+    let interval = format!(
+        "{} (95 %: {} to {})",
+        factor(change.ratio),
+        factor(change.interval.0),
+        factor(change.interval.1)
+    );
     match change.finding {
         Finding::Better => (GOOD, format!("better: {interval}")),
         Finding::Worse => (BAD, format!("worse: {interval}")),
-        Finding::NotDetected => (DOUBT, format!("no difference detected: {interval}; ±{:.0} % would have been", change.detectable * 100.0)),
+        Finding::NotDetected => (
+            DOUBT,
+            format!(
+                "no difference detected: {interval}; ±{:.0} % would have been",
+                change.detectable * 100.0
+            ),
+        ),
     }
 }
 
 fn delta_table(deltas: &[FunctionDelta]) -> Table {
     let mut table = plain_table(&["before", "after", "change", "self", "", "function"], 4);
     for delta in deltas.iter().take(TOP_DELTAS) {
-        let us = |cost: Option<&crate::profile::FunctionCost>| cost.map_or("–".to_owned(), |cost| format_us(cost.total_us));
-        let signed = |us: f64| format!("{}{}", if us < 0.0 { "-" } else { "+" }, format_us(us.abs()));
+        let us = |cost: Option<&crate::profile::FunctionCost>| {
+            cost.map_or("–".to_owned(), |cost| format_us(cost.total_us))
+        };
+        let signed = |us: f64| {
+            format!(
+                "{}{}",
+                if us < 0.0 { "-" } else { "+" },
+                format_us(us.abs())
+            )
+        };
         let certain = if delta.significant { "" } else { "?" };
-        table.add_row([us(delta.base.as_ref()), us(delta.head.as_ref()), signed(delta.delta_total_us), signed(delta.delta_self_us), certain.to_owned(), shortened(&delta.function)]);
+        table.add_row([
+            us(delta.base.as_ref()),
+            us(delta.head.as_ref()),
+            signed(delta.delta_total_us),
+            signed(delta.delta_self_us),
+            certain.to_owned(),
+            shortened(&delta.function),
+        ]);
     }
     table
 }
@@ -229,7 +430,9 @@ fn delta_table(deltas: &[FunctionDelta]) -> Table {
 /// A table without lines, whose first columns are numbers.
 pub(super) fn plain_table(header: &[&str], numbers: usize) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header.to_vec());
     for column in 0..numbers {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

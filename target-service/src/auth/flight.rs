@@ -175,7 +175,17 @@ mod tests {
         let followers = [bench.join(KEY, true), bench.join(KEY, true)];
         bench.settle().await;
         bench.gate.add_permits(2);
-        bench.settle().await; eprintln!("runs {} permits {} leader {} followers {:?}", bench.runs(), bench.gate.available_permits(), leader.is_finished(), followers.iter().map(|f| f.is_finished()).collect::<Vec<_>>());
+        bench.settle().await;
+        eprintln!(
+            "runs {} permits {} leader {} followers {:?}",
+            bench.runs(),
+            bench.gate.available_permits(),
+            leader.is_finished(),
+            followers
+                .iter()
+                .map(|f| f.is_finished())
+                .collect::<Vec<_>>()
+        );
         assert_eq!(
             leader.await.unwrap(),
             Landed {
