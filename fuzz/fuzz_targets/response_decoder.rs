@@ -3,12 +3,8 @@
 //! The first two bytes of an input choose the request and the split, the rest is the response.
 #![no_main]
 
-#[allow(dead_code, unused_imports)]
-#[path = "../../src/transport/http1/mod.rs"]
-mod http1;
-
-use http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
 use libfuzzer_sys::fuzz_target;
+use telemload::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
 
 const LIMITS: Limits = Limits {
     header_block: 4096,

@@ -86,7 +86,7 @@ pub fn table(plan: &Plan, result: &RunResult, comparison: &Comparison) -> Option
         .collect();
     let mut table = plain_table(&titles, 0);
     for (label, cell) in ROWS {
-        add(&mut table, label, &columns, |column| cell(column));
+        add(&mut table, label, &columns, cell);
     }
     let cost = &plan.cost;
     let instances = |column: &Column<'_>| {

@@ -29,7 +29,7 @@ impl App {
         config: &Config,
         devices: Vec<Device>,
         queue: usize,
-        check: Arc<Check>,
+        check: &Arc<Check>,
     ) -> Result<Arc<Self>, Error> {
         config.validate()?;
         let metrics = Metrics::new();

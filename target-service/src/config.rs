@@ -1,5 +1,6 @@
 //! The axes of the gateway as plain values. Nothing here opens, starts or measures anything.
 
+use std::fmt;
 use std::thread::available_parallelism;
 
 use jiff::SignedDuration;
@@ -45,6 +46,26 @@ pub enum Rbac {
     Bitmask,
     /// Allows everything.
     Off,
+}
+
+impl fmt::Display for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Naive => "naive",
+            Self::Cached => "cached",
+            Self::Singleflight => "singleflight",
+        })
+    }
+}
+
+impl fmt::Display for Rbac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Json => "json",
+            Self::Bitmask => "bitmask",
+            Self::Off => "off",
+        })
+    }
 }
 
 /// Everything that a scenario may say about the bundled gateway.

@@ -25,7 +25,7 @@ use tower_http::catch_panic::CatchPanic;
 
 use crate::access::{DEBUG, Ends};
 use crate::app::App;
-use crate::bcrypt_pool::{QUEUE, bcrypt_check};
+use crate::bcrypt_pool::{Check, QUEUE, bcrypt_check};
 use crate::config::Config;
 use crate::error::Error;
 use crate::launch::Device;
@@ -57,7 +57,8 @@ pub async fn run(
     devices: Vec<Device>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let app = App::start(&config, devices, QUEUE, Arc::new(bcrypt_check))?;
+    let check: Arc<Check> = Arc::new(bcrypt_check);
+    let app = App::start(&config, devices, QUEUE, &check)?;
     let handler: Handler = |_| Reply::Broken.into_response();
     let routes = CatchPanic::custom(router(Arc::clone(&app)), handler);
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));

@@ -9,7 +9,10 @@ use crate::bcrypt_pool::Check;
 use crate::config::{Auth, Config};
 use crate::launch::Device;
 
-fn app(queue: usize, check: Arc<Check>) -> Arc<App> {
+fn app(
+    queue: usize,
+    check: impl Fn(&[u8], &str) -> Option<bool> + Send + Sync + 'static,
+) -> Arc<App> {
     let config = Config {
         auth: Auth::Naive,
         bcrypt_cost: 4,
@@ -21,7 +24,13 @@ fn app(queue: usize, check: Arc<Check>) -> Arc<App> {
         id: "car".into(),
         hash: bcrypt::hash("s", 4).unwrap(),
     };
-    App::start(&config, vec![device], queue, check).unwrap()
+    App::start(
+        &config,
+        vec![device],
+        queue,
+        &(Arc::new(check) as Arc<Check>),
+    )
+    .unwrap()
 }
 
 async fn text(response: Response) -> String {
@@ -33,10 +42,9 @@ async fn text(response: Response) -> String {
 async fn a_full_queue_asks_to_come_back() {
     let (permit, gate) = std::sync::mpsc::channel::<()>();
     let gate = std::sync::Mutex::new(gate);
-    let app = app(
-        1,
-        Arc::new(move |_, _| gate.lock().unwrap().recv().ok().map(|()| true)),
-    );
+    let app = app(1, move |_, _| {
+        gate.lock().unwrap().recv().ok().map(|()| true)
+    });
     let ask = || {
         let request = Request::get("/v1/telemetry")
             .header("X-Device-Id", "car")
@@ -66,7 +74,7 @@ async fn a_full_queue_asks_to_come_back() {
 
 #[tokio::test]
 async fn debug_endpoints_stay_on_loopback() {
-    let app = app(1, Arc::new(|_, _| Some(true)));
+    let app = app(1, |_, _| Some(true));
     let inside = Some(("127.0.0.1:9", "127.0.0.1:80"));
     for (ends, status) in [
         (inside, StatusCode::BAD_REQUEST),

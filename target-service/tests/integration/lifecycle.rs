@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use crate::gateway::{Gateway, LIMIT, device, parts, quick};
 
-/// Some 0.25 s of bcrypt.
-const SLOW: u32 = 12;
+/// Some 0.12 s of bcrypt.
+const SLOW: u32 = 11;
 
 #[tokio::test]
 async fn health_checks_pass_a_saturated_pool() {
