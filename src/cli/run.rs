@@ -66,7 +66,7 @@ pub(super) struct Args {
     /// Only this variant of the scenario.
     #[arg(long)]
     variant: Option<String>,
-    /// Run directory [default: runs/<name>-<UTC time>].
+    /// Run directory [default: runs/NAME-UTC_TIME].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the result as JSON instead of the summary.

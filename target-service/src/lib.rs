@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`config`], [`launch`]: what the parent process decides; validated before anything starts.
-//! - [`serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
+//! - [`mod@serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
 //! - `router`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
 //! - `auth`, `bcrypt_pool`, `cache`: the IoT middleware. `rbac`: the user path. `store`: where both keep their data.
 //! - `metrics`, `profile`, [`profile_proto`]: what the gateway tells about itself.
