@@ -1,3 +1,5 @@
+//! What the credential check does with its cache, its flights and its counters.
+
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;

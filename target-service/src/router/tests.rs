@@ -1,3 +1,5 @@
+//! What the endpoints answer.
+
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::RETRY_AFTER;
