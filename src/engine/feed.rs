@@ -67,6 +67,7 @@ impl Feed {
         let next = match &mut self.model {
             _ if self.left == Some(0) => Next::Finished,
             Model::Closed { .. } if now >= self.window.end => Next::Finished,
+            Model::Closed { .. } if now < self.begin => Next::NotBefore,
             Model::Closed { next, step } => {
                 let n = *next;
                 *next += *step;
@@ -99,8 +100,14 @@ impl Feed {
         self.window.end = self.window.end.min(end);
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.model, Model::Open(_))
+    /// Whether nothing will be due at `now` or later, whatever was due before.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        now >= self.window.end || self.is_used_up()
+    }
+
+    /// Whether the number of requests was reached.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.left == Some(0)
     }
 }
 
@@ -151,7 +158,10 @@ mod tests {
                 intended: 1_600_000_000
             })
         );
+        assert_eq!(feed.take(WINDOW.start - 1), Next::NotBefore);
+        assert!(!feed.is_over(WINDOW.end - 1));
         assert_eq!(feed.take(2_000_000_000), Next::Finished);
+        assert!(feed.is_over(WINDOW.end));
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct End {
     pub busiest_worker: f64,
     /// Connections that were opened.
     pub connections_opened: u64,
+    /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
+    /// an answer, as it does with one that it takes for idle. Each is counted once.
+    pub resent: u64,
 }
 
 /// How one worker ended.
@@ -79,6 +82,9 @@ struct WorkerEnd {
     last_done: u64,
     cpu: (CpuMark, CpuMark),
     connections_opened: u64,
+    resent: u64,
+    /// The number of requests was reached.
+    all_sent: bool,
 }
 
 /// CPU time of a thread at an instant.
@@ -105,11 +111,18 @@ impl Engine {
             end: start + load.duration.as_nanos() as u64,
         };
         let (reports, intervals) = unbounded_channel();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (mut used, mut workers) = (Vec::new(), Vec::new());
+        // From here on in the engine, so that the workers end if a later one cannot be started.
+        let mut engine = Self {
+            window,
+            intervals,
+            used: Vec::new(),
+            next_used: 0,
+            stop: Arc::new(AtomicBool::new(false)),
+            workers: Vec::new(),
+        };
         for worker in 0..load.workers {
             let (give_back, taken_back) = std::sync::mpsc::channel();
-            used.push(give_back);
+            engine.used.push(give_back);
             let assignment = Assignment {
                 worker,
                 address: drive.address,
@@ -124,21 +137,16 @@ impl Engine {
                     drive.authority.clone(),
                     drive.seed,
                 ),
-                stop: stop.clone(),
+                stop: engine.stop.clone(),
                 reports: reports.clone(),
                 used: taken_back,
             };
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            workers.push(thread.spawn(move || worker::run(assignment))?);
+            engine
+                .workers
+                .push(thread.spawn(move || worker::run(assignment))?);
         }
-        Ok(Self {
-            window,
-            intervals,
-            used,
-            next_used: 0,
-            stop,
-            workers,
-        })
+        Ok(engine)
     }
 
     /// The next interval of some worker; `None` when all have ended.
@@ -162,14 +170,16 @@ impl Engine {
     ///
     /// # Errors
     /// A worker could not set up its runtime, or panicked.
-    pub fn finish(mut self, load: &Load) -> io::Result<End> {
+    pub fn finish(mut self) -> io::Result<End> {
         let mut end = End {
             window: self.window,
             generator_cores: 0.0,
             busiest_worker: 0.0,
             connections_opened: 0,
+            resent: 0,
         };
         let mut last_done = 0;
+        let mut all_sent = true;
         for worker in std::mem::take(&mut self.workers) {
             let worker = worker
                 .join()
@@ -183,10 +193,12 @@ impl Engine {
             end.generator_cores += cores;
             end.busiest_worker = end.busiest_worker.max(cores);
             end.connections_opened += worker.connections_opened;
+            end.resent += worker.resent;
+            all_sent &= worker.all_sent;
             end.window.end = end.window.end.min(worker.window_end);
             last_done = last_done.max(worker.last_done);
         }
-        if load.requests.is_some() && last_done > end.window.start {
+        if all_sent && last_done > end.window.start {
             end.window.end = end.window.end.min(last_done + 1);
         }
         Ok(end)

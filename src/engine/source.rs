@@ -123,17 +123,13 @@ impl Source {
         kind
     }
 
-    /// Text from a target, fit to be shown: control characters escaped, and what request `n` sent as secrets replaced.
+    /// Text from a target, fit to be shown: control characters escaped, and what request `n` sent as secrets replaced,
+    /// cut-off pieces of them too.
     pub fn scrub(&self, n: u64, text: &[u8]) -> String {
         let request = &self.requests[self.kind(n)];
-        let mut text = String::from_utf8_lossy(text).into_owned();
+        let mut text = text.to_vec();
         let values = values(&self.rosters, request, self.seed, n, Secrets::Sent);
-        let mut hide = |secret: &[u8]| {
-            let secret = String::from_utf8_lossy(secret);
-            if secret.len() >= 4 && text.contains(secret.as_ref()) {
-                text = text.replace(secret.as_ref(), REDACTED);
-            }
-        };
+        let mut hide = |secret: &[u8]| redact(&mut text, secret);
         let templates = request
             .headers
             .iter()
@@ -146,9 +142,43 @@ impl Source {
                 let mut rendered = Vec::new();
                 value.render(&values, &mut rendered);
                 hide(&rendered);
+                // A target may say the credential without its scheme.
+                if let Some(space) = rendered.iter().rposition(|&byte| byte == b' ') {
+                    hide(&rendered[space + 1..]);
+                }
             }
         }
-        text.escape_debug().to_string()
+        String::from_utf8_lossy(&text).escape_debug().to_string()
+    }
+}
+
+/// The shortest piece of a secret that is hidden; shorter secrets are hidden as a whole.
+const SHORTEST_PIECE: usize = 8;
+
+/// Secrets so short would blank out ordinary text.
+const SHORTEST_SECRET: usize = 4;
+
+/// Replaces every stretch that `text` has in common with `secret`.
+fn redact(text: &mut Vec<u8>, secret: &[u8]) {
+    if secret.len() < SHORTEST_SECRET {
+        return;
+    }
+    let shortest = secret.len().min(SHORTEST_PIECE);
+    let mut at = 0;
+    while at + shortest <= text.len() {
+        let common = (0..=secret.len() - shortest)
+            .map(|from| {
+                let pairs = text[at..].iter().zip(&secret[from..]);
+                pairs.take_while(|(said, secret)| said == secret).count()
+            })
+            .max()
+            .unwrap_or(0);
+        if common >= shortest {
+            text.splice(at..at + common, REDACTED.bytes());
+            at += REDACTED.len();
+        } else {
+            at += 1;
+        }
     }
 }
 
@@ -227,6 +257,30 @@ body = '{"seq":{{seq}}}'
             !shown.contains("abc123") && !shown.contains('\n'),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_off_is_not_shown_in_part() {
+        let source = source(TELEMETRY);
+        let Some(secret) = rendered(&mut self::source(TELEMETRY), 4, Secrets::Sent)
+            .split("X-Device-Token: ")
+            .nth(1)
+            .map(|rest| rest[..32].to_owned())
+        else {
+            panic!("the request carries its secret");
+        };
+        for piece in [
+            &secret[..],
+            &secret[..20],
+            &secret[5..],
+            &secret[3..11],
+            "Bearer abc123",
+            "abc123",
+        ] {
+            let shown = source.scrub(4, format!("wrong: {piece}").as_bytes());
+            assert_eq!(shown, "wrong: [redacted]");
+        }
+        assert_eq!(source.scrub(4, b"caf\xc3\xa9\x00 seq 4"), "café\\0 seq 4");
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub(super) struct Timer {
 }
 
 impl Timer {
+    #[expect(
+        deprecated,
+        reason = "its replacement is unsafe for types that may change or close their descriptor; OwnedFd does neither"
+    )]
     pub(super) fn new() -> io::Result<Self> {
         let fd = timerfd_create(
             TimerfdClockId::Monotonic,

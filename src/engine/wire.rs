@@ -50,7 +50,7 @@ impl Slot {
 pub(super) enum Exchange {
     /// A complete response; the request may still be unsent in part.
     Response(Response),
-    /// Nothing came before the peer closed, as a server does that gives up an idle connection.
+    /// Nothing came before the peer closed or reset a connection that it had answered on: it took it for idle.
     IdleClose,
     /// Any other failure.
     Failed(ErrorKind, String),
@@ -84,15 +84,6 @@ impl Wire {
 
     pub(super) fn is_open(&self) -> bool {
         self.stream.is_some()
-    }
-
-    pub(super) fn close(&mut self) {
-        self.stream = None;
-    }
-
-    /// Whether it has answered before, so that its closing may be that of an idle connection.
-    pub(super) fn is_reused(&self) -> bool {
-        self.served > 0
     }
 
     /// Opens the connection; `None` if the slot expired first.
@@ -137,14 +128,15 @@ impl Wire {
         let (decoder, out) = (&mut self.decoder, &self.out);
         let mut written = 0;
         let mut write_error = None;
-        let mut fresh = self.served == 0;
+        let reused = self.served > 0;
+        let (mut checked, mut silent) = (!reused, true);
         let ended = poll_fn(|context| {
             slot.listen(context);
             if slot.expired.get() {
                 return Poll::Ready(Exchange::Expired);
             }
-            if !fresh {
-                fresh = true;
+            if !checked {
+                checked = true;
                 // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
                 if Pin::new(&mut *stream)
                     .poll_read(context, &mut ReadBuf::new(decoder.spare()))
@@ -165,16 +157,28 @@ impl Wire {
                 let mut buffer = ReadBuf::new(decoder.spare());
                 let n = match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
                     Poll::Ready(Ok(())) => buffer.filled().len(),
+                    Poll::Ready(Err(_)) if reused && silent => {
+                        return Poll::Ready(Exchange::IdleClose);
+                    }
                     Poll::Ready(Err(error)) => {
                         return Poll::Ready(io_failure(write_error.as_ref().unwrap_or(&error)));
                     }
                     Poll::Pending => return Poll::Pending,
                 };
+                silent &= n == 0;
                 match decoder.filled(n) {
                     Ok(Progress::Done(response)) => {
                         return Poll::Ready(Exchange::Response(response));
                     }
                     Ok(Progress::NeedMore) => {}
+                    Err(_) if reused && silent => return Poll::Ready(Exchange::IdleClose),
+                    // The end of the stream is what follows a reset that the write was told of.
+                    Err(_)
+                        if n == 0
+                            && let Some(error) = &write_error =>
+                    {
+                        return Poll::Ready(io_failure(error));
+                    }
                     Err(kind) => return Poll::Ready(decode_failure(kind, decoder)),
                 }
             }
@@ -218,6 +222,8 @@ fn connect_failure(address: SocketAddr, error: &io::Error) -> (ErrorKind, String
     let kind = match error.kind() {
         io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
         io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,
+        // Accepted and reset before that was noticed here.
+        io::ErrorKind::ConnectionReset => ErrorKind::Reset,
         _ => ErrorKind::ConnectFailed,
     };
     (kind, format!("cannot connect to {address}: {error}"))
@@ -233,14 +239,13 @@ fn io_failure(error: &io::Error) -> Exchange {
 }
 
 fn decode_failure(kind: Malformed, decoder: &Decoder) -> Exchange {
-    if kind.is_idle_close() {
-        return Exchange::IdleClose;
-    }
-    let closed = matches!(kind, Malformed::ClosedInHead | Malformed::ClosedInBody);
-    let error = if closed {
-        ErrorKind::ClosedEarly
-    } else {
-        ErrorKind::Malformed
+    let error = match kind {
+        Malformed::ClosedBeforeResponse => {
+            let words = "the connection was closed without a response".to_owned();
+            return Exchange::Failed(ErrorKind::ClosedEarly, words);
+        }
+        Malformed::ClosedInHead | Malformed::ClosedInBody => ErrorKind::ClosedEarly,
+        _ => ErrorKind::Malformed,
     };
     Exchange::Failed(error, format!("{kind}: {}", decoder.excerpt()))
 }

@@ -49,6 +49,7 @@ struct Shard {
     recorder: RefCell<Recorder>,
     reports: UnboundedSender<Interval>,
     used: Receiver<Interval>,
+    is_closed_loop: bool,
     /// All connections' slots, for deadlines.
     slots: RefCell<Vec<Rc<Slot>>>,
     /// Connections that wait for a request; the one that was used last is used next.
@@ -59,8 +60,11 @@ struct Shard {
     aborted: Cell<bool>,
     /// Connection tasks that have not ended.
     live: Cell<usize>,
+    /// A connection task panicked.
+    broken: Cell<bool>,
     last_done: Cell<u64>,
     opened: Cell<u64>,
+    resent: Cell<u64>,
 }
 
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
@@ -98,34 +102,43 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         source: RefCell::new(source),
         reports,
         used,
+        is_closed_loop: load.model == LoadModel::Closed,
         slots: RefCell::default(),
         idle: RefCell::default(),
         finished: Cell::new(false),
         aborted: Cell::new(false),
         live: Cell::new(0),
+        broken: Cell::new(false),
         last_done: Cell::new(0),
         opened: Cell::new(0),
+        resent: Cell::new(0),
     });
+    let timer = Timer::new()?;
     let dispatcher = match load.model {
         LoadModel::Closed => {
             (0..connections).for_each(|_| shard.add_connection());
-            None
+            let shard = shard.clone();
+            spawn_local(async move { release(&shard, &timer, begin).await })
         }
         LoadModel::Open { rate, arrivals } => {
             let alarm = Pacer::new(rate, arrivals, seed, worker, load.workers);
-            let (shard, timer) = (shard.clone(), Timer::new()?);
-            Some(spawn_local(async move {
-                // A timer that fails ends the schedule; what was due then counts as not sent.
-                let _ = dispatch(&shard, alarm, &timer, begin, window.end, connections).await;
+            let shard = shard.clone();
+            spawn_local(async move {
+                let ended = dispatch(&shard, alarm, &timer, begin, window.end, connections).await;
                 shard.finish();
-            }))
+                ended
+            })
         }
     };
     let end = supervise(&shard, window, &stop).await;
-    if let Some(dispatcher) = dispatcher {
-        dispatcher.abort();
-        // Ended or cancelled: either way it has let go of the shard.
-        let _ = dispatcher.await;
+    dispatcher.abort();
+    match dispatcher.await {
+        Ok(ended) => ended?,
+        Err(error) if error.is_panic() => shard.broken.set(true),
+        Err(_) => {}
+    }
+    if shard.broken.get() {
+        return Err(io::Error::other("a task of a worker panicked"));
     }
     shard.count_not_sent(now_ns());
     let shard = Rc::into_inner(shard)
@@ -145,7 +158,8 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
     };
     let (mut first, mut last) = (None, None);
     let mut window_end = window.end;
-    while shard.live.get() > 0 || !shard.finished.get() {
+    // The window lasts as long as planned, however long before its end the last request was due.
+    while shard.live.get() > 0 || !shard.feed.borrow().is_over(now_ns()) {
         tokio::time::sleep(tick).await;
         let now = now_ns();
         if first.is_none() && now >= window.start {
@@ -156,11 +170,12 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
         }
         if stop.load(Ordering::Relaxed) && !shard.aborted.get() {
             window_end = window_end.min(now.max(window.start));
+            last = last.or_else(|| first.is_some().then(mark));
             shard.recorder.borrow_mut().cut(now);
             shard.feed.borrow_mut().cut(now);
             shard.abort();
         }
-        if now >= window.end + timeout_ns {
+        if now >= window.end + timeout_ns || shard.broken.get() {
             shard.abort();
         }
         shard.rotate_if_over(now);
@@ -178,8 +193,33 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
         last_done: shard.last_done.get(),
         cpu,
         connections_opened: shard.opened.get(),
+        resent: shard.resent.get(),
+        all_sent: shard.feed.borrow().is_used_up(),
     }
 }
+
+/// Starts the connections of a closed loop that were open before the beginning.
+async fn release(shard: &Shard, timer: &Timer, begin: u64) -> io::Result<()> {
+    timer.until(begin).await?;
+    loop {
+        let idle = shard.idle.borrow_mut().pop();
+        let Some(slot) = idle else { return Ok(()) };
+        match shard.next(now_ns()) {
+            Next::Due(ticket) => {
+                slot.ticket.set(Some(ticket));
+                slot.wake();
+            }
+            Next::NotBefore | Next::Finished => {
+                slot.wake();
+                shard.finish();
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Overdue starts that are handled before the connections have their turn.
+const MOST_IN_A_ROW: u32 = 64;
 
 /// Follows the schedule: at each intended start a request goes to an idle connection, or one more is opened.
 /// Requests that find neither wait in the feed, and the next connection that is free takes the earliest.
@@ -191,12 +231,21 @@ async fn dispatch(
     end: u64,
     connections: usize,
 ) -> io::Result<()> {
+    let mut in_a_row = 0;
     loop {
         let at = begin + alarm.take().offset_ns;
         if at >= end || shard.finished.get() {
             return Ok(());
         }
-        timer.until(at).await?;
+        if now_ns() < at {
+            timer.until(at).await?;
+            in_a_row = 0;
+        } else {
+            in_a_row += 1;
+            if in_a_row % MOST_IN_A_ROW == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
         let idle = shard.idle.borrow_mut().pop();
         let Some(slot) = idle else {
             if shard.slots.borrow().len() < connections {
@@ -226,35 +275,30 @@ async fn connection(shard: &Shard, slot: &Rc<Slot>) {
     let mut free = 0;
     // A request that belongs to this connection before it is open.
     let mut held: Option<Ticket> = None;
+    // Whether it is opened before there is a request for it: always in a closed loop. In an open loop only at first, so
+    // that a connection that becomes free meanwhile can serve the request for which this one was added.
+    let mut eager = true;
     loop {
-        if !wire.is_open() {
+        if !wire.is_open() && (eager || held.is_some()) {
             match open(shard, slot, &mut wire, &mut held).await {
-                Opened::Free(instant) => free = instant,
-                Opened::Failed if shard.finished.get() => return,
-                Opened::Failed => {
-                    match park(shard, slot, &mut wire).await {
-                        Some(ticket) => held = Some(ticket),
-                        None => return,
-                    }
-                    continue;
-                }
-                Opened::Retry => continue,
+                Opened::Free(instant) | Opened::Failed(instant) => free = instant,
                 Opened::Over => return,
             }
+            eager = shard.is_closed_loop;
+            continue;
         }
         let ticket = match held.take().map_or_else(|| shard.next(free), Next::Due) {
             Next::Due(ticket) => ticket,
             Next::Finished => return shard.finish(),
             Next::NotBefore => match park(shard, slot, &mut wire).await {
-                Some(ticket) if wire.is_open() => ticket,
-                // Closed by the peer while idle: opened again first, and no error of the request.
-                Some(ticket) => {
-                    held = Some(ticket);
-                    continue;
-                }
+                Some(ticket) => ticket,
                 None => return,
             },
         };
+        if !wire.is_open() {
+            held = Some(ticket);
+            continue;
+        }
         match exchange(shard, slot, &mut wire, ticket, free).await {
             After::Free(instant) => free = instant,
             After::Again => held = Some(ticket),
@@ -267,30 +311,35 @@ async fn connection(shard: &Shard, slot: &Rc<Slot>) {
 enum Opened {
     /// It is free since this instant.
     Free(u64),
-    /// It cannot be opened now; a request failed by that, if one was due.
-    Failed,
-    /// The same in a closed loop, after a pause.
-    Retry,
+    /// It could not be opened until this instant; a request failed by that, if one was due.
+    Failed(u64),
     /// The phase is over.
     Over,
 }
 
 async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Ticket>) -> Opened {
     let begun = now_ns();
+    if shard.aborted.get() {
+        shard.give_up(held.take());
+        return Opened::Over;
+    }
+    if shard.is_closed_loop && held.is_none() && shard.feed.borrow().is_over(begun) {
+        shard.finish();
+        return Opened::Over;
+    }
     slot.expired.set(false);
     slot.deadline.set(begun + shard.timeout.as_nanos() as u64);
     let opened = wire.open(shard.address, slot).await;
     slot.deadline.set(0);
+    let now = now_ns();
     let (kind, words) = match opened {
         Some(Ok(())) => {
             shard.opened.set(shard.opened.get() + 1);
-            return Opened::Free(now_ns());
+            return Opened::Free(now);
         }
         Some(Err(failure)) => failure,
         None if shard.aborted.get() => {
-            if let Some(ticket) = held.take() {
-                shard.not_sent(ticket, now_ns());
-            }
+            shard.give_up(held.take());
             return Opened::Over;
         }
         None => (
@@ -301,37 +350,32 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Tic
             ),
         ),
     };
-    let closed_loop = !shard.feed.borrow().is_open();
     // In a closed loop the request became due when the connection was free to be opened.
-    let due = held.take().map_or_else(
-        || shard.next(if closed_loop { begun } else { now_ns() }),
-        Next::Due,
-    );
-    if let Next::Due(ticket) = due {
-        let now = now_ns();
-        let times = Times {
-            intended: ticket.intended,
-            startable: now,
-            sent: now,
-            done: now,
-        };
-        shard.fail(ticket, kind, times, None, || words);
-    }
+    let asked = if shard.is_closed_loop { begun } else { now };
+    let due = held.take().map_or_else(|| shard.next(asked), Next::Due);
     match due {
+        Next::Due(ticket) => {
+            let times = Times {
+                intended: ticket.intended,
+                startable: now,
+                sent: now,
+                done: now,
+            };
+            shard.fail(ticket, kind, times, None, || words);
+        }
+        Next::NotBefore => {}
         Next::Finished => {
             shard.finish();
-            Opened::Over
+            return Opened::Over;
         }
-        _ if closed_loop => {
-            tokio::time::sleep(REFUSED_PAUSE).await;
-            if shard.aborted.get() {
-                Opened::Over
-            } else {
-                Opened::Retry
-            }
-        }
-        _ => Opened::Failed,
     }
+    if shard.is_closed_loop {
+        tokio::time::sleep(REFUSED_PAUSE).await;
+    } else {
+        // A failure at once is no reason for the other tasks to wait until all that is overdue has failed.
+        tokio::task::yield_now().await;
+    }
+    Opened::Failed(now_ns())
 }
 
 /// Waits until a request is handed over; `None` at the end of the phase.
@@ -356,7 +400,6 @@ async fn exchange(shard: &Shard, slot: &Slot, wire: &mut Wire, ticket: Ticket, f
         let kind = source.render(ticket.n, Secrets::Sent, &mut wire.out);
         (kind, source.expect_body(kind))
     };
-    let reused = wire.is_reused();
     let sent = now_ns();
     slot.expired.set(false);
     slot.deadline.set(sent + shard.timeout.as_nanos() as u64);
@@ -395,10 +438,10 @@ async fn exchange(shard: &Shard, slot: &Slot, wire: &mut Wire, ticket: Ticket, f
                 words,
             );
         }
-        Exchange::IdleClose if reused && !shard.aborted.get() => return After::Again,
-        Exchange::IdleClose => shard.fail(ticket, ErrorKind::ClosedEarly, times, None, || {
-            "the connection was closed without a response".to_owned()
-        }),
+        Exchange::IdleClose => {
+            shard.resent.set(shard.resent.get() + 1);
+            return After::Again;
+        }
         Exchange::Failed(kind, words) => shard.fail(ticket, kind, times, None, || words),
         Exchange::Expired if shard.aborted.get() => {
             shard.recorder.borrow_mut().record_in_flight(kind, times);
@@ -416,11 +459,8 @@ impl Shard {
         let slot = Rc::new(Slot::default());
         self.slots.borrow_mut().push(slot.clone());
         self.live.set(self.live.get() + 1);
-        let shard = self.clone();
-        spawn_local(async move {
-            connection(&shard, &slot).await;
-            shard.live.set(shard.live.get() - 1);
-        });
+        let life = Life(self.clone());
+        spawn_local(async move { connection(&life.0, &slot).await });
     }
 
     fn next(&self, now: u64) -> Next {
@@ -452,6 +492,13 @@ impl Shard {
         }
     }
 
+    /// The phase is over before a request could be sent.
+    fn give_up(&self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.not_sent(ticket, now_ns());
+        }
+    }
+
     fn not_sent(&self, ticket: Ticket, now: u64) {
         let request = self.source.borrow().kind(ticket.n);
         self.recorder
@@ -461,7 +508,7 @@ impl Shard {
 
     /// What was due and never found a free connection.
     fn count_not_sent(&self, now: u64) {
-        if self.feed.borrow().is_open() {
+        if !self.is_closed_loop {
             while let Next::Due(ticket) = self.next(now) {
                 self.not_sent(ticket, now);
             }
@@ -489,5 +536,17 @@ impl Shard {
     fn abort(&self) {
         self.aborted.set(true);
         self.finish();
+    }
+}
+
+/// Counts a connection task as live until it has ended in whatever way.
+struct Life(Rc<Shard>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.live.set(self.0.live.get() - 1);
+        if std::thread::panicking() {
+            self.0.broken.set(true);
+        }
     }
 }

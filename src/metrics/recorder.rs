@@ -99,7 +99,6 @@ impl Recorder {
             .window
             .end
             .min(self.window.start + (self.current.index + 1) * self.interval_ns)
-            && now < self.window.end + self.interval_ns
             && self.current.index < self.last()
     }
 

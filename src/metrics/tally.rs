@@ -162,7 +162,8 @@ impl Tally {
         ] {
             *into += from;
         }
-        for (&status, count) in &other.status {
+        // `clear` keeps statuses at zero.
+        for (&status, count) in other.status.iter().filter(|&(_, &count)| count > 0) {
             *self.status.entry(status).or_default() += count;
         }
         for (into, from) in self.errors.iter_mut().zip(other.errors) {

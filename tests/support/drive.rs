@@ -1,0 +1,171 @@
+//! Runs an engine to its end, for tests: a scenario's text in, what was counted out.
+
+// Each test binary uses its part of this.
+#![allow(dead_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use telemload::engine::{Drive, End, Engine};
+use telemload::metrics::{ErrorKind, Interval, Tally};
+use telemload::scenario::fleet::Roster;
+use telemload::scenario::{Overrides, parse};
+
+/// One GET without a body.
+pub const GET: &str = "[[request]]\nname = \"get\"\npath = \"/\"\n";
+
+/// One POST as a device sends it.
+pub const TELEMETRY: &str = r#"
+[[request]]
+name = "telemetry"
+fleet = "cars"
+path = "/v1/telemetry?n={{seq}}"
+headers = { X-Device-Id = "{{device.id}}", X-Device-Token = "{{device.secret}}" }
+body = '{"seq":{{seq}},"speed":{{int 0 180}}}'
+"#;
+
+/// Everything that a run counted.
+pub struct Report {
+    /// All requests and intervals in one.
+    pub total: Tally,
+    /// OK responses completed, by interval.
+    pub completed: BTreeMap<u64, u64>,
+    /// Failures in words.
+    pub exemplars: BTreeMap<ErrorKind, String>,
+    /// Distinct places in memory of the intervals that came.
+    pub places: BTreeSet<usize>,
+    /// Intervals that came.
+    pub intervals: usize,
+    end: Option<End>,
+}
+
+/// What `load` (lines of a `[load]` table) and `requests` mean for a target at `address`; a fleet `cars` of one device
+/// is there, intervals are 50 ms.
+pub fn drive(address: SocketAddr, load: &str, requests: &str) -> Drive {
+    let text = format!(
+        "name = \"test\"\ninterval = \"50ms\"\ntarget.url = \"http://{address}\"\n\
+         [fleet.cars]\ndevices = 1\n[load]\n{load}\n{requests}"
+    );
+    let plan = parse("test.toml", &text, Path::new("."), &Overrides::default())
+        .unwrap_or_else(|error| panic!("{error}\n{load}"));
+    let variant = &plan.variants[0];
+    Drive {
+        address,
+        authority: address.to_string(),
+        load: variant.phases[0].load.clone(),
+        requests: variant.requests.clone().into(),
+        rosters: variant
+            .fleets
+            .iter()
+            .map(Roster::new)
+            .collect::<Vec<_>>()
+            .into(),
+        seed: 1,
+        interval: plan.interval,
+    }
+}
+
+/// Drives to the end.
+pub fn run(address: SocketAddr, load: &str, requests: &str) -> Report {
+    let drive = drive(address, load, requests);
+    collect(Engine::start(&drive).expect("threads can be started"))
+}
+
+/// Collects what an engine counts until its end, and holds it against what is true of every run.
+pub fn collect(mut engine: Engine) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime can be made");
+    let mut report = Report {
+        total: Tally::default(),
+        completed: BTreeMap::new(),
+        exemplars: BTreeMap::new(),
+        places: BTreeSet::new(),
+        intervals: 0,
+        end: None,
+    };
+    loop {
+        // A run that hangs is a failure, not a test that never ends.
+        let next = async { tokio::time::timeout(Duration::from_secs(60), engine.next()).await };
+        let Some(interval) = runtime.block_on(next).expect("the engine ends") else {
+            break;
+        };
+        report.add(&interval);
+        engine.reuse(interval);
+    }
+    report.end = Some(engine.finish().expect("the workers end well"));
+    report.hold_to_what_is_always_true();
+    report
+}
+
+impl Report {
+    /// How it ended.
+    pub fn end(&self) -> End {
+        self.end.expect("it is there once the run has ended")
+    }
+
+    /// Failures by kind.
+    pub fn errors(&self) -> Vec<(ErrorKind, u64)> {
+        self.total.error_counts().collect()
+    }
+
+    fn add(&mut self, interval: &Interval) {
+        self.intervals += 1;
+        self.places.insert(interval.tallies.as_ptr() as usize);
+        for tally in &interval.tallies {
+            self.total.add(tally);
+            *self.completed.entry(interval.index).or_default() += tally.completed_ok;
+        }
+        for (&kind, words) in &interval.exemplars {
+            self.exemplars.entry(kind).or_insert_with(|| words.clone());
+        }
+    }
+
+    fn hold_to_what_is_always_true(&self) {
+        let total = &self.total;
+        assert_eq!(
+            total.due,
+            total.ok + total.failed + total.in_flight_at_end + total.not_sent,
+            "every due request is in one place: {self:?}"
+        );
+        assert_eq!(
+            total.due,
+            total.latency.len() + total.censored.len() + total.failed_latency.len()
+        );
+        assert_eq!(total.due, total.sent + total.not_sent);
+        assert_eq!(
+            total.failed,
+            self.errors().iter().map(|(_, n)| n).sum::<u64>()
+        );
+        assert!(total.status.values().all(|&count| count > 0));
+        for (kind, _) in self.errors() {
+            assert!(self.exemplars.contains_key(&kind), "{kind} has no words");
+        }
+    }
+}
+
+/// Without the histograms, whose counts fill pages.
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let total = &self.total;
+        f.debug_struct("Report")
+            .field("due", &total.due)
+            .field("sent", &(total.sent, total.sent_in_window))
+            .field("ok", &(total.ok, total.completed_ok))
+            .field("failed", &total.failed)
+            .field("timed_out", &total.timed_out)
+            .field("in_flight_at_end", &total.in_flight_at_end)
+            .field("not_sent", &total.not_sent)
+            .field("errors", &self.errors())
+            .field("status", &total.status)
+            .field("completed", &self.completed)
+            .field("exemplars", &self.exemplars)
+            .field("intervals", &(self.intervals, self.places.len()))
+            .field("latency_max", &Duration::from_nanos(total.latency.max()))
+            .field("end", &self.end)
+            .finish()
+    }
+}
