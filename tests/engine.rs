@@ -14,6 +14,8 @@ use drive::{GET, Report, TELEMETRY, collect, drive as plan, run};
 use hostile::{Behaviour, OK, Point, Server};
 use telemload::engine::{Engine, Source, now_ns};
 use telemload::metrics::{ErrorKind, latency_quantiles, value_at};
+use telemload::pacer::Pacer;
+use telemload::scenario::LoadModel;
 use telemload::scenario::template::Secrets;
 
 const MS: u64 = 1_000_000;
@@ -134,6 +136,65 @@ fn an_open_loop_sends_what_its_schedule_says() {
         );
         assert_eq!(report.end().window.seconds(), 0.4);
     }
+}
+
+#[test]
+fn an_open_loop_ends_with_its_number_of_requests() {
+    let server = ok();
+    let load = "model = \"open\"\nrate = \"500/s\"\nrequests = 51\nconnections = 4\nworkers = 2";
+    let report = run(server.addr, load, GET);
+    assert_eq!((report.total.due, report.total.ok), (51, 51), "{report:?}");
+    assert_eq!(server.request_count(), 51);
+    assert!(report.end().window.seconds() < 60.0, "{report:?}");
+}
+
+#[test]
+fn independent_arrivals_follow_their_seed() {
+    let load = "model = \"open\"\nrate = \"400/s\"\narrivals = \"poisson\"\nconnections = 16\nworkers = 2\nduration = \"300ms\"";
+    let server = ok();
+    let drive = plan(server.addr, load, GET);
+    let LoadModel::Open { rate, arrivals } = drive.load.model else {
+        panic!("the load is open");
+    };
+    let mut pacer = Pacer::new(rate, arrivals, drive.seed, 0, 1);
+    let due = std::iter::from_fn(|| Some(pacer.take()))
+        .take_while(|due| due.offset_ns < 300 * MS)
+        .count();
+    for _ in 0..2 {
+        let report = run(server.addr, load, GET);
+        assert_eq!(
+            (report.total.due, report.total.ok),
+            (due as u64, due as u64)
+        );
+    }
+}
+
+#[test]
+fn a_rate_beyond_the_generators_reach_neither_starves_nor_hides_anything() {
+    let server = ok();
+    let load = "model = \"open\"\nrate = \"1000000/s\"\nconnections = 2\nworkers = 1\nduration = \"100ms\"\ntimeout = \"100ms\"";
+    let report = run(server.addr, load, GET);
+    assert_eq!(report.total.due, 100_000, "{report:?}");
+    assert!(
+        report.total.ok > 0 && report.total.not_sent > 0,
+        "{report:?}"
+    );
+    assert_eq!(server.request_count() as u64, report.total.sent);
+}
+
+#[test]
+fn a_mix_is_counted_by_request() {
+    let server = ok();
+    let mix = format!("{GET}weight = 3\n{TELEMETRY}");
+    let load = "model = \"closed\"\nrequests = 400\nconnections = 4\nworkers = 1";
+    let report = run(server.addr, load, &mix);
+    let posts = server
+        .requests()
+        .iter()
+        .filter(|request| request.head.starts_with("POST"))
+        .count() as u64;
+    assert_eq!(report.due_by_request, [400 - posts, posts]);
+    assert!((60..140).contains(&posts), "{posts}");
 }
 
 #[test]

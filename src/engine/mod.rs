@@ -4,7 +4,9 @@
 //! per request.
 
 mod clock;
+mod connection;
 mod feed;
+mod shard;
 mod source;
 mod timer;
 mod wire;

@@ -30,6 +30,8 @@ body = '{"seq":{{seq}},"speed":{{int 0 180}}}'
 pub struct Report {
     /// All requests and intervals in one.
     pub total: Tally,
+    /// Requests due, by request.
+    pub due_by_request: Vec<u64>,
     /// OK responses completed, by interval.
     pub completed: BTreeMap<u64, u64>,
     /// Failures in words.
@@ -81,6 +83,7 @@ pub fn collect(mut engine: Engine) -> Report {
         .expect("a runtime can be made");
     let mut report = Report {
         total: Tally::default(),
+        due_by_request: Vec::new(),
         completed: BTreeMap::new(),
         exemplars: BTreeMap::new(),
         places: BTreeSet::new(),
@@ -115,6 +118,10 @@ impl Report {
     fn add(&mut self, interval: &Interval) {
         self.intervals += 1;
         self.places.insert(interval.tallies.as_ptr() as usize);
+        self.due_by_request.resize(interval.tallies.len(), 0);
+        for (due, tally) in self.due_by_request.iter_mut().zip(&interval.tallies) {
+            *due += tally.due;
+        }
         for tally in &interval.tallies {
             self.total.add(tally);
             *self.completed.entry(interval.index).or_default() += tally.completed_ok;
