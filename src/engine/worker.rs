@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 
 use super::clock::{now_ns, thread_cpu_ns};
 use super::feed::{Feed, Next};
@@ -42,8 +43,8 @@ pub(super) struct Assignment {
 pub(super) fn run(assignment: Assignment) -> io::Result<WorkerEnd> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?;
-    LocalSet::new().block_on(&runtime, work(assignment))
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(work(assignment))
 }
 
 async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
