@@ -1,5 +1,7 @@
 //! The architecture's rules that a machine can check.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,8 +36,15 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
 
 /// The top-level module that a file belongs to.
 fn module(path: &Path) -> String {
-    let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
-    let first = below.components().next().unwrap().as_os_str().to_string_lossy();
+    let below = path
+        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .unwrap();
+    let first = below
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }
 
@@ -47,12 +56,21 @@ fn layer(module: &str) -> Option<usize> {
 fn dependencies_point_one_way() {
     let mut seen = 0;
     for (path, text) in sources("src") {
-        let Some(own) = layer(&module(&path)) else { continue };
+        let Some(own) = layer(&module(&path)) else {
+            continue;
+        };
         for (at, _) in text.match_indices("crate::") {
-            let used: String = text[at + "crate::".len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let used: String = text[at + "crate::".len()..]
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             if let Some(other) = layer(&used) {
                 seen += 1;
-                assert!(other <= own, "{} uses {used}, which is above it", path.display());
+                assert!(
+                    other <= own,
+                    "{} uses {used}, which is above it",
+                    path.display()
+                );
             }
         }
     }
@@ -61,11 +79,21 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn every_module_is_in_a_layer_and_opens_with_what_it_is() {
-    for (path, text) in sources("src").into_iter().chain(sources("target-service/src")) {
-        assert!(text.starts_with("//!"), "{} does not say what it is", path.display());
+    for (path, text) in sources("src")
+        .into_iter()
+        .chain(sources("target-service/src"))
+    {
+        assert!(
+            text.starts_with("//!"),
+            "{} does not say what it is",
+            path.display()
+        );
         if path.starts_with(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
             let module = module(&path);
-            assert!(["lib", "main"].contains(&module.as_str()) || layer(&module).is_some(), "{module} is in no layer");
+            assert!(
+                ["lib", "main"].contains(&module.as_str()) || layer(&module).is_some(),
+                "{module} is in no layer"
+            );
         }
     }
 }
@@ -74,8 +102,18 @@ fn every_module_is_in_a_layer_and_opens_with_what_it_is() {
 fn libraries_stay_where_they_belong() {
     for (path, text) in sources("src") {
         let module = module(&path);
-        for (library, home) in [("clap::", "cli"), ("anyhow::", "cli"), ("procfs::", "target"), ("inferno::", "profile"), ("httparse::", "transport")] {
-            assert!(module == home || !text.contains(library), "{} uses {library}", path.display());
+        for (library, home) in [
+            ("clap::", "cli"),
+            ("anyhow::", "cli"),
+            ("procfs::", "target"),
+            ("inferno::", "profile"),
+            ("httparse::", "transport"),
+        ] {
+            assert!(
+                module == home || !text.contains(library),
+                "{} uses {library}",
+                path.display()
+            );
         }
     }
 }

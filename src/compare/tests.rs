@@ -47,6 +47,8 @@ fn phase(throughputs: &[f64]) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
+        connections_opened: 0,
+        resent: 0,
         expected_bcrypt_rate: None,
         profile: None,
         warnings: Vec::new(),

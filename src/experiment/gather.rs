@@ -39,6 +39,8 @@ pub(super) struct Driven {
     pub(super) generator_cores: f64,
     pub(super) busiest_worker: f64,
     pub(super) steal_share: Option<f64>,
+    pub(super) connections_opened: u64,
+    pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Estimates>,
     /// Why the target ended early.
@@ -319,6 +321,8 @@ impl Gather {
             generator_cores: end.generator_cores,
             busiest_worker: end.busiest_worker,
             steal_share: machine.map(|machine| machine.steal_share),
+            connections_opened: end.connections_opened,
+            resent: end.resent,
             blocks: self.blocks,
             died,
             unwritten: self.unwritten,

@@ -72,6 +72,10 @@ pub struct PhaseResult {
     pub peak_bytes: Option<u64>,
     /// Increase of the gateway's counters over the windows, by name.
     pub counters: BTreeMap<&'static str, u64>,
+    /// Connections that were opened.
+    pub connections_opened: u64,
+    /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
+    pub resent: u64,
     /// bcrypts a second that devices and TTL imply, for the bundled gateway.
     pub expected_bcrypt_rate: Option<f64>,
     /// The profile of the profiled phase.

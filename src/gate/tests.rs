@@ -49,6 +49,8 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
+        connections_opened: 0,
+        resent: 0,
         expected_bcrypt_rate: None,
         profile: None,
         warnings: Vec::new(),

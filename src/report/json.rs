@@ -105,6 +105,7 @@ struct PhaseJson<'a> {
     sent_rps: f64,
     per_request: BTreeMap<&'a str, CountsJson>,
     exemplars: BTreeMap<&'static str, &'a str>,
+    connections: ConnectionsJson,
     cpu: CpuJson,
     memory: MemoryJson,
     gateway: BTreeMap<&'static str, u64>,
@@ -177,6 +178,12 @@ struct QuantilesJson {
     p99_9: f64,
     p99_99: f64,
     max: f64,
+}
+
+#[derive(Serialize)]
+struct ConnectionsJson {
+    opened: u64,
+    resent: u64,
 }
 
 #[derive(Serialize)]
@@ -325,6 +332,10 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .iter()
             .map(|(kind, words)| (kind.name(), words.as_str()))
             .collect(),
+        connections: ConnectionsJson {
+            opened: phase.connections_opened,
+            resent: phase.resent,
+        },
         cpu: CpuJson {
             target_cores,
             target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),

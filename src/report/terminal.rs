@@ -98,7 +98,14 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
             phase.seconds()
         ),
     );
-    line("requests", &requests(&total));
+    let resent = match phase.resent {
+        0 => String::new(),
+        resent => format!(
+            ", {} sent again after the target closed a kept connection",
+            format_count(resent as f64)
+        ),
+    };
+    line("requests", &format!("{}{resent}", requests(&total)));
     line("latency", &latency(&total));
     if !total.service_time.is_empty() {
         let pair = |histogram| {
