@@ -39,7 +39,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     } else {
         foreground(args)?
     };
-    target_service::serve(launch).context("the gateway stopped")?;
+    // Its message holds the cause already.
+    target_service::serve(launch).map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok(0)
 }
 
@@ -54,7 +55,7 @@ fn from_stdin() -> anyhow::Result<Launch> {
 fn foreground(args: &Args) -> anyhow::Result<Launch> {
     let Some(path) = &args.scenario else {
         say(&format!(
-            "listening on http://{} without devices; Ctrl-C ends it",
+            "gateway without devices on http://{}; Ctrl-C ends it",
             args.listen
         ));
         return Ok(Launch {
@@ -86,7 +87,7 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
         .map(|(id, hash)| Device { id, hash })
         .collect();
     say(&format!(
-        "listening on http://{} with {} devices, variant {}; Ctrl-C ends it",
+        "gateway on http://{} with {} devices, variant {}; Ctrl-C ends it",
         args.listen,
         devices.len(),
         variant.name

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::scenario::Request;
 use crate::scenario::fleet::Roster;
 use crate::scenario::random;
-use crate::scenario::redact::REDACTED;
+use crate::scenario::redact::{REDACTED, visible};
 use crate::scenario::template::{Secrets, Template, Values, append_integer};
 use crate::transport::http1::ExpectBody;
 
@@ -148,7 +148,7 @@ impl Source {
                 }
             }
         }
-        String::from_utf8_lossy(&text).escape_debug().to_string()
+        visible(&String::from_utf8_lossy(&text))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::Source;
 use crate::scenario::fleet::Roster;
+use crate::scenario::redact::visible;
 use crate::scenario::template::Secrets;
 use crate::scenario::{Load, LoadModel, Plan, Target, Variant};
 use crate::units::format_duration;
@@ -117,17 +118,7 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         let kind = source.render(n, secrets, &mut out);
         let _ = writeln!(text, "  request {n}, {}:", variant.requests[kind].name);
         for line in String::from_utf8_lossy(&out).lines() {
-            let shown: String = line
-                .chars()
-                .map(|c| {
-                    if c.is_control() {
-                        c.escape_debug().to_string()
-                    } else {
-                        c.to_string()
-                    }
-                })
-                .collect();
-            let _ = writeln!(text, "    {shown}");
+            let _ = writeln!(text, "    {}", visible(line));
         }
     }
 }

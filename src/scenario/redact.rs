@@ -23,6 +23,19 @@ pub fn is_sensitive_header(name: &str) -> bool {
     .any(|word| name.contains(word))
 }
 
+/// Text of unknown origin, fit for a terminal and a line: control characters are written as escapes.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_debug());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
 pub(super) fn line_may_hold_secret(line: &str) -> bool {
     line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
