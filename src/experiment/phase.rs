@@ -323,14 +323,16 @@ impl PhaseResult {
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
         let mut warnings = Vec::new();
-        if let Err(why) = driven.target_cpu_seconds {
+        if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
             warnings.push(Warning::NoTargetCpu(target.no_tree.clone().unwrap_or(why)));
         }
         match driven.counters {
             Ok(counters) => counters
                 .into_iter()
                 .for_each(|(name, count)| *self.counters.entry(name).or_default() += count),
-            Err(why) if target.is_gateway => warnings.push(Warning::NoCounters(why)),
+            Err(why) if target.is_gateway && seconds > 0.0 => {
+                warnings.push(Warning::NoCounters(why));
+            }
             Err(_) => {}
         }
         if (1..FEW_REQUESTS).contains(&total.ok) {

@@ -240,7 +240,10 @@ impl PhaseResult {
 
     /// Seconds of all windows.
     pub fn seconds(&self) -> f64 {
-        self.rounds.iter().map(|round| round.seconds).sum()
+        // Not `sum`, which is -0.0 for no rounds.
+        self.rounds
+            .iter()
+            .fold(0.0, |sum, round| sum + round.seconds)
     }
 
     /// OK responses completed per second of the windows.

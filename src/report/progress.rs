@@ -40,6 +40,8 @@ impl Progress {
             Mode::Quiet => {}
             Mode::Lines(say) => say(&prefix),
             Mode::Live => {
+                // Before the next one draws, or its line stays.
+                self.replace(None);
                 let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
                 bar.set_style(
                     ProgressStyle::with_template(style)

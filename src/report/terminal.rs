@@ -83,6 +83,10 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         describe(&phase.load),
         trust.level
     );
+    if phase.rounds.is_empty() {
+        let _ = writeln!(text, "    the load ended before its window began");
+        return;
+    }
     for reason in &trust.reasons {
         let _ = writeln!(text, "    {style}because{style:#} {reason}");
     }
