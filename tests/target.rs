@@ -569,6 +569,18 @@ async fn peak_memory_holds_what_was_allocated() {
     handle.stop().await;
 }
 
+#[test]
+fn a_peak_of_memory_is_that_of_the_window() {
+    const BYTES: usize = 256 << 20;
+    let tree = ProcessTree::of(std::process::id()).unwrap();
+    drop(std::hint::black_box(vec![1u8; BYTES]));
+    let before = tree.memory().unwrap().peak_bytes;
+    assert!(before >= BYTES as u64, "{before}");
+    tree.restart_peak();
+    let after = tree.memory().unwrap().peak_bytes;
+    assert!(after < BYTES as u64, "{after}");
+}
+
 /// Answers each connection with the next response and keeps to the last; `None` takes it and stays silent.
 fn server(responses: Vec<Option<String>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -172,6 +172,9 @@ impl Gather {
                 .map(|ns| ns as f64 / 1e9)
                 .map_err(|error| error.to_string())
         });
+        if let (Some(tree), false) = (&target.tree, self.has_begun()) {
+            tree.restart_peak();
+        }
         let memory = target.tree.as_ref().and_then(|tree| tree.memory().ok());
         let metrics = target.scrape().await;
         let metrics_cpu = || match &metrics {

@@ -68,7 +68,7 @@ pub struct PhaseResult {
     pub rounds: Vec<Round>,
     /// CPUs that the target may use.
     pub target_cpus: f64,
-    /// Largest memory of the target, bytes.
+    /// Largest memory of the target within a window, bytes.
     pub peak_bytes: Option<u64>,
     /// Increase of the gateway's counters over the windows, by name.
     pub counters: BTreeMap<&'static str, u64>,

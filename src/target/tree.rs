@@ -51,7 +51,7 @@ enum Root {
 pub struct TreeMemory {
     /// Sum of the resident bytes now.
     pub rss_bytes: u64,
-    /// Sum of each living process' own peak of resident bytes since it started, not since a window began.
+    /// Sum of each living process' own peak of resident bytes since it started, or since [`ProcessTree::restart_peak`].
     pub peak_bytes: u64,
 }
 
@@ -96,6 +96,14 @@ impl ProcessTree {
     /// [`MeasureError::Ended`].
     pub fn cpu_ns(&self) -> Result<u64, MeasureError> {
         self.read().map(|reading| reading.cpu_ns)
+    }
+
+    /// Lets the peaks of memory begin now. A process of another user keeps the one since its start.
+    pub fn restart_peak(&self) {
+        for pid in self.members().unwrap_or_default() {
+            // 5 resets the peak of resident memory and nothing else (proc_pid_clear_refs(5)).
+            let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        }
     }
 
     /// Memory now, and at its peak.
