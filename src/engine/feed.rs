@@ -74,7 +74,8 @@ impl Feed {
                 Next::Due(Ticket { n, intended: now })
             }
             Model::Open(pacer) => {
-                let intended = self.begin + pacer.peek().offset_ns;
+                // A very low rate has offsets beyond all time.
+                let intended = self.begin.saturating_add(pacer.peek().offset_ns);
                 if intended >= self.window.end {
                     Next::Finished
                 } else if intended > now {
@@ -184,6 +185,20 @@ mod tests {
         let mut feed = Feed::new(&load(model, None, 1), 0, 0, 900_000_000, WINDOW);
         feed.take(900_000_000);
         assert_eq!(feed.take(999_999_999), Next::NotBefore);
+    }
+
+    #[test]
+    fn a_rate_next_to_nothing_has_one_request() {
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let rate = Rate::new(1e-14).unwrap();
+            let model = LoadModel::Open { rate, arrivals };
+            let mut feed = Feed::new(&load(model, None, 1), 0, 0, WINDOW.start, WINDOW);
+            let mut due = 0;
+            while let Next::Due(_) = feed.take(WINDOW.start) {
+                due += 1;
+            }
+            assert_eq!((due, feed.take(u64::MAX)), (1, Next::Finished));
+        }
     }
 
     #[test]

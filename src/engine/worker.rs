@@ -206,7 +206,7 @@ async fn dispatch(
 ) -> io::Result<()> {
     let mut in_a_row = 0;
     loop {
-        let at = begin + alarm.take().offset_ns;
+        let at = begin.saturating_add(alarm.take().offset_ns);
         if at >= end || shard.finished.get() {
             return Ok(());
         }
