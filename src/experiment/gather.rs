@@ -14,7 +14,6 @@ use crate::metrics::{
     value_at,
 };
 use crate::target::machine::MachineTimes;
-use crate::target::metrics::Metrics;
 
 /// The gateway's counters: name in results, name at its endpoint.
 pub(super) const COUNTERS: [(&str, &str); 5] = [
@@ -72,7 +71,8 @@ struct Mark {
     cpu_seconds: Result<f64, String>,
     rss_bytes: Option<u64>,
     peak_bytes: Option<u64>,
-    metrics: Option<Result<Metrics, String>>,
+    /// The counters alone, in the order of [`COUNTERS`]: a target may publish much more, and marks are kept for the phase.
+    counters: Option<Result<[Option<f64>; COUNTERS.len()], String>>,
     machine: Option<MachineTimes>,
 }
 
@@ -189,7 +189,8 @@ impl Gather {
             cpu_seconds: tree_cpu.unwrap_or_else(metrics_cpu),
             rss_bytes: memory.map(|memory| memory.rss_bytes),
             peak_bytes: memory.map(|memory| memory.peak_bytes),
-            metrics,
+            counters: metrics
+                .map(|read| read.map(|metrics| COUNTERS.map(|(_, metric)| metrics.get(metric)))),
             machine: MachineTimes::read().ok(),
         });
     }
@@ -257,7 +258,8 @@ impl Gather {
             target_bytes: marks.and_then(|(_, last)| last.rss_bytes),
             counters: COUNTERS[..counters]
                 .iter()
-                .map(|(_, name)| marks.and_then(|(first, last)| increase(first, last, name).ok()))
+                .enumerate()
+                .map(|(at, _)| marks.and_then(|(first, last)| increase(first, last, at).ok()))
                 .collect(),
         };
         tell(&Live {
@@ -305,7 +307,8 @@ impl Gather {
         let counters = marks.ok_or_else(unmarked).and_then(|(first, last)| {
             COUNTERS
                 .iter()
-                .map(|(name, metric)| increase(first, last, metric).map(|count| (*name, count)))
+                .enumerate()
+                .map(|(at, (name, _))| increase(first, last, at).map(|count| (*name, count)))
                 .collect::<Result<_, _>>()
         });
         let machine =
@@ -351,12 +354,12 @@ fn cores(first: &Mark, last: &Mark) -> Result<f64, String> {
     }
 }
 
-/// Increase of a counter between two marks.
-fn increase(first: &Mark, last: &Mark, name: &str) -> Result<u64, String> {
-    let read = |mark: &Mark| match &mark.metrics {
-        Some(Ok(metrics)) => metrics
-            .get(name)
-            .ok_or_else(|| format!("its metrics have no {name}")),
+/// Increase of the counter at `at` of [`COUNTERS`] between two marks.
+fn increase(first: &Mark, last: &Mark, at: usize) -> Result<u64, String> {
+    let read = |mark: &Mark| match &mark.counters {
+        Some(Ok(counters)) => {
+            counters[at].ok_or_else(|| format!("its metrics have no {}", COUNTERS[at].1))
+        }
         Some(Err(error)) => Err(error.clone()),
         None => Err("it has no metrics".to_owned()),
     };

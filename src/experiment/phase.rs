@@ -116,10 +116,14 @@ impl PhaseRun<'_> {
         );
         let capturing = async move {
             let cpu = tree.as_ref().map(CpuWindow::begin);
-            let bytes = capture::pprof(&client, &url, seconds, Some(plan.hz))
-                .await
-                .map_err(|error| error.to_string())?;
-            let cpu = cpu.and_then(|cpu| cpu.and_then(|cpu| cpu.end()).ok());
+            // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
+            let used = async {
+                tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
+                cpu.and_then(|cpu| cpu.and_then(|cpu| cpu.end()).ok())
+            };
+            let (bytes, cpu) =
+                tokio::join!(capture::pprof(&client, &url, seconds, Some(plan.hz)), used);
+            let bytes = bytes.map_err(|error| error.to_string())?;
             let profile =
                 crate::profile::pprof::decode(&bytes).map_err(|error| error.to_string())?;
             Ok::<_, String>((bytes, profile, cpu))
@@ -203,7 +207,8 @@ impl PhaseRun<'_> {
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Runs one stretch of load; `beside` starts with the window and has until the end of the load.
+    /// Runs one stretch of load. `beside` starts with the window; a profiled stretch is over when both are, for a target
+    /// may take longer to write its profile than the load lasts.
     async fn drive<B: Future>(
         &self,
         target: &mut Launched,
@@ -272,6 +277,13 @@ impl PhaseRun<'_> {
         if gather.has_begun() && gather.next_mark().is_some() {
             // The load ended before the planned window did.
             gather.mark(target).await;
+        }
+        if stretch.profiled && gather.has_begun() && output.is_none() && died.is_none() {
+            tokio::select! {
+                finished = &mut beside => output = Some(finished),
+                words = target.died() => died = Some(words),
+                () = stop.asked() => {}
+            }
         }
         gather.emit(Emit::Everything, &mut |_| ());
         launch.observer.phase_over();
