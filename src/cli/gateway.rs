@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -80,8 +81,9 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
     };
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
     let registry = Hashes::default()
-        .registry(&rosters, config.bcrypt_cost, &|| ())
-        .context("cannot hash the devices' secrets")?;
+        .registry(&rosters, config.bcrypt_cost, &|| ControlFlow::Continue(()))
+        .context("cannot hash the devices' secrets")?
+        .unwrap_or_default();
     let devices: Vec<Device> = registry
         .into_iter()
         .map(|(id, hash)| Device { id, hash })

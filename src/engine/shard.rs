@@ -74,7 +74,7 @@ impl Shard {
         let request = self.source.borrow().kind(ticket.n);
         self.record(request, Outcome::Failed { kind, status }, times);
         let mut recorder = self.recorder.borrow_mut();
-        if recorder.wants_exemplar(kind) {
+        if recorder.wants_exemplar(kind, ticket.intended) {
             recorder.keep_exemplar(
                 kind,
                 self.source.borrow().scrub(ticket.n, words().as_bytes()),
@@ -107,8 +107,8 @@ impl Shard {
 
     pub(super) fn rotate_if_over(&self, now: u64) {
         let mut recorder = self.recorder.borrow_mut();
-        if recorder.is_over(now) {
-            let interval = recorder.rotate(now, self.used.try_recv().ok());
+        while recorder.is_over(now) {
+            let interval = recorder.rotate(self.used.try_recv().ok());
             // A receiver that is gone has no use for it.
             let _ = self.reports.send(interval);
         }

@@ -195,6 +195,11 @@ impl Gather {
         });
     }
 
+    /// The window ended early, at `end`: the last row covers what there was of its interval.
+    pub(super) fn cut(&mut self, end: u64) {
+        self.window.end = self.window.end.min(end.max(self.window.start));
+    }
+
     /// Adds what a worker counted in an interval.
     pub(super) fn interval(&mut self, interval: &Interval) {
         if self.tallies.is_empty() {
@@ -223,7 +228,8 @@ impl Gather {
             let Some((index, (tally, _))) = self.pending.pop_first() else {
                 return;
             };
-            if index >= self.next_row {
+            // What lies behind a window that ended early has no row, as what lies behind a planned one.
+            if (self.next_row..self.rows()).contains(&index) {
                 self.next_row = index + 1;
                 self.row(index, &tally, tell);
             }

@@ -1,10 +1,13 @@
 //! A variant's target, started or found, with everything that is known of it: where it is, what measures it.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use target_service::{Device, Launch};
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::{Failure, Observer, RunDir};
 use crate::scenario::fleet::{Hashes, Roster};
@@ -42,7 +45,7 @@ impl Launched {
     /// Starts the variant's target, or finds it, and waits until it answers.
     pub(super) async fn start(
         variant: &Variant,
-        rosters: &[Roster],
+        rosters: &Arc<[Roster]>,
         hashes: &mut Hashes,
         dir: &RunDir,
         observer: &dyn Observer,
@@ -56,7 +59,7 @@ impl Launched {
                 port,
                 ready_within,
             } => {
-                let devices = registry(rosters, config.bcrypt_cost, hashes, observer)?;
+                let devices = registry(rosters, config.bcrypt_cost, hashes, observer).await?;
                 let port = pick_port(*port)?;
                 let listen = SocketAddr::from(([127, 0, 0, 1], port));
                 let launch = Launch {
@@ -168,29 +171,20 @@ impl Launched {
             Failure::Target(format!("the target {base} cannot be reached: {message}"))
         };
         let addresses = tokio::net::lookup_host((base.host.as_str(), base.port)).await;
-        let address = addresses
-            .map_err(|error| unreachable(format!("the name cannot be resolved: {error}")))?
-            .next();
-        let address = address.ok_or_else(|| unreachable("the name has no address".to_owned()))?;
-        // One connection that sends nothing: a target that is not there is found before the load starts.
-        match tokio::time::timeout(
-            Duration::from_secs(5),
-            tokio::net::TcpStream::connect(address),
-        )
-        .await
-        {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                return Err(unreachable(format!(
-                    "{error}; start it, or check host and port"
-                )));
-            }
-            Err(_) => {
-                return Err(unreachable(
-                    "no connection within 5 s; check host, port and firewall".to_owned(),
-                ));
+        let addresses = addresses.map_err(|error| {
+            unreachable(format!(
+                "the name cannot be resolved: {error}; check the host"
+            ))
+        })?;
+        let mut found = Err(unreachable("the name has no address".to_owned()));
+        // A name may stand for several, such as ::1 and 127.0.0.1, and the target need not listen on the first.
+        for address in addresses {
+            found = knock(address).await.map_err(unreachable);
+            if found.is_ok() {
+                break;
             }
         }
+        let address = found?;
         let tree = match pid {
             Some(pid) => Some(
                 ProcessTree::of(pid)
@@ -253,20 +247,48 @@ impl Launched {
     }
 }
 
-fn registry(
-    rosters: &[Roster],
+/// Hashes on threads of its own, so that signals are seen meanwhile; dropping the future ends it with the hash at hand.
+async fn registry(
+    rosters: &Arc<[Roster]>,
     cost: u32,
     hashes: &mut Hashes,
     observer: &dyn Observer,
 ) -> Result<Vec<Device>, Failure> {
+    let refused =
+        |why: String| Failure::Internal(format!("cannot hash the devices' secrets: {why}"));
     observer.hashing(hashes.missing(rosters, cost) as u64);
-    let pairs = hashes.registry(rosters, cost, &|| observer.hashed());
-    let pairs = pairs
-        .map_err(|error| Failure::Internal(format!("cannot hash the devices' secrets: {error}")))?;
+    let (tell, mut told) = unbounded_channel();
+    let (mut known, shared) = (std::mem::take(hashes), rosters.clone());
+    let hashing = tokio::task::spawn_blocking(move || {
+        let progress = || match tell.send(()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        let registry = known.registry(&shared, cost, &progress);
+        (known, registry)
+    });
+    while told.recv().await.is_some() {
+        observer.hashed();
+    }
+    let (known, registry) = hashing.await.map_err(|error| refused(error.to_string()))?;
+    *hashes = known;
+    let pairs = registry
+        .map_err(|error| refused(error.to_string()))?
+        .ok_or_else(|| refused("it was ended".to_owned()))?;
     Ok(pairs
         .into_iter()
         .map(|(id, hash)| Device { id, hash })
         .collect())
+}
+
+/// One connection that sends nothing: a target that is not there is found before the load starts.
+async fn knock(address: SocketAddr) -> Result<SocketAddr, String> {
+    let connecting = tokio::net::TcpStream::connect(address);
+    match tokio::time::timeout(Duration::from_secs(5), connecting).await {
+        Ok(Ok(_)) => Ok(address),
+        Ok(Err(error)) => Err(format!("{error}; start it, or check host and port")),
+        Err(_) => Err("no connection within 5 s; check host, port and firewall".to_owned()),
+    }
 }
 
 fn pick_port(fixed: Option<u16>) -> Result<u16, Failure> {

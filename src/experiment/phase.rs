@@ -285,6 +285,7 @@ impl PhaseRun<'_> {
                 () = stop.asked() => {}
             }
         }
+        gather.cut(end.window.end);
         gather.emit(Emit::Everything, &mut |_| ());
         launch.observer.phase_over();
         Ok((gather.into_driven(&end, died), output))

@@ -82,9 +82,9 @@ impl Recorder {
         }
     }
 
-    /// Whether a failure of this kind still lacks an exemplar.
-    pub fn wants_exemplar(&self, kind: ErrorKind) -> bool {
-        !self.seen[kind as usize]
+    /// Whether a failure of a request due at `intended` is counted and its kind still lacks an exemplar.
+    pub fn wants_exemplar(&self, kind: ErrorKind, intended: u64) -> bool {
+        !self.seen[kind as usize] && self.window.contains(intended)
     }
 
     /// Keeps the words for the first failure of a kind.
@@ -102,16 +102,12 @@ impl Recorder {
             && self.current.index < self.last()
     }
 
-    /// Hands over the current interval and starts the one that `now` is in; `next` is used for it if there is one.
-    pub fn rotate(&mut self, now: u64, next: Option<Interval>) -> Interval {
+    /// Hands over the current interval and starts the next one, none is left out; `next` is used for it if there is one.
+    pub fn rotate(&mut self, next: Option<Interval>) -> Interval {
         let mut next = next.unwrap_or_else(|| blank(self.current.tallies.len()));
         next.tallies.iter_mut().for_each(Tally::clear);
         next.exemplars.clear();
-        next.index = if now >= self.window.end {
-            self.last()
-        } else {
-            now.saturating_sub(self.window.start) / self.interval_ns
-        };
+        next.index = self.current.index + 1;
         std::mem::replace(&mut self.current, next)
     }
 
@@ -186,27 +182,39 @@ mod tests {
         assert!(!recorder.is_over(1_999));
         assert!(recorder.is_over(2_000));
         ok(&mut recorder, 1_000, 1_500);
-        let first = recorder.rotate(2_000, None);
+        let first = recorder.rotate(None);
         assert_eq!((first.index, first.tallies[0].ok), (0, 1));
         ok(&mut recorder, 2_000, 2_500);
         assert!(recorder.is_over(3_100));
-        let second = recorder.rotate(3_100, Some(first));
+        let second = recorder.rotate(Some(first));
         assert_eq!((second.index, second.tallies[0].ok), (1, 1));
         assert!(recorder.is_over(3_500));
-        let third = recorder.rotate(3_500, None);
+        let third = recorder.rotate(None);
         assert_eq!((third.index, third.tallies[0].ok), (2, 0));
         assert!(!recorder.is_over(9_999));
         assert_eq!(recorder.finish().index, 3);
     }
 
     #[test]
+    fn a_stall_longer_than_an_interval_leaves_none_out() {
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        let mut handed_over = Vec::new();
+        while recorder.is_over(9_999) {
+            handed_over.push(recorder.rotate(None).index);
+        }
+        handed_over.push(recorder.finish().index);
+        assert_eq!(handed_over, [0, 1, 2, 3]);
+    }
+
+    #[test]
     fn the_first_failure_of_a_kind_is_kept_in_words() {
         let mut recorder = Recorder::new(WINDOW, 1_000, 1);
-        assert!(recorder.wants_exemplar(ErrorKind::Reset));
+        assert!(recorder.wants_exemplar(ErrorKind::Reset, 1_000));
+        assert!(!recorder.wants_exemplar(ErrorKind::Reset, 999));
         recorder.keep_exemplar(ErrorKind::Reset, "gone".to_owned());
-        assert!(!recorder.wants_exemplar(ErrorKind::Reset));
-        let first = recorder.rotate(2_000, None);
+        assert!(!recorder.wants_exemplar(ErrorKind::Reset, 1_000));
+        let first = recorder.rotate(None);
         assert_eq!(first.exemplars[&ErrorKind::Reset], "gone");
-        assert!(!recorder.wants_exemplar(ErrorKind::Reset));
+        assert!(!recorder.wants_exemplar(ErrorKind::Reset, 2_000));
     }
 }

@@ -2,6 +2,7 @@
 //! or as bcrypt hashes.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -180,8 +181,8 @@ impl Hashes {
         self.wanted(rosters, cost).len()
     }
 
-    /// The registry (id, bcrypt hash) of all devices; hashes that are not known yet are computed on all cores,
-    /// `progress` is told of each.
+    /// The registry (id, bcrypt hash) of all devices; hashes that are not known yet are computed on all cores.
+    /// `progress` is told of each and says whether to go on; `None` if it did not.
     ///
     /// # Errors
     /// bcrypt refuses the cost.
@@ -189,8 +190,8 @@ impl Hashes {
         &mut self,
         rosters: &[Roster],
         cost: u32,
-        progress: &(dyn Fn() + Sync),
-    ) -> Result<Vec<(String, String)>, bcrypt::BcryptError> {
+        progress: &(dyn Fn() -> ControlFlow<()> + Sync),
+    ) -> Result<Option<Vec<(String, String)>>, bcrypt::BcryptError> {
         let wanted = self.wanted(rosters, cost);
         let next = AtomicUsize::new(0);
         let computed = Mutex::new(Vec::with_capacity(wanted.len()));
@@ -206,7 +207,9 @@ impl Hashes {
                             .lock()
                             .expect("a thread that hashes does not panic")
                             .push((*secret, hash));
-                        progress();
+                        if progress().is_break() {
+                            return;
+                        }
                     }
                 });
             }
@@ -217,7 +220,10 @@ impl Hashes {
         {
             self.known.insert((secret, cost), hash?);
         }
-        Ok(rosters
+        if self.missing(rosters, cost) > 0 {
+            return Ok(None);
+        }
+        let registry = rosters
             .iter()
             .flat_map(|roster| {
                 roster.ids.iter().enumerate().map(|(i, id)| {
@@ -228,7 +234,8 @@ impl Hashes {
                     )
                 })
             })
-            .collect())
+            .collect();
+        Ok(Some(registry))
     }
 
     fn wanted(&self, rosters: &[Roster], cost: u32) -> Vec<[u8; SECRET_LEN]> {
@@ -303,7 +310,8 @@ mod tests {
         let rosters = [roster];
         assert_eq!(hashes.missing(&rosters, 4), 2);
         let registry: HashMap<String, String> = hashes
-            .registry(&rosters, 4, &|| ())
+            .registry(&rosters, 4, &|| ControlFlow::Continue(()))
+            .unwrap()
             .unwrap()
             .into_iter()
             .collect();
@@ -318,6 +326,15 @@ mod tests {
                     .contains(&secret)
             );
         }
+    }
+
+    #[test]
+    fn hashing_ends_when_it_is_told_to() {
+        let rosters = [Roster::new(&fleet(2_000, 2_000, Order::RoundRobin))];
+        let mut hashes = Hashes::default();
+        let stopped = hashes.registry(&rosters, 4, &|| ControlFlow::Break(()));
+        assert_eq!(stopped.unwrap(), None);
+        assert!(hashes.missing(&rosters, 4) > 0);
     }
 
     #[test]
