@@ -195,7 +195,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
 fn ad_hoc(url: &str) -> anyhow::Result<String> {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let split = url[authority..]
-        .find(['/', '?'])
+        .find(['/', '?', '#'])
         .map_or(url.len(), |at| authority + at);
     let (origin, path) = url.split_at(split);
     let path = if path.starts_with('/') {

@@ -11,8 +11,8 @@ use super::{Estimates, Failure, PhaseResult, ProfileResult, Round, Stop, Variant
 use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::Tally;
 use crate::profile::{capture, costs, flamegraph};
-use crate::scenario::fleet::Roster;
-use crate::scenario::{Arrivals, Load, LoadModel, Phase, Profile, Target};
+use crate::scenario::fleet::{Credentials, Roster};
+use crate::scenario::{Arrivals, Load, LoadModel, Phase, Profile, Target, Variant};
 use crate::target::CpuWindow;
 
 /// Load that goes on beyond the profile, so that the capture lies within the window.
@@ -59,7 +59,7 @@ impl PhaseRun<'_> {
             counters: BTreeMap::new(),
             connections_opened: 0,
             resent: 0,
-            expected_bcrypt_rate: expected_bcrypt_rate(&variant.target, self.rosters),
+            expected_bcrypt_rate: expected_bcrypt_rate(variant),
             profile: None,
             warnings: Vec::new(),
         }
@@ -360,7 +360,7 @@ impl PhaseResult {
             .max()
             .unwrap_or_default()
             .as_secs_f64();
-        if let Some(ttl) = cache_ttl(&run.launch.variant.target, run.rosters)
+        if let Some(ttl) = cache_ttl(run.launch.variant)
             && longest < ttl
         {
             warnings.push(Warning::WindowShorterThanTtl {
@@ -397,11 +397,11 @@ async fn sleep_until(instant: u64) {
     tokio::time::sleep(Duration::from_nanos(instant.saturating_sub(now_ns()))).await;
 }
 
-/// Seconds that the gateway remembers a credential, if devices send to it and it does so.
-fn cache_ttl(target: &Target, rosters: &[Roster]) -> Option<f64> {
-    match target {
+/// Seconds that the gateway remembers a credential, if valid devices send theirs and it does so.
+fn cache_ttl(variant: &Variant) -> Option<f64> {
+    match &variant.target {
         Target::Gateway { config, .. }
-            if config.auth != target_service::Auth::Naive && !rosters.is_empty() =>
+            if config.auth != target_service::Auth::Naive && remembered_devices(variant) > 0 =>
         {
             Some(config.cache_ttl.as_secs_f64())
         }
@@ -409,8 +409,25 @@ fn cache_ttl(target: &Target, rosters: &[Roster]) -> Option<f64> {
     }
 }
 
+/// Devices whose requests can be answered from the cache: those of valid fleets that requests with a device's header use.
+fn remembered_devices(variant: &Variant) -> u64 {
+    let sends = |at| {
+        variant.requests.iter().any(|request| {
+            request.fleet == Some(at)
+                && request
+                    .headers
+                    .iter()
+                    .any(|(name, _)| name.eq_ignore_ascii_case("x-device-id"))
+        })
+    };
+    let fleets = variant.fleets.iter().enumerate();
+    fleets
+        .filter(|(at, fleet)| fleet.credentials == Credentials::Valid && sends(*at))
+        .map(|(_, fleet)| u64::from(fleet.devices))
+        .sum()
+}
+
 /// A fixed TTL costs one bcrypt per device and TTL, if all devices report within it.
-fn expected_bcrypt_rate(target: &Target, rosters: &[Roster]) -> Option<f64> {
-    let devices: usize = rosters.iter().map(Roster::devices).sum();
-    cache_ttl(target, rosters).map(|ttl| devices as f64 / ttl)
+fn expected_bcrypt_rate(variant: &Variant) -> Option<f64> {
+    cache_ttl(variant).map(|ttl| remembered_devices(variant) as f64 / ttl)
 }

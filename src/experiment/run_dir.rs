@@ -56,7 +56,7 @@ impl RunDir {
                 }
                 out.to_owned()
             }
-            None => fresh(name, started_at),
+            None => return fresh(Path::new("runs"), name, started_at),
         };
         let dir = Self { root };
         dir.make(&dir.root)?;
@@ -112,20 +112,27 @@ impl RunDir {
     }
 }
 
-/// A name that no directory has: runs that begin within one second are numbered.
-fn fresh(name: &str, started_at: jiff::Timestamp) -> PathBuf {
+/// A directory of its own below `runs`: runs that begin within one second are numbered, and never share one.
+fn fresh(runs: &Path, name: &str, started_at: jiff::Timestamp) -> Result<RunDir, WriteError> {
     let stem = format!("{name}-{}", started_at.strftime("%Y%m%dT%H%M%SZ"));
-    let runs = Path::new("runs");
-    (1..)
-        .map(|n| {
-            if n == 1 {
-                runs.join(&stem)
-            } else {
-                runs.join(format!("{stem}-{n}"))
-            }
-        })
-        .find(|path| !path.exists())
-        .expect("some number is free")
+    let refused = |path: &Path, source| WriteError {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(runs).map_err(|source| refused(runs, source))?;
+    let mut n = 1;
+    loop {
+        let root = runs.join(if n == 1 {
+            stem.clone()
+        } else {
+            format!("{stem}-{n}")
+        });
+        match fs::create_dir(&root) {
+            Ok(()) => return Ok(RunDir { root }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => n += 1,
+            Err(source) => return Err(refused(&root, source)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +154,24 @@ mod tests {
         assert!(
             error.to_string().contains("holds a result already"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn runs_of_one_second_never_share_a_directory() {
+        let scratch = tempfile::tempdir().unwrap();
+        let runs = scratch.path().join("runs");
+        let names: Vec<_> = (0..3)
+            .map(|_| fresh(&runs, "x", jiff::Timestamp::UNIX_EPOCH).unwrap())
+            .map(|dir| dir.path().file_name().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "x-19700101T000000Z",
+                "x-19700101T000000Z-2",
+                "x-19700101T000000Z-3"
+            ]
         );
     }
 

@@ -97,3 +97,6 @@ pub fn parse(
 
 /// Scenarios are written by hand; more is a mistake.
 const MAX_FILE: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests;

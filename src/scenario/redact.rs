@@ -36,8 +36,21 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// A URL with user and password replaced.
+pub fn without_credentials(url: &str) -> String {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..]
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| start + at);
+    match url[start..end].rfind('@') {
+        Some(at) => format!("{}{REDACTED}{}", &url[..start], &url[start + at..]),
+        None => url.to_owned(),
+    }
+}
+
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
 pub(super) fn line_may_hold_secret(line: &str) -> bool {
     line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
         .any(is_sensitive_header)
+        || without_credentials(line) != line
 }

@@ -110,7 +110,7 @@ impl Context<'_> {
             {
                 continue;
             }
-            let literal = is_sensitive_header(header_name) && !value.get_ref().contains("{{");
+            let literal = holds_literal_secret(header_name, value.get_ref());
             if literal {
                 secrets.push(value.span());
             }
@@ -130,7 +130,7 @@ impl Context<'_> {
                 Template::compile(value, salt, fleet.is_some())
                     .map_err(|error| refused(error.message))?,
             ));
-            sensitive.push(is_sensitive_header(header_name) && !value.contains("{{"));
+            sensitive.push(holds_literal_secret(header_name, value));
         }
         let weight = request
             .weight
@@ -271,6 +271,19 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
         return Err("a header's value has no line breaks or control characters".to_owned());
     }
     Ok(())
+}
+
+/// Whether a credential is written out in the value. What stands beside a placeholder that is a secret itself, such as
+/// `Bearer `, is not one.
+fn holds_literal_secret(name: &str, value: &str) -> bool {
+    let placeholders = ["env.", "device.secret"];
+    let is_secret = |inside: &str| placeholders.iter().any(|start| inside.starts_with(start));
+    is_sensitive_header(name)
+        && !without_placeholders(value).trim().is_empty()
+        && !value
+            .split("{{")
+            .skip(1)
+            .any(|inside| is_secret(inside.trim_start()))
 }
 
 fn is_token(text: &str) -> bool {

@@ -17,13 +17,17 @@ use super::plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Target,
     Threshold, Variant,
 };
-use super::redact::{REDACTED, is_sensitive_header};
-use super::threshold::Expression;
+use super::redact::{REDACTED, is_sensitive_header, without_credentials};
+use super::threshold::{Expression, Metric};
 use super::{Overrides, request};
 use crate::units::{self, Rate, format_duration};
 
 /// Bytes that a body file may have: it is held in memory and copied per request.
 const MAX_BODY_FILE: u64 = 16 << 20;
+
+/// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
+const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
+const LONGEST_PROFILE: Duration = Duration::from_secs(300);
 
 pub(super) fn plan(
     source: Source<'_>,
@@ -360,6 +364,19 @@ impl Resolver<'_> {
             exists(&threshold.request, "threshold.request", &|variant, name| {
                 variant.requests.iter().any(|request| request.name == name)
             })?;
+            // CPU and profile are those of the target as a whole.
+            if let Some(request) = &threshold.request
+                && !matches!(
+                    expr.metric,
+                    Metric::Latency(_) | Metric::ErrorRate | Metric::Throughput
+                )
+            {
+                return Err(self.error(
+                    request.span(),
+                    "threshold.request",
+                    "the target's CPU is not known by request; leave `request` out",
+                ));
+            }
             let name = |text: &Option<Text>| text.as_ref().map(|text| text.get_ref().clone());
             thresholds.push(Threshold {
                 expr,
@@ -370,7 +387,7 @@ impl Resolver<'_> {
         }
         if !thresholds
             .iter()
-            .any(|threshold| matches!(threshold.expr.metric, super::threshold::Metric::ErrorRate))
+            .any(|threshold| matches!(threshold.expr.metric, Metric::ErrorRate))
         {
             let expr =
                 Expression::parse("errors.rate < 1%").expect("the built-in threshold parses");
@@ -455,6 +472,18 @@ impl Resolver<'_> {
         };
         let requests = request::requests(&context, &file.request, file.target.span(), secrets)?;
         let profile = self.profile(file.profile.as_ref(), &target)?;
+        let urls = [
+            file.target.get_ref().metrics.as_ref(),
+            file.profile
+                .as_ref()
+                .and_then(|profile| profile.url.as_ref()),
+        ];
+        secrets.extend(
+            urls.into_iter()
+                .flatten()
+                .filter(|url| without_credentials(url.get_ref()) != *url.get_ref())
+                .map(Spanned::span),
+        );
         Ok(Variant {
             name: name.to_owned(),
             target,
@@ -478,6 +507,13 @@ impl Resolver<'_> {
             None => Ok(()),
         };
         let only_url = || {
+            if self.overrides.pid.is_some() {
+                return Err(self.error(
+                    span.clone(),
+                    "--pid",
+                    "telemload knows the process that it starts; leave the flag out",
+                ));
+            }
             refuse(
                 target.pid.as_ref().map(Spanned::span),
                 "target.pid",
@@ -548,6 +584,15 @@ impl Resolver<'_> {
                     .overrides
                     .pid
                     .or(target.pid.as_ref().map(|pid| *pid.get_ref()));
+                if let Some(metrics) = &target.metrics
+                    && !is_http_url(metrics.get_ref())
+                {
+                    return Err(self.error(
+                        metrics.span(),
+                        "target.metrics",
+                        "it is not an http:// URL",
+                    ));
+                }
                 Ok(Target::Url {
                     base,
                     pid,
@@ -796,13 +841,14 @@ impl Resolver<'_> {
         target: &Target,
     ) -> Result<Option<Profile>, Error> {
         let default_duration = Duration::from_secs(10);
+        // The flag is for the load, which may be shorter or longer than any profile.
+        let from_flag = self
+            .overrides
+            .duration
+            .map(|duration| duration.clamp(SHORTEST_PROFILE, LONGEST_PROFILE));
         let (url, hz, duration) = match (profile, &self.overrides.pprof) {
             (None, None) => return Ok(None),
-            (None, Some(url)) => (
-                Some(url.clone()),
-                99,
-                self.overrides.duration.unwrap_or(default_duration),
-            ),
+            (None, Some(url)) => (Some(url.clone()), 99, from_flag.unwrap_or(default_duration)),
             (Some(profile), given) => {
                 if profile.cpu.get_ref() != "pprof" {
                     return Err(self.error(
@@ -828,7 +874,7 @@ impl Resolver<'_> {
                 (
                     url,
                     hz,
-                    self.overrides.duration.map_or_else(
+                    from_flag.map_or_else(
                         || {
                             self.duration(
                                 profile.duration.as_ref(),
@@ -851,13 +897,12 @@ impl Resolver<'_> {
             (None, Target::Gateway { .. }) => {}
             (None, _) => return Err(self.source.error(profile.map(|profile| profile.cpu.span()), key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\"")),
             (Some(url), _) => {
-                let parsed = reqwest::Url::parse(&url.replace("{port}", "1"));
-                if !parsed.is_ok_and(|url| url.scheme() == "http" && url.host().is_some()) {
+                if !is_http_url(&url.replace("{port}", "1")) {
                     return Err(self.source.error(place(), key, "it is not an http:// URL"));
                 }
             }
         }
-        if duration < Duration::from_secs(1) || duration > Duration::from_secs(300) {
+        if !(SHORTEST_PROFILE..=LONGEST_PROFILE).contains(&duration) {
             let span = profile
                 .and_then(|profile| profile.duration.as_ref())
                 .map(Spanned::span);
@@ -874,6 +919,10 @@ impl Resolver<'_> {
             duration: Duration::from_secs(duration.as_secs()),
         }))
     }
+}
+
+fn is_http_url(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.host().is_some())
 }
 
 /// Reads the origin of a target.
