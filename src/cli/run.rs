@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::{Usage, print, say};
 use crate::compare::compare;
-use crate::experiment::{self, RunDir, Stop};
+use crate::experiment::{self, RunDir, Stop, WriteError};
 use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
 use crate::report::progress::{Mode, Progress};
@@ -96,8 +96,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     allow_connections(&plan)?;
     let started_at = jiff::Timestamp::now();
-    let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at)?;
-    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())?;
+    let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at)
+        .map_err(|error| unwritten(&error))?;
+    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
+        .map_err(|error| unwritten(&error))?;
     let mode = match (
         args.quiet,
         std::io::IsTerminal::is_terminal(&std::io::stderr()),
@@ -137,9 +139,14 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&terminal::render(&plan, &result, &comparisons, &judgements))
     };
     conclude(&outcome, &dir, args.quiet);
-    stored?;
+    stored.map_err(|error| unwritten(&error))?;
     printed?;
     Ok(outcome.exit_code())
+}
+
+/// Its message holds the cause already.
+fn unwritten(error: &WriteError) -> anyhow::Error {
+    anyhow::anyhow!("{error}")
 }
 
 fn conclude(outcome: &Outcome, dir: &RunDir, quiet: bool) {

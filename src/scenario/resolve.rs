@@ -705,14 +705,22 @@ impl Resolver<'_> {
     fn load(&self, load: &Spanned<file::Load>, key: &str) -> Result<Load, Error> {
         let (span, load) = (load.span(), load.get_ref());
         let at = |name: &str| format!("{key}.{name}");
+        // What a flag took the place of is not at fault.
+        let refused = |flag: Option<&str>, span: Option<Range<usize>>, name: &str, why: &str| {
+            flag.map_or_else(
+                || self.source.error(span, &at(name), why),
+                |flag| self.source.error(None, flag, why),
+            )
+        };
         let connections = self
             .overrides
             .connections
             .unwrap_or(*load.connections.get_ref());
         if !(1..=100_000).contains(&connections) {
-            return Err(self.error(
-                load.connections.span(),
-                &at("connections"),
+            return Err(refused(
+                self.overrides.connections.map(|_| "-c"),
+                Some(load.connections.span()),
+                "connections",
                 "use 1 to 100000 connections",
             ));
         }
@@ -721,9 +729,10 @@ impl Resolver<'_> {
             .requests
             .or(load.requests.as_ref().map(|requests| *requests.get_ref()));
         if requests == Some(0) {
-            return Err(self.source.error(
+            return Err(refused(
+                self.overrides.requests.map(|_| "-n"),
                 load.requests.as_ref().map(Spanned::span),
-                &at("requests"),
+                "requests",
                 "use at least 1 request",
             ));
         }
@@ -741,9 +750,10 @@ impl Resolver<'_> {
             }
         };
         if duration < Duration::from_millis(100) {
-            return Err(self.source.error(
+            return Err(refused(
+                self.overrides.duration.map(|_| "-d"),
                 load.duration.as_ref().map(Spanned::span),
-                &at("duration"),
+                "duration",
                 "a window shorter than 100ms says nothing; use more",
             ));
         }
@@ -756,9 +766,10 @@ impl Resolver<'_> {
             )?,
         };
         if timeout.is_zero() {
-            return Err(self.source.error(
+            return Err(refused(
+                self.overrides.timeout.map(|_| "-T"),
                 load.timeout.as_ref().map(Spanned::span),
-                &at("timeout"),
+                "timeout",
                 "a timeout is above 0s",
             ));
         }

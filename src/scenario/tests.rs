@@ -106,3 +106,41 @@ headers = { Authorization = "Bearer hush", X-Api-Key = "hush-{{seq}}", X-Token =
     );
     assert_eq!(plan.variants[0].requests[0].sensitive, [true, true, false]);
 }
+
+#[test]
+fn a_flag_at_fault_is_named_and_not_the_line_that_it_replaces() {
+    let none = Overrides::default;
+    for (flag, overrides) in [
+        (
+            "-c",
+            Overrides {
+                connections: Some(0),
+                ..none()
+            },
+        ),
+        (
+            "-n",
+            Overrides {
+                requests: Some(0),
+                ..none()
+            },
+        ),
+        (
+            "-d",
+            Overrides {
+                duration: Some(Duration::ZERO),
+                ..none()
+            },
+        ),
+        (
+            "-T",
+            Overrides {
+                timeout: Some(Duration::ZERO),
+                ..none()
+            },
+        ),
+    ] {
+        let error = plan("", &overrides).unwrap_err();
+        assert!(error.starts_with(&format!("x.toml: {flag}: ")), "{error}");
+    }
+}
