@@ -141,11 +141,12 @@ impl PhaseRun<'_> {
             None => return Ok(()),
         };
         let total = sum(&driven.tallies);
-        let estimates = Estimates::of(
+        let sampled = plan.duration.as_nanos() / self.launch.plan.interval.as_nanos();
+        let estimates = while_sampled(&driven.blocks, sampled as usize).unwrap_or(Estimates::of(
             &total,
             driven.window.seconds(),
             driven.target_cpu_seconds.ok(),
-        );
+        ));
         let capture_ratio = cpu
             .zip(profile.cpu_ns())
             .filter(|(cpu, _)| cpu.cpu_seconds > 0.0)
@@ -381,6 +382,26 @@ impl PhaseResult {
     }
 }
 
+/// Throughput and CPU per request in the first `intervals`, in which samples were taken: after them the target works on
+/// the symbols of its profile, which is no cost of a request. `None` if not all of them are known.
+fn while_sampled(blocks: &[Estimates], intervals: usize) -> Option<Estimates> {
+    let blocks = blocks
+        .get(..intervals)
+        .filter(|blocks| !blocks.is_empty())?;
+    let (mut requests, mut cpu_us) = (0.0, 0.0);
+    for block in blocks {
+        let rate = block.throughput_rps?;
+        requests += rate;
+        cpu_us += block.us_per_request? * rate;
+    }
+    (requests > 0.0).then_some(Estimates {
+        throughput_rps: Some(requests / intervals as f64),
+        us_per_request: Some(cpu_us / requests),
+        p50_us: None,
+        p99_us: None,
+    })
+}
+
 /// Samplers tick at a divisor of the kernel's tick, and so do even arrivals at round rates: every sample would hit the same
 /// moment of a request's life. At 20,000/s a profile held 27 % of the CPU time, and bcrypt five times its share.
 fn without_lockstep(model: LoadModel) -> LoadModel {
@@ -430,4 +451,32 @@ fn remembered_devices(variant: &Variant) -> u64 {
 /// A fixed TTL costs one bcrypt per device and TTL, if all devices report within it.
 fn expected_bcrypt_rate(variant: &Variant) -> Option<f64> {
     cache_ttl(variant).map(|ttl| remembered_devices(variant) as f64 / ttl)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_of_a_profile_are_those_of_the_time_in_which_samples_were_taken() {
+        let block = |throughput_rps, us_per_request| Estimates {
+            throughput_rps: Some(throughput_rps),
+            us_per_request,
+            p50_us: None,
+            p99_us: None,
+        };
+        let blocks = [
+            block(100.0, Some(10.0)),
+            block(300.0, Some(30.0)),
+            block(100.0, Some(900.0)),
+        ];
+        let found = while_sampled(&blocks, 2).unwrap();
+        assert_eq!(
+            (found.throughput_rps, found.us_per_request),
+            (Some(200.0), Some(25.0))
+        );
+        assert_eq!(while_sampled(&blocks, 0), None);
+        assert_eq!(while_sampled(&blocks, 4), None);
+        assert_eq!(while_sampled(&[block(1.0, None)], 1), None);
+    }
 }
