@@ -56,7 +56,7 @@ impl Launched {
                 port,
                 ready_within,
             } => {
-                let devices = registry(rosters, config.bcrypt_cost, hashes, observer)?;
+                let devices = registry(rosters, config.bcrypt_cost, hashes, observer).await?;
                 let port = pick_port(*port)?;
                 let listen = SocketAddr::from(([127, 0, 0, 1], port));
                 let launch = Launch {
@@ -113,11 +113,11 @@ impl Launched {
     ) -> Result<Self, Failure> {
         let log_path = Path::new(&variant.name).join("target.log");
         let log = dir.path().join(&log_path);
-        let writable = |source| {
+        let writable = |cause| {
             Failure::Internal(
                 super::WriteError {
                     path: log.clone(),
-                    source,
+                    cause,
                 }
                 .to_string(),
             )
@@ -253,16 +253,27 @@ impl Launched {
     }
 }
 
-fn registry(
+/// Longest stretch of hashing during which nobody listens for the user's wish to end.
+const HASHING: Duration = Duration::from_millis(250);
+
+async fn registry(
     rosters: &[Roster],
     cost: u32,
     hashes: &mut Hashes,
     observer: &dyn Observer,
 ) -> Result<Vec<Device>, Failure> {
-    observer.hashing(hashes.missing(rosters, cost) as u64);
-    let pairs = hashes.registry(rosters, cost, &|| observer.hashed());
-    let pairs = pairs
-        .map_err(|error| Failure::Internal(format!("cannot hash the devices' secrets: {error}")))?;
+    let refused = |error| Failure::Internal(format!("cannot hash the devices' secrets: {error}"));
+    let mut missing = hashes.missing(rosters, cost);
+    observer.hashing(missing as u64);
+    while missing > 0 {
+        missing = hashes
+            .compute(rosters, cost, HASHING, &|| observer.hashed())
+            .map_err(refused)?;
+        tokio::task::yield_now().await;
+    }
+    let pairs = hashes
+        .registry(rosters, cost, &|| observer.hashed())
+        .map_err(refused)?;
     Ok(pairs
         .into_iter()
         .map(|(id, hash)| Device { id, hash })

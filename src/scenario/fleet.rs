@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::random;
 
@@ -180,27 +181,35 @@ impl Hashes {
         self.wanted(rosters, cost).len()
     }
 
-    /// The registry (id, bcrypt hash) of all devices; hashes that are not known yet are computed on all cores,
-    /// `progress` is told of each.
+    /// Computes hashes that are not known yet, on all cores and for some `budget` of time, and returns how many are still
+    /// missing; `progress` is told of each. Every call computes at least one.
     ///
     /// # Errors
     /// bcrypt refuses the cost.
-    pub fn registry(
+    pub fn compute(
         &mut self,
         rosters: &[Roster],
         cost: u32,
+        budget: Duration,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<Vec<(String, String)>, bcrypt::BcryptError> {
+    ) -> Result<usize, bcrypt::BcryptError> {
         let wanted = self.wanted(rosters, cost);
+        let begin = Instant::now();
         let next = AtomicUsize::new(0);
-        let computed = Mutex::new(Vec::with_capacity(wanted.len()));
+        let computed = Mutex::new(Vec::new());
+        let take = || {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            (at == 0 || begin.elapsed() < budget)
+                .then(|| wanted.get(at))
+                .flatten()
+        };
         let threads = std::thread::available_parallelism()
             .map_or(1, usize::from)
             .min(wanted.len());
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
-                    while let Some(secret) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    while let Some(secret) = take() {
                         let hash = hash(secret, cost);
                         computed
                             .lock()
@@ -211,12 +220,28 @@ impl Hashes {
                 });
             }
         });
-        for (secret, hash) in computed
+        let computed = computed
             .into_inner()
-            .expect("a thread that hashes does not panic")
-        {
+            .expect("a thread that hashes does not panic");
+        let left = wanted.len() - computed.len();
+        for (secret, hash) in computed {
             self.known.insert((secret, cost), hash?);
         }
+        Ok(left)
+    }
+
+    /// The registry (id, bcrypt hash) of all devices; hashes that are not known yet are computed, `progress` is told of
+    /// each.
+    ///
+    /// # Errors
+    /// bcrypt refuses the cost.
+    pub fn registry(
+        &mut self,
+        rosters: &[Roster],
+        cost: u32,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Vec<(String, String)>, bcrypt::BcryptError> {
+        self.compute(rosters, cost, Duration::MAX, progress)?;
         Ok(rosters
             .iter()
             .flat_map(|roster| {
@@ -308,6 +333,10 @@ mod tests {
             .into_iter()
             .collect();
         assert_eq!(hashes.missing(&rosters, 4), 0);
+        let mut stepwise = Hashes::default();
+        let left = stepwise.compute(&rosters, 4, Duration::ZERO, &|| ());
+        assert_eq!(left.unwrap(), stepwise.missing(&rosters, 4));
+        assert!(stepwise.missing(&rosters, 4) < Hashes::default().missing(&rosters, 4));
         assert_eq!(registry.len(), 5);
         for n in 0..10 {
             let (id, secret) = sent(&rosters[0], n);

@@ -33,7 +33,11 @@ fn answers_that_all_fail_are_counted_and_quoted() {
         ),
         (
             "unknown device",
-            refused("unknown", &format!("X-Device-Id = \"nobody\", {token}"), "{}"),
+            refused(
+                "unknown",
+                &format!("X-Device-Id = \"nobody\", {token}"),
+                "{}",
+            ),
             ["401", "credential"],
         ),
         (
@@ -44,12 +48,17 @@ fn answers_that_all_fail_are_counted_and_quoted() {
         (
             "body too large",
             refused("large", &format!("{id}, {token}"), &large),
-            ["413", "1024"],
+            ["413", "body is larger than 1 KiB"],
         ),
     ];
     for (what, scenario, words) in table {
         let outcome = TestBed::new().scenario(&scenario).run();
-        let says = ["invalid: ", "default, load", "no OK response at all", " × status"];
+        let says = [
+            "invalid: ",
+            "default, load",
+            "no OK response at all",
+            " × status",
+        ];
         let outcome = outcome.expect(4, &[&says[..], &words[..]].concat());
         let phase = outcome.only_phase();
         let failed = phase["requests"]["failed"].as_u64().unwrap();
@@ -79,7 +88,11 @@ fn some_failures_fail_the_built_in_threshold() {
     assert!(phase["per_request"]["cars"]["requests"]["failed"] == 0);
     assert!(phase["per_request"]["thieves"]["requests"]["ok"] == 0);
     for words in ["errors.rate < 1%", "status", "401"] {
-        assert!(outcome.stdout.contains(words), "{words}: {}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains(words),
+            "{words}: {}",
+            outcome.stdout
+        );
     }
 }
 
@@ -89,7 +102,14 @@ fn an_unreachable_url_is_named_with_the_remedy() {
     TestBed::new()
         .scenario(&url_scenario(address.parse().unwrap(), "300ms", ""))
         .run()
-        .expect(4, &[&format!("http://{address}"), "refused", "start it, or check host and port"]);
+        .expect(
+            4,
+            &[
+                &format!("http://{address}"),
+                "refused",
+                "start it, or check host and port",
+            ],
+        );
 }
 
 #[test]
@@ -97,7 +117,9 @@ fn a_port_in_use_is_named() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();
     let scenario = command_scenario("sh -c 'sleep 60'", &format!("port = {port}"));
-    let says = format!("port {port} on 127.0.0.1 is in use; stop what listens there or choose another port");
+    let says = format!(
+        "port {port} on 127.0.0.1 is in use; stop what listens there or choose another port"
+    );
     TestBed::new().scenario(&scenario).run().expect(4, &[&says]);
     TestBed::new()
         .args(["gateway", "--listen", &format!("127.0.0.1:{port}")])
@@ -107,22 +129,41 @@ fn a_port_in_use_is_named() {
 
 #[test]
 fn a_target_that_does_not_start_says_why_in_its_own_words() {
-    let dies = "sh -c 'echo cannot open the registry >&2; exit 3'";
-    let hangs = "sh -c 'echo waiting for the database; exec sleep 60'";
+    let dies = "sh -c 'echo cannot open the registry of {port} >&2; exit 3'";
+    let hangs = "sh -c 'echo waiting for the database {port}; exec sleep 60'";
     let table = [
-        (dies, "", vec!["`target` is not ready", "3", "cannot open the registry"]),
+        (
+            dies,
+            "",
+            vec!["`target` is not ready", "3", "cannot open the registry"],
+        ),
         (
             hangs,
             "ready_within = \"500ms\"",
-            vec!["within 500", "refused", "waiting for the database", "check the port and the `ready` path"],
+            vec![
+                "within 500",
+                "refused",
+                "waiting for the database",
+                "check the port and the `ready` path",
+            ],
         ),
-        ("./no-such-binary --port {port}", "", vec!["no-such-binary", "not found"]),
+        (
+            "./no-such-binary --port {port}",
+            "",
+            vec!["no-such-binary", "not found"],
+        ),
     ];
     for (command, more, says) in table {
-        let outcome = TestBed::new().scenario(&command_scenario(command, more)).run();
+        let outcome = TestBed::new()
+            .scenario(&command_scenario(command, more))
+            .run();
         let outcome = outcome.expect(4, &says);
         assert_eq!(outcome.result()["interrupted"], true, "{command}");
-        assert_eq!(outcome.result()["variants"].as_array().unwrap().len(), 0, "{command}");
+        assert_eq!(
+            outcome.result()["variants"].as_array().unwrap().len(),
+            0,
+            "{command}"
+        );
     }
 }
 
@@ -133,10 +174,19 @@ fn a_gateway_that_is_killed_in_the_middle_leaves_partial_results() {
         .start();
     running.wait_for_rows(3);
     signal(descendant(running.pid(), "gateway --stdin"), Signal::KILL);
-    let outcome = running.wait().expect(4, &["the target ended in the middle of the load", "target.log"]);
+    let outcome = running.wait().expect(
+        4,
+        &["the target ended in the middle of the load", "target.log"],
+    );
     let result = outcome.result();
     assert_eq!(result["interrupted"], true);
-    assert!(result["failure"].as_str().unwrap().contains("the target ended"), "{result}");
+    assert!(
+        result["failure"]
+            .as_str()
+            .unwrap()
+            .contains("the target ended"),
+        "{result}"
+    );
     assert!(outcome.only_phase()["requests"]["ok"].as_u64().unwrap() > 0);
     assert!(outcome.series("default/load").len() >= 3);
 }
@@ -149,7 +199,12 @@ fn a_full_disk_names_the_file() {
     symlink("/dev/full", phase.join("series.csv")).unwrap();
     bed.run().expect(
         5,
-        &["cannot write", "out/default/load/series.csv", "No space left", "free some space or name another directory with --out"],
+        &[
+            "cannot write",
+            "out/default/load/series.csv",
+            "No space left",
+            "free some space or name another directory with --out",
+        ],
     );
 }
 
@@ -158,7 +213,10 @@ fn a_run_directory_that_cannot_be_one_is_refused_before_any_load() {
     let server = Server::start(Behaviour::Canned(hostile::OK));
     let scenario = url_scenario(server.addr, "300ms", "");
     let bed = || TestBed::new().scenario(&scenario);
-    bed().file("out", "").run().expect(5, &["cannot write out", "--out"]);
+    bed()
+        .file("out", "")
+        .run()
+        .expect(5, &["cannot write out", "--out"]);
     bed()
         .file("out/result.json", "{}")
         .run()
@@ -178,15 +236,19 @@ fn a_silent_target_times_out_request_by_request() {
 
 #[test]
 fn a_rate_that_cannot_be_sent_is_invalid() {
-    let server = Server::start(Behaviour::Slow(hostile::OK, std::time::Duration::from_millis(5)));
-    let scenario = url_scenario(server.addr, "500ms", "").replace(
-        "model = \"closed\"",
-        "model = \"open\"\nrate = \"2000/s\"",
+    let server = Server::start(Behaviour::Slow(
+        hostile::OK,
+        std::time::Duration::from_millis(5),
+    ));
+    let scenario = url_scenario(server.addr, "500ms", "")
+        .replace("model = \"closed\"", "model = \"open\"\nrate = \"2000/s\"");
+    TestBed::new().scenario(&scenario).run().expect(
+        4,
+        &[
+            "of the planned requests could be sent in time",
+            "lower the rate, or allow more connections",
+        ],
     );
-    TestBed::new()
-        .scenario(&scenario)
-        .run()
-        .expect(4, &["of the planned requests could be sent in time", "lower the rate, or allow more connections"]);
 }
 
 #[test]
@@ -195,10 +257,19 @@ fn a_wrong_command_line_is_a_usage_error() {
         (&["run"], "SCENARIO.toml | URL"),
         (&["run", "x.toml", "--no-such-flag"], "--no-such-flag"),
         (&["run", "x.toml", "-d", "soon"], "soon"),
-        (&["run", "http://127.0.0.1:1/", "-H", "novalue"], "Name: value"),
+        (
+            &["run", "http://127.0.0.1:1/", "-H", "novalue"],
+            "Name: value",
+        ),
         (&["run", "http://127.0.0.1:1/", "-R", "fast"], "fast"),
-        (&["run", "http://127.0.0.1:1/", "--variant", "x"], "--variant goes with a scenario"),
-        (&["run", "http://127.0.0.1:1/", "--body", "@none.json"], "--body: cannot read none.json"),
+        (
+            &["run", "http://127.0.0.1:1/", "--variant", "x"],
+            "--variant goes with a scenario",
+        ),
+        (
+            &["run", "http://127.0.0.1:1/", "--body", "@none.json"],
+            "--body: cannot read none.json",
+        ),
         (&["run", "https://127.0.0.1:1/"], "use http://"),
         (&["frobnicate"], "frobnicate"),
     ];

@@ -26,7 +26,10 @@ fn a_run_that_is_asked_to_end_keeps_what_it_measured() {
         let below = processes(running.pid(), 2);
         let before = rows(&running.read("out/default/load/series.csv"));
         running.signal(signal);
-        let outcome = running.wait().expect(130, &["interrupted: what was measured until then is kept and marked"]);
+        let outcome = running.wait().expect(
+            130,
+            &["interrupted: what was measured until then is kept and marked"],
+        );
         all_end(&below);
         assert_eq!(outcome.result()["interrupted"], true);
         let series = outcome.series("default/load");
@@ -43,7 +46,10 @@ fn a_run_that_is_asked_to_end_keeps_what_it_measured() {
 fn the_variants_that_were_not_reached_are_left_out() {
     let variants = "[[variant]]\nname = \"default\"\n[[variant]]\nname = \"never\"\n";
     let running = TestBed::new()
-        .scenario(&gateway_scenario("60s", &(device_request("cars") + variants)))
+        .scenario(&gateway_scenario(
+            "60s",
+            &(device_request("cars") + variants),
+        ))
         .start();
     running.wait_for_rows(1);
     running.signal(Signal::INT);
@@ -68,7 +74,7 @@ fn ctrl_c_ends_the_hashing_of_secrets() {
         .replace("bcrypt_cost = 4", "bcrypt_cost = 13")
         .replace("devices = 4\nseed = 7", "devices = 4000\nseed = 7");
     let running = TestBed::new().scenario(&scenario).start();
-    running.wait_for_stderr("hashing 4000 secrets");
+    running.wait_for_stderr("hashing 4004 secrets");
     running.signal(Signal::INT);
     let outcome = running.wait().expect(130, &["interrupted"]);
     assert_eq!(outcome.result()["interrupted"], true);
@@ -76,7 +82,8 @@ fn ctrl_c_ends_the_hashing_of_secrets() {
 
 #[test]
 fn ctrl_c_ends_the_wait_for_a_target() {
-    let scenario = crate::bed::command_scenario("sleep 600", "ready_within = \"600s\"");
+    let scenario =
+        crate::bed::command_scenario("sh -c 'exec sleep 600 {port}'", "ready_within = \"600s\"");
     let running = TestBed::new().scenario(&scenario).start();
     let below = processes(running.pid(), 2);
     running.signal(Signal::INT);
