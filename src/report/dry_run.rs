@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::Source;
 use crate::scenario::fleet::Roster;
+use crate::scenario::redact::without_userinfo;
 use crate::scenario::template::Secrets;
 use crate::scenario::{Load, LoadModel, Plan, Target, Variant};
 use crate::units::format_duration;
@@ -89,7 +90,10 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         );
     }
     if let Some(profile) = &variant.profile {
-        let from = profile.url.as_deref().unwrap_or("the gateway's endpoint");
+        let from = profile
+            .url
+            .as_deref()
+            .map_or("the gateway's endpoint".to_owned(), without_userinfo);
         let _ = writeln!(
             text,
             "  profile: {} at {} Hz from {from}",

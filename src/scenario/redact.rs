@@ -25,6 +25,80 @@ pub fn is_sensitive_header(name: &str) -> bool {
 
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
 pub(super) fn line_may_hold_secret(line: &str) -> bool {
-    line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-        .any(is_sensitive_header)
+    has_userinfo(line)
+        || line
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .any(is_sensitive_header)
+}
+
+/// Whether a text holds a URL with credentials.
+pub(super) fn has_userinfo(text: &str) -> bool {
+    without_userinfo(text) != text
+}
+
+/// A URL without the credentials in it.
+pub fn without_userinfo(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let authority = rest.find(['/', '?', '#', '"']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://{REDACTED}{}", &rest[at..]),
+        None => url.to_owned(),
+    }
+}
+
+/// Words of a credential that are shorter, such as `Bearer`, are no secrets.
+const SHORTEST_LITERAL: usize = 8;
+
+/// Whether the value of a sensitive header is a credential as it stands, and not one that placeholders bring.
+pub(super) fn is_literal_secret(value: &str) -> bool {
+    !value.contains("{{")
+        || without_placeholders(value)
+            .split_whitespace()
+            .any(|word| word.len() >= SHORTEST_LITERAL)
+}
+
+/// The text outside of `{{…}}`, which may hold spaces.
+pub(super) fn without_placeholders(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        plain.push_str(&rest[..open]);
+        match rest[open..].find("}}") {
+            Some(close) => rest = &rest[open + close + 2..],
+            None => break,
+        }
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_urls_are_replaced() {
+        for (url, shown) in [
+            ("http://u:pw@h:1/x@y", "http://[redacted]@h:1/x@y"),
+            ("url = \"http://u@h\"", "url = \"http://[redacted]@h\""),
+            ("http://h/x?mail=a@b", "http://h/x?mail=a@b"),
+            ("no url @", "no url @"),
+        ] {
+            assert_eq!(without_userinfo(url), shown);
+        }
+    }
+
+    #[test]
+    fn what_placeholders_bring_is_no_literal_and_what_stands_beside_them_is() {
+        for (value, literal) in [
+            ("Bearer {{env.TOKEN}}", false),
+            ("{{device.secret}}", false),
+            ("Bearer sk-0123456789", true),
+            ("short", true),
+            ("Bearer sk-0123456789-{{seq}}", true),
+        ] {
+            assert_eq!(is_literal_secret(value), literal, "{value}");
+        }
+    }
 }
