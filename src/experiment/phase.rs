@@ -18,6 +18,9 @@ use crate::target::CpuWindow;
 /// Load that goes on beyond the profile, so that the capture lies within the window.
 const PROFILE_MARGIN: Duration = Duration::from_millis(1_500);
 
+/// How long a profile may take beyond the load: its names are resolved after its last sample.
+const LATE_PROFILE: Duration = Duration::from_secs(20);
+
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
 
@@ -115,11 +118,14 @@ impl PhaseRun<'_> {
             plan.duration.as_secs() as u32,
         );
         let capturing = async move {
-            let cpu = tree.as_ref().map(CpuWindow::begin);
-            let bytes = capture::pprof(&client, &url, seconds, Some(plan.hz))
-                .await
-                .map_err(|error| error.to_string())?;
-            let cpu = cpu.and_then(|cpu| cpu.and_then(|cpu| cpu.end()).ok());
+            let cpu = async {
+                let window = tree.as_ref().map(CpuWindow::begin);
+                tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
+                window.and_then(|window| window.ok()?.end().ok())
+            };
+            let bytes = capture::pprof(&client, &url, seconds, Some(plan.hz));
+            let (bytes, cpu) = tokio::join!(bytes, cpu);
+            let bytes = bytes.map_err(|error| error.to_string())?;
             let profile =
                 crate::profile::pprof::decode(&bytes).map_err(|error| error.to_string())?;
             Ok::<_, String>((bytes, profile, cpu))
@@ -134,7 +140,14 @@ impl PhaseRun<'_> {
                 result.warnings.push(Warning::NoProfile(error));
                 return Ok(());
             }
-            None => return Ok(()),
+            None if self.stop.is_asked() => return Ok(()),
+            None => {
+                result.warnings.push(Warning::NoProfile(format!(
+                    "it was not there {} s after the load; profile for less time",
+                    LATE_PROFILE.as_secs()
+                )));
+                return Ok(());
+            }
         };
         let total = sum(&driven.tallies);
         let estimates = Estimates::of(
@@ -264,6 +277,13 @@ impl PhaseRun<'_> {
             gather.emit(Emit::Complete, &mut |live| launch.observer.live(live));
             if gather.unwritten.is_some() {
                 engine.stop();
+            }
+        }
+        if stretch.profiled && output.is_none() && died.is_none() && !stopping {
+            tokio::select! {
+                finished = tokio::time::timeout(LATE_PROFILE, &mut beside) => output = finished.ok(),
+                words = target.died() => died = Some(words),
+                () = stop.asked() => {}
             }
         }
         let end = engine

@@ -221,7 +221,7 @@ fn a_bitmask_helps_users_and_not_devices() {
     let text = shortened(
         "rbac-json-vs-bitmask.toml",
         &[
-            ("rounds = 4", "rounds = 2\ninterval = \"100ms\""),
+            ("rounds = 4", "rounds = 3\ninterval = \"100ms\""),
             ("bcrypt_cost = 7", "bcrypt_cost = 8, user_kib = 64"),
             ("devices = 32", "devices = 4"),
             (
@@ -243,7 +243,7 @@ fn a_bitmask_helps_users_and_not_devices() {
                 "{metric:#}"
             );
             assert_eq!(metric["basis"], "rounds");
-            assert_eq!(metric["pairs"], 2);
+            assert_eq!(metric["pairs"], 3);
             let (low, high) = (
                 number(&metric, &["ratio_low"]),
                 number(&metric, &["ratio_high"]),
@@ -278,7 +278,7 @@ fn a_bitmask_helps_users_and_not_devices() {
             .as_array()
             .unwrap()
             .len(),
-        2
+        3
     );
 }
 
