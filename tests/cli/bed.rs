@@ -206,9 +206,19 @@ impl Outcome {
         fs::read_to_string(self.dir().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// The result, which is as documented.
     #[track_caller]
     pub(crate) fn result(&self) -> Value {
-        serde_json::from_str(&self.read("result.json")).unwrap()
+        let result = serde_json::from_str(&self.read("result.json")).unwrap();
+        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/result.schema.json");
+        let schema = serde_json::from_slice(&fs::read(schema).unwrap()).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&result)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        result
     }
 
     /// A phase of the result.
