@@ -3,11 +3,13 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::bed::{
-    TELEMLOAD, TestBed, command_scenario, descendant, device_request, free_port, gateway_scenario,
+    TestBed, command_scenario, descendant, device_request, echo, free_port, gateway_scenario,
     signal, url_scenario,
 };
 use crate::hostile::{self, Behaviour, Server};
@@ -236,10 +238,7 @@ fn a_silent_target_times_out_request_by_request() {
 
 #[test]
 fn a_rate_that_cannot_be_sent_is_invalid() {
-    let server = Server::start(Behaviour::Slow(
-        hostile::OK,
-        std::time::Duration::from_millis(5),
-    ));
+    let server = Server::start(Behaviour::Slow(hostile::OK, Duration::from_millis(5)));
     let scenario = url_scenario(server.addr, "500ms", "")
         .replace("model = \"closed\"", "model = \"open\"\nrate = \"2000/s\"");
     TestBed::new().scenario(&scenario).run().expect(
@@ -278,5 +277,34 @@ fn a_wrong_command_line_is_a_usage_error() {
         assert_eq!(outcome.stdout, "", "{args:?}");
         assert!(!outcome.dir().exists());
     }
-    assert_eq!(TELEMLOAD.rsplit('/').next(), Some("telemload"));
+}
+
+#[test]
+fn a_profile_that_cannot_be_had_is_a_warning_however_late_that_turns_out() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    // It answers once the profiled load is over.
+    let late = echo("200 OK", |_| {
+        thread::sleep(Duration::from_millis(3_000));
+        "no profile".to_owned()
+    });
+    let refusing = echo("403 Forbidden", |_| "not from here".to_owned());
+    for (address, says) in [(late, "no profile: "), (refusing, "403")] {
+        let profile = format!(
+            "[profile]\ncpu = \"pprof\"\nduration = \"1s\"\nurl = \"http://{address}/profile\"\n"
+        );
+        let outcome = TestBed::new()
+            .scenario(&url_scenario(server.addr, "300ms", &profile))
+            .run()
+            .expect(0, &["(profiled)"]);
+        let warnings = outcome.only_phase()["warnings"].to_string();
+        assert!(
+            warnings.contains("no profile: ") && warnings.contains(says),
+            "{warnings}"
+        );
+        assert!(
+            outcome.stdout.contains("no profile: "),
+            "{}",
+            outcome.stdout
+        );
+    }
 }

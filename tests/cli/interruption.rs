@@ -134,3 +134,21 @@ fn grandchildren_of_a_command_are_gone_too() {
         all_end(&below);
     }
 }
+
+#[test]
+fn ctrl_c_while_profiling_keeps_the_measured_phase() {
+    let profile = "[profile]\ncpu = \"pprof\"\nduration = \"60s\"\n";
+    let running = TestBed::new()
+        .scenario(&gateway_scenario(
+            "300ms",
+            &(device_request("cars") + profile),
+        ))
+        .start();
+    running.wait_for_stderr("load (profiled)");
+    running.signal(Signal::INT);
+    let outcome = running.wait().expect(130, &["interrupted"]);
+    let phase = outcome.only_phase();
+    assert!(phase["requests"]["ok"].as_u64().unwrap() > 0);
+    assert!(phase["profile"].is_null());
+    assert_eq!(outcome.series("default/load").len(), 3);
+}

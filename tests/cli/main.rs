@@ -17,4 +17,4 @@ mod secrets;
 mod shipped;
 
 #[path = "../support/hostile.rs"]
-mod hostile;
+pub mod hostile;

@@ -89,9 +89,10 @@ fn well_formed(svg: &str) {
     let unparsed =
         Regex::new(r"(?s)<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|<!DOCTYPE.*?>").unwrap();
     let plain = unparsed.replace_all(svg, "");
-    let tag =
-        Regex::new(r#"<(/?)([A-Za-z:]+)(?:\s+[A-Za-z:_-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(/?)>"#)
-            .unwrap();
+    let tag = Regex::new(
+        r#"<(/?)([A-Za-z:]+)(?:\s+[A-Za-z0-9:_-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(/?)>"#,
+    )
+    .unwrap();
     let mut open = Vec::new();
     for found in tag.captures_iter(&plain) {
         match (&found[1], &found[3]) {
@@ -120,7 +121,9 @@ fn failures_are_in_the_series_too() {
         .iter()
         .map(|row| row["failed"])
         .sum();
-    assert_eq!(phase["requests"]["failed"].as_f64().unwrap(), failed);
+    // What was under way on the two connections at the end of the window is in no row.
+    let after = phase["requests"]["failed"].as_f64().unwrap() - failed;
+    assert!((0.0..=2.0).contains(&after), "{after}");
     let by_request = |kind: &str| -> u64 {
         let requests = phase["per_request"].as_object().unwrap().values();
         requests
@@ -322,7 +325,7 @@ fn the_documentation_names_every_key_of_the_schema() {
     keys(&schema, &mut found);
     assert!(found.len() > 100);
     for key in found {
-        let word = Regex::new(&format!(r"[`.]{key}`")).unwrap();
+        let word = Regex::new(&format!(r"[`.]{key}(\[\])?[`.]")).unwrap();
         assert!(word.is_match(&text), "docs/result.md does not name {key}");
     }
 }
