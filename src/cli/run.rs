@@ -246,8 +246,14 @@ fn ad_hoc(url: &str) -> anyhow::Result<String> {
 
 fn body(text: &str) -> anyhow::Result<String> {
     match text.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| Usage(format!("--body: cannot read {file}: {error}")).into()),
+        Some(file) => {
+            let unreadable = |error: &dyn std::fmt::Display| {
+                Usage(format!("--body: cannot read {file}: {error}"))
+            };
+            let bytes = scenario::read_at_most(Path::new(file), scenario::MAX_BODY_FILE)
+                .map_err(|error| unreadable(&error))?;
+            String::from_utf8(bytes).map_err(|error| unreadable(&error).into())
+        }
         None => Ok(text.to_owned()),
     }
 }

@@ -104,15 +104,15 @@ impl Series {
             Ok::<_, WriteError>((dir.stream(&path)?, dir.path().join(path)))
         };
         let (out, rows_path) = open("series.csv")?;
-        let rows = SeriesWriter::new(out, counters).map_err(|source| WriteError {
+        let rows = SeriesWriter::new(out, counters).map_err(|cause| WriteError {
             path: rows_path.clone(),
-            source,
+            cause,
         })?;
         let (out, log_path) = open("latency.hlog")?;
         let log =
-            IntervalLog::new(out, SystemTime::now() + warmup).map_err(|source| WriteError {
+            IntervalLog::new(out, SystemTime::now() + warmup).map_err(|cause| WriteError {
                 path: log_path.clone(),
-                source,
+                cause,
             })?;
         Ok(Self {
             rows,
@@ -282,9 +282,9 @@ impl Gather {
         let written = series
             .rows
             .write(&row)
-            .map_err(|source| WriteError {
+            .map_err(|cause| WriteError {
                 path: series.rows_path.clone(),
-                source,
+                cause,
             })
             .and_then(|()| {
                 let written = series.log.write(
@@ -292,9 +292,9 @@ impl Gather {
                     Duration::from_nanos(length),
                     &tally.latency,
                 );
-                written.map_err(|source| WriteError {
+                written.map_err(|cause| WriteError {
                     path: series.log_path.clone(),
-                    source,
+                    cause,
                 })
             });
         if let (Err(error), None) = (written, &self.unwritten) {

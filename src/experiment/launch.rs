@@ -116,11 +116,11 @@ impl Launched {
     ) -> Result<Self, Failure> {
         let log_path = Path::new(&variant.name).join("target.log");
         let log = dir.path().join(&log_path);
-        let writable = |source| {
+        let writable = |cause| {
             Failure::Internal(
                 super::WriteError {
                     path: log.clone(),
-                    source,
+                    cause,
                 }
                 .to_string(),
             )

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{FunctionCost, Profile};
@@ -201,7 +202,9 @@ impl fmt::Display for Warning {
             Self::WindowShorterThanTtl { window, ttl } => {
                 write!(
                     f,
-                    "the window of {window:.0} s is shorter than the cache's TTL of {ttl:.0} s and shows no expiry; use a longer duration"
+                    "the window of {} is shorter than the cache's TTL of {} and shows no expiry; use a longer duration",
+                    seconds(*window),
+                    seconds(*ttl)
                 )
             }
             Self::NoProfile(why) => write!(f, "no profile: {why}"),
@@ -387,6 +390,10 @@ impl Estimates {
             p99_us: latency(0.99),
         }
     }
+}
+
+fn seconds(seconds: f64) -> String {
+    crate::units::format_duration(Duration::from_secs_f64(seconds))
 }
 
 fn per(amount: f64, of: f64) -> Option<f64> {

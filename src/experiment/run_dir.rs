@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// A file or directory of a run could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {source}{hint}", path = path.display(), hint = hint(source))]
+#[error("cannot write {path}: {cause}{hint}", path = path.display(), hint = hint(cause))]
 pub struct WriteError {
     /// What was to be written.
     pub path: PathBuf,
-    /// What the system answered.
-    pub source: io::Error,
+    /// What the system answered; part of the message, and so not its source as well.
+    pub cause: io::Error,
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -19,8 +19,11 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; free some space or name another directory with --out"
         }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; name another directory with --out"
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotADirectory => "; name another directory with --out",
+        io::ErrorKind::AlreadyExists => {
+            "; name a directory that is new or has no result with --out"
         }
         _ => "",
     }
@@ -45,13 +48,13 @@ impl RunDir {
         let root = match out {
             Some(out) => {
                 if out.join("result.json").exists() {
-                    let source = io::Error::new(
+                    let cause = io::Error::new(
                         io::ErrorKind::AlreadyExists,
-                        "the directory holds a result already; name another one with --out",
+                        "the directory holds a result already",
                     );
                     return Err(WriteError {
                         path: out.to_owned(),
-                        source,
+                        cause,
                     });
                 }
                 out.to_owned()
@@ -79,7 +82,7 @@ impl RunDir {
         }
         File::create(&path)
             .map(BufWriter::new)
-            .map_err(|source| WriteError { path, source })
+            .map_err(|cause| WriteError { path, cause })
     }
 
     /// Writes a file whole: a reader sees the old one or the new one.
@@ -101,13 +104,13 @@ impl RunDir {
             temporary.persist(&path)?;
             File::open(&parent)?.sync_all()
         };
-        written().map_err(|source| WriteError { path, source })
+        written().map_err(|cause| WriteError { path, cause })
     }
 
     fn make(&self, directory: &Path) -> Result<(), WriteError> {
-        fs::create_dir_all(directory).map_err(|source| WriteError {
+        fs::create_dir_all(directory).map_err(|cause| WriteError {
             path: directory.to_owned(),
-            source,
+            cause,
         })
     }
 }
@@ -115,9 +118,9 @@ impl RunDir {
 /// A directory of its own below `runs`: runs that begin within one second are numbered, and never share one.
 fn fresh(runs: &Path, name: &str, started_at: jiff::Timestamp) -> Result<RunDir, WriteError> {
     let stem = format!("{name}-{}", started_at.strftime("%Y%m%dT%H%M%SZ"));
-    let refused = |path: &Path, source| WriteError {
+    let refused = |path: &Path, cause| WriteError {
         path: path.to_owned(),
-        source,
+        cause,
     };
     fs::create_dir_all(runs).map_err(|source| refused(runs, source))?;
     let mut n = 1;

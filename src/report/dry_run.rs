@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::Source;
 use crate::scenario::fleet::Roster;
-use crate::scenario::redact::{visible, without_credentials};
+use crate::scenario::redact::{visible, without_userinfo};
 use crate::scenario::template::Secrets;
 use crate::scenario::{Load, LoadModel, Plan, Target, Variant};
 use crate::units::format_duration;
@@ -93,7 +93,7 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         let from = profile
             .url
             .as_deref()
-            .map_or_else(|| "the gateway's endpoint".to_owned(), without_credentials);
+            .map_or("the gateway's endpoint".to_owned(), without_userinfo);
         let _ = writeln!(
             text,
             "  profile: {} at {} Hz from {from}",

@@ -14,7 +14,7 @@ pub struct Error {
     pub key: String,
     /// What is wrong and what would be right.
     pub message: String,
-    /// The line in question, without its end; secrets are not shown because only the key's own line is quoted up to the value.
+    /// The line in question, without its end. If it may hold a credential, it ends at the place and its texts are dotted.
     pub line: Option<String>,
 }
 
@@ -74,12 +74,31 @@ impl Source<'_> {
         let line = self.text[line_start..].lines().next().unwrap_or_default();
         let column = before[line_start..].chars().count() + 1;
         let number = before.matches('\n').count() + 1;
-        // A literal credential may stand behind the place; what stands before it is enough to find it.
+        // What stands before the place is enough to find it, and its texts may be credentials as well.
         let shown = if super::redact::line_may_hold_secret(line) {
-            line.chars().take(column - 1).collect::<String>() + "…"
+            let before: String = line.chars().take(column - 1).collect();
+            without_texts(&before) + "…"
         } else {
             line.to_owned()
         };
         Some(((number, column), shown))
     }
+}
+
+/// A line of TOML with a dot for each character within quotes, so that columns stay.
+fn without_texts(line: &str) -> String {
+    let mut quote = None;
+    line.chars()
+        .map(|c| match quote {
+            None => {
+                quote = (c == '"' || c == '\'').then_some(c);
+                c
+            }
+            Some(open) if c == open => {
+                quote = None;
+                c
+            }
+            Some(_) => '·',
+        })
+        .collect()
 }

@@ -121,7 +121,10 @@ fn merge_key<'i>(
             return Err(source.error(
                 Some(key.span()),
                 path,
-                format!("the scenario has no `{}` to override", key.get_ref()),
+                format!(
+                    "the scenario has no `{}` to override; add it to the scenario first",
+                    key.get_ref()
+                ),
             ));
         }
         _ => {

@@ -8,11 +8,14 @@ mod merge;
 mod plan;
 pub mod random;
 pub mod redact;
+mod refusal;
 mod request;
 mod resolve;
 pub mod template;
 pub mod threshold;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -64,16 +67,16 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
         message,
         line: None,
     };
-    let bytes = std::fs::read(path)
-        .map_err(|error| unreadable(format!("cannot read the scenario: {error}")))?;
-    if bytes.len() > MAX_FILE {
-        return Err(unreadable(format!(
-            "{} bytes are more than a scenario may have ({MAX_FILE})",
-            bytes.len()
-        )));
-    }
-    let text =
-        String::from_utf8(bytes).map_err(|error| unreadable(format!("not UTF-8 text: {error}")))?;
+    let bytes = read_at_most(path, MAX_FILE).map_err(|error| {
+        let url = if file.contains(':') {
+            "; a URL begins with http://"
+        } else {
+            ""
+        };
+        unreadable(format!("cannot read the scenario: {error}{url}"))
+    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| unreadable(format!("not UTF-8 text: {error}; is it a scenario?")))?;
     parse(
         &file,
         &text,
@@ -95,8 +98,25 @@ pub fn parse(
     resolve::plan(error::Source { file, text }, directory, overrides)
 }
 
+/// Reads a file of at most `limit` bytes; one without an end is not read to its end.
+///
+/// # Errors
+/// It cannot be read, or is longer.
+pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let message = format!("it has more than {limit} bytes, which is the limit");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
+}
+
 /// Scenarios are written by hand; more is a mistake.
-const MAX_FILE: usize = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
+
+/// Bytes that a body from a file may have: it is held in memory and copied per request.
+pub const MAX_BODY_FILE: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests;

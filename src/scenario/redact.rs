@@ -36,21 +36,83 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// A URL with user and password replaced.
-pub fn without_credentials(url: &str) -> String {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| start + at);
-    match url[start..end].rfind('@') {
-        Some(at) => format!("{}{REDACTED}{}", &url[..start], &url[start + at..]),
+/// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
+pub(super) fn line_may_hold_secret(line: &str) -> bool {
+    has_userinfo(line)
+        || line
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .any(is_sensitive_header)
+}
+
+/// Whether a text holds a URL with credentials.
+pub(super) fn has_userinfo(text: &str) -> bool {
+    without_userinfo(text) != text
+}
+
+/// A URL without the credentials in it.
+pub fn without_userinfo(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let authority = rest.find(['/', '?', '#', '"']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://{REDACTED}{}", &rest[at..]),
         None => url.to_owned(),
     }
 }
 
-/// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
-pub(super) fn line_may_hold_secret(line: &str) -> bool {
-    line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-        .any(is_sensitive_header)
-        || without_credentials(line) != line
+/// Words that stand before a credential and are none.
+const SCHEMES: [&str; 6] = ["bearer", "basic", "digest", "token", "apikey", "negotiate"];
+
+/// Whether the value of a sensitive header is a credential as it stands, or holds one beside its placeholders.
+pub(super) fn is_literal_secret(value: &str) -> bool {
+    !value.contains("{{")
+        || without_placeholders(value)
+            .split_whitespace()
+            .any(|word| !SCHEMES.contains(&word.to_ascii_lowercase().as_str()))
+}
+
+/// The text outside of `{{…}}`, which may hold spaces.
+pub(super) fn without_placeholders(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        plain.push_str(&rest[..open]);
+        match rest[open..].find("}}") {
+            Some(close) => rest = &rest[open + close + 2..],
+            None => break,
+        }
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_urls_are_replaced() {
+        for (url, shown) in [
+            ("http://u:pw@h:1/x@y", "http://[redacted]@h:1/x@y"),
+            ("url = \"http://u@h\"", "url = \"http://[redacted]@h\""),
+            ("http://h/x?mail=a@b", "http://h/x?mail=a@b"),
+            ("no url @", "no url @"),
+        ] {
+            assert_eq!(without_userinfo(url), shown);
+        }
+    }
+
+    #[test]
+    fn what_placeholders_bring_is_no_literal_and_what_stands_beside_them_is() {
+        for (value, literal) in [
+            ("Bearer {{env.TOKEN}}", false),
+            ("{{device.secret}}", false),
+            ("Bearer sk-0123456789", true),
+            ("short", true),
+            ("hush-{{seq}}", true),
+            ("Bearer sk-0123456789-{{seq}}", true),
+        ] {
+            assert_eq!(is_literal_secret(value), literal, "{value}");
+        }
+    }
 }

@@ -5,14 +5,15 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::Overrides;
 use super::error::{Error, Source};
 use super::file::{self, Text};
 use super::fleet::Fleet;
 use super::merge::list;
 use super::plan::Request;
-use super::redact::is_sensitive_header;
+use super::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
+use super::resolve::check_name;
 use super::template::Template;
+use super::{MAX_BODY_FILE, Overrides, read_at_most};
 
 /// What requests are resolved in.
 pub(super) struct Context<'a> {
@@ -20,7 +21,6 @@ pub(super) struct Context<'a> {
     pub(super) directory: &'a Path,
     pub(super) overrides: &'a Overrides,
     pub(super) fleets: &'a [Fleet],
-    pub(super) max_body_file: u64,
 }
 
 /// Resolves all requests; the places of literal credentials are added to `secrets`.
@@ -39,6 +39,12 @@ pub(super) fn requests(
     }
     let mut requests: Vec<Request> = Vec::new();
     for request in given {
+        check_name(
+            context.source,
+            Some(request.name.span()),
+            "request.name",
+            request.name.get_ref(),
+        )?;
         if requests
             .iter()
             .any(|other| other.name == *request.name.get_ref())
@@ -86,7 +92,10 @@ impl Context<'_> {
             return Err(self.source.error(
                 request.method.as_ref().map(Spanned::span),
                 &key("method"),
-                format!("`{}` is not an HTTP method", method.escape_debug()),
+                format!(
+                    "`{}` is not an HTTP method; write one such as POST",
+                    method.escape_debug()
+                ),
             ));
         }
         let path_text = request.path.get_ref();
@@ -110,7 +119,7 @@ impl Context<'_> {
             {
                 continue;
             }
-            let literal = holds_literal_secret(header_name, value.get_ref());
+            let literal = is_sensitive_header(header_name) && is_literal_secret(value.get_ref());
             if literal {
                 secrets.push(value.span());
             }
@@ -130,7 +139,7 @@ impl Context<'_> {
                 Template::compile(value, salt, fleet.is_some())
                     .map_err(|error| refused(error.message))?,
             ));
-            sensitive.push(holds_literal_secret(header_name, value));
+            sensitive.push(is_sensitive_header(header_name) && is_literal_secret(value));
         }
         let weight = request
             .weight
@@ -212,18 +221,16 @@ impl Context<'_> {
                     self.source
                         .error(Some(file.span()), &format!("{key}_file"), message)
                 };
-                let size = std::fs::metadata(&path)
-                    .map_err(|error| refused(format!("cannot read {}: {error}", path.display())))?
-                    .len();
-                if size > self.max_body_file {
-                    return Err(refused(format!(
-                        "{} has {size} bytes, more than a body may have ({})",
-                        path.display(),
-                        self.max_body_file
-                    )));
-                }
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| refused(format!("cannot read {}: {error}", path.display())))?;
+                let unreadable = |error: &dyn std::fmt::Display| {
+                    refused(format!(
+                        "cannot read {}: {error}; it is looked for beside the scenario",
+                        path.display()
+                    ))
+                };
+                let bytes =
+                    read_at_most(&path, MAX_BODY_FILE).map_err(|error| unreadable(&error))?;
+                let text = String::from_utf8(bytes)
+                    .map_err(|error| unreadable(&format!("not UTF-8 text: {error}")))?;
                 Template::compile(&text, salt, has_fleet)
                     .map(Some)
                     .map_err(|error| refused(format!("{}: {error}", path.display())))
@@ -257,7 +264,10 @@ impl Context<'_> {
 
 fn check_header(name: &str, value: &str) -> Result<(), String> {
     if !is_token(name) {
-        return Err(format!("`{}` is not a header name", name.escape_debug()));
+        return Err(format!(
+            "`{}` is not a header name; use letters, digits and `-`",
+            name.escape_debug()
+        ));
     }
     if ["content-length", "transfer-encoding", "connection"]
         .iter()
@@ -273,19 +283,6 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a credential is written out in the value. What stands beside a placeholder that is a secret itself, such as
-/// `Bearer `, is not one.
-fn holds_literal_secret(name: &str, value: &str) -> bool {
-    let placeholders = ["env.", "device.secret"];
-    let is_secret = |inside: &str| placeholders.iter().any(|start| inside.starts_with(start));
-    is_sensitive_header(name)
-        && !without_placeholders(value).trim().is_empty()
-        && !value
-            .split("{{")
-            .skip(1)
-            .any(|inside| is_secret(inside.trim_start()))
-}
-
 fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -296,18 +293,4 @@ fn is_token(text: &str) -> bool {
 fn has_unsendable(text: &str, also: &str) -> bool {
     text.chars()
         .any(|c| (c.is_control() && c != '\t') || also.contains(c))
-}
-
-/// The text outside of `{{…}}`, which may hold spaces.
-fn without_placeholders(text: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some(open) = rest.find("{{") {
-        plain.push_str(&rest[..open]);
-        match rest[open..].find("}}") {
-            Some(close) => rest = &rest[open + close + 2..],
-            None => break,
-        }
-    }
-    plain + rest
 }

@@ -17,13 +17,11 @@ use super::plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Target,
     Threshold, Variant,
 };
-use super::redact::{REDACTED, is_sensitive_header, without_credentials};
+use super::redact::{REDACTED, has_userinfo, is_sensitive_header};
+use super::refusal::{refused, span_of};
 use super::threshold::{Expression, Metric};
 use super::{Overrides, request};
 use crate::units::{self, Rate, format_duration};
-
-/// Bytes that a body file may have: it is held in memory and copied per request.
-const MAX_BODY_FILE: u64 = 16 << 20;
 
 /// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
 const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
@@ -34,8 +32,7 @@ pub(super) fn plan(
     directory: &Path,
     overrides: &Overrides,
 ) -> Result<Plan, Error> {
-    let toml_error = |error: toml::de::Error| source.error(error.span(), "", error.message());
-    let root = DeTable::parse(source.text).map_err(toml_error)?;
+    let root = DeTable::parse(source.text).map_err(|error| refused(source, None, &error))?;
     let span = root.span();
     let mut root = root.into_inner();
     let names_and_tables = take_variants(source, &mut root)?;
@@ -44,13 +41,15 @@ pub(super) fn plan(
     let mut shared = None;
     for (name, table) in &names_and_tables {
         let merged = overlay(source, &root, table, name)?;
-        let merged = toml::de::Deserializer::from(Spanned::new(span.clone(), merged));
-        let file = file::File::deserialize(merged).map_err(toml_error)?;
+        let reader = toml::de::Deserializer::from(Spanned::new(span.clone(), merged.clone()));
+        let file = file::File::deserialize(reader)
+            .map_err(|error| refused(source, Some(&merged), &error))?;
         let resolver = Resolver {
             source,
             directory,
             overrides,
             names: &names_and_tables,
+            table: &merged,
         };
         variants.push(resolver.variant(name, &file, &mut secret_spans)?);
         shared = shared.or(Some(file));
@@ -61,6 +60,7 @@ pub(super) fn plan(
         directory,
         overrides,
         names: &names_and_tables,
+        table: &root,
     };
     let mut plan = resolver.shared(&shared, variants)?;
     plan.text = stored_text(source.text, secret_spans, overrides);
@@ -118,7 +118,7 @@ fn take_variants<'i>(
 }
 
 /// Names become directory names and are addressed in overrides.
-fn check_name(
+pub(super) fn check_name(
     source: Source<'_>,
     span: Option<Range<usize>>,
     key: &str,
@@ -217,6 +217,8 @@ struct Resolver<'a> {
     directory: &'a Path,
     overrides: &'a Overrides,
     names: &'a [NamedTable<'a>],
+    /// What the file was read from.
+    table: &'a DeTable<'a>,
 }
 
 impl Resolver<'_> {
@@ -333,10 +335,10 @@ impl Resolver<'_> {
             }
             let exists = |name: &Option<Text>,
                           key: &str,
-                          known: &dyn Fn(&Variant, &str) -> bool|
+                          known: &dyn Fn(&Variant) -> Vec<String>|
              -> Result<(), Error> {
                 let Some(name) = name else { return Ok(()) };
-                let found = variants
+                let mut names: Vec<String> = variants
                     .iter()
                     .filter(|variant| {
                         threshold
@@ -344,25 +346,28 @@ impl Resolver<'_> {
                             .as_ref()
                             .is_none_or(|wanted| *wanted.get_ref() == variant.name)
                     })
-                    .any(|variant| known(variant, name.get_ref()));
-                if found {
+                    .flat_map(known)
+                    .collect();
+                names.sort();
+                names.dedup();
+                if names.contains(name.get_ref()) {
                     Ok(())
                 } else {
-                    Err(self.error(
-                        name.span(),
-                        key,
-                        format!(
-                            "there is no `{}` that this threshold could look at",
-                            name.get_ref()
-                        ),
-                    ))
+                    let message = format!(
+                        "there is no `{}` that this threshold could look at; there is {}",
+                        name.get_ref(),
+                        list(&names)
+                    );
+                    Err(self.error(name.span(), key, message))
                 }
             };
-            exists(&threshold.phase, "threshold.phase", &|variant, name| {
-                variant.phases.iter().any(|phase| phase.name == name)
+            exists(&threshold.phase, "threshold.phase", &|variant| {
+                let phases = variant.phases.iter();
+                phases.map(|phase| phase.name.clone()).collect()
             })?;
-            exists(&threshold.request, "threshold.request", &|variant, name| {
-                variant.requests.iter().any(|request| request.name == name)
+            exists(&threshold.request, "threshold.request", &|variant| {
+                let requests = variant.requests.iter();
+                requests.map(|request| request.name.clone()).collect()
             })?;
             // CPU and profile are those of the target as a whole.
             if let Some(request) = &threshold.request
@@ -468,7 +473,6 @@ impl Resolver<'_> {
             directory: self.directory,
             overrides: self.overrides,
             fleets: &fleets,
-            max_body_file: MAX_BODY_FILE,
         };
         let requests = request::requests(&context, &file.request, file.target.span(), secrets)?;
         let profile = self.profile(file.profile.as_ref(), &target)?;
@@ -481,7 +485,7 @@ impl Resolver<'_> {
         secrets.extend(
             urls.into_iter()
                 .flatten()
-                .filter(|url| without_credentials(url.get_ref()) != *url.get_ref())
+                .filter(|url| has_userinfo(url.get_ref()))
                 .map(Spanned::span),
         );
         Ok(Variant {
@@ -535,9 +539,11 @@ impl Resolver<'_> {
                 )?;
                 let span = config.span();
                 let config = config.get_ref().clone();
-                config
-                    .validate()
-                    .map_err(|error| self.error(span, "target.gateway", error.to_string()))?;
+                config.validate().map_err(|error| {
+                    let key = error.key();
+                    let at = span_of(self.table, &["target", "gateway", key]).unwrap_or(span);
+                    self.error(at, &format!("target.gateway.{key}"), error.to_string())
+                })?;
                 Ok(Target::Gateway {
                     config: Box::new(config),
                     port,
@@ -599,11 +605,24 @@ impl Resolver<'_> {
                     metrics: target.metrics.as_ref().map(|url| url.get_ref().clone()),
                 })
             }
-            _ => Err(self.error(
-                span,
-                "target",
-                "a target has exactly one of `gateway`, `command` and `url`",
-            )),
+            (gateway, command, url) => {
+                let given = [
+                    gateway.as_ref().map(|_| "gateway"),
+                    command.as_ref().map(|_| "command"),
+                    url.as_ref().map(|_| "url"),
+                ];
+                let given: Vec<String> = given.into_iter().flatten().map(str::to_owned).collect();
+                // The one that was written last is more likely the one too many.
+                let place = given
+                    .iter()
+                    .filter_map(|key| span_of(self.table, &["target", key]))
+                    .max_by_key(|span| span.start);
+                let message = format!(
+                    "a target has exactly one of `gateway`, `command` and `url`; there is {}",
+                    list(&given)
+                );
+                Err(self.error(place.unwrap_or(span), "target", message))
+            }
         }
     }
 
@@ -938,8 +957,9 @@ fn is_http_url(text: &str) -> bool {
 
 /// Reads the origin of a target.
 pub(super) fn base_url(text: &str) -> Result<BaseUrl, String> {
-    let url =
-        reqwest::Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
+    let url = reqwest::Url::parse(text).map_err(|error| {
+        format!("it is not a URL: {error}; write one such as \"http://127.0.0.1:8080\"")
+    })?;
     if url.scheme() != "http" {
         return Err(format!(
             "the scheme `{}` cannot be loaded; use http://",

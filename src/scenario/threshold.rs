@@ -132,7 +132,11 @@ fn metric(text: &str) -> Result<Metric, String> {
     };
     let regex = |pattern: &str| {
         Regex::new(pattern).map_err(|error| {
-            format!("the pattern {pattern:?} is not a regular expression: {error}")
+            // The last line of several says what is wrong; the ones before it draw where.
+            let error = error.to_string();
+            let cause = error.lines().last().unwrap_or_default();
+            let cause = cause.trim_start_matches("error: ");
+            format!("the pattern {pattern:?} is not a regular expression: {cause}")
         })
     };
     match text {

@@ -1,0 +1,310 @@
+//! Each way in which a run can fail: its message names what failed and what to do, its exit code tells which kind it is.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::bed::{
+    TestBed, command_scenario, descendant, device_request, echo, free_port, gateway_scenario,
+    signal, url_scenario,
+};
+use crate::hostile::{self, Behaviour, Server};
+
+/// A request of the gateway with these headers and this body, that it refuses.
+fn refused(name: &str, headers: &str, body: &str) -> String {
+    let request = format!(
+        "[[request]]\nname = \"{name}\"\nfleet = \"cars\"\nmethod = \"POST\"\npath = \"/v1/telemetry\"\nheaders = {{ {headers} }}\nbody = '{body}'\n"
+    );
+    gateway_scenario("300ms", &request)
+}
+
+#[test]
+fn answers_that_all_fail_are_counted_and_quoted() {
+    let id = "X-Device-Id = \"{{device.id}}\"";
+    let token = "X-Device-Token = \"{{device.secret}}\"";
+    let large = "x".repeat(1_025);
+    let table = [
+        (
+            "wrong secret",
+            gateway_scenario("300ms", &device_request("thieves")),
+            ["401", "credential"],
+        ),
+        (
+            "unknown device",
+            refused(
+                "unknown",
+                &format!("X-Device-Id = \"nobody\", {token}"),
+                "{}",
+            ),
+            ["401", "credential"],
+        ),
+        (
+            "missing token",
+            refused("no-token", id, "{}"),
+            ["401", "X-Device-Token"],
+        ),
+        (
+            "body too large",
+            refused("large", &format!("{id}, {token}"), &large),
+            ["413", "body is larger than 1 KiB"],
+        ),
+    ];
+    for (what, scenario, words) in table {
+        let outcome = TestBed::new().scenario(&scenario).run();
+        let says = [
+            "invalid: ",
+            "default, load",
+            "no OK response at all",
+            " × status",
+        ];
+        let outcome = outcome.expect(4, &[&says[..], &words[..]].concat());
+        let phase = outcome.only_phase();
+        let failed = phase["requests"]["failed"].as_u64().unwrap();
+        assert!(failed > 0, "{what}");
+        assert_eq!(phase["requests"]["ok"], 0, "{what}");
+        assert_eq!(phase["status"][words[0]], failed, "{what}");
+        assert_eq!(phase["errors"]["status"], failed, "{what}");
+        assert_eq!(phase["throughput_rps"], 0.0, "{what}");
+        let line = format!("{failed} × status");
+        assert!(outcome.stderr.contains(&line), "{what}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn some_failures_fail_the_built_in_threshold() {
+    let requests = device_request("cars") + &device_request("thieves");
+    let outcome = TestBed::new()
+        .scenario(&gateway_scenario("400ms", &requests))
+        .run()
+        .expect(1, &["a threshold failed"]);
+    let result = outcome.result();
+    let threshold = &result["variants"][0]["thresholds"][0];
+    assert_eq!(threshold["expr"], "errors.rate < 1%");
+    assert_eq!(threshold["verdict"], "fail");
+    assert!(threshold["value"].as_f64().unwrap() > 0.2, "{threshold}");
+    let phase = outcome.only_phase();
+    assert!(phase["per_request"]["cars"]["requests"]["failed"] == 0);
+    assert!(phase["per_request"]["thieves"]["requests"]["ok"] == 0);
+    for words in ["errors.rate < 1%", "status", "401"] {
+        assert!(
+            outcome.stdout.contains(words),
+            "{words}: {}",
+            outcome.stdout
+        );
+    }
+}
+
+#[test]
+fn an_unreachable_url_is_named_with_the_remedy() {
+    let address = format!("127.0.0.1:{}", free_port());
+    TestBed::new()
+        .scenario(&url_scenario(address.parse().unwrap(), "300ms", ""))
+        .run()
+        .expect(
+            4,
+            &[
+                &format!("http://{address}"),
+                "refused",
+                "start it, or check host and port",
+            ],
+        );
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let scenario = command_scenario("sh -c 'sleep 60'", &format!("port = {port}"));
+    let says = format!(
+        "port {port} on 127.0.0.1 is in use; stop what listens there or choose another port"
+    );
+    TestBed::new().scenario(&scenario).run().expect(4, &[&says]);
+    TestBed::new()
+        .args(["gateway", "--listen", &format!("127.0.0.1:{port}")])
+        .run()
+        .expect(5, &[&format!("cannot listen on 127.0.0.1:{port}: address already in use; choose another with --listen")]);
+}
+
+#[test]
+fn a_target_that_does_not_start_says_why_in_its_own_words() {
+    let dies = "sh -c 'echo cannot open the registry of {port} >&2; exit 3'";
+    let hangs = "sh -c 'echo waiting for the database {port}; exec sleep 60'";
+    let table = [
+        (
+            dies,
+            "",
+            vec!["`target` is not ready", "3", "cannot open the registry"],
+        ),
+        (
+            hangs,
+            "ready_within = \"500ms\"",
+            vec![
+                "within 500",
+                "refused",
+                "waiting for the database",
+                "check the port and the `ready` path",
+            ],
+        ),
+        (
+            "./no-such-binary --port {port}",
+            "",
+            vec!["no-such-binary", "not found"],
+        ),
+    ];
+    for (command, more, says) in table {
+        let outcome = TestBed::new()
+            .scenario(&command_scenario(command, more))
+            .run();
+        let outcome = outcome.expect(4, &says);
+        assert_eq!(outcome.result()["interrupted"], true, "{command}");
+        assert_eq!(
+            outcome.result()["variants"].as_array().unwrap().len(),
+            0,
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn a_gateway_that_is_killed_in_the_middle_leaves_partial_results() {
+    let running = TestBed::new()
+        .scenario(&gateway_scenario("60s", &device_request("cars")))
+        .start();
+    running.wait_for_rows(3);
+    signal(descendant(running.pid(), "gateway --stdin"), Signal::KILL);
+    let outcome = running.wait().expect(
+        4,
+        &["the target ended in the middle of the load", "target.log"],
+    );
+    let result = outcome.result();
+    assert_eq!(result["interrupted"], true);
+    assert!(
+        result["failure"]
+            .as_str()
+            .unwrap()
+            .contains("the target ended"),
+        "{result}"
+    );
+    assert!(outcome.only_phase()["requests"]["ok"].as_u64().unwrap() > 0);
+    assert!(outcome.series("default/load").len() >= 3);
+}
+
+#[test]
+fn a_full_disk_names_the_file() {
+    let bed = TestBed::new().scenario(&gateway_scenario("400ms", &device_request("cars")));
+    let phase = bed.path("out/default/load");
+    fs::create_dir_all(&phase).unwrap();
+    symlink("/dev/full", phase.join("series.csv")).unwrap();
+    bed.run().expect(
+        5,
+        &[
+            "cannot write",
+            "out/default/load/series.csv",
+            "No space left",
+            "free some space or name another directory with --out",
+        ],
+    );
+}
+
+#[test]
+fn a_run_directory_that_cannot_be_one_is_refused_before_any_load() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let scenario = url_scenario(server.addr, "300ms", "");
+    let bed = || TestBed::new().scenario(&scenario);
+    bed()
+        .file("out", "")
+        .run()
+        .expect(5, &["cannot write out", "--out"]);
+    bed()
+        .file("out/result.json", "{}")
+        .run()
+        .expect(5, &["out", "holds a result already", "--out"]);
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn a_silent_target_times_out_request_by_request() {
+    let server = Server::start(Behaviour::Silent);
+    let scenario = url_scenario(server.addr, "300ms", "").replace("\"5s\"", "\"100ms\"");
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let outcome = outcome.expect(4, &["no OK response at all", " × timeout"]);
+    let requests = &outcome.only_phase()["requests"];
+    assert!(requests["timed_out"].as_u64().unwrap() > 0, "{requests}");
+}
+
+#[test]
+fn a_rate_that_cannot_be_sent_is_invalid() {
+    let server = Server::start(Behaviour::Slow(hostile::OK, Duration::from_millis(5)));
+    let scenario = url_scenario(server.addr, "500ms", "")
+        .replace("model = \"closed\"", "model = \"open\"\nrate = \"2000/s\"");
+    TestBed::new().scenario(&scenario).run().expect(
+        4,
+        &[
+            "of the planned requests could be sent in time",
+            "lower the rate, or allow more connections",
+        ],
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    let table: [(&[&str], &str); 9] = [
+        (&["run"], "SCENARIO.toml | URL"),
+        (&["run", "x.toml", "--no-such-flag"], "--no-such-flag"),
+        (&["run", "x.toml", "-d", "soon"], "soon"),
+        (
+            &["run", "http://127.0.0.1:1/", "-H", "novalue"],
+            "Name: value",
+        ),
+        (&["run", "http://127.0.0.1:1/", "-R", "fast"], "fast"),
+        (
+            &["run", "http://127.0.0.1:1/", "--variant", "x"],
+            "--variant goes with a scenario",
+        ),
+        (
+            &["run", "http://127.0.0.1:1/", "--body", "@none.json"],
+            "--body: cannot read none.json",
+        ),
+        (&["run", "https://127.0.0.1:1/"], "use http://"),
+        (&["frobnicate"], "frobnicate"),
+    ];
+    for (args, says) in table {
+        let outcome = TestBed::new().args(args).run().expect(2, &[says]);
+        assert_eq!(outcome.stdout, "", "{args:?}");
+        assert!(!outcome.dir().exists());
+    }
+}
+
+#[test]
+fn a_profile_that_cannot_be_had_is_a_warning_however_late_that_turns_out() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    // It answers once the profiled load is over.
+    let late = echo("200 OK", |_| {
+        thread::sleep(Duration::from_millis(3_000));
+        "no profile".to_owned()
+    });
+    let refusing = echo("403 Forbidden", |_| "not from here".to_owned());
+    for (address, says) in [(late, "no profile: "), (refusing, "403")] {
+        let profile = format!(
+            "[profile]\ncpu = \"pprof\"\nduration = \"1s\"\nurl = \"http://{address}/profile\"\n"
+        );
+        let outcome = TestBed::new()
+            .scenario(&url_scenario(server.addr, "300ms", &profile))
+            .run()
+            .expect(0, &["(profiled)"]);
+        let warnings = outcome.only_phase()["warnings"].to_string();
+        assert!(
+            warnings.contains("no profile: ") && warnings.contains(says),
+            "{warnings}"
+        );
+        assert!(
+            outcome.stdout.contains("no profile: "),
+            "{}",
+            outcome.stdout
+        );
+    }
+}

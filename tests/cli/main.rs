@@ -1,0 +1,20 @@
+//! What a user gets from the command line: messages, exit codes, files, and nothing left behind.
+//!
+//! Every test has a directory of its own, loads 127.0.0.1 only, and ends the processes that it started by their id.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that cannot go on fails"
+)]
+
+mod ad_hoc;
+mod bed;
+mod failures;
+mod interruption;
+mod output;
+mod rejected;
+mod secrets;
+mod shipped;
+
+#[path = "../support/hostile.rs"]
+pub mod hostile;

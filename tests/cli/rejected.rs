@@ -1,0 +1,520 @@
+//! What cannot be run is refused before anything is started: with file, line, column, key and remedy.
+
+use crate::bed::TestBed;
+
+const GOOD: &str = r#"name = "test"
+[target]
+gateway = { auth = "naive", bcrypt_cost = 4, cpus = 1 }
+[fleet.cars]
+devices = 4
+[load]
+model = "closed"
+connections = 2
+duration = "400ms"
+[[request]]
+name = "get"
+fleet = "cars"
+path = "/v1/telemetry"
+headers = { X-Device-Id = "{{device.id}}" }
+[[variant]]
+name = "a"
+[[variant]]
+name = "b"
+target.gateway.auth = "cached"
+"#;
+
+/// A phase that takes the place of `[load]`.
+const PHASE: &str =
+    "[[phase]]\nname = \"p\"\nload = { model = \"closed\", connections = 1, duration = \"1s\" }\n";
+
+const LOAD: &str = "[load]\nmodel = \"closed\"\nconnections = 2\nduration = \"400ms\"\n";
+const GATEWAY: &str = "gateway = { auth = \"naive\", bcrypt_cost = 4, cpus = 1 }\n";
+
+#[track_caller]
+fn rejected(text: impl AsRef<[u8]>, place: &str, says: &[&str]) {
+    let outcome = TestBed::new()
+        .file("s.toml", text)
+        .args(["run", "s.toml"])
+        .run();
+    let place = format!("error: s.toml:{place}");
+    let outcome = outcome.expect(2, &[&[&place[..]], says].concat());
+    assert_eq!(outcome.stdout, "");
+    assert!(!outcome.home().join("runs").exists(), "{}", outcome.stderr);
+}
+
+/// The good scenario with one text replaced.
+#[track_caller]
+fn replaced(from: &str, to: &str, place: &str, says: &[&str]) {
+    assert!(GOOD.contains(from), "{from}");
+    rejected(GOOD.replacen(from, to, 1), place, says);
+}
+
+/// The good scenario with something at its end.
+#[track_caller]
+fn appended(more: &str, place: &str, says: &[&str]) {
+    rejected(GOOD.to_owned() + more, place, says);
+}
+
+#[test]
+fn the_scenario_that_the_others_are_made_of_is_good() {
+    TestBed::new()
+        .file("s.toml", GOOD)
+        .args(["run", "s.toml", "--dry-run"])
+        .run()
+        .expect(0, &[]);
+}
+
+#[test]
+fn keys_and_types() {
+    replaced(
+        "connections = 2",
+        "connexions = 2",
+        "8:1: load.connexions: ",
+        &[
+            "unknown key `connexions`",
+            "`connections`",
+            "8 | connexions = 2",
+        ],
+    );
+    replaced(
+        "cpus = 1",
+        "cpu = 1",
+        "3:46: target.gateway.cpu: ",
+        &["unknown key `cpu`", "`cpus`"],
+    );
+    appended(
+        "[foo]\n",
+        "20:2: foo: ",
+        &["unknown key `foo`", "`threshold`"],
+    );
+    replaced(
+        "connections = 2",
+        "connections = \"two\"",
+        "8:15: load.connections: ",
+        &["expected a whole number"],
+    );
+    replaced(
+        "connections = 2",
+        "connections = -2",
+        "8:15: load.connections: ",
+        &["expected a whole number of 0 or more"],
+    );
+    replaced(
+        "connections = 2",
+        "connections = 2\nconnections = 3",
+        "9:1: ",
+        &["`connections` is given twice; remove one"],
+    );
+    replaced("devices = 4", "devices = = 4", "5:11: ", &["="]);
+    replaced(
+        "name = \"test\"\n",
+        "",
+        "1:1: ",
+        &["missing key `name`; add it"],
+    );
+    replaced(
+        "path = \"/v1/telemetry\"\n",
+        "",
+        "10:1: request.get: ",
+        &["missing key `path`; add it"],
+    );
+    replaced(
+        "\"naive\"",
+        "\"none\"",
+        "3:20: target.gateway.auth: ",
+        &["unknown value `none`", "`naive`, `cached`, `singleflight`"],
+    );
+    replaced(
+        "[[variant]]\nname = \"a\"\n[[variant]]",
+        "[variant]",
+        "15:1: variant: ",
+        &["write [[variant]]"],
+    );
+}
+
+#[test]
+fn units() {
+    let duration = "write a number with a unit, such as \"250ms\"";
+    replaced(
+        "\"400ms\"",
+        "\"400 parsecs\"",
+        "9:12: load.duration: ",
+        &["parsecs", duration],
+    );
+    replaced("\"400ms\"", "400", "9:12: load.duration: ", &[duration]);
+    replaced(
+        "cpus = 1",
+        "cpus = 1, cache_ttl = \"soon\"",
+        "3:68: target.gateway.cache_ttl: ",
+        &["\"soon\" is not a duration", duration],
+    );
+    replaced(
+        "model = \"closed\"",
+        "model = \"open\"\nrate = \"5 per s\"",
+        "8:8: load.rate: ",
+        &["\"20000/s\""],
+    );
+    replaced(
+        "model = \"closed\"",
+        "model = \"open\"\nrate = 5",
+        "8:8: load.rate: ",
+        &["\"20000/s\""],
+    );
+    replaced("\"400ms\"", "\"40ms\"", "9:12: load.duration: ", &["100ms"]);
+}
+
+#[test]
+fn templates_and_headers() {
+    let at = "14:28: request.get.headers.X-Device-Id: ";
+    replaced(
+        "{{device.id}}",
+        "{{device.idd}}",
+        at,
+        &["`{{device.idd}}`", "device.id, device.secret"],
+    );
+    replaced(
+        "{{device.id}}",
+        "é {{device.id",
+        "14:30: request.get.headers.X-Device-Id: ",
+        &["`{{` without `}}`"],
+    );
+    replaced("{{device.id}}", "{{int 5 1}}", at, &["A <= B"]);
+    replaced(
+        "{{device.id}}",
+        "{{env.TL_NEVER_SET}}",
+        at,
+        &["TL_NEVER_SET is not set; export it"],
+    );
+    replaced(
+        "fleet = \"cars\"\n",
+        "",
+        "13:28: request.get.headers.X-Device-Id: ",
+        &["add `fleet"],
+    );
+    replaced(
+        "{{device.id}}",
+        "a\\r\\nX-Admin: 1",
+        "14:13: request.get.headers.X-Device-Id: ",
+        &["no line breaks"],
+    );
+    replaced(
+        "X-Device-Id =",
+        "\"X Device\" =",
+        "14:13: request.get.headers.X Device: ",
+        &["not a header name; use letters"],
+    );
+    replaced(
+        "X-Device-Id =",
+        "Content-Length =",
+        "14:13: request.get.headers.Content-Length: ",
+        &["leave it out"],
+    );
+    replaced(
+        "/v1/telemetry",
+        "v1 telemetry",
+        "13:8: request.get.path: ",
+        &["starts with `/`"],
+    );
+    replaced(
+        "path =",
+        "method = \"GE T\"\npath =",
+        "13:10: request.get.method: ",
+        &["not an HTTP method"],
+    );
+    replaced(
+        "path =",
+        "body_file = \"none.json\"\npath =",
+        "13:13: request.get.body_file: ",
+        &["none.json", "No such file", "beside the scenario"],
+    );
+    replaced(
+        "path =",
+        "body_file = \"/dev/zero\"\npath =",
+        "13:13: request.get.body_file: ",
+        &["/dev/zero", "limit"],
+    );
+}
+
+#[test]
+fn names() {
+    let own = "give each its own name";
+    replaced(
+        "name = \"b\"",
+        "name = \"a\"",
+        "18:8: variant.name: ",
+        &["two variants are named `a`", own],
+    );
+    replaced(
+        LOAD,
+        &PHASE.repeat(2),
+        "10:8: phase.name: ",
+        &["two phases are named `p`", own],
+    );
+    appended(
+        "[[request]]\nname = \"get\"\npath = \"/\"\n",
+        "21:8: request.name: ",
+        &["two requests are named `get`", own],
+    );
+    replaced(
+        "name = \"test\"",
+        "name = \"../test\"",
+        "1:8: name: ",
+        &["letters, digits"],
+    );
+    replaced(
+        "name = \"get\"",
+        "name = \"../get\"",
+        "11:8: request.name: ",
+        &["letters, digits"],
+    );
+    replaced(
+        "name = \"b\"",
+        "name = \"b/../..\"",
+        "18:8: variant.name: ",
+        &["letters, digits"],
+    );
+    replaced(
+        "fleet = \"cars\"",
+        "fleet = \"trucks\"",
+        "12:9: request.get.fleet: ",
+        &["no fleet `trucks`; there is `cars`"],
+    );
+}
+
+#[test]
+fn overrides() {
+    appended(
+        "request.nope.path = \"/\"\n",
+        "20:9: variant.b.request.nope: ",
+        &["nothing of this name exists to override; there is `get`"],
+    );
+    appended(
+        "phase.nope.load.duration = \"1s\"\n",
+        "20:1: variant.b.phase: ",
+        &["no `phase` to override", "add it"],
+    );
+    appended(
+        "fleet.nope.devices = 3\n",
+        "20:7: variant.b.fleet.nope: ",
+        &["there is `cars`"],
+    );
+    appended(
+        "rounds = 3\n",
+        "20:1: variant.b.rounds: ",
+        &["cannot override `rounds`; it can override target, fleet"],
+    );
+    appended(
+        "target.gateway.auht = \"cached\"\n",
+        "20:16: target.gateway.auht: ",
+        &["unknown key `auht`", "`auth`"],
+    );
+    appended(
+        "target.gateway.bcrypt_cost = 20\n",
+        "20:30: target.gateway.bcrypt_cost: ",
+        &["use 4 to 14"],
+    );
+    appended(
+        "target.url = \"http://127.0.0.1:1\"\n",
+        "20:14: target: ",
+        &["exactly one of", "there is `gateway` and `url`"],
+    );
+    appended("load = 5\n", "20:8: load: ", &["expected a table"]);
+}
+
+#[test]
+fn targets_loads_and_fleets() {
+    replaced(
+        "[fleet",
+        "url = \"http://127.0.0.1:1\"\n[fleet",
+        "4:7: target: ",
+        &["there is `gateway` and `url`"],
+    );
+    rejected(
+        GOOD.replace(GATEWAY, "")
+            .replace("target.gateway.auth = \"cached\"\n", ""),
+        "2:1: target: ",
+        &["exactly one of", "there is none"],
+    );
+    rejected(
+        &GOOD[..GOOD.find("[[request]]").unwrap()],
+        "2:1: request: ",
+        &["add a [[request]]"],
+    );
+    replaced(LOAD, "", "2:1: phase: ", &["add [load] or [[phase]]"]);
+    appended(PHASE, "6:1: load: ", &["does not go with [[phase]]"]);
+    replaced(
+        "connections = 2",
+        "connections = 2\nrate = \"5/s\"",
+        "9:8: load: ",
+        &["a closed loop has neither `rate`", "use model = \"open\""],
+    );
+    replaced(
+        "\"closed\"",
+        "\"open\"",
+        "7:9: load.rate: ",
+        &["needs a `rate`, such as"],
+    );
+    replaced(
+        "\"closed\"",
+        "\"half\"",
+        "7:9: load.model: ",
+        &["use \"closed\" or \"open\""],
+    );
+    replaced(
+        "connections = 2",
+        "connections = 0",
+        "8:15: load.connections: ",
+        &["use 1 to 100000"],
+    );
+    replaced(
+        "devices = 4",
+        "devices = 0",
+        "5:11: fleet.cars.devices: ",
+        &["1 to 1000000 devices"],
+    );
+    replaced(
+        "devices = 4",
+        "devices = 4\nsecrets = 5",
+        "6:11: fleet.cars.secrets: ",
+        &["use 1 to 4"],
+    );
+    replaced(
+        "devices = 4",
+        "devices = 4\norder = \"random\"",
+        "6:9: fleet.cars.order: ",
+        &["\"round-robin\", \"uniform\""],
+    );
+    replaced(
+        "bcrypt_cost = 4",
+        "bcrypt_cost = 3",
+        "3:43: target.gateway.bcrypt_cost: ",
+        &["bcrypt_cost = 3 is out of range, use 4 to 14"],
+    );
+    replaced(
+        "cpus = 1",
+        "cpus = 0",
+        "3:53: target.gateway.cpus: ",
+        &["use 1 to"],
+    );
+    let url = GOOD
+        .replace(GATEWAY, "url = \"http://127.0.0.1:1\"\n")
+        .replace("target.gateway.auth = \"cached\"\n", "");
+    rejected(
+        format!("{url}[profile]\ncpu = \"pprof\"\n"),
+        "20:7: profile.url: ",
+        &["give the target's, such as"],
+    );
+    rejected(
+        url.replace(":1\"", ":1/api\""),
+        "3:7: target.url: ",
+        &["the path belongs to the request"],
+    );
+    rejected(
+        url.replace("http:", "https:"),
+        "3:7: target.url: ",
+        &["use http://"],
+    );
+    rejected(
+        url.replace("http://", ""),
+        "3:7: target.url: ",
+        &["such as \"http://127.0.0.1:8080\""],
+    );
+    appended(
+        "[profile]\ncpu = \"perf\"\n",
+        "21:7: profile.cpu: ",
+        &["use \"pprof\""],
+    );
+}
+
+#[test]
+fn comparisons_and_thresholds() {
+    let variants = "there is no variant `c`; there is `a` and `b`";
+    appended(
+        "[[compare]]\nbase = \"a\"\nhead = \"c\"\n",
+        "22:8: compare.head: ",
+        &[variants],
+    );
+    appended(
+        "[[compare]]\nbase = \"a\"\nhead = \"a\"\n",
+        "22:8: compare.head: ",
+        &["name another one"],
+    );
+    let threshold = |more: &str| format!("[[threshold]]\nexpr = \"errors.rate < 1%\"\n{more}\n");
+    appended(
+        &threshold("variant = \"c\""),
+        "22:11: threshold.variant: ",
+        &[variants],
+    );
+    appended(
+        &threshold("phase = \"c\""),
+        "22:9: threshold.phase: ",
+        &["there is `load`"],
+    );
+    appended(
+        &threshold("request = \"c\""),
+        "22:11: threshold.request: ",
+        &["there is `get`"],
+    );
+    replaced(
+        LOAD,
+        &PHASE.replace("load =", "variants = [\"a\", \"c\"]\nload ="),
+        "8:18: phase.p.variants: ",
+        &[variants],
+    );
+    for (expr, says) in [
+        ("latncy.p99 < 50ms", "known are latency.pN"),
+        ("latency.p99 < 50", "write a number with a unit"),
+        ("latency.p99 = 50ms", "one of <, <=, > and >="),
+        ("share('(') < 5%", "share(\"PATTERN\")"),
+    ] {
+        appended(
+            &format!("[[threshold]]\nexpr = \"{expr}\"\n"),
+            "21:8: threshold.expr: ",
+            &[says],
+        );
+    }
+    appended(
+        "[[threshold]]\nexpr = 'share(\"(\") < 5%'\n",
+        "21:8: threshold.expr: ",
+        &["not a regular expression: unclosed group\n"],
+    );
+}
+
+#[test]
+fn files_that_are_no_scenarios() {
+    rejected(b"name = \"\xff\"".as_slice(), " ", &["not UTF-8 text"]);
+    rejected(
+        vec![b'#'; (1 << 20) + 1],
+        " ",
+        &["cannot read the scenario", "more than 1048576 bytes"],
+    );
+    rejected("", "1:1: ", &["missing key `name`"]);
+    for (path, says) in [
+        (
+            "none.toml",
+            "error: none.toml: cannot read the scenario: No such file",
+        ),
+        (
+            "/dev/zero",
+            "error: /dev/zero: cannot read the scenario: it has more than",
+        ),
+        ("127.0.0.1:8080/v1", "a URL begins with http://"),
+        (".", "cannot read the scenario: Is a directory"),
+    ] {
+        TestBed::new().args(["run", path]).run().expect(2, &[says]);
+    }
+}
+
+#[test]
+fn an_unknown_variant_is_refused() {
+    for verb in [["run", "--dry-run"], ["gateway", "--listen=127.0.0.1:1"]] {
+        TestBed::new()
+            .file("s.toml", GOOD)
+            .args([verb[0], "s.toml", verb[1], "--variant", "c"])
+            .run()
+            .expect(
+                2,
+                &["--variant: there is no variant `c`; there is `a` and `b`"],
+            );
+    }
+}

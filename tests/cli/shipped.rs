@@ -1,0 +1,332 @@
+//! The shipped scenarios in a short form: what their opening comments promise is what comes out.
+//!
+//! Only ratios, counters and shares are asserted: the binary is not optimised and the machine is shared.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::bed::{Outcome, TestBed};
+
+/// The text of a shipped scenario with some of its texts replaced; each must be there.
+fn shortened(name: &str, replacements: &[(&str, &str)]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("scenarios")
+        .join(name);
+    let mut text = fs::read_to_string(path).unwrap();
+    for (from, to) in replacements {
+        assert!(text.contains(from), "{name} has no {from}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+fn number(value: &Value, keys: &[&str]) -> f64 {
+    let found = keys.iter().fold(value, |value, key| &value[*key]);
+    found
+        .as_f64()
+        .unwrap_or_else(|| panic!("no {keys:?} in {value:#}"))
+}
+
+/// Seconds of all windows.
+fn seconds(phase: &Value) -> f64 {
+    let rounds = phase["rounds"].as_array().unwrap();
+    rounds
+        .iter()
+        .map(|round| number(round, &["window_s"]))
+        .sum()
+}
+
+/// The comparison of one metric.
+#[track_caller]
+fn metric(outcome: &Outcome, base: &str, head: &str, name: &str) -> Value {
+    let result = outcome.result();
+    let comparison = result["comparisons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|comparison| comparison["base"] == base && comparison["head"] == head)
+        .unwrap_or_else(|| panic!("no {base} and {head}: {:#}", result["comparisons"]))
+        .clone();
+    let metrics = comparison["metrics"].as_array().unwrap();
+    let found = metrics.iter().find(|metric| metric["metric"] == name);
+    found
+        .unwrap_or_else(|| panic!("no {name} in {metrics:#?}"))
+        .clone()
+}
+
+/// Total share of the first function that contains `name`.
+fn share(phase: &Value, name: &str) -> f64 {
+    let top = phase["profile"]["top"].as_array().unwrap();
+    top.iter()
+        .filter(|function| function["function"].as_str().unwrap().contains(name))
+        .map(|function| number(function, &["total_share"]))
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn every_shipped_scenario_is_valid_and_opens_with_what_it_shows() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut seen = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("# ") && text.contains("# Expect"),
+            "{}",
+            path.display()
+        );
+        let outcome = TestBed::new()
+            .args(["run", path.to_str().unwrap(), "--dry-run"])
+            .run();
+        let outcome = outcome.expect(0, &[]);
+        assert!(
+            outcome.stdout.contains("request 0, telemetry:"),
+            "{}",
+            outcome.stdout
+        );
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen}");
+}
+
+#[test]
+fn from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
+    let text = shortened(
+        "200-to-20000.toml",
+        &[
+            ("bcrypt_cost = 7", "bcrypt_cost = 8"),
+            ("connections = 64", "connections = 8"),
+            ("cache_ttl = \"30s\"", "cache_ttl = \"2s\""),
+            ("devices = 32", "devices = 8"),
+            ("secrets = 32", "secrets = 8"),
+            (
+                "duration = \"12s\", warmup = \"2s\"",
+                "duration = \"1500ms\", warmup = \"300ms\"",
+            ),
+            ("rate = \"20000/s\"", "rate = \"200/s\""),
+            (
+                "duration = \"35s\", warmup = \"2s\"",
+                "duration = \"2500ms\", warmup = \"300ms\"",
+            ),
+            (
+                "phase.capacity.load.duration = \"31s\"",
+                "phase.capacity.load.duration = \"2500ms\"",
+            ),
+            ("profile.duration = \"31s\"", "profile.duration = \"2s\""),
+            ("duration = \"10s\"\n", "duration = \"2s\"\n"),
+            ("hz = 99", "hz = 250"),
+            (
+                "\"share(\\\"^bcrypt::\\\") > 80%\"",
+                "\"share(\\\"^bcrypt::\\\") > 50%\"",
+            ),
+            ("throughput >= 20000/s", "throughput >= 1/s"),
+            ("latency.p99 < 5ms", "latency.p99 < 60s"),
+            (
+                "share(\\\"^bcrypt::\\\") < 3%",
+                "share(\\\"^bcrypt::\\\") < 100%",
+            ),
+        ],
+    );
+    let outcome = TestBed::new().scenario(&text).run();
+    // Few samples may leave a share undecided; nothing fails.
+    assert!(
+        matches!(outcome.code, Some(0 | 3)),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    let before = outcome.phase("before", "capacity");
+    let after = outcome.phase("after", "capacity");
+    let speed_up = number(&after, &["throughput_rps"]) / number(&before, &["throughput_rps"]);
+    assert!(speed_up >= 5.0, "{speed_up}");
+    let throughput = metric(&outcome, "before", "after", "throughput_rps");
+    assert_eq!(throughput["finding"], "better", "{throughput:#}");
+    assert!(
+        (number(&throughput, &["ratio"]) / speed_up - 1.0).abs() < 0.01,
+        "{throughput:#}"
+    );
+    let cost = metric(&outcome, "before", "after", "target_us_per_request");
+    assert_eq!(cost["finding"], "better", "{cost:#}");
+
+    // Each request one bcrypt; those under way at the window's edges make the difference.
+    let (bcrypts, requests) = (
+        number(&before, &["gateway", "bcrypt"]),
+        number(&before, &["requests", "ok"]),
+    );
+    assert!(
+        (bcrypts - requests).abs() <= 32.0,
+        "{bcrypts} bcrypts, {requests} requests"
+    );
+    for phase in [&after, &outcome.phase("after", "steady")] {
+        let bcrypts = number(phase, &["gateway", "bcrypt"]);
+        let most = 8.0 * (1.0 + seconds(phase) / 2.0);
+        assert!((1.0..=most).contains(&bcrypts), "{bcrypts}, at most {most}");
+        assert_eq!(number(phase, &["expected_bcrypt_rps"]), 4.0);
+    }
+    assert!(share(&before, "bcrypt::") > 0.5, "{:#}", before["profile"]);
+    assert!(
+        share(&after, "bcrypt::") < share(&before, "bcrypt::") / 2.0,
+        "{:#}",
+        after["profile"]
+    );
+    for words in ["before", "after", "throughput", "bcrypt::"] {
+        assert!(
+            outcome.stdout.contains(words),
+            "{words}: {}",
+            outcome.stdout
+        );
+    }
+}
+
+#[test]
+fn a_local_benchmark_without_the_headers_of_production_says_more() {
+    let text = shortened(
+        "local-vs-production-headers.toml",
+        &[
+            ("bcrypt_cost = 7", "bcrypt_cost = 9, user_kib = 1"),
+            ("devices = 32", "devices = 4"),
+            (
+                "duration = \"10s\"\nwarmup = \"1s\"",
+                "duration = \"1s\"\nwarmup = \"200ms\"",
+            ),
+            ("duration = \"10s\"", "duration = \"1s\""),
+        ],
+    );
+    let outcome = TestBed::new().scenario(&text).run().expect(0, &[]);
+    let (local, production) = (
+        outcome.phase("local", "load"),
+        outcome.phase("production", "load"),
+    );
+    assert_eq!(local["gateway"]["bcrypt"], 0);
+    assert!(number(&production, &["gateway", "bcrypt"]) > 0.0);
+    let ratio = number(&local, &["throughput_rps"]) / number(&production, &["throughput_rps"]);
+    assert!(ratio > 2.0, "{ratio}");
+    assert_eq!(
+        metric(&outcome, "local", "production", "throughput_rps")["finding"],
+        "worse"
+    );
+    let comparisons = outcome.result()["comparisons"].clone();
+    let functions = comparisons[0]["functions"].as_array().unwrap();
+    let blamed = functions
+        .iter()
+        .find(|delta| delta["function"].as_str().unwrap().contains("bcrypt::"));
+    let blamed = blamed.unwrap_or_else(|| panic!("{functions:#?}"));
+    assert!(number(blamed, &["delta_total_us"]) > 0.0, "{blamed:#}");
+}
+
+#[test]
+fn a_bitmask_helps_users_and_not_devices() {
+    let text = shortened(
+        "rbac-json-vs-bitmask.toml",
+        &[
+            ("rounds = 4", "rounds = 3\ninterval = \"100ms\""),
+            ("bcrypt_cost = 7", "bcrypt_cost = 8, user_kib = 64"),
+            ("devices = 32", "devices = 4"),
+            (
+                "duration = \"4s\"\nwarmup = \"1s\"",
+                "duration = \"500ms\"\nwarmup = \"100ms\"",
+            ),
+        ],
+    );
+    let outcome = TestBed::new().scenario(&text).run().expect(0, &[]);
+    for (base, head) in [
+        ("user-json", "user-bitmask"),
+        ("device-json", "device-bitmask"),
+    ] {
+        for name in ["throughput_rps", "target_us_per_request"] {
+            let metric = metric(&outcome, base, head, name);
+            let finding = metric["finding"].as_str().unwrap();
+            assert!(
+                ["better", "worse", "no difference detected"].contains(&finding),
+                "{metric:#}"
+            );
+            assert_eq!(metric["basis"], "rounds");
+            assert_eq!(metric["pairs"], 3);
+            let (low, high) = (
+                number(&metric, &["ratio_low"]),
+                number(&metric, &["ratio_high"]),
+            );
+            assert!(
+                low <= number(&metric, &["ratio"]) && number(&metric, &["ratio"]) <= high,
+                "{metric:#}"
+            );
+        }
+    }
+    // A bit test against the decoding of 64 KiB: nothing that noise could hide.
+    let users = metric(
+        &outcome,
+        "user-json",
+        "user-bitmask",
+        "target_us_per_request",
+    );
+    assert!(number(&users, &["ratio"]) < 0.6, "{users:#}");
+    let devices = metric(
+        &outcome,
+        "device-json",
+        "device-bitmask",
+        "target_us_per_request",
+    );
+    assert!(
+        (0.6..1.7).contains(&number(&devices, &["ratio"])),
+        "{devices:#}"
+    );
+    assert_eq!(outcome.phase("user-json", "load")["gateway"]["bcrypt"], 0);
+    assert_eq!(
+        outcome.phase("user-json", "load")["rounds"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+}
+
+#[test]
+fn every_expiry_is_a_herd_without_singleflight_and_a_few_bcrypts_with_it() {
+    let text = shortened(
+        "thundering-herd.toml",
+        &[
+            ("interval = \"500ms\"", "interval = \"100ms\""),
+            ("bcrypt_cost = 7", "bcrypt_cost = 8"),
+            ("cache_ttl = \"5s\"", "cache_ttl = \"1s\""),
+            ("rate = \"20000/s\"", "rate = \"500/s\""),
+            ("connections = 256", "connections = 64"),
+            (
+                "duration = \"22s\"\nwarmup = \"2s\"",
+                "duration = \"3500ms\"\nwarmup = \"300ms\"",
+            ),
+            ("latency.p99 < 100ms", "latency.p99 < 60s"),
+        ],
+    );
+    let outcome = TestBed::new().scenario(&text).run();
+    // A busy machine may not send the planned rate in time; the counters hold even then.
+    assert!(
+        matches!(outcome.code, Some(0 | 4)),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    let bcrypts = |variant: &str| number(&outcome.phase(variant, "load"), &["gateway", "bcrypt"]);
+    // The window of 3.5 s holds 3 or 4 expiries of each of the 4 devices.
+    let (herd, single) = (bcrypts("cached"), bcrypts("singleflight"));
+    assert!((4.0..=4.0 * 4.5).contains(&single), "{single}");
+    assert!(herd > single, "{herd} against {single}");
+    let series = outcome.series("singleflight/load");
+    assert!(series.len() >= 30, "{}", series.len());
+    for at in 0..series.len() {
+        // An expiry may lie across the border of two intervals, but not two expiries within half a TTL.
+        let within: f64 = series[at..].iter().take(5).map(|row| row["bcrypt"]).sum();
+        assert!(
+            within <= 4.0,
+            "{within} bcrypts from {} ms on",
+            series[at]["t_ms"]
+        );
+    }
+    assert!(
+        number(
+            &outcome.phase("singleflight", "load"),
+            &["gateway", "shared"]
+        ) >= 0.0
+    );
+}
