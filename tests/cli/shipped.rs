@@ -114,7 +114,7 @@ fn from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
                 "phase.capacity.load.duration = \"31s\"",
                 "phase.capacity.load.duration = \"2500ms\"",
             ),
-            ("profile.duration = \"31s\"", "profile.duration = \"2s\""),
+            ("profile.duration = \"29s\"", "profile.duration = \"2s\""),
             ("duration = \"10s\"\n", "duration = \"2s\"\n"),
             ("hz = 99", "hz = 250"),
             (
@@ -126,6 +126,11 @@ fn from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
             (
                 "share(\\\"^bcrypt::\\\") < 3%",
                 "share(\\\"^bcrypt::\\\") < 100%",
+            ),
+            ("cpu_per_request < 50us", "cpu_per_request < 1s"),
+            (
+                "cost(\\\"^bcrypt::\\\") < 1us",
+                "cost(\\\"^bcrypt::\\\") < 1s",
             ),
         ],
     );
@@ -290,7 +295,7 @@ fn every_expiry_is_a_herd_without_singleflight_and_a_few_bcrypts_with_it() {
             ("interval = \"500ms\"", "interval = \"100ms\""),
             ("bcrypt_cost = 7", "bcrypt_cost = 8"),
             ("cache_ttl = \"5s\"", "cache_ttl = \"1s\""),
-            ("rate = \"20000/s\"", "rate = \"500/s\""),
+            ("rate = \"10000/s\"", "rate = \"500/s\""),
             ("connections = 256", "connections = 64"),
             (
                 "duration = \"22s\"\nwarmup = \"2s\"",
