@@ -17,7 +17,7 @@ use crate::report::json::Judgements;
 use crate::report::progress::{Mode, Progress};
 use crate::report::{dry_run, json, terminal};
 use crate::scenario::template::Secrets;
-use crate::scenario::{self, Overrides, Plan};
+use crate::scenario::{self, Load, Overrides, Plan};
 use crate::units::{Rate, parse_duration};
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
@@ -260,14 +260,12 @@ fn body(text: &str) -> anyhow::Result<String> {
 
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
 fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
+    // The process itself; and each worker's runtime, timer and wakers.
     const OTHERS: u64 = 64;
+    const EACH_WORKER: u64 = 8;
     let phases = plan.variants.iter().flat_map(|variant| &variant.phases);
-    let needed = u64::from(
-        phases
-            .map(|phase| phase.load.connections)
-            .max()
-            .unwrap_or(0),
-    ) + OTHERS;
+    let of = |load: &Load| u64::from(load.connections) + u64::from(load.workers) * EACH_WORKER;
+    let needed = phases.map(|phase| of(&phase.load)).max().unwrap_or(0) + OTHERS;
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());

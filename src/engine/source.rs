@@ -117,6 +117,9 @@ impl Source {
             out.extend_from_slice(b"\r\n\r\n");
             out.extend_from_slice(&rendered);
             self.body = rendered;
+        } else if matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
+            // Some servers wait for a body, or answer 411, unless told that there is none.
+            out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
         } else {
             out.extend_from_slice(b"\r\n");
         }

@@ -269,7 +269,6 @@ impl Gather {
                 .collect(),
         };
         tell(&Live {
-            elapsed: Duration::from_nanos(start + length),
             throughput_rps: row.throughput_rps,
             p50_us: row.p50_us,
             p99_us: row.p99_us,

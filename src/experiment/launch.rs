@@ -18,6 +18,9 @@ use crate::target::metrics::{self, Metrics};
 use crate::target::port::{check_port_free, free_port};
 use crate::target::{ProcessHandle, ProcessSpec, ProcessTree};
 
+/// Longest time that metrics may take.
+const SCRAPE: Duration = Duration::from_millis(500);
+
 /// A target that answers.
 #[derive(Debug)]
 pub(super) struct Launched {
@@ -48,6 +51,7 @@ impl Launched {
         rosters: &Arc<[Roster]>,
         hashes: &mut Hashes,
         dir: &RunDir,
+        launch_directory: &Path,
         observer: &dyn Observer,
     ) -> Result<Self, Failure> {
         let client = control_client().map_err(|error| {
@@ -78,8 +82,16 @@ impl Launched {
                     "gateway".to_owned(),
                     "--stdin".to_owned(),
                 ];
-                let mut launched =
-                    Self::spawn("gateway", argv, payload, port, variant, dir, client).await?;
+                let mut launched = Self::spawn(
+                    "gateway",
+                    argv,
+                    payload,
+                    port,
+                    launch_directory,
+                    dir,
+                    client,
+                )
+                .await?;
                 launched.cpus = config.cpus as f64;
                 launched.is_gateway = true;
                 launched.metrics_url = Some(format!("http://{listen}/metrics"));
@@ -95,8 +107,16 @@ impl Launched {
                 let port = pick_port(*port)?;
                 let argv = command::split(command, Some(port))
                     .map_err(|error| Failure::Target(format!("target.command: {error}")))?;
-                let launched =
-                    Self::spawn("target", argv, Vec::new(), port, variant, dir, client).await?;
+                let launched = Self::spawn(
+                    "target",
+                    argv,
+                    Vec::new(),
+                    port,
+                    launch_directory,
+                    dir,
+                    client,
+                )
+                .await?;
                 launched.wait_ready(ready, *ready_within).await
             }
             Target::Url { base, pid, metrics } => {
@@ -110,12 +130,12 @@ impl Launched {
         argv: Vec<String>,
         payload: Vec<u8>,
         port: u16,
-        variant: &Variant,
+        launch_directory: &Path,
         dir: &RunDir,
         client: reqwest::Client,
     ) -> Result<Self, Failure> {
-        let log_path = Path::new(&variant.name).join("target.log");
-        let log = dir.path().join(&log_path);
+        let directory = dir.path().join(launch_directory);
+        let log = directory.join("target.log");
         let writable = |cause| {
             Failure::Internal(
                 super::WriteError {
@@ -125,7 +145,7 @@ impl Launched {
                 .to_string(),
             )
         };
-        std::fs::create_dir_all(dir.path().join(&variant.name)).map_err(writable)?;
+        std::fs::create_dir_all(&directory).map_err(writable)?;
         let file = crate::target::log::create(&log).map_err(writable)?;
         let mut spec = ProcessSpec::new(name, argv, file);
         spec.payload = payload;
@@ -229,14 +249,14 @@ impl Launched {
         }
     }
 
-    /// The target's metrics, if it has an endpoint.
+    /// The target's metrics, if it has an endpoint. Whoever waits for them watches nothing else, so that this is short.
     pub(super) async fn scrape(&self) -> Option<Result<Metrics, String>> {
         let url = self.metrics_url.as_deref()?;
-        Some(
-            metrics::scrape(&self.client, url)
-                .await
-                .map_err(|error| error.to_string()),
-        )
+        let scraped = tokio::time::timeout(SCRAPE, metrics::scrape(&self.client, url)).await;
+        Some(match scraped {
+            Ok(scraped) => scraped.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("its metrics took more than {SCRAPE:?}")),
+        })
     }
 
     /// Stops what was started.

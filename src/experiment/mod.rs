@@ -9,6 +9,7 @@ mod phase;
 mod result;
 mod run_dir;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,15 +52,13 @@ pub struct PhaseStart<'a> {
     pub round: (u32, u32),
     /// Whether this is the profiled repetition of the phase.
     pub profiled: bool,
-    /// Warm-up and window.
-    pub length: Duration,
+    /// Warm-up and window; `None` if it ends with a number of requests.
+    pub length: Option<Duration>,
 }
 
 /// Figures of the last interval.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Live {
-    /// Time since the phase began.
-    pub elapsed: Duration,
     /// OK responses a second.
     pub throughput_rps: f64,
     /// Median latency, µs.
@@ -171,8 +170,9 @@ impl VariantRun<'_> {
             .collect::<Vec<_>>()
             .into();
         let mut stopping = stop.clone();
+        let directory = self.directory();
         let mut target = tokio::select! {
-            target = Launched::start(self.variant, &rosters, hashes, self.dir, self.observer) => target?,
+            target = Launched::start(self.variant, &rosters, hashes, self.dir, &directory, self.observer) => target?,
             () = stopping.asked() => return Ok(()),
         };
         let driven = self.phases(&mut target, &rosters, result, stop).await;
@@ -217,13 +217,24 @@ impl VariantRun<'_> {
         Ok(())
     }
 
+    /// Where this launch's own files go, within the run directory.
+    fn directory(&self) -> PathBuf {
+        let variant = PathBuf::from(&self.variant.name);
+        if self.plan.rounds > 1 {
+            variant.join(format!("round-{}", self.round))
+        } else {
+            variant
+        }
+    }
+
     fn start<'a>(&'a self, stretch: &Stretch<'a>) -> PhaseStart<'a> {
         PhaseStart {
             variant: &self.variant.name,
             phase: stretch.phase,
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
-            length: stretch.load.warmup + stretch.load.duration,
+            length: (stretch.load.requests.is_none())
+                .then_some(stretch.load.warmup + stretch.load.duration),
         }
     }
 }

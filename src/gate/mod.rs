@@ -162,7 +162,7 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
         Metric::Latency(quantile) => {
             let (latency, exact_below) = latency_quantiles(tally);
             if latency.is_empty() {
-                return Found::unknown("there was no response");
+                return Found::unknown("there was no OK response");
             }
             let value = value_at(&latency, *quantile);
             if *quantile <= exact_below {
@@ -175,10 +175,7 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
                 reason: Some(reason),
             }
         }
-        Metric::ErrorRate => Found::exact(
-            (tally.ok + tally.failed > 0).then(|| tally.error_rate()),
-            "no request was answered",
-        ),
+        Metric::ErrorRate => error_rate(tally),
         Metric::Throughput => Found::exact(
             Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0),
             "there was no window",
@@ -218,6 +215,24 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
                 reason: Some(reason),
             }
         }
+    }
+}
+
+/// Failed by ended requests. Those without an end may have become either.
+fn error_rate(tally: &Tally) -> Found {
+    let ended = tally.ok + tally.failed;
+    if ended == 0 {
+        return Found::unknown("no request was answered");
+    }
+    let unanswered = tally.in_flight_at_end + tally.not_sent;
+    if unanswered == 0 {
+        return Found::exact(Some(tally.error_rate()), "");
+    }
+    let share = |failed: u64| failed as f64 / tally.due as f64;
+    Found {
+        value: Some(tally.error_rate()),
+        bounds: Some((share(tally.failed), share(tally.failed + unanswered))),
+        reason: Some(format!("{unanswered} more were never answered")),
     }
 }
 

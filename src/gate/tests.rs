@@ -131,6 +131,26 @@ fn a_tail_of_unanswered_requests_can_fail_a_threshold_but_not_pass_it() {
 }
 
 #[test]
+fn requests_without_an_end_leave_the_error_rate_open() {
+    let mut overloaded = phase(|tally| {
+        ok(tally, 900, 100);
+        (0..100).for_each(|_| tally.record_not_sent(1));
+    });
+    let judgement = verdict(&overloaded, "errors.rate < 1%");
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert_eq!(judgement.reason.unwrap(), "100 more were never answered");
+    assert_eq!(
+        verdict(&overloaded, "errors.rate < 20%").verdict,
+        Verdict::Pass
+    );
+    failed(&mut overloaded.tallies[0], 500, ErrorKind::Reset);
+    assert_eq!(
+        verdict(&overloaded, "errors.rate < 1%").verdict,
+        Verdict::Fail
+    );
+}
+
+#[test]
 fn shares_are_judged_by_their_interval() {
     let mut with_profile = phase(|tally| ok(tally, 10, 100));
     let mut profile = Profile::new("cpu", "nanoseconds", 10_000_000);

@@ -36,6 +36,14 @@ impl ErrorKind {
         Self::Timeout,
     ];
 
+    /// Whether the request was never sent, because there was no connection to send it on.
+    pub fn is_unsent(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectRefused | Self::ConnectTimeout | Self::ConnectFailed
+        )
+    }
+
     /// Its name in results.
     pub fn name(self) -> &'static str {
         match self {

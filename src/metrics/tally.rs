@@ -109,7 +109,9 @@ impl Tally {
         if let Some(status) = status {
             *self.status.entry(status).or_default() += 1;
         }
-        self.record_sending(times, window_end);
+        if !matches!(outcome, Outcome::Failed { kind, .. } if kind.is_unsent()) {
+            self.record_sending(times, window_end);
+        }
     }
 
     /// Counts a request that was due in the window and has no answer at the end of the drain.
@@ -285,9 +287,17 @@ mod tests {
             at,
             100,
         );
+        tally.record(
+            Outcome::Failed {
+                kind: ErrorKind::ConnectRefused,
+                status: None,
+            },
+            at,
+            100,
+        );
         tally.record_in_flight(at, 5);
         tally.record_not_sent(77);
-        assert_eq!(tally.due, 5);
+        assert_eq!(tally.due, 6);
         assert_eq!(
             tally.ok + tally.failed + tally.in_flight_at_end + tally.not_sent,
             tally.due
@@ -299,9 +309,13 @@ mod tests {
         assert_eq!((tally.sent, tally.sent_in_window), (4, 3));
         assert_eq!(
             tally.error_counts().collect::<Vec<_>>(),
-            [(ErrorKind::Status, 1), (ErrorKind::Timeout, 1)]
+            [
+                (ErrorKind::ConnectRefused, 1),
+                (ErrorKind::Status, 1),
+                (ErrorKind::Timeout, 1)
+            ]
         );
-        assert!((tally.error_rate() - 2.0 / 3.0).abs() < 1e-12);
+        assert!((tally.error_rate() - 3.0 / 4.0).abs() < 1e-12);
         tally.clear();
         assert_eq!(
             (tally.due, tally.latency.len(), tally.error_rate()),

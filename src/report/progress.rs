@@ -91,18 +91,19 @@ impl Observer for Progress {
             String::new()
         };
         let profiled = if phase.profiled { " (profiled)" } else { "" };
-        let seconds = phase.length.as_secs_f64().ceil() as u64;
+        let seconds = phase
+            .length
+            .map(|length| length.as_secs_f64().ceil() as u64);
         let prefix = format!("{} · {}{profiled}{round}", phase.variant, phase.phase);
-        let prefix = if matches!(self.mode, Mode::Live) {
-            prefix
-        } else {
-            format!("{prefix}: {seconds} s")
+        let prefix = match (self.mode, seconds) {
+            (Mode::Lines(_), Some(seconds)) => format!("{prefix}: {seconds} s"),
+            _ => prefix,
         };
-        self.show(
-            seconds,
-            prefix,
-            "{prefix} {bar:20} {elapsed} of {len} s  {msg}",
-        );
+        let style = match seconds {
+            Some(_) => "{prefix} {bar:20} {elapsed} of {len} s  {msg}",
+            None => "{prefix} {elapsed}  {msg}",
+        };
+        self.show(seconds.unwrap_or(0), prefix, style);
     }
 
     fn live(&self, live: &Live) {

@@ -206,7 +206,7 @@ fn requests(total: &Tally) -> String {
 fn latency(total: &Tally) -> String {
     let (histogram, exact_below) = latency_quantiles(total);
     if histogram.is_empty() {
-        return "no response".to_owned();
+        return "no OK response".to_owned();
     }
     let points = [
         ("p50", 0.5),
@@ -381,18 +381,20 @@ fn label(metric: Metric) -> &'static str {
     }
 }
 
-/// A ratio as people read it: per cent when it is small, else as a factor or a divisor.
-fn factor(ratio: f64) -> String {
+/// How ratios are written: per cent when the change is small, else as a factor or a divisor.
+fn notation(ratio: f64) -> fn(f64) -> String {
     if ratio >= 2.0 {
-        format!("×{}", format_count(ratio))
+        |ratio| format!("×{}", format_count(ratio))
     } else if ratio > 0.5 {
-        format!("{:+.1} %", (ratio - 1.0) * 100.0)
+        |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0)
     } else {
-        format!("÷{}", format_count(1.0 / ratio))
+        |ratio| format!("÷{}", format_count(1.0 / ratio))
     }
 }
 
 fn words(change: &MetricChange) -> (Style, String) {
+    // One notation for a change and its bounds.
+    let factor = notation(change.ratio);
     let interval = format!(
         "{} (95 %: {} to {})",
         factor(change.ratio),
@@ -405,7 +407,7 @@ fn words(change: &MetricChange) -> (Style, String) {
         Finding::NotDetected => (
             DOUBT,
             format!(
-                "no difference detected: {interval}; ±{:.0} % would have been",
+                "no difference detected: {interval}; ±{:.1} % would have been",
                 change.detectable * 100.0
             ),
         ),

@@ -245,7 +245,7 @@ impl Target {
         match self {
             Self::Gateway { config, .. } => {
                 format!(
-                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPUs",
+                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s)",
                     config.auth, config.rbac, config.bcrypt_cost, config.cpus
                 )
             }

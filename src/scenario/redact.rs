@@ -23,11 +23,13 @@ pub fn is_sensitive_header(name: &str) -> bool {
     .any(|word| name.contains(word))
 }
 
-/// Text of unknown origin, fit for a terminal and a line: control characters are written as escapes.
+/// Text of unknown origin, fit for a terminal and a line: control characters and those that turn the direction of
+/// writing are written as escapes.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
             shown.extend(c.escape_debug());
         } else {
             shown.push(c);

@@ -31,16 +31,6 @@ pub fn free_port() -> Result<u16, PortError> {
     bind(0).and_then(|listener| port_of(&listener))
 }
 
-/// As many different ports on 127.0.0.1 that nothing listens on now.
-///
-/// # Errors
-/// [`PortError::Unusable`] if the system has not enough of them.
-pub fn free_ports(count: usize) -> Result<Vec<u16>, PortError> {
-    // All are held until all are found, or the system might give one twice.
-    let held = (0..count).map(|_| bind(0)).collect::<Result<Vec<_>, _>>()?;
-    held.iter().map(port_of).collect()
-}
-
 /// Makes sure that nothing listens on `port` of 127.0.0.1, so that the target is not mistaken for something else.
 ///
 /// # Errors
@@ -78,14 +68,5 @@ mod tests {
             );
             assert_eq!(message, expected);
         }
-    }
-
-    #[test]
-    fn free_ports_differ() {
-        let mut ports = free_ports(20).unwrap();
-        ports.sort_unstable();
-        ports.dedup();
-        assert_eq!(ports.len(), 20);
-        assert_ne!(free_port().unwrap(), 0);
     }
 }

@@ -68,7 +68,9 @@ fn the_headers_of_a_device_make_the_difference() {
     );
 
     gateway.signal(Signal::INT);
-    gateway.wait().expect(0, &["gateway without devices on http://127.0.0.1"]);
+    gateway
+        .wait()
+        .expect(0, &["gateway without devices on http://127.0.0.1"]);
 }
 
 #[test]

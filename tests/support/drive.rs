@@ -142,7 +142,12 @@ impl Report {
             total.due,
             total.latency.len() + total.censored.len() + total.failed_latency.len()
         );
-        assert_eq!(total.due, total.sent + total.not_sent);
+        let unconnected: u64 = total
+            .error_counts()
+            .filter(|(kind, _)| kind.is_unsent())
+            .map(|(_, count)| count)
+            .sum();
+        assert_eq!(total.due, total.sent + total.not_sent + unconnected);
         assert_eq!(
             total.failed,
             self.errors().iter().map(|(_, n)| n).sum::<u64>()

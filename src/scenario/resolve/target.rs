@@ -1,0 +1,271 @@
+//! What is loaded and how it is profiled: target tables → [`Target`], profile table → [`Profile`].
+
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::Resolver;
+use crate::scenario::error::Error;
+use crate::scenario::file;
+use crate::scenario::merge::list;
+use crate::scenario::plan::{BaseUrl, Profile, Target};
+use crate::scenario::refusal::span_of;
+
+/// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
+const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
+const LONGEST_PROFILE: Duration = Duration::from_secs(300);
+
+impl Resolver<'_> {
+    pub(super) fn target(&self, target: &Spanned<file::Target>) -> Result<Target, Error> {
+        let (span, target) = (target.span(), target.get_ref());
+        let ready_within = self.duration(
+            target.ready_within.as_ref(),
+            "target.ready_within",
+            Duration::from_secs(10),
+        )?;
+        let port = target.port.as_ref().map(|port| *port.get_ref());
+        let refuse = |given: Option<Range<usize>>, key: &str, with: &str| match given {
+            Some(span) => Err(self.error(span, key, format!("it goes only with {with}"))),
+            None => Ok(()),
+        };
+        let only_url = || {
+            if self.overrides.pid.is_some() {
+                return Err(self.error(
+                    span.clone(),
+                    "--pid",
+                    "telemload knows the process that it starts; leave the flag out",
+                ));
+            }
+            refuse(
+                target.pid.as_ref().map(Spanned::span),
+                "target.pid",
+                "`url`",
+            )?;
+            refuse(
+                target.metrics.as_ref().map(Spanned::span),
+                "target.metrics",
+                "`url`",
+            )
+        };
+        match (&target.gateway, &target.command, &target.url) {
+            (Some(config), None, None) => {
+                only_url()?;
+                refuse(
+                    target.ready.as_ref().map(Spanned::span),
+                    "target.ready",
+                    "`command`",
+                )?;
+                let span = config.span();
+                let config = config.get_ref().clone();
+                config.validate().map_err(|error| {
+                    let key = error.key();
+                    let at = span_of(self.table, &["target", "gateway", key]).unwrap_or(span);
+                    self.error(at, &format!("target.gateway.{key}"), error.to_string())
+                })?;
+                Ok(Target::Gateway {
+                    config: Box::new(config),
+                    port,
+                    ready_within,
+                })
+            }
+            (None, Some(command), None) => {
+                only_url()?;
+                if port.is_none() && !command.get_ref().contains("{port}") {
+                    return Err(self.error(command.span(), "target.command", "the command has no `{port}`; write it where the port goes, or give a fixed `port`"));
+                }
+                let ready = target
+                    .ready
+                    .as_ref()
+                    .map_or("/", |ready| ready.get_ref().as_str());
+                if !ready.starts_with('/') {
+                    return Err(self.source.error(
+                        target.ready.as_ref().map(Spanned::span),
+                        "target.ready",
+                        "it is a path and starts with `/`",
+                    ));
+                }
+                Ok(Target::Command {
+                    command: command.get_ref().clone(),
+                    ready: ready.to_owned(),
+                    ready_within,
+                    port,
+                })
+            }
+            (None, None, Some(url)) => {
+                refuse(
+                    target.port.as_ref().map(Spanned::span),
+                    "target.port",
+                    "`gateway` or `command`",
+                )?;
+                refuse(
+                    target.ready.as_ref().map(Spanned::span),
+                    "target.ready",
+                    "`command`",
+                )?;
+                let base = base_url(url.get_ref())
+                    .map_err(|message| self.error(url.span(), "target.url", message))?;
+                let pid = self
+                    .overrides
+                    .pid
+                    .or(target.pid.as_ref().map(|pid| *pid.get_ref()));
+                if let Some(metrics) = &target.metrics
+                    && !is_http_url(metrics.get_ref())
+                {
+                    return Err(self.error(
+                        metrics.span(),
+                        "target.metrics",
+                        "it is not an http:// URL",
+                    ));
+                }
+                Ok(Target::Url {
+                    base,
+                    pid,
+                    metrics: target.metrics.as_ref().map(|url| url.get_ref().clone()),
+                })
+            }
+            (gateway, command, url) => {
+                let given = [
+                    gateway.as_ref().map(|_| "gateway"),
+                    command.as_ref().map(|_| "command"),
+                    url.as_ref().map(|_| "url"),
+                ];
+                let given: Vec<String> = given.into_iter().flatten().map(str::to_owned).collect();
+                // The one that was written last is more likely the one too many.
+                let place = given
+                    .iter()
+                    .filter_map(|key| span_of(self.table, &["target", key]))
+                    .max_by_key(|span| span.start);
+                let message = format!(
+                    "a target has exactly one of `gateway`, `command` and `url`; there is {}",
+                    list(&given)
+                );
+                Err(self.error(place.unwrap_or(span), "target", message))
+            }
+        }
+    }
+
+    pub(super) fn profile(
+        &self,
+        profile: Option<&file::Profile>,
+        target: &Target,
+    ) -> Result<Option<Profile>, Error> {
+        let default_duration = Duration::from_secs(10);
+        // The flag is for the load, which may be shorter or longer than any profile.
+        let from_flag = self
+            .overrides
+            .duration
+            .map(|duration| duration.clamp(SHORTEST_PROFILE, LONGEST_PROFILE));
+        let (url, hz, duration) = match (profile, &self.overrides.pprof) {
+            (None, None) => return Ok(None),
+            (None, Some(url)) => (Some(url.clone()), 99, from_flag.unwrap_or(default_duration)),
+            (Some(profile), given) => {
+                if profile.cpu.get_ref() != "pprof" {
+                    return Err(self.error(
+                        profile.cpu.span(),
+                        "profile.cpu",
+                        format!(
+                            "`{}` is not a way to profile; use \"pprof\"",
+                            profile.cpu.get_ref()
+                        ),
+                    ));
+                }
+                let hz = profile.hz.as_ref().map_or(99, |hz| *hz.get_ref());
+                if !(1..=1_000).contains(&hz) {
+                    return Err(self.source.error(
+                        profile.hz.as_ref().map(Spanned::span),
+                        "profile.hz",
+                        "use 1 to 1000 samples a second",
+                    ));
+                }
+                let url = given
+                    .clone()
+                    .or(profile.url.as_ref().map(|url| url.get_ref().clone()));
+                (
+                    url,
+                    hz,
+                    from_flag.map_or_else(
+                        || {
+                            self.duration(
+                                profile.duration.as_ref(),
+                                "profile.duration",
+                                default_duration,
+                            )
+                        },
+                        Ok,
+                    )?,
+                )
+            }
+        };
+        let key = "profile.url";
+        let place = || {
+            profile
+                .and_then(|profile| profile.url.as_ref())
+                .map(Spanned::span)
+        };
+        match (&url, target) {
+            (None, Target::Gateway { .. }) => {}
+            (None, _) => return Err(self.source.error(profile.map(|profile| profile.cpu.span()), key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\"")),
+            (Some(url), _) => {
+                if !is_http_url(&url.replace("{port}", "1")) {
+                    return Err(self.source.error(place(), key, "it is not an http:// URL"));
+                }
+            }
+        }
+        if !(SHORTEST_PROFILE..=LONGEST_PROFILE).contains(&duration) {
+            let span = profile
+                .and_then(|profile| profile.duration.as_ref())
+                .map(Spanned::span);
+            return Err(self.source.error(
+                span,
+                "profile.duration",
+                "a profile takes 1s to 300s; pprof endpoints count whole seconds",
+            ));
+        }
+        // pprof endpoints take whole seconds; a fraction would silently become their default.
+        Ok(Some(Profile {
+            url,
+            hz,
+            duration: Duration::from_secs(duration.as_secs()),
+        }))
+    }
+}
+
+fn is_http_url(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.host().is_some())
+}
+
+/// Reads the origin of a target.
+pub(super) fn base_url(text: &str) -> Result<BaseUrl, String> {
+    let url = reqwest::Url::parse(text).map_err(|error| {
+        format!("it is not a URL: {error}; write one such as \"http://127.0.0.1:8080\"")
+    })?;
+    if url.scheme() != "http" {
+        return Err(format!(
+            "the scheme `{}` cannot be loaded; use http://",
+            url.scheme()
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "credentials do not belong in a URL; send them in a header, from {{env.NAME}}"
+                .to_owned(),
+        );
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err("a target is an origin such as \"http://127.0.0.1:8080\"; the path belongs to the request".to_owned());
+    }
+    let host = url.host_str().ok_or("the URL has no host")?;
+    let port = url.port_or_known_default().unwrap_or(80);
+    let authority = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Ok(BaseUrl {
+        host: host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned(),
+        port,
+        authority,
+    })
+}
