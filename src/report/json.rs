@@ -19,7 +19,7 @@ pub const SCHEMA: &str = "telemload.result/1";
 /// Functions that a profile lists, by total share.
 const TOP_FUNCTIONS: usize = 50;
 
-/// Functions that a comparison lists, by change of self cost.
+/// Functions that a comparison lists by change of self cost, and as many by change of total cost.
 const TOP_DELTAS: usize = 50;
 
 /// Judgements of every phase, in the order of the result's variants and phases.
@@ -472,11 +472,15 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
             .collect(),
         functions: phases()
             .flat_map(|phase| {
+                let least_total = least_of_largest_totals(&phase.functions);
                 phase
                     .functions
                     .iter()
-                    .take(TOP_DELTAS)
-                    .map(|delta| delta_json(&phase.phase, delta))
+                    .enumerate()
+                    .filter(move |(at, delta)| {
+                        *at < TOP_DELTAS || delta.delta_total_us.abs() >= least_total
+                    })
+                    .map(|(_, delta)| delta_json(&phase.phase, delta))
             })
             .collect(),
     }
@@ -504,6 +508,16 @@ fn metric_json<'a>(phase: &'a str, change: &MetricChange) -> MetricJson<'a> {
         basis,
         pairs,
     }
+}
+
+/// The smallest change of total cost that is among the largest: callers of what changed have little self cost.
+fn least_of_largest_totals(functions: &[FunctionDelta]) -> f64 {
+    let mut totals: Vec<f64> = functions
+        .iter()
+        .map(|delta| delta.delta_total_us.abs())
+        .collect();
+    totals.sort_by(|a, b| b.total_cmp(a));
+    totals.get(TOP_DELTAS - 1).copied().unwrap_or(0.0)
 }
 
 fn delta_json<'a>(phase: &'a str, delta: &'a FunctionDelta) -> DeltaJson<'a> {
