@@ -341,13 +341,6 @@ impl Gather {
     }
 }
 
-/// All requests as one tally.
-pub(super) fn sum(tallies: &[Tally]) -> Tally {
-    let mut total = Tally::default();
-    tallies.iter().for_each(|tally| total.add(tally));
-    total
-}
-
 /// CPU of the target between two marks, cores.
 fn cores(first: &Mark, last: &Mark) -> Result<f64, String> {
     let (begin, end) = (first.cpu_seconds.clone()?, last.cpu_seconds.clone()?);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gather::{COUNTERS, Driven, Emit, Gather, Series, sum};
+use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
 use super::launch::Launched;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
@@ -140,7 +140,7 @@ impl PhaseRun<'_> {
             }
             None => return Ok(()),
         };
-        let total = sum(&driven.tallies);
+        let total = Tally::sum(&driven.tallies);
         let sampled = plan.duration.as_nanos() / self.launch.plan.interval.as_nanos();
         let estimates = while_sampled(&driven.blocks, sampled as usize).unwrap_or(Estimates::of(
             &total,
@@ -151,7 +151,7 @@ impl PhaseRun<'_> {
             .zip(profile.cpu_ns())
             .filter(|(cpu, _)| cpu.cpu_seconds > 0.0)
             .map(|(cpu, sampled)| {
-                // The capture itself takes a moment longer than what it covers.
+                // Timers end a moment late: the CPU time of that moment is not in the samples.
                 let covered = f64::from(seconds) / cpu.wall_seconds.max(f64::from(seconds));
                 sampled as f64 / 1e9 / (cpu.cpu_seconds * covered)
             });
@@ -320,7 +320,7 @@ impl PhaseResult {
         for (kind, words) in driven.exemplars {
             self.exemplars.entry(kind).or_insert(words);
         }
-        let total = sum(&driven.tallies);
+        let total = Tally::sum(&driven.tallies);
         let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
         if seconds > 0.0 {
             self.rounds.push(Round {

@@ -236,9 +236,7 @@ const LAG_LIMIT_US: f64 = 1_000.0;
 impl PhaseResult {
     /// All requests as one tally.
     pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
-        self.tallies.iter().for_each(|tally| total.add(tally));
-        total
+        Tally::sum(&self.tallies)
     }
 
     /// Seconds of all windows.

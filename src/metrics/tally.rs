@@ -83,6 +83,13 @@ impl Default for Tally {
 }
 
 impl Tally {
+    /// What several tallies counted, as one.
+    pub fn sum(tallies: &[Self]) -> Self {
+        let mut sum = Self::default();
+        tallies.iter().for_each(|tally| sum.add(tally));
+        sum
+    }
+
     /// Counts a request that was due in the window and has ended.
     pub fn record(&mut self, outcome: Outcome, times: Times, window_end: u64) {
         self.due += 1;
