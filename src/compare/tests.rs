@@ -31,6 +31,7 @@ fn phase(throughputs: &[f64]) -> PhaseResult {
         target_cpu_seconds: None,
         generator_cores: 0.1,
         busiest_worker: 0.1,
+        worker_wait: None,
         steal_share: None,
         whole: estimates(throughput),
         blocks: [0.99, 1.01, 0.98, 1.02]

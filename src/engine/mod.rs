@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-pub use clock::now_ns;
+pub use clock::{now_ns, thread_wait_ns};
 pub use source::Source;
 
 use crate::metrics::{Interval, Window};
@@ -70,6 +70,8 @@ pub struct End {
     pub generator_cores: f64,
     /// CPU of the busiest worker over the window, share of a core.
     pub busiest_worker: f64,
+    /// The longest that a worker waited for a CPU, share of the window; `None` if the kernel does not tell.
+    pub worker_wait: Option<f64>,
     /// Connections that were opened.
     pub connections_opened: u64,
     /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
@@ -89,11 +91,12 @@ struct WorkerEnd {
     all_sent: bool,
 }
 
-/// CPU time of a thread at an instant.
+/// CPU time of a thread, and its wait for one, at an instant.
 #[derive(Debug, Clone, Copy)]
 struct CpuMark {
     at: u64,
     cpu_ns: u64,
+    wait_ns: Option<u64>,
 }
 
 /// Time between the start of the threads and the beginning of the schedule.
@@ -105,6 +108,37 @@ impl Engine {
     /// # Errors
     /// The system refuses a thread.
     pub fn start(drive: &Drive) -> io::Result<Self> {
+        // From here on in the engine, so that the workers end if a later one cannot be started.
+        let (mut engine, assignments) = Self::prepare(drive);
+        for assignment in assignments {
+            let thread = std::thread::Builder::new().name(format!("worker-{}", assignment.worker));
+            engine
+                .workers
+                .push(thread.spawn(move || worker::run(assignment))?);
+        }
+        Ok(engine)
+    }
+
+    /// Drives to the end on the calling thread, which is the only worker, to measure the generator itself: what the
+    /// thread uses and allocates is the worker's. Intervals are returned at the end.
+    ///
+    /// # Errors
+    /// As for [`Engine::finish`].
+    ///
+    /// # Panics
+    /// If the load has more than one worker.
+    pub fn drive_here(drive: &Drive) -> io::Result<(Vec<Interval>, End)> {
+        let (mut engine, mut assignments) = Self::prepare(drive);
+        assert_eq!(assignments.len(), 1, "one thread can be one worker");
+        let ended = assignments.pop().map(worker::run).transpose()?;
+        let mut intervals = Vec::new();
+        while let Ok(interval) = engine.intervals.try_recv() {
+            intervals.push(interval);
+        }
+        Ok((intervals, End::of(engine.window, ended.as_slice())))
+    }
+
+    fn prepare(drive: &Drive) -> (Self, Vec<Assignment>) {
         let load = &drive.load;
         let begin = now_ns() + LEAD.as_nanos() as u64;
         let start = begin + load.warmup.as_nanos() as u64;
@@ -113,42 +147,40 @@ impl Engine {
             end: start + load.duration.as_nanos() as u64,
         };
         let (reports, intervals) = unbounded_channel();
-        // From here on in the engine, so that the workers end if a later one cannot be started.
-        let mut engine = Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (used, assignments) = (0..load.workers)
+            .map(|worker| {
+                let (give_back, taken_back) = std::sync::mpsc::channel();
+                let assignment = Assignment {
+                    worker,
+                    address: drive.address,
+                    load: load.clone(),
+                    seed: drive.seed,
+                    begin,
+                    window,
+                    interval_ns: drive.interval.as_nanos() as u64,
+                    source: Source::new(
+                        drive.requests.clone(),
+                        drive.rosters.clone(),
+                        drive.authority.clone(),
+                        drive.seed,
+                    ),
+                    stop: stop.clone(),
+                    reports: reports.clone(),
+                    used: taken_back,
+                };
+                (give_back, assignment)
+            })
+            .unzip();
+        let engine = Self {
             window,
             intervals,
-            used: Vec::new(),
+            used,
             next_used: 0,
-            stop: Arc::new(AtomicBool::new(false)),
+            stop,
             workers: Vec::new(),
         };
-        for worker in 0..load.workers {
-            let (give_back, taken_back) = std::sync::mpsc::channel();
-            engine.used.push(give_back);
-            let assignment = Assignment {
-                worker,
-                address: drive.address,
-                load: load.clone(),
-                seed: drive.seed,
-                begin,
-                window,
-                interval_ns: drive.interval.as_nanos() as u64,
-                source: Source::new(
-                    drive.requests.clone(),
-                    drive.rosters.clone(),
-                    drive.authority.clone(),
-                    drive.seed,
-                ),
-                stop: engine.stop.clone(),
-                reports: reports.clone(),
-                used: taken_back,
-            };
-            let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            engine
-                .workers
-                .push(thread.spawn(move || worker::run(assignment))?);
-        }
-        Ok(engine)
+        (engine, assignments)
     }
 
     /// The next interval of some worker; `None` when all have ended.
@@ -173,27 +205,46 @@ impl Engine {
     /// # Errors
     /// A worker could not set up its runtime, or panicked.
     pub fn finish(mut self) -> io::Result<End> {
-        let mut end = End {
-            window: self.window,
+        let ended = std::mem::take(&mut self.workers)
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .map_err(|_| io::Error::other("a worker panicked"))?
+            })
+            .collect::<io::Result<Vec<_>>>()?;
+        Ok(End::of(self.window, &ended))
+    }
+}
+
+impl End {
+    fn of(window: Window, workers: &[WorkerEnd]) -> Self {
+        let mut end = Self {
+            window,
             generator_cores: 0.0,
             busiest_worker: 0.0,
+            worker_wait: None,
             connections_opened: 0,
             resent: 0,
         };
         let mut last_done = 0;
         let mut all_sent = true;
-        for worker in std::mem::take(&mut self.workers) {
-            let worker = worker
-                .join()
-                .map_err(|_| io::Error::other("a worker panicked"))??;
+        for worker in workers {
             let (first, last) = worker.cpu;
-            let cores = if last.at > first.at {
-                (last.cpu_ns - first.cpu_ns) as f64 / (last.at - first.at) as f64
-            } else {
-                0.0
+            let share = |from: u64, to: u64| {
+                if last.at > first.at {
+                    (to - from) as f64 / (last.at - first.at) as f64
+                } else {
+                    0.0
+                }
             };
+            let cores = share(first.cpu_ns, last.cpu_ns);
             end.generator_cores += cores;
             end.busiest_worker = end.busiest_worker.max(cores);
+            if let (Some(from), Some(to)) = (first.wait_ns, last.wait_ns) {
+                let wait = share(from, to);
+                end.worker_wait = Some(end.worker_wait.map_or(wait, |worst| worst.max(wait)));
+            }
             end.connections_opened += worker.connections_opened;
             end.resent += worker.resent;
             all_sent &= worker.all_sent;
@@ -203,7 +254,7 @@ impl Engine {
         if all_sent && last_done > end.window.start {
             end.window.end = end.window.end.min(last_done + 1);
         }
-        Ok(end)
+        end
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_local;
 
-use super::clock::{now_ns, thread_cpu_ns};
+use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
 use super::feed::{Feed, Next};
 use super::shard::Shard;
 use super::source::Source;
@@ -127,6 +127,7 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
     let mark = || CpuMark {
         at: now_ns(),
         cpu_ns: thread_cpu_ns(),
+        wait_ns: thread_wait_ns(),
     };
     let (mut first, mut last) = (None, None);
     let mut window_end = window.end;

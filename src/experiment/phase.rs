@@ -328,6 +328,7 @@ impl PhaseResult {
                 target_cpu_seconds: cpu,
                 generator_cores: driven.generator_cores,
                 busiest_worker: driven.busiest_worker,
+                worker_wait: driven.worker_wait,
                 steal_share: driven.steal_share,
                 whole: Estimates::of(&total, seconds, cpu),
                 blocks: driven.blocks,

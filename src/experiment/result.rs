@@ -96,6 +96,8 @@ pub struct Round {
     pub generator_cores: f64,
     /// CPU of the generator's busiest worker, share of a core.
     pub busiest_worker: f64,
+    /// The longest that one of the generator's workers waited for a CPU, share of the window.
+    pub worker_wait: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
     /// The launch as a whole.
@@ -230,6 +232,8 @@ const STEAL_LIMIT: f64 = 0.02;
 const BUSY_WORKER: f64 = 0.8;
 /// A worker above this share of a core sets the pace.
 const SATURATED_WORKER: f64 = 0.95;
+/// A worker that waits for a CPU for more than this share of a window disturbs a measurement.
+const WAIT_LIMIT: f64 = 0.1;
 /// Dispatch lag above this at p99 disturbs an open loop, µs.
 const LAG_LIMIT_US: f64 = 1_000.0;
 
@@ -284,12 +288,12 @@ impl PhaseResult {
 
     /// Largest share of CPU time that the host took in any round.
     pub fn steal_share(&self) -> Option<f64> {
-        self.rounds
-            .iter()
-            .filter_map(|round| round.steal_share)
-            .fold(None, |worst, steal| {
-                Some(worst.map_or(steal, |worst: f64| worst.max(steal)))
-            })
+        worst(self.rounds.iter().map(|round| round.steal_share))
+    }
+
+    /// Largest share of a window in which a worker of the generator waited for a CPU, in any round.
+    pub fn worker_wait(&self) -> Option<f64> {
+        worst(self.rounds.iter().map(|round| round.worker_wait))
     }
 
     /// A counter's increase per second.
@@ -369,6 +373,17 @@ impl PhaseResult {
                 ),
             );
         }
+        if let Some(wait) = self.worker_wait()
+            && wait > WAIT_LIMIT
+        {
+            because(
+                TrustLevel::Suspect,
+                format!(
+                    "a worker of the generator waited for a CPU for {:.0} % of the window: latencies hold that too; leave it a core",
+                    wait * 100.0
+                ),
+            );
+        }
         Trust { level, reasons }
     }
 }
@@ -388,6 +403,10 @@ impl Estimates {
             p99_us: latency(0.99),
         }
     }
+}
+
+fn worst(shares: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    shares.flatten().reduce(f64::max)
 }
 
 fn seconds(seconds: f64) -> String {

@@ -35,6 +35,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         target_cpu_seconds: Some(0.5),
         generator_cores: 0.1,
         busiest_worker: 0.1,
+        worker_wait: None,
         steal_share: None,
         whole: none,
         blocks: Vec::new(),

@@ -192,6 +192,7 @@ struct CpuJson {
     target_utilisation: Option<f64>,
     target_us_per_request: Option<f64>,
     generator_cores: f64,
+    generator_wait_share: Option<f64>,
     steal_share: Option<f64>,
 }
 
@@ -341,6 +342,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),
             target_us_per_request: phase.us_per_request(&total),
             generator_cores: phase.generator_cores(),
+            generator_wait_share: phase.worker_wait(),
             steal_share: phase.steal_share(),
         },
         memory: MemoryJson {

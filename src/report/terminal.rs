@@ -128,9 +128,13 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         .steal_share()
         .map(|share| format!(" · steal {}", format_share(share)))
         .unwrap_or_default();
+    let wait = phase
+        .worker_wait()
+        .map(|share| format!(" · waited for a CPU {}", format_share(share)))
+        .unwrap_or_default();
     line(
         "generator",
-        &format!("{:.2} cores{steal}", phase.generator_cores()),
+        &format!("{:.2} cores{wait}{steal}", phase.generator_cores()),
     );
     if let Some(counters) = story::counters(phase, &total) {
         line("gateway", &counters);
