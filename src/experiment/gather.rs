@@ -10,8 +10,8 @@ use super::launch::Launched;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
 use crate::metrics::{
-    ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window, latency_quantiles,
-    value_at,
+    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window,
+    latency_quantiles, value_at,
 };
 use crate::target::machine::MachineTimes;
 
@@ -38,7 +38,7 @@ pub(super) struct Driven {
     pub(super) generator_cores: f64,
     pub(super) busiest_worker: f64,
     pub(super) steal_share: Option<f64>,
-    pub(super) connections_opened: u64,
+    pub(super) opening: Durations,
     pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Estimates>,
@@ -332,7 +332,7 @@ impl Gather {
             generator_cores: end.generator_cores,
             busiest_worker: end.busiest_worker,
             steal_share: machine.map(|machine| machine.steal_share),
-            connections_opened: end.connections_opened,
+            opening: end.opening.clone(),
             resent: end.resent,
             blocks: self.blocks,
             died,

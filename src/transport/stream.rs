@@ -221,7 +221,9 @@ fn remedy(place: &Place, error: &io::Error) -> &'static str {
         (Place::Unix(_), io::ErrorKind::WouldBlock, _) => {
             "; the target does not accept fast enough: use fewer connections or raise its backlog"
         }
-        (_, io::ErrorKind::PermissionDenied, _) => "; check who may connect there, and the firewall",
+        (_, io::ErrorKind::PermissionDenied, _) => {
+            "; check who may connect there, and the firewall"
+        }
         (Place::Tcp(_), io::ErrorKind::ConnectionRefused, _) => {
             "; nothing listens there: start it, or check host and port"
         }

@@ -45,7 +45,9 @@ fn words(error: &Error, name: &str) -> String {
         Error::PeerIncompatible(_) => format!(
             "the server shares no version or algorithm with telemload ({error}); it must speak TLS 1.2 or 1.3"
         ),
-        Error::NoCertificatesPresented => "the server showed no certificate; configure one there".to_owned(),
+        Error::NoCertificatesPresented => {
+            "the server showed no certificate; configure one there".to_owned()
+        }
         _ => format!("the server broke the TLS protocol: {error}; look for a proxy in between"),
     }
 }
@@ -140,25 +142,52 @@ mod tests {
         );
         check(presented(&five).into(), &["a, b, c, d and others"]);
         check(CertificateError::NotValidForName.into(), &["another name"]);
-        check(CertificateError::UnknownIssuer.into(), &["tls.ca", "--insecure"]);
+        check(
+            CertificateError::UnknownIssuer.into(),
+            &["tls.ca", "--insecure"],
+        );
         check(CertificateError::Expired.into(), &["expired", "clock"]);
         check(CertificateError::NotValidYet.into(), &["clock"]);
         check(CertificateError::BadSignature.into(), &["--insecure"]);
-        check(Error::AlertReceived(AlertDescription::CertificateRequired), &["--cert", "--key"]);
-        check(Error::AlertReceived(AlertDescription::UnknownCA), &["UnknownCA", "tls.cert"]);
-        check(Error::AlertReceived(AlertDescription::HandshakeFailure), &["client certificate"]);
-        check(Error::AlertReceived(AlertDescription::InternalError), &["InternalError", "log"]);
-        check(Error::AlertReceived(AlertDescription::NoApplicationProtocol), &["HTTP/1.1"]);
-        check(InvalidMessage::InvalidContentType.into(), &["http://", "port"]);
+        check(
+            Error::AlertReceived(AlertDescription::CertificateRequired),
+            &["--cert", "--key"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::UnknownCA),
+            &["UnknownCA", "tls.cert"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::HandshakeFailure),
+            &["client certificate"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::InternalError),
+            &["InternalError", "log"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::NoApplicationProtocol),
+            &["HTTP/1.1"],
+        );
+        check(
+            InvalidMessage::InvalidContentType.into(),
+            &["http://", "port"],
+        );
         check(Error::General("odd".to_owned()), &["odd"]);
         let other = OtherError(std::sync::Arc::new(io::Error::other("CaUsedAsEndEntity")));
-        check(CertificateError::Other(other).into(), &["authority as its own"]);
+        check(
+            CertificateError::Other(other).into(),
+            &["authority as its own"],
+        );
     }
 
     #[test]
     fn an_end_without_notice_is_told_from_other_ends() {
         let early = io::Error::from(io::ErrorKind::UnexpectedEof);
         assert!(stream_failure(&early).unwrap().contains("close_notify"));
-        assert_eq!(stream_failure(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+        assert_eq!(
+            stream_failure(&io::Error::from(io::ErrorKind::ConnectionReset)),
+            None
+        );
     }
 }

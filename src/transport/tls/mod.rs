@@ -56,7 +56,9 @@ pub enum TlsError {
     #[error("{0} holds no private key; it must be PEM with BEGIN PRIVATE KEY")]
     NoKey(PathBuf),
     /// A private key wants a passphrase.
-    #[error("the key in {0} is encrypted; write a plain one with `openssl pkey -in KEY -out PLAIN`")]
+    #[error(
+        "the key in {0} is encrypted; write a plain one with `openssl pkey -in KEY -out PLAIN`"
+    )]
     EncryptedKey(PathBuf),
     /// A private key is of a kind that is not supported.
     #[error("the key in {path} cannot be used: {cause}; use an RSA, ECDSA or Ed25519 key")]
@@ -67,7 +69,9 @@ pub enum TlsError {
         cause: String,
     },
     /// A certificate is that of another key.
-    #[error("the key in {key} is not that of the certificate in {certificate}; name the pair, the client's own certificate first in its file")]
+    #[error(
+        "the key in {key} is not that of the certificate in {certificate}; name the pair, the client's own certificate first in its file"
+    )]
     KeyMismatch {
         /// File of the certificate.
         certificate: PathBuf,
