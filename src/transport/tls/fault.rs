@@ -56,6 +56,7 @@ fn certificate(error: &CertificateError, name: &str) -> String {
     use CertificateError as Kind;
     match error {
         Kind::UnknownIssuer => "the server's certificate is signed by nobody that is trusted; name its authority with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
+        Kind::BadSignature => "the server's certificate is signed by another authority of the name of one that is trusted, as after an authority was made anew; name the right one with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
         Kind::NotValidForName => wrong_name(name, &[]),
         Kind::NotValidForNameContext { presented, .. } => wrong_name(name, presented),
         Kind::Expired | Kind::ExpiredContext { .. } => {
@@ -148,7 +149,11 @@ mod tests {
         );
         check(CertificateError::Expired.into(), &["expired", "clock"]);
         check(CertificateError::NotValidYet.into(), &["clock"]);
-        check(CertificateError::BadSignature.into(), &["--insecure"]);
+        check(
+            CertificateError::BadSignature.into(),
+            &["made anew", "--cacert"],
+        );
+        check(CertificateError::BadEncoding.into(), &["--insecure"]);
         check(
             Error::AlertReceived(AlertDescription::CertificateRequired),
             &["--cert", "--key"],
