@@ -27,7 +27,7 @@ const OPEN: &str =
 
 /// An authority and a certificate that it issued for 127.0.0.1.
 fn authority() -> (Authority, Pair) {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["127.0.0.1"]);
     (authority, pair)
 }
@@ -70,7 +70,7 @@ fn requests_go_over_tls_and_keep_their_connections() {
 
 #[test]
 fn the_certificate_is_checked_for_the_urls_host_or_for_another_name() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["shop.test"]);
     let tls = trusting(&authority);
     let named = tls.clone().named("shop.test").unwrap();
@@ -87,7 +87,7 @@ fn the_certificate_is_checked_for_the_urls_host_or_for_another_name() {
 #[test]
 fn a_handshake_that_fails_says_what_to_do() {
     let (authority, pair) = authority();
-    let other = Authority::new();
+    let other = Authority::generate();
     let elsewhere = authority.issue(&["shop.test", "www.shop.test"]);
     let expired = authority.issue_expired(&["127.0.0.1"]);
     let stranger = other.issue(&["a client"]);
@@ -98,7 +98,8 @@ fn a_handshake_that_fails_says_what_to_do() {
         .unwrap();
     let of_clients = authority.file();
     let serve = Act::Serve(OK);
-    let cases: [(&str, &Tls, &Pair, bool, Act, &[&str]); 8] = [
+    type Case<'a> = (&'a str, &'a Tls, &'a Pair, bool, Act, &'a [&'a str]);
+    let cases: [Case<'_>; 8] = [
         (
             "unknown authority",
             &trusting(&other),
@@ -356,6 +357,30 @@ fn each_request_can_have_its_own_connection() {
 }
 
 #[test]
+fn a_connection_that_is_opened_for_a_request_serves_that_request() {
+    // The next request is due so much later that a wait for it could not be overlooked.
+    let load = "model = \"open\"\nrate = \"4/s\"\nconnections = 4\nworkers = 1\nduration = \"600ms\"\nkeep_alive = false";
+    let server = hostile::Server::start(Behaviour::Canned(OK));
+    let report = run(server.addr, load, GET);
+    assert_eq!((report.total.due, report.total.ok), (3, 3), "{report:?}");
+    assert!(report.total.queue_wait.max() < 150_000_000, "{report:?}");
+}
+
+#[test]
+fn connections_over_tls_end_with_a_farewell() {
+    let (authority, pair) = authority();
+    for (load, farewells) in [
+        (CLOSED.to_owned(), 3),
+        (format!("{CLOSED}\nkeep_alive = false"), 60),
+    ] {
+        let server = Server::start(&pair, Act::Serve(OK));
+        let report = run_tls(server.addr, &trusting(&authority), "127.0.0.1", &load, GET);
+        assert_eq!(report.total.ok, 60, "{report:?}");
+        assert_eq!(server.ended().farewells, farewells, "{load}");
+    }
+}
+
+#[test]
 fn requests_go_over_a_unix_socket() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("a socket");
@@ -418,7 +443,7 @@ fn requests_go_to_ipv6_addresses() {
         }
     });
     assert_eq!(run(address, CLOSED, GET).total.ok, 60);
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["::1"]);
     let server = Server::with(&Spec {
         address: "[::1]:0",

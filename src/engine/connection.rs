@@ -18,7 +18,12 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 /// Its life, which ends with the phase.
 pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
     let mut wire = Wire::new(shard.reuse);
-    let mut free = 0;
+    serve(shard, slot, &mut wire).await;
+    wire.close().await;
+}
+
+async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
+    let mut free = now_ns();
     // A request that belongs to this connection before it is open.
     let mut held: Option<Ticket> = None;
     // Whether it is opened before there is a request for it: always in a closed loop. In an open loop only at first, so
@@ -28,7 +33,7 @@ pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
     let mut eager = keeps;
     loop {
         if !wire.is_open() && (eager || held.is_some()) {
-            match open(shard, slot, &mut wire, &mut held).await {
+            match open(shard, slot, wire, &mut held).await {
                 Opened::Free(instant) | Opened::Failed(instant) => free = instant,
                 Opened::Over => return,
             }
@@ -38,7 +43,7 @@ pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
         let ticket = match held.take().map_or_else(|| shard.next(free), Next::Due) {
             Next::Due(ticket) => ticket,
             Next::Finished => return shard.finish(),
-            Next::NotBefore => match park(shard, slot, &mut wire).await {
+            Next::NotBefore => match park(shard, slot, wire).await {
                 Some(ticket) => ticket,
                 None => return,
             },
@@ -47,7 +52,9 @@ pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
             held = Some(ticket);
             continue;
         }
-        match exchange(shard, slot, &mut wire, ticket, free).await {
+        let after = exchange(shard, slot, wire, ticket, free).await;
+        wire.settle().await;
+        match after {
             After::Free(instant) => free = instant,
             After::Again => held = Some(ticket),
             After::Over => return,

@@ -86,6 +86,8 @@ pub(super) struct Wire {
     pub(super) out: Vec<u8>,
     /// Responses since it was opened.
     served: u64,
+    /// The connection carries no further request.
+    is_spent: bool,
 }
 
 impl Wire {
@@ -96,6 +98,7 @@ impl Wire {
             decoder: Decoder::new(Limits::default()),
             out: Vec::new(),
             served: 0,
+            is_spent: false,
         }
     }
 
@@ -218,13 +221,28 @@ impl Wire {
         })
         .await;
         self.served += 1;
-        let is_kept = self.reuse == Reuse::KeepAlive
-            && flushed
-            && matches!(&ended, Exchange::Response(response) if response.keep_alive);
-        if !is_kept {
-            self.stream = None;
-        }
+        self.is_spent = self.reuse == Reuse::Close
+            || !flushed
+            || !matches!(&ended, Exchange::Response(response) if response.keep_alive);
         ended
+    }
+
+    /// Closes the connection if the last exchange was to be its last one. Apart from that exchange, whose time it is not.
+    pub(super) async fn settle(&mut self) {
+        if std::mem::take(&mut self.is_spent) {
+            self.close().await;
+        }
+    }
+
+    /// Closes the connection if it is open.
+    pub(super) async fn close(&mut self) {
+        if let Some(mut stream) = self.stream.take() {
+            poll_fn(|context| {
+                stream.farewell(context);
+                Poll::Ready(())
+            })
+            .await;
+        }
     }
 
     /// Waits for a ticket or for `over`; a connection that the peer closes meanwhile is closed here too.

@@ -184,6 +184,16 @@ impl Stream {
         on_stream!(self, poll_flush(context))
     }
 
+    /// Tells the peer that this side will say nothing more, as TLS asks of both before they close; nothing to do without
+    /// TLS. It tries once: a peer that takes nothing in has no use for it.
+    pub fn farewell(&mut self, context: &mut Context<'_>) {
+        let _ = match self {
+            Self::Tcp(_) | Self::Unix(_) => return,
+            Self::TlsTcp(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+            Self::TlsUnix(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+        };
+    }
+
     /// Writes all of `bytes` and flushes.
     ///
     /// # Errors

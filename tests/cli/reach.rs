@@ -12,7 +12,7 @@ use crate::secure::{Act, Authority, Pair, Server, Spec};
 
 /// An authority, a certificate of it for 127.0.0.1, and a server that shows that.
 fn secure() -> (Authority, Server) {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["127.0.0.1"]);
     let server = Server::start(&pair, Act::Serve(OK));
     (authority, server)
@@ -59,7 +59,7 @@ fn a_url_is_loaded_over_tls() {
 fn a_certificate_that_does_not_fit_is_found_before_the_load() {
     let (_authority, server) = secure();
     let url = format!("https://{}/", server.addr);
-    let other = Authority::new();
+    let other = Authority::generate();
     run(&url, &["--cacert", text(&other.file())]).run().expect(
         4,
         &[
@@ -85,7 +85,7 @@ fn a_certificate_that_does_not_fit_is_found_before_the_load() {
 
 #[test]
 fn plain_and_secure_are_told_apart() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let plain = Server::start(&authority.issue(&["127.0.0.1"]), Act::Plain);
     run(&format!("https://{}/", plain.addr), &["--insecure"])
         .run()
@@ -98,7 +98,7 @@ fn plain_and_secure_are_told_apart() {
 
 #[test]
 fn a_target_that_asks_for_a_client_certificate_gets_it() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["127.0.0.1"]);
     let client = authority.issue(&["a client"]);
     let ca = authority.file();
@@ -148,7 +148,7 @@ fn scenario_files(client: &Pair, ca: &Path) -> [(&'static str, Vec<u8>); 3] {
 
 #[test]
 fn a_command_that_serves_https_is_waited_for_and_loaded() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["shop.test"]);
     let port = free_port();
     let tls = format!("port = {port}\ntls = {{ ca = \"ca.pem\", server_name = \"shop.test\" }}");
@@ -171,7 +171,7 @@ fn a_command_that_serves_https_is_waited_for_and_loaded() {
 
 #[test]
 fn connections_go_elsewhere_and_the_url_keeps_its_name() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["shop.test"]);
     let server = Server::start(&pair, Act::Serve(OK));
     let to = server.addr.to_string();
@@ -328,7 +328,7 @@ fn more_connections_than_ports_are_refused_before_the_load() {
 
 #[test]
 fn wrong_flags_are_named() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let (pair, other) = (authority.issue(&["a"]), authority.issue(&["b"]));
     let (ca, cert, key) = (authority.file(), &pair.cert, &pair.key);
     let (ca, cert, key, other) = (text(&ca), text(cert), text(key), text(&other.key));
@@ -409,7 +409,7 @@ fn wrong_flags_are_named() {
 
 #[test]
 fn wrong_files_are_named_with_their_place() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let pair = authority.issue(&["a"]);
     let whole = std::fs::read_to_string(&pair.key).unwrap();
     let encrypted = whole.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
@@ -32,6 +33,9 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+/// No connection takes longer to end.
+const LONG: Duration = Duration::from_secs(30);
+
 /// An authority with a directory for what it issues.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -48,7 +52,8 @@ pub struct Pair {
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    /// A new one; all have the same name.
+    pub fn generate() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name = DistinguishedName::new();
@@ -138,9 +143,13 @@ pub struct Spec<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     pub connections: u64,
+    /// Those of which nothing more will come.
+    pub ended: u64,
     pub handshakes: u64,
     pub resumed: u64,
     pub requests: u64,
+    /// Connections that the client ended with close_notify.
+    pub farewells: u64,
     pub names: Vec<Option<String>>,
     /// The first heads.
     pub heads: Vec<String>,
@@ -192,6 +201,19 @@ impl Server {
         }
     }
 
+    /// What was seen once every connection has ended.
+    pub fn ended(&self) -> Seen {
+        let started = Instant::now();
+        loop {
+            let seen = self.seen();
+            if seen.ended == seen.connections {
+                return seen;
+            }
+            assert!(started.elapsed() < LONG, "connections stay open: {seen:?}");
+            std::thread::yield_now();
+        }
+    }
+
     pub fn seen(&self) -> Seen {
         self.seen.lock().unwrap().clone()
     }
@@ -240,7 +262,10 @@ async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor, act: Act, seen: 
         seen.lock().unwrap().connections += 1;
         let (acceptor, seen) = (acceptor.clone(), seen.clone());
         // An error is the client's end of the connection.
-        tokio::spawn(async move { serve(stream, &acceptor, act, &seen).await.ok() });
+        tokio::spawn(async move {
+            let _ = serve(stream, &acceptor, act, &seen).await;
+            seen.lock().unwrap().ended += 1;
+        });
     }
 }
 
@@ -284,7 +309,9 @@ async fn serve(
             stream.flush().await?;
         }
         while unread.len() < length {
-            read_more(&mut stream, &mut unread).await?;
+            if stream_ended(&mut stream, &mut unread).await? {
+                return Ok(());
+            }
         }
         unread.drain(..length);
         match act {
@@ -317,7 +344,11 @@ async fn read_head(
     let end = loop {
         match unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             Some(at) => break at + 4,
-            None => read_more(stream, unread).await?,
+            None if stream_ended(stream, unread).await? => {
+                seen.lock().unwrap().farewells += 1;
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            None => {}
         }
     };
     let head: Vec<u8> = unread.drain(..end).collect();
@@ -335,13 +366,13 @@ async fn read_head(
     Ok(length)
 }
 
-async fn read_more(stream: &mut TlsStream<TcpStream>, unread: &mut Vec<u8>) -> std::io::Result<()> {
+/// Reads more; whether the client said that nothing will come.
+async fn stream_ended(
+    stream: &mut TlsStream<TcpStream>,
+    unread: &mut Vec<u8>,
+) -> std::io::Result<bool> {
     let mut buffer = [0; 16 * 1024];
-    match stream.read(&mut buffer).await? {
-        0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
-        n => {
-            unread.extend_from_slice(&buffer[..n]);
-            Ok(())
-        }
-    }
+    let n = stream.read(&mut buffer).await?;
+    unread.extend_from_slice(&buffer[..n]);
+    Ok(n == 0)
 }
