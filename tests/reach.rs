@@ -428,6 +428,34 @@ fn requests_go_over_a_unix_socket() {
 }
 
 #[test]
+fn requests_go_over_tls_and_a_unix_socket() {
+    let (authority, pair) = authority();
+    let server = Server::start(&pair, Act::Serve(OK));
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("secure");
+    let listener = UnixListener::bind(&path).unwrap();
+    let address = server.addr;
+    // What comes in at the socket goes on to the server.
+    std::thread::spawn(move || {
+        for mut here in listener.incoming().flatten() {
+            let mut there = std::net::TcpStream::connect(address).unwrap();
+            let (mut to_here, mut to_there) =
+                (here.try_clone().unwrap(), there.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut here, &mut to_there));
+            std::thread::spawn(move || std::io::copy(&mut there, &mut to_here));
+        }
+    });
+    let endpoint = Endpoint {
+        place: Place::Unix(path.into()),
+        tls: Some(trusting(&authority).connector("127.0.0.1").unwrap()),
+    };
+    let report =
+        collect(Engine::start(&drive_to(endpoint, "app.test", CLOSED, TELEMETRY)).unwrap());
+    assert_eq!(report.total.ok, 60, "{report:?}");
+    assert_eq!(server.seen().requests, 60);
+}
+
+#[test]
 fn requests_go_to_ipv6_addresses() {
     let plain = TcpListener::bind("[::1]:0").unwrap();
     let address = plain.local_addr().unwrap();

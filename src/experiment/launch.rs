@@ -146,7 +146,7 @@ impl Launched {
         name: &str,
         argv: Vec<String>,
         payload: Vec<u8>,
-        endpoint: (Endpoint, u16),
+        endpoint: Endpoint,
         launch_directory: &Path,
         dir: &RunDir,
         client: reqwest::Client,
@@ -170,13 +170,12 @@ impl Launched {
             .await
             .map_err(|error| Failure::Target(error.to_string()))?;
         let tree = ProcessTree::supervised(process.pid()).map_err(|error| error.to_string());
-        let (endpoint, port) = endpoint;
         Ok(Self {
             client,
-            endpoint,
             found_at: None,
-            port,
-            authority: format!("127.0.0.1:{port}"),
+            port: port_of(&endpoint.place).unwrap_or_default(),
+            authority: endpoint.place.to_string(),
+            endpoint,
             no_tree: tree.as_ref().err().cloned(),
             tree: tree.ok(),
             cpus: machine_cpus(),
@@ -221,10 +220,7 @@ impl Launched {
         };
         Ok(Self {
             client,
-            port: match endpoint.place {
-                Place::Tcp(address) => address.port(),
-                Place::Unix(_) => base.port,
-            },
+            port: port_of(&endpoint.place).unwrap_or(base.port),
             endpoint,
             found_at: None,
             authority: base.authority.clone(),
@@ -383,13 +379,20 @@ async fn knock(endpoint: &Endpoint) -> Result<(), String> {
 const KNOCK: Duration = Duration::from_secs(5);
 
 /// A port of this machine at which a target will listen that telemload starts.
-fn local(port: u16, tls: Option<&Tls>) -> Result<(Endpoint, u16), Failure> {
+fn local(port: u16, tls: Option<&Tls>) -> Result<Endpoint, Failure> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let tls = tls
         .map(|tls| connector(tls, &address.ip().to_string()))
         .transpose()?;
     let place = Place::Tcp(address);
-    Ok((Endpoint { place, tls }, port))
+    Ok(Endpoint { place, tls })
+}
+
+fn port_of(place: &Place) -> Option<u16> {
+    match place {
+        Place::Tcp(address) => Some(address.port()),
+        Place::Unix(_) => None,
+    }
 }
 
 fn connector(tls: &Tls, host: &str) -> Result<Connector, Failure> {

@@ -170,6 +170,45 @@ fn a_command_that_serves_https_is_waited_for_and_loaded() {
 }
 
 #[test]
+fn metrics_and_profiles_are_fetched_with_the_targets_authorities() {
+    const METRICS: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nprocess_cpu_seconds_total 1.5\n";
+    let authority = Authority::generate();
+    let pair = authority.issue(&["127.0.0.1"]);
+    let client = authority.issue(&["a client"]);
+    let ca = authority.file();
+    let server = Server::with(&Spec {
+        address: "127.0.0.1:0",
+        pair: &pair,
+        clients: Some(&ca),
+        act: Act::Serve(METRICS),
+    });
+    let keys = format!(
+        "metrics = \"https://{}/metrics\"\ntls = {{ ca = \"pki/ca.pem\", cert = \"pki/c.pem\", key = \"pki/k.pem\" }}\n[load]",
+        server.addr
+    );
+    let profile = format!(
+        "[profile]\ncpu = \"pprof\"\nduration = \"1s\"\nurl = \"https://{}/profile\"\n",
+        server.addr
+    );
+    let scenario = url_scenario(server.addr, "300ms", &profile)
+        .replacen("http://", "https://", 1)
+        .replacen("[load]", &keys, 1);
+    let bed = scenario_files(&client, &ca)
+        .into_iter()
+        .fold(TestBed::new(), |bed, (name, bytes)| bed.file(name, bytes));
+    let outcome = bed.scenario(&scenario).run().expect(0, &[]);
+    let phase = outcome.only_phase();
+    assert_eq!(phase["cpu"]["target_cores"], 0.0, "{:#}", phase["warnings"]);
+    let heads = server.seen().heads;
+    assert!(heads.iter().any(|head| head.starts_with("GET /metrics ")));
+    // The text is no profile, and that is known because it came.
+    let warnings = phase["warnings"].to_string();
+    assert!(warnings.contains("no profile: "), "{warnings}");
+    assert!(!warnings.contains("ertificate"), "{warnings}");
+}
+
+#[test]
 fn connections_go_elsewhere_and_the_url_keeps_its_name() {
     let authority = Authority::generate();
     let pair = authority.issue(&["shop.test"]);

@@ -333,6 +333,22 @@ fn without_brackets(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_taken_for_a_host_and_a_port_is_one(text in "[a-z0-9:.@/\\[\\]#? %-]{0,20}", any in ".{0,20}") {
+            for text in [text, any] {
+                if let Some(Route::Host { host, port }) = host_and_port(&text) {
+                    prop_assert!(port > 0 && !host.is_empty());
+                    prop_assert!(!host.contains(['@', '/', '[', ']', '?', '#', ' ']), "{text}: {host}");
+                    let shown = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+                    prop_assert_eq!(host_and_port(&shown), Some(Route::Host { host, port }));
+                }
+                let _ = origin(&text);
+            }
+        }
+    }
 
     #[test]
     fn an_origin_has_a_port_and_a_name_as_it_was_written() {

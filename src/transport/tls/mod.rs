@@ -290,8 +290,11 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let bytes = read(path)?;
-    let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&bytes).collect();
+    certificates_in(&read(path)?, path)
+}
+
+fn certificates_in(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(bytes).collect();
     match found {
         Ok(found) if found.is_empty() => Err(TlsError::NoCertificate(path.to_owned())),
         Ok(found) => Ok(found),
@@ -300,13 +303,16 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let bytes = read(path)?;
-    let has = |words: &[u8]| memchr::memmem::find(&bytes, words).is_some();
+    private_key_in(&read(path)?, path)
+}
+
+fn private_key_in(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let has = |words: &[u8]| memchr::memmem::find(bytes, words).is_some();
     // The second is the old form, whose body would be taken for a key.
     if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
         return Err(TlsError::EncryptedKey(path.to_owned()));
     }
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+    PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
         _ => TlsError::BrokenPem(path.to_owned()),
     })
@@ -367,5 +373,56 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Bytes that look like PEM, and some that do not.
+    fn files() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(b"-----BEGIN CERTIFICATE-----\n".to_vec()),
+            Just(b"-----END CERTIFICATE-----\n".to_vec()),
+            Just(b"-----BEGIN PRIVATE KEY-----\n".to_vec()),
+            Just(b"-----END PRIVATE KEY-----\n".to_vec()),
+            Just(b"-----BEGIN EC PRIVATE KEY-----".to_vec()),
+            Just(b"Proc-Type: 4,ENCRYPTED\n".to_vec()),
+            "[A-Za-z0-9+/=\n]{0,80}".prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 0..40),
+        ];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_does_harm_and_no_error_tells_what_is_in_it(bytes in files(), secret in "[A-Z]{24}") {
+            let path = Path::new("a.pem");
+            let marked = [&bytes[..], secret.as_bytes()].concat();
+            for error in [
+                certificates_in(&marked, path).err(),
+                private_key_in(&marked, path).err(),
+            ].into_iter().flatten() {
+                let (shown, debugged) = (error.to_string(), format!("{error:?}"));
+                prop_assert!(!shown.contains(&secret) && !debugged.contains(&secret));
+                prop_assert!(shown.contains("a.pem"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_certificate_is_a_host_or_an_address() {
+        for name in ["shop.test", "127.0.0.1", "::1", "localhost"] {
+            assert!(Tls::system().unchecked().connector(name).is_ok(), "{name}");
+        }
+        for name in ["", "a b", "shop.test/x", "[::1]"] {
+            let error = Tls::system().named(name).unwrap_err().to_string();
+            assert!(
+                error.contains("neither a host name nor an address"),
+                "{error}"
+            );
+        }
     }
 }
