@@ -366,6 +366,29 @@ fn more_connections_than_ports_are_refused_before_the_load() {
 }
 
 #[test]
+fn a_rate_that_may_use_up_the_ports_is_said_before_the_load() {
+    let server = hostile::Server::start(Behaviour::Canned(OK));
+    let url = format!("http://{}/", server.addr);
+    // More in a second than there can be ports, so that it does not matter how soon the system frees them.
+    let flags = ["--no-keepalive", "-R", "100000/s"];
+    let outcome = run(&url, &flags).run();
+    let says = "note: a connection for each request may hold 100000 local ports";
+    assert!(outcome.stderr.contains(says), "{}", outcome.stderr);
+    let (said, begun) = (
+        outcome.stderr.find(says),
+        outcome.stderr.find("default · load"),
+    );
+    assert!(said < begun, "{}", outcome.stderr);
+    let warnings = outcome.only_phase()["warnings"].to_string();
+    assert!(
+        warnings.contains("ip_local_port_range") && warnings.contains("tcp_tw_reuse"),
+        "{warnings}"
+    );
+    let kept = run(&url, &flags[1..]).run();
+    assert!(!kept.stderr.contains("local ports"), "{}", kept.stderr);
+}
+
+#[test]
 fn wrong_flags_are_named() {
     let authority = Authority::generate();
     let (pair, other) = (authority.issue(&["a"]), authority.issue(&["b"]));

@@ -1,6 +1,7 @@
 //! How a target is reached: its URL, the way that connections take to it, and TLS. Keys and flags → [`BaseUrl`], [`Route`],
 //! [`Tls`]. Files that `tls` names are read here; nothing is connected.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -157,108 +158,94 @@ impl Resolver<'_> {
 
     /// TLS as keys and flags say, each flag in the place of its key. `--insecure` puts the scenario's `ca` out of use.
     pub(super) fn tls(&self, keys: &file::Tls) -> Result<Tls, Error> {
+        let tls = self.identity(self.trust(keys)?, keys)?;
+        let flag = self.overrides.tls.server_name.as_ref();
+        let key = keys.server_name.as_ref();
+        match flag.or(key.map(Spanned::get_ref)) {
+            Some(name) => tls.named(name).map_err(|error| {
+                let flag = flag.map(|_| "--server-name");
+                self.tls_error(flag, key, "server_name", &error)
+            }),
+            None => Ok(tls),
+        }
+    }
+
+    fn trust(&self, keys: &file::Tls) -> Result<Tls, Error> {
         let flags = &self.overrides.tls;
-        let at = |flag: bool, text: Option<&Text>, key: &str, name: &str, message: String| {
-            if flag {
-                self.source.error(None, name, message)
-            } else {
-                let span = text.map(Spanned::span);
-                self.source
-                    .error(span, &format!("target.tls.{key}"), message)
-            }
-        };
-        let file = |flag: &Option<PathBuf>, key: &Option<Text>| {
-            flag.clone()
-                .or(key.as_ref().map(|key| self.directory.join(key.get_ref())))
-        };
-        let ca_error = |message: String| {
-            at(
-                flags.ca.is_some(),
-                keys.ca.as_ref(),
-                "ca",
-                "--cacert",
-                message,
-            )
-        };
-        let cert_error = |message: String| {
-            at(
-                flags.cert.is_some(),
-                keys.cert.as_ref(),
-                "cert",
-                "--cert",
-                message,
-            )
-        };
-        let key_error = |message: String| {
-            at(
-                flags.key.is_some(),
-                keys.key.as_ref(),
-                "key",
-                "--key",
-                message,
-            )
-        };
         let by_key = keys
             .insecure
             .as_ref()
             .is_some_and(|insecure| *insecure.get_ref());
-        let ca = file(&flags.ca, &keys.ca).filter(|_| !flags.insecure || flags.ca.is_some());
-        let mut tls = Tls::system();
+        let refused = |error: &dyn Display| {
+            let flag = flags.ca.as_ref().map(|_| "--cacert");
+            self.tls_error(flag, keys.ca.as_ref(), "ca", error)
+        };
+        let ca = self
+            .file(flags.ca.as_ref(), keys.ca.as_ref())
+            .filter(|_| !flags.insecure || flags.ca.is_some());
         match ca {
-            Some(_) if flags.insecure || (by_key && flags.ca.is_none()) => {
-                return Err(ca_error(
-                    "`ca` says whom to trust and `insecure` trusts anyone; remove one".to_owned(),
-                ));
-            }
-            Some(ca) => {
-                tls = tls
-                    .trusting(&ca)
-                    .map_err(|error| ca_error(error.to_string()))?
-            }
-            None if flags.insecure || by_key => tls = tls.unchecked(),
-            None => {}
+            Some(_) if flags.insecure || (by_key && flags.ca.is_none()) => Err(refused(
+                &"`ca` says whom to trust and `insecure` trusts anyone; remove one",
+            )),
+            Some(ca) => Tls::system().trusting(&ca).map_err(|error| refused(&error)),
+            None if flags.insecure || by_key => Ok(Tls::system().unchecked()),
+            None => Ok(Tls::system()),
         }
-        match (file(&flags.cert, &keys.cert), file(&flags.key, &keys.key)) {
-            (None, None) => {}
-            (Some(cert), Some(key)) => {
-                tls = tls.identified(&cert, &key).map_err(|error| match error {
-                    TlsError::NoKey(_)
-                    | TlsError::EncryptedKey(_)
-                    | TlsError::BadKey { .. }
-                    | TlsError::KeyMismatch { .. } => key_error(error.to_string()),
-                    _ if is_about(&error, &key) && cert != key => key_error(error.to_string()),
-                    _ => cert_error(error.to_string()),
-                })?;
-            }
-            (Some(_), None) => {
-                return Err(cert_error(
-                    "a client certificate needs its private key; add `key` (--key)".to_owned(),
-                ));
-            }
-            (None, Some(_)) => {
-                return Err(key_error(
-                    "a private key needs its certificate; add `cert` (--cert)".to_owned(),
-                ));
+    }
+
+    fn identity(&self, tls: Tls, keys: &file::Tls) -> Result<Tls, Error> {
+        let flags = &self.overrides.tls;
+        let of_cert = |error: &dyn Display| {
+            let flag = flags.cert.as_ref().map(|_| "--cert");
+            self.tls_error(flag, keys.cert.as_ref(), "cert", error)
+        };
+        let of_key = |error: &dyn Display| {
+            let flag = flags.key.as_ref().map(|_| "--key");
+            self.tls_error(flag, keys.key.as_ref(), "key", error)
+        };
+        let cert = self.file(flags.cert.as_ref(), keys.cert.as_ref());
+        let key = self.file(flags.key.as_ref(), keys.key.as_ref());
+        match (cert, key) {
+            (None, None) => Ok(tls),
+            (Some(cert), Some(key)) => tls.identified(&cert, &key).map_err(|error| match error {
+                TlsError::NoKey(_)
+                | TlsError::EncryptedKey(_)
+                | TlsError::BadKey { .. }
+                | TlsError::KeyMismatch { .. } => of_key(&error),
+                _ if is_about(&error, &key) && cert != key => of_key(&error),
+                _ => of_cert(&error),
+            }),
+            (Some(_), None) => Err(of_cert(
+                &"a client certificate needs its private key; add `key` (--key)",
+            )),
+            (None, Some(_)) => Err(of_key(
+                &"a private key needs its certificate; add `cert` (--cert)",
+            )),
+        }
+    }
+
+    /// A flag's file as it is, a key's beside the scenario.
+    fn file(&self, flag: Option<&PathBuf>, key: Option<&Text>) -> Option<PathBuf> {
+        flag.cloned()
+            .or(key.map(|key| self.directory.join(key.get_ref())))
+    }
+
+    /// At the flag if it was given, else at the key.
+    fn tls_error(
+        &self,
+        flag: Option<&str>,
+        text: Option<&Text>,
+        key: &str,
+        error: &dyn Display,
+    ) -> Error {
+        match flag {
+            Some(flag) => self.source.error(None, flag, error.to_string()),
+            None => {
+                let span = text.map(Spanned::span);
+                let key = format!("target.tls.{key}");
+                self.source.error(span, &key, error.to_string())
             }
         }
-        let name = flags
-            .server_name
-            .as_ref()
-            .or(keys.server_name.as_ref().map(Spanned::get_ref));
-        if let Some(name) = name {
-            tls = tls.named(name).map_err(|error| {
-                let is_flag = flags.server_name.is_some();
-                let text = keys.server_name.as_ref();
-                at(
-                    is_flag,
-                    text,
-                    "server_name",
-                    "--server-name",
-                    error.to_string(),
-                )
-            })?;
-        }
-        Ok(tls)
     }
 }
 

@@ -56,7 +56,7 @@ fn certificate(error: &CertificateError, name: &str) -> String {
     use CertificateError as Kind;
     match error {
         Kind::UnknownIssuer => "the server's certificate is signed by nobody that is trusted; name its authority with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
-        Kind::BadSignature => "the server's certificate is signed by another authority of the name of one that is trusted, as after an authority was made anew; name the right one with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
+        Kind::BadSignature | Kind::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => "the server's certificate is signed by another authority of the name of one that is trusted, as after an authority was made anew; name the right one with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
         Kind::NotValidForName => wrong_name(name, &[]),
         Kind::NotValidForNameContext { presented, .. } => wrong_name(name, presented),
         Kind::Expired | Kind::ExpiredContext { .. } => {
@@ -71,7 +71,7 @@ fn certificate(error: &CertificateError, name: &str) -> String {
         }
         // A self-signed certificate that says it is an authority.
         Kind::Other(_) if error.to_string().contains("CaUsedAsEndEntity") => {
-            "the server shows the certificate of an authority as its own; issue one for the server, or do without the check with `tls.insecure` or --insecure".to_owned()
+            "the server shows the certificate of an authority as its own, as `openssl req -x509` makes them unless told `-addext basicConstraints=critical,CA:FALSE`; issue one for the server, or do without the check with `tls.insecure` or --insecure".to_owned()
         }
         _ => format!("the server's certificate is not valid: {error}; issue another, or do without the check with `tls.insecure` or --insecure"),
     }
