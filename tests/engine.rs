@@ -53,7 +53,7 @@ fn a_number_of_requests_is_sent_exactly() {
             assert!(server.request_count() > 203, "{case}");
         }
         assert_eq!(server.connections(), connections, "{case}");
-        assert_eq!(report.end().connections_opened, connections as u64);
+        assert_eq!(report.end().opening.count(), connections as u64);
         // The window ends with the last of them, long before the hour that is the default.
         assert!(report.end().window.seconds() < 60.0, "{case}");
         // What was under way at the window's start completed in it.
@@ -129,7 +129,7 @@ fn an_open_loop_sends_what_its_schedule_says() {
             server.request_count() as u64,
             expected + rate * warmup / 1_000
         );
-        assert!(report.end().connections_opened <= connections);
+        assert!(report.end().opening.count() <= connections);
         assert!(
             now_ns() >= report.end().window.end,
             "a window lasts as long as planned"
@@ -280,7 +280,7 @@ fn a_connection_that_the_server_gives_up_is_opened_again() {
                 "{case}: {report:?}"
             );
             assert_eq!(server.request_count(), 60, "{case}");
-            let opened = report.end().connections_opened as usize;
+            let opened = report.end().opening.count() as usize;
             assert_eq!(server.connections(), opened, "{case}");
             assert!(
                 (60 / most..=60 / most + 2).contains(&opened),
@@ -308,7 +308,7 @@ fn a_request_that_is_sent_again_is_said_to_be() {
     let report = run(address, load, GET);
     assert_eq!((report.total.due, report.total.ok), (20, 20));
     assert_eq!(
-        (report.end().resent, report.end().connections_opened),
+        (report.end().resent, report.end().opening.count()),
         (19, 20)
     );
     served.join().expect("the server ends well");
@@ -389,7 +389,7 @@ fn a_target_that_refuses_fails_every_due_request() {
             [(ErrorKind::ConnectRefused, 120)],
             "{report:?}"
         );
-        assert_eq!(report.end().connections_opened, 0);
+        assert_eq!(report.end().opening.count(), 0);
     }
     let load = "model = \"closed\"\nconnections = 2\nworkers = 1\nduration = \"300ms\"";
     let report = run(address, load, GET);

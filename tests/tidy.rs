@@ -108,6 +108,7 @@ fn libraries_stay_where_they_belong() {
             ("procfs::", "target"),
             ("inferno::", "profile"),
             ("httparse::", "transport"),
+            ("rustls::", "transport"),
         ] {
             assert!(
                 module == home || !text.contains(library),

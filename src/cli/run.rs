@@ -17,7 +17,8 @@ use crate::report::json::Judgements;
 use crate::report::progress::{Mode, Progress};
 use crate::report::{dry_run, json, terminal};
 use crate::scenario::template::Secrets;
-use crate::scenario::{self, Load, Overrides, Plan};
+use crate::scenario::{self, Load, Overrides, Plan, TlsFlags};
+use crate::target::port::LocalPorts;
 use crate::units::{Rate, parse_duration};
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
@@ -63,6 +64,30 @@ pub(super) struct Args {
     /// Process of a local target, whose CPU is measured.
     #[arg(long)]
     pid: Option<u32>,
+    /// PEM file with the authorities that may vouch for the target, instead of the system's.
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    cacert: Option<PathBuf>,
+    /// PEM file with a client certificate and its chain, for a target that asks for one.
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    cert: Option<PathBuf>,
+    /// PEM file with the private key of --cert.
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    key: Option<PathBuf>,
+    /// Accept any certificate of the target.
+    #[arg(long, help_heading = "Connections")]
+    insecure: bool,
+    /// Name that the target's certificate is for [default: the URL's host].
+    #[arg(long, value_name = "NAME", help_heading = "Connections")]
+    server_name: Option<String>,
+    /// Connect there; the URL still names the target in the Host header and to TLS.
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Connections")]
+    connect_to: Option<String>,
+    /// Connect to a unix socket; the URL still names the target.
+    #[arg(long, value_name = "PATH", help_heading = "Connections")]
+    unix_socket: Option<PathBuf>,
+    /// Open a connection for each request, with `Connection: close`.
+    #[arg(long = "no-keepalive", help_heading = "Connections")]
+    no_keep_alive: bool,
     /// Only this variant of the scenario.
     #[arg(long)]
     variant: Option<String>,
@@ -95,6 +120,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         return Ok(0);
     }
     allow_connections(&plan)?;
+    if !args.quiet {
+        warn_of_ports(&plan);
+    }
     let started_at = jiff::Timestamp::now();
     let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at)
         .map_err(|error| unwritten(&error))?;
@@ -177,6 +205,16 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         body,
         pprof: args.pprof.clone(),
         pid: args.pid,
+        tls: TlsFlags {
+            ca: args.cacert.clone(),
+            cert: args.cert.clone(),
+            key: args.key.clone(),
+            server_name: args.server_name.clone(),
+            insecure: args.insecure,
+        },
+        connect_to: args.connect_to.clone(),
+        unix_socket: args.unix_socket.clone(),
+        no_keep_alive: args.no_keep_alive,
         variant: args.variant.clone(),
     };
     let planned = if is_url {
@@ -266,6 +304,7 @@ fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     let phases = plan.variants.iter().flat_map(|variant| &variant.phases);
     let of = |load: &Load| u64::from(load.connections) + u64::from(load.workers) * EACH_WORKER;
     let needed = phases.map(|phase| of(&phase.load)).max().unwrap_or(0) + OTHERS;
+    enough_ports(plan)?;
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
@@ -278,6 +317,32 @@ fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Usage(format!("the load needs {needed} file descriptors and the limit is {before}; run `ulimit -n {needed}` first, or use fewer connections")).into())
+}
+
+/// Every connection over TCP has a local port.
+fn enough_ports(plan: &Plan) -> anyhow::Result<()> {
+    let variants = plan.variants.iter();
+    let phases = variants
+        .filter(|variant| variant.target.takes_ports())
+        .flat_map(|variant| &variant.phases);
+    let needed = phases.map(|phase| phase.load.connections).max();
+    match (LocalPorts::read(), needed) {
+        (Some(ports), Some(needed)) if needed > ports.count() => Err(Usage(format!("the load needs {needed} local ports and the system gives {}; run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections", ports.count())).into()),
+        _ => Ok(()),
+    }
+}
+
+fn warn_of_ports(plan: &Plan) {
+    let mut said = Vec::new();
+    for variant in &plan.variants {
+        for phase in &variant.phases {
+            let warning = experiment::port_warning(&variant.target, &phase.load);
+            if let Some(warning) = warning.filter(|warning| !said.contains(warning)) {
+                say(&format!("note: {warning}"));
+                said.push(warning);
+            }
+        }
+    }
 }
 
 fn stop_on_signals() -> std::io::Result<Stop> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::experiment::Round;
+use crate::metrics::Durations;
 use crate::scenario::{Load, LoadModel};
 
 fn estimates(throughput: f64) -> Estimates {
@@ -25,6 +26,7 @@ fn phase(throughputs: &[f64]) -> PhaseResult {
         warmup: Duration::ZERO,
         timeout: Duration::from_secs(1),
         workers: 1,
+        keep_alive: true,
     };
     let rounds = throughputs.iter().map(|&throughput| Round {
         seconds: 4.0,
@@ -48,7 +50,7 @@ fn phase(throughputs: &[f64]) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
-        connections_opened: 0,
+        opening: Durations::default(),
         resent: 0,
         expected_bcrypt_rate: None,
         profile: None,

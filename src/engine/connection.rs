@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::clock::now_ns;
 use super::feed::{Next, Ticket};
 use super::shard::Shard;
-use super::wire::{Exchange, Slot, Wire};
+use super::wire::{Exchange, Reuse, Slot, Unopened, Wire};
 use crate::metrics::{ErrorKind, Outcome, Times};
 use crate::scenario::template::Secrets;
 
@@ -17,26 +17,33 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 
 /// Its life, which ends with the phase.
 pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
-    let mut wire = Wire::new();
-    let mut free = 0;
+    let mut wire = Wire::new(shard.reuse);
+    serve(shard, slot, &mut wire).await;
+    wire.close().await;
+}
+
+async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
+    let mut free = now_ns();
     // A request that belongs to this connection before it is open.
     let mut held: Option<Ticket> = None;
     // Whether it is opened before there is a request for it: always in a closed loop. In an open loop only at first, so
-    // that a connection that becomes free meanwhile can serve the request for which this one was added.
-    let mut eager = true;
+    // that a connection that becomes free meanwhile can serve the request for which this one was added. Where each request
+    // has its own connection, opening that is part of its wait.
+    let keeps = shard.reuse == Reuse::KeepAlive;
+    let mut eager = keeps;
     loop {
         if !wire.is_open() && (eager || held.is_some()) {
-            match open(shard, slot, &mut wire, &mut held).await {
+            match open(shard, slot, wire, &mut held).await {
                 Opened::Free(instant) | Opened::Failed(instant) => free = instant,
                 Opened::Over => return,
             }
-            eager = shard.is_closed_loop;
+            eager = keeps && shard.is_closed_loop;
             continue;
         }
         let ticket = match held.take().map_or_else(|| shard.next(free), Next::Due) {
             Next::Due(ticket) => ticket,
             Next::Finished => return shard.finish(),
-            Next::NotBefore => match park(shard, slot, &mut wire).await {
+            Next::NotBefore => match park(shard, slot, wire).await {
                 Some(ticket) => ticket,
                 None => return,
             },
@@ -45,7 +52,9 @@ pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
             held = Some(ticket);
             continue;
         }
-        match exchange(shard, slot, &mut wire, ticket, free).await {
+        let after = exchange(shard, slot, wire, ticket, free).await;
+        wire.settle().await;
+        match after {
             After::Free(instant) => free = instant,
             After::Again => held = Some(ticket),
             After::Over => return,
@@ -75,24 +84,24 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Tic
     }
     slot.expired.set(false);
     slot.deadline.set(begun + shard.timeout.as_nanos() as u64);
-    let opened = wire.open(shard.address, slot).await;
+    let opened = wire.open(&shard.endpoint, slot).await;
     slot.deadline.set(0);
     let now = now_ns();
     let (kind, words) = match opened {
-        Some(Ok(())) => {
-            shard.opened.set(shard.opened.get() + 1);
+        Ok(()) => {
+            shard.opening.borrow_mut().record(now - begun);
             return Opened::Free(now);
         }
-        Some(Err(failure)) => failure,
-        None if shard.aborted.get() => {
+        Err(Unopened::Failed(kind, words)) => (kind, words),
+        Err(Unopened::Expired(_)) if shard.aborted.get() => {
             shard.give_up(held.take());
             return Opened::Over;
         }
-        None => (
+        Err(Unopened::Expired(what)) => (
             ErrorKind::ConnectTimeout,
             format!(
-                "no connection to {} within {:?}",
-                shard.address, shard.timeout
+                "{what} {} within {:?}; check the firewall, and whether the target keeps up with new connections",
+                shard.endpoint.place, shard.timeout
             ),
         ),
     };
@@ -169,13 +178,7 @@ async fn exchange(shard: &Shard, slot: &Slot, wire: &mut Wire, ticket: Ticket, f
             );
         }
         Exchange::Response(response) => {
-            let words = || {
-                format!(
-                    "status {}: {}",
-                    response.status,
-                    String::from_utf8_lossy(wire.body())
-                )
-            };
+            let words = || wire.unexpected(response.status);
             shard.fail(
                 ticket,
                 ErrorKind::Status,
@@ -194,7 +197,10 @@ async fn exchange(shard: &Shard, slot: &Slot, wire: &mut Wire, ticket: Ticket, f
             return After::Over;
         }
         Exchange::Expired => shard.fail(ticket, ErrorKind::Timeout, times, None, || {
-            format!("no complete response within {:?}", shard.timeout)
+            format!(
+                "no complete response within {:?}; raise the timeout if the target may take longer",
+                shard.timeout
+            )
         }),
     }
     After::Free(done)

@@ -128,6 +128,7 @@ mod tests {
             warmup: Duration::ZERO,
             timeout: Duration::from_secs(1),
             workers,
+            keep_alive: true,
         }
     }
 

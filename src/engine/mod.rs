@@ -13,7 +13,6 @@ mod wire;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -25,16 +24,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub use clock::{now_ns, thread_wait_ns};
 pub use source::Source;
 
-use crate::metrics::{Interval, Window};
+use crate::metrics::{Durations, Interval, Window};
 use crate::scenario::fleet::Roster;
 use crate::scenario::{Load, Request};
+use crate::transport::stream::Endpoint;
 use worker::Assignment;
 
 /// What is to be sent where.
 #[derive(Debug, Clone)]
 pub struct Drive {
-    /// The target.
-    pub address: SocketAddr,
+    /// Where the target listens, and whether it speaks TLS.
+    pub endpoint: Endpoint,
     /// The target as named in the Host header.
     pub authority: String,
     /// The load.
@@ -62,7 +62,7 @@ pub struct Engine {
 }
 
 /// How the load ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct End {
     /// The window as it was: shorter than planned after an interruption or when a number of requests was reached.
     pub window: Window,
@@ -72,8 +72,8 @@ pub struct End {
     pub busiest_worker: f64,
     /// The longest that a worker waited for a CPU, share of the window; `None` if the kernel does not tell.
     pub worker_wait: Option<f64>,
-    /// Connections that were opened.
-    pub connections_opened: u64,
+    /// Every connection that was opened: how long that took, TLS handshake included.
+    pub opening: Durations,
     /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
     /// an answer, as it does with one that it takes for idle. Each is counted once.
     pub resent: u64,
@@ -85,7 +85,7 @@ struct WorkerEnd {
     window_end: u64,
     last_done: u64,
     cpu: (CpuMark, CpuMark),
-    connections_opened: u64,
+    opening: Durations,
     resent: u64,
     /// The number of requests was reached.
     all_sent: bool,
@@ -153,7 +153,7 @@ impl Engine {
                 let (give_back, taken_back) = std::sync::mpsc::channel();
                 let assignment = Assignment {
                     worker,
-                    address: drive.address,
+                    endpoint: drive.endpoint.clone(),
                     load: load.clone(),
                     seed: drive.seed,
                     begin,
@@ -224,7 +224,7 @@ impl End {
             generator_cores: 0.0,
             busiest_worker: 0.0,
             worker_wait: None,
-            connections_opened: 0,
+            opening: Durations::default(),
             resent: 0,
         };
         let mut last_done = 0;
@@ -245,7 +245,7 @@ impl End {
                 let wait = share(from, to);
                 end.worker_wait = Some(end.worker_wait.map_or(wait, |worst| worst.max(wait)));
             }
-            end.connections_opened += worker.connections_opened;
+            end.opening.add(&worker.opening);
             end.resent += worker.resent;
             all_sent &= worker.all_sent;
             end.window.end = end.window.end.min(worker.window_end);

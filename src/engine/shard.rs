@@ -2,7 +2,6 @@
 //! nothing is locked; no borrow is held across an await.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -14,12 +13,14 @@ use super::clock::now_ns;
 use super::connection::connection;
 use super::feed::{Feed, Next, Ticket};
 use super::source::Source;
-use super::wire::Slot;
-use crate::metrics::{ErrorKind, Interval, Outcome, Recorder, Times};
+use super::wire::{Reuse, Slot};
+use crate::metrics::{Durations, ErrorKind, Interval, Outcome, Recorder, Times};
+use crate::transport::stream::Endpoint;
 
 /// What the tasks of one worker share; all on one thread.
 pub(super) struct Shard {
-    pub(super) address: SocketAddr,
+    pub(super) endpoint: Endpoint,
+    pub(super) reuse: Reuse,
     pub(super) timeout: Duration,
     pub(super) feed: RefCell<Feed>,
     pub(super) source: RefCell<Source>,
@@ -40,7 +41,8 @@ pub(super) struct Shard {
     /// A connection task panicked.
     pub(super) broken: Cell<bool>,
     pub(super) last_done: Cell<u64>,
-    pub(super) opened: Cell<u64>,
+    /// How long each connection took to open, handshake included.
+    pub(super) opening: RefCell<Durations>,
     pub(super) resent: Cell<u64>,
 }
 

@@ -3,7 +3,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,15 +18,17 @@ use super::feed::{Feed, Next};
 use super::shard::Shard;
 use super::source::Source;
 use super::timer::Timer;
+use super::wire::Reuse;
 use super::{CpuMark, WorkerEnd};
-use crate::metrics::{Interval, Recorder, Window};
+use crate::metrics::{Durations, Interval, Recorder, Window};
 use crate::pacer::Pacer;
 use crate::scenario::LoadModel;
+use crate::transport::stream::Endpoint;
 
 /// Everything a worker needs, made before it starts.
 pub(super) struct Assignment {
     pub(super) worker: u32,
-    pub(super) address: SocketAddr,
+    pub(super) endpoint: Endpoint,
     pub(super) load: crate::scenario::Load,
     pub(super) seed: u64,
     pub(super) begin: u64,
@@ -50,7 +51,7 @@ pub(super) fn run(assignment: Assignment) -> io::Result<WorkerEnd> {
 async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
     let Assignment {
         worker,
-        address,
+        endpoint,
         load,
         seed,
         begin,
@@ -64,7 +65,12 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
     let connections = (load.connections / load.workers
         + u32::from(worker < load.connections % load.workers)) as usize;
     let shard = Rc::new(Shard {
-        address,
+        endpoint,
+        reuse: if load.keep_alive {
+            Reuse::KeepAlive
+        } else {
+            Reuse::Close
+        },
         timeout: load.timeout,
         feed: RefCell::new(Feed::new(&load, seed, worker, begin, window)),
         recorder: RefCell::new(Recorder::new(window, interval_ns, source.kinds())),
@@ -79,7 +85,7 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         live: Cell::new(0),
         broken: Cell::new(false),
         last_done: Cell::new(0),
-        opened: Cell::new(0),
+        opening: RefCell::new(Durations::default()),
         resent: Cell::new(0),
     });
     let timer = Timer::new()?;
@@ -166,7 +172,7 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
         window_end,
         last_done: shard.last_done.get(),
         cpu,
-        connections_opened: shard.opened.get(),
+        opening: shard.opening.take(),
         resent: shard.resent.get(),
         all_sent: shard.feed.borrow().is_used_up(),
     }

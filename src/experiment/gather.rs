@@ -10,8 +10,8 @@ use super::launch::Launched;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
 use crate::metrics::{
-    ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window, latency_quantiles,
-    value_at,
+    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window,
+    latency_quantiles, value_at,
 };
 use crate::target::machine::MachineTimes;
 
@@ -39,7 +39,7 @@ pub(super) struct Driven {
     pub(super) busiest_worker: f64,
     pub(super) worker_wait: Option<f64>,
     pub(super) steal_share: Option<f64>,
-    pub(super) connections_opened: u64,
+    pub(super) opening: Durations,
     pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Estimates>,
@@ -334,7 +334,7 @@ impl Gather {
             busiest_worker: end.busiest_worker,
             worker_wait: end.worker_wait,
             steal_share: machine.map(|machine| machine.steal_share),
-            connections_opened: end.connections_opened,
+            opening: end.opening.clone(),
             resent: end.resent,
             blocks: self.blocks,
             died,

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use phase::port_warning;
 pub use result::{
     Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel,
     VariantResult, Warning,
@@ -175,6 +176,9 @@ impl VariantRun<'_> {
             target = Launched::start(self.variant, &rosters, hashes, self.dir, &directory, self.observer) => target?,
             () = stopping.asked() => return Ok(()),
         };
+        if let Some(place) = &target.found_at {
+            result.target = format!("{} at {place}", self.variant.target.describe());
+        }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
         target.stop().await;
         driven

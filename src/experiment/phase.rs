@@ -9,11 +9,12 @@ use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
 use super::launch::Launched;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
-use crate::metrics::Tally;
+use crate::metrics::{Durations, Tally};
 use crate::profile::{capture, costs, flamegraph};
 use crate::scenario::fleet::{Credentials, Roster};
 use crate::scenario::{Arrivals, Load, LoadModel, Phase, Profile, Target, Variant};
 use crate::target::CpuWindow;
+use crate::target::port::{LocalPorts, Reach};
 
 /// Load that goes on beyond the profile, so that the capture lies within the window.
 const PROFILE_MARGIN: Duration = Duration::from_millis(1_500);
@@ -57,11 +58,11 @@ impl PhaseRun<'_> {
             target_cpus: 1.0,
             peak_bytes: None,
             counters: BTreeMap::new(),
-            connections_opened: 0,
+            opening: Durations::default(),
             resent: 0,
             expected_bcrypt_rate: expected_bcrypt_rate(variant),
             profile: None,
-            warnings: Vec::new(),
+            warnings: known_before(&variant.target, &self.phase.load),
         }
     }
 
@@ -102,7 +103,7 @@ impl PhaseRun<'_> {
             load: &load,
             profiled: true,
         };
-        let port = target.address.port().to_string();
+        let port = target.port.to_string();
         let url = plan
             .url
             .as_ref()
@@ -224,10 +225,10 @@ impl PhaseRun<'_> {
             Some(self.series(target)?)
         };
         let drive = Drive {
-            address: target.address,
+            endpoint: target.endpoint.clone(),
             authority: target.authority.clone(),
             load: stretch.load.clone(),
-            requests: launch.variant.requests.clone().into(),
+            requests: launch.variant.requests_of(stretch.load).into(),
             rosters: self.rosters.clone(),
             seed: self.rosters.first().map_or(0, Roster::seed),
             interval: launch.plan.interval,
@@ -334,7 +335,7 @@ impl PhaseResult {
                 blocks: driven.blocks,
             });
         }
-        self.connections_opened += driven.connections_opened;
+        self.opening.add(&driven.opening);
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
         let mut warnings = Vec::new();
@@ -413,6 +414,38 @@ fn without_lockstep(model: LoadModel) -> LoadModel {
             arrivals: Arrivals::Poisson,
         },
     }
+}
+
+/// What a reader should know of a load before it begins.
+fn known_before(target: &Target, load: &Load) -> Vec<Warning> {
+    let unchecked = target.tls().is_some_and(|tls| !tls.is_checked());
+    let unchecked = unchecked.then_some(Warning::AnyCertificate);
+    unchecked
+        .into_iter()
+        .chain(port_warning(target, load))
+        .collect()
+}
+
+/// Whether an open loop with a connection for each request may run out of local ports. A closed loop has no rate to tell
+/// from.
+pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
+    let LoadModel::Open { rate, .. } = load.model else {
+        return None;
+    };
+    if load.keep_alive || !target.takes_ports() {
+        return None;
+    }
+    let reach = if target.is_loopback() {
+        Reach::Loopback
+    } else {
+        Reach::Network
+    };
+    let ports = LocalPorts::read()?;
+    let held = ports.held(rate.per_second(), reach);
+    (held > f64::from(ports.count())).then_some(Warning::FewPorts {
+        held,
+        ports: ports.count(),
+    })
 }
 
 async fn sleep_until(instant: u64) {

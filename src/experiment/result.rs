@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
+use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{FunctionCost, Profile};
 use crate::scenario::{Load, LoadModel};
 use crate::target::machine::Fingerprint;
@@ -73,8 +73,8 @@ pub struct PhaseResult {
     pub peak_bytes: Option<u64>,
     /// Increase of the gateway's counters over the windows, by name.
     pub counters: BTreeMap<&'static str, u64>,
-    /// Connections that were opened.
-    pub connections_opened: u64,
+    /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
+    pub opening: Durations,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
     pub resent: u64,
     /// bcrypts a second that devices and TTL imply, for the bundled gateway.
@@ -191,6 +191,15 @@ pub enum Warning {
     FewSamples(u64),
     /// The gateway's counters could not be read.
     NoCounters(String),
+    /// The target's certificate was not checked.
+    AnyCertificate,
+    /// Connections that are closed may hold more local ports than there are.
+    FewPorts {
+        /// Ports that are held at a time, at worst.
+        held: f64,
+        /// Ports that there are.
+        ports: u32,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -222,6 +231,13 @@ impl fmt::Display for Warning {
                 "the profile has {samples} samples: shares are rough; profile for longer"
             ),
             Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
+            Self::AnyCertificate => f.write_str(
+                "the target's certificate was not checked (`insecure`): what answered may be anyone; name its authority with `tls.ca` or --cacert",
+            ),
+            Self::FewPorts { held, ports } => write!(
+                f,
+                "a connection for each request may hold {held:.0} local ports at this rate, for Linux keeps the port of a connection that this side closed first, and there are {ports}: what finds none fails as connect_failed; `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` gives more, `sysctl -w net.ipv4.tcp_tw_reuse=1` frees them after a second"
+            ),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::experiment::{Estimates, ProfileResult, Round};
-use crate::metrics::{ErrorKind, Outcome as RequestOutcome, Times};
+use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Times};
 use crate::profile::Profile;
 use crate::scenario::threshold::Expression;
 use crate::scenario::{Arrivals, Load, LoadModel};
@@ -23,6 +23,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         warmup: Duration::ZERO,
         timeout: Duration::from_secs(1),
         workers: 1,
+        keep_alive: true,
     };
     let none = Estimates {
         throughput_rps: None,
@@ -50,7 +51,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
-        connections_opened: 0,
+        opening: Durations::default(),
         resent: 0,
         expected_bcrypt_rate: None,
         profile: None,

@@ -11,6 +11,8 @@ pub enum ErrorKind {
     ConnectTimeout,
     /// The connection could not be opened for another reason, such as a lack of file descriptors or ports.
     ConnectFailed,
+    /// The connection could not be secured, or the peer refused who telemload says that it is.
+    Tls,
     /// The peer reset the connection.
     Reset,
     /// The peer closed the connection before the response was complete.
@@ -25,10 +27,11 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, in the order in which they are reported.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectFailed,
+        Self::Tls,
         Self::Reset,
         Self::ClosedEarly,
         Self::Malformed,
@@ -40,7 +43,7 @@ impl ErrorKind {
     pub fn is_unsent(self) -> bool {
         matches!(
             self,
-            Self::ConnectRefused | Self::ConnectTimeout | Self::ConnectFailed
+            Self::ConnectRefused | Self::ConnectTimeout | Self::ConnectFailed | Self::Tls
         )
     }
 
@@ -50,6 +53,7 @@ impl ErrorKind {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectFailed => "connect_failed",
+            Self::Tls => "tls",
             Self::Reset => "reset",
             Self::ClosedEarly => "closed_early",
             Self::Malformed => "malformed",

@@ -57,10 +57,15 @@ pub fn describe(load: &Load) -> String {
     } else {
         format!(" after {} of warm-up", format_duration(load.warmup))
     };
-    format!(
-        "{model}, {} connections, {length}{warmup}",
-        load.connections
-    )
+    let connections = if load.keep_alive {
+        format!("{} connections", load.connections)
+    } else {
+        format!(
+            "{} connections, a new one for each request",
+            load.connections
+        )
+    };
+    format!("{model}, {connections}, {length}{warmup}")
 }
 
 // Writing to a String cannot fail.
@@ -110,12 +115,11 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
     };
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
     let seed = rosters.first().map_or(0, Roster::seed);
-    let mut source = Source::new(
-        variant.requests.clone().into(),
-        Arc::from(rosters),
-        authority,
-        seed,
-    );
+    let requests = match variant.phases.first() {
+        Some(phase) => variant.requests_of(&phase.load),
+        None => variant.requests.clone(),
+    };
+    let mut source = Source::new(requests.into(), Arc::from(rosters), authority, seed);
     let mut out = Vec::new();
     for n in 0..SHOWN {
         let kind = source.render(n, secrets, &mut out);

@@ -121,6 +121,7 @@ struct PhaseJson<'a> {
 struct LoadJson {
     model: &'static str,
     connections: u32,
+    keep_alive: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
     duration_s: f64,
@@ -183,6 +184,7 @@ struct QuantilesJson {
 #[derive(Serialize)]
 struct ConnectionsJson {
     opened: u64,
+    open_us: QuantilesJson,
     resent: u64,
 }
 
@@ -334,7 +336,8 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .map(|(kind, words)| (kind.name(), words.as_str()))
             .collect(),
         connections: ConnectionsJson {
-            opened: phase.connections_opened,
+            opened: phase.opening.count(),
+            open_us: quantiles_json(quantiles(phase.opening.histogram())),
             resent: phase.resent,
         },
         cpu: CpuJson {
@@ -367,6 +370,7 @@ fn load_json(load: &Load) -> LoadJson {
     LoadJson {
         model,
         connections: load.connections,
+        keep_alive: load.keep_alive,
         rate,
         duration_s: load.duration.as_secs_f64(),
         warmup_s: load.warmup.as_secs_f64(),

@@ -123,6 +123,9 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         line("queue wait", &pair(&total.queue_wait));
         line("dispatch lag", &pair(&total.dispatch_lag));
     }
+    if let Some(opened) = connections(phase) {
+        line("connections", &opened);
+    }
     line("target CPU", &target_cpu(phase, &total));
     let steal = phase
         .steal_share()
@@ -183,6 +186,26 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
     for warning in &phase.warnings {
         let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {warning}");
     }
+}
+
+/// What opening connections took, where more were opened than are kept.
+fn connections(phase: &PhaseResult) -> Option<String> {
+    let kept = u64::from(phase.load.connections) * phase.rounds.len() as u64;
+    if phase.opening.count() == 0 || (phase.load.keep_alive && phase.opening.count() <= kept) {
+        return None;
+    }
+    let part = if phase.load.keep_alive {
+        ""
+    } else {
+        " (part of the queue wait)"
+    };
+    let took = phase.opening.histogram();
+    Some(format!(
+        "{} opened, each in p50 {} · p99 {}{part}",
+        format_count(phase.opening.count() as f64),
+        format_us(value_at(took, 0.5)),
+        format_us(value_at(took, 0.99))
+    ))
 }
 
 fn requests(total: &Tally) -> String {

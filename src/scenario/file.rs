@@ -46,6 +46,19 @@ pub(super) struct Target {
     pub(super) port: Option<Spanned<u16>>,
     pub(super) pid: Option<Spanned<u32>>,
     pub(super) metrics: Option<Text>,
+    pub(super) tls: Option<Spanned<Tls>>,
+    pub(super) connect_to: Option<Text>,
+    pub(super) unix_socket: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) ca: Option<Text>,
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) server_name: Option<Text>,
+    pub(super) insecure: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +93,7 @@ pub(super) struct Load {
     pub(super) warmup: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) workers: Option<Spanned<u32>>,
+    pub(super) keep_alive: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -16,13 +16,13 @@ pub mod threshold;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::Error;
 pub use plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Request,
-    Target, Threshold, Variant,
+    Route, Target, Threshold, Variant,
 };
 
 use crate::units::Rate;
@@ -50,8 +50,31 @@ pub struct Overrides {
     pub pprof: Option<String>,
     /// Measures the CPU of this process, for a URL target.
     pub pid: Option<u32>,
+    /// How the target is spoken to over TLS.
+    pub tls: TlsFlags,
+    /// Host and port that connections go to.
+    pub connect_to: Option<String>,
+    /// Unix socket that connections go to.
+    pub unix_socket: Option<PathBuf>,
+    /// Opens a connection for each request.
+    pub no_keep_alive: bool,
     /// Only this variant.
     pub variant: Option<String>,
+}
+
+/// Flags that take the place of keys of `tls`; paths are taken from the working directory.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFlags {
+    /// Certificates of authorities.
+    pub ca: Option<PathBuf>,
+    /// Certificate of the client.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Name that the target's certificate is for.
+    pub server_name: Option<String>,
+    /// Accepts any certificate.
+    pub insecure: bool,
 }
 
 /// Reads and validates a scenario file.

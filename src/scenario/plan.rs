@@ -1,7 +1,10 @@
 //! The validated plan: what a run does, with nothing left to check. Immutable once made.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::transport::tls::Tls;
 use crate::units::Rate;
 
 use super::fleet::Fleet;
@@ -72,11 +75,15 @@ pub enum Target {
         ready_within: Duration,
         /// Fixed port, else a free one.
         port: Option<u16>,
+        /// If it serves https.
+        tls: Option<Tls>,
     },
     /// Something that runs already.
     Url {
-        /// Where it is.
+        /// What it is called.
         base: BaseUrl,
+        /// Where connections go.
+        route: Route,
         /// Process to measure, if it is local.
         pid: Option<u32>,
         /// Prometheus endpoint with `process_cpu_seconds_total`.
@@ -84,12 +91,30 @@ pub enum Target {
     },
 }
 
-/// Scheme and authority of a URL target: plain HTTP to host and port.
+/// Where connections to a URL target go. The URL names it in the Host header and to TLS in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// To the URL's host and port.
+    Url,
+    /// To another host and port.
+    Host {
+        /// Host name or address; an IPv6 address without brackets.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// To a unix socket.
+    Unix(Arc<Path>),
+}
+
+/// Scheme and authority of a URL target.
+#[derive(Debug, Clone)]
 pub struct BaseUrl {
+    /// If the scheme is https.
+    pub tls: Option<Tls>,
     /// Host name or address; an IPv6 address without brackets.
     pub host: String,
-    /// Port, 80 if it was not given.
+    /// Port, 80 for http and 443 for https if it was not given.
     pub port: u16,
     /// As sent in the Host header.
     pub authority: String,
@@ -97,7 +122,8 @@ pub struct BaseUrl {
 
 impl std::fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}", self.authority)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
@@ -127,6 +153,8 @@ pub struct Load {
     pub timeout: Duration,
     /// Worker threads.
     pub workers: u32,
+    /// Whether a connection carries more than one request.
+    pub keep_alive: bool,
 }
 
 /// When requests start.
@@ -239,6 +267,21 @@ impl CostModel {
     }
 }
 
+impl Variant {
+    /// The requests as a load sends them: with `Connection: close` behind their headers where each has its own connection.
+    pub fn requests_of(&self, load: &Load) -> Vec<Request> {
+        let mut requests = self.requests.clone();
+        if !load.keep_alive {
+            for request in &mut requests {
+                let close = Template::compile("close", 0, false).expect("it has no placeholder");
+                request.headers.push(("Connection".to_owned(), close));
+                request.sensitive.push(false);
+            }
+        }
+        requests
+    }
+}
+
 impl Target {
     /// What kind it is and how it is configured, for people.
     pub fn describe(&self) -> String {
@@ -250,8 +293,48 @@ impl Target {
                 )
             }
             Self::Command { command, .. } => format!("command `{command}`"),
-            Self::Url { base, .. } => base.to_string(),
+            Self::Url { base, route, .. } => match route {
+                Route::Url => base.to_string(),
+                Route::Host { host, port } => format!("{base} through {host}:{port}"),
+                Route::Unix(path) => format!("{base} through {}", path.display()),
+            },
         }
+    }
+
+    /// How it is spoken to, if that is over TLS.
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Gateway { .. } => None,
+            Self::Command { tls, .. } => tls.as_ref(),
+            Self::Url { base, .. } => base.tls.as_ref(),
+        }
+    }
+
+    /// Whether it is on this machine, as far as its name tells.
+    pub fn is_loopback(&self) -> bool {
+        let Self::Url { base, route, .. } = self else {
+            return true;
+        };
+        let host = match route {
+            Route::Url => &base.host,
+            Route::Host { host, .. } => host,
+            Route::Unix(_) => return true,
+        };
+        host == "localhost"
+            || host
+                .parse()
+                .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
+    /// Whether connections to it take local ports.
+    pub fn takes_ports(&self) -> bool {
+        !matches!(
+            self,
+            Self::Url {
+                route: Route::Unix(_),
+                ..
+            }
+        )
     }
 }
 

@@ -12,9 +12,12 @@ mod bed;
 mod failures;
 mod interruption;
 mod output;
+mod reach;
 mod rejected;
 mod secrets;
 mod shipped;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
+#[path = "../support/secure.rs"]
+pub mod secure;

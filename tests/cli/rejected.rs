@@ -410,9 +410,9 @@ fn targets_loads_and_fleets() {
         &["the path belongs to the request"],
     );
     rejected(
-        url.replace("http:", "https:"),
+        url.replace("http:", "ftp:"),
         "3:7: target.url: ",
-        &["use http://"],
+        &["use http:// or https://"],
     );
     rejected(
         url.replace("http://", ""),

@@ -157,6 +157,7 @@ impl Resolver<'_> {
             warmup: self.duration(load.warmup.as_ref(), &at("warmup"), Duration::ZERO)?,
             timeout,
             workers,
+            keep_alive: !self.overrides.no_keep_alive && load.keep_alive.unwrap_or(true),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Mirror → plan: the checks that TOML types cannot make.
 
 mod load;
+mod reach;
 mod target;
 
 use std::ops::Range;
@@ -184,6 +185,25 @@ fn stored_text(text: &str, mut secrets: Vec<Range<usize>>, overrides: &Overrides
     note("-R", overrides.rate.map(|rate| rate.to_string()));
     note("-n", overrides.requests.map(|n| n.to_string()));
     note("-M", overrides.method.clone());
+    let tls = &overrides.tls;
+    let shown =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    note("--cacert", shown(&tls.ca));
+    note("--cert", shown(&tls.cert));
+    note("--key", shown(&tls.key));
+    note("--server-name", tls.server_name.clone());
+    note(
+        "--insecure",
+        tls.insecure.then(|| "any certificate".to_owned()),
+    );
+    note("--connect-to", overrides.connect_to.clone());
+    note("--unix-socket", shown(&overrides.unix_socket));
+    note(
+        "--no-keepalive",
+        overrides
+            .no_keep_alive
+            .then(|| "a connection for each request".to_owned()),
+    );
     note("--variant", overrides.variant.clone());
     note(
         "--body",
