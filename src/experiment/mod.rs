@@ -22,7 +22,7 @@ pub use result::{
 pub use run_dir::{RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::{Plan, Variant};
+use crate::scenario::{Load, Plan, Variant};
 use crate::target::machine::Fingerprint;
 use launch::Launched;
 use phase::{PhaseRun, Stretch};
@@ -52,6 +52,8 @@ pub struct PhaseStart<'a> {
     pub round: (u32, u32),
     /// Whether this is the profiled repetition of the phase.
     pub profiled: bool,
+    /// Its load.
+    pub load: &'a Load,
     /// Warm-up and window; `None` if it ends with a number of requests.
     pub length: Option<Duration>,
 }
@@ -233,6 +235,7 @@ impl VariantRun<'_> {
             phase: stretch.phase,
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
+            load: stretch.load,
             length: (stretch.load.requests.is_none())
                 .then_some(stretch.load.warmup + stretch.load.duration),
         }
