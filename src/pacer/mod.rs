@@ -245,9 +245,10 @@ mod tests {
 
         #[test]
         fn even_arrivals_number_what_was_planned(schedule in any_schedule(), share in 0.0f64..1.2) {
-            let until = (share * 3e10) as u64;
+            let whole = (share * 3e10) as u64;
+            // High rates are counted for a shorter time.
+            let until = if schedule.requests_before(whole) < 50_000.0 { whole } else { whole / 1_000 };
             let planned = schedule.requests_before(until);
-            prop_assume!(planned < 50_000.0);
             let count = due(&schedule, Arrivals::Constant, 0).take_while(|due| due.offset_ns < until).count();
             prop_assert!((count as f64 - planned).abs() <= 1.0, "{} of {}", count, planned);
         }
