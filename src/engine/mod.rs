@@ -24,6 +24,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub use clock::now_ns;
 pub use source::Source;
+pub(crate) use timer::Timer;
 
 use crate::metrics::{Interval, Window};
 use crate::scenario::fleet::Roster;
