@@ -158,6 +158,16 @@ pub fn document(report: &Report) -> String {
         verdict: report.verdict().name(),
         floor: &report.floor,
         checks: checks.collect(),
+        evidence: report
+            .evidence
+            .iter()
+            .map(|of| EvidenceJson {
+                stretch: &of.stretch,
+                steal_share: of.steal_share,
+                waited_share: of.waited_share,
+                server_late_us: of.server_late_us,
+            })
+            .collect(),
         noise: &report.noise,
         left_out: &report.left_out,
     };
@@ -172,6 +182,7 @@ struct Document<'a> {
     verdict: &'static str,
     floor: &'a Floor,
     checks: Vec<CheckJson<'a>>,
+    evidence: Vec<EvidenceJson<'a>>,
     noise: &'a [String],
     left_out: &'a [String],
 }
@@ -186,4 +197,12 @@ struct CheckJson<'a> {
     lowest: f64,
     highest: f64,
     standing: &'static str,
+}
+
+#[derive(Serialize)]
+struct EvidenceJson<'a> {
+    stretch: &'a str,
+    steal_share: Option<f64>,
+    waited_share: f64,
+    server_late_us: f64,
 }

@@ -258,14 +258,42 @@ const BARE_CHANGE: (f64, f64) = (4.0, 300.0);
 /// A floor beyond these (p90, p99.8; µs) bounds nothing.
 const FLOOR_LIMITS: [(f64, f64); 2] = [(0.9, 1_000.0), (0.998, 6_000.0)];
 
-/// What the machine did to a stretch, in words; nothing if it was quiet.
-pub(super) fn disturbances(of: &Measured) -> Vec<String> {
+/// What the machine did to a stretch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// The stretch.
+    pub stretch: String,
+    /// Share of the machine's CPU time that its host took; `None` if not known.
+    pub steal_share: Option<f64>,
+    /// Time that threads of this process were ready and had no core, by the time that passed; above 1 if several waited.
+    pub waited_share: f64,
+    /// The most by which the server was later than it meant to be, µs.
+    pub server_late_us: f64,
+}
+
+/// What the machine did to a stretch.
+pub(super) fn evidence(of: &Measured) -> Evidence {
     let Disturbance {
         steal_share,
         waited_share,
     } = of.disturbance;
-    let overrun_us = of.truth.overrun_ns as f64 / 1e3;
-    let name = &of.stretch.name;
+    Evidence {
+        stretch: of.stretch.name.clone(),
+        steal_share,
+        waited_share,
+        server_late_us: of.truth.overrun_ns as f64 / 1e3,
+    }
+}
+
+/// What in it disturbs a measurement, in words; nothing if the machine was quiet.
+pub(super) fn disturbances(of: &Evidence) -> Vec<String> {
+    let Evidence {
+        stretch: name,
+        steal_share,
+        waited_share,
+        server_late_us,
+    } = of;
+    let (waited_share, overrun_us) = (*waited_share, *server_late_us);
     let mut found = Vec::new();
     if let Some(steal) = steal_share.filter(|steal| *steal > STEAL_LIMIT) {
         let share = format_share(steal);
@@ -419,7 +447,11 @@ mod tests {
 
     /// Most take 50 µs, one in fifty 400 µs.
     fn way(n: u64) -> u64 {
-        if n % 50 == 0 { 400_000 } else { 50_000 }
+        if n.is_multiple_of(50) {
+            400_000
+        } else {
+            50_000
+        }
     }
 
     #[test]
@@ -432,7 +464,8 @@ mod tests {
             verdict(&checks, &[])
         };
         assert_eq!(all_hold(&honest), Verdict::Pass);
-        let lies: [(&str, fn(&mut Measured)); 6] = [
+        type Lie = fn(&mut Measured);
+        let lies: [(&str, Lie); 6] = [
             ("the tail is cut off", |of| {
                 let largest = 20_000_000;
                 let cut = |histogram: &mut Histogram<u64>| {
@@ -524,7 +557,7 @@ mod tests {
     #[test]
     fn a_machine_is_noisy_for_stated_reasons() {
         let quiet = measured("immediate", Behaviour::Immediate, way);
-        assert_eq!(disturbances(&quiet), Vec::<String>::new());
+        assert_eq!(disturbances(&evidence(&quiet)), Vec::<String>::new());
         assert_eq!(wide_floor(&quiet), None);
         let mut noisy = measured("immediate", Behaviour::Immediate, |n| 9_000_000 * (n % 9));
         noisy.disturbance = Disturbance {
@@ -532,7 +565,7 @@ mod tests {
             waited_share: 0.31,
         };
         noisy.truth.overrun_ns = 7_000_000;
-        let found = disturbances(&noisy).join("\n");
+        let found = disturbances(&evidence(&noisy)).join("\n");
         for words in ["took 5 % of", "for 31 % of the time", "7 ms late"] {
             assert!(found.contains(words), "{found}");
         }

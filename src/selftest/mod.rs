@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-pub use check::{Check, Excuse, Standing, Unit, verdict};
+pub use check::{Check, Evidence, Excuse, Standing, Unit, verdict};
 pub use floor::Floor;
 pub use measure::Error;
 
@@ -73,6 +73,8 @@ pub struct Report {
     pub floor: Floor,
     /// Reported figures beside the truth.
     pub checks: Vec<Check>,
+    /// What the machine did to each stretch, those that were measured again included.
+    pub evidence: Vec<Evidence>,
     /// What speaks for a machine that is too noisy to tell.
     pub noise: Vec<String>,
     /// What was left out, and why.
@@ -99,18 +101,19 @@ pub async fn run(extent: &Extent, observer: &dyn Observer, stop: &Stop) -> Resul
     let measured = drive(&stretches, observer, stop).await?;
     let after = bare_timers(extent)?;
     let mut checks = check_all(&measured, &measured, capacity, extent);
-    let mut noise: Vec<String> = measured.iter().flat_map(check::disturbances).collect();
-    noise.extend(immediate(&measured).filter_map(check::wide_floor));
+    let mut evidence: Vec<Evidence> = measured.iter().map(check::evidence).collect();
+    let mut noise: Vec<String> = immediate(&measured).filter_map(check::wide_floor).collect();
     for ((rate, before), (_, after)) in before.iter().zip(&after) {
         noise.extend(check::bare_noise(*rate, before, after));
     }
     let doubtful = doubtful(&stretches, &checks);
     if !doubtful.is_empty() {
         let again = drive(&doubtful, observer, stop).await?;
-        noise.extend(again.iter().flat_map(check::disturbances));
+        evidence.extend(again.iter().map(check::evidence));
         let second = check_all(&again, &measured, capacity, extent);
         noise.extend(agree(&mut checks, &second));
     }
+    noise.extend(evidence.iter().flat_map(check::disturbances));
     let rates = immediate(&measured).filter_map(|of| {
         let rate = of.stretch.rate?;
         let at = before.iter().position(|(bare, _)| *bare == rate)?;
@@ -128,6 +131,7 @@ pub async fn run(extent: &Extent, observer: &dyn Observer, stop: &Stop) -> Resul
             rates: rates.collect(),
         },
         checks,
+        evidence,
         noise,
         left_out,
     })

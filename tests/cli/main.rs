@@ -14,6 +14,7 @@ mod interruption;
 mod output;
 mod rejected;
 mod secrets;
+mod selftest;
 mod shipped;
 
 #[path = "../support/hostile.rs"]
