@@ -5,15 +5,17 @@ mod bare;
 mod check;
 pub mod floor;
 mod measure;
+mod noise;
 mod server;
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-pub use check::{Check, Evidence, Excuse, Standing, Unit, verdict};
+pub use check::{Check, Excuse, Standing, Unit, verdict};
 pub use floor::Floor;
 pub use measure::Error;
+pub use noise::Evidence;
 
 use crate::experiment::{Observer, Stop};
 use crate::gate::Verdict;
@@ -101,19 +103,19 @@ pub async fn run(extent: &Extent, observer: &dyn Observer, stop: &Stop) -> Resul
     let measured = drive(&stretches, observer, stop).await?;
     let after = bare_timers(extent)?;
     let mut checks = check_all(&measured, &measured, capacity, extent);
-    let mut evidence: Vec<Evidence> = measured.iter().map(check::evidence).collect();
-    let mut noise: Vec<String> = immediate(&measured).filter_map(check::wide_floor).collect();
+    let mut evidence: Vec<Evidence> = measured.iter().map(noise::evidence).collect();
+    let mut reasons: Vec<String> = immediate(&measured).filter_map(noise::wide_floor).collect();
     for ((rate, before), (_, after)) in before.iter().zip(&after) {
-        noise.extend(check::bare_noise(*rate, before, after));
+        reasons.extend(noise::bare_noise(*rate, before, after));
     }
     let doubtful = doubtful(&stretches, &checks);
     if !doubtful.is_empty() {
         let again = drive(&doubtful, observer, stop).await?;
-        evidence.extend(again.iter().map(check::evidence));
+        evidence.extend(again.iter().map(noise::evidence));
         let second = check_all(&again, &measured, capacity, extent);
-        noise.extend(agree(&mut checks, &second));
+        reasons.extend(agree(&mut checks, &second));
     }
-    noise.extend(evidence.iter().flat_map(check::disturbances));
+    reasons.extend(evidence.iter().flat_map(noise::disturbances));
     let rates = immediate(&measured).filter_map(|of| {
         let rate = of.stretch.rate?;
         let at = before.iter().position(|(bare, _)| *bare == rate)?;
@@ -132,7 +134,7 @@ pub async fn run(extent: &Extent, observer: &dyn Observer, stop: &Stop) -> Resul
         },
         checks,
         evidence,
-        noise,
+        noise: reasons,
         left_out,
     })
 }

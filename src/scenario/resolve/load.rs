@@ -65,8 +65,8 @@ impl Resolver<'_> {
         Ok(phases)
     }
 
-    fn load(&self, load: &Spanned<file::Load>, key: &str) -> Result<Load, Error> {
-        let (span, load) = (load.span(), load.get_ref());
+    fn load(&self, given: &Spanned<file::Load>, key: &str) -> Result<Load, Error> {
+        let load = given.get_ref();
         let at = |name: &str| format!("{key}.{name}");
         let connections = self
             .overrides
@@ -108,6 +108,35 @@ impl Resolver<'_> {
                 "a timeout is above 0s",
             ));
         }
+        let workers = self.workers(load, key, connections)?;
+        let staged = self.staged(load, key)?;
+        let duration = self.window(given, key, requests, staged.as_ref())?;
+        let warmup = self.duration(load.warmup.as_ref(), &at("warmup"), Duration::ZERO)?;
+        let model = self.load_model(load, key, staged)?;
+        if let LoadModel::Open {
+            pace: Pace::Staged { begin: 0.0, .. },
+            ..
+        } = model
+            && !warmup.is_zero()
+        {
+            return Err(self.source.error(
+                load.warmup.as_ref().map(Spanned::span),
+                &at("warmup"),
+                "a warm-up holds the rate at which the stages begin, which is 0/s; give a `rate` above it, or remove the warm-up",
+            ));
+        }
+        Ok(Load {
+            model,
+            connections,
+            duration,
+            requests,
+            warmup,
+            timeout,
+            workers,
+        })
+    }
+
+    fn workers(&self, load: &file::Load, key: &str, connections: u32) -> Result<u32, Error> {
         let default_workers = std::thread::available_parallelism()
             .map_or(1, |cores| (cores.get() as u32 / 2).max(1))
             .min(connections);
@@ -118,16 +147,28 @@ impl Resolver<'_> {
         if workers == 0 || workers > connections.min(256) {
             return Err(self.source.error(
                 load.workers.as_ref().map(Spanned::span),
-                &at("workers"),
+                &format!("{key}.workers"),
                 "use 1 to 256 workers, and no more than connections",
             ));
         }
-        let staged = self.staged(load, key)?;
-        let duration = match (&staged, requests) {
+        Ok(workers)
+    }
+
+    /// Length of the measured window.
+    fn window(
+        &self,
+        given: &Spanned<file::Load>,
+        key: &str,
+        requests: Option<u64>,
+        staged: Option<&Staged>,
+    ) -> Result<Duration, Error> {
+        let load = given.get_ref();
+        let at = |name: &str| format!("{key}.{name}");
+        let duration = match (staged, requests) {
             (Some(staged), _) => self.length_of_stages(load, key, staged)?,
             (None, None) if load.duration.is_none() && self.overrides.duration.is_none() => {
                 return Err(self.error(
-                    span,
+                    given.span(),
                     key,
                     "a load needs a `duration` or a number of `requests`",
                 ));
@@ -153,29 +194,7 @@ impl Resolver<'_> {
                 "a window shorter than 100ms says nothing; use more",
             ));
         }
-        let warmup = self.duration(load.warmup.as_ref(), &at("warmup"), Duration::ZERO)?;
-        let model = self.load_model(load, key, staged)?;
-        if let LoadModel::Open {
-            pace: Pace::Staged { begin: 0.0, .. },
-            ..
-        } = model
-            && !warmup.is_zero()
-        {
-            return Err(self.source.error(
-                load.warmup.as_ref().map(Spanned::span),
-                &at("warmup"),
-                "a warm-up holds the rate at which the stages begin, which is 0/s; give a `rate` above it, or remove the warm-up",
-            ));
-        }
-        Ok(Load {
-            model,
-            connections,
-            duration,
-            requests,
-            warmup,
-            timeout,
-            workers,
-        })
+        Ok(duration)
     }
 
     /// What a flag took the place of is not at fault.
