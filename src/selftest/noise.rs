@@ -8,8 +8,9 @@ use crate::units::{format_count, format_share, format_us};
 
 /// Steal above this share disturbs a stretch.
 const STEAL_LIMIT: f64 = 0.02;
-/// Threads that were ready and had no core for more than this share of the time disturb one another, or others do.
-const WAITED_LIMIT: f64 = 0.1;
+/// Threads that were ready and had no core for more than this share of the time disturb one another, or others do. Beside
+/// compilers on all cores figures held up to 20 %, and the first one was outside its bounds at 33 %.
+const WAITED_LIMIT: f64 = 0.25;
 /// A server that is this much later than it meant to be is no reference, µs.
 const OVERRUN_LIMIT_US: f64 = 5_000.0;
 /// A bare timer that is this late at p99 leaves nothing to measure, µs.
