@@ -2,14 +2,15 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use telemload::engine::Source;
 use telemload::metrics::{Outcome, Recorder, Times, Window};
-use telemload::pacer::Pacer;
+use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::fleet::Roster;
 use telemload::scenario::template::Secrets;
-use telemload::scenario::{Arrivals, Overrides, parse};
+use telemload::scenario::{Arrivals, Overrides, Pace, Stage, parse};
 use telemload::transport::http1::{Decoder, ExpectBody, Limits};
 use telemload::units::Rate;
 
@@ -121,12 +122,22 @@ fn recorder(criterion: &mut Criterion) {
 fn pacer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pacer");
     group.throughput(Throughput::Elements(1));
-    for (name, arrivals) in [
-        ("constant", Arrivals::Constant),
-        ("poisson", Arrivals::Poisson),
+    let constant = Pace::Constant(Rate::new(20_000.0).expect("the rate is valid"));
+    let ramp = Pace::Staged {
+        begin: 0.0,
+        stages: [Stage {
+            to: 20_000.0,
+            over: Duration::from_secs(3_600),
+        }]
+        .into(),
+    };
+    for (name, pace, arrivals) in [
+        ("constant", &constant, Arrivals::Constant),
+        ("poisson", &constant, Arrivals::Poisson),
+        ("ramp", &ramp, Arrivals::Constant),
     ] {
-        let rate = Rate::new(20_000.0).expect("the rate is valid");
-        let mut pacer = Pacer::new(rate, arrivals, 1, 0, 1);
+        let schedule = Schedule::new(pace, Duration::ZERO);
+        let mut pacer = Pacer::new(schedule, arrivals, 1, 0, 1);
         group.bench_function(name, |bencher| bencher.iter(|| black_box(pacer.take())));
     }
     group.finish();

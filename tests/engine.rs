@@ -14,7 +14,7 @@ use drive::{GET, Report, TELEMETRY, collect, drive as plan, run};
 use hostile::{Behaviour, OK, Point, Server};
 use telemload::engine::{Engine, Source, now_ns};
 use telemload::metrics::{ErrorKind, latency_quantiles, value_at};
-use telemload::pacer::Pacer;
+use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::LoadModel;
 use telemload::scenario::template::Secrets;
 
@@ -153,10 +153,11 @@ fn independent_arrivals_follow_their_seed() {
     let load = "model = \"open\"\nrate = \"400/s\"\narrivals = \"poisson\"\nconnections = 16\nworkers = 2\nduration = \"300ms\"";
     let server = ok();
     let drive = plan(server.addr, load, GET);
-    let LoadModel::Open { rate, arrivals } = drive.load.model else {
+    let LoadModel::Open { pace, arrivals } = &drive.load.model else {
         panic!("the load is open");
     };
-    let mut pacer = Pacer::new(rate, arrivals, drive.seed, 0, 1);
+    let schedule = Schedule::new(pace, drive.load.warmup);
+    let mut pacer = Pacer::new(schedule, *arrivals, drive.seed, 0, 1);
     let due = std::iter::from_fn(|| Some(pacer.take()))
         .take_while(|due| due.offset_ns < 300 * MS)
         .count();
@@ -166,6 +167,26 @@ fn independent_arrivals_follow_their_seed() {
             (report.total.due, report.total.ok),
             (due as u64, due as u64)
         );
+    }
+}
+
+#[test]
+fn stages_send_what_they_planned() {
+    for (arrivals, workers) in [
+        ("\"constant\"", 1),
+        ("\"constant\"", 2),
+        ("{ burst = 10 }", 2),
+    ] {
+        let server = ok();
+        let load = format!(
+            "model = \"open\"\nrate = \"200/s\"\narrivals = {arrivals}\nconnections = 32\nworkers = {workers}\nwarmup = \"100ms\"\n\
+             stages = [{{ to = \"1000/s\", over = \"200ms\" }}, {{ hold = \"100ms\" }}, {{ to = \"0/s\", over = \"100ms\" }}]"
+        );
+        let report = run(server.addr, &load, GET);
+        let total = &report.total;
+        assert_eq!((total.due, total.ok), (120 + 100 + 50, 270), "{report:?}");
+        assert_eq!(server.request_count(), 290, "{report:?}");
+        assert_eq!(report.end().window.seconds(), 0.4);
     }
 }
 

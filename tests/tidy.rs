@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 6] = [
     &["metrics", "scenario", "pacer", "transport"],
     &["engine", "profile", "target"],
     &["experiment", "compare"],
-    &["gate", "report"],
+    &["gate", "report", "selftest"],
     &["cli"],
 ];
 

@@ -9,15 +9,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use toml::{Table, Value};
 
-use super::{Usage, print, say};
+use super::{Usage, print, progress, say};
 use crate::compare::compare;
 use crate::experiment::{self, RunDir, Stop, WriteError};
 use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
-use crate::report::progress::{Mode, Progress};
 use crate::report::{dry_run, json, terminal};
 use crate::scenario::template::Secrets;
 use crate::scenario::{self, Load, Overrides, Plan, TlsFlags};
+use crate::selftest::{Floor, floor};
 use crate::target::port::LocalPorts;
 use crate::units::{Rate, parse_duration};
 
@@ -128,14 +128,6 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .map_err(|error| unwritten(&error))?;
     dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
         .map_err(|error| unwritten(&error))?;
-    let mode = match (
-        args.quiet,
-        std::io::IsTerminal::is_terminal(&std::io::stderr()),
-    ) {
-        (true, _) => Mode::Quiet,
-        (false, true) => Mode::Live,
-        (false, false) => Mode::Lines(say),
-    };
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -143,7 +135,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .context("cannot set up the runtime")?;
     let (result, stopped) = runtime.block_on(async {
         let stop = stop_on_signals().context("cannot listen for signals")?;
-        let result = experiment::run(&plan, &dir, &Progress::new(mode), &stop, started_at).await;
+        let result = experiment::run(&plan, &dir, &progress(args.quiet), &stop, started_at).await;
         Ok::<_, anyhow::Error>((result, stop.is_asked()))
     })?;
     let judgements: Judgements = result
@@ -164,7 +156,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let printed = if args.json {
         print(&document)
     } else {
-        print(&terminal::render(&plan, &result, &comparisons, &judgements))
+        let floor = floor::path().and_then(|path| Floor::known(&path, &result.machine));
+        let floor = floor.map_or_else(String::new, |floor| floor.quote() + "\n");
+        print(&(terminal::render(&plan, &result, &comparisons, &judgements) + &floor))
     };
     conclude(&outcome, &dir, args.quiet);
     stored.map_err(|error| unwritten(&error))?;
@@ -345,7 +339,7 @@ fn warn_of_ports(plan: &Plan) {
     }
 }
 
-fn stop_on_signals() -> std::io::Result<Stop> {
+pub(super) fn stop_on_signals() -> std::io::Result<Stop> {
     let (asked, stop) = watch::channel(false);
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,

@@ -23,6 +23,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub use clock::{now_ns, thread_wait_ns};
 pub use source::Source;
+pub(crate) use timer::Timer;
 
 use crate::metrics::{Durations, Interval, Window};
 use crate::scenario::fleet::Roster;

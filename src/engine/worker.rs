@@ -89,14 +89,14 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         resent: Cell::new(0),
     });
     let timer = Timer::new()?;
-    let dispatcher = match load.model {
-        LoadModel::Closed => {
+    let alarm = shard.feed.borrow().alarm();
+    let dispatcher = match alarm {
+        None => {
             (0..connections).for_each(|_| shard.add_connection());
             let shard = shard.clone();
             spawn_local(async move { release(&shard, &timer, begin).await })
         }
-        LoadModel::Open { rate, arrivals } => {
-            let alarm = Pacer::new(rate, arrivals, seed, worker, load.workers);
+        Some(alarm) => {
             let shard = shard.clone();
             spawn_local(async move {
                 let ended = dispatch(&shard, alarm, &timer, begin, window.end, connections).await;

@@ -23,7 +23,7 @@ pub use result::{
 pub use run_dir::{RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::{Plan, Variant};
+use crate::scenario::{Load, Plan, Variant};
 use crate::target::machine::Fingerprint;
 use launch::Launched;
 use phase::{PhaseRun, Stretch};
@@ -53,6 +53,8 @@ pub struct PhaseStart<'a> {
     pub round: (u32, u32),
     /// Whether this is the profiled repetition of the phase.
     pub profiled: bool,
+    /// Its load.
+    pub load: &'a Load,
     /// Warm-up and window; `None` if it ends with a number of requests.
     pub length: Option<Duration>,
 }
@@ -237,6 +239,7 @@ impl VariantRun<'_> {
             phase: stretch.phase,
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
+            load: stretch.load,
             length: (stretch.load.requests.is_none())
                 .then_some(stretch.load.warmup + stretch.load.duration),
         }

@@ -12,7 +12,7 @@ use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
 use crate::profile::{capture, costs, flamegraph};
 use crate::scenario::fleet::{Credentials, Roster};
-use crate::scenario::{Arrivals, Load, LoadModel, Phase, Profile, Target, Variant};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Profile, Target, Variant};
 use crate::target::CpuWindow;
 use crate::target::port::{LocalPorts, Reach};
 
@@ -93,7 +93,7 @@ impl PhaseRun<'_> {
         result: &mut PhaseResult,
     ) -> Result<(), Failure> {
         let load = Load {
-            model: without_lockstep(self.phase.load.model),
+            model: profiled(&self.phase.load.model),
             duration: plan.duration + PROFILE_MARGIN,
             requests: None,
             ..self.phase.load.clone()
@@ -404,13 +404,15 @@ fn while_sampled(blocks: &[Estimates], intervals: usize) -> Option<Estimates> {
     })
 }
 
-/// Samplers tick at a divisor of the kernel's tick, and so do even arrivals at round rates: every sample would hit the same
-/// moment of a request's life. At 20,000/s a profile held 27 % of the CPU time, and bcrypt five times its share.
-fn without_lockstep(model: LoadModel) -> LoadModel {
+/// The load under which the target is profiled: stages hold the highest rate, so that all samples are of the same load, and
+/// arrivals are independent. Samplers tick at a divisor of the kernel's tick, and so do even arrivals at round rates: every
+/// sample would hit the same moment of a request's life. At 20,000/s a profile held 27 % of the CPU time, and bcrypt five
+/// times its share.
+fn profiled(model: &LoadModel) -> LoadModel {
     match model {
         LoadModel::Closed => LoadModel::Closed,
-        LoadModel::Open { rate, .. } => LoadModel::Open {
-            rate,
+        LoadModel::Open { pace, .. } => LoadModel::Open {
+            pace: Pace::Constant(pace.highest()),
             arrivals: Arrivals::Poisson,
         },
     }
@@ -429,7 +431,7 @@ fn known_before(target: &Target, load: &Load) -> Vec<Warning> {
 /// Whether an open loop with a connection for each request may run out of local ports. A closed loop has no rate to tell
 /// from.
 pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
-    let LoadModel::Open { rate, .. } = load.model else {
+    let LoadModel::Open { pace, .. } = &load.model else {
         return None;
     };
     if load.keep_alive || !target.takes_ports() {
@@ -441,7 +443,7 @@ pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
         Reach::Network
     };
     let ports = LocalPorts::read()?;
-    let held = ports.held(rate.per_second(), reach);
+    let held = ports.held(pace.highest().per_second(), reach);
     (held > f64::from(ports.count())).then_some(Warning::FewPorts {
         held,
         ports: ports.count(),
@@ -490,6 +492,29 @@ fn expected_bcrypt_rate(variant: &Variant) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Stage;
+    use crate::units::Rate;
+
+    #[test]
+    fn stages_are_profiled_at_their_highest_rate() {
+        let stage = |to| Stage {
+            to,
+            over: Duration::from_secs(1),
+        };
+        let staged = LoadModel::Open {
+            pace: Pace::Staged {
+                begin: 5.0,
+                stages: [stage(200.0), stage(0.0)].into(),
+            },
+            arrivals: Arrivals::Constant,
+        };
+        let held = LoadModel::Open {
+            pace: Pace::Constant(Rate::new(200.0).unwrap()),
+            arrivals: Arrivals::Poisson,
+        };
+        assert_eq!(profiled(&staged), held);
+        assert_eq!(profiled(&LoadModel::Closed), LoadModel::Closed);
+    }
 
     #[test]
     fn costs_of_a_profile_are_those_of_the_time_in_which_samples_were_taken() {

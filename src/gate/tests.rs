@@ -8,7 +8,7 @@ use crate::experiment::{Estimates, ProfileResult, Round};
 use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Times};
 use crate::profile::Profile;
 use crate::scenario::threshold::Expression;
-use crate::scenario::{Arrivals, Load, LoadModel};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace};
 use crate::target::machine::Fingerprint;
 use crate::units::Rate;
 
@@ -213,7 +213,7 @@ fn a_run_that_says_nothing_is_invalid_whatever_its_thresholds() {
         (0..20).for_each(|_| tally.record_not_sent(1));
     });
     overloaded.load.model = LoadModel::Open {
-        rate: Rate::new(500.0).unwrap(),
+        pace: Pace::Constant(Rate::new(500.0).unwrap()),
         arrivals: Arrivals::Constant,
     };
     assert_eq!(outcome(&run(overloaded, None), &[], false).exit_code(), 4);

@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::Source;
+use crate::pacer::Schedule;
 use crate::scenario::fleet::Roster;
 use crate::scenario::redact::{visible, without_userinfo};
 use crate::scenario::template::Secrets;
-use crate::scenario::{Load, LoadModel, Plan, Target, Variant};
-use crate::units::format_duration;
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Stage, Target, Variant};
+use crate::units::{format_count, format_duration};
 
 /// Requests that are shown of each variant.
 const SHOWN: u64 = 2;
@@ -41,12 +43,20 @@ pub fn render(plan: &Plan, secrets: Secrets) -> String {
 
 /// A load in words.
 pub fn describe(load: &Load) -> String {
-    let model = match load.model {
+    let model = match &load.model {
         LoadModel::Closed => "closed loop".to_owned(),
-        LoadModel::Open { rate, arrivals } => format!(
-            "open loop at {rate}, {} arrivals",
-            format!("{arrivals:?}").to_lowercase()
-        ),
+        LoadModel::Open { pace, arrivals } => {
+            let arrivals = match arrivals {
+                Arrivals::Constant => "constant arrivals".to_owned(),
+                Arrivals::Poisson => "poisson arrivals".to_owned(),
+                Arrivals::Burst(size) => format!("bursts of {size}"),
+            };
+            let rate = match pace {
+                Pace::Constant(rate) => format!("at {rate}"),
+                Pace::Staged { begin, stages } => describe_stages(*begin, stages),
+            };
+            format!("open loop {rate}, {arrivals}")
+        }
     };
     let length = load.requests.map_or_else(
         || format_duration(load.duration),
@@ -68,6 +78,41 @@ pub fn describe(load: &Load) -> String {
     format!("{model}, {connections}, {length}{warmup}")
 }
 
+/// The requests that a load plans in its window, on average; `None` if their number does not follow from time.
+fn planned(load: &Load) -> Option<f64> {
+    let LoadModel::Open { pace, .. } = &load.model else {
+        return None;
+    };
+    let schedule = Schedule::new(pace, load.warmup);
+    let at = |offset: Duration| schedule.requests_before(offset.as_nanos() as u64);
+    load.requests
+        .is_none()
+        .then(|| at(load.warmup + load.duration) - at(load.warmup))
+}
+
+/// Stages in words: "0 → 20,000/s over 30s, hold 60s".
+pub(super) fn describe_stages(begin: f64, stages: &[Stage]) -> String {
+    let mut from = begin;
+    let mut words = Vec::new();
+    for (at, stage) in stages.iter().enumerate() {
+        let over = format_duration(stage.over);
+        let how = if stage.over.is_zero() {
+            "at once".to_owned()
+        } else {
+            format!("over {over}")
+        };
+        let (first, last) = (format_count(from), format_count(stage.to));
+        words.push(match (at, stage.to == from) {
+            (0, true) => format!("{first}/s for {over}"),
+            (_, true) => format!("hold {over}"),
+            (0, false) => format!("{first} → {last}/s {how}"),
+            (_, false) => format!("→ {last}/s {how}"),
+        });
+        from = stage.to;
+    }
+    words.join(", ")
+}
+
 // Writing to a String cannot fail.
 fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
     let _ = writeln!(
@@ -85,9 +130,12 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
     }
     for phase in &variant.phases {
         let load = &phase.load;
+        let planned = planned(load)
+            .map(|requests| format!(", {} requests planned", format_count(requests.round())))
+            .unwrap_or_default();
         let _ = writeln!(
             text,
-            "  phase {}: {}, timeout {}, {} worker(s)",
+            "  phase {}: {}{planned}, timeout {}, {} worker(s)",
             phase.name,
             describe(load),
             format_duration(load.timeout),
@@ -126,6 +174,38 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         let _ = writeln!(text, "  request {n}, {}:", variant.requests[kind].name);
         for line in String::from_utf8_lossy(&out).lines() {
             let _ = writeln!(text, "    {}", visible(line));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_are_said_in_words() {
+        let stage = |to, seconds| Stage {
+            to,
+            over: Duration::from_secs(seconds),
+        };
+        for (begin, stages, words) in [
+            (
+                0.0,
+                vec![stage(20_000.0, 30), stage(20_000.0, 60)],
+                "0 → 20,000/s over 30s, hold 60s",
+            ),
+            (
+                100.0,
+                vec![
+                    stage(100.0, 5),
+                    stage(500.0, 0),
+                    stage(500.0, 5),
+                    stage(0.0, 180),
+                ],
+                "100/s for 5s, → 500/s at once, hold 5s, → 0/s over 3m",
+            ),
+        ] {
+            assert_eq!(describe_stages(begin, &stages), words);
         }
     }
 }

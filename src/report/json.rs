@@ -10,7 +10,7 @@ use crate::experiment::{PhaseResult, ProfileResult, RunResult, VariantResult};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::profile::FunctionDelta;
-use crate::scenario::{Load, LoadModel, Plan};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Stage};
 use crate::target::machine::Fingerprint;
 
 /// Name and version of the format.
@@ -124,12 +124,25 @@ struct LoadJson {
     keep_alive: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages: Option<Vec<StageJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arrivals: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<u32>,
     duration_s: f64,
     warmup_s: f64,
     timeout_s: f64,
     workers: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct StageJson {
+    from: f64,
+    to: f64,
+    duration_s: f64,
 }
 
 #[derive(Serialize)]
@@ -363,21 +376,49 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
 }
 
 fn load_json(load: &Load) -> LoadJson {
-    let (model, rate) = match load.model {
-        LoadModel::Closed => ("closed", None),
-        LoadModel::Open { rate, .. } => ("open", Some(rate.per_second())),
+    let open = match &load.model {
+        LoadModel::Closed => None,
+        LoadModel::Open { pace, arrivals } => Some((pace, *arrivals)),
     };
     LoadJson {
-        model,
+        model: if open.is_some() { "open" } else { "closed" },
         connections: load.connections,
         keep_alive: load.keep_alive,
-        rate,
+        rate: open.and_then(|(pace, _)| match pace {
+            Pace::Constant(rate) => Some(rate.per_second()),
+            Pace::Staged { .. } => None,
+        }),
+        stages: open.and_then(|(pace, _)| match pace {
+            Pace::Constant(_) => None,
+            Pace::Staged { begin, stages } => Some(stages_json(*begin, stages)),
+        }),
+        arrivals: open.map(|(_, arrivals)| match arrivals {
+            Arrivals::Constant => "constant",
+            Arrivals::Poisson => "poisson",
+            Arrivals::Burst(_) => "burst",
+        }),
+        burst: open.and_then(|(_, arrivals)| match arrivals {
+            Arrivals::Burst(size) => Some(size.get()),
+            Arrivals::Constant | Arrivals::Poisson => None,
+        }),
         duration_s: load.duration.as_secs_f64(),
         warmup_s: load.warmup.as_secs_f64(),
         timeout_s: load.timeout.as_secs_f64(),
         workers: load.workers,
         requests: load.requests,
     }
+}
+
+fn stages_json(begin: f64, stages: &[Stage]) -> Vec<StageJson> {
+    let mut from = begin;
+    stages
+        .iter()
+        .map(|stage| StageJson {
+            from: std::mem::replace(&mut from, stage.to),
+            to: stage.to,
+            duration_s: stage.over.as_secs_f64(),
+        })
+        .collect()
 }
 
 fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {

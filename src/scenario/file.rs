@@ -86,7 +86,8 @@ pub(super) struct Phase {
 pub(super) struct Load {
     pub(super) model: Text,
     pub(super) rate: Option<Text>,
-    pub(super) arrivals: Option<Text>,
+    pub(super) stages: Option<Spanned<Vec<Stage>>>,
+    pub(super) arrivals: Option<Spanned<Arrivals>>,
     pub(super) connections: Spanned<u32>,
     pub(super) duration: Option<Text>,
     pub(super) requests: Option<Spanned<u64>>,
@@ -94,6 +95,51 @@ pub(super) struct Load {
     pub(super) timeout: Option<Text>,
     pub(super) workers: Option<Spanned<u32>>,
     pub(super) keep_alive: Option<bool>,
+}
+
+/// `{ to, over }` or `{ hold }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stage {
+    pub(super) to: Option<Text>,
+    pub(super) over: Option<Text>,
+    pub(super) hold: Option<Text>,
+}
+
+/// A word, or `{ burst = 100 }`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Arrivals {
+    Named(String),
+    Burst(u32),
+}
+
+// Written out for the same reason as `Order`.
+impl<'de> Deserialize<'de> for Arrivals {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ArrivalsVisitor;
+        impl<'de> Visitor<'de> for ArrivalsVisitor {
+            type Value = Arrivals;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"constant\", \"poisson\" or { burst = 100 }")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Arrivals, E> {
+                Ok(Arrivals::Named(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Arrivals, A::Error> {
+                let Some((key, size)) = map.next_entry::<String, u32>()? else {
+                    return Err(de::Error::invalid_length(0, &self));
+                };
+                if key != "burst" || map.next_key::<String>()?.is_some() {
+                    return Err(de::Error::invalid_value(de::Unexpected::Map, &self));
+                }
+                Ok(Arrivals::Burst(size))
+            }
+        }
+        deserializer.deserialize_any(ArrivalsVisitor)
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 pub use error::Error;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Request,
-    Route, Target, Threshold, Variant,
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Pace, Phase, Plan, Profile,
+    Request, Route, Stage, Target, Threshold, Variant,
 };
 
 use crate::units::Rate;

@@ -1,5 +1,6 @@
 //! The validated plan: what a run does, with nothing left to check. Immutable once made.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,17 +159,40 @@ pub struct Load {
 }
 
 /// When requests start.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LoadModel {
     /// Every connection sends its next request when the last one is answered.
     Closed,
     /// Requests start by a schedule, whatever the target does.
     Open {
-        /// Requests per second.
-        rate: Rate,
+        /// How many are due, and when.
+        pace: Pace,
         /// Spacing of the schedule.
         arrivals: Arrivals,
     },
+}
+
+/// The rate of an open loop over time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pace {
+    /// The same all the time.
+    Constant(Rate),
+    /// In stages, which are the window.
+    Staged {
+        /// Where it begins, and what the warm-up holds: requests per second, 0 or more.
+        begin: f64,
+        /// At least one; the rate is above 0 in some.
+        stages: Arc<[Stage]>,
+    },
+}
+
+/// A stretch in which the rate goes linearly to where the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// Where it ends, requests per second, 0 or more; where it began if the rate is held.
+    pub to: f64,
+    /// How long it lasts; zero for a step.
+    pub over: Duration,
 }
 
 /// Spacing of an open schedule.
@@ -178,6 +202,21 @@ pub enum Arrivals {
     Constant,
     /// Independent of each other (exponential gaps).
     Poisson,
+    /// So many at the same instant, and then none until the next as many are due.
+    Burst(NonZeroU32),
+}
+
+impl Pace {
+    /// The highest rate that it reaches.
+    pub fn highest(&self) -> Rate {
+        match self {
+            Self::Constant(rate) => *rate,
+            Self::Staged { begin, stages } => {
+                let highest = stages.iter().map(|stage| stage.to).fold(*begin, f64::max);
+                Rate::new(highest).expect("stages have a rate above 0, and each is in range")
+            }
+        }
+    }
 }
 
 /// A request template.

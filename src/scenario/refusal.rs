@@ -10,8 +10,10 @@ use super::error::{Error, Source};
 use super::redact::is_sensitive_header;
 
 /// Keys whose values are durations, for which a bare number is the usual mistake.
-const DURATIONS: [&str; 6] = [
+const DURATIONS: [&str; 8] = [
     "duration",
+    "over",
+    "hold",
     "warmup",
     "timeout",
     "interval",
@@ -87,7 +89,7 @@ fn words(key: &str, text: &str, message: &str) -> String {
             format!("{text} is not a duration")
         };
         message += "; write a number with a unit, such as \"250ms\" or \"30s\"";
-    } else if last == "rate" && message.starts_with("invalid type") {
+    } else if ["rate", "to"].contains(&last) && message.starts_with("invalid type") {
         message += "; write requests per second, such as \"20000/s\"";
     } else if message.starts_with("missing key") {
         message += "; add it";

@@ -2,6 +2,7 @@
 //!
 //! Readings only; what they mean for the trust in a run is decided elsewhere. Whatever cannot be read is `None`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
@@ -104,6 +105,30 @@ impl MachineTimes {
     }
 }
 
+/// What the scheduler counted for one thread, in nanoseconds since it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadTimes {
+    /// Time on a core.
+    pub cpu_ns: u64,
+    /// Time ready to run and waiting for a core.
+    pub wait_ns: u64,
+}
+
+/// The times of the thread `tid` of this process; `None` if it has ended or the kernel keeps no such counts.
+fn thread_times(tid: i32) -> Option<ThreadTimes> {
+    parse_schedstat(&fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).ok()?)
+}
+
+/// The times of all threads of this process, by their ids; empty if the kernel keeps no such counts.
+#[must_use]
+pub fn own_threads() -> BTreeMap<i32, ThreadTimes> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    tasks
+        .filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|tid| Some((tid, thread_times(tid)?)))
+        .collect()
+}
+
 fn usable_cpus() -> usize {
     // Fails on machines with more CPUs than the set holds.
     let affinity = rustix::thread::sched_getaffinity(None)
@@ -178,6 +203,15 @@ fn parse_times(stat: &str) -> Option<MachineTimes> {
     })
 }
 
+/// Time on a core, time waiting for one, number of slices.
+fn parse_schedstat(text: &str) -> Option<ThreadTimes> {
+    let mut words = text.split_ascii_whitespace().map(str::parse);
+    Some(ThreadTimes {
+        cpu_ns: words.next()?.ok()?,
+        wait_ns: words.next()?.ok()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -238,12 +272,21 @@ mod tests {
         assert!(MachineTimes::read().unwrap().total > 0);
     }
 
+    #[test]
+    fn the_own_thread_is_counted() {
+        let own = rustix::thread::gettid().as_raw_nonzero().get();
+        let times = thread_times(own).expect("the kernel counts");
+        assert!(thread_times(own).unwrap().cpu_ns >= times.cpu_ns);
+        assert_eq!(thread_times(-1), None);
+        assert!(own_threads().contains_key(&own));
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,60}", numbers in prop::collection::vec(any::<u64>(), 0..11)) {
             let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
             for text in [text, format!("cpu {}", numbers.join(" "))] {
-                let _ = (parse_times(&text), cpu_model(&text), memory_bytes(&text));
+                let _ = (parse_times(&text), parse_schedstat(&text), cpu_model(&text), memory_bytes(&text));
             }
         }
     }

@@ -15,6 +15,7 @@ mod output;
 mod reach;
 mod rejected;
 mod secrets;
+mod selftest;
 mod shipped;
 
 #[path = "../support/hostile.rs"]
