@@ -16,7 +16,6 @@ use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
 use crate::report::progress::{Mode, Progress};
 use crate::report::{dry_run, json, terminal};
-use crate::scenario::template::Secrets;
 use crate::scenario::{self, Load, Overrides, Plan};
 use crate::units::{Rate, parse_duration};
 
@@ -78,20 +77,15 @@ pub(super) struct Args {
     /// Print the resolved plan and the first requests; send nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Print secrets in a dry run.
-    #[arg(long, requires = "dry_run")]
+    /// Show secrets in a dry run, and in what failures say.
+    #[arg(long)]
     show_secrets: bool,
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let plan = plan(args)?;
     if args.dry_run {
-        let secrets = if args.show_secrets {
-            Secrets::Sent
-        } else {
-            Secrets::Redacted
-        };
-        print(&dry_run::render(&plan, secrets))?;
+        print(&dry_run::render(&plan))?;
         return Ok(0);
     }
     allow_connections(&plan)?;
@@ -178,6 +172,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         pprof: args.pprof.clone(),
         pid: args.pid,
         variant: args.variant.clone(),
+        show_secrets: args.show_secrets,
     };
     let planned = if is_url {
         if overrides.variant.is_some() {

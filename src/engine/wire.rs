@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::answer::Answer;
 use super::feed::Ticket;
+use super::program::Rendered;
 use crate::metrics::ErrorKind;
 use crate::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
 
@@ -58,16 +60,13 @@ pub(super) enum Exchange {
     Expired,
 }
 
-/// Bytes of a body that are kept to show what a failure said.
-const KEPT_BODY: usize = 256;
-
 /// A connection with its buffers.
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Option<TcpStream>,
     decoder: Decoder,
     /// The request under way.
-    pub(super) out: Vec<u8>,
+    pub(super) out: Rendered,
     /// Responses since it was opened.
     served: u64,
 }
@@ -77,7 +76,7 @@ impl Wire {
         Self {
             stream: None,
             decoder: Decoder::new(Limits::default()),
-            out: Vec::new(),
+            out: Rendered::default(),
             served: 0,
         }
     }
@@ -114,18 +113,34 @@ impl Wire {
         Some(Ok(()))
     }
 
-    /// The kept first bytes of the last response's body.
-    pub(super) fn body(&self) -> &[u8] {
-        self.decoder.body()
+    /// The last response with what was kept of it.
+    pub(super) fn answer(&self, response: Response) -> Answer<'_> {
+        Answer {
+            status: response.status,
+            head: self.decoder.head().expect("a complete response has a head"),
+            body: self.decoder.body(),
+            body_bytes: response.body_bytes,
+        }
     }
 
-    /// Sends `out` and reads the response. Both go on side by side: a server may answer before it has read everything.
-    pub(super) async fn exchange(&mut self, slot: &Slot, expect: ExpectBody) -> Exchange {
-        self.decoder.start(expect, KEPT_BODY);
+    /// The bytes that the words of the last failure end with, if a response was malformed.
+    pub(super) fn excerpt(&self) -> String {
+        self.decoder.excerpt().to_string()
+    }
+
+    /// Sends `out` and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
+    /// may answer before it has read everything.
+    pub(super) async fn exchange(
+        &mut self,
+        slot: &Slot,
+        expect: ExpectBody,
+        keep_body: usize,
+    ) -> Exchange {
+        self.decoder.start(expect, keep_body);
         let Some(stream) = self.stream.as_mut() else {
             return Exchange::IdleClose;
         };
-        let (decoder, out) = (&mut self.decoder, &self.out);
+        let (decoder, out) = (&mut self.decoder, self.out.bytes());
         let mut written = 0;
         let mut write_error = None;
         let reused = self.served > 0;

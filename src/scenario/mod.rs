@@ -2,9 +2,12 @@
 //! before anything is started. It starts nothing and reads no file but the scenario and what it names.
 
 mod error;
+pub mod expect;
+pub mod feeds;
 mod file;
 pub mod fleet;
 mod merge;
+mod needs;
 mod plan;
 pub mod random;
 pub mod redact;
@@ -13,6 +16,7 @@ mod request;
 mod resolve;
 pub mod template;
 pub mod threshold;
+pub mod variable;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -21,8 +25,8 @@ use std::time::Duration;
 
 pub use error::Error;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Request,
-    Target, Threshold, Variant,
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Phase, Plan, Profile,
+    Request, Target, Threshold, Variant,
 };
 
 use crate::units::Rate;
@@ -52,6 +56,8 @@ pub struct Overrides {
     pub pid: Option<u32>,
     /// Only this variant.
     pub variant: Option<String>,
+    /// Secrets are shown in dry runs and in the words of failures.
+    pub show_secrets: bool,
 }
 
 /// Reads and validates a scenario file.

@@ -66,6 +66,7 @@ pub fn drive(address: SocketAddr, load: &str, requests: &str) -> Drive {
             .into(),
         seed: 1,
         interval: plan.interval,
+        secrets: plan.secrets,
     }
 }
 
