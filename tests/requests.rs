@@ -44,7 +44,7 @@ devices = 4
 
 fn closed(requests: usize, connections: usize, workers: usize) -> String {
     format!(
-        "model = \"closed\"\nrequests = {requests}\nconnections = {connections}\nworkers = {workers}\ntimeout = \"2s\""
+        "model = \"closed\"\nrequests = {requests}\nconnections = {connections}\nworkers = {workers}\ntimeout = \"10s\""
     )
 }
 
@@ -225,7 +225,7 @@ fn a_handshake_without_an_answer_times_out_and_nobody_waits_for_ever() {
         gatekeeper(asked)
     });
     let one = SESSION.replace("devices = 4", "devices = 1");
-    let load = closed(6, 3, 1).replace("2s", "60ms");
+    let load = closed(6, 3, 1).replace("10s", "60ms");
     let report = run(server.addr, &load, &one);
     assert_eq!(
         errors(&report),
@@ -589,16 +589,16 @@ fn what_was_extracted_is_in_no_words() {
 #[test]
 fn an_open_loop_is_measured_by_what_was_scheduled() {
     let server = Scripted::start(gatekeeper);
-    let load = "model = \"open\"\nrate = \"200/s\"\nconnections = 4\nworkers = 1\nduration = \"400ms\"\nwarmup = \"50ms\"";
+    let load =
+        "model = \"open\"\nrate = \"200/s\"\nconnections = 4\nworkers = 1\nduration = \"400ms\"";
     let many = SESSION.replace("devices = 4", "devices = 1000");
     let report = run(server.addr, load, &many);
-    assert_eq!(report.due_by_request, [80, 80], "{report:?}");
-    assert_eq!(
-        (report.total.ok, report.total.needed),
-        (160, 80),
-        "{report:?}"
-    );
-    assert_eq!(report.total.scheduled_share(), Some(1.0));
+    let total = &report.total;
+    assert_eq!(server.count("/login"), 80, "{report:?}");
+    assert_eq!(report.due_by_request, [total.needed, 80], "{report:?}");
+    assert_eq!(total.ok, total.due, "{report:?}");
+    let late = 80 - (total.sent_in_window - total.needed_sent_in_window);
+    assert_eq!(total.scheduled_share(), Some((80 - late) as f64 / 80.0));
 }
 
 #[test]
@@ -645,5 +645,49 @@ devices = 5
             *first == asked,
             "{connections} connections, {workers} workers"
         );
+    }
+}
+
+#[test]
+fn a_feed_gives_each_request_one_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trips.csv");
+    std::fs::write(
+        &file,
+        "vin,note\nA1,\"first, of three\"\nB22,\nC333,\"\"\"q\"\"\"\n",
+    )
+    .unwrap();
+    for order in ["round-robin", "random"] {
+        let requests = format!(
+            "[[request]]\nname = \"r\"\npath = \"/{{{{trips.vin}}}}\"\nbody = '{{{{seq}}}} {{{{trips.note}}}}'\n[feed.trips]\nfile = \"{}\"\norder = \"{order}\"\n",
+            file.display()
+        );
+        let mut first: Option<BTreeSet<Asked>> = None;
+        for (connections, workers) in [(1, 1), (4, 2)] {
+            let server = Scripted::start(|_| say("200 OK", "", ""));
+            let report = run(server.addr, &closed(60, connections, workers), &requests);
+            assert_eq!(report.total.ok, 60, "{report:?}");
+            let mut asked: BTreeSet<Asked> = BTreeSet::new();
+            for mut one in server.asked() {
+                // The target's port differs between runs.
+                one.head.clear();
+                let body = String::from_utf8(one.body.clone()).unwrap();
+                let (seq, note) = body.split_once(' ').unwrap();
+                let row = ["/A1 first, of three", "/B22 ", "/C333 \"q\""];
+                let found = row
+                    .iter()
+                    .position(|row| *row == format!("{} {note}", one.path));
+                let found = found.unwrap_or_else(|| panic!("{one:?} is no row"));
+                let seq: usize = seq.parse().unwrap();
+                assert!(order == "random" || found == seq % 3, "{one:?}");
+                asked.insert(one);
+            }
+            assert_eq!(asked.len(), 60);
+            let first = first.get_or_insert_with(|| asked.clone());
+            assert!(
+                *first == asked,
+                "{order}: {connections} connections, {workers} workers"
+            );
+        }
     }
 }

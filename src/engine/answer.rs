@@ -332,3 +332,112 @@ fn cut(mut text: String) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scenario::{Overrides, parse};
+    use crate::transport::http1::{Decoder, ExpectBody, Limits, Progress};
+
+    fn request(more: &str) -> Request {
+        let text = format!(
+            "name = \"t\"\ntarget.url = \"http://127.0.0.1:1\"\nload = {{ model = \"closed\", connections = 1, duration = \"1s\" }}\n[fleet.cars]\ndevices = 1\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\n{more}\n"
+        );
+        let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
+        plan.variants[0].requests[0].clone()
+    }
+
+    /// What is given, or what is said.
+    fn judged(request: &Request, headers: &str, body: &[u8]) -> Result<Vec<String>, String> {
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.start(ExpectBody::Yes, kept_body(request));
+        let head = format!(
+            "HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let bytes = [head.as_bytes(), body].concat();
+        let mut rest = &bytes[..];
+        let response = loop {
+            let spare = decoder.spare();
+            let n = spare.len().min(rest.len());
+            spare[..n].copy_from_slice(&rest[..n]);
+            rest = &rest[n..];
+            if let Progress::Done(response) = decoder.filled(n).unwrap() {
+                break response;
+            }
+        };
+        let answer = Answer {
+            status: response.status,
+            head: decoder.head().unwrap(),
+            body: decoder.body(),
+            body_bytes: response.body_bytes,
+        };
+        let mut given = Vec::new();
+        let give = |_, value: &[u8]| given.push(String::from_utf8_lossy(value).into_owned());
+        judge(&request.expect, request, &answer, give)
+            .map_err(|unmet| describe(unmet, request, &answer))?;
+        Ok(given)
+    }
+
+    #[test]
+    fn all_that_is_extracted_is_given_or_nothing() {
+        let request =
+            request("extract = { a = \"json:/a\", b = \"header:X-B\", c = \"json:/c/1\" }");
+        let headers = "X-B: two\r\n";
+        let body = br#"{"a":"one","c":[0,3]}"#;
+        assert_eq!(
+            judged(&request, headers, body).unwrap(),
+            ["one", "two", "3"]
+        );
+        assert_eq!(
+            judged(&request, "", body).unwrap_err(),
+            "there is no header:X-B"
+        );
+        assert_eq!(
+            judged(&request, headers, br#"{"a":"one"}"#).unwrap_err(),
+            "there is no json:/c/1: {\"a\":\"[redacted]\"}"
+        );
+    }
+
+    #[test]
+    fn values_are_compared_by_what_they_are() {
+        let request = request("expect.body.json.\"\" = { a = 1, b = [true, \"x\"] }");
+        for (body, is_met) in [
+            (r#"{"b":[true,"x"],"a":1.0}"#, true),
+            (r#"{"a":1,"b":[true,"x"],"c":2}"#, false),
+            (r#"{"a":1,"b":["x",true]}"#, false),
+            (r#"{"a":"1","b":[true,"x"]}"#, false),
+        ] {
+            assert_eq!(
+                judged(&request, "", body.as_bytes()).is_ok(),
+                is_met,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_no_json() {
+        let request = request("expect.body.json.\"/a\" = 1");
+        let words = judged(&request, "", &b"[".repeat(100_000)).unwrap_err();
+        assert!(words.starts_with("the body is not JSON: [[["), "{words}");
+        assert!(words.len() < 400, "{}", words.len());
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_judged_and_its_secret_is_not_said(body in proptest::collection::vec(any::<u8>(), 0..200), at in 0usize..200) {
+            let request = request("expect.body.contains = \"never-there\"\nextract = { a = \"json:/token\" }");
+            let at = at.min(body.len());
+            let secret = br#"{"token":"s3cr3t-value"}"#;
+            for body in [body.clone(), secret.to_vec(), [&body[..at], secret, &body[at..]].concat()] {
+                let words = judged(&request, "", &body).unwrap_err();
+                prop_assert!(!words.contains("s3cr3t"), "{}", words);
+            }
+        }
+    }
+}

@@ -373,4 +373,93 @@ body = '{"seq":{{seq}}}'
         assert!((7_300..7_700).contains(&b), "{b}");
         assert_eq!(source.kind(17), source.kind(17));
     }
+
+    const MIX: &str = r#"
+[[request]]
+name = "patched"
+fleet = "cars"
+weight = 4
+path = "/p/{{uuid}}"
+headers = { X-Device-Id = "{{device.id}}", Authorization = 'Basic {{base64 device.id ":" device.secret}}' }
+body = '{"a":{{int 100 999}},"b":"{{choice on of}}","c":{{float 10 99}}}'
+[[request]]
+name = "seq"
+path = "/s/{{seq}}"
+body = '{{uuid}}'
+[[request]]
+name = "free"
+fleet = "cars"
+path = "/f"
+body = '{{int 0 100000}}'
+[[request]]
+name = "fixed"
+method = "POST"
+path = "/x"
+"#;
+
+    #[test]
+    fn bytes_do_not_depend_on_what_was_sent_before() {
+        let mut reused = source(MIX, Secrets::Sent);
+        let mut out = Rendered::default();
+        let mut after = [[0; 4]; 4];
+        let mut before = 3;
+        for n in 0..2_000 {
+            let kind = reused.kind(n);
+            reused.render(kind, n, &mut out);
+            let mut fresh = Rendered::default();
+            reused.render(kind, n, &mut fresh);
+            assert_eq!(
+                String::from_utf8_lossy(out.bytes()),
+                String::from_utf8_lossy(fresh.bytes()),
+                "{n}"
+            );
+            let text = String::from_utf8(fresh.bytes().to_vec()).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.contains(&format!("Content-Length: {}", body.len())),
+                "{text}"
+            );
+            after[before][kind] += 1;
+            before = kind;
+        }
+        assert!(after.iter().flatten().all(|&count| count > 10), "{after:?}");
+    }
+
+    #[test]
+    fn what_is_needed_first_comes_in_order() {
+        let text = r#"
+[[request]]
+name = "r"
+fleet = "cars"
+path = "/{{b}}/{{a}}"
+[[request]]
+name = "b"
+fleet = "cars"
+weight = 0
+path = "/{{a}}"
+extract = { b = "json:/b" }
+[[request]]
+name = "a"
+fleet = "cars"
+weight = 0
+path = "/"
+extract = { a = "json:/a" }
+"#;
+        let mut source = source(text, Secrets::Sent);
+        assert_eq!(source.before(0), [2, 1]);
+        assert!((0..100).all(|n| source.kind(n) == 0));
+        // Device 1 of three has `a` alone.
+        source.variables.set(0, 1, b"b1", 1);
+        source.variables.set(1, 1, b"a1", 1);
+        assert_eq!(source.missing(0, 1), None);
+        source.variables.forget(0, 1, 1);
+        assert_eq!(source.missing(0, 1), Some((1, (0, 1))));
+        assert_eq!(source.missing(0, 4), Some((1, (0, 1))));
+        assert_eq!(source.missing(0, 2), Some((2, (0, 2))));
+        assert_eq!(source.missing(2, 2), None);
+        assert_eq!(
+            rendered(&mut source, 1).lines().next(),
+            Some("GET /[extracted]/a1 HTTP/1.1")
+        );
+    }
 }

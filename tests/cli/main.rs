@@ -13,6 +13,7 @@ mod failures;
 mod interruption;
 mod output;
 mod rejected;
+mod requests;
 mod secrets;
 mod shipped;
 
