@@ -181,19 +181,25 @@ async fn exchange(
         sent,
         done,
     };
+    conclude(shard, wire, job, ended, times)
+}
+
+/// Records how an exchange ended.
+fn conclude(shard: &Shard, wire: &Wire, job: &mut Job<'_>, ended: Exchange, times: Times) -> After {
+    let (request, n) = (job.sending(), job.ticket.n);
     match ended {
         Exchange::Response(response) => {
             let answer = wire.answer(response);
             let judged = shard
                 .source
                 .borrow_mut()
-                .judge(request, n, &answer, sent, done);
+                .judge(request, n, &answer, times.sent, times.done);
             let status = response.status;
             match judged {
                 Ok(()) => {
                     shard.succeed(job, status, times);
                     if job.errand.take().is_some() {
-                        return After::Next(done);
+                        return After::Next(times.done);
                     }
                 }
                 Err(unmet) => shard.fail(job, unmet.kind(), Some(status), times, || {
@@ -221,5 +227,5 @@ async fn exchange(
             format!("no complete response within {:?}", shard.timeout)
         }),
     }
-    After::Free(done)
+    After::Free(times.done)
 }

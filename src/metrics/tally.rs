@@ -354,6 +354,35 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_was_not_scheduled_does_not_count_as_planned() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.scheduled_share(), None);
+        let late = times(0, 200, 200, 300);
+        for (at, is_needed) in [
+            (times(0, 0, 10, 50), true),
+            (times(0, 0, 10, 50), false),
+            (late, true),
+            (late, false),
+        ] {
+            tally.record(Outcome::Ok { status: 200 }, at, 100);
+            if is_needed {
+                tally.note_needed(Some(at.sent), 100);
+            }
+        }
+        tally.record_not_sent(1);
+        tally.note_needed(None, 100);
+        assert_eq!(
+            (tally.due, tally.needed, tally.needed_sent_in_window),
+            (5, 3, 1)
+        );
+        assert_eq!(tally.scheduled_share(), Some(0.5));
+        let mut sum = Tally::sum(&[tally.clone(), tally]);
+        assert_eq!((sum.needed, sum.scheduled_share()), (6, Some(0.5)));
+        sum.clear();
+        assert_eq!((sum.needed, sum.needed_sent_in_window), (0, 0));
+    }
+
     proptest! {
         #[test]
         fn merging_is_the_same_as_counting_in_one_place(values in proptest::collection::vec((0u64..10_000_000_000, 0u8..3, any::<bool>()), 0..60)) {

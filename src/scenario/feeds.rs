@@ -192,13 +192,16 @@ impl Feed {
                 continue;
             }
             let text = std::str::from_utf8(text).map_err(|_| format!(":{line}: not UTF-8 text"))?;
-            let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
-                .map_err(|error| {
-                    format!(
-                        ":{line}: not a JSON object: {}",
-                        without_place(&error.to_string())
-                    )
-                })?;
+            // As any value first: the library's words for one of another type would quote it.
+            let object = match serde_json::from_str(text) {
+                Ok(serde_json::Value::Object(object)) => object,
+                Ok(_) => return Err(format!(":{line}: not a JSON object")),
+                Err(error) => {
+                    let error = error.to_string();
+                    let what = without_place(&error);
+                    return Err(format!(":{line}: not a JSON object: {what}"));
+                }
+            };
             if self.columns.is_empty() {
                 if object.is_empty() {
                     return Err(format!(":{line}: an object without keys; give it some"));
@@ -340,7 +343,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         use Format::{Csv, JsonLines};
-        let table: [(&[u8], Format, &str); 14] = [
+        let table: [(&[u8], Format, &str); 15] = [
             (b"", Csv, ": it has no rows; add at least one"),
             (b"a,b\n", Csv, ": it has no rows"),
             (b"a,b\n1,2\n3\n", Csv, ":3: 1 values where the header has 2"),
@@ -349,6 +352,7 @@ mod tests {
             (b"a\nx\n\xff\n", Csv, ":3: not UTF-8 text"),
             (b"\n\n", JsonLines, ": it has no rows"),
             (b"{\"a\":1}\n[1]\n", JsonLines, ":2: not a JSON object"),
+            (b"\"hush\"", JsonLines, ":1: not a JSON object"),
             (b"{\"a\":1}\n{\"a\"\n", JsonLines, ":2: not a JSON object"),
             (b"{\"a\":\"\xff\"}", JsonLines, ":1: not UTF-8"),
             (b"{\"a\":1}\n{}\n", JsonLines, ":2: `a` is missing"),
@@ -363,6 +367,7 @@ mod tests {
         for (bytes, format, says) in table {
             let error = read(bytes, format).unwrap_err();
             assert!(error.starts_with(says), "{error} beside {says}");
+            assert!(!error.contains("hush"), "{error}");
         }
         let many = "a\n".to_owned() + &"1\n".repeat(MAX_FEED_ROWS + 1);
         let error = read(many, Csv).unwrap_err();

@@ -34,6 +34,9 @@ struct Texts<'a> {
     scope: Scope<'a>,
 }
 
+/// Names and values, and whether the literal value at the same index is a credential.
+type Headers = (Vec<(String, Template)>, Vec<bool>);
+
 /// Resolves all requests; the places of literal credentials are added to `secrets`.
 pub(super) fn requests(
     context: &Context<'_>,
@@ -163,7 +166,7 @@ impl Context<'_> {
         texts: &Texts<'_>,
         salt: u64,
         secrets: &mut Vec<Range<usize>>,
-    ) -> Result<(Vec<(String, Template)>, Vec<bool>), Error> {
+    ) -> Result<Headers, Error> {
         let mut headers = Vec::new();
         let mut sensitive = Vec::new();
         for (header, value) in &request.headers.0 {

@@ -386,9 +386,8 @@ fn a_dry_run_shows_what_is_sent_and_no_secret() {
 #[test]
 fn what_failures_say_shows_secrets_only_to_who_asks() {
     let address = echo("500 No", str::to_owned);
-    let more =
-        format!("headers = {{ X-Key = \"{{{{trips.key}}}}\" }}\n[feed.trips]\nfile = \"t.csv\"\n");
-    let scenario = url_scenario(address, "200ms", &more);
+    let more = "headers = { X-Key = \"{{trips.key}}\" }\n[feed.trips]\nfile = \"t.csv\"\n";
+    let scenario = url_scenario(address, "200ms", more);
     for (flags, is_shown) in [(&[][..], false), (&["--show-secrets"][..], true)] {
         let outcome = TestBed::new()
             .file("t.csv", "key\nrow-secret-8842\n")
