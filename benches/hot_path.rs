@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use telemload::engine::Source;
+use telemload::engine::{Rendered, Source};
 use telemload::metrics::{Outcome, Recorder, Times, Window};
 use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::fleet::Roster;
@@ -63,8 +63,9 @@ fn source(request: &str) -> Source {
     Source::new(
         variant.requests.clone().into(),
         rosters.into(),
-        "127.0.0.1:1".to_owned(),
+        "127.0.0.1:1",
         1,
+        Secrets::Sent,
     )
 }
 
@@ -86,12 +87,12 @@ fn template(criterion: &mut Criterion) {
         ),
     ];
     for (name, request) in requests {
-        let (mut source, mut out, mut n) = (source(request), Vec::new(), 0);
+        let (mut source, mut out, mut n) = (source(request), Rendered::default(), 0);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 n += 1;
-                source.render(n, Secrets::Sent, &mut out);
-                black_box(&out);
+                source.render(0, n, &mut out);
+                black_box(out.bytes());
             });
         });
     }

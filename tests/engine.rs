@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use drive::{GET, Report, TELEMETRY, collect, drive as plan, run};
 use hostile::{Behaviour, OK, Point, Server};
-use telemload::engine::{Engine, Source, now_ns};
+use telemload::engine::{Engine, Rendered, Source, now_ns};
 use telemload::metrics::{ErrorKind, latency_quantiles, value_at};
 use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::LoadModel;
@@ -496,10 +496,16 @@ fn an_unexpected_status_is_shown_with_its_body_and_without_the_secret() {
         "model = \"closed\"\nrequests = 1\nconnections = 1",
         TELEMETRY,
     );
-    let mut source = Source::new(drive.requests, drive.rosters, drive.authority, drive.seed);
-    let mut sent = Vec::new();
-    source.render(0, Secrets::Sent, &mut sent);
-    let sent = String::from_utf8(sent).expect("the request is text");
+    let mut source = Source::new(
+        drive.requests,
+        drive.rosters,
+        &drive.authority,
+        drive.seed,
+        Secrets::Sent,
+    );
+    let mut sent = Rendered::default();
+    source.render(0, 0, &mut sent);
+    let sent = String::from_utf8(sent.bytes().to_vec()).expect("the request is text");
     let (_, rest) = sent
         .split_once("X-Device-Token: ")
         .expect("a token is sent");

@@ -15,7 +15,6 @@ use crate::experiment::{self, RunDir, Stop, WriteError};
 use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
 use crate::report::{dry_run, json, terminal};
-use crate::scenario::template::Secrets;
 use crate::scenario::{self, Load, Overrides, Plan, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::target::port::LocalPorts;
@@ -103,20 +102,15 @@ pub(super) struct Args {
     /// Print the resolved plan and the first requests; send nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Print secrets in a dry run.
-    #[arg(long, requires = "dry_run")]
+    /// Show secrets in a dry run, and in what failures say.
+    #[arg(long)]
     show_secrets: bool,
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let plan = plan(args)?;
     if args.dry_run {
-        let secrets = if args.show_secrets {
-            Secrets::Sent
-        } else {
-            Secrets::Redacted
-        };
-        print(&dry_run::render(&plan, secrets))?;
+        print(&dry_run::render(&plan))?;
         return Ok(0);
     }
     allow_connections(&plan)?;
@@ -210,6 +204,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         unix_socket: args.unix_socket.clone(),
         no_keep_alive: args.no_keep_alive,
         variant: args.variant.clone(),
+        show_secrets: args.show_secrets,
     };
     let planned = if is_url {
         if overrides.variant.is_some() {

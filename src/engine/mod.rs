@@ -3,9 +3,12 @@
 //! It knows an address and a plan, not what stands behind the address. Results leave as intervals; nothing is shared
 //! per request.
 
+mod answer;
 mod clock;
 mod connection;
 mod feed;
+mod job;
+mod program;
 mod shard;
 mod source;
 mod timer;
@@ -22,11 +25,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub use clock::{now_ns, thread_wait_ns};
+pub use program::Rendered;
 pub use source::Source;
 pub(crate) use timer::Timer;
 
 use crate::metrics::{Durations, Interval, Window};
 use crate::scenario::fleet::Roster;
+use crate::scenario::template::Secrets;
 use crate::scenario::{Load, Request};
 use crate::transport::stream::Endpoint;
 use worker::Assignment;
@@ -48,6 +53,8 @@ pub struct Drive {
     pub seed: u64,
     /// Interval of the series.
     pub interval: Duration,
+    /// Whether the words of failures show secrets.
+    pub secrets: Secrets,
 }
 
 /// Load under way.
@@ -163,9 +170,11 @@ impl Engine {
                     source: Source::new(
                         drive.requests.clone(),
                         drive.rosters.clone(),
-                        drive.authority.clone(),
+                        &drive.authority,
                         drive.seed,
+                        Secrets::Sent,
                     ),
+                    secrets: drive.secrets,
                     stop: stop.clone(),
                     reports: reports.clone(),
                     used: taken_back,

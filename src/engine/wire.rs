@@ -5,7 +5,9 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, Waker};
 
+use super::answer::Answer;
 use super::feed::Ticket;
+use super::program::Rendered;
 use crate::metrics::ErrorKind;
 use crate::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
 use crate::transport::stream::{Endpoint, OpenError, Stream};
@@ -73,9 +75,6 @@ pub(super) enum Reuse {
     Close,
 }
 
-/// Bytes of a body that are kept to show what a failure said.
-const KEPT_BODY: usize = 256;
-
 /// A connection with its buffers.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -83,7 +82,7 @@ pub(super) struct Wire {
     reuse: Reuse,
     decoder: Decoder,
     /// The request under way.
-    pub(super) out: Vec<u8>,
+    pub(super) out: Rendered,
     /// Responses since it was opened.
     served: u64,
     /// The connection carries no further request.
@@ -96,7 +95,7 @@ impl Wire {
             stream: None,
             reuse,
             decoder: Decoder::new(Limits::default()),
-            out: Vec::new(),
+            out: Rendered::default(),
             served: 0,
             is_spent: false,
         }
@@ -126,34 +125,34 @@ impl Wire {
         Ok(())
     }
 
-    /// The kept first bytes of the last response's body.
-    pub(super) fn body(&self) -> &[u8] {
-        self.decoder.body()
-    }
-
-    /// The last response in words, for when its status was not the expected one.
-    pub(super) fn unexpected(&self, status: u16) -> String {
-        let location = self
-            .decoder
-            .head()
-            .filter(|_| (300..400).contains(&status))
-            .and_then(|head| head.get("location"));
-        match location {
-            Some(location) => format!(
-                "status {status}: redirected to {}, which telemload does not follow; load that address itself",
-                String::from_utf8_lossy(&location[..location.len().min(KEPT_BODY)])
-            ),
-            None => format!("status {status}: {}", String::from_utf8_lossy(self.body())),
+    /// The last response with what was kept of it.
+    pub(super) fn answer(&self, response: Response) -> Answer<'_> {
+        Answer {
+            status: response.status,
+            head: self.decoder.head().expect("a complete response has a head"),
+            body: self.decoder.body(),
+            body_bytes: response.body_bytes,
         }
     }
 
-    /// Sends `out` and reads the response. Both go on side by side: a server may answer before it has read everything.
-    pub(super) async fn exchange(&mut self, slot: &Slot, expect: ExpectBody) -> Exchange {
-        self.decoder.start(expect, KEPT_BODY);
+    /// The bytes that the words of the last failure end with, if a response was malformed.
+    pub(super) fn excerpt(&self) -> String {
+        self.decoder.excerpt().to_string()
+    }
+
+    /// Sends `out` and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
+    /// may answer before it has read everything.
+    pub(super) async fn exchange(
+        &mut self,
+        slot: &Slot,
+        expect: ExpectBody,
+        keep_body: usize,
+    ) -> Exchange {
+        self.decoder.start(expect, keep_body);
         let Some(stream) = self.stream.as_mut() else {
             return Exchange::IdleClose;
         };
-        let (decoder, out) = (&mut self.decoder, &self.out);
+        let (decoder, out) = (&mut self.decoder, self.out.bytes());
         let (mut written, mut flushed) = (0, false);
         let mut write_error = None;
         let reused = self.served > 0;

@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 
 use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
 use super::feed::{Feed, Next};
+use super::job::Turns;
 use super::shard::Shard;
 use super::source::Source;
 use super::timer::Timer;
@@ -23,6 +24,7 @@ use super::{CpuMark, WorkerEnd};
 use crate::metrics::{Durations, Interval, Recorder, Window};
 use crate::pacer::Pacer;
 use crate::scenario::LoadModel;
+use crate::scenario::template::Secrets;
 use crate::transport::stream::Endpoint;
 
 /// Everything a worker needs, made before it starts.
@@ -35,6 +37,8 @@ pub(super) struct Assignment {
     pub(super) window: Window,
     pub(super) interval_ns: u64,
     pub(super) source: Source,
+    /// Whether the words of failures show secrets.
+    pub(super) secrets: Secrets,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) reports: UnboundedSender<Interval>,
     pub(super) used: Receiver<Interval>,
@@ -58,6 +62,7 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         window,
         interval_ns,
         source,
+        secrets,
         stop,
         reports,
         used,
@@ -75,6 +80,8 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         feed: RefCell::new(Feed::new(&load, seed, worker, begin, window)),
         recorder: RefCell::new(Recorder::new(window, interval_ns, source.kinds())),
         source: RefCell::new(source),
+        secrets,
+        turns: Turns::default(),
         reports,
         used,
         is_closed_loop: load.model == LoadModel::Closed,

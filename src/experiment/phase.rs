@@ -232,6 +232,7 @@ impl PhaseRun<'_> {
             rosters: self.rosters.clone(),
             seed: self.rosters.first().map_or(0, Roster::seed),
             interval: launch.plan.interval,
+            secrets: launch.plan.secrets,
         };
         let mut engine = Engine::start(&drive)
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;

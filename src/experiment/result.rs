@@ -326,13 +326,11 @@ impl PhaseResult {
         per(hits, hits + misses)
     }
 
-    /// Share of the planned requests that were sent in the window; 1 for a closed loop.
+    /// Share of the scheduled requests that were sent in the window; 1 for a closed loop.
     pub fn sent_share(&self, total: &Tally) -> f64 {
         match self.load.model {
             LoadModel::Closed => 1.0,
-            LoadModel::Open { .. } => {
-                per(total.sent_in_window as f64, total.due as f64).unwrap_or(1.0)
-            }
+            LoadModel::Open { .. } => total.scheduled_share().unwrap_or(1.0),
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::Source;
+use crate::engine::{Rendered, Source};
 use crate::pacer::Schedule;
 use crate::scenario::fleet::Roster;
 use crate::scenario::redact::{visible, without_userinfo};
@@ -16,7 +16,7 @@ use crate::units::{format_count, format_duration};
 const SHOWN: u64 = 2;
 
 /// Renders a plan; sends nothing.
-pub fn render(plan: &Plan, secrets: Secrets) -> String {
+pub fn render(plan: &Plan) -> String {
     let mut text = format!(
         "{}: {} × {} round(s)\n",
         plan.name,
@@ -24,7 +24,7 @@ pub fn render(plan: &Plan, secrets: Secrets) -> String {
         plan.rounds
     );
     for variant in &plan.variants {
-        render_variant(variant, secrets, &mut text);
+        render_variant(variant, plan.secrets, &mut text);
     }
     for threshold in &plan.thresholds {
         let only = [
@@ -167,14 +167,34 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         Some(phase) => variant.requests_of(&phase.load),
         None => variant.requests.clone(),
     };
-    let mut source = Source::new(requests.into(), Arc::from(rosters), authority, seed);
-    let mut out = Vec::new();
+    let mut source = Source::new(
+        requests.into(),
+        Arc::from(rosters),
+        &authority,
+        seed,
+        secrets,
+    );
+    let mut out = Rendered::default();
+    let mut shown_before = Vec::new();
     for n in 0..SHOWN {
-        let kind = source.render(n, secrets, &mut out);
-        let _ = writeln!(text, "  request {n}, {}:", variant.requests[kind].name);
-        for line in String::from_utf8_lossy(&out).lines() {
-            let _ = writeln!(text, "    {}", visible(line));
+        let kind = source.kind(n);
+        for before in source.before(kind) {
+            if !shown_before.contains(&before) {
+                shown_before.push(before);
+                source.render(before, n, &mut out);
+                let heading = format!("before the first {} of a device", source.name(kind));
+                render_request(&heading, source.name(before), &out, text);
+            }
         }
+        source.render(kind, n, &mut out);
+        render_request(&format!("request {n}"), source.name(kind), &out, text);
+    }
+}
+
+fn render_request(heading: &str, name: &str, request: &Rendered, text: &mut String) {
+    let _ = writeln!(text, "  {heading}, {name}:");
+    for line in String::from_utf8_lossy(request.bytes()).lines() {
+        let _ = writeln!(text, "    {}", visible(line));
     }
 }
 

@@ -2,9 +2,12 @@
 //! before anything is started. It starts nothing and reads no file but the scenario and what it names.
 
 mod error;
+pub mod expect;
+pub mod feeds;
 mod file;
 pub mod fleet;
 mod merge;
+mod needs;
 mod plan;
 pub mod random;
 pub mod redact;
@@ -13,6 +16,7 @@ mod request;
 mod resolve;
 pub mod template;
 pub mod threshold;
+pub mod variable;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -21,8 +25,8 @@ use std::time::Duration;
 
 pub use error::Error;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Pace, Phase, Plan, Profile,
-    Request, Route, Stage, Target, Threshold, Variant,
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
+    Profile, Request, Route, Stage, Target, Threshold, Variant,
 };
 
 use crate::units::Rate;
@@ -60,6 +64,8 @@ pub struct Overrides {
     pub no_keep_alive: bool,
     /// Only this variant.
     pub variant: Option<String>,
+    /// Secrets are shown in dry runs and in the words of failures.
+    pub show_secrets: bool,
 }
 
 /// Flags that take the place of keys of `tls`; paths are taken from the working directory.

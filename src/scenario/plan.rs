@@ -8,8 +8,9 @@ use std::time::Duration;
 use crate::transport::tls::Tls;
 use crate::units::Rate;
 
+use super::expect::{Expect, Extract};
 use super::fleet::Fleet;
-use super::template::Template;
+use super::template::{Secrets, Template};
 use super::threshold::Expression;
 
 /// A scenario after validation.
@@ -35,6 +36,8 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
     /// How cost is estimated from CPU per request.
     pub cost: CostModel,
+    /// Whether dry runs and the words of failures show secrets.
+    pub secrets: Secrets,
 }
 
 /// One variant with everything resolved.
@@ -226,7 +229,7 @@ pub struct Request {
     pub name: String,
     /// Index into the variant's fleets.
     pub fleet: Option<usize>,
-    /// Share of the mix, at least 1.
+    /// Share of the mix; 0 if it is sent only when another one needs what it brings.
     pub weight: u32,
     /// As sent.
     pub method: String,
@@ -238,8 +241,21 @@ pub struct Request {
     pub sensitive: Vec<bool>,
     /// Body, if there is one.
     pub body: Option<Template>,
-    /// The only status that is OK; without it every 2xx is.
-    pub expect_status: Option<u16>,
+    /// What is OK.
+    pub expect: Expect,
+    /// What an OK answer gives to the device.
+    pub extract: Vec<Extract>,
+    /// What the device must have been given before.
+    pub needs: Vec<Need>,
+}
+
+/// A variable that a request uses, by index, and the request that extracts it. There are no cycles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Index of the variable.
+    pub variable: usize,
+    /// Index of the request that extracts it; it has the same fleet.
+    pub request: usize,
 }
 
 /// How the target is profiled.
@@ -312,7 +328,7 @@ impl Variant {
         let mut requests = self.requests.clone();
         if !load.keep_alive {
             for request in &mut requests {
-                let close = Template::compile("close", 0, false).expect("it has no placeholder");
+                let close = Template::raw(b"close".to_vec());
                 request.headers.push(("Connection".to_owned(), close));
                 request.sensitive.push(false);
             }

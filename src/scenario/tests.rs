@@ -95,7 +95,7 @@ devices = 1
 name = "get"
 path = "/"
 fleet = "cars"
-headers = { Authorization = "Bearer hush", X-Api-Key = "hush-{{seq}}", X-Token = "Bearer {{device.secret}}" }
+headers = { Authorization = "Bearer hush", X-Api-Key = "hush-{{seq}}", X-Token = "Bearer {{device.secret}}", Proxy-Authorization = "Basic {{base64 'ann:hush'}}" }
 "#;
     let plan = parse("x.toml", scenario, Path::new("."), &Overrides::default()).unwrap();
     assert!(!plan.text.contains("hush"), "{}", plan.text);
@@ -104,7 +104,10 @@ headers = { Authorization = "Bearer hush", X-Api-Key = "hush-{{seq}}", X-Token =
         "{}",
         plan.text
     );
-    assert_eq!(plan.variants[0].requests[0].sensitive, [true, true, false]);
+    assert_eq!(
+        plan.variants[0].requests[0].sensitive,
+        [true, true, false, true]
+    );
 }
 
 #[test]

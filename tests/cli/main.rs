@@ -14,6 +14,7 @@ mod interruption;
 mod output;
 mod reach;
 mod rejected;
+mod requests;
 mod secrets;
 mod selftest;
 mod shipped;

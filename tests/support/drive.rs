@@ -76,6 +76,7 @@ pub fn drive_to(endpoint: Endpoint, authority: &str, load: &str, requests: &str)
             .into(),
         seed: 1,
         interval: plan.interval,
+        secrets: plan.secrets,
     }
 }
 
