@@ -209,7 +209,8 @@ async fn release(shard: &Shard, timer: &Timer, begin: u64) -> io::Result<()> {
 const MOST_IN_A_ROW: u32 = 64;
 
 /// Follows the schedule: at each intended start a request goes to an idle connection, or one more is opened.
-/// Requests that find neither wait in the feed, and the next connection that is free takes the earliest.
+/// Requests that find neither wait in the feed, and the next connection that is free takes the earliest. `alarm` is a second
+/// hand on the feed's schedule: what lies between the two waits, however much it is, without a queue that could grow.
 async fn dispatch(
     shard: &Rc<Shard>,
     mut alarm: Pacer,

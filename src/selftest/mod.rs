@@ -103,8 +103,10 @@ pub async fn run(extent: &Extent, observer: &dyn Observer, stop: &Stop) -> Resul
     let measured = drive(&stretches, observer, stop).await?;
     let after = bare_timers(extent)?;
     let mut checks = check_all(&measured, &measured, capacity, extent);
-    let mut evidence: Vec<Evidence> = measured.iter().map(noise::evidence).collect();
+    let all = closed.iter().chain(&measured);
+    let mut evidence: Vec<Evidence> = all.map(noise::evidence).collect();
     let mut reasons: Vec<String> = immediate(&measured).filter_map(noise::wide_floor).collect();
+    reasons.extend(unchecked(&stretches, capacity));
     for ((rate, before), (_, after)) in before.iter().zip(&after) {
         reasons.extend(noise::bare_noise(*rate, before, after));
     }
@@ -195,6 +197,19 @@ fn plan(extent: &Extent, capacity: f64) -> (Vec<Stretch>, Vec<String>) {
     });
     let stretches = all.into_iter().map(|(stretch, _)| stretch).collect();
     (stretches, left_out)
+}
+
+/// A machine that leaves no room for delays or for any stall has not been checked, in words.
+fn unchecked(stretches: &[Stretch], capacity: f64) -> Option<String> {
+    let is_delayed = |stretch: &Stretch| stretch.behaviour == Behaviour::Delayed;
+    let is_stalled = |stretch: &Stretch| matches!(stretch.behaviour, Behaviour::Stalled { .. });
+    let is_whole = stretches.iter().any(is_delayed) && stretches.iter().any(is_stalled);
+    (!is_whole).then(|| {
+        format!(
+            "a closed loop reaches {}/s here: too slow for known delays and stalls to be checked",
+            format_count(capacity)
+        )
+    })
 }
 
 fn immediate(measured: &[Measured]) -> impl Iterator<Item = &Measured> {
@@ -302,6 +317,10 @@ mod tests {
                 (stretches, left_out),
                 "{words:?}"
             );
+        }
+        for (capacity, is_unchecked) in [(9_000.0, false), (4_000.0, true), (0.0, true)] {
+            let (planned, _) = plan(&Extent::WHOLE, capacity);
+            assert_eq!(unchecked(&planned, capacity).is_some(), is_unchecked);
         }
         let (_, words) = plan(&Extent::WHOLE, 9_000.0);
         assert_eq!(
