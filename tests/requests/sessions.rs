@@ -297,3 +297,29 @@ fn an_open_loop_is_measured_by_what_was_scheduled() {
     let late = 80 - (total.sent_in_window - total.needed_sent_in_window);
     assert_eq!(total.scheduled_share(), Some((80 - late) as f64 / 80.0));
 }
+
+#[test]
+fn a_handshake_on_a_connection_that_was_taken_for_idle_is_sent_again() {
+    let attempts = Mutex::new(std::collections::BTreeMap::<String, usize>::new());
+    let server = Scripted::start(move |asked| {
+        let id = asked.header("X-Device-Id").to_owned();
+        let mut attempts = attempts.lock().unwrap();
+        let attempt = attempts.entry(id.clone()).or_default();
+        // All but the first device shake hands on a connection that has served before.
+        if asked.path == "/login" && id != "vans-0000" {
+            *attempt += 1;
+            if *attempt == 1 {
+                return Vec::new();
+            }
+        }
+        gatekeeper(asked)
+    });
+    let report = run(server.addr, &closed(20, 1, 1), SESSION);
+    assert_eq!(report.due_by_request, [4, 20], "{report:?}");
+    assert_eq!(
+        (report.total.ok, report.end().resent),
+        (24, 3),
+        "{report:?}"
+    );
+    assert_eq!(server.count("/login"), 7);
+}

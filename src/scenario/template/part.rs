@@ -95,11 +95,12 @@ impl Part {
             Self::Int(drawn) => drawn.width(0),
             Self::Float { drawn, decimals } => drawn.width(*decimals),
             Self::Uuid { .. } => Some(uuid::fmt::Hyphenated::LENGTH),
-            // Until the year 2286, and checked when it is written.
-            Self::Now(NowFormat::Rfc3339) => Some("2026-01-01T00:00:00.000Z".len()),
-            Self::Now(NowFormat::UnixSeconds) => Some(10),
-            Self::Now(NowFormat::UnixMillis) => Some(13),
-            Self::Now(NowFormat::UnixNanos) => Some(19),
+            Self::Now(format) => {
+                // As long as now until the year 2286, when seconds need one more digit.
+                let mut text = Vec::new();
+                append_now(*format, &mut text);
+                Some(text.len())
+            }
             Self::Choice { options, .. } => {
                 let width = options.first()?.len();
                 options

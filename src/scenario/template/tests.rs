@@ -1,3 +1,5 @@
+//! What placeholders become, what is hidden of them, and which are refused.
+
 use super::*;
 use crate::scenario::feeds::{Format, RowOrder};
 use proptest::prelude::*;
