@@ -29,7 +29,9 @@ pub enum Error {
         source: io::Error,
     },
     /// The sink of the payloads cannot be used.
-    #[error("cannot open the sink {sink}: {reason}; check `sink`, `s3_endpoint`, `s3_region` and the credentials")]
+    #[error(
+        "cannot open the sink {sink}: {reason}; check `sink`, `s3_endpoint`, `s3_region` and the credentials"
+    )]
     Sink {
         /// Its address.
         sink: String,

@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 
 use crate::access::{DEBUG, loopback_only};
 use crate::app::App;
-use crate::metrics::CONTENT_TYPE as OPENMETRICS;
 use crate::ingest::endpoint;
+use crate::metrics::CONTENT_TYPE as OPENMETRICS;
 use crate::reply::Reply;
 use crate::{profile, telemetry};
 

@@ -6,7 +6,12 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const UNITS: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,11 +51,20 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse =
-            || format!("{text:?} is not a size; write a whole number and a unit such as \"64MiB\" (B, KiB, MiB, GiB)");
-        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(refuse)?;
+        let refuse = || {
+            format!(
+                "{text:?} is not a size; write a whole number and a unit such as \"64MiB\" (B, KiB, MiB, GiB)"
+            )
+        };
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or_else(refuse)?;
         let (number, unit) = text.split_at(digits);
-        let factor = UNITS.into_iter().find(|(name, _)| *name == unit.trim_start()).ok_or_else(refuse)?.1;
+        let factor = UNITS
+            .into_iter()
+            .find(|(name, _)| *name == unit.trim_start())
+            .ok_or_else(refuse)?
+            .1;
         let number: u64 = number.parse().map_err(|_| refuse())?;
         number.checked_mul(factor).map(Self).ok_or_else(refuse)
     }
@@ -76,11 +90,31 @@ mod tests {
 
     #[test]
     fn units_and_refusals() {
-        for (text, bytes) in [("0B", 0), ("1KiB", 1024), ("64MiB", 64 << 20), ("2 GiB", 2 << 30), ("7B", 7)] {
+        for (text, bytes) in [
+            ("0B", 0),
+            ("1KiB", 1024),
+            ("64MiB", 64 << 20),
+            ("2 GiB", 2 << 30),
+            ("7B", 7),
+        ] {
             assert_eq!(text.parse::<Size>().map(Size::bytes), Ok(bytes), "{text}");
         }
-        for text in ["", "64", "MiB", "64MB", "-1KiB", "1.5MiB", "64mib", "99999999999GiB"] {
-            assert!(text.parse::<Size>().unwrap_err().contains("such as \"64MiB\""), "{text}");
+        for text in [
+            "",
+            "64",
+            "MiB",
+            "64MB",
+            "-1KiB",
+            "1.5MiB",
+            "64mib",
+            "99999999999GiB",
+        ] {
+            assert!(
+                text.parse::<Size>()
+                    .unwrap_err()
+                    .contains("such as \"64MiB\""),
+                "{text}"
+            );
         }
     }
 

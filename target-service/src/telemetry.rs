@@ -38,7 +38,11 @@ pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Repl
 }
 
 /// Sends device headers to the credential check, and their absence to the permission check.
-pub(crate) async fn admit(app: &App, headers: &HeaderMap, permission: Permission) -> Result<(), Reply> {
+pub(crate) async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    permission: Permission,
+) -> Result<(), Reply> {
     if let Some(id) = headers.get(DEVICE_ID) {
         let token = headers.get(DEVICE_TOKEN).ok_or(Reply::TokenMissing)?;
         return match app.auth.check(id.as_bytes(), token.as_bytes()).await {

@@ -74,8 +74,15 @@ pub(crate) struct Batching {
 pub(crate) enum Mode {
     Discard,
     Spawn,
-    Queue { payloads: usize },
-    Pool { workers: usize, payloads: usize, bytes: usize, batching: Batching },
+    Queue {
+        payloads: usize,
+    },
+    Pool {
+        workers: usize,
+        payloads: usize,
+        bytes: usize,
+        batching: Batching,
+    },
 }
 
 /// What a real object store does and a directory does not.
@@ -99,7 +106,10 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Checks every value; a value in the configuration goes before the environment's.
-    pub(crate) fn resolve(config: &Config, environment: Environment<'_>) -> Result<Self, ConfigError> {
+    pub(crate) fn resolve(
+        config: &Config,
+        environment: Environment<'_>,
+    ) -> Result<Self, ConfigError> {
         let workers = number(
             ("max_workers", config.max_workers),
             ("MAX_WORKERS", environment),
@@ -110,15 +120,27 @@ impl Settings {
             ("MAX_QUEUE", environment),
             (DEFAULT_QUEUE, MAX_QUEUE),
         )?;
-        let bytes = size("queue_size", config.queue_size, (Size::kib(64), Size::mib(65_536)))?;
+        let bytes = size(
+            "queue_size",
+            config.queue_size,
+            (Size::kib(64), Size::mib(65_536)),
+        )?;
         in_range("batch_payloads", config.batch_payloads, 1, MAX_BATCH)?;
         let batching = Batching {
             payloads: config.batch_payloads,
-            bytes: size("batch_size", config.batch_size, (Size::kib(1), Size::mib(64)))?,
+            bytes: size(
+                "batch_size",
+                config.batch_size,
+                (Size::kib(1), Size::mib(64)),
+            )?,
             age: duration("batch_age", config.batch_age, SignedDuration::from_mins(1))?,
         };
         let stand_in = StandIn {
-            latency: duration("sink_latency", config.sink_latency, SignedDuration::from_mins(1))?,
+            latency: duration(
+                "sink_latency",
+                config.sink_latency,
+                SignedDuration::from_mins(1),
+            )?,
             capacity: config.sink_capacity,
         };
         if let Some(capacity) = config.sink_capacity {
@@ -128,14 +150,28 @@ impl Settings {
         let location = Location::parse(&config.sink)
             .map_err(|why| ConfigError::Unusable { key: "sink", why })?
             .with_access(config.s3_endpoint.as_deref(), config.s3_region.as_deref())
-            .map_err(|why| ConfigError::Unusable { key: "s3_endpoint", why })?;
+            .map_err(|why| ConfigError::Unusable {
+                key: "s3_endpoint",
+                why,
+            })?;
         let mode = match config.ingest {
             IngestMode::Discard => Mode::Discard,
             IngestMode::Spawn => Mode::Spawn,
             IngestMode::Queue => Mode::Queue { payloads },
-            IngestMode::Pool => Mode::Pool { workers, payloads, bytes, batching },
+            IngestMode::Pool => Mode::Pool {
+                workers,
+                payloads,
+                bytes,
+                batching,
+            },
         };
-        Ok(Self { mode, ack: config.ack, location, stand_in, drain })
+        Ok(Self {
+            mode,
+            ack: config.ack,
+            location,
+            stand_in,
+            drain,
+        })
     }
 }
 
@@ -167,14 +203,24 @@ fn size(key: &'static str, value: Size, (low, high): (Size, Size)) -> Result<usi
     {
         return Ok(bytes);
     }
-    Err(ConfigError::Unusable { key, why: format!("{value} is out of range, use \"{low}\" to \"{high}\"") })
+    Err(ConfigError::Unusable {
+        key,
+        why: format!("{value} is out of range, use \"{low}\" to \"{high}\""),
+    })
 }
 
-fn duration(key: &'static str, value: SignedDuration, high: SignedDuration) -> Result<Duration, ConfigError> {
+fn duration(
+    key: &'static str,
+    value: SignedDuration,
+    high: SignedDuration,
+) -> Result<Duration, ConfigError> {
     if (SignedDuration::ZERO..=high).contains(&value) {
         return Ok(value.unsigned_abs());
     }
-    Err(ConfigError::Unusable { key, why: format!("{value:#} is out of range, use \"0s\" to \"{high:#}\"") })
+    Err(ConfigError::Unusable {
+        key,
+        why: format!("{value:#} is out of range, use \"0s\" to \"{high:#}\""),
+    })
 }
 
 #[cfg(test)]
@@ -194,9 +240,14 @@ mod tests {
         })
     }
 
-    fn workers_and_queue(json: &str, environment: &[(&str, &str)]) -> Result<(usize, usize), String> {
+    fn workers_and_queue(
+        json: &str,
+        environment: &[(&str, &str)],
+    ) -> Result<(usize, usize), String> {
         resolve(json, environment).map(|settings| match settings.mode {
-            Mode::Pool { workers, payloads, .. } => (workers, payloads),
+            Mode::Pool {
+                workers, payloads, ..
+            } => (workers, payloads),
             other => panic!("{other:?}"),
         })
     }
@@ -205,20 +256,40 @@ mod tests {
     fn sizes_come_from_the_configuration_then_the_environment_then_the_default() {
         let both = [("MAX_WORKERS", "3"), ("MAX_QUEUE", " 70 ")];
         for (json, environment, expected) in [
-            (r#"{"ingest":"pool"}"#, &[][..], (DEFAULT_WORKERS, DEFAULT_QUEUE)),
+            (
+                r#"{"ingest":"pool"}"#,
+                &[][..],
+                (DEFAULT_WORKERS, DEFAULT_QUEUE),
+            ),
             (r#"{"ingest":"pool"}"#, &both[..], (3, 70)),
             (r#"{"ingest":"pool","max_workers":5}"#, &both[..], (5, 70)),
-            (r#"{"ingest":"pool","max_workers":5,"max_queue":9}"#, &both[..], (5, 9)),
+            (
+                r#"{"ingest":"pool","max_workers":5,"max_queue":9}"#,
+                &both[..],
+                (5, 9),
+            ),
         ] {
-            assert_eq!(workers_and_queue(json, environment), Ok(expected), "{json} {environment:?}");
+            assert_eq!(
+                workers_and_queue(json, environment),
+                Ok(expected),
+                "{json} {environment:?}"
+            );
         }
     }
 
     #[test]
     fn refusals_name_the_key_and_the_remedy() {
         for (json, environment, expected) in [
-            (r#"{"max_workers":0}"#, &[][..], "max_workers = 0 is out of range, use 1 to 1024"),
-            (r#"{"max_queue":99000000}"#, &[], "max_queue = 99000000 is out of range, use 1 to 10000000"),
+            (
+                r#"{"max_workers":0}"#,
+                &[][..],
+                "max_workers = 0 is out of range, use 1 to 1024",
+            ),
+            (
+                r#"{"max_queue":99000000}"#,
+                &[],
+                "max_queue = 99000000 is out of range, use 1 to 10000000",
+            ),
             (
                 r#"{"ingest":"pool"}"#,
                 &[("MAX_WORKERS", "many")],
@@ -229,13 +300,41 @@ mod tests {
                 &[("MAX_QUEUE", "0")],
                 "max_queue: MAX_QUEUE = \"0\" in the environment is not a number from 1 to 10000000; correct it, unset it, or set `max_queue`",
             ),
-            (r#"{"batch_payloads":0}"#, &[], "batch_payloads = 0 is out of range, use 1 to 100000"),
-            (r#"{"batch_size":"1GiB"}"#, &[], "batch_size: 1GiB is out of range, use \"1KiB\" to \"64MiB\""),
-            (r#"{"queue_size":"1B"}"#, &[], "queue_size: 1B is out of range, use \"64KiB\" to \"64GiB\""),
-            (r#"{"batch_age":"2h"}"#, &[], "batch_age: 2h is out of range, use \"0s\" to \"60s\""),
-            (r#"{"drain":"-1s"}"#, &[], "drain: 1s ago is out of range, use \"0s\" to \"600s\""),
-            (r#"{"sink_latency":"1h"}"#, &[], "sink_latency: 1h is out of range, use \"0s\" to \"60s\""),
-            (r#"{"sink_capacity":0}"#, &[], "sink_capacity = 0 is out of range, use 1 to 100000"),
+            (
+                r#"{"batch_payloads":0}"#,
+                &[],
+                "batch_payloads = 0 is out of range, use 1 to 100000",
+            ),
+            (
+                r#"{"batch_size":"1GiB"}"#,
+                &[],
+                "batch_size: 1GiB is out of range, use \"1KiB\" to \"64MiB\"",
+            ),
+            (
+                r#"{"queue_size":"1B"}"#,
+                &[],
+                "queue_size: 1B is out of range, use \"64KiB\" to \"64GiB\"",
+            ),
+            (
+                r#"{"batch_age":"2h"}"#,
+                &[],
+                "batch_age: 2h is out of range, use \"0s\" to \"1m\"",
+            ),
+            (
+                r#"{"drain":"-1s"}"#,
+                &[],
+                "drain: 1s ago is out of range, use \"0s\" to \"10m\"",
+            ),
+            (
+                r#"{"sink_latency":"1h"}"#,
+                &[],
+                "sink_latency: 1h is out of range, use \"0s\" to \"1m\"",
+            ),
+            (
+                r#"{"sink_capacity":0}"#,
+                &[],
+                "sink_capacity = 0 is out of range, use 1 to 100000",
+            ),
             (
                 r#"{"sink":"ftp://x"}"#,
                 &[],
@@ -259,7 +358,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(settings.ack, Ack::Stored);
-        let Mode::Pool { bytes, batching, .. } = settings.mode else {
+        let Mode::Pool {
+            bytes, batching, ..
+        } = settings.mode
+        else {
             panic!("{settings:?}")
         };
         assert_eq!((bytes, batching.age), (1 << 20, Duration::from_millis(20)));

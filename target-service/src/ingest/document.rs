@@ -6,9 +6,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 /// Payloads of one document.
@@ -38,7 +42,11 @@ pub(crate) enum DocumentError {
     #[error("payload {index}: {why}")]
     Payload { index: usize, why: String },
     #[error("payloads {first} and {second} have the same id {id:?}, give each its own")]
-    SameId { first: usize, second: usize, id: String },
+    SameId {
+        first: usize,
+        second: usize,
+        id: String,
+    },
 }
 
 /// Why a text is not an id: one that is listed line by line must stay one line.
@@ -81,8 +89,9 @@ pub(crate) struct Document<'a> {
 
 /// Decodes a body.
 pub(crate) fn decode(body: &[u8]) -> Result<Document<'_>, DocumentError> {
-    let text = std::str::from_utf8(body).map_err(|error| DocumentError::NotUtf8(error.valid_up_to()))?;
-    let Outline { device, payloads } =
+    let text =
+        std::str::from_utf8(body).map_err(|error| DocumentError::NotUtf8(error.valid_up_to()))?;
+    let Whole(Outline { device, payloads }) =
         serde_json::from_str(text).map_err(|error| DocumentError::Malformed(error.to_string()))?;
     if let Some(device) = &device {
         check_id(device).map_err(DocumentError::Device)?;
@@ -157,7 +166,7 @@ impl Lines {
 
 /// The payload's id in a stored line.
 pub(crate) fn id_of_line(line: &[u8]) -> Option<Cow<'_, str>> {
-    let line: Line<'_> = serde_json::from_slice(line).ok()?;
+    let Whole::<Line<'_>>(line) = serde_json::from_slice(line).ok()?;
     payload_id(line.payload.get()).ok()
 }
 
@@ -174,6 +183,29 @@ struct Outline<'a> {
     device: Option<Cow<'a, str>>,
     #[serde(borrow)]
     payloads: Outlines<'a>,
+}
+
+/// An object; the derived form would also take an array of its values.
+struct Whole<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(WholeVisitor(PhantomData))
+    }
+}
+
+struct WholeVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for WholeVisitor<T> {
+    type Value = Whole<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, from: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(from)).map(Whole)
+    }
 }
 
 /// The payloads as raw text, up to the limit.
@@ -226,12 +258,15 @@ impl<'de> Visitor<'de> for PayloadVisitor {
         let mut id: Option<Text<'de>> = None;
         while let Some(Text(key)) = from.next_key()? {
             if key != "id" {
-                from.next_value_seed(Checked { room: MAX_DEPTH - 1 })?;
+                from.next_value_seed(Checked {
+                    room: MAX_DEPTH - 1,
+                })?;
             } else if id.replace(from.next_value()?).is_some() {
                 return Err(A::Error::duplicate_field("id"));
             }
         }
-        id.map(|id| id.0).ok_or_else(|| A::Error::missing_field("id"))
+        id.map(|id| id.0)
+            .ok_or_else(|| A::Error::missing_field("id"))
     }
 }
 
@@ -249,7 +284,9 @@ impl Checked {
     fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.room.checked_sub(1) {
             Some(room) => Ok(Self { room }),
-            None => Err(E::custom(format_args!("nested deeper than {MAX_DEPTH} levels"))),
+            None => Err(E::custom(format_args!(
+                "nested deeper than {MAX_DEPTH} levels"
+            ))),
         }
     }
 }
@@ -312,7 +349,9 @@ impl<'de> Visitor<'de> for Checked {
 fn repeated(payloads: &[Payload<'_>]) -> Option<(usize, usize)> {
     if payloads.len() <= FEW {
         return payloads.iter().enumerate().find_map(|(second, payload)| {
-            let first = payloads[..second].iter().position(|earlier| earlier.id == payload.id)?;
+            let first = payloads[..second]
+                .iter()
+                .position(|earlier| earlier.id == payload.id)?;
             Some((first, second))
         });
     }

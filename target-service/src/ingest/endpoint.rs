@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 
-use super::document::{DocumentError, MAX_PAYLOADS, decode};
+use super::document::{DocumentError, decode};
 use crate::app::App;
 use crate::rbac::Permission;
 use crate::reply::Reply;
@@ -34,10 +34,14 @@ impl Answer {
         match self {
             Self::Queued => StatusCode::ACCEPTED,
             Self::Stored | Self::Discarded => StatusCode::OK,
-            Self::Refused(DocumentError::TooMany) | Self::LargerThanQueue => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Refused(DocumentError::TooMany) | Self::LargerThanQueue => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::Refused(_) => StatusCode::BAD_REQUEST,
             Self::OtherDevice => StatusCode::FORBIDDEN,
-            Self::QueueFull | Self::NotStoredYet | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueueFull | Self::NotStoredYet | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -49,9 +53,7 @@ impl Answer {
             Self::Discarded => Ok(r#"{"status":"discarded"}"#),
             Self::Refused(error) => Err(error.to_string()),
             Self::OtherDevice => Err("the document's device is not the one in X-Device-Id".to_owned()),
-            Self::LargerThanQueue => Err(format!(
-                "the document is larger than the queue ever is, send fewer than {MAX_PAYLOADS} payloads at once"
-            )),
+            Self::LargerThanQueue => Err("the document is larger than the whole queue, send smaller ones".to_owned()),
             Self::QueueFull => Err("the queue is full, try again in a second".to_owned()),
             Self::NotStoredYet => {
                 Err("not known to be stored, send it again with the same ids; they may be stored twice then".to_owned())
@@ -75,7 +77,10 @@ pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Repl
         Ok(document) => document,
         Err(error) => return Reply::Payloads(Answer::Refused(error)),
     };
-    let checked = parts.headers.get(DEVICE_ID).and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
+    let checked = parts
+        .headers
+        .get(DEVICE_ID)
+        .and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
     let named = document.device.as_deref();
     if let (Some(checked), Some(named)) = (checked, named)
         && checked != named

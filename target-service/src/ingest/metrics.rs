@@ -26,7 +26,12 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        Self { depth: Gauge::default(), bytes: Gauge::default(), epoch: Instant::now(), oldest: AtomicU64::new(0) }
+        Self {
+            depth: Gauge::default(),
+            bytes: Gauge::default(),
+            epoch: Instant::now(),
+            oldest: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn queue(&self, payloads: usize, bytes: usize, oldest: Option<Instant>) {
@@ -85,12 +90,22 @@ impl IngestMetrics {
         let accepted = counter("gateway_payloads_accepted", "Payloads taken to be stored");
         let stored = counter("gateway_payloads_stored", "Payloads that the sink has");
         let failed = counter("gateway_payloads_failed", "Payloads given up at the stop");
-        let rejected = counter("gateway_payloads_rejected", "Payloads refused for lack of room");
-        let discarded = counter("gateway_payloads_discarded", "Payloads thrown away as configured");
+        let rejected = counter(
+            "gateway_payloads_rejected",
+            "Payloads refused for lack of room",
+        );
+        let discarded = counter(
+            "gateway_payloads_discarded",
+            "Payloads thrown away as configured",
+        );
         let batches = counter("gateway_ingest_batches", "Objects that the sink has");
-        let sink_errors = counter("gateway_sink_errors", "Uploads that failed, retries included");
+        let sink_errors = counter(
+            "gateway_sink_errors",
+            "Uploads that failed, retries included",
+        );
         let sink_retries = counter("gateway_sink_retries", "Uploads tried again");
-        let mut gauge = |name: &str, help: &str, gauge: &Gauge| registry.register(name, help, gauge.clone());
+        let mut gauge =
+            |name: &str, help: &str, gauge: &Gauge| registry.register(name, help, gauge.clone());
         let (at_risk, busy, tasks) = (Gauge::default(), Gauge::default(), Gauge::default());
         let watch = Arc::new(Watch::new());
         gauge(
@@ -99,15 +114,31 @@ impl IngestMetrics {
             &at_risk,
         );
         gauge("gateway_ingest_workers_busy", "Workers that upload", &busy);
-        gauge("gateway_ingest_tasks", "Tasks in flight, one per payload", &tasks);
-        gauge("gateway_ingest_queue_payloads", "Payloads that wait for a worker", &watch.depth);
-        gauge("gateway_ingest_queue_bytes", "Bytes that wait for a worker", &watch.bytes);
+        gauge(
+            "gateway_ingest_tasks",
+            "Tasks in flight, one per payload",
+            &tasks,
+        );
+        gauge(
+            "gateway_ingest_queue_payloads",
+            "Payloads that wait for a worker",
+            &watch.depth,
+        );
+        gauge(
+            "gateway_ingest_queue_bytes",
+            "Bytes that wait for a worker",
+            &watch.bytes,
+        );
         let mut histogram = |name: &str, help: &str, start: f64| {
             let histogram = Histogram::new(exponential_buckets(start, 4.0, 9));
             registry.register(name, help, histogram.clone());
             histogram
         };
-        let batch_payloads = histogram("gateway_ingest_batch_payloads", "Payloads of an object", 1.0);
+        let batch_payloads = histogram(
+            "gateway_ingest_batch_payloads",
+            "Payloads of an object",
+            1.0,
+        );
         let batch_bytes = histogram("gateway_ingest_batch_bytes", "Bytes of an object", 256.0);
         registry.register_collector(Box::new(Oldest(Arc::clone(&watch))));
         Self {

@@ -11,6 +11,8 @@ mod document;
 pub(crate) mod endpoint;
 pub(crate) mod metrics;
 mod queue;
+#[cfg(test)]
+mod scratch;
 mod sink;
 mod upload;
 pub mod verify;
@@ -37,7 +39,11 @@ use upload::Uploader;
 const ACK_WAIT: Duration = Duration::from_secs(10);
 
 /// One payload at a time, at once: how the single consumer of `queue` takes them.
-const ONE_BY_ONE: Batching = Batching { payloads: 1, bytes: 0, age: Duration::ZERO };
+const ONE_BY_ONE: Batching = Batching {
+    payloads: 1,
+    bytes: 0,
+    age: Duration::ZERO,
+};
 
 enum Route {
     Discard,
@@ -74,12 +80,22 @@ impl Ingest {
         let uploader = if settings.mode == Mode::Discard {
             None
         } else {
-            let sink = Sink::open(&settings.location, settings.ack, settings.stand_in, environment).await;
+            let sink = Sink::open(
+                &settings.location,
+                settings.ack,
+                settings.stand_in,
+                environment,
+            )
+            .await;
             let sink = sink.map_err(|error| Error::Sink {
                 sink: settings.location.to_string(),
                 reason: error.to_string(),
             })?;
-            Some(Arc::new(Uploader::new(sink, Arc::clone(&metrics), stopping.clone())))
+            Some(Arc::new(Uploader::new(
+                sink,
+                Arc::clone(&metrics),
+                stopping.clone(),
+            )))
         };
         let mut ingest = Self {
             route: Route::Discard,
@@ -102,17 +118,37 @@ impl Ingest {
         match *mode {
             Mode::Discard => Route::Discard,
             Mode::Spawn => Route::Spawn(Arc::clone(uploader)),
-            Mode::Queue { payloads } => Route::Queue(self.start_workers(1, payloads, usize::MAX, ONE_BY_ONE)),
-            Mode::Pool { workers, payloads, bytes, batching } => {
-                Route::Pool(self.start_workers(workers, payloads, bytes, batching))
+            Mode::Queue { payloads } => {
+                Route::Queue(self.start_workers(1, payloads, usize::MAX, ONE_BY_ONE))
             }
+            Mode::Pool {
+                workers,
+                payloads,
+                bytes,
+                batching,
+            } => Route::Pool(self.start_workers(workers, payloads, bytes, batching)),
         }
     }
 
-    fn start_workers(&self, workers: usize, payloads: usize, bytes: usize, batching: Batching) -> Arc<Queue> {
-        let queue = Arc::new(Queue::new(payloads, bytes, batching, Arc::clone(&self.metrics)));
+    fn start_workers(
+        &self,
+        workers: usize,
+        payloads: usize,
+        bytes: usize,
+        batching: Batching,
+    ) -> Arc<Queue> {
+        let queue = Arc::new(Queue::new(
+            payloads,
+            bytes,
+            batching,
+            Arc::clone(&self.metrics),
+        ));
         for uploader in std::iter::repeat_n(&self.uploader, workers).flatten() {
-            let (queue, uploader, metrics) = (Arc::clone(&queue), Arc::clone(uploader), Arc::clone(&self.metrics));
+            let (queue, uploader, metrics) = (
+                Arc::clone(&queue),
+                Arc::clone(uploader),
+                Arc::clone(&self.metrics),
+            );
             self.spawn(async move {
                 while let Some(batch) = queue.next_batch().await {
                     metrics.busy.inc();
@@ -136,7 +172,9 @@ impl Ingest {
         let lines = Lines::of(device);
         match &self.route {
             Route::Discard => {
-                self.metrics.discarded.inc_by(document.payloads.len() as u64);
+                self.metrics
+                    .discarded
+                    .inc_by(document.payloads.len() as u64);
                 Answer::Discarded
             }
             Route::Spawn(uploader) => {
@@ -181,11 +219,22 @@ impl Ingest {
     }
 
     /// The document as one job: its payloads are stored together.
-    fn whole(&self, document: &Document<'_>, lines: &Lines) -> (Job, Option<oneshot::Receiver<()>>) {
-        let length = document.payloads.iter().map(|payload| lines.length(payload)).sum();
+    fn whole(
+        &self,
+        document: &Document<'_>,
+        lines: &Lines,
+    ) -> (Job, Option<oneshot::Receiver<()>>) {
+        let length = document
+            .payloads
+            .iter()
+            .map(|payload| lines.length(payload))
+            .sum();
         // The only copy, and one of the right size: what waits in the queue holds no read buffer of a connection.
         let mut written = Vec::with_capacity(length);
-        document.payloads.iter().for_each(|payload| lines.append(payload, &mut written));
+        document
+            .payloads
+            .iter()
+            .for_each(|payload| lines.append(payload, &mut written));
         self.job(written.into(), document.payloads.len())
     }
 
@@ -194,7 +243,10 @@ impl Ingest {
         &self,
         document: &Document<'_>,
         lines: &Lines,
-    ) -> (Vec<Job>, impl Iterator<Item = oneshot::Receiver<()>> + Send + use<>) {
+    ) -> (
+        Vec<Job>,
+        impl Iterator<Item = oneshot::Receiver<()>> + Send + use<>,
+    ) {
         let (whole, _) = self.whole(document, lines);
         let mut start = 0;
         let jobs = document.payloads.iter().map(|payload| {
@@ -216,7 +268,14 @@ impl Ingest {
                 (Some(stored), Some(waiting))
             }
         };
-        (Job { lines, payloads, stored }, waiting)
+        (
+            Job {
+                lines,
+                payloads,
+                stored,
+            },
+            waiting,
+        )
     }
 
     async fn acknowledge(&self, waiting: impl Iterator<Item = oneshot::Receiver<()>>) -> Answer {
@@ -263,8 +322,16 @@ impl Ingest {
         let failed = self.metrics.accepted.get() - self.metrics.stored.get();
         self.metrics.failed.inc_by(failed);
         let acknowledged = u64::try_from(self.metrics.at_risk.get()).unwrap_or(0);
-        let reason = self.uploader.as_ref().and_then(|uploader| uploader.last_error());
-        tracing::error!(payloads = failed, acknowledged, ?reason, "payloads were given up at the stop");
+        let reason = self
+            .uploader
+            .as_ref()
+            .and_then(|uploader| uploader.last_error());
+        tracing::error!(
+            payloads = failed,
+            acknowledged,
+            ?reason,
+            "payloads were given up at the stop"
+        );
         if acknowledged == 0 {
             return Ok(());
         }

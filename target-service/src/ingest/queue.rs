@@ -73,7 +73,12 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// An empty queue with room for so many payloads and bytes.
-    pub(crate) fn new(payloads: usize, bytes: usize, batching: Batching, metrics: Arc<IngestMetrics>) -> Self {
+    pub(crate) fn new(
+        payloads: usize,
+        bytes: usize,
+        batching: Batching,
+        metrics: Arc<IngestMetrics>,
+    ) -> Self {
         Self {
             waiting: Mutex::default(),
             room: Semaphore::new(payloads),
@@ -180,7 +185,11 @@ impl Queue {
     fn look(&self, now: Instant) -> Found {
         let mut waiting = self.lock();
         let Some((oldest, _)) = waiting.jobs.front() else {
-            return if waiting.closed { Found::End } else { Found::Nothing };
+            return if waiting.closed {
+                Found::End
+            } else {
+                Found::Nothing
+            };
         };
         let due = *oldest + self.batching.age;
         if now < due && !waiting.flushing && !waiting.full_batch(&self.batching) {
@@ -195,8 +204,8 @@ impl Queue {
         let (mut batch, mut payloads, mut bytes) = (Vec::new(), 0, 0);
         while let Some((_, next)) = waiting.jobs.front() {
             let (more_payloads, more_bytes) = (next.payloads as usize, next.lines.len());
-            let fits =
-                payloads + more_payloads <= self.batching.payloads && bytes + more_bytes <= self.batching.bytes;
+            let fits = payloads + more_payloads <= self.batching.payloads
+                && bytes + more_bytes <= self.batching.bytes;
             if !batch.is_empty() && !fits {
                 break;
             }
@@ -211,11 +220,17 @@ impl Queue {
     }
 
     fn show(&self, waiting: &Waiting) {
-        self.metrics.watch.queue(waiting.payloads, waiting.bytes, waiting.jobs.front().map(|(queued, _)| *queued));
+        self.metrics.watch.queue(
+            waiting.payloads,
+            waiting.bytes,
+            waiting.jobs.front().map(|(queued, _)| *queued),
+        );
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().expect("nothing panics while it holds the queue")
+        self.waiting
+            .lock()
+            .expect("nothing panics while it holds the queue")
     }
 }
 

@@ -37,11 +37,20 @@ pub(crate) struct Uploader {
 }
 
 impl Uploader {
-    pub(crate) fn new(sink: Sink, metrics: Arc<IngestMetrics>, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(
+        sink: Sink,
+        metrics: Arc<IngestMetrics>,
+        stopping: CancellationToken,
+    ) -> Self {
         let jitter = RandomState::new();
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let millis = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
         // Two gateways may start in the same millisecond and, in containers, with the same process id.
-        let run = format!("{millis:012x}-{:016x}", jitter.hash_one((process::id(), millis)));
+        let run = format!(
+            "{millis:012x}-{:016x}",
+            jitter.hash_one((process::id(), millis))
+        );
         Self {
             sink,
             metrics,
@@ -70,8 +79,12 @@ impl Uploader {
             tracing::info!("the sink takes objects again");
         }
         self.metrics.batches.inc();
-        self.metrics.batch_payloads.observe(jobs.iter().map(|job| f64::from(job.payloads)).sum());
-        self.metrics.batch_bytes.observe(payload.content_length() as f64);
+        self.metrics
+            .batch_payloads
+            .observe(jobs.iter().map(|job| f64::from(job.payloads)).sum());
+        self.metrics
+            .batch_bytes
+            .observe(payload.content_length() as f64);
         for job in jobs {
             self.metrics.stored(&job);
             if let Some(waiting) = job.stored {
@@ -81,15 +94,27 @@ impl Uploader {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
     /// Why the sink last refused an object, if it ever did.
     pub(crate) fn last_error(&self) -> Option<String> {
-        let last = self.last_error.lock().expect("nothing panics while it holds the error");
+        let last = self
+            .last_error
+            .lock()
+            .expect("nothing panics while it holds the error");
         last.as_ref().map(ToString::to_string)
     }
 
     fn next_name(&self) -> Path {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        Path::from(format!("{}/{:06}/{number:09}.jsonl", self.run, number / PER_DIRECTORY))
+        Path::from(format!(
+            "{}/{:06}/{number:09}.jsonl",
+            self.run,
+            number / PER_DIRECTORY
+        ))
     }
 
     /// One line for an outage, not one for each of its attempts.
@@ -97,12 +122,16 @@ impl Uploader {
         if !self.failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(%name, %error, "the sink refused an object, it is tried again until it is stored");
         }
-        *self.last_error.lock().expect("nothing panics while it holds the error") = Some(error);
+        *self
+            .last_error
+            .lock()
+            .expect("nothing panics while it holds the error") = Some(error);
     }
 
     async fn pause(&self, name: &Path, attempt: u32) {
         if self.stopping.is_cancelled() {
-            return sleep(pause(attempt, self.jitter.hash_one((name, attempt))).min(LAST_PAUSE)).await;
+            return sleep(pause(attempt, self.jitter.hash_one((name, attempt))).min(LAST_PAUSE))
+                .await;
         }
         let pause = sleep(pause(attempt, self.jitter.hash_one((name, attempt))));
         self.stopping.run_until_cancelled(pause).await;
@@ -112,7 +141,9 @@ impl Uploader {
 /// Doubles from the first pause to the longest; of that the upper half is random, so that workers that failed together
 /// do not come back together.
 fn pause(attempt: u32, random: u64) -> Duration {
-    let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
+    let longest = FIRST_PAUSE
+        .saturating_mul(1 << attempt.min(16))
+        .min(LONGEST_PAUSE);
     longest.mul_f64(0.5 + 0.5 * (random as f64 / u64::MAX as f64))
 }
 
@@ -122,8 +153,13 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_stay_within_their_bounds() {
-        for (attempt, low, high) in [(0, 25, 50), (1, 50, 100), (6, 1600, 3200), (7, 2500, 5000), (u32::MAX, 2500, 5000)]
-        {
+        for (attempt, low, high) in [
+            (0, 25, 50),
+            (1, 50, 100),
+            (6, 1600, 3200),
+            (7, 2500, 5000),
+            (u32::MAX, 2500, 5000),
+        ] {
             assert_eq!(pause(attempt, 0).as_millis(), low, "{attempt}");
             assert_eq!(pause(attempt, u64::MAX).as_millis(), high, "{attempt}");
         }

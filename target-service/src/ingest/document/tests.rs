@@ -12,18 +12,33 @@ fn refused(body: impl AsRef<[u8]>) -> String {
 
 #[test]
 fn documents_are_decoded_as_they_came() {
-    let body = r#" {"payloads" : [ {"speed":1e3, "id":"a"} ,{"id":"\u0062\/"}], "device":"car-1"} "#;
+    let body =
+        r#" {"payloads" : [ {"speed":1e3, "id":"a"} ,{"id":"\u0062\/"}], "device":"car-1"} "#;
     let document = decode(body.as_bytes()).unwrap();
     assert_eq!(document.device.as_deref(), Some("car-1"));
-    let found: Vec<_> = document.payloads.iter().map(|one| (&*one.id, one.raw)).collect();
-    assert_eq!(found, [("a", r#"{"speed":1e3, "id":"a"}"#), ("b/", r#"{"id":"\u0062\/"}"#)]);
+    let found: Vec<_> = document
+        .payloads
+        .iter()
+        .map(|one| (&*one.id, one.raw))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("a", r#"{"speed":1e3, "id":"a"}"#),
+            ("b/", r#"{"id":"\u0062\/"}"#)
+        ]
+    );
     let without = decode(br#"{"payloads":[{"id":"a"}]}"#).unwrap();
     assert_eq!(without.device, None);
 }
 
 #[test]
 fn hostile_bodies_are_refused_in_words() {
-    let deep = format!(r#"{{"payloads":[{{"id":"a","x":{}1{}}}]}}"#, "[".repeat(40), "]".repeat(40));
+    let deep = format!(
+        r#"{{"payloads":[{{"id":"a","x":{}1{}}}]}}"#,
+        "[".repeat(40),
+        "]".repeat(40)
+    );
     let bottomless = format!(r#"{{"payloads":[{{"id":"a","x":{}"#, "[".repeat(60_000));
     let many = |count: usize| {
         let ids: Vec<Value> = (0..count).map(|n| json!({ "id": n.to_string() })).collect();
@@ -33,11 +48,12 @@ fn hostile_bodies_are_refused_in_words() {
     let long = payload(&format!(r#"{{"id":"{}"}}"#, "x".repeat(MAX_ID + 1)));
     let digits = payload(&format!(r#"{{"id":"a","x":{}}}"#, "9".repeat(400)));
     let twenty = many(20).replacen("\"19\"", "\"4\"", 1);
-    let malformed = "body is not a document such as {\"device\":\"d\",\"payloads\":[{\"id\":\"p\"}]}: ";
+    let malformed =
+        "body is not a document such as {\"device\":\"d\",\"payloads\":[{\"id\":\"p\"}]}: ";
     let table: Vec<(Vec<u8>, String)> = vec![
         (b"{\"payloads\":[{\"id\":\"\xff\"}]}".to_vec(), "body is not utf-8: it goes wrong at byte 20".into()),
         ("".into(), format!("{malformed}EOF while parsing a value at line 1 column 0")),
-        ("[]".into(), format!("{malformed}invalid length 0, expected struct Outline with 2 elements at line 1 column 2")),
+        ("[]".into(), format!("{malformed}invalid type: sequence, expected an object at line 1 column 0")),
         ("{}".into(), format!("{malformed}missing field `payloads` at line 1 column 2")),
         (r#"{"payloads":7}"#.into(), format!("{malformed}invalid type: integer `7`, expected an array of payloads at line 1 column 13")),
         (r#"{"payloads":[],"payloads":[]}"#.into(), format!("{malformed}duplicate field `payloads` at line 1 column 25")),
@@ -49,7 +65,7 @@ fn hostile_bodies_are_refused_in_words() {
         (payload("7").into(), "payload 1: invalid type: integer `7`, expected an object with an \"id\" at line 1 column 1".into()),
         (payload("{}").into(), "payload 1: missing field `id` at line 1 column 2".into()),
         (payload(r#"{"id":7}"#).into(), "payload 1: invalid type: integer `7`, expected a string at line 1 column 7".into()),
-        (payload(r#"{"id":"a","id":"b"}"#).into(), "payload 1: duplicate field `id` at line 1 column 18".into()),
+        (payload(r#"{"id":"a","id":"b"}"#).into(), "payload 1: duplicate field `id` at line 1 column 19".into()),
         (payload(r#"{"id":""}"#).into(), "payload 1: id is empty".into()),
         (long.into(), "payload 1: id is longer than 128 bytes".into()),
         (payload(r#"{"id":"a\nb"}"#).into(), "payload 1: id has a control character".into()),
@@ -72,7 +88,11 @@ fn hostile_bodies_are_refused_in_words() {
 fn nesting_is_allowed_up_to_the_limit() {
     let nested = |levels: usize| {
         let inner = levels - 1;
-        format!(r#"{{"payloads":[{{"id":"a","x":{}1{}}}]}}"#, "[".repeat(inner), "]".repeat(inner))
+        format!(
+            r#"{{"payloads":[{{"id":"a","x":{}1{}}}]}}"#,
+            "[".repeat(inner),
+            "]".repeat(inner)
+        )
     };
     assert!(decode(nested(MAX_DEPTH).as_bytes()).is_ok());
     assert!(refused(nested(MAX_DEPTH + 1)).contains("nested deeper than 32 levels"));
@@ -90,7 +110,10 @@ fn a_line_stays_a_line() {
         assert_eq!(stored.len() - before, lines.length(&document.payloads[0]));
     }
     let stored = String::from_utf8(stored).unwrap();
-    let lines: Vec<Value> = stored.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = stored
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(
         lines,
         [
@@ -98,7 +121,11 @@ fn a_line_stays_a_line() {
             json!({"payload": {"id": "a", "t": "x\ny"}}),
         ]
     );
-    assert!(stored.lines().all(|line| id_of_line(line.as_bytes()).as_deref() == Some("a")));
+    assert!(
+        stored
+            .lines()
+            .all(|line| id_of_line(line.as_bytes()).as_deref() == Some("a"))
+    );
 }
 
 fn value() -> impl Strategy<Value = Value> {
@@ -158,7 +185,8 @@ proptest! {
             let line_value: Value = serde_json::from_str(line).unwrap();
             prop_assert_eq!(&line_value["payload"], payload);
             prop_assert_eq!(line_value.get("device").and_then(Value::as_str), device.as_deref());
-            prop_assert_eq!(id_of_line(line.as_bytes()).as_deref(), payload["id"].as_str());
+            let id = id_of_line(line.as_bytes());
+            prop_assert_eq!(id.as_deref(), payload["id"].as_str());
         }
     }
 }

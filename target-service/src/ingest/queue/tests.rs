@@ -11,12 +11,25 @@ use super::*;
 const AGE: Duration = Duration::from_millis(100);
 
 fn queue(payloads: usize, bytes: usize) -> Arc<Queue> {
-    let batching = Batching { payloads: 10, bytes: 1_000, age: AGE };
-    Arc::new(Queue::new(payloads, bytes, batching, Arc::new(IngestMetrics::register(&mut Registry::default()))))
+    let batching = Batching {
+        payloads: 10,
+        bytes: 1_000,
+        age: AGE,
+    };
+    Arc::new(Queue::new(
+        payloads,
+        bytes,
+        batching,
+        Arc::new(IngestMetrics::register(&mut Registry::default())),
+    ))
 }
 
 fn job(payloads: u32, bytes: usize) -> Job {
-    Job { lines: vec![b'x'; bytes].into(), payloads, stored: None }
+    Job {
+        lines: vec![b'x'; bytes].into(),
+        payloads,
+        stored: None,
+    }
 }
 
 fn sizes(batch: &[Job]) -> Vec<u32> {
@@ -78,7 +91,11 @@ async fn a_full_queue_refuses_until_a_batch_is_taken() {
     queue.offer(job(2, 10)).unwrap();
     assert_eq!(queue.offer(job(1, 10)), Err(Refused::Full));
     assert_eq!(at_once(&queue).await, Some(vec![10]));
-    assert_eq!(queue.offer(job(1, 1_991)), Err(Refused::Full), "bytes count too");
+    assert_eq!(
+        queue.offer(job(1, 1_991)),
+        Err(Refused::Full),
+        "bytes count too"
+    );
     queue.offer(job(10, 1_990)).unwrap();
     assert_eq!(queue.offer(job(1, 0)), Err(Refused::Full));
 }
@@ -99,7 +116,10 @@ async fn a_push_waits_for_room_in_its_order() {
         assert_eq!(batch[0].lines.len(), expected);
         yield_now().await;
     }
-    assert_eq!((second.await.unwrap(), third.await.unwrap()), (Ok(()), Ok(())));
+    assert_eq!(
+        (second.await.unwrap(), third.await.unwrap()),
+        (Ok(()), Ok(()))
+    );
 }
 
 #[tokio::test(start_paused = true)]

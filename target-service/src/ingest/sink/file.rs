@@ -21,7 +21,8 @@ pub(super) struct Directory {
 impl Directory {
     /// Creates the directory unless it is there.
     pub(super) fn create(path: &std::path::Path, ack: Ack) -> Result<Self, SinkError> {
-        let refuse = |error: &dyn std::fmt::Display| SinkError(format!("{}: {error}", path.display()));
+        let refuse =
+            |error: &dyn std::fmt::Display| SinkError(format!("{}: {error}", path.display()));
         fs::create_dir_all(path).map_err(|error| refuse(&error))?;
         if ack == Ack::Stored
             && let Some(parent) = path.parent()
@@ -29,7 +30,11 @@ impl Directory {
             synchronise(parent).map_err(|error| refuse(&error))?;
         }
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| refuse(&error))?;
-        Ok(Self { path: path.to_owned(), store: Arc::new(store.with_fsync(ack == Ack::Stored)), ack })
+        Ok(Self {
+            path: path.to_owned(),
+            store: Arc::new(store.with_fsync(ack == Ack::Stored)),
+            ack,
+        })
     }
 
     pub(super) fn store(&self) -> Arc<dyn ObjectStore> {

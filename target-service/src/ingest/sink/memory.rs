@@ -36,7 +36,10 @@ impl Memory {
     }
 
     fn note(&self, name: Path, size: usize) -> Vec<Path> {
-        let mut kept = self.kept.lock().expect("nothing panics while it holds the list");
+        let mut kept = self
+            .kept
+            .lock()
+            .expect("nothing panics while it holds the list");
         kept.objects.push_back((name, size));
         kept.bytes += size;
         let mut old = Vec::new();

@@ -45,14 +45,20 @@ impl Location {
     /// Reads `memory`, `file:///directory` or `s3://bucket/prefix`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let refuse = || {
-            format!("{text:?} is not a sink; use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\"")
+            format!(
+                "{text:?} is not a sink; use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\""
+            )
         };
         if text == "memory" {
             return Ok(Self::Memory);
         }
         if let Some(path) = text.strip_prefix("file://") {
             // Two slashes would make the first directory a host name.
-            return if path.starts_with('/') { Ok(Self::File(path.into())) } else { Err(refuse()) };
+            return if path.starts_with('/') {
+                Ok(Self::File(path.into()))
+            } else {
+                Err(refuse())
+            };
         }
         let rest = text.strip_prefix("s3://").ok_or_else(refuse)?;
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -61,11 +67,19 @@ impl Location {
             return Err(refuse());
         }
         let prefix = Path::parse(prefix).map_err(|_| refuse())?;
-        Ok(Self::S3(Bucket { name: name.to_owned(), prefix, ..Bucket::default() }))
+        Ok(Self::S3(Bucket {
+            name: name.to_owned(),
+            prefix,
+            ..Bucket::default()
+        }))
     }
 
     /// Adds what leads to a bucket; the other sinks need nothing.
-    pub(crate) fn with_access(mut self, endpoint: Option<&str>, region: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn with_access(
+        mut self,
+        endpoint: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Self, String> {
         if let Some(endpoint) = endpoint {
             s3::check_endpoint(endpoint)?;
         }
@@ -133,17 +147,35 @@ impl Sink {
             Location::Memory => {
                 let memory = Memory::default();
                 let store = memory.store();
-                Ok(Self { store, kind: Kind::Memory(memory), gate, prefix: Path::default(), secrets: Vec::new() })
+                Ok(Self {
+                    store,
+                    kind: Kind::Memory(memory),
+                    gate,
+                    prefix: Path::default(),
+                    secrets: Vec::new(),
+                })
             }
             Location::File(path) => {
                 let directory = file::Directory::create(path, ack)?;
                 let store = directory.store();
                 let kind = Kind::Directory(directory);
-                Ok(Self { store, kind, gate, prefix: Path::default(), secrets: Vec::new() })
+                Ok(Self {
+                    store,
+                    kind,
+                    gate,
+                    prefix: Path::default(),
+                    secrets: Vec::new(),
+                })
             }
             Location::S3(bucket) => {
                 let (store, secrets) = s3::open(bucket, environment)?;
-                let sink = Self { store, kind: Kind::Remote, gate, prefix: bucket.prefix.clone(), secrets };
+                let sink = Self {
+                    store,
+                    kind: Kind::Remote,
+                    gate,
+                    prefix: bucket.prefix.clone(),
+                    secrets,
+                };
                 sink.probe().await?;
                 Ok(sink)
             }
@@ -151,7 +183,10 @@ impl Sink {
     }
 
     /// Opens what is there, to be read.
-    pub(crate) async fn open_existing(location: &Location, environment: Environment<'_>) -> Result<Self, SinkError> {
+    pub(crate) async fn open_existing(
+        location: &Location,
+        environment: Environment<'_>,
+    ) -> Result<Self, SinkError> {
         if let Location::File(path) = location
             && !path.is_dir()
         {
@@ -189,9 +224,16 @@ impl Sink {
     }
 
     async fn confirm(&self, name: &Path, size: usize) -> Result<(), SinkError> {
-        let found = self.store.head(name).await.map_err(|error| self.explain(&error))?;
+        let found = self
+            .store
+            .head(name)
+            .await
+            .map_err(|error| self.explain(&error))?;
         if found.size != size as u64 {
-            return Err(SinkError(format!("{name} is there with {} bytes instead of {size}", found.size)));
+            return Err(SinkError(format!(
+                "{name} is there with {} bytes instead of {size}",
+                found.size
+            )));
         }
         match &self.kind {
             Kind::Directory(directory) => directory.synchronise(name).await,
@@ -200,16 +242,33 @@ impl Sink {
     }
 
     /// Directories and objects below a directory of the sink; its own if `None`.
-    pub(crate) async fn list(&self, below: Option<&Path>) -> Result<(Vec<Path>, Vec<(Path, u64)>), SinkError> {
+    pub(crate) async fn list(
+        &self,
+        below: Option<&Path>,
+    ) -> Result<(Vec<Path>, Vec<(Path, u64)>), SinkError> {
         let below = below.or((!self.prefix.as_ref().is_empty()).then_some(&self.prefix));
-        let found = self.store.list_with_delimiter(below).await.map_err(|error| self.explain(&error))?;
-        let objects = found.objects.into_iter().map(|object| (object.location, object.size));
+        let found = self
+            .store
+            .list_with_delimiter(below)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        let objects = found
+            .objects
+            .into_iter()
+            .map(|object| (object.location, object.size));
         Ok((found.common_prefixes, objects.collect()))
     }
 
     /// Part of a listed object.
-    pub(crate) async fn read(&self, name: &Path, range: std::ops::Range<u64>) -> Result<axum::body::Bytes, SinkError> {
-        self.store.get_range(name, range).await.map_err(|error| self.explain(&error))
+    pub(crate) async fn read(
+        &self,
+        name: &Path,
+        range: std::ops::Range<u64>,
+    ) -> Result<axum::body::Bytes, SinkError> {
+        self.store
+            .get_range(name, range)
+            .await
+            .map_err(|error| self.explain(&error))
     }
 
     fn locate(&self, name: &Path) -> Path {

@@ -23,7 +23,11 @@ const VARIABLES: [&str; 11] = [
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
 ];
-const SECRETS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const SECRETS: [&str; 3] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
 
 /// Of one attempt, its body included.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,7 +50,9 @@ pub(super) fn open(
     if let Some(region) = &bucket.region {
         builder = builder.with_region(region);
     }
-    let mut client = ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
+    let mut client = ClientOptions::new()
+        .with_timeout(TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT);
     let endpoint = bucket
         .endpoint
         .clone()
@@ -74,13 +80,23 @@ pub(super) fn open(
 /// Retries have one place, the uploader, which counts them, ends them at the stop, and also covers time-outs, after
 /// which this library would not create an object again.
 fn no_retries() -> RetryConfig {
-    RetryConfig { backoff: BackoffConfig::default(), max_retries: 0, retry_timeout: TIMEOUT }
+    RetryConfig {
+        backoff: BackoffConfig::default(),
+        max_retries: 0,
+        retry_timeout: TIMEOUT,
+    }
 }
 
 /// Refuses what is not an endpoint, and credentials in one.
 pub(super) fn check_endpoint(endpoint: &str) -> Result<(), String> {
-    let rest = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
-    let authority = rest.unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+    let rest = endpoint
+        .strip_prefix("http://")
+        .or_else(|| endpoint.strip_prefix("https://"));
+    let authority = rest
+        .unwrap_or_default()
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default();
     if authority.contains('@') {
         return Err(
             "credentials do not belong in a URL; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
@@ -88,7 +104,9 @@ pub(super) fn check_endpoint(endpoint: &str) -> Result<(), String> {
         );
     }
     if authority.is_empty() {
-        return Err(format!("{endpoint:?} is not an endpoint; write one such as \"http://127.0.0.1:9000\""));
+        return Err(format!(
+            "{endpoint:?} is not an endpoint; write one such as \"http://127.0.0.1:9000\""
+        ));
     }
     Ok(())
 }
@@ -96,7 +114,9 @@ pub(super) fn check_endpoint(endpoint: &str) -> Result<(), String> {
 /// The host of an endpoint on this machine.
 fn loopback(endpoint: &str) -> Option<&'static str> {
     let authority = endpoint.split_once("://")?.1.split('/').next()?;
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
     ["127.0.0.1", "localhost", "[::1]"]
         .into_iter()
         .find(|known| *known == host)
@@ -109,10 +129,22 @@ mod tests {
 
     #[test]
     fn endpoints() {
-        for good in ["http://127.0.0.1:9000", "https://s3.example/path", "http://[::1]:9000"] {
+        for good in [
+            "http://127.0.0.1:9000",
+            "https://s3.example/path",
+            "http://[::1]:9000",
+        ] {
             assert_eq!(check_endpoint(good), Ok(()), "{good}");
         }
-        for bad in ["", "127.0.0.1:9000", "ftp://host", "http://", "https:///x", "http://u:p@host", "http://u@host/x"] {
+        for bad in [
+            "",
+            "127.0.0.1:9000",
+            "ftp://host",
+            "http://",
+            "https:///x",
+            "http://u:p@host",
+            "http://u@host/x",
+        ] {
             assert!(check_endpoint(bad).is_err(), "{bad}");
         }
         for (endpoint, host) in [
@@ -128,9 +160,15 @@ mod tests {
 
     #[test]
     fn half_a_credential_is_refused_without_quoting_it() {
-        let bucket = Bucket { name: "b".into(), ..Bucket::default() };
+        let bucket = Bucket {
+            name: "b".into(),
+            ..Bucket::default()
+        };
         let only = |name: &str| (name == "AWS_SECRET_ACCESS_KEY").then(|| "hush".to_owned());
         let error = open(&bucket, &only).err().unwrap().to_string();
-        assert!(error.contains("AccessKeyId") && !error.contains("hush"), "{error}");
+        assert!(
+            error.contains("AccessKeyId") && !error.contains("hush"),
+            "{error}"
+        );
     }
 }

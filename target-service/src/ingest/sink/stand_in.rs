@@ -15,7 +15,12 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(stand_in: StandIn) -> Self {
-        Self { stand_in, slots: stand_in.capacity.map(|capacity| Arc::new(Semaphore::new(capacity))) }
+        Self {
+            stand_in,
+            slots: stand_in
+                .capacity
+                .map(|capacity| Arc::new(Semaphore::new(capacity))),
+        }
     }
 
     /// Waits for the added latency, in a place under the capacity that the caller holds for the rest of its upload.
@@ -23,7 +28,10 @@ impl Gate {
         let place = match &self.slots {
             None => None,
             Some(slots) => Some(Arc::clone(slots).try_acquire_owned().map_err(|_| {
-                SinkError("503 SlowDown: please reduce your request rate (stand-in, sink_capacity)".to_owned())
+                SinkError(
+                    "503 SlowDown: please reduce your request rate (stand-in, sink_capacity)"
+                        .to_owned(),
+                )
             })?),
         };
         if !self.stand_in.latency.is_zero() {
