@@ -4,6 +4,7 @@
 mod completions;
 mod gateway;
 mod run;
+mod verify_sink;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

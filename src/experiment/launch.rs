@@ -16,10 +16,22 @@ use crate::target::client::control_client;
 use crate::target::command;
 use crate::target::metrics::{self, Metrics};
 use crate::target::port::{check_port_free, free_port};
+use crate::target::supervisor::DEFAULT_GRACE;
 use crate::target::{ProcessHandle, ProcessSpec, ProcessTree};
 
 /// Longest time that metrics may take.
 const SCRAPE: Duration = Duration::from_millis(500);
+
+/// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
+const STOP_MARGIN: Duration = Duration::from_secs(1);
+
+/// What goes to a process with its start.
+struct Handed {
+    /// Its standard input.
+    payload: Vec<u8>,
+    /// How long it has to stop.
+    grace: Duration,
+}
 
 /// A target that answers.
 #[derive(Debug)]
@@ -77,21 +89,18 @@ impl Launched {
                 let own = std::env::current_exe().map_err(|error| {
                     Failure::Internal(format!("cannot find telemload's own binary: {error}"))
                 })?;
+                let handed = Handed {
+                    payload,
+                    grace: target_service::server::stop_within(config) + STOP_MARGIN,
+                };
                 let argv = vec![
                     own.to_string_lossy().into_owned(),
                     "gateway".to_owned(),
                     "--stdin".to_owned(),
                 ];
-                let mut launched = Self::spawn(
-                    "gateway",
-                    argv,
-                    payload,
-                    port,
-                    launch_directory,
-                    dir,
-                    client,
-                )
-                .await?;
+                let mut launched =
+                    Self::spawn("gateway", argv, handed, port, launch_directory, dir, client)
+                        .await?;
                 launched.cpus = config.cpus as f64;
                 launched.is_gateway = true;
                 launched.metrics_url = Some(format!("http://{listen}/metrics"));
@@ -110,7 +119,10 @@ impl Launched {
                 let launched = Self::spawn(
                     "target",
                     argv,
-                    Vec::new(),
+                    Handed {
+                        payload: Vec::new(),
+                        grace: DEFAULT_GRACE,
+                    },
                     port,
                     launch_directory,
                     dir,
@@ -128,7 +140,7 @@ impl Launched {
     async fn spawn(
         name: &str,
         argv: Vec<String>,
-        payload: Vec<u8>,
+        handed: Handed,
         port: u16,
         launch_directory: &Path,
         dir: &RunDir,
@@ -148,7 +160,8 @@ impl Launched {
         std::fs::create_dir_all(&directory).map_err(writable)?;
         let file = crate::target::log::create(&log).map_err(writable)?;
         let mut spec = ProcessSpec::new(name, argv, file);
-        spec.payload = payload;
+        spec.payload = handed.payload;
+        spec.grace = handed.grace;
         let process = ProcessHandle::spawn(spec)
             .await
             .map_err(|error| Failure::Target(error.to_string()))?;

@@ -19,7 +19,7 @@ use crate::size::Size;
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT_LOG: &str = "warn,target_service=info";
 /// How long abandoned blocking work may hold up the exit.
-const LEAVE: Duration = Duration::from_secs(1);
+pub(crate) const LEAVE: Duration = Duration::from_secs(1);
 
 /// Runs a gateway until SIGTERM or SIGINT. Call it before the process has other threads: the limit to the first
 /// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts.

@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::launch::Device;
 use crate::reply::Reply;
 use crate::router::{is_control, router};
+use crate::serve::LEAVE;
 
 /// Open connections beyond which new ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 4096;
@@ -39,9 +40,15 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest head, and the read buffer's bound.
 const MAX_HEAD: usize = 32 * 1024;
 /// How long requests in flight may go on after the stop.
-pub(crate) const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest time that an orderly stop takes: requests in flight, then what is queued, then the runtime's own end.
+#[must_use]
+pub fn stop_within(config: &Config) -> Duration {
+    DRAIN + config.drain.unsigned_abs() + LEAVE
+}
 
 type Handler = fn(Box<dyn Any + Send + 'static>) -> Response;
 type Routes = CatchPanic<Router, Handler>;

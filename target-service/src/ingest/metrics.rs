@@ -64,7 +64,7 @@ pub(crate) struct IngestMetrics {
     pub(crate) stored: Counter,
     /// Payloads given up at the stop.
     pub(crate) failed: Counter,
-    /// Payloads refused for lack of room.
+    /// Payloads refused for lack of room, or because the gateway stops.
     pub(crate) rejected: Counter,
     pub(crate) discarded: Counter,
     /// Payloads acknowledged before they are stored, and not stored yet: what a crash would lose.

@@ -19,7 +19,7 @@ async fn start(config: serde_json::Value) -> Arc<Ingest> {
     Arc::new(Ingest::start(&settings, metrics, &|_| None).await.unwrap())
 }
 
-fn memory(ingest: &str, more: serde_json::Value) -> serde_json::Value {
+fn memory(ingest: &str, more: &serde_json::Value) -> serde_json::Value {
     let mut config = serde_json::json!({ "ingest": ingest });
     config
         .as_object_mut()
@@ -76,7 +76,7 @@ async fn settle() {
 async fn every_mode_stores_what_it_acknowledges() {
     for (mode, objects) in [("spawn", 9), ("queue", 9), ("pool", 1)] {
         for (ack, answer) in [("queued", Answer::Queued), ("stored", Answer::Stored)] {
-            let ingest = start(memory(mode, serde_json::json!({ "ack": ack }))).await;
+            let ingest = start(memory(mode, &serde_json::json!({ "ack": ack }))).await;
             let replies: Vec<_> = (0..3).map(|n| send(&ingest, n)).collect();
             for reply in replies {
                 assert_eq!(reply.await.unwrap(), answer, "{mode} {ack}");
@@ -124,7 +124,7 @@ async fn every_mode_stores_what_it_acknowledges() {
 
 #[tokio::test(start_paused = true)]
 async fn discarding_keeps_nothing() {
-    let ingest = start(memory("discard", serde_json::json!({}))).await;
+    let ingest = start(memory("discard", &serde_json::json!({}))).await;
     assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Discarded);
     ingest.flush();
     ingest.drain().await.unwrap();
@@ -139,7 +139,11 @@ async fn discarding_keeps_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn spawn_has_no_bound() {
-    let ingest = start(memory("spawn", serde_json::json!({ "sink_latency": "1s" }))).await;
+    let ingest = start(memory(
+        "spawn",
+        &serde_json::json!({ "sink_latency": "1s" }),
+    ))
+    .await;
     for n in 0..500 {
         assert_eq!(send(&ingest, n).await.unwrap(), Answer::Queued);
     }
@@ -156,7 +160,7 @@ async fn spawn_has_no_bound() {
 #[tokio::test(start_paused = true)]
 async fn queue_lets_requests_wait_when_it_is_full() {
     let config = serde_json::json!({ "sink_latency": "1s", "max_queue": 6 });
-    let ingest = start(memory("queue", config)).await;
+    let ingest = start(memory("queue", &config)).await;
     let started = Instant::now();
     let replies: Vec<_> = (0..4).map(|n| send(&ingest, n)).collect();
     settle().await;
@@ -177,7 +181,7 @@ async fn queue_lets_requests_wait_when_it_is_full() {
 #[tokio::test(start_paused = true)]
 async fn pool_refuses_when_it_is_full_and_recovers() {
     let config = serde_json::json!({ "sink_latency": "1s", "max_queue": 6, "max_workers": 1, "batch_payloads": 3 });
-    let ingest = start(memory("pool", config)).await;
+    let ingest = start(memory("pool", &config)).await;
     for n in 0..3 {
         assert_eq!(send(&ingest, n).await.unwrap(), Answer::Queued);
         settle().await;
@@ -195,14 +199,14 @@ async fn pool_refuses_when_it_is_full_and_recovers() {
 
 #[tokio::test(start_paused = true)]
 async fn pool_refuses_what_can_never_fit() {
-    let ingest = start(memory("pool", serde_json::json!({ "max_queue": 2 }))).await;
+    let ingest = start(memory("pool", &serde_json::json!({ "max_queue": 2 }))).await;
     assert_eq!(send(&ingest, 0).await.unwrap(), Answer::LargerThanQueue);
 }
 
 #[tokio::test(start_paused = true)]
 async fn workers_upload_at_the_same_time() {
     let config = serde_json::json!({ "sink_latency": "1s", "max_workers": 4, "batch_payloads": 3 });
-    let ingest = start(memory("pool", config)).await;
+    let ingest = start(memory("pool", &config)).await;
     let started = Instant::now();
     for n in 0..4 {
         send(&ingest, n).await.unwrap();
@@ -218,7 +222,7 @@ async fn workers_upload_at_the_same_time() {
 async fn a_stop_waits_for_no_batch_to_fill() {
     let ingest = start(memory(
         "pool",
-        serde_json::json!({ "batch_age": "60s", "ack": "stored" }),
+        &serde_json::json!({ "batch_age": "60s", "ack": "stored" }),
     ))
     .await;
     let started = Instant::now();
@@ -240,7 +244,7 @@ async fn a_stop_waits_for_no_batch_to_fill() {
 async fn what_a_stop_cannot_store_is_said() {
     for mode in ["spawn", "queue", "pool"] {
         let slow = serde_json::json!({ "sink_latency": "60s", "drain": "2s" });
-        let ingest = start(memory(mode, slow)).await;
+        let ingest = start(memory(mode, &slow)).await;
         assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
         ingest.flush();
         let error = ingest.drain().await.unwrap_err().to_string();
@@ -256,7 +260,7 @@ async fn what_a_stop_cannot_store_is_said() {
 #[tokio::test(start_paused = true)]
 async fn what_was_not_acknowledged_is_no_loss() {
     let slow = serde_json::json!({ "sink_latency": "60s", "drain": "2s", "ack": "stored" });
-    let ingest = start(memory("pool", slow)).await;
+    let ingest = start(memory("pool", &slow)).await;
     let reply = send(&ingest, 0);
     settle().await;
     ingest.flush();
@@ -269,7 +273,7 @@ async fn what_was_not_acknowledged_is_no_loss() {
 async fn a_request_does_not_wait_forever_for_the_sink() {
     let ingest = start(memory(
         "pool",
-        serde_json::json!({ "sink_latency": "60s", "ack": "stored" }),
+        &serde_json::json!({ "sink_latency": "60s", "ack": "stored" }),
     ))
     .await;
     let started = Instant::now();
@@ -288,7 +292,7 @@ async fn a_request_does_not_wait_forever_for_the_sink() {
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_says_slow_down_is_tried_again() {
     let config = serde_json::json!({ "sink_latency": "20ms", "sink_capacity": 2, "drain": "60s" });
-    let ingest = start(memory("spawn", config)).await;
+    let ingest = start(memory("spawn", &config)).await;
     for n in 0..20 {
         send(&ingest, n).await.unwrap();
     }
@@ -310,7 +314,7 @@ async fn a_directory_that_fails_and_recovers_loses_nothing() {
         let config = serde_json::json!({
             "ack": ack, "sink": format!("file://{}", path.display()), "batch_age": "1ms", "drain": "60s",
         });
-        let ingest = start(memory("pool", config)).await;
+        let ingest = start(memory("pool", &config)).await;
         let wait = async |counter: &prometheus_client::metrics::counter::Counter, value: u64| {
             let reached = async {
                 while counter.get() < value {
@@ -356,7 +360,7 @@ async fn a_sink_that_cannot_be_opened_is_named_at_the_start() {
     let path = scratch.path("taken");
     let config: Config = serde_json::from_value(memory(
         "pool",
-        serde_json::json!({ "sink": format!("file://{}", path.display()) }),
+        &serde_json::json!({ "sink": format!("file://{}", path.display()) }),
     ))
     .unwrap();
     let settings = Settings::resolve(&config, &|_| None).unwrap();

@@ -69,7 +69,7 @@ fn hostile_bodies_are_refused_in_words() {
         (payload(r#"{"id":""}"#).into(), "payload 1: id is empty".into()),
         (long.into(), "payload 1: id is longer than 128 bytes".into()),
         (payload(r#"{"id":"a\nb"}"#).into(), "payload 1: id has a control character".into()),
-        (payload(r#"{"id":"a","x":1e999}"#).into(), "payload 1: number out of range at line 1 column 18".into()),
+        (payload(r#"{"id":"a","x":1e999}"#).into(), "payload 1: number out of range at line 1 column 19".into()),
         (digits.into(), "payload 1: number out of range at line 1 column 414".into()),
         (payload(r#"{"id":"a","x":"\ud800"}"#).into(), "payload 1: unexpected end of hex escape at line 1 column 22".into()),
         (deep.into(), "payload 0: nested deeper than 32 levels at line 1 column 46".into()),
