@@ -272,11 +272,15 @@ impl Launched {
         })
     }
 
-    /// Stops what was started.
-    pub(super) async fn stop(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.stop().await;
+    /// Stops what was started. Of the bundled gateway, which ends with 0 if all is well, the words for another end.
+    pub(super) async fn stop(&mut self) -> Option<String> {
+        let process = self.process.as_mut()?;
+        let exit = process.stop().await;
+        if exit.success() || !self.is_gateway {
+            return None;
         }
+        let last = process.last_lines(1).0.pop().unwrap_or_default();
+        Some(format!("{exit}: {last}"))
     }
 }
 

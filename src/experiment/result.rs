@@ -189,6 +189,8 @@ pub enum Warning {
     FewSamples(u64),
     /// The gateway's counters could not be read.
     NoCounters(String),
+    /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
+    BadStop(String),
 }
 
 impl fmt::Display for Warning {
@@ -220,6 +222,7 @@ impl fmt::Display for Warning {
                 "the profile has {samples} samples: shares are rough; profile for longer"
             ),
             Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
+            Self::BadStop(why) => write!(f, "the gateway did not end well after the load: {why}"),
         }
     }
 }

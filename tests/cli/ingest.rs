@@ -389,6 +389,37 @@ expect = {{ status = 202 }}
 }
 
 #[test]
+fn a_run_says_what_its_gateway_lost_at_the_stop() {
+    let scenario = r#"name = "ingest"
+[target]
+gateway = { ingest = "pool", sink_latency = "1m", drain = "50ms", cpus = 1, user_kib = 1 }
+[load]
+model = "closed"
+connections = 1
+requests = 5
+[[request]]
+name = "payloads"
+method = "POST"
+path = "/v1/payloads"
+body = '{"payloads":[{"id":"{{seq}}-a"},{"id":"{{seq}}-b"}]}'
+expect = { status = 202 }
+"#;
+    let run = TestBed::new().scenario(scenario).run().expect(0, &[]);
+    let warnings = run.only_phase()["warnings"].to_string();
+    for words in [
+        "the gateway did not end well after the load: ",
+        "10 acknowledged payloads were not stored within 50ms of the stop and are lost",
+    ] {
+        assert!(warnings.contains(words), "{words} is not in {warnings}");
+        assert!(
+            run.stdout.contains(words),
+            "{words} is not in {}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
 fn settings_that_cannot_be_run_are_refused_with_their_place() {
     for (setting, says) in [
         (

@@ -315,21 +315,26 @@ impl Ingest {
             queue.close();
         }
         self.tasks.close();
-        if timeout(self.drain, self.tasks.wait()).await.is_ok() {
+        if timeout(self.drain, self.tasks.wait()).await.is_err() {
+            self.abandon.cancel();
+            self.tasks.wait().await;
+        }
+        // Counted, not concluded from the tasks' end: one that broke down ends too.
+        let failed = self.metrics.accepted.get() - self.metrics.stored.get();
+        if failed == 0 {
             return Ok(());
         }
-        self.abandon.cancel();
-        let failed = self.metrics.accepted.get() - self.metrics.stored.get();
         self.metrics.failed.inc_by(failed);
         let acknowledged = u64::try_from(self.metrics.at_risk.get()).unwrap_or(0);
         let reason = self
             .uploader
             .as_ref()
-            .and_then(|uploader| uploader.last_error());
+            .and_then(|uploader| uploader.outage())
+            .unwrap_or_else(|| "the sink is too slow".to_owned());
         tracing::error!(
             payloads = failed,
             acknowledged,
-            ?reason,
+            reason,
             "payloads were given up at the stop"
         );
         if acknowledged == 0 {
@@ -338,7 +343,7 @@ impl Ingest {
         Err(Error::Unstored {
             payloads: acknowledged,
             within: self.drain,
-            reason: reason.unwrap_or_else(|| "the sink is too slow".to_owned()),
+            reason,
         })
     }
 }

@@ -258,6 +258,33 @@ async fn what_a_stop_cannot_store_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn workers_that_broke_down_are_no_excuse() {
+    let ingest = start(memory("pool", &serde_json::json!({}))).await;
+    ingest.abandon.cancel();
+    settle().await;
+    assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
+    let error = ingest.drain().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("3 acknowledged payloads were not stored"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_away_at_the_stop_is_the_reason() {
+    let scratch = Scratch::new();
+    let path = scratch.path("sink");
+    let config = serde_json::json!({ "sink": format!("file://{}", path.display()), "drain": "1s" });
+    let ingest = start(memory("pool", &config)).await;
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, "").unwrap();
+    assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
+    let error = ingest.drain().await.unwrap_err().to_string();
+    assert!(error.contains("Not a directory"), "{error}");
+    assert!(ingest.metrics.sink_retries.get() > 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_not_acknowledged_is_no_loss() {
     let slow = serde_json::json!({ "sink_latency": "60s", "drain": "2s", "ack": "stored" });
     let ingest = start(memory("pool", &slow)).await;

@@ -99,8 +99,11 @@ impl Uploader {
         &self.sink
     }
 
-    /// Why the sink last refused an object, if it ever did.
-    pub(crate) fn last_error(&self) -> Option<String> {
+    /// Why the sink refuses objects, if it does now.
+    pub(crate) fn outage(&self) -> Option<String> {
+        if !self.failing.load(Ordering::Relaxed) {
+            return None;
+        }
         let last = self
             .last_error
             .lock()
