@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use target_service::IngestMode;
+
 use crate::units::Rate;
 
 use super::fleet::Fleet;
@@ -244,8 +246,12 @@ impl Target {
     pub fn describe(&self) -> String {
         match self {
             Self::Gateway { config, .. } => {
+                let ingest = match config.ingest {
+                    IngestMode::Discard => String::new(),
+                    mode => format!(", ingest {mode} into {}", config.sink),
+                };
                 format!(
-                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s)",
+                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s){ingest}",
                     config.auth, config.rbac, config.bcrypt_cost, config.cpus
                 )
             }

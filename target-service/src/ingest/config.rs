@@ -1,4 +1,4 @@
-//! The ingest axis: what may be typed, and the validated [`Settings`] that the rest of the module sees.
+//! The ingest axis: what may be typed, and the validated `Settings` that the rest of the module sees.
 //!
 //! Nothing here opens a sink. The environment is an argument, so that a setting has one reader and tests have none.
 

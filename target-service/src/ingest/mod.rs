@@ -1,7 +1,7 @@
 //! `/v1/payloads`: documents of payloads in, objects in a sink out, in four ways from the naive to the sound.
 //!
-//! - [`document`]: bytes → payloads → stored lines. [`endpoint`]: HTTP around it.
-//! - [`queue`]: the bounded queue and the forming of batches. [`upload`]: retries. [`sink`]: where objects are.
+//! - `document`: bytes → payloads → stored lines. `endpoint`: HTTP around it.
+//! - `queue`: the bounded queue and the forming of batches. `upload`: retries. `sink`: where objects are.
 //! - [`verify`]: whether what was acknowledged is what is stored.
 //!
 //! A payload is taken or refused, never both: what was taken is stored, or counted as failed at the stop.
