@@ -5,6 +5,7 @@ mod completions;
 mod gateway;
 mod run;
 mod selftest;
+mod verify_sink;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

@@ -16,12 +16,15 @@ use crate::metrics::{
 use crate::target::machine::MachineTimes;
 
 /// The gateway's counters: name in results, name at its endpoint.
-pub(super) const COUNTERS: [(&str, &str); 5] = [
+pub(super) const COUNTERS: [(&str, &str); 8] = [
     ("bcrypt", "gateway_bcrypt_total"),
     ("cache_hits", "gateway_cache_hits_total"),
     ("cache_misses", "gateway_cache_misses_total"),
     ("shared", "gateway_shared_total"),
     ("rejected", "gateway_rejected_total"),
+    ("payloads_accepted", "gateway_payloads_accepted_total"),
+    ("payloads_stored", "gateway_payloads_stored_total"),
+    ("payloads_rejected", "gateway_payloads_rejected_total"),
 ];
 
 /// CPU of a target that is known by its Prometheus endpoint alone.

@@ -17,12 +17,24 @@ use crate::target::command;
 use crate::target::metrics::{self, Metrics};
 use crate::target::port::{check_port_free, free_port};
 use crate::target::ready::Probe;
+use crate::target::supervisor::DEFAULT_GRACE;
 use crate::target::{ProcessHandle, ProcessSpec, ProcessTree};
 use crate::transport::stream::{Endpoint, Place, Stream};
 use crate::transport::tls::{Connector, Tls};
 
 /// Longest time that metrics may take.
 const SCRAPE: Duration = Duration::from_millis(500);
+
+/// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
+const STOP_MARGIN: Duration = Duration::from_secs(1);
+
+/// What goes to a process with its start.
+struct Handed {
+    /// Its standard input.
+    payload: Vec<u8>,
+    /// How long it has to stop.
+    grace: Duration,
+}
 
 /// A target that answers.
 #[derive(Debug)]
@@ -83,6 +95,10 @@ impl Launched {
                 let own = std::env::current_exe().map_err(|error| {
                     Failure::Internal(format!("cannot find telemload's own binary: {error}"))
                 })?;
+                let handed = Handed {
+                    payload,
+                    grace: target_service::server::stop_within(config) + STOP_MARGIN,
+                };
                 let argv = vec![
                     own.to_string_lossy().into_owned(),
                     "gateway".to_owned(),
@@ -91,7 +107,7 @@ impl Launched {
                 let mut launched = Self::spawn(
                     "gateway",
                     argv,
-                    payload,
+                    handed,
                     local(port, None)?,
                     launch_directory,
                     dir,
@@ -117,7 +133,10 @@ impl Launched {
                 let launched = Self::spawn(
                     "target",
                     argv,
-                    Vec::new(),
+                    Handed {
+                        payload: Vec::new(),
+                        grace: DEFAULT_GRACE,
+                    },
                     local(port, tls.as_ref())?,
                     launch_directory,
                     dir,
@@ -145,7 +164,7 @@ impl Launched {
     async fn spawn(
         name: &str,
         argv: Vec<String>,
-        payload: Vec<u8>,
+        handed: Handed,
         endpoint: Endpoint,
         launch_directory: &Path,
         dir: &RunDir,
@@ -165,7 +184,8 @@ impl Launched {
         std::fs::create_dir_all(&directory).map_err(writable)?;
         let file = crate::target::log::create(&log).map_err(writable)?;
         let mut spec = ProcessSpec::new(name, argv, file);
-        spec.payload = payload;
+        spec.payload = handed.payload;
+        spec.grace = handed.grace;
         let process = ProcessHandle::spawn(spec)
             .await
             .map_err(|error| Failure::Target(error.to_string()))?;
@@ -267,11 +287,15 @@ impl Launched {
         })
     }
 
-    /// Stops what was started.
-    pub(super) async fn stop(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.stop().await;
+    /// Stops what was started. Of the bundled gateway, which ends with 0 if all is well, the words for another end.
+    pub(super) async fn stop(&mut self) -> Option<String> {
+        let process = self.process.as_mut()?;
+        let exit = process.stop().await;
+        if exit.success() || !self.is_gateway {
+            return None;
         }
+        let last = process.last_lines(1).0.pop().unwrap_or_default();
+        Some(format!("{exit}: {last}"))
     }
 }
 

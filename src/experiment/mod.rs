@@ -182,7 +182,13 @@ impl VariantRun<'_> {
             result.target = format!("{} at {place}", self.variant.target.describe());
         }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
-        target.stop().await;
+        let complaint = target.stop().await;
+        // One that ended before it was stopped is a failure already.
+        if driven.is_ok()
+            && let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut())
+        {
+            last.warnings.push(Warning::BadStop(complaint));
+        }
         driven
     }
 

@@ -200,6 +200,8 @@ pub enum Warning {
         /// Ports that there are.
         ports: u32,
     },
+    /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
+    BadStop(String),
 }
 
 impl fmt::Display for Warning {
@@ -238,6 +240,7 @@ impl fmt::Display for Warning {
                 f,
                 "a connection for each request may hold {held:.0} local ports at this rate, for Linux keeps the port of a connection that this side closed first, and there are {ports}: what finds none fails as connect_failed; `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` gives more, `sysctl -w net.ipv4.tcp_tw_reuse=1` frees them after a second"
             ),
+            Self::BadStop(why) => write!(f, "the gateway did not end well after the load: {why}"),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use target_service::IngestMode;
+
 use crate::transport::tls::Tls;
 use crate::units::Rate;
 
@@ -342,8 +344,12 @@ impl Target {
     pub fn describe(&self) -> String {
         match self {
             Self::Gateway { config, .. } => {
+                let ingest = match config.ingest {
+                    IngestMode::Discard => String::new(),
+                    mode => format!(", ingest {mode} into {}", config.sink),
+                };
                 format!(
-                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s)",
+                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s){ingest}",
                     config.auth, config.rbac, config.bcrypt_cost, config.cpus
                 )
             }

@@ -8,6 +8,8 @@ use crate::auth::{Authenticator, registry};
 use crate::bcrypt_pool::{BcryptPool, Check};
 use crate::config::{Config, Rbac};
 use crate::error::Error;
+use crate::ingest::Ingest;
+use crate::ingest::config::Settings;
 use crate::launch::Device;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -17,6 +19,7 @@ pub(crate) struct App {
     pub(crate) rbac: Rbac,
     pub(crate) store: Arc<Store>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) ingest: Ingest,
     /// Largest accepted body, in KiB.
     pub(crate) body_limit_kib: usize,
     /// Cancelled when the gateway begins to stop: long captures deliver what they have.
@@ -24,15 +27,18 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Builds the parts and starts the hashing threads; `queue` is the number of checks that may wait.
-    pub(crate) fn start(
+    /// Builds the parts, opens the sink and starts the hashing threads; `queue` is the number of checks that may wait.
+    pub(crate) async fn start(
         config: &Config,
         devices: Vec<Device>,
         queue: usize,
         check: &Arc<Check>,
     ) -> Result<Arc<Self>, Error> {
         config.validate()?;
+        let environment = |name: &str| std::env::var(name).ok();
+        let settings = Settings::resolve(config, &environment)?;
         let metrics = Metrics::new();
+        let ingest = Ingest::start(&settings, Arc::clone(&metrics.ingest), &environment).await?;
         let store = Arc::new(Store::open(
             config,
             devices.iter().map(|device| device.id.as_str()),
@@ -51,6 +57,7 @@ impl App {
             rbac: config.rbac,
             store,
             metrics,
+            ingest,
             body_limit_kib: config.body_limit_kib,
             stopping: CancellationToken::new(),
         }))

@@ -6,12 +6,17 @@ use std::thread::available_parallelism;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::ingest::config::{Ack, IngestMode, Settings};
+use crate::size::Size;
+
 /// Highest accepted cost: one check takes about 0.9 s of a CPU there, and each step above doubles it.
 pub(crate) const MAX_COST: u32 = 14;
 const MIN_COST: u32 = 4;
 const MAX_CPUS: usize = 1024;
 const MAX_KIB: usize = 65_536;
 const MAX_TTL: SignedDuration = SignedDuration::from_hours(24);
+/// Below it the process could not even start its threads.
+const MIN_MEMORY: Size = Size::mib(32);
 
 /// How the credential of a device is checked.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -89,6 +94,45 @@ pub struct Config {
     pub user_kib: usize,
     /// Largest accepted request body, in KiB.
     pub body_limit_kib: usize,
+    /// What happens to the payloads of `/v1/payloads`.
+    pub ingest: IngestMode,
+    /// When a document of payloads is acknowledged.
+    pub ack: Ack,
+    /// Uploads at once in `pool`; without it `MAX_WORKERS` of the environment, else 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_workers: Option<usize>,
+    /// Payloads that may wait in `queue` and `pool`; without it `MAX_QUEUE` of the environment, else 50,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_queue: Option<usize>,
+    /// Bytes that may wait in `pool`.
+    pub queue_size: Size,
+    /// Payloads that make a batch of `pool` complete.
+    pub batch_payloads: usize,
+    /// Bytes that make a batch of `pool` complete.
+    pub batch_size: Size,
+    /// Age of its oldest payload that makes a batch of `pool` complete.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub batch_age: SignedDuration,
+    /// How long the stop may take to store what is queued, after the last request is answered.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub drain: SignedDuration,
+    /// Where payloads go: `memory`, `file:///directory` or `s3://bucket/prefix`.
+    pub sink: String,
+    /// Added to every upload: a stand-in for a remote object store.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub sink_latency: SignedDuration,
+    /// Uploads at once beyond which the sink answers 503 SlowDown: a stand-in for a remote object store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink_capacity: Option<usize>,
+    /// Endpoint of an S3 other than Amazon's; credentials come from the environment alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_endpoint: Option<String>,
+    /// Region of the bucket; without it `AWS_REGION` of the environment, else `us-east-1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3_region: Option<String>,
+    /// Private memory that the process may use; what needs more ends it, as an out-of-memory kill would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_limit: Option<Size>,
 }
 
 impl Default for Config {
@@ -102,6 +146,21 @@ impl Default for Config {
             rbac: Rbac::default(),
             user_kib: 64,
             body_limit_kib: 64,
+            ingest: IngestMode::default(),
+            ack: Ack::default(),
+            max_workers: None,
+            max_queue: None,
+            queue_size: Size::mib(64),
+            batch_payloads: 1_000,
+            batch_size: Size::mib(1),
+            batch_age: SignedDuration::from_millis(100),
+            drain: SignedDuration::from_secs(5),
+            sink: "memory".to_owned(),
+            sink_latency: SignedDuration::ZERO,
+            sink_capacity: None,
+            s3_endpoint: None,
+            s3_region: None,
+            memory_limit: None,
         }
     }
 }
@@ -137,13 +196,21 @@ pub enum ConfigError {
         /// What it was set to.
         value: SignedDuration,
     },
+    /// Any other value that cannot be used.
+    #[error("{key}: {why}")]
+    Unusable {
+        /// The key in the configuration.
+        key: &'static str,
+        /// What is wrong with its value, and the remedy.
+        why: String,
+    },
 }
 
 impl ConfigError {
     /// The configuration key that is at fault.
     pub fn key(&self) -> &'static str {
         match self {
-            Self::OutOfRange { key, .. } => key,
+            Self::OutOfRange { key, .. } | Self::Unusable { key, .. } => key,
             Self::CostTooHigh { .. } => "bcrypt_cost",
             Self::Ttl { .. } => "cache_ttl",
         }
@@ -175,11 +242,24 @@ impl Config {
             });
         }
         in_range("user_kib", self.user_kib, 1, MAX_KIB)?;
-        in_range("body_limit_kib", self.body_limit_kib, 1, MAX_KIB)
+        in_range("body_limit_kib", self.body_limit_kib, 1, MAX_KIB)?;
+        if let Some(limit) = self.memory_limit.filter(|limit| *limit < MIN_MEMORY) {
+            return Err(ConfigError::Unusable {
+                key: "memory_limit",
+                why: format!("{limit} is too little to start, use \"{MIN_MEMORY}\" or more"),
+            });
+        }
+        // What the environment adds is judged by the process that it belongs to.
+        Settings::resolve(self, &|_| None).map(drop)
     }
 }
 
-fn in_range(key: &'static str, value: usize, low: usize, high: usize) -> Result<(), ConfigError> {
+pub(crate) fn in_range(
+    key: &'static str,
+    value: usize,
+    low: usize,
+    high: usize,
+) -> Result<(), ConfigError> {
     if (low..=high).contains(&value) {
         return Ok(());
     }
@@ -286,6 +366,11 @@ mod tests {
             r#"{"body_limit_kib":0}"#,
             "body_limit_kib",
             "body_limit_kib = 0 is out of range, use 1 to 65536",
+        );
+        check(
+            r#"{"memory_limit":"1MiB"}"#,
+            "memory_limit",
+            "memory_limit: 1MiB is too little to start, use \"32MiB\" or more",
         );
     }
 

@@ -6,6 +6,7 @@
 //! - [`mod@serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
 //! - `router`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
 //! - `auth`, `bcrypt_pool`, `cache`: the IoT middleware. `rbac`: the user path. `store`: where both keep their data.
+//! - [`ingest`]: payloads, queues, batches, sinks, and the proof that nothing was lost.
 //! - `metrics`, `profile`, [`profile_proto`]: what the gateway tells about itself.
 //!
 //! The crate owns no command line and reads no file; it never sees a device's secret outside the request that carries it.
@@ -23,6 +24,7 @@ mod body;
 mod cache;
 pub mod config;
 mod error;
+pub mod ingest;
 pub mod launch;
 mod metrics;
 mod profile;
@@ -32,11 +34,14 @@ mod reply;
 mod router;
 pub mod serve;
 pub mod server;
+pub mod size;
 mod store;
 mod telemetry;
 
 pub use config::{Auth, Config, ConfigError, Rbac, StoreKind};
 pub use error::Error;
+pub use ingest::config::{Ack, IngestMode};
 pub use launch::{Device, Launch};
 pub use serve::serve;
 pub use server::run;
+pub use size::Size;

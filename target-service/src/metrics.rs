@@ -15,13 +15,16 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::ingest::metrics::IngestMetrics;
+
 /// Media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Code under which a request is counted whose client went away before the reply, after nginx's convention.
 const CLIENT_CLOSED: u16 = 499;
-const CODES: [u16; 11] = [
+const CODES: [u16; 12] = [
     200,
+    202,
     400,
     401,
     403,
@@ -55,6 +58,7 @@ pub(crate) struct Metrics {
     pub(crate) cache_misses: Counter,
     pub(crate) shared: Counter,
     pub(crate) rejected: Counter,
+    pub(crate) ingest: Arc<IngestMetrics>,
 }
 
 impl Metrics {
@@ -95,6 +99,7 @@ impl Metrics {
             "gateway_rejected",
             "Requests refused because the bcrypt queue was full",
         );
+        let ingest = Arc::new(IngestMetrics::register(&mut registry));
         registry.register_collector(Box::new(ProcessCpu));
         Self {
             registry,
@@ -106,6 +111,7 @@ impl Metrics {
             cache_misses,
             shared,
             rejected,
+            ingest,
         }
         .into()
     }

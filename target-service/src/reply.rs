@@ -5,6 +5,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::ingest::endpoint::Answer;
 use crate::rbac::Permission;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -12,6 +13,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Accepted,
+    Payloads(Answer),
     BadJson(String),
     BrokenBody,
     TokenMissing,
@@ -30,6 +32,7 @@ impl Reply {
     fn status(&self) -> StatusCode {
         match self {
             Self::Accepted => StatusCode::OK,
+            Self::Payloads(answer) => answer.status(),
             Self::BadJson(_) | Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::TokenMissing | Self::CredentialsRefused => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::NotLoopback => StatusCode::FORBIDDEN,
@@ -45,6 +48,7 @@ impl Reply {
     fn error(&self) -> String {
         match self {
             Self::Accepted => String::new(),
+            Self::Payloads(answer) => answer.body().err().unwrap_or_default(),
             Self::BadJson(reason) => format!("body is not json: {reason}"),
             Self::BrokenBody => "body ended early or is badly framed".to_owned(),
             Self::TokenMissing => "missing header X-Device-Token".to_owned(),
@@ -67,6 +71,9 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let body = match &self {
             Self::Accepted => Bytes::from_static(br#"{"status":"ok"}"#),
+            Self::Payloads(answer) if answer.body().is_ok() => {
+                Bytes::from_static(answer.body().unwrap_or_default().as_bytes())
+            }
             refused => serde_json::json!({ "error": refused.error() })
                 .to_string()
                 .into(),
@@ -74,7 +81,7 @@ impl IntoResponse for Reply {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status();
         response.headers_mut().insert(CONTENT_TYPE, JSON);
-        if self == Self::Overloaded {
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -8,10 +8,11 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::access::{DEBUG, loopback_only};
 use crate::app::App;
+use crate::ingest::endpoint;
 use crate::metrics::CONTENT_TYPE as OPENMETRICS;
 use crate::reply::Reply;
 use crate::{profile, telemetry};
@@ -22,6 +23,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(from_fn(loopback_only));
     Router::new()
         .route("/v1/telemetry", get(telemetry::read).post(telemetry::write))
+        .route("/v1/payloads", post(endpoint::write))
         .route("/healthz", get(async || "ok"))
         .route("/metrics", get(metrics))
         .merge(debug)

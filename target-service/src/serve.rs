@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -13,11 +14,12 @@ use tracing_subscriber::EnvFilter;
 use crate::error::Error;
 use crate::launch::Launch;
 use crate::server::run;
+use crate::size::Size;
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT_LOG: &str = "warn,target_service=info";
 /// How long abandoned blocking work may hold up the exit.
-const LEAVE: Duration = Duration::from_secs(1);
+pub(crate) const LEAVE: Duration = Duration::from_secs(1);
 
 /// Runs a gateway until SIGTERM or SIGINT. Call it before the process has other threads: the limit to the first
 /// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts.
@@ -34,6 +36,9 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
     } = launch;
     config.validate()?;
     start_log();
+    if let Some(limit) = config.memory_limit {
+        limit_memory(limit).map_err(Error::start("limit the memory of the process"))?;
+    }
     limit_cpus(config.cpus).map_err(Error::start("limit the process to its cpus"))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(config.cpus)
@@ -47,7 +52,7 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         let interrupt = signal(SignalKind::interrupt()).map_err(Error::start("watch for SIGINT"))?;
         let listener = bind(listen).await?;
         let addr = listener.local_addr().unwrap_or(listen);
-        tracing::info!(%addr, auth = ?config.auth, cpus = config.cpus, devices = devices.len(), "listening");
+        tracing::info!(%addr, auth = ?config.auth, ingest = %config.ingest, sink = %config.sink, cpus = config.cpus, devices = devices.len(), "listening");
         // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
         tokio::spawn(run(listener, config, devices, stop(terminate, interrupt)))
             .await
@@ -79,6 +84,17 @@ fn start_log() {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .try_init();
+}
+
+/// Limits private writable memory: heap, stacks, anonymous mappings. An allocation beyond it fails, and a failed allocation
+/// aborts the process at once and loses what it held, as the kernel's out-of-memory kill would.
+fn limit_memory(limit: Size) -> io::Result<()> {
+    let hard = getrlimit(Resource::Data).maximum;
+    let limit = Rlimit {
+        current: Some(hard.map_or(limit.bytes(), |hard| hard.min(limit.bytes()))),
+        maximum: hard,
+    };
+    Ok(setrlimit(Resource::Data, limit)?)
 }
 
 fn limit_cpus(cpus: usize) -> io::Result<()> {

@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::launch::Device;
 use crate::reply::Reply;
 use crate::router::{is_control, router};
+use crate::serve::LEAVE;
 
 /// Open connections beyond which new ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 4096;
@@ -43,14 +44,22 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The longest time that an orderly stop takes: requests in flight, then what is queued, then the runtime's own end.
+#[must_use]
+pub fn stop_within(config: &Config) -> Duration {
+    DRAIN + config.drain.unsigned_abs() + LEAVE
+}
+
 type Handler = fn(Box<dyn Any + Send + 'static>) -> Response;
 type Routes = CatchPanic<Router, Handler>;
 
-/// Serves until `shutdown` completes, then lets requests in flight finish for up to 5 s.
+/// Serves until `shutdown` completes, then lets requests in flight finish for up to 5 s, and stores what was acknowledged
+/// for up to the configured `drain`.
 ///
 /// # Errors
 ///
-/// A configuration or a registry that cannot be used, or threads that cannot be started. Once it serves it returns `Ok`.
+/// A configuration, a registry or a sink that cannot be used, or threads that cannot be started. Once it serves, only
+/// acknowledged payloads that could not be stored are an error.
 pub async fn run(
     listener: TcpListener,
     config: Config,
@@ -58,7 +67,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let check: Arc<Check> = Arc::new(bcrypt_check);
-    let app = App::start(&config, devices, QUEUE, &check)?;
+    let app = App::start(&config, devices, QUEUE, &check).await?;
     let handler: Handler = |_| Reply::Broken.into_response();
     let routes = CatchPanic::custom(router(Arc::clone(&app)), handler);
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -90,13 +99,16 @@ pub async fn run(
     }
     drop(listener);
     app.stopping.cancel();
+    app.ingest.flush();
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             "requests in flight were cut off at the stop"
         );
     }
-    Ok(())
+    // Whoever is left gets no acknowledgement any more.
+    connections.shutdown().await;
+    app.ingest.drain().await
 }
 
 /// The next connection and its place under the cap.

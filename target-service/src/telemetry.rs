@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName};
 use serde::de::IgnoredAny;
@@ -13,7 +13,7 @@ use crate::body::{self, BodyError};
 use crate::rbac::{self, Permission};
 use crate::reply::Reply;
 
-const DEVICE_ID: HeaderName = HeaderName::from_static("x-device-id");
+pub(crate) const DEVICE_ID: HeaderName = HeaderName::from_static("x-device-id");
 const DEVICE_TOKEN: HeaderName = HeaderName::from_static("x-device-token");
 const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const DEFAULT_USER: &[u8] = b"demo";
@@ -37,7 +37,12 @@ pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Repl
     }
 }
 
-async fn admit(app: &App, headers: &HeaderMap, permission: Permission) -> Result<(), Reply> {
+/// Sends device headers to the credential check, and their absence to the permission check.
+pub(crate) async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    permission: Permission,
+) -> Result<(), Reply> {
     if let Some(id) = headers.get(DEVICE_ID) {
         let token = headers.get(DEVICE_TOKEN).ok_or(Reply::TokenMissing)?;
         return match app.auth.check(id.as_bytes(), token.as_bytes()).await {
@@ -57,7 +62,16 @@ async fn admit(app: &App, headers: &HeaderMap, permission: Permission) -> Result
 }
 
 async fn ingest(app: &App, body: Body) -> Result<(), Reply> {
-    let bytes = body::read(body, app.body_limit_kib * 1024)
+    let bytes = receive(app, body).await?;
+    match serde_json::from_slice::<IgnoredAny>(&bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Reply::BadJson(error.to_string())),
+    }
+}
+
+/// The whole body within the configured limit.
+pub(crate) async fn receive(app: &App, body: Body) -> Result<Bytes, Reply> {
+    body::read(body, app.body_limit_kib * 1024)
         .await
         .map_err(|error| match error {
             BodyError::TooLarge => Reply::BodyTooLarge {
@@ -65,9 +79,5 @@ async fn ingest(app: &App, body: Body) -> Result<(), Reply> {
             },
             BodyError::TooSlow => Reply::BodyTooSlow,
             BodyError::Broken => Reply::BrokenBody,
-        })?;
-    match serde_json::from_slice::<IgnoredAny>(&bytes) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Reply::BadJson(error.to_string())),
-    }
+        })
 }

@@ -10,6 +10,7 @@
 mod ad_hoc;
 mod bed;
 mod failures;
+mod ingest;
 mod interruption;
 mod output;
 mod reach;

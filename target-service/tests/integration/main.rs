@@ -5,5 +5,6 @@
 mod credentials;
 mod gateway;
 mod lifecycle;
+mod payloads;
 mod profile;
 mod replies;
