@@ -139,7 +139,7 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
         shard.fail(&job, kind, None, times, || words);
     }
     if shard.is_closed_loop {
-        tokio::time::sleep(REFUSED_PAUSE).await;
+        slot.pause(now + REFUSED_PAUSE.as_nanos() as u64).await;
     } else {
         // A failure at once is no reason for the other tasks to wait until all that is overdue has failed.
         tokio::task::yield_now().await;

@@ -26,6 +26,22 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Waits until `instant` (ns, monotonic), or the end of the phase; as exactly as deadlines are watched.
+    pub(super) async fn pause(&self, instant: u64) {
+        self.expired.set(false);
+        self.deadline.set(instant);
+        poll_fn(|context| {
+            self.listen(context);
+            if self.expired.get() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        self.deadline.set(0);
+    }
+
     pub(super) fn wake(&self) {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();

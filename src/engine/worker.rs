@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
 
 use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::UnboundedSender;
@@ -46,8 +45,9 @@ pub(super) struct Assignment {
 
 /// Runs to the end of the phase and the drain.
 pub(super) fn run(assignment: Assignment) -> io::Result<WorkerEnd> {
+    // Without tokio's timer, which would read the clock twice whenever the thread waits.
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
+        .enable_io()
         .build_local(LocalOptions::default())?;
     runtime.block_on(work(assignment))
 }
@@ -115,7 +115,7 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
             })
         }
     };
-    let end = supervise(&shard, window, &stop).await;
+    let end = supervise(&shard, window, &stop).await?;
     dispatcher.abort();
     match dispatcher.await {
         Ok(ended) => ended?,
@@ -134,9 +134,10 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
 }
 
 /// Wakes at a coarse tick: deadlines, intervals, CPU marks, the stop flag, the end of the drain.
-async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> WorkerEnd {
+async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> io::Result<WorkerEnd> {
+    let timer = Timer::new()?;
     let timeout_ns = shard.timeout.as_nanos() as u64;
-    let tick = (shard.timeout / 20).clamp(Duration::from_millis(1), Duration::from_millis(10));
+    let tick = (timeout_ns / 20).clamp(1_000_000, 10_000_000);
     let mark = || CpuMark {
         at: now_ns(),
         cpu_ns: thread_cpu_ns(),
@@ -147,7 +148,7 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
     // The window lasts as long as planned, however long before its end the last request was due.
     let over = || shard.aborted.get() || shard.feed.borrow().is_over(now_ns());
     while shard.live.get() > 0 || !over() {
-        tokio::time::sleep(tick).await;
+        timer.until(now_ns() + tick).await?;
         let now = now_ns();
         if first.is_none() && now >= window.start {
             first = Some(mark());
@@ -175,14 +176,14 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
         }
     }
     let cpu = (first.unwrap_or_else(mark), last.unwrap_or_else(mark));
-    WorkerEnd {
+    Ok(WorkerEnd {
         window_end,
         last_done: shard.last_done.get(),
         cpu,
         opening: shard.opening.take(),
         resent: shard.resent.get(),
         all_sent: shard.feed.borrow().is_used_up(),
-    }
+    })
 }
 
 /// Starts the connections of a closed loop that were open before the beginning.
