@@ -7,16 +7,20 @@ use std::time::Duration;
 
 use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
 use super::launch::Launched;
+use super::result::relative_error;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::Tally;
-use crate::profile::{capture, costs, flamegraph};
+use crate::profile::{FunctionTable, capture, flamegraph};
 use crate::scenario::fleet::{Credentials, Roster};
 use crate::scenario::{Arrivals, Load, LoadModel, Phase, Profile, Target, Variant};
-use crate::target::CpuWindow;
+use crate::target::{CpuUsed, CpuWindow};
 
 /// Load that goes on beyond the profile, so that the capture lies within the window.
 const PROFILE_MARGIN: Duration = Duration::from_millis(1_500);
+
+/// What lies between two slices: a target writes its profile, and Go looks for the end of one every 100 ms.
+const SLICE_MARGIN: Duration = Duration::from_millis(150);
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -91,9 +95,10 @@ impl PhaseRun<'_> {
         plan: &Profile,
         result: &mut PhaseResult,
     ) -> Result<(), Failure> {
+        let request = capture::Request::in_slices(plan.duration, Some(plan.hz));
         let load = Load {
             model: without_lockstep(self.phase.load.model),
-            duration: plan.duration + PROFILE_MARGIN,
+            duration: plan.duration + PROFILE_MARGIN + SLICE_MARGIN * request.slices(),
             requests: None,
             ..self.phase.load.clone()
         };
@@ -109,52 +114,70 @@ impl PhaseRun<'_> {
             .map(|url| url.replace("{port}", &port))
             .or(target.pprof_url.clone())
             .expect("the plan of a target without an endpoint names one");
-        let (client, tree, seconds) = (
-            target.client.clone(),
-            target.tree.clone(),
-            plan.duration.as_secs() as u32,
-        );
+        let (client, tree) = (target.client.clone(), target.tree.clone());
         let capturing = async move {
-            let cpu = tree.as_ref().map(CpuWindow::begin);
-            // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
-            let used = async {
-                tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
-                cpu.and_then(|cpu| cpu.and_then(|cpu| cpu.end()).ok())
-            };
-            let (bytes, cpu) =
-                tokio::join!(capture::pprof(&client, &url, seconds, Some(plan.hz)), used);
-            let bytes = bytes.map_err(|error| error.to_string())?;
-            let profile =
-                crate::profile::pprof::decode(&bytes).map_err(|error| error.to_string())?;
-            Ok::<_, String>((bytes, profile, cpu))
+            let mut slices = capture::Slices::new(&client, &url, request)?;
+            let mut used = Some(Sampled::default());
+            let (begin, mut failed) = (tokio::time::Instant::now(), None);
+            while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
+                let cpu = tree.as_ref().and_then(|tree| CpuWindow::begin(tree).ok());
+                let window = Duration::from_secs(u64::from(seconds));
+                // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
+                let end = async {
+                    tokio::time::sleep(window).await;
+                    let cpu = cpu.and_then(|cpu| cpu.end().ok());
+                    (cpu, begin.elapsed())
+                };
+                let (taken, (cpu, elapsed)) = tokio::join!(slices.take(), end);
+                failed = taken.err();
+                if failed.is_none() {
+                    used = used
+                        .zip(cpu)
+                        .map(|(used, cpu)| used.with(&cpu, window, elapsed));
+                }
+            }
+            match (slices.finish()?, failed) {
+                (Some(capture), failed) => Ok((capture, used, failed)),
+                (None, failed) => Err(failed.expect("a capture has at least one slice")),
+            }
         };
         let (driven, captured) = self.drive(target, &stretch, capturing).await?;
         if let Some(died) = driven.died {
             return Err(Failure::Target(died));
         }
-        let (bytes, profile, cpu) = match captured {
+        let (capture, used, failed) = match captured {
             Some(Ok(captured)) => captured,
             Some(Err(error)) => {
-                result.warnings.push(Warning::NoProfile(error));
+                let error: capture::CaptureError = error;
+                result.warnings.push(Warning::NoProfile(error.to_string()));
                 return Ok(());
             }
             None => return Ok(()),
         };
+        if let Some(error) = failed {
+            result.warnings.push(Warning::ShortProfile {
+                seconds: capture.seconds,
+                why: error.to_string(),
+            });
+        }
+        let (profile, bytes) = (capture.profile, capture.bytes);
         let total = Tally::sum(&driven.tallies);
-        let sampled = plan.duration.as_nanos() / self.launch.plan.interval.as_nanos();
-        let estimates = while_sampled(&driven.blocks, sampled as usize).unwrap_or(Estimates::of(
+        let sampled = used.as_ref().map_or(plan.duration, |used| used.until);
+        let intervals = (sampled.as_nanos() / self.launch.plan.interval.as_nanos()) as usize;
+        let blocks = driven.blocks.get(..intervals).unwrap_or(&driven.blocks);
+        let estimates = while_sampled(blocks).unwrap_or(Estimates::of(
             &total,
             driven.window.seconds(),
             driven.target_cpu_seconds.ok(),
         ));
-        let capture_ratio = cpu
+        let costs: Vec<f64> = blocks
+            .iter()
+            .filter_map(|block| block.us_per_request)
+            .collect();
+        let capture_ratio = used
             .zip(profile.cpu_ns())
-            .filter(|(cpu, _)| cpu.cpu_seconds > 0.0)
-            .map(|(cpu, sampled)| {
-                // Timers end a moment late: the CPU time of that moment is not in the samples.
-                let covered = f64::from(seconds) / cpu.wall_seconds.max(f64::from(seconds));
-                sampled as f64 / 1e9 / (cpu.cpu_seconds * covered)
-            });
+            .filter(|(used, _)| used.cpu_seconds > 0.0)
+            .map(|(used, sampled)| sampled as f64 / 1e9 / used.cpu_seconds);
         if profile.samples() < FEW_SAMPLES {
             result.warnings.push(Warning::FewSamples(profile.samples()));
         }
@@ -182,7 +205,8 @@ impl PhaseRun<'_> {
             }
         }
         result.profile = Some(ProfileResult {
-            costs: costs(&profile, estimates.us_per_request.unwrap_or(0.0)),
+            functions: FunctionTable::of(&profile),
+            us_error: relative_error(&costs).unwrap_or(0.0),
             profile,
             hz: plan.hz,
             capture_ratio,
@@ -382,12 +406,28 @@ impl PhaseResult {
     }
 }
 
-/// Throughput and CPU per request in the first `intervals`, in which samples were taken: after them the target works on
+/// CPU time of a target while it was sampled.
+#[derive(Default)]
+struct Sampled {
+    cpu_seconds: f64,
+    /// From the first sample's window to the end of the last.
+    until: Duration,
+}
+
+impl Sampled {
+    /// Adds a slice. Timers end a moment late: the CPU time of that moment is not in the samples.
+    fn with(self, cpu: &CpuUsed, window: Duration, until: Duration) -> Self {
+        let covered = window.as_secs_f64() / cpu.wall_seconds.max(window.as_secs_f64());
+        Self {
+            cpu_seconds: self.cpu_seconds + cpu.cpu_seconds * covered,
+            until,
+        }
+    }
+}
+
+/// Throughput and CPU per request of the intervals in which samples were taken: after them the target works on
 /// the symbols of its profile, which is no cost of a request. `None` if not all of them are known.
-fn while_sampled(blocks: &[Estimates], intervals: usize) -> Option<Estimates> {
-    let blocks = blocks
-        .get(..intervals)
-        .filter(|blocks| !blocks.is_empty())?;
+fn while_sampled(blocks: &[Estimates]) -> Option<Estimates> {
     let (mut requests, mut cpu_us) = (0.0, 0.0);
     for block in blocks {
         let rate = block.throughput_rps?;
@@ -395,7 +435,7 @@ fn while_sampled(blocks: &[Estimates], intervals: usize) -> Option<Estimates> {
         cpu_us += block.us_per_request? * rate;
     }
     (requests > 0.0).then_some(Estimates {
-        throughput_rps: Some(requests / intervals as f64),
+        throughput_rps: Some(requests / blocks.len() as f64),
         us_per_request: Some(cpu_us / requests),
         p50_us: None,
         p99_us: None,
@@ -470,13 +510,12 @@ mod tests {
             block(300.0, Some(30.0)),
             block(100.0, Some(900.0)),
         ];
-        let found = while_sampled(&blocks, 2).unwrap();
+        let found = while_sampled(&blocks[..2]).unwrap();
         assert_eq!(
             (found.throughput_rps, found.us_per_request),
             (Some(200.0), Some(25.0))
         );
-        assert_eq!(while_sampled(&blocks, 0), None);
-        assert_eq!(while_sampled(&blocks, 4), None);
-        assert_eq!(while_sampled(&[block(1.0, None)], 1), None);
+        assert_eq!(while_sampled(&[]), None);
+        assert_eq!(while_sampled(&[block(1.0, None)]), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Renders results: for people on a terminal, for programs as JSON. Strings out; only `cli` writes them anywhere.
 
+pub mod compare;
 pub mod dry_run;
 pub mod json;
 pub mod progress;
