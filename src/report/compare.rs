@@ -232,7 +232,8 @@ pub(super) fn signed(found: &FunctionComparison, change: f64) -> String {
     let sign = if change < 0.0 { "-" } else { "+" };
     match found.diff.unit {
         Unit::PerRequest => format!("{sign}{}", format_us(change.abs())),
-        Unit::Share => format!("{sign}{}", format_share(change.abs())),
+        // Percentage points.
+        Unit::Share => format!("{sign}{}", format_share(change.abs()).replace('%', "pp")),
     }
 }
 

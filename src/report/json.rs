@@ -57,9 +57,7 @@ pub fn document(
         variants,
         comparisons: comparisons.iter().map(comparison_json).collect(),
     };
-    let mut text = serde_json::to_string_pretty(&document).expect("all keys are strings");
-    text.push('\n');
-    text
+    super::pretty(&document)
 }
 
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url, redirect::Policy};
+use reqwest::{Client, Url, header::HeaderMap, redirect::Policy};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -12,7 +12,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// # Errors
 /// Those of reqwest's builder.
 pub fn control_client() -> reqwest::Result<Client> {
+    control_client_with(HeaderMap::new())
+}
+
+/// The same, which sends these headers with every request; mark values that are secrets.
+///
+/// # Errors
+/// Those of reqwest's builder.
+pub fn control_client_with(headers: HeaderMap) -> reqwest::Result<Client> {
     Client::builder()
+        .default_headers(headers)
         .no_proxy()
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
