@@ -35,7 +35,7 @@ pub struct FunctionComparison {
 /// Which functions explain a change of the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// The function with the least other content below which nearly all of the change is.
+    /// The function with the least other content below which nearly all of the change is; no leaf.
     pub below: Option<Part>,
     /// The functions whose own cost changed most, until nine tenths are explained.
     pub own: Vec<Part>,
@@ -167,8 +167,12 @@ fn explain(diff: &Diff) -> Explanation {
         .filter(|(_, delta)| delta.total_finding == DeltaFinding::Changed)
         .filter(|(_, delta)| (NEARLY_ALL..=1.0 / NEARLY_ALL).contains(&part(delta.total.delta)))
         .map(|(at, delta)| (content(at), at, part(delta.total.delta)))
-        // What is on every stack explains nothing.
-        .filter(|(content, ..)| *content < largest * 0.999)
+        // What is on every stack explains nothing, and a leaf is named by its own cost.
+        .filter(|(content, at, _)| {
+            let delta = &diff.functions[*at];
+            let is_leaf = (delta.own.delta / delta.total.delta) > NEARLY_ALL;
+            *content < largest * 0.999 && !is_leaf
+        })
         .min_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, function, part)| Part { function, part });
     let mut own = Vec::new();

@@ -10,8 +10,10 @@
 mod ad_hoc;
 mod bed;
 mod failures;
+mod graph;
 mod interruption;
 mod output;
+mod profiles;
 mod rejected;
 mod secrets;
 mod shipped;

@@ -159,6 +159,15 @@
     return letters < 3 ? '' : text.slice(0, letters) + '…';
   };
 
+  /* As much as there is room for: the whole name, else its last part, which says more than its beginning. */
+  const label = (i, room) => {
+    const name = nameOf(i), last = name.replace(/^.*(::|\/)(?=[^:/<>]+$)/, '');
+    for (const text of [name + remark(i), name, last + remark(i)]) {
+      if (text.length * 4 < room && pen.measureText(glyph(i) + text).width <= room) return glyph(i) + text;
+    }
+    return fits(glyph(i) + last, room);
+  };
+
   const draw = () => {
     pen.clearRect(0, 0, size.w, size.h);
     pen.font = FONT;
@@ -205,7 +214,7 @@
       pen.fillStyle = css(colours.match);
       pen.fillRect(x, y + high - 4, wide, 4);
     }
-    const text = w > 24 ? fits(glyph(i) + nameOf(i) + remark(i), w - 9) : '';
+    const text = w > 24 ? label(i, w - 9) : '';
     if (text) {
       pen.fillStyle = inkOn(fill);
       pen.fillText(text, x + 5, y + high / 2 + 1);
