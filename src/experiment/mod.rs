@@ -233,8 +233,7 @@ impl VariantRun<'_> {
             phase: stretch.phase,
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
-            length: (stretch.load.requests.is_none())
-                .then_some(stretch.load.warmup + stretch.load.duration),
+            length: (stretch.load.requests.is_none()).then_some(stretch.length),
         }
     }
 }

@@ -16,11 +16,12 @@ use crate::scenario::fleet::{Credentials, Roster};
 use crate::scenario::{Arrivals, Load, LoadModel, Phase, Profile, Target, Variant};
 use crate::target::{CpuUsed, CpuWindow};
 
-/// Load that goes on beyond the profile, so that the capture lies within the window.
-const PROFILE_MARGIN: Duration = Duration::from_millis(1_500);
+/// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
+/// each. This much longer at most, beyond twice their length.
+const LONGEST_WRITING: Duration = Duration::from_secs(30);
 
-/// What lies between two slices: a target writes its profile, and Go looks for the end of one every 100 ms.
-const SLICE_MARGIN: Duration = Duration::from_millis(150);
+/// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
+const SAMPLED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -40,7 +41,19 @@ pub(super) struct PhaseRun<'a> {
 pub(super) struct Stretch<'a> {
     pub(super) phase: &'a str,
     pub(super) load: &'a Load,
+    /// Warm-up and window as they are expected to be.
+    pub(super) length: Duration,
     pub(super) profiled: bool,
+}
+
+impl Stretch<'_> {
+    fn interval(&self, planned: Duration) -> Duration {
+        if self.profiled {
+            planned.min(SAMPLED_INTERVAL)
+        } else {
+            planned
+        }
+    }
 }
 
 impl PhaseRun<'_> {
@@ -78,6 +91,7 @@ impl PhaseRun<'_> {
         let stretch = Stretch {
             phase: &self.phase.name,
             load: &self.phase.load,
+            length: self.phase.load.warmup + self.phase.load.duration,
             profiled: false,
         };
         let driven = self
@@ -95,16 +109,16 @@ impl PhaseRun<'_> {
         plan: &Profile,
         result: &mut PhaseResult,
     ) -> Result<(), Failure> {
-        let request = capture::Request::in_slices(plan.duration, Some(plan.hz));
         let load = Load {
             model: without_lockstep(self.phase.load.model),
-            duration: plan.duration + PROFILE_MARGIN + SLICE_MARGIN * request.slices(),
+            duration: 2 * plan.duration + LONGEST_WRITING,
             requests: None,
             ..self.phase.load.clone()
         };
         let stretch = Stretch {
             phase: &self.phase.name,
             load: &load,
+            length: load.warmup + plan.duration,
             profiled: true,
         };
         let port = target.address.port().to_string();
@@ -115,29 +129,26 @@ impl PhaseRun<'_> {
             .or(target.pprof_url.clone())
             .expect("the plan of a target without an endpoint names one");
         let (client, tree) = (target.client.clone(), target.tree.clone());
+        let request = capture::Request::in_slices(plan.duration, Some(plan.hz));
         let capturing = async move {
             let mut slices = capture::Slices::new(&client, &url, request)?;
-            let mut used = Some(Sampled::default());
-            let (begin, mut failed) = (tokio::time::Instant::now(), None);
+            let (mut sampled, mut failed) = (Vec::new(), None);
             while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
                 let cpu = tree.as_ref().and_then(|tree| CpuWindow::begin(tree).ok());
-                let window = Duration::from_secs(u64::from(seconds));
+                let (begin, window) = (now_ns(), Duration::from_secs(u64::from(seconds)));
                 // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
                 let end = async {
                     tokio::time::sleep(window).await;
-                    let cpu = cpu.and_then(|cpu| cpu.end().ok());
-                    (cpu, begin.elapsed())
+                    cpu.and_then(|cpu| cpu.end().ok())
                 };
-                let (taken, (cpu, elapsed)) = tokio::join!(slices.take(), end);
+                let (taken, cpu) = tokio::join!(slices.take(), end);
                 failed = taken.err();
                 if failed.is_none() {
-                    used = used
-                        .zip(cpu)
-                        .map(|(used, cpu)| used.with(&cpu, window, elapsed));
+                    sampled.push(Sampled { begin, window, cpu });
                 }
             }
             match (slices.finish()?, failed) {
-                (Some(capture), failed) => Ok((capture, used, failed)),
+                (Some(capture), failed) => Ok((capture, sampled, failed)),
                 (None, failed) => Err(failed.expect("a capture has at least one slice")),
             }
         };
@@ -145,7 +156,7 @@ impl PhaseRun<'_> {
         if let Some(died) = driven.died {
             return Err(Failure::Target(died));
         }
-        let (capture, used, failed) = match captured {
+        let (capture, sampled, failed) = match captured {
             Some(Ok(captured)) => captured,
             Some(Err(error)) => {
                 let error: capture::CaptureError = error;
@@ -162,22 +173,21 @@ impl PhaseRun<'_> {
         }
         let (profile, bytes) = (capture.profile, capture.bytes);
         let total = Tally::sum(&driven.tallies);
-        let sampled = used.as_ref().map_or(plan.duration, |used| used.until);
-        let intervals = (sampled.as_nanos() / self.launch.plan.interval.as_nanos()) as usize;
-        let blocks = driven.blocks.get(..intervals).unwrap_or(&driven.blocks);
-        let estimates = while_sampled(blocks).unwrap_or(Estimates::of(
+        let interval = stretch.interval(self.launch.plan.interval).as_nanos() as u64;
+        let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start, interval);
+        let all: Vec<Estimates> = sampled.iter().flat_map(blocks).collect();
+        let estimates = while_sampled(&all).unwrap_or(Estimates::of(
             &total,
             driven.window.seconds(),
             driven.target_cpu_seconds.ok(),
         ));
-        let costs: Vec<f64> = blocks
-            .iter()
-            .filter_map(|block| block.us_per_request)
-            .collect();
+        let slices = sampled.iter().filter_map(|of| while_sampled(&blocks(of)));
+        let costs: Vec<f64> = slices.filter_map(|slice| slice.us_per_request).collect();
+        let used: Option<f64> = sampled.iter().map(Sampled::cpu_seconds).sum();
         let capture_ratio = used
             .zip(profile.cpu_ns())
-            .filter(|(used, _)| used.cpu_seconds > 0.0)
-            .map(|(used, sampled)| sampled as f64 / 1e9 / used.cpu_seconds);
+            .filter(|(used, _)| *used > 0.0)
+            .map(|(used, sampled)| sampled as f64 / 1e9 / used);
         if profile.samples() < FEW_SAMPLES {
             result.warnings.push(Warning::FewSamples(profile.samples()));
         }
@@ -232,8 +242,8 @@ impl PhaseRun<'_> {
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Runs one stretch of load. `beside` starts with the window; a profiled stretch is over when both are, for a target
-    /// may take longer to write its profile than the load lasts.
+    /// Runs one stretch of load. `beside` starts with the window, and the load ends with it; a profiled stretch is over when both
+    /// are, for a target may take longer to write its profile than the load lasts.
     async fn drive<B: Future>(
         &self,
         target: &mut Launched,
@@ -254,13 +264,13 @@ impl PhaseRun<'_> {
             requests: launch.variant.requests.clone().into(),
             rosters: self.rosters.clone(),
             seed: self.rosters.first().map_or(0, Roster::seed),
-            interval: launch.plan.interval,
+            interval: stretch.interval(launch.plan.interval),
         };
         let mut engine = Engine::start(&drive)
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
         let mut gather = Gather::new(
             engine.window,
-            launch.plan.interval,
+            stretch.interval(launch.plan.interval),
             stretch.load.workers,
             launch.round,
             series,
@@ -281,7 +291,10 @@ impl PhaseRun<'_> {
                     None => break,
                 },
                 () = sleep_until(next_mark.unwrap_or(u64::MAX)), if next_mark.is_some() => gather.mark(target).await,
-                finished = &mut beside, if gather.has_begun() && output.is_none() => output = Some(finished),
+                finished = &mut beside, if gather.has_begun() && output.is_none() => {
+                    output = Some(finished);
+                    engine.stop();
+                }
                 words = target.died(), if died.is_none() => {
                     died = Some(words);
                     engine.stop();
@@ -406,22 +419,30 @@ impl PhaseResult {
     }
 }
 
-/// CPU time of a target while it was sampled.
-#[derive(Default)]
+/// One slice of a capture.
 struct Sampled {
-    cpu_seconds: f64,
-    /// From the first sample's window to the end of the last.
-    until: Duration,
+    /// When it was asked for, on the engine's clock, ns.
+    begin: u64,
+    window: Duration,
+    cpu: Option<CpuUsed>,
 }
 
 impl Sampled {
-    /// Adds a slice. Timers end a moment late: the CPU time of that moment is not in the samples.
-    fn with(self, cpu: &CpuUsed, window: Duration, until: Duration) -> Self {
-        let covered = window.as_secs_f64() / cpu.wall_seconds.max(window.as_secs_f64());
-        Self {
-            cpu_seconds: self.cpu_seconds + cpu.cpu_seconds * covered,
-            until,
-        }
+    /// CPU time of the target while it was sampled, s. Timers end a moment late: the CPU time of that moment is not in the samples.
+    fn cpu_seconds(&self) -> Option<f64> {
+        let (cpu, window) = (self.cpu.as_ref()?, self.window.as_secs_f64());
+        Some(cpu.cpu_seconds * window / cpu.wall_seconds.max(window))
+    }
+
+    /// The intervals of a stretch, in ns from its `start`, that lie within the slice.
+    fn blocks(&self, blocks: &[Estimates], start: u64, interval: u64) -> Vec<Estimates> {
+        let end = self.begin + self.window.as_nanos() as u64;
+        let edges = (0_u64..).map(|at| start + at * interval);
+        edges
+            .zip(blocks)
+            .filter(|(edge, _)| *edge >= self.begin && edge + interval <= end)
+            .map(|(_, block)| *block)
+            .collect()
     }
 }
 
@@ -510,7 +531,15 @@ mod tests {
             block(300.0, Some(30.0)),
             block(100.0, Some(900.0)),
         ];
-        let found = while_sampled(&blocks[..2]).unwrap();
+        let slice = Sampled {
+            begin: 990,
+            window: Duration::from_nanos(250),
+            cpu: None,
+        };
+        // From 1,000 on there is an interval of 100 ns at a time: two lie within 990 to 1,240.
+        let within = slice.blocks(&blocks, 1_000, 100);
+        assert_eq!(within, blocks[..2]);
+        let found = while_sampled(&within).unwrap();
         assert_eq!(
             (found.throughput_rps, found.us_per_request),
             (Some(200.0), Some(25.0))

@@ -161,7 +161,7 @@
 
   /* As much as there is room for: the whole name, else its last part, which says more than its beginning. */
   const label = (i, room) => {
-    const name = nameOf(i), last = name.replace(/^.*(::|\/)(?=[^:/<>]+$)/, '');
+    const name = nameOf(i), last = name.replace(/^.*(::|\/)(?=[^:/<>{][^:/<>]*(::\{\{[a-z_]+\}\})*$)/, '');
     for (const text of [name + remark(i), name, last + remark(i)]) {
       if (text.length * 4 < room && pen.measureText(glyph(i) + text).width <= room) return glyph(i) + text;
     }
