@@ -1,8 +1,11 @@
 //! The command line: clap stays in here, and only here is anything written to stdout or stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod compare;
 mod completions;
+mod flame;
 mod gateway;
+mod input;
 mod run;
 mod selftest;
 mod verify_sink;
@@ -32,6 +35,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Args>),
+    Compare(compare::Args),
+    Flame(flame::Args),
     Selftest(selftest::Args),
     Gateway(gateway::Args),
     Completions(completions::Args),
@@ -69,6 +74,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let ended = match cli.command {
         Command::Run(args) => run::exec(&args),
         Command::Selftest(args) => selftest::exec(&args),
+        Command::Compare(args) => compare::exec(&args),
+        Command::Flame(args) => flame::exec(&args),
         Command::Gateway(args) => gateway::exec(&args),
         Command::Completions(args) => completions::exec(&args),
     };

@@ -14,7 +14,7 @@ use crate::compare::compare;
 use crate::experiment::{self, RunDir, Stop, WriteError};
 use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
-use crate::report::{dry_run, json, terminal};
+use crate::report::{dry_run, flame_files, json, terminal};
 use crate::scenario::{self, Load, Overrides, Plan, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::target::port::LocalPorts;
@@ -147,6 +147,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let outcome = gate::outcome(&result, &judgements.concat().concat(), stopped);
     let document = json::document(&plan, &result, &comparisons, &judgements);
     let stored = dir.write(Path::new("result.json"), document.as_bytes());
+    let mut pictures = comparisons
+        .iter()
+        .flat_map(|comparison| flame_files::of_run(&plan.name, &result, comparison));
+    let drawn = pictures.try_for_each(|(file, text)| dir.write(&file, text.as_bytes()));
     let printed = if args.json {
         print(&document)
     } else {
@@ -155,7 +159,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&(terminal::render(&plan, &result, &comparisons, &judgements) + &floor))
     };
     conclude(&outcome, &dir, args.quiet);
-    stored.map_err(|error| unwritten(&error))?;
+    stored.and(drawn).map_err(|error| unwritten(&error))?;
     printed?;
     Ok(outcome.exit_code())
 }
@@ -353,7 +357,7 @@ pub(super) fn stop_on_signals() -> std::io::Result<Stop> {
     Ok(Stop(stop))
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     bare(text, Duration::from_secs_f64)
 }
 
@@ -377,7 +381,7 @@ fn rate(text: &str) -> Result<Rate, String> {
     rate.map_err(|error| error.to_string())
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once(':')
         .ok_or_else(|| "a header is written `Name: value`".to_owned())?;

@@ -1,12 +1,24 @@
-//! Two variants of one run, phase by phase: what differs, by how much, and what could not have been seen.
+//! Two variants, phase by phase: what differs, by how much, and what could not have been seen.
 //!
-//! Pure: results in, findings out. It never says that two things are the same.
+//! Pure: results in, findings out. It never says that two things are the same. Variants of one run and of two stored runs
+//! are compared alike: both become [`Subject`]s.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+mod functions;
+mod metrics;
 
-use crate::experiment::{Estimates, PhaseResult, RunResult};
-use crate::profile::{FunctionDelta, diff};
+use std::fmt;
+
+use crate::experiment::{PhaseResult, RunResult};
 use crate::scenario::Plan;
+use crate::units::format_share;
+
+pub use functions::{
+    Explanation, FunctionComparison, Incomparable, Part, Profiled, ceiling, functions,
+};
+pub use metrics::{
+    ASSUMED_LATENCY_SPREAD, ASSUMED_LAUNCH_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric,
+    MetricChange, RoundFigures,
+};
 
 /// A pair of variants.
 #[derive(Debug)]
@@ -15,6 +27,8 @@ pub struct Comparison {
     pub base: String,
     /// Name of the head.
     pub head: String,
+    /// What makes it doubtful as a whole.
+    pub cautions: Vec<Caution>,
     /// Phases that both have, in order.
     pub phases: Vec<PhaseComparison>,
 }
@@ -26,104 +40,102 @@ pub struct PhaseComparison {
     pub phase: String,
     /// What is known on both sides.
     pub metrics: Vec<MetricChange>,
-    /// Functions of both profiles; empty if either is missing.
-    pub functions: Vec<FunctionDelta>,
+    /// What changed by function; `None` if either profile is missing or they do not measure the same.
+    pub functions: Option<FunctionComparison>,
+    /// What makes it doubtful.
+    pub cautions: Vec<Caution>,
 }
 
-/// How one metric changed.
+/// One phase of a variant, as far as comparisons look at it.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// Name of the phase.
+    pub phase: &'a str,
+    /// Its launches.
+    pub rounds: Vec<RoundFigures>,
+    /// Its profile.
+    pub profile: Option<Profiled<'a>>,
+}
+
+/// What makes a comparison doubtful; each says what to do or to bear in mind.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MetricChange {
-    /// Which.
-    pub metric: Metric,
-    /// Mean over the base's launches, in the metric's unit.
-    pub base: f64,
-    /// Mean over the head's launches.
-    pub head: f64,
-    /// Head by base, geometric over rounds.
-    pub ratio: f64,
-    /// 95 % interval of the ratio.
-    pub interval: (f64, f64),
-    /// What follows.
-    pub finding: Finding,
-    /// Relative change that would have been seen with 80 % power.
-    pub detectable: f64,
-    /// What the interval rests on.
-    pub basis: Basis,
+pub enum Caution {
+    /// The scenarios are not the same.
+    Scenario {
+        /// What differs, in words.
+        what: String,
+    },
+    /// The loads of a phase are not the same.
+    Load {
+        /// That of the base, in words.
+        base: String,
+        /// That of the head.
+        head: String,
+    },
+    /// The machines are not the same.
+    Machine {
+        /// What differs, in words.
+        what: String,
+    },
+    /// The profiles have different sample types of one unit.
+    ProfileType {
+        /// Type and unit of the base.
+        base: String,
+        /// Type and unit of the head.
+        head: String,
+    },
+    /// The profiles cannot be compared.
+    Incomparable(Incomparable),
+    /// Functions do not match by name.
+    Names {
+        /// Share of the base in functions that the head does not have.
+        gone: f64,
+        /// Share of the head in functions that the base does not have.
+        new: f64,
+    },
+    /// A phase is on one side alone.
+    OneSided {
+        /// Its name.
+        phase: String,
+    },
+    /// A side was not trusted or not finished when it was measured.
+    Doubtful {
+        /// Which, and why.
+        what: String,
+    },
 }
 
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// OK responses a second.
-    Throughput,
-    /// CPU of the target per OK request, µs.
-    CpuPerRequest,
-    /// Median latency, µs.
-    P50,
-    /// 99th percentile of latency, µs.
-    P99,
-}
-
-/// What follows from an interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
-    /// The head is better.
-    Better,
-    /// The head is worse.
-    Worse,
-    /// The interval holds "no change".
-    NotDetected,
-}
-
-/// What an interval rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
-    /// This many pairs of launches: what differs from launch to launch is in it.
-    Rounds(usize),
-    /// Intervals within launches, and an assumed spread between launches.
-    Assumed,
-}
-
-/// Spread of throughput and CPU from launch to launch that is assumed where too few launches measure it: byte-identical
-/// programs were seen to differ by 1 to 3 % between launches.
-pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.03;
-
-/// The same for latencies, which depend on where the scheduler puts threads.
-pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
-
-/// Launches of each side from which their own spread is used.
-pub const ENOUGH_ROUNDS: usize = 3;
-
-impl Metric {
-    /// All, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Throughput, Self::CpuPerRequest, Self::P50, Self::P99];
-
-    /// Its name in results.
-    pub fn name(self) -> &'static str {
+impl fmt::Display for Caution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Throughput => "throughput_rps",
-            Self::CpuPerRequest => "target_us_per_request",
-            Self::P50 => "latency_p50_us",
-            Self::P99 => "latency_p99_us",
+            Self::Scenario { what } => write!(
+                f,
+                "{what}: what differs may come from that and not from the target"
+            ),
+            Self::Load { base, head } => write!(
+                f,
+                "the loads differ ({base}; {head}): only costs per request can be compared"
+            ),
+            Self::Machine { what } => write!(
+                f,
+                "the machines differ ({what}): measure both sides on one machine"
+            ),
+            Self::ProfileType { base, head } => write!(
+                f,
+                "the profiles are of different types ({base}; {head}): capture both alike"
+            ),
+            Self::Incomparable(error) => write!(f, "{error}"),
+            Self::Names { gone, new } => write!(
+                f,
+                "names do not seem to match: {} of the base and {} of the head are in functions that the other side does not have; build both with the same compiler and debug settings",
+                format_share(*gone),
+                format_share(*new)
+            ),
+            Self::OneSided { phase } => {
+                write!(f, "phase {phase} is on one side alone and left out")
+            }
+            Self::Doubtful { what } => f.write_str(what),
         }
-    }
-
-    fn assumed_spread(self) -> f64 {
-        match self {
-            Self::Throughput | Self::CpuPerRequest => ASSUMED_LAUNCH_SPREAD,
-            Self::P50 | Self::P99 => ASSUMED_LATENCY_SPREAD,
-        }
-    }
-
-    fn of(self, estimates: &Estimates) -> Option<f64> {
-        let value = match self {
-            Self::Throughput => estimates.throughput_rps,
-            Self::CpuPerRequest => estimates.us_per_request,
-            Self::P50 => estimates.p50_us,
-            Self::P99 => estimates.p99_us,
-        };
-        // Ratios need values above zero.
-        value.filter(|value| *value > 0.0 && value.is_finite())
     }
 }
 
@@ -137,122 +149,58 @@ pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
     };
     plan.comparisons
         .iter()
-        .filter_map(|pair| {
-            let (base, head) = (find(pair.base)?, find(pair.head)?);
+        .filter_map(|of| {
+            let (base, head) = (find(of.base)?, find(of.head)?);
             let phases = base.phases.iter().filter_map(|phase| {
                 let other = head.phases.iter().find(|other| other.name == phase.name)?;
-                Some(PhaseComparison {
-                    phase: phase.name.clone(),
-                    metrics: metrics(phase, other),
-                    functions: functions(phase, other),
-                })
+                Some(pair(&subject(phase), &subject(other)))
             });
             Some(Comparison {
                 base: base.name.clone(),
                 head: head.name.clone(),
+                cautions: Vec::new(),
                 phases: phases.collect(),
             })
         })
         .collect()
 }
 
-fn functions(base: &PhaseResult, head: &PhaseResult) -> Vec<FunctionDelta> {
-    match (&base.profile, &head.profile) {
-        // Costs of zero mean that the CPU per request is not known: there is nothing to subtract.
-        (Some(base), Some(head))
-            if base.us_per_request.is_some() && head.us_per_request.is_some() =>
-        {
-            diff(&base.costs, &head.costs)
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn metrics(base: &PhaseResult, head: &PhaseResult) -> Vec<MetricChange> {
-    Metric::ALL
-        .into_iter()
-        .filter_map(|metric| change(metric, base, head))
-        .collect()
-}
-
-fn change(metric: Metric, base: &PhaseResult, head: &PhaseResult) -> Option<MetricChange> {
-    let wholes = |phase: &PhaseResult| {
-        phase
+fn subject(phase: &PhaseResult) -> Subject<'_> {
+    Subject {
+        phase: &phase.name,
+        rounds: phase
             .rounds
             .iter()
-            .map(|round| metric.of(&round.whole))
-            .collect::<Option<Vec<f64>>>()
-            .filter(|values| !values.is_empty())
-    };
-    let (before, after) = (wholes(base)?, wholes(head)?);
-    let pairs = before.len().min(after.len());
-    let logs: Vec<f64> = before
-        .iter()
-        .zip(&after)
-        .map(|(base, head)| (head / base).ln())
-        .collect();
-    let mean = logs.iter().sum::<f64>() / pairs as f64;
-    let (error, degrees, basis) = if pairs >= ENOUGH_ROUNDS {
-        let variance =
-            logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (pairs - 1) as f64;
-        (
-            (variance / pairs as f64).sqrt(),
-            (pairs - 1) as f64,
-            Basis::Rounds(pairs),
-        )
-    } else {
-        let within = |phase: &PhaseResult| {
-            phase
-                .rounds
-                .iter()
-                .map(|round| spread_of_mean(metric, &round.blocks))
-                .sum::<f64>()
-                / (phase.rounds.len() as f64).powi(2)
-        };
-        let between = 2.0 * metric.assumed_spread().powi(2) / pairs as f64;
-        // Many blocks: the normal distribution, as Student's with many degrees of freedom.
-        (
-            (within(base) + within(head) + between).sqrt(),
-            1e3,
-            Basis::Assumed,
-        )
-    };
-    let student = StudentsT::new(0.0, 1.0, degrees).ok()?;
-    let half = student.inverse_cdf(0.975) * error;
-    let finding = match (mean - half > 0.0, mean + half < 0.0, metric) {
-        (true, _, Metric::Throughput)
-        | (_, true, Metric::CpuPerRequest | Metric::P50 | Metric::P99) => Finding::Better,
-        (_, true, Metric::Throughput) | (true, _, _) => Finding::Worse,
-        _ => Finding::NotDetected,
-    };
-    Some(MetricChange {
-        metric,
-        base: before.iter().sum::<f64>() / before.len() as f64,
-        head: after.iter().sum::<f64>() / after.len() as f64,
-        ratio: mean.exp(),
-        interval: ((mean - half).exp(), (mean + half).exp()),
-        finding,
-        // Two-sided 5 %, power 80 %: the quantiles of both add up.
-        detectable: ((student.inverse_cdf(0.975) + student.inverse_cdf(0.8)) * error).exp() - 1.0,
-        basis,
-    })
-}
-
-/// Squared relative error of the mean of a launch's intervals.
-fn spread_of_mean(metric: Metric, blocks: &[Estimates]) -> f64 {
-    let values: Vec<f64> = blocks.iter().filter_map(|block| metric.of(block)).collect();
-    let n = values.len() as f64;
-    if n < 2.0 {
-        return 0.0;
+            .map(|round| RoundFigures {
+                whole: round.whole,
+                errors: round.errors(),
+            })
+            .collect(),
+        profile: phase.profile.as_ref().map(|profile| Profiled {
+            profile: &profile.profile,
+            functions: &profile.functions,
+            per_request: profile.scale(),
+        }),
     }
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>()
-        / (n - 1.0);
-    variance / n / mean.powi(2)
 }
 
-#[cfg(test)]
-mod tests;
+/// Compares one phase of both sides.
+pub fn pair(base: &Subject<'_>, head: &Subject<'_>) -> PhaseComparison {
+    let mut cautions = Vec::new();
+    let functions = match (base.profile, head.profile) {
+        (Some(base), Some(head)) => match functions(base, head, &mut cautions) {
+            Ok(found) => Some(found),
+            Err(error) => {
+                cautions.push(Caution::Incomparable(error));
+                None
+            }
+        },
+        _ => None,
+    };
+    PhaseComparison {
+        phase: base.phase.to_owned(),
+        metrics: metrics::metrics(&base.rounds, &head.rounds),
+        functions,
+        cautions,
+    }
+}

@@ -246,8 +246,7 @@ impl VariantRun<'_> {
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
             load: stretch.load,
-            length: (stretch.load.requests.is_none())
-                .then_some(stretch.load.warmup + stretch.load.duration),
+            length: (stretch.load.requests.is_none()).then_some(stretch.length),
         }
     }
 }

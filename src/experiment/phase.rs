@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
 use super::launch::Launched;
+use super::result::relative_error;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
-use crate::profile::{capture, costs, flamegraph};
+use crate::profile::{FunctionTable, capture, flamegraph};
 use crate::scenario::fleet::{Credentials, Roster};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Profile, Target, Variant};
-use crate::target::CpuWindow;
 use crate::target::port::{LocalPorts, Reach};
+use crate::target::{CpuUsed, CpuWindow};
 
-/// Load that goes on beyond the profile, so that the capture lies within the window.
-const PROFILE_MARGIN: Duration = Duration::from_millis(1_500);
+/// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
+/// each. This much longer at most, beyond twice their length.
+const LONGEST_WRITING: Duration = Duration::from_secs(30);
+
+/// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
+const SAMPLED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -37,7 +42,19 @@ pub(super) struct PhaseRun<'a> {
 pub(super) struct Stretch<'a> {
     pub(super) phase: &'a str,
     pub(super) load: &'a Load,
+    /// Warm-up and window as they are expected to be.
+    pub(super) length: Duration,
     pub(super) profiled: bool,
+}
+
+impl Stretch<'_> {
+    fn interval(&self, planned: Duration) -> Duration {
+        if self.profiled {
+            planned.min(SAMPLED_INTERVAL)
+        } else {
+            planned
+        }
+    }
 }
 
 impl PhaseRun<'_> {
@@ -75,6 +92,7 @@ impl PhaseRun<'_> {
         let stretch = Stretch {
             phase: &self.phase.name,
             load: &self.phase.load,
+            length: self.phase.load.warmup + self.phase.load.duration,
             profiled: false,
         };
         let driven = self
@@ -94,13 +112,14 @@ impl PhaseRun<'_> {
     ) -> Result<(), Failure> {
         let load = Load {
             model: profiled(&self.phase.load.model),
-            duration: plan.duration + PROFILE_MARGIN,
+            duration: 2 * plan.duration + LONGEST_WRITING,
             requests: None,
             ..self.phase.load.clone()
         };
         let stretch = Stretch {
             phase: &self.phase.name,
             load: &load,
+            length: load.warmup + plan.duration,
             profiled: true,
         };
         let port = target.port.to_string();
@@ -110,52 +129,66 @@ impl PhaseRun<'_> {
             .map(|url| url.replace("{port}", &port))
             .or(target.pprof_url.clone())
             .expect("the plan of a target without an endpoint names one");
-        let (client, tree, seconds) = (
-            target.client.clone(),
-            target.tree.clone(),
-            plan.duration.as_secs() as u32,
-        );
+        let (client, tree) = (target.client.clone(), target.tree.clone());
+        let request = capture::Request::in_slices(plan.duration, Some(plan.hz));
         let capturing = async move {
-            let cpu = tree.as_ref().map(CpuWindow::begin);
-            // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
-            let used = async {
-                tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
-                cpu.and_then(|cpu| cpu.and_then(|cpu| cpu.end()).ok())
-            };
-            let (bytes, cpu) =
-                tokio::join!(capture::pprof(&client, &url, seconds, Some(plan.hz)), used);
-            let bytes = bytes.map_err(|error| error.to_string())?;
-            let profile =
-                crate::profile::pprof::decode(&bytes).map_err(|error| error.to_string())?;
-            Ok::<_, String>((bytes, profile, cpu))
+            let mut slices = capture::Slices::new(&client, &url, request)?;
+            let (mut sampled, mut failed) = (Vec::new(), None);
+            while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
+                let cpu = tree.as_ref().and_then(|tree| CpuWindow::begin(tree).ok());
+                let (begin, window) = (now_ns(), Duration::from_secs(u64::from(seconds)));
+                // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
+                let end = async {
+                    tokio::time::sleep(window).await;
+                    cpu.and_then(|cpu| cpu.end().ok())
+                };
+                let (taken, cpu) = tokio::join!(slices.take(), end);
+                failed = taken.err();
+                if failed.is_none() {
+                    sampled.push(Sampled { begin, window, cpu });
+                }
+            }
+            match (slices.finish()?, failed) {
+                (Some(capture), failed) => Ok((capture, sampled, failed)),
+                (None, failed) => Err(failed.expect("a capture has at least one slice")),
+            }
         };
         let (driven, captured) = self.drive(target, &stretch, capturing).await?;
         if let Some(died) = driven.died {
             return Err(Failure::Target(died));
         }
-        let (bytes, profile, cpu) = match captured {
+        let (capture, sampled, failed) = match captured {
             Some(Ok(captured)) => captured,
             Some(Err(error)) => {
-                result.warnings.push(Warning::NoProfile(error));
+                let error: capture::CaptureError = error;
+                result.warnings.push(Warning::NoProfile(error.to_string()));
                 return Ok(());
             }
             None => return Ok(()),
         };
+        if let Some(error) = failed {
+            result.warnings.push(Warning::ShortProfile {
+                seconds: capture.seconds,
+                why: error.to_string(),
+            });
+        }
+        let (profile, bytes) = (capture.profile, capture.bytes);
         let total = Tally::sum(&driven.tallies);
-        let sampled = plan.duration.as_nanos() / self.launch.plan.interval.as_nanos();
-        let estimates = while_sampled(&driven.blocks, sampled as usize).unwrap_or(Estimates::of(
+        let interval = stretch.interval(self.launch.plan.interval).as_nanos() as u64;
+        let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start, interval);
+        let all: Vec<Estimates> = sampled.iter().flat_map(blocks).collect();
+        let estimates = while_sampled(&all).unwrap_or(Estimates::of(
             &total,
             driven.window.seconds(),
             driven.target_cpu_seconds.ok(),
         ));
-        let capture_ratio = cpu
+        let slices = sampled.iter().filter_map(|of| while_sampled(&blocks(of)));
+        let costs: Vec<f64> = slices.filter_map(|slice| slice.us_per_request).collect();
+        let used: Option<f64> = sampled.iter().map(Sampled::cpu_seconds).sum();
+        let capture_ratio = used
             .zip(profile.cpu_ns())
-            .filter(|(cpu, _)| cpu.cpu_seconds > 0.0)
-            .map(|(cpu, sampled)| {
-                // Timers end a moment late: the CPU time of that moment is not in the samples.
-                let covered = f64::from(seconds) / cpu.wall_seconds.max(f64::from(seconds));
-                sampled as f64 / 1e9 / (cpu.cpu_seconds * covered)
-            });
+            .filter(|(used, _)| *used > 0.0)
+            .map(|(used, sampled)| sampled as f64 / 1e9 / used);
         if profile.samples() < FEW_SAMPLES {
             result.warnings.push(Warning::FewSamples(profile.samples()));
         }
@@ -183,7 +216,8 @@ impl PhaseRun<'_> {
             }
         }
         result.profile = Some(ProfileResult {
-            costs: costs(&profile, estimates.us_per_request.unwrap_or(0.0)),
+            functions: FunctionTable::of(&profile),
+            us_error: relative_error(&costs).unwrap_or(0.0),
             profile,
             hz: plan.hz,
             capture_ratio,
@@ -209,8 +243,8 @@ impl PhaseRun<'_> {
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Runs one stretch of load. `beside` starts with the window; a profiled stretch is over when both are, for a target
-    /// may take longer to write its profile than the load lasts.
+    /// Runs one stretch of load. `beside` starts with the window, and the load ends with it; a profiled stretch is over when both
+    /// are, for a target may take longer to write its profile than the load lasts.
     async fn drive<B: Future>(
         &self,
         target: &mut Launched,
@@ -231,14 +265,14 @@ impl PhaseRun<'_> {
             requests: launch.variant.requests_of(stretch.load).into(),
             rosters: self.rosters.clone(),
             seed: self.rosters.first().map_or(0, Roster::seed),
-            interval: launch.plan.interval,
+            interval: stretch.interval(launch.plan.interval),
             secrets: launch.plan.secrets,
         };
         let mut engine = Engine::start(&drive)
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
         let mut gather = Gather::new(
             engine.window,
-            launch.plan.interval,
+            stretch.interval(launch.plan.interval),
             stretch.load.workers,
             launch.round,
             series,
@@ -259,7 +293,10 @@ impl PhaseRun<'_> {
                     None => break,
                 },
                 () = sleep_until(next_mark.unwrap_or(u64::MAX)), if next_mark.is_some() => gather.mark(target).await,
-                finished = &mut beside, if gather.has_begun() && output.is_none() => output = Some(finished),
+                finished = &mut beside, if gather.has_begun() && output.is_none() => {
+                    output = Some(finished);
+                    engine.stop();
+                }
                 words = target.died(), if died.is_none() => {
                     died = Some(words);
                     engine.stop();
@@ -385,12 +422,36 @@ impl PhaseResult {
     }
 }
 
-/// Throughput and CPU per request in the first `intervals`, in which samples were taken: after them the target works on
+/// One slice of a capture.
+struct Sampled {
+    /// When it was asked for, on the engine's clock, ns.
+    begin: u64,
+    window: Duration,
+    cpu: Option<CpuUsed>,
+}
+
+impl Sampled {
+    /// CPU time of the target while it was sampled, s. Timers end a moment late: the CPU time of that moment is not in the samples.
+    fn cpu_seconds(&self) -> Option<f64> {
+        let (cpu, window) = (self.cpu.as_ref()?, self.window.as_secs_f64());
+        Some(cpu.cpu_seconds * window / cpu.wall_seconds.max(window))
+    }
+
+    /// The intervals of a stretch, in ns from its `start`, that lie within the slice.
+    fn blocks(&self, blocks: &[Estimates], start: u64, interval: u64) -> Vec<Estimates> {
+        let end = self.begin + self.window.as_nanos() as u64;
+        let edges = (0_u64..).map(|at| start + at * interval);
+        edges
+            .zip(blocks)
+            .filter(|(edge, _)| *edge >= self.begin && edge + interval <= end)
+            .map(|(_, block)| *block)
+            .collect()
+    }
+}
+
+/// Throughput and CPU per request of the intervals in which samples were taken: after them the target works on
 /// the symbols of its profile, which is no cost of a request. `None` if not all of them are known.
-fn while_sampled(blocks: &[Estimates], intervals: usize) -> Option<Estimates> {
-    let blocks = blocks
-        .get(..intervals)
-        .filter(|blocks| !blocks.is_empty())?;
+fn while_sampled(blocks: &[Estimates]) -> Option<Estimates> {
     let (mut requests, mut cpu_us) = (0.0, 0.0);
     for block in blocks {
         let rate = block.throughput_rps?;
@@ -398,7 +459,7 @@ fn while_sampled(blocks: &[Estimates], intervals: usize) -> Option<Estimates> {
         cpu_us += block.us_per_request? * rate;
     }
     (requests > 0.0).then_some(Estimates {
-        throughput_rps: Some(requests / intervals as f64),
+        throughput_rps: Some(requests / blocks.len() as f64),
         us_per_request: Some(cpu_us / requests),
         p50_us: None,
         p99_us: None,
@@ -530,13 +591,20 @@ mod tests {
             block(300.0, Some(30.0)),
             block(100.0, Some(900.0)),
         ];
-        let found = while_sampled(&blocks, 2).unwrap();
+        let slice = Sampled {
+            begin: 990,
+            window: Duration::from_nanos(250),
+            cpu: None,
+        };
+        // From 1,000 on there is an interval of 100 ns at a time: two lie within 990 to 1,240.
+        let within = slice.blocks(&blocks, 1_000, 100);
+        assert_eq!(within, blocks[..2]);
+        let found = while_sampled(&within).unwrap();
         assert_eq!(
             (found.throughput_rps, found.us_per_request),
             (Some(200.0), Some(25.0))
         );
-        assert_eq!(while_sampled(&blocks, 0), None);
-        assert_eq!(while_sampled(&blocks, 4), None);
-        assert_eq!(while_sampled(&[block(1.0, None)], 1), None);
+        assert_eq!(while_sampled(&[]), None);
+        assert_eq!(while_sampled(&[block(1.0, None)]), None);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
-use crate::profile::{FunctionCost, Profile};
+use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
 use crate::target::machine::Fingerprint;
 
@@ -132,8 +132,53 @@ pub struct ProfileResult {
     pub us_per_request: Option<f64>,
     /// OK responses a second in the profiled phase.
     pub throughput_rps: f64,
+    /// Relative standard error of `us_per_request`, from the intervals in which samples were taken; 0 if they are too few.
+    pub us_error: f64,
     /// All functions.
-    pub costs: Vec<FunctionCost>,
+    pub functions: FunctionTable,
+}
+
+impl ProfileResult {
+    /// What shares are multiplied with to be CPU-µs per request.
+    pub fn scale(&self) -> Option<Scale> {
+        let factor = self.us_per_request.filter(|us| *us > 0.0)?;
+        Some(Scale {
+            factor,
+            error: self.us_error,
+        })
+    }
+}
+
+impl Round {
+    /// Relative standard errors of the launch's figures, from the spread between its intervals; `None` where fewer than two
+    /// intervals know one.
+    pub fn errors(&self) -> Estimates {
+        let error = |of: fn(&Estimates) -> Option<f64>| {
+            let known = self.blocks.iter().filter_map(of);
+            relative_error(
+                &known
+                    .filter(|value| *value > 0.0 && value.is_finite())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        Estimates {
+            throughput_rps: error(|block| block.throughput_rps),
+            us_per_request: error(|block| block.us_per_request),
+            p50_us: error(|block| block.p50_us),
+            p99_us: error(|block| block.p99_us),
+        }
+    }
+}
+
+/// Relative standard error of a mean; `None` for fewer than two values.
+pub(super) fn relative_error(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    if n < 2.0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((squares / (n - 1.0) / n).sqrt() / mean)
 }
 
 /// How far a phase's figures are the target's.
@@ -185,6 +230,13 @@ pub enum Warning {
     },
     /// The profile was not taken.
     NoProfile(String),
+    /// The profile ended before its time.
+    ShortProfile {
+        /// Seconds that it has.
+        seconds: u32,
+        /// Why.
+        why: String,
+    },
     /// The profile saw too little or too much of the CPU time.
     CaptureRatio(f64),
     /// The profile has few samples.
@@ -221,6 +273,9 @@ impl fmt::Display for Warning {
                 )
             }
             Self::NoProfile(why) => write!(f, "no profile: {why}"),
+            Self::ShortProfile { seconds, why } => {
+                write!(f, "the profile has only the first {seconds} s: {why}")
+            }
             Self::CaptureRatio(ratio) => {
                 write!(
                     f,

@@ -66,6 +66,13 @@ impl RunDir {
         Ok(dir)
     }
 
+    /// A directory into which files are written, made when the first one is.
+    pub fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.root

@@ -2,7 +2,7 @@
 
 use crate::experiment::{Failure, PhaseResult, RunResult, VariantResult};
 use crate::metrics::{Tally, latency_quantiles, value_at};
-use crate::profile::{inclusive_samples, wilson};
+use crate::profile::inclusive;
 use crate::scenario::Threshold;
 use crate::scenario::threshold::Metric;
 
@@ -109,6 +109,20 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
         || Found::unknown("the phase does not send this request"),
         |tally| find(&expr.metric, phase, tally),
     );
+    if let (Metric::Share(pattern) | Metric::Cost(pattern), Some(0.0), false) =
+        (&expr.metric, found.value, threshold.allow_absent)
+    {
+        return Judgement {
+            expr: expr.to_string(),
+            request: threshold.request.clone(),
+            value: found.value,
+            verdict: Verdict::Fail,
+            reason: Some(format!(
+                "no function of the profile matches {pattern:?}: correct the pattern, or set `allow_absent = true` if it may be gone",
+                pattern = pattern.as_str()
+            )),
+        };
+    }
     let verdict = match found.bounds {
         None => Verdict::Inconclusive,
         Some((low, high)) => match (
@@ -199,19 +213,18 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
                 },
                 _ => 1.0,
             };
-            let (hits, samples) = (
-                inclusive_samples(&profile.profile, pattern),
-                profile.profile.samples(),
-            );
-            let interval = wilson(hits, samples);
+            let found = inclusive(&profile.profile, pattern);
+            let interval = found.share.interval.scaled(scale);
             let reason = format!(
-                "{hits} of {samples} samples, 95 % interval {} to {}",
-                shown(metric, interval.low * scale),
-                shown(metric, interval.high * scale)
+                "{} of {} samples, 95 % interval {} to {}",
+                found.samples,
+                profile.profile.samples(),
+                shown(metric, interval.low),
+                shown(metric, interval.high)
             );
             Found {
-                value: Some(hits as f64 / samples as f64 * scale),
-                bounds: Some((interval.low * scale, interval.high * scale)),
+                value: Some(found.share.value * scale),
+                bounds: Some((interval.low, interval.high)),
                 reason: Some(reason),
             }
         }

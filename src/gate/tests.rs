@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::experiment::{Estimates, ProfileResult, Round};
 use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Times};
-use crate::profile::Profile;
+use crate::profile::{FunctionTable, Profile};
 use crate::scenario::threshold::Expression;
 use crate::scenario::{Arrivals, Load, LoadModel, Pace};
 use crate::target::machine::Fingerprint;
@@ -95,6 +95,7 @@ fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
         variant: None,
         phase: None,
         request: None,
+        allow_absent: false,
     };
     judge_one(&threshold, phase, &phase.total())
 }
@@ -161,12 +162,13 @@ fn shares_are_judged_by_their_interval() {
         .unwrap();
     profile.add(["main", "other"], 950, 9_500_000_000).unwrap();
     with_profile.profile = Some(ProfileResult {
+        functions: FunctionTable::of(&profile),
         profile,
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(1_000.0),
         throughput_rps: 1.0,
-        costs: Vec::new(),
+        us_error: 0.0,
     });
     for (expr, expected) in [
         ("share(\"^bcrypt::\") < 7%", Verdict::Pass),
@@ -176,6 +178,30 @@ fn shares_are_judged_by_their_interval() {
     ] {
         assert_eq!(verdict(&with_profile, expr).verdict, expected, "{expr}");
     }
+    // A rename must not pass silently.
+    let threshold = |allow_absent| Threshold {
+        expr: Expression::parse("share(\"^argon2::\") < 5%").unwrap(),
+        variant: None,
+        phase: None,
+        request: None,
+        allow_absent,
+    };
+    let judged = |allow_absent| {
+        judge_one(
+            &threshold(allow_absent),
+            &with_profile,
+            &with_profile.total(),
+        )
+    };
+    assert_eq!(judged(true).verdict, Verdict::Pass);
+    let absent = judged(false);
+    assert_eq!(absent.verdict, Verdict::Fail);
+    let reason = absent.reason.unwrap();
+    assert!(
+        reason.contains("no function of the profile matches \"^argon2::\""),
+        "{reason}"
+    );
+    assert!(reason.contains("allow_absent = true"), "{reason}");
 }
 
 fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {

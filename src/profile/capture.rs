@@ -4,10 +4,12 @@
 //! at a time), must not buffer without bound, and must not show what a URL may hold beside scheme, host and path.
 
 use std::error::Error as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, Url};
 
+use super::encode::Merger;
+use super::stacks::MAX_SLICES;
 use super::{Error, Profile, pprof as reader};
 
 /// The largest profile accepted, as sent.
@@ -29,6 +31,9 @@ pub enum CaptureError {
     /// Neither a window nor a rate can be zero.
     #[error("a capture takes at least 1 s at 1 hz")]
     Nothing,
+    /// Too many slices.
+    #[error("a capture has at most {MAX_SLICES} slices; take longer ones")]
+    ManySlices,
     /// No answer, or it broke off.
     #[error("no profile from {url}: {reason}; is the target up, and does it serve pprof there?")]
     Unreachable {
@@ -107,114 +112,158 @@ pub enum CaptureError {
     },
 }
 
-/// A capture in slices.
+/// A finished capture.
 #[derive(Debug)]
 pub struct Capture {
-    /// All slices merged.
+    /// All slices as one profile.
     pub profile: Profile,
-    /// The slices in order, at least one.
-    pub slices: Vec<Slice>,
-    /// Why the capture ended before its time, if it did.
-    pub stopped_by: Option<CaptureError>,
-}
-
-/// One slice of a capture.
-#[derive(Debug, Clone)]
-pub struct Slice {
-    /// The profile as it was sent.
+    /// The same as `profile.proto`, gzipped: what the slices held, each sample with the number of its slice.
     pub bytes: Vec<u8>,
-    /// When it was asked for.
-    pub sent_at: Instant,
-    /// When it was there: the slice covers a window that lies within these two.
-    pub done_at: Instant,
+    /// Seconds asked for in the slices that it has.
+    pub seconds: u32,
 }
 
-/// Captures one slice: the bytes as they were sent, which look like a profile but are not decoded. Adds `seconds` and,
-/// if given, `hz` to the query of `url` (replacing those in it) and waits for `seconds` and 10 s.
-///
-/// # Errors
-/// [`CaptureError`] names the endpoint and the remedy.
-pub async fn pprof(
-    client: &Client,
-    url: &str,
-    seconds: u32,
-    hz: Option<u32>,
-) -> Result<Vec<u8>, CaptureError> {
-    let endpoint = Endpoint::new(url, hz)?;
-    endpoint
-        .fetch(client, seconds, window(seconds), MAX_BODY)
-        .await
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Whole seconds, at least one.
+    pub duration: Duration,
+    /// Length of a slice in whole seconds.
+    pub slice_seconds: u32,
+    /// Samples per second and busy core, where the endpoint takes it.
+    pub hz: Option<u32>,
 }
 
-/// Captures `duration` (whole seconds, at least one) in slices of `slice_seconds`, one after the other and each decoded as it
-/// comes. If a later slice fails, what was captured before it is kept.
-///
-/// # Errors
-/// [`CaptureError`] if the first slice fails.
-pub async fn in_slices(
-    client: &Client,
-    url: &str,
-    duration: Duration,
-    slice_seconds: u32,
-    hz: Option<u32>,
-) -> Result<Capture, CaptureError> {
-    let endpoint = Endpoint::new(url, hz)?;
-    let mut merged: Option<Profile> = None;
-    let mut slices = Vec::new();
-    for seconds in plan(duration, slice_seconds)? {
-        let sent_at = Instant::now();
-        let fetched = endpoint
-            .fetch(client, seconds, window(seconds), MAX_BODY)
-            .await;
-        let done_at = Instant::now();
-        let taken = fetched.and_then(|bytes| {
-            endpoint.merge(&mut merged, &bytes)?;
-            Ok(bytes)
-        });
-        match (taken, merged.take()) {
-            (Ok(bytes), profile) => {
-                merged = profile;
-                slices.push(Slice {
-                    bytes,
-                    sent_at,
-                    done_at,
-                });
-            }
-            (Err(error), Some(profile)) if !slices.is_empty() => {
-                let stopped_by = Some(error);
-                return Ok(Capture {
-                    profile,
-                    slices,
-                    stopped_by,
-                });
-            }
-            (Err(error), _) => return Err(error),
+/// Slices of a capture that is not divided further: what is between two slices is lost, so that more of them cost samples.
+const SLICES: u64 = 10;
+
+impl Request {
+    /// A capture of `duration` in ten slices, or of 1 s each if it is short.
+    pub fn in_slices(duration: Duration, hz: Option<u32>) -> Self {
+        Self {
+            duration,
+            slice_seconds: u32::try_from(duration.as_secs().div_ceil(SLICES).max(1))
+                .unwrap_or(u32::MAX),
+            hz,
         }
     }
-    let profile = merged.expect("a plan has at least one slice");
-    Ok(Capture {
-        profile,
-        slices,
-        stopped_by: None,
-    })
+
+    /// How many slices it has.
+    pub fn slices(&self) -> u32 {
+        let seconds = self.duration.as_secs().max(1);
+        u32::try_from(seconds.div_ceil(u64::from(self.slice_seconds.max(1)))).unwrap_or(u32::MAX)
+    }
+}
+
+/// A capture under way: one slice after the other, because Go runs one profiler at a time.
+pub struct Slices<'a> {
+    client: &'a Client,
+    endpoint: Endpoint,
+    left: u64,
+    slice_seconds: u32,
+    seconds: u32,
+    taken: usize,
+    merger: Merger,
+    profile: Option<Profile>,
+}
+
+impl std::fmt::Debug for Slices<'_> {
+    /// The client may hold credentials, and so may the URL.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slices")
+            .field("url", &self.endpoint.shown)
+            .field("taken", &self.taken)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Slices<'a> {
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`CaptureError::Url`], [`CaptureError::Nothing`], [`CaptureError::ManySlices`].
+    pub fn new(client: &'a Client, url: &str, request: Request) -> Result<Self, CaptureError> {
+        let left = request.duration.as_secs().max(1);
+        if request.slice_seconds == 0 {
+            return Err(CaptureError::Nothing);
+        }
+        if request.slices() as usize > MAX_SLICES {
+            return Err(CaptureError::ManySlices);
+        }
+        Ok(Self {
+            client,
+            endpoint: Endpoint::new(url, request.hz)?,
+            left,
+            slice_seconds: request.slice_seconds,
+            seconds: 0,
+            taken: 0,
+            merger: Merger::default(),
+            profile: None,
+        })
+    }
+
+    /// The length of the next slice, s; `None` if there is none left.
+    pub fn next_seconds(&self) -> Option<u32> {
+        let next = self.left.min(u64::from(self.slice_seconds));
+        u32::try_from(next).ok().filter(|seconds| *seconds > 0)
+    }
+
+    /// Takes the next slice: adds `seconds` and, if given, `hz` to the query (replacing those in it) and waits for the slice and
+    /// 10 s. Does nothing if none is left.
+    ///
+    /// # Errors
+    /// [`CaptureError`] names the endpoint and the remedy. The slices before it can still be finished.
+    pub async fn take(&mut self) -> Result<(), CaptureError> {
+        let Some(seconds) = self.next_seconds() else {
+            return Ok(());
+        };
+        self.left -= u64::from(seconds);
+        let fetching = self
+            .endpoint
+            .fetch(self.client, seconds, window(seconds), MAX_BODY);
+        let bytes = fetching.await?;
+        let unreadable = |source| CaptureError::Unreadable {
+            url: self.endpoint.shown.clone(),
+            source,
+        };
+        let slice = reader::decode(&bytes).map_err(unreadable)?;
+        let profile = self.profile.get_or_insert_with(|| {
+            Profile::new(slice.sample_type(), slice.unit(), slice.period_ns())
+        });
+        profile
+            .merge_slice(&slice, self.taken)
+            .map_err(unreadable)?;
+        self.merger.add(&bytes).map_err(unreadable)?;
+        self.taken += 1;
+        self.seconds += seconds;
+        Ok(())
+    }
+
+    /// What was captured; `None` if no slice succeeded.
+    ///
+    /// # Errors
+    /// [`CaptureError::Unreadable`] if it cannot be written as one profile.
+    pub fn finish(self) -> Result<Option<Capture>, CaptureError> {
+        let Some(profile) = self.profile.filter(|_| self.taken > 0) else {
+            return Ok(None);
+        };
+        let bytes = self
+            .merger
+            .finish()
+            .map_err(|source| CaptureError::Unreadable {
+                url: self.endpoint.shown.clone(),
+                source,
+            })?;
+        Ok(Some(Capture {
+            profile,
+            bytes,
+            seconds: self.seconds,
+        }))
+    }
 }
 
 fn window(seconds: u32) -> Duration {
     Duration::from_secs(u64::from(seconds)) + GRACE
-}
-
-/// The seconds of each slice. Rounded down, so that no slice outlasts the load.
-fn plan(duration: Duration, slice_seconds: u32) -> Result<impl Iterator<Item = u32>, CaptureError> {
-    if slice_seconds == 0 {
-        return Err(CaptureError::Nothing);
-    }
-    let slice = u64::from(slice_seconds);
-    let mut left = duration.as_secs().max(1);
-    Ok(std::iter::from_fn(move || {
-        let next = left.min(slice);
-        left -= next;
-        u32::try_from(next).ok().filter(|seconds| *seconds > 0)
-    }))
 }
 
 struct Endpoint {
@@ -305,19 +354,6 @@ impl Endpoint {
                 found,
             }),
         }
-    }
-
-    fn merge(&self, merged: &mut Option<Profile>, bytes: &[u8]) -> Result<(), CaptureError> {
-        let unreadable = |source| CaptureError::Unreadable {
-            url: self.shown.clone(),
-            source,
-        };
-        let slice = reader::decode(bytes).map_err(unreadable)?;
-        match merged {
-            None => *merged = Some(slice),
-            Some(profile) => profile.merge(&slice).map_err(unreadable)?,
-        }
-        Ok(())
     }
 
     fn lost(&self, error: reqwest::Error, waited: Duration) -> CaptureError {

@@ -64,8 +64,48 @@ fn profile_bytes() -> Vec<u8> {
     gzip(&encode(&small_profile()))
 }
 
+/// One slice and what it gives.
+async fn pprof(
+    client: &Client,
+    url: &str,
+    seconds: u32,
+    hz: Option<u32>,
+) -> Result<Profile, CaptureError> {
+    let request = Request {
+        duration: Duration::from_secs(u64::from(seconds)),
+        slice_seconds: seconds,
+        hz,
+    };
+    let mut slices = Slices::new(client, url, request)?;
+    slices.take().await?;
+    Ok(slices.finish()?.expect("a slice was taken").profile)
+}
+
+/// All slices until one fails, and why it did; an error if none succeeded.
+async fn in_slices(
+    url: &str,
+    duration: Duration,
+    slice_seconds: u32,
+) -> Result<(Capture, Option<CaptureError>), CaptureError> {
+    let client = client();
+    let request = Request {
+        duration,
+        slice_seconds,
+        hz: None,
+    };
+    let mut slices = Slices::new(&client, url, request)?;
+    let mut failed = None;
+    while slices.next_seconds().is_some() && failed.is_none() {
+        failed = slices.take().await.err();
+    }
+    match (slices.finish()?, failed) {
+        (Some(capture), failed) => Ok((capture, failed)),
+        (None, failed) => Err(failed.expect("a plan has at least one slice")),
+    }
+}
+
 #[test]
-fn a_profile_is_returned_as_sent() {
+fn a_profile_is_asked_for_as_written() {
     block_on(async {
         for bytes in [profile_bytes(), encode(&small_profile())] {
             let (url, heads) = serve(vec![answer("200 OK", "", &bytes)], Ending::Close).await;
@@ -76,7 +116,7 @@ fn a_profile_is_returned_as_sent() {
                 Some(99),
             )
             .await;
-            assert_eq!(got.expect("a profile"), bytes);
+            assert_eq!(got.expect("a profile").samples(), 4);
             let heads = heads.await.expect("served");
             let line = "GET /debug/pprof/profile?group=a%2Fb&seconds=3&hz=99 HTTP/1.1";
             assert_eq!(heads[0].lines().next(), Some(line));
@@ -89,20 +129,19 @@ fn slices_are_captured_one_by_one_and_merged() {
     block_on(async {
         let ok = answer("200 OK", "", &profile_bytes());
         let (url, heads) = serve(vec![ok.clone(), ok.clone(), ok], Ending::Close).await;
-        let capture = in_slices(&client(), &url, Duration::from_millis(5_900), 2, None)
-            .await
-            .expect("captures");
+        let capture = in_slices(&url, Duration::from_millis(5_900), 2).await;
+        let (capture, error) = capture.expect("captures");
+        assert!(error.is_none());
         let one = reader::decode(&profile_bytes()).expect("reads");
         assert_eq!(capture.profile.samples(), 3 * one.samples());
         assert_eq!(capture.profile.duration_ns(), 3 * one.duration_ns());
-        assert_eq!(capture.slices.len(), 3);
-        assert!(capture.stopped_by.is_none());
-        assert!(
-            capture
-                .slices
-                .iter()
-                .all(|slice| slice.bytes == profile_bytes() && slice.sent_at <= slice.done_at)
-        );
+        assert_eq!(capture.profile.slices(), [one.samples(); 3]);
+        assert_eq!(capture.seconds, 5);
+        // What is stored gives the same again, slices included.
+        let stored = reader::decode(&capture.bytes).expect("reads");
+        assert_eq!(stored.slices(), capture.profile.slices());
+        assert!(stored.stacks().eq(capture.profile.stacks()));
+        assert_eq!(stored.duration_ns(), capture.profile.duration_ns());
         let heads = heads.await.expect("served");
         let asked: Vec<_> = heads
             .iter()
@@ -121,18 +160,13 @@ fn slices_before_a_failure_are_kept() {
         ] {
             let answers = vec![answer("200 OK", "", &profile_bytes()), broken.clone()];
             let (url, _) = serve(answers, Ending::Close).await;
-            let capture = in_slices(&client(), &url, Duration::from_secs(3), 1, None)
-                .await
-                .expect("a part");
-            assert_eq!(capture.slices.len(), 1);
-            assert!(capture.stopped_by.is_some());
+            let capture = in_slices(&url, Duration::from_secs(3), 1).await;
+            let (capture, error) = capture.expect("a part");
+            assert_eq!((capture.seconds, capture.profile.samples()), (1, 4));
+            assert!(error.is_some());
 
             let (url, _) = serve(vec![broken], Ending::Close).await;
-            assert!(
-                in_slices(&client(), &url, Duration::from_secs(3), 1, None)
-                    .await
-                    .is_err()
-            );
+            assert!(in_slices(&url, Duration::from_secs(3), 1).await.is_err());
         }
     });
 }
@@ -304,24 +338,37 @@ fn what_cannot_be_asked_for_is_refused_first() {
             assert!(shown.contains(expected), "{shown}");
             assert!(!shown.contains("hunter"), "{shown}");
         }
-        assert!(
-            in_slices(&client(), "http://h/p", Duration::from_secs(1), 0, None)
-                .await
-                .is_err()
-        );
+        for (duration, slice, expected) in [(1, 0, "at least 1 s"), (65, 1, "at most 64 slices")] {
+            let refused = in_slices("http://h/p", Duration::from_secs(duration), slice).await;
+            let shown = refused.expect_err(expected).to_string();
+            assert!(shown.contains(expected), "{shown}");
+        }
     });
 }
 
 #[test]
 fn slices_never_outlast_the_load() {
-    for (millis, slice, expected) in [
+    for (millis, slice_seconds, expected) in [
         (10_000, 4, vec![4, 4, 2]),
         (2_500, 1, vec![1, 1]),
         (300, 5, vec![1]),
         (0, 5, vec![1]),
         (3_000, 3, vec![3]),
     ] {
-        let planned = plan(Duration::from_millis(millis), slice).expect("valid");
-        assert_eq!(planned.collect::<Vec<_>>(), expected);
+        let client = client();
+        let request = Request {
+            duration: Duration::from_millis(millis),
+            slice_seconds,
+            hz: None,
+        };
+        let mut slices = Slices::new(&client, "http://h/p", request).expect("valid");
+        let mut planned = Vec::new();
+        while let Some(seconds) = slices.next_seconds() {
+            planned.push(seconds);
+            slices.left -= u64::from(seconds);
+        }
+        assert_eq!(planned, expected);
     }
+    let of = |seconds| Request::in_slices(Duration::from_secs(seconds), None).slice_seconds;
+    assert_eq!([1, 10, 11, 30, 300].map(of), [1, 1, 2, 3, 30]);
 }

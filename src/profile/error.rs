@@ -26,6 +26,14 @@ pub enum Error {
         "the values of the profile add up to more than 64 bits hold; it is damaged or was merged too often"
     )]
     Overflow,
+    /// The profile has no values of the type asked for.
+    #[error("the profile has no sample type `{wanted}`; it has {known}")]
+    SampleType {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
     /// A line of a folded file cannot be understood.
     #[error("folded stacks, line {line}: {reason}")]
     Folded {
@@ -34,6 +42,19 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The text of `perf script` cannot be understood.
+    #[error("perf script text, line {line}: {reason}")]
+    Perf {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// There are no bytes at all.
+    #[error(
+        "the input is empty; expected profile.proto, folded stacks or the text of `perf script`"
+    )]
+    NoInput,
     /// Two profiles measure different things.
     #[error(
         "profiles of {ours} and of {theirs} cannot be merged; capture both with the same type and rate"

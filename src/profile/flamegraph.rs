@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use inferno::flamegraph::{Options, from_lines};
 
 use super::names::normalise;
+use super::stacks::Weight;
 use super::{Error, Profile, folded};
 
 /// Inferno rounds what it prints to whole numbers and derives percentages from the rounded ones, so a cost of some µs needs
@@ -32,13 +33,10 @@ pub fn svg(
     let scale = Scale::of(profile, us_per_request)?;
     let names: Vec<String> = profile.names().iter().map(|name| frame(name)).collect();
     let mut stacks: BTreeMap<Vec<&str>, u64> = BTreeMap::new();
-    for (ids, weight) in profile.unordered() {
-        let frames = ids.iter().map(|id| names[*id as usize].as_str()).collect();
-        *stacks.entry(frames).or_default() += if scale.by_value {
-            weight.value
-        } else {
-            weight.samples
-        };
+    for counts in profile.unordered() {
+        let frames = counts.ids.iter();
+        let frames = frames.map(|id| names[*id as usize].as_str()).collect();
+        *stacks.entry(frames).or_default() += scale.counted(profile, counts.weight);
     }
     // Inferno reads a flame chart from last to first and does not order it again.
     let lines = stacks.iter().rev().map(|(frames, weight)| {
@@ -63,6 +61,75 @@ pub fn svg(
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Both sides of a differential graph.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// Before.
+    pub base: &'a Profile,
+    /// After.
+    pub head: &'a Profile,
+    /// CPU-µs per request of both; without them each side is taken as a whole of the same size.
+    pub us_per_request: Option<(f64, f64)>,
+}
+
+/// The classic differential graph: widths are those of the head, colours the change of a frame's own cost (red more, blue
+/// less). Frames that vanished have no width and are not seen: `union` shows them. Both sides are scaled in floating point to what a request costs, or
+/// to one whole, before they are compared.
+///
+/// # Errors
+/// [`Error::Empty`] if either side has no samples, [`Error::Cost`] and [`Error::Io`] as in [`svg`].
+pub fn diff_svg(pair: Pair<'_>, title: &str, subtitle: &str) -> Result<String, Error> {
+    if pair.base.is_empty() || pair.head.is_empty() {
+        return Err(Error::Empty);
+    }
+    let costs = pair.us_per_request.unwrap_or((WHOLE_US, WHOLE_US));
+    let mut stacks: BTreeMap<Vec<String>, [u64; 2]> = BTreeMap::new();
+    for (side, (profile, cost)) in [(pair.base, costs.0), (pair.head, costs.1)]
+        .into_iter()
+        .enumerate()
+    {
+        if !cost.is_finite() || cost <= 0.0 || cost > 1e12 {
+            return Err(Error::Cost(cost));
+        }
+        let ps = cost * PS_PER_US / profile.whole() as f64;
+        let names: Vec<String> = profile.names().iter().map(|name| frame(name)).collect();
+        let mut exact: BTreeMap<Vec<&str>, u64> = BTreeMap::new();
+        for counts in profile.unordered() {
+            let frames = counts.ids.iter();
+            let frames = frames.map(|id| names[*id as usize].as_str()).collect();
+            *exact.entry(frames).or_default() += profile.weighed(counts.weight);
+        }
+        for (frames, weight) in exact {
+            let frames = frames.into_iter().map(str::to_owned).collect();
+            stacks.entry(frames).or_default()[side] = (weight as f64 * ps).round() as u64;
+        }
+    }
+    let lines: Vec<String> = stacks
+        .iter()
+        .rev()
+        .map(|(frames, [base, head])| format!("{} {base} {head}", frames.join(";")))
+        .collect();
+    let mut options = Options::default();
+    options.title = printable(title);
+    options.subtitle = Some(printable(subtitle)).filter(|subtitle| !subtitle.is_empty());
+    (options.count_name, options.factor) = if pair.us_per_request.is_some() {
+        ("ns CPU per request".to_owned(), NS_PER_PS)
+    } else {
+        (
+            "ppm of the profile".to_owned(),
+            1e6 / (WHOLE_US * PS_PER_US),
+        )
+    };
+    options.deterministic = true;
+    options.flame_chart = true;
+    let mut bytes = Vec::new();
+    from_lines(&mut options, lines.iter().map(String::as_str), &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What stands for the whole of a profile whose cost is not known.
+const WHOLE_US: f64 = 1e6;
+
 /// How a stack's weight becomes a width and a number.
 struct Scale {
     by_value: bool,
@@ -75,8 +142,7 @@ struct Scale {
 impl Scale {
     fn of(profile: &Profile, us_per_request: Option<f64>) -> Result<Self, Error> {
         let Some(cost) = us_per_request else {
-            let by_value =
-                profile.unit() != "count" && profile.cpu_ns().is_none() && profile.value() > 0;
+            let by_value = profile.is_of_values();
             let unit = if by_value {
                 printable(profile.unit())
             } else {
@@ -99,6 +165,14 @@ impl Scale {
             factor: NS_PER_PS,
             unit: "ns CPU per request".to_owned(),
         })
+    }
+
+    fn counted(&self, profile: &Profile, weight: Weight) -> u64 {
+        if self.by_value {
+            profile.weighed(weight)
+        } else {
+            weight.samples
+        }
     }
 
     fn weight(&self, weight: u64) -> u64 {
@@ -268,6 +342,44 @@ mod tests {
             tooltips(&svg),
             ["all (4,096 bytes, 100%)", "m (4,096 bytes, 100.00%)"]
         );
+    }
+
+    /// 3,010 samples before and 3,000 after: truncating per stack would lose the stacks of one sample.
+    #[test]
+    fn a_differential_graph_shows_changes_of_cost_and_not_of_counts() {
+        let many = |n: u64| -> Profile {
+            let mut profile = Profile::new("cpu", "nanoseconds", 10);
+            profile.add(["m", "wide"], n, n * 10).expect("small");
+            for leaf in ["a", "b", "c"] {
+                profile.add(["m", leaf], 1, 10).expect("small");
+            }
+            profile
+        };
+        let (base, head) = (many(3_007), many(2_997));
+        let draw = |us_per_request| {
+            let pair = Pair {
+                base: &base,
+                head: &head,
+                us_per_request,
+            };
+            diff_svg(pair, "t", "s").expect("draws")
+        };
+        let svg = draw(Some((3_010.0, 3_000.0)));
+        let mut tips = tooltips(&svg);
+        tips.sort_unstable();
+        assert_eq!(tips[0], "a (1,000 ns CPU per request, 0.03%; 0.00%)");
+        assert!(
+            tips.iter()
+                .any(|tip| tip.starts_with("all (3,000,000 ns CPU per request")),
+            "{tips:?}"
+        );
+        assert!(draw(None).contains("ppm of the profile"));
+        let pair = Pair {
+            base: &profile(&[]),
+            head: &head,
+            us_per_request: None,
+        };
+        assert!(matches!(diff_svg(pair, "t", ""), Err(Error::Empty)));
     }
 
     #[test]

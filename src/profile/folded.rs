@@ -33,8 +33,13 @@ pub fn write(profile: &Profile, mut writer: impl Write) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Folded`] names the line; [`Error::Io`] if reading fails; [`Error::TooLarge`] and [`Error::Overflow`] as in [`Profile::add`].
-pub fn read(mut reader: impl BufRead) -> Result<Profile, Error> {
+pub fn read(reader: impl BufRead) -> Result<Profile, Error> {
     let mut profile = Profile::new("samples", "count", 0);
+    read_into(&mut profile, reader)?;
+    Ok(profile)
+}
+
+pub(super) fn read_into(profile: &mut Profile, mut reader: impl BufRead) -> Result<(), Error> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -67,7 +72,7 @@ pub fn read(mut reader: impl BufRead) -> Result<Profile, Error> {
             .map_err(|_| fail("its number of samples does not fit 64 bits"))?;
         profile.add(stack.trim_end().split(';'), samples, samples)?;
     }
-    Ok(profile)
+    Ok(())
 }
 
 /// A name that is one frame of one line: `;` becomes `:`, control characters and outer blanks go.

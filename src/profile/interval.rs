@@ -33,26 +33,29 @@ impl Interval {
 ///
 /// It covers chance in sampling alone, not the differences between runs. Without samples nothing is known: [0, 1].
 pub fn wilson(k: u64, n: u64) -> Interval {
-    if n == 0 {
+    wilson_share(k.min(n) as f64 / n.max(1) as f64, n as f64)
+}
+
+/// Wilson's interval of a share of `n` observations, which need not be a whole number.
+pub(super) fn wilson_share(p: f64, n: f64) -> Interval {
+    if n <= 0.0 {
         return Interval {
             low: 0.0,
             high: 1.0,
         };
     }
-    let k = k.min(n);
-    let (count, p) = (n as f64, k as f64 / n as f64);
     let z2 = Z95 * Z95;
-    let centre = p + z2 / (2.0 * count);
-    let spread = Z95 * (p * (1.0 - p) / count + z2 / (4.0 * count * count)).sqrt();
-    let scale = 1.0 + z2 / count;
+    let centre = p + z2 / (2.0 * n);
+    let spread = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z2 / n;
     // The ends are exact where the share is: rounding must not make "never seen" impossible.
     Interval {
-        low: if k == 0 {
+        low: if p <= 0.0 {
             0.0
         } else {
             ((centre - spread) / scale).max(0.0)
         },
-        high: if k == n {
+        high: if p >= 1.0 {
             1.0
         } else {
             ((centre + spread) / scale).min(1.0)

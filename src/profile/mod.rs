@@ -1,29 +1,36 @@
-//! Profiles of a target: capture, reading, folding, function tables, costs, comparison and flame graphs.
+//! Profiles of a target: capture, reading, folding, function tables, comparison and flame graphs.
 //!
-//! Bytes become a [`Profile`] ([`pprof`], [`folded`]), a profile becomes a table ([`functions`], [`costs`]), two tables
-//! become a comparison ([`diff()`]), and a profile becomes a picture ([`flamegraph`]). All of it is pure but [`capture`], the only
-//! module that opens a connection. Profiles come from targets and files, so nothing here may panic or grow without
-//! bound on any bytes, and nothing but [`names`] may decide which two functions are the same.
+//! Bytes become a [`Profile`] ([`read()`], by format [`pprof`], [`folded`], [`perf_script`]), a profile becomes a table
+//! ([`FunctionTable`]), two tables become a comparison ([`diff()`]), and profiles become pictures ([`flamegraph`], [`union`]). All of it is
+//! pure but [`capture`], the only module that opens a connection. Profiles come from targets and files, so nothing here may
+//! panic or grow without bound on any bytes, and nothing but [`names`] may decide which two functions are the same.
 
 pub mod capture;
-mod cost;
 mod diff;
+pub mod encode;
 mod error;
 pub mod flamegraph;
+mod fold;
 pub mod folded;
 mod interval;
 pub mod names;
+pub mod perf_script;
 pub mod pprof;
+mod read;
+mod share;
 mod stacks;
 mod table;
+pub mod union;
 mod wire;
 
-pub use cost::{FunctionCost, costs};
-pub use diff::{FunctionDelta, diff};
+pub use diff::{DeltaFinding, Diff, FunctionDelta, Side, Unit, diff};
 pub use error::Error;
+pub use fold::{Fold, fold};
 pub use interval::{Interval, wilson};
+pub use read::{Format, detect, read};
+pub use share::{Difference, ENOUGH_SLICES, FALSE_DISCOVERIES, FEWEST_SAMPLES, Scale, Share};
 pub use stacks::{Profile, Stack};
-pub use table::{FunctionStat, functions, inclusive_samples};
+pub use table::{FunctionShare, FunctionTable, Matched, inclusive};
 
 #[cfg(test)]
 mod tests;

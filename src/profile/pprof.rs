@@ -24,6 +24,11 @@ const MAX_ENTRIES: usize = 1 << 20;
 const MAX_MESSAGE: usize = 1 << 20;
 /// Compiled size of a `drop_frames` expression.
 const MAX_PATTERN: usize = 1 << 20;
+/// Sample types that a message lists.
+const SHOWN_TYPES: usize = 8;
+
+/// The numeric label of a sample that says in which slice of a capture it was taken, from 0. `go tool pprof` shows it as a tag.
+pub(super) const SLICE_LABEL: &str = "telemload_slice";
 
 /// Reads a profile, gzipped or not.
 ///
@@ -36,10 +41,26 @@ const MAX_PATTERN: usize = 1 << 20;
 /// [`Error::Gzip`] and [`Error::Malformed`] for what is no profile (a negative value included: a difference of profiles has no
 /// shares), [`Error::TooLarge`] and [`Error::Overflow`] for what is too much.
 pub fn decode(bytes: &[u8]) -> Result<Profile, Error> {
-    if !is_gzip(bytes) {
-        return unpacked(bytes);
+    decode_type(bytes, None)
+}
+
+/// Like [`decode`], but reads the sample type of the given name, such as `alloc_space`.
+///
+/// # Errors
+/// [`Error::SampleType`] lists what there is; else those of [`decode`].
+pub fn decode_type(bytes: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
+    unpacked(&plain(bytes)?, sample_type)
+}
+
+/// The bytes without their gzip, if they have one.
+pub(super) fn plain(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    if is_gzip(bytes) {
+        Ok(Cow::Owned(gunzip(bytes, MAX_UNPACKED)?))
+    } else if bytes.len() > MAX_UNPACKED {
+        Err(too_large("bytes", MAX_UNPACKED))
+    } else {
+        Ok(Cow::Borrowed(bytes))
     }
-    unpacked(&gunzip(bytes, MAX_UNPACKED)?)
 }
 
 /// Whether the bytes begin like a gzip stream.
@@ -57,12 +78,10 @@ fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     Ok(raw)
 }
 
-fn unpacked(raw: &[u8]) -> Result<Profile, Error> {
-    if raw.len() > MAX_UNPACKED {
-        return Err(too_large("bytes", MAX_UNPACKED));
-    }
+fn unpacked(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
     let tables = Tables::read(raw)?;
-    let columns = Columns::choose(&tables)?;
+    let columns = Columns::choose(&tables, sample_type)?;
+    let slice_key = tables.slice_key();
     let mut profile = Profile::new(&columns.sample_type, &columns.unit, tables.period_ns()?)
         .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0));
     let locations = tables.resolve(&mut profile)?;
@@ -91,7 +110,12 @@ fn unpacked(raw: &[u8]) -> Result<Profile, Error> {
             frames.extend_from_slice(names);
         }
         pruning.apply(&mut frames, &profile);
-        profile.add_ids(frames, weight)?;
+        let label = sample
+            .label
+            .iter()
+            .find(|label| Some(label.key) == slice_key);
+        let slice = label.and_then(|label| u8::try_from(label.num).ok());
+        profile.add_ids(frames, weight, slice)?;
     }
     Ok(profile)
 }
@@ -144,6 +168,13 @@ impl<'a> Tables<'a> {
             ));
         }
         Ok(tables)
+    }
+
+    /// The index of the label that numbers slices.
+    fn slice_key(&self) -> Option<i64> {
+        let mut strings = self.strings.iter();
+        let at = strings.position(|text| *text == SLICE_LABEL.as_bytes())?;
+        i64::try_from(at).ok()
     }
 
     fn string(&self, index: i64) -> Result<Cow<'a, str>, Error> {
@@ -251,7 +282,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn choose(tables: &Tables<'_>) -> Result<Self, Error> {
+    fn choose(tables: &Tables<'_>, wanted: Option<&str>) -> Result<Self, Error> {
         let mut types = Vec::new();
         for value_type in &tables.sample_types {
             types.push((
@@ -265,11 +296,17 @@ impl Columns {
                 .iter()
                 .position(|(name, _)| !default.is_empty() && *name == default)
         };
-        let value = types
-            .iter()
-            .position(|(name, unit)| name == "cpu" && unit == "nanoseconds")
-            .or_else(named)
-            .unwrap_or(types.len() - 1);
+        let value = match wanted {
+            Some(wanted) => {
+                let found = types.iter().position(|(name, _)| name == wanted);
+                found.ok_or_else(|| no_sample_type(wanted, &types))?
+            }
+            None => types
+                .iter()
+                .position(|(name, unit)| name == "cpu" && unit == "nanoseconds")
+                .or_else(named)
+                .unwrap_or(types.len() - 1),
+        };
         let counts = |(_, unit): &(Cow<'_, str>, Cow<'_, str>)| unit == "count";
         let samples = types
             .iter()
@@ -307,6 +344,22 @@ impl Columns {
             value: positive(self.value)?,
             samples: self.samples.map_or(Ok(1), positive)?,
         })
+    }
+}
+
+fn no_sample_type(wanted: &str, types: &[(Cow<'_, str>, Cow<'_, str>)]) -> Error {
+    let shown = types.iter().take(SHOWN_TYPES);
+    let names: Vec<String> = shown
+        .map(|(name, _)| name.chars().filter(|c| !c.is_control()).take(40).collect())
+        .collect();
+    let more = if types.len() > SHOWN_TYPES {
+        ", …"
+    } else {
+        ""
+    };
+    Error::SampleType {
+        wanted: wanted.to_owned(),
+        known: format!("{}{more}", names.join(", ")),
     }
 }
 

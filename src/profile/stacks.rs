@@ -18,6 +18,8 @@ pub(super) const MAX_DEPTH: usize = 4096;
 const MAX_FRAMES: usize = 1 << 25;
 /// Bytes of all distinct stacks when written out, which bounds folded text and flame graphs.
 const MAX_TEXT: usize = 512 << 20;
+/// Slices of one capture: more of them say no more about the spread between them.
+pub(super) const MAX_SLICES: usize = 64;
 
 /// Aggregated call stacks of one kind of sample.
 #[derive(Debug, Clone)]
@@ -29,10 +31,28 @@ pub struct Profile {
     names: Vec<Arc<str>>,
     ids: HashMap<Arc<str>, u32>,
     name_bytes: usize,
-    stacks: HashMap<Box<[u32]>, Weight>,
+    stacks: HashMap<Box<[u32]>, Counted>,
     frames: usize,
     text: usize,
     total: Weight,
+    /// Samples of each slice.
+    slices: Vec<u64>,
+}
+
+/// What was seen of one stack.
+#[derive(Debug, Clone, Default)]
+struct Counted {
+    weight: Weight,
+    /// Slices in which it was seen, and its samples there.
+    by_slice: Vec<(u8, u64)>,
+}
+
+/// A stack as indices into the profile's names.
+#[derive(Clone, Copy)]
+pub(super) struct Counts<'a> {
+    pub(super) ids: &'a [u32],
+    pub(super) weight: Weight,
+    pub(super) by_slice: &'a [(u8, u64)],
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +88,7 @@ impl Profile {
             frames: 0,
             text: 0,
             total: Weight::default(),
+            slices: Vec::new(),
         }
     }
 
@@ -99,15 +120,19 @@ impl Profile {
             }
             ids.push(self.intern(name)?);
         }
-        self.add_ids(ids, Weight { samples, value })
+        self.add_ids(ids, Weight { samples, value }, None)
     }
 
-    /// Adds the stacks of `other`, such as the next slice of the same capture; durations add up. On an error the profile
-    /// may hold a part of `other`.
+    /// Adds the stacks of `other`, a slice of the same capture with a number of its own; durations add up. On an error the
+    /// profile may hold a part of `other`.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if type, unit or known periods differ, and those of [`Profile::add`].
-    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+    /// [`Error::Mismatch`] if type, unit or known periods differ, [`Error::TooLarge`] for a slice beyond 64, and those of
+    /// [`Profile::add`].
+    pub fn merge_slice(&mut self, other: &Self, slice: usize) -> Result<(), Error> {
+        if slice >= MAX_SLICES {
+            return Err(too_large("slices", MAX_SLICES));
+        }
         let periods_differ =
             self.period_ns != other.period_ns && self.period_ns > 0 && other.period_ns > 0;
         if self.sample_type != other.sample_type || self.unit != other.unit || periods_differ {
@@ -116,11 +141,83 @@ impl Profile {
                 theirs: other.kind(),
             });
         }
-        for stack in other.stacks() {
-            self.add(stack.frames, stack.samples, stack.value)?;
+        let interned: Result<Vec<u32>, Error> =
+            other.names.iter().map(|name| self.intern(name)).collect();
+        let interned = interned?;
+        for counts in other.unordered() {
+            let ids = counts.ids.iter().map(|id| interned[*id as usize]).collect();
+            self.add_ids(ids, counts.weight, Some(slice as u8))?;
         }
         self.period_ns = self.period_ns.max(other.period_ns);
         self.duration_ns = self.duration_ns.saturating_add(other.duration_ns);
+        Ok(())
+    }
+
+    /// Samples as CPU time: each stands for `period_ns` nanoseconds.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`] beyond 64 bits.
+    pub fn into_cpu_time(mut self, period_ns: u64) -> Result<Self, Error> {
+        (self.sample_type, self.unit) = ("cpu".to_owned(), "nanoseconds".to_owned());
+        self.period_ns = period_ns;
+        let value = |weight: Weight| weight.samples.checked_mul(period_ns).ok_or(Error::Overflow);
+        self.total.value = value(self.total)?;
+        for counted in self.stacks.values_mut() {
+            counted.weight.value = value(counted.weight)?;
+        }
+        Ok(self)
+    }
+
+    /// The same profile with its frames renamed and neighbours of one new name joined; `rename` sees normalised names and
+    /// answers `None` for a frame that stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`Profile::add`], if new names are longer than the old.
+    pub(super) fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let mut renamed = Self::new(&self.sample_type, &self.unit, self.period_ns)
+            .with_duration_ns(self.duration_ns);
+        let mut ids = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            let new = rename(&super::names::normalise(name));
+            let id = renamed.intern(new.as_deref().unwrap_or(name))?;
+            ids.push((id, new.is_some()));
+        }
+        for counts in self.unordered() {
+            let mut stack: Vec<u32> = Vec::with_capacity(counts.ids.len());
+            for id in counts.ids {
+                let (id, joins) = ids[*id as usize];
+                if !joins || stack.last() != Some(&id) {
+                    stack.push(id);
+                }
+            }
+            // Weight and slices of what falls together add up; the whole goes to the first addition.
+            renamed.add_counted(stack, counts)?;
+        }
+        Ok(renamed)
+    }
+
+    fn add_counted(&mut self, ids: Vec<u32>, counts: Counts<'_>) -> Result<(), Error> {
+        let Weight { samples, value } = counts.weight;
+        let sliced: u64 = counts.by_slice.iter().map(|(_, samples)| samples).sum();
+        if sliced != samples || samples == 0 {
+            return self.add_ids(ids, counts.weight, None);
+        }
+        let mut left = value;
+        let last = counts.by_slice.len() - 1;
+        for (at, (slice, samples)) in counts.by_slice.iter().enumerate() {
+            // Values are not kept by slice: each takes its part, the last one what is left.
+            let part = if at == last {
+                left
+            } else {
+                (u128::from(value) * u128::from(*samples) / u128::from(sliced)) as u64
+            };
+            left -= part;
+            let weight = Weight {
+                samples: *samples,
+                value: part,
+            };
+            self.add_ids(ids.clone(), weight, Some(*slice))?;
+        }
         Ok(())
     }
 
@@ -179,11 +276,40 @@ impl Profile {
             let place = |id: &u32| rank[*id as usize];
             a.iter().map(place).cmp(b.iter().map(place))
         });
-        ordered.into_iter().map(|(ids, weight)| Stack {
+        ordered.into_iter().map(|(ids, counted)| Stack {
             frames: ids.iter().map(|id| &*self.names[*id as usize]).collect(),
-            samples: weight.samples,
-            value: weight.value,
+            samples: counted.weight.samples,
+            value: counted.weight.value,
         })
+    }
+
+    /// Samples of each slice; empty unless every sample belongs to one.
+    pub fn slices(&self) -> &[u64] {
+        let sliced: u128 = self.slices.iter().map(|&samples| u128::from(samples)).sum();
+        if sliced == u128::from(self.total.samples) {
+            &self.slices
+        } else {
+            &[]
+        }
+    }
+
+    /// Whether shares are of values (bytes, delays) and not of samples, which stand for CPU time.
+    pub fn is_of_values(&self) -> bool {
+        self.unit != "count" && self.cpu_ns().is_none() && self.total.value > 0
+    }
+
+    /// The weight of which shares are taken: values or samples.
+    pub(super) fn weighed(&self, weight: Weight) -> u64 {
+        if self.is_of_values() {
+            weight.value
+        } else {
+            weight.samples
+        }
+    }
+
+    /// The whole of which shares are taken.
+    pub(super) fn whole(&self) -> u64 {
+        self.weighed(self.total)
     }
 
     pub(super) fn names(&self) -> &[Arc<str>] {
@@ -191,8 +317,12 @@ impl Profile {
     }
 
     /// Stacks as indices into [`Profile::names`], in no order.
-    pub(super) fn unordered(&self) -> impl Iterator<Item = (&[u32], Weight)> {
-        self.stacks.iter().map(|(ids, weight)| (&**ids, *weight))
+    pub(super) fn unordered(&self) -> impl Iterator<Item = Counts<'_>> {
+        self.stacks.iter().map(|(ids, counted)| Counts {
+            ids,
+            weight: counted.weight,
+            by_slice: &counted.by_slice,
+        })
     }
 
     pub(super) fn intern(&mut self, name: &str) -> Result<u32, Error> {
@@ -214,7 +344,13 @@ impl Profile {
         Ok(id)
     }
 
-    pub(super) fn add_ids(&mut self, mut ids: Vec<u32>, weight: Weight) -> Result<(), Error> {
+    /// Adds samples of a stack; a slice of 64 and above counts as none.
+    pub(super) fn add_ids(
+        &mut self,
+        mut ids: Vec<u32>,
+        weight: Weight,
+        slice: Option<u8>,
+    ) -> Result<(), Error> {
         if weight == Weight::default() {
             return Ok(());
         }
@@ -222,8 +358,16 @@ impl Profile {
             ids.push(self.intern("[no stack]")?);
         }
         let total = self.total.plus(weight)?;
+        if let Some(slice) = slice.filter(|slice| usize::from(*slice) < MAX_SLICES) {
+            let at = usize::from(slice);
+            if self.slices.len() <= at {
+                self.slices.resize(at + 1, 0);
+            }
+            // Bounded by the total, which is checked.
+            self.slices[at] += weight.samples;
+        }
         if let Some(known) = self.stacks.get_mut(ids.as_slice()) {
-            *known = known.plus(weight)?;
+            known.add(weight, slice)?;
         } else {
             self.frames += ids.len();
             let lengths = ids.iter().map(|id| self.names[*id as usize].len() + 1);
@@ -237,20 +381,38 @@ impl Profile {
                     return Err(too_large(what, limit));
                 }
             }
-            self.stacks.insert(ids.into_boxed_slice(), weight);
+            let mut counted = Counted::default();
+            counted.add(weight, slice)?;
+            self.stacks.insert(ids.into_boxed_slice(), counted);
         }
         self.total = total;
         Ok(())
     }
 
-    fn kind(&self) -> String {
+    /// Type, unit and period for messages.
+    pub fn kind(&self) -> String {
         let Self {
             sample_type,
             unit,
             period_ns,
             ..
         } = self;
+        if *period_ns == 0 {
+            return format!("{sample_type}/{unit}");
+        }
         format!("{sample_type}/{unit} every {period_ns} ns")
+    }
+}
+
+impl Counted {
+    fn add(&mut self, weight: Weight, slice: Option<u8>) -> Result<(), Error> {
+        self.weight = self.weight.plus(weight)?;
+        let Some(slice) = slice else { return Ok(()) };
+        match self.by_slice.iter_mut().find(|(known, _)| *known == slice) {
+            Some((_, samples)) => *samples += weight.samples,
+            None => self.by_slice.push((slice, weight.samples)),
+        }
+        Ok(())
     }
 }
 

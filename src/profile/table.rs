@@ -1,79 +1,246 @@
-//! Function tables: how many samples each function has, itself and with what it calls.
+//! Function tables: which share of a profile each function has, itself and with what it calls.
 //!
 //! Functions are told apart by their normalised names. It must count a function once per sample however often it recurs.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use regex::Regex;
 
 use super::Profile;
 use super::names::normalise;
+use super::share::Share;
 
-/// The samples of one function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunctionStat {
+/// All functions of a profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionTable {
+    /// The largest total first, then by name.
+    pub functions: Vec<FunctionShare>,
+    /// Samples of the profile.
+    pub samples: u64,
+    /// Samples of each slice of the capture; empty if it was not taken in slices, or if shares are of values, which are not known by
+    /// slice.
+    pub slices: Vec<u64>,
+    /// What the shares are of, which is the sum of all values: CPU nanoseconds, bytes.
+    pub value: u64,
+    /// Observations that the shares rest on: the samples, or fewer if shares are of values that differ much.
+    observations: f64,
+}
+
+/// One function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionShare {
     /// The normalised name.
     pub function: String,
+    /// The names that the profile has for it, in order; empty if it is the normalised one alone.
+    pub raw: Vec<String>,
     /// Samples in which it was the leaf.
     pub self_samples: u64,
     /// Samples in which it was anywhere on the stack.
     pub total_samples: u64,
+    /// The share of which it was the leaf; these sum to 1.
+    pub self_share: Share,
+    /// The share in which it was on the stack.
+    pub total_share: Share,
 }
 
-/// All functions of a profile, the largest total first, then by name.
-pub fn functions(profile: &Profile) -> Vec<FunctionStat> {
-    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (id, name) in profile.names().iter().enumerate() {
-        by_name
-            .entry(normalise(name).into_owned())
-            .or_default()
-            .push(id);
-    }
-    let mut function_of = vec![0; profile.names().len()];
-    let mut stats = Vec::with_capacity(by_name.len());
-    for (function, ids) in by_name {
-        for id in ids {
-            function_of[id] = stats.len();
-        }
-        stats.push(FunctionStat {
-            function,
-            self_samples: 0,
-            total_samples: 0,
-        });
-    }
-    let mut last_seen = vec![usize::MAX; stats.len()];
-    for (stack, (ids, weight)) in profile.unordered().enumerate() {
-        for id in ids {
-            let function = function_of[*id as usize];
-            if last_seen[function] != stack {
-                last_seen[function] = stack;
-                stats[function].total_samples += weight.samples;
+/// Raw names that are kept of one function.
+const MAX_RAW: usize = 4;
+
+impl FunctionTable {
+    /// The table of a profile.
+    pub fn of(profile: &Profile) -> Self {
+        let mut counting = Counting::new(profile);
+        for (number, counts) in profile.unordered().enumerate() {
+            let weight = profile.weighed(counts.weight);
+            for id in counts.ids {
+                let function = counting.function_of[*id as usize];
+                let row = &mut counting.rows[function];
+                if row.last_seen != number {
+                    row.last_seen = number;
+                    row.total
+                        .add(counts.weight.samples, weight, counts.by_slice);
+                }
             }
+            let leaf = counts.ids.last().expect("a stack has at least one frame");
+            let row = &mut counting.rows[counting.function_of[*leaf as usize]];
+            row.own.add(counts.weight.samples, weight, counts.by_slice);
         }
-        let leaf = ids.last().expect("a stack has at least one frame");
-        stats[function_of[*leaf as usize]].self_samples += weight.samples;
+        let mut table = Self::without_functions(profile);
+        let whole = profile.whole();
+        let mut functions: Vec<FunctionShare> = counting
+            .rows
+            .into_iter()
+            // Names of locations that no sample refers to are no functions of the profile.
+            .filter(|row| row.total.weight > 0 || row.total.samples > 0)
+            .map(|row| FunctionShare {
+                self_share: table.share(&row.own, whole),
+                total_share: table.share(&row.total, whole),
+                self_samples: row.own.samples,
+                total_samples: row.total.samples,
+                function: row.function,
+                raw: row.raw,
+            })
+            .collect();
+        functions.sort_by(|a, b| {
+            let by_total = b.total_share.value.total_cmp(&a.total_share.value);
+            by_total.then_with(|| a.function.cmp(&b.function))
+        });
+        table.functions = functions;
+        table
     }
-    // Names of locations that no sample refers to are no functions of the profile.
-    stats.retain(|stat| stat.total_samples > 0);
-    stats.sort_by(|a, b| {
-        b.total_samples
-            .cmp(&a.total_samples)
-            .then_with(|| a.function.cmp(&b.function))
-    });
-    stats
+
+    /// The share of a function that no sample shows.
+    pub fn absent(&self) -> Share {
+        self.share(&Count::default(), 1)
+    }
+
+    /// What is known of a profile as a whole.
+    pub(super) fn without_functions(profile: &Profile) -> Self {
+        let slices: &[u64] = if profile.is_of_values() {
+            &[]
+        } else {
+            profile.slices()
+        };
+        Self {
+            functions: Vec::new(),
+            samples: profile.samples(),
+            slices: slices.to_vec(),
+            value: profile.value(),
+            observations: observations(profile),
+        }
+    }
+
+    /// The share of what was counted in the `whole`.
+    pub(super) fn share(&self, count: &Count, whole: u64) -> Share {
+        let value = count.weight as f64 / whole.max(1) as f64;
+        let hits = |at: usize| count.by_slice.get(at).copied().unwrap_or(0);
+        let by_slice = self.slices.iter().enumerate().map(|(at, n)| (hits(at), *n));
+        Share::estimate(value, self.observations, by_slice)
+    }
 }
 
-/// The samples whose stack has a frame that matches, by its normalised or its raw name.
-pub fn inclusive_samples(profile: &Profile, pattern: &Regex) -> u64 {
+/// The observations that shares rest on. Of values it is Kish's effective number, (Σv)² / Σ(v²/n) over stacks of n samples and the value v,
+/// where a few large ones count for little (L. Kish, Survey Sampling, 1965, section 8.2).
+fn observations(profile: &Profile) -> f64 {
+    if !profile.is_of_values() {
+        return profile.samples() as f64;
+    }
+    let squares: f64 = profile
+        .unordered()
+        .map(|counts| (counts.weight.value as f64).powi(2) / counts.weight.samples.max(1) as f64)
+        .sum();
+    (profile.value() as f64).powi(2) / squares.max(f64::MIN_POSITIVE)
+}
+
+/// What was counted of one function.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Count {
+    pub(super) samples: u64,
+    pub(super) weight: u64,
+    /// Samples by slice, as far as there were any.
+    pub(super) by_slice: Vec<u64>,
+}
+
+impl Count {
+    pub(super) fn add(&mut self, samples: u64, weight: u64, by_slice: &[(u8, u64)]) {
+        // Bounded by the profile's total, which fits.
+        self.samples += samples;
+        self.weight += weight;
+        for (slice, samples) in by_slice {
+            let at = usize::from(*slice);
+            if self.by_slice.len() <= at {
+                self.by_slice.resize(at + 1, 0);
+            }
+            self.by_slice[at] += samples;
+        }
+    }
+}
+
+impl Count {
+    pub(super) fn join(&mut self, other: &Self) {
+        self.samples += other.samples;
+        self.weight += other.weight;
+        if self.by_slice.len() < other.by_slice.len() {
+            self.by_slice.resize(other.by_slice.len(), 0);
+        }
+        for (into, from) in self.by_slice.iter_mut().zip(&other.by_slice) {
+            *into += from;
+        }
+    }
+}
+
+struct Row {
+    function: String,
+    raw: Vec<String>,
+    own: Count,
+    total: Count,
+    last_seen: usize,
+}
+
+struct Counting {
+    rows: Vec<Row>,
+    /// By name of the profile.
+    function_of: Vec<usize>,
+}
+
+impl Counting {
+    fn new(profile: &Profile) -> Self {
+        let mut rows: Vec<Row> = Vec::new();
+        let mut by_name: HashMap<String, usize> = HashMap::new();
+        let mut function_of = Vec::with_capacity(profile.names().len());
+        for name in profile.names() {
+            let function = normalise(name);
+            let at = match by_name.get(&*function) {
+                Some(at) => *at,
+                None => {
+                    by_name.insert(function.clone().into_owned(), rows.len());
+                    rows.push(Row {
+                        function: function.clone().into_owned(),
+                        raw: Vec::new(),
+                        own: Count::default(),
+                        total: Count::default(),
+                        last_seen: usize::MAX,
+                    });
+                    rows.len() - 1
+                }
+            };
+            if **name != *function && rows[at].raw.len() < MAX_RAW {
+                rows[at].raw.push(name.to_string());
+            }
+            function_of.push(at);
+        }
+        rows.iter_mut().for_each(|row| row.raw.sort_unstable());
+        Self { rows, function_of }
+    }
+}
+
+/// The samples whose stack has a frame that matches, by its normalised or its raw name, as a share.
+pub fn inclusive(profile: &Profile, pattern: &Regex) -> Matched {
     let names = profile.names().iter();
     let matches: Vec<bool> = names
         .map(|name| pattern.is_match(name) || pattern.is_match(&normalise(name)))
         .collect();
-    profile
-        .unordered()
-        .filter(|(ids, _)| ids.iter().any(|id| matches[*id as usize]))
-        .map(|(_, weight)| weight.samples)
-        .sum()
+    let mut count = Count::default();
+    for counts in profile.unordered() {
+        if counts.ids.iter().any(|id| matches[*id as usize]) {
+            let weight = profile.weighed(counts.weight);
+            count.add(counts.weight.samples, weight, counts.by_slice);
+        }
+    }
+    let table = FunctionTable::without_functions(profile);
+    Matched {
+        samples: count.samples,
+        share: table.share(&count, profile.whole()),
+    }
+}
+
+/// What a pattern matched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Matched {
+    /// Samples with a frame that matches.
+    pub samples: u64,
+    /// Their share.
+    pub share: Share,
 }
 
 #[cfg(test)]
@@ -92,8 +259,9 @@ mod tests {
 
     #[track_caller]
     fn check(stacks: &[(&[&str], u64)], expected: &[(&str, u64, u64)]) {
-        let stats = functions(&profile(stacks));
-        let got: Vec<_> = stats
+        let table = FunctionTable::of(&profile(stacks));
+        let got: Vec<_> = table
+            .functions
             .iter()
             .map(|s| (s.function.as_str(), s.self_samples, s.total_samples))
             .collect();
@@ -113,6 +281,35 @@ mod tests {
         );
         check(&[(&[], 4)], &[("[no stack]", 4, 4)]);
         check(&[], &[]);
+    }
+
+    #[test]
+    fn raw_names_are_kept() {
+        let profile = profile(&[
+            (&["main", "f::hfedcba9876543210"], 1),
+            (&["f::h0123456789abcdef"], 1),
+        ]);
+        let table = FunctionTable::of(&profile);
+        assert_eq!(
+            table.functions[0].raw,
+            ["f::h0123456789abcdef", "f::hfedcba9876543210"]
+        );
+        assert!(table.functions[1].raw.is_empty());
+    }
+
+    #[test]
+    fn shares_of_bytes_are_of_bytes() {
+        let mut heap = Profile::new("inuse_space", "bytes", 0);
+        heap.add(["main", "large"], 1, 9_000).expect("small");
+        heap.add(["main", "small"], 99, 1_000).expect("small");
+        let table = FunctionTable::of(&heap);
+        let large = &table.functions[1];
+        assert_eq!(
+            (large.function.as_str(), large.total_share.value),
+            ("large", 0.9)
+        );
+        // One large object tells little: the share could be anything.
+        assert!(large.total_share.interval.low < 0.35, "{large:?}");
     }
 
     #[test]
@@ -141,7 +338,9 @@ mod tests {
             ("zz", 0),
         ] {
             let pattern = Regex::new(pattern).expect("a valid pattern");
-            assert_eq!(inclusive_samples(&profile, &pattern), expected, "{pattern}");
+            let found = inclusive(&profile, &pattern);
+            assert_eq!(found.samples, expected, "{pattern}");
+            assert_eq!(found.share.value, expected as f64 / 10.0, "{pattern}");
         }
     }
 }

@@ -307,7 +307,7 @@ fn dropped_frames_are_cut_with_what_they_call() {
 fn slices_merge_and_unlike_profiles_do_not() {
     let one = pprof::decode(&encode(&small_profile())).expect("reads");
     let mut twice = one.clone();
-    twice.merge(&one).expect("alike");
+    twice.merge_slice(&one, 1).expect("alike");
     assert_eq!(twice.samples(), 8);
     assert_eq!(twice.cpu_ns(), Some(80_000_000));
     assert_eq!(twice.duration_ns(), 2_000_000_000);
@@ -319,12 +319,12 @@ fn slices_merge_and_unlike_profiles_do_not() {
     ] {
         let error = twice
             .clone()
-            .merge(&Profile::new(sample_type, unit, period))
+            .merge_slice(&Profile::new(sample_type, unit, period), 1)
             .expect_err("unlike");
         assert!(error.to_string().contains("cannot be merged"), "{error}");
     }
     twice
-        .merge(&Profile::new("cpu", "nanoseconds", 0))
+        .merge_slice(&Profile::new("cpu", "nanoseconds", 0), 1)
         .expect("an unknown period fits");
     assert_eq!(twice.period_ns(), 10_000_000);
 }
@@ -335,8 +335,7 @@ fn an_empty_profile_is_read_and_known_to_be_empty() {
     empty.sample.clear();
     let profile = pprof::decode(&encode(&empty)).expect("reads");
     assert!(profile.is_empty());
-    assert!(functions(&profile).is_empty());
-    assert!(costs(&profile, 100.0).is_empty());
+    assert!(FunctionTable::of(&profile).functions.is_empty());
     assert!(matches!(
         flamegraph::svg(&profile, "t", "", None),
         Err(Error::Empty)
@@ -400,7 +399,8 @@ fn everything(profile: &Profile) {
     let mut again = Vec::new();
     folded::write(&read, &mut again).expect("writes to memory");
     assert_eq!(text, again, "what was written reads as the same");
-    let stats = functions(profile);
+    let table = FunctionTable::of(profile);
+    let stats = &table.functions;
     let leaves: u64 = stats.iter().map(|stat| stat.self_samples).sum();
     assert_eq!(leaves, profile.samples());
     assert!(
@@ -408,11 +408,10 @@ fn everything(profile: &Profile) {
             .iter()
             .all(|s| s.self_samples <= s.total_samples && s.total_samples <= profile.samples())
     );
-    let table = costs(profile, 250.0);
     if profile.is_empty() {
         assert!(flamegraph::svg(profile, "t", "s", None).is_err());
     } else {
-        let shares: f64 = table.iter().map(|cost| cost.self_share).sum();
+        let shares: f64 = stats.iter().map(|stat| stat.self_share.value).sum();
         assert!(
             (shares - 1.0).abs() < 1e-9,
             "self shares sum to 1, not {shares}"
@@ -422,13 +421,32 @@ fn everything(profile: &Profile) {
             assert!(svg.trim_end().ends_with("</svg>"));
         }
     }
-    assert!(
-        diff(&table, &table)
-            .iter()
-            .all(|delta| !delta.significant && delta.delta_self_us == 0.0)
+    let side = Side {
+        table: &table,
+        scale: Scale::SHARE,
+    };
+    let same = diff(side, side, Unit::Share);
+    assert_eq!(same.count(DeltaFinding::Changed), 0);
+    assert!(same.functions.iter().all(|delta| delta.own.delta == 0.0));
+    let tree = union::union(profile, profile, None);
+    assert_eq!(tree.is_err(), profile.is_empty());
+    // Counts of the format are signed.
+    if let Ok(written) = encode::encode(profile) {
+        let read = pprof::decode(&written).expect("reads what was written");
+        let samples = |profile: &Profile| -> Vec<u64> {
+            profile.stacks().map(|stack| stack.samples).collect()
+        };
+        assert_eq!(samples(&read), samples(profile));
+    } else {
+        assert!(profile.samples().max(profile.value()) > u64::MAX / 2);
+    }
+    let folded = fold(profile.clone(), Fold::Plumbing).expect("fits");
+    assert_eq!(
+        (folded.samples(), folded.value()),
+        (profile.samples(), profile.value())
     );
     let everywhere = regex::Regex::new("").expect("a valid pattern");
-    assert_eq!(inclusive_samples(profile, &everywhere), profile.samples());
+    assert_eq!(inclusive(profile, &everywhere).samples, profile.samples());
 }
 
 proptest! {
@@ -450,18 +468,35 @@ proptest! {
     fn merging_does_not_depend_on_the_order(a in any_profile(), b in any_profile()) {
         let read = |message| pprof::decode(&encode(message)).expect("consistent");
         let (mut ab, mut ba) = (read(&a), read(&b));
-        ab.merge(&read(&b)).expect("alike");
-        ba.merge(&read(&a)).expect("alike");
+        ab.merge_slice(&read(&b), 0).expect("alike");
+        ba.merge_slice(&read(&a), 0).expect("alike");
         prop_assert_eq!(stacks(&ab), stacks(&ba));
-        prop_assert_eq!(functions(&ab), functions(&ba));
+        prop_assert_eq!(FunctionTable::of(&ab).functions, FunctionTable::of(&ba).functions);
+    }
+
+    #[test]
+    fn slices_are_written_and_read_again(a in any_profile(), b in any_profile()) {
+        let messages = [encode(&a), gzip(&encode(&b)), encode(&a)];
+        let (mut merger, mut merged) = (encode::Merger::default(), Profile::new("cpu", "nanoseconds", 0));
+        for (at, bytes) in messages.iter().enumerate() {
+            merger.add(bytes).expect("consistent");
+            merged.merge_slice(&pprof::decode(bytes).expect("consistent"), at).expect("alike");
+        }
+        let read = pprof::decode(&merger.finish().expect("fits")).expect("reads what was written");
+        prop_assert_eq!(stacks(&read), stacks(&merged));
+        prop_assert_eq!(read.slices(), merged.slices());
+        let again = pprof::decode(&encode::encode(&merged).expect("fits")).expect("reads what was written");
+        prop_assert_eq!(stacks(&again), stacks(&merged));
+        prop_assert_eq!(again.slices(), merged.slices());
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..400)) {
         for bytes in [bytes.clone(), gzip(&bytes), [&[0x1f, 0x8b][..], &bytes].concat()] {
-            if let Ok(profile) = pprof::decode(&bytes) {
+            if let Ok(profile) = read(&bytes, None) {
                 everything(&profile);
             }
+            let _ = encode::Merger::default().add(&bytes);
         }
     }
 
@@ -478,6 +513,7 @@ proptest! {
         let at = at.index(raw.len());
         raw[at] = byte;
         for bytes in [&raw[..], &raw[..cut.index(raw.len())]] {
+            let _ = encode::Merger::default().add(bytes);
             if let Ok(profile) = pprof::decode(bytes) {
                 everything(&profile);
             }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::compare::{Basis, Comparison, Finding, MetricChange};
-use crate::experiment::{PhaseResult, ProfileResult, RunResult, VariantResult};
+use crate::compare::{Comparison, MetricChange};
+use crate::experiment::{Estimates, PhaseResult, ProfileResult, RunResult, VariantResult};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
-use crate::profile::FunctionDelta;
+use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Stage};
 use crate::target::machine::Fingerprint;
 
@@ -57,9 +57,7 @@ pub fn document(
         variants,
         comparisons: comparisons.iter().map(comparison_json).collect(),
     };
-    let mut text = serde_json::to_string_pretty(&document).expect("all keys are strings");
-    text.push('\n');
-    text
+    super::pretty(&document)
 }
 
 #[derive(Serialize)]
@@ -152,6 +150,16 @@ struct RoundJson {
     target_us_per_request: Option<f64>,
     latency_p50_us: Option<f64>,
     latency_p99_us: Option<f64>,
+    relative_error: ErrorsJson,
+}
+
+/// Relative standard errors of a launch's figures.
+#[derive(Serialize)]
+struct ErrorsJson {
+    throughput_rps: Option<f64>,
+    target_us_per_request: Option<f64>,
+    latency_p50_us: Option<f64>,
+    latency_p99_us: Option<f64>,
 }
 
 /// What is reported of all requests, and of each kind.
@@ -219,9 +227,11 @@ struct MemoryJson {
 #[derive(Serialize)]
 struct ProfileJson<'a> {
     samples: u64,
+    slices: usize,
     hz: u32,
     capture_ratio: Option<f64>,
     target_us_per_request: Option<f64>,
+    target_us_error: f64,
     throughput_rps: f64,
     top: Vec<FunctionJson<'a>>,
 }
@@ -285,6 +295,8 @@ struct DeltaJson<'a> {
     base_total_us: Option<f64>,
     head_total_us: Option<f64>,
     delta_total_us: f64,
+    delta_total_low_us: f64,
+    delta_total_high_us: f64,
     delta_self_us: f64,
     significant: bool,
 }
@@ -329,6 +341,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
                 target_us_per_request: round.whole.us_per_request,
                 latency_p50_us: round.whole.p50_us,
                 latency_p99_us: round.whole.p99_us,
+                relative_error: errors_json(round.errors()),
             })
             .collect(),
         counts: counts_json(&total, phase),
@@ -372,6 +385,15 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             reasons: trust.reasons,
         },
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn errors_json(errors: Estimates) -> ErrorsJson {
+    ErrorsJson {
+        throughput_rps: errors.throughput_rps,
+        target_us_per_request: errors.us_per_request,
+        latency_p50_us: errors.p50_us,
+        latency_p99_us: errors.p99_us,
     }
 }
 
@@ -481,24 +503,28 @@ fn quantiles_json(points: Quantiles) -> QuantilesJson {
 }
 
 fn profile_json(profile: &ProfileResult) -> ProfileJson<'_> {
+    let us = profile.us_per_request.unwrap_or(0.0);
     let top = profile
-        .costs
+        .functions
+        .functions
         .iter()
         .take(TOP_FUNCTIONS)
-        .map(|cost| FunctionJson {
-            function: &cost.function,
-            self_share: cost.self_share,
-            total_share: cost.total_share,
-            self_us: cost.self_us,
-            total_us: cost.total_us,
-            total_share_low: cost.total_share_interval.low,
-            total_share_high: cost.total_share_interval.high,
+        .map(|function| FunctionJson {
+            function: &function.function,
+            self_share: function.self_share.value,
+            total_share: function.total_share.value,
+            self_us: function.self_share.value * us,
+            total_us: function.total_share.value * us,
+            total_share_low: function.total_share.interval.low,
+            total_share_high: function.total_share.interval.high,
         });
     ProfileJson {
         samples: profile.profile.samples(),
+        slices: profile.functions.slices.len(),
         hz: profile.hz,
         capture_ratio: profile.capture_ratio,
         target_us_per_request: profile.us_per_request,
+        target_us_error: profile.us_error,
         throughput_rps: profile.throughput_rps,
         top: top.collect(),
     }
@@ -518,26 +544,25 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
             })
             .collect(),
         functions: phases()
-            .flat_map(|phase| {
-                let least_total = least_of_largest_totals(&phase.functions);
-                phase
-                    .functions
-                    .iter()
-                    .enumerate()
+            .filter_map(|phase| {
+                let found = phase.functions.as_ref()?;
+                (found.diff.unit == Unit::PerRequest).then_some((&phase.phase, &found.diff))
+            })
+            .flat_map(|(phase, diff)| {
+                let least_total = least_of_largest_totals(&diff.functions);
+                let functions = diff.functions.iter().enumerate();
+                functions
                     .filter(move |(at, delta)| {
-                        *at < TOP_DELTAS || delta.delta_total_us.abs() >= least_total
+                        *at < TOP_DELTAS || delta.total.delta.abs() >= least_total
                     })
-                    .map(|(_, delta)| delta_json(&phase.phase, delta))
+                    .map(|(_, delta)| delta_json(phase, diff, delta))
             })
             .collect(),
     }
 }
 
 fn metric_json<'a>(phase: &'a str, change: &MetricChange) -> MetricJson<'a> {
-    let (basis, pairs) = match change.basis {
-        Basis::Rounds(pairs) => ("rounds", Some(pairs)),
-        Basis::Assumed => ("assumed launch spread", None),
-    };
+    let (basis, pairs) = change.basis.described();
     MetricJson {
         phase,
         metric: change.metric.name(),
@@ -546,11 +571,7 @@ fn metric_json<'a>(phase: &'a str, change: &MetricChange) -> MetricJson<'a> {
         ratio: change.ratio,
         ratio_low: change.interval.0,
         ratio_high: change.interval.1,
-        finding: match change.finding {
-            Finding::Better => "better",
-            Finding::Worse => "worse",
-            Finding::NotDetected => "no difference detected",
-        },
+        finding: change.finding.name(),
         detectable_change: change.detectable,
         basis,
         pairs,
@@ -561,20 +582,26 @@ fn metric_json<'a>(phase: &'a str, change: &MetricChange) -> MetricJson<'a> {
 fn least_of_largest_totals(functions: &[FunctionDelta]) -> f64 {
     let mut totals: Vec<f64> = functions
         .iter()
-        .map(|delta| delta.delta_total_us.abs())
+        .map(|delta| delta.total.delta.abs())
         .collect();
     totals.sort_by(|a, b| b.total_cmp(a));
     totals.get(TOP_DELTAS - 1).copied().unwrap_or(0.0)
 }
 
-fn delta_json<'a>(phase: &'a str, delta: &'a FunctionDelta) -> DeltaJson<'a> {
+fn delta_json<'a>(phase: &'a str, diff: &Diff, delta: &'a FunctionDelta) -> DeltaJson<'a> {
+    let us = |function: &Option<FunctionShare>, whole: f64| {
+        let function = function.as_ref();
+        function.map(|function| function.total_share.value * whole)
+    };
     DeltaJson {
         phase,
         function: &delta.function,
-        base_total_us: delta.base.as_ref().map(|cost| cost.total_us),
-        head_total_us: delta.head.as_ref().map(|cost| cost.total_us),
-        delta_total_us: delta.delta_total_us,
-        delta_self_us: delta.delta_self_us,
-        significant: delta.significant,
+        base_total_us: us(&delta.base, diff.whole.0),
+        head_total_us: us(&delta.head, diff.whole.1),
+        delta_total_us: delta.total.delta,
+        delta_total_low_us: delta.total.interval.low,
+        delta_total_high_us: delta.total.interval.high,
+        delta_self_us: delta.own.delta,
+        significant: delta.total_finding == DeltaFinding::Changed,
     }
 }

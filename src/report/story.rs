@@ -7,7 +7,7 @@ use super::terminal::plain_table;
 use crate::compare::Comparison;
 use crate::experiment::{PhaseResult, RunResult};
 use crate::metrics::{Tally, latency_quantiles, value_at};
-use crate::profile::inclusive_samples;
+use crate::profile::inclusive;
 use crate::scenario::{CostModel, Plan};
 use crate::units::{format_count, format_share, format_us};
 
@@ -162,8 +162,7 @@ fn latency(column: &Column<'_>, quantile: f64) -> Option<String> {
 
 fn bcrypt_share(profile: &crate::profile::Profile) -> Option<f64> {
     let pattern = Regex::new(BCRYPT).expect("the pattern is valid");
-    (!profile.is_empty())
-        .then(|| inclusive_samples(profile, &pattern) as f64 / profile.samples() as f64)
+    (!profile.is_empty()).then(|| inclusive(profile, &pattern).share.value)
 }
 
 fn add(

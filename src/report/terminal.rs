@@ -5,29 +5,24 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::compare;
 use super::dry_run::describe;
 use super::json::Judgements;
 use super::story;
-use crate::compare::{
-    ASSUMED_LATENCY_SPREAD, ASSUMED_LAUNCH_SPREAD, Basis, Comparison, ENOUGH_ROUNDS, Finding,
-    Metric, MetricChange, PhaseComparison,
-};
+use crate::compare::Comparison;
 use crate::experiment::{PhaseResult, RunResult, TrustLevel, VariantResult};
 use crate::gate::{Judgement, Verdict};
 use crate::metrics::{Tally, latency_quantiles, value_at};
-use crate::profile::FunctionDelta;
 use crate::scenario::Plan;
 use crate::units::{format_count, format_share, format_us};
 
 /// Functions that a phase lists.
 const TOP_FUNCTIONS: usize = 8;
-/// Functions that a comparison lists.
-const TOP_DELTAS: usize = 12;
 
-const BOLD: Style = Style::new().bold();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const DOUBT: Style = AnsiColor::Yellow.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const DOUBT: Style = AnsiColor::Yellow.on_default();
 
 /// Renders a run.
 pub fn render(
@@ -277,23 +272,24 @@ fn target_cpu(phase: &PhaseResult, total: &Tally) -> String {
 }
 
 fn functions(profile: &crate::experiment::ProfileResult, text: &mut String) {
+    let us = profile.us_per_request.unwrap_or(0.0);
     let mut by_self: Vec<_> = profile
-        .costs
+        .functions
+        .functions
         .iter()
-        .filter(|cost| cost.self_share > 0.0)
+        .filter(|function| function.self_share.value > 0.0)
         .collect();
     by_self.sort_by(|a, b| {
-        b.self_share
-            .total_cmp(&a.self_share)
-            .then_with(|| a.function.cmp(&b.function))
+        let by_own = b.self_share.value.total_cmp(&a.self_share.value);
+        by_own.then_with(|| a.function.cmp(&b.function))
     });
     let mut table = plain_table(&["self", "total", "µs/request", "function"], 3);
-    for cost in by_self.into_iter().take(TOP_FUNCTIONS) {
+    for function in by_self.into_iter().take(TOP_FUNCTIONS) {
         table.add_row([
-            format_share(cost.self_share),
-            format_share(cost.total_share),
-            format_count(cost.self_us),
-            shortened(&cost.function),
+            format_share(function.self_share.value),
+            format_share(function.total_share.value),
+            format_count(function.self_share.value * us),
+            shortened(&function.function),
         ]);
     }
     indent(&table.to_string(), "      ", text);
@@ -339,132 +335,16 @@ fn found(expr: &str, value: f64) -> String {
 }
 
 fn render_comparison(plan: &Plan, result: &RunResult, comparison: &Comparison, text: &mut String) {
-    let _ = writeln!(
-        text,
-        "{BOLD}{} → {}{BOLD:#}",
-        comparison.base, comparison.head
-    );
+    compare::heading(comparison, text);
     for phase in &comparison.phases {
-        render_changes(phase, text);
+        compare::changes(phase, text);
     }
     if let Some(table) = story::table(plan, result, comparison) {
         text.push('\n');
         indent(&table, "  ", text);
     }
-    for phase in &comparison.phases {
-        if !phase.functions.is_empty() {
-            let _ = writeln!(
-                text,
-                "\n  {}: CPU per request by function, largest change of self cost first",
-                phase.phase
-            );
-            indent(&delta_table(&phase.functions).to_string(), "    ", text);
-        }
-    }
+    compare::functions(comparison, text);
     text.push('\n');
-}
-
-fn render_changes(phase: &PhaseComparison, text: &mut String) {
-    let _ = writeln!(text, "  {}", phase.phase);
-    for change in &phase.metrics {
-        let (style, words) = words(change);
-        let value = |value| {
-            if change.metric == Metric::Throughput {
-                format!("{}/s", format_count(value))
-            } else {
-                format_us(value)
-            }
-        };
-        let _ = writeln!(
-            text,
-            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
-            label(change.metric),
-            value(change.base),
-            value(change.head)
-        );
-    }
-    if phase
-        .metrics
-        .iter()
-        .any(|change| change.basis == Basis::Assumed)
-    {
-        let (spread, latency) = (
-            ASSUMED_LAUNCH_SPREAD * 100.0,
-            ASSUMED_LATENCY_SPREAD * 100.0,
-        );
-        let _ = writeln!(
-            text,
-            "    (too few launches to measure how they differ: {spread:.0} % is assumed, {latency:.0} % for latency; `rounds = {ENOUGH_ROUNDS}` measures it)"
-        );
-    }
-}
-
-fn label(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Throughput => "throughput",
-        Metric::CpuPerRequest => "CPU per request",
-        Metric::P50 => "latency p50",
-        Metric::P99 => "latency p99",
-    }
-}
-
-/// How ratios are written: per cent when the change is small, else as a factor or a divisor.
-fn notation(ratio: f64) -> fn(f64) -> String {
-    if ratio >= 2.0 {
-        |ratio| format!("×{}", format_count(ratio))
-    } else if ratio > 0.5 {
-        |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0)
-    } else {
-        |ratio| format!("÷{}", format_count(1.0 / ratio))
-    }
-}
-
-fn words(change: &MetricChange) -> (Style, String) {
-    // One notation for a change and its bounds.
-    let factor = notation(change.ratio);
-    let interval = format!(
-        "{} (95 %: {} to {})",
-        factor(change.ratio),
-        factor(change.interval.0),
-        factor(change.interval.1)
-    );
-    match change.finding {
-        Finding::Better => (GOOD, format!("better: {interval}")),
-        Finding::Worse => (BAD, format!("worse: {interval}")),
-        Finding::NotDetected => (
-            DOUBT,
-            format!(
-                "no difference detected: {interval}; ±{:.1} % would have been",
-                change.detectable * 100.0
-            ),
-        ),
-    }
-}
-
-fn delta_table(deltas: &[FunctionDelta]) -> Table {
-    let mut table = plain_table(&["before", "after", "change", "self", "", "function"], 4);
-    for delta in deltas.iter().take(TOP_DELTAS) {
-        let us = |cost: Option<&crate::profile::FunctionCost>| {
-            cost.map_or("–".to_owned(), |cost| format_us(cost.total_us))
-        };
-        let signed = |us: f64| {
-            format!(
-                "{}{}",
-                if us < 0.0 { "-" } else { "+" },
-                format_us(us.abs())
-            )
-        };
-        let certain = if delta.significant { "" } else { "?" };
-        table.add_row([
-            us(delta.base.as_ref()),
-            us(delta.head.as_ref()),
-            signed(delta.delta_total_us),
-            signed(delta.delta_self_us),
-            certain.to_owned(),
-            shortened(&delta.function),
-        ]);
-    }
-    table
 }
 
 /// A table without lines, whose first columns are numbers.
@@ -482,7 +362,7 @@ pub(super) fn plain_table(header: &[&str], numbers: usize) -> Table {
 }
 
 /// Long generic names hide what matters; the files have them whole.
-fn shortened(function: &str) -> String {
+pub(super) fn shortened(function: &str) -> String {
     const LONGEST: usize = 90;
     if function.chars().count() <= LONGEST {
         return function.to_owned();

@@ -223,6 +223,7 @@ pub(super) struct Threshold {
     pub(super) variant: Option<Text>,
     pub(super) phase: Option<Text>,
     pub(super) request: Option<Text>,
+    pub(super) allow_absent: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

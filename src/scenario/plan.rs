@@ -291,6 +291,8 @@ pub struct Threshold {
     pub phase: Option<String>,
     /// Only for this request.
     pub request: Option<String>,
+    /// Whether a pattern may match no function of the profile.
+    pub allow_absent: bool,
 }
 
 /// How many instances a rate needs, and what they cost.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url, redirect::Policy};
+use reqwest::{Client, Url, header::HeaderMap, redirect::Policy};
 
 use crate::transport::tls::{Tls, TlsError, trusting_nobody};
 
@@ -26,8 +26,17 @@ pub enum ClientError {
 /// # Errors
 /// The system's authorities are needed and there are none, or those of reqwest's builder.
 pub fn control_client(tls: Option<&Tls>) -> Result<Client, ClientError> {
+    control_client_with(tls, HeaderMap::new())
+}
+
+/// The same, which sends these headers with every request; mark values that are secrets.
+///
+/// # Errors
+/// As for [`control_client`].
+pub fn control_client_with(tls: Option<&Tls>, headers: HeaderMap) -> Result<Client, ClientError> {
     let config = tls.map_or_else(trusting_nobody, Tls::client_config)?;
     Ok(Client::builder()
+        .default_headers(headers)
         .no_proxy()
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)

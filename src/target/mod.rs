@@ -1,6 +1,6 @@
 //! What is loaded, and what it needs beside it: started, waited for, measured and stopped.
 //!
-//! Every process is started through [`supervisor`], so that none is left behind however telemload ends. [`tree`] and
+//! Every process but [`perf`]'s is started through [`supervisor`], so that none is left behind however telemload ends. [`tree`] and
 //! [`machine`] read CPU and memory; nothing outside this module reads `/proc`. Linux only. Nothing in here knows of
 //! scenarios, load or results, and no error or `Debug` output holds an environment value, a payload or the credentials
 //! of a URL.
@@ -11,6 +11,7 @@ pub mod command;
 pub mod log;
 pub mod machine;
 pub mod metrics;
+pub mod perf;
 pub mod port;
 pub mod process;
 pub mod ready;

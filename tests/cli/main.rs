@@ -10,9 +10,11 @@
 mod ad_hoc;
 mod bed;
 mod failures;
+mod graph;
 mod ingest;
 mod interruption;
 mod output;
+mod profiles;
 mod reach;
 mod rejected;
 mod requests;

@@ -80,6 +80,9 @@ fn a_run_directory_holds_every_file_and_they_agree() {
         assert!(svg.contains(name), "no {name} in {svg}");
     }
     assert!(outcome.read("before/load/flame.svg").contains("bcrypt::"));
+    let graph = outcome.read("compare/before..after/load/flame-diff.html");
+    assert!(graph.contains("default-src 'none'") && graph.contains("\"bcrypt::"));
+    well_formed(&outcome.read("compare/before..after/load/flame-diff.svg"));
     assert!(!outcome.stdout.contains('\x1b') && !outcome.stderr.contains('\x1b'));
 }
 
@@ -281,7 +284,11 @@ fn without_out_each_run_has_a_directory_of_its_own() {
 #[test]
 fn help_and_completions_name_every_verb() {
     for (args, words) in [
-        (&["--help"][..], &["run", "gateway", "completions"][..]),
+        (
+            &["--help"][..],
+            &["run", "compare", "flame", "gateway", "completions"][..],
+        ),
+        (&["flame", "--help"], &["top", "render", "diff", "capture"]),
         (
             &["run", "--help"],
             &["--dry-run", "Exit codes", "130 interrupted"],

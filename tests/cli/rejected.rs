@@ -478,6 +478,11 @@ fn comparisons_and_thresholds() {
         "21:8: threshold.expr: ",
         &["not a regular expression: unclosed group\n"],
     );
+    appended(
+        "[[threshold]]\nexpr = \"latency.p99 < 1s\"\nallow_absent = true\n",
+        "22:16: threshold.allow_absent: ",
+        &["only share(…) and cost(…)", "leave it out"],
+    );
 }
 
 #[test]

@@ -413,12 +413,25 @@ impl Resolver<'_> {
                     "the target's CPU is not known by request; leave `request` out",
                 ));
             }
+            if let Some(allowed) = &threshold.allow_absent
+                && !matches!(expr.metric, Metric::Share(_) | Metric::Cost(_))
+            {
+                return Err(self.error(
+                    allowed.span(),
+                    "threshold.allow_absent",
+                    "only share(…) and cost(…) have a pattern that may match nothing; leave it out",
+                ));
+            }
             let name = |text: &Option<Text>| text.as_ref().map(|text| text.get_ref().clone());
             thresholds.push(Threshold {
                 expr,
                 variant: name(&threshold.variant),
                 phase: name(&threshold.phase),
                 request: name(&threshold.request),
+                allow_absent: threshold
+                    .allow_absent
+                    .as_ref()
+                    .is_some_and(|allowed| *allowed.get_ref()),
             });
         }
         if !thresholds
@@ -432,6 +445,7 @@ impl Resolver<'_> {
                 variant: None,
                 phase: None,
                 request: None,
+                allow_absent: false,
             });
         }
         Ok(thresholds)

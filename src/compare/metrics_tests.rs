@@ -1,12 +1,6 @@
 //! What a comparison says of launches with known figures.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::*;
-use crate::experiment::Round;
-use crate::metrics::Durations;
-use crate::scenario::{Load, LoadModel};
 
 fn estimates(throughput: f64) -> Estimates {
     Estimates {
@@ -17,45 +11,23 @@ fn estimates(throughput: f64) -> Estimates {
     }
 }
 
-fn phase(throughputs: &[f64]) -> PhaseResult {
-    let load = Load {
-        model: LoadModel::Closed,
-        connections: 1,
-        duration: Duration::from_secs(4),
-        requests: None,
-        warmup: Duration::ZERO,
-        timeout: Duration::from_secs(1),
-        workers: 1,
-        keep_alive: true,
+/// A launch of each throughput, its intervals some 2 % apart.
+fn phase(throughputs: &[f64]) -> Vec<RoundFigures> {
+    let nothing = Estimates {
+        throughput_rps: None,
+        us_per_request: None,
+        p50_us: None,
+        p99_us: None,
     };
-    let rounds = throughputs.iter().map(|&throughput| Round {
-        seconds: 4.0,
-        target_cpu_seconds: None,
-        generator_cores: 0.1,
-        busiest_worker: 0.1,
-        worker_wait: None,
-        steal_share: None,
+    let round = |&throughput: &f64| RoundFigures {
         whole: estimates(throughput),
-        blocks: [0.99, 1.01, 0.98, 1.02]
-            .map(|factor| estimates(throughput * factor))
-            .to_vec(),
-    });
-    PhaseResult {
-        name: "load".to_owned(),
-        load,
-        requests: Vec::new(),
-        tallies: Vec::new(),
-        exemplars: BTreeMap::new(),
-        rounds: rounds.collect(),
-        target_cpus: 1.0,
-        peak_bytes: None,
-        counters: BTreeMap::new(),
-        opening: Durations::default(),
-        resent: 0,
-        expected_bcrypt_rate: None,
-        profile: None,
-        warnings: Vec::new(),
-    }
+        errors: Estimates {
+            throughput_rps: Some(0.009),
+            p50_us: Some(0.009),
+            ..nothing
+        },
+    };
+    throughputs.iter().map(round).collect()
 }
 
 fn throughput(base: &[f64], head: &[f64]) -> MetricChange {

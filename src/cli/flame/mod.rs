@@ -1,0 +1,170 @@
+//! `telemload flame`: profiles on their own, without a run.
+
+mod capture;
+mod diff;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::input::{Reading, at_most_one_stdin, is_stdio};
+use super::{Usage, print};
+use crate::profile::{FunctionTable, encode, flamegraph, folded};
+use crate::report::flame_top::{self, Order, Top};
+pub(super) use diff::Costs;
+
+/// Profiles on their own: pprof, folded stacks and `perf script` text in; tables, flame graphs and differences out.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  telemload flame capture --url http://127.0.0.1:6060/debug/pprof/profile -d 30s -o before.pb.gz
+  telemload flame top before.pb.gz
+  perf script | telemload flame render - > flame.svg
+  telemload flame diff before.pb.gz after.pb.gz -o diff.html")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Top(TopArgs),
+    Render(RenderArgs),
+    Diff(diff::Args),
+    Capture(capture::Args),
+}
+
+/// The functions of a profile, with their shares and intervals.
+#[derive(Debug, clap::Args)]
+struct TopArgs {
+    /// Profiles, gzipped or not; `-` is standard input. Several are the slices of one capture.
+    #[arg(value_name = "PROFILE", required = true)]
+    profiles: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// How many functions.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+    /// Order by the share of the function itself, or with what it calls.
+    #[arg(long, value_name = "ORDER", default_value = "self", value_parser = order)]
+    sort: Order,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print CSV.
+    #[arg(long)]
+    csv: bool,
+}
+
+/// A flame graph of a profile, or the profile in another format.
+#[derive(Debug, clap::Args)]
+struct RenderArgs {
+    /// Profiles, gzipped or not; `-` is standard input. Several are the slices of one capture.
+    #[arg(value_name = "PROFILE", required = true)]
+    profiles: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+    /// svg: flame graph; folded: folded stacks; pprof: profile.proto, gzipped [default: by the end of --out, else svg].
+    #[arg(long, value_name = "FORMAT", value_parser = ["svg", "folded", "pprof"])]
+    format: Option<String>,
+    /// Title of the graph [default: the file's name].
+    #[arg(long)]
+    title: Option<String>,
+    /// File to write; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    out: PathBuf,
+}
+
+fn order(text: &str) -> Result<Order, String> {
+    match text {
+        "self" => Ok(Order::Own),
+        "total" => Ok(Order::Total),
+        _ => Err("order by self or total".to_owned()),
+    }
+}
+
+pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
+    match &args.verb {
+        Verb::Top(args) => top(args),
+        Verb::Render(args) => render(args),
+        Verb::Diff(args) => diff::exec(args),
+        Verb::Capture(args) => capture::exec(args),
+    }
+}
+
+fn top(args: &TopArgs) -> anyhow::Result<u8> {
+    at_most_one_stdin(args.profiles.iter().map(PathBuf::as_path))?;
+    let profile = args.reading.profiles(&args.profiles)?;
+    let functions = FunctionTable::of(&profile);
+    let top = Top {
+        profile: &profile,
+        functions: &functions,
+        limit: args.limit,
+        order: args.sort,
+    };
+    print(&if args.json {
+        flame_top::json(&top)
+    } else if args.csv {
+        flame_top::csv(&top)
+    } else {
+        flame_top::render(&top)
+    })?;
+    Ok(0)
+}
+
+fn render(args: &RenderArgs) -> anyhow::Result<u8> {
+    at_most_one_stdin(args.profiles.iter().map(PathBuf::as_path))?;
+    let profile = args.reading.profiles(&args.profiles)?;
+    let format = match &args.format {
+        Some(format) => format.as_str(),
+        None => match args.out.extension().and_then(|end| end.to_str()) {
+            Some("folded" | "txt") => "folded",
+            Some("pb" | "gz" | "pprof") => "pprof",
+            _ => "svg",
+        },
+    };
+    let bytes = match format {
+        "folded" => {
+            let mut text = Vec::new();
+            folded::write(&profile, &mut text)?;
+            text
+        }
+        "pprof" => encode::encode(&profile).map_err(|error| Usage(error.to_string()))?,
+        _ => {
+            let title = args
+                .title
+                .clone()
+                .unwrap_or_else(|| name(&args.profiles[0]));
+            let subtitle = format!("{} samples, {}", profile.samples(), profile.kind());
+            let svg = flamegraph::svg(&profile, &title, &subtitle, None);
+            svg.map_err(|error| Usage(error.to_string()))?.into_bytes()
+        }
+    };
+    write(&args.out, &bytes)?;
+    Ok(0)
+}
+
+/// The end of a path, as a title.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// Writes a file whole, or to standard output.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    if is_stdio(path) {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()?;
+        return Ok(());
+    }
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let dir = crate::experiment::RunDir::at(parent.unwrap_or(Path::new(".")));
+    let file = path
+        .file_name()
+        .context("name a file to write with --out")?;
+    dir.write(Path::new(file), bytes)
+        .map_err(|error| anyhow::anyhow!("{error}"))
+}

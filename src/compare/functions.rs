@@ -1,0 +1,316 @@
+//! Two profiles of one phase: what changed by function, and which few functions explain it.
+//!
+//! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
+
+use crate::profile::{
+    DeltaFinding, Diff, FunctionShare, FunctionTable, Profile, Scale, Side, Unit, diff,
+};
+
+use super::Caution;
+
+/// A profile and what it costs.
+#[derive(Debug, Clone, Copy)]
+pub struct Profiled<'a> {
+    /// The samples.
+    pub profile: &'a Profile,
+    /// Its functions.
+    pub functions: &'a FunctionTable,
+    /// What shares are multiplied with to be CPU-µs per request; `None` if that is not known.
+    pub per_request: Option<Scale>,
+}
+
+/// What changed by function.
+#[derive(Debug)]
+pub struct FunctionComparison {
+    /// All functions.
+    pub diff: Diff,
+    /// Samples of base and head.
+    pub samples: (u64, u64),
+    /// CPU-µs per request of base and head, if both are known.
+    pub scales: Option<(Scale, Scale)>,
+    /// Which functions explain the change.
+    pub explanation: Explanation,
+}
+
+/// Which functions explain a change of the whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The function with the least other content below which nearly all of the change is; no leaf.
+    pub below: Option<Part>,
+    /// The functions whose own cost changed most, until nine tenths are explained.
+    pub own: Vec<Part>,
+}
+
+/// A function and its part of a change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Index into [`Diff::functions`].
+    pub function: usize,
+    /// Its change by that of the whole; of different signs it is negative.
+    pub part: f64,
+}
+
+/// Profiles that measure different things.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "profiles of {base} and of {head} cannot be compared; capture both with the same type, or choose it with --sample-type"
+)]
+pub struct Incomparable {
+    /// Type and unit of the base.
+    pub base: String,
+    /// Type and unit of the head.
+    pub head: String,
+}
+
+/// Sample types that count CPU time, whatever a tool calls it.
+const CPU_TYPES: [&str; 7] = [
+    "cpu",
+    "samples",
+    "cpu-clock",
+    "task-clock",
+    "cycles",
+    "cpu-cycles",
+    "wall",
+];
+/// What part of a change is "nearly all".
+const NEARLY_ALL: f64 = 0.9;
+/// Functions that an explanation names at most.
+const MOST_NAMED: usize = 5;
+/// A function below this part of the change explains nothing.
+const WORTH_NAMING: f64 = 0.03;
+/// Shares of both sides in functions that the other lacks, from which the names do not seem to match.
+const UNMATCHED: f64 = 0.2;
+
+/// Compares two profiles: per request if both sides know that, else by share.
+///
+/// # Errors
+/// [`Incomparable`] if they measure different things.
+pub fn functions(
+    base: Profiled<'_>,
+    head: Profiled<'_>,
+    cautions: &mut Vec<Caution>,
+) -> Result<FunctionComparison, Incomparable> {
+    comparable(base.profile, head.profile, cautions)?;
+    let scales = base.per_request.zip(head.per_request);
+    let (unit, (of_base, of_head)) = match scales {
+        Some(scales) => (Unit::PerRequest, scales),
+        None => (Unit::Share, (Scale::SHARE, Scale::SHARE)),
+    };
+    let (base_side, head_side) = (
+        Side {
+            table: base.functions,
+            scale: of_base,
+        },
+        Side {
+            table: head.functions,
+            scale: of_head,
+        },
+    );
+    let found = diff(base_side, head_side, unit);
+    let (gone, new) = found.unmatched(base_side, head_side);
+    if gone > UNMATCHED && new > UNMATCHED {
+        cautions.push(Caution::Names { gone, new });
+    }
+    Ok(FunctionComparison {
+        samples: (base.functions.samples, head.functions.samples),
+        scales,
+        explanation: explain(&found),
+        diff: found,
+    })
+}
+
+fn comparable(
+    base: &Profile,
+    head: &Profile,
+    cautions: &mut Vec<Caution>,
+) -> Result<(), Incomparable> {
+    let kind = |profile: &Profile| format!("{}/{}", profile.sample_type(), profile.unit());
+    let of_cpu = |profile: &Profile| CPU_TYPES.contains(&profile.sample_type());
+    if base.unit() != head.unit() && !(of_cpu(base) && of_cpu(head)) {
+        return Err(Incomparable {
+            base: kind(base),
+            head: kind(head),
+        });
+    }
+    if base.sample_type() != head.sample_type() {
+        cautions.push(Caution::ProfileType {
+            base: kind(base),
+            head: kind(head),
+        });
+    }
+    Ok(())
+}
+
+fn explain(diff: &Diff) -> Explanation {
+    let change = diff.change();
+    // Shares sum to one on both sides: there is no whole that changed.
+    if change == 0.0 || diff.unit == Unit::Share {
+        return Explanation {
+            below: None,
+            own: Vec::new(),
+        };
+    }
+    let part = |delta: f64| delta / change;
+    let content = |at: usize| {
+        let delta = &diff.functions[at];
+        let total = |side: &Option<FunctionShare>, whole: f64| {
+            side.as_ref()
+                .map_or(0.0, |function| function.total_share.value * whole)
+        };
+        total(&delta.base, diff.whole.0).max(total(&delta.head, diff.whole.1))
+    };
+    let largest = diff.whole.0.max(diff.whole.1);
+    let below = diff
+        .functions
+        .iter()
+        .enumerate()
+        .filter(|(_, delta)| delta.total_finding == DeltaFinding::Changed)
+        .filter(|(_, delta)| (NEARLY_ALL..=1.0 / NEARLY_ALL).contains(&part(delta.total.delta)))
+        .map(|(at, delta)| (content(at), at, part(delta.total.delta)))
+        // What is on every stack explains nothing, and a leaf is named by its own cost.
+        .filter(|(content, at, _)| {
+            let delta = &diff.functions[*at];
+            let is_leaf = (delta.own.delta / delta.total.delta) > NEARLY_ALL;
+            *content < largest * 0.999 && !is_leaf
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, function, part)| Part { function, part });
+    let mut own = Vec::new();
+    let mut explained = 0.0;
+    let changed = diff.functions.iter().enumerate();
+    let changed = changed.filter(|(_, delta)| delta.own_finding == DeltaFinding::Changed);
+    for (function, delta) in changed.take(MOST_NAMED) {
+        let part = part(delta.own.delta);
+        if explained >= NEARLY_ALL || part.abs() < WORTH_NAMING {
+            break;
+        }
+        explained += part;
+        own.push(Part { function, part });
+    }
+    Explanation { below, own }
+}
+
+/// How many times the requests the same CPU could serve at most if the function cost nothing (Amdahl's law); infinite for a
+/// function that is everything.
+pub fn ceiling(function: &FunctionShare) -> f64 {
+    1.0 / (1.0 - function.total_share.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(kind: (&str, &str), stacks: &str) -> Profile {
+        let mut profile = Profile::new(kind.0, kind.1, 0);
+        for line in stacks.lines() {
+            let (stack, count) = line.rsplit_once(' ').unwrap();
+            let count = count.parse().unwrap();
+            profile.add(stack.split(';'), count, count).unwrap();
+        }
+        profile
+    }
+
+    fn compared(
+        base: &Profile,
+        head: &Profile,
+        us: Option<(f64, f64)>,
+    ) -> (Result<FunctionComparison, Incomparable>, Vec<Caution>) {
+        let tables = (FunctionTable::of(base), FunctionTable::of(head));
+        let scale = |factor| Scale { factor, error: 0.0 };
+        let of = |profile, functions, us: Option<f64>| Profiled {
+            profile,
+            functions,
+            per_request: us.map(scale),
+        };
+        let mut cautions = Vec::new();
+        let found = functions(
+            of(base, &tables.0, us.map(|us| us.0)),
+            of(head, &tables.1, us.map(|us| us.1)),
+            &mut cautions,
+        );
+        (found, cautions)
+    }
+
+    const CPU: (&str, &str) = ("cpu", "nanoseconds");
+
+    #[test]
+    fn a_few_functions_explain_the_change() {
+        let base = profile(
+            CPU,
+            "main;auth;bcrypt;expand 600\nmain;auth;bcrypt;encrypt 350\nmain;parse 50",
+        );
+        let head = profile(CPU, "main;parse 990\nmain;auth;lookup 10");
+        let (found, cautions) = compared(&base, &head, Some((8_000.0, 400.0)));
+        let found = found.unwrap();
+        let name = |part: &Part| {
+            let function = &found.diff.functions[part.function].function;
+            format!("{function} {:.0}", part.part * 100.0)
+        };
+        assert_eq!(
+            found.explanation.below.as_ref().map(name),
+            Some("bcrypt 100".to_owned())
+        );
+        let own: Vec<_> = found.explanation.own.iter().map(name).collect();
+        assert_eq!(own, ["expand 63", "encrypt 37"]);
+        assert_eq!(cautions, []);
+        let parse = found
+            .diff
+            .functions
+            .iter()
+            .find(|delta| delta.function == "parse")
+            .unwrap();
+        assert!((ceiling(parse.base.as_ref().unwrap()) - 1.0 / 0.95).abs() < 1e-9);
+    }
+
+    #[test]
+    fn without_costs_shares_are_compared_and_explain_no_whole() {
+        let base = profile(CPU, "main;a 900\nmain;b 100");
+        let head = profile(CPU, "main;a 500\nmain;b 500");
+        let (found, _) = compared(&base, &head, None);
+        let found = found.unwrap();
+        assert_eq!(found.diff.unit, Unit::Share);
+        assert_eq!(found.explanation.own, []);
+        assert_eq!(found.diff.count(DeltaFinding::Changed), 2);
+    }
+
+    #[test]
+    fn what_measures_something_else_is_refused() {
+        let stacks = "main;a 900\nmain;b 100";
+        let (found, _) = compared(
+            &profile(CPU, stacks),
+            &profile(("alloc_space", "bytes"), stacks),
+            None,
+        );
+        let message = found.unwrap_err().to_string();
+        assert!(
+            message.contains(
+                "profiles of cpu/nanoseconds and of alloc_space/bytes cannot be compared"
+            ),
+            "{message}"
+        );
+        let (found, cautions) = compared(
+            &profile(CPU, stacks),
+            &profile(("samples", "count"), stacks),
+            None,
+        );
+        assert!(found.is_ok());
+        assert!(
+            cautions[0].to_string().contains("cpu/nanoseconds"),
+            "{cautions:?}"
+        );
+    }
+
+    #[test]
+    fn names_that_do_not_match_are_a_caution() {
+        let (_, cautions) = compared(
+            &profile(CPU, "main;a::f 900\nmain;a::g 100"),
+            &profile(CPU, "main;f 900\nmain;g 100"),
+            Some((10.0, 10.0)),
+        );
+        let shown = cautions[0].to_string();
+        assert!(
+            shown.contains("100 % of the base") && shown.contains("debug"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! Figures of two phases, launch by launch: head by base, with an interval. Pure arithmetic on what rounds found.
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::experiment::Estimates;
+
+/// Figures of one launch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoundFigures {
+    /// The launch as a whole.
+    pub whole: Estimates,
+    /// Relative standard errors of `whole`, from the spread within the launch; `None` counts as none.
+    pub errors: Estimates,
+}
+
+/// How one metric changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricChange {
+    /// Which.
+    pub metric: Metric,
+    /// Mean over the base's launches, in the metric's unit.
+    pub base: f64,
+    /// Mean over the head's launches.
+    pub head: f64,
+    /// Head by base, geometric over rounds.
+    pub ratio: f64,
+    /// 95 % interval of the ratio.
+    pub interval: (f64, f64),
+    /// What follows.
+    pub finding: Finding,
+    /// Relative change that would have been seen with 80 % power.
+    pub detectable: f64,
+    /// What the interval rests on.
+    pub basis: Basis,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// OK responses a second.
+    Throughput,
+    /// CPU of the target per OK request, µs.
+    CpuPerRequest,
+    /// Median latency, µs.
+    P50,
+    /// 99th percentile of latency, µs.
+    P99,
+}
+
+/// What follows from an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// The head is better.
+    Better,
+    /// The head is worse.
+    Worse,
+    /// The interval holds "no change".
+    NotDetected,
+}
+
+/// What an interval rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// This many pairs of launches: what differs from launch to launch is in it.
+    Rounds(usize),
+    /// Intervals within launches, and an assumed spread between launches.
+    Assumed,
+}
+
+/// Spread of throughput and CPU from launch to launch that is assumed where too few launches measure it: byte-identical
+/// programs were seen to differ by 1 to 3 % between launches.
+pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.03;
+
+/// The same for latencies, which depend on where the scheduler puts threads.
+pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
+
+/// Launches of each side from which their own spread is used.
+pub const ENOUGH_ROUNDS: usize = 3;
+
+impl Finding {
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::NotDetected => "no difference detected",
+        }
+    }
+}
+
+impl Basis {
+    /// Its name in results, and the number of pairs.
+    pub fn described(self) -> (&'static str, Option<usize>) {
+        match self {
+            Self::Rounds(pairs) => ("rounds", Some(pairs)),
+            Self::Assumed => ("assumed launch spread", None),
+        }
+    }
+}
+
+impl Metric {
+    /// All, in the order of reports.
+    pub const ALL: [Self; 4] = [Self::Throughput, Self::CpuPerRequest, Self::P50, Self::P99];
+
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throughput => "throughput_rps",
+            Self::CpuPerRequest => "target_us_per_request",
+            Self::P50 => "latency_p50_us",
+            Self::P99 => "latency_p99_us",
+        }
+    }
+
+    fn assumed_spread(self) -> f64 {
+        match self {
+            Self::Throughput | Self::CpuPerRequest => ASSUMED_LAUNCH_SPREAD,
+            Self::P50 | Self::P99 => ASSUMED_LATENCY_SPREAD,
+        }
+    }
+
+    fn of(self, estimates: &Estimates) -> Option<f64> {
+        let value = match self {
+            Self::Throughput => estimates.throughput_rps,
+            Self::CpuPerRequest => estimates.us_per_request,
+            Self::P50 => estimates.p50_us,
+            Self::P99 => estimates.p99_us,
+        };
+        // Ratios need values above zero.
+        value.filter(|value| *value > 0.0 && value.is_finite())
+    }
+}
+
+/// What is known on both sides, in the order of reports.
+pub(super) fn metrics(base: &[RoundFigures], head: &[RoundFigures]) -> Vec<MetricChange> {
+    Metric::ALL
+        .into_iter()
+        .filter_map(|metric| change(metric, base, head))
+        .collect()
+}
+
+fn change(metric: Metric, base: &[RoundFigures], head: &[RoundFigures]) -> Option<MetricChange> {
+    let wholes = |rounds: &[RoundFigures]| {
+        rounds
+            .iter()
+            .map(|round| metric.of(&round.whole))
+            .collect::<Option<Vec<f64>>>()
+            .filter(|values| !values.is_empty())
+    };
+    let (before, after) = (wholes(base)?, wholes(head)?);
+    let pairs = before.len().min(after.len());
+    let logs: Vec<f64> = before
+        .iter()
+        .zip(&after)
+        .map(|(base, head)| (head / base).ln())
+        .collect();
+    let mean = logs.iter().sum::<f64>() / pairs as f64;
+    let (error, degrees, basis) = if pairs >= ENOUGH_ROUNDS {
+        let variance =
+            logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (pairs - 1) as f64;
+        (
+            (variance / pairs as f64).sqrt(),
+            (pairs - 1) as f64,
+            Basis::Rounds(pairs),
+        )
+    } else {
+        let within = |rounds: &[RoundFigures]| {
+            let errors = rounds.iter().filter_map(|round| metric.of(&round.errors));
+            errors.map(|error| error.powi(2)).sum::<f64>() / (rounds.len() as f64).powi(2)
+        };
+        let between = 2.0 * metric.assumed_spread().powi(2) / pairs as f64;
+        // Many blocks: the normal distribution, as Student's with many degrees of freedom.
+        (
+            (within(base) + within(head) + between).sqrt(),
+            1e3,
+            Basis::Assumed,
+        )
+    };
+    let student = StudentsT::new(0.0, 1.0, degrees).ok()?;
+    let half = student.inverse_cdf(0.975) * error;
+    let finding = match (mean - half > 0.0, mean + half < 0.0, metric) {
+        (true, _, Metric::Throughput)
+        | (_, true, Metric::CpuPerRequest | Metric::P50 | Metric::P99) => Finding::Better,
+        (_, true, Metric::Throughput) | (true, _, _) => Finding::Worse,
+        _ => Finding::NotDetected,
+    };
+    Some(MetricChange {
+        metric,
+        base: before.iter().sum::<f64>() / before.len() as f64,
+        head: after.iter().sum::<f64>() / after.len() as f64,
+        ratio: mean.exp(),
+        interval: ((mean - half).exp(), (mean + half).exp()),
+        finding,
+        // Two-sided 5 %, power 80 %: the quantiles of both add up.
+        detectable: ((student.inverse_cdf(0.975) + student.inverse_cdf(0.8)) * error).exp() - 1.0,
+        basis,
+    })
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

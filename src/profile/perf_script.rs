@@ -1,0 +1,290 @@
+//! Reads the text that `perf script` prints: one paragraph a sample, folded by inferno.
+//!
+//! Samples count once each: periods, which vary while perf keeps its rate, are taken out, because shares and intervals are of
+//! samples. Their times divide them into slices. It must not hand inferno what it panics on: a paragraph without a header, and
+//! names beyond ASCII, which it cuts between bytes.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use inferno::collapse::Collapse;
+use inferno::collapse::perf::{Folder, Options};
+use regex::Regex;
+
+use super::folded::read_into;
+use super::{Error, Profile};
+
+/// Slices of equal time that a recording is divided into.
+const SLICES: usize = 10;
+/// Samples below which it is not divided.
+const ENOUGH_TO_SLICE: usize = 200;
+
+/// `comm pid[/tid] [cpu] time: [period] event:`, as perf writes the header of a sample.
+static HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(?<who>\s*\S.*?\s\d+(?:/\d+)?\s+(?:\[\d+\]\s+)?)(?<time>\d+\.\d+):\s+(?:\d+\s+)?(?<event>[^\s:]+)(?<rest>:.*)$")
+        .expect("the pattern is valid")
+});
+
+/// Whether the text begins like the output of `perf script`.
+pub(super) fn looks_like(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let first = lines.find(|line| !line.trim().is_empty());
+    first.is_some_and(|line| HEADER.is_match(line))
+}
+
+/// Reads the samples of one event: `event` (its modifiers left out), or else that of the first sample.
+///
+/// # Errors
+/// [`Error::Perf`] names the line, [`Error::SampleType`] lists the events that there are; limits as in [`Profile::add`].
+pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
+    let samples = samples(text)?;
+    let Some(first) = samples.first() else {
+        return Err(Error::Empty);
+    };
+    let event = event.unwrap_or(first.event);
+    let chosen: Vec<&Sample<'_>> = samples
+        .iter()
+        .filter(|sample| sample.event == event)
+        .collect();
+    if chosen.is_empty() {
+        let mut known: Vec<&str> = samples.iter().map(|sample| sample.event).collect();
+        known.sort_unstable();
+        known.dedup();
+        known.truncate(8);
+        return Err(Error::SampleType {
+            wanted: event.to_owned(),
+            known: known.join(", "),
+        });
+    }
+    let begin = chosen
+        .iter()
+        .map(|sample| sample.time)
+        .fold(f64::INFINITY, f64::min);
+    let end = chosen.iter().map(|sample| sample.time).fold(0.0, f64::max);
+    let slices = if chosen.len() >= ENOUGH_TO_SLICE && end > begin {
+        SLICES
+    } else {
+        1
+    };
+    let mut texts = vec![String::new(); slices];
+    for sample in &chosen {
+        let at = (sample.time - begin) / (end - begin).max(f64::MIN_POSITIVE) * slices as f64;
+        let text = &mut texts[(at as usize).min(slices - 1)];
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}{}: {event}:", ascii(sample.who), sample.time);
+        for line in &sample.stack {
+            text.push_str(&ascii(line));
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    let duration_ns = ((end - begin) * 1e9) as u64;
+    let mut profile = Profile::new(event, "count", 0).with_duration_ns(duration_ns);
+    for (number, text) in texts.iter().enumerate() {
+        let mut folded = Vec::new();
+        let mut options = Options::default();
+        options.nthreads = 1;
+        options.event_filter = Some(event.to_owned());
+        Folder::from(options).collapse(text.as_bytes(), &mut folded)?;
+        let mut slice = Profile::new(event, "count", 0);
+        read_into(
+            &mut slice,
+            beyond_ascii(&String::from_utf8_lossy(&folded)).as_bytes(),
+        )?;
+        profile.merge_slice(&slice, number)?;
+    }
+    Ok(profile)
+}
+
+/// One paragraph.
+struct Sample<'a> {
+    who: &'a str,
+    time: f64,
+    event: &'a str,
+    stack: Vec<&'a str>,
+}
+
+fn samples(text: &str) -> Result<Vec<Sample<'_>>, Error> {
+    let mut samples: Vec<Sample<'_>> = Vec::new();
+    let mut open = false;
+    for (number, line) in (1_u64..).zip(text.lines()) {
+        if line.starts_with('#') {
+            continue;
+        }
+        if line.trim().is_empty() {
+            open = false;
+            continue;
+        }
+        match samples.last_mut() {
+            Some(sample) if open => sample.stack.push(line),
+            _ => {
+                let fail = |reason| Error::Perf {
+                    line: number,
+                    reason,
+                };
+                let header = HEADER.captures(line).ok_or_else(|| {
+                    fail("expected a sample's header such as `nginx 4242 [001] 123.456789: cycles:`; print the recording with `perf script` without -F, or with -F comm,pid,tid,time,event,ip,sym,dso")
+                })?;
+                let part = |name| header.name(name).map_or("", |found| found.as_str());
+                let time: f64 = part("time").parse().unwrap_or(0.0);
+                if !(0.0..1e15).contains(&time) {
+                    return Err(fail("the time of the sample is out of range"));
+                }
+                // A stack of a single frame may stand on the line of the header, behind the event's modifiers.
+                let rest = part("rest").trim_start_matches(':');
+                let rest = match rest.split_once(':') {
+                    Some((modifiers, rest)) if !modifiers.contains(' ') => rest,
+                    _ => rest,
+                };
+                let mut sample = Sample {
+                    who: header.name("who").map_or("", |found| found.as_str()),
+                    time,
+                    event: header.name("event").map_or("", |found| found.as_str()),
+                    stack: Vec::new(),
+                };
+                open = rest.trim().is_empty();
+                if !open {
+                    sample.stack.push(rest.trim_start());
+                }
+                samples.push(sample);
+            }
+        }
+    }
+    Ok(samples)
+}
+
+/// Marks around the number of a character beyond ASCII.
+const MARKS: (char, char) = ('\u{2}', '\u{3}');
+
+/// The text in ASCII: other characters as their numbers between marks, control characters as blanks.
+fn ascii(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c == '\t' || (c.is_ascii() && !c.is_control());
+    if text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            c if plain(c) => out.push(c),
+            c if c.is_control() => out.push(' '),
+            c => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "{}{:x}{}", MARKS.0, u32::from(c), MARKS.1);
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// What [`ascii`] made, undone; numbers that were cut are left out.
+fn beyond_ascii(text: &str) -> Cow<'_, str> {
+    if !text.contains(MARKS.0) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(MARKS.0);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(MARKS.1) {
+            Some((number, rest)) => {
+                out.extend(
+                    u32::from_str_radix(number, 16)
+                        .ok()
+                        .and_then(char::from_u32),
+                );
+                out.push_str(rest);
+            }
+            None => out.push_str(part),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::folded;
+    use super::*;
+
+    const TWO: &str = "# a comment
+
+web server  4242/4243 [001] 100.000001:     250000 cpu-clock:ppp:
+\t    55d0c0 main::work+0x10 (/usr/bin/web)
+\t    55d0c8 main::main (/usr/bin/web)
+
+web server  4242/4243 [001] 100.010001:          7 cpu-clock:ppp:
+\t    55d0c0 main::work+0x44 (/usr/bin/web)
+\t    55d0c8 main::main (/usr/bin/web)
+
+web server  4242/4243 [000] 100.020001:     250000 page-faults:u:  ffffffff9aa3c8de [unknown] ([unknown])
+web server  4242/4243 [000] 100.030001:     250000 cpu-clock:u:  ffffffff9aa3c8de read ([kernel.kallsyms])
+";
+
+    #[track_caller]
+    fn check(text: &str, event: Option<&str>, expected: Result<&str, &str>) {
+        match (read(text, event), expected) {
+            (Ok(profile), Ok(expected)) => {
+                let mut written = Vec::new();
+                folded::write(&profile, &mut written).expect("writes to memory");
+                assert_eq!(String::from_utf8_lossy(&written), expected);
+            }
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+            (got, expected) => panic!("{got:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn samples_count_once_whatever_their_period() {
+        assert!(looks_like(TWO));
+        check(
+            TWO,
+            None,
+            Ok("web_server;main::main;main::work 2\nweb_server;read 1\n"),
+        );
+        check(TWO, Some("page-faults"), Ok("web_server;[unknown] 1\n"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        check(
+            TWO,
+            Some("cycles"),
+            Err("no sample type `cycles`; it has cpu-clock, page-faults"),
+        );
+        check(
+            "\n\nmain;f 3\n",
+            None,
+            Err("perf script text, line 3: expected a sample's header"),
+        );
+        check("", None, Err("no samples"));
+        assert!(!looks_like("main;f 3\n"));
+        assert!(!looks_like("main;12 34.5: x 3\n"));
+    }
+
+    #[test]
+    fn a_recording_is_divided_by_time() {
+        let mut text = String::new();
+        for at in 0..400 {
+            let _ = writeln!(text, "a 1 {}.5: cycles:\n\t1 f (x)\n", 100 + at);
+        }
+        let profile = read(&text, None).expect("reads");
+        assert_eq!(profile.slices(), [40; 10]);
+    }
+
+    #[test]
+    fn names_beyond_ascii_stay() {
+        let text = "grüße 1 1.5: cycles:\n\t1 größe::<é>+0x1 (x)\n\n";
+        check(text, None, Ok("grüße;größe::<é> 1\n"));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_text_is_answered(text in "(a 1 1\\.5: c:(u:  1 f \\(x\\))?|\t1 f[ (<{;>)}+x0-]{0,9} \\(x\\)|[ -~é]{0,30}|\n){0,12}") {
+            let _ = read(&text, None);
+            let _ = read(&text.replace('|', "\n"), Some("c"));
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! A comparison for people on a terminal: first what changed and which few functions explain it, then the functions.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use comfy_table::Table;
+
+use super::terminal::{BAD, BOLD, DOUBT, GOOD, indent, plain_table, shortened};
+use crate::compare::{
+    ASSUMED_LATENCY_SPREAD, ASSUMED_LAUNCH_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS,
+    Finding, FunctionComparison, Metric, MetricChange, Part, PhaseComparison, ceiling,
+};
+use crate::profile::{DeltaFinding, FEWEST_SAMPLES, FunctionDelta, FunctionShare, Unit};
+use crate::units::{format_count, format_share, format_us};
+
+/// Functions that a comparison lists.
+pub(super) const TOP_DELTAS: usize = 12;
+
+/// Renders a comparison as a whole.
+pub fn render(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    heading(comparison, &mut text);
+    for phase in &comparison.phases {
+        changes(phase, &mut text);
+    }
+    functions(comparison, &mut text);
+    text
+}
+
+// Writing to a String cannot fail, here and below.
+pub(super) fn heading(comparison: &Comparison, text: &mut String) {
+    let _ = writeln!(
+        text,
+        "{BOLD}{} → {}{BOLD:#}",
+        comparison.base, comparison.head
+    );
+    cautions(&comparison.cautions, "  ", text);
+}
+
+fn cautions(cautions: &[Caution], by: &str, text: &mut String) {
+    for caution in cautions {
+        let _ = writeln!(text, "{by}{DOUBT}note{DOUBT:#} {caution}");
+    }
+}
+
+/// What changed in a phase, and what explains it.
+pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
+    let _ = writeln!(text, "  {}", phase.phase);
+    let mut explained = false;
+    for change in &phase.metrics {
+        let (style, words) = words(change);
+        let value = |value| {
+            if change.metric == Metric::Throughput {
+                format!("{}/s", format_count(value))
+            } else {
+                format_us(value)
+            }
+        };
+        let _ = writeln!(
+            text,
+            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
+            label(change.metric),
+            value(change.base),
+            value(change.head)
+        );
+        if let (Metric::CpuPerRequest, Some(found)) = (change.metric, &phase.functions) {
+            explained = true;
+            explanation(found, text);
+        }
+    }
+    if let (false, Some(found)) = (explained, &phase.functions) {
+        if found.diff.unit == Unit::PerRequest {
+            let (base, head) = found.diff.whole;
+            let _ = writeln!(
+                text,
+                "    {:<16} {:>10} → {:<10} in the profiled phase",
+                "CPU per request",
+                format_us(base),
+                format_us(head)
+            );
+        }
+        explanation(found, text);
+    }
+    if phase
+        .metrics
+        .iter()
+        .any(|change| change.basis == Basis::Assumed)
+    {
+        let (spread, latency) = (
+            ASSUMED_LAUNCH_SPREAD * 100.0,
+            ASSUMED_LATENCY_SPREAD * 100.0,
+        );
+        let _ = writeln!(
+            text,
+            "    (too few launches to measure how they differ: {spread:.0} % is assumed, {latency:.0} % for latency; `rounds = {ENOUGH_ROUNDS}` measures it)"
+        );
+    }
+    cautions(&phase.cautions, "    ", text);
+}
+
+/// Which functions explain a change, in a few lines.
+pub(super) fn explanation_lines(found: &FunctionComparison) -> Vec<String> {
+    let mut lines = Vec::new();
+    let function = |part: &Part| &found.diff.functions[part.function];
+    let part = |part: &Part| format!("{:.0} %", part.part * 100.0);
+    if let Some(below) = &found.explanation.below {
+        let delta = function(below);
+        lines.push(format!(
+            "{} of the change is below {} ({} → {})",
+            part(below),
+            shortened(&delta.function),
+            amount(found, delta.base.as_ref(), found.diff.whole.0),
+            amount(found, delta.head.as_ref(), found.diff.whole.1)
+        ));
+    }
+    if !found.explanation.own.is_empty() {
+        let own = found.explanation.own.iter();
+        let named: Vec<String> = own
+            .map(|of| format!("{} {}", part(of), shortened(&function(of).function)))
+            .collect();
+        lines.push(format!("by own cost: {}", named.join(", ")));
+    }
+    let count = |finding| format_count(found.diff.count(finding) as f64);
+    let changed = found.diff.count(DeltaFinding::Changed);
+    let detectable = signed(found, found.diff.detectable()).replace('+', "±");
+    let rest = format!(
+        "no detectable change in {} {}functions: one of {detectable} would have been found; {} with fewer than {FEWEST_SAMPLES} samples are not judged",
+        count(DeltaFinding::NotDetected),
+        if changed > 0 { "other " } else { "" },
+        count(DeltaFinding::TooFew),
+    );
+    lines.push(rest);
+    if found.diff.unit == Unit::Share {
+        lines.push("shares sum to 100 % on both sides: one can rise because another fell; the cost per request is not known".to_owned());
+    }
+    lines
+}
+
+fn explanation(found: &FunctionComparison, text: &mut String) {
+    for line in explanation_lines(found) {
+        let _ = writeln!(text, "      {line}");
+    }
+}
+
+/// The tables of all phases.
+pub(super) fn functions(comparison: &Comparison, text: &mut String) {
+    for phase in &comparison.phases {
+        let Some(found) = &phase.functions else {
+            continue;
+        };
+        let what = match found.diff.unit {
+            Unit::PerRequest => "CPU per request",
+            Unit::Share => "share of the profile",
+        };
+        let _ = writeln!(
+            text,
+            "\n  {}: {what} by function, largest change of its own first ({} and {} samples)",
+            phase.phase,
+            format_count(found.samples.0 as f64),
+            format_count(found.samples.1 as f64)
+        );
+        indent(&delta_table(found).to_string(), "    ", text);
+    }
+}
+
+fn delta_table(found: &FunctionComparison) -> Table {
+    let header = [
+        "before", "after", "change", "95 %", "own", "", "if free", "function",
+    ];
+    let mut table = plain_table(&header, 5);
+    if let Some(column) = table.column_mut(6) {
+        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+    for delta in found.diff.functions.iter().take(TOP_DELTAS) {
+        table.add_row(cells(found, delta));
+    }
+    table
+}
+
+/// The columns of a row, in words.
+pub(super) fn cells(found: &FunctionComparison, delta: &FunctionDelta) -> [String; 8] {
+    let interval = delta.total.interval;
+    [
+        amount(found, delta.base.as_ref(), found.diff.whole.0),
+        amount(found, delta.head.as_ref(), found.diff.whole.1),
+        signed(found, delta.total.delta),
+        format!(
+            "{} to {}",
+            signed(found, interval.low),
+            signed(found, interval.high)
+        ),
+        signed(found, delta.own.delta),
+        mark(delta.total_finding).to_owned(),
+        delta.head.as_ref().map_or("–".to_owned(), if_free),
+        shortened(&delta.function),
+    ]
+}
+
+/// What a reader should know of a row.
+fn mark(finding: DeltaFinding) -> &'static str {
+    match finding {
+        DeltaFinding::Changed => "",
+        DeltaFinding::NotDetected => "?",
+        DeltaFinding::TooFew => "few",
+    }
+}
+
+/// How much more could be served if the function cost nothing.
+pub(super) fn if_free(function: &FunctionShare) -> String {
+    let ceiling = ceiling(function);
+    if ceiling > 1e3 {
+        "all".to_owned()
+    } else if ceiling < 1.005 {
+        "–".to_owned()
+    } else {
+        format!("≤ {ceiling:.2}x")
+    }
+}
+
+fn amount(found: &FunctionComparison, function: Option<&FunctionShare>, whole: f64) -> String {
+    let Some(function) = function else {
+        return "–".to_owned();
+    };
+    match found.diff.unit {
+        Unit::PerRequest => format_us(function.total_share.value * whole),
+        Unit::Share => format_share(function.total_share.value),
+    }
+}
+
+/// A change in the unit of the comparison.
+pub(super) fn signed(found: &FunctionComparison, change: f64) -> String {
+    let sign = if change < 0.0 { "-" } else { "+" };
+    match found.diff.unit {
+        Unit::PerRequest => format!("{sign}{}", format_us(change.abs())),
+        // Percentage points.
+        Unit::Share => format!("{sign}{}", format_share(change.abs()).replace('%', "pp")),
+    }
+}
+
+pub(super) fn label(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Throughput => "throughput",
+        Metric::CpuPerRequest => "CPU per request",
+        Metric::P50 => "latency p50",
+        Metric::P99 => "latency p99",
+    }
+}
+
+/// How ratios are written: per cent when the change is small, else as a factor or a divisor.
+fn notation(ratio: f64) -> fn(f64) -> String {
+    if ratio >= 2.0 {
+        |ratio| format!("×{}", format_count(ratio))
+    } else if ratio > 0.5 {
+        |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0)
+    } else {
+        |ratio| format!("÷{}", format_count(1.0 / ratio))
+    }
+}
+
+pub(super) fn words(change: &MetricChange) -> (Style, String) {
+    // One notation for a change and its bounds.
+    let factor = notation(change.ratio);
+    let interval = format!(
+        "{} (95 %: {} to {})",
+        factor(change.ratio),
+        factor(change.interval.0),
+        factor(change.interval.1)
+    );
+    match change.finding {
+        Finding::Better => (GOOD, format!("better: {interval}")),
+        Finding::Worse => (BAD, format!("worse: {interval}")),
+        Finding::NotDetected => (
+            DOUBT,
+            format!(
+                "no difference detected: {interval}; ±{:.1} % would have been",
+                change.detectable * 100.0
+            ),
+        ),
+    }
+}

@@ -1,0 +1,359 @@
+//! A comparison in files: JSON (`telemload.compare/1`), the functions as CSV, and Markdown for where changes are discussed.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::compare::{cells, explanation_lines, label, words};
+use crate::compare::{
+    Comparison, FunctionComparison, Metric, MetricChange, Part, PhaseComparison, ceiling,
+};
+use crate::profile::{
+    DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta, FunctionShare, Unit,
+};
+use crate::units::{format_count, format_us};
+
+/// Name and version of the format.
+pub const SCHEMA: &str = "telemload.compare/1";
+
+/// Functions that the Markdown lists.
+const MARKDOWN_FUNCTIONS: usize = 20;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    base: &'a str,
+    head: &'a str,
+    warnings: Vec<String>,
+    phases: Vec<PhaseJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PhaseJson<'a> {
+    phase: &'a str,
+    warnings: Vec<String>,
+    metrics: Vec<MetricJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct MetricJson {
+    metric: &'static str,
+    base: f64,
+    head: f64,
+    ratio: f64,
+    ratio_low: f64,
+    ratio_high: f64,
+    finding: &'static str,
+    detectable_change: f64,
+    basis: &'static str,
+    pairs: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct ProfileJson<'a> {
+    unit: &'static str,
+    base_samples: u64,
+    head_samples: u64,
+    base: f64,
+    head: f64,
+    false_discoveries: f64,
+    detectable_change: f64,
+    not_detected: usize,
+    too_few_samples: usize,
+    below: Option<PartJson<'a>>,
+    own: Vec<PartJson<'a>>,
+    functions: Vec<DeltaJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PartJson<'a> {
+    function: &'a str,
+    part: f64,
+}
+
+#[derive(Serialize)]
+struct DeltaJson<'a> {
+    function: &'a str,
+    finding: &'static str,
+    base: Option<f64>,
+    head: Option<f64>,
+    change: f64,
+    change_low: f64,
+    change_high: f64,
+    p: f64,
+    self_change: f64,
+    self_change_low: f64,
+    self_change_high: f64,
+    self_finding: &'static str,
+    base_samples: u64,
+    head_samples: u64,
+    base_if_free: Option<f64>,
+    head_if_free: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    raw: Vec<&'a str>,
+}
+
+/// The document, with a line break at its end.
+pub fn json(comparison: &Comparison) -> String {
+    super::pretty(&Document {
+        schema: SCHEMA,
+        base: &comparison.base,
+        head: &comparison.head,
+        warnings: comparison
+            .cautions
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        phases: comparison.phases.iter().map(phase_json).collect(),
+    })
+}
+
+fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {
+    PhaseJson {
+        phase: &phase.phase,
+        warnings: phase.cautions.iter().map(ToString::to_string).collect(),
+        metrics: phase.metrics.iter().map(metric_json).collect(),
+        profile: phase.functions.as_ref().map(profile_json),
+    }
+}
+
+fn metric_json(change: &MetricChange) -> MetricJson {
+    let (basis, pairs) = change.basis.described();
+    MetricJson {
+        metric: change.metric.name(),
+        base: change.base,
+        head: change.head,
+        ratio: change.ratio,
+        ratio_low: change.interval.0,
+        ratio_high: change.interval.1,
+        finding: change.finding.name(),
+        detectable_change: change.detectable,
+        basis,
+        pairs,
+    }
+}
+
+fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
+    let diff = &found.diff;
+    let part = |part: &Part| PartJson {
+        function: &diff.functions[part.function].function,
+        part: part.part,
+    };
+    ProfileJson {
+        unit: diff.unit.name(),
+        base_samples: found.samples.0,
+        head_samples: found.samples.1,
+        base: diff.whole.0,
+        head: diff.whole.1,
+        false_discoveries: FALSE_DISCOVERIES,
+        detectable_change: diff.detectable(),
+        not_detected: diff.count(DeltaFinding::NotDetected),
+        too_few_samples: diff.count(DeltaFinding::TooFew),
+        below: found.explanation.below.as_ref().map(part),
+        own: found.explanation.own.iter().map(part).collect(),
+        functions: diff
+            .functions
+            .iter()
+            .map(|delta| delta_json(found, delta))
+            .collect(),
+    }
+}
+
+fn delta_json<'a>(found: &FunctionComparison, delta: &'a FunctionDelta) -> DeltaJson<'a> {
+    let (base, head) = (delta.base.as_ref(), delta.head.as_ref());
+    let amount = |function: Option<&FunctionShare>, whole: f64| {
+        function.map(|function| function.total_share.value * whole)
+    };
+    let samples = |function: Option<&FunctionShare>| function.map_or(0, |of| of.total_samples);
+    let if_free = |function: Option<&FunctionShare>| {
+        function.map(ceiling).filter(|ceiling| ceiling.is_finite())
+    };
+    let Difference {
+        delta: change,
+        interval,
+        p,
+        ..
+    } = delta.total;
+    let mut raw: Vec<&str> = [base, head]
+        .into_iter()
+        .flatten()
+        .flat_map(|function| function.raw.iter().map(String::as_str))
+        .collect();
+    raw.sort_unstable();
+    raw.dedup();
+    DeltaJson {
+        function: &delta.function,
+        finding: finding(delta.total_finding),
+        base: amount(base, found.diff.whole.0),
+        head: amount(head, found.diff.whole.1),
+        change,
+        change_low: interval.low,
+        change_high: interval.high,
+        p,
+        self_change: delta.own.delta,
+        self_change_low: delta.own.interval.low,
+        self_change_high: delta.own.interval.high,
+        self_finding: finding(delta.own_finding),
+        base_samples: samples(base),
+        head_samples: samples(head),
+        base_if_free: if_free(base),
+        head_if_free: if_free(head),
+        raw,
+    }
+}
+
+fn finding(finding: DeltaFinding) -> &'static str {
+    match finding {
+        DeltaFinding::Changed => "changed",
+        DeltaFinding::NotDetected => "no difference detected",
+        DeltaFinding::TooFew => "too few samples",
+    }
+}
+
+/// All functions of all phases, a row each; amounts are in the column `unit`.
+pub fn csv(comparison: &Comparison) -> String {
+    let header = [
+        "phase",
+        "function",
+        "unit",
+        "base",
+        "head",
+        "change",
+        "change_low",
+        "change_high",
+        "self_change",
+        "finding",
+        "base_samples",
+        "head_samples",
+        "head_if_free",
+    ];
+    let phases = comparison.phases.iter();
+    let found = phases.filter_map(|phase| Some((&phase.phase, phase.functions.as_ref()?)));
+    let rows = found.flat_map(|(phase, found)| {
+        found.diff.functions.iter().map(move |delta| {
+            let of = delta_json(found, delta);
+            let known = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+            [
+                phase.clone(),
+                of.function.to_owned(),
+                found.diff.unit.name().to_owned(),
+                known(of.base),
+                known(of.head),
+                of.change.to_string(),
+                of.change_low.to_string(),
+                of.change_high.to_string(),
+                of.self_change.to_string(),
+                of.finding.to_owned(),
+                of.base_samples.to_string(),
+                of.head_samples.to_string(),
+                known(of.head_if_free),
+            ]
+        })
+    });
+    super::csv(&header, rows)
+}
+
+/// The comparison as Markdown: figures, what explains them, and a table of functions.
+pub fn markdown(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(
+        text,
+        "## {} → {}\n",
+        plain(&comparison.base),
+        plain(&comparison.head)
+    );
+    for caution in &comparison.cautions {
+        let _ = writeln!(text, "> **Note** {}\n", plain(&caution.to_string()));
+    }
+    for phase in &comparison.phases {
+        let _ = writeln!(text, "### {}\n", plain(&phase.phase));
+        for caution in &phase.cautions {
+            let _ = writeln!(text, "> **Note** {}\n", plain(&caution.to_string()));
+        }
+        if !phase.metrics.is_empty() {
+            text.push_str("| | before | after | |\n|---|--:|--:|---|\n");
+            for change in &phase.metrics {
+                let value = |value| {
+                    if change.metric == Metric::Throughput {
+                        format!("{}/s", format_count(value))
+                    } else {
+                        format_us(value)
+                    }
+                };
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} | {} |",
+                    label(change.metric),
+                    value(change.base),
+                    value(change.head),
+                    words(change).1
+                );
+            }
+            text.push('\n');
+        }
+        if let Some(found) = &phase.functions {
+            functions(found, &mut text);
+        }
+    }
+    text
+}
+
+fn functions(found: &FunctionComparison, text: &mut String) {
+    for line in explanation_lines(found) {
+        let _ = writeln!(text, "- {}", plain(&line));
+    }
+    let what = match found.diff.unit {
+        Unit::PerRequest => "CPU per request",
+        Unit::Share => "share of the profile",
+    };
+    let _ = writeln!(
+        text,
+        "\n<details><summary>Functions by {what} ({} and {} samples)</summary>\n",
+        format_count(found.samples.0 as f64),
+        format_count(found.samples.1 as f64)
+    );
+    text.push_str("| before | after | change | 95 % | own | | if free | function |\n|--:|--:|--:|--:|--:|---|--:|---|\n");
+    for delta in found.diff.functions.iter().take(MARKDOWN_FUNCTIONS) {
+        let [before, after, change, interval, own, mark, free, function] = cells(found, delta);
+        let _ = writeln!(
+            text,
+            "| {before} | {after} | {change} | {interval} | {own} | {mark} | {free} | {} |",
+            code(&function)
+        );
+    }
+    text.push_str(
+        "\n`?`: no detectable change; `few`: too few samples to judge.\n\n</details>\n\n",
+    );
+}
+
+/// Text of others without markup: names come from profiles.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' | '@' | '&' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A name in a cell, as code.
+fn code(name: &str) -> String {
+    let name: String = name
+        .chars()
+        .map(|c| match c {
+            '`' => '\'',
+            c if c.is_control() => ' ',
+            c => c,
+        })
+        .collect();
+    format!("`{}`", name.replace('|', "\\|"))
+}

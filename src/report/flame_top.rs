@@ -1,0 +1,207 @@
+//! The functions of one profile: as a table for people, as JSON and as CSV.
+
+use serde::Serialize;
+
+use super::terminal::{indent, plain_table, shortened};
+use crate::compare::ceiling;
+use crate::profile::{FunctionShare, FunctionTable, Profile};
+use crate::units::{format_count, format_share, format_us};
+
+/// By which share functions are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Of the function itself.
+    Own,
+    /// With what it calls.
+    Total,
+}
+
+/// What is shown of a profile.
+#[derive(Debug, Clone, Copy)]
+pub struct Top<'a> {
+    /// The profile.
+    pub profile: &'a Profile,
+    /// Its functions.
+    pub functions: &'a FunctionTable,
+    /// How many; all if there are fewer.
+    pub limit: usize,
+    /// In which order.
+    pub order: Order,
+}
+
+impl Top<'_> {
+    fn rows(&self) -> Vec<&FunctionShare> {
+        let mut rows: Vec<&FunctionShare> = self.functions.functions.iter().collect();
+        if self.order == Order::Own {
+            rows.sort_by(|a, b| b.self_share.value.total_cmp(&a.self_share.value));
+        }
+        rows.truncate(self.limit);
+        rows
+    }
+}
+
+/// The table for people.
+pub fn render(top: &Top<'_>) -> String {
+    let profile = top.profile;
+    let slices = match top.functions.slices.len() {
+        0 | 1 => "not in slices: intervals cover chance in sampling alone".to_owned(),
+        slices => format!("in {slices} slices"),
+    };
+    let mut text = format!(
+        "{}: {} samples{}, {slices}\n",
+        profile.kind(),
+        format_count(profile.samples() as f64),
+        whole(profile)
+    );
+    let rows = top.rows();
+    let values = profile.is_of_values() || profile.cpu_ns().is_some();
+    let header = [
+        "self",
+        "total",
+        "95 % of total",
+        "self",
+        "total",
+        "if free",
+        "function",
+    ];
+    let mut table = plain_table(&header, 6);
+    for row in &rows {
+        let amount = |share: f64, samples: u64| {
+            if values {
+                amount(profile, share)
+            } else {
+                format_count(samples as f64)
+            }
+        };
+        let interval = row.total_share.interval;
+        table.add_row([
+            format_share(row.self_share.value),
+            format_share(row.total_share.value),
+            format!(
+                "{} to {}",
+                format_share(interval.low),
+                format_share(interval.high)
+            ),
+            amount(row.self_share.value, row.self_samples),
+            amount(row.total_share.value, row.total_samples),
+            super::compare::if_free(row),
+            shortened(&row.function),
+        ]);
+    }
+    indent(&table.to_string(), "  ", &mut text);
+    let left_out = top.functions.functions.len() - rows.len();
+    if left_out > 0 {
+        text.push_str(&format!(
+            "  {} more functions; -n shows them\n",
+            format_count(left_out as f64)
+        ));
+    }
+    text
+}
+
+fn whole(profile: &Profile) -> String {
+    if profile.cpu_ns().is_some() || profile.is_of_values() {
+        format!(", {}", amount(profile, 1.0))
+    } else {
+        String::new()
+    }
+}
+
+fn amount(profile: &Profile, share: f64) -> String {
+    let value = profile.value() as f64 * share;
+    match profile.unit() {
+        "nanoseconds" => format_us(value / 1e3),
+        "bytes" => bytesize::ByteSize(value as u64).display().iec().to_string(),
+        unit => format!("{} {unit}", format_count(value)),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    sample_type: &'a str,
+    unit: &'a str,
+    samples: u64,
+    value: u64,
+    period_ns: u64,
+    duration_ns: u64,
+    slices: &'a [u64],
+    functions: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    function: &'a str,
+    self_samples: u64,
+    total_samples: u64,
+    self_share: f64,
+    self_share_low: f64,
+    self_share_high: f64,
+    total_share: f64,
+    total_share_low: f64,
+    total_share_high: f64,
+    if_free: Option<f64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    raw: &'a [String],
+}
+
+fn row(function: &FunctionShare) -> Row<'_> {
+    let (own, total) = (function.self_share, function.total_share);
+    Row {
+        function: &function.function,
+        self_samples: function.self_samples,
+        total_samples: function.total_samples,
+        self_share: own.value,
+        self_share_low: own.interval.low,
+        self_share_high: own.interval.high,
+        total_share: total.value,
+        total_share_low: total.interval.low,
+        total_share_high: total.interval.high,
+        if_free: Some(ceiling(function)).filter(|ceiling| ceiling.is_finite()),
+        raw: &function.raw,
+    }
+}
+
+/// The document, schema `telemload.profile/1`, with a line break at its end.
+pub fn json(top: &Top<'_>) -> String {
+    let document = Document {
+        schema: "telemload.profile/1",
+        sample_type: top.profile.sample_type(),
+        unit: top.profile.unit(),
+        samples: top.profile.samples(),
+        value: top.profile.value(),
+        period_ns: top.profile.period_ns(),
+        duration_ns: top.profile.duration_ns(),
+        slices: &top.functions.slices,
+        functions: top.rows().into_iter().map(row).collect(),
+    };
+    super::pretty(&document)
+}
+
+/// A row a function, with a header.
+pub fn csv(top: &Top<'_>) -> String {
+    let header = [
+        "function",
+        "self_samples",
+        "total_samples",
+        "self_share",
+        "total_share",
+        "total_share_low",
+        "total_share_high",
+    ];
+    super::csv(
+        &header,
+        top.rows().into_iter().map(|function| {
+            let of = row(function);
+            [
+                of.function.to_owned(),
+                of.self_samples.to_string(),
+                of.total_samples.to_string(),
+                of.self_share.to_string(),
+                of.total_share.to_string(),
+                of.total_share_low.to_string(),
+                of.total_share_high.to_string(),
+            ]
+        }),
+    )
+}

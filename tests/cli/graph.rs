@@ -1,0 +1,102 @@
+//! The interactive flame graph tries itself in a browser: Debian's `chromium`, which `scripts/test` installs.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::bed::TestBed;
+
+/// The page after its script ran, as the browser has it.
+#[track_caller]
+fn dom(page: &Path, hash: &str) -> String {
+    let profile = tempfile::tempdir().unwrap();
+    let mut browser = Command::new("chromium");
+    browser
+        .args([
+            "--headless",
+            "--disable-gpu",
+            "--window-size=1280,800",
+            "--virtual-time-budget=20000",
+            "--dump-dom",
+        ])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("file://{}#{hash}", page.display()));
+    // Its sandbox does not start for root.
+    if rustix::process::geteuid().is_root() {
+        browser.arg("--no-sandbox");
+    }
+    let output = browser.output().unwrap_or_else(|error| {
+        panic!("cannot start chromium: {error}; install it: sudo apt-get install chromium")
+    });
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[track_caller]
+fn tries_itself(base: &str, head: &str, costs: &[&str]) -> String {
+    let bed = TestBed::new().file("a.folded", base).file("b.folded", head);
+    let outcome = bed
+        .args([
+            "flame",
+            "diff",
+            "a.folded",
+            "b.folded",
+            "-o",
+            "out/diff.html",
+        ])
+        .args(costs)
+        .run()
+        .expect(0, &[]);
+    let page = fs::canonicalize(outcome.dir().join("diff.html")).unwrap();
+    let dom = dom(&page, "selftest");
+    assert!(
+        dom.contains("selftest: passed"),
+        "{}",
+        dom.split("id=\"selftest\"").last().unwrap_or_default()
+    );
+    dom
+}
+
+#[test]
+fn the_graph_works_in_a_browser() {
+    let base = "main;auth;bcrypt::hash;expand 900\nmain;auth;bcrypt::hash 40\nmain;parse 60\n";
+    let head = "main;parse 900\nmain;auth;cache::get 80\nmain;write 20\n";
+    let dom = tries_itself(base, head, &["--base-cost", "8ms", "--head-cost", "310us"]);
+    for words in ["▼ −7.69 ms", "▲ +7.69 ms", "gone", "new"] {
+        assert!(dom.contains(words), "no {words:?}");
+    }
+    // Without costs there are shares alone.
+    tries_itself(base, head, &[]);
+}
+
+#[test]
+fn names_of_others_stay_names() {
+    let hostile = "main;</script><img src=x onerror=document.title='owned'>;<b>bold</b> 500\nmain;${alert(1)} 500\n";
+    let dom = tries_itself(hostile, hostile, &[]);
+    assert!(
+        !dom.contains("<title>owned") && !dom.contains("<b>bold"),
+        "{dom}"
+    );
+    assert!(dom.contains("&lt;b&gt;bold"), "shown as text");
+}
+
+#[test]
+fn fifty_thousand_stacks_stay_usable() {
+    let stacks = |shift: usize| -> String {
+        (0..50_000)
+            .map(|at| {
+                let (a, b, c) = (at % 20, at / 20 % 50, at / 1000);
+                format!(
+                    "main;a{a};b{b};c{c};leaf{} {}\n",
+                    at % 7,
+                    1 + (at * 31 + shift) % 5
+                )
+            })
+            .collect()
+    };
+    let dom = tries_itself(
+        &stacks(0),
+        &stacks(3),
+        &["--base-cost", "1ms", "--head-cost", "1ms"],
+    );
+    assert!(dom.contains("are left out"), "what was pruned is said");
+}
