@@ -110,8 +110,14 @@ fn libraries_stay_where_they_belong() {
             ("httparse::", "transport"),
             ("rustls::", "transport"),
         ] {
+            // Names of functions in quotes are no use of a library.
+            let mut uses = text.match_indices(library);
+            let is_used = uses.any(|(at, _)| {
+                let before = text[..at].trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+                !before.ends_with('"')
+            });
             assert!(
-                module == home || !text.contains(library),
+                module == home || !is_used,
                 "{} uses {library}",
                 path.display()
             );
