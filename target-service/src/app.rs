@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Authenticator, registry};
-use crate::bcrypt_pool::{BcryptPool, Check};
+use crate::auth::Authenticator;
+use crate::auth::registry::Registry;
+use crate::bcrypt_pool::{BcryptPool, Check, PoolSize};
+use crate::body::BodyLimits;
 use crate::config::{Config, Rbac};
 use crate::error::Error;
 use crate::launch::Device;
@@ -17,41 +19,40 @@ pub(crate) struct App {
     pub(crate) rbac: Rbac,
     pub(crate) store: Arc<Store>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Largest accepted body, in KiB.
-    pub(crate) body_limit_kib: usize,
+    pub(crate) body: BodyLimits,
     /// Cancelled when the gateway begins to stop: long captures deliver what they have.
     pub(crate) stopping: CancellationToken,
 }
 
 impl App {
-    /// Builds the parts and starts the hashing threads; `queue` is the number of checks that may wait.
+    /// Builds the parts and starts the hashing threads. A shared store is not contacted yet.
     pub(crate) fn start(
         config: &Config,
         devices: Vec<Device>,
-        queue: usize,
         check: &Arc<Check>,
     ) -> Result<Arc<Self>, Error> {
         config.validate()?;
         let metrics = Metrics::new();
-        let store = Arc::new(Store::open(
-            config,
-            devices.iter().map(|device| device.id.as_str()),
-        ));
-        let registry = registry(devices)?;
-        let pool = BcryptPool::start(config.cpus, queue, &metrics.bcrypt, check)
+        let registry = Registry::new(devices)?;
+        let store = Arc::new(Store::open(config, registry.len(), metrics.store.clone())?);
+        let pool = BcryptPool::start(PoolSize::of(config), &metrics.pool, check)
             .map_err(Error::start("start the bcrypt threads"))?;
+        let auth = Authenticator::new(
+            config,
+            registry,
+            pool,
+            Arc::clone(&store),
+            Arc::clone(&metrics),
+        )?;
         Ok(Arc::new(Self {
-            auth: Authenticator::new(
-                config,
-                registry,
-                pool,
-                Arc::clone(&store),
-                Arc::clone(&metrics),
-            ),
+            auth,
             rbac: config.rbac,
             store,
             metrics,
-            body_limit_kib: config.body_limit_kib,
+            body: BodyLimits {
+                kib: config.body_limit_kib,
+                deadline: config.body_timeout.unsigned_abs(),
+            },
             stopping: CancellationToken::new(),
         }))
     }

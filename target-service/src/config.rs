@@ -1,16 +1,24 @@
 //! The axes of the gateway as plain values. Nothing here opens, starts or measures anything.
 
+mod store;
+
 use std::fmt;
 use std::thread::available_parallelism;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+pub use store::{Key, RedisUrl, StoreKind};
+pub(crate) use store::{hex, random_bytes};
+
 /// Highest accepted cost: one check takes about 0.9 s of a CPU there, and each step above doubles it.
 pub(crate) const MAX_COST: u32 = 14;
 const MIN_COST: u32 = 4;
 const MAX_CPUS: usize = 1024;
 const MAX_KIB: usize = 65_536;
+const MAX_WAITING: usize = 65_536;
+/// Below it the server's read buffer could not hold a usual head.
+const MIN_HEAD_KIB: usize = 8;
 const MAX_TTL: SignedDuration = SignedDuration::from_hours(24);
 
 /// How the credential of a device is checked.
@@ -24,15 +32,43 @@ pub enum Auth {
     /// The same cache, and at most one bcrypt in flight per device and credential.
     #[default]
     Singleflight,
+    /// bcrypt at a handshake, then a short-lived signed token.
+    Token,
+    /// Singleflight that spends little on credentials which were never right.
+    Shielded,
 }
 
-/// Where users and digests are kept.
+/// What of a credential is remembered.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DigestKind {
+    /// SHA-256: whoever reads the store can try out weak secrets at full speed.
+    #[default]
+    Sha256,
+    /// HMAC-SHA-256 under a key that is never in the store.
+    HmacSha256,
+}
+
+/// From when on the life of a remembered credential counts.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// Inside the process.
+pub enum Expiry {
+    /// From the bcrypt.
     #[default]
-    Memory,
+    Fixed,
+    /// From its last use.
+    Sliding,
+}
+
+/// Form of the log on stderr.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Log {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// How the user path tests a permission.
@@ -54,6 +90,8 @@ impl fmt::Display for Auth {
             Self::Naive => "naive",
             Self::Cached => "cached",
             Self::Singleflight => "singleflight",
+            Self::Token => "token",
+            Self::Shielded => "shielded",
         })
     }
 }
@@ -76,19 +114,72 @@ pub struct Config {
     pub auth: Auth,
     /// Cost of the bcrypt that an unknown device is charged; the registry's hashes carry their own.
     pub bcrypt_cost: u32,
+    /// bcrypt checks that may wait; beyond them the reply is 503.
+    pub bcrypt_queue: usize,
     /// Worker threads, bcrypt threads, and CPUs that the process may use.
     pub cpus: usize,
     /// Where users and digests are kept.
     pub store: StoreKind,
-    /// Life of a cached digest, counted from its insertion.
+    /// Begins every key in a shared store; instances with the same one share. A random one if not given.
+    pub store_prefix: Option<String>,
+    /// How long the store may take to answer before the gateway goes on without it.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub store_timeout: SignedDuration,
+    /// Life of a digest in the process, in front of a shared store; every request asks the store if not given.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional")]
+    pub local_ttl: Option<SignedDuration>,
+    /// Life of a cached digest.
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub cache_ttl: SignedDuration,
+    /// From when on that life counts.
+    pub cache_expiry: Expiry,
+    /// Each life is longer or shorter by up to this share of it, so that what began together does not end together.
+    pub cache_jitter_percent: u32,
+    /// Seed of the jitter. A random one if not given.
+    pub cache_seed: Option<u64>,
+    /// What of a credential is remembered.
+    pub digest: DigestKind,
+    /// Key of `hmac-sha256`; the same for all instances that share a store. A random one if not given.
+    pub digest_key: Option<Key>,
+    /// Life of a session's token, in whole seconds.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub token_ttl: SignedDuration,
+    /// Key that signs tokens; the same for all instances that clients may reach. A random one if not given.
+    pub token_key: Option<Key>,
+    /// `shielded`: how long a refused credential is refused without another bcrypt.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub refusal_ttl: SignedDuration,
+    /// `shielded`: how many refused credentials are remembered.
+    pub refusals: usize,
+    /// `shielded`: bcrypt checks a minute and device of credentials that were never right.
+    pub device_checks: u32,
+    /// `shielded`: how many of these may come at once.
+    pub device_burst: u32,
+    /// `shielded`: threads that may check credentials which were never right.
+    pub unproven_threads: usize,
+    /// `shielded`: how many of these checks may wait.
+    pub unproven_queue: usize,
     /// Permission check of requests without device headers.
     pub rbac: Rbac,
     /// Size of each stored user object, in KiB.
     pub user_kib: usize,
     /// Largest accepted request body, in KiB.
     pub body_limit_kib: usize,
+    /// How long a body may take.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub body_timeout: SignedDuration,
+    /// Largest accepted request head, in KiB.
+    pub header_limit_kib: usize,
+    /// How long a request's head may take, from its first byte; the first one from the connection's start.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub header_timeout: SignedDuration,
+    /// How long a connection may be kept open between requests.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub idle_timeout: SignedDuration,
+    /// Open connections; more wait in the kernel's backlog.
+    pub max_connections: usize,
+    /// Form of the log.
+    pub log: Log,
 }
 
 impl Default for Config {
@@ -96,12 +187,35 @@ impl Default for Config {
         Self {
             auth: Auth::default(),
             bcrypt_cost: 10,
+            bcrypt_queue: 1024,
             cpus: available_parallelism().map_or(1, usize::from),
             store: StoreKind::default(),
+            store_prefix: None,
+            store_timeout: SignedDuration::from_millis(250),
+            local_ttl: None,
             cache_ttl: SignedDuration::from_secs(30),
+            cache_expiry: Expiry::default(),
+            cache_jitter_percent: 0,
+            cache_seed: None,
+            digest: DigestKind::default(),
+            digest_key: None,
+            token_ttl: SignedDuration::from_mins(5),
+            token_key: None,
+            refusal_ttl: SignedDuration::from_secs(10),
+            refusals: 10_000,
+            device_checks: 30,
+            device_burst: 5,
+            unproven_threads: 1,
+            unproven_queue: 32,
             rbac: Rbac::default(),
             user_kib: 64,
             body_limit_kib: 64,
+            body_timeout: SignedDuration::from_secs(10),
+            header_limit_kib: 32,
+            header_timeout: SignedDuration::from_secs(10),
+            idle_timeout: SignedDuration::from_secs(60),
+            max_connections: 4096,
+            log: Log::default(),
         }
     }
 }
@@ -129,13 +243,23 @@ pub enum ConfigError {
         /// What it was set to.
         cost: u32,
     },
-    /// A time to live that is zero, negative or longer than a day.
+    /// A duration that is zero, negative or longer than a day.
     #[error(
-        "cache_ttl = {value:#} is out of range, use a duration above 0 and up to 24h such as \"30s\""
+        "{key} = {value:#} is out of range, use a duration above 0 and up to 24h such as \"30s\""
     )]
-    Ttl {
+    Duration {
+        /// The key in the configuration.
+        key: &'static str,
         /// What it was set to.
         value: SignedDuration,
+    },
+    /// A value that is fine by itself and not as it is used.
+    #[error("{key}: {reason}")]
+    Unfit {
+        /// The key in the configuration.
+        key: &'static str,
+        /// What is wrong, and the remedy.
+        reason: &'static str,
     },
 }
 
@@ -143,9 +267,10 @@ impl ConfigError {
     /// The configuration key that is at fault.
     pub fn key(&self) -> &'static str {
         match self {
-            Self::OutOfRange { key, .. } => key,
+            Self::OutOfRange { key, .. } | Self::Duration { key, .. } | Self::Unfit { key, .. } => {
+                key
+            }
             Self::CostTooHigh { .. } => "bcrypt_cost",
-            Self::Ttl { .. } => "cache_ttl",
         }
     }
 }
@@ -168,15 +293,92 @@ impl Config {
             MIN_COST as usize,
             MAX_COST as usize,
         )?;
+        in_range("bcrypt_queue", self.bcrypt_queue, 1, MAX_WAITING)?;
         in_range("cpus", self.cpus, 1, MAX_CPUS)?;
-        if self.cache_ttl <= SignedDuration::ZERO || self.cache_ttl > MAX_TTL {
-            return Err(ConfigError::Ttl {
-                value: self.cache_ttl,
-            });
-        }
+        self.validate_store()?;
+        self.validate_cache()?;
+        self.validate_shield()?;
         in_range("user_kib", self.user_kib, 1, MAX_KIB)?;
-        in_range("body_limit_kib", self.body_limit_kib, 1, MAX_KIB)
+        in_range("body_limit_kib", self.body_limit_kib, 1, MAX_KIB)?;
+        up_to_a_day("body_timeout", self.body_timeout)?;
+        in_range(
+            "header_limit_kib",
+            self.header_limit_kib,
+            MIN_HEAD_KIB,
+            1024,
+        )?;
+        up_to_a_day("header_timeout", self.header_timeout)?;
+        up_to_a_day("idle_timeout", self.idle_timeout)?;
+        in_range("max_connections", self.max_connections, 1, 1_000_000)
     }
+
+    fn validate_store(&self) -> Result<(), ConfigError> {
+        let shared = matches!(self.store, StoreKind::Redis(_));
+        if let Some(prefix) = &self.store_prefix {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:.".contains(&byte);
+            if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(plain) {
+                return unfit(
+                    "store_prefix",
+                    "use 1 to 64 letters, digits, `-`, `_`, `.` and `:`",
+                );
+            }
+            if shared && self.digest == DigestKind::HmacSha256 && self.digest_key.is_none() {
+                return unfit(
+                    "digest_key",
+                    "instances that share a store_prefix need one key, or they evict each other's digests; give all the same",
+                );
+            }
+        }
+        up_to_a_day("store_timeout", self.store_timeout)?;
+        if let Some(ttl) = self.local_ttl {
+            if !shared {
+                return unfit(
+                    "local_ttl",
+                    "the memory store is local already; leave it out, or use a redis store",
+                );
+            }
+            up_to_a_day("local_ttl", ttl)?;
+        }
+        Ok(())
+    }
+
+    fn validate_cache(&self) -> Result<(), ConfigError> {
+        up_to_a_day("cache_ttl", self.cache_ttl)?;
+        in_range(
+            "cache_jitter_percent",
+            self.cache_jitter_percent as usize,
+            0,
+            50,
+        )?;
+        up_to_a_day("token_ttl", self.token_ttl)?;
+        if self.token_ttl.subsec_nanos() != 0 {
+            return unfit(
+                "token_ttl",
+                "tokens count whole seconds; use one such as \"5m\"",
+            );
+        }
+        Ok(())
+    }
+
+    fn validate_shield(&self) -> Result<(), ConfigError> {
+        up_to_a_day("refusal_ttl", self.refusal_ttl)?;
+        in_range("refusals", self.refusals, 1, 1_000_000)?;
+        in_range("device_checks", self.device_checks as usize, 1, 60_000)?;
+        in_range("device_burst", self.device_burst as usize, 1, 60_000)?;
+        in_range("unproven_threads", self.unproven_threads, 1, MAX_CPUS)?;
+        in_range("unproven_queue", self.unproven_queue, 1, MAX_WAITING)
+    }
+}
+
+fn unfit(key: &'static str, reason: &'static str) -> Result<(), ConfigError> {
+    Err(ConfigError::Unfit { key, reason })
+}
+
+fn up_to_a_day(key: &'static str, value: SignedDuration) -> Result<(), ConfigError> {
+    if value <= SignedDuration::ZERO || value > MAX_TTL {
+        return Err(ConfigError::Duration { key, value });
+    }
+    Ok(())
 }
 
 fn in_range(key: &'static str, value: usize, low: usize, high: usize) -> Result<(), ConfigError> {
@@ -192,117 +394,4 @@ fn in_range(key: &'static str, value: usize, low: usize, high: usize) -> Result<
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn parse(json: &str) -> Result<Config, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn an_empty_object_is_the_default() {
-        assert_eq!(parse("{}"), Ok(Config::default()));
-        assert_eq!(Config::default().validate(), Ok(()));
-    }
-
-    #[test]
-    fn what_is_written_is_read_again() {
-        let config = Config {
-            cache_ttl: SignedDuration::from_millis(1500),
-            ..Config::default()
-        };
-        let json = serde_json::to_string(&config).unwrap();
-        assert_eq!(parse(&json), Ok(config));
-    }
-
-    #[test]
-    fn words_and_units() {
-        let config =
-            parse(r#"{"auth":"cached","rbac":"bitmask","store":"memory","cache_ttl":"250ms"}"#)
-                .unwrap();
-        assert_eq!(
-            (config.auth, config.rbac, config.store),
-            (Auth::Cached, Rbac::Bitmask, StoreKind::Memory)
-        );
-        assert_eq!(config.cache_ttl, SignedDuration::from_millis(250));
-    }
-
-    #[test]
-    fn unknown_keys_and_words_are_named() {
-        for (json, named) in [
-            (r#"{"cash_ttl":"30s"}"#, "cash_ttl"),
-            (r#"{"auth":"magic"}"#, "magic"),
-            (r#"{"store":"floppy"}"#, "floppy"),
-            (r#"{"cache_ttl":30}"#, "30"),
-        ] {
-            let error = parse(json).unwrap_err();
-            assert!(error.contains(named), "{json}: {error}");
-        }
-    }
-
-    #[test]
-    fn refusals_name_the_key_and_the_remedy() {
-        let check = |json: &str, key: &str, text: &str| {
-            let error = parse(json).unwrap().validate().unwrap_err();
-            assert_eq!(
-                (error.key(), error.to_string().as_str()),
-                (key, text),
-                "{json}"
-            );
-        };
-        check(
-            r#"{"bcrypt_cost":3}"#,
-            "bcrypt_cost",
-            "bcrypt_cost = 3 is out of range, use 4 to 14",
-        );
-        check(
-            r#"{"bcrypt_cost":32}"#,
-            "bcrypt_cost",
-            "bcrypt_cost = 32 is out of range, use 4 to 14",
-        );
-        check(
-            r#"{"bcrypt_cost":20}"#,
-            "bcrypt_cost",
-            "bcrypt_cost = 20 would hold a CPU for seconds at every check (each step doubles it), use 4 to 14",
-        );
-        check(
-            r#"{"cpus":0}"#,
-            "cpus",
-            "cpus = 0 is out of range, use 1 to 1024",
-        );
-        check(
-            r#"{"cache_ttl":"-1s"}"#,
-            "cache_ttl",
-            "cache_ttl = 1s ago is out of range, use a duration above 0 and up to 24h such as \"30s\"",
-        );
-        check(
-            r#"{"user_kib":0}"#,
-            "user_kib",
-            "user_kib = 0 is out of range, use 1 to 65536",
-        );
-        check(
-            r#"{"body_limit_kib":0}"#,
-            "body_limit_kib",
-            "body_limit_kib = 0 is out of range, use 1 to 65536",
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_read_or_refused(text in ".*") {
-            if let Ok(config) = serde_json::from_str::<Config>(&text) {
-                let _ = config.validate();
-            }
-        }
-
-        #[test]
-        fn any_duration_is_read_or_refused(text in "\\PC{0,20}") {
-            let json = serde_json::json!({ "cache_ttl": text }).to_string();
-            if let Ok(config) = serde_json::from_str::<Config>(&json) {
-                let _ = config.validate();
-            }
-        }
-    }
-}
+mod tests;

@@ -27,6 +27,14 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// The shared store cannot be used.
+    #[error("cannot use the store at {address}: {reason}; start it there, or correct `store`")]
+    Store {
+        /// Its address, without credentials.
+        address: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The system refused something that the gateway needs to start.
     #[error("cannot {what}: {source}")]
     Start {

@@ -4,9 +4,10 @@
 //!
 //! - [`config`], [`launch`]: what the parent process decides; validated before anything starts.
 //! - [`mod@serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
-//! - `router`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
-//! - `auth`, `bcrypt_pool`, `cache`: the IoT middleware. `rbac`: the user path. `store`: where both keep their data.
-//! - `metrics`, `profile`, [`profile_proto`]: what the gateway tells about itself.
+//! - `connection`, `router`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
+//! - `auth`, `bcrypt_pool`, `cache`, `lifetime`: the IoT middleware. `rbac`: the user path. `store`: where both keep
+//!   their data.
+//! - `log`, `metrics`, `profile`, [`profile_proto`]: what the gateway tells about itself.
 //!
 //! The crate owns no command line and reads no file; it never sees a device's secret outside the request that carries it.
 
@@ -22,8 +23,11 @@ mod bcrypt_pool;
 mod body;
 mod cache;
 pub mod config;
+mod connection;
 mod error;
 pub mod launch;
+mod lifetime;
+mod log;
 mod metrics;
 mod profile;
 pub mod profile_proto;
@@ -35,7 +39,9 @@ pub mod server;
 mod store;
 mod telemetry;
 
-pub use config::{Auth, Config, ConfigError, Rbac, StoreKind};
+pub use config::{
+    Auth, Config, ConfigError, DigestKind, Expiry, Key, Log, Rbac, RedisUrl, StoreKind,
+};
 pub use error::Error;
 pub use launch::{Device, Launch};
 pub use serve::serve;

@@ -1,6 +1,6 @@
 //! A gateway as a process of its own: CPUs, runtime, log, signals. Everything that would be rude inside a test.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,14 +8,12 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::launch::Launch;
+use crate::log;
 use crate::server::run;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_LOG: &str = "warn,target_service=info";
 /// How long abandoned blocking work may hold up the exit.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -33,7 +31,7 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         devices,
     } = launch;
     config.validate()?;
-    start_log();
+    log::start(config.log);
     limit_cpus(config.cpus).map_err(Error::start("limit the process to its cpus"))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(config.cpus)
@@ -47,7 +45,7 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         let interrupt = signal(SignalKind::interrupt()).map_err(Error::start("watch for SIGINT"))?;
         let listener = bind(listen).await?;
         let addr = listener.local_addr().unwrap_or(listen);
-        tracing::info!(%addr, auth = ?config.auth, cpus = config.cpus, devices = devices.len(), "listening");
+        tracing::info!(%addr, auth = %config.auth, store = %config.store, cpus = config.cpus, devices = devices.len(), "listening");
         // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
         tokio::spawn(run(listener, config, devices, stop(terminate, interrupt)))
             .await
@@ -69,16 +67,6 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal) {
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping");
-}
-
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    // A log that the embedding process has already started stays as it is.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .try_init();
 }
 
 fn limit_cpus(cpus: usize) -> io::Result<()> {

@@ -9,42 +9,55 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::Service;
-use tower_http::catch_panic::CatchPanic;
+use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
 
-use crate::access::{DEBUG, Ends};
+use crate::access::{Ends, is_local};
 use crate::app::App;
-use crate::bcrypt_pool::{Check, QUEUE, bcrypt_check};
+use crate::bcrypt_pool::{Check, bcrypt_check};
 use crate::config::Config;
+use crate::connection::{ConnectionLimits, Late, Watch, Watched};
 use crate::error::Error;
 use crate::launch::Device;
+use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::reply::Reply;
 use crate::router::{is_control, router};
 
-/// Open connections beyond which new ones wait in the kernel's backlog.
-const MAX_CONNECTIONS: usize = 4096;
-/// A head that takes longer, from the connection's start or the last reply on, ends the connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest head, and the read buffer's bound.
-const MAX_HEAD: usize = 32 * 1024;
 /// How long requests in flight may go on after the stop.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-type Handler = fn(Box<dyn Any + Send + 'static>) -> Response;
-type Routes = CatchPanic<Router, Handler>;
+type Routes = CatchPanic<Router, OnPanic>;
+
+/// Answers for a handler that panicked.
+#[derive(Clone)]
+struct OnPanic {
+    panics: Counter,
+}
+
+impl ResponseForPanic for OnPanic {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, _: Box<dyn Any + Send + 'static>) -> Response {
+        self.panics.inc();
+        tracing::error!("a handler panicked, its request is answered with 500");
+        Reply::Broken.into_response()
+    }
+}
 
 /// Serves until `shutdown` completes, then lets requests in flight finish for up to 5 s.
 ///
@@ -58,10 +71,16 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let check: Arc<Check> = Arc::new(bcrypt_check);
-    let app = App::start(&config, devices, QUEUE, &check)?;
-    let handler: Handler = |_| Reply::Broken.into_response();
-    let routes = CatchPanic::custom(router(Arc::clone(&app)), handler);
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let limits = ConnectionLimits::of(&config);
+    let head = config.header_limit_kib * 1024;
+    let slots = Arc::new(Semaphore::new(config.max_connections));
+    let app = App::start(&config, devices, &check)?;
+    app.store.prepare().await?;
+    let background = {
+        let (auth, stopping) = (Arc::clone(&app.auth), app.stopping.clone());
+        tokio::spawn(async move { stopping.run_until_cancelled(auth.background()).await })
+    };
+    let routes = guarded(router(Arc::clone(&app)), &app.metrics);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -71,17 +90,29 @@ pub async fn run(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             (stream, ends, slot) = accept(&listener, &slots) => {
+                let watch = Watch::new();
                 let (app, routes) = (Arc::clone(&app), routes.clone());
-                let service = service_fn(move |request| answer(Arc::clone(&app), routes.clone(), ends, request));
+                let metrics = app.metrics.connections.clone();
+                let stream = Watched::new(stream, Arc::clone(&watch));
+                let service = {
+                    let watch = Arc::clone(&watch);
+                    service_fn(move |request| answer(Arc::clone(&app), routes.clone(), Arc::clone(&watch), ends, request))
+                };
+                // Its own time-out would count the idle time between requests as the next head's.
                 let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIMEOUT)
-                    .max_buf_size(MAX_HEAD)
+                    .header_read_timeout(None)
+                    .max_buf_size(head)
                     .serve_connection(TokioIo::new(stream), service);
                 let connection = graceful.watch(connection);
                 connections.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(peer = %ends.peer, %error, "connection ended");
+                    let open = Open::new(&metrics);
+                    match limits.hold(&watch, connection).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => tracing::debug!(peer = %ends.peer, %error, "connection ended"),
+                        Err(late) => {
+                            open.count(late);
+                            tracing::debug!(peer = %ends.peer, ?late, "connection closed");
+                        }
                     }
                     drop(slot);
                 });
@@ -96,7 +127,37 @@ pub async fn run(
             "requests in flight were cut off at the stop"
         );
     }
+    let _ = background.await;
     Ok(())
+}
+
+/// A panic in a handler costs its request, which is told, and not the connection.
+fn guarded(router: Router, metrics: &Metrics) -> Routes {
+    let panics = metrics.panics.clone();
+    CatchPanic::custom(router, OnPanic { panics })
+}
+
+/// An open connection, counted.
+struct Open<'a>(&'a ConnectionMetrics);
+
+impl<'a> Open<'a> {
+    fn new(metrics: &'a ConnectionMetrics) -> Self {
+        metrics.open.inc();
+        Self(metrics)
+    }
+
+    fn count(&self, late: Late) {
+        match late {
+            Late::Head => self.0.slow_head.inc(),
+            Late::Request => self.0.idle.inc(),
+        };
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.dec();
+    }
 }
 
 /// The next connection and its place under the cap.
@@ -128,12 +189,14 @@ fn prepare((stream, peer): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, En
 async fn answer(
     app: Arc<App>,
     mut routes: Routes,
+    watch: Arc<Watch>,
     ends: Ends,
     mut request: Request<Incoming>,
 ) -> Result<<Routes as Service<Request<Incoming>>>::Response, Infallible> {
+    let _busy = watch.begin();
     let path = request.uri().path();
     if is_control(path) {
-        if path.starts_with(DEBUG) {
+        if is_local(path) {
             request.extensions_mut().insert(ends);
         }
         return routes.call(request).await;
@@ -142,4 +205,40 @@ async fn answer(
     let response = routes.call(request).await?;
     pending.end(response.status().as_u16());
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request() {
+        let metrics = Metrics::new();
+        let router = Router::new()
+            .route("/boom", get(async || -> &str { panic!("on purpose") }))
+            .route("/fine", get(async || "fine"));
+        let routes = guarded(router, &metrics);
+        for (path, status, body) in [
+            (
+                "/boom",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                r#"{"error":"internal error"}"#,
+            ),
+            ("/fine", StatusCode::OK, "fine"),
+        ] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let response = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            let bytes = to_bytes(Body::new(response.into_body()), 4096)
+                .await
+                .unwrap();
+            assert_eq!(bytes, body, "{path}");
+        }
+        assert_eq!(metrics.panics.get(), 1);
+    }
 }
