@@ -176,6 +176,9 @@ pub struct Config {
     /// How long a connection may be kept open between requests.
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub idle_timeout: SignedDuration,
+    /// How long requests in flight may go on after the stop.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub drain_timeout: SignedDuration,
     /// Open connections; more wait in the kernel's backlog.
     pub max_connections: usize,
     /// Form of the log.
@@ -214,6 +217,7 @@ impl Default for Config {
             header_limit_kib: 32,
             header_timeout: SignedDuration::from_secs(10),
             idle_timeout: SignedDuration::from_secs(60),
+            drain_timeout: SignedDuration::from_secs(5),
             max_connections: 4096,
             log: Log::default(),
         }
@@ -309,6 +313,7 @@ impl Config {
         )?;
         up_to_a_day("header_timeout", self.header_timeout)?;
         up_to_a_day("idle_timeout", self.idle_timeout)?;
+        up_to_a_day("drain_timeout", self.drain_timeout)?;
         in_range("max_connections", self.max_connections, 1, 1_000_000)
     }
 

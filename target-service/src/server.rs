@@ -29,15 +29,13 @@ use crate::access::{Ends, is_local};
 use crate::app::App;
 use crate::bcrypt_pool::{Check, bcrypt_check};
 use crate::config::Config;
-use crate::connection::{ConnectionLimits, Late, Watch, Watched};
+use crate::connection::{Busy, ConnectionLimits, Late, Watch, Watched};
 use crate::error::Error;
 use crate::launch::Device;
 use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::reply::Reply;
 use crate::router::{is_control, router};
 
-/// How long requests in flight may go on after the stop.
-const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -59,7 +57,7 @@ impl ResponseForPanic for OnPanic {
     }
 }
 
-/// Serves until `shutdown` completes, then lets requests in flight finish for up to 5 s.
+/// Serves until `shutdown` completes, then lets requests in flight finish for up to `drain_timeout`.
 ///
 /// # Errors
 ///
@@ -71,8 +69,6 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let check: Arc<Check> = Arc::new(bcrypt_check);
-    let limits = ConnectionLimits::of(&config);
-    let head = config.header_limit_kib * 1024;
     let slots = Arc::new(Semaphore::new(config.max_connections));
     let app = App::start(&config, devices, &check)?;
     app.store.prepare().await?;
@@ -80,7 +76,12 @@ pub async fn run(
         let (auth, stopping) = (Arc::clone(&app.auth), app.stopping.clone());
         tokio::spawn(async move { stopping.run_until_cancelled(auth.background()).await })
     };
-    let routes = guarded(router(Arc::clone(&app)), &app.metrics);
+    let server = Server {
+        routes: guarded(router(Arc::clone(&app)), &app.metrics),
+        app,
+        limits: ConnectionLimits::of(&config),
+        head: config.header_limit_kib * 1024,
+    };
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -90,38 +91,18 @@ pub async fn run(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             (stream, ends, slot) = accept(&listener, &slots) => {
-                let watch = Watch::new();
-                let (app, routes) = (Arc::clone(&app), routes.clone());
-                let metrics = app.metrics.connections.clone();
-                let stream = Watched::new(stream, Arc::clone(&watch));
-                let service = {
-                    let watch = Arc::clone(&watch);
-                    service_fn(move |request| answer(Arc::clone(&app), routes.clone(), Arc::clone(&watch), ends, request))
-                };
-                // Its own time-out would count the idle time between requests as the next head's.
-                let connection = http1::Builder::new()
-                    .header_read_timeout(None)
-                    .max_buf_size(head)
-                    .serve_connection(TokioIo::new(stream), service);
-                let connection = graceful.watch(connection);
+                let connection = server.connection(stream, ends, &graceful);
                 connections.spawn(async move {
-                    let open = Open::new(&metrics);
-                    match limits.hold(&watch, connection).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => tracing::debug!(peer = %ends.peer, %error, "connection ended"),
-                        Err(late) => {
-                            open.count(late);
-                            tracing::debug!(peer = %ends.peer, ?late, "connection closed");
-                        }
-                    }
+                    connection.await;
                     drop(slot);
                 });
             }
         }
     }
     drop(listener);
-    app.stopping.cancel();
-    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    server.app.stopping.cancel();
+    let drain = config.drain_timeout.unsigned_abs();
+    if timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             "requests in flight were cut off at the stop"
@@ -129,6 +110,54 @@ pub async fn run(
     }
     let _ = background.await;
     Ok(())
+}
+
+/// What all connections have in common.
+struct Server {
+    app: Arc<App>,
+    routes: Routes,
+    limits: ConnectionLimits,
+    /// Largest head, and the read buffer's bound, in bytes.
+    head: usize,
+}
+
+impl Server {
+    /// Serves one connection until it ends, is too slow, or the gateway stops.
+    fn connection(
+        &self,
+        stream: TcpStream,
+        ends: Ends,
+        graceful: &GracefulShutdown,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (app, routes, limits) = (Arc::clone(&self.app), self.routes.clone(), self.limits);
+        let metrics = self.app.metrics.connections.clone();
+        let watch = Watch::new();
+        let stream = Watched::new(stream, Arc::clone(&watch));
+        let service = {
+            let watch = Arc::clone(&watch);
+            service_fn(move |request| {
+                let busy = watch.begin();
+                answer(Arc::clone(&app), routes.clone(), busy, ends, request)
+            })
+        };
+        // Its own time-out would count the idle time between requests as the next head's.
+        let connection = http1::Builder::new()
+            .header_read_timeout(None)
+            .max_buf_size(self.head)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        async move {
+            let open = Open::new(&metrics);
+            match limits.hold(&watch, connection).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(peer = %ends.peer, %error, "connection ended"),
+                Err(late) => {
+                    open.count(late);
+                    tracing::debug!(peer = %ends.peer, ?late, "connection closed");
+                }
+            }
+        }
+    }
 }
 
 /// A panic in a handler costs its request, which is told, and not the connection.
@@ -189,11 +218,10 @@ fn prepare((stream, peer): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, En
 async fn answer(
     app: Arc<App>,
     mut routes: Routes,
-    watch: Arc<Watch>,
+    _busy: Busy,
     ends: Ends,
     mut request: Request<Incoming>,
 ) -> Result<<Routes as Service<Request<Incoming>>>::Response, Infallible> {
-    let _busy = watch.begin();
     let path = request.uri().path();
     if is_control(path) {
         if is_local(path) {

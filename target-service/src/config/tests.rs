@@ -95,6 +95,7 @@ fn refusals_name_the_key_and_the_remedy() {
         "body_timeout",
         "header_timeout",
         "idle_timeout",
+        "drain_timeout",
     ] {
         check(
             &format!(r#"{{"{key}":"25h"}}"#),

@@ -5,5 +5,9 @@
 mod credentials;
 mod gateway;
 mod lifecycle;
+mod limits;
 mod profile;
+mod redis;
 mod replies;
+mod sessions;
+mod shared_store;
