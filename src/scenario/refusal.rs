@@ -10,13 +10,21 @@ use super::error::{Error, Source};
 use super::redact::is_sensitive_header;
 
 /// Keys whose values are durations, for which a bare number is the usual mistake.
-const DURATIONS: [&str; 6] = [
+const DURATIONS: [&str; 14] = [
     "duration",
     "warmup",
     "timeout",
     "interval",
     "ready_within",
     "cache_ttl",
+    "local_ttl",
+    "token_ttl",
+    "refusal_ttl",
+    "store_timeout",
+    "body_timeout",
+    "header_timeout",
+    "idle_timeout",
+    "drain_timeout",
 ];
 
 /// The error of a reader; `root` is what it read, unless the text is no TOML at all.

@@ -131,8 +131,6 @@ impl Authenticator {
         match outcome {
             Outcome::Overloaded => drop(self.metrics.rejected.inc()),
             Outcome::Limited => drop(self.metrics.limited.inc()),
-            // It may have been revoked while the check was under way.
-            Outcome::Accepted if self.registry.find(id).is_none() => return Outcome::Refused,
             _ => {}
         }
         outcome
@@ -232,6 +230,10 @@ impl Authenticator {
         // In the process's own store a digest that was not there a moment ago is another request's bcrypt.
         if (followed && !by_digest) || (by_digest && !shared_store) {
             self.metrics.shared.inc();
+        }
+        // It may have been revoked since the flight landed for someone else.
+        if answer.outcome == Outcome::Accepted && self.registry.find(id).is_none() {
+            return Outcome::Refused;
         }
         answer.outcome
     }

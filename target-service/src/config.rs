@@ -330,7 +330,7 @@ impl Config {
             if shared && self.digest == DigestKind::HmacSha256 && self.digest_key.is_none() {
                 return unfit(
                     "digest_key",
-                    "instances that share a store_prefix need one key, or they evict each other's digests; give all the same",
+                    "instances that share a store_prefix need one key, or they evict each other's digests; give all the same, or leave store_prefix out",
                 );
             }
         }

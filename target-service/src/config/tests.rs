@@ -123,7 +123,7 @@ fn refusals_name_the_key_and_the_remedy() {
     check(
         r#"{"store":"redis://h","store_prefix":"run:","digest":"hmac-sha256"}"#,
         "digest_key",
-        "digest_key: instances that share a store_prefix need one key, or they evict each other's digests; give all the same",
+        "digest_key: instances that share a store_prefix need one key, or they evict each other's digests; give all the same, or leave store_prefix out",
     );
     check(
         r#"{"cache_jitter_percent":51}"#,

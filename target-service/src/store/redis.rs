@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use crate::rbac::user::Seed;
 
-/// No call is made for this long after one has failed, so that a request pays a time-out only now and then.
+/// No call is made for this long after one has failed, and then one at a time until one succeeds.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Everything expires: a run that is killed leaves nothing behind for longer. Renewed at every synchronisation.
 const KEPT: Duration = Duration::from_secs(3600);
@@ -33,6 +33,9 @@ const KEPT: Duration = Duration::from_secs(3600);
 const SYNC: Duration = Duration::from_secs(5);
 /// Pause between attempts to synchronise with a store that is down.
 const RETRY: Duration = Duration::from_millis(200);
+/// A connection whose bytes are not acknowledged for this long is given up, and another one made: without it, one
+/// whose other end has vanished silently would stay for a quarter of an hour.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 /// Revocations that wait to be read; what does not fit comes with the next synchronisation.
 const PUSHES: usize = 1024;
 /// Commands waiting for the socket; the library's 50 would make requests take turns at high rates.
@@ -314,9 +317,11 @@ fn connect(
         .redis_settings()
         .clone()
         .set_protocol(ProtocolVersion::RESP3);
-    let info = info
-        .set_redis_settings(settings)
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let info = info.set_redis_settings(settings).set_tcp_settings(
+        TcpSettings::default()
+            .set_nodelay(true)
+            .set_user_timeout(UNACKNOWLEDGED),
+    );
     // One retry: with the library's six a command waits for seconds. The breaker decides when to try again.
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(1)
@@ -400,9 +405,24 @@ impl Breaker {
         self.epoch.elapsed().as_millis() as u64
     }
 
+    /// Whether to go on without the store. Once the pause is over one caller may try, and the others when it succeeds:
+    /// not every request that comes meanwhile has to wait for the same time-out.
     fn is_open(&self) -> bool {
         let until = self.open_until.load(Ordering::Relaxed);
-        until != 0 && self.now() < until
+        if until == 0 {
+            return false;
+        }
+        let now = self.now();
+        now < until
+            || self
+                .open_until
+                .compare_exchange(
+                    until,
+                    now + PAUSE.as_millis() as u64,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_err()
     }
 
     /// Whether it was not tripped before.
@@ -416,5 +436,40 @@ impl Breaker {
         // Loads first: a store into a shared line at every call would be the price of the common case.
         self.open_until.load(Ordering::Relaxed) != 0
             && self.open_until.swap(0, Ordering::Relaxed) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failure_one_caller_tries_and_the_others_follow_its_success() {
+        let breaker = Breaker::new();
+        assert!(!breaker.is_open() && !breaker.is_open());
+        assert!(
+            breaker.trip() && !breaker.trip(),
+            "only the first failure is news"
+        );
+        assert!(breaker.is_open());
+        // As if the pause were over.
+        breaker.open_until.store(1, Ordering::Relaxed);
+        while breaker.now() <= 1 {}
+        assert!(!breaker.is_open(), "one may try");
+        assert!(breaker.is_open(), "and no other meanwhile");
+        assert!(
+            breaker.close() && !breaker.close(),
+            "only the first success is news"
+        );
+        assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn keys_are_of_one_run() {
+        let names = Names {
+            prefix: "run:".into(),
+        };
+        assert_eq!(names.digest(b"a:b"), b"run:digest:a:b");
+        assert_eq!(names.revoked(), "run:revoked");
     }
 }

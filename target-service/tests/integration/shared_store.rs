@@ -302,6 +302,33 @@ async fn without_its_store_it_checks_by_bcrypt_and_recovers_by_itself() {
 
 #[tokio::test]
 async fn a_store_that_hangs_costs_a_time_out_and_not_the_request() {
+    let redis = Redis::start().await;
+    let config = Config {
+        store_timeout: SignedDuration::from_millis(50),
+        ..redis.config()
+    };
+    let gateway = Gateway::start(config, vec![device("car", CHEAP)]).await;
+    assert_eq!(status(&gateway, "car", "car").await, StatusCode::OK);
+    until_admitted_from_the_store(&gateway).await;
+    redis.freeze();
+    for (token, expected) in [
+        ("car", StatusCode::OK),
+        ("wrong", StatusCode::UNAUTHORIZED),
+        ("car", StatusCode::OK),
+    ] {
+        assert_eq!(status(&gateway, "car", token).await, expected);
+    }
+    assert!(gateway.metric("gateway_store_fallbacks_total").await >= 3.0);
+    assert_eq!(
+        user(&gateway, "demo").await,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    redis.thaw();
+    until_admitted_from_the_store(&gateway).await;
+}
+
+#[tokio::test]
+async fn a_store_that_never_speaks_is_told_at_the_start_without_its_password() {
     // It accepts connections and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://user:hidden@{}", silent.local_addr().unwrap());
