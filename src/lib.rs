@@ -3,9 +3,9 @@
 //! # Layout
 //! A scenario file becomes a plan (`scenario`), an experiment starts the target (`target`), drives it (`engine`, by the
 //! schedule of `pacer`, over `transport`), records (`metrics`) and profiles (`profile`) it; `compare` and `gate` judge the
-//! results, `report` renders them, `cli` is the command line.
+//! results, `report` renders them, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
-//! Dependencies point one way: cli → gate, report → experiment, compare → engine, profile, target → metrics, scenario,
+//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → engine, profile, target → metrics, scenario,
 //! pacer, transport → units.
 
 pub mod cli;
@@ -18,6 +18,7 @@ pub mod pacer;
 pub mod profile;
 pub mod report;
 pub mod scenario;
+pub mod selftest;
 pub mod target;
 pub mod transport;
 pub mod units;

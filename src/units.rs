@@ -140,26 +140,41 @@ impl Rate {
     /// # Errors
     /// A missing or unknown unit, or a rate out of range.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
-        let hint = || {
-            UnitError(format!(
-                "{text:?} is not a rate; write requests per second, minute or hour, such as \"20000/s\" or \"1000000/min\""
-            ))
-        };
-        let (number, unit) = text.trim().split_once('/').ok_or_else(hint)?;
-        let number: f64 = number.trim().replace('_', "").parse().map_err(|_| hint())?;
-        let seconds = match unit.trim() {
-            "s" | "sec" => 1.0,
-            "m" | "min" => 60.0,
-            "h" => 3600.0,
-            _ => return Err(hint()),
-        };
-        Self::new(number / seconds)
+        Self::new(parse_per_second(text)?)
     }
 
     /// Requests per second.
     pub fn per_second(self) -> f64 {
         self.0
     }
+}
+
+/// Parses a rate that may be none: requests per second, 0 or more.
+///
+/// # Errors
+/// As for [`Rate::parse`], but for zero.
+pub fn parse_rate_or_zero(text: &str) -> Result<f64, UnitError> {
+    match parse_per_second(text)? {
+        0.0 => Ok(0.0),
+        above => Rate::new(above).map(Rate::per_second),
+    }
+}
+
+fn parse_per_second(text: &str) -> Result<f64, UnitError> {
+    let hint = || {
+        UnitError(format!(
+            "{text:?} is not a rate; write requests per second, minute or hour, such as \"20000/s\" or \"1000000/min\""
+        ))
+    };
+    let (number, unit) = text.trim().split_once('/').ok_or_else(hint)?;
+    let number: f64 = number.trim().replace('_', "").parse().map_err(|_| hint())?;
+    let seconds = match unit.trim() {
+        "s" | "sec" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(hint()),
+    };
+    Ok(number / seconds)
 }
 
 impl fmt::Display for Rate {
@@ -239,6 +254,12 @@ mod tests {
             "20000", "0/s", "-5/s", "5/d", "nan/s", "inf/s", "1e9/s", "/s",
         ] {
             assert!(Rate::parse(text).is_err(), "{text:?} was accepted");
+        }
+        for (text, rate) in [("0/s", 0.0), ("-0/h", 0.0), ("60/min", 1.0)] {
+            assert_eq!(parse_rate_or_zero(text), Ok(rate));
+        }
+        for text in ["0", "-1/s", "nan/s", "1e9/s"] {
+            assert!(parse_rate_or_zero(text).is_err(), "{text:?} was accepted");
         }
     }
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use drive::{GET, Report, TELEMETRY, collect, drive as plan, run};
 use hostile::{Behaviour, OK, Point, Server};
-use telemload::engine::{Engine, Source, now_ns};
+use telemload::engine::{Engine, Rendered, Source, now_ns};
 use telemload::metrics::{ErrorKind, latency_quantiles, value_at};
-use telemload::pacer::Pacer;
+use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::LoadModel;
 use telemload::scenario::template::Secrets;
 
@@ -53,7 +53,7 @@ fn a_number_of_requests_is_sent_exactly() {
             assert!(server.request_count() > 203, "{case}");
         }
         assert_eq!(server.connections(), connections, "{case}");
-        assert_eq!(report.end().connections_opened, connections as u64);
+        assert_eq!(report.end().opening.count(), connections as u64);
         // The window ends with the last of them, long before the hour that is the default.
         assert!(report.end().window.seconds() < 60.0, "{case}");
         // What was under way at the window's start completed in it.
@@ -129,7 +129,7 @@ fn an_open_loop_sends_what_its_schedule_says() {
             server.request_count() as u64,
             expected + rate * warmup / 1_000
         );
-        assert!(report.end().connections_opened <= connections);
+        assert!(report.end().opening.count() <= connections);
         assert!(
             now_ns() >= report.end().window.end,
             "a window lasts as long as planned"
@@ -153,10 +153,11 @@ fn independent_arrivals_follow_their_seed() {
     let load = "model = \"open\"\nrate = \"400/s\"\narrivals = \"poisson\"\nconnections = 16\nworkers = 2\nduration = \"300ms\"";
     let server = ok();
     let drive = plan(server.addr, load, GET);
-    let LoadModel::Open { rate, arrivals } = drive.load.model else {
+    let LoadModel::Open { pace, arrivals } = &drive.load.model else {
         panic!("the load is open");
     };
-    let mut pacer = Pacer::new(rate, arrivals, drive.seed, 0, 1);
+    let schedule = Schedule::new(pace, drive.load.warmup);
+    let mut pacer = Pacer::new(schedule, *arrivals, drive.seed, 0, 1);
     let due = std::iter::from_fn(|| Some(pacer.take()))
         .take_while(|due| due.offset_ns < 300 * MS)
         .count();
@@ -166,6 +167,26 @@ fn independent_arrivals_follow_their_seed() {
             (report.total.due, report.total.ok),
             (due as u64, due as u64)
         );
+    }
+}
+
+#[test]
+fn stages_send_what_they_planned() {
+    for (arrivals, workers) in [
+        ("\"constant\"", 1),
+        ("\"constant\"", 2),
+        ("{ burst = 10 }", 2),
+    ] {
+        let server = ok();
+        let load = format!(
+            "model = \"open\"\nrate = \"200/s\"\narrivals = {arrivals}\nconnections = 32\nworkers = {workers}\nwarmup = \"100ms\"\n\
+             stages = [{{ to = \"1000/s\", over = \"200ms\" }}, {{ hold = \"100ms\" }}, {{ to = \"0/s\", over = \"100ms\" }}]"
+        );
+        let report = run(server.addr, &load, GET);
+        let total = &report.total;
+        assert_eq!((total.due, total.ok), (120 + 100 + 50, 270), "{report:?}");
+        assert_eq!(server.request_count(), 290, "{report:?}");
+        assert_eq!(report.end().window.seconds(), 0.4);
     }
 }
 
@@ -280,7 +301,7 @@ fn a_connection_that_the_server_gives_up_is_opened_again() {
                 "{case}: {report:?}"
             );
             assert_eq!(server.request_count(), 60, "{case}");
-            let opened = report.end().connections_opened as usize;
+            let opened = report.end().opening.count() as usize;
             assert_eq!(server.connections(), opened, "{case}");
             assert!(
                 (60 / most..=60 / most + 2).contains(&opened),
@@ -308,7 +329,7 @@ fn a_request_that_is_sent_again_is_said_to_be() {
     let report = run(address, load, GET);
     assert_eq!((report.total.due, report.total.ok), (20, 20));
     assert_eq!(
-        (report.end().resent, report.end().connections_opened),
+        (report.end().resent, report.end().opening.count()),
         (19, 20)
     );
     served.join().expect("the server ends well");
@@ -389,7 +410,7 @@ fn a_target_that_refuses_fails_every_due_request() {
             [(ErrorKind::ConnectRefused, 120)],
             "{report:?}"
         );
-        assert_eq!(report.end().connections_opened, 0);
+        assert_eq!(report.end().opening.count(), 0);
     }
     let load = "model = \"closed\"\nconnections = 2\nworkers = 1\nduration = \"300ms\"";
     let report = run(address, load, GET);
@@ -475,10 +496,16 @@ fn an_unexpected_status_is_shown_with_its_body_and_without_the_secret() {
         "model = \"closed\"\nrequests = 1\nconnections = 1",
         TELEMETRY,
     );
-    let mut source = Source::new(drive.requests, drive.rosters, drive.authority, drive.seed);
-    let mut sent = Vec::new();
-    source.render(0, Secrets::Sent, &mut sent);
-    let sent = String::from_utf8(sent).expect("the request is text");
+    let mut source = Source::new(
+        drive.requests,
+        drive.rosters,
+        &drive.authority,
+        drive.seed,
+        Secrets::Sent,
+    );
+    let mut sent = Rendered::default();
+    source.render(0, 0, &mut sent);
+    let sent = String::from_utf8(sent.bytes().to_vec()).expect("the request is text");
     let (_, rest) = sent
         .split_once("X-Device-Token: ")
         .expect("a token is sent");

@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 6] = [
     &["metrics", "scenario", "pacer", "transport"],
     &["engine", "profile", "target"],
     &["experiment", "compare"],
-    &["gate", "report"],
+    &["gate", "report", "selftest"],
     &["cli"],
 ];
 
@@ -108,6 +108,7 @@ fn libraries_stay_where_they_belong() {
             ("procfs::", "target"),
             ("inferno::", "profile"),
             ("httparse::", "transport"),
+            ("rustls::", "transport"),
         ] {
             assert!(
                 module == home || !text.contains(library),

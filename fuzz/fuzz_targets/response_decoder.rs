@@ -21,13 +21,27 @@ fuzz_target!(|input: &[u8]| {
     } else {
         ExpectBody::Yes
     };
-    let whole = decode(raw, expects, usize::MAX);
-    assert_eq!(whole, decode(raw, expects, usize::from(*split).max(1)));
-    assert_eq!(whole, decode(raw, expects, 1));
+    let mut decoder = Decoder::new(LIMITS);
+    let whole = decode(&mut decoder, raw, expects, usize::MAX);
+    // What a decoder remembers of one response must not change the next.
+    let mut again = |expects, piece| decode(&mut decoder, raw, expects, piece);
+    assert_eq!(whole, again(expects, usize::from(*split).max(1)));
+    assert_eq!(whole, again(expects, 1));
+    let other = match expects {
+        ExpectBody::No => ExpectBody::Yes,
+        ExpectBody::Yes => ExpectBody::No,
+    };
+    let with_other = again(other, usize::MAX);
+    assert_eq!(with_other, decode(&mut Decoder::new(LIMITS), raw, other, 1));
+    assert_eq!(whole, again(expects, usize::MAX));
 });
 
-fn decode(raw: &[u8], expects: ExpectBody, piece: usize) -> (Result<Response, Malformed>, Vec<u8>) {
-    let mut decoder = Decoder::new(LIMITS);
+fn decode(
+    decoder: &mut Decoder,
+    raw: &[u8],
+    expects: ExpectBody,
+    piece: usize,
+) -> (Result<Response, Malformed>, Vec<u8>) {
     decoder.start(expects, KEEP);
     let mut rest = raw;
     let mut complete = None;

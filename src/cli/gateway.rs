@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use target_service::{Config, Device, Launch};
 
-use super::{Usage, say};
+use super::{Usage, say, verify_sink};
 use crate::scenario::fleet::{Hashes, Roster};
 use crate::scenario::{self, Overrides, Target};
 
@@ -18,6 +18,7 @@ use crate::scenario::{self, Overrides, Target};
 /// the scenario's configuration and fleets, so that other clients can be pointed at it.
 #[derive(Debug, clap::Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  telemload gateway\n  telemload gateway scenarios/200-to-20000.toml --variant after"
 )]
 pub(super) struct Args {
@@ -32,9 +33,19 @@ pub(super) struct Args {
     /// Read configuration and registry as JSON from stdin: how a run starts it.
     #[arg(long, hide = true, conflicts_with = "scenario")]
     stdin: bool,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    VerifySink(verify_sink::Args),
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
+    if let Some(Verb::VerifySink(args)) = &args.verb {
+        return verify_sink::exec(args);
+    }
     let launch = if args.stdin {
         from_stdin()?
     } else {

@@ -4,13 +4,16 @@
 mod completions;
 mod gateway;
 mod run;
+mod selftest;
+mod verify_sink;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::report::progress::{Mode, Progress};
 use crate::target::supervisor;
 
 /// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
@@ -28,7 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Args),
+    Run(Box<run::Args>),
+    Selftest(selftest::Args),
     Gateway(gateway::Args),
     Completions(completions::Args),
 }
@@ -64,6 +68,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let ended = match cli.command {
         Command::Run(args) => run::exec(&args),
+        Command::Selftest(args) => selftest::exec(&args),
         Command::Gateway(args) => gateway::exec(&args),
         Command::Completions(args) => completions::exec(&args),
     };
@@ -96,4 +101,13 @@ fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Progress on stderr: live on a terminal, else in lines.
+fn progress(is_quiet: bool) -> Progress {
+    Progress::new(match (is_quiet, io::stderr().is_terminal()) {
+        (true, _) => Mode::Quiet,
+        (false, true) => Mode::Live,
+        (false, false) => Mode::Lines(say),
+    })
 }

@@ -9,15 +9,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use toml::{Table, Value};
 
-use super::{Usage, print, say};
+use super::{Usage, print, progress, say};
 use crate::compare::compare;
 use crate::experiment::{self, RunDir, Stop, WriteError};
 use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
-use crate::report::progress::{Mode, Progress};
 use crate::report::{dry_run, json, terminal};
-use crate::scenario::template::Secrets;
-use crate::scenario::{self, Load, Overrides, Plan};
+use crate::scenario::{self, Load, Overrides, Plan, TlsFlags};
+use crate::selftest::{Floor, floor};
+use crate::target::port::LocalPorts;
 use crate::units::{Rate, parse_duration};
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
@@ -63,6 +63,30 @@ pub(super) struct Args {
     /// Process of a local target, whose CPU is measured.
     #[arg(long)]
     pid: Option<u32>,
+    /// PEM file with the authorities that may vouch for the target, instead of the system's.
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    cacert: Option<PathBuf>,
+    /// PEM file with a client certificate and its chain, for a target that asks for one.
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    cert: Option<PathBuf>,
+    /// PEM file with the private key of --cert.
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    key: Option<PathBuf>,
+    /// Accept any certificate of the target.
+    #[arg(long, help_heading = "Connections")]
+    insecure: bool,
+    /// Name that the target's certificate is for [default: the URL's host].
+    #[arg(long, value_name = "NAME", help_heading = "Connections")]
+    server_name: Option<String>,
+    /// Connect there; the URL still names the target in the Host header and to TLS.
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Connections")]
+    connect_to: Option<String>,
+    /// Connect to a unix socket; the URL still names the target.
+    #[arg(long, value_name = "PATH", help_heading = "Connections")]
+    unix_socket: Option<PathBuf>,
+    /// Open a connection for each request, with `Connection: close`.
+    #[arg(long = "no-keepalive", help_heading = "Connections")]
+    no_keep_alive: bool,
     /// Only this variant of the scenario.
     #[arg(long)]
     variant: Option<String>,
@@ -78,36 +102,26 @@ pub(super) struct Args {
     /// Print the resolved plan and the first requests; send nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Print secrets in a dry run.
-    #[arg(long, requires = "dry_run")]
+    /// Show secrets in a dry run, and in what failures say.
+    #[arg(long)]
     show_secrets: bool,
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let plan = plan(args)?;
     if args.dry_run {
-        let secrets = if args.show_secrets {
-            Secrets::Sent
-        } else {
-            Secrets::Redacted
-        };
-        print(&dry_run::render(&plan, secrets))?;
+        print(&dry_run::render(&plan))?;
         return Ok(0);
     }
     allow_connections(&plan)?;
+    if !args.quiet {
+        warn_of_ports(&plan);
+    }
     let started_at = jiff::Timestamp::now();
     let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at)
         .map_err(|error| unwritten(&error))?;
     dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
         .map_err(|error| unwritten(&error))?;
-    let mode = match (
-        args.quiet,
-        std::io::IsTerminal::is_terminal(&std::io::stderr()),
-    ) {
-        (true, _) => Mode::Quiet,
-        (false, true) => Mode::Live,
-        (false, false) => Mode::Lines(say),
-    };
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -115,7 +129,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .context("cannot set up the runtime")?;
     let (result, stopped) = runtime.block_on(async {
         let stop = stop_on_signals().context("cannot listen for signals")?;
-        let result = experiment::run(&plan, &dir, &Progress::new(mode), &stop, started_at).await;
+        let result = experiment::run(&plan, &dir, &progress(args.quiet), &stop, started_at).await;
         Ok::<_, anyhow::Error>((result, stop.is_asked()))
     })?;
     let judgements: Judgements = result
@@ -136,7 +150,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let printed = if args.json {
         print(&document)
     } else {
-        print(&terminal::render(&plan, &result, &comparisons, &judgements))
+        let floor = floor::path().and_then(|path| Floor::known(&path, &result.machine));
+        let floor = floor.map_or_else(String::new, |floor| floor.quote() + "\n");
+        print(&(terminal::render(&plan, &result, &comparisons, &judgements) + &floor))
     };
     conclude(&outcome, &dir, args.quiet);
     stored.map_err(|error| unwritten(&error))?;
@@ -177,7 +193,18 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         body,
         pprof: args.pprof.clone(),
         pid: args.pid,
+        tls: TlsFlags {
+            ca: args.cacert.clone(),
+            cert: args.cert.clone(),
+            key: args.key.clone(),
+            server_name: args.server_name.clone(),
+            insecure: args.insecure,
+        },
+        connect_to: args.connect_to.clone(),
+        unix_socket: args.unix_socket.clone(),
+        no_keep_alive: args.no_keep_alive,
         variant: args.variant.clone(),
+        show_secrets: args.show_secrets,
     };
     let planned = if is_url {
         if overrides.variant.is_some() {
@@ -266,6 +293,7 @@ fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     let phases = plan.variants.iter().flat_map(|variant| &variant.phases);
     let of = |load: &Load| u64::from(load.connections) + u64::from(load.workers) * EACH_WORKER;
     let needed = phases.map(|phase| of(&phase.load)).max().unwrap_or(0) + OTHERS;
+    enough_ports(plan)?;
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
@@ -280,7 +308,33 @@ fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     Err(Usage(format!("the load needs {needed} file descriptors and the limit is {before}; run `ulimit -n {needed}` first, or use fewer connections")).into())
 }
 
-fn stop_on_signals() -> std::io::Result<Stop> {
+/// Every connection over TCP has a local port.
+fn enough_ports(plan: &Plan) -> anyhow::Result<()> {
+    let variants = plan.variants.iter();
+    let phases = variants
+        .filter(|variant| variant.target.takes_ports())
+        .flat_map(|variant| &variant.phases);
+    let needed = phases.map(|phase| phase.load.connections).max();
+    match (LocalPorts::read(), needed) {
+        (Some(ports), Some(needed)) if needed > ports.count() => Err(Usage(format!("the load needs {needed} local ports and the system gives {}; run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections", ports.count())).into()),
+        _ => Ok(()),
+    }
+}
+
+fn warn_of_ports(plan: &Plan) {
+    let mut said = Vec::new();
+    for variant in &plan.variants {
+        for phase in &variant.phases {
+            let warning = experiment::port_warning(&variant.target, &phase.load);
+            if let Some(warning) = warning.filter(|warning| !said.contains(warning)) {
+                say(&format!("note: {warning}"));
+                said.push(warning);
+            }
+        }
+    }
+}
+
+pub(super) fn stop_on_signals() -> std::io::Result<Stop> {
     let (asked, stop) = watch::channel(false);
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::experiment::Round;
+use crate::metrics::Durations;
 use crate::scenario::{Load, LoadModel};
 
 fn estimates(throughput: f64) -> Estimates {
@@ -25,12 +26,14 @@ fn phase(throughputs: &[f64]) -> PhaseResult {
         warmup: Duration::ZERO,
         timeout: Duration::from_secs(1),
         workers: 1,
+        keep_alive: true,
     };
     let rounds = throughputs.iter().map(|&throughput| Round {
         seconds: 4.0,
         target_cpu_seconds: None,
         generator_cores: 0.1,
         busiest_worker: 0.1,
+        worker_wait: None,
         steal_share: None,
         whole: estimates(throughput),
         blocks: [0.99, 1.01, 0.98, 1.02]
@@ -47,7 +50,7 @@ fn phase(throughputs: &[f64]) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
-        connections_opened: 0,
+        opening: Durations::default(),
         resent: 0,
         expected_bcrypt_rate: None,
         profile: None,

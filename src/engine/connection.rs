@@ -7,47 +7,67 @@ use std::time::Duration;
 
 use super::clock::now_ns;
 use super::feed::{Next, Ticket};
+use super::job::Job;
 use super::shard::Shard;
-use super::wire::{Exchange, Slot, Wire};
-use crate::metrics::{ErrorKind, Outcome, Times};
-use crate::scenario::template::Secrets;
+use super::wire::{Exchange, Reuse, Slot, Unopened, Wire};
+use crate::metrics::{ErrorKind, Times};
 
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
 const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 
 /// Its life, which ends with the phase.
 pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
-    let mut wire = Wire::new();
-    let mut free = 0;
-    // A request that belongs to this connection before it is open.
-    let mut held: Option<Ticket> = None;
+    let mut wire = Wire::new(shard.reuse);
+    serve(shard, slot, &mut wire).await;
+    wire.close().await;
+}
+
+async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
+    let mut free = now_ns();
+    // A request that belongs to this connection before it is open, or that waits for its prerequisite.
+    let mut held: Option<Job<'_>> = None;
     // Whether it is opened before there is a request for it: always in a closed loop. In an open loop only at first, so
-    // that a connection that becomes free meanwhile can serve the request for which this one was added.
-    let mut eager = true;
+    // that a connection that becomes free meanwhile can serve the request for which this one was added. Where each request
+    // has its own connection, opening that is part of its wait.
+    let keeps = shard.reuse == Reuse::KeepAlive;
+    let mut eager = keeps;
     loop {
         if !wire.is_open() && (eager || held.is_some()) {
-            match open(shard, slot, &mut wire, &mut held).await {
+            match open(shard, slot, wire, &mut held).await {
                 Opened::Free(instant) | Opened::Failed(instant) => free = instant,
                 Opened::Over => return,
             }
-            eager = shard.is_closed_loop;
+            eager = keeps && shard.is_closed_loop;
             continue;
         }
-        let ticket = match held.take().map_or_else(|| shard.next(free), Next::Due) {
-            Next::Due(ticket) => ticket,
-            Next::Finished => return shard.finish(),
-            Next::NotBefore => match park(shard, slot, &mut wire).await {
-                Some(ticket) => ticket,
-                None => return,
+        let mut job = match held.take() {
+            Some(job) => job,
+            None => match shard.next(free) {
+                Next::Due(ticket) => shard.job(ticket),
+                Next::Finished => return shard.finish(),
+                Next::NotBefore => match park(shard, slot, wire).await {
+                    Some(ticket) => shard.job(ticket),
+                    None => return,
+                },
             },
         };
         if !wire.is_open() {
-            held = Some(ticket);
+            held = Some(job);
             continue;
         }
-        match exchange(shard, slot, &mut wire, ticket, free).await {
+        match job.ready(shard, slot).await {
+            Some(instant) => free = free.max(instant),
+            None => return shard.give_up(Some(job)),
+        }
+        let after = exchange(shard, slot, wire, &mut job, free).await;
+        wire.settle().await;
+        match after {
             After::Free(instant) => free = instant,
-            After::Again => held = Some(ticket),
+            After::Next(instant) => {
+                free = instant;
+                held = Some(job);
+            }
+            After::Again => held = Some(job),
             After::Over => return,
         }
     }
@@ -63,7 +83,7 @@ enum Opened {
     Over,
 }
 
-async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Ticket>) -> Opened {
+async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job<'_>>) -> Opened {
     let begun = now_ns();
     if shard.aborted.get() {
         shard.give_up(held.take());
@@ -75,48 +95,51 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Tic
     }
     slot.expired.set(false);
     slot.deadline.set(begun + shard.timeout.as_nanos() as u64);
-    let opened = wire.open(shard.address, slot).await;
+    let opened = wire.open(&shard.endpoint, slot).await;
     slot.deadline.set(0);
     let now = now_ns();
     let (kind, words) = match opened {
-        Some(Ok(())) => {
-            shard.opened.set(shard.opened.get() + 1);
+        Ok(()) => {
+            shard.opening.borrow_mut().record(now - begun);
             return Opened::Free(now);
         }
-        Some(Err(failure)) => failure,
-        None if shard.aborted.get() => {
+        Err(Unopened::Failed(kind, words)) => (kind, words),
+        Err(Unopened::Expired(_)) if shard.aborted.get() => {
             shard.give_up(held.take());
             return Opened::Over;
         }
-        None => (
+        Err(Unopened::Expired(what)) => (
             ErrorKind::ConnectTimeout,
             format!(
-                "no connection to {} within {:?}",
-                shard.address, shard.timeout
+                "{what} {} within {:?}; check the firewall, and whether the target keeps up with new connections",
+                shard.endpoint.place, shard.timeout
             ),
         ),
     };
     // In a closed loop the request became due when the connection was free to be opened.
     let asked = if shard.is_closed_loop { begun } else { now };
-    let due = held.take().map_or_else(|| shard.next(asked), Next::Due);
-    match due {
-        Next::Due(ticket) => {
-            let times = Times {
-                intended: ticket.intended,
-                startable: now,
-                sent: now,
-                done: now,
-            };
-            shard.fail(ticket, kind, times, None, || words);
-        }
-        Next::NotBefore => {}
-        Next::Finished => {
-            shard.finish();
-            return Opened::Over;
-        }
+    let job = match held.take() {
+        Some(job) => Some(job),
+        None => match shard.next(asked) {
+            Next::Due(ticket) => Some(shard.job(ticket)),
+            Next::NotBefore => None,
+            Next::Finished => {
+                shard.finish();
+                return Opened::Over;
+            }
+        },
+    };
+    if let Some(job) = job {
+        let times = Times {
+            intended: job.intended(),
+            startable: now,
+            sent: now,
+            done: now,
+        };
+        shard.fail(&job, kind, None, times, || words);
     }
     if shard.is_closed_loop {
-        tokio::time::sleep(REFUSED_PAUSE).await;
+        slot.pause(now + REFUSED_PAUSE.as_nanos() as u64).await;
     } else {
         // A failure at once is no reason for the other tasks to wait until all that is overdue has failed.
         tokio::task::yield_now().await;
@@ -134,68 +157,87 @@ async fn park(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) -> Option<Ticket>
 enum After {
     /// It is free since this instant.
     Free(u64),
+    /// A prerequisite was answered at this instant; the job goes on.
+    Next(u64),
     /// The server had closed the idle connection before it read the request, which is sent again on a new one.
     Again,
     /// The phase is over.
     Over,
 }
 
-async fn exchange(shard: &Shard, slot: &Slot, wire: &mut Wire, ticket: Ticket, free: u64) -> After {
-    let (kind, expect) = {
+async fn exchange(
+    shard: &Shard,
+    slot: &Slot,
+    wire: &mut Wire,
+    job: &mut Job<'_>,
+    free: u64,
+) -> After {
+    let (request, n) = (job.sending(), job.ticket.n);
+    let (expect, keep_body) = {
         let mut source = shard.source.borrow_mut();
-        let kind = source.render(ticket.n, Secrets::Sent, &mut wire.out);
-        (kind, source.expect_body(kind))
+        source.render(request, n, &mut wire.out);
+        source.awaits(request)
     };
     let sent = now_ns();
     slot.expired.set(false);
     slot.deadline.set(sent + shard.timeout.as_nanos() as u64);
-    let ended = wire.exchange(slot, expect).await;
+    let ended = wire.exchange(slot, expect, keep_body).await;
     let done = now_ns();
     slot.deadline.set(0);
     let times = Times {
-        intended: ticket.intended,
-        startable: ticket.intended.max(free),
+        intended: job.intended(),
+        startable: job.intended().max(free),
         sent,
         done,
     };
+    conclude(shard, wire, job, ended, times)
+}
+
+/// Records how an exchange ended.
+fn conclude(shard: &Shard, wire: &Wire, job: &mut Job<'_>, ended: Exchange, times: Times) -> After {
+    let (request, n) = (job.sending(), job.ticket.n);
     match ended {
-        Exchange::Response(response) if shard.source.borrow().is_ok(kind, response.status) => {
-            shard.record(
-                kind,
-                Outcome::Ok {
-                    status: response.status,
-                },
-                times,
-            );
-        }
         Exchange::Response(response) => {
-            let words = || {
-                format!(
-                    "status {}: {}",
-                    response.status,
-                    String::from_utf8_lossy(wire.body())
-                )
-            };
-            shard.fail(
-                ticket,
-                ErrorKind::Status,
-                times,
-                Some(response.status),
-                words,
-            );
+            let answer = wire.answer(response);
+            let judged = shard
+                .source
+                .borrow_mut()
+                .judge(request, n, &answer, times.sent, times.done);
+            let status = response.status;
+            match judged {
+                Ok(()) => {
+                    shard.succeed(job, status, times);
+                    if job.errand.take().is_some() {
+                        return After::Next(times.done);
+                    }
+                }
+                Err(unmet) => shard.fail(job, unmet.kind(), Some(status), times, || {
+                    shard.source.borrow().describe(request, unmet, &answer)
+                }),
+            }
         }
         Exchange::IdleClose => {
             shard.resent.set(shard.resent.get() + 1);
             return After::Again;
         }
-        Exchange::Failed(kind, words) => shard.fail(ticket, kind, times, None, || words),
+        Exchange::Failed(kind, words) => shard.fail(job, kind, None, times, || {
+            let excerpt = wire.excerpt();
+            match words.strip_suffix(&excerpt) {
+                // A value that was not extracted is not known, and cannot be found in the bytes.
+                Some(words) if shard.source.borrow().extracts(request) => words.to_owned(),
+                _ => words,
+            }
+        }),
         Exchange::Expired if shard.aborted.get() => {
-            shard.recorder.borrow_mut().record_in_flight(kind, times);
+            shard.interrupt(job, times);
             return After::Over;
         }
-        Exchange::Expired => shard.fail(ticket, ErrorKind::Timeout, times, None, || {
-            format!("no complete response within {:?}", shard.timeout)
+        Exchange::Expired => shard.fail(job, ErrorKind::Timeout, None, times, || {
+            format!(
+                "no complete response within {:?}; raise the timeout if the target may take longer",
+                shard.timeout
+            )
         }),
     }
-    After::Free(done)
+    After::Free(times.done)
 }

@@ -1,7 +1,7 @@
 //! Which request is next, and when it is due: one worker's part of the load model. Pure: the caller brings the time.
 
 use crate::metrics::Window;
-use crate::pacer::Pacer;
+use crate::pacer::{Pacer, Schedule};
 use crate::scenario::{Load, LoadModel};
 
 /// A request that is due.
@@ -42,13 +42,14 @@ impl Feed {
     /// The part of `worker`; the schedule begins at `begin`, which is before the window by the warm-up.
     pub(super) fn new(load: &Load, seed: u64, worker: u32, begin: u64, window: Window) -> Self {
         let workers = u64::from(load.workers);
-        let model = match load.model {
+        let model = match &load.model {
             LoadModel::Closed => Model::Closed {
                 next: u64::from(worker),
                 step: workers,
             },
-            LoadModel::Open { rate, arrivals } => {
-                Model::Open(Pacer::new(rate, arrivals, seed, worker, load.workers))
+            LoadModel::Open { pace, arrivals } => {
+                let schedule = Schedule::new(pace, load.warmup);
+                Model::Open(Pacer::new(schedule, *arrivals, seed, worker, load.workers))
             }
         };
         let left = load
@@ -59,6 +60,14 @@ impl Feed {
             begin,
             window,
             left,
+        }
+    }
+
+    /// The same schedule to wait by, whatever is taken from this one; `None` for a closed loop.
+    pub(super) fn alarm(&self) -> Option<Pacer> {
+        match &self.model {
+            Model::Closed { .. } => None,
+            Model::Open(pacer) => Some(pacer.clone()),
         }
     }
 
@@ -74,7 +83,7 @@ impl Feed {
                 Next::Due(Ticket { n, intended: now })
             }
             Model::Open(pacer) => {
-                // A very low rate has offsets beyond all time.
+                // A very low rate, or a schedule that has ended, has offsets beyond all time.
                 let intended = self.begin.saturating_add(pacer.peek().offset_ns);
                 if intended >= self.window.end {
                     Next::Finished
@@ -115,7 +124,7 @@ impl Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Arrivals;
+    use crate::scenario::{Arrivals, Pace, Stage};
     use crate::units::Rate;
     use std::time::Duration;
 
@@ -128,6 +137,7 @@ mod tests {
             warmup: Duration::ZERO,
             timeout: Duration::from_secs(1),
             workers,
+            keep_alive: true,
         }
     }
 
@@ -168,10 +178,10 @@ mod tests {
     #[test]
     fn an_open_loop_keeps_its_schedule_however_late_it_is_asked() {
         let model = LoadModel::Open {
-            rate: Rate::new(10.0).unwrap(),
+            pace: Pace::Constant(Rate::new(10.0).unwrap()),
             arrivals: Arrivals::Constant,
         };
-        let mut feed = Feed::new(&load(model, None, 1), 0, 0, 900_000_000, WINDOW);
+        let mut feed = Feed::new(&load(model.clone(), None, 1), 0, 0, 900_000_000, WINDOW);
         let mut intended = Vec::new();
         while let Next::Due(ticket) = feed.take(u64::MAX) {
             intended.push(ticket.intended / 1_000_000);
@@ -182,17 +192,45 @@ mod tests {
                 900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 1_600, 1_700, 1_800, 1_900
             ]
         );
-        let mut feed = Feed::new(&load(model, None, 1), 0, 0, 900_000_000, WINDOW);
+        let mut feed = Feed::new(&load(model.clone(), None, 1), 0, 0, 900_000_000, WINDOW);
         feed.take(900_000_000);
         assert_eq!(feed.take(999_999_999), Next::NotBefore);
     }
 
     #[test]
+    fn stages_begin_with_the_window_and_are_its_end() {
+        let stage = |to, ms| Stage {
+            to,
+            over: Duration::from_millis(ms),
+        };
+        let model = LoadModel::Open {
+            pace: Pace::Staged {
+                begin: 10.0,
+                stages: [stage(30.0, 500), stage(30.0, 500)].into(),
+            },
+            arrivals: Arrivals::Constant,
+        };
+        let load = Load {
+            warmup: Duration::from_millis(200),
+            ..load(model, None, 1)
+        };
+        let mut feed = Feed::new(&load, 0, 0, 800_000_000, WINDOW);
+        let mut intended = Vec::new();
+        while let Next::Due(ticket) = feed.take(u64::MAX) {
+            intended.push(ticket.intended / 1_000_000);
+        }
+        assert_eq!(intended[..3], [800, 900, 1_000]);
+        let ramp = intended.iter().filter(|at| (1_000..1_500).contains(*at));
+        assert_eq!(ramp.count(), 10);
+        assert_eq!(intended.iter().filter(|at| **at >= 1_500).count(), 15);
+    }
+
+    #[test]
     fn a_rate_next_to_nothing_has_one_request() {
         for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
-            let rate = Rate::new(1e-14).unwrap();
-            let model = LoadModel::Open { rate, arrivals };
-            let mut feed = Feed::new(&load(model, None, 1), 0, 0, WINDOW.start, WINDOW);
+            let pace = Pace::Constant(Rate::new(1e-14).unwrap());
+            let model = LoadModel::Open { pace, arrivals };
+            let mut feed = Feed::new(&load(model.clone(), None, 1), 0, 0, WINDOW.start, WINDOW);
             let mut due = 0;
             while let Next::Due(_) = feed.take(WINDOW.start) {
                 due += 1;

@@ -3,9 +3,12 @@
 //! It knows an address and a plan, not what stands behind the address. Results leave as intervals; nothing is shared
 //! per request.
 
+mod answer;
 mod clock;
 mod connection;
 mod feed;
+mod job;
+mod program;
 mod shard;
 mod source;
 mod timer;
@@ -13,7 +16,6 @@ mod wire;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -22,19 +24,23 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-pub use clock::now_ns;
+pub use clock::{now_ns, thread_wait_ns};
+pub use program::Rendered;
 pub use source::Source;
+pub(crate) use timer::Timer;
 
-use crate::metrics::{Interval, Window};
+use crate::metrics::{Durations, Interval, Window};
 use crate::scenario::fleet::Roster;
+use crate::scenario::template::Secrets;
 use crate::scenario::{Load, Request};
+use crate::transport::stream::Endpoint;
 use worker::Assignment;
 
 /// What is to be sent where.
 #[derive(Debug, Clone)]
 pub struct Drive {
-    /// The target.
-    pub address: SocketAddr,
+    /// Where the target listens, and whether it speaks TLS.
+    pub endpoint: Endpoint,
     /// The target as named in the Host header.
     pub authority: String,
     /// The load.
@@ -47,6 +53,8 @@ pub struct Drive {
     pub seed: u64,
     /// Interval of the series.
     pub interval: Duration,
+    /// Whether the words of failures show secrets.
+    pub secrets: Secrets,
 }
 
 /// Load under way.
@@ -62,7 +70,7 @@ pub struct Engine {
 }
 
 /// How the load ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct End {
     /// The window as it was: shorter than planned after an interruption or when a number of requests was reached.
     pub window: Window,
@@ -70,8 +78,10 @@ pub struct End {
     pub generator_cores: f64,
     /// CPU of the busiest worker over the window, share of a core.
     pub busiest_worker: f64,
-    /// Connections that were opened.
-    pub connections_opened: u64,
+    /// The longest that a worker waited for a CPU, share of the window; `None` if the kernel does not tell.
+    pub worker_wait: Option<f64>,
+    /// Every connection that was opened: how long that took, TLS handshake included.
+    pub opening: Durations,
     /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
     /// an answer, as it does with one that it takes for idle. Each is counted once.
     pub resent: u64,
@@ -83,17 +93,18 @@ struct WorkerEnd {
     window_end: u64,
     last_done: u64,
     cpu: (CpuMark, CpuMark),
-    connections_opened: u64,
+    opening: Durations,
     resent: u64,
     /// The number of requests was reached.
     all_sent: bool,
 }
 
-/// CPU time of a thread at an instant.
+/// CPU time of a thread, and its wait for one, at an instant.
 #[derive(Debug, Clone, Copy)]
 struct CpuMark {
     at: u64,
     cpu_ns: u64,
+    wait_ns: Option<u64>,
 }
 
 /// Time between the start of the threads and the beginning of the schedule.
@@ -105,6 +116,37 @@ impl Engine {
     /// # Errors
     /// The system refuses a thread.
     pub fn start(drive: &Drive) -> io::Result<Self> {
+        // From here on in the engine, so that the workers end if a later one cannot be started.
+        let (mut engine, assignments) = Self::prepare(drive);
+        for assignment in assignments {
+            let thread = std::thread::Builder::new().name(format!("worker-{}", assignment.worker));
+            engine
+                .workers
+                .push(thread.spawn(move || worker::run(assignment))?);
+        }
+        Ok(engine)
+    }
+
+    /// Drives to the end on the calling thread, which is the only worker, to measure the generator itself: what the
+    /// thread uses and allocates is the worker's. Intervals are returned at the end.
+    ///
+    /// # Errors
+    /// As for [`Engine::finish`].
+    ///
+    /// # Panics
+    /// If the load has more than one worker.
+    pub fn drive_here(drive: &Drive) -> io::Result<(Vec<Interval>, End)> {
+        let (mut engine, mut assignments) = Self::prepare(drive);
+        assert_eq!(assignments.len(), 1, "one thread can be one worker");
+        let ended = assignments.pop().map(worker::run).transpose()?;
+        let mut intervals = Vec::new();
+        while let Ok(interval) = engine.intervals.try_recv() {
+            intervals.push(interval);
+        }
+        Ok((intervals, End::of(engine.window, ended.as_slice())))
+    }
+
+    fn prepare(drive: &Drive) -> (Self, Vec<Assignment>) {
         let load = &drive.load;
         let begin = now_ns() + LEAD.as_nanos() as u64;
         let start = begin + load.warmup.as_nanos() as u64;
@@ -113,42 +155,42 @@ impl Engine {
             end: start + load.duration.as_nanos() as u64,
         };
         let (reports, intervals) = unbounded_channel();
-        // From here on in the engine, so that the workers end if a later one cannot be started.
-        let mut engine = Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (used, assignments) = (0..load.workers)
+            .map(|worker| {
+                let (give_back, taken_back) = std::sync::mpsc::channel();
+                let assignment = Assignment {
+                    worker,
+                    endpoint: drive.endpoint.clone(),
+                    load: load.clone(),
+                    seed: drive.seed,
+                    begin,
+                    window,
+                    interval_ns: drive.interval.as_nanos() as u64,
+                    source: Source::new(
+                        drive.requests.clone(),
+                        drive.rosters.clone(),
+                        &drive.authority,
+                        drive.seed,
+                        Secrets::Sent,
+                    ),
+                    secrets: drive.secrets,
+                    stop: stop.clone(),
+                    reports: reports.clone(),
+                    used: taken_back,
+                };
+                (give_back, assignment)
+            })
+            .unzip();
+        let engine = Self {
             window,
             intervals,
-            used: Vec::new(),
+            used,
             next_used: 0,
-            stop: Arc::new(AtomicBool::new(false)),
+            stop,
             workers: Vec::new(),
         };
-        for worker in 0..load.workers {
-            let (give_back, taken_back) = std::sync::mpsc::channel();
-            engine.used.push(give_back);
-            let assignment = Assignment {
-                worker,
-                address: drive.address,
-                load: load.clone(),
-                seed: drive.seed,
-                begin,
-                window,
-                interval_ns: drive.interval.as_nanos() as u64,
-                source: Source::new(
-                    drive.requests.clone(),
-                    drive.rosters.clone(),
-                    drive.authority.clone(),
-                    drive.seed,
-                ),
-                stop: engine.stop.clone(),
-                reports: reports.clone(),
-                used: taken_back,
-            };
-            let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            engine
-                .workers
-                .push(thread.spawn(move || worker::run(assignment))?);
-        }
-        Ok(engine)
+        (engine, assignments)
     }
 
     /// The next interval of some worker; `None` when all have ended.
@@ -173,28 +215,47 @@ impl Engine {
     /// # Errors
     /// A worker could not set up its runtime, or panicked.
     pub fn finish(mut self) -> io::Result<End> {
-        let mut end = End {
-            window: self.window,
+        let ended = std::mem::take(&mut self.workers)
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .map_err(|_| io::Error::other("a worker panicked"))?
+            })
+            .collect::<io::Result<Vec<_>>>()?;
+        Ok(End::of(self.window, &ended))
+    }
+}
+
+impl End {
+    fn of(window: Window, workers: &[WorkerEnd]) -> Self {
+        let mut end = Self {
+            window,
             generator_cores: 0.0,
             busiest_worker: 0.0,
-            connections_opened: 0,
+            worker_wait: None,
+            opening: Durations::default(),
             resent: 0,
         };
         let mut last_done = 0;
         let mut all_sent = true;
-        for worker in std::mem::take(&mut self.workers) {
-            let worker = worker
-                .join()
-                .map_err(|_| io::Error::other("a worker panicked"))??;
+        for worker in workers {
             let (first, last) = worker.cpu;
-            let cores = if last.at > first.at {
-                (last.cpu_ns - first.cpu_ns) as f64 / (last.at - first.at) as f64
-            } else {
-                0.0
+            let share = |from: u64, to: u64| {
+                if last.at > first.at {
+                    (to - from) as f64 / (last.at - first.at) as f64
+                } else {
+                    0.0
+                }
             };
+            let cores = share(first.cpu_ns, last.cpu_ns);
             end.generator_cores += cores;
             end.busiest_worker = end.busiest_worker.max(cores);
-            end.connections_opened += worker.connections_opened;
+            if let (Some(from), Some(to)) = (first.wait_ns, last.wait_ns) {
+                let wait = share(from, to);
+                end.worker_wait = Some(end.worker_wait.map_or(wait, |worst| worst.max(wait)));
+            }
+            end.opening.add(&worker.opening);
             end.resent += worker.resent;
             all_sent &= worker.all_sent;
             end.window.end = end.window.end.min(worker.window_end);
@@ -203,7 +264,7 @@ impl Engine {
         if all_sent && last_done > end.window.start {
             end.window.end = end.window.end.min(last_done + 1);
         }
-        Ok(end)
+        end
     }
 }
 

@@ -2,7 +2,6 @@
 //! nothing is locked; no borrow is held across an await.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -13,17 +12,26 @@ use tokio::task::spawn_local;
 use super::clock::now_ns;
 use super::connection::connection;
 use super::feed::{Feed, Next, Ticket};
+use super::job::{Job, Turns};
 use super::source::Source;
-use super::wire::Slot;
-use crate::metrics::{ErrorKind, Interval, Outcome, Recorder, Times};
+use super::wire::{Reuse, Slot};
+use crate::metrics::{Durations, ErrorKind, Interval, Outcome, Recorder, Times};
+use crate::scenario::redact::visible;
+use crate::scenario::template::Secrets;
+use crate::transport::stream::Endpoint;
 
 /// What the tasks of one worker share; all on one thread.
 pub(super) struct Shard {
-    pub(super) address: SocketAddr,
+    pub(super) endpoint: Endpoint,
+    pub(super) reuse: Reuse,
     pub(super) timeout: Duration,
     pub(super) feed: RefCell<Feed>,
     pub(super) source: RefCell<Source>,
     pub(super) recorder: RefCell<Recorder>,
+    /// Whether the words of failures show secrets.
+    pub(super) secrets: Secrets,
+    /// Prerequisites under way.
+    pub(super) turns: Turns,
     pub(super) reports: UnboundedSender<Interval>,
     pub(super) used: Receiver<Interval>,
     pub(super) is_closed_loop: bool,
@@ -40,7 +48,8 @@ pub(super) struct Shard {
     /// A connection task panicked.
     pub(super) broken: Cell<bool>,
     pub(super) last_done: Cell<u64>,
-    pub(super) opened: Cell<u64>,
+    /// How long each connection took to open, handshake included.
+    pub(super) opening: RefCell<Durations>,
     pub(super) resent: Cell<u64>,
 }
 
@@ -63,29 +72,111 @@ impl Shard {
         self.recorder.borrow_mut().record(kind, outcome, times);
     }
 
-    pub(super) fn fail(
-        &self,
-        ticket: Ticket,
-        kind: ErrorKind,
-        times: Times,
-        status: Option<u16>,
-        words: impl FnOnce() -> String,
-    ) {
-        let request = self.source.borrow().kind(ticket.n);
-        self.record(request, Outcome::Failed { kind, status }, times);
-        let mut recorder = self.recorder.borrow_mut();
-        if recorder.wants_exemplar(kind, ticket.intended) {
-            recorder.keep_exemplar(
-                kind,
-                self.source.borrow().scrub(ticket.n, words().as_bytes()),
-            );
+    /// A job for a request that is due.
+    pub(super) fn job<'a>(&self, ticket: Ticket) -> Job<'a> {
+        Job {
+            ticket,
+            kind: self.source.borrow().kind(ticket.n),
+            errand: None,
         }
     }
 
-    /// The phase is over before a request could be sent.
-    pub(super) fn give_up(&self, ticket: Option<Ticket>) {
-        if let Some(ticket) = ticket {
-            self.not_sent(ticket, now_ns());
+    /// What a job was at ended as expected: the job itself, or what had to come before it.
+    pub(super) fn succeed(&self, job: &Job<'_>, status: u16, times: Times) {
+        let request = job.sending();
+        self.record(request, Outcome::Ok { status }, times);
+        self.note_errand(job, times.intended, Some(times.sent));
+    }
+
+    /// What a job was at failed, and with it the job.
+    pub(super) fn fail(
+        &self,
+        job: &Job<'_>,
+        kind: ErrorKind,
+        status: Option<u16>,
+        times: Times,
+        words: impl FnOnce() -> String,
+    ) {
+        let (request, n) = (job.sending(), job.ticket.n);
+        self.record(request, Outcome::Failed { kind, status }, times);
+        self.note_errand(
+            job,
+            times.intended,
+            (!kind.is_unsent()).then_some(times.sent),
+        );
+        let is_errand = job.errand.is_some();
+        if is_errand {
+            let unsent = Times {
+                intended: job.ticket.intended,
+                startable: times.done,
+                sent: times.done,
+                done: times.done,
+            };
+            let outcome = Outcome::Failed {
+                kind: ErrorKind::Prerequisite,
+                status: None,
+            };
+            self.record(job.kind, outcome, unsent);
+        }
+        let mut recorder = self.recorder.borrow_mut();
+        let wanted = recorder.wants_exemplar(kind, times.intended);
+        let wanted_above =
+            is_errand && recorder.wants_exemplar(ErrorKind::Prerequisite, job.ticket.intended);
+        if !(wanted || wanted_above) {
+            return;
+        }
+        let words = self.shown(request, n, &words());
+        if wanted_above {
+            let source = self.source.borrow();
+            let words = format!(
+                "`{}`, which `{}` needs, failed: {kind}: {words}",
+                source.name(request),
+                source.name(job.kind)
+            );
+            recorder.keep_exemplar(ErrorKind::Prerequisite, words);
+        }
+        if wanted {
+            recorder.keep_exemplar(kind, words);
+        }
+    }
+
+    fn shown(&self, request: usize, n: u64, words: &str) -> String {
+        match self.secrets {
+            Secrets::Sent => visible(words),
+            Secrets::Redacted => self.source.borrow().scrub(request, n, words.as_bytes()),
+        }
+    }
+
+    /// A job was under way when the phase ended.
+    pub(super) fn interrupt(&self, job: &Job<'_>, times: Times) {
+        let request = job.sending();
+        self.recorder.borrow_mut().record_in_flight(request, times);
+        self.note_errand(job, times.intended, Some(times.sent));
+        if job.errand.is_some() {
+            self.not_sent(job.ticket, times.done);
+        }
+    }
+
+    /// Prerequisites are in no schedule.
+    fn note_errand(&self, job: &Job<'_>, intended: u64, sent: Option<u64>) {
+        if let Some(errand) = &job.errand {
+            self.recorder
+                .borrow_mut()
+                .note_needed(errand.kind, intended, sent);
+        }
+    }
+
+    /// The phase is over before a job could go on.
+    pub(super) fn give_up(&self, job: Option<Job<'_>>) {
+        let Some(job) = job else { return };
+        let now = now_ns();
+        self.not_sent(job.ticket, now);
+        if job.errand.is_some() {
+            let (request, intended) = (job.sending(), job.intended());
+            self.recorder
+                .borrow_mut()
+                .record_not_sent(request, intended, now);
+            self.note_errand(&job, intended, None);
         }
     }
 
@@ -126,6 +217,7 @@ impl Shard {
     pub(super) fn abort(&self) {
         self.aborted.set(true);
         self.finish();
+        self.turns.wake_all();
     }
 }
 

@@ -1,20 +1,29 @@
-//! Requests as bytes: the templates of a variant, joined once per phase and rendered per request.
+//! Requests as bytes and answers as outcomes: the requests of a variant, compiled once per worker and phase, with what its
+//! devices were given.
 
 use std::sync::Arc;
 
+use super::answer::{Answer, Unmet, describe, judge, kept_body};
+use super::job::Sender;
+use super::program::{Program, Rendered};
 use crate::scenario::Request;
+use crate::scenario::expect::Expect;
 use crate::scenario::fleet::Roster;
 use crate::scenario::random;
 use crate::scenario::redact::{REDACTED, visible};
-use crate::scenario::template::{Secrets, Template, Values, append_integer};
+use crate::scenario::template::{Secrets, Template, Values};
+use crate::scenario::variable::Variables;
 use crate::transport::http1::ExpectBody;
 
-/// Renders request n; the bytes depend on the seed and n alone (`now` apart).
+/// Renders request n; the bytes depend on the seed and n alone (`now` and what devices were given apart).
 #[derive(Debug)]
 pub struct Source {
     requests: Arc<[Request]>,
     rosters: Arc<[Roster]>,
-    authority: String,
+    programs: Vec<Program>,
+    /// Copies of what the requests expect: a pattern's working memory is not shared between workers.
+    expects: Vec<Expect>,
+    variables: Variables,
     seed: u64,
     /// Running sums of the requests' weights.
     weights: Vec<u64>,
@@ -24,13 +33,18 @@ pub struct Source {
 /// Keeps the choice of a request apart from its values.
 const MIX_SALT: u64 = 0x0031_C500;
 
+/// The status of an answer to a credential that is no longer good.
+const UNAUTHORIZED: u16 = 401;
+
 impl Source {
-    /// A source for a target that is called `authority` in the Host header.
+    /// A source for a target that is called `authority` in the Host header; `secrets` says whether requests are rendered for
+    /// the wire or for people.
     pub fn new(
         requests: Arc<[Request]>,
         rosters: Arc<[Roster]>,
-        authority: String,
+        authority: &str,
         seed: u64,
+        secrets: Secrets,
     ) -> Self {
         let weights = requests
             .iter()
@@ -39,10 +53,25 @@ impl Source {
                 Some(*sum)
             })
             .collect();
+        let roster_of = |request: &Request| request.fleet.map(|fleet| &rosters[fleet]);
+        let programs = requests
+            .iter()
+            .enumerate()
+            .map(|(kind, request)| {
+                Program::new(kind, request, authority, roster_of(request), secrets)
+            })
+            .collect();
+        // In the order of their indices, which is that of the requests.
+        let extracts = requests.iter().flat_map(|request| {
+            let devices = roster_of(request).map_or(0, Roster::devices);
+            request.extract.iter().map(move |_| devices)
+        });
         Self {
+            variables: Variables::new(extracts),
+            expects: requests.iter().map(|one| one.expect.clone()).collect(),
+            programs,
             requests,
             rosters,
-            authority,
             seed,
             weights,
             body: Vec::new(),
@@ -54,6 +83,11 @@ impl Source {
         self.requests.len()
     }
 
+    /// Name of a kind of request.
+    pub fn name(&self, kind: usize) -> &str {
+        &self.requests[kind].name
+    }
+
     /// Which request the n-th is.
     pub fn kind(&self, n: u64) -> usize {
         let Some(&total) = self.weights.last().filter(|_| self.weights.len() > 1) else {
@@ -63,75 +97,103 @@ impl Source {
         self.weights.partition_point(|&sum| sum <= drawn)
     }
 
-    /// Whether a response to this kind of request can have a body.
-    pub fn expect_body(&self, kind: usize) -> ExpectBody {
-        if self.requests[kind].method == "HEAD" {
+    /// Whether a response to this kind of request can have a body, and how much of it is kept.
+    pub(super) fn awaits(&self, kind: usize) -> (ExpectBody, usize) {
+        let request = &self.requests[kind];
+        let expect = if request.method == "HEAD" {
             ExpectBody::No
         } else {
             ExpectBody::Yes
-        }
+        };
+        (expect, kept_body(request))
     }
 
-    /// Whether `status` is what this kind of request expects.
-    pub fn is_ok(&self, kind: usize, status: u16) -> bool {
-        self.requests[kind]
-            .expect_status
-            .map_or((200..300).contains(&status), |expected| status == expected)
-    }
-
-    /// Replaces the contents of `out` by request `n`, and returns its kind.
-    pub fn render(&mut self, n: u64, secrets: Secrets, out: &mut Vec<u8>) -> usize {
-        let kind = self.kind(n);
+    /// Makes `out` the request of this kind with the values of request `n`; `out` is best what the last one left.
+    pub fn render(&mut self, kind: usize, n: u64, out: &mut Rendered) {
         let request = &self.requests[kind];
-        let values = values(&self.rosters, request, self.seed, n, secrets);
-        out.clear();
-        out.extend_from_slice(request.method.as_bytes());
-        out.push(b' ');
-        request.path.render(&values, out);
-        out.extend_from_slice(b" HTTP/1.1\r\n");
-        if !request
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-        {
-            out.extend_from_slice(b"Host: ");
-            out.extend_from_slice(self.authority.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        for ((name, value), &sensitive) in request.headers.iter().zip(&request.sensitive) {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            if sensitive && secrets == Secrets::Redacted {
-                out.extend_from_slice(REDACTED.as_bytes());
-            } else {
-                value.render(&values, out);
-            }
-            out.extend_from_slice(b"\r\n");
-        }
-        if let Some(body) = &request.body {
-            let mut rendered = std::mem::take(&mut self.body);
-            rendered.clear();
-            body.render(&values, &mut rendered);
-            out.extend_from_slice(b"Content-Length: ");
-            append_integer(rendered.len(), out);
-            out.extend_from_slice(b"\r\n\r\n");
-            out.extend_from_slice(&rendered);
-            self.body = rendered;
-        } else if matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
-            // Some servers wait for a body, or answer 411, unless told that there is none.
-            out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-        } else {
-            out.extend_from_slice(b"\r\n");
-        }
-        kind
+        let values = values(&self.rosters, &self.variables, request, self.seed, n);
+        self.programs[kind].write(&values, out, &mut self.body);
     }
 
-    /// Text from a target, fit to be shown: control characters escaped, and what request `n` sent as secrets replaced,
-    /// cut-off pieces of them too.
-    pub fn scrub(&self, n: u64, text: &[u8]) -> String {
-        let request = &self.requests[self.kind(n)];
+    /// The request that must be answered before this one can be sent, and the device for which: it lacks what that one
+    /// extracts. `None` if it lacks nothing.
+    pub(super) fn missing(&self, kind: usize, n: u64) -> Option<(usize, Sender)> {
+        let request = &self.requests[kind];
+        if request.needs.is_empty() {
+            return None;
+        }
+        let fleet = request.fleet?;
+        let device = self.rosters[fleet].sender(n).index;
+        let kind = self.first_missing(kind, device)?;
+        Some((kind, (fleet, device)))
+    }
+
+    fn first_missing(&self, kind: usize, device: usize) -> Option<usize> {
+        let mut needs = self.requests[kind].needs.iter();
+        let need = needs.find(|need| self.variables.get(need.variable, device).is_none())?;
+        // What that one lacks comes before it; plans have neither circles nor long chains.
+        Some(
+            self.first_missing(need.request, device)
+                .unwrap_or(need.request),
+        )
+    }
+
+    /// The requests that a device sends before its first one of this kind, in their order.
+    pub fn before(&self, kind: usize) -> Vec<usize> {
+        let mut before = Vec::new();
+        for need in &self.requests[kind].needs {
+            for kind in self.before(need.request).into_iter().chain([need.request]) {
+                if !before.contains(&kind) {
+                    before.push(kind);
+                }
+            }
+        }
+        before
+    }
+
+    /// Whether an answer is as expected; the device is given what is extracted from it, and loses what it used if that is
+    /// no longer good. Times are those of the exchange, ns.
+    pub(super) fn judge(
+        &mut self,
+        kind: usize,
+        n: u64,
+        answer: &Answer<'_>,
+        sent: u64,
+        done: u64,
+    ) -> Result<(), Unmet> {
+        let request = &self.requests[kind];
+        let device = || {
+            let fleet = request.fleet.map(|fleet| self.rosters[fleet].sender(n));
+            fleet.map_or(0, |device| device.index)
+        };
+        if answer.status == UNAUTHORIZED && !request.needs.is_empty() {
+            let device = device();
+            for need in &request.needs {
+                self.variables.forget(need.variable, device, sent);
+            }
+        }
+        let variables = &mut self.variables;
+        judge(&self.expects[kind], request, answer, |variable, value| {
+            variables.set(variable, device(), value, done);
+        })
+    }
+
+    /// What an answer lacks, in words.
+    pub(super) fn describe(&self, kind: usize, unmet: Unmet, answer: &Answer<'_>) -> String {
+        describe(unmet, &self.requests[kind], answer)
+    }
+
+    /// Whether answers to this kind of request may hold secrets of which nothing is known yet.
+    pub(super) fn extracts(&self, kind: usize) -> bool {
+        !self.requests[kind].extract.is_empty()
+    }
+
+    /// Text from a target, fit to be shown: control characters escaped, and what a request of this kind with the values of
+    /// request `n` sent as secrets replaced, as well as what its device was given; cut-off pieces of them too.
+    pub fn scrub(&self, kind: usize, n: u64, text: &[u8]) -> String {
+        let request = &self.requests[kind];
         let mut text = text.to_vec();
-        let values = values(&self.rosters, request, self.seed, n, Secrets::Sent);
+        let values = values(&self.rosters, &self.variables, request, self.seed, n);
         let mut hide = |secret: &[u8]| redact(&mut text, secret);
         let templates = request
             .headers
@@ -143,11 +205,20 @@ impl Source {
         for ((_, value), &sensitive) in request.headers.iter().zip(&request.sensitive) {
             if sensitive {
                 let mut rendered = Vec::new();
-                value.render(&values, &mut rendered);
+                value.append(&values, &mut rendered);
                 hide(&rendered);
                 // A target may say the credential without its scheme.
                 if let Some(space) = rendered.iter().rposition(|&byte| byte == b' ') {
                     hide(&rendered[space + 1..]);
+                }
+            }
+        }
+        if let Some(device) = values.device {
+            let same_fleet = |other: &&Request| other.fleet == request.fleet;
+            let others = self.requests.iter().filter(same_fleet);
+            for extract in others.flat_map(|other| &other.extract) {
+                if let Some(value) = self.variables.get(extract.variable, device.index) {
+                    hide(value);
                 }
             }
         }
@@ -188,16 +259,16 @@ fn redact(text: &mut Vec<u8>, secret: &[u8]) {
 /// What request `n` is filled with; apart from `Source` so that its scratch buffer stays free to borrow.
 fn values<'a>(
     rosters: &'a [Roster],
+    variables: &'a Variables,
     request: &Request,
     seed: u64,
     n: u64,
-    secrets: Secrets,
 ) -> Values<'a> {
     Values {
         seq: n,
         seed,
         device: request.fleet.map(|fleet| rosters[fleet].sender(n)),
-        secrets,
+        variables,
     }
 }
 
@@ -207,7 +278,7 @@ mod tests {
     use crate::scenario::{Overrides, Plan, parse};
     use std::path::Path;
 
-    fn source(requests: &str) -> Source {
+    fn source(requests: &str, secrets: Secrets) -> Source {
         let text = format!(
             "name = \"t\"\ntarget.url = \"http://127.0.0.1:1\"\n[fleet.cars]\ndevices = 3\n[load]\nmodel = \"closed\"\nconnections = 1\nduration = \"1s\"\n{requests}"
         );
@@ -217,15 +288,20 @@ mod tests {
         Source::new(
             variant.requests.clone().into(),
             rosters.into(),
-            "127.0.0.1:1".to_owned(),
+            "127.0.0.1:1",
             7,
+            secrets,
         )
     }
 
-    fn rendered(source: &mut Source, n: u64, secrets: Secrets) -> String {
-        let mut out = Vec::new();
-        source.render(n, secrets, &mut out);
-        String::from_utf8(out).unwrap()
+    fn rendered(source: &mut Source, n: u64) -> String {
+        let mut out = Rendered::default();
+        source.render(source.kind(n), n, &mut out);
+        String::from_utf8(out.bytes().to_vec()).unwrap()
+    }
+
+    fn sent(requests: &str, n: u64) -> String {
+        rendered(&mut source(requests, Secrets::Sent), n)
     }
 
     const TELEMETRY: &str = r#"
@@ -239,22 +315,18 @@ body = '{"seq":{{seq}}}'
 
     #[test]
     fn a_request_is_sent_with_its_headers_in_order_and_the_length_of_its_body() {
-        let mut source = source(TELEMETRY);
-        let text = rendered(&mut source, 12, Secrets::Redacted);
+        let text = rendered(&mut source(TELEMETRY, Secrets::Redacted), 12);
         assert_eq!(
             text,
             "POST /v1/telemetry HTTP/1.1\r\nHost: 127.0.0.1:1\r\nX-Device-Id: cars-0000\r\nX-Device-Token: [redacted]\r\nAuthorization: [redacted]\r\nContent-Length: 10\r\n\r\n{\"seq\":12}"
         );
-        assert!(
-            rendered(&mut source, 12, Secrets::Sent).contains("Authorization: Bearer abc123\r\n")
-        );
+        assert!(sent(TELEMETRY, 12).contains("Authorization: Bearer abc123\r\n"));
     }
 
     #[test]
     fn what_a_target_echoes_is_shown_without_secrets() {
-        let mut source = source(TELEMETRY);
-        let sent = rendered(&mut source, 4, Secrets::Sent);
-        let shown = source.scrub(4, sent.as_bytes());
+        let sent = sent(TELEMETRY, 4);
+        let shown = source(TELEMETRY, Secrets::Sent).scrub(0, 4, sent.as_bytes());
         assert!(shown.contains("X-Device-Token: [redacted]"), "{shown}");
         assert!(
             !shown.contains("abc123") && !shown.contains('\n'),
@@ -264,8 +336,8 @@ body = '{"seq":{{seq}}}'
 
     #[test]
     fn a_secret_that_is_cut_off_is_not_shown_in_part() {
-        let source = source(TELEMETRY);
-        let Some(secret) = rendered(&mut self::source(TELEMETRY), 4, Secrets::Sent)
+        let source = source(TELEMETRY, Secrets::Sent);
+        let Some(secret) = sent(TELEMETRY, 4)
             .split("X-Device-Token: ")
             .nth(1)
             .map(|rest| rest[..32].to_owned())
@@ -280,10 +352,13 @@ body = '{"seq":{{seq}}}'
             "Bearer abc123",
             "abc123",
         ] {
-            let shown = source.scrub(4, format!("wrong: {piece}").as_bytes());
+            let shown = source.scrub(0, 4, format!("wrong: {piece}").as_bytes());
             assert_eq!(shown, "wrong: [redacted]");
         }
-        assert_eq!(source.scrub(4, b"caf\xc3\xa9\x00 seq 4"), "café\\0 seq 4");
+        assert_eq!(
+            source.scrub(0, 4, b"caf\xc3\xa9\x00 seq 4"),
+            "café\\0 seq 4"
+        );
     }
 
     #[test]
@@ -293,9 +368,98 @@ body = '{"seq":{{seq}}}'
             text +=
                 &format!("[[request]]\nname = \"{name}\"\npath = \"/{name}\"\nweight = {weight}\n");
         }
-        let source = source(&text);
+        let source = source(&text, Secrets::Sent);
         let b = (0..10_000).filter(|&n| source.kind(n) == 1).count();
         assert!((7_300..7_700).contains(&b), "{b}");
         assert_eq!(source.kind(17), source.kind(17));
+    }
+
+    const MIX: &str = r#"
+[[request]]
+name = "patched"
+fleet = "cars"
+weight = 4
+path = "/p/{{uuid}}"
+headers = { X-Device-Id = "{{device.id}}", Authorization = 'Basic {{base64 device.id ":" device.secret}}' }
+body = '{"a":{{int 100 999}},"b":"{{choice on of}}","c":{{float 10 99}}}'
+[[request]]
+name = "seq"
+path = "/s/{{seq}}"
+body = '{{uuid}}'
+[[request]]
+name = "free"
+fleet = "cars"
+path = "/f"
+body = '{{int 0 100000}}'
+[[request]]
+name = "fixed"
+method = "POST"
+path = "/x"
+"#;
+
+    #[test]
+    fn bytes_do_not_depend_on_what_was_sent_before() {
+        let mut reused = source(MIX, Secrets::Sent);
+        let mut out = Rendered::default();
+        let mut after = [[0; 4]; 4];
+        let mut before = 3;
+        for n in 0..2_000 {
+            let kind = reused.kind(n);
+            reused.render(kind, n, &mut out);
+            let mut fresh = Rendered::default();
+            reused.render(kind, n, &mut fresh);
+            assert_eq!(
+                String::from_utf8_lossy(out.bytes()),
+                String::from_utf8_lossy(fresh.bytes()),
+                "{n}"
+            );
+            let text = String::from_utf8(fresh.bytes().to_vec()).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.contains(&format!("Content-Length: {}", body.len())),
+                "{text}"
+            );
+            after[before][kind] += 1;
+            before = kind;
+        }
+        assert!(after.iter().flatten().all(|&count| count > 10), "{after:?}");
+    }
+
+    #[test]
+    fn what_is_needed_first_comes_in_order() {
+        let text = r#"
+[[request]]
+name = "r"
+fleet = "cars"
+path = "/{{b}}/{{a}}"
+[[request]]
+name = "b"
+fleet = "cars"
+weight = 0
+path = "/{{a}}"
+extract = { b = "json:/b" }
+[[request]]
+name = "a"
+fleet = "cars"
+weight = 0
+path = "/"
+extract = { a = "json:/a" }
+"#;
+        let mut source = source(text, Secrets::Sent);
+        assert_eq!(source.before(0), [2, 1]);
+        assert!((0..100).all(|n| source.kind(n) == 0));
+        // Device 1 of three has `a` alone.
+        source.variables.set(0, 1, b"b1", 1);
+        source.variables.set(1, 1, b"a1", 1);
+        assert_eq!(source.missing(0, 1), None);
+        source.variables.forget(0, 1, 1);
+        assert_eq!(source.missing(0, 1), Some((1, (0, 1))));
+        assert_eq!(source.missing(0, 4), Some((1, (0, 1))));
+        assert_eq!(source.missing(0, 2), Some((2, (0, 2))));
+        assert_eq!(source.missing(2, 2), None);
+        assert_eq!(
+            rendered(&mut source, 1).lines().next(),
+            Some("GET /[extracted]/a1 HTTP/1.1")
+        );
     }
 }

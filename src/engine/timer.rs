@@ -13,8 +13,9 @@ use tokio::io::unix::AsyncFd;
 
 use super::clock::now_ns;
 
+/// One waiter's timer.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     fd: AsyncFd<OwnedFd>,
 }
 
@@ -23,7 +24,7 @@ impl Timer {
         deprecated,
         reason = "its replacement is unsafe for types that may change or close their descriptor; OwnedFd does neither"
     )]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let fd = timerfd_create(
             TimerfdClockId::Monotonic,
             TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
@@ -34,7 +35,7 @@ impl Timer {
     }
 
     /// Returns at `instant` (ns, monotonic) or at once if that has passed.
-    pub(super) async fn until(&self, instant: u64) -> io::Result<()> {
+    pub(crate) async fn until(&self, instant: u64) -> io::Result<()> {
         if now_ns() >= instant {
             return Ok(());
         }

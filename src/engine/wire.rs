@@ -3,16 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-
+use super::answer::Answer;
 use super::feed::Ticket;
+use super::program::Rendered;
 use crate::metrics::ErrorKind;
 use crate::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
+use crate::transport::stream::{Endpoint, OpenError, Stream};
+use crate::transport::tls::stream_failure;
 
 /// What the worker says to one connection's task.
 #[derive(Debug, Default)]
@@ -27,6 +26,22 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Waits until `instant` (ns, monotonic), or the end of the phase; as exactly as deadlines are watched.
+    pub(super) async fn pause(&self, instant: u64) {
+        self.expired.set(false);
+        self.deadline.set(instant);
+        poll_fn(|context| {
+            self.listen(context);
+            if self.expired.get() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        self.deadline.set(0);
+    }
+
     pub(super) fn wake(&self) {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
@@ -58,27 +73,47 @@ pub(super) enum Exchange {
     Expired,
 }
 
-/// Bytes of a body that are kept to show what a failure said.
-const KEPT_BODY: usize = 256;
+/// Why a connection is not open.
+#[derive(Debug)]
+pub(super) enum Unopened {
+    /// The slot expired while this was going on.
+    Expired(&'static str),
+    /// Anything else, in words.
+    Failed(ErrorKind, String),
+}
+
+/// Whether a connection carries more than one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// As long as the server lets it.
+    KeepAlive,
+    /// Never, whatever the server says.
+    Close,
+}
 
 /// A connection with its buffers.
 #[derive(Debug)]
 pub(super) struct Wire {
-    stream: Option<TcpStream>,
+    stream: Option<Stream>,
+    reuse: Reuse,
     decoder: Decoder,
     /// The request under way.
-    pub(super) out: Vec<u8>,
+    pub(super) out: Rendered,
     /// Responses since it was opened.
     served: u64,
+    /// The connection carries no further request.
+    is_spent: bool,
 }
 
 impl Wire {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(reuse: Reuse) -> Self {
         Self {
             stream: None,
+            reuse,
             decoder: Decoder::new(Limits::default()),
-            out: Vec::new(),
+            out: Rendered::default(),
             served: 0,
+            is_spent: false,
         }
     }
 
@@ -86,47 +121,55 @@ impl Wire {
         self.stream.is_some()
     }
 
-    /// Opens the connection; `None` if the slot expired first.
-    pub(super) async fn open(
-        &mut self,
-        address: SocketAddr,
-        slot: &Slot,
-    ) -> Option<Result<(), (ErrorKind, String)>> {
-        let mut connecting = std::pin::pin!(TcpStream::connect(address));
-        let opened = poll_fn(|context| {
-            slot.listen(context);
-            if slot.expired.get() {
-                Poll::Ready(None)
-            } else {
-                connecting.as_mut().poll(context).map(Some)
-            }
-        })
-        .await?;
-        let stream = match opened {
-            Ok(stream) => stream,
-            Err(error) => return Some(Err(connect_failure(address, &error))),
-        };
-        // Fails only on a socket that is gone already, which the exchange will report.
-        let _ = stream.set_nodelay(true);
+    /// Opens the connection, and secures it if the endpoint says so.
+    pub(super) async fn open(&mut self, endpoint: &Endpoint, slot: &Slot) -> Result<(), Unopened> {
+        let connecting = unless_expired(slot, Stream::connect(&endpoint.place)).await;
+        let mut stream = connecting
+            .ok_or(Unopened::Expired("no connection to"))?
+            .map_err(|error| unopened(&error))?;
+        if let Some(tls) = &endpoint.tls {
+            let securing = unless_expired(slot, stream.secure(tls, &endpoint.place)).await;
+            stream = securing
+                .ok_or(Unopened::Expired(
+                    "a connection but no end of the TLS handshake with",
+                ))?
+                .map_err(|error| unopened(&error))?;
+        }
         self.decoder.reset();
         self.stream = Some(stream);
         self.served = 0;
-        Some(Ok(()))
+        Ok(())
     }
 
-    /// The kept first bytes of the last response's body.
-    pub(super) fn body(&self) -> &[u8] {
-        self.decoder.body()
+    /// The last response with what was kept of it.
+    pub(super) fn answer(&self, response: Response) -> Answer<'_> {
+        Answer {
+            status: response.status,
+            head: self.decoder.head().expect("a complete response has a head"),
+            body: self.decoder.body(),
+            body_bytes: response.body_bytes,
+        }
     }
 
-    /// Sends `out` and reads the response. Both go on side by side: a server may answer before it has read everything.
-    pub(super) async fn exchange(&mut self, slot: &Slot, expect: ExpectBody) -> Exchange {
-        self.decoder.start(expect, KEPT_BODY);
+    /// The bytes that the words of the last failure end with, if a response was malformed.
+    pub(super) fn excerpt(&self) -> String {
+        self.decoder.excerpt().to_string()
+    }
+
+    /// Sends `out` and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
+    /// may answer before it has read everything.
+    pub(super) async fn exchange(
+        &mut self,
+        slot: &Slot,
+        expect: ExpectBody,
+        keep_body: usize,
+    ) -> Exchange {
+        self.decoder.start(expect, keep_body);
         let Some(stream) = self.stream.as_mut() else {
             return Exchange::IdleClose;
         };
-        let (decoder, out) = (&mut self.decoder, &self.out);
-        let mut written = 0;
+        let (decoder, out) = (&mut self.decoder, self.out.bytes());
+        let (mut written, mut flushed) = (0, false);
         let mut write_error = None;
         let reused = self.served > 0;
         let (mut checked, mut silent) = (!reused, true);
@@ -138,30 +181,38 @@ impl Wire {
             if !checked {
                 checked = true;
                 // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
-                if Pin::new(&mut *stream)
-                    .poll_read(context, &mut ReadBuf::new(decoder.spare()))
-                    .is_ready()
-                {
+                if stream.poll_read(context, decoder.spare()).is_ready() {
                     return Poll::Ready(Exchange::IdleClose);
                 }
             }
             while written < out.len() && write_error.is_none() {
-                match Pin::new(&mut *stream).poll_write(context, &out[written..]) {
+                match stream.poll_write(context, &out[written..]) {
                     Poll::Ready(Ok(n)) => written += n,
                     // The answer may wait in the socket even so.
                     Poll::Ready(Err(error)) => write_error = Some(error),
                     Poll::Pending => break,
                 }
             }
+            if written == out.len() && !flushed && write_error.is_none() {
+                match stream.poll_flush(context) {
+                    Poll::Ready(Ok(())) => flushed = true,
+                    Poll::Ready(Err(error)) => write_error = Some(error),
+                    Poll::Pending => {}
+                }
+            }
             loop {
-                let mut buffer = ReadBuf::new(decoder.spare());
-                let n = match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
-                    Poll::Ready(Ok(())) => buffer.filled().len(),
+                let n = match stream.poll_read(context, decoder.spare()) {
+                    Poll::Ready(Ok(n)) => n,
                     Poll::Ready(Err(_)) if reused && silent => {
                         return Poll::Ready(Exchange::IdleClose);
                     }
                     Poll::Ready(Err(error)) => {
-                        return Poll::Ready(io_failure(write_error.as_ref().unwrap_or(&error)));
+                        // A server that refused the client's certificate says so behind its handshake.
+                        let error = match (&write_error, stream_failure(&error)) {
+                            (Some(write_error), None) => write_error,
+                            _ => &error,
+                        };
+                        return Poll::Ready(io_failure(error, !reused && silent));
                     }
                     Poll::Pending => return Poll::Pending,
                 };
@@ -177,7 +228,7 @@ impl Wire {
                         if n == 0
                             && let Some(error) = &write_error =>
                     {
-                        return Poll::Ready(io_failure(error));
+                        return Poll::Ready(io_failure(error, false));
                     }
                     Err(kind) => return Poll::Ready(decode_failure(kind, decoder)),
                 }
@@ -185,11 +236,28 @@ impl Wire {
         })
         .await;
         self.served += 1;
-        if !matches!(&ended, Exchange::Response(response) if response.keep_alive && written == out.len())
-        {
-            self.stream = None;
-        }
+        self.is_spent = self.reuse == Reuse::Close
+            || !flushed
+            || !matches!(&ended, Exchange::Response(response) if response.keep_alive);
         ended
+    }
+
+    /// Closes the connection if the last exchange was to be its last one. Apart from that exchange, whose time it is not.
+    pub(super) async fn settle(&mut self) {
+        if std::mem::take(&mut self.is_spent) {
+            self.close().await;
+        }
+    }
+
+    /// Closes the connection if it is open.
+    pub(super) async fn close(&mut self) {
+        if let Some(mut stream) = self.stream.take() {
+            poll_fn(|context| {
+                stream.farewell(context);
+                Poll::Ready(())
+            })
+            .await;
+        }
     }
 
     /// Waits for a ticket or for `over`; a connection that the peer closes meanwhile is closed here too.
@@ -205,10 +273,7 @@ impl Wire {
             if let Some(stream) = self.stream.as_mut() {
                 let mut byte = [0; 1];
                 // Closed, reset, or bytes that nobody asked for: in each case it is of no further use.
-                if Pin::new(stream)
-                    .poll_read(context, &mut ReadBuf::new(&mut byte))
-                    .is_ready()
-                {
+                if stream.poll_read(context, &mut byte).is_ready() {
                     self.stream = None;
                 }
             }
@@ -218,30 +283,55 @@ impl Wire {
     }
 }
 
-fn connect_failure(address: SocketAddr, error: &io::Error) -> (ErrorKind, String) {
-    let kind = match error.kind() {
-        io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
-        io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,
-        // Accepted and reset before that was noticed here.
-        io::ErrorKind::ConnectionReset => ErrorKind::Reset,
-        _ => ErrorKind::ConnectFailed,
-    };
-    (kind, format!("cannot connect to {address}: {error}"))
+/// What the future comes to; `None` if the slot expires first.
+async fn unless_expired<F: Future>(slot: &Slot, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    poll_fn(|context| {
+        slot.listen(context);
+        if slot.expired.get() {
+            Poll::Ready(None)
+        } else {
+            future.as_mut().poll(context).map(Some)
+        }
+    })
+    .await
 }
 
-fn io_failure(error: &io::Error) -> Exchange {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            Exchange::Failed(ErrorKind::Reset, error.to_string())
+fn unopened(error: &OpenError) -> Unopened {
+    let kind = match error {
+        OpenError::Tls { .. } => ErrorKind::Tls,
+        OpenError::Connect { cause, .. } => match cause.kind() {
+            io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
+            io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,
+            // Accepted and reset before that was noticed here.
+            io::ErrorKind::ConnectionReset => ErrorKind::Reset,
+            _ => ErrorKind::ConnectFailed,
+        },
+    };
+    Unopened::Failed(kind, error.to_string())
+}
+
+/// An error of an open connection; `is_first` if nothing was ever received on it.
+fn io_failure(error: &io::Error, is_first: bool) -> Exchange {
+    match (error.kind(), stream_failure(error)) {
+        (io::ErrorKind::InvalidData, Some(words)) if is_first => {
+            Exchange::Failed(ErrorKind::Tls, words)
         }
-        _ => Exchange::Failed(ErrorKind::ClosedEarly, error.to_string()),
+        (_, Some(words)) => Exchange::Failed(ErrorKind::ClosedEarly, words),
+        (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, None) => {
+            let words =
+                format!("{error}: look for a crash, a restart or a full backlog of the server");
+            Exchange::Failed(ErrorKind::Reset, words)
+        }
+        (_, None) => Exchange::Failed(ErrorKind::ClosedEarly, error.to_string()),
     }
 }
 
 fn decode_failure(kind: Malformed, decoder: &Decoder) -> Exchange {
     let error = match kind {
         Malformed::ClosedBeforeResponse => {
-            let words = "the connection was closed without a response".to_owned();
+            let words = "the connection was closed without a response: look for a crash or a limit of the server"
+                .to_owned();
             return Exchange::Failed(ErrorKind::ClosedEarly, words);
         }
         Malformed::ClosedInHead | Malformed::ClosedInBody => ErrorKind::ClosedEarly,

@@ -3,37 +3,41 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
 
 use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_local;
 
-use super::clock::{now_ns, thread_cpu_ns};
+use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
 use super::feed::{Feed, Next};
+use super::job::Turns;
 use super::shard::Shard;
 use super::source::Source;
 use super::timer::Timer;
+use super::wire::Reuse;
 use super::{CpuMark, WorkerEnd};
-use crate::metrics::{Interval, Recorder, Window};
+use crate::metrics::{Durations, Interval, Recorder, Window};
 use crate::pacer::Pacer;
 use crate::scenario::LoadModel;
+use crate::scenario::template::Secrets;
+use crate::transport::stream::Endpoint;
 
 /// Everything a worker needs, made before it starts.
 pub(super) struct Assignment {
     pub(super) worker: u32,
-    pub(super) address: SocketAddr,
+    pub(super) endpoint: Endpoint,
     pub(super) load: crate::scenario::Load,
     pub(super) seed: u64,
     pub(super) begin: u64,
     pub(super) window: Window,
     pub(super) interval_ns: u64,
     pub(super) source: Source,
+    /// Whether the words of failures show secrets.
+    pub(super) secrets: Secrets,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) reports: UnboundedSender<Interval>,
     pub(super) used: Receiver<Interval>,
@@ -41,8 +45,9 @@ pub(super) struct Assignment {
 
 /// Runs to the end of the phase and the drain.
 pub(super) fn run(assignment: Assignment) -> io::Result<WorkerEnd> {
+    // Without tokio's timer, which would read the clock twice whenever the thread waits.
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
+        .enable_io()
         .build_local(LocalOptions::default())?;
     runtime.block_on(work(assignment))
 }
@@ -50,13 +55,14 @@ pub(super) fn run(assignment: Assignment) -> io::Result<WorkerEnd> {
 async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
     let Assignment {
         worker,
-        address,
+        endpoint,
         load,
         seed,
         begin,
         window,
         interval_ns,
         source,
+        secrets,
         stop,
         reports,
         used,
@@ -64,11 +70,18 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
     let connections = (load.connections / load.workers
         + u32::from(worker < load.connections % load.workers)) as usize;
     let shard = Rc::new(Shard {
-        address,
+        endpoint,
+        reuse: if load.keep_alive {
+            Reuse::KeepAlive
+        } else {
+            Reuse::Close
+        },
         timeout: load.timeout,
         feed: RefCell::new(Feed::new(&load, seed, worker, begin, window)),
         recorder: RefCell::new(Recorder::new(window, interval_ns, source.kinds())),
         source: RefCell::new(source),
+        secrets,
+        turns: Turns::default(),
         reports,
         used,
         is_closed_loop: load.model == LoadModel::Closed,
@@ -79,18 +92,18 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         live: Cell::new(0),
         broken: Cell::new(false),
         last_done: Cell::new(0),
-        opened: Cell::new(0),
+        opening: RefCell::new(Durations::default()),
         resent: Cell::new(0),
     });
     let timer = Timer::new()?;
-    let dispatcher = match load.model {
-        LoadModel::Closed => {
+    let alarm = shard.feed.borrow().alarm();
+    let dispatcher = match alarm {
+        None => {
             (0..connections).for_each(|_| shard.add_connection());
             let shard = shard.clone();
             spawn_local(async move { release(&shard, &timer, begin).await })
         }
-        LoadModel::Open { rate, arrivals } => {
-            let alarm = Pacer::new(rate, arrivals, seed, worker, load.workers);
+        Some(alarm) => {
             let shard = shard.clone();
             spawn_local(async move {
                 let ended = dispatch(&shard, alarm, &timer, begin, window.end, connections).await;
@@ -102,7 +115,7 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
             })
         }
     };
-    let end = supervise(&shard, window, &stop).await;
+    let end = supervise(&shard, window, &stop).await?;
     dispatcher.abort();
     match dispatcher.await {
         Ok(ended) => ended?,
@@ -121,19 +134,21 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
 }
 
 /// Wakes at a coarse tick: deadlines, intervals, CPU marks, the stop flag, the end of the drain.
-async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> WorkerEnd {
+async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> io::Result<WorkerEnd> {
+    let timer = Timer::new()?;
     let timeout_ns = shard.timeout.as_nanos() as u64;
-    let tick = (shard.timeout / 20).clamp(Duration::from_millis(1), Duration::from_millis(10));
+    let tick = (timeout_ns / 20).clamp(1_000_000, 10_000_000);
     let mark = || CpuMark {
         at: now_ns(),
         cpu_ns: thread_cpu_ns(),
+        wait_ns: thread_wait_ns(),
     };
     let (mut first, mut last) = (None, None);
     let mut window_end = window.end;
     // The window lasts as long as planned, however long before its end the last request was due.
     let over = || shard.aborted.get() || shard.feed.borrow().is_over(now_ns());
     while shard.live.get() > 0 || !over() {
-        tokio::time::sleep(tick).await;
+        timer.until(now_ns() + tick).await?;
         let now = now_ns();
         if first.is_none() && now >= window.start {
             first = Some(mark());
@@ -161,14 +176,14 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> Work
         }
     }
     let cpu = (first.unwrap_or_else(mark), last.unwrap_or_else(mark));
-    WorkerEnd {
+    Ok(WorkerEnd {
         window_end,
         last_done: shard.last_done.get(),
         cpu,
-        connections_opened: shard.opened.get(),
+        opening: shard.opening.take(),
         resent: shard.resent.get(),
         all_sent: shard.feed.borrow().is_used_up(),
-    }
+    })
 }
 
 /// Starts the connections of a closed loop that were open before the beginning.
@@ -195,7 +210,8 @@ async fn release(shard: &Shard, timer: &Timer, begin: u64) -> io::Result<()> {
 const MOST_IN_A_ROW: u32 = 64;
 
 /// Follows the schedule: at each intended start a request goes to an idle connection, or one more is opened.
-/// Requests that find neither wait in the feed, and the next connection that is free takes the earliest.
+/// Requests that find neither wait in the feed, and the next connection that is free takes the earliest. `alarm` is a second
+/// hand on the feed's schedule: what lies between the two waits, however much it is, without a queue that could grow.
 async fn dispatch(
     shard: &Rc<Shard>,
     mut alarm: Pacer,

@@ -10,18 +10,21 @@ use super::launch::Launched;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
 use crate::metrics::{
-    ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window, latency_quantiles,
-    value_at,
+    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window,
+    latency_quantiles, value_at,
 };
 use crate::target::machine::MachineTimes;
 
 /// The gateway's counters: name in results, name at its endpoint.
-pub(super) const COUNTERS: [(&str, &str); 5] = [
+pub(super) const COUNTERS: [(&str, &str); 8] = [
     ("bcrypt", "gateway_bcrypt_total"),
     ("cache_hits", "gateway_cache_hits_total"),
     ("cache_misses", "gateway_cache_misses_total"),
     ("shared", "gateway_shared_total"),
     ("rejected", "gateway_rejected_total"),
+    ("payloads_accepted", "gateway_payloads_accepted_total"),
+    ("payloads_stored", "gateway_payloads_stored_total"),
+    ("payloads_rejected", "gateway_payloads_rejected_total"),
 ];
 
 /// CPU of a target that is known by its Prometheus endpoint alone.
@@ -37,8 +40,9 @@ pub(super) struct Driven {
     pub(super) counters: Result<BTreeMap<&'static str, u64>, String>,
     pub(super) generator_cores: f64,
     pub(super) busiest_worker: f64,
+    pub(super) worker_wait: Option<f64>,
     pub(super) steal_share: Option<f64>,
-    pub(super) connections_opened: u64,
+    pub(super) opening: Durations,
     pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Estimates>,
@@ -331,8 +335,9 @@ impl Gather {
             counters,
             generator_cores: end.generator_cores,
             busiest_worker: end.busiest_worker,
+            worker_wait: end.worker_wait,
             steal_share: machine.map(|machine| machine.steal_share),
-            connections_opened: end.connections_opened,
+            opening: end.opening.clone(),
             resent: end.resent,
             blocks: self.blocks,
             died,

@@ -11,21 +11,40 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::{Failure, Observer, RunDir};
 use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::{BaseUrl, Target, Variant};
+use crate::scenario::{BaseUrl, Route, Target, Variant};
 use crate::target::client::control_client;
 use crate::target::command;
 use crate::target::metrics::{self, Metrics};
 use crate::target::port::{check_port_free, free_port};
+use crate::target::ready::Probe;
+use crate::target::supervisor::DEFAULT_GRACE;
 use crate::target::{ProcessHandle, ProcessSpec, ProcessTree};
+use crate::transport::stream::{Endpoint, Place, Stream};
+use crate::transport::tls::{Connector, Tls};
 
 /// Longest time that metrics may take.
 const SCRAPE: Duration = Duration::from_millis(500);
+
+/// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
+const STOP_MARGIN: Duration = Duration::from_secs(1);
+
+/// What goes to a process with its start.
+struct Handed {
+    /// Its standard input.
+    payload: Vec<u8>,
+    /// How long it has to stop.
+    grace: Duration,
+}
 
 /// A target that answers.
 #[derive(Debug)]
 pub(super) struct Launched {
     pub(super) client: reqwest::Client,
-    pub(super) address: SocketAddr,
+    pub(super) endpoint: Endpoint,
+    /// Which of a name's addresses it was found at; `None` if there was no choice.
+    pub(super) found_at: Option<Place>,
+    /// The port that it listens at, or else the URL's.
+    pub(super) port: u16,
     /// As sent in the Host header.
     pub(super) authority: String,
     /// Its processes, if they are local and known.
@@ -54,9 +73,8 @@ impl Launched {
         launch_directory: &Path,
         observer: &dyn Observer,
     ) -> Result<Self, Failure> {
-        let client = control_client().map_err(|error| {
-            Failure::Internal(format!("cannot set up the HTTP client: {error}"))
-        })?;
+        let client =
+            control_client(control_tls(variant).as_ref()).map_err(|error| internal(&error))?;
         match &variant.target {
             Target::Gateway {
                 config,
@@ -77,6 +95,10 @@ impl Launched {
                 let own = std::env::current_exe().map_err(|error| {
                     Failure::Internal(format!("cannot find telemload's own binary: {error}"))
                 })?;
+                let handed = Handed {
+                    payload,
+                    grace: target_service::server::stop_within(config) + STOP_MARGIN,
+                };
                 let argv = vec![
                     own.to_string_lossy().into_owned(),
                     "gateway".to_owned(),
@@ -85,8 +107,8 @@ impl Launched {
                 let mut launched = Self::spawn(
                     "gateway",
                     argv,
-                    payload,
-                    port,
+                    handed,
+                    local(port, None)?,
                     launch_directory,
                     dir,
                     client,
@@ -103,6 +125,7 @@ impl Launched {
                 ready,
                 ready_within,
                 port,
+                tls,
             } => {
                 let port = pick_port(*port)?;
                 let argv = command::split(command, Some(port))
@@ -110,8 +133,11 @@ impl Launched {
                 let launched = Self::spawn(
                     "target",
                     argv,
-                    Vec::new(),
-                    port,
+                    Handed {
+                        payload: Vec::new(),
+                        grace: DEFAULT_GRACE,
+                    },
+                    local(port, tls.as_ref())?,
                     launch_directory,
                     dir,
                     client,
@@ -119,8 +145,18 @@ impl Launched {
                 .await?;
                 launched.wait_ready(ready, *ready_within).await
             }
-            Target::Url { base, pid, metrics } => {
-                Self::find(base, *pid, metrics.clone(), client).await
+            Target::Url {
+                base,
+                route,
+                pid,
+                metrics,
+            } => {
+                let (endpoint, found_at) = find(base, route).await?;
+                Self::found(base, endpoint, *pid, client).map(|launched| Self {
+                    found_at,
+                    metrics_url: metrics.clone(),
+                    ..launched
+                })
             }
         }
     }
@@ -128,8 +164,8 @@ impl Launched {
     async fn spawn(
         name: &str,
         argv: Vec<String>,
-        payload: Vec<u8>,
-        port: u16,
+        handed: Handed,
+        endpoint: Endpoint,
         launch_directory: &Path,
         dir: &RunDir,
         client: reqwest::Client,
@@ -148,15 +184,18 @@ impl Launched {
         std::fs::create_dir_all(&directory).map_err(writable)?;
         let file = crate::target::log::create(&log).map_err(writable)?;
         let mut spec = ProcessSpec::new(name, argv, file);
-        spec.payload = payload;
+        spec.payload = handed.payload;
+        spec.grace = handed.grace;
         let process = ProcessHandle::spawn(spec)
             .await
             .map_err(|error| Failure::Target(error.to_string()))?;
         let tree = ProcessTree::supervised(process.pid()).map_err(|error| error.to_string());
         Ok(Self {
             client,
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-            authority: format!("127.0.0.1:{port}"),
+            found_at: None,
+            port: port_of(&endpoint.place).unwrap_or_default(),
+            authority: endpoint.place.to_string(),
+            endpoint,
             no_tree: tree.as_ref().err().cloned(),
             tree: tree.ok(),
             cpus: machine_cpus(),
@@ -169,42 +208,29 @@ impl Launched {
     }
 
     async fn wait_ready(mut self, path: &str, within: Duration) -> Result<Self, Failure> {
-        let url = format!("http://{}{path}", self.authority);
+        let probe = Probe {
+            endpoint: self.endpoint.clone(),
+            authority: self.authority.clone(),
+            path: path.to_owned(),
+        };
         let process = self
             .process
             .as_mut()
             .expect("only a started target is waited for");
-        if let Err(error) = process.wait_ready(&self.client, &url, within).await {
+        if let Err(error) = process.wait_ready(&probe, within).await {
             process.stop().await;
             return Err(Failure::Target(error.to_string()));
         }
         Ok(self)
     }
 
-    async fn find(
+    /// Something that runs already and was found.
+    fn found(
         base: &BaseUrl,
+        endpoint: Endpoint,
         pid: Option<u32>,
-        metrics_url: Option<String>,
         client: reqwest::Client,
     ) -> Result<Self, Failure> {
-        let unreachable = |message: String| {
-            Failure::Target(format!("the target {base} cannot be reached: {message}"))
-        };
-        let addresses = tokio::net::lookup_host((base.host.as_str(), base.port)).await;
-        let addresses = addresses.map_err(|error| {
-            unreachable(format!(
-                "the name cannot be resolved: {error}; check the host"
-            ))
-        })?;
-        let mut found = Err(unreachable("the name has no address".to_owned()));
-        // A name may stand for several, such as ::1 and 127.0.0.1, and the target need not listen on the first.
-        for address in addresses {
-            found = knock(address).await.map_err(unreachable);
-            if found.is_ok() {
-                break;
-            }
-        }
-        let address = found?;
         let tree = match pid {
             Some(pid) => Some(
                 ProcessTree::of(pid)
@@ -214,7 +240,9 @@ impl Launched {
         };
         Ok(Self {
             client,
-            address,
+            port: port_of(&endpoint.place).unwrap_or(base.port),
+            endpoint,
+            found_at: None,
             authority: base.authority.clone(),
             no_tree: tree.is_none().then(|| {
                 "name its process with --pid, or its Prometheus endpoint with `target.metrics`"
@@ -222,7 +250,7 @@ impl Launched {
             }),
             tree,
             cpus: machine_cpus(),
-            metrics_url,
+            metrics_url: None,
             is_gateway: false,
             pprof_url: None,
             process: None,
@@ -259,11 +287,15 @@ impl Launched {
         })
     }
 
-    /// Stops what was started.
-    pub(super) async fn stop(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.stop().await;
+    /// Stops what was started. Of the bundled gateway, which ends with 0 if all is well, the words for another end.
+    pub(super) async fn stop(&mut self) -> Option<String> {
+        let process = self.process.as_mut()?;
+        let exit = process.stop().await;
+        if exit.success() || !self.is_gateway {
+            return None;
         }
+        let last = process.last_lines(1).0.pop().unwrap_or_default();
+        Some(format!("{exit}: {last}"))
     }
 }
 
@@ -301,14 +333,116 @@ async fn registry(
         .collect())
 }
 
-/// One connection that sends nothing: a target that is not there is found before the load starts.
-async fn knock(address: SocketAddr) -> Result<SocketAddr, String> {
-    let connecting = tokio::net::TcpStream::connect(address);
-    match tokio::time::timeout(Duration::from_secs(5), connecting).await {
-        Ok(Ok(_)) => Ok(address),
-        Ok(Err(error)) => Err(format!("{error}; start it, or check host and port")),
-        Err(_) => Err("no connection within 5 s; check host, port and firewall".to_owned()),
+/// Where a URL target answers, and which of several addresses that is.
+async fn find(base: &BaseUrl, route: &Route) -> Result<(Endpoint, Option<Place>), Failure> {
+    let unreachable =
+        |message: &str| Failure::Target(format!("the target {base} cannot be reached: {message}"));
+    let tls = base.tls.as_ref();
+    let tls = tls.map(|tls| connector(tls, &base.host)).transpose()?;
+    let (host, port) = match route {
+        Route::Url => (base.host.as_str(), base.port),
+        Route::Host { host, port } => (host.as_str(), *port),
+        Route::Unix(path) => {
+            let place = Place::Unix(path.clone());
+            let endpoint = Endpoint { place, tls };
+            knock(&endpoint)
+                .await
+                .map_err(|words| unreachable(&words))?;
+            return Ok((endpoint, None));
+        }
+    };
+    let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| {
+        unreachable(&format!(
+            "the name {host} cannot be resolved: {error}; check the host, or name its address with --connect-to"
+        ))
+    })?;
+    let mut refusals: Vec<String> = Vec::new();
+    // A name may stand for several, such as ::1 and 127.0.0.1, and the target need not listen on the first.
+    for address in addresses {
+        let endpoint = Endpoint {
+            place: Place::Tcp(address),
+            tls: tls.clone(),
+        };
+        match knock(&endpoint).await {
+            Ok(()) => {
+                let by_name = host.parse::<std::net::IpAddr>().is_err();
+                let found_at = by_name.then(|| endpoint.place.clone());
+                return Ok((endpoint, found_at));
+            }
+            Err(words) if refusals.len() < MOST_REFUSALS => refusals.push(words),
+            Err(_) => {}
+        }
     }
+    if refusals.is_empty() {
+        refusals.push(format!("the name {host} has no address; check the host"));
+    }
+    Err(unreachable(&refusals.join("; ")))
+}
+
+/// The most addresses of a name whose refusals are told.
+const MOST_REFUSALS: usize = 4;
+
+/// One connection that sends nothing, secured if the load's will be: a target that is not there, or that is not who it
+/// should be, is found before the load starts.
+async fn knock(endpoint: &Endpoint) -> Result<(), String> {
+    match tokio::time::timeout(KNOCK, Stream::open(endpoint)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "no connection to {} within {KNOCK:?}; check host, port and firewall{}",
+            endpoint.place,
+            match endpoint.tls {
+                Some(_) => ", and that the target speaks TLS",
+                None => "",
+            }
+        )),
+    }
+}
+
+/// Longest time that a connection to a target may take before the load.
+const KNOCK: Duration = Duration::from_secs(5);
+
+/// A port of this machine at which a target will listen that telemload starts.
+fn local(port: u16, tls: Option<&Tls>) -> Result<Endpoint, Failure> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let tls = tls
+        .map(|tls| connector(tls, &address.ip().to_string()))
+        .transpose()?;
+    let place = Place::Tcp(address);
+    Ok(Endpoint { place, tls })
+}
+
+fn port_of(place: &Place) -> Option<u16> {
+    match place {
+        Place::Tcp(address) => Some(address.port()),
+        Place::Unix(_) => None,
+    }
+}
+
+fn connector(tls: &Tls, host: &str) -> Result<Connector, Failure> {
+    tls.connector(host).map_err(|error| internal(&error))
+}
+
+fn internal(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Internal(error.to_string())
+}
+
+/// How metrics and profiles are fetched: as the target is spoken to, and with the system's authorities if only they are
+/// https.
+fn control_tls(variant: &Variant) -> Option<Tls> {
+    let metrics = match &variant.target {
+        Target::Url { metrics, .. } => metrics.as_deref(),
+        _ => None,
+    };
+    let profile = variant.profile.as_ref();
+    let mut urls = metrics
+        .into_iter()
+        .chain(profile.and_then(|profile| profile.url.as_deref()));
+    let is_https = urls.any(|url| {
+        url.get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+    });
+    is_https.then(|| variant.target.tls().cloned().unwrap_or_else(Tls::system))
 }
 
 fn pick_port(fixed: Option<u16>) -> Result<u16, Failure> {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use phase::port_warning;
 pub use result::{
     Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel,
     VariantResult, Warning,
@@ -22,7 +23,7 @@ pub use result::{
 pub use run_dir::{RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::{Plan, Variant};
+use crate::scenario::{Load, Plan, Variant};
 use crate::target::machine::Fingerprint;
 use launch::Launched;
 use phase::{PhaseRun, Stretch};
@@ -52,6 +53,8 @@ pub struct PhaseStart<'a> {
     pub round: (u32, u32),
     /// Whether this is the profiled repetition of the phase.
     pub profiled: bool,
+    /// Its load.
+    pub load: &'a Load,
     /// Warm-up and window; `None` if it ends with a number of requests.
     pub length: Option<Duration>,
 }
@@ -175,8 +178,17 @@ impl VariantRun<'_> {
             target = Launched::start(self.variant, &rosters, hashes, self.dir, &directory, self.observer) => target?,
             () = stopping.asked() => return Ok(()),
         };
+        if let Some(place) = &target.found_at {
+            result.target = format!("{} at {place}", self.variant.target.describe());
+        }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
-        target.stop().await;
+        let complaint = target.stop().await;
+        // One that ended before it was stopped is a failure already.
+        if driven.is_ok()
+            && let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut())
+        {
+            last.warnings.push(Warning::BadStop(complaint));
+        }
         driven
     }
 
@@ -233,6 +245,7 @@ impl VariantRun<'_> {
             phase: stretch.phase,
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
+            load: stretch.load,
             length: (stretch.load.requests.is_none())
                 .then_some(stretch.load.warmup + stretch.load.duration),
         }

@@ -9,11 +9,12 @@ use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
 use super::launch::Launched;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
-use crate::metrics::Tally;
+use crate::metrics::{Durations, Tally};
 use crate::profile::{capture, costs, flamegraph};
 use crate::scenario::fleet::{Credentials, Roster};
-use crate::scenario::{Arrivals, Load, LoadModel, Phase, Profile, Target, Variant};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Profile, Target, Variant};
 use crate::target::CpuWindow;
+use crate::target::port::{LocalPorts, Reach};
 
 /// Load that goes on beyond the profile, so that the capture lies within the window.
 const PROFILE_MARGIN: Duration = Duration::from_millis(1_500);
@@ -57,11 +58,11 @@ impl PhaseRun<'_> {
             target_cpus: 1.0,
             peak_bytes: None,
             counters: BTreeMap::new(),
-            connections_opened: 0,
+            opening: Durations::default(),
             resent: 0,
             expected_bcrypt_rate: expected_bcrypt_rate(variant),
             profile: None,
-            warnings: Vec::new(),
+            warnings: known_before(&variant.target, &self.phase.load),
         }
     }
 
@@ -92,7 +93,7 @@ impl PhaseRun<'_> {
         result: &mut PhaseResult,
     ) -> Result<(), Failure> {
         let load = Load {
-            model: without_lockstep(self.phase.load.model),
+            model: profiled(&self.phase.load.model),
             duration: plan.duration + PROFILE_MARGIN,
             requests: None,
             ..self.phase.load.clone()
@@ -102,7 +103,7 @@ impl PhaseRun<'_> {
             load: &load,
             profiled: true,
         };
-        let port = target.address.port().to_string();
+        let port = target.port.to_string();
         let url = plan
             .url
             .as_ref()
@@ -224,13 +225,14 @@ impl PhaseRun<'_> {
             Some(self.series(target)?)
         };
         let drive = Drive {
-            address: target.address,
+            endpoint: target.endpoint.clone(),
             authority: target.authority.clone(),
             load: stretch.load.clone(),
-            requests: launch.variant.requests.clone().into(),
+            requests: launch.variant.requests_of(stretch.load).into(),
             rosters: self.rosters.clone(),
             seed: self.rosters.first().map_or(0, Roster::seed),
             interval: launch.plan.interval,
+            secrets: launch.plan.secrets,
         };
         let mut engine = Engine::start(&drive)
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
@@ -328,12 +330,13 @@ impl PhaseResult {
                 target_cpu_seconds: cpu,
                 generator_cores: driven.generator_cores,
                 busiest_worker: driven.busiest_worker,
+                worker_wait: driven.worker_wait,
                 steal_share: driven.steal_share,
                 whole: Estimates::of(&total, seconds, cpu),
                 blocks: driven.blocks,
             });
         }
-        self.connections_opened += driven.connections_opened;
+        self.opening.add(&driven.opening);
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
         let mut warnings = Vec::new();
@@ -402,16 +405,50 @@ fn while_sampled(blocks: &[Estimates], intervals: usize) -> Option<Estimates> {
     })
 }
 
-/// Samplers tick at a divisor of the kernel's tick, and so do even arrivals at round rates: every sample would hit the same
-/// moment of a request's life. At 20,000/s a profile held 27 % of the CPU time, and bcrypt five times its share.
-fn without_lockstep(model: LoadModel) -> LoadModel {
+/// The load under which the target is profiled: stages hold the highest rate, so that all samples are of the same load, and
+/// arrivals are independent. Samplers tick at a divisor of the kernel's tick, and so do even arrivals at round rates: every
+/// sample would hit the same moment of a request's life. At 20,000/s a profile held 27 % of the CPU time, and bcrypt five
+/// times its share.
+fn profiled(model: &LoadModel) -> LoadModel {
     match model {
         LoadModel::Closed => LoadModel::Closed,
-        LoadModel::Open { rate, .. } => LoadModel::Open {
-            rate,
+        LoadModel::Open { pace, .. } => LoadModel::Open {
+            pace: Pace::Constant(pace.highest()),
             arrivals: Arrivals::Poisson,
         },
     }
+}
+
+/// What a reader should know of a load before it begins.
+fn known_before(target: &Target, load: &Load) -> Vec<Warning> {
+    let unchecked = target.tls().is_some_and(|tls| !tls.is_checked());
+    let unchecked = unchecked.then_some(Warning::AnyCertificate);
+    unchecked
+        .into_iter()
+        .chain(port_warning(target, load))
+        .collect()
+}
+
+/// Whether an open loop with a connection for each request may run out of local ports. A closed loop has no rate to tell
+/// from.
+pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
+    let LoadModel::Open { pace, .. } = &load.model else {
+        return None;
+    };
+    if load.keep_alive || !target.takes_ports() {
+        return None;
+    }
+    let reach = if target.is_loopback() {
+        Reach::Loopback
+    } else {
+        Reach::Network
+    };
+    let ports = LocalPorts::read()?;
+    let held = ports.held(pace.highest().per_second(), reach);
+    (held > f64::from(ports.count())).then_some(Warning::FewPorts {
+        held,
+        ports: ports.count(),
+    })
 }
 
 async fn sleep_until(instant: u64) {
@@ -465,6 +502,29 @@ fn expected_bcrypt_rate(variant: &Variant) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Stage;
+    use crate::units::Rate;
+
+    #[test]
+    fn stages_are_profiled_at_their_highest_rate() {
+        let stage = |to| Stage {
+            to,
+            over: Duration::from_secs(1),
+        };
+        let staged = LoadModel::Open {
+            pace: Pace::Staged {
+                begin: 5.0,
+                stages: [stage(200.0), stage(0.0)].into(),
+            },
+            arrivals: Arrivals::Constant,
+        };
+        let held = LoadModel::Open {
+            pace: Pace::Constant(Rate::new(200.0).unwrap()),
+            arrivals: Arrivals::Poisson,
+        };
+        assert_eq!(profiled(&staged), held);
+        assert_eq!(profiled(&LoadModel::Closed), LoadModel::Closed);
+    }
 
     #[test]
     fn costs_of_a_profile_are_those_of_the_time_in_which_samples_were_taken() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
+use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{FunctionCost, Profile};
 use crate::scenario::{Load, LoadModel};
 use crate::target::machine::Fingerprint;
@@ -73,8 +73,8 @@ pub struct PhaseResult {
     pub peak_bytes: Option<u64>,
     /// Increase of the gateway's counters over the windows, by name.
     pub counters: BTreeMap<&'static str, u64>,
-    /// Connections that were opened.
-    pub connections_opened: u64,
+    /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
+    pub opening: Durations,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
     pub resent: u64,
     /// bcrypts a second that devices and TTL imply, for the bundled gateway.
@@ -96,6 +96,8 @@ pub struct Round {
     pub generator_cores: f64,
     /// CPU of the generator's busiest worker, share of a core.
     pub busiest_worker: f64,
+    /// The longest that one of the generator's workers waited for a CPU, share of the window.
+    pub worker_wait: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
     /// The launch as a whole.
@@ -189,6 +191,17 @@ pub enum Warning {
     FewSamples(u64),
     /// The gateway's counters could not be read.
     NoCounters(String),
+    /// The target's certificate was not checked.
+    AnyCertificate,
+    /// Connections that are closed may hold more local ports than there are.
+    FewPorts {
+        /// Ports that are held at a time, at worst.
+        held: f64,
+        /// Ports that there are.
+        ports: u32,
+    },
+    /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
+    BadStop(String),
 }
 
 impl fmt::Display for Warning {
@@ -220,6 +233,14 @@ impl fmt::Display for Warning {
                 "the profile has {samples} samples: shares are rough; profile for longer"
             ),
             Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
+            Self::AnyCertificate => f.write_str(
+                "the target's certificate was not checked (`insecure`): what answered may be anyone; name its authority with `tls.ca` or --cacert",
+            ),
+            Self::FewPorts { held, ports } => write!(
+                f,
+                "a connection for each request may hold {held:.0} local ports at this rate, for Linux keeps the port of a connection that this side closed first, and there are {ports}: what finds none fails as connect_failed; `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` gives more, `sysctl -w net.ipv4.tcp_tw_reuse=1` frees them after a second"
+            ),
+            Self::BadStop(why) => write!(f, "the gateway did not end well after the load: {why}"),
         }
     }
 }
@@ -230,6 +251,8 @@ const STEAL_LIMIT: f64 = 0.02;
 const BUSY_WORKER: f64 = 0.8;
 /// A worker above this share of a core sets the pace.
 const SATURATED_WORKER: f64 = 0.95;
+/// A worker that waits for a CPU for more than this share of a window disturbs a measurement.
+const WAIT_LIMIT: f64 = 0.1;
 /// Dispatch lag above this at p99 disturbs an open loop, µs.
 const LAG_LIMIT_US: f64 = 1_000.0;
 
@@ -284,12 +307,12 @@ impl PhaseResult {
 
     /// Largest share of CPU time that the host took in any round.
     pub fn steal_share(&self) -> Option<f64> {
-        self.rounds
-            .iter()
-            .filter_map(|round| round.steal_share)
-            .fold(None, |worst, steal| {
-                Some(worst.map_or(steal, |worst: f64| worst.max(steal)))
-            })
+        worst(self.rounds.iter().map(|round| round.steal_share))
+    }
+
+    /// Largest share of a window in which a worker of the generator waited for a CPU, in any round.
+    pub fn worker_wait(&self) -> Option<f64> {
+        worst(self.rounds.iter().map(|round| round.worker_wait))
     }
 
     /// A counter's increase per second.
@@ -306,13 +329,11 @@ impl PhaseResult {
         per(hits, hits + misses)
     }
 
-    /// Share of the planned requests that were sent in the window; 1 for a closed loop.
+    /// Share of the scheduled requests that were sent in the window; 1 for a closed loop.
     pub fn sent_share(&self, total: &Tally) -> f64 {
         match self.load.model {
             LoadModel::Closed => 1.0,
-            LoadModel::Open { .. } => {
-                per(total.sent_in_window as f64, total.due as f64).unwrap_or(1.0)
-            }
+            LoadModel::Open { .. } => total.scheduled_share().unwrap_or(1.0),
         }
     }
 
@@ -369,6 +390,17 @@ impl PhaseResult {
                 ),
             );
         }
+        if let Some(wait) = self.worker_wait()
+            && wait > WAIT_LIMIT
+        {
+            because(
+                TrustLevel::Suspect,
+                format!(
+                    "a worker of the generator waited for a CPU for {:.0} % of the window: latencies hold that too; leave it a core",
+                    wait * 100.0
+                ),
+            );
+        }
         Trust { level, reasons }
     }
 }
@@ -388,6 +420,10 @@ impl Estimates {
             p99_us: latency(0.99),
         }
     }
+}
+
+fn worst(shares: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    shares.flatten().reduce(f64::max)
 }
 
 fn seconds(seconds: f64) -> String {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::experiment::{Estimates, ProfileResult, Round};
-use crate::metrics::{ErrorKind, Outcome as RequestOutcome, Times};
+use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Times};
 use crate::profile::Profile;
 use crate::scenario::threshold::Expression;
-use crate::scenario::{Arrivals, Load, LoadModel};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace};
 use crate::target::machine::Fingerprint;
 use crate::units::Rate;
 
@@ -23,6 +23,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         warmup: Duration::ZERO,
         timeout: Duration::from_secs(1),
         workers: 1,
+        keep_alive: true,
     };
     let none = Estimates {
         throughput_rps: None,
@@ -35,6 +36,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         target_cpu_seconds: Some(0.5),
         generator_cores: 0.1,
         busiest_worker: 0.1,
+        worker_wait: None,
         steal_share: None,
         whole: none,
         blocks: Vec::new(),
@@ -49,7 +51,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
-        connections_opened: 0,
+        opening: Durations::default(),
         resent: 0,
         expected_bcrypt_rate: None,
         profile: None,
@@ -211,7 +213,7 @@ fn a_run_that_says_nothing_is_invalid_whatever_its_thresholds() {
         (0..20).for_each(|_| tally.record_not_sent(1));
     });
     overloaded.load.model = LoadModel::Open {
-        rate: Rate::new(500.0).unwrap(),
+        pace: Pace::Constant(Rate::new(500.0).unwrap()),
         arrivals: Arrivals::Constant,
     };
     assert_eq!(outcome(&run(overloaded, None), &[], false).exit_code(), 4);

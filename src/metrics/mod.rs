@@ -1,5 +1,6 @@
 //! What is counted: outcomes, histograms, series. Values in, values out: no clock, no I/O beyond `Write`.
 
+mod durations;
 mod interval_log;
 mod outcome;
 mod recorder;
@@ -7,6 +8,7 @@ mod series;
 mod summary;
 mod tally;
 
+pub use durations::Durations;
 pub use interval_log::IntervalLog;
 pub use outcome::{ErrorKind, Outcome, Times};
 pub use recorder::{Interval, Recorder, Window};

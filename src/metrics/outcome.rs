@@ -11,6 +11,8 @@ pub enum ErrorKind {
     ConnectTimeout,
     /// The connection could not be opened for another reason, such as a lack of file descriptors or ports.
     ConnectFailed,
+    /// The connection could not be secured, or the peer refused who telemload says that it is.
+    Tls,
     /// The peer reset the connection.
     Reset,
     /// The peer closed the connection before the response was complete.
@@ -19,28 +21,39 @@ pub enum ErrorKind {
     Malformed,
     /// The status was not the expected one.
     Status,
+    /// A header or the body was not the expected one, or lacks what is extracted from it.
+    Body,
+    /// The request that it needs a value from failed, so that it was not sent.
+    Prerequisite,
     /// No complete response within the timeout.
     Timeout,
 }
 
 impl ErrorKind {
     /// All kinds, in the order in which they are reported.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectFailed,
+        Self::Tls,
         Self::Reset,
         Self::ClosedEarly,
         Self::Malformed,
         Self::Status,
+        Self::Body,
+        Self::Prerequisite,
         Self::Timeout,
     ];
 
-    /// Whether the request was never sent, because there was no connection to send it on.
+    /// Whether the request was never sent: there was no connection to send it on, or what it needs was not to be had.
     pub fn is_unsent(self) -> bool {
         matches!(
             self,
-            Self::ConnectRefused | Self::ConnectTimeout | Self::ConnectFailed
+            Self::ConnectRefused
+                | Self::ConnectTimeout
+                | Self::ConnectFailed
+                | Self::Tls
+                | Self::Prerequisite
         )
     }
 
@@ -50,10 +63,13 @@ impl ErrorKind {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectFailed => "connect_failed",
+            Self::Tls => "tls",
             Self::Reset => "reset",
             Self::ClosedEarly => "closed_early",
             Self::Malformed => "malformed",
             Self::Status => "status",
+            Self::Body => "body",
+            Self::Prerequisite => "prerequisite",
             Self::Timeout => "timeout",
         }
     }
@@ -68,7 +84,7 @@ impl fmt::Display for ErrorKind {
 /// How one request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// A response with the expected status.
+    /// A response as expected.
     Ok {
         /// The status.
         status: u16,

@@ -82,6 +82,14 @@ impl Recorder {
         }
     }
 
+    /// Notes that a request due at `intended`, counted by one of the above, was not scheduled but needed by another one;
+    /// `sent` is when it was sent, if it was.
+    pub fn note_needed(&mut self, request: usize, intended: u64, sent: Option<u64>) {
+        if self.window.contains(intended) {
+            self.current.tallies[request].note_needed(sent, self.window.end);
+        }
+    }
+
     /// Whether a failure of a request due at `intended` is counted and its kind still lacks an exemplar.
     pub fn wants_exemplar(&self, kind: ErrorKind, intended: u64) -> bool {
         !self.seen[kind as usize] && self.window.contains(intended)

@@ -33,7 +33,11 @@ pub struct Tally {
     pub sent: u64,
     /// Of those, sent before the window ended.
     pub sent_in_window: u64,
-    /// Of those, answered as expected.
+    /// Of the due, those that no schedule asked for: another request needed what they bring.
+    pub needed: u64,
+    /// Of those, sent before the window ended.
+    pub needed_sent_in_window: u64,
+    /// Of the due, answered as expected.
     pub ok: u64,
     /// Of those, failed, timeouts included.
     pub failed: u64,
@@ -70,6 +74,8 @@ impl Default for Tally {
             due: 0,
             sent: 0,
             sent_in_window: 0,
+            needed: 0,
+            needed_sent_in_window: 0,
             ok: 0,
             failed: 0,
             timed_out: 0,
@@ -136,6 +142,21 @@ impl Tally {
         record(&mut self.censored, waited_ns);
     }
 
+    /// Notes that a request that was counted as due was not scheduled; `sent` is when it was sent, if it was.
+    pub fn note_needed(&mut self, sent: Option<u64>, window_end: u64) {
+        self.needed += 1;
+        if sent.is_some_and(|sent| sent < window_end) {
+            self.needed_sent_in_window += 1;
+        }
+    }
+
+    /// Share of the scheduled requests that were sent before the window ended; `None` if none was due.
+    pub fn scheduled_share(&self) -> Option<f64> {
+        let due = self.due - self.needed;
+        let sent = self.sent_in_window - self.needed_sent_in_window;
+        (due > 0).then(|| sent as f64 / due as f64)
+    }
+
     fn record_sending(&mut self, times: Times, window_end: u64) {
         self.sent += 1;
         if times.sent < window_end {
@@ -162,6 +183,8 @@ impl Tally {
             (&mut self.due, other.due),
             (&mut self.sent, other.sent),
             (&mut self.sent_in_window, other.sent_in_window),
+            (&mut self.needed, other.needed),
+            (&mut self.needed_sent_in_window, other.needed_sent_in_window),
             (&mut self.ok, other.ok),
             (&mut self.failed, other.failed),
             (&mut self.timed_out, other.timed_out),
@@ -203,6 +226,7 @@ impl Tally {
             self.ok,
             self.failed,
         ) = (0, 0, 0, 0, 0);
+        (self.needed, self.needed_sent_in_window) = (0, 0);
         (
             self.timed_out,
             self.in_flight_at_end,
@@ -328,6 +352,35 @@ mod tests {
             (tally.due, tally.latency.len(), tally.error_rate()),
             (0, 0, 0.0)
         );
+    }
+
+    #[test]
+    fn what_was_not_scheduled_does_not_count_as_planned() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.scheduled_share(), None);
+        let late = times(0, 200, 200, 300);
+        for (at, is_needed) in [
+            (times(0, 0, 10, 50), true),
+            (times(0, 0, 10, 50), false),
+            (late, true),
+            (late, false),
+        ] {
+            tally.record(Outcome::Ok { status: 200 }, at, 100);
+            if is_needed {
+                tally.note_needed(Some(at.sent), 100);
+            }
+        }
+        tally.record_not_sent(1);
+        tally.note_needed(None, 100);
+        assert_eq!(
+            (tally.due, tally.needed, tally.needed_sent_in_window),
+            (5, 3, 1)
+        );
+        assert_eq!(tally.scheduled_share(), Some(0.5));
+        let mut sum = Tally::sum(&[tally.clone(), tally]);
+        assert_eq!((sum.needed, sum.scheduled_share()), (6, Some(0.5)));
+        sum.clear();
+        assert_eq!((sum.needed, sum.needed_sent_in_window), (0, 0));
     }
 
     proptest! {

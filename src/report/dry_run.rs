@@ -2,19 +2,21 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::engine::Source;
+use crate::engine::{Rendered, Source};
+use crate::pacer::Schedule;
 use crate::scenario::fleet::Roster;
 use crate::scenario::redact::{visible, without_userinfo};
 use crate::scenario::template::Secrets;
-use crate::scenario::{Load, LoadModel, Plan, Target, Variant};
-use crate::units::format_duration;
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Stage, Target, Variant};
+use crate::units::{format_count, format_duration};
 
 /// Requests that are shown of each variant.
 const SHOWN: u64 = 2;
 
 /// Renders a plan; sends nothing.
-pub fn render(plan: &Plan, secrets: Secrets) -> String {
+pub fn render(plan: &Plan) -> String {
     let mut text = format!(
         "{}: {} × {} round(s)\n",
         plan.name,
@@ -22,7 +24,7 @@ pub fn render(plan: &Plan, secrets: Secrets) -> String {
         plan.rounds
     );
     for variant in &plan.variants {
-        render_variant(variant, secrets, &mut text);
+        render_variant(variant, plan.secrets, &mut text);
     }
     for threshold in &plan.thresholds {
         let only = [
@@ -41,12 +43,20 @@ pub fn render(plan: &Plan, secrets: Secrets) -> String {
 
 /// A load in words.
 pub fn describe(load: &Load) -> String {
-    let model = match load.model {
+    let model = match &load.model {
         LoadModel::Closed => "closed loop".to_owned(),
-        LoadModel::Open { rate, arrivals } => format!(
-            "open loop at {rate}, {} arrivals",
-            format!("{arrivals:?}").to_lowercase()
-        ),
+        LoadModel::Open { pace, arrivals } => {
+            let arrivals = match arrivals {
+                Arrivals::Constant => "constant arrivals".to_owned(),
+                Arrivals::Poisson => "poisson arrivals".to_owned(),
+                Arrivals::Burst(size) => format!("bursts of {size}"),
+            };
+            let rate = match pace {
+                Pace::Constant(rate) => format!("at {rate}"),
+                Pace::Staged { begin, stages } => describe_stages(*begin, stages),
+            };
+            format!("open loop {rate}, {arrivals}")
+        }
     };
     let length = load.requests.map_or_else(
         || format_duration(load.duration),
@@ -57,10 +67,50 @@ pub fn describe(load: &Load) -> String {
     } else {
         format!(" after {} of warm-up", format_duration(load.warmup))
     };
-    format!(
-        "{model}, {} connections, {length}{warmup}",
-        load.connections
-    )
+    let connections = if load.keep_alive {
+        format!("{} connections", load.connections)
+    } else {
+        format!(
+            "{} connections, a new one for each request",
+            load.connections
+        )
+    };
+    format!("{model}, {connections}, {length}{warmup}")
+}
+
+/// The requests that a load plans in its window, on average; `None` if their number does not follow from time.
+fn planned(load: &Load) -> Option<f64> {
+    let LoadModel::Open { pace, .. } = &load.model else {
+        return None;
+    };
+    let schedule = Schedule::new(pace, load.warmup);
+    let at = |offset: Duration| schedule.requests_before(offset.as_nanos() as u64);
+    load.requests
+        .is_none()
+        .then(|| at(load.warmup + load.duration) - at(load.warmup))
+}
+
+/// Stages in words: "0 → 20,000/s over 30s, hold 60s".
+pub(super) fn describe_stages(begin: f64, stages: &[Stage]) -> String {
+    let mut from = begin;
+    let mut words = Vec::new();
+    for (at, stage) in stages.iter().enumerate() {
+        let over = format_duration(stage.over);
+        let how = if stage.over.is_zero() {
+            "at once".to_owned()
+        } else {
+            format!("over {over}")
+        };
+        let (first, last) = (format_count(from), format_count(stage.to));
+        words.push(match (at, stage.to == from) {
+            (0, true) => format!("{first}/s for {over}"),
+            (_, true) => format!("hold {over}"),
+            (0, false) => format!("{first} → {last}/s {how}"),
+            (_, false) => format!("→ {last}/s {how}"),
+        });
+        from = stage.to;
+    }
+    words.join(", ")
 }
 
 // Writing to a String cannot fail.
@@ -80,9 +130,12 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
     }
     for phase in &variant.phases {
         let load = &phase.load;
+        let planned = planned(load)
+            .map(|requests| format!(", {} requests planned", format_count(requests.round())))
+            .unwrap_or_default();
         let _ = writeln!(
             text,
-            "  phase {}: {}, timeout {}, {} worker(s)",
+            "  phase {}: {}{planned}, timeout {}, {} worker(s)",
             phase.name,
             describe(load),
             format_duration(load.timeout),
@@ -110,18 +163,69 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
     };
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
     let seed = rosters.first().map_or(0, Roster::seed);
+    let requests = match variant.phases.first() {
+        Some(phase) => variant.requests_of(&phase.load),
+        None => variant.requests.clone(),
+    };
     let mut source = Source::new(
-        variant.requests.clone().into(),
+        requests.into(),
         Arc::from(rosters),
-        authority,
+        &authority,
         seed,
+        secrets,
     );
-    let mut out = Vec::new();
+    let mut out = Rendered::default();
+    let mut shown_before = Vec::new();
     for n in 0..SHOWN {
-        let kind = source.render(n, secrets, &mut out);
-        let _ = writeln!(text, "  request {n}, {}:", variant.requests[kind].name);
-        for line in String::from_utf8_lossy(&out).lines() {
-            let _ = writeln!(text, "    {}", visible(line));
+        let kind = source.kind(n);
+        for before in source.before(kind) {
+            if !shown_before.contains(&before) {
+                shown_before.push(before);
+                source.render(before, n, &mut out);
+                let heading = format!("before the first {} of a device", source.name(kind));
+                render_request(&heading, source.name(before), &out, text);
+            }
+        }
+        source.render(kind, n, &mut out);
+        render_request(&format!("request {n}"), source.name(kind), &out, text);
+    }
+}
+
+fn render_request(heading: &str, name: &str, request: &Rendered, text: &mut String) {
+    let _ = writeln!(text, "  {heading}, {name}:");
+    for line in String::from_utf8_lossy(request.bytes()).lines() {
+        let _ = writeln!(text, "    {}", visible(line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_are_said_in_words() {
+        let stage = |to, seconds| Stage {
+            to,
+            over: Duration::from_secs(seconds),
+        };
+        for (begin, stages, words) in [
+            (
+                0.0,
+                vec![stage(20_000.0, 30), stage(20_000.0, 60)],
+                "0 → 20,000/s over 30s, hold 60s",
+            ),
+            (
+                100.0,
+                vec![
+                    stage(100.0, 5),
+                    stage(500.0, 0),
+                    stage(500.0, 5),
+                    stage(0.0, 180),
+                ],
+                "100/s for 5s, → 500/s at once, hold 5s, → 0/s over 3m",
+            ),
+        ] {
+            assert_eq!(describe_stages(begin, &stages), words);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::experiment::{PhaseResult, ProfileResult, RunResult, VariantResult};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::profile::FunctionDelta;
-use crate::scenario::{Load, LoadModel, Plan};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Stage};
 use crate::target::machine::Fingerprint;
 
 /// Name and version of the format.
@@ -121,14 +121,28 @@ struct PhaseJson<'a> {
 struct LoadJson {
     model: &'static str,
     connections: u32,
+    keep_alive: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages: Option<Vec<StageJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arrivals: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<u32>,
     duration_s: f64,
     warmup_s: f64,
     timeout_s: f64,
     workers: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct StageJson {
+    from: f64,
+    to: f64,
+    duration_s: f64,
 }
 
 #[derive(Serialize)]
@@ -183,6 +197,7 @@ struct QuantilesJson {
 #[derive(Serialize)]
 struct ConnectionsJson {
     opened: u64,
+    open_us: QuantilesJson,
     resent: u64,
 }
 
@@ -192,6 +207,7 @@ struct CpuJson {
     target_utilisation: Option<f64>,
     target_us_per_request: Option<f64>,
     generator_cores: f64,
+    generator_wait_share: Option<f64>,
     steal_share: Option<f64>,
 }
 
@@ -333,7 +349,8 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .map(|(kind, words)| (kind.name(), words.as_str()))
             .collect(),
         connections: ConnectionsJson {
-            opened: phase.connections_opened,
+            opened: phase.opening.count(),
+            open_us: quantiles_json(quantiles(phase.opening.histogram())),
             resent: phase.resent,
         },
         cpu: CpuJson {
@@ -341,6 +358,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),
             target_us_per_request: phase.us_per_request(&total),
             generator_cores: phase.generator_cores(),
+            generator_wait_share: phase.worker_wait(),
             steal_share: phase.steal_share(),
         },
         memory: MemoryJson {
@@ -358,20 +376,49 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
 }
 
 fn load_json(load: &Load) -> LoadJson {
-    let (model, rate) = match load.model {
-        LoadModel::Closed => ("closed", None),
-        LoadModel::Open { rate, .. } => ("open", Some(rate.per_second())),
+    let open = match &load.model {
+        LoadModel::Closed => None,
+        LoadModel::Open { pace, arrivals } => Some((pace, *arrivals)),
     };
     LoadJson {
-        model,
+        model: if open.is_some() { "open" } else { "closed" },
         connections: load.connections,
-        rate,
+        keep_alive: load.keep_alive,
+        rate: open.and_then(|(pace, _)| match pace {
+            Pace::Constant(rate) => Some(rate.per_second()),
+            Pace::Staged { .. } => None,
+        }),
+        stages: open.and_then(|(pace, _)| match pace {
+            Pace::Constant(_) => None,
+            Pace::Staged { begin, stages } => Some(stages_json(*begin, stages)),
+        }),
+        arrivals: open.map(|(_, arrivals)| match arrivals {
+            Arrivals::Constant => "constant",
+            Arrivals::Poisson => "poisson",
+            Arrivals::Burst(_) => "burst",
+        }),
+        burst: open.and_then(|(_, arrivals)| match arrivals {
+            Arrivals::Burst(size) => Some(size.get()),
+            Arrivals::Constant | Arrivals::Poisson => None,
+        }),
         duration_s: load.duration.as_secs_f64(),
         warmup_s: load.warmup.as_secs_f64(),
         timeout_s: load.timeout.as_secs_f64(),
         workers: load.workers,
         requests: load.requests,
     }
+}
+
+fn stages_json(begin: f64, stages: &[Stage]) -> Vec<StageJson> {
+    let mut from = begin;
+    stages
+        .iter()
+        .map(|stage| StageJson {
+            from: std::mem::replace(&mut from, stage.to),
+            to: stage.to,
+            duration_s: stage.over.as_secs_f64(),
+        })
+        .collect()
 }
 
 fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {

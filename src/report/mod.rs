@@ -3,5 +3,6 @@
 pub mod dry_run;
 pub mod json;
 pub mod progress;
+pub mod selftest;
 pub mod story;
 pub mod terminal;

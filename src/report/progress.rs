@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::dry_run::describe_stages;
 use crate::experiment::{Live, Observer, PhaseStart};
+use crate::scenario::{LoadModel, Pace};
 use crate::units::{format_count, format_us};
 
 /// Shows progress on stderr, or says a line a phase where that is no terminal.
@@ -94,7 +96,17 @@ impl Observer for Progress {
         let seconds = phase
             .length
             .map(|length| length.as_secs_f64().ceil() as u64);
-        let prefix = format!("{} · {}{profiled}{round}", phase.variant, phase.phase);
+        let stages = match &phase.load.model {
+            LoadModel::Open {
+                pace: Pace::Staged { begin, stages },
+                ..
+            } => format!(" ({})", describe_stages(*begin, stages)),
+            _ => String::new(),
+        };
+        let prefix = format!(
+            "{} · {}{profiled}{stages}{round}",
+            phase.variant, phase.phase
+        );
         let prefix = match (self.mode, seconds) {
             (Mode::Lines(_), Some(seconds)) => format!("{prefix}: {seconds} s"),
             _ => prefix,

@@ -123,14 +123,21 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         line("queue wait", &pair(&total.queue_wait));
         line("dispatch lag", &pair(&total.dispatch_lag));
     }
+    if let Some(opened) = connections(phase) {
+        line("connections", &opened);
+    }
     line("target CPU", &target_cpu(phase, &total));
     let steal = phase
         .steal_share()
         .map(|share| format!(" · steal {}", format_share(share)))
         .unwrap_or_default();
+    let wait = phase
+        .worker_wait()
+        .map(|share| format!(" · waited for a CPU {}", format_share(share)))
+        .unwrap_or_default();
     line(
         "generator",
-        &format!("{:.2} cores{steal}", phase.generator_cores()),
+        &format!("{:.2} cores{wait}{steal}", phase.generator_cores()),
     );
     if let Some(counters) = story::counters(phase, &total) {
         line("gateway", &counters);
@@ -179,6 +186,26 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
     for warning in &phase.warnings {
         let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {warning}");
     }
+}
+
+/// What opening connections took, where more were opened than are kept.
+fn connections(phase: &PhaseResult) -> Option<String> {
+    let kept = u64::from(phase.load.connections) * phase.rounds.len() as u64;
+    if phase.opening.count() == 0 || (phase.load.keep_alive && phase.opening.count() <= kept) {
+        return None;
+    }
+    let part = if phase.load.keep_alive {
+        ""
+    } else {
+        " (part of the queue wait)"
+    };
+    let took = phase.opening.histogram();
+    Some(format!(
+        "{} opened, each in p50 {} · p99 {}{part}",
+        format_count(phase.opening.count() as f64),
+        format_us(value_at(took, 0.5)),
+        format_us(value_at(took, 0.99))
+    ))
 }
 
 fn requests(total: &Tally) -> String {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 /// A text with its place.
@@ -21,6 +22,8 @@ pub(super) struct File {
     pub(super) target: Spanned<Target>,
     #[serde(default)]
     pub(super) fleet: BTreeMap<Text, Fleet>,
+    #[serde(default)]
+    pub(super) feed: BTreeMap<Text, Feed>,
     pub(super) load: Option<Spanned<Load>>,
     #[serde(default)]
     pub(super) phase: Vec<Phase>,
@@ -46,6 +49,19 @@ pub(super) struct Target {
     pub(super) port: Option<Spanned<u16>>,
     pub(super) pid: Option<Spanned<u32>>,
     pub(super) metrics: Option<Text>,
+    pub(super) tls: Option<Spanned<Tls>>,
+    pub(super) connect_to: Option<Text>,
+    pub(super) unix_socket: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) ca: Option<Text>,
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) server_name: Option<Text>,
+    pub(super) insecure: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,6 +78,13 @@ pub(super) struct Fleet {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Feed {
+    pub(super) file: Text,
+    pub(super) order: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Phase {
     pub(super) name: Text,
     pub(super) load: Spanned<Load>,
@@ -73,13 +96,60 @@ pub(super) struct Phase {
 pub(super) struct Load {
     pub(super) model: Text,
     pub(super) rate: Option<Text>,
-    pub(super) arrivals: Option<Text>,
+    pub(super) stages: Option<Spanned<Vec<Stage>>>,
+    pub(super) arrivals: Option<Spanned<Arrivals>>,
     pub(super) connections: Spanned<u32>,
     pub(super) duration: Option<Text>,
     pub(super) requests: Option<Spanned<u64>>,
     pub(super) warmup: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) workers: Option<Spanned<u32>>,
+    pub(super) keep_alive: Option<bool>,
+}
+
+/// `{ to, over }` or `{ hold }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stage {
+    pub(super) to: Option<Text>,
+    pub(super) over: Option<Text>,
+    pub(super) hold: Option<Text>,
+}
+
+/// A word, or `{ burst = 100 }`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Arrivals {
+    Named(String),
+    Burst(u32),
+}
+
+// Written out for the same reason as `Order`.
+impl<'de> Deserialize<'de> for Arrivals {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ArrivalsVisitor;
+        impl<'de> Visitor<'de> for ArrivalsVisitor {
+            type Value = Arrivals;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"constant\", \"poisson\" or { burst = 100 }")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Arrivals, E> {
+                Ok(Arrivals::Named(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Arrivals, A::Error> {
+                let Some((key, size)) = map.next_entry::<String, u32>()? else {
+                    return Err(de::Error::invalid_length(0, &self));
+                };
+                if key != "burst" || map.next_key::<String>()?.is_some() {
+                    return Err(de::Error::invalid_value(de::Unexpected::Map, &self));
+                }
+                Ok(Arrivals::Burst(size))
+            }
+        }
+        deserializer.deserialize_any(ArrivalsVisitor)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,16 +161,43 @@ pub(super) struct Request {
     pub(super) method: Option<Text>,
     pub(super) path: Text,
     #[serde(default)]
-    pub(super) headers: Headers,
+    pub(super) headers: InOrder<Text>,
     pub(super) body: Option<Text>,
     pub(super) body_file: Option<Text>,
-    pub(super) expect: Option<Expect>,
+    pub(super) body_raw: Option<Text>,
+    #[serde(default)]
+    pub(super) expect: Expect,
+    #[serde(default)]
+    pub(super) extract: InOrder<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expect {
+    pub(super) status: Option<Spanned<Statuses>>,
+    #[serde(default)]
+    pub(super) headers: InOrder<Spanned<HeaderValue>>,
+    pub(super) body: Option<ExpectBody>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Expect {
-    pub(super) status: Spanned<u16>,
+pub(super) struct ExpectBody {
+    pub(super) contains: Option<Text>,
+    pub(super) matches: Option<Text>,
+    #[serde(default)]
+    pub(super) json: InOrder<Spanned<serde_json::Value>>,
+}
+
+/// A status, or a list of them.
+#[derive(Debug)]
+pub(super) struct Statuses(pub(super) Vec<u16>);
+
+/// What a header is expected to be: a text, or `{ matches = "PATTERN" }`.
+#[derive(Debug)]
+pub(super) enum HeaderValue {
+    Is(String),
+    Matches(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -185,28 +282,92 @@ impl<'de> Deserialize<'de> for Order {
     }
 }
 
-/// Headers in the order in which they were written.
-#[derive(Debug, Default)]
-pub(super) struct Headers(pub(super) Vec<(Text, Text)>);
-
-impl<'de> Deserialize<'de> for Headers {
+// Written out for the same reason.
+impl<'de> Deserialize<'de> for Statuses {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct HeadersVisitor;
-        impl<'de> Visitor<'de> for HeadersVisitor {
-            type Value = Headers;
+        struct StatusesVisitor;
+        impl<'de> Visitor<'de> for StatusesVisitor {
+            type Value = Statuses;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table of header names and values")
+                f.write_str("a status such as 200, or a list such as [200, 201]")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-                let mut headers = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    headers.push(entry);
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Statuses, E> {
+                u16::try_from(number)
+                    .map(|status| Statuses(vec![status]))
+                    .map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Statuses, A::Error> {
+                let mut statuses = Vec::new();
+                while let Some(status) = seq.next_element()? {
+                    statuses.push(status);
                 }
-                Ok(Headers(headers))
+                Ok(Statuses(statuses))
             }
         }
-        deserializer.deserialize_map(HeadersVisitor)
+        deserializer.deserialize_any(StatusesVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderValue {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ValueVisitor;
+        impl<'de> Visitor<'de> for ValueVisitor {
+            type Value = HeaderValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or { matches = \"PATTERN\" }")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<HeaderValue, E> {
+                Ok(HeaderValue::Is(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderValue, A::Error> {
+                match map.next_entry::<String, String>()? {
+                    Some((key, pattern))
+                        if key == "matches" && map.next_key::<String>()?.is_none() =>
+                    {
+                        Ok(HeaderValue::Matches(pattern))
+                    }
+                    _ => Err(de::Error::invalid_value(de::Unexpected::Map, &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+/// A table's entries in the order in which they were written.
+#[derive(Debug)]
+pub(super) struct InOrder<V>(pub(super) Vec<(Text, V)>);
+
+impl<V> Default for InOrder<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for InOrder<V> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrderVisitor<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for InOrderVisitor<V> {
+            type Value = InOrder<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of names and values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOrder<V>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(InOrder(entries))
+            }
+        }
+        deserializer.deserialize_map(InOrderVisitor(PhantomData))
     }
 }

@@ -65,6 +65,8 @@ pub struct Roster {
 /// One device as the sender of a request.
 #[derive(Clone, Copy)]
 pub struct Device<'a> {
+    /// Its place in the fleet, from 0.
+    pub index: usize,
     /// Its id as it is sent.
     pub id: &'a [u8],
     secret: Secret<'a>,
@@ -88,6 +90,7 @@ impl Device<'_> {
     #[cfg(test)]
     pub(super) fn fixed<'a>(id: &'a [u8], secret: &'a [u8]) -> Device<'a> {
         Device {
+            index: 0,
             id,
             secret: Secret::Known(secret),
         }
@@ -131,6 +134,14 @@ impl Roster {
         self.plan.seed
     }
 
+    /// Bytes of every id.
+    pub(super) fn id_width(&self) -> usize {
+        self.ids[0].len()
+    }
+
+    /// Bytes of every secret.
+    pub(super) const SECRET_WIDTH: usize = SECRET_LEN;
+
     /// The device that sends request `n`.
     pub fn sender(&self, n: u64) -> Device<'_> {
         let devices = self.ids.len() as u64;
@@ -150,6 +161,7 @@ impl Roster {
             },
         };
         Device {
+            index: at,
             id: &self.ids[at],
             secret,
         }

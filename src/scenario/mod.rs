@@ -2,9 +2,12 @@
 //! before anything is started. It starts nothing and reads no file but the scenario and what it names.
 
 mod error;
+pub mod expect;
+pub mod feeds;
 mod file;
 pub mod fleet;
 mod merge;
+mod needs;
 mod plan;
 pub mod random;
 pub mod redact;
@@ -13,16 +16,17 @@ mod request;
 mod resolve;
 pub mod template;
 pub mod threshold;
+pub mod variable;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::Error;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Phase, Plan, Profile, Request,
-    Target, Threshold, Variant,
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
+    Profile, Request, Route, Stage, Target, Threshold, Variant,
 };
 
 use crate::units::Rate;
@@ -50,8 +54,33 @@ pub struct Overrides {
     pub pprof: Option<String>,
     /// Measures the CPU of this process, for a URL target.
     pub pid: Option<u32>,
+    /// How the target is spoken to over TLS.
+    pub tls: TlsFlags,
+    /// Host and port that connections go to.
+    pub connect_to: Option<String>,
+    /// Unix socket that connections go to.
+    pub unix_socket: Option<PathBuf>,
+    /// Opens a connection for each request.
+    pub no_keep_alive: bool,
     /// Only this variant.
     pub variant: Option<String>,
+    /// Secrets are shown in dry runs and in the words of failures.
+    pub show_secrets: bool,
+}
+
+/// Flags that take the place of keys of `tls`; paths are taken from the working directory.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFlags {
+    /// Certificates of authorities.
+    pub ca: Option<PathBuf>,
+    /// Certificate of the client.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Name that the target's certificate is for.
+    pub server_name: Option<String>,
+    /// Accepts any certificate.
+    pub insecure: bool,
 }
 
 /// Reads and validates a scenario file.

@@ -1,11 +1,18 @@
 //! The validated plan: what a run does, with nothing left to check. Immutable once made.
 
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use target_service::IngestMode;
+
+use crate::transport::tls::Tls;
 use crate::units::Rate;
 
+use super::expect::{Expect, Extract};
 use super::fleet::Fleet;
-use super::template::Template;
+use super::template::{Secrets, Template};
 use super::threshold::Expression;
 
 /// A scenario after validation.
@@ -31,6 +38,8 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
     /// How cost is estimated from CPU per request.
     pub cost: CostModel,
+    /// Whether dry runs and the words of failures show secrets.
+    pub secrets: Secrets,
 }
 
 /// One variant with everything resolved.
@@ -72,11 +81,15 @@ pub enum Target {
         ready_within: Duration,
         /// Fixed port, else a free one.
         port: Option<u16>,
+        /// If it serves https.
+        tls: Option<Tls>,
     },
     /// Something that runs already.
     Url {
-        /// Where it is.
+        /// What it is called.
         base: BaseUrl,
+        /// Where connections go.
+        route: Route,
         /// Process to measure, if it is local.
         pid: Option<u32>,
         /// Prometheus endpoint with `process_cpu_seconds_total`.
@@ -84,12 +97,30 @@ pub enum Target {
     },
 }
 
-/// Scheme and authority of a URL target: plain HTTP to host and port.
+/// Where connections to a URL target go. The URL names it in the Host header and to TLS in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// To the URL's host and port.
+    Url,
+    /// To another host and port.
+    Host {
+        /// Host name or address; an IPv6 address without brackets.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// To a unix socket.
+    Unix(Arc<Path>),
+}
+
+/// Scheme and authority of a URL target.
+#[derive(Debug, Clone)]
 pub struct BaseUrl {
+    /// If the scheme is https.
+    pub tls: Option<Tls>,
     /// Host name or address; an IPv6 address without brackets.
     pub host: String,
-    /// Port, 80 if it was not given.
+    /// Port, 80 for http and 443 for https if it was not given.
     pub port: u16,
     /// As sent in the Host header.
     pub authority: String,
@@ -97,7 +128,8 @@ pub struct BaseUrl {
 
 impl std::fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}", self.authority)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
@@ -127,20 +159,45 @@ pub struct Load {
     pub timeout: Duration,
     /// Worker threads.
     pub workers: u32,
+    /// Whether a connection carries more than one request.
+    pub keep_alive: bool,
 }
 
 /// When requests start.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LoadModel {
     /// Every connection sends its next request when the last one is answered.
     Closed,
     /// Requests start by a schedule, whatever the target does.
     Open {
-        /// Requests per second.
-        rate: Rate,
+        /// How many are due, and when.
+        pace: Pace,
         /// Spacing of the schedule.
         arrivals: Arrivals,
     },
+}
+
+/// The rate of an open loop over time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pace {
+    /// The same all the time.
+    Constant(Rate),
+    /// In stages, which are the window.
+    Staged {
+        /// Where it begins, and what the warm-up holds: requests per second, 0 or more.
+        begin: f64,
+        /// At least one; the rate is above 0 in some.
+        stages: Arc<[Stage]>,
+    },
+}
+
+/// A stretch in which the rate goes linearly to where the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// Where it ends, requests per second, 0 or more; where it began if the rate is held.
+    pub to: f64,
+    /// How long it lasts; zero for a step.
+    pub over: Duration,
 }
 
 /// Spacing of an open schedule.
@@ -150,6 +207,21 @@ pub enum Arrivals {
     Constant,
     /// Independent of each other (exponential gaps).
     Poisson,
+    /// So many at the same instant, and then none until the next as many are due.
+    Burst(NonZeroU32),
+}
+
+impl Pace {
+    /// The highest rate that it reaches.
+    pub fn highest(&self) -> Rate {
+        match self {
+            Self::Constant(rate) => *rate,
+            Self::Staged { begin, stages } => {
+                let highest = stages.iter().map(|stage| stage.to).fold(*begin, f64::max);
+                Rate::new(highest).expect("stages have a rate above 0, and each is in range")
+            }
+        }
+    }
 }
 
 /// A request template.
@@ -159,7 +231,7 @@ pub struct Request {
     pub name: String,
     /// Index into the variant's fleets.
     pub fleet: Option<usize>,
-    /// Share of the mix, at least 1.
+    /// Share of the mix; 0 if it is sent only when another one needs what it brings.
     pub weight: u32,
     /// As sent.
     pub method: String,
@@ -171,8 +243,21 @@ pub struct Request {
     pub sensitive: Vec<bool>,
     /// Body, if there is one.
     pub body: Option<Template>,
-    /// The only status that is OK; without it every 2xx is.
-    pub expect_status: Option<u16>,
+    /// What is OK.
+    pub expect: Expect,
+    /// What an OK answer gives to the device.
+    pub extract: Vec<Extract>,
+    /// What the device must have been given before.
+    pub needs: Vec<Need>,
+}
+
+/// A variable that a request uses, by index, and the request that extracts it. There are no cycles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Index of the variable.
+    pub variable: usize,
+    /// Index of the request that extracts it; it has the same fleet.
+    pub request: usize,
 }
 
 /// How the target is profiled.
@@ -239,19 +324,78 @@ impl CostModel {
     }
 }
 
+impl Variant {
+    /// The requests as a load sends them: with `Connection: close` behind their headers where each has its own connection.
+    pub fn requests_of(&self, load: &Load) -> Vec<Request> {
+        let mut requests = self.requests.clone();
+        if !load.keep_alive {
+            for request in &mut requests {
+                let close = Template::raw(b"close".to_vec());
+                request.headers.push(("Connection".to_owned(), close));
+                request.sensitive.push(false);
+            }
+        }
+        requests
+    }
+}
+
 impl Target {
     /// What kind it is and how it is configured, for people.
     pub fn describe(&self) -> String {
         match self {
             Self::Gateway { config, .. } => {
+                let ingest = match config.ingest {
+                    IngestMode::Discard => String::new(),
+                    mode => format!(", ingest {mode} into {}", config.sink),
+                };
                 format!(
-                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s)",
+                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s){ingest}",
                     config.auth, config.rbac, config.bcrypt_cost, config.cpus
                 )
             }
             Self::Command { command, .. } => format!("command `{command}`"),
-            Self::Url { base, .. } => base.to_string(),
+            Self::Url { base, route, .. } => match route {
+                Route::Url => base.to_string(),
+                Route::Host { host, port } => format!("{base} through {host}:{port}"),
+                Route::Unix(path) => format!("{base} through {}", path.display()),
+            },
         }
+    }
+
+    /// How it is spoken to, if that is over TLS.
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Gateway { .. } => None,
+            Self::Command { tls, .. } => tls.as_ref(),
+            Self::Url { base, .. } => base.tls.as_ref(),
+        }
+    }
+
+    /// Whether it is on this machine, as far as its name tells.
+    pub fn is_loopback(&self) -> bool {
+        let Self::Url { base, route, .. } = self else {
+            return true;
+        };
+        let host = match route {
+            Route::Url => &base.host,
+            Route::Host { host, .. } => host,
+            Route::Unix(_) => return true,
+        };
+        host == "localhost"
+            || host
+                .parse()
+                .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
+    /// Whether connections to it take local ports.
+    pub fn takes_ports(&self) -> bool {
+        !matches!(
+            self,
+            Self::Url {
+                route: Route::Unix(_),
+                ..
+            }
+        )
     }
 }
 

@@ -3,6 +3,9 @@
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
+/// What stands in the place of a value from an answer.
+pub const EXTRACTED: &str = "[extracted]";
+
 /// Whether a header of this name usually carries a credential.
 pub fn is_sensitive_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -72,6 +75,18 @@ pub(super) fn is_literal_secret(value: &str) -> bool {
         || without_placeholders(value)
             .split_whitespace()
             .any(|word| !SCHEMES.contains(&word.to_ascii_lowercase().as_str()))
+        || encodes_text(value)
+}
+
+/// Whether a placeholder encodes a text that is more than the punctuation between two values.
+fn encodes_text(value: &str) -> bool {
+    let within = value
+        .split("{{")
+        .skip(1)
+        .filter_map(|rest| rest.split("}}").next());
+    let mut quoted =
+        within.flat_map(|placeholder| placeholder.split(['"', '\'']).skip(1).step_by(2));
+    quoted.any(|text| text.chars().any(char::is_alphanumeric))
 }
 
 /// The text outside of `{{…}}`, which may hold spaces.
@@ -113,6 +128,9 @@ mod tests {
             ("short", true),
             ("hush-{{seq}}", true),
             ("Bearer sk-0123456789-{{seq}}", true),
+            ("Basic {{base64 device.id \":\" device.secret}}", false),
+            ("Basic {{base64 'ann:hush'}}", true),
+            ("Basic {{base64 \"ann:\" env.PASSWORD}}", true),
         ] {
             assert_eq!(is_literal_secret(value), literal, "{value}");
         }

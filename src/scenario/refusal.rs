@@ -10,8 +10,10 @@ use super::error::{Error, Source};
 use super::redact::is_sensitive_header;
 
 /// Keys whose values are durations, for which a bare number is the usual mistake.
-const DURATIONS: [&str; 14] = [
+const DURATIONS: [&str; 19] = [
     "duration",
+    "over",
+    "hold",
     "warmup",
     "timeout",
     "interval",
@@ -24,7 +26,10 @@ const DURATIONS: [&str; 14] = [
     "body_timeout",
     "header_timeout",
     "idle_timeout",
-    "drain_timeout",
+    "drain_requests",
+    "drain_payloads",
+    "batch_age",
+    "sink_latency",
 ];
 
 /// The error of a reader; `root` is what it read, unless the text is no TOML at all.
@@ -95,7 +100,7 @@ fn words(key: &str, text: &str, message: &str) -> String {
             format!("{text} is not a duration")
         };
         message += "; write a number with a unit, such as \"250ms\" or \"30s\"";
-    } else if last == "rate" && message.starts_with("invalid type") {
+    } else if ["rate", "to"].contains(&last) && message.starts_with("invalid type") {
         message += "; write requests per second, such as \"20000/s\"";
     } else if message.starts_with("missing key") {
         message += "; add it";

@@ -2,17 +2,21 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::Spanned;
 
 use super::error::{Error, Source};
+use super::expect::{self, Expect};
+use super::feeds::Feed;
 use super::file::{self, Text};
 use super::fleet::Fleet;
 use super::merge::list;
+use super::needs::{self, Extracted, Place};
 use super::plan::Request;
 use super::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
 use super::resolve::check_name;
-use super::template::Template;
+use super::template::{Scope, Template};
 use super::{MAX_BODY_FILE, Overrides, read_at_most};
 
 /// What requests are resolved in.
@@ -21,7 +25,17 @@ pub(super) struct Context<'a> {
     pub(super) directory: &'a Path,
     pub(super) overrides: &'a Overrides,
     pub(super) fleets: &'a [Fleet],
+    pub(super) feeds: &'a [Arc<Feed>],
 }
+
+/// What the templates of one request have in common.
+struct Texts<'a> {
+    source: Source<'a>,
+    scope: Scope<'a>,
+}
+
+/// Names and values, and whether the literal value at the same index is a credential.
+type Headers = (Vec<(String, Template)>, Vec<bool>);
 
 /// Resolves all requests; the places of literal credentials are added to `secrets`.
 pub(super) fn requests(
@@ -37,6 +51,7 @@ pub(super) fn requests(
             "the scenario sends nothing; add a [[request]]",
         ));
     }
+    let extracted = Extracted::of(context.source, given)?;
     let mut requests: Vec<Request> = Vec::new();
     for request in given {
         check_name(
@@ -58,8 +73,11 @@ pub(super) fn requests(
                 .error(Some(request.name.span()), "request.name", message));
         }
         let salt = requests.len() as u64 + 1;
-        requests.push(context.request(request, salt, secrets)?);
+        let resolved = context.request(request, salt, &extracted.names, secrets)?;
+        context.check_columns(request, &resolved)?;
+        requests.push(resolved);
     }
+    extracted.resolve(context.source, given, &mut requests)?;
     Ok(requests)
 }
 
@@ -68,6 +86,7 @@ impl Context<'_> {
         &self,
         request: &file::Request,
         salt: u64,
+        variables: &[String],
         secrets: &mut Vec<Range<usize>>,
     ) -> Result<Request, Error> {
         let name = request.name.get_ref().clone();
@@ -77,104 +96,153 @@ impl Context<'_> {
             .as_ref()
             .map(|fleet| self.fleet(fleet, &key("fleet")))
             .transpose()?;
-        let compile =
-            |text: &Text, key: &str, salt: u64| self.compile(text, key, salt, fleet.is_some());
+        let texts = Texts {
+            source: self.source,
+            scope: Scope {
+                has_fleet: fleet.is_some(),
+                feeds: self.feeds,
+                variables,
+            },
+        };
         let salt = salt * 1_000;
-
-        let method = self.overrides.method.clone().or(request
-            .method
-            .as_ref()
-            .map(|method| method.get_ref().clone()));
-        let has_body =
-            self.overrides.body.is_some() || request.body.is_some() || request.body_file.is_some();
-        let method = method.unwrap_or_else(|| if has_body { "POST" } else { "GET" }.to_owned());
-        if !is_token(&method) {
-            return Err(self.source.error(
-                request.method.as_ref().map(Spanned::span),
-                &key("method"),
-                format!(
-                    "`{}` is not an HTTP method; write one such as POST",
-                    method.escape_debug()
-                ),
-            ));
-        }
         let path_text = request.path.get_ref();
         if !path_text.starts_with('/') || has_unsendable(&without_placeholders(path_text), " ") {
             return Err(self.source.error(Some(request.path.span()), &key("path"), "a path starts with `/` and has neither spaces nor control characters; write %20 for a space"));
         }
-        let mut headers = Vec::new();
-        let mut sensitive = Vec::new();
-        for (header, value) in &request.headers.0 {
-            let (header_name, key) = (
-                header.get_ref(),
-                key(&format!("headers.{}", header.get_ref())),
-            );
-            check_header(header_name, value.get_ref())
-                .map_err(|message| self.source.error(Some(header.span()), &key, message))?;
-            if self
-                .overrides
-                .headers
-                .iter()
-                .any(|(other, _)| other.eq_ignore_ascii_case(header_name))
-            {
-                continue;
-            }
-            let literal = is_sensitive_header(header_name) && is_literal_secret(value.get_ref());
-            if literal {
-                secrets.push(value.span());
-            }
-            let salt = salt + 10 + headers.len() as u64;
-            headers.push((header_name.clone(), compile(value, &key, salt)?));
-            sensitive.push(literal);
-        }
-        for (header_name, value) in &self.overrides.headers {
-            let refused = |message: String| {
-                self.source
-                    .error(None, &format!("-H {header_name}"), message)
-            };
-            check_header(header_name, value).map_err(refused)?;
-            let salt = salt + 10 + headers.len() as u64;
-            headers.push((
-                header_name.clone(),
-                Template::compile(value, salt, fleet.is_some())
-                    .map_err(|error| refused(error.message))?,
-            ));
-            sensitive.push(is_sensitive_header(header_name) && is_literal_secret(value));
-        }
+        let method = self.method(request, &key("method"))?;
+        let path = texts.compile(&request.path, &key("path"), salt)?;
+        let (headers, sensitive) = self.headers(request, &texts, salt + 10, secrets)?;
         let weight = request
             .weight
             .as_ref()
             .map_or(1, |weight| *weight.get_ref());
-        if !(1..=1_000_000).contains(&weight) {
+        if weight > 1_000_000 {
             return Err(self.source.error(
                 request.weight.as_ref().map(Spanned::span),
                 &key("weight"),
-                "use a weight from 1 to 1000000",
-            ));
-        }
-        if let Some(expect) = &request.expect
-            && !(200..=599).contains(expect.status.get_ref())
-        {
-            return Err(self.source.error(
-                Some(expect.status.span()),
-                &key("expect.status"),
-                "a final status is between 200 and 599",
+                "use a weight from 0 to 1000000",
             ));
         }
         Ok(Request {
-            path: compile(&request.path, &key("path"), salt)?,
-            body: self.body(request, &key("body"), salt + 1, fleet.is_some())?,
+            path,
+            body: self.body(request, &key("body"), salt + 1, &texts)?,
+            expect: self.expect(request, &method)?,
             name,
             fleet,
             weight,
             method,
             headers,
             sensitive,
-            expect_status: request
-                .expect
-                .as_ref()
-                .map(|expect| *expect.status.get_ref()),
+            extract: Vec::new(),
+            needs: Vec::new(),
         })
+    }
+
+    fn method(&self, request: &file::Request, key: &str) -> Result<String, Error> {
+        let method = self.overrides.method.clone().or(request
+            .method
+            .as_ref()
+            .map(|method| method.get_ref().clone()));
+        let has_body = self.overrides.body.is_some()
+            || request.body.is_some()
+            || request.body_file.is_some()
+            || request.body_raw.is_some();
+        let method = method.unwrap_or_else(|| if has_body { "POST" } else { "GET" }.to_owned());
+        if is_token(&method) {
+            return Ok(method);
+        }
+        let message = format!(
+            "`{}` is not an HTTP method; write one such as POST",
+            method.escape_debug()
+        );
+        Err(self
+            .source
+            .error(request.method.as_ref().map(Spanned::span), key, message))
+    }
+
+    fn headers(
+        &self,
+        request: &file::Request,
+        texts: &Texts<'_>,
+        salt: u64,
+        secrets: &mut Vec<Range<usize>>,
+    ) -> Result<Headers, Error> {
+        let mut headers = Vec::new();
+        let mut sensitive = Vec::new();
+        for (header, value) in &request.headers.0 {
+            let name = header.get_ref();
+            let key = format!("request.{}.headers.{name}", request.name.get_ref());
+            check_header(name, value.get_ref())
+                .map_err(|message| self.source.error(Some(header.span()), &key, message))?;
+            let overridden = &self.overrides.headers;
+            if overridden
+                .iter()
+                .any(|(other, _)| other.eq_ignore_ascii_case(name))
+            {
+                continue;
+            }
+            let literal = is_sensitive_header(name) && is_literal_secret(value.get_ref());
+            if literal {
+                secrets.push(value.span());
+            }
+            let salt = salt + headers.len() as u64;
+            headers.push((name.clone(), texts.compile(value, &key, salt)?));
+            sensitive.push(literal);
+        }
+        for (name, value) in &self.overrides.headers {
+            let refused = |message: String| self.source.error(None, &format!("-H {name}"), message);
+            check_header(name, value).map_err(refused)?;
+            let salt = salt + headers.len() as u64;
+            let value_template = Template::compile(value, salt, &texts.scope)
+                .map_err(|error| refused(error.message))?;
+            headers.push((name.clone(), value_template));
+            sensitive.push(is_sensitive_header(name) && is_literal_secret(value));
+        }
+        Ok((headers, sensitive))
+    }
+
+    fn expect(&self, request: &file::Request, method: &str) -> Result<Expect, Error> {
+        let name = request.name.get_ref();
+        let expect = expect::expect(self.source, name, &request.expect)?;
+        let takes_body = expect.looks_at_body()
+            || (request.extract.0.iter()).any(|(_, from)| from.get_ref().starts_with("json:"));
+        if takes_body && method == "HEAD" {
+            return Err(self.source.error(
+                Some(request.name.span()),
+                &format!("request.{name}.method"),
+                "an answer to HEAD has no body to look at; use GET",
+            ));
+        }
+        Ok(expect)
+    }
+
+    /// What a feed holds must not end the header or the path that it stands in.
+    fn check_columns(&self, given: &file::Request, request: &Request) -> Result<(), Error> {
+        for (place, template) in needs::templates(request) {
+            for (feed, column) in template.columns() {
+                let line = match place {
+                    Place::Body => None,
+                    Place::Path => feed.line_with(column, |byte| byte <= b' ' || byte == 0x7f),
+                    Place::Header => feed.line_with(column, |byte| {
+                        (byte < b' ' && byte != b'\t') || byte == 0x7f
+                    }),
+                };
+                if let Some(line) = line {
+                    let (part, what) = match place {
+                        Place::Path => ("path", "a space, a line break or a control character"),
+                        _ => ("headers", "a line break or a control character"),
+                    };
+                    let key = format!("request.{}.{part}", request.name);
+                    let message = format!(
+                        "`{}.{}` holds {what} on line {line} of its file, which cannot be sent there; mend the file",
+                        feed.name(),
+                        feed.columns()[column]
+                    );
+                    return Err(self.source.error(Some(given.name.span()), &key, message));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn fleet(&self, name: &Text, key: &str) -> Result<usize, Error> {
@@ -201,52 +269,64 @@ impl Context<'_> {
         request: &file::Request,
         key: &str,
         salt: u64,
-        has_fleet: bool,
+        texts: &Texts<'_>,
     ) -> Result<Option<Template>, Error> {
         if let Some(body) = &self.overrides.body {
-            return Template::compile(body, salt, has_fleet)
+            return Template::compile(body, salt, &texts.scope)
                 .map(Some)
                 .map_err(|error| self.source.error(None, "--body", error.message));
         }
-        match (&request.body, &request.body_file) {
-            (Some(_), Some(file)) => Err(self.source.error(
-                Some(file.span()),
+        let given = [&request.body, &request.body_file, &request.body_raw];
+        if let Some(second) = given.into_iter().flatten().nth(1) {
+            return Err(self.source.error(
+                Some(second.span()),
                 key,
-                "a request has `body` or `body_file`, not both",
-            )),
-            (Some(body), None) => self.compile(body, key, salt, has_fleet).map(Some),
-            (None, Some(file)) => {
-                let path = self.directory.join(file.get_ref());
-                let refused = |message: String| {
-                    self.source
-                        .error(Some(file.span()), &format!("{key}_file"), message)
-                };
-                let unreadable = |error: &dyn std::fmt::Display| {
-                    refused(format!(
-                        "cannot read {}: {error}; it is looked for beside the scenario",
-                        path.display()
-                    ))
-                };
-                let bytes =
-                    read_at_most(&path, MAX_BODY_FILE).map_err(|error| unreadable(&error))?;
-                let text = String::from_utf8(bytes)
-                    .map_err(|error| unreadable(&format!("not UTF-8 text: {error}")))?;
-                Template::compile(&text, salt, has_fleet)
-                    .map(Some)
-                    .map_err(|error| refused(format!("{}: {error}", path.display())))
-            }
-            (None, None) => Ok(None),
+                "a request has one of `body`, `body_file` and `body_raw`",
+            ));
         }
+        if let Some(body) = &request.body {
+            return texts.compile(body, key, salt).map(Some);
+        }
+        if let Some(file) = &request.body_raw {
+            let bytes = self.read(file, &format!("{key}_raw"))?;
+            return Ok(Some(Template::raw(bytes)));
+        }
+        let Some(file) = &request.body_file else {
+            return Ok(None);
+        };
+        let key = format!("{key}_file");
+        let bytes = self.read(file, &key)?;
+        let refused = |message: String| {
+            let path = self.directory.join(file.get_ref());
+            let message = format!("{}: {message}", path.display());
+            self.source.error(Some(file.span()), &key, message)
+        };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            refused(format!(
+                "not UTF-8 text: {}; name it in `body_raw` to send its bytes as they are",
+                error.utf8_error()
+            ))
+        })?;
+        Template::compile(&text, salt, &texts.scope)
+            .map(Some)
+            .map_err(|error| refused(error.message))
     }
 
-    fn compile(
-        &self,
-        text: &Text,
-        key: &str,
-        salt: u64,
-        has_fleet: bool,
-    ) -> Result<Template, Error> {
-        Template::compile(text.get_ref(), salt, has_fleet).map_err(|error| {
+    fn read(&self, file: &Text, key: &str) -> Result<Vec<u8>, Error> {
+        let path = self.directory.join(file.get_ref());
+        read_at_most(&path, MAX_BODY_FILE).map_err(|error| {
+            let message = format!(
+                "cannot read {}: {error}; it is looked for beside the scenario",
+                path.display()
+            );
+            self.source.error(Some(file.span()), key, message)
+        })
+    }
+}
+
+impl Texts<'_> {
+    fn compile(&self, text: &Text, key: &str, salt: u64) -> Result<Template, Error> {
+        Template::compile(text.get_ref(), salt, &self.scope).map_err(|error| {
             // The value's quotes and escapes differ from its text; the n-th `{{` is the same in both.
             let nth = text.get_ref()[..error.offset].matches("{{").count();
             let span = text.span();
@@ -283,7 +363,7 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

@@ -95,7 +95,7 @@ devices = 1
 name = "get"
 path = "/"
 fleet = "cars"
-headers = { Authorization = "Bearer hush", X-Api-Key = "hush-{{seq}}", X-Token = "Bearer {{device.secret}}" }
+headers = { Authorization = "Bearer hush", X-Api-Key = "hush-{{seq}}", X-Token = "Bearer {{device.secret}}", Proxy-Authorization = "Basic {{base64 'ann:hush'}}" }
 "#;
     let plan = parse("x.toml", scenario, Path::new("."), &Overrides::default()).unwrap();
     assert!(!plan.text.contains("hush"), "{}", plan.text);
@@ -104,7 +104,10 @@ headers = { Authorization = "Bearer hush", X-Api-Key = "hush-{{seq}}", X-Token =
         "{}",
         plan.text
     );
-    assert_eq!(plan.variants[0].requests[0].sensitive, [true, true, false]);
+    assert_eq!(
+        plan.variants[0].requests[0].sensitive,
+        [true, true, false, true]
+    );
 }
 
 #[test]
@@ -143,4 +146,202 @@ fn a_flag_at_fault_is_named_and_not_the_line_that_it_replaces() {
         let error = plan("", &overrides).unwrap_err();
         assert!(error.starts_with(&format!("x.toml: {flag}: ")), "{error}");
     }
+}
+
+const STAGED: &str = r#"
+name = "x"
+[target]
+url = "http://127.0.0.1:1"
+[load]
+model = "open"
+rate = "100/s"
+stages = [{ to = "2000/s", over = "30s" }, { hold = "1m" }]
+connections = 1
+warmup = "1s"
+[[request]]
+name = "get"
+path = "/"
+"#;
+
+fn staged(from: &str, to: &str, overrides: &Overrides) -> Result<Load, String> {
+    assert!(STAGED.contains(from), "{from}");
+    let text = STAGED.replacen(from, to, 1);
+    parse("x.toml", &text, Path::new("."), overrides)
+        .map(|plan| plan.variants[0].phases[0].load.clone())
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn stages_are_the_window_and_hold_what_came_before() {
+    let load = staged("", "", &Overrides::default()).unwrap();
+    assert_eq!(load.duration, Duration::from_secs(90));
+    let stage = |seconds| Stage {
+        to: 2_000.0,
+        over: Duration::from_secs(seconds),
+    };
+    let pace = Pace::Staged {
+        begin: 100.0,
+        stages: [stage(30), stage(60)].into(),
+    };
+    assert_eq!(
+        load.model,
+        LoadModel::Open {
+            pace,
+            arrivals: Arrivals::Constant
+        }
+    );
+}
+
+#[test]
+fn a_rate_flag_takes_the_place_of_stages_for_as_long_as_they_last() {
+    let rate = Rate::new(7.0).unwrap();
+    for (duration, seconds) in [(None, 90), (Some(Duration::from_secs(5)), 5)] {
+        let overrides = Overrides {
+            rate: Some(rate),
+            duration,
+            ..Overrides::default()
+        };
+        // Without a rate to begin with a warm-up could not be held; the flag brings one.
+        let load = staged("rate = \"100/s\"\n", "", &overrides).unwrap();
+        assert_eq!(load.duration, Duration::from_secs(seconds));
+        let pace = Pace::Constant(rate);
+        let arrivals = Arrivals::Constant;
+        assert_eq!(load.model, LoadModel::Open { pace, arrivals });
+    }
+}
+
+#[test]
+fn stages_and_bursts_that_cannot_be_meant_are_refused_with_a_remedy() {
+    let none = Overrides::default;
+    for (from, to, overrides, at, says) in [
+        (
+            "",
+            "",
+            Overrides {
+                duration: Some(Duration::from_secs(5)),
+                ..none()
+            },
+            "x.toml: -d: ",
+            "give -R too",
+        ),
+        (
+            "warmup = \"1s\"",
+            "duration = \"9s\"",
+            none(),
+            "10:12: load.duration: ",
+            "remove the `duration`",
+        ),
+        (
+            "rate = \"100/s\"\n",
+            "",
+            none(),
+            "9:10: load.warmup: ",
+            "give a `rate` above it",
+        ),
+        (
+            "{ hold = \"1m\" }",
+            "{ hold = \"1m\", over = \"1s\" }",
+            none(),
+            "load.stages: ",
+            "{ hold = \"60s\" }",
+        ),
+        (
+            "{ hold = \"1m\" }",
+            "{}",
+            none(),
+            "load.stages: ",
+            "a stage is",
+        ),
+        (
+            "\"2000/s\"",
+            "\"2000\"",
+            none(),
+            "8:18: load.stages.to: ",
+            "\"20000/s\"",
+        ),
+        (
+            "\"2000/s\"",
+            "2000",
+            none(),
+            "8:18: load.stages.to: ",
+            "\"20000/s\"",
+        ),
+        (
+            "over = \"30s\"",
+            "over = 30",
+            none(),
+            "load.stages.over: ",
+            "a number with a unit",
+        ),
+        (
+            "hold = \"1m\"",
+            "keep = \"1m\"",
+            none(),
+            "load.stages.keep: ",
+            "`hold`",
+        ),
+        (
+            "{ to = \"2000/s\", over = \"30s\" }, { hold = \"1m\" }",
+            "",
+            none(),
+            "load.stages: ",
+            "add one",
+        ),
+        (
+            "rate = \"100/s\"\nstages = [{ to = \"2000/s\", over = \"30s\" }",
+            "stages = [{ to = \"0/s\", over = \"30s\" }",
+            none(),
+            "load.stages: ",
+            "less than one request",
+        ),
+        (
+            "\"30s\"",
+            "\"720h\"",
+            none(),
+            "load.stages: ",
+            "30 days in all",
+        ),
+        (
+            "model = \"open\"",
+            "model = \"closed\"",
+            none(),
+            "7:8: load: ",
+            "neither `rate`, `stages` nor `arrivals`",
+        ),
+        (
+            "warmup = \"1s\"",
+            "arrivals = \"even\"",
+            none(),
+            "10:12: load.arrivals: ",
+            "{ burst = 100 }",
+        ),
+        (
+            "warmup = \"1s\"",
+            "arrivals = { burst = 0 }",
+            none(),
+            "10:12: load.arrivals: ",
+            "1 to 100000",
+        ),
+        (
+            "warmup = \"1s\"",
+            "arrivals = { bursts = 5 }",
+            none(),
+            "load.arrivals",
+            "{ burst = 100 }",
+        ),
+        (
+            "warmup = \"1s\"",
+            "arrivals = 5",
+            none(),
+            "load.arrivals",
+            "{ burst = 100 }",
+        ),
+    ] {
+        let error = staged(from, to, &overrides).unwrap_err();
+        assert!(error.contains(at) && error.contains(says), "{to}: {error}");
+    }
+    let load = staged("warmup = \"1s\"", "arrivals = { burst = 5 }", &none()).unwrap();
+    assert!(
+        matches!(load.model, LoadModel::Open { arrivals: Arrivals::Burst(size), .. } if size.get() == 5)
+    );
 }

@@ -1,22 +1,38 @@
-//! The HTTP client of the control plane: readiness, metrics, profiles. Never on the measured path.
+//! The HTTP client of the control plane: metrics and profiles. Never on the measured path.
 
 use std::time::Duration;
 
 use reqwest::{Client, Url, redirect::Policy};
 
+use crate::transport::tls::{Tls, TlsError, trusting_nobody};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A client that goes straight to the address it is given: no proxy (one in the environment would apply to 127.0.0.1
-/// too), no redirects, two seconds to connect.
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The library refuses its settings.
+    #[error("cannot set up the HTTP client: {0}")]
+    Library(#[from] reqwest::Error),
+}
+
+/// A client that goes straight to the URL it is given: no proxy (one in the environment would apply to 127.0.0.1
+/// too), no redirects, two seconds to connect. Without `tls` it trusts nobody, which is enough for plain HTTP and costs
+/// nothing; the name of a certificate is always the URL's host.
 ///
 /// # Errors
-/// Those of reqwest's builder.
-pub fn control_client() -> reqwest::Result<Client> {
-    Client::builder()
+/// The system's authorities are needed and there are none, or those of reqwest's builder.
+pub fn control_client(tls: Option<&Tls>) -> Result<Client, ClientError> {
+    let config = tls.map_or_else(trusting_nobody, Tls::client_config)?;
+    Ok(Client::builder()
         .no_proxy()
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .build()
+        .tls_backend_preconfigured(config)
+        .build()?)
 }
 
 /// `url` as it may be shown: without user, password, query and fragment.

@@ -2,6 +2,7 @@
 //!
 //! Readings only; what they mean for the trust in a run is decided elsewhere. Whatever cannot be read is `None`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
@@ -113,16 +114,19 @@ pub struct ThreadTimes {
     pub wait_ns: u64,
 }
 
-/// The id of the calling thread, for [`thread_times`].
-#[must_use]
-pub fn thread_id() -> i32 {
-    rustix::thread::gettid().as_raw_nonzero().get()
+/// The times of the thread `tid` of this process; `None` if it has ended or the kernel keeps no such counts.
+fn thread_times(tid: i32) -> Option<ThreadTimes> {
+    parse_schedstat(&fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).ok()?)
 }
 
-/// The times of the thread `tid` of this process; `None` if it has ended or the kernel keeps no such counts.
+/// The times of all threads of this process, by their ids; empty if the kernel keeps no such counts.
 #[must_use]
-pub fn thread_times(tid: i32) -> Option<ThreadTimes> {
-    parse_schedstat(&fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).ok()?)
+pub fn own_threads() -> BTreeMap<i32, ThreadTimes> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    tasks
+        .filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|tid| Some((tid, thread_times(tid)?)))
+        .collect()
 }
 
 fn usable_cpus() -> usize {
@@ -270,9 +274,11 @@ mod tests {
 
     #[test]
     fn the_own_thread_is_counted() {
-        let times = thread_times(thread_id()).expect("the kernel counts");
-        assert!(thread_times(thread_id()).unwrap().cpu_ns >= times.cpu_ns);
+        let own = rustix::thread::gettid().as_raw_nonzero().get();
+        let times = thread_times(own).expect("the kernel counts");
+        assert!(thread_times(own).unwrap().cpu_ns >= times.cpu_ns);
         assert_eq!(thread_times(-1), None);
+        assert!(own_threads().contains_key(&own));
     }
 
     proptest! {

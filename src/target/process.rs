@@ -11,7 +11,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use reqwest::Client;
 use rustix::process::Signal;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt;
@@ -19,7 +18,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::log::{Tail, last_lines};
-use super::ready::{NotReady, wait_ready};
+use super::ready::{NotReady, Probe, wait_ready};
 use super::supervisor::{
     DEFAULT_GRACE, KILL_ALLOWANCE, NOT_EXECUTABLE, NOT_FOUND, OWN_BINARY, Order, SUPERVISE,
     SUPERVISOR_FAILED, kill,
@@ -293,17 +292,16 @@ impl ProcessHandle {
         self.exited().await
     }
 
-    /// Waits until `url` answers with a 2xx status and returns how long that took.
+    /// Waits until the probe is answered with a 2xx status and returns how long that took.
     ///
     /// # Errors
     /// [`ProcessError::NotReady`] with the last lines of the log; at once if the process ends.
     pub async fn wait_ready(
         &mut self,
-        client: &Client,
-        url: &str,
+        probe: &Probe,
         deadline: Duration,
     ) -> Result<Duration, ProcessError> {
-        let found = wait_ready(client, url, deadline, self.exited()).await;
+        let found = wait_ready(probe, deadline, self.exited()).await;
         found.map_err(|why| ProcessError::NotReady {
             name: self.name.clone(),
             why,

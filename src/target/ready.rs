@@ -1,22 +1,48 @@
 //! Waiting until a target answers.
 //!
-//! It polls one URL and gives up when the deadline has passed or when the target has ended. It neither starts nor stops
-//! anything.
+//! It asks for one path, each time over a connection of its own that is opened just as those of the load will be, and
+//! gives up when the deadline has passed or when the target has ended. It neither starts nor stops anything.
 
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use reqwest::Client;
 use thiserror::Error;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::ProcessExit;
-use super::client::{cause, shown};
+use crate::transport::http1::{Decoder, ExpectBody, Limits, Progress};
+use crate::transport::stream::{Endpoint, OpenError, Stream};
+use crate::transport::tls::stream_failure;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// A single answer may take this long; a target that hangs once while it starts is asked again.
 const ONE_ANSWER: Duration = Duration::from_secs(2);
+
+/// What is asked for, and where.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Where the target listens.
+    pub endpoint: Endpoint,
+    /// The target as named in the Host header.
+    pub authority: String,
+    /// Begins with `/` and has neither spaces nor control characters.
+    pub path: String,
+}
+
+/// The URL that it stands for.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.endpoint.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        // A query may hold a credential.
+        let path = self.path.split('?').next().unwrap_or_default();
+        write!(f, "{scheme}://{}{path}", self.authority)
+    }
+}
 
 /// Why a target did not become ready.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -29,32 +55,23 @@ pub enum NotReady {
         "{url} gave no 2xx answer within {waited:?}, last seen: {last}; check the port and the `ready` path"
     )]
     TimedOut {
-        /// The URL without credentials.
+        /// The URL without its query.
         url: String,
         /// How long was waited.
         waited: Duration,
         /// The last outcome: connection refused, a status, a timeout.
         last: String,
     },
-    /// The URL cannot be requested at all.
-    #[error("cannot request {url}: {cause}")]
-    BadUrl {
-        /// The URL without credentials.
-        url: String,
-        /// What is wrong with it.
-        cause: String,
-    },
 }
 
-/// Polls `url` until it answers with a 2xx status and returns how long that took. Pauses grow from 20 to 200 ms.
+/// Asks until it is answered with a 2xx status and returns how long that took. Pauses grow from 20 to 200 ms.
 ///
 /// `exited` completes when the target has ended; [`std::future::pending`] for a target that is not telemload's own.
 ///
 /// # Errors
 /// [`NotReady`], at once if the target ends.
 pub async fn wait_ready(
-    client: &Client,
-    url: &str,
+    probe: &Probe,
     deadline: Duration,
     exited: impl Future<Output = ProcessExit>,
 ) -> Result<Duration, NotReady> {
@@ -63,30 +80,55 @@ pub async fn wait_ready(
     let mut last = "timeout".to_owned();
     tokio::select! {
         biased;
-        exit = exited => Err(NotReady::Ended(exit, shown(url))),
-        found = timeout_at(start + deadline, poll(client, url, &mut last)) => match found {
-            Ok(Ok(())) => Ok(start.elapsed()),
-            Ok(Err(not_ready)) => Err(not_ready),
-            Err(_) => Err(NotReady::TimedOut { url: shown(url), waited: deadline, last }),
+        exit = exited => Err(NotReady::Ended(exit, probe.to_string())),
+        found = timeout_at(start + deadline, poll(probe, &mut last)) => match found {
+            Ok(()) => Ok(start.elapsed()),
+            Err(_) => Err(NotReady::TimedOut { url: probe.to_string(), waited: deadline, last }),
         },
     }
 }
 
-async fn poll(client: &Client, url: &str, last: &mut String) -> Result<(), NotReady> {
+async fn poll(probe: &Probe, last: &mut String) {
     let mut pause = FIRST_PAUSE;
     loop {
-        match client.get(url).timeout(ONE_ANSWER).send().await {
-            Ok(answer) if answer.status().is_success() => return Ok(()),
-            Ok(answer) => *last = format!("status {}", answer.status().as_u16()),
-            Err(error) if error.is_builder() => {
-                return Err(NotReady::BadUrl {
-                    url: shown(url),
-                    cause: cause(error),
-                });
-            }
-            Err(error) => *last = cause(error),
+        match timeout(ONE_ANSWER, probe.ask()).await {
+            Ok(Ok(status)) if (200..300).contains(&status) => return,
+            Ok(Ok(status)) => *last = format!("status {status}"),
+            Ok(Err(words)) => *last = words,
+            Err(_) => "timeout".clone_into(last),
         }
         sleep(pause).await;
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+impl Probe {
+    /// The status of one answer, or what came instead in a few words.
+    async fn ask(&self) -> Result<u16, String> {
+        let opened = Stream::open(&self.endpoint).await;
+        let mut stream = opened.map_err(|error| match error {
+            OpenError::Connect { cause, .. } => cause.kind().to_string(),
+            OpenError::Tls { words, .. } => words,
+        })?;
+        let broken = |error: std::io::Error| {
+            stream_failure(&error).unwrap_or_else(|| error.kind().to_string())
+        };
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.path, self.authority
+        );
+        stream.send(request.as_bytes()).await.map_err(broken)?;
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.start(ExpectBody::Yes, 0);
+        loop {
+            let read = stream.receive(decoder.spare()).await.map_err(broken)?;
+            let progress = decoder.filled(read).map_err(|error| error.to_string())?;
+            match (progress, decoder.head()) {
+                (Progress::Done(response), _) => return Ok(response.status),
+                // Its body is of no interest and may have no end.
+                (Progress::NeedMore, Some(head)) => return Ok(head.status()),
+                (Progress::NeedMore, None) => {}
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
-//! What is said on the wire: turning the bytes of a connection into outcomes.
+//! What is said on the wire, and over what: connections as bytes, and the bytes of a connection as outcomes.
 //!
-//! Pure protocol code. It must not open sockets, read clocks or know of schedules, workers and metrics: the engine owns
-//! those and hands over the bytes that it read.
+//! [`http1`] is pure protocol code. [`stream`] opens connections and moves bytes, [`tls`] says whom to trust. None of them
+//! may read clocks or know of schedules, workers and metrics: whoever uses them brings deadlines and counts what came of it.
 
 pub mod http1;
+pub mod stream;
+pub mod tls;

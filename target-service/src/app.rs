@@ -8,8 +8,10 @@ use crate::auth::Authenticator;
 use crate::auth::registry::Registry;
 use crate::bcrypt_pool::{BcryptPool, Check, PoolSize};
 use crate::body::BodyLimits;
+use crate::config::ingest::Settings;
 use crate::config::{Config, Rbac};
 use crate::error::Error;
+use crate::ingest::Ingest;
 use crate::launch::Device;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -20,21 +22,26 @@ pub(crate) struct App {
     pub(crate) store: Arc<Store>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) body: BodyLimits,
+    pub(crate) ingest: Ingest,
     /// Cancelled when the gateway begins to stop: long captures deliver what they have.
     pub(crate) stopping: CancellationToken,
 }
 
 impl App {
-    /// Builds the parts and starts the hashing threads. A shared store is not contacted yet.
-    pub(crate) fn start(
+    /// Builds the parts, contacts a shared store and the sink, and starts the hashing threads.
+    pub(crate) async fn start(
         config: &Config,
         devices: Vec<Device>,
         check: &Arc<Check>,
     ) -> Result<Arc<Self>, Error> {
         config.validate()?;
+        let environment = |name: &str| std::env::var(name).ok();
+        let settings = Settings::resolve(config, &environment)?;
         let metrics = Metrics::new();
         let registry = Registry::new(devices)?;
         let store = Arc::new(Store::open(config, registry.len(), metrics.store.clone())?);
+        store.prepare().await?;
+        let ingest = Ingest::start(&settings, Arc::clone(&metrics.ingest), &environment).await?;
         let pool = BcryptPool::start(PoolSize::of(config), &metrics.pool, check)
             .map_err(Error::start("start the bcrypt threads"))?;
         let auth = Authenticator::new(
@@ -53,6 +60,7 @@ impl App {
                 kib: config.body_limit_kib,
                 deadline: config.body_timeout.unsigned_abs(),
             },
+            ingest,
             stopping: CancellationToken::new(),
         }))
     }

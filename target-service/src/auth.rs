@@ -136,13 +136,17 @@ impl Authenticator {
         outcome
     }
 
-    /// Whether a session's token is good, and for the device that the request says it is from.
-    pub(crate) fn check_token(&self, token: &[u8], id: Option<&[u8]>) -> Result<(), TokenError> {
+    /// The device of a session's token, if that is good, and for the device that the request says it is from.
+    pub(crate) fn check_token(
+        &self,
+        token: &[u8],
+        id: Option<&[u8]>,
+    ) -> Result<String, TokenError> {
         let sessions = self.sessions.as_ref().ok_or(TokenError::Invalid)?;
         let device = sessions.device(token)?;
         let as_claimed = id.is_none_or(|id| id == device.as_bytes());
         if as_claimed && self.registry.find(device.as_bytes()).is_some() {
-            return Ok(());
+            return Ok(device);
         }
         Err(TokenError::Invalid)
     }

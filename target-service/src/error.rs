@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::config::ConfigError;
 
@@ -33,6 +34,28 @@ pub enum Error {
         /// Its address, without credentials.
         address: String,
         /// What went wrong.
+        reason: String,
+    },
+    /// The sink of the payloads cannot be used.
+    #[error(
+        "cannot open the sink {sink}: {reason}; check `sink`, `s3_endpoint`, `s3_region` and the credentials"
+    )]
+    Sink {
+        /// Its address.
+        sink: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The stop ended before all acknowledged payloads were stored: they are lost.
+    #[error(
+        "{payloads} acknowledged payloads were not stored within {within:?} of the stop and are lost ({reason}); repair the sink, or raise `drain_payloads`"
+    )]
+    Unstored {
+        /// How many.
+        payloads: u64,
+        /// How long the stop may take.
+        within: Duration,
+        /// What the sink last said.
         reason: String,
     },
     /// The system refused something that the gateway needs to start.

@@ -16,14 +16,16 @@ use prometheus_client::registry::Registry;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::bcrypt_pool::PoolMetrics;
+use crate::ingest::metrics::IngestMetrics;
 
 /// Media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Code under which a request is counted whose client went away before the reply, after nginx's convention.
 const CLIENT_CLOSED: u16 = 499;
-const CODES: [u16; 13] = [
+const CODES: [u16; 14] = [
     200,
+    202,
     400,
     401,
     403,
@@ -73,6 +75,7 @@ pub(crate) struct Metrics {
     pub(crate) panics: Counter,
     pub(crate) store: StoreMetrics,
     pub(crate) connections: ConnectionMetrics,
+    pub(crate) ingest: Arc<IngestMetrics>,
 }
 
 /// What the shared store costs when it fails.
@@ -140,6 +143,8 @@ impl Metrics {
             "Connections closed by the gateway, by reason",
             closed,
         );
+        let ingest = Arc::new(IngestMetrics::register(&mut registry));
+        registry.register_collector(Box::new(ProcessCpu));
         let mut register = |name: &str, help: &str, counter: &Counter| {
             registry.register(name, help, counter.clone())
         };
@@ -192,10 +197,8 @@ impl Metrics {
             pool,
             store,
             connections,
-            registry: {
-                registry.register_collector(Box::new(ProcessCpu));
-                registry
-            },
+            ingest,
+            registry,
         }
         .into()
     }

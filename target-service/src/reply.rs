@@ -5,6 +5,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::ingest::endpoint::Answer;
 use crate::rbac::Permission;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -13,6 +14,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
     Accepted,
+    Payloads(Answer),
     BadJson(String),
     BrokenBody,
     /// A session's token, and the seconds that it is good for.
@@ -52,6 +54,7 @@ impl Reply {
             Self::Accepted | Self::Session { .. } | Self::Revoked { everywhere: true } => {
                 StatusCode::OK
             }
+            Self::Payloads(answer) => answer.status(),
             Self::Revoked { everywhere: false } => StatusCode::ACCEPTED,
             Self::BadJson(_) | Self::BrokenBody | Self::IdMissing => StatusCode::BAD_REQUEST,
             Self::TokenMissing
@@ -73,6 +76,7 @@ impl Reply {
     fn error(&self) -> String {
         match self {
             Self::Accepted | Self::Session { .. } | Self::Revoked { .. } => String::new(),
+            Self::Payloads(answer) => answer.refusal(),
             Self::IdMissing => "missing header X-Device-Id".to_owned(),
             Self::BadJson(reason) => format!("body is not json: {reason}"),
             Self::BrokenBody => "body ended early or is badly framed".to_owned(),
@@ -117,14 +121,19 @@ impl Reply {
             Self::Revoked { everywhere } => {
                 json(&serde_json::json!({ "revoked": true, "everywhere": everywhere }))
             }
+            Self::Payloads(answer) if let Some(acknowledged) = answer.acknowledgement() => {
+                Bytes::from_static(acknowledged.as_bytes())
+            }
             refused => json(&serde_json::json!({ "error": refused.error() })),
         }
     }
 
     /// The header that tells a client what to do, for those replies that have one.
     fn advice(&self) -> Option<(HeaderName, &'static str)> {
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return Some((RETRY_AFTER, "1"));
+        }
         match self {
-            Self::Overloaded | Self::StoreDown => Some((RETRY_AFTER, "1")),
             Self::TooManyChecks => Some((RETRY_AFTER, "60")),
             Self::TokenMissing | Self::CredentialsRefused => Some((WWW_AUTHENTICATE, "Device")),
             Self::BearerMissing => Some((WWW_AUTHENTICATE, "Bearer")),

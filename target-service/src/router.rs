@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 
 use crate::access::{is_local, loopback_only};
 use crate::app::App;
+use crate::ingest::endpoint;
 use crate::metrics::CONTENT_TYPE as OPENMETRICS;
 use crate::reply::Reply;
 use crate::{profile, telemetry};
@@ -25,6 +26,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/telemetry", get(telemetry::read).post(telemetry::write))
         .route("/v1/session", post(telemetry::session))
+        .route("/v1/payloads", post(endpoint::write))
         .route("/healthz", get(async || "ok"))
         .route("/metrics", get(metrics))
         .merge(local)

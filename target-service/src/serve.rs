@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -13,9 +14,10 @@ use crate::error::Error;
 use crate::launch::Launch;
 use crate::log;
 use crate::server::run;
+use crate::size::Size;
 
 /// How long abandoned blocking work may hold up the exit.
-const LEAVE: Duration = Duration::from_secs(1);
+pub(crate) const LEAVE: Duration = Duration::from_secs(1);
 
 /// Runs a gateway until SIGTERM or SIGINT. Call it before the process has other threads: the limit to the first
 /// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts.
@@ -32,6 +34,9 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
     } = launch;
     config.validate()?;
     log::start(config.log);
+    if let Some(limit) = config.memory_limit {
+        limit_memory(limit).map_err(Error::start("limit the memory of the process"))?;
+    }
     limit_cpus(config.cpus).map_err(Error::start("limit the process to its cpus"))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(config.cpus)
@@ -45,7 +50,7 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         let interrupt = signal(SignalKind::interrupt()).map_err(Error::start("watch for SIGINT"))?;
         let listener = bind(listen).await?;
         let addr = listener.local_addr().unwrap_or(listen);
-        tracing::info!(%addr, auth = %config.auth, store = %config.store, cpus = config.cpus, devices = devices.len(), "listening");
+        tracing::info!(%addr, auth = %config.auth, store = %config.store, ingest = %config.ingest, sink = %config.sink, cpus = config.cpus, devices = devices.len(), "listening");
         // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
         tokio::spawn(run(listener, config, devices, stop(terminate, interrupt)))
             .await
@@ -67,6 +72,17 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal) {
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping");
+}
+
+/// Limits private writable memory: heap, stacks, anonymous mappings. An allocation beyond it fails, and a failed allocation
+/// aborts the process at once and loses what it held, as the kernel's out-of-memory kill would.
+fn limit_memory(limit: Size) -> io::Result<()> {
+    let hard = getrlimit(Resource::Data).maximum;
+    let limit = Rlimit {
+        current: Some(hard.map_or(limit.bytes(), |hard| hard.min(limit.bytes()))),
+        maximum: hard,
+    };
+    Ok(setrlimit(Resource::Data, limit)?)
 }
 
 fn limit_cpus(cpus: usize) -> io::Result<()> {

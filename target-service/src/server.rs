@@ -35,9 +35,16 @@ use crate::launch::Device;
 use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::reply::Reply;
 use crate::router::{is_control, router};
+use crate::serve::LEAVE;
 
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest time that an orderly stop takes: requests in flight, then payloads that wait, then the runtime's own end.
+#[must_use]
+pub fn stop_within(config: &Config) -> Duration {
+    config.drain_requests.unsigned_abs() + config.drain_payloads.unsigned_abs() + LEAVE
+}
 
 type Routes = CatchPanic<Router, OnPanic>;
 
@@ -57,11 +64,13 @@ impl ResponseForPanic for OnPanic {
     }
 }
 
-/// Serves until `shutdown` completes, then lets requests in flight finish for up to `drain_timeout`.
+/// Serves until `shutdown` completes, then lets requests in flight finish for up to `drain_requests`, and stores what was
+/// acknowledged for up to `drain_payloads`.
 ///
 /// # Errors
 ///
-/// A configuration or a registry that cannot be used, or threads that cannot be started. Once it serves it returns `Ok`.
+/// A configuration, a registry or a sink that cannot be used, or threads that cannot be started. Once it serves, only
+/// acknowledged payloads that could not be stored are an error.
 pub async fn run(
     listener: TcpListener,
     config: Config,
@@ -70,8 +79,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let check: Arc<Check> = Arc::new(bcrypt_check);
     let slots = Arc::new(Semaphore::new(config.max_connections));
-    let app = App::start(&config, devices, &check)?;
-    app.store.prepare().await?;
+    let app = App::start(&config, devices, &check).await?;
     let background = {
         let (auth, stopping) = (Arc::clone(&app.auth), app.stopping.clone());
         tokio::spawn(async move { stopping.run_until_cancelled(auth.background()).await })
@@ -101,15 +109,18 @@ pub async fn run(
     }
     drop(listener);
     server.app.stopping.cancel();
-    let drain = config.drain_timeout.unsigned_abs();
-    if timeout(drain, graceful.shutdown()).await.is_err() {
+    server.app.ingest.flush();
+    let within = config.drain_requests.unsigned_abs();
+    if timeout(within, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             "requests in flight were cut off at the stop"
         );
     }
     let _ = background.await;
-    Ok(())
+    // Whoever is left gets no acknowledgement any more.
+    connections.shutdown().await;
+    server.app.ingest.drain().await
 }
 
 /// What all connections have in common.
@@ -243,6 +254,16 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+
+    #[test]
+    fn a_stop_takes_the_sum_of_its_parts() {
+        let config = Config {
+            drain_requests: "3s".parse().unwrap(),
+            drain_payloads: "1m".parse().unwrap(),
+            ..Config::default()
+        };
+        assert_eq!(stop_within(&config), Duration::from_secs(63) + LEAVE);
+    }
 
     #[tokio::test]
     async fn a_panic_costs_one_request() {

@@ -82,6 +82,7 @@ impl TestBed {
         command
             .args(&self.args)
             .current_dir(self.home.path())
+            .env("XDG_CACHE_HOME", self.home.path().join("cache"))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command

@@ -269,7 +269,7 @@ fn a_wrong_command_line_is_a_usage_error() {
             &["run", "http://127.0.0.1:1/", "--body", "@none.json"],
             "--body: cannot read none.json",
         ),
-        (&["run", "https://127.0.0.1:1/"], "use http://"),
+        (&["run", "ftp://127.0.0.1:1/"], "use http:// or https://"),
         (&["frobnicate"], "frobnicate"),
     ];
     for (args, says) in table {

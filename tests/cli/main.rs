@@ -10,11 +10,17 @@
 mod ad_hoc;
 mod bed;
 mod failures;
+mod ingest;
 mod interruption;
 mod output;
+mod reach;
 mod rejected;
+mod requests;
 mod secrets;
+mod selftest;
 mod shipped;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
+#[path = "../support/secure.rs"]
+pub mod secure;

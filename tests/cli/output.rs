@@ -329,3 +329,47 @@ fn the_documentation_names_every_key_of_the_schema() {
         assert!(word.is_match(&text), "docs/result.md does not name {key}");
     }
 }
+
+#[test]
+fn stages_are_told_in_words_and_in_numbers() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let scenario = url_scenario(server.addr, "400ms", "").replace(
+        "model = \"closed\"\nconnections = 2\nduration = \"400ms\"",
+        "model = \"open\"\nconnections = 8\narrivals = { burst = 5 }\nstages = [{ to = \"1000/s\", over = \"200ms\" }, { hold = \"200ms\" }]",
+    );
+    let words = "0 → 1,000/s over 200ms, hold 200ms";
+    let dry = TestBed::new()
+        .scenario(&scenario)
+        .args(["--dry-run"])
+        .run()
+        .expect(0, &[]);
+    let plan =
+        format!("open loop {words}, bursts of 5, 8 connections, 400ms, 300 requests planned");
+    assert!(dry.stdout.contains(&plan), "{}", dry.stdout);
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let outcome = outcome.expect(0, &[&format!("default · load ({words}): 1 s")]);
+    assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    let phase = outcome.only_phase();
+    assert_eq!(phase["requests"]["due"], 300);
+    let load = &phase["load"];
+    assert_eq!(load["rate"], Value::Null);
+    assert_eq!(
+        (&load["arrivals"], &load["burst"]),
+        (&"burst".into(), &5.into())
+    );
+    let stages = serde_json::json!([
+        { "from": 0.0, "to": 1000.0, "duration_s": 0.2 },
+        { "from": 1000.0, "to": 1000.0, "duration_s": 0.2 },
+    ]);
+    assert_eq!(load["stages"], stages);
+
+    let refused = TestBed::new().scenario(&scenario).args(["-d", "1s"]).run();
+    refused.expect(2, &["scenario.toml: -d: ", "give -R too"]);
+    let replaced = TestBed::new()
+        .scenario(&scenario)
+        .args(["-R", "200/s", "--dry-run"])
+        .run()
+        .expect(0, &[]);
+    let plan = "open loop at 200/s, bursts of 5, 8 connections, 400ms, 80 requests planned";
+    assert!(replaced.stdout.contains(plan), "{}", replaced.stdout);
+}

@@ -175,12 +175,22 @@ fn the_gateways_keys() {
     check(
         "drain = \"1s\"",
         "56: target.gateway.drain",
-        &["unknown key `drain`", "`drain_timeout`"],
+        &["unknown key `drain`", "`drain_requests`, `drain_payloads`"],
     );
     check(
         "idle_timeout = 5",
         "71: target.gateway.idle_timeout",
         &["write a number with a unit, such as \"250ms\""],
+    );
+    check(
+        "batch_age = 100",
+        "68: target.gateway.batch_age",
+        &["write a number with a unit, such as \"250ms\""],
+    );
+    check(
+        "drain_requests = \"1h\"",
+        "73: target.gateway.drain_requests",
+        &["drain_requests = \"1h\" is out of range, use \"0s\" to \"10m\""],
     );
     check(
         "token_ttl = \"1500ms\"",
@@ -452,9 +462,9 @@ fn targets_loads_and_fleets() {
         &["the path belongs to the request"],
     );
     rejected(
-        url.replace("http:", "https:"),
+        url.replace("http:", "ftp:"),
         "3:7: target.url: ",
-        &["use http://"],
+        &["use http:// or https://"],
     );
     rejected(
         url.replace("http://", ""),

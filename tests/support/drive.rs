@@ -12,6 +12,7 @@ use telemload::engine::{Drive, End, Engine};
 use telemload::metrics::{ErrorKind, Interval, Tally};
 use telemload::scenario::fleet::Roster;
 use telemload::scenario::{Overrides, parse};
+use telemload::transport::stream::{Endpoint, Place};
 
 /// One GET without a body.
 pub const GET: &str = "[[request]]\nname = \"get\"\npath = \"/\"\n";
@@ -46,18 +47,27 @@ pub struct Report {
 /// What `load` (lines of a `[load]` table) and `requests` mean for a target at `address`; a fleet `cars` of one device
 /// is there, intervals are 50 ms.
 pub fn drive(address: SocketAddr, load: &str, requests: &str) -> Drive {
+    let endpoint = Endpoint {
+        place: Place::Tcp(address),
+        tls: None,
+    };
+    drive_to(endpoint, &address.to_string(), load, requests)
+}
+
+/// The same for a target at any endpoint, which is called `authority`.
+pub fn drive_to(endpoint: Endpoint, authority: &str, load: &str, requests: &str) -> Drive {
     let text = format!(
-        "name = \"test\"\ninterval = \"50ms\"\ntarget.url = \"http://{address}\"\n\
+        "name = \"test\"\ninterval = \"50ms\"\ntarget.url = \"http://{authority}\"\n\
          [fleet.cars]\ndevices = 1\n[load]\n{load}\n{requests}"
     );
     let plan = parse("test.toml", &text, Path::new("."), &Overrides::default())
         .unwrap_or_else(|error| panic!("{error}\n{load}"));
     let variant = &plan.variants[0];
     Drive {
-        address,
-        authority: address.to_string(),
+        endpoint,
+        authority: authority.to_owned(),
         load: variant.phases[0].load.clone(),
-        requests: variant.requests.clone().into(),
+        requests: variant.requests_of(&variant.phases[0].load).into(),
         rosters: variant
             .fleets
             .iter()
@@ -66,6 +76,7 @@ pub fn drive(address: SocketAddr, load: &str, requests: &str) -> Drive {
             .into(),
         seed: 1,
         interval: plan.interval,
+        secrets: plan.secrets,
     }
 }
 
@@ -106,8 +117,10 @@ pub fn collect(mut engine: Engine) -> Report {
 
 impl Report {
     /// How it ended.
-    pub fn end(&self) -> End {
-        self.end.expect("it is there once the run has ended")
+    pub fn end(&self) -> &End {
+        self.end
+            .as_ref()
+            .expect("it is there once the run has ended")
     }
 
     /// Failures by kind.

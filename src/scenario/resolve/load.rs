@@ -1,5 +1,6 @@
 //! Phases and their loads: tables and flags → [`Phase`], [`Load`].
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use toml::Spanned;
 use super::{Resolver, check_name};
 use crate::scenario::error::Error;
 use crate::scenario::file;
-use crate::scenario::plan::{Arrivals, Load, LoadModel, Phase};
-use crate::units::Rate;
+use crate::scenario::plan::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
+use crate::units::{self, Rate};
 
 impl Resolver<'_> {
     pub(super) fn phases(&self, variant: &str, file: &file::File) -> Result<Vec<Phase>, Error> {
@@ -64,25 +65,18 @@ impl Resolver<'_> {
         Ok(phases)
     }
 
-    fn load(&self, load: &Spanned<file::Load>, key: &str) -> Result<Load, Error> {
-        let (span, load) = (load.span(), load.get_ref());
+    fn load(&self, given: &Spanned<file::Load>, key: &str) -> Result<Load, Error> {
+        let load = given.get_ref();
         let at = |name: &str| format!("{key}.{name}");
-        // What a flag took the place of is not at fault.
-        let refused = |flag: Option<&str>, span: Option<Range<usize>>, name: &str, why: &str| {
-            flag.map_or_else(
-                || self.source.error(span, &at(name), why),
-                |flag| self.source.error(None, flag, why),
-            )
-        };
         let connections = self
             .overrides
             .connections
             .unwrap_or(*load.connections.get_ref());
         if !(1..=100_000).contains(&connections) {
-            return Err(refused(
+            return Err(self.at_fault(
                 self.overrides.connections.map(|_| "-c"),
                 Some(load.connections.span()),
-                "connections",
+                &at("connections"),
                 "use 1 to 100000 connections",
             ));
         }
@@ -91,32 +85,11 @@ impl Resolver<'_> {
             .requests
             .or(load.requests.as_ref().map(|requests| *requests.get_ref()));
         if requests == Some(0) {
-            return Err(refused(
+            return Err(self.at_fault(
                 self.overrides.requests.map(|_| "-n"),
                 load.requests.as_ref().map(Spanned::span),
-                "requests",
+                &at("requests"),
                 "use at least 1 request",
-            ));
-        }
-        let duration = match (self.overrides.duration, &load.duration, requests) {
-            (Some(duration), _, _) => duration,
-            (None, None, None) => {
-                return Err(self.error(
-                    span,
-                    key,
-                    "a load needs a `duration` or a number of `requests`",
-                ));
-            }
-            (None, text, _) => {
-                self.duration(text.as_ref(), &at("duration"), Duration::from_secs(3_600))?
-            }
-        };
-        if duration < Duration::from_millis(100) {
-            return Err(refused(
-                self.overrides.duration.map(|_| "-d"),
-                load.duration.as_ref().map(Spanned::span),
-                "duration",
-                "a window shorter than 100ms says nothing; use more",
             ));
         }
         let timeout = match self.overrides.timeout {
@@ -128,13 +101,43 @@ impl Resolver<'_> {
             )?,
         };
         if timeout.is_zero() {
-            return Err(refused(
+            return Err(self.at_fault(
                 self.overrides.timeout.map(|_| "-T"),
                 load.timeout.as_ref().map(Spanned::span),
-                "timeout",
+                &at("timeout"),
                 "a timeout is above 0s",
             ));
         }
+        let workers = self.workers(load, key, connections)?;
+        let staged = self.staged(load, key)?;
+        let duration = self.window(given, key, requests, staged.as_ref())?;
+        let warmup = self.duration(load.warmup.as_ref(), &at("warmup"), Duration::ZERO)?;
+        let model = self.load_model(load, key, staged)?;
+        if let LoadModel::Open {
+            pace: Pace::Staged { begin: 0.0, .. },
+            ..
+        } = model
+            && !warmup.is_zero()
+        {
+            return Err(self.source.error(
+                load.warmup.as_ref().map(Spanned::span),
+                &at("warmup"),
+                "a warm-up holds the rate at which the stages begin, which is 0/s; give a `rate` above it, or remove the warm-up",
+            ));
+        }
+        Ok(Load {
+            model,
+            connections,
+            duration,
+            requests,
+            warmup,
+            timeout,
+            workers,
+            keep_alive: !self.overrides.no_keep_alive && load.keep_alive.unwrap_or(true),
+        })
+    }
+
+    fn workers(&self, load: &file::Load, key: &str, connections: u32) -> Result<u32, Error> {
         let default_workers = std::thread::available_parallelism()
             .map_or(1, |cores| (cores.get() as u32 / 2).max(1))
             .min(connections);
@@ -145,66 +148,249 @@ impl Resolver<'_> {
         if workers == 0 || workers > connections.min(256) {
             return Err(self.source.error(
                 load.workers.as_ref().map(Spanned::span),
-                &at("workers"),
+                &format!("{key}.workers"),
                 "use 1 to 256 workers, and no more than connections",
             ));
         }
-        Ok(Load {
-            model: self.load_model(load, key)?,
-            connections,
-            duration,
-            requests,
-            warmup: self.duration(load.warmup.as_ref(), &at("warmup"), Duration::ZERO)?,
-            timeout,
-            workers,
-        })
+        Ok(workers)
     }
 
-    fn load_model(&self, load: &file::Load, key: &str) -> Result<LoadModel, Error> {
-        let arrivals = match load
-            .arrivals
-            .as_ref()
-            .map(|text| (text, text.get_ref().as_str()))
-        {
-            None | Some((_, "constant")) => Arrivals::Constant,
-            Some((_, "poisson")) => Arrivals::Poisson,
-            Some((text, other)) => {
+    /// Length of the measured window.
+    fn window(
+        &self,
+        given: &Spanned<file::Load>,
+        key: &str,
+        requests: Option<u64>,
+        staged: Option<&Staged>,
+    ) -> Result<Duration, Error> {
+        let load = given.get_ref();
+        let at = |name: &str| format!("{key}.{name}");
+        let duration = match (staged, requests) {
+            (Some(staged), _) => self.length_of_stages(load, key, staged)?,
+            (None, None) if load.duration.is_none() && self.overrides.duration.is_none() => {
                 return Err(self.error(
-                    text.span(),
-                    &format!("{key}.arrivals"),
-                    format!("`{other}` is not a kind of arrivals; use \"constant\" or \"poisson\""),
+                    given.span(),
+                    key,
+                    "a load needs a `duration` or a number of `requests`",
+                ));
+            }
+            (None, _) => self.overrides.duration.map_or_else(
+                || {
+                    let hour = Duration::from_secs(3_600);
+                    self.duration(load.duration.as_ref(), &at("duration"), hour)
+                },
+                Ok,
+            )?,
+        };
+        if duration < Duration::from_millis(100) {
+            let length = load.duration.as_ref().map(Spanned::span);
+            return Err(self.at_fault(
+                self.overrides.duration.map(|_| "-d"),
+                length.or(load.stages.as_ref().map(Spanned::span)),
+                &at(if staged.is_some() {
+                    "stages"
+                } else {
+                    "duration"
+                }),
+                "a window shorter than 100ms says nothing; use more",
+            ));
+        }
+        Ok(duration)
+    }
+
+    /// What a flag took the place of is not at fault.
+    fn at_fault(
+        &self,
+        flag: Option<&str>,
+        span: Option<Range<usize>>,
+        key: &str,
+        why: &str,
+    ) -> Error {
+        flag.map_or_else(
+            || self.source.error(span, key, why),
+            |flag| self.source.error(None, flag, why),
+        )
+    }
+
+    /// How long a load with stages lasts: as they do, unless a flag makes it one of a constant rate.
+    fn length_of_stages(
+        &self,
+        load: &file::Load,
+        key: &str,
+        staged: &Staged,
+    ) -> Result<Duration, Error> {
+        if let Some(duration) = &load.duration {
+            return Err(self.error(
+                duration.span(),
+                &format!("{key}.duration"),
+                "a load with `stages` lasts as long as they do; remove the `duration`",
+            ));
+        }
+        match (self.overrides.duration, self.overrides.rate) {
+            (Some(_), None) => Err(self.source.error(
+                None,
+                "-d",
+                format!("the stages of `{key}` last as long as they say; change their `over` and `hold`, or give -R too for a constant rate"),
+            )),
+            (Some(duration), Some(_)) => Ok(duration),
+            (None, _) => Ok(staged.length),
+        }
+    }
+
+    fn load_model(
+        &self,
+        load: &file::Load,
+        key: &str,
+        staged: Option<Staged>,
+    ) -> Result<LoadModel, Error> {
+        let arrivals = self.arrivals(load, key)?;
+        if let Some(rate) = self.overrides.rate {
+            let pace = Pace::Constant(rate);
+            return Ok(LoadModel::Open { pace, arrivals });
+        }
+        let is_open = match load.model.get_ref().as_str() {
+            "closed" => false,
+            "open" => true,
+            other => {
+                return Err(self.error(
+                    load.model.span(),
+                    &format!("{key}.model"),
+                    format!("`{other}` is not a load model; use \"closed\" or \"open\""),
                 ));
             }
         };
-        if let Some(rate) = self.overrides.rate {
-            return Ok(LoadModel::Open { rate, arrivals });
-        }
-        match (load.model.get_ref().as_str(), &load.rate) {
-            ("closed", None) if load.arrivals.is_none() => Ok(LoadModel::Closed),
-            ("closed", _) => {
-                let span = load
-                    .rate
-                    .as_ref()
-                    .or(load.arrivals.as_ref())
-                    .map(Spanned::span);
-                Err(self.source.error(span, key, "a closed loop has neither `rate` nor `arrivals`; use model = \"open\" for a rate"))
+        let of_schedule = [
+            load.rate.as_ref().map(Spanned::span),
+            load.stages.as_ref().map(Spanned::span),
+            load.arrivals.as_ref().map(Spanned::span),
+        ];
+        match (is_open, staged, &load.rate) {
+            (false, ..) => match of_schedule.into_iter().flatten().next() {
+                None => Ok(LoadModel::Closed),
+                Some(span) => Err(self.error(
+                    span,
+                    key,
+                    "a closed loop has neither `rate`, `stages` nor `arrivals`; use model = \"open\" for a rate",
+                )),
+            },
+            (true, Some(Staged { begin, stages, .. }), _) => {
+                let stages = stages.into();
+                let pace = Pace::Staged { begin, stages };
+                Ok(LoadModel::Open { pace, arrivals })
             }
-            ("open", Some(rate)) => {
+            (true, None, Some(rate)) => {
                 let rate = Rate::parse(rate.get_ref()).map_err(|error| {
                     self.error(rate.span(), &format!("{key}.rate"), error.to_string())
                 })?;
-                Ok(LoadModel::Open { rate, arrivals })
+                let pace = Pace::Constant(rate);
+                Ok(LoadModel::Open { pace, arrivals })
             }
-            ("open", None) => Err(self.error(
+            (true, None, None) => Err(self.error(
                 load.model.span(),
                 &format!("{key}.rate"),
-                "an open loop needs a `rate`, such as \"20000/s\"",
+                "an open loop needs a `rate`, such as \"20000/s\", or `stages`",
             )),
-            (other, _) => Err(self.error(
-                load.model.span(),
-                &format!("{key}.model"),
-                format!("`{other}` is not a load model; use \"closed\" or \"open\""),
+        }
+    }
+
+    fn arrivals(&self, load: &file::Load, key: &str) -> Result<Arrivals, Error> {
+        let Some(given) = &load.arrivals else {
+            return Ok(Arrivals::Constant);
+        };
+        let refused = |why: String| Err(self.error(given.span(), &format!("{key}.arrivals"), why));
+        match given.get_ref() {
+            file::Arrivals::Named(name) if name == "constant" => Ok(Arrivals::Constant),
+            file::Arrivals::Named(name) if name == "poisson" => Ok(Arrivals::Poisson),
+            file::Arrivals::Named(other) => refused(format!(
+                "`{other}` is not a kind of arrivals; use \"constant\", \"poisson\" or {{ burst = 100 }}"
+            )),
+            file::Arrivals::Burst(size) => match NonZeroU32::new(*size) {
+                Some(size) if size.get() <= LARGEST_BURST => Ok(Arrivals::Burst(size)),
+                _ => refused(format!("a burst has 1 to {LARGEST_BURST} requests")),
+            },
+        }
+    }
+
+    /// The stages of a load, if it has some.
+    fn staged(&self, load: &file::Load, key: &str) -> Result<Option<Staged>, Error> {
+        let Some(given) = &load.stages else {
+            return Ok(None);
+        };
+        let refused = |why: &str| Err(self.error(given.span(), &format!("{key}.stages"), why));
+        let begin = load.rate.as_ref().map_or(Ok(0.0), |rate| {
+            units::parse_rate_or_zero(rate.get_ref())
+                .map_err(|error| self.error(rate.span(), &format!("{key}.rate"), error.to_string()))
+        })?;
+        let mut stages: Vec<Stage> = Vec::new();
+        for stage in given.get_ref() {
+            let from = stages.last().map_or(begin, |stage| stage.to);
+            stages.push(self.stage(stage, from, given.span(), key)?);
+        }
+        if stages.is_empty() {
+            return refused(
+                "there is no stage; add one such as { to = \"100/s\", over = \"30s\" }",
+            );
+        }
+        let length = stages.iter().map(|stage| stage.over).sum();
+        if length > LONGEST {
+            return refused("stages last at most 30 days in all");
+        }
+        // A step at the end sends nothing.
+        let mut from = begin;
+        let mut planned = 0.0;
+        for stage in &stages {
+            planned += stage.over.as_secs_f64() * (from + stage.to) / 2.0;
+            from = stage.to;
+        }
+        if planned < 1.0 {
+            return refused("the stages come to less than one request; raise a rate or a time");
+        }
+        Ok(Some(Staged {
+            begin,
+            stages,
+            length,
+        }))
+    }
+
+    fn stage(
+        &self,
+        stage: &file::Stage,
+        from: f64,
+        of: Range<usize>,
+        key: &str,
+    ) -> Result<Stage, Error> {
+        let at = |name: &str| format!("{key}.stages.{name}");
+        let part = [&stage.to, &stage.over, &stage.hold]
+            .into_iter()
+            .find_map(|part| part.as_ref().map(Spanned::span));
+        match (&stage.to, &stage.over, &stage.hold) {
+            (Some(to), Some(over), None) => Ok(Stage {
+                to: units::parse_rate_or_zero(to.get_ref())
+                    .map_err(|error| self.error(to.span(), &at("to"), error.to_string()))?,
+                over: self.duration(Some(over), &at("over"), Duration::ZERO)?,
+            }),
+            (None, None, Some(hold)) => Ok(Stage {
+                to: from,
+                over: self.duration(Some(hold), &at("hold"), Duration::ZERO)?,
+            }),
+            _ => Err(self.error(
+                part.unwrap_or(of),
+                &format!("{key}.stages"),
+                "a stage is { to = \"20000/s\", over = \"30s\" } or { hold = \"60s\" }",
             )),
         }
     }
 }
+
+/// Stages as written.
+struct Staged {
+    begin: f64,
+    stages: Vec<Stage>,
+    length: Duration,
+}
+
+/// As for a single duration.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// No more than the most connections: what is beyond them can only wait.
+const LARGEST_BURST: u32 = 100_000;

@@ -1,10 +1,13 @@
 //! Mirror → plan: the checks that TOML types cannot make.
 
+mod feed;
 mod load;
+mod reach;
 mod target;
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -13,12 +16,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Error, Source};
+use super::feeds::Feed;
 use super::file::{self, Text};
 use super::fleet::{Credentials, Fleet, Order};
 use super::merge::{list, overlay};
 use super::plan::{ComparisonPlan, CostModel, Plan, Target, Threshold, Variant};
 use super::redact::{REDACTED, has_userinfo, is_sensitive_header};
 use super::refusal::{refused, span_of};
+use super::template::Secrets;
 use super::threshold::{Expression, Metric};
 use super::{Overrides, request};
 use crate::units::{self, Rate, format_duration};
@@ -35,6 +40,7 @@ pub(super) fn plan(
     let mut variants = Vec::new();
     let mut secret_spans = Vec::new();
     let mut shared = None;
+    let mut feeds = None;
     for (name, table) in &names_and_tables {
         let merged = overlay(source, &root, table, name)?;
         let reader = toml::de::Deserializer::from(Spanned::new(span.clone(), merged.clone()));
@@ -47,7 +53,12 @@ pub(super) fn plan(
             names: &names_and_tables,
             table: &merged,
         };
-        variants.push(resolver.variant(name, &file, &mut secret_spans)?);
+        // Variants cannot override feeds: their files are read once.
+        let feeds = match &mut feeds {
+            Some(feeds) => feeds,
+            none => none.insert(resolver.feeds(&file.feed)?),
+        };
+        variants.push(resolver.variant(name, &file, feeds, &mut secret_spans)?);
         shared = shared.or(Some(file));
     }
     let shared = shared.expect("there is at least one variant");
@@ -184,6 +195,25 @@ fn stored_text(text: &str, mut secrets: Vec<Range<usize>>, overrides: &Overrides
     note("-R", overrides.rate.map(|rate| rate.to_string()));
     note("-n", overrides.requests.map(|n| n.to_string()));
     note("-M", overrides.method.clone());
+    let tls = &overrides.tls;
+    let shown =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    note("--cacert", shown(&tls.ca));
+    note("--cert", shown(&tls.cert));
+    note("--key", shown(&tls.key));
+    note("--server-name", tls.server_name.clone());
+    note(
+        "--insecure",
+        tls.insecure.then(|| "any certificate".to_owned()),
+    );
+    note("--connect-to", overrides.connect_to.clone());
+    note("--unix-socket", shown(&overrides.unix_socket));
+    note(
+        "--no-keepalive",
+        overrides
+            .no_keep_alive
+            .then(|| "a connection for each request".to_owned()),
+    );
     note("--variant", overrides.variant.clone());
     note(
         "--body",
@@ -270,6 +300,11 @@ impl Resolver<'_> {
             comparisons: self.comparisons(&file.compare)?,
             thresholds: self.thresholds(&file.threshold, &variants)?,
             cost: self.cost(&file.cost)?,
+            secrets: if self.overrides.show_secrets {
+                Secrets::Sent
+            } else {
+                Secrets::Redacted
+            },
             variants,
         })
     }
@@ -456,6 +491,7 @@ impl Resolver<'_> {
         &self,
         name: &str,
         file: &file::File,
+        feeds: &[Arc<Feed>],
         secrets: &mut Vec<Range<usize>>,
     ) -> Result<Variant, Error> {
         let target = self.target(&file.target)?;
@@ -469,6 +505,7 @@ impl Resolver<'_> {
             directory: self.directory,
             overrides: self.overrides,
             fleets: &fleets,
+            feeds,
         };
         let requests = request::requests(&context, &file.request, file.target.span(), secrets)?;
         let profile = self.profile(file.profile.as_ref(), &target)?;

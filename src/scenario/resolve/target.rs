@@ -9,7 +9,7 @@ use super::Resolver;
 use crate::scenario::error::Error;
 use crate::scenario::file;
 use crate::scenario::merge::list;
-use crate::scenario::plan::{BaseUrl, Profile, Target};
+use crate::scenario::plan::{Profile, Target};
 use crate::scenario::refusal::span_of;
 
 /// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
@@ -51,6 +51,8 @@ impl Resolver<'_> {
         match (&target.gateway, &target.command, &target.url) {
             (Some(config), None, None) => {
                 only_url()?;
+                self.refuse_route(target, "`url`")?;
+                self.refuse_tls(target, "`url` and `command`")?;
                 refuse(
                     target.ready.as_ref().map(Spanned::span),
                     "target.ready",
@@ -93,18 +95,26 @@ impl Resolver<'_> {
                     .ready
                     .as_ref()
                     .map_or("/", |ready| ready.get_ref().as_str());
-                if !ready.starts_with('/') {
+                if !ready.starts_with('/') || !ready.bytes().all(|byte| byte.is_ascii_graphic()) {
                     return Err(self.source.error(
                         target.ready.as_ref().map(Spanned::span),
                         "target.ready",
-                        "it is a path and starts with `/`",
+                        "it is a path, which starts with `/` and has neither spaces nor letters beyond ASCII",
                     ));
                 }
+                self.refuse_route(target, "`url`")?;
                 Ok(Target::Command {
                     command: command.get_ref().clone(),
                     ready: ready.to_owned(),
                     ready_within,
                     port,
+                    tls: match &target.tls {
+                        Some(tls) => Some(self.tls(tls.get_ref())?),
+                        None => {
+                            self.refuse_tls(target, "`command` with `tls = { … }`")?;
+                            None
+                        }
+                    },
                 })
             }
             (None, None, Some(url)) => {
@@ -118,8 +128,7 @@ impl Resolver<'_> {
                     "target.ready",
                     "`command`",
                 )?;
-                let base = base_url(url.get_ref())
-                    .map_err(|message| self.error(url.span(), "target.url", message))?;
+                let (base, route) = (self.base(target, url)?, self.route(target)?);
                 let pid = self
                     .overrides
                     .pid
@@ -130,11 +139,12 @@ impl Resolver<'_> {
                     return Err(self.error(
                         metrics.span(),
                         "target.metrics",
-                        "it is not an http:// URL",
+                        "it is not an http:// or https:// URL",
                     ));
                 }
                 Ok(Target::Url {
                     base,
+                    route,
                     pid,
                     metrics: target.metrics.as_ref().map(|url| url.get_ref().clone()),
                 })
@@ -223,7 +233,7 @@ impl Resolver<'_> {
             (None, _) => return Err(self.source.error(profile.map(|profile| profile.cpu.span()), key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\"")),
             (Some(url), _) => {
                 if !is_http_url(&url.replace("{port}", "1")) {
-                    return Err(self.source.error(place(), key, "it is not an http:// URL"));
+                    return Err(self.source.error(place(), key, "it is not an http:// or https:// URL"));
                 }
             }
         }
@@ -247,40 +257,6 @@ impl Resolver<'_> {
 }
 
 fn is_http_url(text: &str) -> bool {
-    reqwest::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.host().is_some())
-}
-
-/// Reads the origin of a target.
-pub(super) fn base_url(text: &str) -> Result<BaseUrl, String> {
-    let url = reqwest::Url::parse(text).map_err(|error| {
-        format!("it is not a URL: {error}; write one such as \"http://127.0.0.1:8080\"")
-    })?;
-    if url.scheme() != "http" {
-        return Err(format!(
-            "the scheme `{}` cannot be loaded; use http://",
-            url.scheme()
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "credentials do not belong in a URL; send them in a header, from {{env.NAME}}"
-                .to_owned(),
-        );
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err("a target is an origin such as \"http://127.0.0.1:8080\"; the path belongs to the request".to_owned());
-    }
-    let host = url.host_str().ok_or("the URL has no host")?;
-    let port = url.port_or_known_default().unwrap_or(80);
-    let authority = url
-        .port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    Ok(BaseUrl {
-        host: host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned(),
-        port,
-        authority,
-    })
+    reqwest::Url::parse(text)
+        .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.host().is_some())
 }

@@ -10,6 +10,9 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::range::{LONGEST_LIFE, SHORTEST_LIFE, in_range};
+use super::{Config, ConfigError, DigestKind};
+
 /// Where users and digests are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StoreKind {
@@ -105,6 +108,49 @@ impl fmt::Display for RedisUrl {
 impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl Config {
+    pub(super) fn validate_store(&self) -> Result<(), ConfigError> {
+        let unusable = |key, why: &str| {
+            Err(ConfigError::Unusable {
+                key,
+                why: why.to_owned(),
+            })
+        };
+        let shared = matches!(self.store, StoreKind::Redis(_));
+        if let Some(prefix) = &self.store_prefix {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:.".contains(&byte);
+            if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(plain) {
+                return unusable(
+                    "store_prefix",
+                    "use 1 to 64 letters, digits, `-`, `_`, `.` and `:`",
+                );
+            }
+            if shared && self.digest == DigestKind::HmacSha256 && self.digest_key.is_none() {
+                return unusable(
+                    "digest_key",
+                    "instances that share a store_prefix need one key, or they evict each other's digests; give all the same, or leave store_prefix out",
+                );
+            }
+        }
+        in_range(
+            "store_timeout",
+            self.store_timeout,
+            SHORTEST_LIFE,
+            LONGEST_LIFE,
+        )?;
+        let Some(ttl) = self.local_ttl else {
+            return Ok(());
+        };
+        if !shared {
+            return unusable(
+                "local_ttl",
+                "the memory store is local already; leave it out, or use a redis store",
+            );
+        }
+        in_range("local_ttl", ttl, SHORTEST_LIFE, LONGEST_LIFE)
     }
 }
 

@@ -75,7 +75,7 @@ fn refusals_name_the_key_and_the_remedy() {
     check(
         r#"{"bcrypt_cost":20}"#,
         "bcrypt_cost",
-        "bcrypt_cost = 20 would hold a CPU for seconds at every check (each step doubles it), use 4 to 14",
+        "bcrypt_cost: 20 would hold a CPU for seconds at every check (each step doubles it), use 4 to 14",
     );
     check(
         r#"{"cpus":0}"#,
@@ -85,7 +85,7 @@ fn refusals_name_the_key_and_the_remedy() {
     check(
         r#"{"cache_ttl":"-1s"}"#,
         "cache_ttl",
-        "cache_ttl = 1s ago is out of range, use a duration above 0 and up to 24h such as \"30s\"",
+        "cache_ttl = \"1s ago\" is out of range, use \"1ms\" to \"24h\"",
     );
     for key in [
         "store_timeout",
@@ -95,15 +95,21 @@ fn refusals_name_the_key_and_the_remedy() {
         "body_timeout",
         "header_timeout",
         "idle_timeout",
-        "drain_timeout",
     ] {
         check(
             &format!(r#"{{"{key}":"25h"}}"#),
             key,
-            &format!(
-                "{key} = 25h is out of range, use a duration above 0 and up to 24h such as \"30s\""
-            ),
+            &format!("{key} = \"25h\" is out of range, use \"1ms\" to \"24h\""),
         );
+    }
+    for key in ["drain_requests", "drain_payloads"] {
+        for (value, written) in [("-1s", "1s ago"), ("11m", "11m")] {
+            check(
+                &format!(r#"{{"{key}":"{value}"}}"#),
+                key,
+                &format!("{key} = \"{written}\" is out of range, use \"0s\" to \"10m\""),
+            );
+        }
     }
     check(
         r#"{"token_ttl":"1500ms"}"#,
@@ -154,6 +160,11 @@ fn refusals_name_the_key_and_the_remedy() {
         r#"{"user_kib":0}"#,
         "user_kib",
         "user_kib = 0 is out of range, use 1 to 65536",
+    );
+    check(
+        r#"{"memory_limit":"1MiB"}"#,
+        "memory_limit",
+        "memory_limit: 1MiB is too little to start, use \"32MiB\" or more",
     );
     check(
         r#"{"body_limit_kib":0}"#,

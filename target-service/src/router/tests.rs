@@ -11,7 +11,7 @@ use crate::bcrypt_pool::Check;
 use crate::config::{Auth, Config};
 use crate::launch::Device;
 
-fn app(
+async fn app(
     queue: usize,
     check: impl Fn(&[u8], &str) -> Option<bool> + Send + Sync + 'static,
 ) -> Arc<App> {
@@ -27,7 +27,9 @@ fn app(
         id: "car".into(),
         hash: bcrypt::hash("s", 4).unwrap(),
     };
-    App::start(&config, vec![device], &(Arc::new(check) as Arc<Check>)).unwrap()
+    App::start(&config, vec![device], &(Arc::new(check) as Arc<Check>))
+        .await
+        .unwrap()
 }
 
 async fn text(response: Response) -> String {
@@ -41,7 +43,8 @@ async fn a_full_queue_asks_to_come_back() {
     let gate = std::sync::Mutex::new(gate);
     let app = app(1, move |_, _| {
         gate.lock().unwrap().recv().ok().map(|()| true)
-    });
+    })
+    .await;
     let ask = || {
         let request = Request::get("/v1/telemetry")
             .header("X-Device-Id", "car")
@@ -71,7 +74,7 @@ async fn a_full_queue_asks_to_come_back() {
 
 #[tokio::test]
 async fn debug_and_administrative_endpoints_stay_on_loopback() {
-    let app = app(1, |_, _| Some(true));
+    let app = app(1, |_, _| Some(true)).await;
     let inside = Some(("127.0.0.1:9", "127.0.0.1:80"));
     for (ends, status) in [
         (inside, None),

@@ -42,7 +42,7 @@ async fn a_stop_lets_the_request_in_flight_finish() {
         auth: Auth::Naive,
         cpus: 1,
         // However busy the machine is: hashing threads yield to everything else on it.
-        drain_timeout: SignedDuration::from_secs(50),
+        drain_requests: SignedDuration::from_secs(50),
         ..quick()
     };
     let gateway = Gateway::start(config, vec![device("car", SLOW)]).await;
@@ -65,7 +65,7 @@ async fn what_outlasts_the_drain_is_cut_off() {
     let config = Config {
         auth: Auth::Naive,
         cpus: 1,
-        drain_timeout: SignedDuration::from_millis(1),
+        drain_requests: SignedDuration::from_millis(1),
         ..quick()
     };
     // Some 1 s of bcrypt.

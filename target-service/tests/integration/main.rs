@@ -6,6 +6,7 @@ mod credentials;
 mod gateway;
 mod lifecycle;
 mod limits;
+mod payloads;
 mod profile;
 mod redis;
 mod replies;

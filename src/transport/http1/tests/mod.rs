@@ -32,8 +32,17 @@ impl Default for Case {
 impl Case {
     /// Feeds `raw` in pieces, then the end of the stream. Bytes behind a response that ended with its piece are reported
     /// as `Unsolicited`; they are the same finding as `Surplus`.
-    fn decode(&self, raw: &[u8], mut pieces: impl FnMut() -> usize) -> Seen {
-        let mut decoder = Decoder::new(self.limits);
+    fn decode(&self, raw: &[u8], pieces: impl FnMut() -> usize) -> Seen {
+        self.decode_with(&mut Decoder::new(self.limits), raw, pieces)
+    }
+
+    /// The same with a decoder that may have decoded other responses.
+    fn decode_with(
+        &self,
+        decoder: &mut Decoder,
+        raw: &[u8],
+        mut pieces: impl FnMut() -> usize,
+    ) -> Seen {
         decoder.start(self.expects, self.keep);
         let mut rest = raw;
         let mut complete = None;
@@ -42,12 +51,12 @@ impl Case {
                 break if complete.is_some() {
                     None
                 } else {
-                    self.at_eof(&mut decoder, &mut complete)
+                    self.at_eof(decoder, &mut complete)
                 };
             }
-            let n = feed(&mut decoder, &rest[..pieces().clamp(1, rest.len())]);
+            let n = feed(decoder, &rest[..pieces().clamp(1, rest.len())]);
             rest = &rest[n.taken..];
-            self.check_bounds(&decoder);
+            self.check_bounds(decoder);
             match n.progress {
                 Ok(Progress::NeedMore) => {}
                 Ok(Progress::Done(response)) => complete = Some(response),

@@ -130,4 +130,19 @@ proptest! {
         prop_assert_eq!(&whole, &case.decode(&raw, || sizes.next().unwrap_or(1)));
         prop_assert_eq!(&whole, &case.decode(&raw, || 1));
     }
+
+    #[test]
+    fn what_was_decoded_before_changes_nothing(
+        responses in prop::collection::vec(prop_oneof![valid_response().prop_map(|valid| valid.raw), nearly_a_response()], 1..4),
+        turns in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), splits()), 1..8),
+    ) {
+        let mut decoder = Decoder::new(Limits::default());
+        for (index, no_body, splits) in turns {
+            let raw = &responses[index.index(responses.len())];
+            let case = Case { expects: if no_body { ExpectBody::No } else { ExpectBody::Yes }, ..Case::default() };
+            let mut sizes = splits.iter().copied().cycle();
+            let pieces = || sizes.next().unwrap_or(1);
+            prop_assert_eq!(case.decode_with(&mut decoder, raw, pieces), case.whole(raw));
+        }
+    }
 }

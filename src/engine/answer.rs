@@ -1,0 +1,454 @@
+//! What an answer means: whether it is as expected, what is taken from it, and what is said about one that is not. Pure;
+//! words are made only when they are asked for.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::metrics::ErrorKind;
+use crate::scenario::Request;
+use crate::scenario::expect::{self, Expect, Extract, From, MAX_BODY, hides_header};
+use crate::scenario::redact::REDACTED;
+use crate::scenario::variable::MAX_VALUE;
+use crate::transport::http1::Head;
+
+/// Bytes of a body that are shown.
+const SHOWN_BODY: usize = 256;
+
+/// Characters of a value that are shown.
+const SHOWN_VALUE: usize = 120;
+
+/// A complete answer.
+#[derive(Debug)]
+pub(super) struct Answer<'a> {
+    pub(super) status: u16,
+    pub(super) head: Head<'a>,
+    /// Its body, or the part that was kept.
+    pub(super) body: &'a [u8],
+    /// Bytes that the body had.
+    pub(super) body_bytes: u64,
+}
+
+/// What is not as expected; numbers are indices into what the request expects or extracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unmet {
+    Status,
+    Header(usize),
+    TooLong,
+    Contains,
+    Matches,
+    NotJson,
+    Json(usize),
+    Extract(usize, Unfit),
+}
+
+/// Why a value cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfit {
+    Absent,
+    NoText,
+    Empty,
+    TooLong,
+    Control,
+    Refused,
+}
+
+impl Unmet {
+    pub(super) fn kind(self) -> ErrorKind {
+        match self {
+            Self::Status => ErrorKind::Status,
+            _ => ErrorKind::Body,
+        }
+    }
+}
+
+/// How much of a body is kept for a request.
+pub(super) fn kept_body(request: &Request) -> usize {
+    if looks_at_body(request) {
+        MAX_BODY
+    } else {
+        SHOWN_BODY
+    }
+}
+
+/// Holds an answer against what is expected, and gives what is extracted to `give`, all of it or nothing.
+pub(super) fn judge(
+    expect: &Expect,
+    request: &Request,
+    answer: &Answer<'_>,
+    mut give: impl FnMut(usize, &[u8]),
+) -> Result<(), Unmet> {
+    if !expect.has_status(answer.status) {
+        return Err(Unmet::Status);
+    }
+    for (at, (name, value)) in expect.headers.iter().enumerate() {
+        let found = answer.head.get(name);
+        if !found.is_some_and(|found| is_met(value, found)) {
+            return Err(Unmet::Header(at));
+        }
+    }
+    if !looks_at_body(request) {
+        return extract(request, answer, None, &mut give);
+    }
+    if answer.body_bytes > answer.body.len() as u64 {
+        return Err(Unmet::TooLong);
+    }
+    let contains = |text: &str| memchr::memmem::find(answer.body, text.as_bytes()).is_some();
+    if expect
+        .contains
+        .as_deref()
+        .is_some_and(|text| !contains(text))
+    {
+        return Err(Unmet::Contains);
+    }
+    if let Some(pattern) = &expect.matches
+        && !pattern.is_match(answer.body)
+    {
+        return Err(Unmet::Matches);
+    }
+    let json: Option<Value> = if looks_at_json(request) {
+        Some(serde_json::from_slice(answer.body).map_err(|_| Unmet::NotJson)?)
+    } else {
+        None
+    };
+    for (at, (pointer, expected)) in expect.json.iter().enumerate() {
+        let found = json.as_ref().and_then(|json| json.pointer(pointer));
+        if !found.is_some_and(|found| is_same(expected, found)) {
+            return Err(Unmet::Json(at));
+        }
+    }
+    extract(request, answer, json.as_ref(), &mut give)
+}
+
+/// An unmet expectation in words: what was expected and what came, cut, without what is extracted.
+pub(super) fn describe(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
+    let expect = &request.expect;
+    let json = || {
+        let mut json: Value = serde_json::from_slice(answer.body).ok()?;
+        hide(request, &mut json);
+        Some(json)
+    };
+    let body = || shown_body(request, answer, json());
+    match unmet {
+        Unmet::Status if let Some(location) = redirection(request, answer) => format!(
+            "status {}: redirected to {location}, which telemload does not follow; load that address itself",
+            answer.status
+        ),
+        Unmet::Status if expect.status.is_empty() => {
+            format!("status {}: {}", answer.status, body())
+        }
+        Unmet::Status => {
+            let expected: Vec<String> = expect.status.iter().map(u16::to_string).collect();
+            let expected = expected.join(" or ");
+            format!("status {} instead of {expected}: {}", answer.status, body())
+        }
+        Unmet::Header(at) => {
+            let (name, expected) = &expect.headers[at];
+            match answer.head.get(name) {
+                None => format!("there is no header {name}, which should be {expected}"),
+                Some(_) if hides_header(&request.extract, name) => {
+                    format!("header {name} is {REDACTED} instead of {expected}")
+                }
+                Some(found) => {
+                    let found = cut(String::from_utf8_lossy(found).into_owned());
+                    format!("header {name} is `{found}` instead of {expected}")
+                }
+            }
+        }
+        Unmet::TooLong => format!(
+            "the body has {} bytes, and at most {MAX_BODY} are looked at",
+            answer.body_bytes
+        ),
+        Unmet::Contains => format!(
+            "the body does not hold `{}`: {}",
+            expect.contains.as_deref().unwrap_or_default(),
+            body()
+        ),
+        Unmet::Matches => format!(
+            "the body has no match of `{}`: {}",
+            expect
+                .matches
+                .as_ref()
+                .map_or("", |pattern| pattern.as_str()),
+            body()
+        ),
+        Unmet::NotJson => format!("the body is not JSON: {}", body()),
+        Unmet::Json(at) => {
+            let (pointer, expected) = &expect.json[at];
+            match json().as_ref().and_then(|json| json.pointer(pointer)) {
+                None => format!("{pointer} is missing and should be {expected}: {}", body()),
+                Some(found) => {
+                    let found = cut(found.to_string());
+                    format!("{pointer} is {found} instead of {expected}")
+                }
+            }
+        }
+        Unmet::Extract(at, unfit) => describe_unfit(&request.extract[at], unfit, &body),
+    }
+}
+
+/// Where a redirection leads to, unless that is extracted.
+fn redirection(request: &Request, answer: &Answer<'_>) -> Option<String> {
+    let location = answer.head.get("location")?;
+    let shown = (300..400).contains(&answer.status) && !hides_header(&request.extract, "location");
+    shown.then(|| cut(String::from_utf8_lossy(location).into_owned()))
+}
+
+fn describe_unfit(extract: &Extract, unfit: Unfit, body: &dyn Fn() -> String) -> String {
+    let what = match unfit {
+        Unfit::Absent => match extract.from {
+            From::Json(_) => return format!("there is no {}: {}", extract.from, body()),
+            From::Header(_) => return format!("there is no {}", extract.from),
+        },
+        Unfit::NoText => "neither a text, a number nor true or false".to_owned(),
+        Unfit::Empty => "empty".to_owned(),
+        Unfit::TooLong => format!("longer than {MAX_VALUE} bytes"),
+        Unfit::Control => "a text with control characters, which is not sent on".to_owned(),
+        Unfit::Refused => format!(
+            "a text with one of `{}`, which would end the text it is used in",
+            extract.refused
+        ),
+    };
+    format!(
+        "{}, from which `{}` is extracted, is {what}",
+        extract.from, extract.name
+    )
+}
+
+fn looks_at_json(request: &Request) -> bool {
+    let from_json = |extract: &Extract| matches!(extract.from, From::Json(_));
+    !request.expect.json.is_empty() || request.extract.iter().any(from_json)
+}
+
+fn looks_at_body(request: &Request) -> bool {
+    request.expect.looks_at_body() || looks_at_json(request)
+}
+
+fn is_met(expected: &expect::Value, found: &[u8]) -> bool {
+    match expected {
+        expect::Value::Is(text) => found == text.as_bytes(),
+        expect::Value::Matches(pattern) => pattern.is_match(found),
+    }
+}
+
+/// As JSON values, with numbers compared by what they are worth: 3 is 3.0.
+fn is_same(expected: &Value, found: &Value) -> bool {
+    match (expected, found) {
+        (Value::Number(expected), Value::Number(found)) => {
+            expected == found || expected.as_f64() == found.as_f64()
+        }
+        (Value::Array(expected), Value::Array(found)) => {
+            expected.len() == found.len() && expected.iter().zip(found).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Object(expected), Value::Object(found)) => {
+            expected.len() == found.len()
+                && expected
+                    .iter()
+                    .all(|(key, value)| found.get(key).is_some_and(|found| is_same(value, found)))
+        }
+        _ => expected == found,
+    }
+}
+
+fn extract(
+    request: &Request,
+    answer: &Answer<'_>,
+    json: Option<&Value>,
+    give: &mut impl FnMut(usize, &[u8]),
+) -> Result<(), Unmet> {
+    for (at, extract) in request.extract.iter().enumerate() {
+        value(extract, answer, json).map_err(|unfit| Unmet::Extract(at, unfit))?;
+    }
+    for extract in &request.extract {
+        if let Ok(value) = value(extract, answer, json) {
+            give(extract.variable, &value);
+        }
+    }
+    Ok(())
+}
+
+fn value<'a>(
+    extract: &Extract,
+    answer: &Answer<'a>,
+    json: Option<&'a Value>,
+) -> Result<Cow<'a, [u8]>, Unfit> {
+    let value: Cow<'a, [u8]> = match &extract.from {
+        From::Header(name) => answer.head.get(name).ok_or(Unfit::Absent)?.into(),
+        From::Json(pointer) => match json.and_then(|json| json.pointer(pointer)) {
+            None => return Err(Unfit::Absent),
+            Some(Value::String(text)) => text.as_bytes().into(),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => {
+                value.to_string().into_bytes().into()
+            }
+            Some(_) => return Err(Unfit::NoText),
+        },
+    };
+    if value.is_empty() {
+        Err(Unfit::Empty)
+    } else if value.len() > MAX_VALUE {
+        Err(Unfit::TooLong)
+    } else if value.iter().any(u8::is_ascii_control) {
+        Err(Unfit::Control)
+    } else if value
+        .iter()
+        .any(|byte| extract.refused.as_bytes().contains(byte))
+    {
+        Err(Unfit::Refused)
+    } else {
+        Ok(value)
+    }
+}
+
+/// Replaces what is extracted.
+fn hide(request: &Request, json: &mut Value) {
+    for extract in &request.extract {
+        if let From::Json(pointer) = &extract.from
+            && let Some(value) = json.pointer_mut(pointer)
+        {
+            *value = Value::from(REDACTED);
+        }
+    }
+}
+
+/// The beginning of a body. One that is not JSON but names what should be extracted from it may hold it all the same.
+fn shown_body(request: &Request, answer: &Answer<'_>, json: Option<Value>) -> String {
+    let extracts_json = request
+        .extract
+        .iter()
+        .filter_map(|extract| match &extract.from {
+            From::Json(pointer) => pointer.rsplit('/').next(),
+            From::Header(_) => None,
+        });
+    let mut keys = extracts_json.peekable();
+    if keys.peek().is_none() {
+        let shown = &answer.body[..answer.body.len().min(SHOWN_BODY)];
+        return String::from_utf8_lossy(shown).into_owned();
+    }
+    if let Some(json) = json {
+        let text = json.to_string();
+        return text.chars().take(SHOWN_BODY).collect();
+    }
+    let names_one = |key: &str| memchr::memmem::find(answer.body, key.as_bytes()).is_some();
+    if keys.any(names_one) {
+        return format!("{REDACTED}, because a value is extracted from it");
+    }
+    let shown = &answer.body[..answer.body.len().min(SHOWN_BODY)];
+    String::from_utf8_lossy(shown).into_owned()
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN_VALUE) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scenario::{Overrides, parse};
+    use crate::transport::http1::{Decoder, ExpectBody, Limits, Progress};
+
+    fn request(more: &str) -> Request {
+        let text = format!(
+            "name = \"t\"\ntarget.url = \"http://127.0.0.1:1\"\nload = {{ model = \"closed\", connections = 1, duration = \"1s\" }}\n[fleet.cars]\ndevices = 1\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\n{more}\n"
+        );
+        let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
+        plan.variants[0].requests[0].clone()
+    }
+
+    /// What is given, or what is said.
+    fn judged(request: &Request, headers: &str, body: &[u8]) -> Result<Vec<String>, String> {
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.start(ExpectBody::Yes, kept_body(request));
+        let head = format!(
+            "HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let bytes = [head.as_bytes(), body].concat();
+        let mut rest = &bytes[..];
+        let response = loop {
+            let spare = decoder.spare();
+            let n = spare.len().min(rest.len());
+            spare[..n].copy_from_slice(&rest[..n]);
+            rest = &rest[n..];
+            if let Progress::Done(response) = decoder.filled(n).unwrap() {
+                break response;
+            }
+        };
+        let answer = Answer {
+            status: response.status,
+            head: decoder.head().unwrap(),
+            body: decoder.body(),
+            body_bytes: response.body_bytes,
+        };
+        let mut given = Vec::new();
+        let give = |_, value: &[u8]| given.push(String::from_utf8_lossy(value).into_owned());
+        judge(&request.expect, request, &answer, give)
+            .map_err(|unmet| describe(unmet, request, &answer))?;
+        Ok(given)
+    }
+
+    #[test]
+    fn all_that_is_extracted_is_given_or_nothing() {
+        let request =
+            request("extract = { a = \"json:/a\", b = \"header:X-B\", c = \"json:/c/1\" }");
+        let headers = "X-B: two\r\n";
+        let body = br#"{"a":"one","c":[0,3]}"#;
+        assert_eq!(
+            judged(&request, headers, body).unwrap(),
+            ["one", "two", "3"]
+        );
+        assert_eq!(
+            judged(&request, "", body).unwrap_err(),
+            "there is no header:X-B"
+        );
+        assert_eq!(
+            judged(&request, headers, br#"{"a":"one"}"#).unwrap_err(),
+            "there is no json:/c/1: {\"a\":\"[redacted]\"}"
+        );
+    }
+
+    #[test]
+    fn values_are_compared_by_what_they_are() {
+        let request = request("expect.body.json.\"\" = { a = 1, b = [true, \"x\"] }");
+        for (body, is_met) in [
+            (r#"{"b":[true,"x"],"a":1.0}"#, true),
+            (r#"{"a":1,"b":[true,"x"],"c":2}"#, false),
+            (r#"{"a":1,"b":["x",true]}"#, false),
+            (r#"{"a":"1","b":[true,"x"]}"#, false),
+        ] {
+            assert_eq!(
+                judged(&request, "", body.as_bytes()).is_ok(),
+                is_met,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_no_json() {
+        let request = request("expect.body.json.\"/a\" = 1");
+        let words = judged(&request, "", &b"[".repeat(100_000)).unwrap_err();
+        assert!(words.starts_with("the body is not JSON: [[["), "{words}");
+        assert!(words.len() < 400, "{}", words.len());
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_judged_and_its_secret_is_not_said(body in proptest::collection::vec(any::<u8>(), 0..200), at in 0usize..200) {
+            let request = request("expect.body.contains = \"never-there\"\nextract = { a = \"json:/token\" }");
+            let at = at.min(body.len());
+            let secret = br#"{"token":"s3cr3t-value"}"#;
+            for body in [body.clone(), secret.to_vec(), [&body[..at], secret, &body[at..]].concat()] {
+                let words = judged(&request, "", &body).unwrap_err();
+                prop_assert!(!words.contains("s3cr3t"), "{}", words);
+            }
+        }
+    }
+}

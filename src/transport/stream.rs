@@ -1,0 +1,249 @@
+//! A connection as bytes: TCP or a unix socket, plain or under TLS, told apart by a match and not by a pointer.
+//!
+//! It opens, reads, writes and flushes. It must not retry, wait for a deadline or know what the bytes mean. Plain streams
+//! allocate nothing after they were opened; under TLS the records of the TLS library are allocated as they come.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::tls::{Connector, handshake_failure};
+
+/// Where a target listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An address and port.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(Arc<Path>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Where to connect, and whether to secure it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Where the target listens.
+    pub place: Place,
+    /// With what connections are secured; none are if there is nothing.
+    pub tls: Option<Connector>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The system or the peer refused it.
+    #[error("cannot connect to {place}: {cause}{}", remedy(.place, .cause))]
+    Connect {
+        /// Where to.
+        place: Place,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// It could not be secured.
+    #[error("no TLS with {place}: {words}")]
+    Tls {
+        /// With whom.
+        place: Place,
+        /// What is wrong, with the remedy.
+        words: String,
+    },
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A unix socket.
+    Unix(UnixStream),
+    /// TLS over TCP; boxed, for it is larger than all else that a connection has.
+    TlsTcp(Box<TlsStream<TcpStream>>),
+    /// TLS over a unix socket.
+    TlsUnix(Box<TlsStream<UnixStream>>),
+}
+
+/// The same call on whichever stream it is.
+macro_rules! on_stream {
+    ($stream:expr, $call:ident($($argument:expr),*)) => {
+        match $stream {
+            Stream::Tcp(stream) => Pin::new(stream).$call($($argument),*),
+            Stream::Unix(stream) => Pin::new(stream).$call($($argument),*),
+            Stream::TlsTcp(stream) => Pin::new(stream.as_mut()).$call($($argument),*),
+            Stream::TlsUnix(stream) => Pin::new(stream.as_mut()).$call($($argument),*),
+        }
+    };
+}
+
+impl Stream {
+    /// Connects, and secures the connection if the endpoint says so.
+    ///
+    /// # Errors
+    /// [`OpenError`], with the remedy.
+    pub async fn open(endpoint: &Endpoint) -> Result<Self, OpenError> {
+        let stream = Self::connect(&endpoint.place).await?;
+        match &endpoint.tls {
+            Some(tls) => stream.secure(tls, &endpoint.place).await,
+            None => Ok(stream),
+        }
+    }
+
+    /// Connects, without TLS.
+    ///
+    /// # Errors
+    /// [`OpenError::Connect`].
+    pub async fn connect(place: &Place) -> Result<Self, OpenError> {
+        let connected = match place {
+            Place::Tcp(address) => TcpStream::connect(address).await.map(|stream| {
+                // Fails only on a socket that is gone already, which the first exchange will report.
+                let _ = stream.set_nodelay(true);
+                Self::Tcp(stream)
+            }),
+            Place::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
+        };
+        connected.map_err(|cause| OpenError::Connect {
+            place: place.clone(),
+            cause,
+        })
+    }
+
+    /// Shakes hands over a plain connection to `place`; one that is secured already stays as it is.
+    ///
+    /// # Errors
+    /// [`OpenError::Tls`].
+    pub async fn secure(self, tls: &Connector, place: &Place) -> Result<Self, OpenError> {
+        let connector = TlsConnector::from(tls.config.clone());
+        let secured = match self {
+            Self::Tcp(stream) => connector
+                .connect(tls.name.clone(), stream)
+                .await
+                .map(|stream| Self::TlsTcp(Box::new(stream))),
+            Self::Unix(stream) => connector
+                .connect(tls.name.clone(), stream)
+                .await
+                .map(|stream| Self::TlsUnix(Box::new(stream))),
+            secured @ (Self::TlsTcp(_) | Self::TlsUnix(_)) => Ok(secured),
+        };
+        secured.map_err(|error| OpenError::Tls {
+            place: place.clone(),
+            words: handshake_failure(&error, &tls.name),
+        })
+    }
+
+    /// Reads into `buffer`, which must not be empty; 0 is the end. Under TLS an end without notice is an error, and what
+    /// is no plain text, such as session tickets, is taken in without being an answer.
+    ///
+    /// # Errors
+    /// Those of the socket and of TLS.
+    #[inline]
+    pub fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        on_stream!(self, poll_read(context, &mut buffer)).map_ok(|()| buffer.filled().len())
+    }
+
+    /// Writes some of `bytes`. Under TLS what was written may wait for a flush.
+    ///
+    /// # Errors
+    /// Those of the socket and of TLS.
+    #[inline]
+    pub fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on_stream!(self, poll_write(context, bytes))
+    }
+
+    /// Hands everything that was written to the system; nothing to do without TLS.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    #[inline]
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, poll_flush(context))
+    }
+
+    /// Tells the peer that this side will say nothing more, as TLS asks of both before they close; nothing to do without
+    /// TLS. It tries once: a peer that takes nothing in has no use for it.
+    pub fn farewell(&mut self, context: &mut Context<'_>) {
+        let _ = match self {
+            Self::Tcp(_) | Self::Unix(_) => return,
+            Self::TlsTcp(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+            Self::TlsUnix(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+        };
+    }
+
+    /// Writes all of `bytes` and flushes.
+    ///
+    /// # Errors
+    /// Those of [`Stream::poll_write`] and [`Stream::poll_flush`].
+    pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < bytes.len() {
+            written += poll_fn(|context| self.poll_write(context, &bytes[written..])).await?;
+        }
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// Reads as [`Stream::poll_read`].
+    ///
+    /// # Errors
+    /// Those of [`Stream::poll_read`].
+    pub async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|context| self.poll_read(context, buffer)).await
+    }
+}
+
+/// What helps against the refusals that a load test meets.
+fn remedy(place: &Place, error: &io::Error) -> &'static str {
+    match (place, error.kind(), error.raw_os_error()) {
+        (_, _, Some(EMFILE)) => "; raise the limit with `ulimit -n`, or use fewer connections",
+        (_, _, Some(ENFILE)) => "; raise the system's limit with `sysctl fs.file-max`",
+        (_, io::ErrorKind::AddrNotAvailable, _) => {
+            "; no local port is free: keep connections alive, use fewer, or widen the range with `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`"
+        }
+        (Place::Unix(_), io::ErrorKind::NotFound, _) => "; start the target, or check the path",
+        (Place::Unix(_), io::ErrorKind::ConnectionRefused, _) => {
+            "; nothing listens at that socket: start the target"
+        }
+        // A unix socket says so at once; TCP would drop the attempt and try again.
+        (Place::Unix(_), io::ErrorKind::WouldBlock, _) => {
+            "; the target does not accept fast enough: use fewer connections or raise its backlog"
+        }
+        (_, io::ErrorKind::PermissionDenied, _) => {
+            "; check who may connect there, and the firewall"
+        }
+        (Place::Tcp(_), io::ErrorKind::ConnectionRefused, _) => {
+            "; nothing listens there: start it, or check host and port"
+        }
+        (Place::Tcp(_), io::ErrorKind::TimedOut, _) => {
+            "; check host, port and firewall, and whether the target's backlog is full"
+        }
+        _ => "",
+    }
+}
+
+/// Too many files are open in this process, or in the system.
+const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();

@@ -1,0 +1,198 @@
+//! What went wrong with TLS, in words that say what to do. Pure; texts of the peer are escaped.
+
+use std::io;
+
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError, Error};
+
+/// The most names of a certificate that are listed.
+const NAMES: usize = 4;
+
+/// Why a handshake failed that was to prove that the peer is `name`.
+pub fn handshake_failure(error: &io::Error, name: &ServerName<'_>) -> String {
+    match of_tls(error) {
+        Some(error) => words(error, &name.to_str()),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection in the handshake; check that it serves TLS at this port, and its log"
+                .to_owned()
+        }
+        None => format!("the connection broke in the handshake: {error}; check that the server speaks TLS at this port, and its log"),
+    }
+}
+
+/// What an error of an established connection says of TLS; `None` if it says nothing of it.
+pub fn stream_failure(error: &io::Error) -> Option<String> {
+    if let Some(error) = of_tls(error) {
+        return Some(words(error, ""));
+    }
+    (error.kind() == io::ErrorKind::UnexpectedEof).then(|| {
+        "the connection ended without TLS's close_notify, so that what came may be cut off; look for a crash or a timeout of the server or a proxy"
+            .to_owned()
+    })
+}
+
+fn of_tls(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref::<Error>()
+}
+
+fn words(error: &Error, name: &str) -> String {
+    match error {
+        Error::InvalidCertificate(error) => certificate(error, name),
+        Error::AlertReceived(alert) => refusal(*alert),
+        Error::InvalidMessage(_) => {
+            "what answers there does not speak TLS; check the port, or use http://".to_owned()
+        }
+        Error::PeerIncompatible(_) => format!(
+            "the server shares no version or algorithm with telemload ({error}); it must speak TLS 1.2 or 1.3"
+        ),
+        Error::NoCertificatesPresented => {
+            "the server showed no certificate; configure one there".to_owned()
+        }
+        _ => format!("the server broke the TLS protocol: {error}; look for a proxy in between"),
+    }
+}
+
+fn certificate(error: &CertificateError, name: &str) -> String {
+    use CertificateError as Kind;
+    match error {
+        Kind::UnknownIssuer => "the server's certificate is signed by nobody that is trusted; name its authority with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
+        Kind::BadSignature | Kind::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => "the server's certificate is signed by another authority of the name of one that is trusted, as after an authority was made anew; name the right one with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
+        Kind::NotValidForName => wrong_name(name, &[]),
+        Kind::NotValidForNameContext { presented, .. } => wrong_name(name, presented),
+        Kind::Expired | Kind::ExpiredContext { .. } => {
+            "the server's certificate has expired; renew it, or check this machine's clock".to_owned()
+        }
+        Kind::NotValidYet | Kind::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet; check this machine's clock".to_owned()
+        }
+        Kind::Revoked => "the server's certificate was revoked; replace it".to_owned(),
+        Kind::InvalidPurpose | Kind::InvalidPurposeContext { .. } => {
+            "the server's certificate is not meant for servers; issue one with the purpose serverAuth".to_owned()
+        }
+        // A self-signed certificate that says it is an authority.
+        Kind::Other(_) if error.to_string().contains("CaUsedAsEndEntity") => {
+            "the server shows the certificate of an authority as its own, as `openssl req -x509` makes them unless told `-addext basicConstraints=critical,CA:FALSE`; issue one for the server, or do without the check with `tls.insecure` or --insecure".to_owned()
+        }
+        _ => format!("the server's certificate is not valid: {error}; issue another, or do without the check with `tls.insecure` or --insecure"),
+    }
+}
+
+fn wrong_name(name: &str, presented: &[String]) -> String {
+    let listed: Vec<String> = presented
+        .iter()
+        .take(NAMES)
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    let whose = match (listed.is_empty(), presented.len() > NAMES) {
+        (true, _) => "another name".to_owned(),
+        (false, false) => listed.join(", "),
+        (false, true) => format!("{} and others", listed.join(", ")),
+    };
+    format!(
+        "the server's certificate is for {whose}, not for {name}; name the right one with `tls.server_name` or --server-name"
+    )
+}
+
+fn refusal(alert: AlertDescription) -> String {
+    use AlertDescription as Alert;
+    match alert {
+        Alert::CertificateRequired => "the server wants a client certificate; give `tls.cert` and `tls.key`, or --cert and --key".to_owned(),
+        Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate | Alert::AccessDenied | Alert::DecryptError => format!(
+            "the server refused the client certificate ({alert:?}); give one of an authority that it trusts with `tls.cert` and `tls.key`, or --cert and --key"
+        ),
+        Alert::CertificateExpired | Alert::CertificateRevoked => format!(
+            "the server refused the client certificate ({alert:?}); renew the one of `tls.cert` or --cert"
+        ),
+        Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity => format!(
+            "the server refused the handshake ({alert:?}): it may want a client certificate (`tls.cert` and `tls.key`), or share no version or algorithm with telemload (TLS 1.2 and 1.3)"
+        ),
+        Alert::UnrecognisedName => "the server does not know the name; name one that it serves with `tls.server_name` or --server-name".to_owned(),
+        Alert::NoApplicationProtocol => {
+            "the server does not offer HTTP/1.1, which is what telemload speaks; enable it there".to_owned()
+        }
+        _ => format!("the server ended TLS with the alert {alert:?}; see its log"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{InvalidMessage, OtherError};
+
+    fn check(error: Error, says: &[&str]) {
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+        let name = ServerName::try_from("shop.test").unwrap();
+        let words = handshake_failure(&error, &name);
+        for part in says {
+            assert!(words.contains(part), "no {part:?} in {words}");
+        }
+        assert!(!words.ends_with('.') && !words.contains('\n'), "{words}");
+    }
+
+    #[test]
+    fn every_fault_has_words_with_a_remedy() {
+        let name = || ServerName::try_from("shop.test").unwrap();
+        let presented = |names: &[&str]| CertificateError::NotValidForNameContext {
+            expected: name(),
+            presented: names.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let five = ["a", "b", "c", "d", "e"];
+        check(
+            presented(&["other.test\n"]).into(),
+            &["is for other.test\\n, not for shop.test", "--server-name"],
+        );
+        check(presented(&five).into(), &["a, b, c, d and others"]);
+        check(CertificateError::NotValidForName.into(), &["another name"]);
+        check(
+            CertificateError::UnknownIssuer.into(),
+            &["tls.ca", "--insecure"],
+        );
+        check(CertificateError::Expired.into(), &["expired", "clock"]);
+        check(CertificateError::NotValidYet.into(), &["clock"]);
+        check(
+            CertificateError::BadSignature.into(),
+            &["made anew", "--cacert"],
+        );
+        check(CertificateError::BadEncoding.into(), &["--insecure"]);
+        check(
+            Error::AlertReceived(AlertDescription::CertificateRequired),
+            &["--cert", "--key"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::UnknownCA),
+            &["UnknownCA", "tls.cert"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::HandshakeFailure),
+            &["client certificate"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::InternalError),
+            &["InternalError", "log"],
+        );
+        check(
+            Error::AlertReceived(AlertDescription::NoApplicationProtocol),
+            &["HTTP/1.1"],
+        );
+        check(
+            InvalidMessage::InvalidContentType.into(),
+            &["http://", "port"],
+        );
+        check(Error::General("odd".to_owned()), &["odd"]);
+        let other = OtherError(std::sync::Arc::new(io::Error::other("CaUsedAsEndEntity")));
+        check(
+            CertificateError::Other(other).into(),
+            &["authority as its own"],
+        );
+    }
+
+    #[test]
+    fn an_end_without_notice_is_told_from_other_ends() {
+        let early = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert!(stream_failure(&early).unwrap().contains("close_notify"));
+        assert_eq!(
+            stream_failure(&io::Error::from(io::ErrorKind::ConnectionReset)),
+            None
+        );
+    }
+}

@@ -1,0 +1,338 @@
+//! The ingest axis: what may be typed, and the validated `Settings` that the ingestion sees.
+//!
+//! Nothing here opens a sink. The environment is an argument, so that a setting has one reader and tests have none.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::range::in_range;
+use super::{Config, ConfigError};
+use crate::ingest::sink::Location;
+use crate::size::Size;
+
+const MAX_WORKERS: usize = 1024;
+const MAX_QUEUE: usize = 10_000_000;
+const DEFAULT_WORKERS: usize = 8;
+/// About a second of the load that the pool is made for: 16,667 documents of 3 payloads.
+const DEFAULT_QUEUE: usize = 50_000;
+const MAX_BATCH: usize = 100_000;
+const MAX_CAPACITY: usize = 100_000;
+
+/// What happens to the payloads of `/v1/payloads`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IngestMode {
+    /// Decoded, checked and thrown away.
+    #[default]
+    Discard,
+    /// A task and an object per payload, as many at once as arrive.
+    Spawn,
+    /// A bounded queue and one consumer, an object per payload; requests wait when the queue is full.
+    Queue,
+    /// A bounded queue and a pool of workers, batched objects; requests are refused when the queue is full.
+    Pool,
+}
+
+impl fmt::Display for IngestMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discard => "discard",
+            Self::Spawn => "spawn",
+            Self::Queue => "queue",
+            Self::Pool => "pool",
+        })
+    }
+}
+
+/// When a document is acknowledged.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ack {
+    /// As soon as it is in memory: what is acknowledged survives an orderly stop, not a crash.
+    #[default]
+    Queued,
+    /// Once the sink has it durably: what is acknowledged survives a crash.
+    Stored,
+}
+
+/// What environment variables say; the process's own, or a test's.
+pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+
+/// When a batch is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Batching {
+    pub(crate) payloads: usize,
+    pub(crate) bytes: usize,
+    /// Of its oldest payload.
+    pub(crate) age: Duration,
+}
+
+/// A mode with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Discard,
+    Spawn,
+    Queue {
+        payloads: usize,
+    },
+    Pool {
+        workers: usize,
+        payloads: usize,
+        bytes: usize,
+        batching: Batching,
+    },
+}
+
+/// What a real object store does and a directory does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StandIn {
+    pub(crate) latency: Duration,
+    /// Concurrent uploads beyond which it answers 503 SlowDown.
+    pub(crate) capacity: Option<usize>,
+}
+
+/// The validated ingest configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) ack: Ack,
+    pub(crate) location: Location,
+    pub(crate) stand_in: StandIn,
+    /// How long the stop may take once the last request is answered.
+    pub(crate) drain: Duration,
+}
+
+impl Settings {
+    /// Checks every value; a value in the configuration goes before the environment's.
+    pub(crate) fn resolve(
+        config: &Config,
+        environment: Environment<'_>,
+    ) -> Result<Self, ConfigError> {
+        let workers = number(
+            ("max_workers", config.max_workers),
+            ("MAX_WORKERS", environment),
+            (DEFAULT_WORKERS, MAX_WORKERS),
+        )?;
+        let payloads = number(
+            ("max_queue", config.max_queue),
+            ("MAX_QUEUE", environment),
+            (DEFAULT_QUEUE, MAX_QUEUE),
+        )?;
+        in_range(
+            "queue_size",
+            config.queue_size,
+            Size::kib(64),
+            Size::mib(65_536),
+        )?;
+        in_range("batch_payloads", config.batch_payloads, 1, MAX_BATCH)?;
+        in_range("batch_size", config.batch_size, Size::kib(1), Size::mib(64))?;
+        let (zero, minute) = (SignedDuration::ZERO, SignedDuration::from_mins(1));
+        in_range("batch_age", config.batch_age, zero, minute)?;
+        in_range("sink_latency", config.sink_latency, zero, minute)?;
+        if let Some(capacity) = config.sink_capacity {
+            in_range("sink_capacity", capacity, 1, MAX_CAPACITY)?;
+        }
+        let location = Location::parse(&config.sink)
+            .map_err(|why| ConfigError::Unusable { key: "sink", why })?
+            .with_access(config.s3_endpoint.as_deref(), config.s3_region.as_deref())
+            .map_err(|why| ConfigError::Unusable {
+                key: "s3_endpoint",
+                why,
+            })?;
+        let mode = match config.ingest {
+            IngestMode::Discard => Mode::Discard,
+            IngestMode::Spawn => Mode::Spawn,
+            IngestMode::Queue => Mode::Queue { payloads },
+            IngestMode::Pool => Mode::Pool {
+                workers,
+                payloads,
+                bytes: bytes(config.queue_size),
+                batching: Batching {
+                    payloads: config.batch_payloads,
+                    bytes: bytes(config.batch_size),
+                    age: config.batch_age.unsigned_abs(),
+                },
+            },
+        };
+        Ok(Self {
+            mode,
+            ack: config.ack,
+            location,
+            stand_in: StandIn {
+                latency: config.sink_latency.unsigned_abs(),
+                capacity: config.sink_capacity,
+            },
+            drain: config.drain_payloads.unsigned_abs(),
+        })
+    }
+}
+
+fn number(
+    (key, typed): (&'static str, Option<usize>),
+    (variable, environment): (&'static str, Environment<'_>),
+    (default, high): (usize, usize),
+) -> Result<usize, ConfigError> {
+    let value = match (typed, environment(variable)) {
+        (Some(value), _) => value,
+        (None, None) => default,
+        (None, Some(text)) => text
+            .trim()
+            .parse()
+            .ok()
+            .filter(|value| (1..=high).contains(value))
+            .ok_or_else(|| ConfigError::Unusable {
+                key,
+                why: format!("{variable} = {text:?} in the environment is not a number from 1 to {high}; correct it, unset it, or set `{key}`"),
+            })?,
+    };
+    in_range(key, value, 1, high)?;
+    Ok(value)
+}
+
+/// A size that is in its range, for an address space.
+fn bytes(size: Size) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(json: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let config: Config = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let look_up = |name: &str| {
+            let found = environment.iter().find(|(known, _)| *known == name)?;
+            Some(found.1.to_owned())
+        };
+        Settings::resolve(&config, &look_up).map_err(|error| {
+            let text = error.to_string();
+            assert!(text.contains(error.key()), "{text} names {}", error.key());
+            text
+        })
+    }
+
+    fn workers_and_queue(
+        json: &str,
+        environment: &[(&str, &str)],
+    ) -> Result<(usize, usize), String> {
+        resolve(json, environment).map(|settings| match settings.mode {
+            Mode::Pool {
+                workers, payloads, ..
+            } => (workers, payloads),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn sizes_come_from_the_configuration_then_the_environment_then_the_default() {
+        let both = [("MAX_WORKERS", "3"), ("MAX_QUEUE", " 70 ")];
+        for (json, environment, expected) in [
+            (
+                r#"{"ingest":"pool"}"#,
+                &[][..],
+                (DEFAULT_WORKERS, DEFAULT_QUEUE),
+            ),
+            (r#"{"ingest":"pool"}"#, &both[..], (3, 70)),
+            (r#"{"ingest":"pool","max_workers":5}"#, &both[..], (5, 70)),
+            (
+                r#"{"ingest":"pool","max_workers":5,"max_queue":9}"#,
+                &both[..],
+                (5, 9),
+            ),
+        ] {
+            assert_eq!(
+                workers_and_queue(json, environment),
+                Ok(expected),
+                "{json} {environment:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_name_the_key_and_the_remedy() {
+        for (json, environment, expected) in [
+            (
+                r#"{"max_workers":0}"#,
+                &[][..],
+                "max_workers = 0 is out of range, use 1 to 1024",
+            ),
+            (
+                r#"{"max_queue":99000000}"#,
+                &[],
+                "max_queue = 99000000 is out of range, use 1 to 10000000",
+            ),
+            (
+                r#"{"ingest":"pool"}"#,
+                &[("MAX_WORKERS", "many")],
+                "max_workers: MAX_WORKERS = \"many\" in the environment is not a number from 1 to 1024; correct it, unset it, or set `max_workers`",
+            ),
+            (
+                r#"{"ingest":"pool"}"#,
+                &[("MAX_QUEUE", "0")],
+                "max_queue: MAX_QUEUE = \"0\" in the environment is not a number from 1 to 10000000; correct it, unset it, or set `max_queue`",
+            ),
+            (
+                r#"{"batch_payloads":0}"#,
+                &[],
+                "batch_payloads = 0 is out of range, use 1 to 100000",
+            ),
+            (
+                r#"{"batch_size":"1GiB"}"#,
+                &[],
+                "batch_size = \"1GiB\" is out of range, use \"1KiB\" to \"64MiB\"",
+            ),
+            (
+                r#"{"queue_size":"1B"}"#,
+                &[],
+                "queue_size = \"1B\" is out of range, use \"64KiB\" to \"64GiB\"",
+            ),
+            (
+                r#"{"batch_age":"2h"}"#,
+                &[],
+                "batch_age = \"2h\" is out of range, use \"0s\" to \"1m\"",
+            ),
+            (
+                r#"{"sink_latency":"1h"}"#,
+                &[],
+                "sink_latency = \"1h\" is out of range, use \"0s\" to \"1m\"",
+            ),
+            (
+                r#"{"sink_capacity":0}"#,
+                &[],
+                "sink_capacity = 0 is out of range, use 1 to 100000",
+            ),
+            (
+                r#"{"sink":"ftp://x"}"#,
+                &[],
+                "sink: \"ftp://x\" is not a sink; use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\"",
+            ),
+            (
+                r#"{"sink":"s3://b","s3_endpoint":"http://me:secret@host"}"#,
+                &[],
+                "s3_endpoint: credentials do not belong in a URL; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment",
+            ),
+        ] {
+            assert_eq!(resolve(json, environment).unwrap_err(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn words_are_read() {
+        let settings = resolve(
+            r#"{"ingest":"pool","ack":"stored","sink":"file:///tmp/x","batch_age":"20ms","queue_size":"1MiB"}"#,
+            &[],
+        )
+        .unwrap();
+        assert_eq!(settings.ack, Ack::Stored);
+        let Mode::Pool {
+            bytes, batching, ..
+        } = settings.mode
+        else {
+            panic!("{settings:?}")
+        };
+        assert_eq!((bytes, batching.age), (1 << 20, Duration::from_millis(20)));
+    }
+}

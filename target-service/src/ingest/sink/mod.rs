@@ -1,0 +1,293 @@
+//! Where payloads are kept: one uploading attempt, and reading it all back. Retries are the uploader's.
+//!
+//! An object is created and never replaced. Its name is chosen before the first attempt, so that an attempt whose answer
+//! was lost is recognised by the next one instead of storing its payloads twice.
+
+mod file;
+mod memory;
+mod s3;
+mod stand_in;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+use crate::config::ingest::{Ack, Environment};
+use memory::Memory;
+use stand_in::Gate;
+
+pub(crate) use crate::config::ingest::StandIn;
+
+/// Characters of a store's own words that are passed on.
+const MAX_WORDS: usize = 300;
+
+/// A sink's address, not opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    Memory,
+    File(PathBuf),
+    S3(Bucket),
+}
+
+/// Where a bucket is. Credentials are not part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    pub(crate) prefix: Path,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: Option<String>,
+}
+
+impl Location {
+    /// Reads `memory`, `file:///directory` or `s3://bucket/prefix`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let refuse = || {
+            format!(
+                "{text:?} is not a sink; use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\""
+            )
+        };
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        if let Some(path) = text.strip_prefix("file://") {
+            // Two slashes would make the first directory a host name.
+            return if path.starts_with('/') {
+                Ok(Self::File(path.into()))
+            } else {
+                Err(refuse())
+            };
+        }
+        let rest = text.strip_prefix("s3://").ok_or_else(refuse)?;
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if name.is_empty() || !name.chars().all(known) {
+            return Err(refuse());
+        }
+        let prefix = Path::parse(prefix).map_err(|_| refuse())?;
+        Ok(Self::S3(Bucket {
+            name: name.to_owned(),
+            prefix,
+            ..Bucket::default()
+        }))
+    }
+
+    /// Adds what leads to a bucket; the other sinks need nothing.
+    pub(crate) fn with_access(
+        mut self,
+        endpoint: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Self, String> {
+        if let Some(endpoint) = endpoint {
+            s3::check_endpoint(endpoint)?;
+        }
+        if let Self::S3(bucket) = &mut self {
+            bucket.endpoint = endpoint.map(str::to_owned);
+            bucket.region = region.map(str::to_owned);
+        }
+        Ok(self)
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::File(path) => write!(f, "file://{}", path.display()),
+            Self::S3(bucket) => write!(f, "s3://{}/{}", bucket.name, bucket.prefix),
+        }
+    }
+}
+
+/// Why an attempt failed. It holds no credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct SinkError(String);
+
+impl SinkError {
+    /// Keeps the words of an error and of its causes, bounded, in one line, and without `secrets`.
+    fn from_words(words: &str, secrets: &[String]) -> Self {
+        let mut words = words.replace(['\n', '\r'], " ");
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            words = words.replace(secret.as_str(), "…");
+        }
+        Self(words.chars().take(MAX_WORDS).collect())
+    }
+}
+
+enum Kind {
+    Memory(Memory),
+    Directory(file::Directory),
+    Remote,
+}
+
+/// An opened sink.
+pub(crate) struct Sink {
+    store: Arc<dyn ObjectStore>,
+    kind: Kind,
+    gate: Gate,
+    /// Of every object, within the bucket.
+    prefix: Path,
+    secrets: Vec<String>,
+}
+
+impl Sink {
+    /// Opens a sink and sees that it answers. A directory is created; with [`Ack::Stored`] its objects are synchronised
+    /// to the disk.
+    pub(crate) async fn open(
+        location: &Location,
+        ack: Ack,
+        stand_in: StandIn,
+        environment: Environment<'_>,
+    ) -> Result<Self, SinkError> {
+        let gate = Gate::new(stand_in);
+        match location {
+            Location::Memory => {
+                let memory = Memory::default();
+                let store = memory.store();
+                Ok(Self {
+                    store,
+                    kind: Kind::Memory(memory),
+                    gate,
+                    prefix: Path::default(),
+                    secrets: Vec::new(),
+                })
+            }
+            Location::File(path) => {
+                let directory = file::Directory::create(path, ack)?;
+                let store = directory.store();
+                let kind = Kind::Directory(directory);
+                Ok(Self {
+                    store,
+                    kind,
+                    gate,
+                    prefix: Path::default(),
+                    secrets: Vec::new(),
+                })
+            }
+            Location::S3(bucket) => {
+                let (store, secrets) = s3::open(bucket, environment)?;
+                let sink = Self {
+                    store,
+                    kind: Kind::Remote,
+                    gate,
+                    prefix: bucket.prefix.clone(),
+                    secrets,
+                };
+                sink.probe().await?;
+                Ok(sink)
+            }
+        }
+    }
+
+    /// Opens what is there, to be read.
+    pub(crate) async fn open_existing(
+        location: &Location,
+        environment: Environment<'_>,
+    ) -> Result<Self, SinkError> {
+        if let Location::File(path) = location
+            && !path.is_dir()
+        {
+            return Err(SinkError(format!("{} is not a directory", path.display())));
+        }
+        Self::open(location, Ack::Queued, StandIn::default(), environment).await
+    }
+
+    /// A wrong bucket or credential is better known at the start than by a queue that runs full.
+    async fn probe(&self) -> Result<(), SinkError> {
+        let missing = self.prefix.clone().join("probe").join("none");
+        match self.store.list_with_delimiter(Some(&missing)).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.explain(&error)),
+        }
+    }
+
+    /// One attempt to create the object durably. An object of this name and size that is there already is the work of an
+    /// earlier attempt, and counts as this one's.
+    pub(crate) async fn put(&self, name: &Path, payload: PutPayload) -> Result<(), SinkError> {
+        let _place = self.gate.enter().await?;
+        let name = self.locate(name);
+        let size = payload.content_length();
+        let options = PutOptions::from(PutMode::Create);
+        match self.store.put_opts(&name, payload, options).await {
+            Ok(_) => {}
+            // S3 also says 409 for a conflict with an upload that is still under way, so that only a look can tell.
+            Err(object_store::Error::AlreadyExists { .. }) => self.confirm(&name, size).await?,
+            Err(error) => return Err(self.explain(&error)),
+        }
+        if let Kind::Memory(memory) = &self.kind {
+            memory.keep_to_limit(name, size).await;
+        }
+        Ok(())
+    }
+
+    async fn confirm(&self, name: &Path, size: usize) -> Result<(), SinkError> {
+        let found = self
+            .store
+            .head(name)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        if found.size != size as u64 {
+            return Err(SinkError(format!(
+                "{name} is there with {} bytes instead of {size}",
+                found.size
+            )));
+        }
+        match &self.kind {
+            Kind::Directory(directory) => directory.synchronise(name).await,
+            Kind::Memory(_) | Kind::Remote => Ok(()),
+        }
+    }
+
+    /// Directories and objects below a directory of the sink; its own if `None`.
+    pub(crate) async fn list(
+        &self,
+        below: Option<&Path>,
+    ) -> Result<(Vec<Path>, Vec<(Path, u64)>), SinkError> {
+        let below = below.or((!self.prefix.as_ref().is_empty()).then_some(&self.prefix));
+        let found = self
+            .store
+            .list_with_delimiter(below)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        let objects = found
+            .objects
+            .into_iter()
+            .map(|object| (object.location, object.size));
+        Ok((found.common_prefixes, objects.collect()))
+    }
+
+    /// Part of a listed object.
+    pub(crate) async fn read(
+        &self,
+        name: &Path,
+        range: std::ops::Range<u64>,
+    ) -> Result<axum::body::Bytes, SinkError> {
+        self.store
+            .get_range(name, range)
+            .await
+            .map_err(|error| self.explain(&error))
+    }
+
+    fn locate(&self, name: &Path) -> Path {
+        self.prefix.parts().chain(name.parts()).collect()
+    }
+
+    fn explain(&self, error: &object_store::Error) -> SinkError {
+        let mut words = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !words.contains(&more) {
+                words = format!("{words}: {more}");
+            }
+            cause = error.source();
+        }
+        SinkError::from_words(&words, &self.secrets)
+    }
+}
+
+#[cfg(test)]
+mod tests;
