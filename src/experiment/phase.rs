@@ -520,11 +520,20 @@ async fn sleep_until(instant: u64) {
 fn cache_ttl(variant: &Variant) -> Option<f64> {
     match &variant.target {
         Target::Gateway { config, .. }
-            if config.auth != target_service::Auth::Naive && remembered_devices(variant) > 0 =>
+            if remembers(config.auth) && remembered_devices(variant) > 0 =>
         {
             Some(config.cache_ttl.as_secs_f64())
         }
         _ => None,
+    }
+}
+
+/// Whether a way of checking credentials keeps what it has accepted.
+fn remembers(auth: target_service::Auth) -> bool {
+    use target_service::Auth;
+    match auth {
+        Auth::Naive | Auth::Token => false,
+        Auth::Cached | Auth::Singleflight | Auth::Shielded => true,
     }
 }
 

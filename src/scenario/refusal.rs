@@ -10,7 +10,7 @@ use super::error::{Error, Source};
 use super::redact::is_sensitive_header;
 
 /// Keys whose values are durations, for which a bare number is the usual mistake.
-const DURATIONS: [&str; 8] = [
+const DURATIONS: [&str; 19] = [
     "duration",
     "over",
     "hold",
@@ -19,6 +19,17 @@ const DURATIONS: [&str; 8] = [
     "interval",
     "ready_within",
     "cache_ttl",
+    "local_ttl",
+    "token_ttl",
+    "refusal_ttl",
+    "store_timeout",
+    "body_timeout",
+    "header_timeout",
+    "idle_timeout",
+    "drain_requests",
+    "drain_payloads",
+    "batch_age",
+    "sink_latency",
 ];
 
 /// The error of a reader; `root` is what it read, unless the text is no TOML at all.

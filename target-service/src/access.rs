@@ -1,4 +1,4 @@
-//! Keeps the debug endpoints on loopback, whatever address the gateway listens on.
+//! Keeps the debug and administrative endpoints on loopback, whatever address the gateway listens on.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,8 +8,13 @@ use axum::response::{IntoResponse, Response};
 
 use crate::reply::Reply;
 
-/// Paths below it need [`Ends`] in the request and are refused without.
-pub(crate) const DEBUG: &str = "/debug/";
+/// Paths below these need [`Ends`] in the request and are refused without.
+const LOCAL: [&str; 2] = ["/debug/", "/admin/"];
+
+/// Whether a path is for this machine alone.
+pub(crate) fn is_local(path: &str) -> bool {
+    LOCAL.iter().any(|local| path.starts_with(local))
+}
 
 /// Both ends of the connection that a request came over.
 #[derive(Clone, Copy)]

@@ -2,83 +2,85 @@
 
 pub(crate) mod digest;
 pub(crate) mod flight;
+pub(crate) mod registry;
+pub(crate) mod session;
+pub(crate) mod shield;
 
-use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bcrypt_pool::{BcryptPool, PoolError, Secret};
-use crate::config::{Auth, Config, MAX_COST};
+use crate::bcrypt_pool::{BcryptPool, Lane, PoolError, Secret};
+use crate::cache::Recall;
+use crate::config::{Auth, Config};
 use crate::error::Error;
-use crate::launch::Device;
 use crate::metrics::Metrics;
-use crate::store::Store;
-use digest::{Digest, digest};
+use crate::store::{Down, Store};
+use digest::{Digest, Digester};
 use flight::Flights;
+use registry::{Registered, Registry};
+use session::{Sessions, TokenError};
+use shield::Shield;
+
+/// Pause between two looks for limits that nobody needs any more.
+const TIDY: Duration = Duration::from_secs(30);
 
 /// The answer to a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The secret is the device's.
     Accepted,
-    /// Unknown device or wrong secret; callers must not tell which.
+    /// Unknown or revoked device or wrong secret; callers must not tell which.
     Refused,
+    /// The device, whether it exists or not, had its share of checks.
+    Limited,
     /// Too many checks are waiting.
     Overloaded,
     /// The check itself failed.
     Broken,
 }
 
-/// Devices by id, with their hashes.
-pub(crate) type Registry = HashMap<Box<[u8]>, Arc<str>>;
-
-/// Builds the registry.
-///
-/// # Errors
-///
-/// An id twice, or a hash that is not bcrypt's or costs more than a gateway can afford.
-pub(crate) fn registry(devices: Vec<Device>) -> Result<Registry, Error> {
-    let mut registry = HashMap::with_capacity(devices.len());
-    for Device { id, hash } in devices {
-        let refuse = |reason: &str| {
-            Err(Error::Device {
-                id: id.clone(),
-                reason: reason.to_owned(),
-            })
-        };
-        match bcrypt::HashParts::from_str(&hash) {
-            Err(_) => {
-                return refuse("its hash is not a bcrypt hash, register one such as \"$2b$10$…\"");
-            }
-            Ok(parts) if parts.get_cost() > MAX_COST => {
-                return refuse("its hash costs more than 14, register one of cost 4 to 14");
-            }
-            Ok(_) => {}
-        }
-        if registry.contains_key(id.as_bytes()) {
-            return refuse("it is registered twice, remove one entry");
-        }
-        registry.insert(Box::from(id.as_bytes()), Arc::from(hash));
-    }
-    Ok(registry)
+/// What told the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A remembered digest.
+    Digest,
+    /// A check, or the refusal to make one.
+    Check,
 }
 
-/// A well-formed hash of the given cost that stands for no known secret.
-fn stranger(cost: u32) -> Arc<str> {
-    format!("$2b${cost:02}$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzABCDC").into()
+/// An outcome and where it is from; what the requests of one flight share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    pub(crate) source: Source,
+}
+
+/// A credential on its way to the check.
+struct Claim {
+    device: Option<Arc<Registered>>,
+    id: Box<[u8]>,
+    secret: Secret,
+    digest: Digest,
+    lane: Lane,
 }
 
 /// Checks credentials in the configured way.
 pub(crate) struct Authenticator {
     mode: Auth,
-    ttl: Duration,
     registry: Registry,
     stranger: Arc<str>,
     pool: BcryptPool,
     store: Arc<Store>,
+    digester: Digester,
     flights: Flights,
+    shield: Option<Shield>,
+    sessions: Option<Sessions>,
     metrics: Arc<Metrics>,
+}
+
+/// A well-formed hash of the given cost that stands for no known secret.
+fn stranger(cost: u32) -> Arc<str> {
+    format!("$2b${cost:02}$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzABCDC").into()
 }
 
 impl Authenticator {
@@ -88,77 +90,218 @@ impl Authenticator {
         pool: BcryptPool,
         store: Arc<Store>,
         metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
-        Self {
+    ) -> Result<Arc<Self>, Error> {
+        let sessions = match config.auth {
+            Auth::Token => Some(Sessions::new(config)?),
+            _ => None,
+        };
+        Ok(Arc::new(Self {
             mode: config.auth,
-            ttl: config.cache_ttl.unsigned_abs(),
             registry,
             stranger: stranger(config.bcrypt_cost),
             pool,
             store,
-            flights: Flights::new(),
+            digester: Digester::new(config)?,
+            flights: Flights::new(metrics.cancelled.clone()),
+            shield: (config.auth == Auth::Shielded).then(|| Shield::new(config)),
+            sessions,
             metrics,
-        }
-        .into()
+        }))
+    }
+
+    /// Sessions, where telemetry is checked by them.
+    pub(crate) fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_ref()
     }
 
     /// Checks one credential. An unknown device costs a bcrypt like a known one, so that time tells nothing.
     pub(crate) async fn check(self: &Arc<Self>, id: &[u8], secret: &[u8]) -> Outcome {
         let outcome = match self.mode {
-            Auth::Naive => match Secret::new(secret) {
-                Some(secret) => self.verify(id, secret).await,
+            Auth::Naive | Auth::Token => match Secret::new(secret) {
+                Some(secret) => {
+                    let device = self.registry.find(id).cloned();
+                    self.verify(device.as_deref(), secret, Lane::Proven).await
+                }
                 None => Outcome::Refused,
             },
-            Auth::Cached | Auth::Singleflight => self.check_cached(id, secret).await,
+            Auth::Cached | Auth::Singleflight | Auth::Shielded => {
+                self.check_cached(id, secret).await
+            }
         };
-        if outcome == Outcome::Overloaded {
-            self.metrics.rejected.inc();
+        match outcome {
+            Outcome::Overloaded => drop(self.metrics.rejected.inc()),
+            Outcome::Limited => drop(self.metrics.limited.inc()),
+            _ => {}
         }
         outcome
     }
 
+    /// The device of a session's token, if that is good, and for the device that the request says it is from.
+    pub(crate) fn check_token(
+        &self,
+        token: &[u8],
+        id: Option<&[u8]>,
+    ) -> Result<String, TokenError> {
+        let sessions = self.sessions.as_ref().ok_or(TokenError::Invalid)?;
+        let device = sessions.device(token)?;
+        let as_claimed = id.is_none_or(|id| id == device.as_bytes());
+        if as_claimed && self.registry.find(device.as_bytes()).is_some() {
+            return Ok(device);
+        }
+        Err(TokenError::Invalid)
+    }
+
+    /// Refuses a device from now on, here and on every instance that shares the store. `None` if there is no such
+    /// device, `Err` if the others will learn of it only when the store answers again.
+    pub(crate) async fn revoke(&self, id: &[u8]) -> Option<Result<(), Down>> {
+        self.revoke_here(id)?;
+        Some(self.store.announce_revoked(id).await)
+    }
+
+    fn revoke_here(&self, id: &[u8]) -> Option<()> {
+        // The flag first: a check that is under way may still remember the credential, and the flag outlasts that.
+        let device = self.registry.revoke(id)?;
+        self.store.evict(device);
+        Some(())
+    }
+
+    /// What goes on beside the requests, until it is dropped.
+    pub(crate) async fn background(&self) {
+        let follow = self.store.follow_revocations(|id| {
+            if self.revoke_here(id).is_some() {
+                tracing::debug!(device = %String::from_utf8_lossy(id), "revoked");
+            }
+        });
+        match &self.shield {
+            Some(shield) => drop(tokio::join!(follow, shield.tidy(TIDY))),
+            None => follow.await,
+        }
+    }
+
     async fn check_cached(self: &Arc<Self>, id: &[u8], secret: &[u8]) -> Outcome {
-        let digest = digest(id, secret);
-        if self.store.has_digest(id, &digest).await {
+        let digest = self.digester.digest(id, secret);
+        let device = self.registry.find(id);
+        // An accepted credential is answered before any limit is asked.
+        let recall = device.map_or(Recall::Unknown, |device| self.store.recall(device, &digest));
+        if recall == Recall::Fresh {
             self.metrics.cache_hits.inc();
             return Outcome::Accepted;
         }
         let Some(secret) = Secret::new(secret) else {
             return Outcome::Refused;
         };
-        self.metrics.cache_misses.inc();
-        if self.mode == Auth::Cached {
-            return self.verify_and_keep(id, secret, digest).await;
+        if let Some(shield) = &self.shield
+            && recall == Recall::Unknown
+            && shield.remembers_refusal(&digest).await
+        {
+            self.metrics.refusal_hits.inc();
+            return Outcome::Refused;
         }
-        let (this, id) = (Arc::clone(self), Box::<[u8]>::from(id));
-        let landed = self.flights.join(digest, async move {
-            // A flight may have landed between the miss and this one's start.
-            if this.store.has_digest(&id, &digest).await {
-                this.metrics.shared.inc();
-                return Outcome::Accepted;
-            }
-            this.verify_and_keep(&id, secret, digest).await
-        });
-        let landed = landed.await;
-        if landed.followed {
+        let shared_store = self.store.is_shared();
+        if !shared_store {
+            self.metrics.cache_misses.inc();
+        }
+        let lane = match (&self.shield, recall) {
+            (Some(_), Recall::Unknown) => Lane::Unproven,
+            _ => Lane::Proven,
+        };
+        let claim = Claim {
+            device: device.cloned(),
+            id: id.into(),
+            secret,
+            digest,
+            lane,
+        };
+        let (answer, followed) = if self.mode == Auth::Cached {
+            (self.settle(claim).await, false)
+        } else {
+            let this = Arc::clone(self);
+            let landed = self
+                .flights
+                .join(digest, async move { this.settle(claim).await })
+                .await;
+            (landed.answer, landed.followed)
+        };
+        let by_digest = answer.source == Source::Digest;
+        if shared_store {
+            let counter = if by_digest {
+                &self.metrics.cache_hits
+            } else {
+                &self.metrics.cache_misses
+            };
+            counter.inc();
+        }
+        // In the process's own store a digest that was not there a moment ago is another request's bcrypt.
+        if (followed && !by_digest) || (by_digest && !shared_store) {
             self.metrics.shared.inc();
         }
-        landed.outcome
+        // It may have been revoked since the flight landed for someone else.
+        if answer.outcome == Outcome::Accepted && self.registry.find(id).is_none() {
+            return Outcome::Refused;
+        }
+        answer.outcome
     }
 
-    async fn verify_and_keep(&self, id: &[u8], secret: Secret, digest: Digest) -> Outcome {
-        let outcome = self.verify(id, secret).await;
-        if outcome == Outcome::Accepted {
-            self.store.put_digest(id, digest, self.ttl).await;
+    /// The answer to a credential that is not known here; in flight once per credential where flights are used.
+    async fn settle(&self, claim: Claim) -> Answer {
+        let Claim {
+            device,
+            id,
+            secret,
+            digest,
+            lane,
+        } = claim;
+        if let Some(device) = &device {
+            match self.store.holds(device, &digest).await {
+                Ok(true) => {
+                    return Answer {
+                        outcome: Outcome::Accepted,
+                        source: Source::Digest,
+                    };
+                }
+                Ok(false) => {}
+                // Without the store every credential costs a bcrypt; the pool bounds how many.
+                Err(Down) => drop(self.metrics.store.fallbacks.inc()),
+            }
+        }
+        let outcome = self
+            .check_unknown(device.as_deref(), &id, secret, (digest, lane))
+            .await;
+        Answer {
+            outcome,
+            source: Source::Check,
+        }
+    }
+
+    async fn check_unknown(
+        &self,
+        device: Option<&Registered>,
+        id: &[u8],
+        secret: Secret,
+        (digest, lane): (Digest, Lane),
+    ) -> Outcome {
+        if let Some(shield) = &self.shield
+            && lane == Lane::Unproven
+            && !shield.admits(device, id)
+        {
+            return Outcome::Limited;
+        }
+        if self.mode != Auth::Cached {
+            self.metrics.computed.inc();
+        }
+        let outcome = self.verify(device, secret, lane).await;
+        match (outcome, device, &self.shield) {
+            (Outcome::Accepted, Some(device), _) => self.store.keep(device, digest).await,
+            (Outcome::Refused, _, Some(shield)) => shield.note_refusal(digest).await,
+            _ => {}
         }
         outcome
     }
 
-    async fn verify(&self, id: &[u8], secret: Secret) -> Outcome {
-        let known = self.registry.get(id);
-        let hash = Arc::clone(known.unwrap_or(&self.stranger));
-        match self.pool.verify(secret, hash).await {
-            Ok(true) if known.is_some() => Outcome::Accepted,
+    async fn verify(&self, device: Option<&Registered>, secret: Secret, lane: Lane) -> Outcome {
+        let hash = Arc::clone(device.map_or(&self.stranger, |device| &device.hash));
+        match self.pool.verify(secret, hash, lane).await {
+            Ok(true) if device.is_some_and(|device| !device.is_revoked()) => Outcome::Accepted,
             Ok(_) => Outcome::Refused,
             Err(PoolError::Full) => Outcome::Overloaded,
             Err(PoolError::Broken) => Outcome::Broken,

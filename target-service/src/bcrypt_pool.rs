@@ -1,17 +1,20 @@
-//! Threads that do nothing but bcrypt, behind a bounded queue. The reactor never hashes and never waits here.
+//! Threads that do nothing but bcrypt, behind two bounded queues. The reactor never hashes and never waits here.
+//!
+//! Credentials that were right before go first. Those that never were may be kept to some of the threads, so that a
+//! flood of guesses cannot hold all of them.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::{io, thread};
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use tokio::sync::oneshot;
 
-/// Waiting checks beyond which a request is turned away: at cost 7 and two CPUs some four seconds of work.
-pub(crate) const QUEUE: usize = 1024;
+use crate::config::Config;
 
 /// bcrypt reads no more than this many bytes of a secret.
 pub(crate) const MAX_SECRET: usize = 72;
@@ -49,6 +52,47 @@ struct Job {
     reply: oneshot::Sender<bool>,
 }
 
+/// Which queue a check waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Credentials that were right before, and all where no difference is made.
+    Proven,
+    /// Credentials that were never right, where a difference is made.
+    Unproven,
+}
+
+/// How much of each the pool may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolSize {
+    pub(crate) threads: usize,
+    /// Checks that may wait.
+    pub(crate) queue: usize,
+    /// Threads that may work for [`Lane::Unproven`] at a time.
+    pub(crate) unproven_threads: usize,
+    /// Checks of [`Lane::Unproven`] that may wait.
+    pub(crate) unproven_queue: usize,
+}
+
+impl PoolSize {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            threads: config.cpus,
+            queue: config.bcrypt_queue,
+            unproven_threads: config.unproven_threads,
+            unproven_queue: config.unproven_queue,
+        }
+    }
+}
+
+/// What the pool tells about itself.
+#[derive(Clone, Default)]
+pub(crate) struct PoolMetrics {
+    /// Checks begun, not those queued.
+    pub(crate) started: Counter,
+    /// Checks that wait.
+    pub(crate) waiting: Gauge,
+}
+
 /// Why a check has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PoolError {
@@ -58,68 +102,154 @@ pub(crate) enum PoolError {
     Broken,
 }
 
-/// The handle; the threads end when it is dropped and the queue is empty.
+/// The handle; the threads end when it is dropped and the queues are empty.
 pub(crate) struct BcryptPool {
-    jobs: SyncSender<Job>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    size: PoolSize,
+    metrics: PoolMetrics,
+    queues: Mutex<Queues>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queues {
+    proven: VecDeque<Job>,
+    unproven: VecDeque<Job>,
+    /// Threads that work for the unproven.
+    busy_unproven: usize,
+    closed: bool,
 }
 
 impl BcryptPool {
-    /// Starts the threads. `started` counts checks as they begin, not as they are queued.
+    /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses threads.
     pub(crate) fn start(
-        threads: usize,
-        queue: usize,
-        started: &Counter,
+        size: PoolSize,
+        metrics: &PoolMetrics,
         check: &Arc<Check>,
     ) -> io::Result<Self> {
-        let (jobs, receiver) = sync_channel(queue);
-        let receiver = Arc::new(Mutex::new(receiver));
-        for n in 0..threads {
-            let (receiver, started, check) =
-                (Arc::clone(&receiver), started.clone(), Arc::clone(check));
+        let shared = Arc::new(Shared {
+            size,
+            metrics: metrics.clone(),
+            queues: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        // Dropped on the way out, it ends the threads that were started before one was refused.
+        let pool = Self { shared };
+        for n in 0..size.threads {
+            let (shared, check) = (Arc::clone(&pool.shared), Arc::clone(check));
             thread::Builder::new()
                 .name(format!("bcrypt-{n}"))
-                .spawn(move || work(&receiver, &started, &*check))?;
+                .spawn(move || work(&shared, &*check))?;
         }
-        Ok(Self { jobs })
+        Ok(pool)
     }
 
     /// Whether the secret belongs to the hash. Dropping the future gives the place in the queue back unhashed.
-    pub(crate) async fn verify(&self, secret: Secret, hash: Arc<str>) -> Result<bool, PoolError> {
+    pub(crate) async fn verify(
+        &self,
+        secret: Secret,
+        hash: Arc<str>,
+        lane: Lane,
+    ) -> Result<bool, PoolError> {
         let (reply, verdict) = oneshot::channel();
-        self.jobs
-            .try_send(Job {
-                secret,
-                hash,
-                reply,
-            })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => PoolError::Full,
-                TrySendError::Disconnected(_) => PoolError::Broken,
-            })?;
+        let job = Job {
+            secret,
+            hash,
+            reply,
+        };
+        self.shared.push(job, lane)?;
         verdict.await.map_err(|_| PoolError::Broken)
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, started: &Counter, check: &Check) {
+impl Drop for BcryptPool {
+    fn drop(&mut self) {
+        self.shared.queues().closed = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues
+            .lock()
+            .expect("no thread panics while it holds the queues")
+    }
+
+    fn push(&self, job: Job, lane: Lane) -> Result<(), PoolError> {
+        let mut queues = self.queues();
+        let (queue, limit) = match lane {
+            Lane::Proven => (&mut queues.proven, self.size.queue),
+            Lane::Unproven => (&mut queues.unproven, self.size.unproven_queue),
+        };
+        if queue.len() >= limit {
+            return Err(PoolError::Full);
+        }
+        queue.push_back(job);
+        drop(queues);
+        self.metrics.waiting.inc();
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The next check and its lane; `None` at the end.
+    fn take(&self) -> Option<(Job, Lane)> {
+        let mut queues = self.queues();
+        loop {
+            let next = if let Some(job) = queues.proven.pop_front() {
+                Some((job, Lane::Proven))
+            } else if queues.busy_unproven < self.size.unproven_threads
+                && let Some(job) = queues.unproven.pop_front()
+            {
+                queues.busy_unproven += 1;
+                Some((job, Lane::Unproven))
+            } else {
+                None
+            };
+            if next.is_some() {
+                self.metrics.waiting.dec();
+                return next;
+            }
+            // What is left of the unproven is for those who work on them now.
+            if queues.closed {
+                return None;
+            }
+            queues = self
+                .changed
+                .wait(queues)
+                .expect("no thread panics while it holds the queues");
+        }
+    }
+
+    fn done(&self, lane: Lane) {
+        if lane == Lane::Unproven {
+            self.queues().busy_unproven -= 1;
+        }
+    }
+}
+
+fn work(shared: &Shared, check: &Check) {
     if let Err(error) = setpriority_process(Some(gettid()), NICE) {
         tracing::warn!(%error, "bcrypt threads keep the priority of the reactor");
     }
-    loop {
-        let next = jobs
-            .lock()
-            .expect("no thread panics while it holds the queue")
-            .recv();
-        let Ok(job) = next else { return };
-        if job.reply.is_closed() {
-            continue;
+    while let Some((job, lane)) = shared.take() {
+        if !job.reply.is_closed() {
+            shared.metrics.started.inc();
+            // A panic costs the one request, whose reply is dropped, and not the thread.
+            let verdict = catch_unwind(AssertUnwindSafe(|| check(job.secret.bytes(), &job.hash)));
+            if let Ok(Some(verdict)) = verdict {
+                // The request may have been cancelled in the meantime.
+                let _ = job.reply.send(verdict);
+            }
         }
-        started.inc();
-        // A panic costs the one request, whose reply is dropped, and not the thread.
-        let verdict = catch_unwind(AssertUnwindSafe(|| check(job.secret.bytes(), &job.hash)));
-        if let Ok(Some(verdict)) = verdict {
-            // The request may have been cancelled in the meantime.
-            let _ = job.reply.send(verdict);
-        }
+        shared.done(lane);
     }
 }
 
@@ -133,10 +263,24 @@ mod tests {
         queue: usize,
         check: impl Fn(&[u8], &str) -> Option<bool> + Send + Sync + 'static,
     ) -> (BcryptPool, Counter) {
-        let started = Counter::default();
+        let size = PoolSize {
+            threads: 1,
+            queue,
+            unproven_threads: 1,
+            unproven_queue: queue,
+        };
+        sized(size, check)
+    }
+
+    fn sized(
+        size: PoolSize,
+        check: impl Fn(&[u8], &str) -> Option<bool> + Send + Sync + 'static,
+    ) -> (BcryptPool, Counter) {
+        let metrics = PoolMetrics::default();
+        let check: Arc<Check> = Arc::new(check);
         (
-            BcryptPool::start(1, queue, &started, &(Arc::new(check) as Arc<Check>)).unwrap(),
-            started,
+            BcryptPool::start(size, &metrics, &check).unwrap(),
+            metrics.started,
         )
     }
 
@@ -150,15 +294,18 @@ mod tests {
         let hash: Arc<str> = bcrypt::hash(&longest, COST).unwrap().into();
         let (pool, started) = pool(8, bcrypt_check);
         assert_eq!(
-            pool.verify(secret(&longest), Arc::clone(&hash)).await,
+            pool.verify(secret(&longest), Arc::clone(&hash), Lane::Proven)
+                .await,
             Ok(true)
         );
         assert_eq!(
-            pool.verify(secret(&longest[1..]), Arc::clone(&hash)).await,
+            pool.verify(secret(&longest[1..]), Arc::clone(&hash), Lane::Proven)
+                .await,
             Ok(false)
         );
         assert_eq!(
-            pool.verify(secret("x"), Arc::from("no hash")).await,
+            pool.verify(secret("x"), Arc::from("no hash"), Lane::Proven)
+                .await,
             Err(PoolError::Broken)
         );
         assert_eq!(started.get(), 3);
@@ -172,10 +319,13 @@ mod tests {
             Some(true)
         });
         assert_eq!(
-            pool.verify(secret("boom"), "".into()).await,
+            pool.verify(secret("boom"), "".into(), Lane::Proven).await,
             Err(PoolError::Broken)
         );
-        assert_eq!(pool.verify(secret("fine"), "".into()).await, Ok(true));
+        assert_eq!(
+            pool.verify(secret("fine"), "".into(), Lane::Proven).await,
+            Ok(true)
+        );
     }
 
     #[tokio::test]
@@ -190,7 +340,7 @@ mod tests {
         let pool = Arc::new(pool);
         let ask = |name: &'static str| {
             let pool = Arc::clone(&pool);
-            tokio::spawn(async move { pool.verify(secret(name), "".into()).await })
+            tokio::spawn(async move { pool.verify(secret(name), "".into(), Lane::Proven).await })
         };
         let first = ask("running");
         tokio::task::yield_now().await;
@@ -198,7 +348,8 @@ mod tests {
         let second = ask("waiting");
         tokio::task::yield_now().await;
         assert_eq!(
-            pool.verify(secret("turned away"), "".into()).await,
+            pool.verify(secret("turned away"), "".into(), Lane::Proven)
+                .await,
             Err(PoolError::Full)
         );
         second.abort();
@@ -208,12 +359,59 @@ mod tests {
         gate.send(()).unwrap();
         // The place of the abandoned check is free once the thread has passed over it.
         let third = loop {
-            match pool.verify(secret("next"), "".into()).await {
+            match pool.verify(secret("next"), "".into(), Lane::Proven).await {
                 Err(PoolError::Full) => tokio::task::yield_now().await,
                 verdict => break verdict,
             }
         };
         assert_eq!(third, Ok(true));
         assert_eq!(started.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn guesses_take_their_own_places_and_proven_credentials_go_first() {
+        let (permit, gate) = std::sync::mpsc::channel::<()>();
+        let (order, seen) = std::sync::mpsc::channel::<Vec<u8>>();
+        let gate = Mutex::new(gate);
+        let size = PoolSize {
+            threads: 2,
+            queue: 8,
+            unproven_threads: 1,
+            unproven_queue: 2,
+        };
+        let (pool, started) = sized(size, move |secret, _| {
+            order.send(secret.to_vec()).unwrap();
+            gate.lock().unwrap().recv().ok().map(|()| true)
+        });
+        let pool = Arc::new(pool);
+        let ask = |name: &'static str, lane: Lane| {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.verify(secret(name), "".into(), lane).await })
+        };
+        let mut asked = vec![ask("guess 1", Lane::Unproven)];
+        tokio::task::yield_now().await;
+        assert_eq!(seen.recv().unwrap(), b"guess 1");
+        asked.extend(["guess 2", "guess 3"].map(|name| ask(name, Lane::Unproven)));
+        tokio::task::yield_now().await;
+        assert_eq!(
+            pool.verify(secret("guess 4"), "".into(), Lane::Unproven)
+                .await,
+            Err(PoolError::Full)
+        );
+        // One thread is free although guesses wait: it is kept for those who were right before.
+        assert_eq!(started.get(), 1);
+        asked.extend(["proven 1", "proven 2"].map(|name| ask(name, Lane::Proven)));
+        tokio::task::yield_now().await;
+        assert_eq!(seen.recv().unwrap(), b"proven 1");
+        // Whichever thread is free next takes the proven one before the guesses that wait for longer.
+        permit.send(()).unwrap();
+        assert_eq!(seen.recv().unwrap(), b"proven 2");
+        for _ in 0..4 {
+            permit.send(()).unwrap();
+        }
+        for one in asked {
+            assert_eq!(one.await.unwrap(), Ok(true));
+        }
+        assert_eq!(started.get(), 5);
     }
 }

@@ -7,8 +7,14 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use tokio::time::timeout;
 
-/// A body that takes longer is given up.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// What a body may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    /// Largest, in KiB.
+    pub(crate) kib: usize,
+    /// One that takes longer is given up.
+    pub(crate) deadline: Duration,
+}
 
 /// How much of a body beyond the limit is read and thrown away before the refusal. Closing at once would reset the
 /// connection while the client still sends, and the refusal would be lost.
@@ -21,9 +27,13 @@ pub(crate) enum BodyError {
     Broken,
 }
 
-/// The whole body, if it is at most `limit` bytes long.
-pub(crate) async fn read(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
-    timeout(DEADLINE, collect(&mut body, limit))
+/// The whole body, if it is within the limits.
+pub(crate) async fn read(body: Body, limits: BodyLimits) -> Result<Bytes, BodyError> {
+    read_bytes(body, limits.kib * 1024, limits.deadline).await
+}
+
+async fn read_bytes(mut body: Body, limit: usize, deadline: Duration) -> Result<Bytes, BodyError> {
+    timeout(deadline, collect(&mut body, limit))
         .await
         .unwrap_or(Err(BodyError::TooSlow))
 }
@@ -120,7 +130,8 @@ mod tests {
             frames: frames.into_iter(),
             announced,
         });
-        runtime.block_on(read(body, limit)).map(|bytes| bytes.len())
+        let read = read_bytes(body, limit, Duration::from_secs(60));
+        runtime.block_on(read).map(|bytes| bytes.len())
     }
 
     #[test]

@@ -28,6 +28,14 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// The shared store cannot be used.
+    #[error("cannot use the store at {address}: {reason}; start it there, or correct `store`")]
+    Store {
+        /// Its address, without credentials.
+        address: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The sink of the payloads cannot be used.
     #[error(
         "cannot open the sink {sink}: {reason}; check `sink`, `s3_endpoint`, `s3_region` and the credentials"
@@ -40,7 +48,7 @@ pub enum Error {
     },
     /// The stop ended before all acknowledged payloads were stored: they are lost.
     #[error(
-        "{payloads} acknowledged payloads were not stored within {within:?} of the stop and are lost ({reason}); repair the sink, or raise `drain`"
+        "{payloads} acknowledged payloads were not stored within {within:?} of the stop and are lost ({reason}); repair the sink, or raise `drain_payloads`"
     )]
     Unstored {
         /// How many.

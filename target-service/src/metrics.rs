@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::bcrypt_pool::PoolMetrics;
 use crate::ingest::metrics::IngestMetrics;
 
 /// Media type of [`Metrics::render`].
@@ -22,7 +23,7 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 /// Code under which a request is counted whose client went away before the reply, after nginx's convention.
 const CLIENT_CLOSED: u16 = 499;
-const CODES: [u16; 12] = [
+const CODES: [u16; 14] = [
     200,
     202,
     400,
@@ -32,6 +33,8 @@ const CODES: [u16; 12] = [
     405,
     408,
     413,
+    429,
+    431,
     500,
     503,
     CLIENT_CLOSED,
@@ -47,18 +50,51 @@ struct Code {
     code: u16,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Reason {
+    reason: &'static str,
+}
+
 /// All counters. Handles are shared: cloning one is cheap and counts into the same series.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: [Counter; CODES.len()],
     in_flight: Gauge,
     duration: Histogram,
-    pub(crate) bcrypt: Counter,
+    pub(crate) pool: PoolMetrics,
     pub(crate) cache_hits: Counter,
     pub(crate) cache_misses: Counter,
+    pub(crate) computed: Counter,
     pub(crate) shared: Counter,
+    pub(crate) cancelled: Counter,
     pub(crate) rejected: Counter,
+    pub(crate) limited: Counter,
+    pub(crate) refusal_hits: Counter,
+    pub(crate) sessions: Counter,
+    pub(crate) revoked: Counter,
+    pub(crate) panics: Counter,
+    pub(crate) store: StoreMetrics,
+    pub(crate) connections: ConnectionMetrics,
     pub(crate) ingest: Arc<IngestMetrics>,
+}
+
+/// What the shared store costs when it fails.
+#[derive(Clone, Default)]
+pub(crate) struct StoreMetrics {
+    /// Calls that failed or took too long.
+    pub(crate) errors: Counter,
+    /// Credentials that were checked by bcrypt because the store was down.
+    pub(crate) fallbacks: Counter,
+}
+
+/// Connections and why the gateway closed some.
+#[derive(Clone, Default)]
+pub(crate) struct ConnectionMetrics {
+    pub(crate) open: Gauge,
+    /// A request's head took too long.
+    pub(crate) slow_head: Counter,
+    /// No request for too long.
+    pub(crate) idle: Counter,
 }
 
 impl Metrics {
@@ -83,35 +119,86 @@ impl Metrics {
             "From the parsed head to the reply",
             duration.clone(),
         );
-        let mut counter = |name: &str, help: &str| {
-            let counter = Counter::<u64, AtomicU64>::default();
-            registry.register(name, help, counter.clone());
-            counter
+        let (pool, store, connections) =
+            <(PoolMetrics, StoreMetrics, ConnectionMetrics)>::default();
+        for (name, help, gauge) in [
+            (
+                "gateway_bcrypt_queue",
+                "bcrypt checks that wait",
+                &pool.waiting,
+            ),
+            ("gateway_connections", "Open connections", &connections.open),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
+        let closed = Family::<Reason, Counter>::default();
+        let closed_for = |reason: &'static str| closed.get_or_create_owned(&Reason { reason });
+        let connections = ConnectionMetrics {
+            slow_head: closed_for("header_timeout"),
+            idle: closed_for("idle_timeout"),
+            ..connections
         };
-        let bcrypt = counter("gateway_bcrypt", "bcrypt checks started");
-        let cache_hits = counter("gateway_cache_hits", "Credentials accepted by their digest");
-        let cache_misses = counter("gateway_cache_misses", "Credentials without a live digest");
-        let shared = counter(
-            "gateway_shared",
-            "Misses served by another request's bcrypt",
-        );
-        let rejected = counter(
-            "gateway_rejected",
-            "Requests refused because the bcrypt queue was full",
+        registry.register(
+            "gateway_connections_closed",
+            "Connections closed by the gateway, by reason",
+            closed,
         );
         let ingest = Arc::new(IngestMetrics::register(&mut registry));
         registry.register_collector(Box::new(ProcessCpu));
+        let mut register = |name: &str, help: &str, counter: &Counter| {
+            registry.register(name, help, counter.clone())
+        };
+        register("gateway_bcrypt", "bcrypt checks started", &pool.started);
+        register(
+            "gateway_store_errors",
+            "Calls to the store that failed or took too long",
+            &store.errors,
+        );
+        register(
+            "gateway_store_fallbacks",
+            "Credentials checked by bcrypt because the store was down",
+            &store.fallbacks,
+        );
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::<u64, AtomicU64>::default();
+            register(name, help, &counter);
+            counter
+        };
         Self {
-            registry,
             requests,
             in_flight,
             duration,
-            bcrypt,
-            cache_hits,
-            cache_misses,
-            shared,
-            rejected,
+            cache_hits: counter("gateway_cache_hits", "Credentials accepted by their digest"),
+            cache_misses: counter("gateway_cache_misses", "Credentials without a live digest"),
+            computed: counter("gateway_computed", "Flights that came to a bcrypt check"),
+            shared: counter(
+                "gateway_shared",
+                "Misses served by another request's bcrypt",
+            ),
+            cancelled: counter(
+                "gateway_cancelled",
+                "Requests that left before their flight landed",
+            ),
+            rejected: counter(
+                "gateway_rejected",
+                "Requests refused because the bcrypt queue was full",
+            ),
+            limited: counter(
+                "gateway_limited",
+                "Requests refused because their device had its share of checks",
+            ),
+            refusal_hits: counter(
+                "gateway_refusal_hits",
+                "Credentials refused because they were refused just before",
+            ),
+            sessions: counter("gateway_sessions", "Session tokens issued"),
+            revoked: counter("gateway_revoked", "Revocations asked of this instance"),
+            panics: counter("gateway_panics", "Requests whose handler panicked"),
+            pool,
+            store,
+            connections,
             ingest,
+            registry,
         }
         .into()
     }
@@ -199,6 +286,19 @@ mod tests {
             "gateway_cache_misses_total 0",
             "gateway_shared_total 3",
             "gateway_rejected_total 0",
+            "gateway_computed_total 0",
+            "gateway_cancelled_total 0",
+            "gateway_limited_total 0",
+            "gateway_refusal_hits_total 0",
+            "gateway_sessions_total 0",
+            "gateway_revoked_total 0",
+            "gateway_panics_total 0",
+            "gateway_store_errors_total 0",
+            "gateway_store_fallbacks_total 0",
+            "gateway_bcrypt_queue 0",
+            "gateway_connections 0",
+            "gateway_connections_closed_total{reason=\"header_timeout\"} 0",
+            "gateway_connections_closed_total{reason=\"idle_timeout\"} 0",
             "gateway_request_duration_seconds_count 2",
             "# TYPE process_cpu_seconds counter",
             "# EOF",

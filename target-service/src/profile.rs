@@ -1,4 +1,4 @@
-//! `/debug/pprof/profile`: samples the process's own CPU use and answers with a gzip'd `profile.proto`.
+//! `/debug/pprof/`: samples the process's own CPU use and answers with a gzip'd `profile.proto` or a flame graph.
 //!
 //! The sampler walks frame pointers from a signal handler. It starts at the return address of the interrupted function,
 //! so **the leaf function is missing** from every stack and its self time appears at its caller; inclusive shares are
@@ -7,6 +7,7 @@
 //! one sample per kernel tick, and `samples x period` is less than the CPU time on several busy CPUs.
 
 mod encode;
+mod flame;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -78,36 +79,55 @@ impl From<pprof::Error> for CaptureError {
     }
 }
 
-/// Captures for as long as asked, until the client leaves, or until the gateway stops.
+/// `/debug/pprof/profile`: the capture as gzip'd `profile.proto`.
 pub(crate) async fn handle(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let window = match Window::parse(query.as_deref().unwrap_or_default()) {
-        Ok(window) => window,
-        Err(message) => return failure(StatusCode::BAD_REQUEST, message),
+    let bytes = match captured(&app, query.as_deref(), zipped).await {
+        Ok(bytes) => bytes,
+        Err(failure) => return failure,
     };
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream"),
+        (CONTENT_DISPOSITION, r#"attachment; filename="profile""#),
+    ];
+    (headers, bytes).into_response()
+}
+
+/// `/debug/pprof/flamegraph`: the capture as a picture, for a browser.
+pub(crate) async fn flamegraph(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let draw = |capture: &Capture| Ok(flame::svg(capture).into_bytes());
+    match captured(&app, query.as_deref(), draw).await {
+        Ok(bytes) => ([(CONTENT_TYPE, "image/svg+xml")], bytes).into_response(),
+        Err(failure) => failure,
+    }
+}
+
+/// Captures for as long as asked, until the client leaves, or until the gateway stops.
+async fn captured(
+    app: &App,
+    query: Option<&str>,
+    render: impl FnOnce(&Capture) -> io::Result<Vec<u8>> + Send + 'static,
+) -> Result<Vec<u8>, Response> {
+    let window = Window::parse(query.unwrap_or_default())
+        .map_err(|message| failure(StatusCode::BAD_REQUEST, message))?;
     // Sending ends the capture early with what there is; dropping it, as hyper does when the client leaves, abandons it.
     let (finish, control) = sync_channel(1);
-    let mut capture = tokio::task::spawn_blocking(move || capture(window, &control));
-    let captured = tokio::select! {
-        captured = &mut capture => captured,
+    let mut work = tokio::task::spawn_blocking(move || match capture(window, &control)? {
+        Some(capture) => Ok(Some(render(&capture)?)),
+        None => Ok::<_, CaptureError>(None),
+    });
+    let done = tokio::select! {
+        done = &mut work => done,
         () = app.stopping.cancelled() => {
             // Full or disconnected means that it has ended by itself.
             let _ = finish.try_send(());
-            capture.await
+            work.await
         }
     };
-    match captured {
-        Ok(Ok(Some(bytes))) => {
-            let headers = [
-                (CONTENT_TYPE, "application/octet-stream"),
-                (CONTENT_DISPOSITION, r#"attachment; filename="profile""#),
-            ];
-            (headers, bytes).into_response()
-        }
-        Ok(Err(error)) => failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-        Ok(Ok(None)) | Err(_) => failure(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the capture was abandoned".to_owned(),
-        ),
+    let broken = |message: String| failure(StatusCode::INTERNAL_SERVER_ERROR, message);
+    match done {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Err(error)) => Err(broken(error.to_string())),
+        Ok(Ok(None)) | Err(_) => Err(broken("the capture was abandoned".to_owned())),
     }
 }
 
@@ -115,7 +135,13 @@ fn failure(status: StatusCode, message: String) -> Response {
     (status, [("x-go-pprof", "1")], message).into_response()
 }
 
-fn capture(window: Window, control: &Receiver<()>) -> Result<Option<Vec<u8>>, CaptureError> {
+fn zipped(capture: &Capture) -> io::Result<Vec<u8>> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(&encode::profile(capture).encode_to_vec())?;
+    gzip.finish()
+}
+
+fn capture(window: Window, control: &Receiver<()>) -> Result<Option<Capture>, CaptureError> {
     // Samples in the vdso are left out, whose frames cannot be walked. Anything more on this list would silently
     // remove system calls, allocation and copying from every profile.
     let guard = ProfilerGuardBuilder::default()
@@ -130,10 +156,7 @@ fn capture(window: Window, control: &Receiver<()>) -> Result<Option<Vec<u8>>, Ca
     let report = guard.report().build_unresolved()?;
     // Names are looked up after the last sample: the work is not in the profile and blocks no sample.
     drop(guard);
-    let profile = encode::profile(&gather(&report));
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(&profile.encode_to_vec())?;
-    Ok(Some(gzip.finish()?))
+    Ok(Some(gather(&report)))
 }
 
 fn gather(report: &UnresolvedReport) -> Capture {

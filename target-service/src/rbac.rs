@@ -3,7 +3,7 @@
 pub(crate) mod user;
 
 use crate::config::Rbac;
-use crate::store::Store;
+use crate::store::{Down, Store};
 use user::User;
 
 /// What a request needs.
@@ -29,17 +29,22 @@ impl Permission {
     }
 }
 
-/// Whether the user holds the permission. Unknown users hold none.
-pub(crate) async fn allows(mode: Rbac, store: &Store, user: &[u8], permission: Permission) -> bool {
-    match mode {
+/// Whether the user holds the permission. Unknown users hold none; while the store is down nobody is known to.
+pub(crate) async fn allows(
+    mode: Rbac,
+    store: &Store,
+    user: &[u8],
+    permission: Permission,
+) -> Result<bool, Down> {
+    Ok(match mode {
         Rbac::Off => true,
         Rbac::Bitmask => store
             .user_mask(user)
-            .await
+            .await?
             .is_some_and(|mask| mask & permission.bit() != 0),
         Rbac::Json => {
-            let Some(object) = store.user_object(user).await else {
-                return false;
+            let Some(object) = store.user_object(user).await? else {
+                return Ok(false);
             };
             match serde_json::from_slice::<User>(&object) {
                 Ok(user) => user.holds(permission.name()),
@@ -49,13 +54,14 @@ pub(crate) async fn allows(mode: Rbac, store: &Store, user: &[u8], permission: P
                 }
             }
         }
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::metrics::Metrics;
 
     #[tokio::test]
     async fn every_way_gives_the_same_answer() {
@@ -64,8 +70,10 @@ mod tests {
                 user_kib: 4,
                 ..Config::default()
             },
-            std::iter::empty(),
-        );
+            0,
+            Metrics::new().store.clone(),
+        )
+        .unwrap();
         for (user, read, write) in [
             ("demo", true, true),
             ("operator", true, true),
@@ -76,16 +84,19 @@ mod tests {
             for mode in [Rbac::Json, Rbac::Bitmask] {
                 assert_eq!(
                     allows(mode, &store, user.as_bytes(), Permission::Read).await,
-                    read,
+                    Ok(read),
                     "{user} {mode:?}"
                 );
                 assert_eq!(
                     allows(mode, &store, user.as_bytes(), Permission::Write).await,
-                    write,
+                    Ok(write),
                     "{user} {mode:?}"
                 );
             }
-            assert!(allows(Rbac::Off, &store, user.as_bytes(), Permission::Write).await);
+            assert_eq!(
+                allows(Rbac::Off, &store, user.as_bytes(), Permission::Write).await,
+                Ok(true)
+            );
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::access::{DEBUG, loopback_only};
+use crate::access::{is_local, loopback_only};
 use crate::app::App;
 use crate::ingest::endpoint;
 use crate::metrics::CONTENT_TYPE as OPENMETRICS;
@@ -18,15 +18,18 @@ use crate::reply::Reply;
 use crate::{profile, telemetry};
 
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let debug = Router::new()
+    let local = Router::new()
         .route("/debug/pprof/profile", get(profile::handle))
+        .route("/debug/pprof/flamegraph", get(profile::flamegraph))
+        .route("/admin/revoke/{device}", post(revoke))
         .layer(from_fn(loopback_only));
     Router::new()
         .route("/v1/telemetry", get(telemetry::read).post(telemetry::write))
+        .route("/v1/session", post(telemetry::session))
         .route("/v1/payloads", post(endpoint::write))
         .route("/healthz", get(async || "ok"))
         .route("/metrics", get(metrics))
-        .merge(debug)
+        .merge(local)
         .fallback(async || Reply::NotFound)
         .method_not_allowed_fallback(async || Reply::MethodNotAllowed)
         .with_state(app)
@@ -34,13 +37,24 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 /// Whether a path belongs to the service itself and is left out of its request metrics.
 pub(crate) fn is_control(path: &str) -> bool {
-    path == "/healthz" || path == "/metrics" || path.starts_with(DEBUG)
+    path == "/healthz" || path == "/metrics" || is_local(path)
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     match app.metrics.render() {
         Ok(text) => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn revoke(State(app): State<Arc<App>>, Path(device): Path<String>) -> Reply {
+    let Some(announced) = app.auth.revoke(device.as_bytes()).await else {
+        return Reply::NoSuchDevice;
+    };
+    app.metrics.revoked.inc();
+    tracing::info!(device, everywhere = announced.is_ok(), "revoked");
+    Reply::Revoked {
+        everywhere: announced.is_ok(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A gateway as a process of its own: CPUs, runtime, log, signals. Everything that would be rude inside a test.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,15 +9,13 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::error::Error;
 use crate::launch::Launch;
+use crate::log;
 use crate::server::run;
 use crate::size::Size;
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const DEFAULT_LOG: &str = "warn,target_service=info";
 /// How long abandoned blocking work may hold up the exit.
 pub(crate) const LEAVE: Duration = Duration::from_secs(1);
 
@@ -35,7 +33,7 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         devices,
     } = launch;
     config.validate()?;
-    start_log();
+    log::start(config.log);
     if let Some(limit) = config.memory_limit {
         limit_memory(limit).map_err(Error::start("limit the memory of the process"))?;
     }
@@ -52,7 +50,7 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         let interrupt = signal(SignalKind::interrupt()).map_err(Error::start("watch for SIGINT"))?;
         let listener = bind(listen).await?;
         let addr = listener.local_addr().unwrap_or(listen);
-        tracing::info!(%addr, auth = ?config.auth, ingest = %config.ingest, sink = %config.sink, cpus = config.cpus, devices = devices.len(), "listening");
+        tracing::info!(%addr, auth = %config.auth, store = %config.store, ingest = %config.ingest, sink = %config.sink, cpus = config.cpus, devices = devices.len(), "listening");
         // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
         tokio::spawn(run(listener, config, devices, stop(terminate, interrupt)))
             .await
@@ -74,16 +72,6 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal) {
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping");
-}
-
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    // A log that the embedding process has already started stays as it is.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .try_init();
 }
 
 /// Limits private writable memory: heap, stacks, anonymous mappings. An allocation beyond it fails, and a failed allocation

@@ -9,52 +9,63 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::Service;
-use tower_http::catch_panic::CatchPanic;
+use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
 
-use crate::access::{DEBUG, Ends};
+use crate::access::{Ends, is_local};
 use crate::app::App;
-use crate::bcrypt_pool::{Check, QUEUE, bcrypt_check};
+use crate::bcrypt_pool::{Check, bcrypt_check};
 use crate::config::Config;
+use crate::connection::{Busy, ConnectionLimits, Late, Watch, Watched};
 use crate::error::Error;
 use crate::launch::Device;
+use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::reply::Reply;
 use crate::router::{is_control, router};
 use crate::serve::LEAVE;
 
-/// Open connections beyond which new ones wait in the kernel's backlog.
-const MAX_CONNECTIONS: usize = 4096;
-/// A head that takes longer, from the connection's start or the last reply on, ends the connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest head, and the read buffer's bound.
-const MAX_HEAD: usize = 32 * 1024;
-/// How long requests in flight may go on after the stop.
-const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest time that an orderly stop takes: requests in flight, then what is queued, then the runtime's own end.
+/// The longest time that an orderly stop takes: requests in flight, then payloads that wait, then the runtime's own end.
 #[must_use]
 pub fn stop_within(config: &Config) -> Duration {
-    DRAIN + config.drain.unsigned_abs() + LEAVE
+    config.drain_requests.unsigned_abs() + config.drain_payloads.unsigned_abs() + LEAVE
 }
 
-type Handler = fn(Box<dyn Any + Send + 'static>) -> Response;
-type Routes = CatchPanic<Router, Handler>;
+type Routes = CatchPanic<Router, OnPanic>;
 
-/// Serves until `shutdown` completes, then lets requests in flight finish for up to 5 s, and stores what was acknowledged
-/// for up to the configured `drain`.
+/// Answers for a handler that panicked.
+#[derive(Clone)]
+struct OnPanic {
+    panics: Counter,
+}
+
+impl ResponseForPanic for OnPanic {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, _: Box<dyn Any + Send + 'static>) -> Response {
+        self.panics.inc();
+        tracing::error!("a handler panicked, its request is answered with 500");
+        Reply::Broken.into_response()
+    }
+}
+
+/// Serves until `shutdown` completes, then lets requests in flight finish for up to `drain_requests`, and stores what was
+/// acknowledged for up to `drain_payloads`.
 ///
 /// # Errors
 ///
@@ -67,10 +78,18 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let check: Arc<Check> = Arc::new(bcrypt_check);
-    let app = App::start(&config, devices, QUEUE, &check).await?;
-    let handler: Handler = |_| Reply::Broken.into_response();
-    let routes = CatchPanic::custom(router(Arc::clone(&app)), handler);
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(config.max_connections));
+    let app = App::start(&config, devices, &check).await?;
+    let background = {
+        let (auth, stopping) = (Arc::clone(&app.auth), app.stopping.clone());
+        tokio::spawn(async move { stopping.run_until_cancelled(auth.background()).await })
+    };
+    let server = Server {
+        routes: guarded(router(Arc::clone(&app)), &app.metrics),
+        app,
+        limits: ConnectionLimits::of(&config),
+        head: config.header_limit_kib * 1024,
+    };
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -80,35 +99,105 @@ pub async fn run(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             (stream, ends, slot) = accept(&listener, &slots) => {
-                let (app, routes) = (Arc::clone(&app), routes.clone());
-                let service = service_fn(move |request| answer(Arc::clone(&app), routes.clone(), ends, request));
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIMEOUT)
-                    .max_buf_size(MAX_HEAD)
-                    .serve_connection(TokioIo::new(stream), service);
-                let connection = graceful.watch(connection);
+                let connection = server.connection(stream, ends, &graceful);
                 connections.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(peer = %ends.peer, %error, "connection ended");
-                    }
+                    connection.await;
                     drop(slot);
                 });
             }
         }
     }
     drop(listener);
-    app.stopping.cancel();
-    app.ingest.flush();
-    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    server.app.stopping.cancel();
+    server.app.ingest.flush();
+    let within = config.drain_requests.unsigned_abs();
+    if timeout(within, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             "requests in flight were cut off at the stop"
         );
     }
+    let _ = background.await;
     // Whoever is left gets no acknowledgement any more.
     connections.shutdown().await;
-    app.ingest.drain().await
+    server.app.ingest.drain().await
+}
+
+/// What all connections have in common.
+struct Server {
+    app: Arc<App>,
+    routes: Routes,
+    limits: ConnectionLimits,
+    /// Largest head, and the read buffer's bound, in bytes.
+    head: usize,
+}
+
+impl Server {
+    /// Serves one connection until it ends, is too slow, or the gateway stops.
+    fn connection(
+        &self,
+        stream: TcpStream,
+        ends: Ends,
+        graceful: &GracefulShutdown,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (app, routes, limits) = (Arc::clone(&self.app), self.routes.clone(), self.limits);
+        let metrics = self.app.metrics.connections.clone();
+        let watch = Watch::new();
+        let stream = Watched::new(stream, Arc::clone(&watch));
+        let service = {
+            let watch = Arc::clone(&watch);
+            service_fn(move |request| {
+                let busy = watch.begin();
+                answer(Arc::clone(&app), routes.clone(), busy, ends, request)
+            })
+        };
+        // Its own time-out would count the idle time between requests as the next head's.
+        let connection = http1::Builder::new()
+            .header_read_timeout(None)
+            .max_buf_size(self.head)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        async move {
+            let open = Open::new(&metrics);
+            match limits.hold(&watch, connection).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(peer = %ends.peer, %error, "connection ended"),
+                Err(late) => {
+                    open.count(late);
+                    tracing::debug!(peer = %ends.peer, ?late, "connection closed");
+                }
+            }
+        }
+    }
+}
+
+/// A panic in a handler costs its request, which is told, and not the connection.
+fn guarded(router: Router, metrics: &Metrics) -> Routes {
+    let panics = metrics.panics.clone();
+    CatchPanic::custom(router, OnPanic { panics })
+}
+
+/// An open connection, counted.
+struct Open<'a>(&'a ConnectionMetrics);
+
+impl<'a> Open<'a> {
+    fn new(metrics: &'a ConnectionMetrics) -> Self {
+        metrics.open.inc();
+        Self(metrics)
+    }
+
+    fn count(&self, late: Late) {
+        match late {
+            Late::Head => self.0.slow_head.inc(),
+            Late::Request => self.0.idle.inc(),
+        };
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.dec();
+    }
 }
 
 /// The next connection and its place under the cap.
@@ -140,12 +229,13 @@ fn prepare((stream, peer): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, En
 async fn answer(
     app: Arc<App>,
     mut routes: Routes,
+    _busy: Busy,
     ends: Ends,
     mut request: Request<Incoming>,
 ) -> Result<<Routes as Service<Request<Incoming>>>::Response, Infallible> {
     let path = request.uri().path();
     if is_control(path) {
-        if path.starts_with(DEBUG) {
+        if is_local(path) {
             request.extensions_mut().insert(ends);
         }
         return routes.call(request).await;
@@ -154,4 +244,50 @@ async fn answer(
     let response = routes.call(request).await?;
     pending.end(response.status().as_u16());
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[test]
+    fn a_stop_takes_the_sum_of_its_parts() {
+        let config = Config {
+            drain_requests: "3s".parse().unwrap(),
+            drain_payloads: "1m".parse().unwrap(),
+            ..Config::default()
+        };
+        assert_eq!(stop_within(&config), Duration::from_secs(63) + LEAVE);
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request() {
+        let metrics = Metrics::new();
+        let router = Router::new()
+            .route("/boom", get(async || -> &str { panic!("on purpose") }))
+            .route("/fine", get(async || "fine"));
+        let routes = guarded(router, &metrics);
+        for (path, status, body) in [
+            (
+                "/boom",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                r#"{"error":"internal error"}"#,
+            ),
+            ("/fine", StatusCode::OK, "fine"),
+        ] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let response = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            let bytes = to_bytes(Body::new(response.into_body()), 4096)
+                .await
+                .unwrap();
+            assert_eq!(bytes, body, "{path}");
+        }
+        assert_eq!(metrics.panics.get(), 1);
+    }
 }

@@ -192,8 +192,7 @@ fn what_is_acknowledged_as_stored_survives_a_kill() {
 
 #[test]
 fn what_is_acknowledged_as_queued_survives_a_stop() {
-    let config =
-        json!({ "ingest": "pool", "batch_age": "1m", "batch_payloads": 100_000, "drain": "1m" });
+    let config = json!({ "ingest": "pool", "batch_age": "1m", "batch_payloads": 100_000, "drain_payloads": "1m" });
     let mut gateway = Gateway::start(&config);
     let (status, acknowledged) = end_under_load(&mut gateway, Signal::TERM);
     assert_eq!(status.code(), Some(0), "{}", gateway.stderr());
@@ -202,7 +201,7 @@ fn what_is_acknowledged_as_queued_survives_a_stop() {
 
 #[test]
 fn what_a_stop_could_not_store_is_in_the_exit_code() {
-    let config = json!({ "ingest": "pool", "sink_latency": "1m", "drain": "100ms" });
+    let config = json!({ "ingest": "pool", "sink_latency": "1m", "drain_payloads": "100ms" });
     let mut gateway = Gateway::start(&config);
     let body = r#"{"payloads":[{"id":"a"},{"id":"b"}]}"#;
     assert_eq!(gateway.client().post(body), Some(202));
@@ -244,7 +243,7 @@ fn without_a_bound_the_memory_limit_ends_the_process() {
     // The same load against a bounded queue is refused, and the process lives.
     let config = json!({
         "ingest": "pool", "sink": "memory", "sink_latency": "1m", "memory_limit": "96MiB", "queue_size": "16MiB",
-        "drain": "0s",
+        "drain_payloads": "0s",
     });
     let gateway = Gateway::start(&config);
     let mut client = gateway.client();
@@ -399,7 +398,7 @@ expect = {{ status = 202 }}
 fn a_run_says_what_its_gateway_lost_at_the_stop() {
     let scenario = r#"name = "ingest"
 [target]
-gateway = { ingest = "pool", sink_latency = "1m", drain = "50ms", cpus = 1, user_kib = 1 }
+gateway = { ingest = "pool", sink_latency = "1m", drain_payloads = "50ms", cpus = 1, user_kib = 1 }
 [load]
 model = "closed"
 connections = 1

@@ -122,7 +122,10 @@ fn keys_and_types() {
         "\"naive\"",
         "\"none\"",
         "3:20: target.gateway.auth: ",
-        &["unknown value `none`", "`naive`, `cached`, `singleflight`"],
+        &[
+            "unknown value `none`",
+            "`naive`, `cached`, `singleflight`, `token`, `shielded`",
+        ],
     );
     replaced(
         "[[variant]]\nname = \"a\"\n[[variant]]",
@@ -161,6 +164,55 @@ fn units() {
         &["\"20000/s\""],
     );
     replaced("\"400ms\"", "\"40ms\"", "9:12: load.duration: ", &["100ms"]);
+}
+
+#[test]
+fn the_gateways_keys() {
+    let check = |given: &str, place: &str, says: &[&str]| {
+        let place = format!("3:{place}: ");
+        replaced("cpus = 1", &format!("cpus = 1, {given}"), &place, says);
+    };
+    check(
+        "drain = \"1s\"",
+        "56: target.gateway.drain",
+        &["unknown key `drain`", "`drain_requests`, `drain_payloads`"],
+    );
+    check(
+        "idle_timeout = 5",
+        "71: target.gateway.idle_timeout",
+        &["write a number with a unit, such as \"250ms\""],
+    );
+    check(
+        "batch_age = 100",
+        "68: target.gateway.batch_age",
+        &["write a number with a unit, such as \"250ms\""],
+    );
+    check(
+        "drain_requests = \"1h\"",
+        "73: target.gateway.drain_requests",
+        &["drain_requests = \"1h\" is out of range, use \"0s\" to \"10m\""],
+    );
+    check(
+        "token_ttl = \"1500ms\"",
+        "68: target.gateway.token_ttl",
+        &["tokens count whole seconds; use one such as \"5m\""],
+    );
+    check(
+        "local_ttl = \"1s\"",
+        "68: target.gateway.local_ttl",
+        &["the memory store is local already"],
+    );
+    check(
+        "store = \"rediss://h\"",
+        "64: target.gateway.store",
+        &["unknown store `rediss`, use \"memory\" or \"redis://HOST:PORT\""],
+    );
+    let key = format!("token_key = \"{}\"", "01".repeat(32));
+    check(
+        &key,
+        "68: target.gateway.token_key",
+        &["a key is a secret and does not belong in a scenario; leave it out"],
+    );
 }
 
 #[test]

@@ -215,6 +215,20 @@ fn an_error_quotes_no_secret() {
 }
 
 #[test]
+fn the_password_of_a_store_is_not_stored() {
+    let target =
+        format!("[target]\ngateway = {{ cpus = 1, store = \"redis://ann:{KEY}@127.0.0.1:1\" }}\n");
+    let scenario = url_scenario("127.0.0.1:1".parse().unwrap(), "200ms", "")
+        .replace("[target]\nurl = \"http://127.0.0.1:1\"\n", &target);
+    assert!(scenario.contains("redis://"), "{scenario}");
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let outcome = outcome.expect(4, &["cannot use the store at redis://127.0.0.1:1"]);
+    keeps(&outcome, &[]);
+    let stored = outcome.read("scenario.toml");
+    assert!(stored.contains("[redacted]"), "{stored}");
+}
+
+#[test]
 fn credentials_of_control_urls_are_not_stored() {
     let address = echo("200 OK", |_| "ok".to_owned());
     let user = format!("ann:{KEY}@");

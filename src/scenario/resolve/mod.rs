@@ -20,9 +20,9 @@ use super::feeds::Feed;
 use super::file::{self, Text};
 use super::fleet::{Credentials, Fleet, Order};
 use super::merge::{list, overlay};
-use super::plan::{ComparisonPlan, CostModel, Plan, Threshold, Variant};
+use super::plan::{ComparisonPlan, CostModel, Plan, Target, Threshold, Variant};
 use super::redact::{REDACTED, has_userinfo, is_sensitive_header};
-use super::refusal::refused;
+use super::refusal::{refused, span_of};
 use super::template::Secrets;
 use super::threshold::{Expression, Metric};
 use super::{Overrides, request};
@@ -535,6 +535,12 @@ impl Resolver<'_> {
                 .filter(|url| has_userinfo(url.get_ref()))
                 .map(Spanned::span),
         );
+        if let Target::Gateway { config, .. } = &target
+            && let target_service::StoreKind::Redis(url) = &config.store
+            && url.has_credentials()
+        {
+            secrets.extend(span_of(self.table, &["target", "gateway", "store"]));
+        }
         Ok(Variant {
             name: name.to_owned(),
             target,

@@ -62,9 +62,24 @@ impl Resolver<'_> {
                 let config = config.get_ref().clone();
                 config.validate().map_err(|error| {
                     let key = error.key();
-                    let at = span_of(self.table, &["target", "gateway", key]).unwrap_or(span);
+                    let at = span_of(self.table, &["target", "gateway", key]);
+                    let at = at.unwrap_or_else(|| span.clone());
                     self.error(at, &format!("target.gateway.{key}"), error.to_string())
                 })?;
+                for (key, given) in [
+                    ("digest_key", config.digest_key.is_some()),
+                    ("token_key", config.token_key.is_some()),
+                ] {
+                    if given {
+                        let at = span_of(self.table, &["target", "gateway", key]);
+                        let at = at.unwrap_or_else(|| span.clone());
+                        return Err(self.error(
+                            at,
+                            &format!("target.gateway.{key}"),
+                            "a key is a secret and does not belong in a scenario; leave it out, a random one is used",
+                        ));
+                    }
+                }
                 Ok(Target::Gateway {
                     config: Box::new(config),
                     port,

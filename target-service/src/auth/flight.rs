@@ -3,28 +3,32 @@
 use std::future::Future;
 
 use moka::future::Cache;
+use prometheus_client::metrics::counter::Counter;
 
-use super::Outcome;
 use super::digest::Digest;
+use super::{Answer, Outcome, Source};
 
 /// The computations under way.
 pub(crate) struct Flights {
     // Capacity 0 stores nothing and still coalesces concurrent initialisers, which is all that is wanted.
-    running: Cache<Digest, Outcome>,
+    running: Cache<Digest, Answer>,
+    /// Callers that left before their flight landed.
+    cancelled: Counter,
 }
 
 /// What came of joining a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Landed {
-    pub(crate) outcome: Outcome,
+    pub(crate) answer: Answer,
     /// Whether another caller's computation gave the outcome.
     pub(crate) followed: bool,
 }
 
 impl Flights {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(cancelled: Counter) -> Self {
         Self {
             running: Cache::new(0),
+            cancelled,
         }
     }
 
@@ -33,19 +37,42 @@ impl Flights {
     /// that led gets [`Outcome::Broken`] and those waiting go on with their own `work`, again one at a time.
     pub(crate) async fn join<W>(&self, key: Digest, work: W) -> Landed
     where
-        W: Future<Output = Outcome> + Send + 'static,
+        W: Future<Output = Answer> + Send + 'static,
     {
         let running = self.running.clone();
+        let mut seat = Seat {
+            cancelled: &self.cancelled,
+            landed: false,
+        };
         let flight = tokio::spawn(async move { running.entry(key).or_insert_with(work).await });
-        match flight.await {
+        let landed = flight.await;
+        seat.landed = true;
+        match landed {
             Ok(entry) => Landed {
                 followed: !entry.is_fresh(),
-                outcome: entry.into_value(),
+                answer: entry.into_value(),
             },
             Err(_) => Landed {
                 followed: false,
-                outcome: Outcome::Broken,
+                answer: Answer {
+                    outcome: Outcome::Broken,
+                    source: Source::Check,
+                },
             },
+        }
+    }
+}
+
+/// A caller's place on a flight, which it may leave early.
+struct Seat<'a> {
+    cancelled: &'a Counter,
+    landed: bool,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.cancelled.inc();
         }
     }
 }
@@ -61,12 +88,16 @@ mod tests {
     use super::*;
 
     const KEY: Digest = [7; 32];
-    const LED: Landed = Landed {
+    const ACCEPTED: Answer = Answer {
         outcome: Outcome::Accepted,
+        source: Source::Check,
+    };
+    const LED: Landed = Landed {
+        answer: ACCEPTED,
         followed: false,
     };
     const FOLLOWED: Landed = Landed {
-        outcome: Outcome::Accepted,
+        answer: ACCEPTED,
         followed: true,
     };
 
@@ -80,7 +111,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             Self {
-                flights: Flights::new().into(),
+                flights: Flights::new(Counter::default()).into(),
                 runs: Arc::default(),
                 gate: Semaphore::new(0).into(),
             }
@@ -101,7 +132,7 @@ mod tests {
                         !(first_panics && run == 0),
                         "the first run fails on purpose"
                     );
-                    Outcome::Accepted
+                    ACCEPTED
                 };
                 flights.join(key, work).await
             })
@@ -129,7 +160,7 @@ mod tests {
         let mut followed = 0;
         for caller in callers {
             let landed = caller.await.unwrap();
-            assert_eq!(landed.outcome, Outcome::Accepted);
+            assert_eq!(landed.answer, ACCEPTED);
             followed += usize::from(landed.followed);
         }
         assert_eq!((bench.runs(), followed), (1, 9));
@@ -165,6 +196,7 @@ mod tests {
         assert_eq!(follower.await.unwrap(), FOLLOWED);
         assert_eq!(late.await.unwrap(), FOLLOWED);
         assert_eq!(bench.runs(), 1);
+        assert_eq!(bench.flights.cancelled.get(), 1);
     }
 
     #[tokio::test]
@@ -175,13 +207,10 @@ mod tests {
         let followers = [bench.join(KEY, true), bench.join(KEY, true)];
         bench.settle().await;
         bench.gate.add_permits(3);
-        let broken = Landed {
-            outcome: Outcome::Broken,
-            followed: false,
-        };
-        assert_eq!(leader.await.unwrap(), broken);
+        let led = leader.await.unwrap();
+        assert_eq!((led.answer.outcome, led.followed), (Outcome::Broken, false));
         for follower in followers {
-            assert_eq!(follower.await.unwrap().outcome, Outcome::Accepted);
+            assert_eq!(follower.await.unwrap().answer, ACCEPTED);
         }
         // The second follower may find the flight of the first still under way or already landed.
         assert!((2..=3).contains(&bench.runs()), "{} runs", bench.runs());

@@ -1,5 +1,6 @@
 //! What the credential check does with its cache, its flights and its counters.
 
+use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -9,7 +10,8 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::*;
-use crate::bcrypt_pool::{Check, bcrypt_check};
+use crate::bcrypt_pool::{Check, PoolSize, bcrypt_check};
+use crate::launch::Device;
 
 const COST: u32 = 4;
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,23 +23,34 @@ struct Bench {
 
 impl Bench {
     fn new(mode: Auth, queue: usize, check: &Arc<Check>) -> Self {
+        Self::with(
+            Config {
+                auth: mode,
+                cpus: 1,
+                bcrypt_queue: queue,
+                unproven_queue: queue,
+                ..Config::default()
+            },
+            check,
+        )
+    }
+
+    fn with(config: Config, check: &Arc<Check>) -> Self {
         let config = Config {
-            auth: mode,
             bcrypt_cost: COST,
             user_kib: 1,
-            ..Config::default()
+            ..config
         };
-        let hash = bcrypt::hash("right", COST).unwrap();
-        let known = registry(vec![Device {
-            id: "car".into(),
-            hash,
-        }])
-        .unwrap();
+        let devices = ["car", "van", "bus", "cab"].map(|id| Device {
+            id: id.into(),
+            hash: bcrypt::hash("right", COST).unwrap(),
+        });
+        let known = Registry::new(devices.into()).unwrap();
         let metrics = Metrics::new();
-        let store = Arc::new(Store::open(&config, ["car"].into_iter()));
-        let pool = BcryptPool::start(1, queue, &metrics.bcrypt, check).unwrap();
+        let store = Arc::new(Store::open(&config, known.len(), metrics.store.clone()).unwrap());
+        let pool = BcryptPool::start(PoolSize::of(&config), &metrics.pool, check).unwrap();
         Self {
-            auth: Authenticator::new(&config, known, pool, store, Arc::clone(&metrics)),
+            auth: Authenticator::new(&config, known, pool, store, Arc::clone(&metrics)).unwrap(),
             metrics,
         }
     }
@@ -53,14 +66,14 @@ impl Bench {
     /// bcrypt, hits, misses, shared, rejected.
     fn counts(&self) -> [u64; 5] {
         let Metrics {
-            bcrypt,
+            pool,
             cache_hits,
             cache_misses,
             shared,
             rejected,
             ..
         } = &*self.metrics;
-        [bcrypt, cache_hits, cache_misses, shared, rejected].map(Counter::get)
+        [&pool.started, cache_hits, cache_misses, shared, rejected].map(Counter::get)
     }
 }
 
@@ -141,7 +154,7 @@ async fn what_bcrypt_would_cut_is_refused_without_it() {
         assert_eq!(bench.check("car", &"x".repeat(73)).await, Outcome::Refused);
         assert_eq!(bench.counts(), [0; 5], "{mode:?}");
         assert_eq!(bench.check("car", &"x".repeat(72)).await, Outcome::Refused);
-        assert_eq!(bench.metrics.bcrypt.get(), 1, "{mode:?}");
+        assert_eq!(bench.metrics.pool.started.get(), 1, "{mode:?}");
     }
 }
 
@@ -155,7 +168,7 @@ async fn a_full_queue_is_told_and_counted() {
             tokio::spawn(async move { auth.check(b"car", secret).await })
         };
         let running = ask(b"1");
-        until(&bench.metrics.bcrypt, 1).await;
+        until(&bench.metrics.pool.started, 1).await;
         // One of these takes the only place, the others find it taken.
         let waiting = [ask(b"2"), ask(b"3"), ask(b"4")];
         until(&bench.metrics.rejected, 2).await;
@@ -201,28 +214,238 @@ fn the_hash_for_strangers_is_one() {
     assert_eq!(bcrypt_check(b"any", &stranger(4)), Some(false));
 }
 
-#[test]
-fn registries_that_cannot_be_used_are_refused() {
-    let device = |id: &str, hash: &str| Device {
-        id: id.into(),
-        hash: hash.into(),
-    };
-    let costly = "$2b$15$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzABCDC";
-    let fine = stranger(4);
-    for (devices, text) in [
-        (
-            vec![device("a", "plain")],
-            "device \"a\": its hash is not a bcrypt hash, register one such as \"$2b$10$…\"",
-        ),
-        (
-            vec![device("b", costly)],
-            "device \"b\": its hash costs more than 14, register one of cost 4 to 14",
-        ),
-        (
-            vec![device("c", &fine), device("c", &fine)],
-            "device \"c\": it is registered twice, remove one entry",
-        ),
+#[tokio::test]
+async fn revocation_holds_against_every_memory_of_the_device() {
+    for mode in [
+        Auth::Naive,
+        Auth::Cached,
+        Auth::Singleflight,
+        Auth::Shielded,
     ] {
-        assert_eq!(registry(devices).unwrap_err().to_string(), text);
+        let bench = Bench::real(mode);
+        assert_eq!(bench.check("car", "right").await, Outcome::Accepted);
+        assert_eq!(bench.auth.revoke(b"car").await, Some(Ok(())));
+        assert_eq!(bench.auth.revoke(b"nobody").await, None);
+        for _ in 0..2 {
+            assert_eq!(
+                bench.check("car", "right").await,
+                Outcome::Refused,
+                "{mode:?}"
+            );
+        }
+        assert_eq!(
+            bench.check("van", "right").await,
+            Outcome::Accepted,
+            "{mode:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_check_under_way_does_not_survive_revocation() {
+    for mode in [
+        Auth::Naive,
+        Auth::Cached,
+        Auth::Singleflight,
+        Auth::Shielded,
+    ] {
+        let (check, permit) = gated();
+        let bench = Bench::new(mode, 64, &check);
+        let auth = Arc::clone(&bench.auth);
+        let under_way = tokio::spawn(async move { auth.check(b"car", b"right").await });
+        until(&bench.metrics.pool.started, 1).await;
+        assert_eq!(bench.auth.revoke(b"car").await, Some(Ok(())));
+        permit.send(()).unwrap();
+        assert_eq!(under_way.await.unwrap(), Outcome::Refused, "{mode:?}");
+        permit.send(()).unwrap();
+        assert_eq!(
+            bench.check("car", "right").await,
+            Outcome::Refused,
+            "{mode:?}"
+        );
+    }
+}
+
+fn shielded(device_burst: u32) -> Bench {
+    let config = Config {
+        auth: Auth::Shielded,
+        cpus: 1,
+        device_checks: 1,
+        device_burst,
+        ..Config::default()
+    };
+    Bench::with(config, &(Arc::new(bcrypt_check) as Arc<Check>))
+}
+
+#[tokio::test]
+async fn a_refusal_is_remembered_and_a_success_never_limited() {
+    let bench = shielded(2);
+    assert_eq!(bench.check("car", "right").await, Outcome::Accepted);
+    for outcome in [Outcome::Refused, Outcome::Refused] {
+        assert_eq!(bench.check("car", "wrong").await, outcome);
+    }
+    assert_eq!(bench.metrics.pool.started.get(), 2);
+    assert_eq!(bench.metrics.refusal_hits.get(), 1);
+    // Both checks of the minute are spent: new guesses are turned away without one, the good credential is not.
+    for guess in ["a", "b", "c"] {
+        assert_eq!(bench.check("car", guess).await, Outcome::Limited);
+    }
+    for _ in 0..10 {
+        assert_eq!(bench.check("car", "right").await, Outcome::Accepted);
+    }
+    assert_eq!(
+        bench.check("van", "right").await,
+        Outcome::Accepted,
+        "each device has its own"
+    );
+    assert_eq!(bench.metrics.limited.get(), 3);
+    assert_eq!(bench.metrics.pool.started.get(), 3);
+}
+
+#[tokio::test]
+async fn unknown_devices_are_limited_like_known_ones() {
+    let answers = async |id: &str| {
+        let bench = shielded(3);
+        let mut answers = Vec::new();
+        for guess in ["a", "a", "b", "c", "d", "d"] {
+            answers.push(bench.check(id, guess).await);
+        }
+        answers
+    };
+    assert_eq!(answers("car").await, answers("stranger").await);
+}
+
+#[tokio::test]
+async fn who_was_right_before_passes_the_guesses_when_the_cache_expires() {
+    let (check, permit) = gated();
+    let config = Config {
+        auth: Auth::Shielded,
+        cpus: 1,
+        cache_ttl: jiff::SignedDuration::from_nanos(1),
+        device_burst: 1,
+        unproven_queue: 1,
+        ..Config::default()
+    };
+    let bench = Bench::with(config, &check);
+    let ask = |id: &'static [u8], secret: &'static [u8]| {
+        let auth = Arc::clone(&bench.auth);
+        tokio::spawn(async move { auth.check(id, secret).await })
+    };
+    permit.send(()).unwrap();
+    assert_eq!(ask(b"car", b"right").await.unwrap(), Outcome::Accepted);
+    // One guess holds the thread and another one the queue; the device's limit is spent as well.
+    let running = ask(b"bus", b"guess");
+    until(&bench.metrics.pool.started, 2).await;
+    let waiting = ask(b"cab", b"guess");
+    until(&bench.metrics.computed, 3).await;
+    assert_eq!(ask(b"car", b"guess").await.unwrap(), Outcome::Limited);
+    assert_eq!(ask(b"van", b"guess").await.unwrap(), Outcome::Overloaded);
+    let good = ask(b"car", b"right");
+    until(&bench.metrics.computed, 5).await;
+    permit.send(()).unwrap();
+    permit.send(()).unwrap();
+    assert_eq!(
+        good.await.unwrap(),
+        Outcome::Accepted,
+        "before the guess that waited for longer"
+    );
+    assert!(!waiting.is_finished());
+    permit.send(()).unwrap();
+    for guess in [running, waiting] {
+        assert_eq!(
+            guess.await.unwrap(),
+            Outcome::Accepted,
+            "this check matches all"
+        );
+    }
+}
+
+/// splitmix64: the test's own numbers, the same for a seed on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_come_and_go_are_answered_rightly_and_checked_one_at_a_time() {
+    for seed in 1..=3 {
+        let under_way = Mutex::new(std::collections::HashSet::new());
+        let check: Arc<Check> = Arc::new(move |secret, hash| {
+            let credential = (secret.to_vec(), hash.to_owned());
+            // A panic is answered as broken, which fails the test below.
+            assert!(
+                under_way.lock().unwrap().insert(credential.clone()),
+                "it is checked twice at a time"
+            );
+            let verdict = bcrypt_check(secret, hash);
+            under_way.lock().unwrap().remove(&credential);
+            verdict
+        });
+        let config = Config {
+            auth: Auth::Singleflight,
+            cpus: 4,
+            cache_ttl: jiff::SignedDuration::from_millis(3),
+            ..Config::default()
+        };
+        let bench = Bench::with(config, &check);
+        let mut random = Random(seed);
+        let mut callers = Vec::new();
+        let mut gone = 0;
+        for _ in 0..2000 {
+            let id = ["car", "van"][random.below(2) as usize];
+            let secret = ["right", "wrong"][random.below(2) as usize];
+            let auth = Arc::clone(&bench.auth);
+            let caller =
+                tokio::spawn(async move { auth.check(id.as_bytes(), secret.as_bytes()).await });
+            callers.push((secret, caller));
+            match random.below(4) {
+                0 => {
+                    let (_, left) =
+                        callers.swap_remove(random.below(callers.len() as u64) as usize);
+                    left.abort();
+                    gone += 1;
+                }
+                1 => yield_now().await,
+                _ => {}
+            }
+        }
+        let here = callers.len();
+        for (secret, caller) in callers {
+            let expected = if secret == "right" {
+                Outcome::Accepted
+            } else {
+                Outcome::Refused
+            };
+            assert_eq!(
+                timeout(LIMIT, caller).await.unwrap().unwrap(),
+                expected,
+                "seed {seed}"
+            );
+        }
+        let [checks, hits, misses, shared, rejected] = bench.counts();
+        assert!(
+            checks < misses && shared > 0 && rejected == 0,
+            "seed {seed}: {checks} {misses} {shared}"
+        );
+        assert!(
+            (hits + misses) as usize >= here && gone > 100,
+            "seed {seed}"
+        );
+        assert!(
+            bench.metrics.cancelled.get() as usize <= gone,
+            "seed {seed}"
+        );
+        // Nothing is left behind: a further caller is answered at once.
+        assert_eq!(
+            timeout(LIMIT, bench.check("car", "right")).await.unwrap(),
+            Outcome::Accepted
+        );
     }
 }

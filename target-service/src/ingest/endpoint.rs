@@ -6,10 +6,10 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 
 use super::document::{DocumentError, decode};
+use crate::admission::{admit, receive};
 use crate::app::App;
 use crate::rbac::Permission;
 use crate::reply::Reply;
-use crate::telemetry::{DEVICE_ID, admit, receive};
 
 /// What became of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,30 +45,42 @@ impl Answer {
         }
     }
 
-    /// The body of an acknowledgement; `Err` holds the words of a refusal.
-    pub(crate) fn body(&self) -> Result<&'static str, String> {
+    /// The body of an acknowledgement.
+    pub(crate) fn acknowledgement(&self) -> Option<&'static str> {
         match self {
-            Self::Queued => Ok(r#"{"status":"queued"}"#),
-            Self::Stored => Ok(r#"{"status":"stored"}"#),
-            Self::Discarded => Ok(r#"{"status":"discarded"}"#),
-            Self::Refused(error) => Err(error.to_string()),
-            Self::OtherDevice => Err("the document's device is not the one in X-Device-Id".to_owned()),
-            Self::LargerThanQueue => Err("the document is larger than the whole queue, send smaller ones".to_owned()),
-            Self::QueueFull => Err("the queue is full, try again in a second".to_owned()),
-            Self::NotStoredYet => {
-                Err("not known to be stored, send it again with the same ids; they may be stored twice then".to_owned())
-            }
-            Self::Stopping => Err("the gateway stops, try another one".to_owned()),
+            Self::Queued => Some(r#"{"status":"queued"}"#),
+            Self::Stored => Some(r#"{"status":"stored"}"#),
+            Self::Discarded => Some(r#"{"status":"discarded"}"#),
+            _ => None,
         }
+    }
+
+    /// The words of a refusal; none of an acknowledgement.
+    pub(crate) fn refusal(&self) -> String {
+        let words = match self {
+            Self::Queued | Self::Stored | Self::Discarded => "",
+            Self::Refused(error) => return error.to_string(),
+            Self::OtherDevice => "the document's device is not the one that was checked",
+            Self::LargerThanQueue => {
+                "the document is larger than the whole queue, send smaller ones"
+            }
+            Self::QueueFull => "the queue is full, try again in a second",
+            Self::NotStoredYet => {
+                "not known to be stored, send it again with the same ids; they may be stored twice then"
+            }
+            Self::Stopping => "the gateway stops, try another one",
+        };
+        words.to_owned()
     }
 }
 
 /// Takes a document of payloads.
 pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
-    if let Err(refusal) = admit(&app, &parts.headers, Permission::Write).await {
-        return refusal;
-    }
+    let caller = match admit(&app, &parts.headers, Permission::Write).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
     let body = match receive(&app, body).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
@@ -77,10 +89,7 @@ pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Repl
         Ok(document) => document,
         Err(error) => return Reply::Payloads(Answer::Refused(error)),
     };
-    let checked = parts
-        .headers
-        .get(DEVICE_ID)
-        .and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
+    let checked = caller.device();
     let named = document.device.as_deref();
     if let (Some(checked), Some(named)) = (checked, named)
         && checked != named

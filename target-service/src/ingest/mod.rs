@@ -6,14 +6,13 @@
 //!
 //! A payload is taken or refused, never both: what was taken is stored, or counted as failed at the stop.
 
-pub mod config;
 mod document;
 pub(crate) mod endpoint;
 pub(crate) mod metrics;
 mod queue;
 #[cfg(test)]
 mod scratch;
-mod sink;
+pub(crate) mod sink;
 mod upload;
 pub mod verify;
 
@@ -26,8 +25,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::ingest::{Ack, Batching, Environment, Mode, Settings};
 use crate::error::Error;
-use config::{Ack, Batching, Environment, Mode, Settings};
 use document::{Document, Lines};
 use endpoint::Answer;
 use metrics::IngestMetrics;

@@ -11,8 +11,8 @@ use axum::body::Bytes;
 use tokio::sync::{Notify, Semaphore, TryAcquireError, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::config::Batching;
 use super::metrics::IngestMetrics;
+use crate::config::ingest::Batching;
 
 /// Payloads that are stored together or not at all.
 #[derive(Debug)]

@@ -243,14 +243,14 @@ async fn a_stop_waits_for_no_batch_to_fill() {
 #[tokio::test(start_paused = true)]
 async fn what_a_stop_cannot_store_is_said() {
     for mode in ["spawn", "queue", "pool"] {
-        let slow = serde_json::json!({ "sink_latency": "60s", "drain": "2s" });
+        let slow = serde_json::json!({ "sink_latency": "60s", "drain_payloads": "2s" });
         let ingest = start(memory(mode, &slow)).await;
         assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
         ingest.flush();
         let error = ingest.drain().await.unwrap_err().to_string();
         assert_eq!(
             error,
-            "3 acknowledged payloads were not stored within 2s of the stop and are lost (the sink is too slow); repair the sink, or raise `drain`",
+            "3 acknowledged payloads were not stored within 2s of the stop and are lost (the sink is too slow); repair the sink, or raise `drain_payloads`",
             "{mode}"
         );
         assert_eq!(ingest.metrics.failed.get(), 3);
@@ -274,7 +274,8 @@ async fn workers_that_broke_down_are_no_excuse() {
 async fn a_sink_that_is_away_at_the_stop_is_the_reason() {
     let scratch = Scratch::new();
     let path = scratch.path("sink");
-    let config = serde_json::json!({ "sink": format!("file://{}", path.display()), "drain": "1s" });
+    let config =
+        serde_json::json!({ "sink": format!("file://{}", path.display()), "drain_payloads": "1s" });
     let ingest = start(memory("pool", &config)).await;
     fs::remove_dir(&path).unwrap();
     fs::write(&path, "").unwrap();
@@ -286,7 +287,8 @@ async fn a_sink_that_is_away_at_the_stop_is_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_not_acknowledged_is_no_loss() {
-    let slow = serde_json::json!({ "sink_latency": "60s", "drain": "2s", "ack": "stored" });
+    let slow =
+        serde_json::json!({ "sink_latency": "60s", "drain_payloads": "2s", "ack": "stored" });
     let ingest = start(memory("pool", &slow)).await;
     let reply = send(&ingest, 0);
     settle().await;
@@ -318,7 +320,8 @@ async fn a_request_does_not_wait_forever_for_the_sink() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_says_slow_down_is_tried_again() {
-    let config = serde_json::json!({ "sink_latency": "20ms", "sink_capacity": 2, "drain": "60s" });
+    let config =
+        serde_json::json!({ "sink_latency": "20ms", "sink_capacity": 2, "drain_payloads": "60s" });
     let ingest = start(memory("spawn", &config)).await;
     for n in 0..20 {
         send(&ingest, n).await.unwrap();
@@ -339,7 +342,7 @@ async fn a_directory_that_fails_and_recovers_loses_nothing() {
     let path = scratch.path("sink");
     for ack in ["queued", "stored"] {
         let config = serde_json::json!({
-            "ack": ack, "sink": format!("file://{}", path.display()), "batch_age": "1ms", "drain": "60s",
+            "ack": ack, "sink": format!("file://{}", path.display()), "batch_age": "1ms", "drain_payloads": "60s",
         });
         let ingest = start(memory("pool", &config)).await;
         let wait = async |counter: &prometheus_client::metrics::counter::Counter, value: u64| {

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::config::Environment;
 use super::document::{MAX_ID, id_of_line};
 use super::sink::{Location, Sink, SinkError};
+use crate::config::Environment;
 
 /// Bytes of an object that are held at once.
 const CHUNK: u64 = 1 << 20;

@@ -13,7 +13,7 @@ pub(crate) struct Seed {
 }
 
 /// The users that every gateway knows.
-pub(crate) const SEEDS: [Seed; 4] = [
+pub(crate) static SEEDS: [Seed; 4] = [
     Seed {
         id: "demo",
         permissions: &[Permission::Read, Permission::Write],

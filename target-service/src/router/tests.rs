@@ -19,6 +19,7 @@ async fn app(
         auth: Auth::Naive,
         bcrypt_cost: 4,
         cpus: 1,
+        bcrypt_queue: queue,
         user_kib: 1,
         ..Config::default()
     };
@@ -26,14 +27,9 @@ async fn app(
         id: "car".into(),
         hash: bcrypt::hash("s", 4).unwrap(),
     };
-    App::start(
-        &config,
-        vec![device],
-        queue,
-        &(Arc::new(check) as Arc<Check>),
-    )
-    .await
-    .unwrap()
+    App::start(&config, vec![device], &(Arc::new(check) as Arc<Check>))
+        .await
+        .unwrap()
 }
 
 async fn text(response: Response) -> String {
@@ -56,7 +52,7 @@ async fn a_full_queue_asks_to_come_back() {
         tokio::spawn(router(Arc::clone(&app)).oneshot(request.body(Body::empty()).unwrap()))
     };
     let running = ask();
-    while app.metrics.bcrypt.get() == 0 {
+    while app.metrics.pool.started.get() == 0 {
         tokio::task::yield_now().await;
     }
     let waiting = ask();
@@ -77,31 +73,49 @@ async fn a_full_queue_asks_to_come_back() {
 }
 
 #[tokio::test]
-async fn debug_endpoints_stay_on_loopback() {
+async fn debug_and_administrative_endpoints_stay_on_loopback() {
     let app = app(1, |_, _| Some(true)).await;
     let inside = Some(("127.0.0.1:9", "127.0.0.1:80"));
     for (ends, status) in [
-        (inside, StatusCode::BAD_REQUEST),
-        (Some(("10.0.0.9:9", "127.0.0.1:80")), StatusCode::FORBIDDEN),
-        (Some(("127.0.0.1:9", "10.0.0.1:80")), StatusCode::FORBIDDEN),
-        (None, StatusCode::FORBIDDEN),
+        (inside, None),
+        (
+            Some(("10.0.0.9:9", "127.0.0.1:80")),
+            Some(StatusCode::FORBIDDEN),
+        ),
+        (
+            Some(("127.0.0.1:9", "10.0.0.1:80")),
+            Some(StatusCode::FORBIDDEN),
+        ),
+        (None, Some(StatusCode::FORBIDDEN)),
     ] {
-        let mut request = Request::get("/debug/pprof/profile?seconds=0")
-            .body(Body::empty())
-            .unwrap();
-        if let Some((peer, local)) = ends {
-            request.extensions_mut().insert(Ends {
-                peer: peer.parse().unwrap(),
-                local: local.parse().unwrap(),
-            });
-        }
-        let response = router(Arc::clone(&app)).oneshot(request).await.unwrap();
-        assert_eq!(response.status(), status, "{ends:?}");
-        if status == StatusCode::FORBIDDEN {
-            assert_eq!(
-                text(response).await,
-                r#"{"error":"debug endpoints answer on loopback only"}"#
-            );
+        for (request, inside) in [
+            (
+                Request::get("/debug/pprof/profile?seconds=0"),
+                StatusCode::BAD_REQUEST,
+            ),
+            (
+                Request::get("/debug/pprof/flamegraph?seconds=0"),
+                StatusCode::BAD_REQUEST,
+            ),
+            (Request::post("/admin/revoke/nobody"), StatusCode::NOT_FOUND),
+        ] {
+            let mut request = request.body(Body::empty()).unwrap();
+            let status = status.unwrap_or(inside);
+            if let Some((peer, local)) = ends {
+                request.extensions_mut().insert(Ends {
+                    peer: peer.parse().unwrap(),
+                    local: local.parse().unwrap(),
+                });
+            }
+            let uri = request.uri().clone();
+            let response = router(Arc::clone(&app)).oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{ends:?} {uri}");
+            if status == StatusCode::FORBIDDEN {
+                assert_eq!(
+                    text(response).await,
+                    r#"{"error":"debug and administrative endpoints answer on loopback only"}"#
+                );
+            }
         }
     }
 }

@@ -120,3 +120,43 @@ async fn a_client_that_leaves_strands_no_follower() {
     );
     assert_eq!(counts(&gateway).await, [1.0, 0.0, 2.0, 1.0]);
 }
+
+#[tokio::test]
+async fn a_flood_of_guesses_costs_few_bcrypts_and_no_good_device_its_place() {
+    let config = Config {
+        auth: Auth::Shielded,
+        device_checks: 1,
+        device_burst: 2,
+        ..quick()
+    };
+    let gateway = Gateway::start(config, vec![device("car", CHEAP), device("van", CHEAP)]).await;
+    let good = async || {
+        let response = gateway.telemetry("van", "van").send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+    };
+    good().await;
+    let mut seen = [0; 3];
+    for guess in 0..300 {
+        let id = ["car", "van", "stranger"][guess % 3];
+        let response = gateway.telemetry(id, &format!("guess-{guess}"));
+        let response = response.send().await.unwrap();
+        match response.status() {
+            StatusCode::UNAUTHORIZED => seen[0] += 1,
+            StatusCode::TOO_MANY_REQUESTS => {
+                assert_eq!(response.headers()["retry-after"], "60");
+                seen[1] += 1;
+            }
+            _ => seen[2] += 1,
+        }
+        good().await;
+    }
+    // Two at once and one a minute for each of the three ids, the good device's first contact among them.
+    let bcrypts = gateway.metric("gateway_bcrypt_total").await;
+    assert!((6.0..=9.0).contains(&bcrypts), "{bcrypts}");
+    assert_eq!(seen, [bcrypts as u64 - 1, 301 - bcrypts as u64, 0]);
+    assert_eq!(
+        gateway.metric("gateway_limited_total").await,
+        seen[1] as f64
+    );
+    assert_eq!(gateway.metric("gateway_cache_hits_total").await, 300.0);
+}

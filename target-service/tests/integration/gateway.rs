@@ -72,6 +72,25 @@ impl Gateway {
             .header("X-Device-Token", token)
     }
 
+    /// A handshake for a session.
+    pub(crate) fn handshake(&self, id: &str, secret: &str) -> RequestBuilder {
+        self.client
+            .post(format!("http://{}/v1/session", self.addr))
+            .header("X-Device-Id", id)
+            .header("X-Device-Token", secret)
+    }
+
+    /// The token of a handshake that succeeds.
+    pub(crate) async fn session(&self, id: &str, secret: &str) -> String {
+        let response = self.handshake(id, secret).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let reply: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(reply["token_type"], "Bearer");
+        assert!(reply["expires_in"].as_u64().unwrap() >= 1);
+        reply["token"].as_str().unwrap().to_owned()
+    }
+
     /// Sends the request in a task of its own.
     pub(crate) fn send(&self, request: RequestBuilder) -> JoinHandle<Response> {
         tokio::spawn(async move { request.send().await.unwrap() })

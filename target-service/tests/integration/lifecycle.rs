@@ -1,5 +1,6 @@
 //! Saturation, refusal to start, and the orderly stop.
 
+use jiff::SignedDuration;
 use reqwest::StatusCode;
 use target_service::{Auth, Config, Device, Error, run};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,6 +41,8 @@ async fn a_stop_lets_the_request_in_flight_finish() {
     let config = Config {
         auth: Auth::Naive,
         cpus: 1,
+        // However busy the machine is: hashing threads yield to everything else on it.
+        drain_requests: SignedDuration::from_secs(50),
         ..quick()
     };
     let gateway = Gateway::start(config, vec![device("car", SLOW)]).await;
@@ -55,6 +58,28 @@ async fn a_stop_lets_the_request_in_flight_finish() {
         "nobody listens any more"
     );
     drop(idle);
+}
+
+#[tokio::test]
+async fn what_outlasts_the_drain_is_cut_off() {
+    let config = Config {
+        auth: Auth::Naive,
+        cpus: 1,
+        drain_requests: SignedDuration::from_millis(1),
+        ..quick()
+    };
+    // Some 1 s of bcrypt.
+    let gateway = Gateway::start(config, vec![device("car", 14)]).await;
+    let client = gateway.client.clone();
+    let request = gateway.telemetry("car", "car").build().unwrap();
+    let request = tokio::spawn(async move { client.execute(request).await });
+    gateway.until("gateway_bcrypt_total", 1.0).await;
+    timeout(LIMIT, gateway.stop())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert!(timeout(LIMIT, request).await.unwrap().unwrap().is_err());
 }
 
 #[tokio::test]

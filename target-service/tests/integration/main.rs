@@ -5,6 +5,10 @@
 mod credentials;
 mod gateway;
 mod lifecycle;
+mod limits;
 mod payloads;
 mod profile;
+mod redis;
 mod replies;
+mod sessions;
+mod shared_store;

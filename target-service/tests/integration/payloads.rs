@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::{RequestBuilder, StatusCode};
 use target_service::ingest::verify::{Address, Report, verify};
-use target_service::{Ack, Config, IngestMode, Size};
+use target_service::{Ack, Auth, Config, IngestMode, Size};
 use tokio::time::timeout;
 
 use crate::gateway::{CHEAP, Gateway, LIMIT, device, parts, quick};
@@ -26,6 +26,23 @@ impl Sink {
 
     fn address(&self) -> String {
         format!("file://{}/objects", self.0.display())
+    }
+
+    /// All stored lines, in order.
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut pending = vec![self.0.join("objects")];
+        while let Some(path) = pending.pop() {
+            if path.is_dir() {
+                let below = fs::read_dir(&path).unwrap();
+                pending.extend(below.map(|entry| entry.unwrap().path()));
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                lines.extend(text.lines().map(str::to_owned));
+            }
+        }
+        lines.sort();
+        lines
     }
 
     async fn verify(&self, acknowledged: &[String]) -> Report {
@@ -213,27 +230,8 @@ async fn devices_are_checked_and_named_in_what_is_stored() {
         .unwrap()
         .unwrap()
         .unwrap();
-    let mut lines = Vec::new();
-    let mut pending = vec![sink.0.join("objects")];
-    while let Some(path) = pending.pop() {
-        if path.is_dir() {
-            pending.extend(
-                fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
-        } else {
-            lines.extend(
-                fs::read_to_string(&path)
-                    .unwrap()
-                    .lines()
-                    .map(str::to_owned),
-            );
-        }
-    }
-    lines.sort();
     assert_eq!(
-        lines,
+        sink.lines(),
         [
             r#"{"device":"bus","payload":{"id":"c"}}"#,
             r#"{"device":"car","payload":{"id":"a","speed":88}}"#,
@@ -243,10 +241,94 @@ async fn devices_are_checked_and_named_in_what_is_stored() {
 }
 
 #[tokio::test]
+async fn every_way_of_checking_guards_payloads() {
+    let body = |device: &str| format!(r#"{{"device":"{device}","payloads":[{{"id":"a"}}]}}"#);
+    for auth in [
+        Auth::Naive,
+        Auth::Cached,
+        Auth::Singleflight,
+        Auth::Shielded,
+    ] {
+        let gateway = Gateway::start(Config { auth, ..pool() }, vec![device("car", CHEAP)]).await;
+        for (id, secret, named, status) in [
+            ("car", "car", "car", 202),
+            ("car", "car", "bus", 403),
+            ("car", "wrong", "car", 401),
+            ("bus", "car", "bus", 401),
+        ] {
+            let request = post(&gateway, body(named))
+                .header("X-Device-Id", id)
+                .header("X-Device-Token", secret);
+            let (found, text) = parts(request.send().await.unwrap()).await;
+            assert_eq!(found.as_u16(), status, "{auth} {id} {secret}: {text}");
+        }
+    }
+    let config = Config {
+        auth: Auth::Token,
+        ..pool()
+    };
+    let gateway = Gateway::start(config, vec![device("car", CHEAP), device("bus", CHEAP)]).await;
+    let token = gateway.session("car", "car").await;
+    for (header, named, status, words) in [
+        (None, "car", 202, "queued"),
+        (Some("car"), "car", 202, "queued"),
+        // The token says who it is, whatever the document says.
+        (
+            None,
+            "bus",
+            403,
+            "the document's device is not the one that was checked",
+        ),
+        (Some("bus"), "bus", 401, "the session's token is not valid"),
+    ] {
+        let mut request = post(&gateway, body(named)).bearer_auth(&token);
+        if let Some(id) = header {
+            request = request.header("X-Device-Id", id);
+        }
+        let (found, text) = parts(request.send().await.unwrap()).await;
+        assert_eq!(found.as_u16(), status, "{header:?} {named}: {text}");
+        assert!(text.contains(words), "{words} is not in {text}");
+    }
+    let secret = post(&gateway, ONE)
+        .header("X-Device-Id", "car")
+        .header("X-Device-Token", "car");
+    let (found, text) = parts(secret.send().await.unwrap()).await;
+    assert_eq!(found, StatusCode::UNAUTHORIZED, "{text}");
+}
+
+#[tokio::test]
+async fn a_token_names_the_device_in_what_is_stored() {
+    let sink = Sink::new();
+    let config = Config {
+        auth: Auth::Token,
+        sink: sink.address(),
+        ack: Ack::Stored,
+        ..pool()
+    };
+    let gateway = Gateway::start(config, vec![device("car", CHEAP)]).await;
+    let token = gateway.session("car", "car").await;
+    let stored = post(&gateway, ONE)
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(stored.status(), StatusCode::OK);
+    timeout(LIMIT, gateway.stop())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        sink.lines(),
+        [r#"{"device":"car","payload":{"id":"a","speed":88}}"#]
+    );
+}
+
+#[tokio::test]
 async fn a_full_pool_asks_to_come_back() {
     let config = Config {
         sink_latency: "1m".parse().unwrap(),
-        drain: "0s".parse().unwrap(),
+        drain_payloads: "0s".parse().unwrap(),
         max_workers: Some(1),
         max_queue: Some(1),
         batch_payloads: 1,
@@ -306,7 +388,7 @@ async fn a_stop_under_load_loses_nothing_that_was_acknowledged() {
             ingest,
             sink: sink.address(),
             batch_age: "1m".parse().unwrap(),
-            drain: "1m".parse().unwrap(),
+            drain_payloads: "1m".parse().unwrap(),
             queue_size: Size::mib(1),
             ..quick()
         };

@@ -4,11 +4,12 @@ use std::hint::black_box;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use prost::Message;
 use reqwest::{Response, StatusCode};
+use rustix::time::{ClockId, clock_gettime};
 use target_service::profile_proto::Profile;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, yield_now};
@@ -75,6 +76,105 @@ fn stacks(profile: &Profile) -> Vec<(String, i64)> {
         (names.join(";"), sample.value[0])
     };
     profile.sample.iter().map(fold).collect()
+}
+
+#[inline(never)]
+fn three_tenths(until: Duration) -> u64 {
+    burn(until)
+}
+
+#[inline(never)]
+fn seven_tenths(until: Duration) -> u64 {
+    // Not the same code as the other one, or the linker might keep a single copy of both.
+    burn(until).wrapping_add(1)
+}
+
+/// Works until the thread has used so much CPU time.
+#[inline(never)]
+fn burn(until: Duration) -> u64 {
+    let mut sum = 1;
+    while thread_cpu() < until {
+        sum = black_box(spin_inner(sum));
+    }
+    sum
+}
+
+/// CPU time of the calling thread.
+fn thread_cpu() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
+}
+
+/// Spends CPU time on two functions until told to stop, and returns what each has got. The turns are of lengths that
+/// no sampler keeps step with.
+fn divide_cpu(stop: &AtomicBool) -> [f64; 2] {
+    let mut spent = [Duration::ZERO; 2];
+    let mut turn = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        turn += 1;
+        let length = Duration::from_micros(3_000 + turn * 7_919 % 4_001);
+        let start = thread_cpu();
+        black_box(three_tenths(start + length * 3 / 10));
+        let between = thread_cpu();
+        black_box(seven_tenths(between + length * 7 / 10));
+        spent[0] += between - start;
+        spent[1] += thread_cpu() - between;
+    }
+    spent.map(|spent| spent.as_secs_f64())
+}
+
+#[tokio::test]
+async fn a_known_share_is_measured_within_its_interval() {
+    let _alone = PROFILER.lock().await;
+    let gateway = Gateway::start(quick(), vec![]).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let worker = Arc::clone(&stop);
+    let worker = std::thread::spawn(move || divide_cpu(&worker));
+    let response = gateway
+        .get("/debug/pprof/profile?seconds=4&hz=199")
+        .send()
+        .await
+        .unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let [three, seven] = worker.join().unwrap();
+    let truth = three / (three + seven);
+    assert!((0.28..0.32).contains(&truth), "{truth}");
+    let stacks = stacks(&decode(&response.bytes().await.unwrap()));
+    let seen = |name: &str| -> f64 {
+        let with = stacks.iter().filter(|(stack, _)| stack.contains(name));
+        with.map(|(_, count)| *count as f64).sum()
+    };
+    let (three, seven) = (seen("profile::three_tenths"), seen("profile::seven_tenths"));
+    let n = three + seven;
+    assert!(n >= 30.0, "only {n} samples in {stacks:#?}");
+    // Five standard deviations of a binomial share: passed over once in two million runs.
+    let interval = 5.0 * (truth * (1.0 - truth) / n).sqrt();
+    let share = three / n;
+    assert!(
+        (share - truth).abs() < interval,
+        "{share} of {n} samples, {truth} of the time, interval {interval}"
+    );
+}
+
+#[tokio::test]
+async fn the_flame_graph_shows_the_same_stacks() {
+    let _alone = PROFILER.lock().await;
+    let gateway = Gateway::start(quick(), vec![]).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let spinner = Arc::clone(&stop);
+    let spinner = std::thread::spawn(move || spin_outer(&spinner));
+    let response = gateway
+        .get("/debug/pprof/flamegraph?seconds=1")
+        .send()
+        .await
+        .unwrap();
+    stop.store(true, Ordering::Relaxed);
+    spinner.join().unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "image/svg+xml");
+    let drawn = response.text().await.unwrap();
+    assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));
+    assert!(drawn.contains("profile::spin_outer ("), "{drawn}");
 }
 
 /// A capture of 300 s that is certainly running.
@@ -189,6 +289,12 @@ async fn a_stop_delivers_what_was_captured() {
 #[tokio::test]
 async fn junk_is_refused_with_the_remedy() {
     let gateway = Gateway::start(quick(), vec![]).await;
+    let seconds = "seconds must be a whole number from 1 to 300\n";
+    let flame = gateway.get("/debug/pprof/flamegraph?seconds=0");
+    assert_eq!(
+        parts(flame.send().await.unwrap()).await,
+        (StatusCode::BAD_REQUEST, seconds.to_owned())
+    );
     for (query, message) in [
         (
             "seconds=0",

@@ -10,7 +10,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 
 use super::SinkError;
-use crate::ingest::config::Ack;
+use crate::config::ingest::Ack;
 
 pub(super) struct Directory {
     path: PathBuf,

@@ -15,11 +15,11 @@ use std::sync::Arc;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use super::config::{Ack, Environment};
+use crate::config::ingest::{Ack, Environment};
 use memory::Memory;
 use stand_in::Gate;
 
-pub(crate) use super::config::StandIn;
+pub(crate) use crate::config::ingest::StandIn;
 
 /// Characters of a store's own words that are passed on.
 const MAX_WORDS: usize = 300;

@@ -7,7 +7,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use super::{Bucket, SinkError};
-use crate::ingest::config::Environment;
+use crate::config::ingest::Environment;
 
 /// What is read from the environment; what the configuration says goes before.
 const VARIABLES: [&str; 11] = [

@@ -309,7 +309,7 @@ const SECRETS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 #[tokio::test]
 async fn an_outage_of_s3_loses_nothing_that_was_acknowledged() {
-    use crate::ingest::config::{Batching, Mode, Settings};
+    use crate::config::ingest::{Batching, Mode, Settings};
     use crate::ingest::endpoint::Answer;
     use crate::ingest::metrics::IngestMetrics;
     use crate::ingest::{Ingest, document};

@@ -1,4 +1,4 @@
-//! The ingest axis: what may be typed, and the validated `Settings` that the rest of the module sees.
+//! The ingest axis: what may be typed, and the validated `Settings` that the ingestion sees.
 //!
 //! Nothing here opens a sink. The environment is an argument, so that a setting has one reader and tests have none.
 
@@ -8,8 +8,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::sink::Location;
-use crate::config::{Config, ConfigError, in_range};
+use super::range::in_range;
+use super::{Config, ConfigError};
+use crate::ingest::sink::Location;
 use crate::size::Size;
 
 const MAX_WORKERS: usize = 1024;
@@ -120,33 +121,20 @@ impl Settings {
             ("MAX_QUEUE", environment),
             (DEFAULT_QUEUE, MAX_QUEUE),
         )?;
-        let bytes = size(
+        in_range(
             "queue_size",
             config.queue_size,
-            (Size::kib(64), Size::mib(65_536)),
+            Size::kib(64),
+            Size::mib(65_536),
         )?;
         in_range("batch_payloads", config.batch_payloads, 1, MAX_BATCH)?;
-        let batching = Batching {
-            payloads: config.batch_payloads,
-            bytes: size(
-                "batch_size",
-                config.batch_size,
-                (Size::kib(1), Size::mib(64)),
-            )?,
-            age: duration("batch_age", config.batch_age, SignedDuration::from_mins(1))?,
-        };
-        let stand_in = StandIn {
-            latency: duration(
-                "sink_latency",
-                config.sink_latency,
-                SignedDuration::from_mins(1),
-            )?,
-            capacity: config.sink_capacity,
-        };
+        in_range("batch_size", config.batch_size, Size::kib(1), Size::mib(64))?;
+        let (zero, minute) = (SignedDuration::ZERO, SignedDuration::from_mins(1));
+        in_range("batch_age", config.batch_age, zero, minute)?;
+        in_range("sink_latency", config.sink_latency, zero, minute)?;
         if let Some(capacity) = config.sink_capacity {
             in_range("sink_capacity", capacity, 1, MAX_CAPACITY)?;
         }
-        let drain = duration("drain", config.drain, SignedDuration::from_mins(10))?;
         let location = Location::parse(&config.sink)
             .map_err(|why| ConfigError::Unusable { key: "sink", why })?
             .with_access(config.s3_endpoint.as_deref(), config.s3_region.as_deref())
@@ -161,16 +149,23 @@ impl Settings {
             IngestMode::Pool => Mode::Pool {
                 workers,
                 payloads,
-                bytes,
-                batching,
+                bytes: bytes(config.queue_size),
+                batching: Batching {
+                    payloads: config.batch_payloads,
+                    bytes: bytes(config.batch_size),
+                    age: config.batch_age.unsigned_abs(),
+                },
             },
         };
         Ok(Self {
             mode,
             ack: config.ack,
             location,
-            stand_in,
-            drain,
+            stand_in: StandIn {
+                latency: config.sink_latency.unsigned_abs(),
+                capacity: config.sink_capacity,
+            },
+            drain: config.drain_payloads.unsigned_abs(),
         })
     }
 }
@@ -197,30 +192,9 @@ fn number(
     Ok(value)
 }
 
-fn size(key: &'static str, value: Size, (low, high): (Size, Size)) -> Result<usize, ConfigError> {
-    if (low..=high).contains(&value)
-        && let Ok(bytes) = usize::try_from(value.bytes())
-    {
-        return Ok(bytes);
-    }
-    Err(ConfigError::Unusable {
-        key,
-        why: format!("{value} is out of range, use \"{low}\" to \"{high}\""),
-    })
-}
-
-fn duration(
-    key: &'static str,
-    value: SignedDuration,
-    high: SignedDuration,
-) -> Result<Duration, ConfigError> {
-    if (SignedDuration::ZERO..=high).contains(&value) {
-        return Ok(value.unsigned_abs());
-    }
-    Err(ConfigError::Unusable {
-        key,
-        why: format!("{value:#} is out of range, use \"0s\" to \"{high:#}\""),
-    })
+/// A size that is in its range, for an address space.
+fn bytes(size: Size) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -308,27 +282,22 @@ mod tests {
             (
                 r#"{"batch_size":"1GiB"}"#,
                 &[],
-                "batch_size: 1GiB is out of range, use \"1KiB\" to \"64MiB\"",
+                "batch_size = \"1GiB\" is out of range, use \"1KiB\" to \"64MiB\"",
             ),
             (
                 r#"{"queue_size":"1B"}"#,
                 &[],
-                "queue_size: 1B is out of range, use \"64KiB\" to \"64GiB\"",
+                "queue_size = \"1B\" is out of range, use \"64KiB\" to \"64GiB\"",
             ),
             (
                 r#"{"batch_age":"2h"}"#,
                 &[],
-                "batch_age: 2h is out of range, use \"0s\" to \"1m\"",
-            ),
-            (
-                r#"{"drain":"-1s"}"#,
-                &[],
-                "drain: 1s ago is out of range, use \"0s\" to \"10m\"",
+                "batch_age = \"2h\" is out of range, use \"0s\" to \"1m\"",
             ),
             (
                 r#"{"sink_latency":"1h"}"#,
                 &[],
-                "sink_latency: 1h is out of range, use \"0s\" to \"1m\"",
+                "sink_latency = \"1h\" is out of range, use \"0s\" to \"1m\"",
             ),
             (
                 r#"{"sink_capacity":0}"#,

@@ -1,0 +1,475 @@
+//! Everything that is said to Redis, over one pipelined connection that all requests share. The only file that knows
+//! its client library. A call never waits longer than the configured time-out, and none is made in the moments after
+//! one has failed; who asks then gets [`Down`] at once and goes on without the store.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
+use redis::{
+    Client, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind,
+    RedisError, RedisResult, Value, cmd, pipe,
+};
+use subtle::ConstantTimeEq;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::Down;
+use crate::auth::digest::Digest;
+use crate::config::{Config, RedisUrl, hex, random_bytes};
+use crate::error::Error;
+use crate::metrics::StoreMetrics;
+use crate::rbac::user::Seed;
+
+/// No call is made for this long after one has failed, and then one at a time until one succeeds.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Everything expires: a run that is killed leaves nothing behind for longer. Renewed at every synchronisation.
+const KEPT: Duration = Duration::from_secs(3600);
+/// Publishing reaches only who listens at that moment; this is the most that a missed revocation can be late.
+const SYNC: Duration = Duration::from_secs(5);
+/// Pause between attempts to synchronise with a store that is down.
+const RETRY: Duration = Duration::from_millis(200);
+/// A connection whose bytes are not acknowledged for this long is given up, and another one made: without it, one
+/// whose other end has vanished silently would stay for a quarter of an hour.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
+/// Revocations that wait to be read; what does not fit comes with the next synchronisation.
+const PUSHES: usize = 1024;
+/// Commands waiting for the socket; the library's 50 would make requests take turns at high rates.
+const PIPELINE: usize = 1024;
+
+/// A shared store.
+pub(super) struct Redis {
+    connection: ConnectionManager,
+    names: Names,
+    timeout: Duration,
+    breaker: Breaker,
+    users: Vec<(&'static Seed, Vec<u8>)>,
+    /// Devices that this instance knows to be revoked: a store that lost its memory is told again.
+    revoked: Mutex<BTreeSet<Box<[u8]>>>,
+    pushes: tokio::sync::Mutex<Receiver<PushInfo>>,
+    /// The address without credentials.
+    address: String,
+    metrics: StoreMetrics,
+}
+
+impl Redis {
+    pub(super) fn open(
+        url: &RedisUrl,
+        config: &Config,
+        users: Vec<(&'static Seed, Vec<u8>)>,
+        metrics: StoreMetrics,
+    ) -> Result<Self, Error> {
+        let address = url.to_string();
+        let refuse = |reason: String| Error::Store {
+            address: address.clone(),
+            reason,
+        };
+        let prefix = match &config.store_prefix {
+            Some(prefix) => prefix.clone(),
+            None => random_bytes::<8>()
+                .map(|bytes| format!("gateway:{}:", hex(&bytes)))
+                .map_err(Error::start("read random bytes"))?,
+        };
+        let limit = config.store_timeout.unsigned_abs();
+        let (sender, pushes) = mpsc::channel(PUSHES);
+        let connection = connect(url, limit, sender).map_err(|error| refuse(reason(&error)))?;
+        Ok(Self {
+            connection,
+            names: Names { prefix },
+            timeout: limit,
+            breaker: Breaker::new(),
+            users,
+            revoked: Mutex::default(),
+            pushes: tokio::sync::Mutex::new(pushes),
+            address,
+            metrics,
+        })
+    }
+
+    /// Connects for the first time. A store that is missing at the start is a mistake, later it is an incident.
+    pub(super) async fn prepare(&self) -> Result<(), Error> {
+        let start = async {
+            let mut connection = self.connection.clone();
+            connection.subscribe(&self.names.channel()).await?;
+            self.provision().await
+        };
+        // The first connection resolves a name and shakes hands: it may take longer than a call.
+        let limit = self.timeout + Duration::from_secs(2);
+        let outcome = match timeout(limit, start).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => reason(&error),
+            Err(_) => format!("no answer within {limit:?}"),
+        };
+        Err(Error::Store {
+            address: self.address.clone(),
+            reason: outcome,
+        })
+    }
+
+    pub(super) async fn holds(
+        &self,
+        id: &[u8],
+        digest: &Digest,
+        renewal: Option<Duration>,
+    ) -> Result<bool, Down> {
+        let key = self.names.digest(id);
+        let found: Option<Vec<u8>> = self.ask(cmd("GET").arg(&key)).await?;
+        let held = found.is_some_and(|found| bool::from(found.ct_eq(digest)));
+        // Only the right credential prolongs its life, which costs a second trip: a wrong one must not.
+        if let (true, Some(life)) = (held, renewal) {
+            let _: Result<Value, Down> = self.ask(cmd("PEXPIRE").arg(&key).arg(millis(life))).await;
+        }
+        Ok(held)
+    }
+
+    pub(super) async fn keep(
+        &self,
+        id: &[u8],
+        digest: &Digest,
+        life: Duration,
+    ) -> Result<(), Down> {
+        let key = self.names.digest(id);
+        self.ask(
+            cmd("SET")
+                .arg(key)
+                .arg(&digest[..])
+                .arg("PX")
+                .arg(millis(life)),
+        )
+        .await
+    }
+
+    pub(super) async fn user_object(&self, id: &[u8]) -> Result<Option<Bytes>, Down> {
+        let found: Option<Vec<u8>> = self.ask(cmd("GET").arg(self.names.user(id))).await?;
+        Ok(found.map(Bytes::from))
+    }
+
+    pub(super) async fn user_mask(&self, id: &[u8]) -> Result<Option<u64>, Down> {
+        self.ask(cmd("GET").arg(self.names.mask(id))).await
+    }
+
+    /// The set is for those who do not listen now, the message for those who do.
+    pub(super) async fn announce_revoked(&self, id: &[u8]) -> Result<(), Down> {
+        self.note_revoked(id);
+        let mut announcement = pipe();
+        announcement
+            .atomic()
+            .cmd("SADD")
+            .arg(self.names.revoked())
+            .arg(id)
+            .ignore()
+            .cmd("DEL")
+            .arg(self.names.digest(id))
+            .ignore()
+            .cmd("PUBLISH")
+            .arg(self.names.channel())
+            .arg(id)
+            .ignore();
+        self.guard(async { announcement.query_async(&mut self.connection.clone()).await })
+            .await
+    }
+
+    pub(super) async fn follow_revocations(&self, revoke: impl Fn(&[u8])) {
+        let mut pushes = self.pushes.lock().await;
+        let mut sync = interval(SYNC);
+        sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                push = pushes.recv() => match push {
+                    Some(PushInfo { kind: PushKind::Message, data }) => {
+                        if let Some(Value::BulkString(id)) = data.get(1) {
+                            self.note_revoked(id);
+                            revoke(id);
+                        }
+                    }
+                    // Messages may have been missed until the subscription stands again.
+                    Some(PushInfo { kind: PushKind::Disconnection, .. }) => sync.reset_after(RETRY),
+                    Some(PushInfo { kind: PushKind::Subscribe, .. }) => sync.reset_immediately(),
+                    Some(_) => {}
+                    None => return,
+                },
+                _ = sync.tick() => match self.synchronise().await {
+                    Ok(ids) => ids.iter().for_each(|id| revoke(id)),
+                    Err(Down) => sync.reset_after(RETRY),
+                },
+            }
+        }
+    }
+
+    /// Brings both sides to the same revocations and users, and returns all revocations.
+    async fn synchronise(&self) -> Result<Vec<Vec<u8>>, Down> {
+        let mut exchange = pipe();
+        let known = self.revoked().clone();
+        let key = self.names.revoked();
+        if !known.is_empty() {
+            exchange.cmd("SADD").arg(&key);
+            for id in &known {
+                exchange.arg(&id[..]);
+            }
+            exchange.ignore();
+            exchange.cmd("DEL");
+            for id in &known {
+                exchange.arg(self.names.digest(id));
+            }
+            exchange.ignore();
+        }
+        exchange
+            .cmd("EXPIRE")
+            .arg(&key)
+            .arg(KEPT.as_secs())
+            .ignore();
+        exchange.cmd("SMEMBERS").arg(&key);
+        let (ids,): (Vec<Vec<u8>>,) = self
+            .guard(async { exchange.query_async(&mut self.connection.clone()).await })
+            .await?;
+        ids.iter().for_each(|id| self.note_revoked(id));
+        self.guard(self.provision()).await?;
+        Ok(ids)
+    }
+
+    /// Sets the users that are not there and renews those that are.
+    async fn provision(&self) -> RedisResult<()> {
+        let keys = || {
+            self.users.iter().flat_map(|(seed, _)| {
+                [
+                    self.names.user(seed.id.as_bytes()),
+                    self.names.mask(seed.id.as_bytes()),
+                ]
+            })
+        };
+        let mut renew = pipe();
+        for key in keys() {
+            renew.cmd("EXPIRE").arg(key).arg(KEPT.as_secs());
+        }
+        let there: Vec<bool> = renew.query_async(&mut self.connection.clone()).await?;
+        let mut set: Pipeline = pipe();
+        for ((seed, object), there) in self.users.iter().zip(there.chunks(2)) {
+            if there != [true, true] {
+                let id = seed.id.as_bytes();
+                set.cmd("SET")
+                    .arg(self.names.user(id))
+                    .arg(object)
+                    .arg("EX")
+                    .arg(KEPT.as_secs())
+                    .ignore();
+                set.cmd("SET")
+                    .arg(self.names.mask(id))
+                    .arg(seed.mask())
+                    .arg("EX")
+                    .arg(KEPT.as_secs())
+                    .ignore();
+            }
+        }
+        if set.is_empty() {
+            return Ok(());
+        }
+        set.query_async(&mut self.connection.clone()).await
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Down> {
+        self.guard(async { command.query_async(&mut self.connection.clone()).await })
+            .await
+    }
+
+    /// Waits for an answer as long as is allowed, unless the last one failed just now.
+    async fn guard<T>(&self, call: impl Future<Output = RedisResult<T>>) -> Result<T, Down> {
+        if self.breaker.is_open() {
+            return Err(Down);
+        }
+        let failure = match timeout(self.timeout, call).await {
+            Ok(Ok(answer)) => {
+                if self.breaker.close() {
+                    tracing::info!(store = %self.address, "the store answers again");
+                }
+                return Ok(answer);
+            }
+            Ok(Err(error)) => reason(&error),
+            Err(_) => format!("no answer within {:?}", self.timeout),
+        };
+        self.metrics.errors.inc();
+        if self.breaker.trip() {
+            tracing::warn!(store = %self.address, reason = failure, "the store is down, credentials are checked without it");
+        }
+        Err(Down)
+    }
+
+    fn revoked(&self) -> std::sync::MutexGuard<'_, BTreeSet<Box<[u8]>>> {
+        self.revoked.lock().expect("nothing panics under this lock")
+    }
+
+    fn note_revoked(&self, id: &[u8]) {
+        self.revoked().insert(id.into());
+    }
+}
+
+fn connect(
+    url: &RedisUrl,
+    limit: Duration,
+    pushes: mpsc::Sender<PushInfo>,
+) -> RedisResult<ConnectionManager> {
+    let info = url.reveal().into_connection_info()?;
+    // RESP3: messages of the subscription arrive on the same connection. Small commands must not wait for Nagle.
+    let settings = info
+        .redis_settings()
+        .clone()
+        .set_protocol(ProtocolVersion::RESP3);
+    let info = info.set_redis_settings(settings).set_tcp_settings(
+        TcpSettings::default()
+            .set_nodelay(true)
+            .set_user_timeout(UNACKNOWLEDGED),
+    );
+    // One retry: with the library's six a command waits for seconds. The breaker decides when to try again.
+    let config = ConnectionManagerConfig::new()
+        .set_number_of_retries(1)
+        .set_min_delay(Duration::from_millis(10))
+        .set_max_delay(Duration::from_millis(50))
+        .set_connection_timeout(Some(limit))
+        .set_response_timeout(Some(limit))
+        .set_pipeline_buffer_size(PIPELINE)
+        .set_push_sender(move |push| pushes.try_send(push))
+        .set_automatic_resubscription();
+    ConnectionManager::new_lazy_with_config(Client::open(info)?, config)
+}
+
+/// What went wrong, without the address: the library's own words may hold the password.
+fn reason(error: &RedisError) -> String {
+    if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else if error.is_connection_refusal() {
+        "connection refused".to_owned()
+    } else if error.is_io_error() {
+        "the connection failed".to_owned()
+    } else {
+        error.code().map_or_else(
+            || format!("{:?}", error.kind()),
+            |code| format!("it answered {code}"),
+        )
+    }
+}
+
+fn millis(life: Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// Keys of one run.
+struct Names {
+    prefix: String,
+}
+
+impl Names {
+    fn key(&self, kind: &str, id: &[u8]) -> Vec<u8> {
+        [self.prefix.as_bytes(), kind.as_bytes(), b":", id].concat()
+    }
+
+    fn digest(&self, id: &[u8]) -> Vec<u8> {
+        self.key("digest", id)
+    }
+
+    fn user(&self, id: &[u8]) -> Vec<u8> {
+        self.key("user", id)
+    }
+
+    fn mask(&self, id: &[u8]) -> Vec<u8> {
+        self.key("mask", id)
+    }
+
+    fn revoked(&self) -> String {
+        format!("{}revoked", self.prefix)
+    }
+
+    fn channel(&self) -> String {
+        format!("{}revocations", self.prefix)
+    }
+}
+
+/// Keeps callers from a store that has just failed.
+struct Breaker {
+    epoch: Instant,
+    /// Milliseconds since the epoch until which no call is made; 0 while the store answers.
+    open_until: AtomicU64,
+}
+
+impl Breaker {
+    fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            open_until: AtomicU64::new(0),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.epoch.elapsed().as_millis() as u64
+    }
+
+    /// Whether to go on without the store. Once the pause is over one caller may try, and the others when it succeeds:
+    /// not every request that comes meanwhile has to wait for the same time-out.
+    fn is_open(&self) -> bool {
+        let until = self.open_until.load(Ordering::Relaxed);
+        if until == 0 {
+            return false;
+        }
+        let now = self.now();
+        now < until
+            || self
+                .open_until
+                .compare_exchange(
+                    until,
+                    now + PAUSE.as_millis() as u64,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_err()
+    }
+
+    /// Whether it was not tripped before.
+    fn trip(&self) -> bool {
+        let until = self.now() + PAUSE.as_millis() as u64;
+        self.open_until.swap(until, Ordering::Relaxed) == 0
+    }
+
+    /// Whether it was tripped before.
+    fn close(&self) -> bool {
+        // Loads first: a store into a shared line at every call would be the price of the common case.
+        self.open_until.load(Ordering::Relaxed) != 0
+            && self.open_until.swap(0, Ordering::Relaxed) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failure_one_caller_tries_and_the_others_follow_its_success() {
+        let breaker = Breaker::new();
+        assert!(!breaker.is_open() && !breaker.is_open());
+        assert!(
+            breaker.trip() && !breaker.trip(),
+            "only the first failure is news"
+        );
+        assert!(breaker.is_open());
+        // As if the pause were over.
+        breaker.open_until.store(1, Ordering::Relaxed);
+        while breaker.now() <= 1 {}
+        assert!(!breaker.is_open(), "one may try");
+        assert!(breaker.is_open(), "and no other meanwhile");
+        assert!(
+            breaker.close() && !breaker.close(),
+            "only the first success is news"
+        );
+        assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn keys_are_of_one_run() {
+        let names = Names {
+            prefix: "run:".into(),
+        };
+        assert_eq!(names.digest(b"a:b"), b"run:digest:a:b");
+        assert_eq!(names.revoked(), "run:revoked");
+    }
+}
