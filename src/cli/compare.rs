@@ -72,7 +72,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             return Err(Usage(message.to_owned()).into());
         }
     };
-    let (comparison, pictures) = compared(&base, &head, cautions)?;
+    let comparison = compared(&base, &head, cautions)?;
     if let Some(out) = &args.out {
         let dir = RunDir::at(out);
         let mut files = vec![
@@ -89,7 +89,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
                 compare_files::csv(&comparison),
             ),
         ];
-        files.extend(pictures);
+        files.extend(pictures(&base, &head, &comparison));
         for (file, text) in files {
             dir.write(&file, text.as_bytes())
                 .map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -107,22 +107,17 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-type Pictures = Vec<(PathBuf, String)>;
-
-fn compared(
-    base: &Side,
-    head: &Side,
-    mut cautions: Vec<Caution>,
-) -> anyhow::Result<(Comparison, Pictures)> {
-    let (mut phases, mut pictures) = (Vec::new(), Vec::new());
+/// The head's phase that belongs to one of the base: of the same name, or both are alone.
+fn partner<'a>(base: &Side, head: &'a Side, phase: &Phase) -> Option<&'a Phase> {
     let lone = base.phases.len() == 1 && head.phases.len() == 1;
+    let mut phases = head.phases.iter();
+    phases.find(|other| lone || other.name == phase.name)
+}
+
+fn compared(base: &Side, head: &Side, mut cautions: Vec<Caution>) -> anyhow::Result<Comparison> {
+    let mut phases = Vec::new();
     for phase in &base.phases {
-        // Phases of one name belong together, and so do two that are alone.
-        let other = head
-            .phases
-            .iter()
-            .find(|other| lone || other.name == phase.name);
-        let Some(other) = other else {
+        let Some(other) = partner(base, head, phase) else {
             let phase = phase.name.clone();
             cautions.push(Caution::OneSided { phase });
             continue;
@@ -133,21 +128,10 @@ fn compared(
                 return Err(Usage(error.to_string()).into());
             }
         }
-        if let (Some(from), Some(to)) = (&phase.profile, &other.profile) {
-            let notes = cautions.iter().chain(&found.cautions);
-            pictures.extend(flame_files::files(&flame_files::Pictured {
-                title: &format!("{} → {} · {}", base.label, head.label, phase.name),
-                labels: (&base.label, &head.label),
-                directory: Path::new(&phase.name),
-                profiles: (&from.0, &to.0),
-                per_request: phase.scale.zip(other.scale),
-                notes: &notes.map(ToString::to_string).collect::<Vec<_>>(),
-            }));
-        }
         phases.push(found);
     }
     for phase in &head.phases {
-        if !lone && !base.phases.iter().any(|other| other.name == phase.name) {
+        if partner(head, base, phase).is_none() {
             let phase = phase.name.clone();
             cautions.push(Caution::OneSided { phase });
         }
@@ -156,13 +140,39 @@ fn compared(
         let message = format!("{} and {} have no phase in common", base.label, head.label);
         return Err(Usage(message).into());
     }
-    let comparison = Comparison {
+    Ok(Comparison {
         base: base.label.clone(),
         head: head.label.clone(),
         cautions,
         phases,
-    };
-    Ok((comparison, pictures))
+    })
+}
+
+/// The differential flame graphs of all phases with two profiles.
+fn pictures(base: &Side, head: &Side, comparison: &Comparison) -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    for phase in &base.phases {
+        let Some(other) = partner(base, head, phase) else {
+            continue;
+        };
+        let (Some(from), Some(to)) = (&phase.profile, &other.profile) else {
+            continue;
+        };
+        let of_phase = comparison.phases.iter().find(|of| of.phase == phase.name);
+        let notes = comparison
+            .cautions
+            .iter()
+            .chain(of_phase.into_iter().flat_map(|of| &of.cautions));
+        all.extend(flame_files::files(&flame_files::Pictured {
+            title: &format!("{} → {} · {}", base.label, head.label, phase.name),
+            labels: (&base.label, &head.label),
+            directory: Path::new(&phase.name),
+            profiles: (&from.0, &to.0),
+            per_request: phase.scale.zip(other.scale),
+            notes: &notes.map(ToString::to_string).collect::<Vec<_>>(),
+        }));
+    }
+    all
 }
 
 /// What an argument names.

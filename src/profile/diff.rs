@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::share::{Difference, FEWEST_SAMPLES, Scale, findings_up_to};
+use super::share::{Difference, FEWEST_SAMPLES, Scale, detectable, findings_up_to};
 use super::{FunctionShare, FunctionTable};
 
 /// Samples of a function below which its absence on the other side says nothing.
@@ -179,11 +179,11 @@ impl Diff {
 
     /// The change that each function that was judged and has no finding would have shown.
     pub fn detectable(&self) -> f64 {
-        self.functions
+        let hidden = self
+            .functions
             .iter()
-            .filter(|delta| delta.total_finding == DeltaFinding::NotDetected)
-            .map(|delta| delta.total.detectable(self.limit))
-            .fold(0.0, f64::max)
+            .filter(|delta| delta.total_finding == DeltaFinding::NotDetected);
+        detectable(hidden.map(|delta| &delta.total), self.limit)
     }
 
     /// How many functions came to this.

@@ -83,25 +83,27 @@ pub fn diff_svg(pair: Pair<'_>, title: &str, subtitle: &str) -> Result<String, E
         return Err(Error::Empty);
     }
     let costs = pair.us_per_request.unwrap_or((WHOLE_US, WHOLE_US));
-    let mut stacks: BTreeMap<Vec<String>, [u64; 2]> = BTreeMap::new();
-    for (side, (profile, cost)) in [(pair.base, costs.0), (pair.head, costs.1)]
-        .into_iter()
-        .enumerate()
-    {
+    let sides = [(pair.base, costs.0), (pair.head, costs.1)];
+    let names = sides.map(|(profile, _)| -> Vec<String> {
+        profile.names().iter().map(|name| frame(name)).collect()
+    });
+    let mut stacks: BTreeMap<Vec<&str>, [u64; 2]> = BTreeMap::new();
+    for (side, (profile, cost)) in sides.into_iter().enumerate() {
         if !cost.is_finite() || cost <= 0.0 || cost > 1e12 {
             return Err(Error::Cost(cost));
         }
-        let ps = cost * PS_PER_US / profile.whole() as f64;
-        let names: Vec<String> = profile.names().iter().map(|name| frame(name)).collect();
-        let mut exact: BTreeMap<Vec<&str>, u64> = BTreeMap::new();
         for counts in profile.unordered() {
             let frames = counts.ids.iter();
-            let frames = frames.map(|id| names[*id as usize].as_str()).collect();
-            *exact.entry(frames).or_default() += profile.weighed(counts.weight);
+            let frames = frames
+                .map(|id| names[side][*id as usize].as_str())
+                .collect();
+            stacks.entry(frames).or_default()[side] += profile.weighed(counts.weight);
         }
-        for (frames, weight) in exact {
-            let frames = frames.into_iter().map(str::to_owned).collect();
-            stacks.entry(frames).or_default()[side] = (weight as f64 * ps).round() as u64;
+    }
+    // Scaled when all of a stack is added up: rounding is once per stack.
+    for weights in stacks.values_mut() {
+        for (weight, (profile, cost)) in weights.iter_mut().zip(sides) {
+            *weight = (*weight as f64 * (cost * PS_PER_US / profile.whole() as f64)).round() as u64;
         }
     }
     let lines: Vec<String> = stacks

@@ -12,8 +12,8 @@ use prost::Message;
 use regex::{Regex, RegexBuilder};
 use target_service::profile_proto as proto;
 
-use super::stacks::{MAX_DEPTH, Weight, too_large};
-use super::wire::{Field, fields};
+use super::stacks::{MAX_DEPTH, MAX_STACKS, Weight, too_large};
+use super::wire::{Field, fields, varints};
 use super::{Error, Profile};
 
 /// What a profile may unpack to. 30 s of a busy service are some MiB.
@@ -87,18 +87,25 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
     let locations = tables.resolve(&mut profile)?;
     let mut pruning = Pruning::new(&tables)?;
     let mut number = 0_u64;
+    let mut read = Sample::default();
+    // Where stacks are by the bytes of their locations: most samples repeat one.
+    let mut places: HashMap<&[u8], u32> = HashMap::new();
     for field in fields(raw) {
         let Field::Bytes(2, message) = field? else {
             continue;
         };
         number += 1;
-        let sample: proto::Sample = message_of(message, "sample")?;
-        let weight = columns.weight(&sample, number)?;
+        let packed = read.fill(message, slice_key)?;
+        let weight = columns.weight(&read.values, number)?;
         if weight == Weight::default() {
             continue;
         }
+        if let Some(place) = packed.and_then(|packed| places.get(packed)) {
+            profile.add_at(*place, weight, read.slice)?;
+            continue;
+        }
         let mut frames = Vec::new();
-        for id in sample.location_id.iter().rev() {
+        for id in read.locations(packed)?.iter().rev() {
             let Some(names) = locations.get(id) else {
                 return Err(malformed(format!(
                     "sample {number} refers to location {id}, which is not in it"
@@ -110,14 +117,89 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
             frames.extend_from_slice(names);
         }
         pruning.apply(&mut frames, &profile);
-        let label = sample
-            .label
-            .iter()
-            .find(|label| Some(label.key) == slice_key);
-        let slice = label.and_then(|label| u8::try_from(label.num).ok());
-        profile.add_ids(frames, weight, slice)?;
+        let place = profile.add_ids(frames, weight, read.slice)?;
+        if let (Some(packed), Some(place)) = (packed, place)
+            && places.len() < MAX_STACKS
+        {
+            places.insert(packed, place);
+        }
     }
     Ok(profile)
+}
+
+/// What is read of one sample; its buffers are used again for the next.
+#[derive(Default)]
+struct Sample {
+    locations: Vec<u64>,
+    values: Vec<i64>,
+    slice: Option<u8>,
+}
+
+impl Sample {
+    /// Reads a message. Locations that are packed in one piece are returned as they are, others are kept.
+    fn fill<'a>(
+        &mut self,
+        message: &'a [u8],
+        slice_key: Option<i64>,
+    ) -> Result<Option<&'a [u8]>, Error> {
+        if message.len() > MAX_MESSAGE {
+            return Err(too_large("bytes in one entry", MAX_MESSAGE));
+        }
+        self.locations.clear();
+        self.values.clear();
+        self.slice = None;
+        let mut packed: Option<&[u8]> = None;
+        let mut in_pieces = false;
+        for field in fields(message) {
+            match field? {
+                Field::Bytes(1, bytes) => {
+                    if let Some(before) = packed.replace(bytes) {
+                        in_pieces = true;
+                        unpack(before, |id| self.locations.push(id))?;
+                    }
+                }
+                Field::Varint(1, id) => {
+                    in_pieces = true;
+                    if let Some(before) = packed.take() {
+                        unpack(before, |id| self.locations.push(id))?;
+                    }
+                    self.locations.push(id);
+                }
+                Field::Bytes(2, bytes) => {
+                    unpack(bytes, |value| self.values.push(value.cast_signed()))?;
+                }
+                Field::Varint(2, value) => self.values.push(value.cast_signed()),
+                Field::Bytes(3, bytes) if slice_key.is_some() => {
+                    let label: proto::Label = message_of(bytes, "label")?;
+                    if Some(label.key) == slice_key {
+                        self.slice = u8::try_from(label.num).ok();
+                    }
+                }
+                _ => {}
+            }
+        }
+        if in_pieces && let Some(last) = packed.take() {
+            unpack(last, |id| self.locations.push(id))?;
+        }
+        Ok(packed)
+    }
+
+    /// The locations, the leaf first.
+    fn locations(&mut self, packed: Option<&[u8]>) -> Result<&[u64], Error> {
+        if let Some(packed) = packed {
+            unpack(packed, |id| self.locations.push(id))?;
+        }
+        Ok(&self.locations)
+    }
+}
+
+fn unpack(packed: &[u8], mut each: impl FnMut(u64)) -> Result<(), Error> {
+    for value in varints(packed) {
+        each(value.ok_or_else(|| {
+            malformed("a sample cannot be read (a number is cut off)".to_owned())
+        })?);
+    }
+    Ok(())
 }
 
 /// Everything but the samples; messages that are needed once stay bytes until then.
@@ -323,16 +405,16 @@ impl Columns {
         })
     }
 
-    fn weight(&self, sample: &proto::Sample, number: u64) -> Result<Weight, Error> {
-        if sample.value.len() != self.all {
-            let values = sample.value.len();
+    fn weight(&self, of: &[i64], number: u64) -> Result<Weight, Error> {
+        if of.len() != self.all {
+            let values = of.len();
             return Err(malformed(format!(
                 "sample {number} has {values} values for {} sample types",
                 self.all
             )));
         }
         let positive = |column: usize| {
-            let value = sample.value[column];
+            let value = of[column];
             let reason = || {
                 format!(
                     "sample {number} has the negative value {value}; differences of profiles are not read"

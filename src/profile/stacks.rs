@@ -11,7 +11,7 @@ use super::Error;
 /// Distinct function names. A large C++ server has some 100,000 in its symbol table and a few thousand in a profile.
 const MAX_NAMES: usize = 1 << 18;
 const MAX_NAME_BYTES: usize = 64 << 20;
-const MAX_STACKS: usize = 1 << 20;
+pub(super) const MAX_STACKS: usize = 1 << 20;
 /// Runtimes cut stacks at 64 to 1,024 frames; inlining multiplies that by a few.
 pub(super) const MAX_DEPTH: usize = 4096;
 /// Frames over all distinct stacks, 4 bytes each.
@@ -31,7 +31,9 @@ pub struct Profile {
     names: Vec<Arc<str>>,
     ids: HashMap<Arc<str>, u32>,
     name_bytes: usize,
-    stacks: HashMap<Box<[u32]>, Counted>,
+    stacks: Vec<(Arc<[u32]>, Counted)>,
+    /// Where a stack is in `stacks`.
+    places: HashMap<Arc<[u32]>, u32>,
     frames: usize,
     text: usize,
     total: Weight,
@@ -84,7 +86,8 @@ impl Profile {
             names: Vec::new(),
             ids: HashMap::new(),
             name_bytes: 0,
-            stacks: HashMap::new(),
+            stacks: Vec::new(),
+            places: HashMap::new(),
             frames: 0,
             text: 0,
             total: Weight::default(),
@@ -120,7 +123,8 @@ impl Profile {
             }
             ids.push(self.intern(name)?);
         }
-        self.add_ids(ids, Weight { samples, value }, None)
+        self.add_ids(ids, Weight { samples, value }, None)?;
+        Ok(())
     }
 
     /// Adds the stacks of `other`, a slice of the same capture with a number of its own; durations add up. On an error the
@@ -162,7 +166,7 @@ impl Profile {
         self.period_ns = period_ns;
         let value = |weight: Weight| weight.samples.checked_mul(period_ns).ok_or(Error::Overflow);
         self.total.value = value(self.total)?;
-        for counted in self.stacks.values_mut() {
+        for (_, counted) in &mut self.stacks {
             counted.weight.value = value(counted.weight)?;
         }
         Ok(self)
@@ -200,7 +204,8 @@ impl Profile {
         let Weight { samples, value } = counts.weight;
         let sliced: u64 = counts.by_slice.iter().map(|(_, samples)| samples).sum();
         if sliced != samples || samples == 0 {
-            return self.add_ids(ids, counts.weight, None);
+            self.add_ids(ids, counts.weight, None)?;
+            return Ok(());
         }
         let mut left = value;
         let last = counts.by_slice.len() - 1;
@@ -344,21 +349,57 @@ impl Profile {
         Ok(id)
     }
 
-    /// Adds samples of a stack; a slice of 64 and above counts as none.
+    /// Adds samples of a stack; a slice of 64 and above counts as none. Answers where the stack is; nothing is added for no weight.
     pub(super) fn add_ids(
         &mut self,
         mut ids: Vec<u32>,
         weight: Weight,
         slice: Option<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<u32>, Error> {
         if weight == Weight::default() {
-            return Ok(());
+            return Ok(None);
         }
         if ids.is_empty() {
             ids.push(self.intern("[no stack]")?);
         }
+        let place = match self.places.get(ids.as_slice()) {
+            Some(place) => *place,
+            None => self.new_stack(ids)?,
+        };
+        self.add_at(place, weight, slice)?;
+        Ok(Some(place))
+    }
+
+    fn new_stack(&mut self, ids: Vec<u32>) -> Result<u32, Error> {
+        self.frames += ids.len();
+        let lengths = ids.iter().map(|id| self.names[*id as usize].len() + 1);
+        self.text = lengths.fold(self.text, usize::saturating_add);
+        for (size, what, limit) in [
+            (self.stacks.len() + 1, "distinct stacks", MAX_STACKS),
+            (self.frames, "frames", MAX_FRAMES),
+            (self.text, "bytes of stacks", MAX_TEXT),
+        ] {
+            if size > limit {
+                return Err(too_large(what, limit));
+            }
+        }
+        let place = u32::try_from(self.stacks.len()).expect("the limit on stacks is below 32 bits");
+        let ids: Arc<[u32]> = Arc::from(ids);
+        self.stacks.push((Arc::clone(&ids), Counted::default()));
+        self.places.insert(ids, place);
+        Ok(place)
+    }
+
+    /// Adds samples of the stack at a place that [`Profile::add_ids`] answered.
+    pub(super) fn add_at(
+        &mut self,
+        place: u32,
+        weight: Weight,
+        slice: Option<u8>,
+    ) -> Result<(), Error> {
         let total = self.total.plus(weight)?;
-        if let Some(slice) = slice.filter(|slice| usize::from(*slice) < MAX_SLICES) {
+        let slice = slice.filter(|slice| usize::from(*slice) < MAX_SLICES);
+        if let Some(slice) = slice {
             let at = usize::from(slice);
             if self.slices.len() <= at {
                 self.slices.resize(at + 1, 0);
@@ -366,25 +407,7 @@ impl Profile {
             // Bounded by the total, which is checked.
             self.slices[at] += weight.samples;
         }
-        if let Some(known) = self.stacks.get_mut(ids.as_slice()) {
-            known.add(weight, slice)?;
-        } else {
-            self.frames += ids.len();
-            let lengths = ids.iter().map(|id| self.names[*id as usize].len() + 1);
-            self.text = lengths.fold(self.text, usize::saturating_add);
-            for (size, what, limit) in [
-                (self.stacks.len() + 1, "distinct stacks", MAX_STACKS),
-                (self.frames, "frames", MAX_FRAMES),
-                (self.text, "bytes of stacks", MAX_TEXT),
-            ] {
-                if size > limit {
-                    return Err(too_large(what, limit));
-                }
-            }
-            let mut counted = Counted::default();
-            counted.add(weight, slice)?;
-            self.stacks.insert(ids.into_boxed_slice(), counted);
-        }
+        self.stacks[place as usize].1.add(weight, slice)?;
         self.total = total;
         Ok(())
     }

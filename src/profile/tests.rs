@@ -104,6 +104,37 @@ fn a_profile_is_read_root_first_with_inlined_calls() {
     }
 }
 
+/// Writers may pack the ids of a sample, or not, or in pieces: all say the same.
+#[test]
+fn locations_are_read_however_they_are_packed() {
+    let mut bare = small_profile();
+    bare.sample.clear();
+    let bare = encode(&bare);
+    // Locations 7 and 3, values 2 and 20.
+    for sample in [
+        &[0x0a, 2, 7, 3, 0x12, 2, 2, 20][..],
+        &[0x08, 7, 0x08, 3, 0x10, 2, 0x10, 20],
+        &[0x0a, 1, 7, 0x0a, 1, 3, 0x12, 1, 2, 0x12, 1, 20],
+        &[0x0a, 1, 7, 0x08, 3, 0x10, 2, 0x12, 1, 20],
+        &[0x08, 7, 0x12, 2, 2, 20, 0x0a, 1, 3],
+        &[0x0a, 3, 0x87, 0x00, 3, 0x12, 2, 2, 20],
+    ] {
+        let field = [&[0x12, sample.len() as u8][..], sample].concat();
+        let profile = pprof::decode(&[&bare[..], &field, &field].concat()).expect("reads");
+        assert_eq!(
+            stacks(&profile),
+            [("main;verify;hash".to_owned(), 4, 40)],
+            "{sample:?}"
+        );
+    }
+    let cut = [0x12, 4, 0x0a, 2, 7, 0x87];
+    let error = pprof::decode(&[&bare[..], &cut].concat()).expect_err("a cut number");
+    assert!(error.to_string().contains("has 0 values"), "{error}");
+    let cut = [0x12, 8, 0x0a, 2, 7, 0x87, 0x12, 2, 2, 20];
+    let error = pprof::decode(&[&bare[..], &cut].concat()).expect_err("a cut number");
+    assert!(error.to_string().contains("a number is cut off"), "{error}");
+}
+
 #[track_caller]
 fn check(change: impl FnOnce(&mut proto::Profile), expected: Result<&[(&str, u64, u64)], &str>) {
     let mut profile = small_profile();

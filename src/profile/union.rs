@@ -250,6 +250,19 @@ impl<'a> Walk<'a> {
     }
 
     fn close(&mut self, closed: &Open) {
+        let part = |counts: &[Count; 2], side: usize| {
+            counts[side].weight as f64 / self.sides[side].1.max(1) as f64
+        };
+        let widest = part(&closed.total, 0).max(part(&closed.total, 1));
+        if closed.at > 0 && widest < self.below {
+            // What it calls is narrower still and already gone.
+            self.nodes.truncate(closed.at);
+            self.pruned += 1;
+            let own = (part(&closed.own, 0), part(&closed.own, 1));
+            self.pruned_own.0 += own.0;
+            self.pruned_own.1 += own.1;
+            return;
+        }
         let share = |count: &Count, side: usize| {
             let (table, whole) = &self.sides[side];
             table.share(count, *whole)
@@ -258,14 +271,6 @@ impl<'a> Walk<'a> {
             [share(&closed.own[0], 0), share(&closed.own[1], 1)],
             [share(&closed.total[0], 0), share(&closed.total[1], 1)],
         );
-        if closed.at > 0 && total[0].value.max(total[1].value) < self.below {
-            // What it calls is narrower still and already gone.
-            self.nodes.truncate(closed.at);
-            self.pruned += 1;
-            self.pruned_own.0 += own[0].value;
-            self.pruned_own.1 += own[1].value;
-            return;
-        }
         let judged = |counts: &[Count; 2]| {
             let known = self.sides.iter().all(|(table, _)| table.samples > 0);
             if known && counts[0].samples.saturating_add(counts[1].samples) >= FEWEST_SAMPLES {

@@ -36,6 +36,21 @@ pub(super) fn fields(bytes: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Err
     })
 }
 
+/// The numbers of a packed field; `None` where one is unreadable, after which there are no more.
+pub(super) fn varints(packed: &[u8]) -> impl Iterator<Item = Option<u64>> {
+    let mut rest = packed;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let value = varint(&mut rest);
+        if value.is_none() {
+            rest = &[];
+        }
+        Some(value)
+    })
+}
+
 /// `None` is unreadable, `Some(None)` skipped.
 fn field<'a>(rest: &mut &'a [u8]) -> Option<Option<Field<'a>>> {
     let key = varint(rest)?;
