@@ -204,6 +204,20 @@ fn a_rate_beyond_the_generators_reach_neither_starves_nor_hides_anything() {
 }
 
 #[test]
+fn a_few_requests_say_nothing_of_the_workers_cpu_and_end_every_worker() {
+    let server = ok();
+    let load = "model = \"closed\"\nrequests = 3\nconnections = 2\nworkers = 2";
+    let report = run(server.addr, load, GET);
+    assert_eq!((report.total.ok, report.ended), (3, 2), "{report:?}");
+    let end = report.end();
+    assert_eq!(
+        (end.busiest_worker, end.worker_wait),
+        (0.0, None),
+        "{end:?}"
+    );
+}
+
+#[test]
 fn a_mix_is_counted_by_request() {
     let server = ok();
     let mix = format!("{GET}weight = 3\n{TELEMETRY}");

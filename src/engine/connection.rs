@@ -216,6 +216,7 @@ fn conclude(shard: &Shard, wire: &Wire, job: &mut Job<'_>, ended: Exchange, time
                 }),
             }
         }
+        Exchange::Stale => return After::Again,
         Exchange::IdleClose => {
             shard.resent.set(shard.resent.get() + 1);
             return After::Again;

@@ -110,6 +110,12 @@ struct CpuMark {
 /// Time between the start of the threads and the beginning of the schedule.
 const LEAD: Duration = Duration::from_millis(2);
 
+/// CPU of workers is not told for less.
+const SHORTEST_CPU_SPAN: Duration = Duration::from_millis(50);
+
+/// Intervals that a worker has ready at the start: it makes none while it measures, unless they come back very late.
+const READY_INTERVALS: usize = 2;
+
 impl Engine {
     /// Starts the workers.
     ///
@@ -159,6 +165,10 @@ impl Engine {
         let (used, assignments) = (0..load.workers)
             .map(|worker| {
                 let (give_back, taken_back) = std::sync::mpsc::channel();
+                for _ in 0..READY_INTERVALS {
+                    // The receiver is here.
+                    let _ = give_back.send(Interval::blank(drive.requests.len()));
+                }
                 let assignment = Assignment {
                     worker,
                     endpoint: drive.endpoint.clone(),
@@ -198,8 +208,9 @@ impl Engine {
         self.intervals.recv().await
     }
 
-    /// Gives an interval back to be used again.
-    pub fn reuse(&mut self, interval: Interval) {
+    /// Gives an interval back to be used again. It is cleared here, not on a worker's time.
+    pub fn reuse(&mut self, mut interval: Interval) {
+        interval.clear();
         self.next_used = (self.next_used + 1) % self.used.len();
         // A worker that has ended needs none.
         let _ = self.used[self.next_used].send(interval);
@@ -240,14 +251,18 @@ impl End {
         let mut last_done = 0;
         let mut all_sent = true;
         for worker in workers {
+            end.opening.add(&worker.opening);
+            end.resent += worker.resent;
+            all_sent &= worker.all_sent;
+            end.window.end = end.window.end.min(worker.window_end);
+            last_done = last_done.max(worker.last_done);
             let (first, last) = worker.cpu;
-            let share = |from: u64, to: u64| {
-                if last.at > first.at {
-                    (to - from) as f64 / (last.at - first.at) as f64
-                } else {
-                    0.0
-                }
-            };
+            let span = last.at - first.at;
+            let share = |from: u64, to: u64| (to - from) as f64 / span as f64;
+            // Between the marks of a shorter span the thread may never have slept.
+            if span < SHORTEST_CPU_SPAN.as_nanos() as u64 {
+                continue;
+            }
             let cores = share(first.cpu_ns, last.cpu_ns);
             end.generator_cores += cores;
             end.busiest_worker = end.busiest_worker.max(cores);
@@ -255,11 +270,6 @@ impl End {
                 let wait = share(from, to);
                 end.worker_wait = Some(end.worker_wait.map_or(wait, |worst| worst.max(wait)));
             }
-            end.opening.add(&worker.opening);
-            end.resent += worker.resent;
-            all_sent &= worker.all_sent;
-            end.window.end = end.window.end.min(worker.window_end);
-            last_done = last_done.max(worker.last_done);
         }
         if all_sent && last_done > end.window.start {
             end.window.end = end.window.end.min(last_done + 1);

@@ -65,7 +65,10 @@ impl Slot {
 pub(super) enum Exchange {
     /// A complete response; the request may still be unsent in part.
     Response(Response),
-    /// Nothing came before the peer closed or reset a connection that it had answered on: it took it for idle.
+    /// The peer had closed the idle connection; nothing was sent.
+    Stale,
+    /// The request was sent and nothing came before the peer closed or reset a connection that it had answered on: it took it
+    /// for idle.
     IdleClose,
     /// Any other failure.
     Failed(ErrorKind, String),
@@ -166,7 +169,7 @@ impl Wire {
     ) -> Exchange {
         self.decoder.start(expect, keep_body);
         let Some(stream) = self.stream.as_mut() else {
-            return Exchange::IdleClose;
+            return Exchange::Stale;
         };
         let (decoder, out) = (&mut self.decoder, self.out.bytes());
         let (mut written, mut flushed) = (0, false);
@@ -182,7 +185,7 @@ impl Wire {
                 checked = true;
                 // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
                 if stream.poll_read(context, decoder.spare()).is_ready() {
-                    return Poll::Ready(Exchange::IdleClose);
+                    return Poll::Ready(Exchange::Stale);
                 }
             }
             while written < out.len() && write_error.is_none() {

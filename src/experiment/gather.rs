@@ -89,6 +89,8 @@ pub(super) struct Gather {
     exemplars: BTreeMap<ErrorKind, String>,
     /// By index of the interval: all requests of all workers, and how many workers have reported.
     pending: BTreeMap<u64, (Tally, u32)>,
+    /// Indices of the last intervals of workers that have ended.
+    ended: Vec<u64>,
     marks: Vec<Mark>,
     next_row: u64,
     blocks: Vec<Estimates>,
@@ -144,6 +146,7 @@ impl Gather {
             tallies: Vec::new(),
             exemplars: BTreeMap::new(),
             pending: BTreeMap::new(),
+            ended: Vec::new(),
             marks: Vec::new(),
             next_row: 0,
             blocks: Vec::new(),
@@ -215,6 +218,9 @@ impl Gather {
         for (&kind, words) in &interval.exemplars {
             self.exemplars.entry(kind).or_insert_with(|| words.clone());
         }
+        if interval.is_last {
+            self.ended.push(interval.index);
+        }
         if interval.index < self.rows() {
             let (tally, reported) = self.pending.entry(interval.index).or_default();
             interval.tallies.iter().for_each(|from| tally.add(from));
@@ -225,7 +231,8 @@ impl Gather {
     /// Writes rows in order, and tells of each.
     pub(super) fn emit(&mut self, which: Emit, tell: &mut dyn FnMut(&Live)) {
         while let Some((&index, (_, reported))) = self.pending.first_key_value() {
-            let complete = *reported == self.workers && self.marks.len() as u64 > index + 1;
+            let gone = self.ended.iter().filter(|&&last| last < index).count() as u32;
+            let complete = *reported + gone == self.workers && self.marks.len() as u64 > index + 1;
             if which == Emit::Complete && !complete {
                 return;
             }

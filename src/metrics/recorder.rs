@@ -35,6 +35,27 @@ pub struct Interval {
     pub tallies: Vec<Tally>,
     /// The first failure of each kind that this worker met, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
+    /// The worker has ended: no other interval of it will come.
+    pub is_last: bool,
+}
+
+impl Interval {
+    /// An interval of `requests` kinds of request in which nothing has happened.
+    pub fn blank(requests: usize) -> Self {
+        Self {
+            index: 0,
+            tallies: vec![Tally::default(); requests],
+            exemplars: BTreeMap::new(),
+            is_last: false,
+        }
+    }
+
+    /// Forgets everything but keeps the memory.
+    pub fn clear(&mut self) {
+        self.tallies.iter_mut().for_each(Tally::clear);
+        self.exemplars.clear();
+        self.is_last = false;
+    }
 }
 
 /// Records outcomes of one worker.
@@ -52,7 +73,7 @@ impl Recorder {
         Self {
             window,
             interval_ns,
-            current: blank(requests),
+            current: Interval::blank(requests),
             seen: [false; ErrorKind::ALL.len()],
         }
     }
@@ -110,11 +131,10 @@ impl Recorder {
             && self.current.index < self.last()
     }
 
-    /// Hands over the current interval and starts the next one, none is left out; `next` is used for it if there is one.
+    /// Hands over the current interval and starts the next one, none is left out; `next`, which is clear, is used for it if
+    /// there is one.
     pub fn rotate(&mut self, next: Option<Interval>) -> Interval {
-        let mut next = next.unwrap_or_else(|| blank(self.current.tallies.len()));
-        next.tallies.iter_mut().for_each(Tally::clear);
-        next.exemplars.clear();
+        let mut next = next.unwrap_or_else(|| Interval::blank(self.current.tallies.len()));
         next.index = self.current.index + 1;
         std::mem::replace(&mut self.current, next)
     }
@@ -124,22 +144,17 @@ impl Recorder {
         self.window.end = self.window.end.min(end.max(self.window.start));
     }
 
-    /// Hands over what is left.
+    /// Hands over what is left; the worker ends.
     pub fn finish(self) -> Interval {
-        self.current
+        Interval {
+            is_last: true,
+            ..self.current
+        }
     }
 
     /// Index of the interval behind the last one.
     fn last(&self) -> u64 {
         (self.window.end - self.window.start).div_ceil(self.interval_ns)
-    }
-}
-
-fn blank(requests: usize) -> Interval {
-    Interval {
-        index: 0,
-        tallies: vec![Tally::default(); requests],
-        exemplars: BTreeMap::new(),
     }
 }
 
@@ -190,8 +205,9 @@ mod tests {
         assert!(!recorder.is_over(1_999));
         assert!(recorder.is_over(2_000));
         ok(&mut recorder, 1_000, 1_500);
-        let first = recorder.rotate(None);
+        let mut first = recorder.rotate(None);
         assert_eq!((first.index, first.tallies[0].ok), (0, 1));
+        first.clear();
         ok(&mut recorder, 2_000, 2_500);
         assert!(recorder.is_over(3_100));
         let second = recorder.rotate(Some(first));

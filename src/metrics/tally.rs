@@ -57,20 +57,19 @@ pub struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        let fixed = || Histogram::new_with_bounds(1, MAX_NS, DIGITS).expect("the bounds are valid");
-        // Rare: grows on use and costs nothing until then.
+        // The full range would take 264 KiB each, for every request of a scenario, worker and interval under way.
         let growing = || {
             let mut histogram = Histogram::new(DIGITS).expect("the digits are valid");
             histogram.auto(true);
             histogram
         };
         Self {
-            latency: fixed(),
+            latency: growing(),
             censored: growing(),
             failed_latency: growing(),
-            service_time: fixed(),
-            queue_wait: fixed(),
-            dispatch_lag: fixed(),
+            service_time: growing(),
+            queue_wait: growing(),
+            dispatch_lag: growing(),
             due: 0,
             sent: 0,
             sent_in_window: 0,

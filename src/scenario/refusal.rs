@@ -93,7 +93,8 @@ fn words(key: &str, text: &str, message: &str) -> String {
     if message == "duplicate key" && !text.is_empty() {
         return format!("`{text}` is given twice; remove one");
     }
-    if DURATIONS.contains(&last) {
+    let is_a_value = !message.starts_with("unknown key") && !message.starts_with("missing key");
+    if DURATIONS.contains(&last) && is_a_value {
         message = if message.starts_with("invalid type") {
             message
         } else {

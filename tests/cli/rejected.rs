@@ -144,6 +144,12 @@ fn units() {
         "9:12: load.duration: ",
         &["parsecs", duration],
     );
+    replaced(
+        "\"400ms\"",
+        "\"400ms\"\ninterval = \"1s\"",
+        "10:1: load.interval: ",
+        &["unknown key `interval`"],
+    );
     replaced("\"400ms\"", "400", "9:12: load.duration: ", &[duration]);
     replaced(
         "cpus = 1",

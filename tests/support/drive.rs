@@ -41,6 +41,8 @@ pub struct Report {
     pub places: BTreeSet<usize>,
     /// Intervals that came.
     pub intervals: usize,
+    /// Workers that said that they have ended.
+    pub ended: u32,
     end: Option<End>,
 }
 
@@ -99,6 +101,7 @@ pub fn collect(mut engine: Engine) -> Report {
         exemplars: BTreeMap::new(),
         places: BTreeSet::new(),
         intervals: 0,
+        ended: 0,
         end: None,
     };
     loop {
@@ -108,6 +111,7 @@ pub fn collect(mut engine: Engine) -> Report {
             break;
         };
         report.add(&interval);
+        report.ended += u32::from(interval.is_last);
         engine.reuse(interval);
     }
     report.end = Some(engine.finish().expect("the workers end well"));
