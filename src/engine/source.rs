@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::answer::{Answer, Unmet, describe, judge, kept_body};
+use super::answer::{Answer, Unmet, Words, describe, judge, kept_body};
 use super::job::Sender;
 use super::program::{Program, Rendered};
 use crate::scenario::Request;
@@ -180,7 +180,7 @@ impl Source {
     }
 
     /// What an answer lacks, in words.
-    pub(super) fn describe(&self, kind: usize, unmet: Unmet, answer: &Answer<'_>) -> String {
+    pub(super) fn describe(&self, kind: usize, unmet: Unmet, answer: &Answer<'_>) -> Words {
         describe(unmet, &self.requests[kind], answer)
     }
 
@@ -190,10 +190,10 @@ impl Source {
     }
 
     /// Text from a target, fit to be shown: control characters escaped, and what a request of this kind with the values of
-    /// request `n` sent as secrets replaced, as well as what its device was given; cut-off pieces of them too.
-    pub fn scrub(&self, kind: usize, n: u64, text: &[u8]) -> String {
+    /// request `n` sent as secrets replaced, as well as what its device was given and what else is known to be `secrets`;
+    /// cut-off pieces of them too.
+    pub fn scrub(&self, kind: usize, n: u64, text: &[u8], mut secrets: Vec<Vec<u8>>) -> String {
         let request = &self.requests[kind];
-        let mut secrets: Vec<Vec<u8>> = Vec::new();
         let values = values(&self.rosters, &self.variables, request, self.seed, n);
         let mut hide = |secret: &[u8]| secrets.push(secret.to_vec());
         let templates = request
@@ -335,7 +335,7 @@ body = '{"seq":{{seq}}}'
     #[test]
     fn what_a_target_echoes_is_shown_without_secrets() {
         let sent = sent(TELEMETRY, 4);
-        let shown = source(TELEMETRY, Secrets::Sent).scrub(0, 4, sent.as_bytes());
+        let shown = source(TELEMETRY, Secrets::Sent).scrub(0, 4, sent.as_bytes(), Vec::new());
         assert!(shown.contains("X-Device-Token: [redacted]"), "{shown}");
         assert!(
             !shown.contains("abc123") && !shown.contains('\n'),
@@ -361,11 +361,11 @@ body = '{"seq":{{seq}}}'
             "Bearer abc123",
             "abc123",
         ] {
-            let shown = source.scrub(0, 4, format!("wrong: {piece}").as_bytes());
+            let shown = source.scrub(0, 4, format!("wrong: {piece}").as_bytes(), Vec::new());
             assert_eq!(shown, "wrong: [redacted]");
         }
         assert_eq!(
-            source.scrub(0, 4, b"caf\xc3\xa9\x00 seq 4"),
+            source.scrub(0, 4, b"caf\xc3\xa9\x00 seq 4", Vec::new()),
             "café\\0 seq 4"
         );
     }
@@ -382,7 +382,11 @@ body = '{"seq":{{seq}}}'
             ("abcd abc LITERAL", "[redacted] abc LITERAL"),
             ("", ""),
         ] {
-            assert_eq!(source.scrub(0, 0, said.as_bytes()), shown, "{said}");
+            assert_eq!(
+                source.scrub(0, 0, said.as_bytes(), Vec::new()),
+                shown,
+                "{said}"
+            );
         }
     }
 
