@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::{Usage, print, progress, say};
 use crate::compare::compare;
-use crate::experiment::{self, RunDir, Stop, WriteError};
+use crate::experiment::{self, CreateError, RunDir, Stop, WriteError};
 use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
 use crate::report::{dry_run, flame_files, json, terminal};
@@ -118,8 +118,13 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         warn_of_ports(&plan);
     }
     let started_at = jiff::Timestamp::now();
-    let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at)
-        .map_err(|error| unwritten(&error))?;
+    let dir =
+        RunDir::create(args.out.as_deref(), &plan.name, started_at).map_err(
+            |error| match error {
+                CreateError::Taken(_) => Usage(error.to_string()).into(),
+                CreateError::Write(error) => unwritten(&error),
+            },
+        )?;
     dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
         .map_err(|error| unwritten(&error))?;
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.

@@ -29,6 +29,22 @@ pub(super) struct Answer<'a> {
     pub(super) body_bytes: u64,
 }
 
+/// What is said about a failure, before secrets are taken out of it.
+pub(super) struct Words {
+    pub(super) text: String,
+    /// What the answer holds where values are extracted: secrets wherever they are said.
+    pub(super) secrets: Vec<Vec<u8>>,
+}
+
+impl std::convert::From<String> for Words {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            secrets: Vec::new(),
+        }
+    }
+}
+
 /// What is not as expected; numbers are indices into what the request expects or extracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unmet {
@@ -120,8 +136,16 @@ pub(super) fn judge(
     extract(request, answer, json.as_ref(), &mut give)
 }
 
-/// An unmet expectation in words: what was expected and what came, cut, without what is extracted.
-pub(super) fn describe(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
+/// An unmet expectation in words, and what must be replaced in them.
+pub(super) fn describe(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> Words {
+    Words {
+        text: say(unmet, request, answer),
+        secrets: extractable(request, answer),
+    }
+}
+
+/// What was expected and what came, cut, without the places from which values are extracted.
+fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
     let expect = &request.expect;
     let json = || {
         let mut json: Value = serde_json::from_slice(answer.body).ok()?;
@@ -299,6 +323,49 @@ fn value<'a>(
     }
 }
 
+/// What is found where values are extracted, fit to be extracted or not.
+fn extractable(request: &Request, answer: &Answer<'_>) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let from_json = |extract: &Extract| matches!(extract.from, From::Json(_));
+    let json: Option<Value> = request
+        .extract
+        .iter()
+        .any(from_json)
+        .then(|| serde_json::from_slice(answer.body).ok())
+        .flatten();
+    for extract in &request.extract {
+        match &extract.from {
+            From::Header(name) => found.extend(answer.head.get(name).map(<[u8]>::to_vec)),
+            From::Json(pointer) => {
+                if let Some(value) = json.as_ref().and_then(|json| json.pointer(pointer)) {
+                    leaves(value, &mut found);
+                }
+            }
+        }
+    }
+    // As JSON writes them, if that is not as they are.
+    let written = |value: &Vec<u8>| {
+        let text = std::str::from_utf8(value).ok()?;
+        let quoted = Value::from(text).to_string();
+        let inner = &quoted[1..quoted.len() - 1];
+        (inner != text).then(|| inner.as_bytes().to_vec())
+    };
+    let escaped: Vec<_> = found.iter().filter_map(written).collect();
+    found.extend(escaped);
+    found
+}
+
+/// The texts and numbers within a value; `true`, `false` and `null` tell nobody anything. The parser bounds its depth.
+fn leaves(value: &Value, found: &mut Vec<Vec<u8>>) {
+    match value {
+        Value::String(text) => found.push(text.as_bytes().to_vec()),
+        Value::Number(number) => found.push(number.to_string().into_bytes()),
+        Value::Array(values) => values.iter().for_each(|value| leaves(value, found)),
+        Value::Object(entries) => entries.values().for_each(|value| leaves(value, found)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
 /// Replaces what is extracted.
 fn hide(request: &Request, json: &mut Value) {
     for extract in &request.extract {
@@ -390,7 +457,7 @@ mod tests {
         let mut given = Vec::new();
         let give = |_, value: &[u8]| given.push(String::from_utf8_lossy(value).into_owned());
         judge(&request.expect, request, &answer, give)
-            .map_err(|unmet| describe(unmet, request, &answer))?;
+            .map_err(|unmet| describe(unmet, request, &answer).text)?;
         Ok(given)
     }
 

@@ -136,7 +136,7 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
             sent: now,
             done: now,
         };
-        shard.fail(&job, kind, None, times, || words);
+        shard.fail(&job, kind, None, times, || words.into());
     }
     if shard.is_closed_loop {
         slot.pause(now + REFUSED_PAUSE.as_nanos() as u64).await;
@@ -225,8 +225,8 @@ fn conclude(shard: &Shard, wire: &Wire, job: &mut Job<'_>, ended: Exchange, time
             let excerpt = wire.excerpt();
             match words.strip_suffix(&excerpt) {
                 // A value that was not extracted is not known, and cannot be found in the bytes.
-                Some(words) if shard.source.borrow().extracts(request) => words.to_owned(),
-                _ => words,
+                Some(words) if shard.source.borrow().extracts(request) => words.to_owned().into(),
+                _ => words.into(),
             }
         }),
         Exchange::Expired if shard.aborted.get() => {
@@ -238,6 +238,7 @@ fn conclude(shard: &Shard, wire: &Wire, job: &mut Job<'_>, ended: Exchange, time
                 "no complete response within {:?}; raise the timeout if the target may take longer",
                 shard.timeout
             )
+            .into()
         }),
     }
     After::Free(times.done)

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_local;
 
+use super::answer::Words;
 use super::clock::now_ns;
 use super::connection::connection;
 use super::feed::{Feed, Next, Ticket};
@@ -95,7 +96,7 @@ impl Shard {
         kind: ErrorKind,
         status: Option<u16>,
         times: Times,
-        words: impl FnOnce() -> String,
+        words: impl FnOnce() -> Words,
     ) {
         let (request, n) = (job.sending(), job.ticket.n);
         self.record(request, Outcome::Failed { kind, status }, times);
@@ -125,7 +126,7 @@ impl Shard {
         if !(wanted || wanted_above) {
             return;
         }
-        let words = self.shown(request, n, &words());
+        let words = self.shown(request, n, words());
         if wanted_above {
             let source = self.source.borrow();
             let words = format!(
@@ -140,10 +141,13 @@ impl Shard {
         }
     }
 
-    fn shown(&self, request: usize, n: u64, words: &str) -> String {
+    fn shown(&self, request: usize, n: u64, words: Words) -> String {
         match self.secrets {
-            Secrets::Sent => visible(words),
-            Secrets::Redacted => self.source.borrow().scrub(request, n, words.as_bytes()),
+            Secrets::Sent => visible(&words.text),
+            Secrets::Redacted => {
+                let source = self.source.borrow();
+                source.scrub(request, n, words.text.as_bytes(), words.secrets)
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 //! Requests as bytes and answers as outcomes: the requests of a variant, compiled once per worker and phase, with what its
 //! devices were given.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::answer::{Answer, Unmet, describe, judge, kept_body};
+use super::answer::{Answer, Unmet, Words, describe, judge, kept_body};
 use super::job::Sender;
 use super::program::{Program, Rendered};
 use crate::scenario::Request;
@@ -179,7 +180,7 @@ impl Source {
     }
 
     /// What an answer lacks, in words.
-    pub(super) fn describe(&self, kind: usize, unmet: Unmet, answer: &Answer<'_>) -> String {
+    pub(super) fn describe(&self, kind: usize, unmet: Unmet, answer: &Answer<'_>) -> Words {
         describe(unmet, &self.requests[kind], answer)
     }
 
@@ -189,12 +190,12 @@ impl Source {
     }
 
     /// Text from a target, fit to be shown: control characters escaped, and what a request of this kind with the values of
-    /// request `n` sent as secrets replaced, as well as what its device was given; cut-off pieces of them too.
-    pub fn scrub(&self, kind: usize, n: u64, text: &[u8]) -> String {
+    /// request `n` sent as secrets replaced, as well as what its device was given and what else is known to be `secrets`;
+    /// cut-off pieces of them too.
+    pub fn scrub(&self, kind: usize, n: u64, text: &[u8], mut secrets: Vec<Vec<u8>>) -> String {
         let request = &self.requests[kind];
-        let mut text = text.to_vec();
         let values = values(&self.rosters, &self.variables, request, self.seed, n);
-        let mut hide = |secret: &[u8]| redact(&mut text, secret);
+        let mut hide = |secret: &[u8]| secrets.push(secret.to_vec());
         let templates = request
             .headers
             .iter()
@@ -222,7 +223,7 @@ impl Source {
                 }
             }
         }
-        visible(&String::from_utf8_lossy(&text))
+        visible(&String::from_utf8_lossy(&redact(text, &secrets)))
     }
 }
 
@@ -232,28 +233,36 @@ const SHORTEST_PIECE: usize = 8;
 /// Secrets so short would blank out ordinary text.
 const SHORTEST_SECRET: usize = 4;
 
-/// Replaces every stretch that `text` has in common with `secret`.
-fn redact(text: &mut Vec<u8>, secret: &[u8]) {
-    if secret.len() < SHORTEST_SECRET {
-        return;
-    }
-    let shortest = secret.len().min(SHORTEST_PIECE);
-    let mut at = 0;
-    while at + shortest <= text.len() {
-        let common = (0..=secret.len() - shortest)
-            .map(|from| {
-                let pairs = text[at..].iter().zip(&secret[from..]);
-                pairs.take_while(|(said, secret)| said == secret).count()
-            })
-            .max()
-            .unwrap_or(0);
-        if common >= shortest {
-            text.splice(at..at + common, REDACTED.bytes());
-            at += REDACTED.len();
-        } else {
-            at += 1;
+/// A text without the stretches that it has in common with any of the secrets. All are looked for in the text as it was:
+/// one that is replaced earlier would leave pieces of those that overlap it. In time linear in text and secrets, which may
+/// both come from a target.
+fn redact(text: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
+    let mut hidden = vec![false; text.len()];
+    for length in SHORTEST_SECRET..=SHORTEST_PIECE {
+        let said: HashSet<&[u8]> = text.windows(length).collect();
+        let common: HashSet<&[u8]> = secrets
+            .iter()
+            .filter(|secret| secret.len().min(SHORTEST_PIECE) == length)
+            .flat_map(|secret| secret.windows(length))
+            .filter(|piece| said.contains(piece))
+            .collect();
+        for (at, piece) in text.windows(length).enumerate() {
+            if common.contains(piece) {
+                hidden[at..at + length].fill(true);
+            }
         }
     }
+    let mut shown = Vec::with_capacity(text.len());
+    let mut was_hidden = false;
+    for (&byte, is_hidden) in text.iter().zip(hidden) {
+        if !is_hidden {
+            shown.push(byte);
+        } else if !was_hidden {
+            shown.extend_from_slice(REDACTED.as_bytes());
+        }
+        was_hidden = is_hidden;
+    }
+    shown
 }
 
 /// What request `n` is filled with; apart from `Source` so that its scratch buffer stays free to borrow.
@@ -326,7 +335,7 @@ body = '{"seq":{{seq}}}'
     #[test]
     fn what_a_target_echoes_is_shown_without_secrets() {
         let sent = sent(TELEMETRY, 4);
-        let shown = source(TELEMETRY, Secrets::Sent).scrub(0, 4, sent.as_bytes());
+        let shown = source(TELEMETRY, Secrets::Sent).scrub(0, 4, sent.as_bytes(), Vec::new());
         assert!(shown.contains("X-Device-Token: [redacted]"), "{shown}");
         assert!(
             !shown.contains("abc123") && !shown.contains('\n'),
@@ -352,13 +361,33 @@ body = '{"seq":{{seq}}}'
             "Bearer abc123",
             "abc123",
         ] {
-            let shown = source.scrub(0, 4, format!("wrong: {piece}").as_bytes());
+            let shown = source.scrub(0, 4, format!("wrong: {piece}").as_bytes(), Vec::new());
             assert_eq!(shown, "wrong: [redacted]");
         }
         assert_eq!(
-            source.scrub(0, 4, b"caf\xc3\xa9\x00 seq 4"),
+            source.scrub(0, 4, b"caf\xc3\xa9\x00 seq 4", Vec::new()),
             "café\\0 seq 4"
         );
+    }
+
+    #[test]
+    fn secrets_with_a_stretch_in_common_leave_no_pieces_of_each_other() {
+        let request = "[[request]]\nname = \"r\"\npath = \"/\"\nheaders = { X-Password = \"PWLITERAL1\", X-Auth = \"AUTHLITERAL1\", X-Token = \"abcd\" }\n";
+        let source = source(request, Secrets::Sent);
+        for (said, shown) in [
+            ("a AUTHLITERAL1 b", "a [redacted] b"),
+            ("PWLITERAL1 AUTHLITERAL1", "[redacted] [redacted]"),
+            ("PWLITERAL1AUTHLITERAL1", "[redacted]"),
+            ("AUTHLITERAL1LITERAL1.", "[redacted]."),
+            ("abcd abc LITERAL", "[redacted] abc LITERAL"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                source.scrub(0, 0, said.as_bytes(), Vec::new()),
+                shown,
+                "{said}"
+            );
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use result::{
     Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel,
     VariantResult, Warning,
 };
-pub use run_dir::{RunDir, WriteError};
+pub use run_dir::{CreateError, RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
 use crate::scenario::{Load, Plan, Variant};

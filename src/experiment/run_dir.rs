@@ -21,12 +21,21 @@ fn hint(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::AlreadyExists
         | io::ErrorKind::NotADirectory => "; name another directory with --out",
-        io::ErrorKind::AlreadyExists => {
-            "; name a directory that is new or has no result with --out"
-        }
         _ => "",
     }
+}
+
+/// The directory of a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The one that was asked for is another run's.
+    #[error("--out {path}: the directory holds a result already; name a directory that is new or has no result", path = .0.display())]
+    Taken(PathBuf),
+    /// The system refused it.
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// Where a run is stored.
@@ -44,22 +53,15 @@ impl RunDir {
         out: Option<&Path>,
         name: &str,
         started_at: jiff::Timestamp,
-    ) -> Result<Self, WriteError> {
+    ) -> Result<Self, CreateError> {
         let root = match out {
             Some(out) => {
                 if out.join("result.json").exists() {
-                    let cause = io::Error::new(
-                        io::ErrorKind::AlreadyExists,
-                        "the directory holds a result already",
-                    );
-                    return Err(WriteError {
-                        path: out.to_owned(),
-                        cause,
-                    });
+                    return Err(CreateError::Taken(out.to_owned()));
                 }
                 out.to_owned()
             }
-            None => return fresh(Path::new("runs"), name, started_at),
+            None => return Ok(fresh(Path::new("runs"), name, started_at)?),
         };
         let dir = Self { root };
         dir.make(&dir.root)?;

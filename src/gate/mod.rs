@@ -1,7 +1,7 @@
 //! Judges a run: thresholds to verdicts, and all of it to one verdict with an exit code. Pure.
 
 use crate::experiment::{Failure, PhaseResult, RunResult, VariantResult};
-use crate::metrics::{Tally, latency_quantiles, value_at};
+use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::inclusive;
 use crate::scenario::Threshold;
 use crate::scenario::threshold::Metric;
@@ -274,14 +274,15 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
                 return Outcome::Invalid(format!(
                     "{}: no OK response at all{}",
                     place(),
-                    first_failure(phase)
+                    first_failure(phase, &total, |_| true)
                 ));
             }
             if phase.sent_share(&total) < PLANNED_SHARE {
                 let message = format!(
-                    "{}: only {:.1} % of the planned requests could be sent in time; lower the rate, or allow more connections",
+                    "{}: only {:.1} % of the planned requests could be sent in time{}",
                     place(),
-                    phase.sent_share(&total) * 100.0
+                    phase.sent_share(&total) * 100.0,
+                    why_unsent(phase, &total)
                 );
                 return Outcome::Invalid(message);
             }
@@ -302,14 +303,39 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     }
 }
 
-/// The words of the most frequent kind of failure.
-fn first_failure(phase: &PhaseResult) -> String {
-    let total = phase.total();
-    let worst = total.error_counts().max_by_key(|&(_, count)| count);
+/// What kept planned requests from being sent in time, with the remedy: too high a rate, failures before they could be
+/// sent, or both. Each is named if it alone would have made the load another one, or if neither does.
+fn why_unsent(phase: &PhaseResult, total: &Tally) -> String {
+    let unsent = total.error_counts().filter(|(kind, _)| kind.is_unsent());
+    let unsent: u64 = unsent.map(|(_, count)| count).sum();
+    let late = (total.due - total.sent_in_window).saturating_sub(unsent);
+    let matters = |count: u64| count as f64 > (1.0 - PLANNED_SHARE) * total.due as f64;
+    let (is_late, is_unsent) = match (matters(late), matters(unsent)) {
+        (false, false) => (late > 0, unsent > 0),
+        both => both,
+    };
+    let mut why = String::new();
+    if is_late {
+        why += "; lower the rate, or allow more connections";
+    }
+    if is_unsent {
+        why += &first_failure(phase, total, ErrorKind::is_unsent);
+    }
+    why
+}
+
+/// The words of the most frequent kind of failure among some; those of failures to connect name the remedy themselves.
+fn first_failure(phase: &PhaseResult, total: &Tally, among: fn(ErrorKind) -> bool) -> String {
+    let counts = total.error_counts().filter(|&(kind, _)| among(kind));
+    let worst = counts.max_by_key(|&(_, count)| count);
     worst
         .and_then(|(kind, count)| {
+            let remedy = match kind {
+                ErrorKind::Prerequisite => "make the request that others need succeed first: ",
+                _ => "",
+            };
             Some(format!(
-                "; {count} × {kind}, such as: {}",
+                "; {remedy}{count} × {kind}, such as: {}",
                 phase.exemplars.get(&kind)?
             ))
         })

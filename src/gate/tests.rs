@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::experiment::{Estimates, ProfileResult, Round};
-use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Times};
+use crate::metrics::{Durations, Outcome as RequestOutcome, Times};
 use crate::profile::{FunctionTable, Profile};
 use crate::scenario::threshold::Expression;
 use crate::scenario::{Arrivals, Load, LoadModel, Pace};
@@ -252,6 +252,53 @@ fn a_run_that_says_nothing_is_invalid_whatever_its_thresholds() {
         .exit_code(),
         5
     );
+}
+
+#[test]
+fn a_planned_rate_that_was_not_sent_names_what_was_in_the_way() {
+    const RATE: &str = "lower the rate, or allow more connections";
+    const LOGIN: &str = "; make the request that others need succeed first: 230 × prerequisite, such as: `login`, which `r` needs, failed: status 500";
+    let cases = [
+        // Prerequisites that failed, late ones, connections that were refused; what is said, what is not.
+        (230, 0, 0, vec!["only 77.0 %", LOGIN], vec![RATE]),
+        (0, 230, 0, vec!["only 77.0 %", RATE], vec!["such as"]),
+        (230, 100, 0, vec!["only 67.0 %", LOGIN, RATE], vec![]),
+        // The rest is within the share that may be missing.
+        (230, 5, 0, vec!["only 76.5 %", LOGIN], vec![RATE]),
+        (5, 230, 0, vec!["only 76.5 %", RATE], vec!["such as"]),
+        (230, 0, 20, vec![LOGIN], vec![RATE, "connect_refused"]),
+    ];
+    for (unmet, late, refused, said, unsaid) in cases {
+        let mut phase = phase(|tally| {
+            ok(tally, 1_000 - unmet - late - refused, 100);
+            failed(tally, unmet, ErrorKind::Prerequisite);
+            failed(tally, refused, ErrorKind::ConnectRefused);
+            (0..late).for_each(|_| tally.record_not_sent(1));
+        });
+        phase.exemplars = [
+            (
+                ErrorKind::Prerequisite,
+                "`login`, which `r` needs, failed: status 500",
+            ),
+            (ErrorKind::ConnectRefused, "nothing listens there"),
+            (ErrorKind::Status, "status 500"),
+        ]
+        .map(|(kind, words)| (kind, words.to_owned()))
+        .into();
+        phase.load.model = LoadModel::Open {
+            pace: Pace::Constant(Rate::new(500.0).unwrap()),
+            arrivals: Arrivals::Constant,
+        };
+        let Outcome::Invalid(message) = outcome(&run(phase, None), &[], false) else {
+            panic!("not invalid: {unmet} {late} {refused}")
+        };
+        for part in said {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        for part in unsaid {
+            assert!(!message.contains(part), "{part}: {message}");
+        }
+    }
 }
 
 #[test]

@@ -219,10 +219,13 @@ fn a_run_directory_that_cannot_be_one_is_refused_before_any_load() {
         .file("out", "")
         .run()
         .expect(5, &["cannot write out", "--out"]);
-    bed()
-        .file("out/result.json", "{}")
-        .run()
-        .expect(5, &["out", "holds a result already", "--out"]);
+    bed().file("out/result.json", "{}").run().expect(
+        2,
+        &[
+            "error: --out out: the directory holds a result already",
+            "name a directory that is new or has no result",
+        ],
+    );
     assert_eq!(server.request_count(), 0);
 }
 

@@ -266,3 +266,62 @@ fn what_was_extracted_is_in_no_words() {
         }
     }
 }
+
+#[test]
+fn what_would_be_extracted_is_hidden_wherever_a_failure_says_it() {
+    let cases: [(&str, &str, &str, &str, &str); 6] = [
+        (
+            "token = \"json:/token\"",
+            "500 No",
+            "",
+            r#"{"token":"s3cr3t-of-nobody","session":{"access":"s3cr3t-of-nobody"},"url":"/x?t=s3cr3t-of-nobody"}"#,
+            r#"status 500: {"session":{"access":"[redacted]"},"token":"[redacted]","url":"/x?t=[redacted]"}"#,
+        ),
+        (
+            "token = \"header:X-T\"",
+            "500 No",
+            "X-T: s3cr3t-of-nobody\r\n",
+            "t=s3cr3t-of-nobody.",
+            "status 500: t=[redacted].",
+        ),
+        (
+            "token = \"json:/token\"",
+            "302 Found",
+            "Location: /x?t=s3cr3t-of-nobody\r\n",
+            r#"{"token":"s3cr3t-of-nobody"}"#,
+            "status 302: redirected to /x?t=[redacted], which telemload does not follow; load that address itself",
+        ),
+        (
+            "token = \"json:/token\"",
+            "500 No",
+            "",
+            r#"{"token":"s3\"cr3t","also":"s3\"cr3t"}"#,
+            r#"status 500: {"also":"[redacted]","token":"[redacted]"}"#,
+        ),
+        (
+            "token = \"json:/token\"",
+            "500 No",
+            "",
+            r#"{"token":{"value":"s3cr3t-of-nobody","ok":true},"also":["s3cr3t-of-nobody",true]}"#,
+            r#"status 500: {"also":["[redacted]",true],"token":"[redacted]"}"#,
+        ),
+        // What is sent and what would be extracted overlap.
+        (
+            "token = \"json:/token\"",
+            "500 No",
+            "",
+            r#"{"token":"LITERAL1-nobody","also":"s3cr3t-LITERAL1"}"#,
+            r#"status 500: {"also":"[redacted]","token":"[redacted]"}"#,
+        ),
+    ];
+    for (extract, status, headers, body, words) in cases {
+        let answer = say(status, headers, body);
+        let server = Scripted::start(move |_| answer.clone());
+        let requests = format!(
+            "[[request]]\nname = \"login\"\nfleet = \"cars\"\npath = \"/\"\nheaders = {{ X-Password = \"s3cr3t-LITERAL1\" }}\nextract = {{ {extract} }}\n"
+        );
+        let report = run(server.addr, &closed(2, 1, 1), &requests);
+        assert_eq!(report.errors(), [(Status, 2)], "{report:?}");
+        assert_eq!(report.exemplars[&Status], words);
+    }
+}
