@@ -27,7 +27,7 @@ pub const MAX_CHUNK_LINE: usize = 1024;
 pub const MAX_INTERIM: u8 = 16;
 
 /// The buffer before a response needed more: thousands of connections with small responses stay small.
-const FIRST_READ: usize = 2 * 1024;
+const FIRST_READ: usize = 1536;
 /// The room for a read once a response did not fit the first.
 const READ: usize = 16 * 1024;
 
