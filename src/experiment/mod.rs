@@ -6,6 +6,7 @@
 mod gather;
 mod launch;
 mod phase;
+mod profiled;
 mod result;
 mod run_dir;
 

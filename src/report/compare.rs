@@ -49,19 +49,12 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
     let mut explained = false;
     for change in &phase.metrics {
         let (style, words) = words(change);
-        let value = |value| {
-            if change.metric == Metric::Throughput {
-                format!("{}/s", format_count(value))
-            } else {
-                format_us(value)
-            }
-        };
         let _ = writeln!(
             text,
             "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
             label(change.metric),
-            value(change.base),
-            value(change.head)
+            figure(change.metric, change.base),
+            figure(change.metric, change.head)
         );
         if let (Metric::CpuPerRequest, Some(found)) = (change.metric, &phase.functions) {
             explained = true;
@@ -234,6 +227,15 @@ pub(super) fn signed(found: &FunctionComparison, change: f64) -> String {
         Unit::PerRequest => format!("{sign}{}", format_us(change.abs())),
         // Percentage points.
         Unit::Share => format!("{sign}{}", format_share(change.abs()).replace('%', "pp")),
+    }
+}
+
+/// A value of a metric with its unit.
+pub(super) fn figure(metric: Metric, value: f64) -> String {
+    if metric == Metric::Throughput {
+        format!("{}/s", format_count(value))
+    } else {
+        format_us(value)
     }
 }
 

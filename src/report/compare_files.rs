@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::compare::{cells, explanation_lines, label, words};
+use super::compare::{cells, explanation_lines, figure, label, words};
 use crate::compare::{
-    Comparison, FunctionComparison, Metric, MetricChange, Part, PhaseComparison, ceiling,
+    Comparison, FunctionComparison, MetricChange, Part, PhaseComparison, ceiling,
 };
 use crate::profile::{
     DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta, FunctionShare, Unit,
 };
-use crate::units::{format_count, format_us};
+use crate::units::format_count;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "telemload.compare/1";
@@ -38,7 +38,7 @@ struct PhaseJson<'a> {
 }
 
 #[derive(Serialize)]
-struct MetricJson {
+pub(super) struct MetricJson {
     metric: &'static str,
     base: f64,
     head: f64,
@@ -114,24 +114,26 @@ fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {
     PhaseJson {
         phase: &phase.phase,
         warnings: phase.cautions.iter().map(ToString::to_string).collect(),
-        metrics: phase.metrics.iter().map(metric_json).collect(),
+        metrics: phase.metrics.iter().map(MetricJson::of).collect(),
         profile: phase.functions.as_ref().map(profile_json),
     }
 }
 
-fn metric_json(change: &MetricChange) -> MetricJson {
-    let (basis, pairs) = change.basis.described();
-    MetricJson {
-        metric: change.metric.name(),
-        base: change.base,
-        head: change.head,
-        ratio: change.ratio,
-        ratio_low: change.interval.0,
-        ratio_high: change.interval.1,
-        finding: change.finding.name(),
-        detectable_change: change.detectable,
-        basis,
-        pairs,
+impl MetricJson {
+    pub(super) fn of(change: &MetricChange) -> Self {
+        let (basis, pairs) = change.basis.described();
+        Self {
+            metric: change.metric.name(),
+            base: change.base,
+            head: change.head,
+            ratio: change.ratio,
+            ratio_low: change.interval.0,
+            ratio_high: change.interval.1,
+            finding: change.finding.name(),
+            detectable_change: change.detectable,
+            basis,
+            pairs,
+        }
     }
 }
 
@@ -276,19 +278,12 @@ pub fn markdown(comparison: &Comparison) -> String {
         if !phase.metrics.is_empty() {
             text.push_str("| | before | after | |\n|---|--:|--:|---|\n");
             for change in &phase.metrics {
-                let value = |value| {
-                    if change.metric == Metric::Throughput {
-                        format!("{}/s", format_count(value))
-                    } else {
-                        format_us(value)
-                    }
-                };
                 let _ = writeln!(
                     text,
                     "| {} | {} | {} | {} |",
                     label(change.metric),
-                    value(change.base),
-                    value(change.head),
+                    figure(change.metric, change.base),
+                    figure(change.metric, change.head),
                     words(change).1
                 );
             }

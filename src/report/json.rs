@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::compare::{Comparison, MetricChange};
+use super::compare_files::MetricJson;
+use crate::compare::Comparison;
 use crate::experiment::{Estimates, PhaseResult, ProfileResult, RunResult, VariantResult};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
@@ -269,23 +270,15 @@ struct ThresholdJson<'a> {
 struct ComparisonJson<'a> {
     base: &'a str,
     head: &'a str,
-    metrics: Vec<MetricJson<'a>>,
+    metrics: Vec<PhaseMetricJson<'a>>,
     functions: Vec<DeltaJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct MetricJson<'a> {
+struct PhaseMetricJson<'a> {
     phase: &'a str,
-    metric: &'static str,
-    base: f64,
-    head: f64,
-    ratio: f64,
-    ratio_low: f64,
-    ratio_high: f64,
-    finding: &'static str,
-    detectable_change: f64,
-    basis: &'static str,
-    pairs: Option<usize>,
+    #[serde(flatten)]
+    metric: MetricJson,
 }
 
 #[derive(Serialize)]
@@ -537,10 +530,10 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
         head: &comparison.head,
         metrics: phases()
             .flat_map(|phase| {
-                phase
-                    .metrics
-                    .iter()
-                    .map(|change| metric_json(&phase.phase, change))
+                phase.metrics.iter().map(|change| PhaseMetricJson {
+                    phase: &phase.phase,
+                    metric: MetricJson::of(change),
+                })
             })
             .collect(),
         functions: phases()
@@ -558,23 +551,6 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
                     .map(|(_, delta)| delta_json(phase, diff, delta))
             })
             .collect(),
-    }
-}
-
-fn metric_json<'a>(phase: &'a str, change: &MetricChange) -> MetricJson<'a> {
-    let (basis, pairs) = change.basis.described();
-    MetricJson {
-        phase,
-        metric: change.metric.name(),
-        base: change.base,
-        head: change.head,
-        ratio: change.ratio,
-        ratio_low: change.interval.0,
-        ratio_high: change.interval.1,
-        finding: change.finding.name(),
-        detectable_change: change.detectable,
-        basis,
-        pairs,
     }
 }
 

@@ -1,0 +1,285 @@
+//! The profiled repetition of a phase: the same load while the target is sampled, and what its samples cost.
+
+use std::time::Duration;
+
+use super::launch::Launched;
+use super::phase::{PhaseRun, Stretch};
+use super::result::relative_error;
+use super::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
+use crate::engine::now_ns;
+use crate::metrics::Tally;
+use crate::profile::capture::{self, Capture, CaptureError};
+use crate::profile::{FunctionTable, Profile as SampledProfile, flamegraph};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
+use crate::target::{CpuUsed, CpuWindow, ProcessTree};
+
+/// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
+/// each. This much longer at most, beyond twice their length.
+const LONGEST_WRITING: Duration = Duration::from_secs(30);
+
+/// Below this many samples shares are rough.
+const FEW_SAMPLES: u64 = 200;
+
+impl PhaseRun<'_> {
+    /// Drives the same load again while the target is profiled.
+    pub(super) async fn profile(
+        &self,
+        target: &mut Launched,
+        plan: &Profile,
+        result: &mut PhaseResult,
+    ) -> Result<(), Failure> {
+        let load = Load {
+            model: profiled(&self.phase.load.model),
+            duration: 2 * plan.duration + LONGEST_WRITING,
+            requests: None,
+            ..self.phase.load.clone()
+        };
+        let stretch = Stretch {
+            phase: &self.phase.name,
+            load: &load,
+            length: load.warmup + plan.duration,
+            profiled: true,
+        };
+        let port = target.port.to_string();
+        let url = plan
+            .url
+            .as_ref()
+            .map(|url| url.replace("{port}", &port))
+            .or(target.pprof_url.clone())
+            .expect("the plan of a target without an endpoint names one");
+        let capturing = sample(target.client.clone(), target.tree.clone(), url, plan);
+        let (driven, captured) = self.drive(target, &stretch, capturing).await?;
+        if let Some(died) = driven.died {
+            return Err(Failure::Target(died));
+        }
+        let (capture, sampled, failed) = match captured {
+            Some(Ok(captured)) => captured,
+            Some(Err(error)) => {
+                result.warnings.push(Warning::NoProfile(error.to_string()));
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
+        if let Some(error) = failed {
+            result.warnings.push(Warning::ShortProfile {
+                seconds: capture.seconds,
+                why: error.to_string(),
+            });
+        }
+        let (profile, bytes) = (capture.profile, capture.bytes);
+        let total = Tally::sum(&driven.tallies);
+        let interval = stretch.interval(self.launch.plan.interval).as_nanos() as u64;
+        let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start, interval);
+        let all: Vec<Estimates> = sampled.iter().flat_map(blocks).collect();
+        let estimates = while_sampled(&all).unwrap_or(Estimates::of(
+            &total,
+            driven.window.seconds(),
+            driven.target_cpu_seconds.ok(),
+        ));
+        let slices = sampled.iter().filter_map(|of| while_sampled(&blocks(of)));
+        let costs: Vec<f64> = slices.filter_map(|slice| slice.us_per_request).collect();
+        let used: Option<f64> = sampled.iter().map(Sampled::cpu_seconds).sum();
+        let capture_ratio = used
+            .zip(profile.cpu_ns())
+            .filter(|(used, _)| *used > 0.0)
+            .map(|(used, sampled)| sampled as f64 / 1e9 / used);
+        if profile.samples() < FEW_SAMPLES {
+            result.warnings.push(Warning::FewSamples(profile.samples()));
+        }
+        if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
+            result.warnings.push(Warning::CaptureRatio(ratio));
+        }
+        self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
+        if !profile.is_empty() {
+            result
+                .warnings
+                .extend(self.draw(&profile, plan.hz, &estimates)?);
+        }
+        result.profile = Some(ProfileResult {
+            functions: FunctionTable::of(&profile),
+            us_error: relative_error(&costs).unwrap_or(0.0),
+            profile,
+            hz: plan.hz,
+            capture_ratio,
+            us_per_request: estimates.us_per_request,
+            throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
+        });
+        Ok(())
+    }
+
+    /// Draws the flame graph; the answer says why it cannot be drawn.
+    fn draw(
+        &self,
+        profile: &SampledProfile,
+        hz: u32,
+        estimates: &Estimates,
+    ) -> Result<Option<Warning>, Failure> {
+        let title = format!(
+            "{} · {} · {}",
+            self.launch.plan.name, self.launch.variant.name, self.phase.name
+        );
+        let subtitle = format!(
+            "{} samples at {hz} Hz, {:.0} requests/s",
+            profile.samples(),
+            estimates.throughput_rps.unwrap_or(0.0)
+        );
+        match flamegraph::svg(profile, &title, &subtitle, estimates.us_per_request) {
+            Ok(svg) => {
+                let file = self.directory().join("flame.svg");
+                self.write(&file, svg.as_bytes()).map(|()| None)
+            }
+            Err(error) => Ok(Some(Warning::NoProfile(format!(
+                "the flame graph could not be drawn: {error}"
+            )))),
+        }
+    }
+}
+
+/// What was captured: the profile, its slices, and why it is shorter than planned.
+type Captured = (Capture, Vec<Sampled>, Option<CaptureError>);
+
+/// Takes the slices of a capture one after the other, each with the CPU that the target used meanwhile.
+async fn sample(
+    client: reqwest::Client,
+    tree: Option<ProcessTree>,
+    url: String,
+    plan: &Profile,
+) -> Result<Captured, CaptureError> {
+    let request = capture::Request::in_slices(plan.duration, Some(plan.hz));
+    let mut slices = capture::Slices::new(&client, &url, request)?;
+    let (mut sampled, mut failed) = (Vec::new(), None);
+    while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
+        let cpu = tree.as_ref().and_then(|tree| CpuWindow::begin(tree).ok());
+        let (begin, window) = (now_ns(), Duration::from_secs(u64::from(seconds)));
+        // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
+        let end = async {
+            tokio::time::sleep(window).await;
+            cpu.and_then(|cpu| cpu.end().ok())
+        };
+        let (taken, cpu) = tokio::join!(slices.take(), end);
+        failed = taken.err();
+        if failed.is_none() {
+            sampled.push(Sampled { begin, window, cpu });
+        }
+    }
+    match (slices.finish()?, failed) {
+        (Some(capture), failed) => Ok((capture, sampled, failed)),
+        (None, failed) => Err(failed.expect("a capture has at least one slice")),
+    }
+}
+
+/// One slice of a capture.
+struct Sampled {
+    /// When it was asked for, on the engine's clock, ns.
+    begin: u64,
+    window: Duration,
+    cpu: Option<CpuUsed>,
+}
+
+impl Sampled {
+    /// CPU time of the target while it was sampled, s. Timers end a moment late: the CPU time of that moment is not in the samples.
+    fn cpu_seconds(&self) -> Option<f64> {
+        let (cpu, window) = (self.cpu.as_ref()?, self.window.as_secs_f64());
+        Some(cpu.cpu_seconds * window / cpu.wall_seconds.max(window))
+    }
+
+    /// The intervals of a stretch, in ns from its `start`, that lie within the slice.
+    fn blocks(&self, blocks: &[Estimates], start: u64, interval: u64) -> Vec<Estimates> {
+        let end = self.begin + self.window.as_nanos() as u64;
+        let edges = (0_u64..).map(|at| start + at * interval);
+        edges
+            .zip(blocks)
+            .filter(|(edge, _)| *edge >= self.begin && edge + interval <= end)
+            .map(|(_, block)| *block)
+            .collect()
+    }
+}
+
+/// Throughput and CPU per request of the intervals in which samples were taken: after them the target works on
+/// the symbols of its profile, which is no cost of a request. `None` if not all of them are known.
+fn while_sampled(blocks: &[Estimates]) -> Option<Estimates> {
+    let (mut requests, mut cpu_us) = (0.0, 0.0);
+    for block in blocks {
+        let rate = block.throughput_rps?;
+        requests += rate;
+        cpu_us += block.us_per_request? * rate;
+    }
+    (requests > 0.0).then_some(Estimates {
+        throughput_rps: Some(requests / blocks.len() as f64),
+        us_per_request: Some(cpu_us / requests),
+        p50_us: None,
+        p99_us: None,
+    })
+}
+
+/// The load under which the target is profiled: stages hold the highest rate, so that all samples are of the same load, and
+/// arrivals are independent. Samplers tick at a divisor of the kernel's tick, and so do even arrivals at round rates: every
+/// sample would hit the same moment of a request's life. At 20,000/s a profile held 27 % of the CPU time, and bcrypt five
+/// times its share.
+fn profiled(model: &LoadModel) -> LoadModel {
+    match model {
+        LoadModel::Closed => LoadModel::Closed,
+        LoadModel::Open { pace, .. } => LoadModel::Open {
+            pace: Pace::Constant(pace.highest()),
+            arrivals: Arrivals::Poisson,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Stage;
+    use crate::units::Rate;
+
+    #[test]
+    fn stages_are_profiled_at_their_highest_rate() {
+        let stage = |to| Stage {
+            to,
+            over: Duration::from_secs(1),
+        };
+        let staged = LoadModel::Open {
+            pace: Pace::Staged {
+                begin: 5.0,
+                stages: [stage(200.0), stage(0.0)].into(),
+            },
+            arrivals: Arrivals::Constant,
+        };
+        let held = LoadModel::Open {
+            pace: Pace::Constant(Rate::new(200.0).unwrap()),
+            arrivals: Arrivals::Poisson,
+        };
+        assert_eq!(profiled(&staged), held);
+        assert_eq!(profiled(&LoadModel::Closed), LoadModel::Closed);
+    }
+
+    #[test]
+    fn costs_of_a_profile_are_those_of_the_time_in_which_samples_were_taken() {
+        let block = |throughput_rps, us_per_request| Estimates {
+            throughput_rps: Some(throughput_rps),
+            us_per_request,
+            p50_us: None,
+            p99_us: None,
+        };
+        let blocks = [
+            block(100.0, Some(10.0)),
+            block(300.0, Some(30.0)),
+            block(100.0, Some(900.0)),
+        ];
+        let slice = Sampled {
+            begin: 990,
+            window: Duration::from_nanos(250),
+            cpu: None,
+        };
+        // From 1,000 on there is an interval of 100 ns at a time: two lie within 990 to 1,240.
+        let within = slice.blocks(&blocks, 1_000, 100);
+        assert_eq!(within, blocks[..2]);
+        let found = while_sampled(&within).unwrap();
+        assert_eq!(
+            (found.throughput_rps, found.us_per_request),
+            (Some(200.0), Some(25.0))
+        );
+        assert_eq!(while_sampled(&[]), None);
+        assert_eq!(while_sampled(&[block(1.0, None)]), None);
+    }
+}
