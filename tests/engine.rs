@@ -230,6 +230,9 @@ fn a_mix_is_counted_by_request() {
         .count() as u64;
     assert_eq!(report.due_by_request, [400 - posts, posts]);
     assert!((60..140).contains(&posts), "{posts}");
+    // A load's own weights go before those of the requests.
+    let load = format!("{load}\nweights = {{ get = 0 }}");
+    assert_eq!(run(server.addr, &load, &mix).due_by_request, [0, 400]);
 }
 
 #[test]

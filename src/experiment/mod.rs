@@ -3,6 +3,7 @@
 //!
 //! It prints nothing; an [`Observer`] is told how it goes.
 
+mod expected;
 mod gather;
 mod launch;
 mod phase;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::expected::{bcrypt_rate, cache_ttl};
 use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
 use super::launch::Launched;
 use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
-use crate::scenario::fleet::{Credentials, Roster};
-use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
+use crate::scenario::fleet::Roster;
+use crate::scenario::{Load, LoadModel, Phase, Target};
 use crate::target::port::{LocalPorts, Reach};
 
 /// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
@@ -67,7 +68,7 @@ impl PhaseRun<'_> {
             counters: BTreeMap::new(),
             opening: Durations::default(),
             resent: 0,
-            expected_bcrypt_rate: expected_bcrypt_rate(variant),
+            expected_bcrypt_rate: bcrypt_rate(variant, &self.phase.load),
             profile: None,
             warnings: known_before(&variant.target, &self.phase.load),
         }
@@ -322,48 +323,4 @@ pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
 
 async fn sleep_until(instant: u64) {
     tokio::time::sleep(Duration::from_nanos(instant.saturating_sub(now_ns()))).await;
-}
-
-/// Seconds that the gateway remembers a credential, if valid devices send theirs and it does so.
-fn cache_ttl(variant: &Variant) -> Option<f64> {
-    match &variant.target {
-        Target::Gateway { config, .. }
-            if remembers(config.auth) && remembered_devices(variant) > 0 =>
-        {
-            Some(config.cache_ttl.as_secs_f64())
-        }
-        _ => None,
-    }
-}
-
-/// Whether a way of checking credentials keeps what it has accepted.
-fn remembers(auth: target_service::Auth) -> bool {
-    use target_service::Auth;
-    match auth {
-        Auth::Naive | Auth::Token => false,
-        Auth::Cached | Auth::Singleflight | Auth::Shielded => true,
-    }
-}
-
-/// Devices whose requests can be answered from the cache: those of valid fleets that requests with a device's header use.
-fn remembered_devices(variant: &Variant) -> u64 {
-    let sends = |at| {
-        variant.requests.iter().any(|request| {
-            request.fleet == Some(at)
-                && request
-                    .headers
-                    .iter()
-                    .any(|(name, _)| name.eq_ignore_ascii_case("x-device-id"))
-        })
-    };
-    let fleets = variant.fleets.iter().enumerate();
-    fleets
-        .filter(|(at, fleet)| fleet.credentials == Credentials::Valid && sends(*at))
-        .map(|(_, fleet)| u64::from(fleet.devices))
-        .sum()
-}
-
-/// A fixed TTL costs one bcrypt per device and TTL, if all devices report within it.
-fn expected_bcrypt_rate(variant: &Variant) -> Option<f64> {
-    cache_ttl(variant).map(|ttl| remembered_devices(variant) as f64 / ttl)
 }

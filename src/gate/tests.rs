@@ -24,6 +24,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         timeout: Duration::from_secs(1),
         workers: 1,
         keep_alive: true,
+        weights: Vec::new(),
     };
     let none = Estimates {
         throughput_rps: None,

@@ -45,7 +45,7 @@ pub fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
 fn bcrypt_rate(phase: &PhaseResult, total: &Tally, rate: f64) -> String {
     match phase.expected_bcrypt_rate {
         Some(expected) => format!(
-            "{}/s (devices / TTL: {}/s)",
+            "{}/s (expected of the fleet: {}/s)",
             format_count(rate),
             format_count(expected)
         ),
@@ -135,7 +135,7 @@ const ROWS: [(&str, Cell); 9] = [
     ("bcrypt per second", |column| {
         column.phase.counter_rate("bcrypt").map(format_count)
     }),
-    ("expected (devices / TTL)", |column| {
+    ("expected of the fleet", |column| {
         column.phase.expected_bcrypt_rate.map(format_count)
     }),
     ("cache hit rate", |column| {

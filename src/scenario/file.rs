@@ -105,6 +105,8 @@ pub(super) struct Load {
     pub(super) timeout: Option<Text>,
     pub(super) workers: Option<Spanned<u32>>,
     pub(super) keep_alive: Option<bool>,
+    #[serde(default)]
+    pub(super) weights: InOrder<Spanned<u32>>,
 }
 
 /// `{ to, over }` or `{ hold }`.
@@ -342,7 +344,7 @@ impl<'de> Deserialize<'de> for HeaderValue {
 }
 
 /// A table's entries in the order in which they were written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct InOrder<V>(pub(super) Vec<(Text, V)>);
 
 impl<V> Default for InOrder<V> {

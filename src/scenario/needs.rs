@@ -67,16 +67,6 @@ impl Extracted {
             depth(source, given, requests, &mut depths, &mut vec![at])?;
         }
         for (at, request) in given.iter().enumerate() {
-            let is_needed = requests
-                .iter()
-                .any(|other| other.needs.iter().any(|need| need.request == at));
-            if requests[at].weight == 0 && !is_needed {
-                return Err(source.error(
-                    request.weight.as_ref().map(toml::Spanned::span),
-                    &format!("request.{}.weight", requests[at].name),
-                    "a request of weight 0 is sent only when another one uses what it extracts, and none does; use a weight of 1 or more, or remove it",
-                ));
-            }
             requests[at].extract = self.extract(source, request, requests)?;
         }
         Ok(())

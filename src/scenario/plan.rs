@@ -161,6 +161,8 @@ pub struct Load {
     pub workers: u32,
     /// Whether a connection carries more than one request.
     pub keep_alive: bool,
+    /// Weights of requests in this load, by their index; the others have their own.
+    pub weights: Vec<(usize, u32)>,
 }
 
 /// When requests start.
@@ -231,7 +233,7 @@ pub struct Request {
     pub name: String,
     /// Index into the variant's fleets.
     pub fleet: Option<usize>,
-    /// Share of the mix; 0 if it is sent only when another one needs what it brings.
+    /// Share of the mix, unless a load has its own; 0 if it is sent only when another one needs what it brings.
     pub weight: u32,
     /// As sent.
     pub method: String,
@@ -327,9 +329,13 @@ impl CostModel {
 }
 
 impl Variant {
-    /// The requests as a load sends them: with `Connection: close` behind their headers where each has its own connection.
+    /// The requests as a load sends them: in its mix, and with `Connection: close` behind their headers where each has its own
+    /// connection.
     pub fn requests_of(&self, load: &Load) -> Vec<Request> {
         let mut requests = self.requests.clone();
+        for &(at, weight) in &load.weights {
+            requests[at].weight = weight;
+        }
         if !load.keep_alive {
             for request in &mut requests {
                 let close = Template::raw(b"close".to_vec());
@@ -338,6 +344,16 @@ impl Variant {
             }
         }
         requests
+    }
+
+    /// Whether a phase sends the request with this index, or another one needs it.
+    pub(super) fn sends(&self, at: usize) -> bool {
+        let is_needed = |other: &Request| other.needs.iter().any(|need| need.request == at);
+        self.requests.iter().any(is_needed)
+            || self
+                .phases
+                .iter()
+                .any(|phase| self.requests_of(&phase.load)[at].weight > 0)
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) struct Context<'a> {
     pub(super) feeds: &'a [Arc<Feed>],
 }
 
+/// Largest weight of a request: the sum over all of them stays exact.
+const MAX_WEIGHT: u32 = 1_000_000;
+
 /// What the templates of one request have in common.
 struct Texts<'a> {
     source: Source<'a>,
@@ -81,6 +84,27 @@ pub(super) fn requests(
     Ok(requests)
 }
 
+/// Share of the mix where a load says nothing of it.
+pub(super) fn own_weight(request: &file::Request) -> u32 {
+    request
+        .weight
+        .as_ref()
+        .map_or(1, |weight| *weight.get_ref())
+}
+
+pub(super) fn check_weight(
+    source: Source<'_>,
+    weight: Option<&Spanned<u32>>,
+    key: &str,
+) -> Result<(), Error> {
+    match weight {
+        Some(weight) if *weight.get_ref() > MAX_WEIGHT => {
+            Err(source.error(Some(weight.span()), key, "use a weight from 0 to 1000000"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Context<'_> {
     fn request(
         &self,
@@ -112,24 +136,14 @@ impl Context<'_> {
         let method = self.method(request, &key("method"))?;
         let path = texts.compile(&request.path, &key("path"), salt)?;
         let (headers, sensitive) = self.headers(request, &texts, salt + 10, secrets)?;
-        let weight = request
-            .weight
-            .as_ref()
-            .map_or(1, |weight| *weight.get_ref());
-        if weight > 1_000_000 {
-            return Err(self.source.error(
-                request.weight.as_ref().map(Spanned::span),
-                &key("weight"),
-                "use a weight from 0 to 1000000",
-            ));
-        }
+        check_weight(self.source, request.weight.as_ref(), &key("weight"))?;
         Ok(Request {
             path,
             body: self.body(request, &key("body"), salt + 1, &texts)?,
             expect: self.expect(request, &method)?,
             name,
             fleet,
-            weight,
+            weight: own_weight(request),
             method,
             headers,
             sensitive,

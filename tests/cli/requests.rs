@@ -108,6 +108,11 @@ fn variables_that_nobody_could_have() {
         assert!(good.contains(from), "{from}");
         good.replacen(from, to, 1)
     };
+    let mixed = |weights: &str| {
+        request("q", "")
+            + &request("r", "weight = 0")
+            + &format!("[[variant]]\nname = \"v\"\nload.weights = {weights}\n")
+    };
     for (text, place, says) in [
         (
             swap("{{token}}", "{{tokn}}"),
@@ -167,8 +172,23 @@ fn variables_that_nobody_could_have() {
         ),
         (
             request("r", "weight = 0"),
-            "11:10: request.r.weight: ",
-            "none does",
+            "3:8: load: ",
+            "this load sends nothing; give a request a weight of 1 or more",
+        ),
+        (
+            mixed("{ a = 1 }"),
+            "18:18: load.weights.a: ",
+            "there is no request `a`; there is",
+        ),
+        (
+            mixed("{ r = 0 }"),
+            "15:10: request.r.weight: ",
+            "sent only by loads that give it one in their `weights`",
+        ),
+        (
+            mixed("{ r = 1000001 }"),
+            "18:22: load.weights.r: ",
+            "use a weight from 0 to 1000000",
         ),
         (
             request("r", "weight = 1000001"),

@@ -9,7 +9,9 @@ use toml::Spanned;
 use super::{Resolver, check_name};
 use crate::scenario::error::Error;
 use crate::scenario::file;
+use crate::scenario::merge::list;
 use crate::scenario::plan::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
+use crate::scenario::request;
 use crate::units::{self, Rate};
 
 impl Resolver<'_> {
@@ -25,7 +27,7 @@ impl Resolver<'_> {
             }
             phases.push(Phase {
                 name: "load".to_owned(),
-                load: self.load(load, "load")?,
+                load: self.load(load, "load", &file.request)?,
             });
         }
         let mut names: Vec<&str> = Vec::new();
@@ -43,7 +45,7 @@ impl Resolver<'_> {
             for only in phase.variants.iter().flatten() {
                 self.variant_index(only, &format!("phase.{name}.variants"))?;
             }
-            let load = self.load(&phase.load, &format!("phase.{name}.load"))?;
+            let load = self.load(&phase.load, &format!("phase.{name}.load"), &file.request)?;
             if phase
                 .variants
                 .as_ref()
@@ -65,7 +67,12 @@ impl Resolver<'_> {
         Ok(phases)
     }
 
-    fn load(&self, given: &Spanned<file::Load>, key: &str) -> Result<Load, Error> {
+    fn load(
+        &self,
+        given: &Spanned<file::Load>,
+        key: &str,
+        requests_sent: &[file::Request],
+    ) -> Result<Load, Error> {
         let load = given.get_ref();
         let at = |name: &str| format!("{key}.{name}");
         let connections = self
@@ -134,7 +141,46 @@ impl Resolver<'_> {
             timeout,
             workers,
             keep_alive: !self.overrides.no_keep_alive && load.keep_alive.unwrap_or(true),
+            weights: self.weights(given, key, requests_sent)?,
         })
+    }
+
+    /// The mix of this load: what it says of some requests, and what the others say of themselves.
+    fn weights(
+        &self,
+        given: &Spanned<file::Load>,
+        key: &str,
+        requests: &[file::Request],
+    ) -> Result<Vec<(usize, u32)>, Error> {
+        let mut mix: Vec<u32> = requests.iter().map(request::own_weight).collect();
+        let mut weights = Vec::new();
+        for (name, weight) in &given.get_ref().weights.0 {
+            let key = format!("{key}.weights.{}", name.get_ref());
+            let known = |request: &file::Request| request.name.get_ref() == name.get_ref();
+            let Some(at) = requests.iter().position(known) else {
+                let names: Vec<String> = requests
+                    .iter()
+                    .map(|request| request.name.get_ref().clone())
+                    .collect();
+                let message = format!(
+                    "there is no request `{}`; there is {}",
+                    name.get_ref(),
+                    list(&names)
+                );
+                return Err(self.error(name.span(), &key, message));
+            };
+            request::check_weight(self.source, Some(weight), &key)?;
+            mix[at] = *weight.get_ref();
+            weights.push((at, mix[at]));
+        }
+        if mix.iter().all(|&weight| weight == 0) {
+            return Err(self.error(
+                given.span(),
+                key,
+                "this load sends nothing; give a request a weight of 1 or more, in `weights` or of its own",
+            ));
+        }
+        Ok(weights)
     }
 
     fn workers(&self, load: &file::Load, key: &str, connections: u32) -> Result<u32, Error> {

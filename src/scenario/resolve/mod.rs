@@ -69,6 +69,7 @@ pub(super) fn plan(
         names: &names_and_tables,
         table: &root,
     };
+    resolver.check_all_sent(&shared.request, &variants)?;
     let mut plan = resolver.shared(&shared, variants)?;
     plan.text = stored_text(source.text, secret_spans, overrides);
     select_variant(source, &mut plan, overrides.variant.as_deref())?;
@@ -262,6 +263,24 @@ impl Resolver<'_> {
             units::parse_duration(text.get_ref())
                 .map_err(|error| self.error(text.span(), key, error.to_string()))
         })
+    }
+
+    /// A request that no variant sends is a mistake: variants have the same requests in the same order.
+    fn check_all_sent(&self, given: &[file::Request], variants: &[Variant]) -> Result<(), Error> {
+        for (at, request) in given.iter().enumerate() {
+            let name = &request.name;
+            if let Some(weight) = &request.weight
+                && *weight.get_ref() == 0
+                && !variants.iter().any(|variant| variant.sends(at))
+            {
+                return Err(self.error(
+                    weight.span(),
+                    &format!("request.{}.weight", name.get_ref()),
+                    "a request of weight 0 is sent only by loads that give it one in their `weights`, or when another one uses what it extracts, and none does; use a weight of 1 or more, or remove it",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What belongs to the scenario as a whole and cannot differ between variants.
