@@ -16,14 +16,21 @@ pub(super) fn cache_ttl(variant: &Variant) -> Option<f64> {
 /// rate of requests must be known and is not.
 pub(super) fn bcrypt_rate(variant: &Variant, load: &Load) -> Option<f64> {
     let config = gateway(variant)?;
-    if !remembers(config.auth) {
-        return None;
-    }
     let requests = variant.requests_of(load);
-    let life = Life {
-        ttl: config.cache_ttl.as_secs_f64(),
-        is_sliding: config.cache_expiry == Expiry::Sliding,
-        is_even: config.cache_jitter_percent == 0,
+    let shakes_hands = requests.iter().any(|request| !request.extract.is_empty());
+    let life = match config.auth {
+        // The second in which a token expires is a whole one.
+        Auth::Token if shakes_hands => Life {
+            ttl: config.token_ttl.as_secs_f64(),
+            is_sliding: false,
+            is_even: false,
+        },
+        auth if remembers(auth) => Life {
+            ttl: config.cache_ttl.as_secs_f64(),
+            is_sliding: config.cache_expiry == Expiry::Sliding,
+            is_even: config.cache_jitter_percent == 0,
+        },
+        _ => return None,
     };
     let weights: u64 = requests.iter().map(|one| u64::from(one.weight)).sum();
     let mut fleets = sending(variant, &requests).peekable();
@@ -55,7 +62,8 @@ fn remembers(auth: Auth) -> bool {
     }
 }
 
-/// Fleets whose requests can be answered from the cache, with the weight of these: valid ones whose requests have a device's header.
+/// Fleets that show credentials or tokens of devices, with the weight of the requests that do: valid ones whose requests have a
+/// device's header.
 fn sending<'a>(
     variant: &'a Variant,
     requests: &'a [Request],
@@ -178,6 +186,16 @@ mod tests {
         let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
         let variant = &plan.variants[0];
         bcrypt_rate(variant, &variant.phases[0].load)
+    }
+
+    #[test]
+    fn a_token_costs_a_bcrypt_at_its_end() {
+        let text = "name = \"t\"\ntarget.gateway = { cpus = 1, auth = \"token\", token_ttl = \"10s\" }\nfleet.cars.devices = 22\nload = { model = \"open\", rate = \"11/s\", connections = 1, duration = \"1s\" }\n[[request]]\nname = \"session\"\nfleet = \"cars\"\nweight = 0\npath = \"/\"\nextract = { token = \"json:/token\" }\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\nheaders = { X-Device-Id = \"{{device.id}}\", Authorization = \"Bearer {{token}}\" }\n";
+        let plan = parse("t.toml", text, Path::new("."), &Overrides::default()).unwrap();
+        let variant = &plan.variants[0];
+        let rate = bcrypt_rate(variant, &variant.phases[0].load);
+        // 22 devices, each every 2 s: a token a second more than its life.
+        assert_eq!(rate, Some(2.0));
     }
 
     #[test]

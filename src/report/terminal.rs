@@ -158,7 +158,8 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         functions(profile, text);
     }
     if phase.requests.len() > 1 {
-        for (name, tally) in phase.requests.iter().zip(&phase.tallies) {
+        let sent = phase.requests.iter().zip(&phase.tallies);
+        for (name, tally) in sent.filter(|(_, tally)| tally.due > 0) {
             let _ = writeln!(
                 text,
                 "    · {name}: {}/s, {}, latency {}",

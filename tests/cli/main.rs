@@ -9,6 +9,7 @@
 
 mod ad_hoc;
 mod bed;
+mod credentials;
 mod failures;
 mod graph;
 mod ingest;

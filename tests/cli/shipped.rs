@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::bed::{Outcome, TestBed};
 
 /// The text of a shipped scenario with some of its texts replaced; each must be there.
-fn shortened(name: &str, replacements: &[(&str, &str)]) -> String {
+pub(crate) fn shortened(name: &str, replacements: &[(&str, &str)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("scenarios")
         .join(name);
@@ -22,7 +22,7 @@ fn shortened(name: &str, replacements: &[(&str, &str)]) -> String {
     text
 }
 
-fn number(value: &Value, keys: &[&str]) -> f64 {
+pub(crate) fn number(value: &Value, keys: &[&str]) -> f64 {
     let found = keys.iter().fold(value, |value, key| &value[*key]);
     found
         .as_f64()
@@ -30,7 +30,7 @@ fn number(value: &Value, keys: &[&str]) -> f64 {
 }
 
 /// Seconds of all windows.
-fn seconds(phase: &Value) -> f64 {
+pub(crate) fn seconds(phase: &Value) -> f64 {
     let rounds = phase["rounds"].as_array().unwrap();
     rounds
         .iter()
@@ -40,7 +40,7 @@ fn seconds(phase: &Value) -> f64 {
 
 /// The comparison of one metric.
 #[track_caller]
-fn metric(outcome: &Outcome, base: &str, head: &str, name: &str) -> Value {
+pub(crate) fn metric(outcome: &Outcome, base: &str, head: &str, name: &str) -> Value {
     let result = outcome.result();
     let comparison = result["comparisons"]
         .as_array()
@@ -168,7 +168,8 @@ fn from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
         let bcrypts = number(phase, &["gateway", "bcrypt"]);
         let most = 8.0 * (1.0 + seconds(phase) / 2.0);
         assert!((1.0..=most).contains(&bcrypts), "{bcrypts}, at most {most}");
-        assert_eq!(number(phase, &["expected_bcrypt_rps"]), 4.0);
+        let expected = number(phase, &["expected_bcrypt_rps"]);
+        assert!((3.9..=4.0).contains(&expected), "{expected}");
     }
     assert!(share(&before, "bcrypt::") > 0.5, "{:#}", before["profile"]);
     assert!(
