@@ -4,11 +4,15 @@
 //! It prints nothing; an [`Observer`] is told how it goes.
 
 mod gather;
+mod instance;
 mod launch;
 mod phase;
 mod profiled;
+mod reach;
 mod result;
 mod run_dir;
+mod services;
+mod started;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,15 +22,15 @@ use tokio::sync::watch;
 
 pub use phase::port_warning;
 pub use result::{
-    Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel,
-    VariantResult, Warning,
+    Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, ServiceUse, Trust,
+    TrustLevel, VariantResult, Warning,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
 use crate::scenario::{Load, Plan, Variant};
 use crate::target::machine::Fingerprint;
-use launch::Launched;
+use launch::{Launched, Start};
 use phase::{PhaseRun, Stretch};
 
 /// Is told how a run goes; what it does with it is not the experiment's business.
@@ -175,8 +179,15 @@ impl VariantRun<'_> {
             .into();
         let mut stopping = stop.clone();
         let directory = self.directory();
+        let start = Start {
+            variant: self.variant,
+            rosters: &rosters,
+            dir: self.dir,
+            directory: &directory,
+            observer: self.observer,
+        };
         let mut target = tokio::select! {
-            target = Launched::start(self.variant, &rosters, hashes, self.dir, &directory, self.observer) => target?,
+            target = Launched::start(&start, hashes) => target?,
             () = stopping.asked() => return Ok(()),
         };
         if let Some(place) = &target.found_at {

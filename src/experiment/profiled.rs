@@ -40,15 +40,22 @@ impl PhaseRun<'_> {
             length: load.warmup + plan.duration,
             profiled: true,
         };
-        let port = target.port.to_string();
+        let instance = &target.instances[0];
+        let port = instance.port.to_string();
         let url = plan
             .url
             .as_ref()
             .map(|url| url.replace("{port}", &port))
-            .or(target.pprof_url.clone())
+            .or(instance.pprof_url.clone())
             .expect("the plan of a target without an endpoint names one");
-        let capturing = sample(target.client.clone(), target.tree.clone(), url, plan);
+        let capturing = sample(target.client.clone(), instance.tree.clone(), url, plan);
         let (driven, captured) = self.drive(target, &stretch, capturing).await?;
+        for words in driven.services_ended {
+            let warning = Warning::ServiceEnded(words);
+            if !result.warnings.contains(&warning) {
+                result.warnings.push(warning);
+            }
+        }
         if let Some(died) = driven.died {
             return Err(Failure::Target(died));
         }

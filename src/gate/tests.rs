@@ -53,6 +53,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         counters: BTreeMap::new(),
         opening: Durations::default(),
         resent: 0,
+        services: Vec::new(),
         expected_bcrypt_rate: None,
         profile: None,
         warnings: Vec::new(),

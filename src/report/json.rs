@@ -107,6 +107,8 @@ struct PhaseJson<'a> {
     connections: ConnectionsJson,
     cpu: CpuJson,
     memory: MemoryJson,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    services: Vec<ServiceJson<'a>>,
     gateway: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps: Option<f64>,
@@ -215,6 +217,8 @@ struct CpuJson {
     target_cores: Option<f64>,
     target_utilisation: Option<f64>,
     target_us_per_request: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_cores: Option<Option<f64>>,
     generator_cores: f64,
     generator_wait_share: Option<f64>,
     steal_share: Option<f64>,
@@ -223,6 +227,14 @@ struct CpuJson {
 #[derive(Serialize)]
 struct MemoryJson {
     target_peak_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ServiceJson<'a> {
+    name: &'a str,
+    cores: Option<f64>,
+    us_per_request: Option<f64>,
+    peak_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -363,6 +375,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             target_cores,
             target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),
             target_us_per_request: phase.us_per_request(&total),
+            service_cores: (!phase.services.is_empty()).then(|| phase.all_service_cores()),
             generator_cores: phase.generator_cores(),
             generator_wait_share: phase.worker_wait(),
             steal_share: phase.steal_share(),
@@ -370,6 +383,19 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         memory: MemoryJson {
             target_peak_bytes: phase.peak_bytes,
         },
+        services: phase
+            .services
+            .iter()
+            .map(|service| ServiceJson {
+                name: &service.name,
+                cores: phase.service_cores(service),
+                us_per_request: service
+                    .cpu_seconds
+                    .filter(|_| total.completed_ok > 0)
+                    .map(|cpu| cpu * 1e6 / total.completed_ok as f64),
+                peak_bytes: service.peak_bytes,
+            })
+            .collect(),
         gateway: phase.counters.clone(),
         expected_bcrypt_rps: phase.expected_bcrypt_rate,
         profile: phase.profile.as_ref().map(profile_json),

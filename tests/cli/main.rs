@@ -20,6 +20,7 @@ mod rejected;
 mod requests;
 mod secrets;
 mod selftest;
+mod services;
 mod shipped;
 
 #[path = "../support/hostile.rs"]

@@ -3,6 +3,7 @@
 mod feed;
 mod load;
 mod reach;
+mod service;
 mod target;
 
 use std::ops::Range;
@@ -508,7 +509,8 @@ impl Resolver<'_> {
         feeds: &[Arc<Feed>],
         secrets: &mut Vec<Range<usize>>,
     ) -> Result<Variant, Error> {
-        let target = self.target(&file.target)?;
+        let services = self.services(&file.service)?;
+        let target = self.target(&file.target, &services)?;
         let fleets = file
             .fleet
             .iter()
@@ -544,6 +546,7 @@ impl Resolver<'_> {
         Ok(Variant {
             name: name.to_owned(),
             target,
+            services,
             phases: self.phases(name, file)?,
             fleets,
             requests,

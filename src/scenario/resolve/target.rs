@@ -6,10 +6,13 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::Resolver;
+use crate::scenario::command::Command;
 use crate::scenario::error::Error;
 use crate::scenario::file;
+use crate::scenario::gateway::Places;
 use crate::scenario::merge::list;
-use crate::scenario::plan::{Profile, Target};
+use crate::scenario::plan::{Profile, Service, Target};
+use crate::scenario::ports::{Braces, Known};
 use crate::scenario::refusal::span_of;
 
 /// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
@@ -17,7 +20,12 @@ const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
 const LONGEST_PROFILE: Duration = Duration::from_secs(300);
 
 impl Resolver<'_> {
-    pub(super) fn target(&self, target: &Spanned<file::Target>) -> Result<Target, Error> {
+    pub(super) fn target(
+        &self,
+        target: &Spanned<file::Target>,
+        services: &[Service],
+    ) -> Result<Target, Error> {
+        let services: Vec<String> = services.iter().map(|of| of.name.clone()).collect();
         let (span, target) = (target.span(), target.get_ref());
         let ready_within = self.duration(
             target.ready_within.as_ref(),
@@ -60,51 +68,61 @@ impl Resolver<'_> {
                 )?;
                 let span = config.span();
                 let config = config.get_ref().clone();
-                config.validate().map_err(|error| {
-                    let key = error.key();
+                let at_key = |key: &str, message: String| {
                     let at = span_of(self.table, &["target", "gateway", key]);
                     let at = at.unwrap_or_else(|| span.clone());
-                    self.error(at, &format!("target.gateway.{key}"), error.to_string())
-                })?;
+                    self.error(at, &format!("target.gateway.{key}"), message)
+                };
+                let places = Places::find(&config, &services)
+                    .map_err(|(key, error)| at_key(key, error.to_string()))?;
+                // Any ports show whether the texts are what the gateway takes.
+                let filled = places
+                    .fill(&config, &vec![u16::MAX; services.len()])
+                    .map_err(|(key, message)| at_key(key, message))?;
+                filled
+                    .validate()
+                    .map_err(|error| at_key(error.key(), error.to_string()))?;
                 for (key, given) in [
                     ("digest_key", config.digest_key.is_some()),
                     ("token_key", config.token_key.is_some()),
                 ] {
                     if given {
-                        let at = span_of(self.table, &["target", "gateway", key]);
-                        let at = at.unwrap_or_else(|| span.clone());
-                        return Err(self.error(
-                            at,
-                            &format!("target.gateway.{key}"),
-                            "a key is a secret and does not belong in a scenario; leave it out, a random one is used",
+                        return Err(at_key(
+                            key,
+                            "a key is a secret and does not belong in a scenario; leave it out, a random one is used".to_owned(),
                         ));
                     }
                 }
                 Ok(Target::Gateway {
                     config: Box::new(config),
+                    places,
                     port,
                     ready_within,
                 })
             }
             (None, Some(command), None) => {
                 only_url()?;
-                if port.is_none() && !command.get_ref().contains("{port}") {
-                    return Err(self.error(command.span(), "target.command", "the command has no `{port}`; write it where the port goes, or give a fixed `port`"));
+                let line = command;
+                let known = Known {
+                    started: &services,
+                    later: &[],
+                    own: None,
+                    braces: Braces::Text,
+                };
+                let command = Command::parse(line.get_ref(), known).map_err(|error| {
+                    self.error(line.span(), "target.command", error.to_string())
+                })?;
+                if port.is_none() && !command.has_port() {
+                    return Err(self.error(line.span(), "target.command", "the command has no `{port}`; write it where the port goes, or give a fixed `port`"));
                 }
                 let ready = target
                     .ready
                     .as_ref()
                     .map_or("/", |ready| ready.get_ref().as_str());
-                if !ready.starts_with('/') || !ready.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    return Err(self.source.error(
-                        target.ready.as_ref().map(Spanned::span),
-                        "target.ready",
-                        "it is a path, which starts with `/` and has neither spaces nor letters beyond ASCII",
-                    ));
-                }
+                self.check_ready(ready, target.ready.as_ref(), "target.ready")?;
                 self.refuse_route(target, "`url`")?;
                 Ok(Target::Command {
-                    command: command.get_ref().clone(),
+                    command,
                     ready: ready.to_owned(),
                     ready_within,
                     port,
@@ -168,6 +186,23 @@ impl Resolver<'_> {
                 Err(self.error(place.unwrap_or(span), "target", message))
             }
         }
+    }
+
+    /// What is asked for until it answers.
+    pub(super) fn check_ready(
+        &self,
+        path: &str,
+        given: Option<&Spanned<String>>,
+        key: &str,
+    ) -> Result<(), Error> {
+        if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(());
+        }
+        Err(self.source.error(
+            given.map(Spanned::span),
+            key,
+            "it is a path, which starts with `/` and has neither spaces nor letters beyond ASCII",
+        ))
     }
 
     pub(super) fn profile(
