@@ -11,7 +11,7 @@ use super::started::Used;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
 use crate::metrics::{
-    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window,
+    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Served, Tally, Window,
     latency_quantiles, value_at,
 };
 use crate::target::machine::MachineTimes;
@@ -71,6 +71,8 @@ pub(super) struct Deaths {
 pub(super) struct Share {
     pub(super) cpu_seconds: Option<f64>,
     pub(super) peak_bytes: Option<u64>,
+    /// Of an instance: what it answered, where there are several.
+    pub(super) served: Served,
     /// Of an instance with metrics.
     pub(super) counters: BTreeMap<&'static str, u64>,
 }
@@ -115,6 +117,8 @@ pub(super) struct Gather {
     workers: u32,
     round: u32,
     tallies: Vec<Tally>,
+    /// By instance, where there are several.
+    served: Vec<Served>,
     exemplars: BTreeMap<ErrorKind, String>,
     /// By index of the interval: all requests of all workers, and how many workers have reported.
     pending: BTreeMap<u64, (Tally, u32)>,
@@ -173,6 +177,7 @@ impl Gather {
             workers,
             round,
             tallies: Vec::new(),
+            served: Vec::new(),
             exemplars: BTreeMap::new(),
             pending: BTreeMap::new(),
             ended: Vec::new(),
@@ -248,6 +253,11 @@ impl Gather {
         }
         for (into, from) in self.tallies.iter_mut().zip(&interval.tallies) {
             into.add(from);
+        }
+        self.served
+            .resize(interval.instances.len(), Served::default());
+        for (into, from) in self.served.iter_mut().zip(&interval.instances) {
+            into.add(*from);
         }
         for (&kind, words) in &interval.exemplars {
             self.exemplars.entry(kind).or_insert_with(|| words.clone());
@@ -381,7 +391,7 @@ impl Gather {
             opening: end.opening.clone(),
             resent: end.resent,
             blocks: self.blocks,
-            instances: marks.map_or_else(Vec::new, |marks| instances(marks, seconds)),
+            instances: instances(&self.served, marks, seconds),
             services: marks.map_or_else(Vec::new, |(first, last)| {
                 let pairs = first.services.iter().zip(&last.services);
                 let span = last.at - first.at;
@@ -420,26 +430,34 @@ fn share((first, last): (&Used, &Used), span: Duration, seconds: f64) -> Share {
         cpu_seconds: cores.map(|cores| cores * seconds),
         // Peaks begin with the first reading and never shrink.
         peak_bytes: last.peak_bytes,
-        counters: BTreeMap::new(),
+        ..Share::default()
     }
 }
 
-/// What each instance used and counted.
-fn instances((first, last): (&Mark, &Mark), seconds: f64) -> Vec<Share> {
-    let span = last.at - first.at;
-    let pairs = first.instances.iter().zip(&last.instances);
-    pairs
-        .map(|((first, before), (last, after))| {
-            let names = COUNTERS.iter().zip(before.iter().zip(after));
-            let counted = names.filter_map(|((name, _), (before, after))| {
-                Some((*name, ((*after)? - (*before)?).max(0.0).round() as u64))
-            });
-            Share {
-                counters: counted.collect(),
-                ..share((first, last), span, seconds)
-            }
-        })
-        .collect()
+/// What each instance used and counted, where there are several.
+fn instances(served: &[Served], marks: Option<(&Mark, &Mark)>, seconds: f64) -> Vec<Share> {
+    let of = |(at, served): (usize, &Served)| {
+        let used = marks.and_then(|(first, last)| {
+            let pair = (first.instances.get(at)?, last.instances.get(at)?);
+            Some((pair, last.at - first.at))
+        });
+        let Some((((first, before), (last, after)), span)) = used else {
+            return Share {
+                served: *served,
+                ..Share::default()
+            };
+        };
+        let names = COUNTERS.iter().zip(before.iter().zip(after));
+        let counted = names.filter_map(|((name, _), (before, after))| {
+            Some((*name, ((*after)? - (*before)?).max(0.0).round() as u64))
+        });
+        Share {
+            served: *served,
+            counters: counted.collect(),
+            ..share((first, last), span, seconds)
+        }
+    };
+    served.iter().enumerate().map(of).collect()
 }
 
 /// Increase of the counter at `at` of [`COUNTERS`] between two marks.

@@ -92,6 +92,7 @@ impl Launched {
                 places,
                 port,
                 ready_within,
+                ..
             } => {
                 let cost = config.bcrypt_cost;
                 let devices = registry(start.rosters, cost, hashes, start.observer).await?;
@@ -119,6 +120,7 @@ impl Launched {
                 ready_within,
                 port,
                 tls,
+                ..
             } => {
                 for log in logs {
                     let ports = Ports {

@@ -5,6 +5,7 @@
 
 mod gather;
 mod instance;
+mod instances;
 mod launch;
 mod phase;
 mod profiled;
@@ -20,10 +21,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use instances::InstanceUse;
 pub use phase::port_warning;
 pub use result::{
-    Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, ServiceUse, Trust,
-    TrustLevel, VariantResult, Warning,
+    BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, ServiceUse,
+    Trust, TrustLevel, VariantResult, Warning,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
 

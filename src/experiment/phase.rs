@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gather::{COUNTERS, Deaths, Driven, Emit, Gather, Series};
+use super::instances::{InstanceUse, uneven};
 use super::launch::{Ended, Launched};
-use super::result::ServiceUse;
+use super::result::{BcryptRate, ServiceUse};
 use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
@@ -68,6 +69,7 @@ impl PhaseRun<'_> {
             counters: BTreeMap::new(),
             opening: Durations::default(),
             resent: 0,
+            instances: Vec::new(),
             services: variant
                 .services
                 .iter()
@@ -100,7 +102,13 @@ impl PhaseRun<'_> {
             .await?
             .0;
         result.target_cpus = target.cpus;
-        result.add(driven, target, self)
+        let added = result.add(driven, target, self);
+        result
+            .warnings
+            .retain(|of| !matches!(of, Warning::UnevenInstances(_)));
+        let uneven = uneven(&result.instances).map(Warning::UnevenInstances);
+        result.warnings.extend(uneven);
+        added
     }
 
     pub(super) fn directory(&self) -> PathBuf {
@@ -135,7 +143,11 @@ impl PhaseRun<'_> {
             Some(self.series(target)?)
         };
         let drive = Drive {
-            endpoint: target.instances[0].endpoint.clone(),
+            endpoints: target
+                .instances
+                .iter()
+                .map(|instance| instance.endpoint.clone())
+                .collect(),
             authority: target.instances[0].authority.clone(),
             load: stretch.load.clone(),
             requests: launch.variant.requests_of(stretch.load).into(),
@@ -271,6 +283,13 @@ impl PhaseResult {
                 into.add(from.cpu_seconds, from.peak_bytes);
             }
         }
+        for (at, share) in driven.instances.iter().enumerate() {
+            let address = &target.instances[at].authority;
+            if self.instances.len() == at {
+                self.instances.push(InstanceUse::blank(address.clone()));
+            }
+            self.instances[at].add(address, share);
+        }
         let ended = driven.services_ended.into_iter();
         let mut warnings: Vec<Warning> = ended.map(Warning::ServiceEnded).collect();
         if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
@@ -393,7 +412,18 @@ fn remembered_devices(variant: &Variant) -> u64 {
         .sum()
 }
 
-/// A fixed TTL costs one bcrypt per device and TTL, if all devices report within it.
-fn expected_bcrypt_rate(variant: &Variant) -> Option<f64> {
-    cache_ttl(variant).map(|ttl| remembered_devices(variant) as f64 / ttl)
+/// A fixed TTL costs one bcrypt per device and TTL, if all devices report within it, and per instance that has a cache of its
+/// own. In a shared store an expired entry may be computed by one instance or by each, singleflight or not: they do not wait for
+/// each other.
+fn expected_bcrypt_rate(variant: &Variant) -> Option<BcryptRate> {
+    let one = cache_ttl(variant).map(|ttl| remembered_devices(variant) as f64 / ttl)?;
+    let most = one * f64::from(variant.target.instances());
+    let is_shared = matches!(
+        &variant.target,
+        Target::Gateway { config, .. } if config.store != target_service::StoreKind::Memory
+    );
+    Some(BcryptRate {
+        least: if is_shared { one } else { most },
+        most,
+    })
 }

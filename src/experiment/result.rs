@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::InstanceUse;
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
@@ -77,14 +78,25 @@ pub struct PhaseResult {
     pub opening: Durations,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
     pub resent: u64,
+    /// Each instance of the target, where there are several.
+    pub instances: Vec<InstanceUse>,
     /// What ran beside the target, in the order of the plan.
     pub services: Vec<ServiceUse>,
     /// bcrypts a second that devices and TTL imply, for the bundled gateway.
-    pub expected_bcrypt_rate: Option<f64>,
+    pub expected_bcrypt_rate: Option<BcryptRate>,
     /// The profile of the profiled phase.
     pub profile: Option<ProfileResult>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
+}
+
+/// bcrypts a second that devices, TTL and instances imply.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BcryptRate {
+    /// If no instance computes what another one of its shared store has.
+    pub least: f64,
+    /// If each computes for itself, which is what requests lead to that come within the time of one bcrypt.
+    pub most: f64,
 }
 
 /// What a service used within the windows.
@@ -274,6 +286,8 @@ pub enum Warning {
         /// Ports that there are.
         ports: u32,
     },
+    /// Chance does not explain how unevenly the instances shared the OK responses.
+    UnevenInstances(Vec<(String, f64)>),
     /// A service ended by itself: the target had to go on without it.
     ServiceEnded(String),
     /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
@@ -319,6 +333,16 @@ impl fmt::Display for Warning {
                 f,
                 "a connection for each request may hold {held:.0} local ports at this rate, for Linux keeps the port of a connection that this side closed first, and there are {ports}: what finds none fails as connect_failed; `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` gives more, `sysctl -w net.ipv4.tcp_tw_reuse=1` frees them after a second"
             ),
+            Self::UnevenInstances(shares) => {
+                let each = shares.iter().map(|(address, share)| {
+                    format!("{} by {address}", crate::units::format_share(*share))
+                });
+                write!(
+                    f,
+                    "the instances answered unequal shares of the OK responses: {}; look at their failures and CPU",
+                    each.collect::<Vec<_>>().join(", ")
+                )
+            }
             Self::ServiceEnded(words) => write!(
                 f,
                 "the figures hold a target without one of its services: {words}"

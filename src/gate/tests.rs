@@ -53,6 +53,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         counters: BTreeMap::new(),
         opening: Durations::default(),
         resent: 0,
+        instances: Vec::new(),
         services: Vec::new(),
         expected_bcrypt_rate: None,
         profile: None,

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::compare_files::MetricJson;
 use crate::compare::Comparison;
-use crate::experiment::{Estimates, PhaseResult, ProfileResult, RunResult, VariantResult};
+use crate::experiment::{
+    Estimates, InstanceUse, PhaseResult, ProfileResult, RunResult, VariantResult,
+};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
@@ -108,10 +110,14 @@ struct PhaseJson<'a> {
     cpu: CpuJson,
     memory: MemoryJson,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    instances: Vec<InstanceJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     services: Vec<ServiceJson<'a>>,
     gateway: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_bcrypt_rps_most: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<ProfileJson<'a>>,
     trust: TrustJson,
@@ -227,6 +233,23 @@ struct CpuJson {
 #[derive(Serialize)]
 struct MemoryJson {
     target_peak_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct InstanceJson<'a> {
+    address: &'a str,
+    requests: ServedJson,
+    throughput_rps: f64,
+    cores: Option<f64>,
+    us_per_request: Option<f64>,
+    peak_bytes: Option<u64>,
+    gateway: &'a BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct ServedJson {
+    ok: u64,
+    failed: u64,
 }
 
 #[derive(Serialize)]
@@ -383,6 +406,11 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         memory: MemoryJson {
             target_peak_bytes: phase.peak_bytes,
         },
+        instances: phase
+            .instances
+            .iter()
+            .map(|of| instance_json(of, seconds))
+            .collect(),
         services: phase
             .services
             .iter()
@@ -397,13 +425,33 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             })
             .collect(),
         gateway: phase.counters.clone(),
-        expected_bcrypt_rps: phase.expected_bcrypt_rate,
+        expected_bcrypt_rps: phase.expected_bcrypt_rate.map(|rate| rate.least),
+        expected_bcrypt_rps_most: phase
+            .expected_bcrypt_rate
+            .filter(|rate| rate.most > rate.least)
+            .map(|rate| rate.most),
         profile: phase.profile.as_ref().map(profile_json),
         trust: TrustJson {
             level: trust.level.to_string(),
             reasons: trust.reasons,
         },
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn instance_json(of: &InstanceUse, seconds: f64) -> InstanceJson<'_> {
+    let by_seconds = |amount: f64| (seconds > 0.0).then(|| amount / seconds);
+    InstanceJson {
+        address: &of.address,
+        requests: ServedJson {
+            ok: of.served.ok,
+            failed: of.served.failed,
+        },
+        throughput_rps: by_seconds(of.served.completed_ok as f64).unwrap_or(0.0),
+        cores: of.cpu_seconds.and_then(by_seconds),
+        us_per_request: of.us_per_request(),
+        peak_bytes: of.peak_bytes,
+        gateway: &of.counters,
     }
 }
 

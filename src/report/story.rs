@@ -44,11 +44,22 @@ pub fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
 
 fn bcrypt_rate(phase: &PhaseResult, total: &Tally, rate: f64) -> String {
     match phase.expected_bcrypt_rate {
-        Some(expected) => format!(
-            "{}/s (devices / TTL: {}/s)",
-            format_count(rate),
-            format_count(expected)
-        ),
+        Some(expected) => {
+            let instances = phase.instances.len().max(1);
+            let implied = match (expected.most > expected.least, instances) {
+                (false, 1) => format!("devices / TTL: {}/s", format_count(expected.least)),
+                (false, _) => format!(
+                    "devices × instances / TTL: {}/s",
+                    format_count(expected.least)
+                ),
+                (true, _) => format!(
+                    "devices / TTL: {}/s, by each instance: {}/s",
+                    format_count(expected.least),
+                    format_count(expected.most)
+                ),
+            };
+            format!("{}/s ({implied})", format_count(rate))
+        }
         None if rate > 0.0 => format!(
             "{}/s ({} per request)",
             format_count(rate),
@@ -136,7 +147,13 @@ const ROWS: [(&str, Cell); 9] = [
         column.phase.counter_rate("bcrypt").map(format_count)
     }),
     ("expected (devices / TTL)", |column| {
-        column.phase.expected_bcrypt_rate.map(format_count)
+        let expected = column.phase.expected_bcrypt_rate?;
+        let least = format_count(expected.least);
+        Some(if expected.most > expected.least {
+            format!("{least} to {}", format_count(expected.most))
+        } else {
+            least
+        })
     }),
     ("cache hit rate", |column| {
         column.phase.hit_rate().map(format_share)

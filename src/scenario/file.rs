@@ -54,6 +54,7 @@ pub(super) struct Target {
     pub(super) tls: Option<Spanned<Tls>>,
     pub(super) connect_to: Option<Text>,
     pub(super) unix_socket: Option<Text>,
+    pub(super) instances: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -72,7 +72,9 @@ pub enum Target {
         config: Box<target_service::Config>,
         /// Where that names ports of services.
         places: Places,
-        /// Fixed port, else a free one.
+        /// How many processes, each with a port of its own.
+        instances: u32,
+        /// Fixed port of a single one, else a free one.
         port: Option<u16>,
         /// How long it may take to answer.
         ready_within: Duration,
@@ -85,7 +87,9 @@ pub enum Target {
         ready: String,
         /// How long that may take.
         ready_within: Duration,
-        /// Fixed port, else a free one.
+        /// How many processes, each with a port of its own.
+        instances: u32,
+        /// Fixed port of a single one, else a free one.
         port: Option<u16>,
         /// If it serves https.
         tls: Option<Tls>,
@@ -363,6 +367,13 @@ impl Variant {
 impl Target {
     /// What kind it is and how it is configured, for people.
     pub fn describe(&self) -> String {
+        match self.instances() {
+            1 => self.describe_one(),
+            instances => format!("{instances} instances of {}", self.describe_one()),
+        }
+    }
+
+    fn describe_one(&self) -> String {
         match self {
             Self::Gateway { config, .. } => {
                 let ingest = match config.ingest {
@@ -385,7 +396,10 @@ impl Target {
 
     /// How many processes it is.
     pub fn instances(&self) -> u32 {
-        1
+        match self {
+            Self::Gateway { instances, .. } | Self::Command { instances, .. } => *instances,
+            Self::Url { .. } => 1,
+        }
     }
 
     /// How it is spoken to, if that is over TLS.

@@ -12,6 +12,7 @@ mod bed;
 mod failures;
 mod graph;
 mod ingest;
+mod instances;
 mod interruption;
 mod output;
 mod profiles;

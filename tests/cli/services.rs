@@ -49,6 +49,7 @@ fn a_gateway_finds_its_store_beside_it_and_its_cpu_is_reported_apart() {
         .expect(0, &[]);
     let phase = outcome.only_phase();
     let redis = &phase["services"][0];
+    assert!(redis["cores"].is_number(), "{phase:#}");
     assert_eq!(redis["name"], "redis");
     // Each request asks the store.
     assert!(number(&redis["cores"]) > 0.0, "{redis:#}");

@@ -511,6 +511,7 @@ impl Resolver<'_> {
     ) -> Result<Variant, Error> {
         let services = self.services(&file.service)?;
         let target = self.target(&file.target, &services)?;
+        let instances = target.instances();
         let fleets = file
             .fleet
             .iter()
@@ -547,7 +548,7 @@ impl Resolver<'_> {
             name: name.to_owned(),
             target,
             services,
-            phases: self.phases(name, file)?,
+            phases: self.phases(name, file, instances)?,
             fleets,
             requests,
             profile,

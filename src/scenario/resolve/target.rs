@@ -19,6 +19,9 @@ use crate::scenario::refusal::span_of;
 const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
 const LONGEST_PROFILE: Duration = Duration::from_secs(300);
 
+/// More processes than one machine can give a CPU to are a mistake.
+const MOST_INSTANCES: u32 = 64;
+
 impl Resolver<'_> {
     pub(super) fn target(
         &self,
@@ -33,6 +36,7 @@ impl Resolver<'_> {
             Duration::from_secs(10),
         )?;
         let port = target.port.as_ref().map(|port| *port.get_ref());
+        let instances = self.instances(target)?;
         let refuse = |given: Option<Range<usize>>, key: &str, with: &str| match given {
             Some(span) => Err(self.error(span, key, format!("it goes only with {with}"))),
             None => Ok(()),
@@ -96,6 +100,7 @@ impl Resolver<'_> {
                 Ok(Target::Gateway {
                     config: Box::new(config),
                     places,
+                    instances,
                     port,
                     ready_within,
                 })
@@ -125,6 +130,7 @@ impl Resolver<'_> {
                     command,
                     ready: ready.to_owned(),
                     ready_within,
+                    instances,
                     port,
                     tls: match &target.tls {
                         Some(tls) => Some(self.tls(tls.get_ref())?),
@@ -186,6 +192,27 @@ impl Resolver<'_> {
                 Err(self.error(place.unwrap_or(span), "target", message))
             }
         }
+    }
+
+    /// How many processes the target is.
+    fn instances(&self, target: &file::Target) -> Result<u32, Error> {
+        let Some(given) = &target.instances else {
+            return Ok(1);
+        };
+        let refused = |why: &str| Err(self.error(given.span(), "target.instances", why));
+        let instances = *given.get_ref();
+        if target.url.is_some() {
+            return refused(
+                "telemload does not start what a `url` names; leave `instances` out, and load the balancer in front of them, or start them as a `command`",
+            );
+        }
+        if !(1..=MOST_INSTANCES).contains(&instances) {
+            return refused(&format!("use 1 to {MOST_INSTANCES} instances"));
+        }
+        if instances > 1 && target.port.is_some() {
+            return refused("each instance listens on a port of its own; leave `port` out");
+        }
+        Ok(instances)
     }
 
     /// What is asked for until it answers.
