@@ -104,7 +104,7 @@ fn recorder(criterion: &mut Criterion) {
         start: 0,
         end: u64::MAX,
     };
-    let mut recorder = Recorder::new(window, 1_000_000_000, 1);
+    let mut recorder = Recorder::new(window, 1_000_000_000, 1, 1);
     let mut at = 0;
     criterion.bench_function("recorder", |bencher| {
         bencher.iter(|| {

@@ -625,7 +625,7 @@ fn probe(url: &str) -> Probe {
             tls: None,
         },
         authority: authority.to_owned(),
-        path: format!("/{path}"),
+        path: Some(format!("/{path}")),
     }
 }
 

@@ -82,7 +82,7 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
     };
     let plan = scenario::load(path, &overrides).map_err(|error| Usage(error.to_string()))?;
     let variant = &plan.variants[0];
-    let Target::Gateway { config, .. } = &variant.target else {
+    let Target::Gateway { config, places, .. } = &variant.target else {
         return Err(Usage(format!(
             "variant `{}` of {} has no `target.gateway`",
             variant.name,
@@ -90,6 +90,14 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
         ))
         .into());
     };
+    if !places.is_empty() {
+        return Err(Usage(format!(
+            "variant `{}` of {} needs its services, and only `telemload run` starts these; give its store and sink fixed ports",
+            variant.name,
+            path.display()
+        ))
+        .into());
+    }
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
     let registry = Hashes::default()
         .registry(&rosters, config.bcrypt_cost, &|| ControlFlow::Continue(()))

@@ -42,9 +42,9 @@ async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
         }
         let mut job = match held.take() {
             Some(job) => job,
-            None => match shard.next(free) {
+            None => match shard.next(slot.lane, free) {
                 Next::Due(ticket) => shard.job(ticket),
-                Next::Finished => return shard.finish(),
+                Next::Finished => return shard.lanes[slot.lane].finish(),
                 Next::NotBefore => match park(shard, slot, wire).await {
                     Some(ticket) => shard.job(ticket),
                     None => return,
@@ -89,13 +89,14 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
         shard.give_up(held.take());
         return Opened::Over;
     }
+    let lane = &shard.lanes[slot.lane];
     if shard.is_closed_loop && held.is_none() && shard.feed.borrow().is_over(begun) {
-        shard.finish();
+        lane.finish();
         return Opened::Over;
     }
     slot.expired.set(false);
     slot.deadline.set(begun + shard.timeout.as_nanos() as u64);
-    let opened = wire.open(&shard.endpoint, slot).await;
+    let opened = wire.open(&lane.endpoint, slot).await;
     slot.deadline.set(0);
     let now = now_ns();
     let (kind, words) = match opened {
@@ -112,7 +113,7 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
             ErrorKind::ConnectTimeout,
             format!(
                 "{what} {} within {:?}; check the firewall, and whether the target keeps up with new connections",
-                shard.endpoint.place, shard.timeout
+                lane.endpoint.place, shard.timeout
             ),
         ),
     };
@@ -120,11 +121,11 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
     let asked = if shard.is_closed_loop { begun } else { now };
     let job = match held.take() {
         Some(job) => Some(job),
-        None => match shard.next(asked) {
+        None => match shard.next(slot.lane, asked) {
             Next::Due(ticket) => Some(shard.job(ticket)),
             Next::NotBefore => None,
             Next::Finished => {
-                shard.finish();
+                lane.finish();
                 return Opened::Over;
             }
         },
@@ -149,8 +150,9 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
 
 /// Waits until a request is handed over; `None` at the end of the phase.
 async fn park(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) -> Option<Ticket> {
-    shard.idle.borrow_mut().push(slot.clone());
-    wire.idle(slot, || shard.finished.get()).await
+    let lane = &shard.lanes[slot.lane];
+    lane.idle.borrow_mut().push(slot.clone());
+    wire.idle(slot, || lane.finished.get()).await
 }
 
 /// What a connection does after an exchange.

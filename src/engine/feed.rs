@@ -1,5 +1,6 @@
 //! Which request is next, and when it is due: one worker's part of the load model. Pure: the caller brings the time.
 
+use super::spread::Spread;
 use crate::metrics::Window;
 use crate::pacer::{Pacer, Schedule};
 use crate::scenario::{Load, LoadModel};
@@ -11,6 +12,8 @@ pub(super) struct Ticket {
     pub(super) n: u64,
     /// Intended start, ns.
     pub(super) intended: u64,
+    /// Instance that it goes to.
+    pub(super) lane: usize,
 }
 
 /// The answer to asking for a ticket.
@@ -26,40 +29,63 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Feed {
     model: Model,
+    spread: Spread,
     begin: u64,
     window: Window,
-    /// Requests of the window that may still start.
-    left: Option<u64>,
 }
 
 #[derive(Debug)]
 enum Model {
-    Closed { next: u64, step: u64 },
-    Open(Pacer),
+    Closed {
+        /// By instance: where to look for its next number.
+        next: Vec<u64>,
+        step: u64,
+        /// Requests of the window that may still start.
+        left: Option<u64>,
+    },
+    /// By instance. Each follows the whole schedule and takes its own requests, so that those of one wait for that one alone,
+    /// without a queue that could grow.
+    Open(Vec<Hand>),
+}
+
+/// One instance's hand on the schedule.
+#[derive(Debug, Clone)]
+struct Hand {
+    pacer: Pacer,
+    /// Requests of the window, whoever takes them, that may still come under the hand.
+    left: Option<u64>,
 }
 
 impl Feed {
     /// The part of `worker`; the schedule begins at `begin`, which is before the window by the warm-up.
-    pub(super) fn new(load: &Load, seed: u64, worker: u32, begin: u64, window: Window) -> Self {
+    pub(super) fn new(
+        load: &Load,
+        spread: Spread,
+        worker: u32,
+        begin: u64,
+        window: Window,
+    ) -> Self {
         let workers = u64::from(load.workers);
-        let model = match &load.model {
-            LoadModel::Closed => Model::Closed {
-                next: u64::from(worker),
-                step: workers,
-            },
-            LoadModel::Open { pace, arrivals } => {
-                let schedule = Schedule::new(pace, load.warmup);
-                Model::Open(Pacer::new(schedule, *arrivals, seed, worker, load.workers))
-            }
-        };
         let left = load
             .requests
             .map(|requests| (requests + workers - 1 - u64::from(worker)) / workers);
+        let model = match &load.model {
+            LoadModel::Closed => Model::Closed {
+                next: vec![u64::from(worker); spread.instances()],
+                step: workers,
+                left,
+            },
+            LoadModel::Open { pace, arrivals } => {
+                let schedule = Schedule::new(pace, load.warmup);
+                let pacer = Pacer::new(schedule, *arrivals, spread.seed(), worker, load.workers);
+                Model::Open(vec![Hand { pacer, left }; spread.instances()])
+            }
+        };
         Self {
             model,
+            spread,
             begin,
             window,
-            left,
         }
     }
 
@@ -67,42 +93,74 @@ impl Feed {
     pub(super) fn alarm(&self) -> Option<Pacer> {
         match &self.model {
             Model::Closed { .. } => None,
-            Model::Open(pacer) => Some(pacer.clone()),
+            Model::Open(hands) => hands.first().map(|hand| hand.pacer.clone()),
         }
     }
 
-    /// The next request for a connection that is free at `now`.
-    pub(super) fn take(&mut self, now: u64) -> Next {
-        let next = match &mut self.model {
-            _ if self.left == Some(0) => Next::Finished,
-            Model::Closed { .. } if now >= self.window.end => Next::Finished,
-            Model::Closed { .. } if now < self.begin => Next::NotBefore,
-            Model::Closed { next, step } => {
+    /// The next request for a connection to the instance `lane` that is free at `now`.
+    pub(super) fn take(&mut self, lane: usize, now: u64) -> Next {
+        let Self {
+            model,
+            spread,
+            begin,
+            window,
+        } = self;
+        match model {
+            Model::Closed { left: Some(0), .. } => Next::Finished,
+            Model::Closed { .. } if now >= window.end => Next::Finished,
+            Model::Closed { .. } if now < *begin => Next::NotBefore,
+            Model::Closed { next, step, left } => {
+                let next = &mut next[lane];
+                while spread.of(*next) != lane {
+                    *next += *step;
+                }
                 let n = *next;
                 *next += *step;
-                Next::Due(Ticket { n, intended: now })
-            }
-            Model::Open(pacer) => {
-                // A very low rate, or a schedule that has ended, has offsets beyond all time.
-                let intended = self.begin.saturating_add(pacer.peek().offset_ns);
-                if intended >= self.window.end {
-                    Next::Finished
-                } else if intended > now {
-                    Next::NotBefore
-                } else {
-                    Next::Due(Ticket {
-                        n: pacer.take().n,
-                        intended,
-                    })
+                if let Some(left) = left
+                    && window.contains(now)
+                {
+                    *left -= 1;
                 }
+                Next::Due(Ticket {
+                    n,
+                    intended: now,
+                    lane,
+                })
             }
-        };
-        if let (Next::Due(ticket), Some(left)) = (next, &mut self.left)
-            && self.window.contains(ticket.intended)
-        {
-            *left -= 1;
+            Model::Open(hands) => loop {
+                let hand = &mut hands[lane];
+                // A very low rate, or a schedule that has ended, has offsets beyond all time.
+                let intended = begin.saturating_add(hand.pacer.peek().offset_ns);
+                if intended >= window.end || hand.left == Some(0) {
+                    return Next::Finished;
+                }
+                if intended > now {
+                    return Next::NotBefore;
+                }
+                let n = hand.take(window.contains(intended));
+                if spread.of(n) == lane {
+                    return Next::Due(Ticket { n, intended, lane });
+                }
+            },
         }
-        next
+    }
+
+    /// Lets every instance see what has become due for the others: whether the number of requests is reached does not wait for
+    /// a request of its own.
+    pub(super) fn pass(&mut self, now: u64) {
+        let Model::Open(hands) = &mut self.model else {
+            return;
+        };
+        for (lane, hand) in hands.iter_mut().enumerate() {
+            while hand.left.is_some_and(|left| left > 0) {
+                let due = hand.pacer.peek();
+                let intended = self.begin.saturating_add(due.offset_ns);
+                if intended > now || intended >= self.window.end || self.spread.of(due.n) == lane {
+                    break;
+                }
+                hand.take(self.window.contains(intended));
+            }
+        }
     }
 
     /// Nothing is due any more from `end` on.
@@ -117,7 +175,27 @@ impl Feed {
 
     /// Whether the number of requests was reached.
     pub(super) fn is_used_up(&self) -> bool {
-        self.left == Some(0)
+        (0..self.spread.instances()).all(|lane| self.is_used_up_for(lane))
+    }
+
+    /// Whether it was for an instance.
+    pub(super) fn is_used_up_for(&self, lane: usize) -> bool {
+        match &self.model {
+            Model::Closed { left, .. } => *left == Some(0),
+            Model::Open(hands) => hands[lane].left == Some(0),
+        }
+    }
+}
+
+impl Hand {
+    /// Takes the number of the next request, whosever it is.
+    fn take(&mut self, is_in_window: bool) -> u64 {
+        if let Some(left) = &mut self.left
+            && is_in_window
+        {
+            *left -= 1;
+        }
+        self.pacer.take().n
     }
 }
 
@@ -151,28 +229,30 @@ mod tests {
     fn a_closed_loop_is_due_whenever_a_connection_is_free() {
         let mut feed = Feed::new(
             &load(LoadModel::Closed, None, 2),
-            0,
+            Spread::new(0, 1),
             1,
             WINDOW.start,
             WINDOW,
         );
         assert_eq!(
-            feed.take(1_500_000_000),
+            feed.take(0, 1_500_000_000),
             Next::Due(Ticket {
                 n: 1,
-                intended: 1_500_000_000
+                intended: 1_500_000_000,
+                lane: 0
             })
         );
         assert_eq!(
-            feed.take(1_600_000_000),
+            feed.take(0, 1_600_000_000),
             Next::Due(Ticket {
                 n: 3,
-                intended: 1_600_000_000
+                intended: 1_600_000_000,
+                lane: 0
             })
         );
-        assert_eq!(feed.take(WINDOW.start - 1), Next::NotBefore);
+        assert_eq!(feed.take(0, WINDOW.start - 1), Next::NotBefore);
         assert!(!feed.is_over(WINDOW.end - 1));
-        assert_eq!(feed.take(2_000_000_000), Next::Finished);
+        assert_eq!(feed.take(0, 2_000_000_000), Next::Finished);
         assert!(feed.is_over(WINDOW.end));
     }
 
@@ -182,9 +262,15 @@ mod tests {
             pace: Pace::Constant(Rate::new(10.0).unwrap()),
             arrivals: Arrivals::Constant,
         };
-        let mut feed = Feed::new(&load(model.clone(), None, 1), 0, 0, 900_000_000, WINDOW);
+        let mut feed = Feed::new(
+            &load(model.clone(), None, 1),
+            Spread::new(0, 1),
+            0,
+            900_000_000,
+            WINDOW,
+        );
         let mut intended = Vec::new();
-        while let Next::Due(ticket) = feed.take(u64::MAX) {
+        while let Next::Due(ticket) = feed.take(0, u64::MAX) {
             intended.push(ticket.intended / 1_000_000);
         }
         assert_eq!(
@@ -193,9 +279,15 @@ mod tests {
                 900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 1_600, 1_700, 1_800, 1_900
             ]
         );
-        let mut feed = Feed::new(&load(model.clone(), None, 1), 0, 0, 900_000_000, WINDOW);
-        feed.take(900_000_000);
-        assert_eq!(feed.take(999_999_999), Next::NotBefore);
+        let mut feed = Feed::new(
+            &load(model.clone(), None, 1),
+            Spread::new(0, 1),
+            0,
+            900_000_000,
+            WINDOW,
+        );
+        feed.take(0, 900_000_000);
+        assert_eq!(feed.take(0, 999_999_999), Next::NotBefore);
     }
 
     #[test]
@@ -215,9 +307,9 @@ mod tests {
             warmup: Duration::from_millis(200),
             ..load(model, None, 1)
         };
-        let mut feed = Feed::new(&load, 0, 0, 800_000_000, WINDOW);
+        let mut feed = Feed::new(&load, Spread::new(0, 1), 0, 800_000_000, WINDOW);
         let mut intended = Vec::new();
-        while let Next::Due(ticket) = feed.take(u64::MAX) {
+        while let Next::Due(ticket) = feed.take(0, u64::MAX) {
             intended.push(ticket.intended / 1_000_000);
         }
         assert_eq!(intended[..3], [800, 900, 1_000]);
@@ -231,12 +323,18 @@ mod tests {
         for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
             let pace = Pace::Constant(Rate::new(1e-14).unwrap());
             let model = LoadModel::Open { pace, arrivals };
-            let mut feed = Feed::new(&load(model.clone(), None, 1), 0, 0, WINDOW.start, WINDOW);
+            let mut feed = Feed::new(
+                &load(model.clone(), None, 1),
+                Spread::new(0, 1),
+                0,
+                WINDOW.start,
+                WINDOW,
+            );
             let mut due = 0;
-            while let Next::Due(_) = feed.take(WINDOW.start) {
+            while let Next::Due(_) = feed.take(0, WINDOW.start) {
                 due += 1;
             }
-            assert_eq!((due, feed.take(u64::MAX)), (1, Next::Finished));
+            assert_eq!((due, feed.take(0, u64::MAX)), (1, Next::Finished));
         }
     }
 
@@ -244,13 +342,103 @@ mod tests {
     fn a_number_of_requests_is_shared_by_the_workers_and_spares_the_warm_up() {
         let total: u64 = (0..3)
             .map(|worker| {
-                let mut feed =
-                    Feed::new(&load(LoadModel::Closed, Some(10), 3), 0, worker, 0, WINDOW);
-                assert!(matches!(feed.take(5), Next::Due(_)));
-                std::iter::from_fn(|| matches!(feed.take(WINDOW.start), Next::Due(_)).then_some(()))
-                    .count() as u64
+                let mut feed = Feed::new(
+                    &load(LoadModel::Closed, Some(10), 3),
+                    Spread::new(0, 1),
+                    worker,
+                    0,
+                    WINDOW,
+                );
+                assert!(matches!(feed.take(0, 5), Next::Due(_)));
+                std::iter::from_fn(|| {
+                    matches!(feed.take(0, WINDOW.start), Next::Due(_)).then_some(())
+                })
+                .count() as u64
             })
             .sum();
         assert_eq!(total, 10);
+    }
+
+    /// What several instances take when each asks for all that is due by `now`, in turn.
+    fn taken(feed: &mut Feed, instances: usize, now: u64) -> Vec<Ticket> {
+        let mut taken = Vec::new();
+        for lane in 0..instances {
+            while let Next::Due(ticket) = feed.take(lane, now) {
+                taken.push(ticket);
+            }
+        }
+        taken.sort_by_key(|ticket| ticket.n);
+        taken
+    }
+
+    fn open(rate: f64, arrivals: Arrivals) -> LoadModel {
+        LoadModel::Open {
+            pace: Pace::Constant(Rate::new(rate).unwrap()),
+            arrivals,
+        }
+    }
+
+    #[test]
+    fn the_schedule_is_the_same_however_many_instances_share_it() {
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let load = load(open(1_000.0, arrivals), None, 1);
+            let due = |instances| {
+                let spread = Spread::new(9, instances);
+                let mut feed = Feed::new(&load, spread, 0, WINDOW.start, WINDOW);
+                let due = taken(&mut feed, instances, u64::MAX);
+                assert!(due.iter().all(|ticket| ticket.lane == spread.of(ticket.n)));
+                due.iter().map(|of| (of.n, of.intended)).collect::<Vec<_>>()
+            };
+            assert_eq!(due(1), due(3));
+            assert!(due(1).len() > 900);
+        }
+    }
+
+    #[test]
+    fn an_instance_that_takes_nothing_keeps_its_requests_and_theirs_alone() {
+        let load = load(open(1_000.0, Arrivals::Constant), None, 1);
+        let spread = Spread::new(9, 2);
+        let mut feed = Feed::new(&load, spread, 0, WINDOW.start, WINDOW);
+        let mut first = 0;
+        while let Next::Due(_) = feed.take(0, WINDOW.start + 500_000_000) {
+            first += 1;
+        }
+        assert!((200..300).contains(&first), "{first}");
+        // Half a second later, what waits is still there with its intended start.
+        let Next::Due(waiting) = feed.take(1, WINDOW.start + 500_000_000) else {
+            panic!("it waits");
+        };
+        assert!(waiting.intended < WINDOW.start + 20_000_000, "{waiting:?}");
+    }
+
+    #[test]
+    fn a_number_of_requests_is_reached_by_all_instances_together() {
+        let load = load(open(1_000.0, Arrivals::Constant), Some(40), 1);
+        let mut feed = Feed::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        assert_eq!(taken(&mut feed, 3, u64::MAX).len(), 40);
+        assert!(feed.is_used_up());
+        // Before the last ones are due for their own instance, nobody is done.
+        let mut feed = Feed::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        let before = WINDOW.start + 38_500_000;
+        assert_eq!(taken(&mut feed, 3, before).len(), 39);
+        feed.pass(before);
+        assert!((0..3).all(|lane| !feed.is_used_up_for(lane)));
+        // The last one passes the others by.
+        let last = WINDOW.start + 39_000_000;
+        feed.pass(last);
+        let done = (0..3).filter(|&lane| feed.is_used_up_for(lane)).count();
+        assert_eq!(done, 2);
+        assert_eq!(taken(&mut feed, 3, last).len(), 1);
+        assert!(feed.is_used_up());
+        let load = Load {
+            model: LoadModel::Closed,
+            ..load
+        };
+        let mut feed = Feed::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        let numbers: std::collections::BTreeSet<u64> = taken(&mut feed, 3, WINDOW.start)
+            .iter()
+            .map(|of| of.n)
+            .collect();
+        assert_eq!(numbers.len(), 40);
     }
 }

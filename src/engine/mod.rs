@@ -11,6 +11,7 @@ mod job;
 mod program;
 mod shard;
 mod source;
+mod spread;
 mod timer;
 mod wire;
 mod worker;
@@ -39,9 +40,10 @@ use worker::Assignment;
 /// What is to be sent where.
 #[derive(Debug, Clone)]
 pub struct Drive {
-    /// Where the target listens, and whether it speaks TLS.
-    pub endpoint: Endpoint,
-    /// The target as named in the Host header.
+    /// Where each instance of the target listens, and whether it speaks TLS: at least one, and no more than each worker has
+    /// connections. Requests are spread over them by a seeded hash of their numbers, connections take turns.
+    pub endpoints: Vec<Endpoint>,
+    /// The target as named in the Host header, whichever instance answers.
     pub authority: String,
     /// The load.
     pub load: Load,
@@ -167,11 +169,12 @@ impl Engine {
                 let (give_back, taken_back) = std::sync::mpsc::channel();
                 for _ in 0..READY_INTERVALS {
                     // The receiver is here.
-                    let _ = give_back.send(Interval::blank(drive.requests.len()));
+                    let _ = give_back
+                        .send(Interval::blank(drive.requests.len(), drive.endpoints.len()));
                 }
                 let assignment = Assignment {
                     worker,
-                    endpoint: drive.endpoint.clone(),
+                    endpoints: drive.endpoints.clone(),
                     load: load.clone(),
                     seed: drive.seed,
                     begin,

@@ -15,6 +15,7 @@ use super::connection::connection;
 use super::feed::{Feed, Next, Ticket};
 use super::job::{Job, Turns};
 use super::source::Source;
+use super::spread::Spread;
 use super::wire::{Reuse, Slot};
 use crate::metrics::{Durations, ErrorKind, Interval, Outcome, Recorder, Times};
 use crate::scenario::redact::visible;
@@ -23,7 +24,9 @@ use crate::transport::stream::Endpoint;
 
 /// What the tasks of one worker share; all on one thread.
 pub(super) struct Shard {
-    pub(super) endpoint: Endpoint,
+    /// By instance of the target.
+    pub(super) lanes: Vec<Lane>,
+    pub(super) spread: Spread,
     pub(super) reuse: Reuse,
     pub(super) timeout: Duration,
     pub(super) feed: RefCell<Feed>,
@@ -38,10 +41,6 @@ pub(super) struct Shard {
     pub(super) is_closed_loop: bool,
     /// All connections' slots, for deadlines.
     pub(super) slots: RefCell<Vec<Rc<Slot>>>,
-    /// Connections that wait for a request; the one that was used last is used next.
-    pub(super) idle: RefCell<Vec<Rc<Slot>>>,
-    /// Nothing will be due again.
-    pub(super) finished: Cell<bool>,
     /// What is under way is given up and counted as in flight.
     pub(super) aborted: Cell<bool>,
     /// Connection tasks that have not ended.
@@ -54,23 +53,61 @@ pub(super) struct Shard {
     pub(super) resent: Cell<u64>,
 }
 
+/// One instance of the target: its connections are never used for another one's requests.
+pub(super) struct Lane {
+    pub(super) endpoint: Endpoint,
+    /// Connections that it may have, and how many it has.
+    pub(super) most: usize,
+    pub(super) opened: Cell<usize>,
+    /// Connections that wait for a request; the one that was used last is used next.
+    pub(super) idle: RefCell<Vec<Rc<Slot>>>,
+    /// Nothing will be due again for it.
+    pub(super) finished: Cell<bool>,
+}
+
+impl Lane {
+    pub(super) fn new(endpoint: Endpoint, most: usize) -> Self {
+        Self {
+            endpoint,
+            most,
+            opened: Cell::new(0),
+            idle: RefCell::default(),
+            finished: Cell::new(false),
+        }
+    }
+
+    /// Nothing will be due again: connections that wait end.
+    pub(super) fn finish(&self) {
+        self.finished.set(true);
+        self.idle
+            .borrow_mut()
+            .drain(..)
+            .for_each(|slot| slot.wake());
+    }
+}
+
 impl Shard {
-    pub(super) fn add_connection(self: &Rc<Self>) {
-        let slot = Rc::new(Slot::default());
+    pub(super) fn add_connection(self: &Rc<Self>, lane: usize) {
+        let slot = Rc::new(Slot::of(lane));
+        let opened = &self.lanes[lane].opened;
+        opened.set(opened.get() + 1);
         self.slots.borrow_mut().push(slot.clone());
         self.live.set(self.live.get() + 1);
         let life = Life(self.clone());
         spawn_local(async move { connection(&life.0, &slot).await });
     }
 
-    pub(super) fn next(&self, now: u64) -> Next {
-        self.feed.borrow_mut().take(now)
+    pub(super) fn next(&self, lane: usize, now: u64) -> Next {
+        self.feed.borrow_mut().take(lane, now)
     }
 
-    pub(super) fn record(&self, kind: usize, outcome: Outcome, times: Times) {
+    /// Records what the instance `lane` made of a request.
+    pub(super) fn record(&self, lane: usize, kind: usize, outcome: Outcome, times: Times) {
         self.rotate_if_over(times.done);
         self.last_done.set(times.done);
-        self.recorder.borrow_mut().record(kind, outcome, times);
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.record(kind, outcome, times);
+        recorder.note_instance(lane, outcome, times);
     }
 
     /// A job for a request that is due.
@@ -85,7 +122,7 @@ impl Shard {
     /// What a job was at ended as expected: the job itself, or what had to come before it.
     pub(super) fn succeed(&self, job: &Job<'_>, status: u16, times: Times) {
         let request = job.sending();
-        self.record(request, Outcome::Ok { status }, times);
+        self.record(job.ticket.lane, request, Outcome::Ok { status }, times);
         self.note_errand(job, times.intended, Some(times.sent));
     }
 
@@ -99,7 +136,8 @@ impl Shard {
         words: impl FnOnce() -> Words,
     ) {
         let (request, n) = (job.sending(), job.ticket.n);
-        self.record(request, Outcome::Failed { kind, status }, times);
+        let lane = job.ticket.lane;
+        self.record(lane, request, Outcome::Failed { kind, status }, times);
         self.note_errand(
             job,
             times.intended,
@@ -117,7 +155,7 @@ impl Shard {
                 kind: ErrorKind::Prerequisite,
                 status: None,
             };
-            self.record(job.kind, outcome, unsent);
+            self.record(lane, job.kind, outcome, unsent);
         }
         let mut recorder = self.recorder.borrow_mut();
         let wanted = recorder.wants_exemplar(kind, times.intended);
@@ -194,8 +232,10 @@ impl Shard {
     /// What was due and never found a free connection.
     pub(super) fn count_not_sent(&self, now: u64) {
         if !self.is_closed_loop {
-            while let Next::Due(ticket) = self.next(now) {
-                self.not_sent(ticket, now);
+            for lane in 0..self.lanes.len() {
+                while let Next::Due(ticket) = self.next(lane, now) {
+                    self.not_sent(ticket, now);
+                }
             }
         }
     }
@@ -211,11 +251,22 @@ impl Shard {
 
     /// Nothing will be due again: connections that wait end.
     pub(super) fn finish(&self) {
-        self.finished.set(true);
-        self.idle
-            .borrow_mut()
-            .drain(..)
-            .for_each(|slot| slot.wake());
+        self.lanes.iter().for_each(Lane::finish);
+    }
+
+    /// Whether nothing will be due again for any instance.
+    pub(super) fn is_finished(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.finished.get())
+    }
+
+    /// Ends the instances that wait for requests of their own of which none will come, where the number of requests is limited.
+    pub(super) fn finish_used_up(&self, now: u64) {
+        let mut feed = self.feed.borrow_mut();
+        feed.pass(now);
+        let lanes = self.lanes.iter().enumerate();
+        lanes
+            .filter(|(at, lane)| !lane.finished.get() && feed.is_used_up_for(*at))
+            .for_each(|(_, lane)| lane.finish());
     }
 
     pub(super) fn abort(&self) {

@@ -17,6 +17,8 @@ use crate::transport::tls::stream_failure;
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     waker: RefCell<Option<Waker>>,
+    /// Instance that the connection goes to.
+    pub(super) lane: usize,
     /// A request that became due while the connection was idle.
     pub(super) ticket: Cell<Option<Ticket>>,
     /// When what is under way is given up, ns; 0 if nothing is.
@@ -26,6 +28,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Of a connection to the instance `lane`.
+    pub(super) fn of(lane: usize) -> Self {
+        Self {
+            lane,
+            ..Self::default()
+        }
+    }
+
     /// Waits until `instant` (ns, monotonic), or the end of the phase; as exactly as deadlines are watched.
     pub(super) async fn pause(&self, instant: u64) {
         self.expired.set(false);

@@ -17,8 +17,9 @@ use tokio::task::spawn_local;
 use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
 use super::feed::{Feed, Next};
 use super::job::Turns;
-use super::shard::Shard;
+use super::shard::{Lane, Shard};
 use super::source::Source;
+use super::spread::Spread;
 use super::timer::Timer;
 use super::wire::Reuse;
 use super::{CpuMark, WorkerEnd};
@@ -31,7 +32,8 @@ use crate::transport::stream::Endpoint;
 /// Everything a worker needs, made before it starts.
 pub(super) struct Assignment {
     pub(super) worker: u32,
-    pub(super) endpoint: Endpoint,
+    /// Of each instance.
+    pub(super) endpoints: Vec<Endpoint>,
     pub(super) load: crate::scenario::Load,
     pub(super) seed: u64,
     pub(super) begin: u64,
@@ -57,7 +59,7 @@ pub(super) fn run(assignment: Assignment) -> io::Result<WorkerEnd> {
 async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
     let Assignment {
         worker,
-        endpoint,
+        endpoints,
         load,
         seed,
         begin,
@@ -71,16 +73,24 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
     } = assignment;
     let connections = (load.connections / load.workers
         + u32::from(worker < load.connections % load.workers)) as usize;
+    let spread = Spread::new(seed, endpoints.len());
+    let shares = spread.connections(worker, connections);
+    let kinds = source.kinds();
     let shard = Rc::new(Shard {
-        endpoint,
+        lanes: endpoints
+            .into_iter()
+            .zip(&shares)
+            .map(|(endpoint, most)| Lane::new(endpoint, *most))
+            .collect(),
+        spread,
         reuse: if load.keep_alive {
             Reuse::KeepAlive
         } else {
             Reuse::Close
         },
         timeout: load.timeout,
-        feed: RefCell::new(Feed::new(&load, seed, worker, begin, window)),
-        recorder: RefCell::new(Recorder::new(window, interval_ns, source.kinds())),
+        feed: RefCell::new(Feed::new(&load, spread, worker, begin, window)),
+        recorder: RefCell::new(Recorder::new(window, interval_ns, kinds, shares.len())),
         source: RefCell::new(source),
         secrets,
         turns: Turns::default(),
@@ -88,8 +98,6 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         used,
         is_closed_loop: load.model == LoadModel::Closed,
         slots: RefCell::default(),
-        idle: RefCell::default(),
-        finished: Cell::new(false),
         aborted: Cell::new(false),
         live: Cell::new(0),
         broken: Cell::new(false),
@@ -101,14 +109,16 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
     let alarm = shard.feed.borrow().alarm();
     let dispatcher = match alarm {
         None => {
-            (0..connections).for_each(|_| shard.add_connection());
+            for (lane, &share) in shares.iter().enumerate() {
+                (0..share).for_each(|_| shard.add_connection(lane));
+            }
             let shard = shard.clone();
             spawn_local(async move { release(&shard, &timer, begin).await })
         }
         Some(alarm) => {
             let shard = shard.clone();
             spawn_local(async move {
-                let ended = dispatch(&shard, alarm, &timer, begin, window.end, connections).await;
+                let ended = dispatch(&shard, alarm, &timer, begin, window.end).await;
                 if ended.is_err() {
                     shard.abort();
                 }
@@ -169,6 +179,9 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> io::
             shard.abort();
         }
         shard.rotate_if_over(now);
+        if shard.lanes.len() > 1 {
+            shard.finish_used_up(now);
+        }
         for slot in &*shard.slots.borrow() {
             let deadline = slot.deadline.get();
             if deadline != 0 && (now >= deadline || shard.aborted.get()) {
@@ -191,10 +204,13 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> io::
 /// Starts the connections of a closed loop that were open before the beginning.
 async fn release(shard: &Shard, timer: &Timer, begin: u64) -> io::Result<()> {
     timer.until(begin).await?;
+    let idle = || {
+        let mut lanes = shard.lanes.iter();
+        lanes.find_map(|lane| lane.idle.borrow_mut().pop())
+    };
     loop {
-        let idle = shard.idle.borrow_mut().pop();
-        let Some(slot) = idle else { return Ok(()) };
-        match shard.next(now_ns()) {
+        let Some(slot) = idle() else { return Ok(()) };
+        match shard.next(slot.lane, now_ns()) {
             Next::Due(ticket) => {
                 slot.ticket.set(Some(ticket));
                 slot.wake();
@@ -226,7 +242,7 @@ async fn give_way() {
 /// Overdue starts that are handled before the connections have their turn.
 const MOST_IN_A_ROW: u32 = 64;
 
-/// Follows the schedule: at each intended start a request goes to an idle connection, or one more is opened.
+/// Follows the schedule: at each intended start a request goes to an idle connection of its instance, or one more is opened.
 /// Requests that find neither wait in the feed, and the next connection that is free takes the earliest. `alarm` is a second
 /// hand on the feed's schedule: what lies between the two waits, however much it is, without a queue that could grow.
 async fn dispatch(
@@ -235,12 +251,12 @@ async fn dispatch(
     timer: &Timer,
     begin: u64,
     end: u64,
-    connections: usize,
 ) -> io::Result<()> {
     let mut in_a_row = 0;
     loop {
-        let at = begin.saturating_add(alarm.take().offset_ns);
-        if at >= end || shard.finished.get() {
+        let due = alarm.take();
+        let at = begin.saturating_add(due.offset_ns);
+        if at >= end || shard.is_finished() {
             return Ok(());
         }
         if now_ns() < at {
@@ -253,24 +269,26 @@ async fn dispatch(
                 tokio::task::yield_now().await;
             }
         }
-        let idle = shard.idle.borrow_mut().pop();
+        let number = shard.spread.of(due.n);
+        let lane = &shard.lanes[number];
+        let idle = lane.idle.borrow_mut().pop();
         let Some(slot) = idle else {
-            if shard.slots.borrow().len() < connections {
-                shard.add_connection();
+            if lane.opened.get() < lane.most && !lane.finished.get() {
+                shard.add_connection(number);
             }
             continue;
         };
-        let next = shard.next(now_ns());
+        let next = shard.next(number, now_ns());
         match next {
             Next::Due(ticket) => {
                 slot.ticket.set(Some(ticket));
                 slot.wake();
             }
             // Taken by a connection that became free.
-            Next::NotBefore => shard.idle.borrow_mut().push(slot),
+            Next::NotBefore => lane.idle.borrow_mut().push(slot),
             Next::Finished => {
-                shard.idle.borrow_mut().push(slot);
-                return Ok(());
+                lane.idle.borrow_mut().push(slot);
+                lane.finish();
             }
         }
     }

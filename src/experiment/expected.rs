@@ -1,7 +1,8 @@
 //! How often the bundled gateway has to run bcrypt, from its configuration and the load alone. Pure.
 
-use target_service::{Auth, Expiry};
+use target_service::{Auth, Expiry, StoreKind};
 
+use super::result::BcryptRate;
 use crate::scenario::fleet::{Credentials, Fleet, Order};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Request, Target, Variant};
 
@@ -13,8 +14,29 @@ pub(super) fn cache_ttl(variant: &Variant) -> Option<f64> {
 }
 
 /// bcrypts per second of this load that no herd and no attacker adds to; `None` where nothing is remembered, or where the
-/// rate of requests must be known and is not.
-pub(super) fn bcrypt_rate(variant: &Variant, load: &Load) -> Option<f64> {
+/// rate of requests must be known and is not. Instances with a memory store have a cache each, whose devices report to it at
+/// random, once in so many reports. In a shared store an expired entry may be computed by one instance or by each, singleflight or
+/// not: they do not wait for each other.
+pub(super) fn bcrypt_rate(variant: &Variant, load: &Load) -> Option<BcryptRate> {
+    let config = gateway(variant)?;
+    let instances = f64::from(variant.target.instances());
+    if config.store != StoreKind::Memory || config.auth == Auth::Token {
+        let least = of_one_cache(variant, load, 1.0)?;
+        let most = match config.auth {
+            Auth::Token => least,
+            _ => least * instances,
+        };
+        return Some(BcryptRate { least, most });
+    }
+    let all = instances * of_one_cache(variant, load, instances)?;
+    Some(BcryptRate {
+        least: all,
+        most: all,
+    })
+}
+
+/// bcrypts per second for a cache that one in `caches` requests meets.
+fn of_one_cache(variant: &Variant, load: &Load, caches: f64) -> Option<f64> {
     let config = gateway(variant)?;
     let requests = variant.requests_of(load);
     let shakes_hands = requests.iter().any(|request| !request.extract.is_empty());
@@ -39,8 +61,8 @@ pub(super) fn bcrypt_rate(variant: &Variant, load: &Load) -> Option<f64> {
         .map(|(fleet, weight)| {
             let share = weight as f64 / weights as f64;
             let reports = Reports {
-                rate: rate(load).map(|rate| rate * share),
-                is_regular: share == 1.0 && is_regular(load),
+                rate: rate(load).map(|rate| rate * share / caches),
+                is_regular: share == 1.0 && caches == 1.0 && is_regular(load),
             };
             reports.bcrypts(fleet, life)
         })
@@ -185,7 +207,7 @@ mod tests {
         );
         let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
         let variant = &plan.variants[0];
-        bcrypt_rate(variant, &variant.phases[0].load)
+        of_one_cache(variant, &variant.phases[0].load, 1.0)
     }
 
     #[test]
@@ -193,9 +215,25 @@ mod tests {
         let text = "name = \"t\"\ntarget.gateway = { cpus = 1, auth = \"token\", token_ttl = \"10s\" }\nfleet.cars.devices = 22\nload = { model = \"open\", rate = \"11/s\", connections = 1, duration = \"1s\" }\n[[request]]\nname = \"session\"\nfleet = \"cars\"\nweight = 0\npath = \"/\"\nextract = { token = \"json:/token\" }\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\nheaders = { X-Device-Id = \"{{device.id}}\", Authorization = \"Bearer {{token}}\" }\n";
         let plan = parse("t.toml", text, Path::new("."), &Overrides::default()).unwrap();
         let variant = &plan.variants[0];
-        let rate = bcrypt_rate(variant, &variant.phases[0].load);
+        let rate = of_one_cache(variant, &variant.phases[0].load, 1.0);
         // 22 devices, each every 2 s: a token a second more than its life.
         assert_eq!(rate, Some(2.0));
+    }
+
+    #[test]
+    fn instances_remember_each_for_themselves_or_together() {
+        for (store, least, most) in [
+            // Each device reports to each of two caches every 2 s on average.
+            ("memory", 200.0 / 7.0, 200.0 / 7.0),
+            ("redis://127.0.0.1:1", 100.0 / 6.0, 200.0 / 6.0),
+        ] {
+            let text = format!("name = \"t\"\ntarget.instances = 2\ntarget.gateway = {{ cpus = 1, cache_ttl = \"5s\", store = \"{store}\" }}\nfleet.cars.devices = 100\nload = {{ model = \"open\", rate = \"100/s\", connections = 2, duration = \"1s\" }}\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\nheaders = {{ X-Device-Id = \"a\" }}\n");
+            let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
+            let variant = &plan.variants[0];
+            let found = bcrypt_rate(variant, &variant.phases[0].load).unwrap();
+            assert!((found.least - least).abs() < 1e-9, "{store}: {found:?}");
+            assert!((found.most - most).abs() < 1e-9, "{store}: {found:?}");
+        }
     }
 
     #[test]

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::launch::Launched;
+use super::started::Used;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
 use crate::metrics::{
-    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Tally, Window,
+    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Served, Tally, Window,
     latency_quantiles, value_at,
 };
 use crate::target::machine::MachineTimes;
+use crate::target::metrics::Metrics;
 
 /// The gateway's counters: name in results, name at its endpoint.
 pub(super) const COUNTERS: [(&str, &str); 8] = [
@@ -46,9 +48,33 @@ pub(super) struct Driven {
     pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Estimates>,
+    /// Each instance of the target.
+    pub(super) instances: Vec<Share>,
+    /// Each service beside it.
+    pub(super) services: Vec<Share>,
+    /// Services that ended by themselves, in words.
+    pub(super) services_ended: Vec<String>,
     /// Why the target ended early.
     pub(super) died: Option<String>,
     pub(super) unwritten: Option<WriteError>,
+}
+
+/// What ended by itself, in words.
+#[derive(Debug, Default)]
+pub(super) struct Deaths {
+    pub(super) target: Option<String>,
+    pub(super) services: Vec<String>,
+}
+
+/// What one process of several used over the window.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Share {
+    pub(super) cpu_seconds: Option<f64>,
+    pub(super) peak_bytes: Option<u64>,
+    /// Of an instance: what it answered, where there are several.
+    pub(super) served: Served,
+    /// Of an instance with metrics.
+    pub(super) counters: BTreeMap<&'static str, u64>,
 }
 
 /// Which rows are written.
@@ -76,9 +102,14 @@ struct Mark {
     rss_bytes: Option<u64>,
     peak_bytes: Option<u64>,
     /// The counters alone, in the order of [`COUNTERS`]: a target may publish much more, and marks are kept for the phase.
-    counters: Option<Result<[Option<f64>; COUNTERS.len()], String>>,
+    counters: Option<Result<Counters, String>>,
+    /// The same of each instance.
+    instances: Vec<(Used, Counters)>,
+    services: Vec<Used>,
     machine: Option<MachineTimes>,
 }
+
+type Counters = [Option<f64>; COUNTERS.len()];
 
 pub(super) struct Gather {
     window: Window,
@@ -86,6 +117,8 @@ pub(super) struct Gather {
     workers: u32,
     round: u32,
     tallies: Vec<Tally>,
+    /// By instance, where there are several.
+    served: Vec<Served>,
     exemplars: BTreeMap<ErrorKind, String>,
     /// By index of the interval: all requests of all workers, and how many workers have reported.
     pending: BTreeMap<u64, (Tally, u32)>,
@@ -144,6 +177,7 @@ impl Gather {
             workers,
             round,
             tallies: Vec::new(),
+            served: Vec::new(),
             exemplars: BTreeMap::new(),
             pending: BTreeMap::new(),
             ended: Vec::new(),
@@ -173,17 +207,19 @@ impl Gather {
 
     /// Reads the target; its CPU first, because that is what the instant is for.
     pub(super) async fn mark(&mut self, target: &Launched) {
-        let at = Instant::now();
-        let tree_cpu = target.tree.as_ref().map(|tree| {
-            tree.cpu_ns()
-                .map(|ns| ns as f64 / 1e9)
-                .map_err(|error| error.to_string())
-        });
-        if let (Some(tree), false) = (&target.tree, self.has_begun()) {
-            tree.restart_peak();
+        if !self.has_begun() {
+            target.restart_peaks();
         }
-        let memory = target.tree.as_ref().and_then(|tree| tree.memory().ok());
-        let metrics = target.scrape().await;
+        let at = Instant::now();
+        let used = target.used();
+        let services = target.services.used();
+        let scraped = target.scrape().await;
+        let counters = |metrics: &Metrics| COUNTERS.map(|(_, metric)| metrics.get(metric));
+        let of_instances: Vec<Counters> = match &scraped {
+            Some(Ok(all)) => all.iter().map(counters).collect(),
+            _ => vec![Counters::default(); used.len()],
+        };
+        let metrics = scraped.map(|all| all.map(Metrics::joined));
         let metrics_cpu = || match &metrics {
             Some(Ok(metrics)) => metrics
                 .get(PROCESS_CPU)
@@ -191,13 +227,16 @@ impl Gather {
             Some(Err(error)) => Err(error.clone()),
             None => Err("nothing tells it".to_owned()),
         };
+        let has_tree = target.instances.iter().all(|of| of.tree.is_some());
+        let tree_cpu = || used.iter().map(|of| of.cpu_seconds.clone()).sum();
         self.marks.push(Mark {
             at,
-            cpu_seconds: tree_cpu.unwrap_or_else(metrics_cpu),
-            rss_bytes: memory.map(|memory| memory.rss_bytes),
-            peak_bytes: memory.map(|memory| memory.peak_bytes),
-            counters: metrics
-                .map(|read| read.map(|metrics| COUNTERS.map(|(_, metric)| metrics.get(metric)))),
+            cpu_seconds: if has_tree { tree_cpu() } else { metrics_cpu() },
+            rss_bytes: used.iter().map(|of| of.rss_bytes).sum(),
+            peak_bytes: used.iter().map(|of| of.peak_bytes).sum(),
+            counters: metrics.map(|read| read.map(|metrics| counters(&metrics))),
+            instances: used.into_iter().zip(of_instances).collect(),
+            services,
             machine: MachineTimes::read().ok(),
         });
     }
@@ -214,6 +253,11 @@ impl Gather {
         }
         for (into, from) in self.tallies.iter_mut().zip(&interval.tallies) {
             into.add(from);
+        }
+        self.served
+            .resize(interval.instances.len(), Served::default());
+        for (into, from) in self.served.iter_mut().zip(&interval.instances) {
+            into.add(*from);
         }
         for (&kind, words) in &interval.exemplars {
             self.exemplars.entry(kind).or_insert_with(|| words.clone());
@@ -312,7 +356,7 @@ impl Gather {
         }
     }
 
-    pub(super) fn into_driven(self, end: &End, died: Option<String>) -> Driven {
+    pub(super) fn into_driven(self, end: &End, deaths: Deaths) -> Driven {
         let marks = self
             .marks
             .first()
@@ -347,7 +391,14 @@ impl Gather {
             opening: end.opening.clone(),
             resent: end.resent,
             blocks: self.blocks,
-            died,
+            instances: instances(&self.served, marks, seconds),
+            services: marks.map_or_else(Vec::new, |(first, last)| {
+                let pairs = first.services.iter().zip(&last.services);
+                let span = last.at - first.at;
+                pairs.map(|of| share(of, span, seconds)).collect()
+            }),
+            services_ended: deaths.services,
+            died: deaths.target,
             unwritten: self.unwritten,
         }
     }
@@ -355,13 +406,58 @@ impl Gather {
 
 /// CPU of the target between two marks, cores.
 fn cores(first: &Mark, last: &Mark) -> Result<f64, String> {
-    let (begin, end) = (first.cpu_seconds.clone()?, last.cpu_seconds.clone()?);
-    let wall = (last.at - first.at).as_secs_f64();
+    let pair = (&first.cpu_seconds, &last.cpu_seconds);
+    cores_between(pair, last.at - first.at)
+}
+
+fn cores_between(
+    (begin, end): (&Result<f64, String>, &Result<f64, String>),
+    span: Duration,
+) -> Result<f64, String> {
+    let (begin, end) = (begin.clone()?, end.clone()?);
+    let wall = span.as_secs_f64();
     if wall > 0.0 && end >= begin {
         Ok((end - begin) / wall)
     } else {
         Err("its CPU time went backwards".to_owned())
     }
+}
+
+/// What a process used between two readings that lie `span` apart, scaled to a window of `seconds`.
+fn share((first, last): (&Used, &Used), span: Duration, seconds: f64) -> Share {
+    let cores = cores_between((&first.cpu_seconds, &last.cpu_seconds), span).ok();
+    Share {
+        cpu_seconds: cores.map(|cores| cores * seconds),
+        // Peaks begin with the first reading and never shrink.
+        peak_bytes: last.peak_bytes,
+        ..Share::default()
+    }
+}
+
+/// What each instance used and counted, where there are several.
+fn instances(served: &[Served], marks: Option<(&Mark, &Mark)>, seconds: f64) -> Vec<Share> {
+    let of = |(at, served): (usize, &Served)| {
+        let used = marks.and_then(|(first, last)| {
+            let pair = (first.instances.get(at)?, last.instances.get(at)?);
+            Some((pair, last.at - first.at))
+        });
+        let Some((((first, before), (last, after)), span)) = used else {
+            return Share {
+                served: *served,
+                ..Share::default()
+            };
+        };
+        let names = COUNTERS.iter().zip(before.iter().zip(after));
+        let counted = names.filter_map(|((name, _), (before, after))| {
+            Some((*name, ((*after)? - (*before)?).max(0.0).round() as u64))
+        });
+        Share {
+            served: *served,
+            counters: counted.collect(),
+            ..share((first, last), span, seconds)
+        }
+    };
+    served.iter().enumerate().map(of).collect()
 }
 
 /// Increase of the counter at `at` of [`COUNTERS`] between two marks.

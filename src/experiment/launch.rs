@@ -1,124 +1,118 @@
-//! A variant's target, started or found, with everything that is known of it: where it is, what measures it.
+//! A variant's target with what runs beside it, started or found, and with everything that is known of it: where it is, what
+//! measures it.
 
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use target_service::{Device, Launch};
+use target_service::{Config, Device, Key};
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
 
+use super::instance::{GatewayStart, Instance, SCRAPE};
+use super::reach::{control_tls, find, internal, pick_port};
+use super::services::Services;
+use super::started::{Used, first};
 use super::{Failure, Observer, RunDir};
 use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::{BaseUrl, Route, Target, Variant};
+use crate::scenario::ports::Ports;
+use crate::scenario::{Target, Variant};
 use crate::target::client::control_client;
-use crate::target::command;
 use crate::target::metrics::{self, Metrics};
-use crate::target::port::{check_port_free, free_port};
-use crate::target::ready::Probe;
-use crate::target::supervisor::DEFAULT_GRACE;
-use crate::target::{ProcessHandle, ProcessSpec, ProcessTree};
-use crate::transport::stream::{Endpoint, Place, Stream};
-use crate::transport::tls::{Connector, Tls};
-
-/// Longest time that metrics may take.
-const SCRAPE: Duration = Duration::from_millis(500);
-
-/// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
-const STOP_MARGIN: Duration = Duration::from_secs(1);
-
-/// What goes to a process with its start.
-struct Handed {
-    /// Its standard input.
-    payload: Vec<u8>,
-    /// How long it has to stop.
-    grace: Duration,
-}
+use crate::transport::stream::Place;
 
 /// A target that answers.
 #[derive(Debug)]
 pub(super) struct Launched {
     pub(super) client: reqwest::Client,
-    pub(super) endpoint: Endpoint,
+    /// At least one; they are loaded alike.
+    pub(super) instances: Vec<Instance>,
+    /// What runs beside it.
+    pub(super) services: Services,
     /// Which of a name's addresses it was found at; `None` if there was no choice.
     pub(super) found_at: Option<Place>,
-    /// The port that it listens at, or else the URL's.
-    pub(super) port: u16,
-    /// As sent in the Host header.
-    pub(super) authority: String,
-    /// Its processes, if they are local and known.
-    pub(super) tree: Option<ProcessTree>,
-    /// Why they are not.
-    pub(super) no_tree: Option<String>,
-    /// CPUs that it may use.
+    /// CPUs that all instances may use.
     pub(super) cpus: f64,
-    /// Prometheus endpoint.
-    pub(super) metrics_url: Option<String>,
-    /// Whether the endpoint has the bundled gateway's counters.
+    /// Whether metrics have the bundled gateway's counters.
     pub(super) is_gateway: bool,
-    /// pprof endpoint that is used unless the plan names one.
-    pub(super) pprof_url: Option<String>,
-    process: Option<ProcessHandle>,
-    log: Option<PathBuf>,
+}
+
+/// What a target is started with.
+pub(super) struct Start<'a> {
+    pub(super) variant: &'a Variant,
+    pub(super) rosters: &'a Arc<[Roster]>,
+    pub(super) dir: &'a RunDir,
+    /// Of this launch, below the run directory.
+    pub(super) directory: &'a Path,
+    pub(super) observer: &'a dyn Observer,
+}
+
+/// What ended by itself, in words.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Target(String),
+    Service(String),
 }
 
 impl Launched {
-    /// Starts the variant's target, or finds it, and waits until it answers.
-    pub(super) async fn start(
-        variant: &Variant,
-        rosters: &Arc<[Roster]>,
+    /// Starts the variant's services and its target, or finds it, and waits until they answer.
+    pub(super) async fn start(start: &Start<'_>, hashes: &mut Hashes) -> Result<Self, Failure> {
+        let client = control_client(control_tls(start.variant).as_ref())
+            .map_err(|error| internal(&error))?;
+        let directory = start.dir.path().join(start.directory);
+        let services = Services::start(&start.variant.services, &directory).await?;
+        let mut launched = Self {
+            client,
+            instances: Vec::new(),
+            services,
+            found_at: None,
+            cpus: machine_cpus(),
+            is_gateway: false,
+        };
+        match launched.target(start, hashes, &directory).await {
+            Ok(()) => Ok(launched),
+            Err(failure) => {
+                launched.stop().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn target(
+        &mut self,
+        start: &Start<'_>,
         hashes: &mut Hashes,
-        dir: &RunDir,
-        launch_directory: &Path,
-        observer: &dyn Observer,
-    ) -> Result<Self, Failure> {
-        let client =
-            control_client(control_tls(variant).as_ref()).map_err(|error| internal(&error))?;
-        match &variant.target {
+        directory: &Path,
+    ) -> Result<(), Failure> {
+        let target = &start.variant.target;
+        let logs = logs(directory, target.instances());
+        match target {
             Target::Gateway {
                 config,
+                places,
                 port,
                 ready_within,
+                ..
             } => {
-                let devices = registry(rosters, config.bcrypt_cost, hashes, observer).await?;
-                let port = pick_port(*port)?;
-                let listen = SocketAddr::from(([127, 0, 0, 1], port));
-                let launch = Launch {
-                    listen,
-                    config: (**config).clone(),
-                    devices,
+                let cost = config.bcrypt_cost;
+                let devices = registry(start.rosters, cost, hashes, start.observer).await?;
+                let filled = places
+                    .fill(config, self.services.ports())
+                    .map_err(|(key, why)| {
+                        Failure::Internal(format!("target.gateway.{key}: {why}"))
+                    })?;
+                let config = shared(filled, target.instances())?;
+                self.is_gateway = true;
+                self.cpus = config.cpus as f64 * f64::from(target.instances());
+                let gateway = GatewayStart {
+                    config: &config,
+                    devices: &devices,
+                    ready_within: *ready_within,
                 };
-                let payload = serde_json::to_vec(&launch).map_err(|error| {
-                    Failure::Internal(format!("cannot write the gateway's configuration: {error}"))
-                })?;
-                let own = std::env::current_exe().map_err(|error| {
-                    Failure::Internal(format!("cannot find telemload's own binary: {error}"))
-                })?;
-                let handed = Handed {
-                    payload,
-                    grace: target_service::server::stop_within(config) + STOP_MARGIN,
-                };
-                let argv = vec![
-                    own.to_string_lossy().into_owned(),
-                    "gateway".to_owned(),
-                    "--stdin".to_owned(),
-                ];
-                let mut launched = Self::spawn(
-                    "gateway",
-                    argv,
-                    handed,
-                    local(port, None)?,
-                    launch_directory,
-                    dir,
-                    client,
-                )
-                .await?;
-                launched.cpus = config.cpus as f64;
-                launched.is_gateway = true;
-                launched.metrics_url = Some(format!("http://{listen}/metrics"));
-                launched.pprof_url = Some(format!("http://{listen}/debug/pprof/profile"));
-                launched.wait_ready("/healthz", *ready_within).await
+                for log in logs {
+                    let instance = Instance::gateway(&gateway, pick_port(*port)?, log).await?;
+                    self.instances.push(instance);
+                }
             }
             Target::Command {
                 command,
@@ -126,24 +120,18 @@ impl Launched {
                 ready_within,
                 port,
                 tls,
+                ..
             } => {
-                let port = pick_port(*port)?;
-                let argv = command::split(command, Some(port))
-                    .map_err(|error| Failure::Target(format!("target.command: {error}")))?;
-                let launched = Self::spawn(
-                    "target",
-                    argv,
-                    Handed {
-                        payload: Vec::new(),
-                        grace: DEFAULT_GRACE,
-                    },
-                    local(port, tls.as_ref())?,
-                    launch_directory,
-                    dir,
-                    client,
-                )
-                .await?;
-                launched.wait_ready(ready, *ready_within).await
+                for log in logs {
+                    let ports = Ports {
+                        own: pick_port(*port)?,
+                        services: self.services.ports(),
+                    };
+                    let (argv, own) = (command.argv(ports), ports.own);
+                    let mut instance = Instance::command(argv, own, tls.as_ref(), log).await?;
+                    instance.wait_ready(ready, *ready_within).await?;
+                    self.instances.push(instance);
+                }
             }
             Target::Url {
                 base,
@@ -152,151 +140,108 @@ impl Launched {
                 metrics,
             } => {
                 let (endpoint, found_at) = find(base, route).await?;
-                Self::found(base, endpoint, *pid, client).map(|launched| Self {
-                    found_at,
-                    metrics_url: metrics.clone(),
-                    ..launched
-                })
+                let mut found = Instance::found(base, endpoint, *pid)?;
+                found.metrics_url.clone_from(metrics);
+                self.found_at = found_at;
+                self.instances.push(found);
             }
         }
+        Ok(())
     }
 
-    async fn spawn(
-        name: &str,
-        argv: Vec<String>,
-        handed: Handed,
-        endpoint: Endpoint,
-        launch_directory: &Path,
-        dir: &RunDir,
-        client: reqwest::Client,
-    ) -> Result<Self, Failure> {
-        let directory = dir.path().join(launch_directory);
-        let log = directory.join("target.log");
-        let writable = |cause| {
-            Failure::Internal(
-                super::WriteError {
-                    path: log.clone(),
-                    cause,
-                }
-                .to_string(),
-            )
-        };
-        std::fs::create_dir_all(&directory).map_err(writable)?;
-        let file = crate::target::log::create(&log).map_err(writable)?;
-        let mut spec = ProcessSpec::new(name, argv, file);
-        spec.payload = handed.payload;
-        spec.grace = handed.grace;
-        let process = ProcessHandle::spawn(spec)
-            .await
-            .map_err(|error| Failure::Target(error.to_string()))?;
-        let tree = ProcessTree::supervised(process.pid()).map_err(|error| error.to_string());
-        Ok(Self {
-            client,
-            found_at: None,
-            port: port_of(&endpoint.place).unwrap_or_default(),
-            authority: endpoint.place.to_string(),
-            endpoint,
-            no_tree: tree.as_ref().err().cloned(),
-            tree: tree.ok(),
-            cpus: machine_cpus(),
-            metrics_url: None,
-            is_gateway: false,
-            pprof_url: None,
-            process: Some(process),
-            log: Some(log),
-        })
-    }
-
-    async fn wait_ready(mut self, path: &str, within: Duration) -> Result<Self, Failure> {
-        let probe = Probe {
-            endpoint: self.endpoint.clone(),
-            authority: self.authority.clone(),
-            path: path.to_owned(),
-        };
-        let process = self
-            .process
-            .as_mut()
-            .expect("only a started target is waited for");
-        if let Err(error) = process.wait_ready(&probe, within).await {
-            process.stop().await;
-            return Err(Failure::Target(error.to_string()));
-        }
-        Ok(self)
-    }
-
-    /// Something that runs already and was found.
-    fn found(
-        base: &BaseUrl,
-        endpoint: Endpoint,
-        pid: Option<u32>,
-        client: reqwest::Client,
-    ) -> Result<Self, Failure> {
-        let tree = match pid {
-            Some(pid) => Some(
-                ProcessTree::of(pid)
-                    .map_err(|error| Failure::Target(format!("--pid {pid}: {error}")))?,
-            ),
-            None => None,
-        };
-        Ok(Self {
-            client,
-            port: port_of(&endpoint.place).unwrap_or(base.port),
-            endpoint,
-            found_at: None,
-            authority: base.authority.clone(),
-            no_tree: tree.is_none().then(|| {
-                "name its process with --pid, or its Prometheus endpoint with `target.metrics`"
-                    .to_owned()
-            }),
-            tree,
-            cpus: machine_cpus(),
-            metrics_url: None,
-            is_gateway: false,
-            pprof_url: None,
-            process: None,
-            log: None,
-        })
-    }
-
-    /// Returns when the target's process has ended by itself, with words for it.
-    pub(super) async fn died(&mut self) -> String {
-        match &mut self.process {
-            Some(process) => {
-                let exit = process.exited().await;
-                let log = self
-                    .log
-                    .as_deref()
-                    .map(|log| format!("; its log is {}", log.display()))
-                    .unwrap_or_default();
-                format!(
-                    "the target ended in the middle of the load: {exit}{}{log}",
-                    process.last_lines(5)
-                )
-            }
-            None => std::future::pending().await,
+    /// Returns when an instance or a service has ended by itself. Each is told once.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let instances = self.instances.iter_mut();
+        let target = first(
+            instances
+                .map(|instance| Box::pin(instance.ended()) as _)
+                .collect(),
+        );
+        tokio::select! {
+            words = target => Ended::Target(words),
+            words = self.services.ended() => Ended::Service(words),
         }
     }
 
-    /// The target's metrics, if it has an endpoint. Whoever waits for them watches nothing else, so that this is short.
-    pub(super) async fn scrape(&self) -> Option<Result<Metrics, String>> {
-        let url = self.metrics_url.as_deref()?;
-        let scraped = tokio::time::timeout(SCRAPE, metrics::scrape(&self.client, url)).await;
-        Some(match scraped {
-            Ok(scraped) => scraped.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("its metrics took more than {SCRAPE:?}")),
-        })
+    /// Why nothing is known of its processes.
+    pub(super) fn no_tree(&self) -> Option<String> {
+        self.instances.iter().find_map(|of| of.no_tree.clone())
     }
 
-    /// Stops what was started. Of the bundled gateway, which ends with 0 if all is well, the words for another end.
+    /// What each instance has used.
+    pub(super) fn used(&self) -> Vec<Used> {
+        self.instances.iter().map(Instance::used).collect()
+    }
+
+    /// Lets the peaks of memory begin now.
+    pub(super) fn restart_peaks(&self) {
+        let trees = self.instances.iter().filter_map(|of| of.tree.as_ref());
+        trees.for_each(|tree| tree.restart_peak());
+        self.services.restart_peaks();
+    }
+
+    /// The metrics of each instance, if they have an endpoint. Whoever waits for them watches nothing else, so that this is
+    /// short.
+    pub(super) async fn scrape(&self) -> Option<Result<Vec<Metrics>, String>> {
+        let mut scraping = JoinSet::new();
+        for (at, instance) in self.instances.iter().enumerate() {
+            let (client, url) = (self.client.clone(), instance.metrics_url.clone()?);
+            scraping.spawn(async move {
+                let scraped = tokio::time::timeout(SCRAPE, metrics::scrape(&client, &url)).await;
+                let scraped = match scraped {
+                    Ok(scraped) => scraped.map_err(|error| error.to_string()),
+                    Err(_) => Err(format!("its metrics took more than {SCRAPE:?}")),
+                };
+                (at, scraped)
+            });
+        }
+        let mut scraped = scraping.join_all().await;
+        scraped.sort_by_key(|(at, _)| *at);
+        Some(scraped.into_iter().map(|(_, metrics)| metrics).collect())
+    }
+
+    /// Stops what was started, the services last. Of bundled gateways, which end with 0 if all is well, the words for
+    /// another end.
     pub(super) async fn stop(&mut self) -> Option<String> {
-        let process = self.process.as_mut()?;
-        let exit = process.stop().await;
-        if exit.success() || !self.is_gateway {
-            return None;
+        let mut complaints = Vec::new();
+        for instance in &mut self.instances {
+            complaints.extend(instance.stop().await);
         }
-        let last = process.last_lines(1).0.pop().unwrap_or_default();
-        Some(format!("{exit}: {last}"))
+        self.services.stop().await;
+        let complaint = complaints.join("; ");
+        (self.is_gateway && !complaint.is_empty()).then_some(complaint)
     }
+}
+
+/// Where the output of each instance goes.
+fn logs(directory: &Path, instances: u32) -> Vec<std::path::PathBuf> {
+    let name = |at| match instances {
+        1 => "target.log".to_owned(),
+        _ => format!("target-{at}.log"),
+    };
+    (1..=instances).map(|at| directory.join(name(at))).collect()
+}
+
+/// The configuration of instances that clients may reach in turn: one place in a shared store, and keys that all know.
+fn shared(mut config: Config, instances: u32) -> Result<Config, Failure> {
+    if instances == 1 {
+        return Ok(config);
+    }
+    let random = || {
+        Key::random()
+            .map_err(|error| Failure::Internal(format!("no key for the gateways: {error}")))
+    };
+    if config.store_prefix.is_none() {
+        let hex = serde_json::to_value(random()?).unwrap_or_default();
+        let prefix = hex
+            .as_str()
+            .and_then(|hex| hex.get(..16))
+            .unwrap_or_default();
+        config.store_prefix = Some(format!("telemload-{prefix}:"));
+    }
+    config.digest_key = Some(random()?);
+    config.token_key = Some(random()?);
+    Ok(config)
 }
 
 /// Hashes on threads of its own, so that signals are seen meanwhile; dropping the future ends it with the hash at hand.
@@ -331,126 +276,6 @@ async fn registry(
         .into_iter()
         .map(|(id, hash)| Device { id, hash })
         .collect())
-}
-
-/// Where a URL target answers, and which of several addresses that is.
-async fn find(base: &BaseUrl, route: &Route) -> Result<(Endpoint, Option<Place>), Failure> {
-    let unreachable =
-        |message: &str| Failure::Target(format!("the target {base} cannot be reached: {message}"));
-    let tls = base.tls.as_ref();
-    let tls = tls.map(|tls| connector(tls, &base.host)).transpose()?;
-    let (host, port) = match route {
-        Route::Url => (base.host.as_str(), base.port),
-        Route::Host { host, port } => (host.as_str(), *port),
-        Route::Unix(path) => {
-            let place = Place::Unix(path.clone());
-            let endpoint = Endpoint { place, tls };
-            knock(&endpoint)
-                .await
-                .map_err(|words| unreachable(&words))?;
-            return Ok((endpoint, None));
-        }
-    };
-    let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| {
-        unreachable(&format!(
-            "the name {host} cannot be resolved: {error}; check the host, or name its address with --connect-to"
-        ))
-    })?;
-    let mut refusals: Vec<String> = Vec::new();
-    // A name may stand for several, such as ::1 and 127.0.0.1, and the target need not listen on the first.
-    for address in addresses {
-        let endpoint = Endpoint {
-            place: Place::Tcp(address),
-            tls: tls.clone(),
-        };
-        match knock(&endpoint).await {
-            Ok(()) => {
-                let by_name = host.parse::<std::net::IpAddr>().is_err();
-                let found_at = by_name.then(|| endpoint.place.clone());
-                return Ok((endpoint, found_at));
-            }
-            Err(words) if refusals.len() < MOST_REFUSALS => refusals.push(words),
-            Err(_) => {}
-        }
-    }
-    if refusals.is_empty() {
-        refusals.push(format!("the name {host} has no address; check the host"));
-    }
-    Err(unreachable(&refusals.join("; ")))
-}
-
-/// The most addresses of a name whose refusals are told.
-const MOST_REFUSALS: usize = 4;
-
-/// One connection that sends nothing, secured if the load's will be: a target that is not there, or that is not who it
-/// should be, is found before the load starts.
-async fn knock(endpoint: &Endpoint) -> Result<(), String> {
-    match tokio::time::timeout(KNOCK, Stream::open(endpoint)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!(
-            "no connection to {} within {KNOCK:?}; check host, port and firewall{}",
-            endpoint.place,
-            match endpoint.tls {
-                Some(_) => ", and that the target speaks TLS",
-                None => "",
-            }
-        )),
-    }
-}
-
-/// Longest time that a connection to a target may take before the load.
-const KNOCK: Duration = Duration::from_secs(5);
-
-/// A port of this machine at which a target will listen that telemload starts.
-fn local(port: u16, tls: Option<&Tls>) -> Result<Endpoint, Failure> {
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let tls = tls
-        .map(|tls| connector(tls, &address.ip().to_string()))
-        .transpose()?;
-    let place = Place::Tcp(address);
-    Ok(Endpoint { place, tls })
-}
-
-fn port_of(place: &Place) -> Option<u16> {
-    match place {
-        Place::Tcp(address) => Some(address.port()),
-        Place::Unix(_) => None,
-    }
-}
-
-fn connector(tls: &Tls, host: &str) -> Result<Connector, Failure> {
-    tls.connector(host).map_err(|error| internal(&error))
-}
-
-fn internal(error: &dyn std::fmt::Display) -> Failure {
-    Failure::Internal(error.to_string())
-}
-
-/// How metrics and profiles are fetched: as the target is spoken to, and with the system's authorities if only they are
-/// https.
-fn control_tls(variant: &Variant) -> Option<Tls> {
-    let metrics = match &variant.target {
-        Target::Url { metrics, .. } => metrics.as_deref(),
-        _ => None,
-    };
-    let profile = variant.profile.as_ref();
-    let mut urls = metrics
-        .into_iter()
-        .chain(profile.and_then(|profile| profile.url.as_deref()));
-    let is_https = urls.any(|url| {
-        url.get(..6)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
-    });
-    is_https.then(|| variant.target.tls().cloned().unwrap_or_else(Tls::system))
-}
-
-fn pick_port(fixed: Option<u16>) -> Result<u16, Failure> {
-    let picked = match fixed {
-        Some(port) => check_port_free(port).map(|()| port),
-        None => free_port(),
-    };
-    picked.map_err(|error| Failure::Target(error.to_string()))
 }
 
 fn machine_cpus() -> f64 {

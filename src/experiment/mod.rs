@@ -5,11 +5,16 @@
 
 mod expected;
 mod gather;
+mod instance;
+mod instances;
 mod launch;
 mod phase;
 mod profiled;
+mod reach;
 mod result;
 mod run_dir;
+mod services;
+mod started;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,17 +22,18 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use instances::InstanceUse;
 pub use phase::port_warning;
 pub use result::{
-    Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, Trust, TrustLevel,
-    VariantResult, Warning,
+    BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, ServiceUse,
+    Trust, TrustLevel, VariantResult, Warning,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
 use crate::scenario::{Load, Plan, Variant};
 use crate::target::machine::Fingerprint;
-use launch::Launched;
+use launch::{Launched, Start};
 use phase::{PhaseRun, Stretch};
 
 /// Is told how a run goes; what it does with it is not the experiment's business.
@@ -176,8 +182,15 @@ impl VariantRun<'_> {
             .into();
         let mut stopping = stop.clone();
         let directory = self.directory();
+        let start = Start {
+            variant: self.variant,
+            rosters: &rosters,
+            dir: self.dir,
+            directory: &directory,
+            observer: self.observer,
+        };
         let mut target = tokio::select! {
-            target = Launched::start(self.variant, &rosters, hashes, self.dir, &directory, self.observer) => target?,
+            target = Launched::start(&start, hashes) => target?,
             () = stopping.asked() => return Ok(()),
         };
         if let Some(place) = &target.found_at {

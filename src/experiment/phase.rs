@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::{bcrypt_rate, cache_ttl};
-use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
-use super::launch::Launched;
+use super::gather::{COUNTERS, Deaths, Driven, Emit, Gather, Series};
+use super::instances::{InstanceUse, uneven};
+use super::launch::{Ended, Launched};
+use super::result::ServiceUse;
 use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
@@ -68,6 +70,16 @@ impl PhaseRun<'_> {
             counters: BTreeMap::new(),
             opening: Durations::default(),
             resent: 0,
+            instances: Vec::new(),
+            services: variant
+                .services
+                .iter()
+                .map(|service| ServiceUse {
+                    name: service.name.clone(),
+                    cpu_seconds: Some(0.0),
+                    peak_bytes: None,
+                })
+                .collect(),
             expected_bcrypt_rate: bcrypt_rate(variant, &self.phase.load),
             profile: None,
             warnings: known_before(&variant.target, &self.phase.load),
@@ -91,7 +103,13 @@ impl PhaseRun<'_> {
             .await?
             .0;
         result.target_cpus = target.cpus;
-        result.add(driven, target, self)
+        let added = result.add(driven, target, self);
+        result
+            .warnings
+            .retain(|of| !matches!(of, Warning::UnevenInstances(_)));
+        let uneven = uneven(&result.instances).map(Warning::UnevenInstances);
+        result.warnings.extend(uneven);
+        added
     }
 
     pub(super) fn directory(&self) -> PathBuf {
@@ -126,8 +144,12 @@ impl PhaseRun<'_> {
             Some(self.series(target)?)
         };
         let drive = Drive {
-            endpoint: target.endpoint.clone(),
-            authority: target.authority.clone(),
+            endpoints: target
+                .instances
+                .iter()
+                .map(|instance| instance.endpoint.clone())
+                .collect(),
+            authority: target.instances[0].authority.clone(),
             load: stretch.load.clone(),
             requests: launch.variant.requests_of(stretch.load).into(),
             rosters: self.rosters.clone(),
@@ -148,7 +170,10 @@ impl PhaseRun<'_> {
         let mut output = None;
         let mut stop = self.stop.clone();
         let mut stopping = false;
-        let mut died = None;
+        let mut deaths = Deaths {
+            services: target.services.down(),
+            ..Deaths::default()
+        };
         loop {
             let next_mark = gather.next_mark();
             tokio::select! {
@@ -164,10 +189,13 @@ impl PhaseRun<'_> {
                     output = Some(finished);
                     engine.stop();
                 }
-                words = target.died(), if died.is_none() => {
-                    died = Some(words);
-                    engine.stop();
-                }
+                ended = target.ended(), if deaths.target.is_none() => match ended {
+                    Ended::Service(words) => deaths.services.push(words),
+                    Ended::Target(words) => {
+                        deaths.target = Some(words);
+                        engine.stop();
+                    }
+                },
                 () = stop.asked(), if !stopping => {
                     stopping = true;
                     engine.stop();
@@ -185,17 +213,25 @@ impl PhaseRun<'_> {
             // The load ended before the planned window did.
             gather.mark(target).await;
         }
-        if stretch.profiled && gather.has_begun() && output.is_none() && died.is_none() {
+        while stretch.profiled
+            && gather.has_begun()
+            && output.is_none()
+            && deaths.target.is_none()
+            && !stop.is_asked()
+        {
             tokio::select! {
                 finished = &mut beside => output = Some(finished),
-                words = target.died() => died = Some(words),
+                ended = target.ended() => match ended {
+                    Ended::Service(words) => deaths.services.push(words),
+                    Ended::Target(words) => deaths.target = Some(words),
+                },
                 () = stop.asked() => {}
             }
         }
         gather.cut(end.window.end);
         gather.emit(Emit::Everything, &mut |_| ());
         launch.observer.phase_over();
-        Ok((gather.into_driven(&end, died), output))
+        Ok((gather.into_driven(&end, deaths), output))
     }
 
     fn series(&self, target: &Launched) -> Result<Series, Failure> {
@@ -243,9 +279,22 @@ impl PhaseResult {
         self.opening.add(&driven.opening);
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
-        let mut warnings = Vec::new();
+        if seconds > 0.0 {
+            for (into, from) in self.services.iter_mut().zip(&driven.services) {
+                into.add(from.cpu_seconds, from.peak_bytes);
+            }
+        }
+        for (at, share) in driven.instances.iter().enumerate() {
+            let address = &target.instances[at].authority;
+            if self.instances.len() == at {
+                self.instances.push(InstanceUse::blank(address.clone()));
+            }
+            self.instances[at].add(address, share);
+        }
+        let ended = driven.services_ended.into_iter();
+        let mut warnings: Vec<Warning> = ended.map(Warning::ServiceEnded).collect();
         if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
-            warnings.push(Warning::NoTargetCpu(target.no_tree.clone().unwrap_or(why)));
+            warnings.push(Warning::NoTargetCpu(target.no_tree().unwrap_or(why)));
         }
         match driven.counters {
             Ok(counters) => counters

@@ -40,15 +40,29 @@ impl PhaseRun<'_> {
             length: load.warmup + plan.duration,
             profiled: true,
         };
-        let port = target.port.to_string();
-        let url = plan
-            .url
-            .as_ref()
-            .map(|url| url.replace("{port}", &port))
-            .or(target.pprof_url.clone())
-            .expect("the plan of a target without an endpoint names one");
-        let capturing = sample(target.client.clone(), target.tree.clone(), url, plan);
+        // A service of several processes: all are sampled in the same slices, and costs are sums.
+        let urls = target.instances.iter().map(|instance| {
+            let port = instance.port.to_string();
+            let named = plan.url.as_ref().map(|url| url.replace("{port}", &port));
+            named
+                .or(instance.pprof_url.clone())
+                .expect("the plan of a target without an endpoint names one")
+        });
+        let urls: Vec<String> = urls.collect();
+        let trees = target.instances.iter().map(|of| of.tree.clone());
+        let capturing = sample(
+            target.client.clone(),
+            trees.collect::<Option<Vec<_>>>(),
+            urls,
+            plan,
+        );
         let (driven, captured) = self.drive(target, &stretch, capturing).await?;
+        for words in driven.services_ended {
+            let warning = Warning::ServiceEnded(words);
+            if !result.warnings.contains(&warning) {
+                result.warnings.push(warning);
+            }
+        }
         if let Some(died) = driven.died {
             return Err(Failure::Target(died));
         }
@@ -141,20 +155,26 @@ type Captured = (Capture, Vec<Sampled>, Option<CaptureError>);
 /// Takes the slices of a capture one after the other, each with the CPU that the target used meanwhile.
 async fn sample(
     client: reqwest::Client,
-    tree: Option<ProcessTree>,
-    url: String,
+    trees: Option<Vec<ProcessTree>>,
+    urls: Vec<String>,
     plan: &Profile,
 ) -> Result<Captured, CaptureError> {
     let request = capture::Request::in_slices(plan.duration, Some(plan.hz));
-    let mut slices = capture::Slices::new(&client, &url, request)?;
+    let mut slices = capture::Slices::new(&client, &urls, request)?;
     let (mut sampled, mut failed) = (Vec::new(), None);
     while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
-        let cpu = tree.as_ref().and_then(|tree| CpuWindow::begin(tree).ok());
+        let cpu = trees.as_ref().and_then(|trees| {
+            let windows = trees.iter().map(CpuWindow::begin);
+            windows.collect::<Result<Vec<_>, _>>().ok()
+        });
         let (begin, window) = (now_ns(), Duration::from_secs(u64::from(seconds)));
         // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
         let end = async {
             tokio::time::sleep(window).await;
-            cpu.and_then(|cpu| cpu.end().ok())
+            cpu.and_then(|windows| {
+                let used = windows.iter().map(CpuWindow::end);
+                used.collect::<Result<Vec<_>, _>>().ok()
+            })
         };
         let (taken, cpu) = tokio::join!(slices.take(), end);
         failed = taken.err();
@@ -173,14 +193,16 @@ struct Sampled {
     /// When it was asked for, on the engine's clock, ns.
     begin: u64,
     window: Duration,
-    cpu: Option<CpuUsed>,
+    /// Of each process.
+    cpu: Option<Vec<CpuUsed>>,
 }
 
 impl Sampled {
     /// CPU time of the target while it was sampled, s. Timers end a moment late: the CPU time of that moment is not in the samples.
     fn cpu_seconds(&self) -> Option<f64> {
-        let (cpu, window) = (self.cpu.as_ref()?, self.window.as_secs_f64());
-        Some(cpu.cpu_seconds * window / cpu.wall_seconds.max(window))
+        let (processes, window) = (self.cpu.as_ref()?, self.window.as_secs_f64());
+        let of = |cpu: &CpuUsed| cpu.cpu_seconds * window / cpu.wall_seconds.max(window);
+        Some(processes.iter().map(of).sum())
     }
 
     /// The intervals of a stretch, in ns from its `start`, that lie within the slice.

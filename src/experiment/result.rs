@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::InstanceUse;
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
@@ -77,12 +78,45 @@ pub struct PhaseResult {
     pub opening: Durations,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
     pub resent: u64,
+    /// Each instance of the target, where there are several.
+    pub instances: Vec<InstanceUse>,
+    /// What ran beside the target, in the order of the plan.
+    pub services: Vec<ServiceUse>,
     /// bcrypts a second that devices and TTL imply, for the bundled gateway.
-    pub expected_bcrypt_rate: Option<f64>,
+    pub expected_bcrypt_rate: Option<BcryptRate>,
     /// The profile of the profiled phase.
     pub profile: Option<ProfileResult>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
+}
+
+/// bcrypts a second that devices, TTL and instances imply.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BcryptRate {
+    /// If no instance computes what another one of its shared store has.
+    pub least: f64,
+    /// If each computes for itself, which is what requests lead to that come within the time of one bcrypt.
+    pub most: f64,
+}
+
+/// What a service used within the windows.
+#[derive(Debug, Clone)]
+pub struct ServiceUse {
+    /// Its name.
+    pub name: String,
+    /// CPU time, s; `None` if it is not known, for one that ended by itself.
+    pub cpu_seconds: Option<f64>,
+    /// Largest memory, bytes.
+    pub peak_bytes: Option<u64>,
+}
+
+impl ServiceUse {
+    /// Adds what it used in a window.
+    pub(super) fn add(&mut self, cpu_seconds: Option<f64>, peak_bytes: Option<u64>) {
+        let both = self.cpu_seconds.zip(cpu_seconds);
+        self.cpu_seconds = both.map(|(before, now)| before + now);
+        self.peak_bytes = self.peak_bytes.max(peak_bytes);
+    }
 }
 
 /// Figures of one launch of a variant's target.
@@ -252,6 +286,10 @@ pub enum Warning {
         /// Ports that there are.
         ports: u32,
     },
+    /// Chance does not explain how unevenly the instances shared the OK responses.
+    UnevenInstances(Vec<(String, f64)>),
+    /// A service ended by itself: the target had to go on without it.
+    ServiceEnded(String),
     /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
     BadStop(String),
 }
@@ -294,6 +332,20 @@ impl fmt::Display for Warning {
             Self::FewPorts { held, ports } => write!(
                 f,
                 "a connection for each request may hold {held:.0} local ports at this rate, for Linux keeps the port of a connection that this side closed first, and there are {ports}: what finds none fails as connect_failed; `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` gives more, `sysctl -w net.ipv4.tcp_tw_reuse=1` frees them after a second"
+            ),
+            Self::UnevenInstances(shares) => {
+                let each = shares.iter().map(|(address, share)| {
+                    format!("{} by {address}", crate::units::format_share(*share))
+                });
+                write!(
+                    f,
+                    "the instances answered unequal shares of the OK responses: {}; look at their failures and CPU",
+                    each.collect::<Vec<_>>().join(", ")
+                )
+            }
+            Self::ServiceEnded(words) => write!(
+                f,
+                "the figures hold a target without one of its services: {words}"
             ),
             Self::BadStop(why) => write!(f, "the gateway did not end well after the load: {why}"),
         }
@@ -346,6 +398,20 @@ impl PhaseResult {
     /// CPU of the target per OK response, µs.
     pub fn us_per_request(&self, total: &Tally) -> Option<f64> {
         per(self.target_cpu_seconds()? * 1e6, total.completed_ok as f64)
+    }
+
+    /// CPU of a service, cores.
+    pub fn service_cores(&self, service: &ServiceUse) -> Option<f64> {
+        per(service.cpu_seconds?, self.seconds())
+    }
+
+    /// CPU of all services, cores; `None` if one is not known, or there is none.
+    pub fn all_service_cores(&self) -> Option<f64> {
+        let services = self.services.iter();
+        services
+            .map(|service| self.service_cores(service))
+            .reduce(|sum, cores| Some(sum? + cores?))
+            .flatten()
     }
 
     /// CPU of the generator, cores, weighted by the windows.

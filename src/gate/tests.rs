@@ -54,6 +54,8 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         counters: BTreeMap::new(),
         opening: Durations::default(),
         resent: 0,
+        instances: Vec::new(),
+        services: Vec::new(),
         expected_bcrypt_rate: None,
         profile: None,
         warnings: Vec::new(),

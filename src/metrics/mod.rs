@@ -5,6 +5,7 @@ mod interval_log;
 mod outcome;
 mod recorder;
 mod series;
+mod served;
 mod summary;
 mod tally;
 
@@ -13,5 +14,6 @@ pub use interval_log::IntervalLog;
 pub use outcome::{ErrorKind, Outcome, Times};
 pub use recorder::{Interval, Recorder, Window};
 pub use series::{SeriesRow, SeriesWriter};
+pub use served::Served;
 pub use summary::{Quantiles, latency_quantiles, quantiles, value_at};
 pub use tally::Tally;

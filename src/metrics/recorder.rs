@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::outcome::{ErrorKind, Outcome, Times};
+use super::served::Served;
 use super::tally::Tally;
 
 /// The measured window, ns on the monotonic clock.
@@ -33,6 +34,8 @@ pub struct Interval {
     pub index: u64,
     /// By request, in the order of the plan.
     pub tallies: Vec<Tally>,
+    /// By instance of the target; empty where there is one, for it serves all.
+    pub instances: Vec<Served>,
     /// The first failure of each kind that this worker met, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
     /// The worker has ended: no other interval of it will come.
@@ -40,11 +43,12 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// An interval of `requests` kinds of request in which nothing has happened.
-    pub fn blank(requests: usize) -> Self {
+    /// An interval of `requests` kinds of request to `instances` of a target in which nothing has happened.
+    pub fn blank(requests: usize, instances: usize) -> Self {
         Self {
             index: 0,
             tallies: vec![Tally::default(); requests],
+            instances: vec![Served::default(); if instances > 1 { instances } else { 0 }],
             exemplars: BTreeMap::new(),
             is_last: false,
         }
@@ -53,6 +57,7 @@ impl Interval {
     /// Forgets everything but keeps the memory.
     pub fn clear(&mut self) {
         self.tallies.iter_mut().for_each(Tally::clear);
+        self.instances.fill(Served::default());
         self.exemplars.clear();
         self.is_last = false;
     }
@@ -68,12 +73,12 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for `requests` kinds of request.
-    pub fn new(window: Window, interval_ns: u64, requests: usize) -> Self {
+    /// A recorder for `requests` kinds of request to `instances` of a target.
+    pub fn new(window: Window, interval_ns: u64, requests: usize, instances: usize) -> Self {
         Self {
             window,
             interval_ns,
-            current: Interval::blank(requests),
+            current: Interval::blank(requests, instances),
             seen: [false; ErrorKind::ALL.len()],
         }
     }
@@ -86,6 +91,21 @@ impl Recorder {
         }
         if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.done) {
             tally.completed_ok += 1;
+        }
+    }
+
+    /// Counts for the instance that it was for a request that [`Recorder::record`] has counted.
+    pub fn note_instance(&mut self, instance: usize, outcome: Outcome, times: Times) {
+        let Some(served) = self.current.instances.get_mut(instance) else {
+            return;
+        };
+        let is_ok = matches!(outcome, Outcome::Ok { .. });
+        if self.window.contains(times.intended) {
+            served.ok += u64::from(is_ok);
+            served.failed += u64::from(!is_ok);
+        }
+        if is_ok && self.window.contains(times.done) {
+            served.completed_ok += 1;
         }
     }
 
@@ -134,7 +154,9 @@ impl Recorder {
     /// Hands over the current interval and starts the next one, none is left out; `next`, which is clear, is used for it if
     /// there is one.
     pub fn rotate(&mut self, next: Option<Interval>) -> Interval {
-        let mut next = next.unwrap_or_else(|| Interval::blank(self.current.tallies.len()));
+        let mut next = next.unwrap_or_else(|| {
+            Interval::blank(self.current.tallies.len(), self.current.instances.len())
+        });
         next.index = self.current.index + 1;
         std::mem::replace(&mut self.current, next)
     }
@@ -183,7 +205,7 @@ mod tests {
 
     #[test]
     fn latency_counts_what_was_due_in_the_window_and_throughput_what_completed_in_it() {
-        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
         ok(&mut recorder, 900, 1_100);
         ok(&mut recorder, 1_000, 1_200);
         ok(&mut recorder, 3_400, 3_600);
@@ -201,7 +223,7 @@ mod tests {
 
     #[test]
     fn intervals_follow_the_window_and_the_drain_is_one_of_its_own() {
-        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
         assert!(!recorder.is_over(1_999));
         assert!(recorder.is_over(2_000));
         ok(&mut recorder, 1_000, 1_500);
@@ -221,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_stall_longer_than_an_interval_leaves_none_out() {
-        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
         let mut handed_over = Vec::new();
         while recorder.is_over(9_999) {
             handed_over.push(recorder.rotate(None).index);
@@ -232,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_first_failure_of_a_kind_is_kept_in_words() {
-        let mut recorder = Recorder::new(WINDOW, 1_000, 1);
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
         assert!(recorder.wants_exemplar(ErrorKind::Reset, 1_000));
         assert!(!recorder.wants_exemplar(ErrorKind::Reset, 999));
         recorder.keep_exemplar(ErrorKind::Reset, "gone".to_owned());
@@ -240,5 +262,37 @@ mod tests {
         let first = recorder.rotate(None);
         assert_eq!(first.exemplars[&ErrorKind::Reset], "gone");
         assert!(!recorder.wants_exemplar(ErrorKind::Reset, 2_000));
+    }
+
+    #[test]
+    fn instances_are_counted_apart_where_there_are_several() {
+        let times = |intended, done| Times {
+            intended,
+            startable: intended,
+            sent: intended,
+            done,
+        };
+        let failed = Outcome::Failed {
+            kind: ErrorKind::Reset,
+            status: None,
+        };
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1, 2);
+        recorder.note_instance(1, OK, times(900, 1_100));
+        recorder.note_instance(1, OK, times(1_000, 1_200));
+        recorder.note_instance(0, failed, times(1_000, 1_200));
+        recorder.note_instance(0, OK, times(3_400, 3_600));
+        let mut interval = recorder.rotate(None);
+        let served = |ok, failed, completed_ok| Served {
+            ok,
+            failed,
+            completed_ok,
+        };
+        assert_eq!(interval.instances, [served(1, 1, 0), served(1, 0, 2)]);
+        interval.clear();
+        assert_eq!(interval.instances, [Served::default(); 2]);
+        assert_eq!(recorder.finish().instances.len(), 2);
+        let mut alone = Recorder::new(WINDOW, 1_000, 1, 1);
+        alone.note_instance(0, OK, times(1_000, 1_200));
+        assert_eq!(alone.finish().instances, []);
     }
 }

@@ -7,6 +7,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, Url};
+use tokio::task::JoinSet;
 
 use super::encode::Merger;
 use super::stacks::MAX_SLICES;
@@ -158,7 +159,7 @@ impl Request {
 /// A capture under way: one slice after the other, because Go runs one profiler at a time.
 pub struct Slices<'a> {
     client: &'a Client,
-    endpoint: Endpoint,
+    endpoints: Vec<Endpoint>,
     left: u64,
     slice_seconds: u32,
     seconds: u32,
@@ -171,18 +172,24 @@ impl std::fmt::Debug for Slices<'_> {
     /// The client may hold credentials, and so may the URL.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Slices")
-            .field("url", &self.endpoint.shown)
+            .field("url", &self.shown())
             .field("taken", &self.taken)
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> Slices<'a> {
-    /// Nothing is sent yet.
+    /// Of processes that are sampled at once, each at its URL, as one profile. Nothing is sent yet.
     ///
     /// # Errors
     /// [`CaptureError::Url`], [`CaptureError::Nothing`], [`CaptureError::ManySlices`].
-    pub fn new(client: &'a Client, url: &str, request: Request) -> Result<Self, CaptureError> {
+    pub fn new<U: AsRef<str>>(
+        client: &'a Client,
+        urls: &[U],
+        request: Request,
+    ) -> Result<Self, CaptureError> {
+        let endpoints = urls.iter();
+        let endpoints = endpoints.map(|url| Endpoint::new(url.as_ref(), request.hz));
         let left = request.duration.as_secs().max(1);
         if request.slice_seconds == 0 {
             return Err(CaptureError::Nothing);
@@ -192,7 +199,7 @@ impl<'a> Slices<'a> {
         }
         Ok(Self {
             client,
-            endpoint: Endpoint::new(url, request.hz)?,
+            endpoints: endpoints.collect::<Result<_, _>>()?,
             left,
             slice_seconds: request.slice_seconds,
             seconds: 0,
@@ -218,22 +225,23 @@ impl<'a> Slices<'a> {
             return Ok(());
         };
         self.left -= u64::from(seconds);
-        let fetching = self
-            .endpoint
-            .fetch(self.client, seconds, window(seconds), MAX_BODY);
-        let bytes = fetching.await?;
-        let unreadable = |source| CaptureError::Unreadable {
-            url: self.endpoint.shown.clone(),
-            source,
-        };
-        let slice = reader::decode(&bytes).map_err(unreadable)?;
-        let profile = self.profile.get_or_insert_with(|| {
-            Profile::new(slice.sample_type(), slice.unit(), slice.period_ns())
-        });
-        profile
-            .merge_slice(&slice, self.taken)
-            .map_err(unreadable)?;
-        self.merger.add(&bytes).map_err(unreadable)?;
+        let fetched = self.fetch(seconds).await?;
+        for (at, bytes) in fetched.iter().enumerate() {
+            let unreadable = |source| CaptureError::Unreadable {
+                url: self.endpoints[at].shown.clone(),
+                source,
+            };
+            let slice = reader::decode(bytes).map_err(unreadable)?;
+            let slice = if at == 0 { slice } else { slice.beside() };
+            let profile = self.profile.get_or_insert_with(|| {
+                Profile::new(slice.sample_type(), slice.unit(), slice.period_ns())
+            });
+            profile
+                .merge_slice(&slice, self.taken)
+                .map_err(unreadable)?;
+        }
+        let merged = self.merger.add_together(&fetched);
+        merged.map_err(|source| self.unreadable(source))?;
         self.taken += 1;
         self.seconds += seconds;
         Ok(())
@@ -244,16 +252,14 @@ impl<'a> Slices<'a> {
     /// # Errors
     /// [`CaptureError::Unreadable`] if it cannot be written as one profile.
     pub fn finish(self) -> Result<Option<Capture>, CaptureError> {
+        let url = self.shown();
         let Some(profile) = self.profile.filter(|_| self.taken > 0) else {
             return Ok(None);
         };
         let bytes = self
             .merger
             .finish()
-            .map_err(|source| CaptureError::Unreadable {
-                url: self.endpoint.shown.clone(),
-                source,
-            })?;
+            .map_err(|source| CaptureError::Unreadable { url, source })?;
         Ok(Some(Capture {
             profile,
             bytes,
@@ -262,10 +268,43 @@ impl<'a> Slices<'a> {
     }
 }
 
+impl Slices<'_> {
+    /// The next slice of every process, in the order of the endpoints; all are asked at once.
+    async fn fetch(&self, seconds: u32) -> Result<Vec<Vec<u8>>, CaptureError> {
+        if let [endpoint] = &self.endpoints[..] {
+            let fetching = endpoint.fetch(self.client, seconds, window(seconds), MAX_BODY);
+            return Ok(vec![fetching.await?]);
+        }
+        let mut fetching = JoinSet::new();
+        for (at, endpoint) in self.endpoints.iter().enumerate() {
+            let (client, endpoint) = (self.client.clone(), endpoint.clone());
+            fetching.spawn(async move {
+                let fetched = endpoint.fetch(&client, seconds, window(seconds), MAX_BODY);
+                (at, fetched.await)
+            });
+        }
+        let mut fetched = fetching.join_all().await;
+        fetched.sort_by_key(|(at, _)| *at);
+        fetched.into_iter().map(|(_, bytes)| bytes).collect()
+    }
+
+    /// Where slices come from, for messages.
+    fn shown(&self) -> String {
+        let shown: Vec<&str> = self.endpoints.iter().map(|of| of.shown.as_str()).collect();
+        shown.join(" and ")
+    }
+
+    fn unreadable(&self, source: Error) -> CaptureError {
+        let url = self.shown();
+        CaptureError::Unreadable { url, source }
+    }
+}
+
 fn window(seconds: u32) -> Duration {
     Duration::from_secs(u64::from(seconds)) + GRACE
 }
 
+#[derive(Clone)]
 struct Endpoint {
     url: Url,
     /// For messages: without credentials, query and fragment.

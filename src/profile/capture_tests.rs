@@ -76,7 +76,7 @@ async fn pprof(
         slice_seconds: seconds,
         hz,
     };
-    let mut slices = Slices::new(client, url, request)?;
+    let mut slices = Slices::new(client, &[url], request)?;
     slices.take().await?;
     Ok(slices.finish()?.expect("a slice was taken").profile)
 }
@@ -93,7 +93,7 @@ async fn in_slices(
         slice_seconds,
         hz: None,
     };
-    let mut slices = Slices::new(&client, url, request)?;
+    let mut slices = Slices::new(&client, &[url], request)?;
     let mut failed = None;
     while slices.next_seconds().is_some() && failed.is_none() {
         failed = slices.take().await.err();
@@ -148,6 +148,32 @@ fn slices_are_captured_one_by_one_and_merged() {
             .filter_map(|head| head.split([' ', '?']).nth(2))
             .collect();
         assert_eq!(asked, ["seconds=2", "seconds=2", "seconds=1"]);
+    });
+}
+
+#[test]
+fn processes_that_are_sampled_at_once_are_one_profile() {
+    block_on(async {
+        let ok = || answer("200 OK", "", &profile_bytes());
+        let (first, _first) = serve(vec![ok(), ok()], Ending::Close).await;
+        let (second, _second) = serve(vec![ok(), ok()], Ending::Close).await;
+        let client = client();
+        let request = Request {
+            duration: Duration::from_secs(2),
+            slice_seconds: 1,
+            hz: None,
+        };
+        let mut slices = Slices::new(&client, &[first, second], request).expect("valid");
+        while slices.next_seconds().is_some() {
+            slices.take().await.expect("both answer");
+        }
+        let capture = slices.finish().expect("it is written").expect("two slices");
+        assert_eq!(capture.profile.slices(), [8; 2]);
+        assert_eq!(capture.profile.samples(), 16);
+        // What is stored gives the same again, slices included.
+        let stored = reader::decode(&capture.bytes).expect("valid");
+        assert_eq!(stored.slices(), capture.profile.slices());
+        assert_eq!(stored.duration_ns(), capture.profile.duration_ns());
     });
 }
 
@@ -361,7 +387,7 @@ fn slices_never_outlast_the_load() {
             slice_seconds,
             hz: None,
         };
-        let mut slices = Slices::new(&client, "http://h/p", request).expect("valid");
+        let mut slices = Slices::new(&client, &["http://h/p"], request).expect("valid");
         let mut planned = Vec::new();
         while let Some(seconds) = slices.next_seconds() {
             planned.push(seconds);

@@ -25,6 +25,9 @@ const MAX_MERGED: usize = 256 << 20;
 #[derive(Debug, Default)]
 pub struct Merger {
     slices: u8,
+    /// Whether the profile at hand is the first one of all, and of its slice.
+    is_first: bool,
+    begins_slice: bool,
     out: Vec<u8>,
     strings: Interned,
     mappings: Interned,
@@ -65,17 +68,29 @@ impl Merger {
     /// [`Error::Malformed`] for what is no profile or refers to what is not in it, [`Error::Mismatch`] if its sample types are
     /// others than before, [`Error::TooLarge`] beyond 64 slices or the limits on size.
     pub fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.add_together(&[bytes])
+    }
+
+    /// Adds the next slice of several processes that were sampled at once, as one.
+    ///
+    /// # Errors
+    /// As for [`Merger::add`].
+    pub fn add_together<B: AsRef<[u8]>>(&mut self, processes: &[B]) -> Result<(), Error> {
         if usize::from(self.slices) >= MAX_SLICES {
             return Err(too_large("slices", MAX_SLICES));
         }
-        let raw = plain(bytes)?;
-        if self.slices == 0 {
-            self.string(b"");
+        for (at, bytes) in processes.iter().enumerate() {
+            self.begins_slice = at == 0;
+            self.is_first = self.slices == 0 && at == 0;
+            let raw = plain(bytes.as_ref())?;
+            if self.is_first {
+                self.string(b"");
+            }
+            let copy = Copy::of(self, &raw)?;
+            copy.headers(self, &raw)?;
+            let (mappings, functions) = copy.tables(self, &raw)?;
+            copy.samples(self, &raw, &mappings, &functions)?;
         }
-        let copy = Copy::of(self, &raw)?;
-        copy.headers(self, &raw)?;
-        let (mappings, functions) = copy.tables(self, &raw)?;
-        copy.samples(self, &raw, &mappings, &functions)?;
         self.slices += 1;
         Ok(())
     }
@@ -154,15 +169,16 @@ impl Copy {
         for field in fields(raw) {
             match field? {
                 Field::Bytes(1, bytes) => types.push(self.value_type(bytes)?),
-                Field::Bytes(11, bytes) if merger.slices == 0 => {
+                Field::Bytes(11, bytes) if merger.is_first => {
                     let (r#type, unit) = self.value_type(bytes)?;
                     merger.period_type = proto::ValueType { r#type, unit };
                 }
-                Field::Varint(10, value) => {
+                // Processes that were sampled at once took no longer than one.
+                Field::Varint(10, value) if merger.begins_slice => {
                     let sum = merger.duration_nanos.checked_add(value.cast_signed());
                     merger.duration_nanos = sum.ok_or(Error::Overflow)?;
                 }
-                Field::Varint(number, value) if merger.slices == 0 => {
+                Field::Varint(number, value) if merger.is_first => {
                     let value = value.cast_signed();
                     match number {
                         7 => merger.drop_frames = self.text(value)?,
@@ -176,7 +192,7 @@ impl Copy {
                 _ => {}
             }
         }
-        if merger.slices == 0 {
+        if merger.is_first {
             merger.types = types;
         } else if merger.types != types {
             return Err(Error::Mismatch {

@@ -121,6 +121,21 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         variant.name,
         variant.target.describe()
     );
+    for service in &variant.services {
+        let ready = service
+            .ready
+            .as_ref()
+            .map_or("its port accepts".to_owned(), |path| {
+                format!("{path} answers 2xx")
+            });
+        let _ = writeln!(
+            text,
+            "  service {}: `{}`, ready when {ready}, within {}",
+            service.name,
+            service.command.line(),
+            format_duration(service.ready_within)
+        );
+    }
     for fleet in &variant.fleets {
         let _ = writeln!(
             text,

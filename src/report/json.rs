@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::compare_files::MetricJson;
 use crate::compare::Comparison;
-use crate::experiment::{Estimates, PhaseResult, ProfileResult, RunResult, VariantResult};
+use crate::experiment::{
+    Estimates, InstanceUse, PhaseResult, ProfileResult, RunResult, VariantResult,
+};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
@@ -107,9 +109,15 @@ struct PhaseJson<'a> {
     connections: ConnectionsJson,
     cpu: CpuJson,
     memory: MemoryJson,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    instances: Vec<InstanceJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    services: Vec<ServiceJson<'a>>,
     gateway: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_bcrypt_rps_most: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<ProfileJson<'a>>,
     trust: TrustJson,
@@ -215,6 +223,8 @@ struct CpuJson {
     target_cores: Option<f64>,
     target_utilisation: Option<f64>,
     target_us_per_request: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_cores: Option<Option<f64>>,
     generator_cores: f64,
     generator_wait_share: Option<f64>,
     steal_share: Option<f64>,
@@ -223,6 +233,31 @@ struct CpuJson {
 #[derive(Serialize)]
 struct MemoryJson {
     target_peak_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct InstanceJson<'a> {
+    address: &'a str,
+    requests: ServedJson,
+    throughput_rps: f64,
+    cores: Option<f64>,
+    us_per_request: Option<f64>,
+    peak_bytes: Option<u64>,
+    gateway: &'a BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct ServedJson {
+    ok: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
+struct ServiceJson<'a> {
+    name: &'a str,
+    cores: Option<f64>,
+    us_per_request: Option<f64>,
+    peak_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -363,6 +398,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             target_cores,
             target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),
             target_us_per_request: phase.us_per_request(&total),
+            service_cores: (!phase.services.is_empty()).then(|| phase.all_service_cores()),
             generator_cores: phase.generator_cores(),
             generator_wait_share: phase.worker_wait(),
             steal_share: phase.steal_share(),
@@ -370,14 +406,52 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         memory: MemoryJson {
             target_peak_bytes: phase.peak_bytes,
         },
+        instances: phase
+            .instances
+            .iter()
+            .map(|of| instance_json(of, seconds))
+            .collect(),
+        services: phase
+            .services
+            .iter()
+            .map(|service| ServiceJson {
+                name: &service.name,
+                cores: phase.service_cores(service),
+                us_per_request: service
+                    .cpu_seconds
+                    .filter(|_| total.completed_ok > 0)
+                    .map(|cpu| cpu * 1e6 / total.completed_ok as f64),
+                peak_bytes: service.peak_bytes,
+            })
+            .collect(),
         gateway: phase.counters.clone(),
-        expected_bcrypt_rps: phase.expected_bcrypt_rate,
+        expected_bcrypt_rps: phase.expected_bcrypt_rate.map(|rate| rate.least),
+        expected_bcrypt_rps_most: phase
+            .expected_bcrypt_rate
+            .filter(|rate| rate.most > rate.least)
+            .map(|rate| rate.most),
         profile: phase.profile.as_ref().map(profile_json),
         trust: TrustJson {
             level: trust.level.to_string(),
             reasons: trust.reasons,
         },
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn instance_json(of: &InstanceUse, seconds: f64) -> InstanceJson<'_> {
+    let by_seconds = |amount: f64| (seconds > 0.0).then(|| amount / seconds);
+    InstanceJson {
+        address: &of.address,
+        requests: ServedJson {
+            ok: of.served.ok,
+            failed: of.served.failed,
+        },
+        throughput_rps: by_seconds(of.served.completed_ok as f64).unwrap_or(0.0),
+        cores: of.cpu_seconds.and_then(by_seconds),
+        us_per_request: of.us_per_request(),
+        peak_bytes: of.peak_bytes,
+        gateway: &of.counters,
     }
 }
 

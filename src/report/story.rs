@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::terminal::plain_table;
 use crate::compare::Comparison;
-use crate::experiment::{PhaseResult, RunResult};
+use crate::experiment::{BcryptRate, PhaseResult, RunResult};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::profile::inclusive;
 use crate::scenario::{CostModel, Plan};
@@ -47,7 +47,7 @@ fn bcrypt_rate(phase: &PhaseResult, total: &Tally, rate: f64) -> String {
         Some(expected) => format!(
             "{}/s (expected of the fleet: {}/s)",
             format_count(rate),
-            format_count(expected)
+            expected_words(expected)
         ),
         None if rate > 0.0 => format!(
             "{}/s ({} per request)",
@@ -58,6 +58,16 @@ fn bcrypt_rate(phase: &PhaseResult, total: &Tally, rate: f64) -> String {
             )
         ),
         None => format!("{}/s", format_count(rate)),
+    }
+}
+
+/// How many there should be: one figure, or from each entry of a shared store once to once by each instance.
+fn expected_words(expected: BcryptRate) -> String {
+    let least = format_count(expected.least);
+    if expected.most > expected.least {
+        format!("{least} to {}", format_count(expected.most))
+    } else {
+        least
     }
 }
 
@@ -136,7 +146,7 @@ const ROWS: [(&str, Cell); 9] = [
         column.phase.counter_rate("bcrypt").map(format_count)
     }),
     ("expected of the fleet", |column| {
-        column.phase.expected_bcrypt_rate.map(format_count)
+        column.phase.expected_bcrypt_rate.map(expected_words)
     }),
     ("cache hit rate", |column| {
         column.phase.hit_rate().map(format_share)

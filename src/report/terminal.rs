@@ -10,7 +10,9 @@ use super::dry_run::describe;
 use super::json::Judgements;
 use super::story;
 use crate::compare::Comparison;
-use crate::experiment::{PhaseResult, RunResult, TrustLevel, VariantResult};
+use crate::experiment::{
+    InstanceUse, PhaseResult, RunResult, ServiceUse, TrustLevel, VariantResult,
+};
 use crate::gate::{Judgement, Verdict};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::scenario::Plan;
@@ -122,6 +124,12 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         line("connections", &opened);
     }
     line("target CPU", &target_cpu(phase, &total));
+    for instance in &phase.instances {
+        line("instance", &of_instance(phase, instance));
+    }
+    if !phase.services.is_empty() {
+        line("services", &services(phase, &total));
+    }
     let steal = phase
         .steal_share()
         .map(|share| format!(" · steal {}", format_share(share)))
@@ -256,20 +264,64 @@ fn target_cpu(phase: &PhaseResult, total: &Tally) -> String {
         .us_per_request(total)
         .map(|us| format!(" · {} per request", format_us(us)))
         .unwrap_or_default();
-    let memory = phase
-        .peak_bytes
-        .map(|bytes| {
-            format!(
-                " · peak memory {}",
-                bytesize::ByteSize(bytes).display().iec()
-            )
-        })
-        .unwrap_or_default();
+    let memory = peak(phase.peak_bytes);
     format!(
         "{cores:.2} of {} cores ({}){cost}{memory}",
         format_count(phase.target_cpus),
         format_share(cores / phase.target_cpus)
     )
+}
+
+/// One instance of several in a line.
+fn of_instance(phase: &PhaseResult, of: &InstanceUse) -> String {
+    let seconds = phase.seconds();
+    let rate = of.served.completed_ok as f64 / seconds;
+    let cores = of.cpu_seconds.map_or(String::new(), |cpu| {
+        format!(" · {:.2} cores", cpu / seconds)
+    });
+    let cost = of.us_per_request().map_or(String::new(), |us| {
+        format!(" · {} per request", format_us(us))
+    });
+    let bcrypts = of.counters.get("bcrypt").map_or(String::new(), |count| {
+        format!(" · {} bcrypt", format_count(*count as f64))
+    });
+    let failed = match of.served.failed {
+        0 => String::new(),
+        failed => format!(" · {} failed", format_count(failed as f64)),
+    };
+    format!(
+        "{} {}/s{cores}{cost}{bcrypts}{failed}{}",
+        of.address,
+        format_count(rate),
+        peak(of.peak_bytes)
+    )
+}
+
+/// What ran beside the target, service by service.
+fn services(phase: &PhaseResult, total: &Tally) -> String {
+    let of = |service: &ServiceUse| {
+        let cores = phase.service_cores(service);
+        let cores = cores.map_or("CPU not known".to_owned(), |cores| {
+            format!("{cores:.2} cores")
+        });
+        let cost = service.cpu_seconds.filter(|_| total.completed_ok > 0);
+        let cost = cost.map(|cpu| cpu * 1e6 / total.completed_ok as f64);
+        let cost = cost.map_or(String::new(), |us| {
+            format!(" · {} per request", format_us(us))
+        });
+        format!("{} {cores}{cost}{}", service.name, peak(service.peak_bytes))
+    };
+    let each: Vec<String> = phase.services.iter().map(of).collect();
+    each.join("; ")
+}
+
+fn peak(bytes: Option<u64>) -> String {
+    bytes.map_or(String::new(), |bytes| {
+        format!(
+            " · peak memory {}",
+            bytesize::ByteSize(bytes).display().iec()
+        )
+    })
 }
 
 fn functions(profile: &crate::experiment::ProfileResult, text: &mut String) {

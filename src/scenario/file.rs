@@ -21,6 +21,8 @@ pub(super) struct File {
     pub(super) interval: Option<Text>,
     pub(super) target: Spanned<Target>,
     #[serde(default)]
+    pub(super) service: Vec<Service>,
+    #[serde(default)]
     pub(super) fleet: BTreeMap<Text, Fleet>,
     #[serde(default)]
     pub(super) feed: BTreeMap<Text, Feed>,
@@ -52,6 +54,16 @@ pub(super) struct Target {
     pub(super) tls: Option<Spanned<Tls>>,
     pub(super) connect_to: Option<Text>,
     pub(super) unix_socket: Option<Text>,
+    pub(super) instances: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Service {
+    pub(super) name: Text,
+    pub(super) command: Text,
+    pub(super) ready: Option<Text>,
+    pub(super) ready_within: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

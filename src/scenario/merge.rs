@@ -1,6 +1,6 @@
 //! Lays a variant's overrides over the scenario's tables, keeping the place of every value.
 //!
-//! Tables merge key by key; everything else is replaced. In an array of named tables (`[[request]]`, `[[phase]]`)
+//! Tables merge key by key; everything else is replaced. In an array of named tables (`[[request]]`, `[[phase]]`, `[[service]]`)
 //! a variant addresses an element by its name: `request.telemetry.headers.X-Device-Id = "…"`.
 
 use toml::Spanned;
@@ -9,8 +9,9 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Error, Source};
 
 /// What a variant may override.
-const OVERRIDABLE: [&str; 7] = [
+const OVERRIDABLE: [&str; 8] = [
     "target",
+    "service",
     "fleet",
     "load",
     "phase",
@@ -115,7 +116,7 @@ fn merge_key<'i>(
         (None, DeValue::Table(_))
             if matches!(
                 key.get_ref().as_ref(),
-                "phase" | "request" | "fleet" | "load" | "profile"
+                "service" | "phase" | "request" | "fleet" | "load" | "profile"
             ) && path.matches('.').count() == 2 =>
         {
             return Err(source.error(

@@ -1,14 +1,17 @@
 //! Scenario files: TOML mirror → validated [`Plan`]. Everything that can be wrong with a scenario is found here,
 //! before anything is started. It starts nothing and reads no file but the scenario and what it names.
 
+pub mod command;
 mod error;
 pub mod expect;
 pub mod feeds;
 mod file;
 pub mod fleet;
+pub mod gateway;
 mod merge;
 mod needs;
 mod plan;
+pub mod ports;
 pub mod random;
 pub mod redact;
 mod refusal;
@@ -26,7 +29,7 @@ use std::time::Duration;
 pub use error::Error;
 pub use plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
-    Profile, Request, Route, Stage, Target, Threshold, Variant,
+    Profile, Request, Route, Service, Stage, Target, Threshold, Variant,
 };
 
 use crate::units::Rate;

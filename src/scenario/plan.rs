@@ -10,8 +10,10 @@ use target_service::IngestMode;
 use crate::transport::tls::Tls;
 use crate::units::Rate;
 
+use super::command::Command;
 use super::expect::{Expect, Extract};
 use super::fleet::Fleet;
+use super::gateway::Places;
 use super::template::{Secrets, Template};
 use super::threshold::Expression;
 
@@ -49,6 +51,8 @@ pub struct Variant {
     pub name: String,
     /// What is loaded.
     pub target: Target,
+    /// What runs beside it, in the order in which it is started.
+    pub services: Vec<Service>,
     /// Fleets by the order of their names.
     pub fleets: Vec<Fleet>,
     /// At least one.
@@ -64,22 +68,28 @@ pub struct Variant {
 pub enum Target {
     /// The bundled gateway as a child process.
     Gateway {
-        /// Its configuration.
+        /// Its configuration, as it was written.
         config: Box<target_service::Config>,
-        /// Fixed port, else a free one.
+        /// Where that names ports of services.
+        places: Places,
+        /// How many processes, each with a port of its own.
+        instances: u32,
+        /// Fixed port of a single one, else a free one.
         port: Option<u16>,
         /// How long it may take to answer.
         ready_within: Duration,
     },
     /// A command that telemload starts and stops.
     Command {
-        /// With `{port}` in the place of the port.
-        command: String,
+        /// Its command line.
+        command: Command,
         /// Path that answers 2xx once the target is ready.
         ready: String,
         /// How long that may take.
         ready_within: Duration,
-        /// Fixed port, else a free one.
+        /// How many processes, each with a port of its own.
+        instances: u32,
+        /// Fixed port of a single one, else a free one.
         port: Option<u16>,
         /// If it serves https.
         tls: Option<Tls>,
@@ -95,6 +105,19 @@ pub enum Target {
         /// Prometheus endpoint with `process_cpu_seconds_total`.
         metrics: Option<String>,
     },
+}
+
+/// What a target needs beside it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Unique within the variant.
+    pub name: String,
+    /// Its command line, which names its port.
+    pub command: Command,
+    /// Path that answers 2xx once it is ready; without one it is ready when it accepts a connection.
+    pub ready: Option<String>,
+    /// How long that may take.
+    pub ready_within: Duration,
 }
 
 /// Where connections to a URL target go. The URL names it in the Host header and to TLS in any case.
@@ -360,6 +383,13 @@ impl Variant {
 impl Target {
     /// What kind it is and how it is configured, for people.
     pub fn describe(&self) -> String {
+        match self.instances() {
+            1 => self.describe_one(),
+            instances => format!("{instances} instances of {}", self.describe_one()),
+        }
+    }
+
+    fn describe_one(&self) -> String {
         match self {
             Self::Gateway { config, .. } => {
                 let ingest = match config.ingest {
@@ -371,12 +401,20 @@ impl Target {
                     config.auth, config.rbac, config.bcrypt_cost, config.cpus
                 )
             }
-            Self::Command { command, .. } => format!("command `{command}`"),
+            Self::Command { command, .. } => format!("command `{}`", command.line()),
             Self::Url { base, route, .. } => match route {
                 Route::Url => base.to_string(),
                 Route::Host { host, port } => format!("{base} through {host}:{port}"),
                 Route::Unix(path) => format!("{base} through {}", path.display()),
             },
+        }
+    }
+
+    /// How many processes it is.
+    pub fn instances(&self) -> u32 {
+        match self {
+            Self::Gateway { instances, .. } | Self::Command { instances, .. } => *instances,
+            Self::Url { .. } => 1,
         }
     }
 

@@ -7,7 +7,6 @@
 
 mod cgroup;
 pub mod client;
-pub mod command;
 pub mod log;
 pub mod machine;
 pub mod metrics;

@@ -1,6 +1,6 @@
 //! Waiting until a target answers.
 //!
-//! It asks for one path, each time over a connection of its own that is opened just as those of the load will be, and
+//! It asks for one path, or for no more than a connection, each time over a connection of its own that is opened just as those of the load will be, and
 //! gives up when the deadline has passed or when the target has ended. It neither starts nor stops anything.
 
 use std::fmt;
@@ -27,19 +27,23 @@ pub struct Probe {
     pub endpoint: Endpoint,
     /// The target as named in the Host header.
     pub authority: String,
-    /// Begins with `/` and has neither spaces nor control characters.
-    pub path: String,
+    /// Begins with `/` and has neither spaces nor control characters. Without one it is enough that a connection is
+    /// accepted.
+    pub path: Option<String>,
 }
 
-/// The URL that it stands for.
+/// The URL that it stands for, or the address.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(path) = &self.path else {
+            return f.write_str(&self.authority);
+        };
         let scheme = match self.endpoint.tls {
             Some(_) => "https",
             None => "http",
         };
         // A query may hold a credential.
-        let path = self.path.split('?').next().unwrap_or_default();
+        let path = path.split('?').next().unwrap_or_default();
         write!(f, "{scheme}://{}{path}", self.authority)
     }
 }
@@ -62,9 +66,21 @@ pub enum NotReady {
         /// The last outcome: connection refused, a status, a timeout.
         last: String,
     },
+    /// It accepted no connection in time.
+    #[error(
+        "{address} accepted no connection within {waited:?}, last seen: {last}; check that it listens on this port of 127.0.0.1"
+    )]
+    NotListening {
+        /// Host and port.
+        address: String,
+        /// How long was waited.
+        waited: Duration,
+        /// The last outcome.
+        last: String,
+    },
 }
 
-/// Asks until it is answered with a 2xx status and returns how long that took. Pauses grow from 20 to 200 ms.
+/// Asks until it is answered with a 2xx status, or only accepted, and returns how long that took. Pauses grow from 20 to 200 ms.
 ///
 /// `exited` completes when the target has ended; [`std::future::pending`] for a target that is not telemload's own.
 ///
@@ -83,7 +99,10 @@ pub async fn wait_ready(
         exit = exited => Err(NotReady::Ended(exit, probe.to_string())),
         found = timeout_at(start + deadline, poll(probe, &mut last)) => match found {
             Ok(()) => Ok(start.elapsed()),
-            Err(_) => Err(NotReady::TimedOut { url: probe.to_string(), waited: deadline, last }),
+            Err(_) => Err(match probe.path {
+                Some(_) => NotReady::TimedOut { url: probe.to_string(), waited: deadline, last },
+                None => NotReady::NotListening { address: probe.to_string(), waited: deadline, last },
+            }),
         },
     }
 }
@@ -92,8 +111,9 @@ async fn poll(probe: &Probe, last: &mut String) {
     let mut pause = FIRST_PAUSE;
     loop {
         match timeout(ONE_ANSWER, probe.ask()).await {
-            Ok(Ok(status)) if (200..300).contains(&status) => return,
-            Ok(Ok(status)) => *last = format!("status {status}"),
+            Ok(Ok(Seen::Accepted)) => return,
+            Ok(Ok(Seen::Answered(status))) if (200..300).contains(&status) => return,
+            Ok(Ok(Seen::Answered(status))) => *last = format!("status {status}"),
             Ok(Err(words)) => *last = words,
             Err(_) => "timeout".clone_into(last),
         }
@@ -102,20 +122,31 @@ async fn poll(probe: &Probe, last: &mut String) {
     }
 }
 
+/// What came of asking once.
+enum Seen {
+    /// A connection, which was all that was asked for.
+    Accepted,
+    /// An answer with this status.
+    Answered(u16),
+}
+
 impl Probe {
-    /// The status of one answer, or what came instead in a few words.
-    async fn ask(&self) -> Result<u16, String> {
+    /// What came of asking once, or what came instead in a few words.
+    async fn ask(&self) -> Result<Seen, String> {
         let opened = Stream::open(&self.endpoint).await;
         let mut stream = opened.map_err(|error| match error {
             OpenError::Connect { cause, .. } => cause.kind().to_string(),
             OpenError::Tls { words, .. } => words,
         })?;
+        let Some(path) = &self.path else {
+            return Ok(Seen::Accepted);
+        };
         let broken = |error: std::io::Error| {
             stream_failure(&error).unwrap_or_else(|| error.kind().to_string())
         };
         let request = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.path, self.authority
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.authority
         );
         stream.send(request.as_bytes()).await.map_err(broken)?;
         let mut decoder = Decoder::new(Limits::default());
@@ -124,9 +155,9 @@ impl Probe {
             let read = stream.receive(decoder.spare()).await.map_err(broken)?;
             let progress = decoder.filled(read).map_err(|error| error.to_string())?;
             match (progress, decoder.head()) {
-                (Progress::Done(response), _) => return Ok(response.status),
+                (Progress::Done(response), _) => return Ok(Seen::Answered(response.status)),
                 // Its body is of no interest and may have no end.
-                (Progress::NeedMore, Some(head)) => return Ok(head.status()),
+                (Progress::NeedMore, Some(head)) => return Ok(Seen::Answered(head.status())),
                 (Progress::NeedMore, None) => {}
             }
         }

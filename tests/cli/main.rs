@@ -13,6 +13,7 @@ mod credentials;
 mod failures;
 mod graph;
 mod ingest;
+mod instances;
 mod interruption;
 mod output;
 mod profiles;
@@ -21,6 +22,7 @@ mod rejected;
 mod requests;
 mod secrets;
 mod selftest;
+mod services;
 mod shipped;
 
 #[path = "../support/hostile.rs"]

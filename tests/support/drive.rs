@@ -66,7 +66,7 @@ pub fn drive_to(endpoint: Endpoint, authority: &str, load: &str, requests: &str)
         .unwrap_or_else(|error| panic!("{error}\n{load}"));
     let variant = &plan.variants[0];
     Drive {
-        endpoint,
+        endpoints: vec![endpoint],
         authority: authority.to_owned(),
         load: variant.phases[0].load.clone(),
         requests: variant.requests_of(&variant.phases[0].load).into(),

@@ -106,7 +106,7 @@ async fn from_url(args: &Args, url: &str) -> anyhow::Result<(Profile, Vec<u8>)> 
     if let Some(slice) = args.slice {
         request.slice_seconds = u32::try_from(slice.as_secs()).unwrap_or(u32::MAX);
     }
-    let mut slices = capture::Slices::new(&client, url, request).map_err(refused)?;
+    let mut slices = capture::Slices::new(&client, &[url], request).map_err(refused)?;
     let mut failed = None;
     while slices.next_seconds().is_some() && failed.is_none() {
         failed = slices.take().await.err();

@@ -15,7 +15,12 @@ use crate::scenario::request;
 use crate::units::{self, Rate};
 
 impl Resolver<'_> {
-    pub(super) fn phases(&self, variant: &str, file: &file::File) -> Result<Vec<Phase>, Error> {
+    pub(super) fn phases(
+        &self,
+        variant: &str,
+        file: &file::File,
+        instances: u32,
+    ) -> Result<Vec<Phase>, Error> {
         let mut phases: Vec<Phase> = Vec::new();
         if let Some(load) = &file.load {
             if !file.phase.is_empty() {
@@ -27,7 +32,7 @@ impl Resolver<'_> {
             }
             phases.push(Phase {
                 name: "load".to_owned(),
-                load: self.load(load, "load", &file.request)?,
+                load: self.load(load, "load", file, instances)?,
             });
         }
         let mut names: Vec<&str> = Vec::new();
@@ -45,12 +50,14 @@ impl Resolver<'_> {
             for only in phase.variants.iter().flatten() {
                 self.variant_index(only, &format!("phase.{name}.variants"))?;
             }
-            let load = self.load(&phase.load, &format!("phase.{name}.load"), &file.request)?;
-            if phase
+            let key = format!("phase.{name}.load");
+            let is_of_variant = phase
                 .variants
                 .as_ref()
-                .is_none_or(|only| only.iter().any(|only| only.get_ref() == variant))
-            {
+                .is_none_or(|only| only.iter().any(|only| only.get_ref() == variant));
+            let instances = if is_of_variant { instances } else { 1 };
+            let load = self.load(&phase.load, &key, file, instances)?;
+            if is_of_variant {
                 phases.push(Phase {
                     name: name.clone(),
                     load,
@@ -71,7 +78,8 @@ impl Resolver<'_> {
         &self,
         given: &Spanned<file::Load>,
         key: &str,
-        requests_sent: &[file::Request],
+        file: &file::File,
+        instances: u32,
     ) -> Result<Load, Error> {
         let load = given.get_ref();
         let at = |name: &str| format!("{key}.{name}");
@@ -115,7 +123,18 @@ impl Resolver<'_> {
                 "a timeout is above 0s",
             ));
         }
-        let workers = self.workers(load, key, connections)?;
+        let workers = self.workers(load, key, connections, instances)?;
+        if connections < workers * instances {
+            return Err(self.at_fault(
+                self.overrides.connections.map(|_| "-c"),
+                Some(load.connections.span()),
+                &at("connections"),
+                &format!(
+                    "each of the {instances} instances needs a connection of each worker; use {} or more",
+                    workers * instances
+                ),
+            ));
+        }
         let staged = self.staged(load, key)?;
         let duration = self.window(given, key, requests, staged.as_ref())?;
         let warmup = self.duration(load.warmup.as_ref(), &at("warmup"), Duration::ZERO)?;
@@ -141,7 +160,7 @@ impl Resolver<'_> {
             timeout,
             workers,
             keep_alive: !self.overrides.no_keep_alive && load.keep_alive.unwrap_or(true),
-            weights: self.weights(given, key, requests_sent)?,
+            weights: self.weights(given, key, &file.request)?,
         })
     }
 
@@ -183,10 +202,17 @@ impl Resolver<'_> {
         Ok(weights)
     }
 
-    fn workers(&self, load: &file::Load, key: &str, connections: u32) -> Result<u32, Error> {
+    fn workers(
+        &self,
+        load: &file::Load,
+        key: &str,
+        connections: u32,
+        instances: u32,
+    ) -> Result<u32, Error> {
         let default_workers = std::thread::available_parallelism()
             .map_or(1, |cores| (cores.get() as u32 / 2).max(1))
-            .min(connections);
+            .min(connections / instances)
+            .max(1);
         let workers = load
             .workers
             .as_ref()

@@ -3,6 +3,7 @@
 mod feed;
 mod load;
 mod reach;
+mod service;
 mod target;
 
 use std::ops::Range;
@@ -527,7 +528,9 @@ impl Resolver<'_> {
         feeds: &[Arc<Feed>],
         secrets: &mut Vec<Range<usize>>,
     ) -> Result<Variant, Error> {
-        let target = self.target(&file.target)?;
+        let services = self.services(&file.service)?;
+        let target = self.target(&file.target, &services)?;
+        let instances = target.instances();
         let fleets = file
             .fleet
             .iter()
@@ -563,7 +566,8 @@ impl Resolver<'_> {
         Ok(Variant {
             name: name.to_owned(),
             target,
-            phases: self.phases(name, file)?,
+            services,
+            phases: self.phases(name, file, instances)?,
             fleets,
             requests,
             profile,

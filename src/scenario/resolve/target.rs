@@ -6,18 +6,29 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::Resolver;
+use crate::scenario::command::Command;
 use crate::scenario::error::Error;
 use crate::scenario::file;
+use crate::scenario::gateway::Places;
 use crate::scenario::merge::list;
-use crate::scenario::plan::{Profile, Target};
+use crate::scenario::plan::{Profile, Service, Target};
+use crate::scenario::ports::{Braces, Known};
 use crate::scenario::refusal::span_of;
 
 /// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
 const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
 const LONGEST_PROFILE: Duration = Duration::from_secs(300);
 
+/// More processes than one machine can give a CPU to are a mistake.
+const MOST_INSTANCES: u32 = 64;
+
 impl Resolver<'_> {
-    pub(super) fn target(&self, target: &Spanned<file::Target>) -> Result<Target, Error> {
+    pub(super) fn target(
+        &self,
+        target: &Spanned<file::Target>,
+        services: &[Service],
+    ) -> Result<Target, Error> {
+        let services: Vec<String> = services.iter().map(|of| of.name.clone()).collect();
         let (span, target) = (target.span(), target.get_ref());
         let ready_within = self.duration(
             target.ready_within.as_ref(),
@@ -25,6 +36,7 @@ impl Resolver<'_> {
             Duration::from_secs(10),
         )?;
         let port = target.port.as_ref().map(|port| *port.get_ref());
+        let instances = self.instances(target)?;
         let refuse = |given: Option<Range<usize>>, key: &str, with: &str| match given {
             Some(span) => Err(self.error(span, key, format!("it goes only with {with}"))),
             None => Ok(()),
@@ -60,53 +72,65 @@ impl Resolver<'_> {
                 )?;
                 let span = config.span();
                 let config = config.get_ref().clone();
-                config.validate().map_err(|error| {
-                    let key = error.key();
+                let at_key = |key: &str, message: String| {
                     let at = span_of(self.table, &["target", "gateway", key]);
                     let at = at.unwrap_or_else(|| span.clone());
-                    self.error(at, &format!("target.gateway.{key}"), error.to_string())
-                })?;
+                    self.error(at, &format!("target.gateway.{key}"), message)
+                };
+                let places = Places::find(&config, &services)
+                    .map_err(|(key, error)| at_key(key, error.to_string()))?;
+                // Any ports show whether the texts are what the gateway takes.
+                let filled = places
+                    .fill(&config, &vec![u16::MAX; services.len()])
+                    .map_err(|(key, message)| at_key(key, message))?;
+                filled
+                    .validate()
+                    .map_err(|error| at_key(error.key(), error.to_string()))?;
                 for (key, given) in [
                     ("digest_key", config.digest_key.is_some()),
                     ("token_key", config.token_key.is_some()),
                 ] {
                     if given {
-                        let at = span_of(self.table, &["target", "gateway", key]);
-                        let at = at.unwrap_or_else(|| span.clone());
-                        return Err(self.error(
-                            at,
-                            &format!("target.gateway.{key}"),
-                            "a key is a secret and does not belong in a scenario; leave it out, a random one is used",
+                        return Err(at_key(
+                            key,
+                            "a key is a secret and does not belong in a scenario; leave it out, a random one is used".to_owned(),
                         ));
                     }
                 }
                 Ok(Target::Gateway {
                     config: Box::new(config),
+                    places,
+                    instances,
                     port,
                     ready_within,
                 })
             }
             (None, Some(command), None) => {
                 only_url()?;
-                if port.is_none() && !command.get_ref().contains("{port}") {
-                    return Err(self.error(command.span(), "target.command", "the command has no `{port}`; write it where the port goes, or give a fixed `port`"));
+                let line = command;
+                let known = Known {
+                    started: &services,
+                    later: &[],
+                    own: None,
+                    braces: Braces::Text,
+                };
+                let command = Command::parse(line.get_ref(), known).map_err(|error| {
+                    self.error(line.span(), "target.command", error.to_string())
+                })?;
+                if port.is_none() && !command.has_port() {
+                    return Err(self.error(line.span(), "target.command", "the command has no `{port}`; write it where the port goes, or give a fixed `port`"));
                 }
                 let ready = target
                     .ready
                     .as_ref()
                     .map_or("/", |ready| ready.get_ref().as_str());
-                if !ready.starts_with('/') || !ready.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    return Err(self.source.error(
-                        target.ready.as_ref().map(Spanned::span),
-                        "target.ready",
-                        "it is a path, which starts with `/` and has neither spaces nor letters beyond ASCII",
-                    ));
-                }
+                self.check_ready(ready, target.ready.as_ref(), "target.ready")?;
                 self.refuse_route(target, "`url`")?;
                 Ok(Target::Command {
-                    command: command.get_ref().clone(),
+                    command,
                     ready: ready.to_owned(),
                     ready_within,
+                    instances,
                     port,
                     tls: match &target.tls {
                         Some(tls) => Some(self.tls(tls.get_ref())?),
@@ -168,6 +192,44 @@ impl Resolver<'_> {
                 Err(self.error(place.unwrap_or(span), "target", message))
             }
         }
+    }
+
+    /// How many processes the target is.
+    fn instances(&self, target: &file::Target) -> Result<u32, Error> {
+        let Some(given) = &target.instances else {
+            return Ok(1);
+        };
+        let refused = |why: &str| Err(self.error(given.span(), "target.instances", why));
+        let instances = *given.get_ref();
+        if target.url.is_some() {
+            return refused(
+                "telemload does not start what a `url` names; leave `instances` out, and load the balancer in front of them, or start them as a `command`",
+            );
+        }
+        if !(1..=MOST_INSTANCES).contains(&instances) {
+            return refused(&format!("use 1 to {MOST_INSTANCES} instances"));
+        }
+        if instances > 1 && target.port.is_some() {
+            return refused("each instance listens on a port of its own; leave `port` out");
+        }
+        Ok(instances)
+    }
+
+    /// What is asked for until it answers.
+    pub(super) fn check_ready(
+        &self,
+        path: &str,
+        given: Option<&Spanned<String>>,
+        key: &str,
+    ) -> Result<(), Error> {
+        if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(());
+        }
+        Err(self.source.error(
+            given.map(Spanned::span),
+            key,
+            "it is a path, which starts with `/` and has neither spaces nor letters beyond ASCII",
+        ))
     }
 
     pub(super) fn profile(

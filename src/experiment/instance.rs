@@ -1,0 +1,176 @@
+//! One process of a target: where it listens, what measures it, its start and its end. Several of them are one target.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use target_service::{Config, Device, Launch};
+
+use super::Failure;
+use super::reach::{local, port_of};
+use super::started::{Started, ToStart, Used};
+use crate::scenario::BaseUrl;
+use crate::target::ProcessTree;
+use crate::target::ready::Probe;
+use crate::transport::stream::Endpoint;
+use crate::transport::tls::Tls;
+
+/// Longest time that metrics may take.
+pub(super) const SCRAPE: Duration = Duration::from_millis(500);
+
+/// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
+const STOP_MARGIN: Duration = Duration::from_secs(1);
+
+/// A process that is loaded.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) endpoint: Endpoint,
+    /// As sent in the Host header.
+    pub(super) authority: String,
+    /// The port that it listens at, or else the URL's.
+    pub(super) port: u16,
+    /// Its processes, if they are local and known.
+    pub(super) tree: Option<ProcessTree>,
+    /// Why they are not.
+    pub(super) no_tree: Option<String>,
+    /// Prometheus endpoint.
+    pub(super) metrics_url: Option<String>,
+    /// pprof endpoint that is used unless the plan names one.
+    pub(super) pprof_url: Option<String>,
+    started: Option<Started>,
+}
+
+/// What all bundled gateways of a launch are started with.
+pub(super) struct GatewayStart<'a> {
+    pub(super) config: &'a Config,
+    pub(super) devices: &'a [Device],
+    pub(super) ready_within: Duration,
+}
+
+impl Instance {
+    /// Starts a bundled gateway at `port` and waits until it answers.
+    pub(super) async fn gateway(
+        start: &GatewayStart<'_>,
+        port: u16,
+        log: PathBuf,
+    ) -> Result<Self, Failure> {
+        let listen = SocketAddr::from(([127, 0, 0, 1], port));
+        let launch = Launch {
+            listen,
+            config: start.config.clone(),
+            devices: start.devices.to_vec(),
+        };
+        let payload = serde_json::to_vec(&launch).map_err(|error| {
+            Failure::Internal(format!("cannot write the gateway's configuration: {error}"))
+        })?;
+        let own = std::env::current_exe().map_err(|error| {
+            Failure::Internal(format!("cannot find telemload's own binary: {error}"))
+        })?;
+        let argv = vec![
+            own.to_string_lossy().into_owned(),
+            "gateway".to_owned(),
+            "--stdin".to_owned(),
+        ];
+        let start_it = ToStart {
+            payload,
+            grace: target_service::server::stop_within(start.config) + STOP_MARGIN,
+            ..ToStart::new("gateway".to_owned(), argv, log)
+        };
+        let mut instance = Self::started(Started::spawn(start_it).await?, local(port, None)?);
+        instance.metrics_url = Some(format!("http://{listen}/metrics"));
+        instance.pprof_url = Some(format!("http://{listen}/debug/pprof/profile"));
+        instance.wait_ready("/healthz", start.ready_within).await?;
+        Ok(instance)
+    }
+
+    /// Starts a command that is to listen at `port`.
+    pub(super) async fn command(
+        argv: Vec<String>,
+        port: u16,
+        tls: Option<&Tls>,
+        log: PathBuf,
+    ) -> Result<Self, Failure> {
+        let endpoint = local(port, tls)?;
+        let start = ToStart::new("target".to_owned(), argv, log);
+        Ok(Self::started(Started::spawn(start).await?, endpoint))
+    }
+
+    fn started(started: Started, endpoint: Endpoint) -> Self {
+        Self {
+            port: port_of(&endpoint.place).unwrap_or_default(),
+            authority: endpoint.place.to_string(),
+            endpoint,
+            no_tree: started.tree.as_ref().err().cloned(),
+            tree: started.tree.clone().ok(),
+            metrics_url: None,
+            pprof_url: None,
+            started: Some(started),
+        }
+    }
+
+    /// Something that runs already and was found.
+    pub(super) fn found(
+        base: &BaseUrl,
+        endpoint: Endpoint,
+        pid: Option<u32>,
+    ) -> Result<Self, Failure> {
+        let tree = match pid {
+            Some(pid) => Some(
+                ProcessTree::of(pid)
+                    .map_err(|error| Failure::Target(format!("--pid {pid}: {error}")))?,
+            ),
+            None => None,
+        };
+        Ok(Self {
+            port: port_of(&endpoint.place).unwrap_or(base.port),
+            endpoint,
+            authority: base.authority.clone(),
+            no_tree: tree.is_none().then(|| {
+                "name its process with --pid, or its Prometheus endpoint with `target.metrics`"
+                    .to_owned()
+            }),
+            tree,
+            metrics_url: None,
+            pprof_url: None,
+            started: None,
+        })
+    }
+
+    /// Waits until it answers; one that does not is stopped.
+    pub(super) async fn wait_ready(&mut self, path: &str, within: Duration) -> Result<(), Failure> {
+        let probe = Probe {
+            endpoint: self.endpoint.clone(),
+            authority: self.authority.clone(),
+            path: Some(path.to_owned()),
+        };
+        let started = self.started.as_mut();
+        let started = started.expect("only a started target is waited for");
+        started.wait_ready(&probe, within).await
+    }
+
+    /// Returns when its process has ended by itself, with words for it.
+    pub(super) async fn ended(&mut self) -> String {
+        match &mut self.started {
+            Some(started) => {
+                let words = started.ended().await;
+                format!("the target ended in the middle of the load: {words}")
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What its processes have used.
+    pub(super) fn used(&self) -> Used {
+        match (&self.tree, &self.no_tree) {
+            (Some(tree), _) => Used::of(tree),
+            (None, why) => Used::unknown(why.clone().unwrap_or_default()),
+        }
+    }
+
+    /// Stops it if it was started here; the words for an end that is no success.
+    pub(super) async fn stop(&mut self) -> Option<String> {
+        let started = self.started.as_mut()?;
+        let exit = started.stop().await;
+        (!exit.success()).then(|| format!("{exit}: {}", started.last_line()))
+    }
+}

@@ -1,0 +1,123 @@
+//! What each instance of a target did within the windows, and whether they shared the work evenly. Pure.
+
+use std::collections::BTreeMap;
+
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+use super::gather::Share;
+use crate::metrics::Served;
+
+/// One instance of several, pooled over rounds.
+#[derive(Debug, Clone)]
+pub struct InstanceUse {
+    /// Where it listened in the last launch.
+    pub address: String,
+    /// What it answered.
+    pub served: Served,
+    /// CPU time, s; `None` if it is not known.
+    pub cpu_seconds: Option<f64>,
+    /// Largest memory, bytes.
+    pub peak_bytes: Option<u64>,
+    /// Increase of its counters, by name; empty if they are not known.
+    pub counters: BTreeMap<&'static str, u64>,
+}
+
+impl InstanceUse {
+    /// One that has done nothing yet.
+    pub(super) fn blank(address: String) -> Self {
+        Self {
+            address,
+            served: Served::default(),
+            cpu_seconds: Some(0.0),
+            peak_bytes: None,
+            counters: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what it did in a launch at `address`.
+    pub(super) fn add(&mut self, address: &str, share: &Share) {
+        address.clone_into(&mut self.address);
+        self.served.add(share.served);
+        let both = self.cpu_seconds.zip(share.cpu_seconds);
+        self.cpu_seconds = both.map(|(before, now)| before + now);
+        self.peak_bytes = self.peak_bytes.max(share.peak_bytes);
+        for (name, count) in &share.counters {
+            *self.counters.entry(name).or_default() += count;
+        }
+    }
+
+    /// CPU per OK response, µs.
+    pub fn us_per_request(&self) -> Option<f64> {
+        let cpu = self.cpu_seconds.filter(|_| self.served.completed_ok > 0)?;
+        Some(cpu * 1e6 / self.served.completed_ok as f64)
+    }
+}
+
+/// Chance of as uneven a spread below which it is called uneven.
+const CHANCE: f64 = 0.001;
+
+/// Deviation from an equal share below which unevenness is of no interest, however certain it is.
+const LEAST_DEVIATION: f64 = 0.05;
+
+/// The shares of the OK responses, if chance does not explain that they differ: chi-squared against equal shares, and some
+/// share off by 5 % of itself or more.
+pub(super) fn uneven(instances: &[InstanceUse]) -> Option<Vec<(String, f64)>> {
+    let counts = instances.iter().map(|of| of.served.completed_ok as f64);
+    let counts: Vec<f64> = counts.collect();
+    let total: f64 = counts.iter().sum();
+    let equal = total / counts.len() as f64;
+    if counts.len() < 2 || equal < 5.0 {
+        return None;
+    }
+    let statistic: f64 = counts
+        .iter()
+        .map(|count| (count - equal).powi(2) / equal)
+        .sum();
+    let chance = ChiSquared::new(counts.len() as f64 - 1.0)
+        .ok()?
+        .sf(statistic);
+    let is_far = counts
+        .iter()
+        .any(|count| (count / equal - 1.0).abs() >= LEAST_DEVIATION);
+    (chance < CHANCE && is_far).then(|| {
+        let addresses = instances.iter().map(|of| of.address.clone());
+        addresses
+            .zip(counts.iter().map(|count| count / total))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(counts: &[u64], expected: Option<&[f64]>) {
+        let instances: Vec<InstanceUse> = counts
+            .iter()
+            .map(|&completed_ok| InstanceUse {
+                served: Served {
+                    completed_ok,
+                    ..Served::default()
+                },
+                ..InstanceUse::blank("a".to_owned())
+            })
+            .collect();
+        let found = uneven(&instances);
+        let shares = found.map(|shares| shares.iter().map(|(_, share)| *share).collect::<Vec<_>>());
+        assert_eq!(shares.as_deref(), expected, "{counts:?}");
+    }
+
+    #[test]
+    fn a_spread_is_uneven_only_if_chance_does_not_explain_it() {
+        // As a fair coin falls now and then.
+        check(&[60, 40], None);
+        check(&[6_000, 4_000], Some(&[0.6, 0.4]));
+        // Certain, and of no interest.
+        check(&[510_000, 490_000], None);
+        check(&[100, 0], Some(&[1.0, 0.0]));
+        check(&[4, 0], None);
+        check(&[300, 300, 400], Some(&[0.3, 0.3, 0.4]));
+        check(&[7], None);
+        check(&[], None);
+    }
+}

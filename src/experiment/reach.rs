@@ -1,0 +1,133 @@
+//! Where a target is and how it is spoken to: found by its URL, or the port at which it will listen. Sends nothing of the load.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Failure;
+use crate::scenario::{BaseUrl, Route, Target, Variant};
+use crate::target::port::{check_port_free, free_port};
+use crate::transport::stream::{Endpoint, Place, Stream};
+use crate::transport::tls::{Connector, Tls};
+
+/// Where a URL target answers, and which of several addresses that is.
+pub(super) async fn find(
+    base: &BaseUrl,
+    route: &Route,
+) -> Result<(Endpoint, Option<Place>), Failure> {
+    let unreachable =
+        |message: &str| Failure::Target(format!("the target {base} cannot be reached: {message}"));
+    let tls = base.tls.as_ref();
+    let tls = tls.map(|tls| connector(tls, &base.host)).transpose()?;
+    let (host, port) = match route {
+        Route::Url => (base.host.as_str(), base.port),
+        Route::Host { host, port } => (host.as_str(), *port),
+        Route::Unix(path) => {
+            let place = Place::Unix(path.clone());
+            let endpoint = Endpoint { place, tls };
+            knock(&endpoint)
+                .await
+                .map_err(|words| unreachable(&words))?;
+            return Ok((endpoint, None));
+        }
+    };
+    let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| {
+        unreachable(&format!(
+            "the name {host} cannot be resolved: {error}; check the host, or name its address with --connect-to"
+        ))
+    })?;
+    let mut refusals: Vec<String> = Vec::new();
+    // A name may stand for several, such as ::1 and 127.0.0.1, and the target need not listen on the first.
+    for address in addresses {
+        let endpoint = Endpoint {
+            place: Place::Tcp(address),
+            tls: tls.clone(),
+        };
+        match knock(&endpoint).await {
+            Ok(()) => {
+                let by_name = host.parse::<std::net::IpAddr>().is_err();
+                let found_at = by_name.then(|| endpoint.place.clone());
+                return Ok((endpoint, found_at));
+            }
+            Err(words) if refusals.len() < MOST_REFUSALS => refusals.push(words),
+            Err(_) => {}
+        }
+    }
+    if refusals.is_empty() {
+        refusals.push(format!("the name {host} has no address; check the host"));
+    }
+    Err(unreachable(&refusals.join("; ")))
+}
+
+/// The most addresses of a name whose refusals are told.
+const MOST_REFUSALS: usize = 4;
+
+/// One connection that sends nothing, secured if the load's will be: a target that is not there, or that is not who it
+/// should be, is found before the load starts.
+async fn knock(endpoint: &Endpoint) -> Result<(), String> {
+    match tokio::time::timeout(KNOCK, Stream::open(endpoint)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "no connection to {} within {KNOCK:?}; check host, port and firewall{}",
+            endpoint.place,
+            match endpoint.tls {
+                Some(_) => ", and that the target speaks TLS",
+                None => "",
+            }
+        )),
+    }
+}
+
+/// Longest time that a connection to a target may take before the load.
+const KNOCK: Duration = Duration::from_secs(5);
+
+/// A port of this machine at which a target will listen that telemload starts.
+pub(super) fn local(port: u16, tls: Option<&Tls>) -> Result<Endpoint, Failure> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let tls = tls
+        .map(|tls| connector(tls, &address.ip().to_string()))
+        .transpose()?;
+    let place = Place::Tcp(address);
+    Ok(Endpoint { place, tls })
+}
+
+pub(super) fn port_of(place: &Place) -> Option<u16> {
+    match place {
+        Place::Tcp(address) => Some(address.port()),
+        Place::Unix(_) => None,
+    }
+}
+
+fn connector(tls: &Tls, host: &str) -> Result<Connector, Failure> {
+    tls.connector(host).map_err(|error| internal(&error))
+}
+
+pub(super) fn internal(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Internal(error.to_string())
+}
+
+/// How metrics and profiles are fetched: as the target is spoken to, and with the system's authorities if only they are
+/// https.
+pub(super) fn control_tls(variant: &Variant) -> Option<Tls> {
+    let metrics = match &variant.target {
+        Target::Url { metrics, .. } => metrics.as_deref(),
+        _ => None,
+    };
+    let profile = variant.profile.as_ref();
+    let mut urls = metrics
+        .into_iter()
+        .chain(profile.and_then(|profile| profile.url.as_deref()));
+    let is_https = urls.any(|url| {
+        url.get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+    });
+    is_https.then(|| variant.target.tls().cloned().unwrap_or_else(Tls::system))
+}
+
+pub(super) fn pick_port(fixed: Option<u16>) -> Result<u16, Failure> {
+    let picked = match fixed {
+        Some(port) => check_port_free(port).map(|()| port),
+        None => free_port(),
+    };
+    picked.map_err(|error| Failure::Target(error.to_string()))
+}

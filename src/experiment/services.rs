@@ -1,0 +1,124 @@
+//! What runs beside the target in one launch: started before it in the order of the scenario, stopped after it in the other one.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::Failure;
+use super::reach::pick_port;
+use super::started::{Started, ToStart, Used, first};
+use crate::scenario::Service;
+use crate::scenario::ports::Ports;
+use crate::target::ready::Probe;
+use crate::transport::stream::{Endpoint, Place};
+
+/// The services of a launch.
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    running: Vec<Running>,
+    ports: Vec<u16>,
+}
+
+#[derive(Debug)]
+struct Running {
+    name: String,
+    started: Started,
+    /// It ended by itself.
+    is_down: bool,
+}
+
+impl Services {
+    /// Starts each when the one before it is ready; if one fails the others are stopped. Logs go into `directory`.
+    pub(super) async fn start(planned: &[Service], directory: &Path) -> Result<Self, Failure> {
+        let mut services = Self::default();
+        for service in planned {
+            if let Err(failure) = services.add(service, directory).await {
+                services.stop().await;
+                return Err(failure);
+            }
+        }
+        Ok(services)
+    }
+
+    async fn add(&mut self, service: &Service, directory: &Path) -> Result<(), Failure> {
+        let own = pick_port(None)?;
+        let ports = Ports {
+            own,
+            services: &self.ports,
+        };
+        let argv = service.command.argv(ports);
+        let log = directory.join(format!("service-{}.log", service.name));
+        let name = format!("service {}", service.name);
+        let mut started = Started::spawn(ToStart::new(name, argv, log)).await?;
+        let address = SocketAddr::from(([127, 0, 0, 1], own));
+        let probe = Probe {
+            endpoint: Endpoint {
+                place: Place::Tcp(address),
+                tls: None,
+            },
+            authority: address.to_string(),
+            path: service.ready.clone(),
+        };
+        started.wait_ready(&probe, service.ready_within).await?;
+        self.ports.push(own);
+        self.running.push(Running {
+            name: service.name.clone(),
+            started,
+            is_down: false,
+        });
+        Ok(())
+    }
+
+    /// Their ports, in the order of the plan.
+    pub(super) fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    /// What each has used, in the order of the plan.
+    pub(super) fn used(&self) -> Vec<Used> {
+        let trees = self.running.iter().map(|service| &service.started.tree);
+        trees
+            .map(|tree| match tree {
+                Ok(tree) => Used::of(tree),
+                Err(why) => Used::unknown(why.clone()),
+            })
+            .collect()
+    }
+
+    /// Lets the peaks of memory begin now.
+    pub(super) fn restart_peaks(&self) {
+        let trees = self.running.iter().map(|service| &service.started.tree);
+        trees.flatten().for_each(|tree| tree.restart_peak());
+    }
+
+    /// Words for those that have ended and of which [`Services::ended`] has told.
+    pub(super) fn down(&self) -> Vec<String> {
+        let down = self.running.iter().filter(|service| service.is_down);
+        down.map(|service| format!("`{}` had ended before this phase", service.name))
+            .collect()
+    }
+
+    /// Returns when one has ended by itself, with words for it; each is told once.
+    pub(super) async fn ended(&mut self) -> String {
+        let alive = self.running.iter_mut().filter(|service| !service.is_down);
+        first(
+            alive
+                .map(|service| Box::pin(service.ended()) as _)
+                .collect(),
+        )
+        .await
+    }
+
+    pub(super) async fn stop(&mut self) {
+        for service in self.running.iter_mut().rev() {
+            service.started.stop().await;
+        }
+    }
+}
+
+impl Running {
+    async fn ended(&mut self) -> String {
+        let words = self.started.ended().await;
+        self.is_down = true;
+        format!("`{}` ended in the middle of it: {words}", self.name)
+    }
+}

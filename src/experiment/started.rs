@@ -1,0 +1,142 @@
+//! A process that a launch has started: with its log in the run directory, its CPU and memory, and words for its end.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::{Failure, WriteError};
+use crate::target::ready::Probe;
+use crate::target::supervisor::DEFAULT_GRACE;
+use crate::target::{ProcessExit, ProcessHandle, ProcessSpec, ProcessTree};
+
+/// What is to be started.
+pub(super) struct ToStart {
+    /// What messages call it.
+    pub(super) name: String,
+    pub(super) argv: Vec<String>,
+    /// Its standard input.
+    pub(super) payload: Vec<u8>,
+    /// How long it has to stop.
+    pub(super) grace: Duration,
+    /// Where its output goes.
+    pub(super) log: PathBuf,
+}
+
+/// A process under its supervisor.
+#[derive(Debug)]
+pub(super) struct Started {
+    process: ProcessHandle,
+    /// What it uses, or why that is not known.
+    pub(super) tree: Result<ProcessTree, String>,
+    log: PathBuf,
+}
+
+/// What a process tree had used at one instant.
+#[derive(Debug, Clone)]
+pub(super) struct Used {
+    pub(super) cpu_seconds: Result<f64, String>,
+    pub(super) rss_bytes: Option<u64>,
+    pub(super) peak_bytes: Option<u64>,
+}
+
+impl Used {
+    /// What is told of a tree; its CPU first, because that is what the instant is for.
+    pub(super) fn of(tree: &ProcessTree) -> Self {
+        let cpu = tree.cpu_ns();
+        let memory = tree.memory().ok();
+        Self {
+            cpu_seconds: cpu
+                .map(|ns| ns as f64 / 1e9)
+                .map_err(|error| error.to_string()),
+            rss_bytes: memory.map(|memory| memory.rss_bytes),
+            peak_bytes: memory.map(|memory| memory.peak_bytes),
+        }
+    }
+
+    /// A tree of which nothing is known.
+    pub(super) fn unknown(why: String) -> Self {
+        Self {
+            cpu_seconds: Err(why),
+            rss_bytes: None,
+            peak_bytes: None,
+        }
+    }
+}
+
+impl ToStart {
+    /// Without input, and with the usual time to stop.
+    pub(super) fn new(name: String, argv: Vec<String>, log: PathBuf) -> Self {
+        Self {
+            name,
+            argv,
+            payload: Vec::new(),
+            grace: DEFAULT_GRACE,
+            log,
+        }
+    }
+}
+
+impl Started {
+    pub(super) async fn spawn(start: ToStart) -> Result<Self, Failure> {
+        let log = start.log;
+        let writable = |cause| {
+            let path = log.clone();
+            Failure::Internal(WriteError { path, cause }.to_string())
+        };
+        if let Some(directory) = log.parent() {
+            std::fs::create_dir_all(directory).map_err(writable)?;
+        }
+        let file = crate::target::log::create(&log).map_err(writable)?;
+        let mut spec = ProcessSpec::new(start.name, start.argv, file);
+        spec.payload = start.payload;
+        spec.grace = start.grace;
+        let process = ProcessHandle::spawn(spec)
+            .await
+            .map_err(|error| Failure::Target(error.to_string()))?;
+        let tree = ProcessTree::supervised(process.pid()).map_err(|error| error.to_string());
+        Ok(Self { process, tree, log })
+    }
+
+    /// Waits until it answers; one that does not is stopped.
+    pub(super) async fn wait_ready(
+        &mut self,
+        probe: &Probe,
+        within: Duration,
+    ) -> Result<(), Failure> {
+        match self.process.wait_ready(probe, within).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.process.stop().await;
+                Err(Failure::Target(error.to_string()))
+            }
+        }
+    }
+
+    /// Returns when it has ended by itself: how, its last words, and where the others are.
+    pub(super) async fn ended(&mut self) -> String {
+        let exit = self.process.exited().await;
+        let last = self.process.last_lines(5);
+        format!("{exit}{last}; its log is {}", self.log.display())
+    }
+
+    pub(super) async fn stop(&mut self) -> ProcessExit {
+        self.process.stop().await
+    }
+
+    /// The last line of its log.
+    pub(super) fn last_line(&self) -> String {
+        self.process.last_lines(1).0.pop().unwrap_or_default()
+    }
+}
+
+/// What the first of several futures comes to that is done; without any it is never.
+pub(super) async fn first<T>(mut futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> T {
+    std::future::poll_fn(|context| {
+        let mut done = futures
+            .iter_mut()
+            .map(|future| future.as_mut().poll(context));
+        done.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
+}

@@ -1,0 +1,140 @@
+//! The bundled gateway's configuration where it names ports of services, which are known at each launch. Pure.
+
+use target_service::{Config, StoreKind};
+
+use super::ports::{Braces, Known, Ported, Ports, PortsError};
+
+/// Texts of a configuration with places for ports. `Debug` shows none of them.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    texts: Vec<(Key, Ported)>,
+}
+
+/// What may name a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Store,
+    Sink,
+    S3Endpoint,
+}
+
+const KEYS: [Key; 3] = [Key::Store, Key::Sink, Key::S3Endpoint];
+
+impl Key {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Sink => "sink",
+            Self::S3Endpoint => "s3_endpoint",
+        }
+    }
+
+    fn text(self, config: &Config) -> Option<String> {
+        match self {
+            // Its own text, with credentials, is what is written for the gateway.
+            Self::Store => serde_json::to_value(&config.store)
+                .ok()?
+                .as_str()
+                .map(str::to_owned),
+            Self::Sink => Some(config.sink.clone()),
+            Self::S3Endpoint => config.s3_endpoint.clone(),
+        }
+    }
+}
+
+impl Places {
+    /// Finds the places of `config` among services that run before the gateway.
+    ///
+    /// # Errors
+    /// The key, and what is wrong with its text.
+    pub fn find(config: &Config, services: &[String]) -> Result<Self, (&'static str, PortsError)> {
+        let known = Known {
+            started: services,
+            later: &[],
+            own: None,
+            braces: Braces::Mistake,
+        };
+        let mut texts = Vec::new();
+        for key in KEYS {
+            let Some(text) = key.text(config) else {
+                continue;
+            };
+            let ported = Ported::parse(&text, known).map_err(|error| (key.name(), error))?;
+            if ported.has_places() {
+                texts.push((key, ported));
+            }
+        }
+        Ok(Self { texts })
+    }
+
+    /// Whether the configuration needs no service.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The configuration of a launch in which services have these ports.
+    ///
+    /// # Errors
+    /// The key of a text that is none of the gateway's with its ports, and why.
+    pub fn fill(
+        &self,
+        config: &Config,
+        services: &[u16],
+    ) -> Result<Config, (&'static str, String)> {
+        let ports = Ports { own: 0, services };
+        let mut filled = config.clone();
+        for (key, text) in &self.texts {
+            let text = text.fill(ports);
+            match key {
+                Key::Store => {
+                    filled.store = serde_json::from_value::<StoreKind>(text.into())
+                        .map_err(|error| (key.name(), error.to_string()))?;
+                }
+                Key::Sink => filled.sink = text,
+                Key::S3Endpoint => filled.s3_endpoint = Some(text),
+            }
+        }
+        Ok(filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn stores_and_sinks_get_the_ports_of_services() {
+        let config = config(
+            r#"{"store": "redis://u:secret@127.0.0.1:{redis.port}/2", "s3_endpoint": "http://127.0.0.1:{s3.port}", "sink": "s3://bucket"}"#,
+        );
+        let names = ["redis", "s3"].map(str::to_owned);
+        let places = Places::find(&config, &names).unwrap();
+        assert!(!format!("{places:?}").contains("secret"));
+        let filled = places.fill(&config, &[6_380, 9_000]).unwrap();
+        assert_eq!(filled.store.to_string(), "redis://127.0.0.1:6380/2");
+        let url = serde_json::to_value(&filled.store).unwrap();
+        assert_eq!(url, "redis://u:secret@127.0.0.1:6380/2");
+        assert_eq!(filled.s3_endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+        assert_eq!(filled.sink, "s3://bucket");
+    }
+
+    #[test]
+    fn a_configuration_without_services_stays_as_it_is() {
+        let config = Config::default();
+        let places = Places::find(&config, &[]).unwrap();
+        assert!(places.is_empty());
+        assert_eq!(places.fill(&config, &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn the_key_of_a_wrong_place_is_told() {
+        let (key, error) =
+            Places::find(&config(r#"{"sink": "file:///{x.port}"}"#), &[]).unwrap_err();
+        assert_eq!(key, "sink");
+        assert!(error.to_string().contains("no service `x`"), "{error}");
+    }
+}
