@@ -7,6 +7,7 @@ mod gather;
 mod launch;
 mod phase;
 mod profiled;
+mod published;
 mod result;
 mod run_dir;
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gather::{COUNTERS, Driven, Emit, Gather, Series};
+use super::gather::{Driven, Emit, Gather, Series};
 use super::launch::Launched;
+use super::published;
 use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning};
 use crate::engine::{Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
@@ -65,6 +66,7 @@ impl PhaseRun<'_> {
             target_cpus: 1.0,
             peak_bytes: None,
             counters: BTreeMap::new(),
+            peaks: BTreeMap::new(),
             opening: Durations::default(),
             resent: 0,
             expected_bcrypt_rate: expected_bcrypt_rate(variant),
@@ -199,13 +201,13 @@ impl PhaseRun<'_> {
 
     fn series(&self, target: &Launched) -> Result<Series, Failure> {
         let directory = self.directory();
-        let counters: Vec<&str> = if target.is_gateway {
-            COUNTERS.iter().map(|(name, _)| *name).collect()
+        let columns = if target.is_gateway {
+            published::columns()
         } else {
             Vec::new()
         };
         let warmup = self.phase.load.warmup;
-        Series::create(self.launch.dir, &directory, &counters, warmup)
+        Series::create(self.launch.dir, &directory, &columns, warmup)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -246,10 +248,18 @@ impl PhaseResult {
         if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
             warnings.push(Warning::NoTargetCpu(target.no_tree.clone().unwrap_or(why)));
         }
-        match driven.counters {
-            Ok(counters) => counters
-                .into_iter()
-                .for_each(|(name, count)| *self.counters.entry(name).or_default() += count),
+        match driven.published {
+            Ok(published) => {
+                for (name, count) in published.counters {
+                    *self.counters.entry(name).or_default() += count;
+                }
+                for (name, value) in published.peaks {
+                    let peak = self.peaks.entry(name).or_default();
+                    *peak = value.max(*peak);
+                }
+                let ended = published.ended;
+                warnings.extend(ended.map(|(after, why)| Warning::CountersEnd { after, why }));
+            }
             Err(why) if target.is_gateway && seconds > 0.0 => {
                 warnings.push(Warning::NoCounters(why));
             }

@@ -73,6 +73,8 @@ pub struct PhaseResult {
     pub peak_bytes: Option<u64>,
     /// Increase of the gateway's counters over the windows, by name.
     pub counters: BTreeMap<&'static str, u64>,
+    /// The highest value of the gateway's gauges at the ends of intervals, by name.
+    pub peaks: BTreeMap<&'static str, u64>,
     /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
     pub opening: Durations,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
@@ -243,6 +245,13 @@ pub enum Warning {
     FewSamples(u64),
     /// The gateway's counters could not be read.
     NoCounters(String),
+    /// The gateway's counters could not be read at the end of the window.
+    CountersEnd {
+        /// When they were read last, s after its start.
+        after: f64,
+        /// Why not at the end.
+        why: String,
+    },
     /// The target's certificate was not checked.
     AnyCertificate,
     /// Connections that are closed may hold more local ports than there are.
@@ -288,6 +297,11 @@ impl fmt::Display for Warning {
                 "the profile has {samples} samples: shares are rough; profile for longer"
             ),
             Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
+            Self::CountersEnd { after, why } => write!(
+                f,
+                "the gateway's counters are those of the first {}: {why}",
+                seconds(*after)
+            ),
             Self::AnyCertificate => f.write_str(
                 "the target's certificate was not checked (`insecure`): what answered may be anyone; name its authority with `tls.ca` or --cacert",
             ),

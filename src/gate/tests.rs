@@ -51,6 +51,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
+        peaks: BTreeMap::new(),
         opening: Durations::default(),
         resent: 0,
         expected_bcrypt_rate: None,

@@ -108,6 +108,7 @@ struct PhaseJson<'a> {
     cpu: CpuJson,
     memory: MemoryJson,
     gateway: BTreeMap<&'static str, u64>,
+    gateway_peak: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -371,6 +372,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             target_peak_bytes: phase.peak_bytes,
         },
         gateway: phase.counters.clone(),
+        gateway_peak: phase.peaks.clone(),
         expected_bcrypt_rps: phase.expected_bcrypt_rate,
         profile: phase.profile.as_ref().map(profile_json),
         trust: TrustJson {

@@ -137,6 +137,9 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
     if let Some(counters) = story::counters(phase, &total) {
         line("gateway", &counters);
     }
+    if let Some(payloads) = story::payloads(phase) {
+        line("payloads", &payloads);
+    }
     if let Some(profile) = &phase.profile {
         let ratio = profile
             .capture_ratio

@@ -168,6 +168,16 @@ impl Ingest {
 
     /// Takes the payloads of a document, in the configured way, and says what became of them.
     pub(crate) async fn take(&self, document: &Document<'_>, device: Option<&str>) -> Answer {
+        let answer = self.route(document, device).await;
+        if matches!(answer, Answer::Queued | Answer::Stored) {
+            let payloads = document.payloads.len() as u64;
+            self.metrics.documents_acknowledged.inc();
+            self.metrics.payloads_acknowledged.inc_by(payloads);
+        }
+        answer
+    }
+
+    async fn route(&self, document: &Document<'_>, device: Option<&str>) -> Answer {
         let lines = Lines::of(device);
         match &self.route {
             Route::Discard => {
