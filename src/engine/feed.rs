@@ -138,6 +138,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             workers,
             keep_alive: true,
+            overload: false,
         }
     }
 

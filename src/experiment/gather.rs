@@ -38,6 +38,8 @@ pub(super) struct Driven {
     /// Why the target ended early.
     pub(super) died: Option<String>,
     pub(super) unwritten: Option<WriteError>,
+    /// Ids that were written of what was acknowledged, if that is written.
+    pub(super) acknowledged: Option<u64>,
 }
 
 /// What the gateway published of itself over a window.
@@ -377,6 +379,7 @@ impl Gather {
             blocks: self.blocks,
             died,
             unwritten: self.unwritten,
+            acknowledged: None,
         }
     }
 }

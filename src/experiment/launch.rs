@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use target_service::{Device, Launch};
+use target_service::{Config, Device, IngestMode, Launch};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{Failure, Observer, RunDir};
 use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::{BaseUrl, Route, Target, Variant};
+use crate::scenario::{BaseUrl, LAUNCH_DIRECTORY, Route, Target, Variant};
 use crate::target::client::control_client;
 use crate::target::command;
 use crate::target::metrics::{self, Metrics};
@@ -59,6 +59,8 @@ pub(super) struct Launched {
     pub(super) is_gateway: bool,
     /// pprof endpoint that is used unless the plan names one.
     pub(super) pprof_url: Option<String>,
+    /// Where the bundled gateway stores payloads, if it does and they outlive it.
+    pub(super) sink: Option<String>,
     process: Option<ProcessHandle>,
     log: Option<PathBuf>,
 }
@@ -84,9 +86,15 @@ impl Launched {
                 let devices = registry(rosters, config.bcrypt_cost, hashes, observer).await?;
                 let port = pick_port(*port)?;
                 let listen = SocketAddr::from(([127, 0, 0, 1], port));
+                let mut own_config = (**config).clone();
+                own_config.sink = own_config.sink.replace(
+                    LAUNCH_DIRECTORY,
+                    &absolute(&dir.path().join(launch_directory))?,
+                );
+                let sink = durable_sink(&own_config);
                 let launch = Launch {
                     listen,
-                    config: (**config).clone(),
+                    config: own_config,
                     devices,
                 };
                 let payload = serde_json::to_vec(&launch).map_err(|error| {
@@ -116,6 +124,7 @@ impl Launched {
                 .await?;
                 launched.cpus = config.cpus as f64;
                 launched.is_gateway = true;
+                launched.sink = sink;
                 launched.metrics_url = Some(format!("http://{listen}/metrics"));
                 launched.pprof_url = Some(format!("http://{listen}/debug/pprof/profile"));
                 launched.wait_ready("/healthz", *ready_within).await
@@ -202,6 +211,7 @@ impl Launched {
             metrics_url: None,
             is_gateway: false,
             pprof_url: None,
+            sink: None,
             process: Some(process),
             log: Some(log),
         })
@@ -253,6 +263,7 @@ impl Launched {
             metrics_url: None,
             is_gateway: false,
             pprof_url: None,
+            sink: None,
             process: None,
             log: None,
         })
@@ -297,6 +308,23 @@ impl Launched {
         let last = process.last_lines(1).0.pop().unwrap_or_default();
         Some(format!("{exit}: {last}"))
     }
+}
+
+/// Of a directory of a run, which may be named from the working directory; a gateway has no such.
+fn absolute(path: &Path) -> Result<String, Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| internal(&error))?;
+    let text = absolute.into_os_string().into_string();
+    text.map_err(|path| {
+        Failure::Internal(format!(
+            "the run directory {} is not UTF-8, and a sink cannot be named in it; name another one with --out",
+            path.display()
+        ))
+    })
+}
+
+fn durable_sink(config: &Config) -> Option<String> {
+    let stores = config.ingest != IngestMode::Discard && config.sink != "memory";
+    stores.then(|| config.sink.clone())
 }
 
 /// Hashes on threads of its own, so that signals are seen meanwhile; dropping the future ends it with the hash at hand.

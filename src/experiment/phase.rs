@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use super::gather::{Driven, Emit, Gather, Series};
 use super::launch::Launched;
+use super::ledger::{Ledger, Lines};
 use super::published;
-use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning};
-use crate::engine::{Drive, Engine, now_ns};
+use super::result::AcknowledgedFile;
+use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning, WriteError};
+use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
 use crate::scenario::fleet::{Credentials, Roster};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
@@ -36,6 +38,15 @@ pub(super) struct Stretch<'a> {
     /// Warm-up and window as they are expected to be.
     pub(super) length: Duration,
     pub(super) profiled: bool,
+}
+
+/// How a stretch of load ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// As planned, or when the user wished so.
+    InTime,
+    /// With the target, which nobody had stopped.
+    WithTarget,
 }
 
 impl Stretch<'_> {
@@ -67,6 +78,8 @@ impl PhaseRun<'_> {
             peak_bytes: None,
             counters: BTreeMap::new(),
             peaks: BTreeMap::new(),
+            acknowledged: Vec::new(),
+            died: None,
             opening: Durations::default(),
             resent: 0,
             expected_bcrypt_rate: expected_bcrypt_rate(variant),
@@ -80,7 +93,7 @@ impl PhaseRun<'_> {
         &self,
         target: &mut Launched,
         result: &mut PhaseResult,
-    ) -> Result<(), Failure> {
+    ) -> Result<Ended, Failure> {
         let stretch = Stretch {
             phase: &self.phase.name,
             load: &self.phase.load,
@@ -126,18 +139,28 @@ impl PhaseRun<'_> {
         } else {
             Some(self.series(target)?)
         };
+        let stamp = launch.stamps.next();
         let drive = Drive {
             endpoint: target.endpoint.clone(),
             authority: target.authority.clone(),
             load: stretch.load.clone(),
-            requests: launch.variant.requests_of(stretch.load).into(),
+            requests: launch.variant.requests_of(stretch.load, stamp).into(),
             rosters: self.rosters.clone(),
             seed: self.rosters.first().map_or(0, Roster::seed),
             interval: stretch.interval(launch.plan.interval),
             secrets: launch.plan.secrets,
         };
-        let mut engine = Engine::start(&drive)
-            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
+        let unstarted = |error| Failure::Internal(format!("cannot start the workers: {error}"));
+        // Before the load: a file that cannot be made costs nothing then.
+        let lines = AcknowledgedIds::are_noted(&drive.requests)
+            .then(|| self.lines(stretch, &drive))
+            .transpose()?;
+        let mut engine = Engine::start(&drive).map_err(unstarted)?;
+        let mut ledger = match (lines, engine.acknowledged()) {
+            (Some(lines), Some(from)) => Some(Ledger::start(lines, from).map_err(unstarted)?),
+            _ => None,
+        };
+        let mut unrecorded = false;
         let mut gather = Gather::new(
             engine.window,
             stretch.interval(launch.plan.interval),
@@ -169,6 +192,10 @@ impl PhaseRun<'_> {
                     died = Some(words);
                     engine.stop();
                 }
+                () = failed(&mut ledger), if !unrecorded => {
+                    unrecorded = true;
+                    engine.stop();
+                }
                 () = stop.asked(), if !stopping => {
                     stopping = true;
                     engine.stop();
@@ -193,10 +220,35 @@ impl PhaseRun<'_> {
                 () = stop.asked() => {}
             }
         }
+        let acknowledged = ledger.map(Ledger::finish).transpose();
         gather.cut(end.window.end);
         gather.emit(Emit::Everything, &mut |_| ());
         launch.observer.phase_over();
-        Ok((gather.into_driven(&end, died), output))
+        let mut driven = gather.into_driven(&end, died);
+        match acknowledged {
+            Ok(ids) => driven.acknowledged = ids,
+            Err(error) => driven.unwritten = driven.unwritten.or(Some(error)),
+        }
+        Ok((driven, output))
+    }
+
+    /// The file of what is acknowledged in a phase of a launch: the profiled repetition goes on where the measured one ended.
+    fn lines(&self, stretch: &Stretch<'_>, drive: &Drive) -> Result<Lines, Failure> {
+        let file = self.acknowledged_file();
+        let opened = if stretch.profiled {
+            self.launch.dir.append(&file)
+        } else {
+            self.launch.dir.create_file(&file)
+        };
+        Ok(Lines {
+            file: opened.map_err(|error| Failure::Internal(error.to_string()))?,
+            path: self.launch.dir.path().join(file),
+            ids: AcknowledgedIds::new(drive.requests.clone(), drive.rosters.clone(), drive.seed),
+        })
+    }
+
+    pub(super) fn acknowledged_file(&self) -> PathBuf {
+        self.directory().join("acknowledged.ids")
     }
 
     fn series(&self, target: &Launched) -> Result<Series, Failure> {
@@ -219,7 +271,7 @@ impl PhaseResult {
         driven: Driven,
         target: &Launched,
         run: &PhaseRun<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Ended, Failure> {
         let seconds = driven.window.seconds();
         for (into, from) in self.tallies.iter_mut().zip(&driven.tallies) {
             into.add(from);
@@ -241,6 +293,7 @@ impl PhaseResult {
                 blocks: driven.blocks,
             });
         }
+        self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
@@ -290,11 +343,50 @@ impl PhaseResult {
                 self.warnings.push(warning);
             }
         }
-        match (driven.died, driven.unwritten) {
-            (Some(died), _) => Err(Failure::Target(died)),
-            (None, Some(error)) => Err(Failure::Internal(error.to_string())),
-            (None, None) => Ok(()),
+        self.conclude(driven.died, driven.unwritten)
+    }
+
+    /// Adds ids that were written to the file of a phase of a launch.
+    pub(super) fn add_acknowledged(
+        &mut self,
+        ids: Option<u64>,
+        target: &Launched,
+        run: &PhaseRun<'_>,
+    ) {
+        let Some(ids) = ids else { return };
+        let file = run.acknowledged_file();
+        match self.acknowledged.iter_mut().find(|one| one.file == file) {
+            Some(known) => known.ids += ids,
+            None => self.acknowledged.push(AcknowledgedFile {
+                file,
+                ids,
+                sink: target.sink.clone(),
+            }),
         }
+    }
+
+    /// Notes that the target died, which ends its launch and not the run; the disk's failure ends both.
+    pub(super) fn conclude(
+        &mut self,
+        died: Option<String>,
+        unwritten: Option<WriteError>,
+    ) -> Result<Ended, Failure> {
+        if let Some(error) = unwritten {
+            return Err(Failure::Internal(error.to_string()));
+        }
+        if died.is_none() {
+            return Ok(Ended::InTime);
+        }
+        self.died = self.died.take().or(died);
+        Ok(Ended::WithTarget)
+    }
+}
+
+/// Returns when a ledger, if there is one, can write no more.
+async fn failed(ledger: &mut Option<Ledger>) {
+    match ledger {
+        Some(ledger) => ledger.failed().await,
+        None => std::future::pending().await,
     }
 }
 

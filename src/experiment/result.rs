@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
@@ -75,6 +76,10 @@ pub struct PhaseResult {
     pub counters: BTreeMap<&'static str, u64>,
     /// The highest value of the gateway's gauges at the ends of intervals, by name.
     pub peaks: BTreeMap<&'static str, u64>,
+    /// What the target acknowledged, if requests say how that is called.
+    pub acknowledged: Vec<AcknowledgedFile>,
+    /// How the target ended in the middle of the load, the first time that it did.
+    pub died: Option<String>,
     /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
     pub opening: Durations,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
@@ -85,6 +90,17 @@ pub struct PhaseResult {
     pub profile: Option<ProfileResult>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
+}
+
+/// A file of ids of what a target acknowledged, of one phase of one launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcknowledgedFile {
+    /// Its path within the run directory.
+    pub file: PathBuf,
+    /// Its lines.
+    pub ids: u64,
+    /// Where the bundled gateway stored what it acknowledged, if it outlives the gateway.
+    pub sink: Option<String>,
 }
 
 /// Figures of one launch of a variant's target.

@@ -277,7 +277,7 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
                     first_failure(phase, &total, |_| true)
                 ));
             }
-            if phase.sent_share(&total) < PLANNED_SHARE {
+            if phase.sent_share(&total) < PLANNED_SHARE && !phase.load.overload {
                 let message = format!(
                     "{}: only {:.1} % of the planned requests could be sent in time{}",
                     place(),

@@ -24,6 +24,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         timeout: Duration::from_secs(1),
         workers: 1,
         keep_alive: true,
+        overload: false,
     };
     let none = Estimates {
         throughput_rps: None,
@@ -52,6 +53,8 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         peak_bytes: None,
         counters: BTreeMap::new(),
         peaks: BTreeMap::new(),
+        acknowledged: Vec::new(),
+        died: None,
         opening: Durations::default(),
         resent: 0,
         expected_bcrypt_rate: None,

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::compare_files::MetricJson;
 use crate::compare::Comparison;
-use crate::experiment::{Estimates, PhaseResult, ProfileResult, RunResult, VariantResult};
+use crate::experiment::{
+    AcknowledgedFile, Estimates, PhaseResult, ProfileResult, RunResult, VariantResult,
+};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
@@ -109,6 +111,10 @@ struct PhaseJson<'a> {
     memory: MemoryJson,
     gateway: BTreeMap<&'static str, u64>,
     gateway_peak: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledged: Option<AcknowledgedJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -224,6 +230,20 @@ struct CpuJson {
 #[derive(Serialize)]
 struct MemoryJson {
     target_peak_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct AcknowledgedJson {
+    ids: u64,
+    files: Vec<AcknowledgedFileJson>,
+}
+
+#[derive(Serialize)]
+struct AcknowledgedFileJson {
+    file: String,
+    ids: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -373,6 +393,8 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         },
         gateway: phase.counters.clone(),
         gateway_peak: phase.peaks.clone(),
+        acknowledged: acknowledged_json(&phase.acknowledged),
+        ended: phase.died.as_deref(),
         expected_bcrypt_rps: phase.expected_bcrypt_rate,
         profile: phase.profile.as_ref().map(profile_json),
         trust: TrustJson {
@@ -381,6 +403,18 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         },
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {
+    let one = |file: &AcknowledgedFile| AcknowledgedFileJson {
+        file: file.file.display().to_string(),
+        ids: file.ids,
+        sink: file.sink.clone(),
+    };
+    (!files.is_empty()).then(|| AcknowledgedJson {
+        ids: files.iter().map(|file| file.ids).sum(),
+        files: files.iter().map(one).collect(),
+    })
 }
 
 fn errors_json(errors: Estimates) -> ErrorsJson {

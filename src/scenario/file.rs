@@ -105,6 +105,7 @@ pub(super) struct Load {
     pub(super) timeout: Option<Text>,
     pub(super) workers: Option<Spanned<u32>>,
     pub(super) keep_alive: Option<bool>,
+    pub(super) overload: Option<bool>,
 }
 
 /// `{ to, over }` or `{ hold }`.
@@ -169,6 +170,8 @@ pub(super) struct Request {
     pub(super) expect: Expect,
     #[serde(default)]
     pub(super) extract: InOrder<Text>,
+    #[serde(default)]
+    pub(super) acknowledged: Vec<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -12,8 +12,11 @@ use crate::units::Rate;
 
 use super::expect::{Expect, Extract};
 use super::fleet::Fleet;
-use super::template::{Secrets, Template};
+use super::template::{Secrets, Stamp, Template};
 use super::threshold::Expression;
+
+/// Stands for the launch's own directory within the run directory in the gateway's `sink`.
+pub const LAUNCH_DIRECTORY: &str = "{dir}";
 
 /// A scenario after validation.
 #[derive(Debug, Clone)]
@@ -161,6 +164,9 @@ pub struct Load {
     pub workers: u32,
     /// Whether a connection carries more than one request.
     pub keep_alive: bool,
+    /// Whether it is meant to be more than the target takes: that the target falls behind or dies is a finding then, and no
+    /// failure of the run.
+    pub overload: bool,
 }
 
 /// When requests start.
@@ -249,6 +255,8 @@ pub struct Request {
     pub extract: Vec<Extract>,
     /// What the device must have been given before.
     pub needs: Vec<Need>,
+    /// The ids of what an OK answer acknowledges; each is different for every request of a run.
+    pub acknowledged: Vec<Template>,
 }
 
 /// A variable that a request uses, by index, and the request that extracts it. There are no cycles.
@@ -326,10 +334,23 @@ impl CostModel {
     }
 }
 
+impl Request {
+    /// The request as one stretch of load sends it.
+    fn stamp(&mut self, stamp: Stamp) {
+        let headers = self.headers.iter_mut().map(|(_, value)| value);
+        let others = [&mut self.path].into_iter().chain(&mut self.body);
+        for template in headers.chain(others).chain(&mut self.acknowledged) {
+            template.stamp(stamp);
+        }
+    }
+}
+
 impl Variant {
-    /// The requests as a load sends them: with `Connection: close` behind their headers where each has its own connection.
-    pub fn requests_of(&self, load: &Load) -> Vec<Request> {
+    /// The requests as a stretch of load sends them: with `Connection: close` behind their headers where each has its own
+    /// connection.
+    pub fn requests_of(&self, load: &Load, stamp: Stamp) -> Vec<Request> {
         let mut requests = self.requests.clone();
+        requests.iter_mut().for_each(|request| request.stamp(stamp));
         if !load.keep_alive {
             for request in &mut requests {
                 let close = Template::raw(b"close".to_vec());

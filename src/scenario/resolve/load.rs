@@ -134,6 +134,7 @@ impl Resolver<'_> {
             timeout,
             workers,
             keep_alive: !self.overrides.no_keep_alive && load.keep_alive.unwrap_or(true),
+            overload: load.overload.unwrap_or(false),
         })
     }
 

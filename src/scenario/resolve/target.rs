@@ -9,7 +9,7 @@ use super::Resolver;
 use crate::scenario::error::Error;
 use crate::scenario::file;
 use crate::scenario::merge::list;
-use crate::scenario::plan::{Profile, Target};
+use crate::scenario::plan::{LAUNCH_DIRECTORY, Profile, Target};
 use crate::scenario::refusal::span_of;
 
 /// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
@@ -60,7 +60,10 @@ impl Resolver<'_> {
                 )?;
                 let span = config.span();
                 let config = config.get_ref().clone();
-                config.validate().map_err(|error| {
+                // Where a run is stored is known when it is.
+                let mut launched = config.clone();
+                launched.sink = launched.sink.replace(LAUNCH_DIRECTORY, "/");
+                launched.validate().map_err(|error| {
                     let key = error.key();
                     let at = span_of(self.table, &["target", "gateway", key]);
                     let at = at.unwrap_or_else(|| span.clone());

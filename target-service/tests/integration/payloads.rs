@@ -52,7 +52,7 @@ impl Sink {
             sink: self.address(),
             ..Address::default()
         };
-        verify(&address, &list, &|_| None).await.unwrap()
+        verify(&address, &[list], &|_| None).await.unwrap()
     }
 }
 

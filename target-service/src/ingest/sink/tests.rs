@@ -379,7 +379,7 @@ async fn an_outage_of_s3_loses_nothing_that_was_acknowledged() {
         s3_endpoint: Some(format!("http://{}", server.addr)),
         s3_region: None,
     };
-    let report = crate::ingest::verify::verify(&address, &list, &environment)
+    let report = crate::ingest::verify::verify(&address, &[list], &environment)
         .await
         .unwrap();
     assert!(report.holds(), "{report:?}");
