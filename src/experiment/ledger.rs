@@ -22,7 +22,8 @@ pub(super) struct Lines {
 /// A file that is being written.
 pub(super) struct Ledger {
     thread: JoinHandle<Result<u64, WriteError>>,
-    failed: oneshot::Receiver<()>,
+    /// `None` once it has ended well.
+    failed: Option<oneshot::Receiver<()>>,
 }
 
 impl Ledger {
@@ -41,14 +42,21 @@ impl Ledger {
             }
             written
         })?;
-        Ok(Self { thread, failed })
+        Ok(Self {
+            thread,
+            failed: Some(failed),
+        })
     }
 
     /// Returns when it can write no more, and only then.
     pub(super) async fn failed(&mut self) {
-        if (&mut self.failed).await.is_err() {
-            std::future::pending::<()>().await;
+        if let Some(failed) = &mut self.failed
+            && failed.await.is_ok()
+        {
+            return;
         }
+        self.failed = None;
+        std::future::pending().await
     }
 
     /// Waits for the last line; returns how many were written.
