@@ -187,6 +187,11 @@ impl Ingest {
                 Answer::Discarded
             }
             Route::Spawn(uploader) => {
+                // Held until the tasks are there: a drain that has not ended by now waits for them.
+                let _held = self.tasks.token();
+                if self.tasks.is_closed() {
+                    return self.refuse(Refused::Closed, document.payloads.len());
+                }
                 let (jobs, waiting) = self.one_by_one(document, &lines);
                 for job in jobs {
                     self.metrics.taken(&job);
@@ -327,6 +332,9 @@ impl Ingest {
         if timeout(self.drain, self.tasks.wait()).await.is_err() {
             self.abandon.cancel();
             self.tasks.wait().await;
+            if let Route::Queue(queue) | Route::Pool(queue) = &self.route {
+                queue.give_up();
+            }
         }
         // Counted, not concluded from the tasks' end: one that broke down ends too.
         let failed = self.metrics.accepted.get() - self.metrics.stored.get();
