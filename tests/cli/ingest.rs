@@ -374,7 +374,7 @@ const CLOSED: &str =
     "model = \"closed\"\nconnections = 2\nduration = \"500ms\"\nwarmup = \"200ms\"";
 
 /// What `verify-sink` counted under a name.
-fn counted(report: &Outcome, name: &str) -> u64 {
+pub(crate) fn counted(report: &Outcome, name: &str) -> u64 {
     let mut lines = report.stdout.lines();
     let line = lines.find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
@@ -382,7 +382,7 @@ fn counted(report: &Outcome, name: &str) -> u64 {
 }
 
 /// Runs the command that a run prints for its sink.
-fn prove(run: &Outcome) -> Outcome {
+pub(crate) fn prove(run: &Outcome) -> Outcome {
     let command = run.stderr.lines().find_map(|line| {
         line.strip_prefix("to see whether all that was acknowledged is stored: telemload ")
     });
