@@ -75,7 +75,7 @@ impl Outcome {
 }
 
 /// Share of the planned rate below which an open loop was not the planned load.
-const PLANNED_SHARE: f64 = 0.99;
+pub const PLANNED_SHARE: f64 = 0.99;
 
 /// All thresholds that look at a phase.
 pub fn judge(

@@ -75,7 +75,12 @@ pub fn describe(load: &Load) -> String {
             load.connections
         )
     };
-    format!("{model}, {connections}, {length}{warmup}")
+    let overload = if load.overload {
+        ", meant to be too much"
+    } else {
+        ""
+    };
+    format!("{model}, {connections}, {length}{warmup}{overload}")
 }
 
 /// The requests that a load plans in its window, on average; `None` if their number does not follow from time.

@@ -142,6 +142,8 @@ struct LoadJson {
     workers: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    overload: bool,
 }
 
 #[derive(Serialize)]
@@ -457,6 +459,7 @@ fn load_json(load: &Load) -> LoadJson {
         timeout_s: load.timeout.as_secs_f64(),
         workers: load.workers,
         requests: load.requests,
+        overload: load.overload,
     }
 }
 

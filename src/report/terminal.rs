@@ -11,7 +11,7 @@ use super::json::Judgements;
 use super::story;
 use crate::compare::Comparison;
 use crate::experiment::{PhaseResult, RunResult, TrustLevel, VariantResult};
-use crate::gate::{Judgement, Verdict};
+use crate::gate::{Judgement, PLANNED_SHARE, Verdict};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::scenario::Plan;
 use crate::units::{format_count, format_share, format_us};
@@ -179,6 +179,14 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
             text,
             "    {BAD}{kind}{BAD:#} × {}, such as: {words}",
             total.errors[*kind as usize]
+        );
+    }
+    let sent = phase.sent_share(&total);
+    if phase.load.overload && sent < PLANNED_SHARE {
+        let sent = format_share(sent);
+        let _ = writeln!(
+            text,
+            "    {DOUBT}behind{DOUBT:#} only {sent} of the planned requests could be sent in time"
         );
     }
     if let Some(died) = &phase.died {

@@ -596,6 +596,37 @@ variant = "pool"
 }
 
 #[test]
+fn falling_behind_a_load_that_is_too_much_is_a_finding() {
+    let gateway = r#"ingest = "queue", max_queue = 9, sink_latency = "1m", drain_payloads = "0s""#;
+    let load = "model = \"open\"\nrate = \"50/s\"\nconnections = 1\nduration = \"1s\"\ntimeout = \"300ms\"";
+    let text = recorded(
+        gateway,
+        load,
+        "[[threshold]]\nexpr = \"errors.rate <= 100%\"\n",
+    );
+    TestBed::new().scenario(&text).run().expect(
+        4,
+        &["of the planned requests could be sent in time; lower the rate"],
+    );
+    let text = text.replace("[load]\n", "[load]\noverload = true\n");
+    let run = TestBed::new().scenario(&text).run().expect(0, &[]);
+    assert_eq!(run.only_phase()["load"]["overload"], true);
+    for words in [
+        "meant to be too much",
+        "of the planned requests could be sent in time",
+    ] {
+        assert!(run.stdout.contains(words), "no {words} in {}", run.stdout);
+    }
+    // The moment is in the series: the queue is full, and there is nothing but waiting.
+    let series = run.series("default/load");
+    assert_eq!(
+        run.only_phase()["gateway_peak"]["ingest_queue"],
+        9,
+        "{series:#?}"
+    );
+}
+
+#[test]
 fn ids_that_prove_nothing_are_refused_with_their_place() {
     let again = "`{{seq}}` begins at 0 again with every variant, phase, round and profiled repetition; use `{{stretch}}` too";
     for (ids, more, says) in [
@@ -720,6 +751,15 @@ fn settings_that_cannot_be_run_are_refused_with_their_place() {
             "max_workers = 0 is out of range, use 1 to 1024",
         ),
         ("sink = \"floppy\"", "\"floppy\" is not a sink"),
+        (
+            "sink = \"s3://bucket/{dir}\"",
+            "`{dir}` is the whole path of a directory",
+        ),
+        (
+            "sink = \"file:///tmp/{dir}\"",
+            "write it once, as in \"file://{dir}/sink\"",
+        ),
+        ("sink = \"file://{dir}/{dir}\"", "write it once"),
         ("batch_size = \"1MB\"", "such as \"64MiB\""),
         ("memory_limit = \"1KiB\"", "use \"32MiB\" or more"),
         ("ingest = \"sponge\"", "sponge"),

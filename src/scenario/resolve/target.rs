@@ -60,6 +60,7 @@ impl Resolver<'_> {
                 )?;
                 let span = config.span();
                 let config = config.get_ref().clone();
+                self.sink_directory(&config.sink, span.clone())?;
                 // Where a run is stored is known when it is.
                 let mut launched = config.clone();
                 launched.sink = launched.sink.replace(LAUNCH_DIRECTORY, "/");
@@ -171,6 +172,22 @@ impl Resolver<'_> {
                 Err(self.error(place.unwrap_or(span), "target", message))
             }
         }
+    }
+
+    /// The launch's directory is an absolute path: a sink begins with it.
+    fn sink_directory(&self, sink: &str, config: Range<usize>) -> Result<(), Error> {
+        let begins = sink
+            .strip_prefix("file://")
+            .and_then(|path| path.strip_prefix(LAUNCH_DIRECTORY));
+        if !begins.unwrap_or(sink).contains(LAUNCH_DIRECTORY) {
+            return Ok(());
+        }
+        let at = span_of(self.table, &["target", "gateway", "sink"]).unwrap_or(config);
+        Err(self.error(
+            at,
+            "target.gateway.sink",
+            "`{dir}` is the whole path of a directory; write it once, as in \"file://{dir}/sink\"",
+        ))
     }
 
     pub(super) fn profile(
