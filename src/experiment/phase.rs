@@ -150,16 +150,9 @@ impl PhaseRun<'_> {
             interval: stretch.interval(launch.plan.interval),
             secrets: launch.plan.secrets,
         };
-        let unstarted = |error| Failure::Internal(format!("cannot start the workers: {error}"));
-        // Before the load: a file that cannot be made costs nothing then.
-        let lines = AcknowledgedIds::are_noted(&drive.requests)
-            .then(|| self.lines(stretch, &drive))
-            .transpose()?;
-        let mut engine = Engine::start(&drive).map_err(unstarted)?;
-        let mut ledger = match (lines, engine.acknowledged()) {
-            (Some(lines), Some(from)) => Some(Ledger::start(lines, from).map_err(unstarted)?),
-            _ => None,
-        };
+        let mut engine = Engine::start(&drive)
+            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
+        let mut ledger = self.ledger(stretch, &drive, &mut engine)?;
         let mut unrecorded = false;
         let mut gather = Gather::new(
             engine.window,
@@ -232,19 +225,31 @@ impl PhaseRun<'_> {
         Ok((driven, output))
     }
 
-    /// The file of what is acknowledged in a phase of a launch: the profiled repetition goes on where the measured one ended.
-    fn lines(&self, stretch: &Stretch<'_>, drive: &Drive) -> Result<Lines, Failure> {
+    /// Begins to write down what is acknowledged: in a file for each phase of a launch, in which the profiled repetition goes on
+    /// where the measured one ended.
+    fn ledger(
+        &self,
+        stretch: &Stretch<'_>,
+        drive: &Drive,
+        engine: &mut Engine,
+    ) -> Result<Option<Ledger>, Failure> {
+        let Some(from) = engine.acknowledged() else {
+            return Ok(None);
+        };
         let file = self.acknowledged_file();
         let opened = if stretch.profiled {
             self.launch.dir.append(&file)
         } else {
             self.launch.dir.create_file(&file)
         };
-        Ok(Lines {
+        let lines = Lines {
             file: opened.map_err(|error| Failure::Internal(error.to_string()))?,
             path: self.launch.dir.path().join(file),
             ids: AcknowledgedIds::new(drive.requests.clone(), drive.rosters.clone(), drive.seed),
-        })
+        };
+        let started = Ledger::start(lines, from);
+        let refused = |error| Failure::Internal(format!("cannot start a thread: {error}"));
+        started.map(Some).map_err(refused)
     }
 
     pub(super) fn acknowledged_file(&self) -> PathBuf {

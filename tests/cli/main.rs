@@ -16,6 +16,7 @@ mod interruption;
 mod output;
 mod profiles;
 mod reach;
+mod recorded;
 mod rejected;
 mod requests;
 mod secrets;

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::bed::{Outcome, TestBed};
-use crate::ingest::{counted, prove};
+use crate::recorded::{counted, prove};
 
 /// The text of a shipped scenario with some of its texts replaced; each must be there.
 fn shortened(name: &str, replacements: &[(&str, &str)]) -> String {
