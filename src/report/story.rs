@@ -65,7 +65,7 @@ pub fn payloads(phase: &PhaseResult) -> Option<String> {
         (Some(count("payloads_stored").unwrap_or(0)), "stored"),
         (count("payloads_rejected"), "rejected"),
         (count("uploads"), "uploads"),
-        (count("upload_failures"), "of them failed"),
+        (count("upload_failures"), "attempts failed"),
         (peak("ingest_tasks"), "tasks at the most"),
         (peak("ingest_queue"), "in the queue at the most"),
         (
