@@ -90,6 +90,14 @@ fn allocations(address: SocketAddr, load: &str, requests: &str, count: u64) -> u
     counted.count_total
 }
 
+const NOTED: &str = r#"
+[[request]]
+name = "payloads"
+path = "/"
+body = '{"payloads":[{"id":"{{seq}}-a"},{"id":"{{seq}}-b"}]}'
+acknowledged = ["{{seq}}-a", "{{seq}}-b"]
+"#;
+
 #[test]
 fn no_request_allocates_once_warm() {
     let closed = "model = \"closed\"\nconnections = 4\nduration = \"30s\"";
@@ -99,6 +107,7 @@ fn no_request_allocates_once_warm() {
         (closed, FIELDS),
         (open, drive::GET),
         (open, FIELDS),
+        (closed, NOTED),
     ] {
         let address = answers();
         // What is set up once in a process is set up here.

@@ -10,7 +10,7 @@ use target_service::{Config, Device, Launch};
 
 use super::{Usage, say, verify_sink};
 use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::{self, Overrides, Target};
+use crate::scenario::{self, LAUNCH_DIRECTORY, Overrides, Target};
 
 /// Run the bundled reference gateway in the foreground.
 ///
@@ -90,6 +90,14 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
         ))
         .into());
     };
+    if config.sink.contains(LAUNCH_DIRECTORY) {
+        return Err(Usage(format!(
+            "variant `{}` of {} has its `target.gateway.sink` in {LAUNCH_DIRECTORY}, which only a run has; name a directory in it",
+            variant.name,
+            path.display()
+        ))
+        .into());
+    }
     if !places.is_empty() {
         return Err(Usage(format!(
             "variant `{}` of {} needs its services, and only `telemload run` starts these; give its store and sink fixed ports",

@@ -11,11 +11,11 @@ use toml::{Table, Value};
 
 use super::{Usage, print, progress, say};
 use crate::compare::compare;
-use crate::experiment::{self, CreateError, RunDir, Stop, WriteError};
+use crate::experiment::{self, CreateError, RunDir, RunResult, Stop, WriteError};
 use crate::gate::{self, Outcome};
 use crate::report::json::Judgements;
 use crate::report::{dry_run, flame_files, json, terminal};
-use crate::scenario::{self, Load, Overrides, Plan, TlsFlags};
+use crate::scenario::{self, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::target::port::LocalPorts;
 use crate::units::{Rate, parse_duration};
@@ -164,9 +164,53 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&(terminal::render(&plan, &result, &comparisons, &judgements) + &floor))
     };
     conclude(&outcome, &dir, args.quiet);
+    if !args.quiet {
+        proofs(&plan, &result, &dir)
+            .iter()
+            .for_each(|line| say(line));
+    }
     stored.and(drawn).map_err(|error| unwritten(&error))?;
     printed?;
     Ok(outcome.exit_code())
+}
+
+/// How to see that what was acknowledged is stored: a command for each sink and what was acknowledged into it.
+fn proofs(plan: &Plan, result: &RunResult, dir: &RunDir) -> Vec<String> {
+    let mut sinks: Vec<(Vec<String>, Vec<&Path>)> = Vec::new();
+    for variant in &result.variants {
+        let planned = plan.variants.iter().find(|one| one.name == variant.name);
+        let files = variant.phases.iter().flat_map(|phase| &phase.acknowledged);
+        for file in files.filter(|file| file.ids > 0) {
+            let Some(sink) = &file.sink else { continue };
+            let mut place = vec!["--sink".to_owned(), sink.clone()];
+            if let Some(Target::Gateway { config, .. }) = planned.map(|variant| &variant.target) {
+                let access = [
+                    ("--s3-endpoint", &config.s3_endpoint),
+                    ("--s3-region", &config.s3_region),
+                ];
+                for (flag, value) in access {
+                    let value = value.clone();
+                    place.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
+                }
+            }
+            match sinks.iter_mut().find(|(other, _)| *other == place) {
+                Some((_, files)) => files.push(&file.file),
+                None => sinks.push((place, vec![&file.file])),
+            }
+        }
+    }
+    let command = |(place, files): &(Vec<String>, Vec<&Path>)| {
+        let lists = files.iter().flat_map(|file| {
+            let path = dir.path().join(file);
+            ["--acknowledged".to_owned(), path.display().to_string()]
+        });
+        let words: Vec<String> = place.iter().cloned().chain(lists).collect();
+        let words = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
+        format!(
+            "to see whether all that was acknowledged is stored: telemload gateway verify-sink {words}"
+        )
+    };
+    sinks.iter().map(command).collect()
 }
 
 /// Its message holds the cause already.

@@ -17,15 +17,15 @@ const LOST: u8 = 1;
 /// the sink cannot be read. Duplicates are reported and are no failure: a client that got no answer sends again.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  telemload gateway verify-sink --sink file:///tmp/sink --acknowledged ids.txt\n  telemload gateway verify-sink --sink s3://bucket/run-1 --s3-endpoint http://127.0.0.1:9000 --acknowledged ids.txt\n\nCredentials for S3 come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
+    after_help = "Examples:\n  telemload gateway verify-sink --sink file:///tmp/sink --acknowledged ids.txt\n  telemload gateway verify-sink --sink file:///home/me/runs/x/pool/sink --acknowledged runs/x/pool/load/acknowledged.ids\n  telemload gateway verify-sink --sink s3://bucket/run-1 --s3-endpoint http://127.0.0.1:9000 --acknowledged ids.txt\n\nCredentials for S3 come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
 )]
 pub(super) struct Args {
     /// Where the payloads are: file:///directory or s3://bucket/prefix.
     #[arg(long, value_name = "URL")]
     sink: String,
-    /// File with one acknowledged payload id per line.
-    #[arg(long, value_name = "FILE")]
-    acknowledged: PathBuf,
+    /// File with one acknowledged payload id per line, such as the `acknowledged.ids` of a run; repeatable.
+    #[arg(long, value_name = "FILE", required = true)]
+    acknowledged: Vec<PathBuf>,
     /// Endpoint of an S3 other than Amazon's.
     #[arg(long, value_name = "URL")]
     s3_endpoint: Option<String>,

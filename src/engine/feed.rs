@@ -217,6 +217,7 @@ mod tests {
             workers,
             keep_alive: true,
             weights: Vec::new(),
+            overload: false,
         }
     }
 

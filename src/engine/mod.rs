@@ -3,6 +3,7 @@
 //! It knows an address and a plan, not what stands behind the address. Results leave as intervals; nothing is shared
 //! per request.
 
+mod acknowledged;
 mod answer;
 mod clock;
 mod connection;
@@ -19,12 +20,13 @@ mod worker;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+pub use acknowledged::{AcknowledgedIds, Acknowledgement};
 pub use clock::{now_ns, thread_wait_ns};
 pub use program::Rendered;
 pub use source::Source;
@@ -35,6 +37,7 @@ use crate::scenario::fleet::Roster;
 use crate::scenario::template::Secrets;
 use crate::scenario::{Load, Request};
 use crate::transport::stream::Endpoint;
+use acknowledged::Notes;
 use worker::Assignment;
 
 /// What is to be sent where.
@@ -67,6 +70,7 @@ pub struct Engine {
     intervals: UnboundedReceiver<Interval>,
     used: Vec<Sender<Interval>>,
     next_used: usize,
+    acknowledged: Option<Receiver<Vec<Acknowledgement>>>,
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<io::Result<WorkerEnd>>>,
 }
@@ -164,6 +168,9 @@ impl Engine {
         };
         let (reports, intervals) = unbounded_channel();
         let stop = Arc::new(AtomicBool::new(false));
+        let (noted, acknowledged) = AcknowledgedIds::are_noted(&drive.requests)
+            .then(std::sync::mpsc::channel)
+            .unzip();
         let (used, assignments) = (0..load.workers)
             .map(|worker| {
                 let (give_back, taken_back) = std::sync::mpsc::channel();
@@ -190,6 +197,9 @@ impl Engine {
                     secrets: drive.secrets,
                     stop: stop.clone(),
                     reports: reports.clone(),
+                    notes: noted.clone().map(|to| {
+                        Notes::new(&drive.requests, to, drive.interval.as_nanos() as u64)
+                    }),
                     used: taken_back,
                 };
                 (give_back, assignment)
@@ -200,6 +210,7 @@ impl Engine {
             intervals,
             used,
             next_used: 0,
+            acknowledged,
             stop,
             workers: Vec::new(),
         };
@@ -209,6 +220,12 @@ impl Engine {
     /// The next interval of some worker; `None` when all have ended.
     pub async fn next(&mut self) -> Option<Interval> {
         self.intervals.recv().await
+    }
+
+    /// What is acknowledged from the start on, in pieces that come at least once an interval, until all workers have ended;
+    /// `None` if no request says what its answer acknowledges, or if it was asked for before.
+    pub fn acknowledged(&mut self) -> Option<Receiver<Vec<Acknowledgement>>> {
+        self.acknowledged.take()
     }
 
     /// Gives an interval back to be used again. It is cleared here, not on a worker's time.

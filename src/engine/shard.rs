@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_local;
 
+use super::acknowledged::Notes;
 use super::answer::Words;
 use super::clock::now_ns;
 use super::connection::connection;
@@ -38,6 +39,8 @@ pub(super) struct Shard {
     pub(super) turns: Turns,
     pub(super) reports: UnboundedSender<Interval>,
     pub(super) used: Receiver<Interval>,
+    /// If answers acknowledge something.
+    pub(super) notes: RefCell<Option<Notes>>,
     pub(super) is_closed_loop: bool,
     /// All connections' slots, for deadlines.
     pub(super) slots: RefCell<Vec<Rc<Slot>>>,
@@ -123,6 +126,9 @@ impl Shard {
     pub(super) fn succeed(&self, job: &Job<'_>, status: u16, times: Times) {
         let request = job.sending();
         self.record(job.ticket.lane, request, Outcome::Ok { status }, times);
+        if let Some(notes) = &mut *self.notes.borrow_mut() {
+            notes.note(request, job.ticket.n);
+        }
         self.note_errand(job, times.intended, Some(times.sent));
     }
 

@@ -14,6 +14,7 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_local;
 
+use super::acknowledged::Notes;
 use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
 use super::feed::{Feed, Next};
 use super::job::Turns;
@@ -45,6 +46,7 @@ pub(super) struct Assignment {
     pub(super) stop: Arc<AtomicBool>,
     pub(super) reports: UnboundedSender<Interval>,
     pub(super) used: Receiver<Interval>,
+    pub(super) notes: Option<Notes>,
 }
 
 /// Runs to the end of the phase and the drain.
@@ -70,6 +72,7 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         stop,
         reports,
         used,
+        notes,
     } = assignment;
     let connections = (load.connections / load.workers
         + u32::from(worker < load.connections % load.workers)) as usize;
@@ -96,6 +99,7 @@ async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
         turns: Turns::default(),
         reports,
         used,
+        notes: RefCell::new(notes),
         is_closed_loop: load.model == LoadModel::Closed,
         slots: RefCell::default(),
         aborted: Cell::new(false),
@@ -181,6 +185,9 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> io::
         shard.rotate_if_over(now);
         if shard.lanes.len() > 1 {
             shard.finish_used_up(now);
+        }
+        if let Some(notes) = &mut *shard.notes.borrow_mut() {
+            notes.hand_over_if_due(now);
         }
         for slot in &*shard.slots.borrow() {
             let deadline = slot.deadline.get();

@@ -4,12 +4,13 @@ use target_service::{Auth, Expiry, StoreKind};
 
 use super::result::BcryptRate;
 use crate::scenario::fleet::{Credentials, Fleet, Order};
-use crate::scenario::{Arrivals, Load, LoadModel, Pace, Request, Target, Variant};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Target, Variant};
 
 /// Seconds that the gateway remembers a credential, if valid devices send theirs and it does so.
 pub(super) fn cache_ttl(variant: &Variant) -> Option<f64> {
     let config = gateway(variant)?;
-    (remembers(config.auth) && sending(variant, &variant.requests).next().is_some())
+    let sends = |phase: &Phase| sending(variant, &phase.load).next().is_some();
+    (remembers(config.auth) && variant.phases.iter().any(sends))
         .then_some(config.cache_ttl.as_secs_f64())
 }
 
@@ -38,8 +39,10 @@ pub(super) fn bcrypt_rate(variant: &Variant, load: &Load) -> Option<BcryptRate> 
 /// bcrypts per second for a cache that one in `caches` requests meets.
 fn of_one_cache(variant: &Variant, load: &Load, caches: f64) -> Option<f64> {
     let config = gateway(variant)?;
-    let requests = variant.requests_of(load);
-    let shakes_hands = requests.iter().any(|request| !request.extract.is_empty());
+    let shakes_hands = variant
+        .requests
+        .iter()
+        .any(|request| !request.extract.is_empty());
     let life = match config.auth {
         // The second in which a token expires is a whole one.
         Auth::Token if shakes_hands => Life {
@@ -54,8 +57,10 @@ fn of_one_cache(variant: &Variant, load: &Load, caches: f64) -> Option<f64> {
         },
         _ => return None,
     };
-    let weights: u64 = requests.iter().map(|one| u64::from(one.weight)).sum();
-    let mut fleets = sending(variant, &requests).peekable();
+    let weights: u64 = (0..variant.requests.len())
+        .map(|at| u64::from(variant.weight_of(at, load)))
+        .sum();
+    let mut fleets = sending(variant, load).peekable();
     fleets.peek()?;
     fleets
         .map(|(fleet, weight)| {
@@ -86,19 +91,16 @@ fn remembers(auth: Auth) -> bool {
 
 /// Fleets that show credentials or tokens of devices, with the weight of the requests that do: valid ones whose requests have a
 /// device's header.
-fn sending<'a>(
-    variant: &'a Variant,
-    requests: &'a [Request],
-) -> impl Iterator<Item = (&'a Fleet, u64)> {
+fn sending<'a>(variant: &'a Variant, load: &'a Load) -> impl Iterator<Item = (&'a Fleet, u64)> {
     let weight = |at: usize| -> u64 {
+        let requests = variant.requests.iter().enumerate();
         requests
-            .iter()
-            .filter(|request| {
+            .filter(|(_, request)| {
                 let mut names = request.headers.iter().map(|(name, _)| name);
                 request.fleet == Some(at)
                     && names.any(|name| name.eq_ignore_ascii_case("x-device-id"))
             })
-            .map(|request| u64::from(request.weight))
+            .map(|(at, _)| u64::from(variant.weight_of(at, load)))
             .sum()
     };
     let fleets = variant.fleets.iter().enumerate();
@@ -227,7 +229,9 @@ mod tests {
             ("memory", 200.0 / 7.0, 200.0 / 7.0),
             ("redis://127.0.0.1:1", 100.0 / 6.0, 200.0 / 6.0),
         ] {
-            let text = format!("name = \"t\"\ntarget.instances = 2\ntarget.gateway = {{ cpus = 1, cache_ttl = \"5s\", store = \"{store}\" }}\nfleet.cars.devices = 100\nload = {{ model = \"open\", rate = \"100/s\", connections = 2, duration = \"1s\" }}\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\nheaders = {{ X-Device-Id = \"a\" }}\n");
+            let text = format!(
+                "name = \"t\"\ntarget.instances = 2\ntarget.gateway = {{ cpus = 1, cache_ttl = \"5s\", store = \"{store}\" }}\nfleet.cars.devices = 100\nload = {{ model = \"open\", rate = \"100/s\", connections = 2, duration = \"1s\" }}\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\nheaders = {{ X-Device-Id = \"a\" }}\n"
+            );
             let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
             let variant = &plan.variants[0];
             let found = bcrypt_rate(variant, &variant.phases[0].load).unwrap();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::launch::Launched;
+use super::published::{self, Reading};
 use super::started::Used;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
@@ -16,18 +17,6 @@ use crate::metrics::{
 };
 use crate::target::machine::MachineTimes;
 use crate::target::metrics::Metrics;
-
-/// The gateway's counters: name in results, name at its endpoint.
-pub(super) const COUNTERS: [(&str, &str); 8] = [
-    ("bcrypt", "gateway_bcrypt_total"),
-    ("cache_hits", "gateway_cache_hits_total"),
-    ("cache_misses", "gateway_cache_misses_total"),
-    ("shared", "gateway_shared_total"),
-    ("rejected", "gateway_rejected_total"),
-    ("payloads_accepted", "gateway_payloads_accepted_total"),
-    ("payloads_stored", "gateway_payloads_stored_total"),
-    ("payloads_rejected", "gateway_payloads_rejected_total"),
-];
 
 /// CPU of a target that is known by its Prometheus endpoint alone.
 const PROCESS_CPU: &str = "process_cpu_seconds_total";
@@ -39,7 +28,7 @@ pub(super) struct Driven {
     pub(super) exemplars: BTreeMap<ErrorKind, String>,
     pub(super) target_cpu_seconds: Result<f64, String>,
     pub(super) peak_bytes: Option<u64>,
-    pub(super) counters: Result<BTreeMap<&'static str, u64>, String>,
+    pub(super) published: Result<Published, String>,
     pub(super) generator_cores: f64,
     pub(super) busiest_worker: f64,
     pub(super) worker_wait: Option<f64>,
@@ -57,6 +46,19 @@ pub(super) struct Driven {
     /// Why the target ended early.
     pub(super) died: Option<String>,
     pub(super) unwritten: Option<WriteError>,
+    /// Ids that were written of what was acknowledged, if that is written.
+    pub(super) acknowledged: Option<u64>,
+}
+
+/// What the gateway published of itself over a window.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// Increase of each counter.
+    pub(super) counters: BTreeMap<&'static str, u64>,
+    /// The highest value of each gauge that was read.
+    pub(super) peaks: BTreeMap<&'static str, u64>,
+    /// Why the last reading is not that of the window's end, and how long after its start that one was, s.
+    pub(super) ended: Option<(f64, String)>,
 }
 
 /// What ended by itself, in words.
@@ -92,7 +94,8 @@ pub(super) struct Series {
     rows_path: PathBuf,
     log: IntervalLog<BufWriter<File>>,
     log_path: PathBuf,
-    counters: usize,
+    /// Whether rows have what the gateway publishes.
+    has_columns: bool,
 }
 
 /// What was read of the target at one instant.
@@ -101,15 +104,12 @@ struct Mark {
     cpu_seconds: Result<f64, String>,
     rss_bytes: Option<u64>,
     peak_bytes: Option<u64>,
-    /// The counters alone, in the order of [`COUNTERS`]: a target may publish much more, and marks are kept for the phase.
-    counters: Option<Result<Counters, String>>,
+    published: Option<Result<Reading, String>>,
     /// The same of each instance.
-    instances: Vec<(Used, Counters)>,
+    instances: Vec<(Used, Option<Reading>)>,
     services: Vec<Used>,
     machine: Option<MachineTimes>,
 }
-
-type Counters = [Option<f64>; COUNTERS.len()];
 
 pub(super) struct Gather {
     window: Window,
@@ -135,7 +135,7 @@ impl Series {
     pub(super) fn create(
         dir: &RunDir,
         directory: &Path,
-        counters: &[&str],
+        columns: &[&str],
         warmup: Duration,
     ) -> Result<Self, WriteError> {
         let open = |name: &str| {
@@ -143,7 +143,7 @@ impl Series {
             Ok::<_, WriteError>((dir.stream(&path)?, dir.path().join(path)))
         };
         let (out, rows_path) = open("series.csv")?;
-        let rows = SeriesWriter::new(out, counters).map_err(|cause| WriteError {
+        let rows = SeriesWriter::new(out, columns).map_err(|cause| WriteError {
             path: rows_path.clone(),
             cause,
         })?;
@@ -158,7 +158,7 @@ impl Series {
             rows_path,
             log,
             log_path,
-            counters: counters.len(),
+            has_columns: !columns.is_empty(),
         })
     }
 }
@@ -214,10 +214,9 @@ impl Gather {
         let used = target.used();
         let services = target.services.used();
         let scraped = target.scrape().await;
-        let counters = |metrics: &Metrics| COUNTERS.map(|(_, metric)| metrics.get(metric));
-        let of_instances: Vec<Counters> = match &scraped {
-            Some(Ok(all)) => all.iter().map(counters).collect(),
-            _ => vec![Counters::default(); used.len()],
+        let of_instances: Vec<Option<Reading>> = match &scraped {
+            Some(Ok(all)) => all.iter().map(|of| Some(Reading::of(of))).collect(),
+            _ => vec![None; used.len()],
         };
         let metrics = scraped.map(|all| all.map(Metrics::joined));
         let metrics_cpu = || match &metrics {
@@ -234,7 +233,7 @@ impl Gather {
             cpu_seconds: if has_tree { tree_cpu() } else { metrics_cpu() },
             rss_bytes: used.iter().map(|of| of.rss_bytes).sum(),
             peak_bytes: used.iter().map(|of| of.peak_bytes).sum(),
-            counters: metrics.map(|read| read.map(|metrics| counters(&metrics))),
+            published: metrics.map(|read| read.map(|metrics| Reading::of(&metrics))),
             instances: used.into_iter().zip(of_instances).collect(),
             services,
             machine: MachineTimes::read().ok(),
@@ -305,7 +304,10 @@ impl Gather {
             self.blocks.push(estimates);
         }
         let (latency, _) = latency_quantiles(tally);
-        let counters = self.series.as_ref().map_or(0, |series| series.counters);
+        let has_columns = self
+            .series
+            .as_ref()
+            .is_some_and(|series| series.has_columns);
         let row = SeriesRow {
             round: self.round,
             t_ms: start / 1_000_000,
@@ -317,11 +319,11 @@ impl Gather {
             queue_wait_p99_us: value_at(&tally.queue_wait, 0.99),
             target_cores: cores,
             target_bytes: marks.and_then(|(_, last)| last.rss_bytes),
-            counters: COUNTERS[..counters]
-                .iter()
-                .enumerate()
-                .map(|(at, _)| marks.and_then(|(first, last)| increase(first, last, at).ok()))
-                .collect(),
+            published: match marks.filter(|_| has_columns) {
+                Some((first, last)) => published::cells(first.reading(), last.reading()),
+                None if has_columns => published::cells(None, None),
+                None => Vec::new(),
+            },
         };
         tell(&Live {
             throughput_rps: row.throughput_rps,
@@ -356,6 +358,38 @@ impl Gather {
         }
     }
 
+    /// What the gateway published over the window. One that was too busy to answer at its end, or had ended, is told by the
+    /// last reading that there is.
+    fn published(&self) -> Result<Published, String> {
+        let unread = |mark: &Mark| match &mark.published {
+            Some(Err(error)) => error.clone(),
+            _ => "it has no metrics".to_owned(),
+        };
+        let first = self
+            .marks
+            .first()
+            .ok_or_else(|| "the load ended before its window began".to_owned())?;
+        let begin = first.reading().ok_or_else(|| unread(first))?;
+        let read = self.marks[1..].iter().rev();
+        let (end, last) = read
+            .filter_map(|mark| Some((mark, mark.reading()?)))
+            .next()
+            .ok_or_else(|| self.marks.last().map_or_else(String::new, unread))?;
+        let mut peaks = BTreeMap::new();
+        for reading in self.marks.iter().filter_map(Mark::reading) {
+            for (name, value) in reading.levels() {
+                let peak: &mut u64 = peaks.entry(name).or_default();
+                *peak = value.max(*peak);
+            }
+        }
+        let at_end = self.marks.last().filter(|mark| mark.reading().is_none());
+        Ok(Published {
+            counters: last.increases(begin)?,
+            peaks,
+            ended: at_end.map(|mark| ((end.at - first.at).as_secs_f64(), unread(mark))),
+        })
+    }
+
     pub(super) fn into_driven(self, end: &End, deaths: Deaths) -> Driven {
         let marks = self
             .marks
@@ -364,13 +398,7 @@ impl Gather {
             .filter(|_| self.marks.len() > 1);
         let seconds = end.window.seconds();
         let unmarked = || "the load ended before its window began".to_owned();
-        let counters = marks.ok_or_else(unmarked).and_then(|(first, last)| {
-            COUNTERS
-                .iter()
-                .enumerate()
-                .map(|(at, (name, _))| increase(first, last, at).map(|count| (*name, count)))
-                .collect::<Result<_, _>>()
-        });
+        let published = self.published();
         let machine =
             marks.and_then(|(first, last)| last.machine.as_ref()?.since(first.machine.as_ref()?));
         Driven {
@@ -383,7 +411,7 @@ impl Gather {
                 .and_then(|(first, last)| cores(first, last))
                 .map(|cores| cores * seconds),
             peak_bytes: self.marks.iter().filter_map(|mark| mark.peak_bytes).max(),
-            counters,
+            published,
             generator_cores: end.generator_cores,
             busiest_worker: end.busiest_worker,
             worker_wait: end.worker_wait,
@@ -400,7 +428,15 @@ impl Gather {
             services_ended: deaths.services,
             died: deaths.target,
             unwritten: self.unwritten,
+            acknowledged: None,
         }
+    }
+}
+
+impl Mark {
+    /// What the gateway published then, if it answered.
+    fn reading(&self) -> Option<&Reading> {
+        self.published.as_ref()?.as_ref().ok()
     }
 }
 
@@ -447,27 +483,14 @@ fn instances(served: &[Served], marks: Option<(&Mark, &Mark)>, seconds: f64) -> 
                 ..Share::default()
             };
         };
-        let names = COUNTERS.iter().zip(before.iter().zip(after));
-        let counted = names.filter_map(|((name, _), (before, after))| {
-            Some((*name, ((*after)? - (*before)?).max(0.0).round() as u64))
-        });
+        let counters = before
+            .zip(*after)
+            .map(|(before, after)| after.increases(&before));
         Share {
             served: *served,
-            counters: counted.collect(),
+            counters: counters.and_then(Result::ok).unwrap_or_default(),
             ..share((first, last), span, seconds)
         }
     };
     served.iter().enumerate().map(of).collect()
-}
-
-/// Increase of the counter at `at` of [`COUNTERS`] between two marks.
-fn increase(first: &Mark, last: &Mark, at: usize) -> Result<u64, String> {
-    let read = |mark: &Mark| match &mark.counters {
-        Some(Ok(counters)) => {
-            counters[at].ok_or_else(|| format!("its metrics have no {}", COUNTERS[at].1))
-        }
-        Some(Err(error)) => Err(error.clone()),
-        None => Err("it has no metrics".to_owned()),
-    };
-    Ok((read(last)? - read(first)?).max(0.0).round() as u64)
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use target_service::{Config, Device, Key};
+use target_service::{Config, Device, IngestMode, Key};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 
@@ -15,6 +15,7 @@ use super::services::Services;
 use super::started::{Used, first};
 use super::{Failure, Observer, RunDir};
 use crate::scenario::fleet::{Hashes, Roster};
+use crate::scenario::gateway::LaunchPlaces;
 use crate::scenario::ports::Ports;
 use crate::scenario::{Target, Variant};
 use crate::target::client::control_client;
@@ -35,6 +36,8 @@ pub(super) struct Launched {
     pub(super) cpus: f64,
     /// Whether metrics have the bundled gateway's counters.
     pub(super) is_gateway: bool,
+    /// Where the bundled gateway stores payloads, if it does and they outlive it.
+    pub(super) sink: Option<String>,
 }
 
 /// What a target is started with.
@@ -49,7 +52,7 @@ pub(super) struct Start<'a> {
 
 /// What ended by itself, in words.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum Death {
     Target(String),
     Service(String),
 }
@@ -68,6 +71,7 @@ impl Launched {
             found_at: None,
             cpus: machine_cpus(),
             is_gateway: false,
+            sink: None,
         };
         match launched.target(start, hashes, &directory).await {
             Ok(()) => Ok(launched),
@@ -96,12 +100,15 @@ impl Launched {
             } => {
                 let cost = config.bcrypt_cost;
                 let devices = registry(start.rosters, cost, hashes, start.observer).await?;
-                let filled = places
-                    .fill(config, self.services.ports())
-                    .map_err(|(key, why)| {
-                        Failure::Internal(format!("target.gateway.{key}: {why}"))
-                    })?;
+                let known = LaunchPlaces {
+                    services: self.services.ports(),
+                    directory: &std::path::absolute(directory).map_err(|error| internal(&error))?,
+                };
+                let filled = places.fill(config, known).map_err(|(key, why)| {
+                    Failure::Internal(format!("target.gateway.{key}: {why}"))
+                })?;
                 let config = shared(filled, target.instances())?;
+                self.sink = durable_sink(&config);
                 self.is_gateway = true;
                 self.cpus = config.cpus as f64 * f64::from(target.instances());
                 let gateway = GatewayStart {
@@ -150,7 +157,7 @@ impl Launched {
     }
 
     /// Returns when an instance or a service has ended by itself. Each is told once.
-    pub(super) async fn ended(&mut self) -> Ended {
+    pub(super) async fn ended(&mut self) -> Death {
         let instances = self.instances.iter_mut();
         let target = first(
             instances
@@ -158,8 +165,8 @@ impl Launched {
                 .collect(),
         );
         tokio::select! {
-            words = target => Ended::Target(words),
-            words = self.services.ended() => Ended::Service(words),
+            words = target => Death::Target(words),
+            words = self.services.ended() => Death::Service(words),
         }
     }
 
@@ -242,6 +249,11 @@ fn shared(mut config: Config, instances: u32) -> Result<Config, Failure> {
     config.digest_key = Some(random()?);
     config.token_key = Some(random()?);
     Ok(config)
+}
+
+fn durable_sink(config: &Config) -> Option<String> {
+    let stores = config.ingest != IngestMode::Discard && config.sink != "memory";
+    stores.then(|| config.sink.clone())
 }
 
 /// Hashes on threads of its own, so that signals are seen meanwhile; dropping the future ends it with the hash at hand.

@@ -8,8 +8,10 @@ mod gather;
 mod instance;
 mod instances;
 mod launch;
+mod ledger;
 mod phase;
 mod profiled;
+mod published;
 mod reach;
 mod result;
 mod run_dir;
@@ -18,6 +20,7 @@ mod started;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -25,16 +28,17 @@ use tokio::sync::watch;
 pub use instances::InstanceUse;
 pub use phase::port_warning;
 pub use result::{
-    BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, ServiceUse,
-    Trust, TrustLevel, VariantResult, Warning,
+    AcknowledgedFile, BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult,
+    ServiceUse, Trust, TrustLevel, VariantResult, Warning,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
 
 use crate::scenario::fleet::{Hashes, Roster};
+use crate::scenario::template::Stamp;
 use crate::scenario::{Load, Plan, Variant};
 use crate::target::machine::Fingerprint;
 use launch::{Launched, Start};
-use phase::{PhaseRun, Stretch};
+use phase::{Ended, PhaseRun, Stretch};
 
 /// Is told how a run goes; what it does with it is not the experiment's business.
 pub trait Observer: Sync {
@@ -125,6 +129,11 @@ pub async fn run(
         failure: None,
     };
     let mut hashes = Hashes::default();
+    let stamps = Stamps {
+        run: u64::try_from(started_at.as_millisecond()).unwrap_or(0),
+        next: AtomicU32::new(0),
+    };
+    let mut dead = vec![false; plan.variants.len()];
     'rounds: for round in 1..=plan.rounds {
         // There and back again: what drifts over time falls on all variants alike.
         let forward = 0..plan.variants.len();
@@ -134,27 +143,57 @@ pub async fn run(
             forward.rev().collect()
         };
         for at in order {
+            if dead[at] {
+                continue;
+            }
             let launch = VariantRun {
                 plan,
                 variant: &plan.variants[at],
                 dir,
                 observer,
                 round,
+                stamps: &stamps,
             };
-            let ended = launch
-                .run(&mut hashes, &mut result.variants[at], stop)
-                .await;
-            if let Err(failure) = ended {
-                result.failure = Some(failure);
-            }
-            if stop.is_asked() || result.failure.is_some() {
+            let variant = &mut result.variants[at];
+            let ended = launch.run(&mut hashes, variant, stop).await;
+            let goes_on = match ended {
+                Ok(None) => true,
+                // Its own launches end with it; the other variants have nothing to do with that.
+                Ok(Some(died)) => {
+                    dead[at] = true;
+                    result.failure.get_or_insert(died);
+                    true
+                }
+                Err(failure) => {
+                    result.failure = Some(failure);
+                    false
+                }
+            };
+            if stop.is_asked() || !goes_on {
                 result.interrupted = true;
                 break 'rounds;
             }
         }
     }
+    result.interrupted |= result.failure.is_some();
     result.variants.retain(|variant| !variant.phases.is_empty());
     result
+}
+
+/// Numbers the stretches of load of a run.
+struct Stamps {
+    /// When the run began, ms since 1970.
+    run: u64,
+    next: AtomicU32,
+}
+
+impl Stamps {
+    fn next(&self) -> Stamp {
+        Stamp {
+            run: self.run,
+            stretch: self.next.fetch_add(1, Ordering::Relaxed),
+        }
+    }
 }
 
 /// One launch of a variant.
@@ -164,15 +203,17 @@ struct VariantRun<'a> {
     dir: &'a RunDir,
     observer: &'a dyn Observer,
     round: u32,
+    stamps: &'a Stamps,
 }
 
 impl VariantRun<'_> {
+    /// Returns how the target died, unless its load was meant to be too much for it.
     async fn run(
         &self,
         hashes: &mut Hashes,
         result: &mut VariantResult,
         stop: &Stop,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Failure>, Failure> {
         let rosters: Arc<[Roster]> = self
             .variant
             .fleets
@@ -191,29 +232,33 @@ impl VariantRun<'_> {
         };
         let mut target = tokio::select! {
             target = Launched::start(&start, hashes) => target?,
-            () = stopping.asked() => return Ok(()),
+            () = stopping.asked() => return Ok(None),
         };
         if let Some(place) = &target.found_at {
             result.target = format!("{} at {place}", self.variant.target.describe());
         }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
         let complaint = target.stop().await;
-        // One that ended before it was stopped is a failure already.
-        if driven.is_ok()
-            && let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut())
-        {
-            last.warnings.push(Warning::BadStop(complaint));
-        }
-        driven
+        let Some(at) = driven? else {
+            // One that ended before it was stopped has told so already.
+            if let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut()) {
+                last.warnings.push(Warning::BadStop(complaint));
+            }
+            return Ok(None);
+        };
+        let phase = &result.phases[at];
+        let failure = phase.died.clone().filter(|_| !phase.load.overload);
+        Ok(failure.map(Failure::Target))
     }
 
+    /// Returns the phase in which the target died.
     async fn phases(
         &self,
         target: &mut Launched,
         rosters: &Arc<[Roster]>,
         result: &mut VariantResult,
         stop: &Stop,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<usize>, Failure> {
         for (at, phase) in self.variant.phases.iter().enumerate() {
             let run = PhaseRun {
                 launch: self,
@@ -224,9 +269,11 @@ impl VariantRun<'_> {
             if result.phases.len() == at {
                 result.phases.push(run.blank());
             }
-            run.measure(target, &mut result.phases[at]).await?;
+            if run.measure(target, &mut result.phases[at]).await? == Ended::WithTarget {
+                return Ok(Some(at));
+            }
             if stop.is_asked() {
-                return Ok(());
+                return Ok(None);
             }
             // Profiles are taken once, in the last round: their numbers are never mixed with the measured ones.
             if let Some(profile) = self
@@ -235,13 +282,16 @@ impl VariantRun<'_> {
                 .as_ref()
                 .filter(|_| self.round == self.plan.rounds)
             {
-                run.profile(target, profile, &mut result.phases[at]).await?;
+                let ended = run.profile(target, profile, &mut result.phases[at]).await?;
+                if ended == Ended::WithTarget {
+                    return Ok(Some(at));
+                }
             }
             if stop.is_asked() {
-                return Ok(());
+                return Ok(None);
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Where this launch's own files go, within the run directory.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::{bcrypt_rate, cache_ttl};
-use super::gather::{COUNTERS, Deaths, Driven, Emit, Gather, Series};
+use super::gather::{Deaths, Driven, Emit, Gather, Series};
 use super::instances::{InstanceUse, uneven};
-use super::launch::{Ended, Launched};
-use super::result::ServiceUse;
-use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning};
-use crate::engine::{Drive, Engine, now_ns};
+use super::launch::{Death, Launched};
+use super::ledger::{Ledger, Lines};
+use super::published;
+use super::result::{AcknowledgedFile, ServiceUse};
+use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning, WriteError};
+use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
 use crate::scenario::fleet::Roster;
 use crate::scenario::{Load, LoadModel, Phase, Target};
@@ -38,6 +40,15 @@ pub(super) struct Stretch<'a> {
     /// Warm-up and window as they are expected to be.
     pub(super) length: Duration,
     pub(super) profiled: bool,
+}
+
+/// How a stretch of load ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// As planned, or when the user wished so.
+    InTime,
+    /// With the target, which nobody had stopped.
+    WithTarget,
 }
 
 impl Stretch<'_> {
@@ -68,6 +79,9 @@ impl PhaseRun<'_> {
             target_cpus: 1.0,
             peak_bytes: None,
             counters: BTreeMap::new(),
+            peaks: BTreeMap::new(),
+            acknowledged: Vec::new(),
+            died: None,
             opening: Durations::default(),
             resent: 0,
             instances: Vec::new(),
@@ -91,7 +105,7 @@ impl PhaseRun<'_> {
         &self,
         target: &mut Launched,
         result: &mut PhaseResult,
-    ) -> Result<(), Failure> {
+    ) -> Result<Ended, Failure> {
         let stretch = Stretch {
             phase: &self.phase.name,
             load: &self.phase.load,
@@ -143,6 +157,7 @@ impl PhaseRun<'_> {
         } else {
             Some(self.series(target)?)
         };
+        let stamp = launch.stamps.next();
         let drive = Drive {
             endpoints: target
                 .instances
@@ -151,7 +166,7 @@ impl PhaseRun<'_> {
                 .collect(),
             authority: target.instances[0].authority.clone(),
             load: stretch.load.clone(),
-            requests: launch.variant.requests_of(stretch.load).into(),
+            requests: launch.variant.requests_of(stretch.load, stamp).into(),
             rosters: self.rosters.clone(),
             seed: self.rosters.first().map_or(0, Roster::seed),
             interval: stretch.interval(launch.plan.interval),
@@ -159,6 +174,8 @@ impl PhaseRun<'_> {
         };
         let mut engine = Engine::start(&drive)
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
+        let mut ledger = self.ledger(stretch, &drive, &mut engine)?;
+        let mut unrecorded = false;
         let mut gather = Gather::new(
             engine.window,
             stretch.interval(launch.plan.interval),
@@ -189,13 +206,17 @@ impl PhaseRun<'_> {
                     output = Some(finished);
                     engine.stop();
                 }
-                ended = target.ended(), if deaths.target.is_none() => match ended {
-                    Ended::Service(words) => deaths.services.push(words),
-                    Ended::Target(words) => {
+                death = target.ended(), if deaths.target.is_none() => match death {
+                    Death::Service(words) => deaths.services.push(words),
+                    Death::Target(words) => {
                         deaths.target = Some(words);
                         engine.stop();
                     }
                 },
+                () = failed(&mut ledger), if !unrecorded => {
+                    unrecorded = true;
+                    engine.stop();
+                }
                 () = stop.asked(), if !stopping => {
                     stopping = true;
                     engine.stop();
@@ -221,28 +242,65 @@ impl PhaseRun<'_> {
         {
             tokio::select! {
                 finished = &mut beside => output = Some(finished),
-                ended = target.ended() => match ended {
-                    Ended::Service(words) => deaths.services.push(words),
-                    Ended::Target(words) => deaths.target = Some(words),
+                death = target.ended() => match death {
+                    Death::Service(words) => deaths.services.push(words),
+                    Death::Target(words) => deaths.target = Some(words),
                 },
                 () = stop.asked() => {}
             }
         }
+        let acknowledged = ledger.map(Ledger::finish).transpose();
         gather.cut(end.window.end);
         gather.emit(Emit::Everything, &mut |_| ());
         launch.observer.phase_over();
-        Ok((gather.into_driven(&end, deaths), output))
+        let mut driven = gather.into_driven(&end, deaths);
+        match acknowledged {
+            Ok(ids) => driven.acknowledged = ids,
+            Err(error) => driven.unwritten = driven.unwritten.or(Some(error)),
+        }
+        Ok((driven, output))
+    }
+
+    /// Begins to write down what is acknowledged: in a file for each phase of a launch, in which the profiled repetition goes on
+    /// where the measured one ended.
+    fn ledger(
+        &self,
+        stretch: &Stretch<'_>,
+        drive: &Drive,
+        engine: &mut Engine,
+    ) -> Result<Option<Ledger>, Failure> {
+        let Some(from) = engine.acknowledged() else {
+            return Ok(None);
+        };
+        let file = self.acknowledged_file();
+        let opened = if stretch.profiled {
+            self.launch.dir.append(&file)
+        } else {
+            self.launch.dir.create_file(&file)
+        };
+        let lines = Lines {
+            file: opened.map_err(|error| Failure::Internal(error.to_string()))?,
+            path: self.launch.dir.path().join(file),
+            ids: AcknowledgedIds::new(drive.requests.clone(), drive.rosters.clone(), drive.seed),
+        };
+        let started = Ledger::start(lines, from);
+        let refused = |error| Failure::Internal(format!("cannot start a thread: {error}"));
+        started.map(Some).map_err(refused)
+    }
+
+    pub(super) fn acknowledged_file(&self) -> PathBuf {
+        self.directory().join("acknowledged.ids")
     }
 
     fn series(&self, target: &Launched) -> Result<Series, Failure> {
         let directory = self.directory();
-        let counters: Vec<&str> = if target.is_gateway {
-            COUNTERS.iter().map(|(name, _)| *name).collect()
+        let columns = if target.is_gateway {
+            published::columns()
         } else {
             Vec::new()
         };
         let warmup = self.phase.load.warmup;
-        Series::create(self.launch.dir, &directory, &counters, warmup)
+        Series::create(self.launch.dir, &directory, &columns, warmup)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -254,7 +312,7 @@ impl PhaseResult {
         driven: Driven,
         target: &Launched,
         run: &PhaseRun<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Ended, Failure> {
         let seconds = driven.window.seconds();
         for (into, from) in self.tallies.iter_mut().zip(&driven.tallies) {
             into.add(from);
@@ -276,6 +334,7 @@ impl PhaseResult {
                 blocks: driven.blocks,
             });
         }
+        self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
@@ -296,10 +355,18 @@ impl PhaseResult {
         if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
             warnings.push(Warning::NoTargetCpu(target.no_tree().unwrap_or(why)));
         }
-        match driven.counters {
-            Ok(counters) => counters
-                .into_iter()
-                .for_each(|(name, count)| *self.counters.entry(name).or_default() += count),
+        match driven.published {
+            Ok(published) => {
+                for (name, count) in published.counters {
+                    *self.counters.entry(name).or_default() += count;
+                }
+                for (name, value) in published.peaks {
+                    let peak = self.peaks.entry(name).or_default();
+                    *peak = value.max(*peak);
+                }
+                let ended = published.ended;
+                warnings.extend(ended.map(|(after, why)| Warning::CountersEnd { after, why }));
+            }
             Err(why) if target.is_gateway && seconds > 0.0 => {
                 warnings.push(Warning::NoCounters(why));
             }
@@ -330,11 +397,50 @@ impl PhaseResult {
                 self.warnings.push(warning);
             }
         }
-        match (driven.died, driven.unwritten) {
-            (Some(died), _) => Err(Failure::Target(died)),
-            (None, Some(error)) => Err(Failure::Internal(error.to_string())),
-            (None, None) => Ok(()),
+        self.conclude(driven.died, driven.unwritten)
+    }
+
+    /// Adds ids that were written to the file of a phase of a launch.
+    pub(super) fn add_acknowledged(
+        &mut self,
+        ids: Option<u64>,
+        target: &Launched,
+        run: &PhaseRun<'_>,
+    ) {
+        let Some(ids) = ids else { return };
+        let file = run.acknowledged_file();
+        match self.acknowledged.iter_mut().find(|one| one.file == file) {
+            Some(known) => known.ids += ids,
+            None => self.acknowledged.push(AcknowledgedFile {
+                file,
+                ids,
+                sink: target.sink.clone(),
+            }),
         }
+    }
+
+    /// Notes that the target died, which ends its launch and not the run; the disk's failure ends both.
+    pub(super) fn conclude(
+        &mut self,
+        died: Option<String>,
+        unwritten: Option<WriteError>,
+    ) -> Result<Ended, Failure> {
+        if let Some(error) = unwritten {
+            return Err(Failure::Internal(error.to_string()));
+        }
+        if died.is_none() {
+            return Ok(Ended::InTime);
+        }
+        self.died = self.died.take().or(died);
+        Ok(Ended::WithTarget)
+    }
+}
+
+/// Returns when a ledger, if there is one, can write no more.
+async fn failed(ledger: &mut Option<Ledger>) {
+    match ledger {
+        Some(ledger) => ledger.failed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::launch::Launched;
-use super::phase::{PhaseRun, Stretch};
+use super::phase::{Ended, PhaseRun, Stretch};
 use super::result::relative_error;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
 use crate::engine::now_ns;
@@ -27,7 +27,7 @@ impl PhaseRun<'_> {
         target: &mut Launched,
         plan: &Profile,
         result: &mut PhaseResult,
-    ) -> Result<(), Failure> {
+    ) -> Result<Ended, Failure> {
         let load = Load {
             model: profiled(&self.phase.load.model),
             duration: 2 * plan.duration + LONGEST_WRITING,
@@ -63,16 +63,17 @@ impl PhaseRun<'_> {
                 result.warnings.push(warning);
             }
         }
-        if let Some(died) = driven.died {
-            return Err(Failure::Target(died));
+        result.add_acknowledged(driven.acknowledged, target, self);
+        if result.conclude(driven.died, driven.unwritten)? == Ended::WithTarget {
+            return Ok(Ended::WithTarget);
         }
         let (capture, sampled, failed) = match captured {
             Some(Ok(captured)) => captured,
             Some(Err(error)) => {
                 result.warnings.push(Warning::NoProfile(error.to_string()));
-                return Ok(());
+                return Ok(Ended::InTime);
             }
-            None => return Ok(()),
+            None => return Ok(Ended::InTime),
         };
         if let Some(error) = failed {
             result.warnings.push(Warning::ShortProfile {
@@ -118,7 +119,7 @@ impl PhaseRun<'_> {
             us_per_request: estimates.us_per_request,
             throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
         });
-        Ok(())
+        Ok(Ended::InTime)
     }
 
     /// Draws the flame graph; the answer says why it cannot be drawn.

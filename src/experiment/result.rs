@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::InstanceUse;
@@ -74,6 +75,12 @@ pub struct PhaseResult {
     pub peak_bytes: Option<u64>,
     /// Increase of the gateway's counters over the windows, by name.
     pub counters: BTreeMap<&'static str, u64>,
+    /// The highest value of the gateway's gauges at the ends of intervals, by name.
+    pub peaks: BTreeMap<&'static str, u64>,
+    /// What the target acknowledged, if requests say how that is called.
+    pub acknowledged: Vec<AcknowledgedFile>,
+    /// How the target ended in the middle of the load, the first time that it did.
+    pub died: Option<String>,
     /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
     pub opening: Durations,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
@@ -117,6 +124,17 @@ impl ServiceUse {
         self.cpu_seconds = both.map(|(before, now)| before + now);
         self.peak_bytes = self.peak_bytes.max(peak_bytes);
     }
+}
+
+/// A file of ids of what a target acknowledged, of one phase of one launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcknowledgedFile {
+    /// Its path within the run directory.
+    pub file: PathBuf,
+    /// Its lines.
+    pub ids: u64,
+    /// Where the bundled gateway stored what it acknowledged, if it outlives the gateway.
+    pub sink: Option<String>,
 }
 
 /// Figures of one launch of a variant's target.
@@ -277,6 +295,13 @@ pub enum Warning {
     FewSamples(u64),
     /// The gateway's counters could not be read.
     NoCounters(String),
+    /// The gateway's counters could not be read at the end of the window.
+    CountersEnd {
+        /// When they were read last, s after its start.
+        after: f64,
+        /// Why not at the end.
+        why: String,
+    },
     /// The target's certificate was not checked.
     AnyCertificate,
     /// Connections that are closed may hold more local ports than there are.
@@ -326,6 +351,11 @@ impl fmt::Display for Warning {
                 "the profile has {samples} samples: shares are rough; profile for longer"
             ),
             Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
+            Self::CountersEnd { after, why } => write!(
+                f,
+                "the gateway's counters are those of the first {}: {why}",
+                seconds(*after)
+            ),
             Self::AnyCertificate => f.write_str(
                 "the target's certificate was not checked (`insecure`): what answered may be anyone; name its authority with `tls.ca` or --cacert",
             ),

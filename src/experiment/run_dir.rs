@@ -1,6 +1,6 @@
 //! The run directory: series are streamed into it, the rest is written whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -85,13 +85,26 @@ impl RunDir {
     /// # Errors
     /// The file cannot be made.
     pub fn stream(&self, file: &Path) -> Result<BufWriter<File>, WriteError> {
-        let path = self.root.join(file);
-        if let Some(parent) = path.parent() {
-            self.make(parent)?;
-        }
-        File::create(&path)
-            .map(BufWriter::new)
-            .map_err(|cause| WriteError { path, cause })
+        self.create_file(file).map(BufWriter::new)
+    }
+
+    /// Creates a file that is written as it comes, without a buffer.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create_file(&self, file: &Path) -> Result<File, WriteError> {
+        self.open(
+            file,
+            File::options().write(true).create(true).truncate(true),
+        )
+    }
+
+    /// Opens a file to write on at its end.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn append(&self, file: &Path) -> Result<File, WriteError> {
+        self.open(file, File::options().append(true).create(true))
     }
 
     /// Writes a file whole: a reader sees the old one or the new one.
@@ -114,6 +127,16 @@ impl RunDir {
             File::open(&parent)?.sync_all()
         };
         written().map_err(|cause| WriteError { path, cause })
+    }
+
+    fn open(&self, file: &Path, options: &OpenOptions) -> Result<File, WriteError> {
+        let path = self.root.join(file);
+        if let Some(parent) = path.parent() {
+            self.make(parent)?;
+        }
+        options
+            .open(&path)
+            .map_err(|cause| WriteError { path, cause })
     }
 
     fn make(&self, directory: &Path) -> Result<(), WriteError> {

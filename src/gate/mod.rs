@@ -75,7 +75,7 @@ impl Outcome {
 }
 
 /// Share of the planned rate below which an open loop was not the planned load.
-const PLANNED_SHARE: f64 = 0.99;
+pub const PLANNED_SHARE: f64 = 0.99;
 
 /// All thresholds that look at a phase.
 pub fn judge(
@@ -277,7 +277,7 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
                     first_failure(phase, &total, |_| true)
                 ));
             }
-            if phase.sent_share(&total) < PLANNED_SHARE {
+            if phase.sent_share(&total) < PLANNED_SHARE && !phase.load.overload {
                 let message = format!(
                     "{}: only {:.1} % of the planned requests could be sent in time{}",
                     place(),

@@ -25,6 +25,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         workers: 1,
         keep_alive: true,
         weights: Vec::new(),
+        overload: false,
     };
     let none = Estimates {
         throughput_rps: None,
@@ -52,6 +53,9 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         target_cpus: 1.0,
         peak_bytes: None,
         counters: BTreeMap::new(),
+        peaks: BTreeMap::new(),
+        acknowledged: Vec::new(),
+        died: None,
         opening: Durations::default(),
         resent: 0,
         instances: Vec::new(),

@@ -25,8 +25,8 @@ pub struct SeriesRow {
     pub target_cores: Option<f64>,
     /// Memory of the target, bytes; `None` if it is not known.
     pub target_bytes: Option<u64>,
-    /// Increase of the gateway's counters over the interval, in the order of the writer's counters.
-    pub counters: Vec<Option<u64>>,
+    /// What the target publishes of itself, in the order of the writer's columns; `None` is not known.
+    pub published: Vec<Option<u64>>,
 }
 
 /// Writes rows.
@@ -36,17 +36,17 @@ pub struct SeriesWriter<W> {
 }
 
 impl<W: Write> SeriesWriter<W> {
-    /// Writes the heading; `counters` name the last columns.
+    /// Writes the heading; `columns` name the last ones.
     ///
     /// # Errors
     /// What the writer answers.
-    pub fn new(mut out: W, counters: &[&str]) -> io::Result<Self> {
+    pub fn new(mut out: W, columns: &[&str]) -> io::Result<Self> {
         write!(
             out,
             "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,target_cores,target_bytes"
         )?;
-        for counter in counters {
-            write!(out, ",{counter}")?;
+        for column in columns {
+            write!(out, ",{column}")?;
         }
         writeln!(out)?;
         out.flush()?;
@@ -73,11 +73,11 @@ impl<W: Write> SeriesWriter<W> {
             optional(row.target_cores.map(|cores| format!("{cores:.3}"))),
             optional(row.target_bytes.map(|bytes| bytes.to_string())),
         )?;
-        for counter in &row.counters {
+        for cell in &row.published {
             write!(
                 self.out,
                 ",{}",
-                optional(counter.map(|count| count.to_string()))
+                optional(cell.map(|value| value.to_string()))
             )?;
         }
         writeln!(self.out)?;
@@ -99,7 +99,7 @@ mod tests {
                 t_ms: 1_000,
                 throughput_rps: 250.04,
                 p99_us: 1.25,
-                counters: vec![None],
+                published: vec![None],
                 ..SeriesRow::default()
             })
             .unwrap();
@@ -107,7 +107,7 @@ mod tests {
             .write(&SeriesRow {
                 target_cores: Some(1.98765),
                 target_bytes: Some(5),
-                counters: vec![Some(7)],
+                published: vec![Some(7)],
                 ..SeriesRow::default()
             })
             .unwrap();

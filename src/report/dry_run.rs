@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Rendered, Source};
+use crate::engine::{AcknowledgedIds, Acknowledgement, Rendered, Source};
 use crate::pacer::Schedule;
 use crate::scenario::fleet::Roster;
 use crate::scenario::redact::{visible, without_userinfo};
-use crate::scenario::template::Secrets;
-use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Stage, Target, Variant};
+use crate::scenario::template::{Secrets, Stamp};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Request, Stage, Target, Variant};
 use crate::units::{format_count, format_duration};
 
 /// Requests that are shown of each variant.
@@ -75,7 +75,12 @@ pub fn describe(load: &Load) -> String {
             load.connections
         )
     };
-    format!("{model}, {connections}, {length}{warmup}")
+    let overload = if load.overload {
+        ", meant to be too much"
+    } else {
+        ""
+    };
+    format!("{model}, {connections}, {length}{warmup}{overload}")
 }
 
 /// The requests that a load plans in its window, on average; `None` if their number does not follow from time.
@@ -179,16 +184,12 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
     let seed = rosters.first().map_or(0, Roster::seed);
     let requests = match variant.phases.first() {
-        Some(phase) => variant.requests_of(&phase.load),
+        Some(phase) => variant.requests_of(&phase.load, Stamp::default()),
         None => variant.requests.clone(),
     };
-    let mut source = Source::new(
-        requests.into(),
-        Arc::from(rosters),
-        &authority,
-        seed,
-        secrets,
-    );
+    let (requests, rosters): (Arc<[Request]>, Arc<[Roster]>) = (requests.into(), rosters.into());
+    let ids = AcknowledgedIds::new(requests.clone(), rosters.clone(), seed);
+    let mut source = Source::new(requests, rosters, &authority, seed, secrets);
     let mut out = Rendered::default();
     let mut shown_before = Vec::new();
     for n in 0..SHOWN {
@@ -203,6 +204,16 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         }
         source.render(kind, n, &mut out);
         render_request(&format!("request {n}"), source.name(kind), &out, text);
+        let mut acknowledged = Vec::new();
+        if ids.append(Acknowledgement { kind, n }, &mut acknowledged) > 0 {
+            let shown = String::from_utf8_lossy(&acknowledged);
+            let shown: Vec<String> = shown.lines().map(visible).collect();
+            let _ = writeln!(
+                text,
+                "    acknowledged by an OK answer: {}",
+                shown.join(" ")
+            );
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::compare_files::MetricJson;
 use crate::compare::Comparison;
 use crate::experiment::{
-    Estimates, InstanceUse, PhaseResult, ProfileResult, RunResult, VariantResult,
+    AcknowledgedFile, Estimates, InstanceUse, PhaseResult, ProfileResult, RunResult, VariantResult,
 };
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
@@ -114,6 +114,11 @@ struct PhaseJson<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     services: Vec<ServiceJson<'a>>,
     gateway: BTreeMap<&'static str, u64>,
+    gateway_peak: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledged: Option<AcknowledgedJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +148,8 @@ struct LoadJson {
     workers: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    overload: bool,
 }
 
 #[derive(Serialize)]
@@ -258,6 +265,20 @@ struct ServiceJson<'a> {
     cores: Option<f64>,
     us_per_request: Option<f64>,
     peak_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct AcknowledgedJson {
+    ids: u64,
+    files: Vec<AcknowledgedFileJson>,
+}
+
+#[derive(Serialize)]
+struct AcknowledgedFileJson {
+    file: String,
+    ids: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -425,6 +446,9 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             })
             .collect(),
         gateway: phase.counters.clone(),
+        gateway_peak: phase.peaks.clone(),
+        acknowledged: acknowledged_json(&phase.acknowledged),
+        ended: phase.died.as_deref(),
         expected_bcrypt_rps: phase.expected_bcrypt_rate.map(|rate| rate.least),
         expected_bcrypt_rps_most: phase
             .expected_bcrypt_rate
@@ -453,6 +477,18 @@ fn instance_json(of: &InstanceUse, seconds: f64) -> InstanceJson<'_> {
         peak_bytes: of.peak_bytes,
         gateway: &of.counters,
     }
+}
+
+fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {
+    let one = |file: &AcknowledgedFile| AcknowledgedFileJson {
+        file: file.file.display().to_string(),
+        ids: file.ids,
+        sink: file.sink.clone(),
+    };
+    (!files.is_empty()).then(|| AcknowledgedJson {
+        ids: files.iter().map(|file| file.ids).sum(),
+        files: files.iter().map(one).collect(),
+    })
 }
 
 fn errors_json(errors: Estimates) -> ErrorsJson {
@@ -495,6 +531,7 @@ fn load_json(load: &Load) -> LoadJson {
         timeout_s: load.timeout.as_secs_f64(),
         workers: load.workers,
         requests: load.requests,
+        overload: load.overload,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The before/after table of the bundled gateway: throughput, CPU, bcrypt, and what it would cost.
 
+use std::collections::BTreeMap;
+
 use comfy_table::Table;
 use regex::Regex;
 
@@ -24,22 +26,57 @@ pub fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
         .hit_rate()
         .map(|share| format!(" · cache hits {}", format_share(share)))
         .unwrap_or_default();
-    let count = |name: &str| {
+    let count = |name: &str, words: &str| {
         phase
             .counters
             .get(name)
             .copied()
             .filter(|&count| count > 0)
-            .map(|count| format!(" · {} {name}", format_count(count as f64)))
+            .map(|count| format!(" · {} {words}", format_count(count as f64)))
             .unwrap_or_default()
     };
+    let others = [
+        ("shared", "shared"),
+        ("rejected", "rejected"),
+        ("limited", "limited"),
+        ("refusal_hits", "refused again"),
+        ("sessions", "sessions"),
+        ("store_errors", "store errors"),
+    ];
+    let others: String = others.map(|(name, words)| count(name, words)).concat();
     Some(format!(
-        "{} bcrypt, {}{hits}{}{}",
+        "{} bcrypt, {}{hits}{others}",
         format_count(*phase.counters.get("bcrypt")? as f64),
         bcrypt_rate(phase, total, rate),
-        count("shared"),
-        count("rejected")
     ))
+}
+
+/// What became of payloads, in one line; `None` where there were none.
+pub fn payloads(phase: &PhaseResult) -> Option<String> {
+    let of = |known: &BTreeMap<&'static str, u64>, name: &str| known.get(name).copied();
+    let count = |name: &str| of(&phase.counters, name).filter(|&count| count > 0);
+    let peak = |name: &str| of(&phase.peaks, name).filter(|&peak| peak > 0);
+    count("payloads_accepted").or(count("payloads_rejected"))?;
+    let words = [
+        (
+            Some(count("payloads_acknowledged").unwrap_or(0)),
+            "acknowledged",
+        ),
+        (Some(count("payloads_stored").unwrap_or(0)), "stored"),
+        (count("payloads_rejected"), "rejected"),
+        (count("uploads"), "uploads"),
+        (count("upload_failures"), "attempts failed"),
+        (peak("ingest_tasks"), "tasks at the most"),
+        (peak("ingest_queue"), "in the queue at the most"),
+        (
+            peak("acknowledged_unstored"),
+            "acknowledged and not stored at the most",
+        ),
+    ];
+    let known = words
+        .iter()
+        .filter_map(|(count, words)| Some(format!("{} {words}", format_count((*count)? as f64))));
+    Some(known.collect::<Vec<_>>().join(" · "))
 }
 
 fn bcrypt_rate(phase: &PhaseResult, total: &Tally, rate: f64) -> String {

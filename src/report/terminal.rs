@@ -13,7 +13,7 @@ use crate::compare::Comparison;
 use crate::experiment::{
     InstanceUse, PhaseResult, RunResult, ServiceUse, TrustLevel, VariantResult,
 };
-use crate::gate::{Judgement, Verdict};
+use crate::gate::{Judgement, PLANNED_SHARE, Verdict};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::scenario::Plan;
 use crate::units::{format_count, format_share, format_us};
@@ -145,6 +145,12 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
     if let Some(counters) = story::counters(phase, &total) {
         line("gateway", &counters);
     }
+    if let Some(payloads) = story::payloads(phase) {
+        line("payloads", &payloads);
+    }
+    if let Some(acknowledged) = acknowledged(phase) {
+        line("acknowledged", &acknowledged);
+    }
     if let Some(profile) = &phase.profile {
         let ratio = profile
             .capture_ratio
@@ -184,12 +190,37 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
             total.errors[*kind as usize]
         );
     }
+    let sent = phase.sent_share(&total);
+    if phase.load.overload && sent < PLANNED_SHARE {
+        let sent = format_share(sent);
+        let _ = writeln!(
+            text,
+            "    {DOUBT}behind{DOUBT:#} only {sent} of the planned requests could be sent in time"
+        );
+    }
+    if let Some(died) = &phase.died {
+        let _ = writeln!(text, "    {BAD}ended{BAD:#} {died}");
+    }
     for judgement in judgements {
         render_judgement(judgement, text);
     }
     for warning in &phase.warnings {
         let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {warning}");
     }
+}
+
+/// How many ids were recorded, and where.
+fn acknowledged(phase: &PhaseResult) -> Option<String> {
+    let first = phase.acknowledged.first()?;
+    let ids: u64 = phase.acknowledged.iter().map(|file| file.ids).sum();
+    let others = match phase.acknowledged.len() - 1 {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    let (ids, file) = (format_count(ids as f64), first.file.display());
+    Some(format!(
+        "{ids} ids, warm-up and drain included, in {file}{others}"
+    ))
 }
 
 /// What opening connections took, where more were opened than are kept.

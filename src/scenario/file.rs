@@ -119,6 +119,7 @@ pub(super) struct Load {
     pub(super) keep_alive: Option<bool>,
     #[serde(default)]
     pub(super) weights: InOrder<Spanned<u32>>,
+    pub(super) overload: Option<bool>,
 }
 
 /// `{ to, over }` or `{ hold }`.
@@ -183,6 +184,8 @@ pub(super) struct Request {
     pub(super) expect: Expect,
     #[serde(default)]
     pub(super) extract: InOrder<Text>,
+    #[serde(default)]
+    pub(super) acknowledged: Vec<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,7 @@
 //! Scenario files: TOML mirror → validated [`Plan`]. Everything that can be wrong with a scenario is found here,
 //! before anything is started. It starts nothing and reads no file but the scenario and what it names.
 
+mod acknowledged;
 pub mod command;
 mod error;
 pub mod expect;
@@ -28,8 +29,8 @@ use std::time::Duration;
 
 pub use error::Error;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
-    Profile, Request, Route, Service, Stage, Target, Threshold, Variant,
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, LAUNCH_DIRECTORY, Load, LoadModel, Need, Pace,
+    Phase, Plan, Profile, Request, Route, Service, Stage, Target, Threshold, Variant,
 };
 
 use crate::units::Rate;

@@ -14,8 +14,11 @@ use super::command::Command;
 use super::expect::{Expect, Extract};
 use super::fleet::Fleet;
 use super::gateway::Places;
-use super::template::{Secrets, Template};
+use super::template::{Secrets, Stamp, Template};
 use super::threshold::Expression;
+
+/// Stands for the launch's own directory within the run directory in the gateway's `sink`.
+pub const LAUNCH_DIRECTORY: &str = "{dir}";
 
 /// A scenario after validation.
 #[derive(Debug, Clone)]
@@ -186,6 +189,9 @@ pub struct Load {
     pub keep_alive: bool,
     /// Weights of requests in this load, by their index; the others have their own.
     pub weights: Vec<(usize, u32)>,
+    /// Whether it is meant to be more than the target takes: that the target falls behind or dies is a finding then, and no
+    /// failure of the run.
+    pub overload: bool,
 }
 
 /// When requests start.
@@ -274,6 +280,8 @@ pub struct Request {
     pub extract: Vec<Extract>,
     /// What the device must have been given before.
     pub needs: Vec<Need>,
+    /// The ids of what an OK answer acknowledges; each is different for every request of a run.
+    pub acknowledged: Vec<Template>,
 }
 
 /// A variable that a request uses, by index, and the request that extracts it. There are no cycles.
@@ -351,14 +359,26 @@ impl CostModel {
     }
 }
 
-impl Variant {
-    /// The requests as a load sends them: in its mix, and with `Connection: close` behind their headers where each has its own
-    /// connection.
-    pub fn requests_of(&self, load: &Load) -> Vec<Request> {
-        let mut requests = self.requests.clone();
-        for &(at, weight) in &load.weights {
-            requests[at].weight = weight;
+impl Request {
+    /// The request as one stretch of load sends it.
+    fn stamp(&mut self, stamp: Stamp) {
+        let headers = self.headers.iter_mut().map(|(_, value)| value);
+        let others = [&mut self.path].into_iter().chain(&mut self.body);
+        for template in headers.chain(others).chain(&mut self.acknowledged) {
+            template.stamp(stamp);
         }
+    }
+}
+
+impl Variant {
+    /// The requests as a stretch of load sends them: in its mix, and with `Connection: close` behind their headers where each has
+    /// its own connection.
+    pub fn requests_of(&self, load: &Load, stamp: Stamp) -> Vec<Request> {
+        let mut requests = self.requests.clone();
+        for (at, request) in requests.iter_mut().enumerate() {
+            request.weight = self.weight_of(at, load);
+        }
+        requests.iter_mut().for_each(|request| request.stamp(stamp));
         if !load.keep_alive {
             for request in &mut requests {
                 let close = Template::raw(b"close".to_vec());
@@ -369,6 +389,12 @@ impl Variant {
         requests
     }
 
+    /// Share of the mix that the request with this index has in a load.
+    pub fn weight_of(&self, at: usize, load: &Load) -> u32 {
+        let given = load.weights.iter().find(|(request, _)| *request == at);
+        given.map_or(self.requests[at].weight, |(_, weight)| *weight)
+    }
+
     /// Whether a phase sends the request with this index, or another one needs it.
     pub(super) fn sends(&self, at: usize) -> bool {
         let is_needed = |other: &Request| other.needs.iter().any(|need| need.request == at);
@@ -376,7 +402,7 @@ impl Variant {
             || self
                 .phases
                 .iter()
-                .any(|phase| self.requests_of(&phase.load)[at].weight > 0)
+                .any(|phase| self.weight_of(at, &phase.load) > 0)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
+use super::acknowledged::{self, Numbers};
 use super::error::{Error, Source};
 use super::expect::{self, Expect};
 use super::feeds::Feed;
@@ -26,6 +27,7 @@ pub(super) struct Context<'a> {
     pub(super) overrides: &'a Overrides,
     pub(super) fleets: &'a [Fleet],
     pub(super) feeds: &'a [Arc<Feed>],
+    pub(super) numbers: Numbers,
 }
 
 /// Largest weight of a request: the sum over all of them stays exact.
@@ -141,6 +143,13 @@ impl Context<'_> {
             path,
             body: self.body(request, &key("body"), salt + 1, &texts)?,
             expect: self.expect(request, &method)?,
+            acknowledged: acknowledged::ids(
+                self.source,
+                &key("acknowledged"),
+                &request.acknowledged,
+                &texts.scope,
+                self.numbers,
+            )?,
             name,
             fleet,
             weight: own_weight(request),

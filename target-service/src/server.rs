@@ -40,10 +40,15 @@ use crate::serve::LEAVE;
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest time that an orderly stop takes: requests in flight, then payloads that wait, then the runtime's own end.
+/// How long the answers to requests that waited for the sink may take to go out, once it is known what became of them.
+const LAST_ANSWERS: Duration = Duration::from_millis(250);
+
+/// The longest time that an orderly stop takes: requests in flight, then payloads that wait and the answers about them, then
+/// the runtime's own end.
 #[must_use]
 pub fn stop_within(config: &Config) -> Duration {
-    config.drain_requests.unsigned_abs() + config.drain_payloads.unsigned_abs() + LEAVE
+    let drains = config.drain_requests.unsigned_abs() + config.drain_payloads.unsigned_abs();
+    drains + LAST_ANSWERS + LEAVE
 }
 
 type Routes = CatchPanic<Router, OnPanic>;
@@ -65,7 +70,7 @@ impl ResponseForPanic for OnPanic {
 }
 
 /// Serves until `shutdown` completes, then lets requests in flight finish for up to `drain_requests`, and stores what was
-/// acknowledged for up to `drain_payloads`.
+/// taken for up to `drain_payloads`; requests that wait for that are answered.
 ///
 /// # Errors
 ///
@@ -111,16 +116,26 @@ pub async fn run(
     server.app.stopping.cancel();
     server.app.ingest.flush();
     let within = config.drain_requests.unsigned_abs();
-    if timeout(within, graceful.shutdown()).await.is_err() {
+    let answered = timeout(within, graceful.shutdown()).await.is_ok();
+    let _ = background.await;
+    // What is left may wait for the sink: it is told what became of its payloads before it is cut off.
+    let drained = server.app.ingest.drain().await;
+    if !answered
+        && timeout(LAST_ANSWERS, ended(&mut connections))
+            .await
+            .is_err()
+    {
         tracing::warn!(
             connections = connections.len(),
             "requests in flight were cut off at the stop"
         );
     }
-    let _ = background.await;
-    // Whoever is left gets no acknowledgement any more.
     connections.shutdown().await;
-    server.app.ingest.drain().await
+    drained
+}
+
+async fn ended(connections: &mut JoinSet<()>) {
+    while connections.join_next().await.is_some() {}
 }
 
 /// What all connections have in common.
@@ -262,7 +277,10 @@ mod tests {
             drain_payloads: "1m".parse().unwrap(),
             ..Config::default()
         };
-        assert_eq!(stop_within(&config), Duration::from_secs(63) + LEAVE);
+        assert_eq!(
+            stop_within(&config),
+            Duration::from_secs(63) + LAST_ANSWERS + LEAVE
+        );
     }
 
     #[tokio::test]

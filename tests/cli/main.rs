@@ -18,6 +18,7 @@ mod interruption;
 mod output;
 mod profiles;
 mod reach;
+mod recorded;
 mod rejected;
 mod requests;
 mod secrets;

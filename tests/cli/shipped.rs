@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::bed::{Outcome, TestBed};
+use crate::recorded::{counted, prove};
 
 /// The text of a shipped scenario with some of its texts replaced; each must be there.
 pub(crate) fn shortened(name: &str, replacements: &[(&str, &str)]) -> String {
@@ -82,7 +83,7 @@ fn every_shipped_scenario_is_valid_and_opens_with_what_it_shows() {
             .run();
         let outcome = outcome.expect(0, &[]);
         assert!(
-            outcome.stdout.contains("request 0, telemetry:"),
+            outcome.stdout.contains("  request 0, "),
             "{}",
             outcome.stdout
         );
@@ -335,4 +336,83 @@ fn every_expiry_is_a_herd_without_singleflight_and_a_few_bcrypts_with_it() {
             &["gateway", "shared"]
         ) >= 0.0
     );
+}
+
+#[test]
+fn ways_to_ingest_fail_in_their_series_and_the_pool_keeps_its_bounds() {
+    let text = shortened(
+        "million-per-minute.toml",
+        &[
+            ("rate = \"1000000/min\"", "rate = \"200/s\""),
+            ("connections = 256", "connections = 16"),
+            ("duration = \"20s\"", "duration = \"4s\""),
+            ("timeout = \"5s\"", "timeout = \"2s\""),
+            ("load.duration = \"60s\"", "load.duration = \"2s\""),
+            ("cpus = 2", "cpus = 2\nuser_kib = 1"),
+            ("sink_capacity = 32", "sink_capacity = 2"),
+            ("max_workers = 8", "max_workers = 2"),
+            ("max_queue = 100_000", "max_queue = 300"),
+            ("max_queue = 500_000", "max_queue = 900"),
+            (
+                "max_workers = 2\ntarget.gateway.batch_payloads = 500",
+                "max_workers = 1\ntarget.gateway.batch_payloads = 5",
+            ),
+            ("drain_payloads = \"2s\"", "drain_payloads = \"200ms\""),
+            ("throughput > 16500/s", "throughput > 1/s"),
+            ("latency.p99 < 20ms", "latency.p99 < 60s"),
+            ("latency.p99 < 50ms", "latency.p99 < 60s"),
+            ("interval = \"500ms\"", "interval = \"200ms\""),
+        ],
+    );
+    let outcome = TestBed::new().scenario(&text).run();
+    // A busy machine may not send what the pool's load plans in time; what is on record holds even then.
+    assert!(
+        matches!(outcome.code, Some(0 | 1 | 4)),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    let column = |variant: &str, name: &str| -> Vec<f64> {
+        let series = outcome.series(&format!("{variant}/load"));
+        let known = series.iter().filter_map(|row| row.get(name).copied());
+        known.collect()
+    };
+    // 600 payloads a second against 2 / 50 ms: the tasks grow all the time.
+    let tasks = column("spawn", "ingest_tasks");
+    let (half, last) = (tasks[tasks.len() / 2], tasks[tasks.len() - 1]);
+    assert!(tasks[0] < half && half < last && last > 900.0, "{tasks:?}");
+    // The queue fills at some 580 a second, and then every request waits for the consumer.
+    let queue = column("queue", "ingest_queue");
+    assert!(queue.iter().all(|&depth| depth <= 900.0), "{queue:?}");
+    assert!(
+        queue.ends_with(&[900.0]) || queue[queue.len() - 1] > 850.0,
+        "{queue:?}"
+    );
+    let waits = column("queue", "latency_max_us");
+    let longest = waits.iter().copied().fold(0.0, f64::max);
+    assert!(
+        longest > 20.0 * waits[0] || longest > 500_000.0,
+        "{waits:?}"
+    );
+    // 5 / 50 ms: of 600 payloads a second the pool takes 100, and refuses the others at once.
+    let overrun = outcome.phase("pool-overrun", "load");
+    assert!(
+        number(&overrun, &["status", "503"]) > number(&overrun, &["status", "202"]),
+        "{overrun:#}"
+    );
+    assert!(number(&overrun, &["gateway_peak", "ingest_queue"]) <= 300.0);
+    let pool = outcome.phase("pool", "load");
+    assert_eq!(number(&pool, &["requests", "failed"]), 0.0, "{pool:#}");
+    for variant in ["pool", "pool-file"] {
+        let depths = column(variant, "ingest_queue");
+        assert!(depths.iter().all(|&depth| depth <= 300.0), "{depths:?}");
+    }
+    let recorded = outcome.phase("pool-file", "load")["acknowledged"].clone();
+    assert!(number(&recorded, &["ids"]) > 600.0, "{recorded:#}");
+    let found = prove(&outcome).expect(0, &[]);
+    assert_eq!(
+        counted(&found, "stored once") as f64,
+        number(&recorded, &["ids"])
+    );
+    assert_eq!(counted(&found, "missing"), 0);
 }

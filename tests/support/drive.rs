@@ -11,6 +11,7 @@ use std::time::Duration;
 use telemload::engine::{Drive, End, Engine};
 use telemload::metrics::{ErrorKind, Interval, Tally};
 use telemload::scenario::fleet::Roster;
+use telemload::scenario::template::Stamp;
 use telemload::scenario::{Overrides, parse};
 use telemload::transport::stream::{Endpoint, Place};
 
@@ -69,7 +70,9 @@ pub fn drive_to(endpoint: Endpoint, authority: &str, load: &str, requests: &str)
         endpoints: vec![endpoint],
         authority: authority.to_owned(),
         load: variant.phases[0].load.clone(),
-        requests: variant.requests_of(&variant.phases[0].load).into(),
+        requests: variant
+            .requests_of(&variant.phases[0].load, Stamp::default())
+            .into(),
         rosters: variant
             .fleets
             .iter()

@@ -161,6 +161,7 @@ impl Resolver<'_> {
             workers,
             keep_alive: !self.overrides.no_keep_alive && load.keep_alive.unwrap_or(true),
             weights: self.weights(given, key, &file.request)?,
+            overload: load.overload.unwrap_or(false),
         })
     }
 

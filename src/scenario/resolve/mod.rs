@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::acknowledged::Numbers;
 use super::error::{Error, Source};
 use super::feeds::Feed;
 use super::file::{self, Text};
@@ -542,6 +543,7 @@ impl Resolver<'_> {
             overrides: self.overrides,
             fleets: &fleets,
             feeds,
+            numbers: self.numbers(file),
         };
         let requests = request::requests(&context, &file.request, file.target.span(), secrets)?;
         let profile = self.profile(file.profile.as_ref(), &target)?;
@@ -572,6 +574,22 @@ impl Resolver<'_> {
             requests,
             profile,
         })
+    }
+
+    /// Whether the run has a single stretch of load, as far as the variant at hand tells.
+    fn numbers(&self, file: &file::File) -> Numbers {
+        let variants = self
+            .overrides
+            .variant
+            .as_ref()
+            .map_or(self.names.len(), |_| 1);
+        let rounds = file.rounds.as_ref().map_or(1, |rounds| *rounds.get_ref());
+        let is_profiled = file.profile.is_some() || self.overrides.pprof.is_some();
+        if variants == 1 && rounds == 1 && file.phase.len() <= 1 && !is_profiled {
+            Numbers::Once
+        } else {
+            Numbers::Again
+        }
     }
 
     fn fleet(&self, name: &Text, fleet: &file::Fleet) -> Result<Fleet, Error> {

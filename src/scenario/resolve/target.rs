@@ -1,6 +1,7 @@
 //! What is loaded and how it is profiled: target tables → [`Target`], profile table → [`Profile`].
 
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -9,9 +10,9 @@ use super::Resolver;
 use crate::scenario::command::Command;
 use crate::scenario::error::Error;
 use crate::scenario::file;
-use crate::scenario::gateway::Places;
+use crate::scenario::gateway::{LaunchPlaces, Places};
 use crate::scenario::merge::list;
-use crate::scenario::plan::{Profile, Service, Target};
+use crate::scenario::plan::{LAUNCH_DIRECTORY, Profile, Service, Target};
 use crate::scenario::ports::{Braces, Known};
 use crate::scenario::refusal::span_of;
 
@@ -72,6 +73,7 @@ impl Resolver<'_> {
                 )?;
                 let span = config.span();
                 let config = config.get_ref().clone();
+                self.sink_directory(&config.sink, span.clone())?;
                 let at_key = |key: &str, message: String| {
                     let at = span_of(self.table, &["target", "gateway", key]);
                     let at = at.unwrap_or_else(|| span.clone());
@@ -79,9 +81,13 @@ impl Resolver<'_> {
                 };
                 let places = Places::find(&config, &services)
                     .map_err(|(key, error)| at_key(key, error.to_string()))?;
-                // Any ports show whether the texts are what the gateway takes.
+                // Any ports and any directory show whether the texts are what the gateway takes.
+                let known = LaunchPlaces {
+                    services: &vec![u16::MAX; services.len()],
+                    directory: Path::new("/"),
+                };
                 let filled = places
-                    .fill(&config, &vec![u16::MAX; services.len()])
+                    .fill(&config, known)
                     .map_err(|(key, message)| at_key(key, message))?;
                 filled
                     .validate()
@@ -229,6 +235,22 @@ impl Resolver<'_> {
             given.map(Spanned::span),
             key,
             "it is a path, which starts with `/` and has neither spaces nor letters beyond ASCII",
+        ))
+    }
+
+    /// The launch's directory is an absolute path: a sink begins with it.
+    fn sink_directory(&self, sink: &str, config: Range<usize>) -> Result<(), Error> {
+        let begins = sink
+            .strip_prefix("file://")
+            .and_then(|path| path.strip_prefix(LAUNCH_DIRECTORY));
+        if !begins.unwrap_or(sink).contains(LAUNCH_DIRECTORY) {
+            return Ok(());
+        }
+        let at = span_of(self.table, &["target", "gateway", "sink"]).unwrap_or(config);
+        Err(self.error(
+            at,
+            "target.gateway.sink",
+            "`{dir}` is the whole path of a directory; write it once, as in \"file://{dir}/sink\"",
         ))
     }
 

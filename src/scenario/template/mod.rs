@@ -47,6 +47,15 @@ pub struct Values<'a> {
     pub variables: &'a Variables,
 }
 
+/// What tells a stretch of load from all others: numbers of requests begin at 0 in each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// When the run began, ms since 1970.
+    pub run: u64,
+    /// Number of the stretch within the run, from 0.
+    pub stretch: u32,
+}
+
 /// Whether rendered text is for the wire or for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrets {
@@ -95,6 +104,11 @@ impl Template {
         Self {
             parts: vec![Part::Text(bytes.into())],
         }
+    }
+
+    /// Fills in what is the same in all requests of a stretch of load.
+    pub(super) fn stamp(&mut self, stamp: Stamp) {
+        self.parts.iter_mut().for_each(|part| part.stamp(stamp));
     }
 
     /// Its literal bytes and values, in their order.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Secrets, Values};
+use super::{Secrets, Stamp, Values};
 use crate::scenario::feeds::Feed;
 use crate::scenario::fleet::Roster;
 use crate::scenario::random;
@@ -19,6 +19,8 @@ pub(crate) enum Part {
     DeviceId,
     DeviceSecret,
     Seq,
+    Stretch,
+    Run,
     Int(Drawn),
     Float {
         /// In units of 10^-decimals.
@@ -60,11 +62,22 @@ pub(crate) enum NowFormat {
 
 impl Part {
     /// All parts, with those that are encoded in the place of their code.
-    pub(super) fn leaves(parts: &[Self]) -> impl Iterator<Item = &Self> {
+    pub(in crate::scenario) fn leaves(parts: &[Self]) -> impl Iterator<Item = &Self> {
         parts.iter().flat_map(|part| match part {
             Self::Base64(inner) => inner.as_slice(),
             _ => std::slice::from_ref(part),
         })
+    }
+
+    /// Becomes text if it is the same in all requests of a stretch of load.
+    pub(super) fn stamp(&mut self, stamp: Stamp) {
+        let text = match self {
+            Self::Stretch => stamp.stretch.to_string(),
+            Self::Run => format!("{:x}", stamp.run),
+            Self::Base64(inner) => return inner.iter_mut().for_each(|part| part.stamp(stamp)),
+            _ => return,
+        };
+        *self = Self::Text(text.into_bytes().into());
     }
 
     pub(super) fn is_secret(&self) -> bool {
@@ -112,7 +125,7 @@ impl Part {
                 let widths = inner.iter().map(|part| part.width(roster));
                 widths.sum::<Option<usize>>().map(encoded_len)
             }
-            Self::Seq | Self::Column { .. } | Self::Variable(_) => None,
+            Self::Seq | Self::Stretch | Self::Run | Self::Column { .. } | Self::Variable(_) => None,
         }
     }
 
@@ -127,6 +140,8 @@ impl Part {
                 }
             }
             Self::Seq => append_integer(values.seq, out),
+            // Of a request that belongs to no run.
+            Self::Stretch | Self::Run => out.push(b'0'),
             Self::Int(drawn) => append_integer(drawn.value(values), out),
             Self::Float { drawn, decimals } => append_decimal(drawn.value(values), *decimals, out),
             Self::Uuid { salt } => {

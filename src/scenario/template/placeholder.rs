@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::part::{Drawn, NowFormat, Part};
 use super::{Scope, push_text};
 
-const KNOWN: &str = "device.id, device.secret, seq, int A B, float A B [DECIMALS], uuid, now [rfc3339 | unix | unix_ms | unix_ns], choice A B …, base64 A \"TEXT\" …, env.NAME, FEED.COLUMN, and what requests extract";
+const KNOWN: &str = "device.id, device.secret, seq, stretch, run, int A B, float A B [DECIMALS], uuid, now [rfc3339 | unix | unix_ms | unix_ns], choice A B …, base64 A \"TEXT\" …, env.NAME, FEED.COLUMN, and what requests extract";
 
 /// Names that placeholders begin with; neither a feed nor a variable may take one.
-const BUILT_IN: [&str; 9] = [
-    "device", "env", "seq", "int", "float", "uuid", "now", "choice", "base64",
+const BUILT_IN: [&str; 11] = [
+    "device", "env", "seq", "stretch", "run", "int", "float", "uuid", "now", "choice", "base64",
 ];
 
 /// Whether a placeholder of this name has a meaning of its own.
@@ -71,6 +71,8 @@ fn simple(name: &str, salt: u64, scope: &Scope<'_>) -> Result<Part, String> {
         "device.id" => Part::DeviceId,
         "device.secret" => Part::DeviceSecret,
         "seq" => Part::Seq,
+        "stretch" => Part::Stretch,
+        "run" => Part::Run,
         "uuid" => Part::Uuid { salt },
         "now" => Part::Now(NowFormat::Rfc3339),
         _ => {

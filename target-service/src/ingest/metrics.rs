@@ -67,6 +67,9 @@ pub(crate) struct IngestMetrics {
     /// Payloads refused for lack of room, or because the gateway stops.
     pub(crate) rejected: Counter,
     pub(crate) discarded: Counter,
+    /// Documents whose client was told that they are taken, and their payloads.
+    pub(crate) documents_acknowledged: Counter,
+    pub(crate) payloads_acknowledged: Counter,
     /// Payloads acknowledged before they are stored, and not stored yet: what a crash would lose.
     pub(crate) at_risk: Gauge,
     pub(crate) busy: Gauge,
@@ -98,6 +101,11 @@ impl IngestMetrics {
             "gateway_payloads_discarded",
             "Payloads thrown away as configured",
         );
+        let documents_acknowledged = counter(
+            "gateway_documents_acknowledged",
+            "Documents answered as queued or stored",
+        );
+        let payloads_acknowledged = counter("gateway_payloads_acknowledged", "Payloads of these");
         let batches = counter("gateway_ingest_batches", "Objects that the sink has");
         let sink_errors = counter(
             "gateway_sink_errors",
@@ -147,6 +155,8 @@ impl IngestMetrics {
             failed,
             rejected,
             discarded,
+            documents_acknowledged,
+            payloads_acknowledged,
             at_risk,
             busy,
             tasks,

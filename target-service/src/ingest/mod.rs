@@ -168,6 +168,16 @@ impl Ingest {
 
     /// Takes the payloads of a document, in the configured way, and says what became of them.
     pub(crate) async fn take(&self, document: &Document<'_>, device: Option<&str>) -> Answer {
+        let answer = self.route(document, device).await;
+        if matches!(answer, Answer::Queued | Answer::Stored) {
+            let payloads = document.payloads.len() as u64;
+            self.metrics.documents_acknowledged.inc();
+            self.metrics.payloads_acknowledged.inc_by(payloads);
+        }
+        answer
+    }
+
+    async fn route(&self, document: &Document<'_>, device: Option<&str>) -> Answer {
         let lines = Lines::of(device);
         match &self.route {
             Route::Discard => {
@@ -177,6 +187,11 @@ impl Ingest {
                 Answer::Discarded
             }
             Route::Spawn(uploader) => {
+                // Held until the tasks are there: a drain that has not ended by now waits for them.
+                let _held = self.tasks.token();
+                if self.tasks.is_closed() {
+                    return self.refuse(Refused::Closed, document.payloads.len());
+                }
                 let (jobs, waiting) = self.one_by_one(document, &lines);
                 for job in jobs {
                     self.metrics.taken(&job);
@@ -317,6 +332,9 @@ impl Ingest {
         if timeout(self.drain, self.tasks.wait()).await.is_err() {
             self.abandon.cancel();
             self.tasks.wait().await;
+            if let Route::Queue(queue) | Route::Pool(queue) = &self.route {
+                queue.give_up();
+            }
         }
         // Counted, not concluded from the tasks' end: one that broke down ends too.
         let failed = self.metrics.accepted.get() - self.metrics.stored.get();

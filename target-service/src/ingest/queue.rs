@@ -163,6 +163,11 @@ impl Queue {
         self.arrived.notify_one();
     }
 
+    /// Lets go of what nobody will take any more: whoever waits for it is told.
+    pub(crate) fn give_up(&self) {
+        self.lock().jobs.clear();
+    }
+
     fn append(&self, waiting: &mut Waiting, job: Job) -> Result<(), Refused> {
         // The queue may have been closed since there was room; its workers may be gone.
         if waiting.closed {

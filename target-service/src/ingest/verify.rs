@@ -1,4 +1,4 @@
-//! Whether what was acknowledged is what is stored: reads a list of acknowledged ids and every object of a sink.
+//! Whether what was acknowledged is what is stored: reads lists of acknowledged ids and every object of a sink.
 //!
 //! It streams both. Memory is bounded by 17 bytes per line of the list (a digest and a counter), a chunk of an object, the
 //! longest stored line, and the names of one directory of the sink. Nothing is written.
@@ -96,14 +96,14 @@ impl Report {
     }
 }
 
-/// Compares the ids that `list` holds, one per line, with what is stored. Reads the list with blocking calls.
+/// Compares the ids that `lists` hold, one per line, with what is stored. Reads the lists with blocking calls.
 ///
 /// # Errors
 ///
 /// A list or a sink that cannot be read to its end.
 pub async fn verify(
     address: &Address,
-    list: &Path,
+    lists: &[PathBuf],
     environment: Environment<'_>,
 ) -> Result<Report, VerifyError> {
     let location = Location::parse(&address.sink)
@@ -116,7 +116,7 @@ pub async fn verify(
             "a memory sink ends with its gateway; use one of file:// or s3://".to_owned(),
         ));
     }
-    let mut ids = read_list(list)?;
+    let mut ids = read_lists(lists)?;
     let unreadable = |error: SinkError| VerifyError::Sink {
         sink: location.to_string(),
         reason: error.to_string(),
@@ -148,7 +148,7 @@ pub async fn verify(
     }
     ids.conclude(&mut report);
     if report.missing > 0 {
-        each_line(list, |id| {
+        each_line_of(lists, |id| {
             if report.missing_ids.len() < NAMED && ids.copies_of(id) == Some(0) {
                 let id = String::from_utf8_lossy(id).into_owned();
                 if !report.missing_ids.contains(&id) {
@@ -216,13 +216,19 @@ fn digest(id: &[u8]) -> u128 {
     u128::from_le_bytes(*digest.first_chunk().expect("a digest has 32 bytes"))
 }
 
-fn read_list(path: &Path) -> Result<Ids, VerifyError> {
+fn read_lists(lists: &[PathBuf]) -> Result<Ids, VerifyError> {
     // Counted first: a vector that grows would need three times the memory at its worst.
     let mut count = 0;
-    each_line(path, |_| count += 1)?;
+    each_line_of(lists, |_| count += 1)?;
     let mut digests = Vec::with_capacity(count);
-    each_line(path, |id| digests.push(digest(id)))?;
+    each_line_of(lists, |id| digests.push(digest(id)))?;
     Ok(Ids::new(digests))
+}
+
+fn each_line_of(lists: &[PathBuf], mut found: impl FnMut(&[u8])) -> Result<(), VerifyError> {
+    lists
+        .iter()
+        .try_for_each(|list| each_line(list, &mut found))
 }
 
 /// Calls `found` for every line that is not empty.

@@ -52,7 +52,7 @@ impl Sink {
             sink: self.address(),
             ..Address::default()
         };
-        verify(&address, &list, &|_| None).await.unwrap()
+        verify(&address, &[list], &|_| None).await.unwrap()
     }
 }
 
@@ -443,5 +443,47 @@ async fn a_stop_under_load_loses_nothing_that_was_acknowledged() {
             (report.acknowledged, 0),
             "{ingest}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_the_sink_is_answered_by_the_stop() {
+    for ingest in [IngestMode::Spawn, IngestMode::Queue, IngestMode::Pool] {
+        for (latency, drain, status) in [
+            // Stored after requests could be cut off, and before payloads are given up.
+            ("400ms", "1m", StatusCode::OK),
+            ("1m", "50ms", StatusCode::SERVICE_UNAVAILABLE),
+        ] {
+            let sink = Sink::new();
+            let config = Config {
+                ingest,
+                ack: Ack::Stored,
+                sink: sink.address(),
+                sink_latency: latency.parse().unwrap(),
+                max_workers: Some(1),
+                batch_payloads: 1,
+                drain_requests: "0s".parse().unwrap(),
+                drain_payloads: drain.parse().unwrap(),
+                ..quick()
+            };
+            let gateway = Gateway::start(config, vec![]).await;
+            // With one worker the second one is in the queue.
+            let waiting: Vec<_> = ["a", "b"]
+                .map(|id| post(&gateway, format!(r#"{{"payloads":[{{"id":"{id}"}}]}}"#)))
+                .map(|request| gateway.send(request))
+                .into();
+            gateway.until("gateway_payloads_accepted_total", 2.0).await;
+            let stopped = timeout(LIMIT, gateway.stop()).await.unwrap().unwrap();
+            assert!(
+                stopped.is_ok(),
+                "nothing was acknowledged and lost: {stopped:?}"
+            );
+            for answer in waiting {
+                let (found, text) = parts(timeout(LIMIT, answer).await.unwrap().unwrap()).await;
+                assert_eq!(found, status, "{ingest} {latency}: {text}");
+            }
+            let stored = if status == StatusCode::OK { 2 } else { 0 };
+            assert_eq!(sink.lines().len(), stored, "{ingest}");
+        }
     }
 }

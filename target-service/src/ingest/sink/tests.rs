@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::http::{Method, Response, StatusCode};
 use hyper::server::conn::http1;
@@ -14,9 +15,16 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::config::ingest::{Batching, Mode, Settings};
+use crate::ingest::endpoint::Answer;
+use crate::ingest::metrics::IngestMetrics;
 use crate::ingest::scratch::Scratch;
+use crate::ingest::verify::{self, Address, Report};
+use crate::ingest::{Ingest, document};
 
 const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI-hush";
@@ -36,7 +44,7 @@ struct Server {
     scratch: Scratch,
     faults: Arc<Mutex<VecDeque<Fault>>>,
     uploads: Arc<Mutex<usize>>,
-    _serving: JoinSet<()>,
+    serving: JoinSet<()>,
 }
 
 impl Server {
@@ -44,17 +52,35 @@ impl Server {
         let scratch = Scratch::new();
         fs::create_dir(scratch.path("bucket")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let (faults, uploads) = (
-            Arc::<Mutex<VecDeque<_>>>::default(),
-            Arc::<Mutex<usize>>::default(),
-        );
-        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(scratch.path("")).unwrap());
+        let mut server = Self {
+            addr: listener.local_addr().unwrap(),
+            scratch,
+            faults: Arc::default(),
+            uploads: Arc::default(),
+            serving: JoinSet::new(),
+        };
+        server.serve(listener);
+        server
+    }
+
+    /// Ends it in the middle of whatever it does: connections are gone, nobody listens.
+    async fn kill(&mut self) {
+        self.serving.shutdown().await;
+    }
+
+    /// Starts it again where it was, with what it has stored.
+    async fn restart(&mut self) {
+        let listener = TcpListener::bind(self.addr).await.unwrap();
+        self.serve(listener);
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let root = s3s_fs::FileSystem::new(self.scratch.path("")).unwrap();
+        let mut builder = S3ServiceBuilder::new(root);
         builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let s3 = builder.build();
-        let mut serving = JoinSet::new();
-        let (queue, count) = (Arc::clone(&faults), Arc::clone(&uploads));
-        serving.spawn(async move {
+        let (queue, count) = (Arc::clone(&self.faults), Arc::clone(&self.uploads));
+        self.serving.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -89,13 +115,6 @@ impl Server {
                 });
             }
         });
-        Self {
-            addr,
-            scratch,
-            faults,
-            uploads,
-            _serving: serving,
-        }
     }
 
     fn fail(&self, faults: &[Fault]) {
@@ -307,43 +326,65 @@ async fn a_bucket_that_cannot_be_used_is_known_at_the_start() {
 
 const SECRETS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
-#[tokio::test]
-async fn an_outage_of_s3_loses_nothing_that_was_acknowledged() {
-    use crate::config::ingest::{Batching, Mode, Settings};
-    use crate::ingest::endpoint::Answer;
-    use crate::ingest::metrics::IngestMetrics;
-    use crate::ingest::{Ingest, document};
-
-    let server = Server::start().await;
+/// A pool with a small queue in front of the server, as a gateway has it.
+async fn ingest(server: &Server, ack: Ack) -> (Arc<Ingest>, Arc<IngestMetrics>) {
     let settings = Settings {
         mode: Mode::Pool {
             workers: 3,
-            payloads: 1_000,
+            payloads: 100,
             bytes: 1 << 20,
             batching: Batching {
                 payloads: 5,
                 bytes: 1 << 20,
-                age: std::time::Duration::from_millis(1),
+                age: Duration::from_millis(1),
             },
         },
-        ack: Ack::Stored,
+        ack,
         location: server.location("s3://bucket"),
         stand_in: StandIn::default(),
-        drain: std::time::Duration::from_secs(60),
-    };
-    let environment = |name: &str| match name {
-        "AWS_ACCESS_KEY_ID" => Some(KEY.to_owned()),
-        "AWS_SECRET_ACCESS_KEY" => Some(SECRET.to_owned()),
-        _ => None,
+        drain: Duration::from_secs(60),
     };
     let metrics = Arc::new(IngestMetrics::register(
         &mut prometheus_client::registry::Registry::default(),
     ));
-    let ingest = Arc::new(
-        Ingest::start(&settings, Arc::clone(&metrics), &environment)
-            .await
-            .unwrap(),
-    );
+    let ingest = Ingest::start(&settings, Arc::clone(&metrics), &credentials).await;
+    (Arc::new(ingest.unwrap()), metrics)
+}
+
+fn credentials(name: &str) -> Option<String> {
+    match name {
+        "AWS_ACCESS_KEY_ID" => Some(KEY.to_owned()),
+        "AWS_SECRET_ACCESS_KEY" => Some(SECRET.to_owned()),
+        _ => None,
+    }
+}
+
+/// A document of two payloads.
+async fn take(ingest: &Ingest, id: &str) -> Answer {
+    let body = format!(r#"{{"payloads":[{{"id":"{id}-a"}},{{"id":"{id}-b"}}]}}"#);
+    let document = document::decode(body.as_bytes()).unwrap();
+    ingest.take(&document, Some("car")).await
+}
+
+/// Holds what is stored against the acknowledged documents.
+async fn verify(server: &Server, acknowledged: &[String]) -> Report {
+    let lines = acknowledged.iter().map(|id| format!("{id}-a\n{id}-b\n"));
+    let list = server.scratch.path("acknowledged");
+    fs::write(&list, lines.collect::<String>()).unwrap();
+    let address = Address {
+        sink: "s3://bucket".to_owned(),
+        s3_endpoint: Some(format!("http://{}", server.addr)),
+        s3_region: None,
+    };
+    verify::verify(&address, &[list], &credentials)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn faults_of_s3_lose_nothing_that_was_acknowledged() {
+    let server = Server::start().await;
+    let (ingest, metrics) = ingest(&server, Ack::Stored).await;
     let faults = [
         Fault::AnswerLost,
         Fault::Status(503),
@@ -355,36 +396,82 @@ async fn an_outage_of_s3_loses_nothing_that_was_acknowledged() {
     let mut replies = JoinSet::new();
     for n in 0..40 {
         let ingest = Arc::clone(&ingest);
-        replies.spawn(async move {
-            let body = format!(r#"{{"payloads":[{{"id":"{n}-a"}},{{"id":"{n}-b"}}]}}"#);
-            let answer = ingest
-                .take(&document::decode(body.as_bytes()).unwrap(), Some("car"))
-                .await;
-            (n, answer)
-        });
+        replies.spawn(async move { (n.to_string(), take(&ingest, &n.to_string()).await) });
     }
-    let mut acknowledged = String::new();
+    let mut acknowledged = Vec::new();
     while let Some(reply) = replies.join_next().await {
-        let (n, answer) = reply.unwrap();
+        let (id, answer) = reply.unwrap();
         assert_eq!(answer, Answer::Stored);
-        acknowledged.push_str(&format!("{n}-a\n{n}-b\n"));
+        acknowledged.push(id);
     }
     assert!(metrics.sink_errors.get() >= faults.len() as u64);
     assert_eq!(metrics.sink_retries.get(), metrics.sink_errors.get());
     ingest.drain().await.unwrap();
-    let list = server.scratch.path("acknowledged");
-    fs::write(&list, acknowledged).unwrap();
-    let address = crate::ingest::verify::Address {
-        sink: "s3://bucket".to_owned(),
-        s3_endpoint: Some(format!("http://{}", server.addr)),
-        s3_region: None,
-    };
-    let report = crate::ingest::verify::verify(&address, &list, &environment)
-        .await
-        .unwrap();
+    let report = verify(&server, &acknowledged).await;
     assert!(report.holds(), "{report:?}");
     assert_eq!(
         (report.stored_once, report.duplicated, report.unacknowledged),
         (80, 0, 0)
     );
+}
+
+#[tokio::test]
+async fn an_s3_that_is_killed_and_comes_back_costs_refusals_and_nothing_that_was_acknowledged() {
+    for ack in [Ack::Queued, Ack::Stored] {
+        let mut server = Server::start().await;
+        let (ingest, metrics) = ingest(&server, ack).await;
+        let enough = CancellationToken::new();
+        let mut clients = JoinSet::new();
+        // More documents at once than the queue has room for.
+        for client in 0..80 {
+            let (ingest, enough) = (Arc::clone(&ingest), enough.clone());
+            clients.spawn(async move {
+                let mut acknowledged = Vec::new();
+                for n in 0.. {
+                    if enough.is_cancelled() {
+                        break;
+                    }
+                    let id = format!("{client}-{n}");
+                    match take(&ingest, &id).await {
+                        Answer::Queued | Answer::Stored => acknowledged.push(id),
+                        // As a client does that was asked to come back.
+                        Answer::QueueFull => tokio::time::sleep(Duration::from_millis(2)).await,
+                        Answer::NotStoredYet => {}
+                        other => panic!("{other:?}"),
+                    }
+                }
+                acknowledged
+            });
+        }
+        let until = async |what: &str, reached: &(dyn Fn() -> bool + Sync)| {
+            let waiting = async {
+                while !reached() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let waited = timeout(Duration::from_secs(60), waiting).await;
+            waited.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+        };
+        until("objects", &|| metrics.stored.get() > 200).await;
+        server.kill().await;
+        let (errors, refused) = (metrics.sink_errors.get(), metrics.rejected.get());
+        until("back-pressure", &|| {
+            metrics.sink_errors.get() >= errors + 3 && metrics.rejected.get() > refused
+        })
+        .await;
+        let stored = metrics.stored.get();
+        server.restart().await;
+        until("the recovery", &|| metrics.stored.get() > stored + 200).await;
+        enough.cancel();
+        let mut acknowledged = Vec::new();
+        while let Some(client) = clients.join_next().await {
+            acknowledged.extend(client.unwrap());
+        }
+        ingest.drain().await.unwrap();
+        let report = verify(&server, &acknowledged).await;
+        assert!(report.holds(), "{ack:?}: {report:?}");
+        assert_eq!(report.acknowledged, 2 * acknowledged.len() as u64);
+        // An upload whose answer the kill took is recognised, not repeated.
+        assert_eq!((report.duplicated, report.unreadable), (0, 0), "{report:?}");
+    }
 }

@@ -18,7 +18,7 @@ async fn compare(scratch: &Scratch, list: &str) -> Result<Report, VerifyError> {
         sink: format!("file://{}", scratch.path("sink").display()),
         ..Address::default()
     };
-    verify(&address, &path, &|_| None).await
+    verify(&address, &[path], &|_| None).await
 }
 
 fn stored(objects: &[(&str, String)]) -> Scratch {
@@ -100,7 +100,7 @@ async fn what_cannot_be_read_is_named() {
             sink: sink.to_owned(),
             ..Address::default()
         };
-        verify(&address, list, &|_| None)
+        verify(&address, &[list.to_owned()], &|_| None)
             .await
             .unwrap_err()
             .to_string()

@@ -1,0 +1,157 @@
+//! What the bundled gateway publishes of itself: names in results, names at its endpoint, and what two readings of
+//! counters, or one of gauges, come to. Pure; it fetches nothing.
+
+use std::collections::BTreeMap;
+
+use crate::target::metrics::Metrics;
+
+/// Counters, whose increase counts: name in results, name at the endpoint.
+pub(super) const COUNTERS: [(&str, &str); 22] = [
+    ("bcrypt", "gateway_bcrypt_total"),
+    ("cache_hits", "gateway_cache_hits_total"),
+    ("cache_misses", "gateway_cache_misses_total"),
+    ("shared", "gateway_shared_total"),
+    ("rejected", "gateway_rejected_total"),
+    ("payloads_accepted", "gateway_payloads_accepted_total"),
+    ("payloads_stored", "gateway_payloads_stored_total"),
+    ("payloads_rejected", "gateway_payloads_rejected_total"),
+    ("computed", "gateway_computed_total"),
+    ("limited", "gateway_limited_total"),
+    ("refusal_hits", "gateway_refusal_hits_total"),
+    ("sessions", "gateway_sessions_total"),
+    ("store_errors", "gateway_store_errors_total"),
+    ("store_fallbacks", "gateway_store_fallbacks_total"),
+    (
+        "documents_acknowledged",
+        "gateway_documents_acknowledged_total",
+    ),
+    (
+        "payloads_acknowledged",
+        "gateway_payloads_acknowledged_total",
+    ),
+    ("payloads_discarded", "gateway_payloads_discarded_total"),
+    ("uploads", "gateway_ingest_batches_total"),
+    ("upload_failures", "gateway_sink_errors_total"),
+    ("upload_retries", "gateway_sink_retries_total"),
+    ("payloads_failed", "gateway_payloads_failed_total"),
+    ("panics", "gateway_panics_total"),
+];
+
+/// Gauges, whose value at a moment counts: name in results, name at the endpoint.
+pub(super) const GAUGES: [(&str, &str); 6] = [
+    ("in_flight", "gateway_in_flight"),
+    ("bcrypt_queue", "gateway_bcrypt_queue"),
+    ("ingest_tasks", "gateway_ingest_tasks"),
+    ("ingest_queue", "gateway_ingest_queue_payloads"),
+    ("ingest_workers_busy", "gateway_ingest_workers_busy"),
+    (
+        "acknowledged_unstored",
+        "gateway_payloads_acknowledged_unstored",
+    ),
+];
+
+/// The gateway's figures at one moment, in the order of [`COUNTERS`] and [`GAUGES`]. A target may publish much more, and
+/// readings are kept for a phase.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    counters: [Option<f64>; COUNTERS.len()],
+    gauges: [Option<f64>; GAUGES.len()],
+}
+
+impl Reading {
+    pub(super) fn of(metrics: &Metrics) -> Self {
+        Self {
+            counters: COUNTERS.map(|(_, metric)| metrics.get(metric)),
+            gauges: GAUGES.map(|(_, metric)| metrics.get(metric)),
+        }
+    }
+
+    /// The increase of every counter since an earlier reading, by name.
+    pub(super) fn increases(&self, since: &Self) -> Result<BTreeMap<&'static str, u64>, String> {
+        let pairs = self.counters.iter().zip(&since.counters);
+        COUNTERS
+            .iter()
+            .zip(pairs)
+            .map(|(&(name, metric), (last, first))| {
+                increase(*first, *last)
+                    .map(|count| (name, count))
+                    .ok_or_else(|| format!("its metrics have no {metric}"))
+            })
+            .collect()
+    }
+
+    /// The gauges that are known, by name.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let named = GAUGES.iter().zip(self.gauges);
+        named.filter_map(|(&(name, _), value)| Some((name, level(value?))))
+    }
+}
+
+/// Names of the columns of a series.
+pub(super) fn columns() -> Vec<&'static str> {
+    let names = COUNTERS.iter().chain(&GAUGES);
+    names.map(|(name, _)| *name).collect()
+}
+
+/// The cells of an interval under [`columns`]: the increase of counters over it, and gauges at its end.
+pub(super) fn cells(first: Option<&Reading>, last: Option<&Reading>) -> Vec<Option<u64>> {
+    let counters = (0..COUNTERS.len()).map(|at| increase(first?.counters[at], last?.counters[at]));
+    let gauges = (0..GAUGES.len()).map(|at| Some(level(last?.gauges[at]?)));
+    counters.chain(gauges).collect()
+}
+
+fn increase(first: Option<f64>, last: Option<f64>) -> Option<u64> {
+    Some(level(last? - first?))
+}
+
+fn level(value: f64) -> u64 {
+    value.max(0.0).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::metrics::parse;
+
+    fn reading(bcrypt: u64, tasks: u64) -> Reading {
+        let zeros = COUNTERS.iter().chain(&GAUGES);
+        let zeros: String = zeros
+            .filter(|(name, _)| !["bcrypt", "ingest_tasks"].contains(name))
+            .map(|(_, metric)| format!("{metric} 0\n"))
+            .collect();
+        let told = format!("gateway_bcrypt_total {bcrypt}\ngateway_ingest_tasks {tasks}\n");
+        Reading::of(&parse(&(zeros + &told)))
+    }
+
+    #[test]
+    fn counters_are_told_by_their_increase_and_gauges_as_they_are() {
+        let (first, last) = (reading(5, 9), reading(12, 3));
+        let columns = columns();
+        let cell = |cells: &[Option<u64>], name: &str| {
+            cells[columns.iter().position(|column| *column == name).unwrap()]
+        };
+        let all = cells(Some(&first), Some(&last));
+        assert_eq!(
+            (cell(&all, "bcrypt"), cell(&all, "ingest_tasks")),
+            (Some(7), Some(3))
+        );
+        assert_eq!(last.increases(&first).unwrap()["bcrypt"], 7);
+        assert!(last.levels().any(|level| level == ("ingest_tasks", 3)));
+        // What was not read is not known: not 0, and not what it was before.
+        let late = cells(None, Some(&last));
+        assert_eq!(
+            (cell(&late, "bcrypt"), cell(&late, "ingest_tasks")),
+            (None, Some(3))
+        );
+        assert!(cells(Some(&first), None).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_counter_that_is_not_published_is_named() {
+        let nothing = Reading::of(&Metrics::default());
+        assert_eq!(
+            nothing.increases(&nothing).unwrap_err(),
+            "its metrics have no gateway_bcrypt_total"
+        );
+    }
+}
