@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bed::{TELEMLOAD, TestBed};
+use crate::bed::{TELEMLOAD, TestBed, as_documented};
 use crate::hostile::{Behaviour, Server};
 
 const BEFORE: &str = "main;auth;bcrypt::hash;expand 900\nmain;parse 90\nmain;write 10\n";
@@ -348,8 +348,7 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
     ] {
         assert!(outcome.dir().join(file).exists(), "{file}");
     }
-    let document: Value = serde_json::from_str(&outcome.read("compare.json")).unwrap();
-    assert_eq!(document["schema"], "telemload.compare/1");
+    let document = as_documented("compare", &outcome.read("compare.json"));
     let profile = &document["phases"][0]["profile"];
     assert_eq!(
         (&profile["unit"], &profile["below"]["function"]),
@@ -384,6 +383,12 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
             outcome.stdout
         );
     }
+    let outcome = bed()
+        .args(["compare", "a.folded", "b.folded", "--json"])
+        .run()
+        .expect(0, &[]);
+    let document = as_documented("compare", &outcome.stdout);
+    assert_eq!(document["phases"][0]["profile"]["unit"], "share");
     let outcome = bed()
         .args(["compare", "a.folded", "a.folded", "--csv"])
         .run()
@@ -504,7 +509,7 @@ fn stored_runs_are_compared() {
     }
     assert!(home.path().join("out/load/flame-diff.html").exists());
     let output = compare(&home, &["two:before", "two:after", "--json"]);
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = as_documented("compare", &String::from_utf8(output.stdout).unwrap());
     assert_eq!(document["warnings"], serde_json::json!([]));
     assert_eq!(
         document["phases"][0]["metrics"].as_array().unwrap().len(),
