@@ -15,10 +15,7 @@ fn table(samples: &[(&str, u64)]) -> FunctionTable {
 fn side(table: &FunctionTable, us_per_request: f64) -> Side<'_> {
     Side {
         table,
-        scale: Scale {
-            factor: us_per_request,
-            error: 0.0,
-        },
+        scale: Scale::cost(us_per_request),
     }
 }
 

@@ -7,10 +7,12 @@ use comfy_table::Table;
 
 use super::terminal::{BAD, BOLD, DOUBT, GOOD, indent, plain_table, shortened};
 use crate::compare::{
-    ASSUMED_LATENCY_SPREAD, ASSUMED_LAUNCH_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS,
-    Finding, FunctionComparison, Metric, MetricChange, Part, PhaseComparison, ceiling,
+    ASSUMED_LATENCY_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS, Finding, FunctionComparison,
+    Metric, MetricChange, Part, PhaseComparison, ceiling,
 };
-use crate::profile::{DeltaFinding, FEWEST_SAMPLES, FunctionDelta, FunctionShare, Unit};
+use crate::profile::{
+    ASSUMED_LAUNCH_SPREAD, DeltaFinding, FEWEST_SAMPLES, FunctionDelta, FunctionShare, Unit,
+};
 use crate::units::{format_count, format_share, format_us};
 
 /// Functions that a comparison lists.

@@ -1,7 +1,7 @@
 //! Profiles on their own and comparisons of stored runs: what is printed and stored, and what is refused.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -286,6 +286,60 @@ fn without_perf_the_remedy_is_said() {
         .env("PATH", empty.path().to_str().unwrap())
         .run()
         .expect(2, &["there is no `perf` on PATH; install it", "--url"]);
+}
+
+/// Starts `tests/data/shares`, which spends three tenths of its CPU time in one function, and waits until it does.
+fn busy_with_known_shares(home: &Path) -> std::process::Child {
+    let program = home.join("shares");
+    let built = Command::new("cc")
+        .args(["-O1", "-fno-omit-frame-pointer", "-o"])
+        .arg(&program)
+        .arg(data("shares/main.c"))
+        .status()
+        .expect("a C compiler, as scripts/test says");
+    assert!(built.success());
+    let mut child = Command::new(&program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    let output = child.stdout.as_mut().unwrap();
+    output.read_exact(&mut ready).unwrap();
+    child
+}
+
+/// Needs `perf`, which scripts/test installs, and a kernel that lets this user sample.
+#[test]
+fn perf_measures_a_known_share_within_its_interval() {
+    let home = tempfile::tempdir().unwrap();
+    let mut busy = busy_with_known_shares(home.path());
+    let pid = busy.id().to_string();
+    let captured = TestBed::new()
+        .args(["flame", "capture", "--pid", &pid, "-d", "4s", "--hz", "199"])
+        .args(["-o", "out/shares.pb.gz"])
+        .run();
+    // It ends with its input.
+    drop(busy.stdin.take());
+    assert!(busy.wait().unwrap().success());
+    let stored = captured.expect(0, &["samples in 10 slices"]);
+    let path = stored.dir().join("shares.pb.gz");
+    let top = TestBed::new()
+        .args(["flame", "top", path.to_str().unwrap(), "--json"])
+        .run()
+        .expect(0, &[]);
+    let top: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert!(top["samples"].as_u64().unwrap() >= 30, "{top}");
+    let functions = top["functions"].as_array().unwrap();
+    for (name, truth) in [("three_tenths", 0.3), ("seven_tenths", 0.7)] {
+        let found = functions.iter().find(|of| of["function"] == name);
+        let found = found.unwrap_or_else(|| panic!("no {name}: {top}"));
+        let [share, low, high] = ["total_share", "total_share_low", "total_share_high"]
+            .map(|key| found[key].as_f64().unwrap());
+        // An interval of 95 % misses once in twenty; at two and a half times its width, five standard errors, once in two million.
+        let (low, high) = (share - 2.55 * (share - low), share + 2.55 * (high - share));
+        assert!((low..high).contains(&truth), "{found}");
+    }
 }
 
 #[test]
