@@ -175,6 +175,10 @@ fn what_cannot_be_read_is_refused_with_its_name() {
             "cannot read none.pb.gz: No such file",
         ),
         (
+            &["flame", "top", "dir"],
+            "cannot read dir: it is a directory; name the profile in it",
+        ),
+        (
             &["flame", "top", "junk"],
             "junk: folded stacks, line 1: expected",
         ),
@@ -384,7 +388,8 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
         "a.folded → b.folded",
         "8 ms → 400 µs",
         "95 % of the change is below bcrypt::hash",
-        "no detectable change in",
+        "no detectable change in 2 other functions: one of ±",
+        "3 % assumed between launches",
         "if free",
     ] {
         assert!(
