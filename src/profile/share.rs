@@ -39,7 +39,7 @@ pub struct Share {
     pub interval: Interval,
     /// Standard errors towards lower and towards higher values, which differ near 0 and 1.
     errors: (f64, f64),
-    /// Degrees of freedom of the errors; infinite if they are those of sampling.
+    /// Degrees of freedom of the errors; infinite if there are too few slices, so that they are those of sampling.
     degrees: f64,
 }
 
@@ -80,13 +80,12 @@ impl Share {
             .map(|(hits, n)| (hits as f64 - value * n as f64).powi(2))
             .sum();
         let error = (slices / (slices - 1.0) * squares).sqrt() / samples;
-        let degrees = slices - 1.0;
         let half = QUANTILES_975[count.min(MAX_SLICES)] * error;
         share.interval.low = share.interval.low.min(value - half).max(0.0);
         share.interval.high = share.interval.high.max(value + half).min(1.0);
-        if error > share.errors.0.min(share.errors.1) {
-            share.degrees = degrees;
-        }
+        // Also where slices differ less than sampling explains: few slices may by chance not show their bursts. Were sampling taken
+        // for exact then, 5 % of comparisons of one program found something (bursts of 4 samples, 12,000 in 6 slices).
+        share.degrees = slices - 1.0;
         share.errors = (share.errors.0.max(error), share.errors.1.max(error));
         share
     }
@@ -231,7 +230,7 @@ impl Difference {
             (launches, f64::INFINITY),
         ];
         let error = parts.iter().fold(0.0, |sum: f64, part| sum.hypot(part.0));
-        // Welch and Satterthwaite; those of sampling and of an assumption have no limit on their degrees.
+        // Welch and Satterthwaite; an assumption has no limit on its degrees.
         let limited: f64 = parts
             .iter()
             .map(|(error, degrees)| error.powi(4) / degrees)
@@ -366,7 +365,7 @@ mod tests {
         // The burst is no finding, the same counts spread evenly are one.
         let against =
             |share| Difference::of((sampled(20, 1_000), Scale::SHARE), (share, Scale::SHARE)).p;
-        assert!(against(found) > 0.1 && against(of(&steady)) < 1e-6);
+        assert!(against(found) > 0.1 && against(of(&steady)) < 1e-4);
     }
 
     #[test]
