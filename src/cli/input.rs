@@ -69,7 +69,12 @@ pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     };
     let refused =
         |reason: &dyn std::fmt::Display| Usage(format!("cannot read {}: {reason}", shown(path)));
-    read.map_err(|error| refused(&error))?;
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::IsADirectory => refused(
+            &"it is a directory; name the profile in it, which for a run is VARIANT/PHASE/profile.pb.gz",
+        ),
+        _ => refused(&error),
+    })?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(refused(&format!("it is larger than {} MiB", MAX_FILE >> 20)).into());
     }

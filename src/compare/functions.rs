@@ -216,7 +216,7 @@ mod tests {
         us: Option<(f64, f64)>,
     ) -> (Result<FunctionComparison, Incomparable>, Vec<Caution>) {
         let tables = (FunctionTable::of(base), FunctionTable::of(head));
-        let scale = |factor| Scale { factor, error: 0.0 };
+        let scale = Scale::cost;
         let of = |profile, functions, us: Option<f64>| Profiled {
             profile,
             functions,

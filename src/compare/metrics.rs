@@ -3,6 +3,7 @@
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::experiment::Estimates;
+use crate::profile::ASSUMED_LAUNCH_SPREAD;
 
 /// Figures of one launch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,11 +68,7 @@ pub enum Basis {
     Assumed,
 }
 
-/// Spread of throughput and CPU from launch to launch that is assumed where too few launches measure it: byte-identical
-/// programs were seen to differ by 1 to 3 % between launches.
-pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.03;
-
-/// The same for latencies, which depend on where the scheduler puts threads.
+/// As [`ASSUMED_LAUNCH_SPREAD`], which holds for throughput too; of latencies, which depend on where the scheduler puts threads.
 pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
 
 /// Launches of each side from which their own spread is used.

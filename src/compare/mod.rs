@@ -16,8 +16,7 @@ pub use functions::{
     Explanation, FunctionComparison, Incomparable, Part, Profiled, ceiling, functions,
 };
 pub use metrics::{
-    ASSUMED_LATENCY_SPREAD, ASSUMED_LAUNCH_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric,
-    MetricChange, RoundFigures,
+    ASSUMED_LATENCY_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric, MetricChange, RoundFigures,
 };
 
 /// A pair of variants.

@@ -36,7 +36,7 @@ pub(super) struct Driven {
     pub(super) opening: Durations,
     pub(super) resent: u64,
     /// Full intervals of the window.
-    pub(super) blocks: Vec<Estimates>,
+    pub(super) blocks: Vec<Block>,
     /// Each instance of the target.
     pub(super) instances: Vec<Share>,
     /// Each service beside it.
@@ -77,6 +77,14 @@ pub(super) struct Share {
     pub(super) served: Served,
     /// Of an instance with metrics.
     pub(super) counters: BTreeMap<&'static str, u64>,
+}
+
+/// One interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Block {
+    pub(super) estimates: Estimates,
+    /// CPU of the target, cores: known even if nothing was answered.
+    pub(super) cores: Option<f64>,
 }
 
 /// Which rows are written.
@@ -126,7 +134,7 @@ pub(super) struct Gather {
     ended: Vec<u64>,
     marks: Vec<Mark>,
     next_row: u64,
-    blocks: Vec<Estimates>,
+    blocks: Vec<Block>,
     series: Option<Series>,
     pub(super) unwritten: Option<WriteError>,
 }
@@ -301,7 +309,7 @@ impl Gather {
         let cores = marks.and_then(|(first, last)| cores(first, last).ok());
         let estimates = Estimates::of(tally, seconds, cores.map(|cores| cores * seconds));
         if length == self.interval_ns {
-            self.blocks.push(estimates);
+            self.blocks.push(Block { estimates, cores });
         }
         let (latency, _) = latency_quantiles(tally);
         let has_columns = self

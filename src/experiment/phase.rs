@@ -331,7 +331,7 @@ impl PhaseResult {
                 worker_wait: driven.worker_wait,
                 steal_share: driven.steal_share,
                 whole: Estimates::of(&total, seconds, cpu),
-                blocks: driven.blocks,
+                blocks: driven.blocks.iter().map(|of| of.estimates).collect(),
             });
         }
         self.add_acknowledged(driven.acknowledged, target, run);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use super::gather::Block;
 use super::launch::Launched;
 use super::phase::{Ended, PhaseRun, Stretch};
-use super::result::relative_error;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
 use crate::engine::now_ns;
 use crate::metrics::Tally;
 use crate::profile::capture::{self, Capture, CaptureError};
-use crate::profile::{FunctionTable, Profile as SampledProfile, flamegraph};
+use crate::profile::{ENOUGH_SLICES, FunctionTable, Profile as SampledProfile, flamegraph};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
 use crate::target::{CpuUsed, CpuWindow, ProcessTree};
 
@@ -85,14 +85,16 @@ impl PhaseRun<'_> {
         let total = Tally::sum(&driven.tallies);
         let interval = stretch.interval(self.launch.plan.interval).as_nanos() as u64;
         let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start, interval);
-        let all: Vec<Estimates> = sampled.iter().flat_map(blocks).collect();
-        let estimates = while_sampled(&all).unwrap_or(Estimates::of(
-            &total,
-            driven.window.seconds(),
-            driven.target_cpu_seconds.ok(),
-        ));
-        let slices = sampled.iter().filter_map(|of| while_sampled(&blocks(of)));
-        let costs: Vec<f64> = slices.filter_map(|slice| slice.us_per_request).collect();
+        let slices: Vec<Vec<Block>> = sampled.iter().map(blocks).collect();
+        let all = slices.concat();
+        let estimates = Spent::of(&all).map_or_else(
+            || {
+                let cpu = driven.target_cpu_seconds.ok();
+                Estimates::of(&total, driven.window.seconds(), cpu)
+            },
+            |spent| spent.estimates(all.len()),
+        );
+        let us_error = cost_error(&slices, &all).unwrap_or(0.0);
         let used: Option<f64> = sampled.iter().map(Sampled::cpu_seconds).sum();
         let capture_ratio = used
             .zip(profile.cpu_ns())
@@ -112,7 +114,7 @@ impl PhaseRun<'_> {
         }
         result.profile = Some(ProfileResult {
             functions: FunctionTable::of(&profile),
-            us_error: relative_error(&costs).unwrap_or(0.0),
+            us_error,
             profile,
             hz: plan.hz,
             capture_ratio,
@@ -207,7 +209,7 @@ impl Sampled {
     }
 
     /// The intervals of a stretch, in ns from its `start`, that lie within the slice.
-    fn blocks(&self, blocks: &[Estimates], start: u64, interval: u64) -> Vec<Estimates> {
+    fn blocks(&self, blocks: &[Block], start: u64, interval: u64) -> Vec<Block> {
         let end = self.begin + self.window.as_nanos() as u64;
         let edges = (0_u64..).map(|at| start + at * interval);
         edges
@@ -218,21 +220,74 @@ impl Sampled {
     }
 }
 
-/// Throughput and CPU per request of the intervals in which samples were taken: after them the target works on
-/// the symbols of its profile, which is no cost of a request. `None` if not all of them are known.
-fn while_sampled(blocks: &[Estimates]) -> Option<Estimates> {
-    let (mut requests, mut cpu_us) = (0.0, 0.0);
-    for block in blocks {
-        let rate = block.throughput_rps?;
-        requests += rate;
-        cpu_us += block.us_per_request? * rate;
+/// What intervals in which samples were taken came to: after them the target works on the symbols of its profile, which is no
+/// cost of a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spent {
+    /// OK responses by the length of an interval, 1/s.
+    rate: f64,
+    /// CPU of the target, summed over intervals, cores.
+    cores: f64,
+}
+
+impl Spent {
+    /// Sums intervals; `None` if there is none, or not all are known. One without any OK response has cost CPU all the same.
+    fn of(blocks: &[Block]) -> Option<Self> {
+        let known = blocks
+            .iter()
+            .map(|block| Some((block.estimates.throughput_rps?, block.cores?)));
+        let known: Vec<(f64, f64)> = known.collect::<Option<_>>()?;
+        let sum = |of: fn(&(f64, f64)) -> f64| known.iter().map(of).sum();
+        (!known.is_empty()).then(|| Self {
+            rate: sum(|known| known.0),
+            cores: sum(|known| known.1),
+        })
     }
-    (requests > 0.0).then_some(Estimates {
-        throughput_rps: Some(requests / blocks.len() as f64),
-        us_per_request: Some(cpu_us / requests),
-        p50_us: None,
-        p99_us: None,
-    })
+
+    fn estimates(self, blocks: usize) -> Estimates {
+        Estimates {
+            throughput_rps: Some(self.rate / blocks as f64),
+            us_per_request: (self.rate > 0.0).then(|| self.cores * 1e6 / self.rate),
+            p50_us: None,
+            p99_us: None,
+        }
+    }
+}
+
+/// Relative standard error of the CPU per request, from the spread between slices; between intervals if the slices are too few to
+/// show one. `None` if nothing shows it.
+fn cost_error(slices: &[Vec<Block>], all: &[Block]) -> Option<f64> {
+    if slices.len() < ENOUGH_SLICES {
+        let each = all
+            .iter()
+            .map(|block| Spent::of(std::slice::from_ref(block)));
+        return ratio_error(&each.collect::<Option<Vec<_>>>()?);
+    }
+    // A slice of which nothing is known is left out; it holds no whole interval.
+    ratio_error(
+        &slices
+            .iter()
+            .filter_map(|of| Spent::of(of))
+            .collect::<Vec<_>>(),
+    )
+}
+
+/// Relative standard error of R = Σ c / Σ r over K units (W. G. Cochran, Sampling Techniques, 3rd ed., 1977, eq. 6.9, without the
+/// correction for a finite population): √(K/(K − 1) Σ(c − R r)²) / Σ c.
+fn ratio_error(units: &[Spent]) -> Option<f64> {
+    let (rate, cores) = units
+        .iter()
+        .fold((0.0, 0.0), |sum, of| (sum.0 + of.rate, sum.1 + of.cores));
+    if units.len() < 2 || rate <= 0.0 || cores <= 0.0 {
+        return None;
+    }
+    let ratio = cores / rate;
+    let squares: f64 = units
+        .iter()
+        .map(|of| (of.cores - ratio * of.rate).powi(2))
+        .sum();
+    let count = units.len() as f64;
+    Some((count / (count - 1.0) * squares).sqrt() / cores)
 }
 
 /// The load under which the target is profiled: stages hold the highest rate, so that all samples are of the same load, and
@@ -276,18 +331,24 @@ mod tests {
         assert_eq!(profiled(&LoadModel::Closed), LoadModel::Closed);
     }
 
+    fn block(rate: f64, cores: Option<f64>) -> Block {
+        Block {
+            estimates: Estimates {
+                throughput_rps: Some(rate),
+                us_per_request: None,
+                p50_us: None,
+                p99_us: None,
+            },
+            cores,
+        }
+    }
+
     #[test]
     fn costs_of_a_profile_are_those_of_the_time_in_which_samples_were_taken() {
-        let block = |throughput_rps, us_per_request| Estimates {
-            throughput_rps: Some(throughput_rps),
-            us_per_request,
-            p50_us: None,
-            p99_us: None,
-        };
         let blocks = [
-            block(100.0, Some(10.0)),
-            block(300.0, Some(30.0)),
-            block(100.0, Some(900.0)),
+            block(100.0, Some(0.001)),
+            block(300.0, Some(0.009)),
+            block(100.0, Some(0.9)),
         ];
         let slice = Sampled {
             begin: 990,
@@ -297,12 +358,38 @@ mod tests {
         // From 1,000 on there is an interval of 100 ns at a time: two lie within 990 to 1,240.
         let within = slice.blocks(&blocks, 1_000, 100);
         assert_eq!(within, blocks[..2]);
-        let found = while_sampled(&within).unwrap();
-        assert_eq!(
-            (found.throughput_rps, found.us_per_request),
-            (Some(200.0), Some(25.0))
-        );
-        assert_eq!(while_sampled(&[]), None);
-        assert_eq!(while_sampled(&[block(1.0, None)]), None);
+        let found = Spent::of(&within).unwrap().estimates(2);
+        assert_eq!(found.throughput_rps, Some(200.0));
+        assert!((found.us_per_request.unwrap() - 25.0).abs() < 1e-9);
+        assert_eq!(Spent::of(&[]), None);
+        assert_eq!(Spent::of(&[block(1.0, None)]), None);
+    }
+
+    #[test]
+    fn a_cost_is_as_uncertain_as_slices_differ_even_where_nothing_was_answered() {
+        // A target that answers rarely: its CPU in an interval without an answer is a cost too, and the cost is not exact.
+        let slow = |rates: [f64; 2]| vec![block(rates[0], Some(0.5)), block(rates[1], Some(0.5))];
+        let slices: Vec<_> = [
+            [0.0, 10.0],
+            [10.0, 0.0],
+            [0.0, 0.0],
+            [20.0, 0.0],
+            [10.0, 10.0],
+        ]
+        .map(slow)
+        .into();
+        let all = slices.concat();
+        let found = Spent::of(&all).unwrap().estimates(all.len());
+        assert!((found.us_per_request.unwrap() - 5e6 / 60.0).abs() < 1e-6);
+        // Five slices of 1 core, rates 10, 10, 0, 20, 20; R = 5/60: Σ(c − R r)² = 2/36 + 1 + 2 × 4/9; √(5/4 × 1.9444)/5.
+        let error = cost_error(&slices, &all).unwrap();
+        assert!((error - 0.311_8).abs() < 1e-4, "{error}");
+        // Fewer slices show no spread, but their intervals do.
+        let few = &slices[..2];
+        let error = cost_error(few, &few.concat()).unwrap();
+        assert!((error - 0.577_4).abs() < 1e-4, "{error}");
+        assert_eq!(cost_error(&[], &[]), None);
+        let idle = [block(0.0, Some(0.1)), block(0.0, Some(0.1))];
+        assert_eq!(cost_error(&[], &idle), None);
     }
 }

@@ -184,7 +184,7 @@ pub struct ProfileResult {
     pub us_per_request: Option<f64>,
     /// OK responses a second in the profiled phase.
     pub throughput_rps: f64,
-    /// Relative standard error of `us_per_request`, from the intervals in which samples were taken; 0 if they are too few.
+    /// Relative standard error of `us_per_request`, between slices, or between intervals if the slices are too few.
     pub us_error: f64,
     /// All functions.
     pub functions: FunctionTable,
@@ -194,10 +194,7 @@ impl ProfileResult {
     /// What shares are multiplied with to be CPU-µs per request.
     pub fn scale(&self) -> Option<Scale> {
         let factor = self.us_per_request.filter(|us| *us > 0.0)?;
-        Some(Scale {
-            factor,
-            error: self.us_error,
-        })
+        Some(Scale::cost(factor).known_to(self.us_error, self.functions.slices.len()))
     }
 }
 
@@ -223,7 +220,7 @@ impl Round {
 }
 
 /// Relative standard error of a mean; `None` for fewer than two values.
-pub(super) fn relative_error(values: &[f64]) -> Option<f64> {
+fn relative_error(values: &[f64]) -> Option<f64> {
     let n = values.len() as f64;
     if n < 2.0 {
         return None;

@@ -2,7 +2,7 @@
 
 use crate::experiment::{Failure, PhaseResult, RunResult, VariantResult};
 use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
-use crate::profile::inclusive;
+use crate::profile::{Scale, inclusive};
 use crate::scenario::Threshold;
 use crate::scenario::threshold::Metric;
 
@@ -207,14 +207,14 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
                 return Found::unknown("there is no profile");
             };
             let scale = match metric {
-                Metric::Cost(_) => match profile.us_per_request {
-                    Some(us) => us,
+                Metric::Cost(_) => match profile.scale() {
+                    Some(scale) => scale,
                     None => return Found::unknown("the target's CPU per request is not known"),
                 },
-                _ => 1.0,
+                _ => Scale::SHARE,
             };
             let found = inclusive(&profile.profile, pattern);
-            let interval = found.share.interval.scaled(scale);
+            let interval = scale.interval_of(found.share);
             let reason = format!(
                 "{} of {} samples, 95 % interval {} to {}",
                 found.samples,
@@ -223,7 +223,7 @@ fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
                 shown(metric, interval.high)
             );
             Found {
-                value: Some(found.share.value * scale),
+                value: Some(found.share.value * scale.factor),
                 bounds: Some((interval.low, interval.high)),
                 reason: Some(reason),
             }

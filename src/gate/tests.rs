@@ -185,6 +185,12 @@ fn shares_are_judged_by_their_interval() {
     ] {
         assert_eq!(verdict(&with_profile, expr).verdict, expected, "{expr}");
     }
+    // A cost is no surer than the CPU per request that the share is of.
+    if let Some(profile) = &mut with_profile.profile {
+        profile.us_error = 0.3;
+    }
+    let found = verdict(&with_profile, "cost(\"^bcrypt::\") < 70us");
+    assert_eq!(found.verdict, Verdict::Inconclusive);
     // A rename must not pass silently.
     let threshold = |allow_absent| Threshold {
         expr: Expression::parse("share(\"^argon2::\") < 5%").unwrap(),

@@ -28,7 +28,10 @@ pub use error::Error;
 pub use fold::{Fold, fold};
 pub use interval::{Interval, wilson};
 pub use read::{Format, detect, read};
-pub use share::{Difference, ENOUGH_SLICES, FALSE_DISCOVERIES, FEWEST_SAMPLES, Scale, Share};
+pub use share::{
+    ASSUMED_LAUNCH_SPREAD, Difference, ENOUGH_SLICES, FALSE_DISCOVERIES, FEWEST_SAMPLES, Scale,
+    Share,
+};
 pub use stacks::{Profile, Stack};
 pub use table::{FunctionShare, FunctionTable, Matched, inclusive};
 

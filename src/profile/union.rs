@@ -343,7 +343,7 @@ mod tests {
 
     fn tree(base: &str, head: &str) -> Union {
         let read = |text: &str| folded::read(text.as_bytes()).expect("reads");
-        let scale = |factor| Scale { factor, error: 0.0 };
+        let scale = Scale::cost;
         union(&read(base), &read(head), Some((scale(200.0), scale(100.0)))).expect("has samples")
     }
 

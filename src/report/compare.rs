@@ -7,10 +7,12 @@ use comfy_table::Table;
 
 use super::terminal::{BAD, BOLD, DOUBT, GOOD, indent, plain_table, shortened};
 use crate::compare::{
-    ASSUMED_LATENCY_SPREAD, ASSUMED_LAUNCH_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS,
-    Finding, FunctionComparison, Metric, MetricChange, Part, PhaseComparison, ceiling,
+    ASSUMED_LATENCY_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS, Finding, FunctionComparison,
+    Metric, MetricChange, Part, PhaseComparison, ceiling,
 };
-use crate::profile::{DeltaFinding, FEWEST_SAMPLES, FunctionDelta, FunctionShare, Unit};
+use crate::profile::{
+    ASSUMED_LAUNCH_SPREAD, DeltaFinding, FEWEST_SAMPLES, FunctionDelta, FunctionShare, Unit,
+};
 use crate::units::{format_count, format_share, format_us};
 
 /// Functions that a comparison lists.
@@ -113,18 +115,39 @@ pub(super) fn explanation_lines(found: &FunctionComparison) -> Vec<String> {
             .collect();
         lines.push(format!("by own cost: {}", named.join(", ")));
     }
-    let count = |finding| format_count(found.diff.count(finding) as f64);
-    let changed = found.diff.count(DeltaFinding::Changed);
-    let detectable = signed(found, found.diff.detectable()).replace('+', "±");
-    let rest = format!(
-        "no detectable change in {} {}functions: one of {detectable} would have been found; {} with fewer than {FEWEST_SAMPLES} samples are not judged",
-        count(DeltaFinding::NotDetected),
-        if changed > 0 { "other " } else { "" },
-        count(DeltaFinding::TooFew),
-    );
-    lines.push(rest);
+    lines.extend(rest(found));
     if found.diff.unit == Unit::Share {
         lines.push("shares sum to 100 % on both sides: one can rise because another fell; the cost per request is not known".to_owned());
+    }
+    lines
+}
+
+/// What is to be said of the functions that explain nothing.
+fn rest(found: &FunctionComparison) -> Vec<String> {
+    let count = |finding| found.diff.count(finding);
+    let functions = |count: usize, other: &str| {
+        let noun = if count == 1 { "function" } else { "functions" };
+        format!("{} {other}{noun}", format_count(count as f64))
+    };
+    let mut lines = Vec::new();
+    let (quiet, few) = (
+        count(DeltaFinding::NotDetected),
+        count(DeltaFinding::TooFew),
+    );
+    if quiet > 0 {
+        let changed = count(DeltaFinding::Changed) > 0;
+        let detectable = signed(found, found.diff.detectable()).replace('+', "±");
+        lines.push(format!(
+            "no detectable change in {}: one of {detectable} would have been found, with {:.0} % assumed between launches",
+            functions(quiet, if changed { "other " } else { "" }),
+            ASSUMED_LAUNCH_SPREAD * 100.0,
+        ));
+    }
+    if few > 0 {
+        lines.push(format!(
+            "not judged: {} with fewer than {FEWEST_SAMPLES} samples on both sides together",
+            functions(few, ""),
+        ));
     }
     lines
 }

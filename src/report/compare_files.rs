@@ -9,7 +9,8 @@ use crate::compare::{
     Comparison, FunctionComparison, MetricChange, Part, PhaseComparison, ceiling,
 };
 use crate::profile::{
-    DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta, FunctionShare, Unit,
+    ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta,
+    FunctionShare, Unit,
 };
 use crate::units::format_count;
 
@@ -59,6 +60,7 @@ struct ProfileJson<'a> {
     base: f64,
     head: f64,
     false_discoveries: f64,
+    assumed_launch_spread: f64,
     detectable_change: f64,
     not_detected: usize,
     too_few_samples: usize,
@@ -150,6 +152,7 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
         base: diff.whole.0,
         head: diff.whole.1,
         false_discoveries: FALSE_DISCOVERIES,
+        assumed_launch_spread: ASSUMED_LAUNCH_SPREAD,
         detectable_change: diff.detectable(),
         not_detected: diff.count(DeltaFinding::NotDetected),
         too_few_samples: diff.count(DeltaFinding::TooFew),

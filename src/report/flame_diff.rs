@@ -230,7 +230,7 @@ mod tests {
 
     fn page(base: &str, head: &str) -> String {
         let read = |text: &str| crate::profile::folded::read(text.as_bytes()).unwrap();
-        let scale = |factor| Scale { factor, error: 0.0 };
+        let scale = Scale::cost;
         let notes = ["</script><script>alert(3)</script>".to_owned()];
         let of = FlameDiff {
             title: "a & <b> {{data}}",

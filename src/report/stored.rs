@@ -113,6 +113,8 @@ pub struct StoredProfile {
     target_us_per_request: Option<f64>,
     #[serde(default)]
     target_us_error: f64,
+    #[serde(default)]
+    slices: usize,
 }
 
 /// How far figures can be trusted.
@@ -140,10 +142,7 @@ impl StoredPhase {
     pub fn scale(&self) -> Option<Scale> {
         let profile = self.profile.as_ref()?;
         let factor = profile.target_us_per_request.filter(|us| *us > 0.0)?;
-        Some(Scale {
-            factor,
-            error: profile.target_us_error.max(0.0),
-        })
+        Some(Scale::cost(factor).known_to(profile.target_us_error.max(0.0), profile.slices))
     }
 }
 

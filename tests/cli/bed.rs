@@ -173,6 +173,22 @@ impl Drop for Running {
     }
 }
 
+/// A JSON document, which is as `docs/NAME.schema.json` says.
+#[track_caller]
+pub(crate) fn as_documented(name: &str, document: &str) -> Value {
+    let document = serde_json::from_str(document).unwrap();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let schema = fs::read(docs.join(format!("{name}.schema.json"))).unwrap();
+    let validator =
+        jsonschema::draft202012::new(&serde_json::from_slice(&schema).unwrap()).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    document
+}
+
 /// A run that has ended.
 pub(crate) struct Outcome {
     /// `None` if a signal ended it.
@@ -210,16 +226,7 @@ impl Outcome {
     /// The result, which is as documented.
     #[track_caller]
     pub(crate) fn result(&self) -> Value {
-        let result = serde_json::from_str(&self.read("result.json")).unwrap();
-        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/result.schema.json");
-        let schema = serde_json::from_slice(&fs::read(schema).unwrap()).unwrap();
-        let validator = jsonschema::draft202012::new(&schema).unwrap();
-        let errors: Vec<String> = validator
-            .iter_errors(&result)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{errors:#?}");
-        result
+        as_documented("result", &self.read("result.json"))
     }
 
     /// A phase of the result.

@@ -1,14 +1,14 @@
 //! Profiles on their own and comparisons of stored runs: what is printed and stored, and what is refused.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bed::{TELEMLOAD, TestBed};
+use crate::bed::{TELEMLOAD, TestBed, as_documented};
 use crate::hostile::{Behaviour, Server};
 
 const BEFORE: &str = "main;auth;bcrypt::hash;expand 900\nmain;parse 90\nmain;write 10\n";
@@ -175,6 +175,10 @@ fn what_cannot_be_read_is_refused_with_its_name() {
             "cannot read none.pb.gz: No such file",
         ),
         (
+            &["flame", "top", "dir"],
+            "cannot read dir: it is a directory; name the profile in it",
+        ),
+        (
             &["flame", "top", "junk"],
             "junk: folded stacks, line 1: expected",
         ),
@@ -288,6 +292,60 @@ fn without_perf_the_remedy_is_said() {
         .expect(2, &["there is no `perf` on PATH; install it", "--url"]);
 }
 
+/// Starts `tests/data/shares`, which spends three tenths of its CPU time in one function, and waits until it does.
+fn busy_with_known_shares(home: &Path) -> std::process::Child {
+    let program = home.join("shares");
+    let built = Command::new("cc")
+        .args(["-O1", "-fno-omit-frame-pointer", "-o"])
+        .arg(&program)
+        .arg(data("shares/main.c"))
+        .status()
+        .expect("a C compiler, as scripts/test says");
+    assert!(built.success());
+    let mut child = Command::new(&program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    let output = child.stdout.as_mut().unwrap();
+    output.read_exact(&mut ready).unwrap();
+    child
+}
+
+/// Needs `perf`, which scripts/test installs, and a kernel that lets this user sample.
+#[test]
+fn perf_measures_a_known_share_within_its_interval() {
+    let home = tempfile::tempdir().unwrap();
+    let mut busy = busy_with_known_shares(home.path());
+    let pid = busy.id().to_string();
+    let captured = TestBed::new()
+        .args(["flame", "capture", "--pid", &pid, "-d", "4s", "--hz", "199"])
+        .args(["-o", "out/shares.pb.gz"])
+        .run();
+    // It ends with its input.
+    drop(busy.stdin.take());
+    assert!(busy.wait().unwrap().success());
+    let stored = captured.expect(0, &["samples in "]);
+    let path = stored.dir().join("shares.pb.gz");
+    let top = TestBed::new()
+        .args(["flame", "top", path.to_str().unwrap(), "--json"])
+        .run()
+        .expect(0, &[]);
+    let top: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert!(top["samples"].as_u64().unwrap() >= 30, "{top}");
+    let functions = top["functions"].as_array().unwrap();
+    for (name, truth) in [("three_tenths", 0.3), ("seven_tenths", 0.7)] {
+        let found = functions.iter().find(|of| of["function"] == name);
+        let found = found.unwrap_or_else(|| panic!("no {name}: {top}"));
+        let [share, low, high] = ["total_share", "total_share_low", "total_share_high"]
+            .map(|key| found[key].as_f64().unwrap());
+        // An interval of 95 % misses once in twenty; at two and a half times its width, five standard errors, once in two million.
+        let (low, high) = (share - 2.55 * (share - low), share + 2.55 * (high - share));
+        assert!((low..high).contains(&truth), "{found}");
+    }
+}
+
 #[test]
 fn a_target_that_gives_no_profile_is_named_without_secrets() {
     let outcome = TestBed::new()
@@ -330,7 +388,8 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
         "a.folded → b.folded",
         "8 ms → 400 µs",
         "95 % of the change is below bcrypt::hash",
-        "no detectable change in",
+        "no detectable change in 2 other functions: one of ±",
+        "3 % assumed between launches",
         "if free",
     ] {
         assert!(
@@ -348,8 +407,7 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
     ] {
         assert!(outcome.dir().join(file).exists(), "{file}");
     }
-    let document: Value = serde_json::from_str(&outcome.read("compare.json")).unwrap();
-    assert_eq!(document["schema"], "telemload.compare/1");
+    let document = as_documented("compare", &outcome.read("compare.json"));
     let profile = &document["phases"][0]["profile"];
     assert_eq!(
         (&profile["unit"], &profile["below"]["function"]),
@@ -384,6 +442,12 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
             outcome.stdout
         );
     }
+    let outcome = bed()
+        .args(["compare", "a.folded", "b.folded", "--json"])
+        .run()
+        .expect(0, &[]);
+    let document = as_documented("compare", &outcome.stdout);
+    assert_eq!(document["phases"][0]["profile"]["unit"], "share");
     let outcome = bed()
         .args(["compare", "a.folded", "a.folded", "--csv"])
         .run()
@@ -504,7 +568,7 @@ fn stored_runs_are_compared() {
     }
     assert!(home.path().join("out/load/flame-diff.html").exists());
     let output = compare(&home, &["two:before", "two:after", "--json"]);
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = as_documented("compare", &String::from_utf8(output.stdout).unwrap());
     assert_eq!(document["warnings"], serde_json::json!([]));
     assert_eq!(
         document["phases"][0]["metrics"].as_array().unwrap().len(),

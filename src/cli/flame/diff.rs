@@ -56,10 +56,7 @@ impl Costs {
                 "--base-cost and --head-cost must be above zero".to_owned(),
             ));
         }
-        let scale = |cost: Duration| Scale {
-            factor: cost.as_secs_f64() * 1e6,
-            error: 0.0,
-        };
+        let scale = |cost: Duration| Scale::cost(cost.as_secs_f64() * 1e6);
         Ok(Some((scale(base), scale(head))))
     }
 }
