@@ -155,8 +155,6 @@ impl Server {
         let connection = http1::Builder::new()
             .header_read_timeout(None)
             .max_buf_size(self.head)
-            // Head and body of the short replies are one buffer: copying them costs less than a vectored write.
-            .writev(false)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         async move {
