@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::store::{Down, Store};
 use digest::{Digest, Digester};
-use flight::Flights;
+use flight::{Flights, Landed};
 use registry::{Registered, Registry};
 use session::{Sessions, TokenError};
 use shield::Shield;
@@ -53,6 +53,16 @@ pub(crate) enum Source {
 pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) source: Source,
+}
+
+impl Registered {
+    /// What the right secret is worth by now: the device may have been revoked while it was checked.
+    fn unless_revoked(&self) -> Outcome {
+        if self.is_revoked() {
+            return Outcome::Refused;
+        }
+        Outcome::Accepted
+    }
 }
 
 /// A credential on its way to the check.
@@ -197,10 +207,21 @@ impl Authenticator {
             self.metrics.refusal_hits.inc();
             return Outcome::Refused;
         }
-        let shared_store = self.store.is_shared();
-        if !shared_store {
-            self.metrics.cache_misses.inc();
+        // Another process is asked before any flight: a hit costs no task, and who arrives together asks together.
+        if self.store.is_shared()
+            && let Some(device) = device
+        {
+            match self.store.holds(device, &digest).await {
+                Ok(true) => {
+                    self.metrics.cache_hits.inc();
+                    return device.unless_revoked();
+                }
+                Ok(false) => {}
+                // Without the store every credential costs a bcrypt; the pool bounds how many.
+                Err(Down) => drop(self.metrics.store.fallbacks.inc()),
+            }
         }
+        self.metrics.cache_misses.inc();
         let lane = match (&self.shield, recall) {
             (Some(_), Recall::Unknown) => Lane::Unproven,
             _ => Lane::Proven,
@@ -212,38 +233,48 @@ impl Authenticator {
             digest,
             lane,
         };
-        let (answer, followed) = if self.mode == Auth::Cached {
-            (self.settle(claim).await, false)
-        } else {
-            let this = Arc::clone(self);
-            let landed = self
-                .flights
-                .join(digest, async move { this.settle(claim).await })
-                .await;
-            (landed.answer, landed.followed)
-        };
-        let by_digest = answer.source == Source::Digest;
-        if shared_store {
-            let counter = if by_digest {
-                &self.metrics.cache_hits
-            } else {
-                &self.metrics.cache_misses
-            };
-            counter.inc();
-        }
-        // In the process's own store a digest that was not there a moment ago is another request's bcrypt.
-        if (followed && !by_digest) || (by_digest && !shared_store) {
-            self.metrics.shared.inc();
-        }
-        // It may have been revoked since the flight landed for someone else.
-        if answer.outcome == Outcome::Accepted && self.registry.find(id).is_none() {
-            return Outcome::Refused;
-        }
-        answer.outcome
+        // Boxed, so that the requests that do not get here carry no room for it.
+        Box::pin(self.check_missed(claim)).await
     }
 
-    /// The answer to a credential that is not known here; in flight once per credential where flights are used.
+    /// The outcome of a credential that had no live digest.
+    async fn check_missed(self: &Arc<Self>, claim: Claim) -> Outcome {
+        if self.mode == Auth::Cached {
+            return self.check_unknown(claim).await;
+        }
+        let (device, digest) = (claim.device.clone(), claim.digest);
+        let this = Arc::clone(self);
+        let work = async move { this.settle(claim).await };
+        let Landed { answer, followed } = self.flights.join(digest, work).await;
+        // A digest that was not there a moment ago is another request's bcrypt.
+        if followed || answer.source == Source::Digest {
+            self.metrics.shared.inc();
+        }
+        match (answer.outcome, device) {
+            // It may have been revoked since the flight landed for someone else.
+            (Outcome::Accepted, Some(device)) => device.unless_revoked(),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// The answer to a credential that had no live digest; in flight once per credential. The digest is looked for once
+    /// more, because the flight before this one may have landed since.
     async fn settle(&self, claim: Claim) -> Answer {
+        if let Some(device) = &claim.device
+            && self.store.holds(device, &claim.digest).await == Ok(true)
+        {
+            return Answer {
+                outcome: Outcome::Accepted,
+                source: Source::Digest,
+            };
+        }
+        Answer {
+            outcome: self.check_unknown(claim).await,
+            source: Source::Check,
+        }
+    }
+
+    async fn check_unknown(&self, claim: Claim) -> Outcome {
         let Claim {
             device,
             id,
@@ -251,38 +282,10 @@ impl Authenticator {
             digest,
             lane,
         } = claim;
-        if let Some(device) = &device {
-            match self.store.holds(device, &digest).await {
-                Ok(true) => {
-                    return Answer {
-                        outcome: Outcome::Accepted,
-                        source: Source::Digest,
-                    };
-                }
-                Ok(false) => {}
-                // Without the store every credential costs a bcrypt; the pool bounds how many.
-                Err(Down) => drop(self.metrics.store.fallbacks.inc()),
-            }
-        }
-        let outcome = self
-            .check_unknown(device.as_deref(), &id, secret, (digest, lane))
-            .await;
-        Answer {
-            outcome,
-            source: Source::Check,
-        }
-    }
-
-    async fn check_unknown(
-        &self,
-        device: Option<&Registered>,
-        id: &[u8],
-        secret: Secret,
-        (digest, lane): (Digest, Lane),
-    ) -> Outcome {
+        let device = device.as_deref();
         if let Some(shield) = &self.shield
             && lane == Lane::Unproven
-            && !shield.admits(device, id)
+            && !shield.admits(device, &id)
         {
             return Outcome::Limited;
         }
@@ -301,8 +304,8 @@ impl Authenticator {
     async fn verify(&self, device: Option<&Registered>, secret: Secret, lane: Lane) -> Outcome {
         let hash = Arc::clone(device.map_or(&self.stranger, |device| &device.hash));
         match self.pool.verify(secret, hash, lane).await {
-            Ok(true) if device.is_some_and(|device| !device.is_revoked()) => Outcome::Accepted,
-            Ok(_) => Outcome::Refused,
+            Ok(true) => device.map_or(Outcome::Refused, Registered::unless_revoked),
+            Ok(false) => Outcome::Refused,
             Err(PoolError::Full) => Outcome::Overloaded,
             Err(PoolError::Broken) => Outcome::Broken,
         }

@@ -1,7 +1,7 @@
 //! Threads that do nothing but bcrypt, behind two bounded queues. The reactor never hashes and never waits here.
 //!
-//! Credentials that were right before go first. Those that never were may be kept to some of the threads, so that a
-//! flood of guesses cannot hold all of them.
+//! Credentials that were never right may have a queue and threads of their own, which get what CPU nobody else wants: a
+//! flood of guesses holds up neither who was right before nor the reactor.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use tokio::sync::oneshot;
 
-use crate::config::Config;
+use crate::config::{Auth, Config};
 
 /// bcrypt reads no more than this many bytes of a secret.
 pub(crate) const MAX_SECRET: usize = 72;
@@ -22,6 +22,9 @@ pub(crate) const MAX_SECRET: usize = 72;
 /// Niceness of the hashing threads: accepting, health checks and metrics go first on a saturated machine. It also
 /// yields to other processes: at 10 and beside two busy ones, a check in flight once outlasted the drain of 5 s.
 const NICE: i32 = 5;
+/// Niceness of those that check guesses: the least that a thread can have. It cannot be given back without privileges,
+/// so these threads do nothing else.
+const NICEST: i32 = 19;
 
 /// A secret on its way to the check; it has no `Debug` on purpose.
 pub(crate) struct Secret(Box<[u8]>);
@@ -61,13 +64,13 @@ pub(crate) enum Lane {
     Unproven,
 }
 
-/// How much of each the pool may have.
+/// Threads and places of each lane.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolSize {
     pub(crate) threads: usize,
     /// Checks that may wait.
     pub(crate) queue: usize,
-    /// Threads that may work for [`Lane::Unproven`] at a time.
+    /// Threads for [`Lane::Unproven`]; 0 where no difference is made.
     pub(crate) unproven_threads: usize,
     /// Checks of [`Lane::Unproven`] that may wait.
     pub(crate) unproven_queue: usize,
@@ -78,7 +81,10 @@ impl PoolSize {
         Self {
             threads: config.cpus,
             queue: config.bcrypt_queue,
-            unproven_threads: config.unproven_threads,
+            unproven_threads: match config.auth {
+                Auth::Shielded => config.unproven_threads,
+                _ => 0,
+            },
             unproven_queue: config.unproven_queue,
         }
     }
@@ -104,23 +110,8 @@ pub(crate) enum PoolError {
 
 /// The handle; the threads end when it is dropped and the queues are empty.
 pub(crate) struct BcryptPool {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    size: PoolSize,
-    metrics: PoolMetrics,
-    queues: Mutex<Queues>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Queues {
-    proven: VecDeque<Job>,
-    unproven: VecDeque<Job>,
-    /// Threads that work for the unproven.
-    busy_unproven: usize,
-    closed: bool,
+    proven: Arc<Queue>,
+    unproven: Arc<Queue>,
 }
 
 impl BcryptPool {
@@ -134,19 +125,22 @@ impl BcryptPool {
         metrics: &PoolMetrics,
         check: &Arc<Check>,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            size,
-            metrics: metrics.clone(),
-            queues: Mutex::default(),
-            changed: Condvar::new(),
-        });
         // Dropped on the way out, it ends the threads that were started before one was refused.
-        let pool = Self { shared };
-        for n in 0..size.threads {
-            let (shared, check) = (Arc::clone(&pool.shared), Arc::clone(check));
+        let pool = Self {
+            proven: Queue::new(size.queue, metrics),
+            unproven: Queue::new(size.unproven_queue, metrics),
+        };
+        let start = |name: String, nice: i32, queue: &Arc<Queue>| {
+            let (queue, check) = (Arc::clone(queue), Arc::clone(check));
             thread::Builder::new()
-                .name(format!("bcrypt-{n}"))
-                .spawn(move || work(&shared, &*check))?;
+                .name(name)
+                .spawn(move || work(&queue, &*check, nice))
+        };
+        for n in 0..size.threads {
+            start(format!("bcrypt-{n}"), NICE, &pool.proven)?;
+        }
+        for n in 0..size.unproven_threads {
+            start(format!("bcrypt-guess-{n}"), NICEST, &pool.unproven)?;
         }
         Ok(pool)
     }
@@ -164,92 +158,103 @@ impl BcryptPool {
             hash,
             reply,
         };
-        self.shared.push(job, lane)?;
+        match lane {
+            Lane::Proven => self.proven.push(job)?,
+            Lane::Unproven => self.unproven.push(job)?,
+        }
         verdict.await.map_err(|_| PoolError::Broken)
     }
 }
 
 impl Drop for BcryptPool {
     fn drop(&mut self) {
-        self.shared.queues().closed = true;
-        self.shared.changed.notify_all();
+        self.proven.close();
+        self.unproven.close();
     }
 }
 
-impl Shared {
-    fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues
-            .lock()
-            .expect("no thread panics while it holds the queues")
+/// Checks that wait, and the threads that wait for them.
+struct Queue {
+    limit: usize,
+    metrics: PoolMetrics,
+    jobs: Mutex<Jobs>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Queue {
+    fn new(limit: usize, metrics: &PoolMetrics) -> Arc<Self> {
+        Self {
+            limit,
+            metrics: metrics.clone(),
+            jobs: Mutex::default(),
+            changed: Condvar::new(),
+        }
+        .into()
     }
 
-    fn push(&self, job: Job, lane: Lane) -> Result<(), PoolError> {
-        let mut queues = self.queues();
-        let (queue, limit) = match lane {
-            Lane::Proven => (&mut queues.proven, self.size.queue),
-            Lane::Unproven => (&mut queues.unproven, self.size.unproven_queue),
-        };
-        if queue.len() >= limit {
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs
+            .lock()
+            .expect("no thread panics while it holds the jobs")
+    }
+
+    fn push(&self, job: Job) -> Result<(), PoolError> {
+        let mut jobs = self.jobs();
+        if jobs.waiting.len() >= self.limit {
             return Err(PoolError::Full);
         }
-        queue.push_back(job);
-        drop(queues);
+        jobs.waiting.push_back(job);
+        drop(jobs);
         self.metrics.waiting.inc();
         self.changed.notify_one();
         Ok(())
     }
 
-    /// The next check and its lane; `None` at the end.
-    fn take(&self) -> Option<(Job, Lane)> {
-        let mut queues = self.queues();
+    /// The next check; `None` at the end.
+    fn take(&self) -> Option<Job> {
+        let mut jobs = self.jobs();
         loop {
-            let next = if let Some(job) = queues.proven.pop_front() {
-                Some((job, Lane::Proven))
-            } else if queues.busy_unproven < self.size.unproven_threads
-                && let Some(job) = queues.unproven.pop_front()
-            {
-                queues.busy_unproven += 1;
-                Some((job, Lane::Unproven))
-            } else {
-                None
-            };
-            if next.is_some() {
+            if let Some(job) = jobs.waiting.pop_front() {
                 self.metrics.waiting.dec();
-                return next;
+                return Some(job);
             }
-            // What is left of the unproven is for those who work on them now.
-            if queues.closed {
+            if jobs.closed {
                 return None;
             }
-            queues = self
+            jobs = self
                 .changed
-                .wait(queues)
-                .expect("no thread panics while it holds the queues");
+                .wait(jobs)
+                .expect("no thread panics while it holds the jobs");
         }
     }
 
-    fn done(&self, lane: Lane) {
-        if lane == Lane::Unproven {
-            self.queues().busy_unproven -= 1;
-        }
+    fn close(&self) {
+        self.jobs().closed = true;
+        self.changed.notify_all();
     }
 }
 
-fn work(shared: &Shared, check: &Check) {
-    if let Err(error) = setpriority_process(Some(gettid()), NICE) {
+fn work(queue: &Queue, check: &Check, nice: i32) {
+    if let Err(error) = setpriority_process(Some(gettid()), nice) {
         tracing::warn!(%error, "bcrypt threads keep the priority of the reactor");
     }
-    while let Some((job, lane)) = shared.take() {
-        if !job.reply.is_closed() {
-            shared.metrics.started.inc();
-            // A panic costs the one request, whose reply is dropped, and not the thread.
-            let verdict = catch_unwind(AssertUnwindSafe(|| check(job.secret.bytes(), &job.hash)));
-            if let Ok(Some(verdict)) = verdict {
-                // The request may have been cancelled in the meantime.
-                let _ = job.reply.send(verdict);
-            }
+    while let Some(job) = queue.take() {
+        if job.reply.is_closed() {
+            continue;
         }
-        shared.done(lane);
+        queue.metrics.started.inc();
+        // A panic costs the one request, whose reply is dropped, and not the thread.
+        let verdict = catch_unwind(AssertUnwindSafe(|| check(job.secret.bytes(), &job.hash)));
+        if let Ok(Some(verdict)) = verdict {
+            // The request may have been cancelled in the meantime.
+            let _ = job.reply.send(verdict);
+        }
     }
 }
 
@@ -369,49 +374,74 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn guesses_take_their_own_places_and_proven_credentials_go_first() {
+    async fn guesses_wait_for_their_own_thread_and_hold_up_nobody_else() {
         let (permit, gate) = std::sync::mpsc::channel::<()>();
         let (order, seen) = std::sync::mpsc::channel::<Vec<u8>>();
         let gate = Mutex::new(gate);
         let size = PoolSize {
-            threads: 2,
+            threads: 1,
             queue: 8,
             unproven_threads: 1,
             unproven_queue: 2,
         };
         let (pool, started) = sized(size, move |secret, _| {
             order.send(secret.to_vec()).unwrap();
-            gate.lock().unwrap().recv().ok().map(|()| true)
+            if secret.starts_with(b"guess") {
+                gate.lock().unwrap().recv().ok()?;
+            }
+            Some(true)
         });
         let pool = Arc::new(pool);
         let ask = |name: &'static str, lane: Lane| {
             let pool = Arc::clone(&pool);
             tokio::spawn(async move { pool.verify(secret(name), "".into(), lane).await })
         };
-        let mut asked = vec![ask("guess 1", Lane::Unproven)];
+        let mut guesses = vec![ask("guess 1", Lane::Unproven)];
         tokio::task::yield_now().await;
         assert_eq!(seen.recv().unwrap(), b"guess 1");
-        asked.extend(["guess 2", "guess 3"].map(|name| ask(name, Lane::Unproven)));
+        guesses.extend(["guess 2", "guess 3"].map(|name| ask(name, Lane::Unproven)));
         tokio::task::yield_now().await;
         assert_eq!(
             pool.verify(secret("guess 4"), "".into(), Lane::Unproven)
                 .await,
             Err(PoolError::Full)
         );
-        // One thread is free although guesses wait: it is kept for those who were right before.
-        assert_eq!(started.get(), 1);
-        asked.extend(["proven 1", "proven 2"].map(|name| ask(name, Lane::Proven)));
-        tokio::task::yield_now().await;
-        assert_eq!(seen.recv().unwrap(), b"proven 1");
-        // Whichever thread is free next takes the proven one before the guesses that wait for longer.
-        permit.send(()).unwrap();
-        assert_eq!(seen.recv().unwrap(), b"proven 2");
-        for _ in 0..4 {
+        for name in ["proven 1", "proven 2"] {
+            assert_eq!(ask(name, Lane::Proven).await.unwrap(), Ok(true));
+            assert_eq!(seen.recv().unwrap(), name.as_bytes());
+        }
+        // The thread of the others is free although guesses wait: it is kept for those who were right before.
+        assert_eq!(started.get(), 3);
+        for _ in 0..3 {
             permit.send(()).unwrap();
         }
-        for one in asked {
-            assert_eq!(one.await.unwrap(), Ok(true));
+        for guess in guesses {
+            assert_eq!(guess.await.unwrap(), Ok(true));
         }
         assert_eq!(started.get(), 5);
+    }
+
+    #[test]
+    fn threads_yield_to_the_reactor_and_those_for_guesses_to_everyone() {
+        let (niceness, seen) = std::sync::mpsc::channel();
+        let size = PoolSize {
+            threads: 1,
+            queue: 1,
+            unproven_threads: 1,
+            unproven_queue: 1,
+        };
+        let (pool, _) = sized(size, move |_, _| {
+            let nice = rustix::process::getpriority_process(Some(gettid()));
+            niceness.send(nice.unwrap()).unwrap();
+            Some(true)
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        for (lane, nice) in [(Lane::Proven, NICE), (Lane::Unproven, NICEST)] {
+            let asked = pool.verify(secret("any"), "".into(), lane);
+            assert_eq!(runtime.block_on(asked), Ok(true));
+            assert_eq!(seen.recv().unwrap(), nice, "{lane:?}");
+        }
     }
 }

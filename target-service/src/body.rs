@@ -1,7 +1,8 @@
 //! Reads a request body up to a limit and a deadline. Memory never exceeds the limit by more than one frame.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -33,7 +34,12 @@ pub(crate) async fn read(body: Body, limits: BodyLimits) -> Result<Bytes, BodyEr
 }
 
 async fn read_bytes(mut body: Body, limit: usize, deadline: Duration) -> Result<Bytes, BodyError> {
-    timeout(deadline, collect(&mut body, limit))
+    let mut collecting = pin!(collect(&mut body, limit));
+    // A body that came with its head needs no timer.
+    if let Poll::Ready(whole) = poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
+        return whole;
+    }
+    timeout(deadline, collecting)
         .await
         .unwrap_or(Err(BodyError::TooSlow))
 }
@@ -88,7 +94,7 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Poll};
+    use std::task::Context;
 
     use proptest::prelude::*;
 

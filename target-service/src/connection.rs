@@ -3,11 +3,12 @@
 //! The server's own time-out cannot tell the two apart. Here the stream notes when bytes arrive and the service when a
 //! request begins and ends, in one atomic each; the deadlines are looked at every few seconds and not per request.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -48,15 +49,19 @@ impl ConnectionLimits {
     ) -> Result<C::Output, Late> {
         let mut connection = pin!(connection);
         let mut look = pin!(sleep_until(watch.started + self.head.min(self.idle)));
-        loop {
-            tokio::select! {
-                ended = &mut connection => return Ok(ended),
-                () = &mut look => match self.next_look(watch.state(), watch.elapsed()) {
-                    Ok(at) => look.as_mut().reset(watch.started + at),
-                    Err(late) => return Err(late),
-                },
+        poll_fn(|cx| {
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Ok(ended));
             }
-        }
+            loop {
+                ready!(look.as_mut().poll(cx));
+                match self.next_look(watch.state(), watch.elapsed()) {
+                    Ok(at) => look.as_mut().reset(watch.started + at),
+                    Err(late) => return Poll::Ready(Err(late)),
+                }
+            }
+        })
+        .await
     }
 
     /// When to look again, counted from the connection's start.

@@ -192,7 +192,8 @@ fn a_local_benchmark_without_the_headers_of_production_says_more() {
     let text = shortened(
         "local-vs-production-headers.toml",
         &[
-            ("bcrypt_cost = 7", "bcrypt_cost = 9, user_kib = 1"),
+            ("bcrypt_cost = 7", "bcrypt_cost = 9"),
+            ("user_kib = 64", "user_kib = 1"),
             ("devices = 32", "devices = 4"),
             (
                 "duration = \"10s\"\nwarmup = \"1s\"",

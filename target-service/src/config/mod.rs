@@ -87,7 +87,7 @@ pub struct Config {
     pub device_checks: u32,
     /// `shielded`: how many of these may come at once.
     pub device_burst: u32,
-    /// `shielded`: threads that may check credentials which were never right.
+    /// `shielded`: threads that check credentials which were never right, beside the bcrypt threads and behind everything.
     pub unproven_threads: usize,
     /// `shielded`: how many of these checks may wait.
     pub unproven_queue: usize,
@@ -182,7 +182,7 @@ impl Default for Config {
             unproven_threads: 1,
             unproven_queue: 32,
             rbac: Rbac::default(),
-            user_kib: 64,
+            user_kib: 2,
             body_limit_kib: 64,
             body_timeout: SignedDuration::from_secs(10),
             header_limit_kib: 32,

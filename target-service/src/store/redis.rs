@@ -328,7 +328,8 @@ fn connect(
         .set_min_delay(Duration::from_millis(10))
         .set_max_delay(Duration::from_millis(50))
         .set_connection_timeout(Some(limit))
-        .set_response_timeout(Some(limit))
+        // Every call has a time-out of its own already: a second timer would only cost.
+        .set_response_timeout(None)
         .set_pipeline_buffer_size(PIPELINE)
         .set_push_sender(move |push| pushes.try_send(push))
         .set_automatic_resubscription();

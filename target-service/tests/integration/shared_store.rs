@@ -76,6 +76,35 @@ async fn one_instance_profits_from_the_others_bcrypt() {
 }
 
 #[tokio::test]
+async fn a_herd_that_finds_nothing_in_the_store_costs_one_bcrypt() {
+    let redis = Redis::start().await;
+    for (auth, herd) in [(Auth::Singleflight, 16), (Auth::Shielded, 16)] {
+        let config = Config {
+            auth,
+            store_prefix: Some(format!("{auth}:")),
+            ..redis.config()
+        };
+        let gateway = Gateway::start(config, vec![device("car", CHEAP)]).await;
+        let requests: Vec<_> = (0..herd)
+            .map(|_| gateway.send(gateway.telemetry("car", "car")))
+            .collect();
+        for request in requests {
+            assert_eq!(request.await.unwrap().status(), StatusCode::OK, "{auth}");
+        }
+        assert_eq!(gateway.metric("gateway_bcrypt_total").await, 1.0, "{auth}");
+        // Who came too late for the one bcrypt found its digest; all others shared it.
+        let hits = gateway.metric("gateway_cache_hits_total").await;
+        let misses = gateway.metric("gateway_cache_misses_total").await;
+        assert_eq!(hits + misses, f64::from(herd), "{auth}");
+        assert_eq!(
+            gateway.metric("gateway_shared_total").await,
+            misses - 1.0,
+            "{auth}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn keys_have_the_prefix_expire_and_hold_no_secret() {
     let redis = Redis::start().await;
     let gateway = Gateway::start(redis.config(), vec![device("car", CHEAP)]).await;
