@@ -101,7 +101,7 @@ impl Ported {
             // The innermost braces count: `{{a.port}}` is a place within braces.
             let inner = rest[1..]
                 .find(['{', '}'])
-                .filter(|end| rest[1..].as_bytes()[*end] == b'}');
+                .filter(|end| rest.as_bytes()[1 + *end] == b'}');
             let found = inner.map(|end| (&rest[1..=end], end + 2));
             let place = match found {
                 Some((inner, length)) => place(inner, known)?.map(|piece| (piece, length)),
