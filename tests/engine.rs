@@ -646,7 +646,7 @@ fn request_n_has_the_same_bytes_whoever_sends_it() {
 #[test]
 fn a_stalled_instance_keeps_its_own_requests_waiting_and_no_others() {
     let quick = ok();
-    let slow = Server::start(Behaviour::Slow(OK, Duration::from_millis(100)));
+    let slow = Server::start(Behaviour::Slow(OK, Duration::from_millis(2)));
     let load =
         "model = \"open\"\nrate = \"200/s\"\nconnections = 4\nduration = \"1s\"\ntimeout = \"10s\"";
     let mut plan = plan(quick.addr, load, GET);
@@ -657,7 +657,7 @@ fn a_stalled_instance_keeps_its_own_requests_waiting_and_no_others() {
         })
         .to_vec();
     let report = collect(Engine::start(&plan).expect("threads can be started"));
-    // Of some 100 requests two connections to the slow one take 20 a second: the last waits for 4 s.
+    // It pauses after each byte, so that two connections answer its 100 requests or so in 4 s.
     let total = &report.total;
     assert_eq!(total.due, 200);
     let latency = |quantile| total.latency.value_at_quantile(quantile) / 1_000_000;
