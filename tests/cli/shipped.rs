@@ -354,10 +354,11 @@ fn singleflight_of_two_instances_is_one_bcrypt_at_each() {
         &[
             // 30 ms and more a bcrypt, and a request of a device at each instance every 40 ms.
             ("bcrypt_cost = 7", "bcrypt_cost = 9"),
-            ("cache_ttl = \"5s\"", "cache_ttl = \"500ms\""),
+            ("[target]", "interval = \"100ms\"\n[target]"),
+            ("cache_ttl = \"5s\"", "cache_ttl = \"2s\""),
             ("rate = \"4000/s\"", "rate = \"200/s\""),
             ("rate = \"50/s\"", "rate = \"20/s\""),
-            ("duration = \"22s\"", "duration = \"5s\""),
+            ("duration = \"22s\"", "duration = \"6500ms\""),
             ("warmup = \"2s\"", "warmup = \"300ms\""),
             ("latency.p99 < 20ms", "latency.p99 < 60s"),
             ("throughput >= 3950/s", "throughput >= 1/s"),
@@ -374,18 +375,27 @@ fn singleflight_of_two_instances_is_one_bcrypt_at_each() {
     let dense = |variant: &str| bcrypts_by_instance(&outcome.phase(variant, "dense"));
     let (one, two) = (dense("one"), dense("two"));
     assert_eq!((one.len(), two.len()), (1, 2));
-    // At most one per instance, device and TTL: 5 s hold 11 of each of 4 devices at most.
+    // At most one per instance, device and TTL: 6.5 s hold 4 lives of each of 4 devices, and parts of another one.
     let sparse = |variant: &str| bcrypts_by_instance(&outcome.phase(variant, "sparse"));
     for instances in [&one, &two, &sparse("one"), &sparse("two")] {
         for instance in instances {
-            assert!((2.0..=44.0).contains(instance), "{instances:?}");
+            assert!((1.0..=20.0).contains(instance), "{instances:?}");
         }
     }
-    // Both compute what one alone would have computed, but for what the other one stores in time.
-    assert!(two.iter().sum::<f64>() > one[0], "{one:?} {two:?}");
+    // More than devices in less than a TTL: some device was computed twice in one life, by the other instance.
+    let most = |of: &str| {
+        let series = outcome.series(of);
+        let within = series
+            .windows(15)
+            .map(|rows| rows.iter().filter_map(|row| row.get("bcrypt")).sum());
+        within.fold(0.0, f64::max)
+    };
+    let (one, two) = (most("one/dense"), most("two/dense"));
+    assert!((1.0..=4.0).contains(&one), "{one}");
+    assert!(two > 4.0 && two <= 8.0, "{two}");
     let phase = outcome.phase("two", "dense");
-    assert_eq!(number(&phase, &["expected_bcrypt_rps"]), 8.0);
-    assert_eq!(number(&phase, &["expected_bcrypt_rps_most"]), 16.0);
+    assert_eq!(number(&phase, &["expected_bcrypt_rps"]), 2.0);
+    assert_eq!(number(&phase, &["expected_bcrypt_rps_most"]), 4.0);
     assert!(number(&phase["services"][0], &["cores"]) > 0.0);
     let warnings = phase["warnings"].to_string();
     assert!(!warnings.contains("shows no expiry"), "{warnings}");
@@ -426,9 +436,9 @@ fn with_redis_too_from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
         ],
     );
     let outcome = TestBed::new().scenario(&text).run();
-    // Few samples may leave a share undecided; nothing fails.
+    // Few samples may leave a share undecided, and a busy machine may not send the planned rate in time; nothing fails.
     assert!(
-        matches!(outcome.code, Some(0 | 3)),
+        matches!(outcome.code, Some(0 | 3 | 4)),
         "{}{}",
         outcome.stdout,
         outcome.stderr
