@@ -17,6 +17,7 @@ use telemload::metrics::{ErrorKind, latency_quantiles, value_at};
 use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::LoadModel;
 use telemload::scenario::template::Secrets;
+use telemload::transport::stream::{Endpoint, Place};
 
 const MS: u64 = 1_000_000;
 
@@ -643,4 +644,48 @@ fn request_n_has_the_same_bytes_whoever_sends_it() {
             "{connections} connections, {workers} workers"
         );
     }
+}
+
+#[test]
+fn a_stalled_instance_keeps_its_own_requests_waiting_and_no_others() {
+    let quick = ok();
+    let slow = Server::start(Behaviour::Slow(OK, Duration::from_millis(2)));
+    let load =
+        "model = \"open\"\nrate = \"200/s\"\nconnections = 4\nduration = \"1s\"\ntimeout = \"10s\"";
+    let mut plan = plan(quick.addr, load, GET);
+    plan.endpoints = [quick.addr, slow.addr]
+        .map(|address| Endpoint {
+            place: Place::Tcp(address),
+            tls: None,
+        })
+        .to_vec();
+    let report = collect(Engine::start(&plan).expect("threads can be started"));
+    // It pauses after each byte, so that two connections answer its 100 requests or so in 4 s.
+    let total = &report.total;
+    assert_eq!(total.due, 200);
+    let latency = |quantile| total.latency.value_at_quantile(quantile) / 1_000_000;
+    assert!(latency(0.3) < 500, "{} ms", latency(0.3));
+    assert!(latency(0.9) > 2_000, "{} ms", latency(0.9));
+}
+
+#[test]
+fn a_number_of_requests_ends_the_load_of_all_instances() {
+    let servers = [0; 3].map(|_| ok());
+    for (model, connections) in [
+        ("model = \"closed\"", 3),
+        ("model = \"open\"\nrate = \"500/s\"", 6),
+    ] {
+        let load = format!("{model}\nconnections = {connections}\nrequests = 60");
+        let mut plan = plan(servers[0].addr, &load, GET);
+        plan.endpoints = servers
+            .iter()
+            .map(|server| Endpoint {
+                place: Place::Tcp(server.addr),
+                tls: None,
+            })
+            .collect();
+        let report = collect(Engine::start(&plan).expect("threads can be started"));
+        assert_eq!((report.total.due, report.total.ok), (60, 60), "{model}");
+    }
+    assert!(servers.iter().all(|server| server.request_count() > 10));
 }

@@ -118,6 +118,11 @@ pub struct ServiceUse {
 }
 
 impl ServiceUse {
+    /// CPU per OK response of the target, µs.
+    pub fn us_per_request(&self, total: &Tally) -> Option<f64> {
+        per(self.cpu_seconds? * 1e6, total.completed_ok as f64)
+    }
+
     /// Adds what it used in a window.
     pub(super) fn add(&mut self, cpu_seconds: Option<f64>, peak_bytes: Option<u64>) {
         let both = self.cpu_seconds.zip(cpu_seconds);

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare_files::MetricJson;
+use super::processes::{self, InstanceJson, ServiceJson};
 use crate::compare::Comparison;
 use crate::experiment::{
-    AcknowledgedFile, Estimates, InstanceUse, PhaseResult, ProfileResult, RunResult, VariantResult,
+    AcknowledgedFile, Estimates, PhaseResult, ProfileResult, RunResult, VariantResult,
 };
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
@@ -243,31 +244,6 @@ struct MemoryJson {
 }
 
 #[derive(Serialize)]
-struct InstanceJson<'a> {
-    address: &'a str,
-    requests: ServedJson,
-    throughput_rps: f64,
-    cores: Option<f64>,
-    us_per_request: Option<f64>,
-    peak_bytes: Option<u64>,
-    gateway: &'a BTreeMap<&'static str, u64>,
-}
-
-#[derive(Serialize)]
-struct ServedJson {
-    ok: u64,
-    failed: u64,
-}
-
-#[derive(Serialize)]
-struct ServiceJson<'a> {
-    name: &'a str,
-    cores: Option<f64>,
-    us_per_request: Option<f64>,
-    peak_bytes: Option<u64>,
-}
-
-#[derive(Serialize)]
 struct AcknowledgedJson {
     ids: u64,
     files: Vec<AcknowledgedFileJson>,
@@ -427,24 +403,8 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         memory: MemoryJson {
             target_peak_bytes: phase.peak_bytes,
         },
-        instances: phase
-            .instances
-            .iter()
-            .map(|of| instance_json(of, seconds))
-            .collect(),
-        services: phase
-            .services
-            .iter()
-            .map(|service| ServiceJson {
-                name: &service.name,
-                cores: phase.service_cores(service),
-                us_per_request: service
-                    .cpu_seconds
-                    .filter(|_| total.completed_ok > 0)
-                    .map(|cpu| cpu * 1e6 / total.completed_ok as f64),
-                peak_bytes: service.peak_bytes,
-            })
-            .collect(),
+        instances: processes::instances(phase),
+        services: processes::services(phase, &total),
         gateway: phase.counters.clone(),
         gateway_peak: phase.peaks.clone(),
         acknowledged: acknowledged_json(&phase.acknowledged),
@@ -460,22 +420,6 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             reasons: trust.reasons,
         },
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn instance_json(of: &InstanceUse, seconds: f64) -> InstanceJson<'_> {
-    let by_seconds = |amount: f64| (seconds > 0.0).then(|| amount / seconds);
-    InstanceJson {
-        address: &of.address,
-        requests: ServedJson {
-            ok: of.served.ok,
-            failed: of.served.failed,
-        },
-        throughput_rps: by_seconds(of.served.completed_ok as f64).unwrap_or(0.0),
-        cores: of.cpu_seconds.and_then(by_seconds),
-        us_per_request: of.us_per_request(),
-        peak_bytes: of.peak_bytes,
-        gateway: &of.counters,
     }
 }
 

@@ -335,8 +335,7 @@ fn services(phase: &PhaseResult, total: &Tally) -> String {
         let cores = cores.map_or("CPU not known".to_owned(), |cores| {
             format!("{cores:.2} cores")
         });
-        let cost = service.cpu_seconds.filter(|_| total.completed_ok > 0);
-        let cost = cost.map(|cpu| cpu * 1e6 / total.completed_ok as f64);
+        let cost = service.us_per_request(total);
         let cost = cost.map_or(String::new(), |us| {
             format!(" · {} per request", format_us(us))
         });

@@ -11,12 +11,12 @@ use super::error::{Error, Source};
 /// What a variant may override.
 const OVERRIDABLE: [&str; 8] = [
     "target",
-    "service",
     "fleet",
     "load",
     "phase",
     "request",
     "profile",
+    "service",
     "description",
 ];
 

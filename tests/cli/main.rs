@@ -24,6 +24,7 @@ mod requests;
 mod secrets;
 mod selftest;
 mod services;
+mod shared_store;
 mod shipped;
 
 #[path = "../support/hostile.rs"]
