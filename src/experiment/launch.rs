@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use target_service::{Config, Device, IngestMode, Launch};
 use tokio::sync::mpsc::unbounded_channel;
@@ -18,7 +18,7 @@ use crate::target::metrics::{self, Metrics};
 use crate::target::port::{check_port_free, free_port};
 use crate::target::ready::Probe;
 use crate::target::supervisor::DEFAULT_GRACE;
-use crate::target::{ProcessHandle, ProcessSpec, ProcessTree};
+use crate::target::{ProcessExit, ProcessHandle, ProcessSpec, ProcessTree};
 use crate::transport::stream::{Endpoint, Place, Stream};
 use crate::transport::tls::{Connector, Tls};
 
@@ -27,6 +27,9 @@ const SCRAPE: Duration = Duration::from_millis(500);
 
 /// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
 const STOP_MARGIN: Duration = Duration::from_secs(1);
+
+/// Number of the signal that ends what does not stop.
+const KILLED: i32 = 9;
 
 /// What goes to a process with its start.
 struct Handed {
@@ -301,9 +304,16 @@ impl Launched {
     /// Stops what was started. Of the bundled gateway, which ends with 0 if all is well, the words for another end.
     pub(super) async fn stop(&mut self) -> Option<String> {
         let process = self.process.as_mut()?;
+        let begun = Instant::now();
         let exit = process.stop().await;
         if exit.success() || !self.is_gateway {
             return None;
+        }
+        if exit == ProcessExit::Signal(KILLED) && begun.elapsed() >= process.grace() {
+            return Some(format!(
+                "it had not stopped after {:?} and was killed: what it had not stored is lost",
+                process.grace()
+            ));
         }
         let last = process.last_lines(1).0.pop().unwrap_or_default();
         Some(format!("{exit}: {last}"))
