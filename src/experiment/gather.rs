@@ -407,6 +407,11 @@ impl Gather {
         let seconds = end.window.seconds();
         let unmarked = || "the load ended before its window began".to_owned();
         let published = self.published();
+        // The CPU time of a process that has died is gone with it: its rate is that up to the last reading.
+        let alive = self.marks[self.marks.len().min(1)..]
+            .iter()
+            .rev()
+            .find(|mark| deaths.target.is_some() && mark.cpu_seconds.is_ok());
         let machine =
             marks.and_then(|(first, last)| last.machine.as_ref()?.since(first.machine.as_ref()?));
         Driven {
@@ -416,7 +421,7 @@ impl Gather {
             // Marks lie within a millisecond of the window; the rate is what holds for it.
             target_cpu_seconds: marks
                 .ok_or_else(unmarked)
-                .and_then(|(first, last)| cores(first, last))
+                .and_then(|(first, last)| cores(first, alive.unwrap_or(last)))
                 .map(|cores| cores * seconds),
             peak_bytes: self.marks.iter().filter_map(|mark| mark.peak_bytes).max(),
             published,

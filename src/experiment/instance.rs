@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use target_service::{Config, Device, Launch};
 
@@ -170,7 +170,8 @@ impl Instance {
     /// Stops it if it was started here; the words for an end that is no success.
     pub(super) async fn stop(&mut self) -> Option<String> {
         let started = self.started.as_mut()?;
+        let begun = Instant::now();
         let exit = started.stop().await;
-        (!exit.success()).then(|| format!("{exit}: {}", started.last_line()))
+        (!exit.success()).then(|| started.complaint(exit, begun.elapsed()))
     }
 }

@@ -10,6 +10,9 @@ use crate::target::ready::Probe;
 use crate::target::supervisor::DEFAULT_GRACE;
 use crate::target::{ProcessExit, ProcessHandle, ProcessSpec, ProcessTree};
 
+/// Number of the signal that ends what does not stop.
+const KILLED: i32 = 9;
+
 /// What is to be started.
 pub(super) struct ToStart {
     /// What messages call it.
@@ -124,9 +127,16 @@ impl Started {
         self.process.stop().await
     }
 
-    /// The last line of its log.
-    pub(super) fn last_line(&self) -> String {
-        self.process.last_lines(1).0.pop().unwrap_or_default()
+    /// Words for the end of one that took so long to stop, and did not do so in order.
+    pub(super) fn complaint(&self, exit: ProcessExit, took: Duration) -> String {
+        let grace = self.process.grace();
+        if exit == ProcessExit::Signal(KILLED) && took >= grace {
+            return format!(
+                "it had not stopped after {grace:?} and was killed: what it had not stored is lost"
+            );
+        }
+        let last = self.process.last_lines(1).0.pop().unwrap_or_default();
+        format!("{exit}: {last}")
     }
 }
 

@@ -241,6 +241,12 @@ impl ProcessHandle {
         self.pid
     }
 
+    /// How long the process has to stop before it is killed.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.grace
+    }
+
     /// What messages call the process.
     #[must_use]
     pub fn name(&self) -> &str {

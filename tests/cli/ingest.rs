@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bed::{TELEMLOAD, TestBed, free_port, signal, until};
+use crate::bed::{TELEMLOAD, TestBed, descendant, free_port, signal, until};
 
 /// A gateway process as a run starts it, in a directory of its own.
 struct Gateway {
@@ -374,6 +374,35 @@ expect = { status = 202 }
             run.stdout
         );
     }
+}
+
+#[test]
+fn a_gateway_that_does_not_stop_is_killed_and_that_is_said() {
+    let scenario = r#"name = "ingest"
+interval = "100ms"
+[target]
+gateway = { ingest = "pool", drain_requests = "0s", drain_payloads = "0s", cpus = 1, user_kib = 1 }
+[load]
+model = "closed"
+connections = 1
+duration = "3s"
+timeout = "200ms"
+[[request]]
+name = "payloads"
+path = "/v1/payloads"
+body = '{"payloads":[{"id":"{{seq}}"}]}'
+[[threshold]]
+expr = "errors.rate <= 100%"
+"#;
+    let running = TestBed::new().scenario(scenario).start();
+    running.wait_for_rows(2);
+    signal(descendant(running.pid(), "gateway --stdin"), Signal::STOP);
+    let run = running.wait().expect(0, &[]);
+    let warnings = run.only_phase()["warnings"].to_string();
+    assert!(
+        warnings.contains("it had not stopped after 2.25s and was killed"),
+        "{warnings}"
+    );
 }
 
 #[test]
