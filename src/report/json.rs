@@ -8,9 +8,7 @@ use serde::Serialize;
 use super::compare_files::MetricJson;
 use super::processes::{self, InstanceJson, ServiceJson};
 use crate::compare::Comparison;
-use crate::experiment::{
-    Estimates, InstanceUse, PhaseResult, ProfileResult, RunResult, VariantResult,
-};
+use crate::experiment::{Estimates, PhaseResult, ProfileResult, RunResult, VariantResult};
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
