@@ -19,6 +19,7 @@ use crate::scenario::gateway::LaunchPlaces;
 use crate::scenario::ports::Ports;
 use crate::scenario::{Target, Variant};
 use crate::target::client::control_client;
+use crate::target::cpus::Confined;
 use crate::target::metrics::{self, Metrics};
 use crate::transport::stream::Place;
 
@@ -116,7 +117,10 @@ impl Launched {
                     devices: &devices,
                     ready_within: *ready_within,
                 };
-                for log in logs {
+                for (at, log) in logs.into_iter().enumerate() {
+                    // A gateway takes the first of the CPUs that it finds: several would crowd on these.
+                    let several = target.instances() > 1;
+                    let _confined = several.then(|| Confined::to(at, config.cpus));
                     let instance = Instance::gateway(&gateway, pick_port(*port)?, log).await?;
                     self.instances.push(instance);
                 }

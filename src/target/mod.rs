@@ -7,6 +7,7 @@
 
 mod cgroup;
 pub mod client;
+pub mod cpus;
 pub mod log;
 pub mod machine;
 pub mod metrics;

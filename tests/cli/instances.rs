@@ -1,11 +1,14 @@
 //! A target of several processes: all are loaded, measured apart and together, and profiled as one.
 
+use std::collections::BTreeSet;
+use std::fs;
+
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::bed::{
-    Outcome, TELEMLOAD, TestBed, command_scenario, descendant, device_request, gateway_scenario,
-    signal,
+    Outcome, TELEMLOAD, TestBed, command_scenario, descendant, descendants, device_request,
+    gateway_scenario, signal,
 };
 
 const REDIS: &str = "[[service]]\nname = \"redis\"\ncommand = \"redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no\"\n";
@@ -167,6 +170,29 @@ fn instances_are_profiled_at_once_as_one_service() {
     assert!(profile.is_object(), "{:#}", phase["warnings"]);
     assert!(number(&profile["samples"]) > 0.0, "{profile:#}");
     assert_eq!(profile["slices"], 2, "{profile:#}");
+}
+
+#[test]
+fn each_instance_has_cpus_of_its_own() {
+    let running = TestBed::new()
+        .scenario(&two("60s", "", &device_request("cars")))
+        .start();
+    running.wait_for_rows(1);
+    let allowed: BTreeSet<String> = descendants(running.pid())
+        .iter()
+        .filter(|of| of.cmdline.contains("gateway --stdin") && !of.cmdline.contains("-with-"))
+        .map(|of| fs::read_to_string(format!("/proc/{}/status", of.pid)).unwrap())
+        .map(|status| {
+            let line = status
+                .lines()
+                .find(|line| line.starts_with("Cpus_allowed_list"));
+            line.unwrap().to_owned()
+        })
+        .collect();
+    running.signal(Signal::INT);
+    running.wait().expect(130, &[]);
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(allowed.len(), cpus.min(2), "{allowed:?}");
 }
 
 #[test]
