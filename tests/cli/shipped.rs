@@ -362,6 +362,7 @@ fn ways_to_ingest_fail_in_their_series_and_the_pool_keeps_its_bounds() {
             ("throughput > 16500/s", "throughput > 1/s"),
             ("latency.p99 < 20ms", "latency.p99 < 60s"),
             ("latency.p99 < 100ms", "latency.p99 < 60s"),
+            ("latency.p90 < 20ms", "latency.p90 < 60s"),
             ("interval = \"500ms\"", "interval = \"200ms\""),
         ],
     );
