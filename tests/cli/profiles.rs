@@ -289,7 +289,7 @@ fn without_perf_the_remedy_is_said() {
         .args(["flame", "capture", "--pid", "1"])
         .env("PATH", empty.path().to_str().unwrap())
         .run()
-        .expect(2, &["there is no `perf` on PATH; install it", "--url"]);
+        .expect(2, &["there is no `perf` on PATH; install it", "pprof"]);
 }
 
 /// Starts `tests/data/shares`, which spends three tenths of its CPU time in one function, and waits until it does.
