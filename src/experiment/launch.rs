@@ -179,6 +179,17 @@ impl Launched {
         self.instances.iter().find_map(|of| of.no_tree.clone())
     }
 
+    /// Where each instance gives a profile of itself: at the plan's `url`, or else at its own.
+    pub(super) fn pprof_urls(&self, url: Option<&str>) -> Vec<String> {
+        let of = |instance: &Instance| {
+            let named = url.map(|url| url.replace("{port}", &instance.port.to_string()));
+            named
+                .or(instance.pprof_url.clone())
+                .expect("the plan of a target without an endpoint names one")
+        };
+        self.instances.iter().map(of).collect()
+    }
+
     /// What each instance has used.
     pub(super) fn used(&self) -> Vec<Used> {
         self.instances.iter().map(Instance::used).collect()

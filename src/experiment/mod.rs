@@ -15,6 +15,7 @@ mod published;
 mod reach;
 mod result;
 mod run_dir;
+mod sampling;
 mod services;
 mod started;
 
@@ -133,8 +134,20 @@ pub async fn run(
         run: u64::try_from(started_at.as_millisecond()).unwrap_or(0),
         next: AtomicU32::new(0),
     };
+    let mut stopping = stop.clone();
+    let rehearsed = tokio::select! {
+        rehearsed = sampling::rehearse(plan) => rehearsed,
+        () = stopping.asked() => Ok(()),
+    };
+    result.failure = rehearsed.err();
+    let rounds = if result.failure.is_some() || stop.is_asked() {
+        result.interrupted = true;
+        0
+    } else {
+        plan.rounds
+    };
     let mut dead = vec![false; plan.variants.len()];
-    'rounds: for round in 1..=plan.rounds {
+    'rounds: for round in 1..=rounds {
         // There and back again: what drifts over time falls on all variants alike.
         let forward = 0..plan.variants.len();
         let order: Vec<usize> = if round % 2 == 1 {

@@ -5,13 +5,11 @@ use std::time::Duration;
 use super::gather::Block;
 use super::launch::Launched;
 use super::phase::{Ended, PhaseRun, Stretch};
+use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
-use crate::engine::now_ns;
 use crate::metrics::Tally;
-use crate::profile::capture::{self, Capture, CaptureError};
 use crate::profile::{ENOUGH_SLICES, FunctionTable, Profile as SampledProfile, flamegraph};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
-use crate::target::{CpuUsed, CpuWindow, ProcessTree};
 
 /// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
 /// each. This much longer at most, beyond twice their length.
@@ -40,23 +38,8 @@ impl PhaseRun<'_> {
             length: load.warmup + plan.duration,
             profiled: true,
         };
-        // A service of several processes: all are sampled in the same slices, and costs are sums.
-        let urls = target.instances.iter().map(|instance| {
-            let port = instance.port.to_string();
-            let named = plan.url.as_ref().map(|url| url.replace("{port}", &port));
-            named
-                .or(instance.pprof_url.clone())
-                .expect("the plan of a target without an endpoint names one")
-        });
-        let urls: Vec<String> = urls.collect();
-        let trees = target.instances.iter().map(|of| of.tree.clone());
-        let capturing = sample(
-            target.client.clone(),
-            trees.collect::<Option<Vec<_>>>(),
-            urls,
-            plan,
-        );
-        let (driven, captured) = self.drive(target, &stretch, capturing).await?;
+        let sampling = Sampler::new(target, plan).sample();
+        let (driven, taken) = self.drive(target, &stretch, sampling).await?;
         for words in driven.services_ended {
             let warning = Warning::ServiceEnded(words);
             if !result.warnings.contains(&warning) {
@@ -67,7 +50,7 @@ impl PhaseRun<'_> {
         if result.conclude(driven.died, driven.unwritten)? == Ended::WithTarget {
             return Ok(Ended::WithTarget);
         }
-        let (capture, sampled, failed) = match captured {
+        let captured = match self.finish(taken).await {
             Some(Ok(captured)) => captured,
             Some(Err(error)) => {
                 result.warnings.push(Warning::NoProfile(error.to_string()));
@@ -75,13 +58,16 @@ impl PhaseRun<'_> {
             }
             None => return Ok(Ended::InTime),
         };
-        if let Some(error) = failed {
-            result.warnings.push(Warning::ShortProfile {
-                seconds: capture.seconds,
-                why: error.to_string(),
-            });
+        let Captured {
+            profile,
+            bytes,
+            slices: sampled,
+            short,
+        } = captured;
+        if let Some(why) = short {
+            let seconds = sampled.iter().map(Sampled::seconds).sum();
+            result.warnings.push(Warning::ShortProfile { seconds, why });
         }
-        let (profile, bytes) = (capture.profile, capture.bytes);
         let total = Tally::sum(&driven.tallies);
         let interval = stretch.interval(self.launch.plan.interval).as_nanos() as u64;
         let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start, interval);
@@ -124,6 +110,22 @@ impl PhaseRun<'_> {
         Ok(Ended::InTime)
     }
 
+    /// `None` if no samples were taken, or the user does not wait for their names.
+    async fn finish(
+        &self,
+        taken: Option<Result<Taken, SampleError>>,
+    ) -> Option<Result<Captured, SampleError>> {
+        let taken = match taken? {
+            Ok(taken) => taken,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            captured = taken.finish() => Some(captured),
+            () = stop.asked() => None,
+        }
+    }
+
     /// Draws the flame graph; the answer says why it cannot be drawn.
     fn draw(
         &self,
@@ -149,74 +151,6 @@ impl PhaseRun<'_> {
                 "the flame graph could not be drawn: {error}"
             )))),
         }
-    }
-}
-
-/// What was captured: the profile, its slices, and why it is shorter than planned.
-type Captured = (Capture, Vec<Sampled>, Option<CaptureError>);
-
-/// Takes the slices of a capture one after the other, each with the CPU that the target used meanwhile.
-async fn sample(
-    client: reqwest::Client,
-    trees: Option<Vec<ProcessTree>>,
-    urls: Vec<String>,
-    plan: &Profile,
-) -> Result<Captured, CaptureError> {
-    let request = capture::Request::in_slices(plan.duration, Some(plan.hz));
-    let mut slices = capture::Slices::new(&client, &urls, request)?;
-    let (mut sampled, mut failed) = (Vec::new(), None);
-    while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
-        let cpu = trees.as_ref().and_then(|trees| {
-            let windows = trees.iter().map(CpuWindow::begin);
-            windows.collect::<Result<Vec<_>, _>>().ok()
-        });
-        let (begin, window) = (now_ns(), Duration::from_secs(u64::from(seconds)));
-        // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
-        let end = async {
-            tokio::time::sleep(window).await;
-            cpu.and_then(|windows| {
-                let used = windows.iter().map(CpuWindow::end);
-                used.collect::<Result<Vec<_>, _>>().ok()
-            })
-        };
-        let (taken, cpu) = tokio::join!(slices.take(), end);
-        failed = taken.err();
-        if failed.is_none() {
-            sampled.push(Sampled { begin, window, cpu });
-        }
-    }
-    match (slices.finish()?, failed) {
-        (Some(capture), failed) => Ok((capture, sampled, failed)),
-        (None, failed) => Err(failed.expect("a capture has at least one slice")),
-    }
-}
-
-/// One slice of a capture.
-struct Sampled {
-    /// When it was asked for, on the engine's clock, ns.
-    begin: u64,
-    window: Duration,
-    /// Of each process.
-    cpu: Option<Vec<CpuUsed>>,
-}
-
-impl Sampled {
-    /// CPU time of the target while it was sampled, s. Timers end a moment late: the CPU time of that moment is not in the samples.
-    fn cpu_seconds(&self) -> Option<f64> {
-        let (processes, window) = (self.cpu.as_ref()?, self.window.as_secs_f64());
-        let of = |cpu: &CpuUsed| cpu.cpu_seconds * window / cpu.wall_seconds.max(window);
-        Some(processes.iter().map(of).sum())
-    }
-
-    /// The intervals of a stretch, in ns from its `start`, that lie within the slice.
-    fn blocks(&self, blocks: &[Block], start: u64, interval: u64) -> Vec<Block> {
-        let end = self.begin + self.window.as_nanos() as u64;
-        let edges = (0_u64..).map(|at| start + at * interval);
-        edges
-            .zip(blocks)
-            .filter(|(edge, _)| *edge >= self.begin && edge + interval <= end)
-            .map(|(_, block)| *block)
-            .collect()
     }
 }
 
@@ -345,20 +279,8 @@ mod tests {
 
     #[test]
     fn costs_of_a_profile_are_those_of_the_time_in_which_samples_were_taken() {
-        let blocks = [
-            block(100.0, Some(0.001)),
-            block(300.0, Some(0.009)),
-            block(100.0, Some(0.9)),
-        ];
-        let slice = Sampled {
-            begin: 990,
-            window: Duration::from_nanos(250),
-            cpu: None,
-        };
-        // From 1,000 on there is an interval of 100 ns at a time: two lie within 990 to 1,240.
-        let within = slice.blocks(&blocks, 1_000, 100);
-        assert_eq!(within, blocks[..2]);
-        let found = Spent::of(&within).unwrap().estimates(2);
+        let blocks = [block(100.0, Some(0.001)), block(300.0, Some(0.009))];
+        let found = Spent::of(&blocks).unwrap().estimates(2);
         assert_eq!(found.throughput_rps, Some(200.0));
         assert!((found.us_per_request.unwrap() - 25.0).abs() < 1e-9);
         assert_eq!(Spent::of(&[]), None);

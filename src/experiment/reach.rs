@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Failure;
-use crate::scenario::{BaseUrl, Route, Target, Variant};
+use crate::scenario::{BaseUrl, ProfileSource, Route, Target, Variant};
 use crate::target::port::{check_port_free, free_port};
 use crate::transport::stream::{Endpoint, Place, Stream};
 use crate::transport::tls::{Connector, Tls};
@@ -113,10 +113,11 @@ pub(super) fn control_tls(variant: &Variant) -> Option<Tls> {
         Target::Url { metrics, .. } => metrics.as_deref(),
         _ => None,
     };
-    let profile = variant.profile.as_ref();
-    let mut urls = metrics
-        .into_iter()
-        .chain(profile.and_then(|profile| profile.url.as_deref()));
+    let profile = match variant.profile.as_ref().map(|profile| &profile.source) {
+        Some(ProfileSource::Pprof { url }) => url.as_deref(),
+        Some(ProfileSource::Perf) | None => None,
+    };
+    let mut urls = metrics.into_iter().chain(profile);
     let is_https = urls.any(|url| {
         url.get(..6)
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))

@@ -149,6 +149,16 @@ impl Request {
         }
     }
 
+    /// The length of each slice, s; the last may be shorter.
+    pub fn lengths(self) -> impl Iterator<Item = u32> {
+        let mut left = self.duration.as_secs().max(1);
+        std::iter::from_fn(move || {
+            let next = left.min(u64::from(self.slice_seconds));
+            left -= next;
+            u32::try_from(next).ok().filter(|seconds| *seconds > 0)
+        })
+    }
+
     /// How many slices it has.
     pub fn slices(&self) -> u32 {
         let seconds = self.duration.as_secs().max(1);
@@ -160,8 +170,8 @@ impl Request {
 pub struct Slices<'a> {
     client: &'a Client,
     endpoints: Vec<Endpoint>,
-    left: u64,
-    slice_seconds: u32,
+    /// Slices that are left, s.
+    left: std::vec::IntoIter<u32>,
     seconds: u32,
     taken: usize,
     merger: Merger,
@@ -190,7 +200,6 @@ impl<'a> Slices<'a> {
     ) -> Result<Self, CaptureError> {
         let endpoints = urls.iter();
         let endpoints = endpoints.map(|url| Endpoint::new(url.as_ref(), request.hz));
-        let left = request.duration.as_secs().max(1);
         if request.slice_seconds == 0 {
             return Err(CaptureError::Nothing);
         }
@@ -200,8 +209,7 @@ impl<'a> Slices<'a> {
         Ok(Self {
             client,
             endpoints: endpoints.collect::<Result<_, _>>()?,
-            left,
-            slice_seconds: request.slice_seconds,
+            left: request.lengths().collect::<Vec<_>>().into_iter(),
             seconds: 0,
             taken: 0,
             merger: Merger::default(),
@@ -211,8 +219,7 @@ impl<'a> Slices<'a> {
 
     /// The length of the next slice, s; `None` if there is none left.
     pub fn next_seconds(&self) -> Option<u32> {
-        let next = self.left.min(u64::from(self.slice_seconds));
-        u32::try_from(next).ok().filter(|seconds| *seconds > 0)
+        self.left.as_slice().first().copied()
     }
 
     /// Takes the next slice: adds `seconds` and, if given, `hz` to the query (replacing those in it) and waits for the slice and
@@ -221,10 +228,9 @@ impl<'a> Slices<'a> {
     /// # Errors
     /// [`CaptureError`] names the endpoint and the remedy. The slices before it can still be finished.
     pub async fn take(&mut self) -> Result<(), CaptureError> {
-        let Some(seconds) = self.next_seconds() else {
+        let Some(seconds) = self.left.next() else {
             return Ok(());
         };
-        self.left -= u64::from(seconds);
         let fetched = self.fetch(seconds).await?;
         for (at, bytes) in fetched.iter().enumerate() {
             let unreadable = |source| CaptureError::Unreadable {

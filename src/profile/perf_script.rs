@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use inferno::collapse::Collapse;
@@ -57,20 +58,54 @@ pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
             known: known.join(", "),
         });
     }
-    let begin = chosen
-        .iter()
-        .map(|sample| sample.time)
-        .fold(f64::INFINITY, f64::min);
-    let end = chosen.iter().map(|sample| sample.time).fold(0.0, f64::max);
+    let times = chosen.iter().map(|sample| sample.time);
+    let begin = times.clone().fold(f64::INFINITY, f64::min);
+    let end = times.fold(0.0, f64::max);
     let slices = if chosen.len() >= ENOUGH_TO_SLICE && end > begin {
         SLICES
     } else {
         1
     };
+    let place = |time: f64| {
+        let at = (time - begin) / (end - begin).max(f64::MIN_POSITIVE) * slices as f64;
+        Some((at as usize).min(slices - 1))
+    };
+    let duration_ns = ((end - begin) * 1e9) as u64;
+    Ok(sliced(&chosen, event, slices, place)?.with_duration_ns(duration_ns))
+}
+
+/// Reads the samples of an event that lie within slices, each given by its begin and end in ns on the recording's clock. There
+/// may be none.
+///
+/// # Errors
+/// [`Error::Perf`] names the line; limits as in [`Profile::add`].
+pub fn read_slices(text: &str, event: &str, slices: &[Range<u64>]) -> Result<Profile, Error> {
+    let samples = samples(text)?;
+    let chosen: Vec<&Sample<'_>> = samples
+        .iter()
+        .filter(|sample| sample.event == event)
+        .collect();
+    let place = |time: f64| {
+        let at = (time * 1e9) as u64;
+        slices.iter().position(|slice| slice.contains(&at))
+    };
+    let duration_ns = slices.iter().map(|slice| slice.end - slice.start).sum();
+    Ok(sliced(&chosen, event, slices.len(), place)?.with_duration_ns(duration_ns))
+}
+
+/// Folds the samples of each slice; those without a place are left out.
+fn sliced(
+    chosen: &[&Sample<'_>],
+    event: &str,
+    slices: usize,
+    place: impl Fn(f64) -> Option<usize>,
+) -> Result<Profile, Error> {
     let mut texts = vec![String::new(); slices];
-    for sample in &chosen {
-        let at = (sample.time - begin) / (end - begin).max(f64::MIN_POSITIVE) * slices as f64;
-        let text = &mut texts[(at as usize).min(slices - 1)];
+    for sample in chosen {
+        let Some(at) = place(sample.time) else {
+            continue;
+        };
+        let text = &mut texts[at];
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}{}: {event}:", ascii(sample.who), sample.time);
         for line in &sample.stack {
@@ -79,9 +114,9 @@ pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
         }
         text.push('\n');
     }
-    let duration_ns = ((end - begin) * 1e9) as u64;
-    let mut profile = Profile::new(event, "count", 0).with_duration_ns(duration_ns);
-    for (number, text) in texts.iter().enumerate() {
+    let mut profile = Profile::new(event, "count", 0);
+    let texts = texts.iter().enumerate();
+    for (number, text) in texts.filter(|(_, text)| !text.is_empty()) {
         let mut folded = Vec::new();
         let mut options = Options::default();
         options.nthreads = 1;
@@ -270,6 +305,21 @@ web server  4242/4243 [000] 100.030001:     250000 cpu-clock:u:  ffffffff9aa3c8d
         }
         let profile = read(&text, None).expect("reads");
         assert_eq!(profile.slices(), [40; 10]);
+    }
+
+    #[test]
+    fn samples_outside_of_what_was_asked_for_are_left_out() {
+        let text = TWO.replace("page-faults", "cpu-clock");
+        let begin = 100_010_000_000;
+        let slices = [
+            begin..begin + 15_000_000,
+            begin + 15_000_000..begin + 18_000_000,
+        ];
+        let profile = read_slices(&text, "cpu-clock", &slices).expect("reads");
+        assert_eq!((profile.samples(), profile.slices()), (2, &[2][..]));
+        assert_eq!(profile.duration_ns(), 18_000_000);
+        let idle = read_slices("", "cpu-clock", &slices).expect("reads");
+        assert!(idle.is_empty());
     }
 
     #[test]

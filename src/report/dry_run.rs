@@ -9,7 +9,9 @@ use crate::pacer::Schedule;
 use crate::scenario::fleet::Roster;
 use crate::scenario::redact::{visible, without_userinfo};
 use crate::scenario::template::{Secrets, Stamp};
-use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Request, Stage, Target, Variant};
+use crate::scenario::{
+    Arrivals, Load, LoadModel, Pace, Plan, ProfileSource, Request, Stage, Target, Variant,
+};
 use crate::units::{format_count, format_duration};
 
 /// Requests that are shown of each variant.
@@ -163,10 +165,11 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
         );
     }
     if let Some(profile) = &variant.profile {
-        let from = profile
-            .url
-            .as_deref()
-            .map_or("the gateway's endpoint".to_owned(), without_userinfo);
+        let from = match &profile.source {
+            ProfileSource::Pprof { url: Some(url) } => without_userinfo(url),
+            ProfileSource::Pprof { url: None } => "the gateway's endpoint".to_owned(),
+            ProfileSource::Perf => "perf".to_owned(),
+        };
         let _ = writeln!(
             text,
             "  profile: {} at {} Hz from {from}",

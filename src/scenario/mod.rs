@@ -30,7 +30,8 @@ use std::time::Duration;
 pub use error::Error;
 pub use plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, LAUNCH_DIRECTORY, Load, LoadModel, Need, Pace,
-    Phase, Plan, Profile, Request, Route, Service, Stage, Target, Threshold, Variant,
+    Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold,
+    Variant,
 };
 
 use crate::units::Rate;

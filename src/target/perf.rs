@@ -1,25 +1,31 @@
-//! Samples a local process that serves no profile, with the system's `perf`: gives the text of its samples.
+//! Samples local processes that serve no profile, with the system's `perf`: gives the text of its samples.
 //!
 //! The program is looked up on PATH and started with a vector of arguments, never by a shell. What can be checked is checked before it
-//! is started, so that a refusal names its remedy. It runs under no supervisor: it ends by itself with its window, and with
-//! whoever waits for it.
+//! is started, so that a refusal names its remedy. It runs under no supervisor: what it waits for is a `cat` at a pipe from
+//! telemload, which ends when telemload does, in whatever way.
 
 use std::env;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::process::Command;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// The largest text of samples that is read.
 const MAX_TEXT: u64 = 512 << 20;
 /// What is shown of what perf says.
 const SHOWN: usize = 400;
-/// Beyond its window perf writes what it has; reading symbols takes longer for large programs.
+/// After its window perf writes what it has; reading symbols takes longer for large programs.
 const GRACE: Duration = Duration::from_secs(120);
+/// It reads what the processes have mapped before it takes the first sample.
+const STARTING: Duration = Duration::from_secs(30);
+/// What comes back through the `cat` that perf starts once it takes samples.
+const BEGUN: &str = "sampling";
 /// The event that is sampled, the only one that every machine has: a timer of each CPU.
 pub const EVENT: &str = "cpu-clock";
 
@@ -28,7 +34,7 @@ pub const EVENT: &str = "cpu-clock";
 pub enum PerfError {
     /// There is no `perf` on PATH.
     #[error(
-        "there is no `perf` on PATH; install it (Debian: linux-perf, Ubuntu: linux-tools-generic, Fedora: perf), or let the target serve pprof and use --url"
+        "there is no `perf` on PATH; install it (Debian: linux-perf, Ubuntu: linux-tools-generic, Fedora: perf), or profile the target through a pprof endpoint"
     )]
     Missing,
     /// No such process.
@@ -65,6 +71,9 @@ pub enum PerfError {
         /// What to do, where that is known.
         hint: &'static str,
     },
+    /// It took no samples.
+    #[error("`perf record` did not begin within {STARTING:?}; is the machine overloaded?")]
+    Idle,
     /// It did not end.
     #[error("`perf {0}` did not end; sample for a shorter time, or at a lower rate")]
     Hangs(&'static str),
@@ -77,101 +86,202 @@ pub enum PerfError {
 }
 
 /// What is to be sampled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The process, with its threads.
-    pub pid: u32,
-    /// For how long; whole seconds are kept.
-    pub duration: Duration,
+    /// The processes, with their threads and what they start meanwhile. At least one.
+    pub pids: Vec<u32>,
     /// Samples per second and busy core.
     pub hz: u32,
 }
 
-/// Samples a process by frame pointers; the text of `perf script`, a sample of [`EVENT`] a paragraph.
+/// A perf that takes samples. When it is dropped it is killed, and what it has is removed.
+#[derive(Debug)]
+pub struct Recording {
+    program: PathBuf,
+    child: Child,
+    /// It goes on until this is closed.
+    input: Option<ChildStdin>,
+    scratch: TempDir,
+}
+
+/// Takes samples of telemload itself, to see whether this machine and user can.
 ///
 /// # Errors
 /// [`PerfError`] names the remedy.
-pub async fn record(request: Request) -> Result<Vec<u8>, PerfError> {
-    let search = env::var_os("PATH").unwrap_or_default();
-    let program = find(&search).ok_or(PerfError::Missing)?;
-    let root = rustix::process::geteuid().is_root();
-    allowed(
-        Path::new("/proc"),
-        request.pid,
-        rustix::process::geteuid().as_raw(),
-        root,
-    )?;
-    let scratch = tempfile::tempdir().map_err(PerfError::Scratch)?;
-    let recording = scratch.path().join("perf.data");
-    let seconds = request.duration.as_secs().max(1);
-    let mut command = Command::new(&program);
-    command
-        .args(["record", "--quiet", "--event", EVENT, "--call-graph", "fp"])
-        .args([
-            "--freq",
-            &request.hz.to_string(),
-            "--pid",
-            &request.pid.to_string(),
-        ])
-        .arg("--output")
-        .arg(&recording)
-        .args(["--", "sleep", &seconds.to_string()]);
-    run(
-        command,
-        "record",
-        &program,
-        Duration::from_secs(seconds) + GRACE,
-    )
-    .await?;
-    let text = scratch.path().join("perf.txt");
-    let mut command = Command::new(&program);
-    command
-        .args([
-            "script",
-            "--no-inline",
-            "--fields",
-            "comm,pid,tid,time,event,ip,sym,dso",
-        ])
-        .arg("--input")
-        .arg(&recording)
-        .stdout(fs::File::create(&text).map_err(PerfError::Scratch)?);
-    run(command, "script", &program, GRACE).await?;
-    let length = fs::metadata(&text).map_err(PerfError::Scratch)?.len();
-    if length > MAX_TEXT {
-        return Err(PerfError::TooLarge);
-    }
-    fs::read(&text).map_err(PerfError::Scratch)
+pub async fn rehearse() -> Result<(), PerfError> {
+    let own = Request {
+        pids: vec![std::process::id()],
+        hz: 1,
+    };
+    let recording = Recording::start(&own).await?;
+    recording.finish().await.map(drop)
 }
 
-async fn run(
-    mut command: Command,
-    verb: &'static str,
-    program: &Path,
-    within: Duration,
-) -> Result<(), PerfError> {
-    command
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .env("LC_ALL", "C")
-        .kill_on_drop(true);
-    if verb == "record" {
-        command.stdout(Stdio::null());
+/// Whether this user may sample a process, as far as can be told beforehand.
+///
+/// # Errors
+/// [`PerfError::NoProcess`], [`PerfError::Foreign`], [`PerfError::Paranoid`].
+pub fn check(pid: u32) -> Result<(), PerfError> {
+    let user = rustix::process::geteuid();
+    allowed(Path::new("/proc"), pid, user.as_raw(), user.is_root())
+}
+
+impl Recording {
+    /// Samples processes by frame pointers; returns when samples are taken.
+    ///
+    /// # Errors
+    /// [`PerfError`] names the remedy.
+    pub async fn start(request: &Request) -> Result<Self, PerfError> {
+        let search = env::var_os("PATH").unwrap_or_default();
+        let program = find(&search).ok_or(PerfError::Missing)?;
+        request.pids.iter().try_for_each(|pid| check(*pid))?;
+        let scratch = tempfile::tempdir().map_err(PerfError::Scratch)?;
+        let pids: Vec<String> = request.pids.iter().map(u32::to_string).collect();
+        let mut command = Command::new(&program);
+        command
+            .args(["record", "--quiet", "--event", EVENT, "--call-graph", "fp"])
+            // The engine's clock, so that the times of samples can be told from those of the load.
+            .args(["--clockid", "CLOCK_MONOTONIC"])
+            .args(["--freq", &request.hz.to_string()])
+            .args(["--pid", &pids.join(",")])
+            .arg("--output")
+            .arg(scratch.path().join(DATA))
+            .args(["--", "cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = spawn(command, &program, &scratch)?;
+        let input = child.stdin.take();
+        let mut recording = Self {
+            program,
+            child,
+            input,
+            scratch,
+        };
+        match tokio::time::timeout(STARTING, recording.begun()).await {
+            Ok(true) => Ok(recording),
+            // It has closed its output: it is about to end, and says why.
+            Ok(false) => {
+                recording.stop();
+                recording.ended().await?;
+                Err(PerfError::Idle)
+            }
+            Err(_) => Err(PerfError::Idle),
+        }
     }
-    let child = command.spawn().map_err(|cause| PerfError::Start {
+
+    /// Whether what is sent through its `cat` has come back: perf starts it once samples are taken.
+    async fn begun(&mut self) -> bool {
+        let (Some(input), Some(output)) = (&mut self.input, self.child.stdout.take()) else {
+            return false;
+        };
+        if input
+            .write_all(format!("{BEGUN}\n").as_bytes())
+            .await
+            .is_err()
+        {
+            return false;
+        }
+        let mut lines = BufReader::new(output).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if line == BEGUN {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Goes on for `window`, or until all processes have ended, and perf with them: whether the window is complete.
+    pub async fn lasts(&mut self, window: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(window) => true,
+            _ = self.child.wait() => false,
+        }
+    }
+
+    /// Takes no more samples, as soon as perf has seen so.
+    pub fn stop(&mut self) {
+        self.input = None;
+    }
+
+    /// The text of `perf script`, a sample of [`EVENT`] a paragraph, its time that of CLOCK_MONOTONIC in seconds. There are samples
+    /// from a moment before [`Recording::start`] returned and until a moment after the stop.
+    ///
+    /// # Errors
+    /// [`PerfError`] names the remedy.
+    pub async fn finish(mut self) -> Result<Vec<u8>, PerfError> {
+        self.stop();
+        self.ended().await?;
+        let text = self.scratch.path().join("perf.txt");
+        let mut command = Command::new(&self.program);
+        command
+            .args([
+                "script",
+                "--no-inline",
+                "--fields",
+                "comm,pid,tid,time,event,ip,sym,dso",
+            ])
+            .arg("--input")
+            .arg(self.scratch.path().join(DATA))
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&text).map_err(PerfError::Scratch)?);
+        let mut script = spawn(command, &self.program, &self.scratch)?;
+        self.conclude("script", wait(&mut script).await)?;
+        let length = fs::metadata(&text).map_err(PerfError::Scratch)?.len();
+        if length > MAX_TEXT {
+            return Err(PerfError::TooLarge);
+        }
+        fs::read(&text).map_err(PerfError::Scratch)
+    }
+
+    async fn ended(&mut self) -> Result<(), PerfError> {
+        let exit = wait(&mut self.child).await;
+        self.conclude("record", exit)
+    }
+
+    /// What the end of a perf means.
+    fn conclude(
+        &self,
+        verb: &'static str,
+        exit: Option<io::Result<ExitStatus>>,
+    ) -> Result<(), PerfError> {
+        let exit = exit
+            .ok_or(PerfError::Hangs(verb))?
+            .map_err(|cause| PerfError::Start {
+                program: self.program.clone(),
+                cause,
+            })?;
+        if exit.success() {
+            return Ok(());
+        }
+        let words = fs::read(self.scratch.path().join(SAID)).unwrap_or_default();
+        Err(failed(verb, exit, &String::from_utf8_lossy(&words)))
+    }
+}
+
+/// In the temporary directory: what was recorded, and what perf said.
+const DATA: &str = "perf.data";
+const SAID: &str = "perf.err";
+
+/// Starts a perf whose words go to a file, so that it never waits for a reader.
+fn spawn(mut command: Command, program: &Path, scratch: &TempDir) -> Result<Child, PerfError> {
+    let words = fs::File::create(scratch.path().join(SAID)).map_err(PerfError::Scratch)?;
+    let spawned = command
+        .stderr(words)
+        .env("LC_ALL", "C")
+        .kill_on_drop(true)
+        .spawn();
+    spawned.map_err(|cause| PerfError::Start {
         program: program.to_owned(),
         cause,
-    })?;
-    let ended = tokio::time::timeout(within, child.wait_with_output())
-        .await
-        .map_err(|_| PerfError::Hangs(verb))?
-        .map_err(|cause| PerfError::Start {
-            program: program.to_owned(),
-            cause,
-        })?;
-    if ended.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&ended.stderr);
+    })
+}
+
+/// `None` if it does not end.
+async fn wait(child: &mut Child) -> Option<io::Result<ExitStatus>> {
+    tokio::time::timeout(GRACE, child.wait()).await.ok()
+}
+
+fn failed(verb: &'static str, exit: ExitStatus, words: &str) -> PerfError {
     let printable = words.chars().map(|c| if c.is_control() { ' ' } else { c });
     let words: String = printable
         .collect::<String>()
@@ -185,11 +295,11 @@ async fn run(
     } else {
         ""
     };
-    Err(PerfError::Failed {
-        verb,
-        words: words.chars().take(SHOWN).collect(),
-        hint,
-    })
+    let words = match words.chars().take(SHOWN).collect::<String>() {
+        none if none.is_empty() => exit.to_string(),
+        words => words,
+    };
+    PerfError::Failed { verb, words, hint }
 }
 
 /// The first executable `perf` of a search path.

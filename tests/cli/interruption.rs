@@ -152,3 +152,39 @@ fn ctrl_c_while_profiling_keeps_the_measured_phase() {
     assert!(phase["profile"].is_null());
     assert_eq!(outcome.series("default/load").len(), 3);
 }
+
+/// Needs `perf`, which scripts/test installs, and a kernel that lets this user sample.
+#[test]
+fn perf_ends_with_the_run_that_it_samples_for() {
+    for how in [Signal::INT, Signal::KILL] {
+        let profile = "[profile]\ncpu = \"perf\"\nduration = \"60s\"\n";
+        let bed = TestBed::new().file("tmp/kept", "");
+        let temporary = bed.path("tmp");
+        let running = bed
+            .scenario(&gateway_scenario(
+                "100ms",
+                &(device_request("cars") + profile),
+            ))
+            .env("TMPDIR", temporary.to_str().unwrap())
+            .start();
+        // What perf waits for: it is started once samples are taken. The first perf is the one that is tried before the load.
+        running.wait_for_rows(1);
+        until("perf and its cat", || {
+            let below = descendants(running.pid());
+            below
+                .iter()
+                .any(|of| of.cmdline.trim() == "cat")
+                .then_some(())
+        });
+        let below = processes(running.pid(), 4);
+        running.signal(how);
+        let outcome = running.wait();
+        all_end(&below);
+        if how == Signal::INT {
+            let outcome = outcome.expect(130, &["interrupted"]);
+            assert!(outcome.only_phase()["requests"]["ok"].as_u64().unwrap() > 0);
+            let left = std::fs::read_dir(&temporary).unwrap().count();
+            assert_eq!(left, 1, "of {}", temporary.display());
+        }
+    }
+}

@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bed::{TELEMLOAD, TestBed, as_documented};
+use crate::bed::{
+    TELEMLOAD, TestBed, as_documented, device_request, gateway_scenario, url_scenario,
+};
 use crate::hostile::{Behaviour, Server};
 
 const BEFORE: &str = "main;auth;bcrypt::hash;expand 900\nmain;parse 90\nmain;write 10\n";
@@ -289,7 +291,7 @@ fn without_perf_the_remedy_is_said() {
         .args(["flame", "capture", "--pid", "1"])
         .env("PATH", empty.path().to_str().unwrap())
         .run()
-        .expect(2, &["there is no `perf` on PATH; install it", "--url"]);
+        .expect(2, &["there is no `perf` on PATH; install it", "pprof"]);
 }
 
 /// Starts `tests/data/shares`, which spends three tenths of its CPU time in one function, and waits until it does.
@@ -344,6 +346,68 @@ fn perf_measures_a_known_share_within_its_interval() {
         let (low, high) = (share - 2.55 * (share - low), share + 2.55 * (high - share));
         assert!((low..high).contains(&truth), "{found}");
     }
+}
+
+/// Needs `perf`, which scripts/test installs, and a kernel that lets this user sample.
+#[test]
+fn instances_without_an_endpoint_are_profiled_under_load_by_perf() {
+    let more = "[profile]\ncpu = \"perf\"\nhz = 199\nduration = \"3s\"\n";
+    let scenario = gateway_scenario("300ms", &(device_request("cars") + more)).replace(
+        "auth = \"singleflight\", bcrypt_cost = 4",
+        "auth = \"naive\", bcrypt_cost = 8",
+    );
+    let scenario = scenario.replace("[target]\n", "[target]\ninstances = 2\n");
+    let outcome = TestBed::new().scenario(&scenario).run().expect(0, &[]);
+    let profile = &outcome.only_phase()["profile"];
+    assert!(profile["samples"].as_u64().unwrap() >= 50, "{profile}");
+    assert_eq!(profile["slices"], 3, "{profile}");
+    let ratio = profile["capture_ratio"].as_f64().unwrap();
+    assert!((0.7..1.3).contains(&ratio), "{profile}");
+    assert!(profile["target_us_per_request"].as_f64().unwrap() > 0.0);
+    let functions = profile["top"].as_array().unwrap();
+    let bcrypt = functions.iter().find(|of| {
+        let name = of["function"].as_str().unwrap();
+        name.contains("bcrypt") || name.contains("blowfish")
+    });
+    let bcrypt = bcrypt.unwrap_or_else(|| panic!("no bcrypt: {profile}"));
+    assert!(bcrypt["total_share"].as_f64().unwrap() > 0.5, "{bcrypt}");
+    assert!(outcome.dir().join("default/load/flame.svg").exists());
+    let stored = outcome.dir().join("default/load/profile.pb.gz");
+    let top = TestBed::new()
+        .args(["flame", "top", stored.to_str().unwrap(), "--json"])
+        .run()
+        .expect(0, &[]);
+    let top: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert_eq!(top["samples"], profile["samples"]);
+}
+
+#[test]
+fn a_machine_that_cannot_sample_is_told_before_anything_is_started() {
+    let server = Server::start(Behaviour::Canned(crate::hostile::OK));
+    let more = "[profile]\ncpu = \"perf\"\n";
+    let own = format!("]\npid = {}\n", std::process::id());
+    let scenario = url_scenario(server.addr, "60s", more).replacen(
+        "target]\n",
+        &("target".to_owned() + &own),
+        1,
+    );
+    let empty = tempfile::tempdir().unwrap();
+    let said = "invalid: profile.cpu: there is no `perf` on PATH; install it";
+    TestBed::new()
+        .scenario(&scenario)
+        .env("PATH", empty.path().to_str().unwrap())
+        .run()
+        .expect(4, &[said]);
+    // One that is there and does not work.
+    std::os::unix::fs::symlink("/bin/false", empty.path().join("perf")).unwrap();
+    TestBed::new()
+        .scenario(&scenario)
+        .env("PATH", empty.path().to_str().unwrap())
+        .run()
+        .expect(
+            4,
+            &["invalid: profile.cpu: `perf record` failed: exit status: 1"],
+        );
 }
 
 #[test]

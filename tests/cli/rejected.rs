@@ -478,9 +478,19 @@ fn targets_loads_and_fleets() {
         &["such as \"http://127.0.0.1:8080\""],
     );
     appended(
-        "[profile]\ncpu = \"perf\"\n",
+        "[profile]\ncpu = \"gprof\"\n",
         "21:7: profile.cpu: ",
-        &["use \"pprof\""],
+        &["use \"pprof\", or \"perf\""],
+    );
+    appended(
+        "[profile]\ncpu = \"perf\"\nurl = \"http://127.0.0.1:1/\"\n",
+        "22:7: profile.url: ",
+        &["perf needs no endpoint; leave `url` out"],
+    );
+    rejected(
+        format!("{url}[profile]\ncpu = \"perf\"\n"),
+        "20:7: target.pid: ",
+        &["perf samples local processes; name the target's with `pid`"],
     );
 }
 

@@ -1,6 +1,7 @@
 //! `telemload flame capture`: a profile of what runs already, from its pprof endpoint or by perf.
 
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::super::input::is_stdio;
 use super::super::run::{header, seconds};
 use super::super::{Usage, say};
 use super::write;
+use crate::engine::now_ns;
 use crate::profile::{Profile, capture, encode, perf_script};
 use crate::target::client::control_client_with;
 use crate::target::perf;
@@ -126,27 +128,48 @@ async fn from_url(args: &Args, url: &str) -> anyhow::Result<(Profile, Vec<u8>)> 
 async fn from_process(args: &Args, pid: u32) -> anyhow::Result<(Profile, Vec<u8>)> {
     let hz = args.hz.unwrap_or(DEFAULT_HZ);
     let request = perf::Request {
-        pid,
-        duration: args.duration,
+        pids: vec![pid],
         hz,
     };
-    let text = perf::record(request).await.map_err(|error| match error {
-        perf::PerfError::Missing
-        | perf::PerfError::NoProcess(_)
-        | perf::PerfError::Foreign { .. }
-        | perf::PerfError::Paranoid(_) => anyhow::Error::new(Usage(error.to_string())),
-        error => anyhow::anyhow!("{error}"),
-    })?;
+    let (text, slices) = record(&request, args.duration)
+        .await
+        .map_err(|error| match error {
+            perf::PerfError::Missing
+            | perf::PerfError::NoProcess(_)
+            | perf::PerfError::Foreign { .. }
+            | perf::PerfError::Paranoid(_) => anyhow::Error::new(Usage(error.to_string())),
+            error => anyhow::anyhow!("{error}"),
+        })?;
     let text = String::from_utf8_lossy(&text);
-    let read = if text.trim().is_empty() {
-        Ok(Profile::new(perf::EVENT, "count", 0))
-    } else {
-        perf_script::read(&text, Some(perf::EVENT))
-    };
+    let read = perf_script::read_slices(&text, perf::EVENT, &slices);
     let profile = read.and_then(|profile| profile.into_cpu_time(1_000_000_000 / u64::from(hz)));
     let profile = profile.context("the samples of perf cannot be used")?;
     let bytes = encode::encode(&profile)?;
     Ok((profile, bytes))
+}
+
+/// What perf said, and the slices in which it was asked for, in ns.
+async fn record(
+    request: &perf::Request,
+    duration: Duration,
+) -> Result<(Vec<u8>, Vec<Range<u64>>), perf::PerfError> {
+    let mut recording = perf::Recording::start(request).await?;
+    let mut slices = Vec::new();
+    let mut begin = now_ns();
+    for seconds in capture::Request::in_slices(duration, None).lengths() {
+        let length = Duration::from_secs(u64::from(seconds));
+        let end = begin + length.as_nanos() as u64;
+        slices.push(begin..end);
+        if !recording
+            .lasts(Duration::from_nanos(end.saturating_sub(now_ns())))
+            .await
+        {
+            break;
+        }
+        begin = end;
+    }
+    recording.stop();
+    Ok((recording.finish().await?, slices))
 }
 
 /// A client for `url` that sends the given headers and shows none of them.

@@ -12,7 +12,7 @@ use crate::scenario::error::Error;
 use crate::scenario::file;
 use crate::scenario::gateway::{LaunchPlaces, Places};
 use crate::scenario::merge::list;
-use crate::scenario::plan::{LAUNCH_DIRECTORY, Profile, Service, Target};
+use crate::scenario::plan::{LAUNCH_DIRECTORY, Profile, ProfileSource, Service, Target};
 use crate::scenario::ports::{Braces, Known};
 use crate::scenario::refusal::span_of;
 
@@ -259,84 +259,99 @@ impl Resolver<'_> {
         profile: Option<&file::Profile>,
         target: &Target,
     ) -> Result<Option<Profile>, Error> {
-        let default_duration = Duration::from_secs(10);
-        // The flag is for the load, which may be shorter or longer than any profile.
-        let from_flag = self
-            .overrides
-            .duration
-            .map(|duration| duration.clamp(SHORTEST_PROFILE, LONGEST_PROFILE));
-        let (url, hz, duration) = match (profile, &self.overrides.pprof) {
+        let source = match (profile, &self.overrides.pprof) {
             (None, None) => return Ok(None),
-            (None, Some(url)) => (Some(url.clone()), 99, from_flag.unwrap_or(default_duration)),
-            (Some(profile), given) => {
-                if profile.cpu.get_ref() != "pprof" {
+            (_, Some(url)) => self.pprof(None, Some(url), target)?,
+            (Some(profile), None) => match profile.cpu.get_ref().as_str() {
+                "pprof" => {
+                    let url = profile.url.as_ref().map(Spanned::get_ref);
+                    self.pprof(Some(profile), url, target)?
+                }
+                "perf" => self.perf(profile, target)?,
+                other => {
                     return Err(self.error(
                         profile.cpu.span(),
                         "profile.cpu",
                         format!(
-                            "`{}` is not a way to profile; use \"pprof\"",
-                            profile.cpu.get_ref()
+                            "`{other}` is not a way to profile; use \"pprof\", or \"perf\" for a local process without an endpoint"
                         ),
                     ));
                 }
-                let hz = profile.hz.as_ref().map_or(99, |hz| *hz.get_ref());
-                if !(1..=1_000).contains(&hz) {
-                    return Err(self.source.error(
-                        profile.hz.as_ref().map(Spanned::span),
-                        "profile.hz",
-                        "use 1 to 1000 samples a second",
-                    ));
-                }
-                let url = given
-                    .clone()
-                    .or(profile.url.as_ref().map(|url| url.get_ref().clone()));
-                (
-                    url,
-                    hz,
-                    from_flag.map_or_else(
-                        || {
-                            self.duration(
-                                profile.duration.as_ref(),
-                                "profile.duration",
-                                default_duration,
-                            )
-                        },
-                        Ok,
-                    )?,
-                )
-            }
+            },
         };
-        let key = "profile.url";
-        let place = || {
-            profile
-                .and_then(|profile| profile.url.as_ref())
-                .map(Spanned::span)
-        };
-        match (&url, target) {
+        let hz = profile.and_then(|profile| profile.hz.as_ref());
+        let samples = hz.map_or(99, |hz| *hz.get_ref());
+        if !(1..=1_000).contains(&samples) {
+            return Err(self.source.error(
+                hz.map(Spanned::span),
+                "profile.hz",
+                "use 1 to 1000 samples a second",
+            ));
+        }
+        Ok(Some(Profile {
+            source,
+            hz: samples,
+            duration: self.profile_duration(profile)?,
+        }))
+    }
+
+    /// The target's endpoint at `url`, as a flag or `profile` says.
+    fn pprof(
+        &self,
+        profile: Option<&file::Profile>,
+        url: Option<&String>,
+        target: &Target,
+    ) -> Result<ProfileSource, Error> {
+        let (key, cpu) = ("profile.url", profile.map(|profile| profile.cpu.span()));
+        let place = profile.and_then(|profile| profile.url.as_ref());
+        match (url, target) {
             (None, Target::Gateway { .. }) => {}
-            (None, _) => return Err(self.source.error(profile.map(|profile| profile.cpu.span()), key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\"")),
+            (None, _) => return Err(self.source.error(cpu, key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\", or sample its processes with `cpu = \"perf\"`")),
             (Some(url), _) => {
                 if !is_http_url(&url.replace("{port}", "1")) {
-                    return Err(self.source.error(place(), key, "it is not an http:// or https:// URL"));
+                    let place = place.map(Spanned::span);
+                    return Err(self.source.error(place, key, "it is not an http:// or https:// URL"));
                 }
             }
         }
+        Ok(ProfileSource::Pprof { url: url.cloned() })
+    }
+
+    /// perf, which needs to know the target's processes.
+    fn perf(&self, profile: &file::Profile, target: &Target) -> Result<ProfileSource, Error> {
+        if let Some(url) = &profile.url {
+            return Err(self.error(
+                url.span(),
+                "profile.url",
+                "perf needs no endpoint; leave `url` out, or use `cpu = \"pprof\"`",
+            ));
+        }
+        if let Target::Url { pid: None, .. } = target {
+            return Err(self.error(
+                profile.cpu.span(),
+                "target.pid",
+                "perf samples local processes; name the target's with `pid` beside its `url`, or with --pid, or use `cpu = \"pprof\"`",
+            ));
+        }
+        Ok(ProfileSource::Perf)
+    }
+
+    fn profile_duration(&self, profile: Option<&file::Profile>) -> Result<Duration, Error> {
+        let given = profile.and_then(|profile| profile.duration.as_ref());
+        let duration = match self.overrides.duration {
+            // The flag is for the load, which may be shorter or longer than any profile.
+            Some(duration) => duration.clamp(SHORTEST_PROFILE, LONGEST_PROFILE),
+            None => self.duration(given, "profile.duration", Duration::from_secs(10))?,
+        };
         if !(SHORTEST_PROFILE..=LONGEST_PROFILE).contains(&duration) {
-            let span = profile
-                .and_then(|profile| profile.duration.as_ref())
-                .map(Spanned::span);
             return Err(self.source.error(
-                span,
+                given.map(Spanned::span),
                 "profile.duration",
                 "a profile takes 1s to 300s; pprof endpoints count whole seconds",
             ));
         }
         // pprof endpoints take whole seconds; a fraction would silently become their default.
-        Ok(Some(Profile {
-            url,
-            hz,
-            duration: Duration::from_secs(duration.as_secs()),
-        }))
+        Ok(Duration::from_secs(duration.as_secs()))
     }
 }
 

@@ -1,0 +1,290 @@
+//! Who samples a target: its own pprof endpoints, or the system's perf. Either way a capture comes out: a profile, its slices
+//! with the CPU that the target used in each, and why it is shorter than planned.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::Failure;
+use super::gather::Block;
+use super::launch::Launched;
+use crate::engine::now_ns;
+use crate::profile::capture::{self, CaptureError};
+use crate::profile::{self, Profile as SampledProfile, encode, perf_script};
+use crate::scenario::{Plan, Profile, ProfileSource, Target};
+use crate::target::perf::{self, PerfError, Recording};
+use crate::target::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
+
+/// Why there is no profile.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SampleError {
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Perf(#[from] PerfError),
+    #[error(transparent)]
+    Process(#[from] MeasureError),
+    #[error("the samples of perf cannot be used: {0}")]
+    Unusable(#[from] profile::Error),
+    #[error("the target's processes are not known: {0}")]
+    NoProcesses(String),
+}
+
+/// What was captured.
+pub(super) struct Captured {
+    pub(super) profile: SampledProfile,
+    /// The same as `profile.proto`, gzipped.
+    pub(super) bytes: Vec<u8>,
+    pub(super) slices: Vec<Sampled>,
+    /// Why there are fewer slices than planned.
+    pub(super) short: Option<String>,
+}
+
+/// Samples that were taken under load; what is left needs none.
+pub(super) enum Taken {
+    Captured(Captured),
+    Recorded(Recorded),
+}
+
+/// What perf has written down, without names.
+pub(super) struct Recorded {
+    recording: Recording,
+    slices: Vec<Sampled>,
+    hz: u32,
+    short: Option<String>,
+}
+
+/// Whether the machine can take the samples that a plan asks for, before anything is started.
+pub(super) async fn rehearse(plan: &Plan) -> Result<(), Failure> {
+    let by_perf = |profile: &Profile| profile.source == ProfileSource::Perf;
+    let variants = plan.variants.iter();
+    let mut sampled = variants.filter(|of| of.profile.as_ref().is_some_and(by_perf));
+    let refused = |error: PerfError| Failure::Target(format!("profile.cpu: {error}"));
+    for variant in sampled.clone() {
+        if let Target::Url { pid: Some(pid), .. } = variant.target {
+            perf::check(pid).map_err(refused)?;
+        }
+    }
+    match sampled.next() {
+        Some(_) => perf::rehearse().await.map_err(refused),
+        None => Ok(()),
+    }
+}
+
+/// What a capture is taken of.
+pub(super) struct Sampler {
+    client: reqwest::Client,
+    /// Of each instance that is known.
+    trees: Result<Vec<ProcessTree>, String>,
+    /// pprof endpoints of the instances; none if perf takes the samples.
+    urls: Option<Vec<String>>,
+    request: capture::Request,
+    hz: u32,
+}
+
+impl Sampler {
+    /// Nothing is started yet.
+    pub(super) fn new(target: &Launched, plan: &Profile) -> Self {
+        let trees = target.instances.iter().map(|of| of.tree.clone());
+        let trees: Option<Vec<_>> = trees.collect();
+        let urls = match &plan.source {
+            ProfileSource::Perf => None,
+            ProfileSource::Pprof { url } => Some(target.pprof_urls(url.as_deref())),
+        };
+        Self {
+            client: target.client.clone(),
+            trees: trees.ok_or_else(|| target.no_tree().unwrap_or_default()),
+            urls,
+            request: capture::Request::in_slices(plan.duration, Some(plan.hz)),
+            hz: plan.hz,
+        }
+    }
+
+    /// Takes samples of a target under load: of several instances in the same slices, as one profile.
+    pub(super) async fn sample(self) -> Result<Taken, SampleError> {
+        match &self.urls {
+            Some(urls) => self.by_pprof(urls).await.map(Taken::Captured),
+            None => self.by_perf().await.map(Taken::Recorded),
+        }
+    }
+
+    async fn by_pprof(&self, urls: &[String]) -> Result<Captured, SampleError> {
+        let mut slices = capture::Slices::new(&self.client, urls, self.request)?;
+        let (mut sampled, mut failed) = (Vec::new(), None);
+        while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
+            let slice = self.begin(now_ns(), seconds);
+            // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
+            let end = async {
+                tokio::time::sleep(slice.window).await;
+                slice.end()
+            };
+            let (taken, slice) = tokio::join!(slices.take(), end);
+            failed = taken.err();
+            if failed.is_none() {
+                sampled.push(slice);
+            }
+        }
+        let Some(capture) = slices.finish()? else {
+            return Err(failed.expect("a capture has at least one slice").into());
+        };
+        Ok(Captured {
+            profile: capture.profile,
+            bytes: capture.bytes,
+            slices: sampled,
+            short: failed.map(|error| error.to_string()),
+        })
+    }
+
+    async fn by_perf(&self) -> Result<Recorded, SampleError> {
+        let known = |why: &String| SampleError::NoProcesses(why.clone());
+        let trees = self.trees.as_ref().map_err(known)?;
+        let pids: Result<Vec<_>, _> = trees.iter().map(ProcessTree::pids).collect();
+        let request = perf::Request {
+            pids: pids?.concat(),
+            hz: self.hz,
+        };
+        let mut recording = Recording::start(&request).await?;
+        let (mut sampled, mut short) = (Vec::new(), None);
+        // One recording without gaps: a slice begins where the last one ended, however late that was noticed.
+        let mut begin = now_ns();
+        for seconds in self.request.lengths() {
+            let slice = self.begin(begin, seconds);
+            begin += slice.window.as_nanos() as u64;
+            let left = Duration::from_nanos(begin.saturating_sub(now_ns()));
+            if !recording.lasts(left).await {
+                short = Some("perf ended, as it does when what it samples has ended".to_owned());
+                break;
+            }
+            sampled.push(slice.end());
+        }
+        recording.stop();
+        Ok(Recorded {
+            recording,
+            slices: sampled,
+            hz: self.hz,
+            short,
+        })
+    }
+
+    fn begin(&self, begin: u64, seconds: u32) -> Slice {
+        let windows = self.trees.iter().flatten().map(CpuWindow::begin);
+        let windows: Option<Vec<_>> = windows.collect::<Result<_, _>>().ok();
+        Slice {
+            begin,
+            window: Duration::from_secs(u64::from(seconds)),
+            cpu: windows.filter(|_| self.trees.is_ok()),
+        }
+    }
+}
+
+impl Taken {
+    /// Gives the samples of perf their names, which takes some time for large programs.
+    pub(super) async fn finish(self) -> Result<Captured, SampleError> {
+        let recorded = match self {
+            Self::Captured(captured) => return Ok(captured),
+            Self::Recorded(recorded) => recorded,
+        };
+        let Recorded {
+            recording,
+            slices,
+            hz,
+            short,
+        } = recorded;
+        let text = recording.finish().await?;
+        let ranges: Vec<Range<u64>> = slices.iter().map(Sampled::range).collect();
+        let read = perf_script::read_slices(&String::from_utf8_lossy(&text), perf::EVENT, &ranges);
+        let profile = read?.into_cpu_time(1_000_000_000 / u64::from(hz))?;
+        Ok(Captured {
+            bytes: encode::encode(&profile)?,
+            profile,
+            slices,
+            short,
+        })
+    }
+}
+
+/// A slice under way.
+struct Slice {
+    begin: u64,
+    window: Duration,
+    cpu: Option<Vec<CpuWindow>>,
+}
+
+impl Slice {
+    fn end(&self) -> Sampled {
+        let used = |windows: &Vec<CpuWindow>| {
+            let used = windows.iter().map(CpuWindow::end);
+            used.collect::<Result<Vec<_>, _>>().ok()
+        };
+        Sampled {
+            begin: self.begin,
+            window: self.window,
+            cpu: self.cpu.as_ref().and_then(used),
+        }
+    }
+}
+
+/// One slice of a capture.
+pub(super) struct Sampled {
+    /// When it began, or was asked for, on the engine's clock, ns.
+    begin: u64,
+    window: Duration,
+    /// Of each process.
+    cpu: Option<Vec<CpuUsed>>,
+}
+
+impl Sampled {
+    /// CPU time of the target while it was sampled, s. Timers end a moment late: the CPU time of that moment is not in the samples.
+    pub(super) fn cpu_seconds(&self) -> Option<f64> {
+        let (processes, window) = (self.cpu.as_ref()?, self.window.as_secs_f64());
+        let of = |cpu: &CpuUsed| cpu.cpu_seconds * window / cpu.wall_seconds.max(window);
+        Some(processes.iter().map(of).sum())
+    }
+
+    /// When it began and ended, on the engine's clock, ns.
+    fn range(&self) -> Range<u64> {
+        self.begin..self.begin + self.window.as_nanos() as u64
+    }
+
+    /// Its length, s.
+    pub(super) fn seconds(&self) -> u32 {
+        u32::try_from(self.window.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// The intervals of a stretch, in ns from its `start`, that lie within the slice.
+    pub(super) fn blocks(&self, blocks: &[Block], start: u64, interval: u64) -> Vec<Block> {
+        let range = self.range();
+        let edges = (0_u64..).map(|at| start + at * interval);
+        edges
+            .zip(blocks)
+            .filter(|(edge, _)| *edge >= range.start && edge + interval <= range.end)
+            .map(|(_, block)| *block)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Estimates;
+
+    #[test]
+    fn only_intervals_within_a_slice_are_of_it() {
+        let block = |rate| Block {
+            estimates: Estimates {
+                throughput_rps: Some(rate),
+                us_per_request: None,
+                p50_us: None,
+                p99_us: None,
+            },
+            cores: Some(0.5),
+        };
+        let blocks = [block(100.0), block(300.0), block(100.0)];
+        let slice = Sampled {
+            begin: 990,
+            window: Duration::from_nanos(250),
+            cpu: None,
+        };
+        // From 1,000 on there is an interval of 100 ns at a time: two lie within 990 to 1,240.
+        assert_eq!(slice.blocks(&blocks, 1_000, 100), blocks[..2]);
+    }
+}
