@@ -342,11 +342,13 @@ impl fmt::Display for Warning {
                 write!(f, "the profile has only the first {seconds} s: {why}")
             }
             Self::CaptureRatio(ratio) => {
-                write!(
-                    f,
-                    "the profile holds {:.0} % of the target's CPU time: shares are sound only if what is missing was lost at random",
-                    ratio * 100.0
-                )
+                let meaning = if *ratio < 1.0 {
+                    "shares are sound only if what is missing was lost at random"
+                } else {
+                    "perf takes too many samples of threads that often sleep, and what runs after they wake may have too large a share; profile nearer to the target's capacity"
+                };
+                let held = ratio * 100.0;
+                write!(f, "the profile holds {held:.0} % of the target's CPU time: {meaning}")
             }
             Self::FewSamples(samples) => write!(
                 f,
