@@ -79,7 +79,10 @@ fn two_gateways_behind_one_store_share_the_load_and_their_sums_stay() {
             .count(),
         2
     );
-    for words in ["2 instances of bundled gateway", "by each instance: "] {
+    for words in [
+        "2 instances of bundled gateway",
+        "expected of the fleet: 0.13 to 0.27/s",
+    ] {
         assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
     }
     for log in ["default/target-1.log", "default/target-2.log"] {
@@ -103,7 +106,8 @@ fn an_open_loop_sends_every_device_to_every_instance() {
         // Each has a cache of its own, and so each checks all four devices itself, in each of seven lives.
         assert!(number(&of["gateway"]["bcrypt"]) >= 16.0, "{of:#}");
     }
-    assert!((number(&phase["expected_bcrypt_rps"]) - 8.0 / 0.2).abs() < 1e-9);
+    // At each of them a device reports every 0.02 s on average, and does so that much after a life's end.
+    assert!((number(&phase["expected_bcrypt_rps"]) - 8.0 / 0.22).abs() < 1e-9);
     assert!(phase["expected_bcrypt_rps_most"].is_null());
     assert!(
         !phase["warnings"].to_string().contains("unequal"),
