@@ -130,6 +130,10 @@ fn what_a_fleet_costs_depends_on_its_interval_and_on_the_life_of_a_credential() 
             ("devices = 400\nsecrets = 32", "devices = 40\nsecrets = 4"),
             ("devices = 800", "devices = 40"),
             ("devices = 2000", "devices = 60"),
+            (
+                "phase.capacity.load.duration = \"41s\"",
+                "phase.capacity.load.duration = \"500ms\"",
+            ),
             ("rate = \"1000/s\"", "rate = \"200/s\""),
             ("rate = \"100/s\"", "rate = \"20/s\""),
             (
