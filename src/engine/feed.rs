@@ -216,7 +216,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             workers,
             keep_alive: true,
-            weights: Vec::new(),
+            weights: std::collections::BTreeMap::new(),
             overload: false,
         }
     }

@@ -1,5 +1,6 @@
 //! What a run would do: the resolved plan and the first requests, byte for byte but for secrets.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +83,18 @@ pub fn describe(load: &Load) -> String {
     } else {
         ""
     };
-    format!("{model}, {connections}, {length}{warmup}{overload}")
+    let mix = describe_mix(&load.weights);
+    format!("{model}, {connections}, {length}{warmup}{mix}{overload}")
+}
+
+/// Weights that a load has of its own, in words that go behind others.
+pub(super) fn describe_mix(weights: &BTreeMap<String, u32>) -> String {
+    let one = |(name, weight): (&String, &u32)| format!("{name} {weight}");
+    let all: Vec<String> = weights.iter().map(one).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    format!(", weights {}", all.join(" and "))
 }
 
 /// The requests that a load plans in its window, on average; `None` if their number does not follow from time.

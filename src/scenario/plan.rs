@@ -1,5 +1,6 @@
 //! The validated plan: what a run does, with nothing left to check. Immutable once made.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -187,8 +188,8 @@ pub struct Load {
     pub workers: u32,
     /// Whether a connection carries more than one request.
     pub keep_alive: bool,
-    /// Weights of requests in this load, by their index; the others have their own.
-    pub weights: Vec<(usize, u32)>,
+    /// Weights of requests in this load, by their names; the others have their own.
+    pub weights: BTreeMap<String, u32>,
     /// Whether it is meant to be more than the target takes: that the target falls behind or dies is a finding then, and no
     /// failure of the run.
     pub overload: bool,
@@ -403,8 +404,9 @@ impl Variant {
 
     /// Share of the mix that the request with this index has in a load.
     pub fn weight_of(&self, at: usize, load: &Load) -> u32 {
-        let given = load.weights.iter().find(|(request, _)| *request == at);
-        given.map_or(self.requests[at].weight, |(_, weight)| *weight)
+        let request = &self.requests[at];
+        let given = load.weights.get(&request.name);
+        given.copied().unwrap_or(request.weight)
     }
 
     /// Whether a phase sends the request with this index, or another one needs it.

@@ -199,6 +199,14 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// One of these exit codes, where a busy machine decides which.
+    #[track_caller]
+    pub(crate) fn expect_one_of(self, codes: &[i32]) -> Self {
+        let is_one = self.code.is_some_and(|code| codes.contains(&code));
+        assert!(is_one, "{:?}\n{}{}", self.code, self.stdout, self.stderr);
+        self
+    }
+
     /// The exit code, and what stderr says.
     #[track_caller]
     pub(crate) fn expect(self, code: i32, says: &[&str]) -> Self {

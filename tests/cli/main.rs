@@ -16,6 +16,7 @@ mod ingest;
 mod instances;
 mod interruption;
 mod output;
+mod perf;
 mod profiles;
 mod reach;
 mod recorded;

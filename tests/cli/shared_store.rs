@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::bed::TestBed;
-use crate::shipped::{headline, number, seconds, shortened};
+use crate::shipped::{a_bcrypt_for_each_request, headline, number, seconds, shortened};
 
 /// Increase of bcrypts over a phase, by instance; of a single one its own.
 fn bcrypts_by_instance(phase: &Value) -> Vec<f64> {
@@ -35,14 +35,9 @@ fn singleflight_of_two_instances_is_one_bcrypt_at_each() {
             ("throughput >= 3950/s", "throughput >= 1/s"),
         ],
     );
-    let outcome = TestBed::new().scenario(&text).run();
     // A busy machine may not send the planned rate in time; the counters hold even then.
-    assert!(
-        matches!(outcome.code, Some(0 | 4)),
-        "{}{}",
-        outcome.stdout,
-        outcome.stderr
-    );
+    let outcome = TestBed::new().scenario(&text).run();
+    let outcome = outcome.expect_one_of(&[0, 4]);
     let dense = |variant: &str| bcrypts_by_instance(&outcome.phase(variant, "dense"));
     let (one, two) = (dense("one"), dense("two"));
     assert_eq!((one.len(), two.len()), (1, 2));
@@ -85,26 +80,14 @@ fn with_redis_too_from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
             ("local_ttl = \"1s\"", "local_ttl = \"500ms\""),
         ],
     );
-    let outcome = TestBed::new().scenario(&text).run();
     // Few samples may leave a share undecided, and a busy machine may not send the planned rate in time; nothing fails.
-    assert!(
-        matches!(outcome.code, Some(0 | 3 | 4)),
-        "{}{}",
-        outcome.stdout,
-        outcome.stderr
-    );
+    let outcome = TestBed::new().scenario(&text).run();
+    let outcome = outcome.expect_one_of(&[0, 3, 4]);
     let before = outcome.phase("before", "capacity");
     let after = outcome.phase("after", "capacity");
     let speed_up = number(&after, &["throughput_rps"]) / number(&before, &["throughput_rps"]);
     assert!(speed_up >= 3.0, "{speed_up}");
-    let (bcrypts, requests) = (
-        number(&before, &["gateway", "bcrypt"]),
-        number(&before, &["requests", "ok"]),
-    );
-    assert!(
-        (bcrypts - requests).abs() <= 32.0,
-        "{bcrypts} bcrypts, {requests} requests"
-    );
+    a_bcrypt_for_each_request(&before, 32.0);
     for phase in [&after, &outcome.phase("after", "steady")] {
         let bcrypts = number(phase, &["gateway", "bcrypt"]);
         let most = 8.0 * (1.0 + seconds(phase) / 2.0);

@@ -1,5 +1,6 @@
 //! Phases and their loads: tables and flags → [`Phase`], [`Load`].
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
@@ -171,9 +172,9 @@ impl Resolver<'_> {
         given: &Spanned<file::Load>,
         key: &str,
         requests: &[file::Request],
-    ) -> Result<Vec<(usize, u32)>, Error> {
+    ) -> Result<BTreeMap<String, u32>, Error> {
         let mut mix: Vec<u32> = requests.iter().map(request::own_weight).collect();
-        let mut weights = Vec::new();
+        let mut weights = BTreeMap::new();
         for (name, weight) in &given.get_ref().weights.0 {
             let key = format!("{key}.weights.{}", name.get_ref());
             let known = |request: &file::Request| request.name.get_ref() == name.get_ref();
@@ -191,7 +192,7 @@ impl Resolver<'_> {
             };
             request::check_weight(self.source, Some(weight), &key)?;
             mix[at] = *weight.get_ref();
-            weights.push((at, mix[at]));
+            weights.insert(name.get_ref().clone(), mix[at]);
         }
         if mix.iter().all(|&weight| weight == 0) {
             return Err(self.error(

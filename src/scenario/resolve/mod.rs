@@ -1,6 +1,7 @@
 //! Mirror → plan: the checks that TOML types cannot make.
 
 mod feed;
+mod judged;
 mod load;
 mod reach;
 mod service;
@@ -22,13 +23,12 @@ use super::feeds::Feed;
 use super::file::{self, Text};
 use super::fleet::{Credentials, Fleet, Order};
 use super::merge::{list, overlay};
-use super::plan::{ComparisonPlan, CostModel, Plan, Target, Threshold, Variant};
+use super::plan::{ComparisonPlan, Plan, Target, Variant};
 use super::redact::{REDACTED, has_userinfo, is_sensitive_header};
 use super::refusal::{refused, span_of};
 use super::template::Secrets;
-use super::threshold::{Expression, Metric};
 use super::{Overrides, request};
-use crate::units::{self, Rate, format_duration};
+use crate::units::{self, format_duration};
 
 pub(super) fn plan(
     source: Source<'_>,
@@ -371,155 +371,6 @@ impl Resolver<'_> {
                 Ok(ComparisonPlan { base, head })
             })
             .collect()
-    }
-
-    fn thresholds(
-        &self,
-        given: &[file::Threshold],
-        variants: &[Variant],
-    ) -> Result<Vec<Threshold>, Error> {
-        let mut thresholds = Vec::new();
-        for threshold in given {
-            let expr = Expression::parse(threshold.expr.get_ref())
-                .map_err(|message| self.error(threshold.expr.span(), "threshold.expr", message))?;
-            if let Some(name) = &threshold.variant {
-                self.variant_index(name, "threshold.variant")?;
-            }
-            let exists = |name: &Option<Text>,
-                          key: &str,
-                          known: &dyn Fn(&Variant) -> Vec<String>|
-             -> Result<(), Error> {
-                let Some(name) = name else { return Ok(()) };
-                let mut names: Vec<String> = variants
-                    .iter()
-                    .filter(|variant| {
-                        threshold
-                            .variant
-                            .as_ref()
-                            .is_none_or(|wanted| *wanted.get_ref() == variant.name)
-                    })
-                    .flat_map(known)
-                    .collect();
-                names.sort();
-                names.dedup();
-                if names.contains(name.get_ref()) {
-                    Ok(())
-                } else {
-                    let message = format!(
-                        "there is no `{}` that this threshold could look at; there is {}",
-                        name.get_ref(),
-                        list(&names)
-                    );
-                    Err(self.error(name.span(), key, message))
-                }
-            };
-            exists(&threshold.phase, "threshold.phase", &|variant| {
-                let phases = variant.phases.iter();
-                phases.map(|phase| phase.name.clone()).collect()
-            })?;
-            exists(&threshold.request, "threshold.request", &|variant| {
-                let requests = variant.requests.iter();
-                requests.map(|request| request.name.clone()).collect()
-            })?;
-            // CPU and profile are those of the target as a whole.
-            if let Some(request) = &threshold.request
-                && !matches!(
-                    expr.metric,
-                    Metric::Latency(_) | Metric::ErrorRate | Metric::Throughput
-                )
-            {
-                return Err(self.error(
-                    request.span(),
-                    "threshold.request",
-                    "the target's CPU is not known by request; leave `request` out",
-                ));
-            }
-            if let Some(allowed) = &threshold.allow_absent
-                && !matches!(expr.metric, Metric::Share(_) | Metric::Cost(_))
-            {
-                return Err(self.error(
-                    allowed.span(),
-                    "threshold.allow_absent",
-                    "only share(…) and cost(…) have a pattern that may match nothing; leave it out",
-                ));
-            }
-            let name = |text: &Option<Text>| text.as_ref().map(|text| text.get_ref().clone());
-            thresholds.push(Threshold {
-                expr,
-                variant: name(&threshold.variant),
-                phase: name(&threshold.phase),
-                request: name(&threshold.request),
-                allow_absent: threshold
-                    .allow_absent
-                    .as_ref()
-                    .is_some_and(|allowed| *allowed.get_ref()),
-            });
-        }
-        if !thresholds
-            .iter()
-            .any(|threshold| matches!(threshold.expr.metric, Metric::ErrorRate))
-        {
-            let expr =
-                Expression::parse("errors.rate < 1%").expect("the built-in threshold parses");
-            thresholds.push(Threshold {
-                expr,
-                variant: None,
-                phase: None,
-                request: None,
-                allow_absent: false,
-            });
-        }
-        Ok(thresholds)
-    }
-
-    fn cost(&self, cost: &file::Cost) -> Result<CostModel, Error> {
-        let positive = |value: Option<&Spanned<f64>>, key: &str, default: f64| match value {
-            Some(value) if !(value.get_ref().is_finite() && *value.get_ref() > 0.0) => {
-                Err(self.error(value.span(), key, "it must be above 0"))
-            }
-            Some(value) => Ok(*value.get_ref()),
-            None => Ok(default),
-        };
-        let vcpus = match &cost.vcpus {
-            Some(vcpus) if *vcpus.get_ref() == 0 => {
-                return Err(self.error(vcpus.span(), "cost.vcpus", "it must be above 0"));
-            }
-            Some(vcpus) => *vcpus.get_ref(),
-            None => 64,
-        };
-        let target_rate = match &cost.target_rate {
-            Some(text) => Rate::parse(text.get_ref())
-                .map_err(|error| self.error(text.span(), "cost.target_rate", error.to_string()))?
-                .per_second(),
-            None => 20_000.0,
-        };
-        let utilisation = match &cost.utilisation {
-            Some(text) => match units::parse_share(text.get_ref()) {
-                Ok(share) if share > 0.0 => share,
-                Ok(_) => {
-                    return Err(self.error(text.span(), "cost.utilisation", "it must be above 0%"));
-                }
-                Err(error) => {
-                    return Err(self.error(text.span(), "cost.utilisation", error.to_string()));
-                }
-            },
-            None => 0.7,
-        };
-        Ok(CostModel {
-            instance: cost
-                .instance
-                .clone()
-                .unwrap_or_else(|| "c6g.16xlarge".to_owned()),
-            vcpus,
-            hourly: positive(cost.hourly.as_ref(), "cost.hourly", 2.176)?,
-            target_rate,
-            utilisation,
-            assumed: cost.instance.is_none()
-                && cost.vcpus.is_none()
-                && cost.hourly.is_none()
-                && cost.target_rate.is_none()
-                && cost.utilisation.is_none(),
-        })
     }
 
     fn variant(
