@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::experiment::Estimates;
+use crate::experiment::{Estimates, Uncertainty};
 use crate::profile::ASSUMED_LAUNCH_SPREAD;
 
 /// Figures of one launch.
@@ -10,8 +10,15 @@ use crate::profile::ASSUMED_LAUNCH_SPREAD;
 pub struct RoundFigures {
     /// The launch as a whole.
     pub whole: Estimates,
-    /// Relative standard errors of `whole`, from the spread within the launch; `None` counts as none.
-    pub errors: Estimates,
+    /// How far it may be off within the launch; what is not known counts as exact.
+    pub uncertainty: Uncertainty,
+}
+
+/// The 95 % bounds of a figure by the figure, as natural logarithms; neither is negative.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reach {
+    down: f64,
+    up: f64,
 }
 
 /// How one metric changed.
@@ -71,6 +78,9 @@ pub enum Basis {
 /// As [`ASSUMED_LAUNCH_SPREAD`], which holds for throughput too; of latencies, which depend on where the scheduler puts threads.
 pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
 
+/// 97.5 % of the standard normal distribution are below it.
+pub const NORMAL: f64 = 1.959_964;
+
 /// Launches of each side from which their own spread is used.
 pub const ENOUGH_ROUNDS: usize = 3;
 
@@ -126,6 +136,44 @@ impl Metric {
         // Ratios need values above zero.
         value.filter(|value| *value > 0.0 && value.is_finite())
     }
+
+    /// How far the figure of a launch reaches.
+    fn reach(self, round: &RoundFigures) -> Option<Reach> {
+        let known = &round.uncertainty;
+        let even = |error: f64| Reach {
+            down: NORMAL * error,
+            up: NORMAL * error,
+        };
+        match self {
+            Self::Throughput => known.throughput.map(even),
+            Self::CpuPerRequest => known.us_per_request.map(even),
+            Self::P50 => Reach::of(self.of(&round.whole)?, known.p50_us?),
+            Self::P99 => Reach::of(self.of(&round.whole)?, known.p99_us?),
+        }
+    }
+}
+
+impl Reach {
+    /// `None` for bounds of which a ratio cannot be taken.
+    fn of(value: f64, (low, high): (f64, f64)) -> Option<Self> {
+        (low > 0.0 && high.is_finite()).then(|| Self {
+            down: (value / low).ln().max(0.0),
+            up: (high / value).ln().max(0.0),
+        })
+    }
+
+    /// That of the geometric mean of launches.
+    fn of_mean(metric: Metric, rounds: &[RoundFigures]) -> Self {
+        let known: Vec<Self> = rounds.iter().filter_map(|of| metric.reach(of)).collect();
+        let mean = |of: fn(&Self) -> f64| {
+            let squares: f64 = known.iter().map(|reach| of(reach).powi(2)).sum();
+            squares.sqrt() / rounds.len() as f64
+        };
+        Self {
+            down: mean(|reach| reach.down),
+            up: mean(|reach| reach.up),
+        }
+    }
 }
 
 /// What is known on both sides, in the order of reports.
@@ -136,6 +184,7 @@ pub(super) fn metrics(base: &[RoundFigures], head: &[RoundFigures]) -> Vec<Metri
         .collect()
 }
 
+/// Of launches too few to show how they differ, bounds within them and the assumed spread make the interval.
 fn change(metric: Metric, base: &[RoundFigures], head: &[RoundFigures]) -> Option<MetricChange> {
     let wholes = |rounds: &[RoundFigures]| {
         rounds
@@ -152,46 +201,60 @@ fn change(metric: Metric, base: &[RoundFigures], head: &[RoundFigures]) -> Optio
         .map(|(base, head)| (head / base).ln())
         .collect();
     let mean = logs.iter().sum::<f64>() / pairs as f64;
-    let (error, degrees, basis) = if pairs >= ENOUGH_ROUNDS {
+    let (reach, quantile, basis) = if pairs >= ENOUGH_ROUNDS {
         let variance =
             logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (pairs - 1) as f64;
+        let student = StudentsT::new(0.0, 1.0, (pairs - 1) as f64).ok()?;
+        let quantile = |part| student.inverse_cdf(part);
+        let half = quantile(0.975) * (variance / pairs as f64).sqrt();
         (
-            (variance / pairs as f64).sqrt(),
-            (pairs - 1) as f64,
+            Reach {
+                down: half,
+                up: half,
+            },
+            (quantile(0.975), quantile(0.8)),
             Basis::Rounds(pairs),
         )
     } else {
-        let within = |rounds: &[RoundFigures]| {
-            let errors = rounds.iter().filter_map(|round| metric.of(&round.errors));
-            errors.map(|error| error.powi(2)).sum::<f64>() / (rounds.len() as f64).powi(2)
-        };
-        let between = 2.0 * metric.assumed_spread().powi(2) / pairs as f64;
-        // Many blocks: the normal distribution, as Student's with many degrees of freedom.
+        let between = NORMAL * metric.assumed_spread() * (2.0 / pairs as f64).sqrt();
+        let (base, head) = (Reach::of_mean(metric, base), Reach::of_mean(metric, head));
         (
-            (within(base) + within(head) + between).sqrt(),
-            1e3,
+            Reach {
+                down: norm([head.down, base.up, between]),
+                up: norm([head.up, base.down, between]),
+            },
+            (NORMAL, 0.841_621),
             Basis::Assumed,
         )
     };
-    let student = StudentsT::new(0.0, 1.0, degrees).ok()?;
-    let half = student.inverse_cdf(0.975) * error;
-    let finding = match (mean - half > 0.0, mean + half < 0.0, metric) {
+    let interval = (mean - reach.down, mean + reach.up);
+    let finding = match (interval.0 > 0.0, interval.1 < 0.0, metric) {
         (true, _, Metric::Throughput)
         | (_, true, Metric::CpuPerRequest | Metric::P50 | Metric::P99) => Finding::Better,
         (_, true, Metric::Throughput) | (true, _, _) => Finding::Worse,
         _ => Finding::NotDetected,
     };
+    // Two-sided 5 %, power 80 %: the quantiles of both add up.
+    let error = reach.down.max(reach.up) / quantile.0;
     Some(MetricChange {
         metric,
         base: before.iter().sum::<f64>() / before.len() as f64,
         head: after.iter().sum::<f64>() / after.len() as f64,
         ratio: mean.exp(),
-        interval: ((mean - half).exp(), (mean + half).exp()),
+        interval: (interval.0.exp(), interval.1.exp()),
         finding,
-        // Two-sided 5 %, power 80 %: the quantiles of both add up.
-        detectable: ((student.inverse_cdf(0.975) + student.inverse_cdf(0.8)) * error).exp() - 1.0,
+        detectable: ((quantile.0 + quantile.1) * error).exp() - 1.0,
         basis,
     })
+}
+
+/// Reaches of independent errors, as one (G. Y. Zou and A. Donner, Stat. Med. 27, 2008, p. 1693: they need not be even).
+fn norm(reaches: [f64; 3]) -> f64 {
+    reaches
+        .iter()
+        .map(|reach| reach.powi(2))
+        .sum::<f64>()
+        .sqrt()
 }
 
 #[cfg(test)]

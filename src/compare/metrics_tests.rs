@@ -13,18 +13,12 @@ fn estimates(throughput: f64) -> Estimates {
 
 /// A launch of each throughput, its intervals some 2 % apart.
 fn phase(throughputs: &[f64]) -> Vec<RoundFigures> {
-    let nothing = Estimates {
-        throughput_rps: None,
-        us_per_request: None,
-        p50_us: None,
-        p99_us: None,
-    };
     let round = |&throughput: &f64| RoundFigures {
         whole: estimates(throughput),
-        errors: Estimates {
-            throughput_rps: Some(0.009),
-            p50_us: Some(0.009),
-            ..nothing
+        uncertainty: Uncertainty {
+            throughput: Some(0.009),
+            p50_us: Some((0.98e6 / throughput, 1.02e6 / throughput)),
+            ..Uncertainty::default()
         },
     };
     throughputs.iter().map(round).collect()
@@ -88,6 +82,43 @@ fn more_latency_is_worse_and_more_throughput_better() {
     assert_eq!(
         change(Metric::P50, &slower.1, &slower.0).unwrap().finding,
         Finding::Better
+    );
+}
+
+#[test]
+fn a_tail_that_may_be_in_a_burst_or_not_reaches_to_one_side() {
+    let with = |p99: f64, interval: (f64, f64)| {
+        let round = RoundFigures {
+            whole: Estimates {
+                p99_us: Some(p99),
+                ..estimates(1.0)
+            },
+            uncertainty: Uncertainty {
+                p99_us: Some(interval),
+                ..Uncertainty::default()
+            },
+        };
+        [round]
+    };
+    let p99 = |base: &[RoundFigures], head: &[RoundFigures]| change(Metric::P99, base, head);
+    // By chance the base's is beside its bursts and the head's in them.
+    let calm = with(1_000.0, (990.0, 90_000.0));
+    let burst = with(80_000.0, (1_000.0, 90_000.0));
+    let found = p99(&calm, &burst).unwrap();
+    assert_eq!(found.finding, Finding::NotDetected, "{found:?}");
+    assert!(found.detectable > 80.0, "{found:?}");
+    // One that is always slow is worse than both: ln 10 is 2.3026, and launches are assumed to differ by √2 × 10 %.
+    let slow = with(800_000.0, (790_000.0, 810_000.0));
+    let found = p99(&burst, &slow).unwrap();
+    assert_eq!(found.finding, Finding::Worse, "{found:?}");
+    // Downwards √(0.0126² + 0.1178² + 0.2772²), upwards √(0.0124² + 4.3820² + 0.2772²).
+    assert!(
+        (found.interval.0 - 10.0 * (-0.3014_f64).exp()).abs() < 0.01,
+        "{found:?}"
+    );
+    assert!(
+        (found.interval.1 / (10.0 * 4.3908_f64.exp()) - 1.0).abs() < 0.01,
+        "{found:?}"
     );
 }
 

@@ -16,7 +16,8 @@ pub use functions::{
     Explanation, FunctionComparison, Incomparable, Part, Profiled, ceiling, functions,
 };
 pub use metrics::{
-    ASSUMED_LATENCY_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric, MetricChange, RoundFigures,
+    ASSUMED_LATENCY_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric, MetricChange, NORMAL,
+    RoundFigures,
 };
 
 /// A pair of variants.
@@ -172,7 +173,7 @@ fn subject(phase: &PhaseResult) -> Subject<'_> {
             .iter()
             .map(|round| RoundFigures {
                 whole: round.whole,
-                errors: round.errors(),
+                uncertainty: round.uncertainty,
             })
             .collect(),
         profile: phase.profile.as_ref().map(|profile| Profiled {

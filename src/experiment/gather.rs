@@ -12,8 +12,8 @@ use super::started::Used;
 use super::{Estimates, Live, RunDir, WriteError};
 use crate::engine::End;
 use crate::metrics::{
-    Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Served, Tally, Window,
-    latency_quantiles, value_at,
+    Batches, Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Served, Tally,
+    Window, latency_quantiles, value_at,
 };
 use crate::target::machine::MachineTimes;
 use crate::target::metrics::Metrics;
@@ -37,6 +37,8 @@ pub(super) struct Driven {
     pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Block>,
+    /// Latencies of the same.
+    pub(super) batches: Batches,
     /// Each instance of the target.
     pub(super) instances: Vec<Share>,
     /// Each service beside it.
@@ -135,6 +137,7 @@ pub(super) struct Gather {
     marks: Vec<Mark>,
     next_row: u64,
     blocks: Vec<Block>,
+    batches: Batches,
     series: Option<Series>,
     pub(super) unwritten: Option<WriteError>,
 }
@@ -192,6 +195,7 @@ impl Gather {
             marks: Vec::new(),
             next_row: 0,
             blocks: Vec::new(),
+            batches: Batches::default(),
             series,
             unwritten: None,
         }
@@ -308,10 +312,11 @@ impl Gather {
         let marks = self.marks.get(at).zip(self.marks.get(at + 1));
         let cores = marks.and_then(|(first, last)| cores(first, last).ok());
         let estimates = Estimates::of(tally, seconds, cores.map(|cores| cores * seconds));
+        let (latency, _) = latency_quantiles(tally);
         if length == self.interval_ns {
             self.blocks.push(Block { estimates, cores });
+            self.batches.add(&latency);
         }
-        let (latency, _) = latency_quantiles(tally);
         let has_columns = self
             .series
             .as_ref()
@@ -432,6 +437,7 @@ impl Gather {
             opening: end.opening.clone(),
             resent: end.resent,
             blocks: self.blocks,
+            batches: self.batches,
             instances: instances(&self.served, marks, seconds),
             services: marks.map_or_else(Vec::new, |(first, last)| {
                 let pairs = first.services.iter().zip(&last.services);

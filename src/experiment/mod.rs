@@ -18,6 +18,7 @@ mod run_dir;
 mod sampling;
 mod services;
 mod started;
+mod uncertainty;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use result::{
     ServiceUse, Trust, TrustLevel, VariantResult, Warning,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
+pub use uncertainty::Uncertainty;
 
 use crate::scenario::fleet::{Hashes, Roster};
 use crate::scenario::template::Stamp;

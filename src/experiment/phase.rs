@@ -12,7 +12,9 @@ use super::launch::{Death, Launched};
 use super::ledger::{Ledger, Lines};
 use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
-use super::{Estimates, Failure, PhaseResult, Round, Stop, VariantRun, Warning, WriteError};
+use super::{
+    Estimates, Failure, PhaseResult, Round, Stop, Uncertainty, VariantRun, Warning, WriteError,
+};
 use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
 use crate::scenario::fleet::Roster;
@@ -331,7 +333,7 @@ impl PhaseResult {
                 worker_wait: driven.worker_wait,
                 steal_share: driven.steal_share,
                 whole: Estimates::of(&total, seconds, cpu),
-                blocks: driven.blocks.iter().map(|of| of.estimates).collect(),
+                uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, &total),
             });
         }
         self.add_acknowledged(driven.acknowledged, target, run);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::InstanceUse;
+use super::{InstanceUse, Uncertainty};
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
@@ -159,8 +159,8 @@ pub struct Round {
     pub steal_share: Option<f64>,
     /// The launch as a whole.
     pub whole: Estimates,
-    /// Its full intervals, for the spread within the launch.
-    pub blocks: Vec<Estimates>,
+    /// How far that may be off.
+    pub uncertainty: Uncertainty,
 }
 
 /// The figures that are compared; `None` where one is not known.
@@ -201,38 +201,6 @@ impl ProfileResult {
         let factor = self.us_per_request.filter(|us| *us > 0.0)?;
         Some(Scale::cost(factor).known_to(self.us_error, self.functions.slices.len()))
     }
-}
-
-impl Round {
-    /// Relative standard errors of the launch's figures, from the spread between its intervals; `None` where fewer than two
-    /// intervals know one.
-    pub fn errors(&self) -> Estimates {
-        let error = |of: fn(&Estimates) -> Option<f64>| {
-            let known = self.blocks.iter().filter_map(of);
-            relative_error(
-                &known
-                    .filter(|value| *value > 0.0 && value.is_finite())
-                    .collect::<Vec<_>>(),
-            )
-        };
-        Estimates {
-            throughput_rps: error(|block| block.throughput_rps),
-            us_per_request: error(|block| block.us_per_request),
-            p50_us: error(|block| block.p50_us),
-            p99_us: error(|block| block.p99_us),
-        }
-    }
-}
-
-/// Relative standard error of a mean; `None` for fewer than two values.
-fn relative_error(values: &[f64]) -> Option<f64> {
-    let n = values.len() as f64;
-    if n < 2.0 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((squares / (n - 1.0) / n).sqrt() / mean)
 }
 
 /// How far a phase's figures are the target's.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::experiment::{Estimates, ProfileResult, Round};
+use crate::experiment::{Estimates, ProfileResult, Round, Uncertainty};
 use crate::metrics::{Durations, Outcome as RequestOutcome, Times};
 use crate::profile::{FunctionTable, Profile};
 use crate::scenario::threshold::Expression;
@@ -24,7 +24,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         timeout: Duration::from_secs(1),
         workers: 1,
         keep_alive: true,
-        weights: Vec::new(),
+        weights: BTreeMap::new(),
         overload: false,
     };
     let none = Estimates {
@@ -41,7 +41,7 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         worker_wait: None,
         steal_share: None,
         whole: none,
-        blocks: Vec::new(),
+        uncertainty: Uncertainty::default(),
     };
     PhaseResult {
         name: "load".to_owned(),

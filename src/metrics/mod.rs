@@ -1,5 +1,6 @@
 //! What is counted: outcomes, histograms, series. Values in, values out: no clock, no I/O beyond `Write`.
 
+mod batches;
 mod durations;
 mod interval_log;
 mod outcome;
@@ -9,6 +10,7 @@ mod served;
 mod summary;
 mod tally;
 
+pub use batches::Batches;
 pub use durations::Durations;
 pub use interval_log::IntervalLog;
 pub use outcome::{ErrorKind, Outcome, Times};

@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare_files::MetricJson;
+use super::load_json::LoadJson;
 use super::processes::{self, InstanceJson, ServiceJson};
-use crate::compare::Comparison;
+use crate::compare::{Comparison, NORMAL};
 use crate::experiment::{
-    AcknowledgedFile, Estimates, PhaseResult, ProfileResult, RunResult, VariantResult,
+    AcknowledgedFile, PhaseResult, ProfileResult, RunResult, Uncertainty, VariantResult,
 };
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
-use crate::scenario::{Arrivals, Load, LoadModel, Pace, Plan, Stage};
+use crate::scenario::Plan;
 use crate::target::machine::Fingerprint;
 
 /// Name and version of the format.
@@ -100,7 +101,7 @@ struct VariantJson<'a> {
 #[derive(Serialize)]
 struct PhaseJson<'a> {
     name: &'a str,
-    load: LoadJson,
+    load: LoadJson<'a>,
     rounds: Vec<RoundJson>,
     #[serde(flatten)]
     counts: CountsJson,
@@ -131,36 +132,6 @@ struct PhaseJson<'a> {
 }
 
 #[derive(Serialize)]
-struct LoadJson {
-    model: &'static str,
-    connections: u32,
-    keep_alive: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rate: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stages: Option<Vec<StageJson>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    arrivals: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    burst: Option<u32>,
-    duration_s: f64,
-    warmup_s: f64,
-    timeout_s: f64,
-    workers: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requests: Option<u64>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    overload: bool,
-}
-
-#[derive(Serialize)]
-struct StageJson {
-    from: f64,
-    to: f64,
-    duration_s: f64,
-}
-
-#[derive(Serialize)]
 struct RoundJson {
     window_s: f64,
     throughput_rps: Option<f64>,
@@ -168,6 +139,8 @@ struct RoundJson {
     latency_p50_us: Option<f64>,
     latency_p99_us: Option<f64>,
     relative_error: ErrorsJson,
+    latency_p50_interval_us: Option<(f64, f64)>,
+    latency_p99_interval_us: Option<(f64, f64)>,
 }
 
 /// Relative standard errors of a launch's figures.
@@ -356,7 +329,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
     let target_cores = phase.target_cores();
     PhaseJson {
         name: &phase.name,
-        load: load_json(&phase.load),
+        load: LoadJson::of(&phase.load),
         rounds: phase
             .rounds
             .iter()
@@ -366,7 +339,9 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
                 target_us_per_request: round.whole.us_per_request,
                 latency_p50_us: round.whole.p50_us,
                 latency_p99_us: round.whole.p99_us,
-                relative_error: errors_json(round.errors()),
+                relative_error: errors_json(&round.uncertainty),
+                latency_p50_interval_us: round.uncertainty.p50_us,
+                latency_p99_interval_us: round.uncertainty.p99_us,
             })
             .collect(),
         counts: counts_json(&total, phase),
@@ -435,60 +410,15 @@ fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {
     })
 }
 
-fn errors_json(errors: Estimates) -> ErrorsJson {
+fn errors_json(of: &Uncertainty) -> ErrorsJson {
+    // An even error that reaches as far.
+    let even = |(low, high): (f64, f64)| (low > 0.0).then(|| (high / low).ln() / 2.0 / NORMAL);
     ErrorsJson {
-        throughput_rps: errors.throughput_rps,
-        target_us_per_request: errors.us_per_request,
-        latency_p50_us: errors.p50_us,
-        latency_p99_us: errors.p99_us,
+        throughput_rps: of.throughput,
+        target_us_per_request: of.us_per_request,
+        latency_p50_us: of.p50_us.and_then(even),
+        latency_p99_us: of.p99_us.and_then(even),
     }
-}
-
-fn load_json(load: &Load) -> LoadJson {
-    let open = match &load.model {
-        LoadModel::Closed => None,
-        LoadModel::Open { pace, arrivals } => Some((pace, *arrivals)),
-    };
-    LoadJson {
-        model: if open.is_some() { "open" } else { "closed" },
-        connections: load.connections,
-        keep_alive: load.keep_alive,
-        rate: open.and_then(|(pace, _)| match pace {
-            Pace::Constant(rate) => Some(rate.per_second()),
-            Pace::Staged { .. } => None,
-        }),
-        stages: open.and_then(|(pace, _)| match pace {
-            Pace::Constant(_) => None,
-            Pace::Staged { begin, stages } => Some(stages_json(*begin, stages)),
-        }),
-        arrivals: open.map(|(_, arrivals)| match arrivals {
-            Arrivals::Constant => "constant",
-            Arrivals::Poisson => "poisson",
-            Arrivals::Burst(_) => "burst",
-        }),
-        burst: open.and_then(|(_, arrivals)| match arrivals {
-            Arrivals::Burst(size) => Some(size.get()),
-            Arrivals::Constant | Arrivals::Poisson => None,
-        }),
-        duration_s: load.duration.as_secs_f64(),
-        warmup_s: load.warmup.as_secs_f64(),
-        timeout_s: load.timeout.as_secs_f64(),
-        workers: load.workers,
-        requests: load.requests,
-        overload: load.overload,
-    }
-}
-
-fn stages_json(begin: f64, stages: &[Stage]) -> Vec<StageJson> {
-    let mut from = begin;
-    stages
-        .iter()
-        .map(|stage| StageJson {
-            from: std::mem::replace(&mut from, stage.to),
-            to: stage.to,
-            duration_s: stage.over.as_secs_f64(),
-        })
-        .collect()
 }
 
 fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {

@@ -7,6 +7,7 @@ pub mod flame_diff;
 pub mod flame_files;
 pub mod flame_top;
 pub mod json;
+mod load_json;
 mod processes;
 pub mod progress;
 pub mod selftest;

@@ -2,11 +2,14 @@
 //!
 //! It must not trust the file: numbers that are no numbers are refused, and nothing is derived from paths in it, for there are none.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use super::dry_run::describe_mix;
 use super::json::SCHEMA;
-use crate::compare::RoundFigures;
-use crate::experiment::Estimates;
+use crate::compare::{NORMAL, RoundFigures};
+use crate::experiment::{Estimates, Uncertainty};
 use crate::profile::Scale;
 use crate::target::machine::Fingerprint;
 
@@ -63,7 +66,18 @@ pub struct StoredLoad {
     model: String,
     connections: u32,
     rate: Option<f64>,
+    stages: Option<serde_json::Value>,
+    arrivals: Option<String>,
     workers: u32,
+    #[serde(default = "kept_alive")]
+    keep_alive: bool,
+    #[serde(default)]
+    weights: BTreeMap<String, u32>,
+}
+
+/// What a result means that does not say whether connections are kept.
+fn kept_alive() -> bool {
+    true
 }
 
 impl std::fmt::Display for StoredLoad {
@@ -72,10 +86,22 @@ impl std::fmt::Display for StoredLoad {
         if let Some(rate) = self.rate {
             write!(f, ", {}/s", crate::units::format_count(rate))?;
         }
+        if let Some(stages) = &self.stages {
+            write!(f, ", stages {stages}")?;
+        }
+        if let Some(arrivals) = &self.arrivals {
+            write!(f, ", {arrivals} arrivals")?;
+        }
+        let kept = if self.keep_alive {
+            ""
+        } else {
+            " for one request each"
+        };
+        let (connections, workers) = (self.connections, self.workers);
+        let mix = describe_mix(&self.weights);
         write!(
             f,
-            ", {} connections, {} worker(s)",
-            self.connections, self.workers
+            ", {connections} connections{kept}, {workers} worker(s){mix}"
         )
     }
 }
@@ -86,6 +112,30 @@ struct StoredRound {
     figures: Figures,
     #[serde(default)]
     relative_error: Figures,
+    latency_p50_interval_us: Option<(f64, f64)>,
+    latency_p99_interval_us: Option<(f64, f64)>,
+}
+
+impl StoredRound {
+    fn uncertainty(&self) -> Uncertainty {
+        let errors = &self.relative_error;
+        // Results of earlier versions have errors alone.
+        let even = |value: Option<f64>, error: Option<f64>| {
+            let (value, reach) = (value?, (NORMAL * error?).exp());
+            Some((value / reach, value * reach))
+        };
+        let figures = &self.figures;
+        Uncertainty {
+            throughput: errors.throughput_rps,
+            us_per_request: errors.target_us_per_request,
+            p50_us: self
+                .latency_p50_interval_us
+                .or_else(|| even(figures.latency_p50_us, errors.latency_p50_us)),
+            p99_us: self
+                .latency_p99_interval_us
+                .or_else(|| even(figures.latency_p99_us, errors.latency_p99_us)),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -133,7 +183,7 @@ impl StoredPhase {
         rounds
             .map(|round| RoundFigures {
                 whole: round.figures.estimates(),
-                errors: round.relative_error.estimates(),
+                uncertainty: round.uncertainty(),
             })
             .collect()
     }
@@ -183,7 +233,8 @@ mod tests {
       "variants": [{"name": "v", "target": "t", "thresholds": [], "phases": [{"name": "load",
         "load": {"model": "open", "connections": 4, "rate": 20000, "duration_s": 1, "workers": 1},
         "rounds": [{"window_s": 1, "throughput_rps": 10.5, "target_us_per_request": null, "latency_p50_us": 1,
-          "latency_p99_us": 2, "relative_error": {"throughput_rps": 0.01}}, {"throughput_rps": 11}],
+          "latency_p99_us": 2, "relative_error": {"throughput_rps": 0.01}, "latency_p99_interval_us": [1.5, 4]},
+          {"throughput_rps": 11, "latency_p50_us": 10, "relative_error": {"latency_p50_us": 0.1}}],
         "profile": {"target_us_per_request": 50.5, "samples": 3},
         "trust": {"level": "trusted", "reasons": []}}]}]
     }"#;
@@ -194,8 +245,14 @@ mod tests {
         let phase = &run.variants[0].phases[0];
         let rounds = phase.rounds();
         assert_eq!(rounds[0].whole.throughput_rps, Some(10.5));
-        assert_eq!(rounds[0].errors.throughput_rps, Some(0.01));
-        assert_eq!(rounds[1].errors.throughput_rps, None);
+        let known = rounds[0].uncertainty;
+        assert_eq!((known.throughput, known.p50_us), (Some(0.01), None));
+        assert_eq!(known.p99_us, Some((1.5, 4.0)));
+        let known = rounds[1].uncertainty;
+        assert_eq!((known.throughput, known.p99_us), (None, None));
+        // An error alone reaches as far to either side.
+        let (low, high) = known.p50_us.unwrap();
+        assert!((low - 8.2200).abs() < 1e-3 && (high - 12.1654).abs() < 1e-3);
         assert_eq!(phase.scale().unwrap().factor, 50.5);
         assert_eq!(
             phase.load.to_string(),

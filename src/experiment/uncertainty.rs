@@ -1,0 +1,50 @@
+//! How far the figures of a launch may be off, from what differs within it. Launches differ by more: that is for comparisons.
+
+use super::Estimates;
+use super::gather::Block;
+use crate::metrics::{Batches, Tally, latency_quantiles};
+
+/// Of each figure in [`Estimates`]; `None` where nothing shows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Uncertainty {
+    /// Relative standard error of the throughput.
+    pub throughput: Option<f64>,
+    /// Relative standard error of the CPU per request.
+    pub us_per_request: Option<f64>,
+    /// 95 % interval of the median latency, µs.
+    pub p50_us: Option<(f64, f64)>,
+    /// 95 % interval of the 99th percentile of latency, µs.
+    pub p99_us: Option<(f64, f64)>,
+}
+
+impl Uncertainty {
+    /// From the full intervals of a launch that came to `total`.
+    pub(super) fn of(blocks: &[Block], batches: &Batches, total: &Tally) -> Self {
+        let error = |of: fn(&Estimates) -> Option<f64>| {
+            let known = blocks.iter().filter_map(|block| of(&block.estimates));
+            relative_error(
+                &known
+                    .filter(|value| *value > 0.0 && value.is_finite())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let (latency, _) = latency_quantiles(total);
+        Self {
+            throughput: error(|block| block.throughput_rps),
+            us_per_request: error(|block| block.us_per_request),
+            p50_us: batches.interval(&latency, 0.5),
+            p99_us: batches.interval(&latency, 0.99),
+        }
+    }
+}
+
+/// Relative standard error of a mean; `None` for fewer than two values.
+fn relative_error(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    if n < 2.0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((squares / (n - 1.0) / n).sqrt() / mean)
+}
