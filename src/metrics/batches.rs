@@ -10,7 +10,7 @@ const MOST: usize = 32;
 /// Coarser than what is reported: only differences between batches count.
 const DIGITS: u8 = 2;
 
-/// Latencies of at most [`MOST`] stretches of equal length, ns: memory does not grow with time.
+/// Latencies of at most 32 stretches of equal length, ns: memory does not grow with time.
 #[derive(Debug, Clone)]
 pub struct Batches {
     /// Intervals in each but the last, which may have fewer.
