@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::flame::Costs;
+use super::flame::{self, Costs};
 use super::input::{Reading, at_most_one_stdin, bytes, shown};
 use super::{Usage, print};
 use crate::compare::{Caution, Comparison, Profiled, Subject, pair};
@@ -57,7 +57,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             }
             let mut cautions = Vec::new();
             doubts(base, head, &mut cautions);
-            let (from, to) = (base.side(&args.reading)?, head.side(&args.reading)?);
+            let (from, to) = (
+                base.side(&args.reading, &mut cautions)?,
+                head.side(&args.reading, &mut cautions)?,
+            );
             loads(&from, &to, &mut cautions);
             (from, to, cautions)
         }
@@ -122,6 +125,15 @@ fn compared(base: &Side, head: &Side, mut cautions: Vec<Caution>) -> anyhow::Res
             cautions.push(Caution::OneSided { phase });
             continue;
         };
+        for (profiled, label, bare) in [(phase, &base.label, other), (other, &head.label, phase)] {
+            if profiled.is_profiled() && !bare.is_profiled() {
+                let what = format!(
+                    "{} was profiled in {label} alone: functions cannot be compared",
+                    phase.name
+                );
+                cautions.push(Caution::Doubtful { what });
+            }
+        }
         let found = pair(&phase.subject(), &other.subject());
         for caution in &found.cautions {
             if let Caution::Incomparable(error) = caution {
@@ -279,18 +291,24 @@ impl Run {
         &self.stored.variants[self.variant]
     }
 
-    fn side(&self, reading: &Reading) -> anyhow::Result<Side> {
+    fn side(&self, reading: &Reading, cautions: &mut Vec<Caution>) -> anyhow::Result<Side> {
         let variant = self.variant();
         let mut phases = Vec::new();
         for stored in &variant.phases {
-            let profile = match self.profile(variant, stored) {
-                Some(path) => {
-                    let profile = reading.profile(&path)?;
-                    let table = FunctionTable::of(&profile);
-                    Some((profile, table))
+            let mut profile = None;
+            if stored.profile.is_some() {
+                if let Some(path) = self.profile(variant, stored) {
+                    let read = reading.profile(&path)?;
+                    let table = FunctionTable::of(&read);
+                    profile = Some((read, table));
+                } else {
+                    let what = format!(
+                        "{} · {} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",
+                        self.shown, stored.name
+                    );
+                    cautions.push(Caution::Doubtful { what });
                 }
-                None => None,
-            };
+            }
             phases.push(Phase {
                 name: stored.name.clone(),
                 scale: stored.scale(),
@@ -306,7 +324,6 @@ impl Run {
 
     /// Where the profile of a phase is: several launches profile in the last one.
     fn profile(&self, variant: &StoredVariant, phase: &StoredPhase) -> Option<PathBuf> {
-        phase.profile.as_ref()?;
         let directory = self.directory.join(&variant.name).join(&phase.name);
         let rounds = fs::read_dir(&directory).ok()?.filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -343,11 +360,8 @@ struct Phase {
 
 impl Side {
     fn of_profile(path: &Path, reading: &Reading, scale: Option<Scale>) -> anyhow::Result<Self> {
-        let profile = reading.profile(path)?;
+        let profile = flame::side(reading, path, scale)?;
         let table = FunctionTable::of(&profile);
-        if profile.is_empty() {
-            return Err(Usage(format!("{}: {}", shown(path), crate::profile::Error::Empty)).into());
-        }
         Ok(Self {
             label: shown(path),
             phases: vec![Phase {
@@ -361,6 +375,12 @@ impl Side {
 }
 
 impl Phase {
+    /// Whether it was, whatever has become of its profile.
+    fn is_profiled(&self) -> bool {
+        let stored = self.stored.as_ref().and_then(|of| of.profile.as_ref());
+        self.profile.is_some() || stored.is_some()
+    }
+
     fn subject(&self) -> Subject<'_> {
         Subject {
             phase: &self.name,

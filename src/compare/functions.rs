@@ -3,10 +3,12 @@
 //! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
 
 use crate::profile::{
-    DeltaFinding, Diff, FunctionShare, FunctionTable, Profile, Scale, Side, Unit, diff,
+    DeltaFinding, Diff, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale, Side, Unit,
+    diff,
 };
 
 use super::Caution;
+use crate::units::printable;
 
 /// A profile and what it costs.
 #[derive(Debug, Clone, Copy)]
@@ -26,18 +28,33 @@ pub struct FunctionComparison {
     pub diff: Diff,
     /// Samples of base and head.
     pub samples: (u64, u64),
+    /// Sample types and units of base and head.
+    pub types: (String, String),
+    /// What the samples of base and head stand for; `None` for CPU time, of which only what it is spent on can be compared.
+    pub amounts: Option<Amounts>,
     /// CPU-µs per request of base and head, if both are known.
     pub scales: Option<(Scale, Scale)>,
     /// Which functions explain the change.
     pub explanation: Explanation,
 }
 
-/// Which functions explain a change of the whole.
+/// What two profiles hold in all.
 #[derive(Debug, Clone, PartialEq)]
+pub struct Amounts {
+    /// Before, in the unit.
+    pub base: u64,
+    /// After.
+    pub head: u64,
+    /// Such as bytes.
+    pub unit: String,
+}
+
+/// Which functions explain what changed.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Explanation {
-    /// The function with the least other content below which nearly all of the change is; no leaf.
+    /// The function with the least other content below which nearly all of the whole's change is; no leaf.
     pub below: Option<Part>,
-    /// The functions whose own cost changed most, until nine tenths are explained.
+    /// The functions whose own cost changed most, until nine tenths of all such changes are named.
     pub own: Vec<Part>,
 }
 
@@ -46,8 +63,8 @@ pub struct Explanation {
 pub struct Part {
     /// Index into [`Diff::functions`].
     pub function: usize,
-    /// Its change by that of the whole; of different signs it is negative.
-    pub part: f64,
+    /// Its change by that of the whole; of different signs it is negative. `None` if the whole did not change, for all that is known.
+    pub part: Option<f64>,
 }
 
 /// Profiles that measure different things.
@@ -63,20 +80,19 @@ pub struct Incomparable {
 }
 
 /// Sample types that count CPU time, whatever a tool calls it.
-const CPU_TYPES: [&str; 7] = [
+const CPU_TYPES: [&str; 6] = [
     "cpu",
     "samples",
     "cpu-clock",
     "task-clock",
     "cycles",
     "cpu-cycles",
-    "wall",
 ];
 /// What part of a change is "nearly all".
 const NEARLY_ALL: f64 = 0.9;
 /// Functions that an explanation names at most.
 const MOST_NAMED: usize = 5;
-/// A function below this part of the change explains nothing.
+/// A function below this part of all changes explains nothing.
 const WORTH_NAMING: f64 = 0.03;
 /// Shares of both sides in functions that the other lacks, from which the names do not seem to match.
 const UNMATCHED: f64 = 0.2;
@@ -113,10 +129,25 @@ pub fn functions(
     }
     Ok(FunctionComparison {
         samples: (base.functions.samples, head.functions.samples),
+        types: (kind(base.profile), kind(head.profile)),
+        amounts: (!is_of_cpu(base.profile)).then(|| Amounts {
+            base: base.profile.value(),
+            head: head.profile.value(),
+            unit: base.profile.unit().to_owned(),
+        }),
         scales,
         explanation: explain(&found),
         diff: found,
     })
+}
+
+/// Whether a profile tells where CPU time goes, which can be a part of a request's cost.
+pub fn is_of_cpu(profile: &Profile) -> bool {
+    CPU_TYPES.contains(&profile.sample_type())
+}
+
+fn kind(profile: &Profile) -> String {
+    printable(&format!("{}/{}", profile.sample_type(), profile.unit())).into_owned()
 }
 
 fn comparable(
@@ -124,9 +155,10 @@ fn comparable(
     head: &Profile,
     cautions: &mut Vec<Caution>,
 ) -> Result<(), Incomparable> {
-    let kind = |profile: &Profile| format!("{}/{}", profile.sample_type(), profile.unit());
-    let of_cpu = |profile: &Profile| CPU_TYPES.contains(&profile.sample_type());
-    if base.unit() != head.unit() && !(of_cpu(base) && of_cpu(head)) {
+    let of_cpu = (is_of_cpu(base), is_of_cpu(head));
+    // Of two that are no CPU time the unit tells whether they can be compared; time that was waited is none.
+    let alike = of_cpu.0 == of_cpu.1 && (of_cpu.0 || base.unit() == head.unit());
+    if !alike {
         return Err(Incomparable {
             base: kind(base),
             head: kind(head),
@@ -142,15 +174,15 @@ fn comparable(
 }
 
 fn explain(diff: &Diff) -> Explanation {
-    let change = diff.change();
-    // Shares sum to one on both sides: there is no whole that changed.
-    if change == 0.0 || diff.unit == Unit::Share {
-        return Explanation {
-            below: None,
-            own: Vec::new(),
-        };
+    // Shares sum to one on both sides: there is no whole that changed. Nor are there parts of a change that may be none.
+    let part = |delta: f64| diff.has_changed().then(|| delta / diff.change.delta);
+    Explanation {
+        below: below(diff, part),
+        own: own(diff, part),
     }
-    let part = |delta: f64| delta / change;
+}
+
+fn below(diff: &Diff, part: impl Fn(f64) -> Option<f64>) -> Option<Part> {
     let content = |at: usize| {
         let delta = &diff.functions[at];
         let total = |side: &Option<FunctionShare>, whole: f64| {
@@ -160,13 +192,12 @@ fn explain(diff: &Diff) -> Explanation {
         total(&delta.base, diff.whole.0).max(total(&delta.head, diff.whole.1))
     };
     let largest = diff.whole.0.max(diff.whole.1);
-    let below = diff
-        .functions
+    diff.functions
         .iter()
         .enumerate()
         .filter(|(_, delta)| delta.total_finding == DeltaFinding::Changed)
-        .filter(|(_, delta)| (NEARLY_ALL..=1.0 / NEARLY_ALL).contains(&part(delta.total.delta)))
-        .map(|(at, delta)| (content(at), at, part(delta.total.delta)))
+        .filter_map(|(at, delta)| Some((content(at), at, part(delta.total.delta)?)))
+        .filter(|(_, _, part)| (NEARLY_ALL..=1.0 / NEARLY_ALL).contains(part))
         // What is on every stack explains nothing, and a leaf is named by its own cost.
         .filter(|(content, at, _)| {
             let delta = &diff.functions[*at];
@@ -174,20 +205,31 @@ fn explain(diff: &Diff) -> Explanation {
             *content < largest * 0.999 && !is_leaf
         })
         .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, function, part)| Part { function, part });
-    let mut own = Vec::new();
-    let mut explained = 0.0;
+        .map(|(_, function, part)| Part {
+            function,
+            part: Some(part),
+        })
+}
+
+fn own(diff: &Diff, part: impl Fn(f64) -> Option<f64>) -> Vec<Part> {
     let changed = diff.functions.iter().enumerate();
     let changed = changed.filter(|(_, delta)| delta.own_finding == DeltaFinding::Changed);
+    let size = |delta: &FunctionDelta| delta.own.delta.abs();
+    // Changes of both signs: what rose and what fell must not cancel out.
+    let all: f64 = changed.clone().map(|(_, delta)| size(delta)).sum();
+    let mut own = Vec::new();
+    let mut named = 0.0;
     for (function, delta) in changed.take(MOST_NAMED) {
-        let part = part(delta.own.delta);
-        if explained >= NEARLY_ALL || part.abs() < WORTH_NAMING {
+        if named >= NEARLY_ALL * all || size(delta) < WORTH_NAMING * all {
             break;
         }
-        explained += part;
-        own.push(Part { function, part });
+        named += size(delta);
+        own.push(Part {
+            function,
+            part: part(delta.own.delta),
+        });
     }
-    Explanation { below, own }
+    own
 }
 
 /// How many times the requests the same CPU could serve at most if the function cost nothing (Amdahl's law); infinite for a
@@ -244,7 +286,7 @@ mod tests {
         let found = found.unwrap();
         let name = |part: &Part| {
             let function = &found.diff.functions[part.function].function;
-            format!("{function} {:.0}", part.part * 100.0)
+            format!("{function} {:.0}", part.part.unwrap() * 100.0)
         };
         assert_eq!(
             found.explanation.below.as_ref().map(name),
@@ -263,14 +305,32 @@ mod tests {
     }
 
     #[test]
+    fn what_moved_within_a_whole_that_did_not_change_is_named() {
+        let base = profile(CPU, "main;parse_old 2000\nmain;other 8000");
+        let head = profile(CPU, "main;parse_new 2000\nmain;other 8000");
+        let (found, _) = compared(&base, &head, Some((100.0, 100.1)));
+        let found = found.unwrap();
+        assert!(!found.diff.has_changed());
+        assert_eq!(found.explanation.below, None);
+        let named = found.explanation.own.iter().map(|part| {
+            let delta = &found.diff.functions[part.function];
+            (delta.function.as_str(), part.part)
+        });
+        let named: Vec<_> = named.collect();
+        assert_eq!(named, [("parse_new", None), ("parse_old", None)]);
+    }
+
+    #[test]
     fn without_costs_shares_are_compared_and_explain_no_whole() {
         let base = profile(CPU, "main;a 900\nmain;b 100");
         let head = profile(CPU, "main;a 500\nmain;b 500");
         let (found, _) = compared(&base, &head, None);
         let found = found.unwrap();
         assert_eq!(found.diff.unit, Unit::Share);
-        assert_eq!(found.explanation.own, []);
+        let parts: Vec<_> = found.explanation.own.iter().map(|of| of.part).collect();
+        assert_eq!(parts, [None, None], "both are named, as parts of nothing");
         assert_eq!(found.diff.count(DeltaFinding::Changed), 2);
+        assert_eq!(found.amounts, None);
     }
 
     #[test]
@@ -288,6 +348,18 @@ mod tests {
             ),
             "{message}"
         );
+        // Time that was waited is no CPU time, though the unit is the same.
+        let (found, _) = compared(
+            &profile(CPU, stacks),
+            &profile(("delay", "nanoseconds"), stacks),
+            None,
+        );
+        let message = found.unwrap_err().to_string();
+        assert!(message.contains("delay/nanoseconds"), "{message}");
+        let heap = profile(("inuse_space", "bytes"), stacks);
+        let (found, _) = compared(&heap, &heap, None);
+        let amounts = found.unwrap().amounts.unwrap();
+        assert_eq!((amounts.base, amounts.unit.as_str()), (1_000, "bytes"));
         let (found, cautions) = compared(
             &profile(CPU, stacks),
             &profile(("samples", "count"), stacks),

@@ -13,7 +13,8 @@ use crate::scenario::Plan;
 use crate::units::format_share;
 
 pub use functions::{
-    Explanation, FunctionComparison, Incomparable, Part, Profiled, ceiling, functions,
+    Amounts, Explanation, FunctionComparison, Incomparable, Part, Profiled, ceiling, functions,
+    is_of_cpu,
 };
 pub use metrics::{
     ASSUMED_LATENCY_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric, MetricChange, NORMAL,
@@ -127,7 +128,7 @@ impl fmt::Display for Caution {
             Self::Incomparable(error) => write!(f, "{error}"),
             Self::Names { gone, new } => write!(
                 f,
-                "names do not seem to match: {} of the base and {} of the head are in functions that the other side does not have; build both with the same compiler and debug settings",
+                "names do not seem to match: {} of the base and {} of the head are in functions that the other side does not have; unless that is the change, build both with the same compiler and debug settings",
                 format_share(*gone),
                 format_share(*new)
             ),

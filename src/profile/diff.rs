@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::share::{Difference, FEWEST_SAMPLES, Scale, detectable, findings_up_to};
-use super::{FunctionShare, FunctionTable};
+use super::{FunctionShare, FunctionTable, Share};
 
 /// Samples of a function below which its absence on the other side says nothing.
 const SHOULD_BE_SEEN: f64 = 5.0;
@@ -55,14 +55,26 @@ pub enum DeltaFinding {
 /// All functions of two profiles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diff {
-    /// The largest change of the function itself first, then of its total, then by name.
+    /// Functions that themselves changed first; among these and among the rest the largest change of the function itself, then of
+    /// its total, then by name.
     pub functions: Vec<FunctionDelta>,
     /// The p up to which a change of a total is a finding.
     pub limit: f64,
     /// Base and head of the whole, in the unit of the scales.
     pub whole: (f64, f64),
+    /// Head minus base of the whole; without an interval for shares, and where a side has no sample.
+    pub change: Difference,
     /// What the scales are in.
     pub unit: Unit,
+}
+
+/// Changes that functions without a finding could have hidden, in the unit of the scales.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hidden {
+    /// One as large would have been found in any of them.
+    pub in_any: f64,
+    /// In half of them.
+    pub in_half: f64,
 }
 
 /// What a comparison of functions is in.
@@ -134,7 +146,9 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
     });
     functions.sort_by(|a, b| {
         let by = |f: fn(&FunctionDelta) -> f64| f(b).abs().total_cmp(&f(a).abs());
-        by(|delta| delta.own.delta)
+        let quiet = |of: &FunctionDelta| of.own_finding != DeltaFinding::Changed;
+        (quiet(a).cmp(&quiet(b)))
+            .then_with(|| by(|delta| delta.own.delta))
             .then_with(|| by(|delta| delta.total.delta))
             .then_with(|| a.function.cmp(&b.function))
     });
@@ -145,10 +159,17 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
             0.0
         }
     };
+    let whole = (whole(base), whole(head));
     Diff {
         functions,
         limit,
-        whole: (whole(base), whole(head)),
+        whole,
+        change: match unit {
+            Unit::PerRequest if known => {
+                Difference::of((Share::WHOLE, base.scale), (Share::WHOLE, head.scale))
+            }
+            Unit::PerRequest | Unit::Share => Difference::unjudged(whole.1 - whole.0),
+        },
         unit,
     }
 }
@@ -172,18 +193,22 @@ fn judge(
 }
 
 impl Diff {
-    /// Head minus base of the whole.
-    pub fn change(&self) -> f64 {
-        self.whole.1 - self.whole.0
+    /// Whether the whole changed, by its 95 % interval.
+    pub fn has_changed(&self) -> bool {
+        self.change.interval.low > 0.0 || self.change.interval.high < 0.0
     }
 
-    /// The change that each function that was judged and has no finding would have shown.
-    pub fn detectable(&self) -> f64 {
-        let hidden = self
+    /// What functions that were judged and have no finding could have hidden; `None` if there are none.
+    pub fn hidden(&self) -> Option<Hidden> {
+        let quiet = self
             .functions
             .iter()
             .filter(|delta| delta.total_finding == DeltaFinding::NotDetected);
-        detectable(hidden.map(|delta| &delta.total), self.limit)
+        let hidden = detectable(quiet.map(|delta| &delta.total), self.limit);
+        Some(Hidden {
+            in_any: *hidden.last()?,
+            in_half: hidden[(hidden.len() - 1) / 2],
+        })
     }
 
     /// How many functions came to this.

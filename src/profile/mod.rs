@@ -23,7 +23,7 @@ mod table;
 pub mod union;
 mod wire;
 
-pub use diff::{DeltaFinding, Diff, FunctionDelta, Side, Unit, diff};
+pub use diff::{DeltaFinding, Diff, FunctionDelta, Hidden, Side, Unit, diff};
 pub use error::Error;
 pub use fold::{Fold, fold};
 pub use interval::{Interval, wilson};

@@ -51,6 +51,17 @@ static QUANTILES_975: LazyLock<Vec<f64>> = LazyLock::new(|| {
 });
 
 impl Share {
+    /// The whole, which is known.
+    pub(super) const WHOLE: Self = Self {
+        value: 1.0,
+        interval: Interval {
+            low: 1.0,
+            high: 1.0,
+        },
+        errors: (0.0, 0.0),
+        degrees: f64::INFINITY,
+    };
+
     /// A share of `n` samples of which `by_slice` tells hits and samples of each slice; fewer than [`ENOUGH_SLICES`] are not used.
     ///
     /// Between slices (ratio estimate; W. G. Cochran, Sampling Techniques, 3rd ed., 1977, eq. 6.9, without the correction for a finite
@@ -197,16 +208,21 @@ pub struct Difference {
 }
 
 impl Difference {
-    pub(super) const NONE: Self = Self {
-        delta: 0.0,
-        interval: Interval {
-            low: 0.0,
-            high: 0.0,
-        },
-        p: 1.0,
-        error: 0.0,
-        degrees: f64::INFINITY,
-    };
+    pub(super) const NONE: Self = Self::unjudged(0.0);
+
+    /// One of which nothing else is known.
+    pub(super) const fn unjudged(delta: f64) -> Self {
+        Self {
+            delta,
+            interval: Interval {
+                low: 0.0,
+                high: 0.0,
+            },
+            p: 1.0,
+            error: 0.0,
+            degrees: f64::INFINITY,
+        }
+    }
 
     /// The difference of two scaled shares.
     pub fn of(base: (Share, Scale), head: (Share, Scale)) -> Self {
@@ -277,20 +293,23 @@ fn newcombe((before, b): (Share, f64), (after, h): (Share, f64)) -> Interval {
     }
 }
 
-/// The largest change that one of several differences could have hidden: what would have been found with 80 % power where findings
+/// The changes that differences could have hidden, in ascending order: what would have been found with 80 % power where findings
 /// need a p of at most `limit`. Degrees of freedom are rounded down, so that few quantiles have to be searched for.
-pub(super) fn detectable<'a>(of: impl Iterator<Item = &'a Difference>, limit: f64) -> f64 {
-    let mut errors: HashMap<u64, f64> = HashMap::new();
-    for difference in of {
-        let degrees = difference.degrees.min(NORMAL_FROM).floor() as u64;
-        let largest = errors.entry(degrees).or_default();
-        *largest = largest.max(difference.error);
-    }
-    let change = |(degrees, error): (u64, f64)| {
-        let degrees = degrees as f64;
-        (t_quantile(1.0 - limit / 2.0, degrees) + t_quantile(POWER, degrees)) * error
+pub(super) fn detectable<'a>(of: impl Iterator<Item = &'a Difference>, limit: f64) -> Vec<f64> {
+    let mut reaches: HashMap<u64, f64> = HashMap::new();
+    let mut reach = |degrees: u64| {
+        *reaches.entry(degrees).or_insert_with(|| {
+            let degrees = degrees as f64;
+            t_quantile(1.0 - limit / 2.0, degrees) + t_quantile(POWER, degrees)
+        })
     };
-    errors.into_iter().map(change).fold(0.0, f64::max)
+    let change = |difference: &Difference| {
+        let degrees = difference.degrees.min(NORMAL_FROM).floor() as u64;
+        reach(degrees) * difference.error
+    };
+    let mut changes: Vec<f64> = of.map(change).collect();
+    changes.sort_unstable_by(f64::total_cmp);
+    changes
 }
 
 /// The largest p that is a finding when at most [`FALSE_DISCOVERIES`] of the findings may be chance, by the procedure of Benjamini and
@@ -381,7 +400,7 @@ mod tests {
         assert!((exact.delta - 10.0).abs() < 1e-9 && rough.delta == exact.delta);
         assert!(exact.p < 0.01 && rough.p > 0.1);
         assert!(rough.interval.low < 0.0 && exact.interval.low > 0.0);
-        let hidden = |difference| detectable([difference].into_iter(), 0.05);
+        let hidden = |difference| detectable([difference].into_iter(), 0.05)[0];
         assert!(hidden(&rough) > 2.0 * hidden(&exact));
         // The same error from six slices is less well known: t(5) is 2.571, and p is larger.
         let share = sampled(500, 1_000);

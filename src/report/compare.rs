@@ -11,7 +11,8 @@ use crate::compare::{
     Metric, MetricChange, Part, PhaseComparison, ceiling,
 };
 use crate::profile::{
-    ASSUMED_LAUNCH_SPREAD, DeltaFinding, FEWEST_SAMPLES, FunctionDelta, FunctionShare, Unit,
+    ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FEWEST_SAMPLES, FunctionDelta, FunctionShare,
+    Unit,
 };
 use crate::units::{format_count, format_share, format_us};
 
@@ -60,21 +61,11 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
         );
         if let (Metric::CpuPerRequest, Some(found)) = (change.metric, &phase.functions) {
             explained = true;
-            explanation(found, text);
+            explanation(phase, found, text);
         }
     }
     if let (false, Some(found)) = (explained, &phase.functions) {
-        if found.diff.unit == Unit::PerRequest {
-            let (base, head) = found.diff.whole;
-            let _ = writeln!(
-                text,
-                "    {:<16} {:>10} → {:<10} in the profiled phase",
-                "CPU per request",
-                format_us(base),
-                format_us(head)
-            );
-        }
-        explanation(found, text);
+        explanation(phase, found, text);
     }
     if phase
         .metrics
@@ -94,32 +85,68 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
 }
 
 /// Which functions explain a change, in a few lines.
-pub(super) fn explanation_lines(found: &FunctionComparison) -> Vec<String> {
+pub(super) fn explanation_lines(
+    phase: &PhaseComparison,
+    found: &FunctionComparison,
+) -> Vec<String> {
     let mut lines = Vec::new();
-    let function = |part: &Part| &found.diff.functions[part.function];
-    let part = |part: &Part| format!("{:.0} %", part.part * 100.0);
-    if let Some(below) = &found.explanation.below {
-        let delta = function(below);
+    let delta = |part: &Part| &found.diff.functions[part.function];
+    let (before, after) = found.samples;
+    if found.diff.unit == Unit::PerRequest && before > 0 && after > 0 {
+        let (base, head) = found.diff.whole;
+        let change = if found.diff.has_changed() {
+            with_bounds(found, &found.diff.change)
+        } else {
+            format!(
+                "no detectable change ({})",
+                with_bounds(found, &found.diff.change)
+            )
+        };
+        let (base, head) = (format_us(base), format_us(head));
+        // Profiles without a run have the costs that they were given.
+        lines.push(if phase.metrics.is_empty() {
+            format!("CPU per request {base} → {head} as given: {change}")
+        } else {
+            format!("while profiled {base} → {head}: {change}")
+        });
+    }
+    if let Some(amounts) = &found.amounts {
+        let of = |value: u64| super::flame_top::amount(value as f64, &amounts.unit);
         lines.push(format!(
-            "{} of the change is below {} ({} → {})",
-            part(below),
-            shortened(&delta.function),
-            amount(found, delta.base.as_ref(), found.diff.whole.0),
-            amount(found, delta.head.as_ref(), found.diff.whole.1)
+            "in all {} → {}",
+            of(amounts.base),
+            of(amounts.head)
         ));
     }
-    if !found.explanation.own.is_empty() {
-        let own = found.explanation.own.iter();
-        let named: Vec<String> = own
-            .map(|of| format!("{} {}", part(of), shortened(&function(of).function)))
-            .collect();
-        lines.push(format!("by own cost: {}", named.join(", ")));
+    if let Some(below) = &found.explanation.below {
+        let total = with_bounds(found, &delta(below).total);
+        let name = shortened(&delta(below).function);
+        lines.push(format!("{}below {name}: {total}", share_of(below)));
+    }
+    for own in &found.explanation.own {
+        let change = with_bounds(found, &delta(own).own);
+        let name = shortened(&delta(own).function);
+        lines.push(format!("{}{name} itself: {change}", share_of(own)));
     }
     lines.extend(rest(found));
     if found.diff.unit == Unit::Share {
         lines.push("shares sum to 100 % on both sides: one can rise because another fell; the cost per request is not known".to_owned());
     }
     lines
+}
+
+fn share_of(part: &Part) -> String {
+    part.part
+        .map_or_else(String::new, |part| format!("{:.0} % of it ", part * 100.0))
+}
+
+fn with_bounds(found: &FunctionComparison, difference: &Difference) -> String {
+    format!(
+        "{} (95 %: {} to {})",
+        signed(found, difference.delta),
+        signed(found, difference.interval.low),
+        signed(found, difference.interval.high)
+    )
 }
 
 /// What is to be said of the functions that explain nothing.
@@ -134,12 +161,18 @@ fn rest(found: &FunctionComparison) -> Vec<String> {
         count(DeltaFinding::NotDetected),
         count(DeltaFinding::TooFew),
     );
-    if quiet > 0 {
+    if let Some(hidden) = found.diff.hidden() {
         let changed = count(DeltaFinding::Changed) > 0;
-        let detectable = signed(found, found.diff.detectable()).replace('+', "±");
+        let either = |change: f64| signed(found, change).replace('+', "±");
+        let in_half = if quiet > 1 {
+            format!(", one of {} in half of them", either(hidden.in_half))
+        } else {
+            String::new()
+        };
         lines.push(format!(
-            "no detectable change in {}: one of {detectable} would have been found, with {:.0} % assumed between launches",
+            "no detectable change in {}: one of {} would have been found{in_half}, with {:.0} % assumed between launches",
             functions(quiet, if changed { "other " } else { "" }),
+            either(hidden.in_any),
             ASSUMED_LAUNCH_SPREAD * 100.0,
         ));
     }
@@ -152,8 +185,8 @@ fn rest(found: &FunctionComparison) -> Vec<String> {
     lines
 }
 
-fn explanation(found: &FunctionComparison, text: &mut String) {
-    for line in explanation_lines(found) {
+fn explanation(phase: &PhaseComparison, found: &FunctionComparison, text: &mut String) {
+    for line in explanation_lines(phase, found) {
         let _ = writeln!(text, "      {line}");
     }
 }
@@ -170,7 +203,7 @@ pub(super) fn functions(comparison: &Comparison, text: &mut String) {
         };
         let _ = writeln!(
             text,
-            "\n  {}: {what} by function, largest change of its own first ({} and {} samples)",
+            "\n  {}: {what} by function, by the change of its own, findings first ({} and {} samples)",
             phase.phase,
             format_count(found.samples.0 as f64),
             format_count(found.samples.1 as f64)
@@ -181,11 +214,13 @@ pub(super) fn functions(comparison: &Comparison, text: &mut String) {
 
 fn delta_table(found: &FunctionComparison) -> Table {
     let header = [
-        "before", "after", "change", "95 %", "own", "", "if free", "function",
+        "before", "after", "change", "95 %", "", "own", "", "if free", "function",
     ];
-    let mut table = plain_table(&header, 5);
-    if let Some(column) = table.column_mut(6) {
-        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+    let mut table = plain_table(&header, 8);
+    for marks in [4, 6] {
+        if let Some(column) = table.column_mut(marks) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Left);
+        }
     }
     for delta in found.diff.functions.iter().take(TOP_DELTAS) {
         table.add_row(cells(found, delta));
@@ -194,7 +229,7 @@ fn delta_table(found: &FunctionComparison) -> Table {
 }
 
 /// The columns of a row, in words.
-pub(super) fn cells(found: &FunctionComparison, delta: &FunctionDelta) -> [String; 8] {
+pub(super) fn cells(found: &FunctionComparison, delta: &FunctionDelta) -> [String; 9] {
     let interval = delta.total.interval;
     [
         amount(found, delta.base.as_ref(), found.diff.whole.0),
@@ -205,9 +240,13 @@ pub(super) fn cells(found: &FunctionComparison, delta: &FunctionDelta) -> [Strin
             signed(found, interval.low),
             signed(found, interval.high)
         ),
-        signed(found, delta.own.delta),
         mark(delta.total_finding).to_owned(),
-        delta.head.as_ref().map_or("–".to_owned(), if_free),
+        signed(found, delta.own.delta),
+        mark(delta.own_finding).to_owned(),
+        match &delta.head {
+            Some(head) if found.amounts.is_none() => if_free(head),
+            _ => "–".to_owned(),
+        },
         shortened(&delta.function),
     ]
 }
@@ -248,8 +287,11 @@ pub(super) fn signed(found: &FunctionComparison, change: f64) -> String {
     let sign = if change < 0.0 { "-" } else { "+" };
     match found.diff.unit {
         Unit::PerRequest => format!("{sign}{}", format_us(change.abs())),
-        // Percentage points.
-        Unit::Share => format!("{sign}{}", format_share(change.abs()).replace('%', "pp")),
+        // Percentage points, of which there are a hundred.
+        Unit::Share => format!(
+            "{sign}{}",
+            format_share(change.abs().min(1.0)).replace('%', "pp")
+        ),
     }
 }
 
@@ -297,9 +339,18 @@ pub(super) fn words(change: &MetricChange) -> (Style, String) {
         Finding::NotDetected => (
             DOUBT,
             format!(
-                "no difference detected: {interval}; ±{:.1} % would have been",
-                change.detectable * 100.0
+                "no difference detected: {interval}; {} would have been",
+                either(change.detectable)
             ),
         ),
+    }
+}
+
+/// A relative change in either direction.
+fn either(change: f64) -> String {
+    if change >= 1.0 {
+        format!("× or ÷{}", format_count(1.0 + change))
+    } else {
+        format!("±{:.1} %", change * 100.0)
     }
 }

@@ -55,13 +55,17 @@ pub(super) struct MetricJson {
 #[derive(Serialize)]
 struct ProfileJson<'a> {
     unit: &'static str,
+    base_type: &'a str,
+    head_type: &'a str,
     base_samples: u64,
     head_samples: u64,
     base: f64,
     head: f64,
+    change: Option<ChangeJson>,
     false_discoveries: f64,
     assumed_launch_spread: f64,
     detectable_change: f64,
+    detectable_change_in_half: f64,
     not_detected: usize,
     too_few_samples: usize,
     below: Option<PartJson<'a>>,
@@ -72,7 +76,27 @@ struct ProfileJson<'a> {
 #[derive(Serialize)]
 struct PartJson<'a> {
     function: &'a str,
-    part: f64,
+    part: Option<f64>,
+    #[serde(flatten)]
+    change: ChangeJson,
+}
+
+/// Head minus base, with its 95 % interval.
+#[derive(Serialize)]
+struct ChangeJson {
+    change: f64,
+    change_low: f64,
+    change_high: f64,
+}
+
+impl ChangeJson {
+    fn of(difference: &Difference) -> Self {
+        Self {
+            change: difference.delta,
+            change_low: difference.interval.low,
+            change_high: difference.interval.high,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -81,9 +105,8 @@ struct DeltaJson<'a> {
     finding: &'static str,
     base: Option<f64>,
     head: Option<f64>,
-    change: f64,
-    change_low: f64,
-    change_high: f64,
+    #[serde(flatten)]
+    change: ChangeJson,
     p: f64,
     self_change: f64,
     self_change_low: f64,
@@ -141,23 +164,41 @@ impl MetricJson {
 
 fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
     let diff = &found.diff;
-    let part = |part: &Part| PartJson {
-        function: &diff.functions[part.function].function,
-        part: part.part,
+    let part = |part: &Part, of: fn(&FunctionDelta) -> &Difference| {
+        let delta = &diff.functions[part.function];
+        PartJson {
+            function: &delta.function,
+            part: part.part,
+            change: ChangeJson::of(of(delta)),
+        }
     };
+    let hidden = diff.hidden();
     ProfileJson {
         unit: diff.unit.name(),
+        base_type: &found.types.0,
+        head_type: &found.types.1,
         base_samples: found.samples.0,
         head_samples: found.samples.1,
         base: diff.whole.0,
         head: diff.whole.1,
+        change: (diff.unit == Unit::PerRequest).then(|| ChangeJson::of(&diff.change)),
         false_discoveries: FALSE_DISCOVERIES,
         assumed_launch_spread: ASSUMED_LAUNCH_SPREAD,
-        detectable_change: diff.detectable(),
+        detectable_change: hidden.map_or(0.0, |hidden| hidden.in_any),
+        detectable_change_in_half: hidden.map_or(0.0, |hidden| hidden.in_half),
         not_detected: diff.count(DeltaFinding::NotDetected),
         too_few_samples: diff.count(DeltaFinding::TooFew),
-        below: found.explanation.below.as_ref().map(part),
-        own: found.explanation.own.iter().map(part).collect(),
+        below: found
+            .explanation
+            .below
+            .as_ref()
+            .map(|of| part(of, |delta| &delta.total)),
+        own: found
+            .explanation
+            .own
+            .iter()
+            .map(|of| part(of, |delta| &delta.own))
+            .collect(),
         functions: diff
             .functions
             .iter()
@@ -173,14 +214,11 @@ fn delta_json<'a>(found: &FunctionComparison, delta: &'a FunctionDelta) -> Delta
     };
     let samples = |function: Option<&FunctionShare>| function.map_or(0, |of| of.total_samples);
     let if_free = |function: Option<&FunctionShare>| {
-        function.map(ceiling).filter(|ceiling| ceiling.is_finite())
+        function
+            .filter(|_| found.amounts.is_none())
+            .map(ceiling)
+            .filter(|ceiling| ceiling.is_finite())
     };
-    let Difference {
-        delta: change,
-        interval,
-        p,
-        ..
-    } = delta.total;
     let mut raw: Vec<&str> = [base, head]
         .into_iter()
         .flatten()
@@ -193,10 +231,8 @@ fn delta_json<'a>(found: &FunctionComparison, delta: &'a FunctionDelta) -> Delta
         finding: finding(delta.total_finding),
         base: amount(base, found.diff.whole.0),
         head: amount(head, found.diff.whole.1),
-        change,
-        change_low: interval.low,
-        change_high: interval.high,
-        p,
+        change: ChangeJson::of(&delta.total),
+        p: delta.total.p,
         self_change: delta.own.delta,
         self_change_low: delta.own.interval.low,
         self_change_high: delta.own.interval.high,
@@ -233,6 +269,10 @@ pub fn csv(comparison: &Comparison) -> String {
         "base_samples",
         "head_samples",
         "head_if_free",
+        "p",
+        "self_change_low",
+        "self_change_high",
+        "self_finding",
     ];
     let phases = comparison.phases.iter();
     let found = phases.filter_map(|phase| Some((&phase.phase, phase.functions.as_ref()?)));
@@ -246,14 +286,18 @@ pub fn csv(comparison: &Comparison) -> String {
                 found.diff.unit.name().to_owned(),
                 known(of.base),
                 known(of.head),
-                of.change.to_string(),
-                of.change_low.to_string(),
-                of.change_high.to_string(),
+                of.change.change.to_string(),
+                of.change.change_low.to_string(),
+                of.change.change_high.to_string(),
                 of.self_change.to_string(),
                 of.finding.to_owned(),
                 of.base_samples.to_string(),
                 of.head_samples.to_string(),
                 known(of.head_if_free),
+                of.p.to_string(),
+                of.self_change_low.to_string(),
+                of.self_change_high.to_string(),
+                of.self_finding.to_owned(),
             ]
         })
     });
@@ -293,14 +337,14 @@ pub fn markdown(comparison: &Comparison) -> String {
             text.push('\n');
         }
         if let Some(found) = &phase.functions {
-            functions(found, &mut text);
+            functions(phase, found, &mut text);
         }
     }
     text
 }
 
-fn functions(found: &FunctionComparison, text: &mut String) {
-    for line in explanation_lines(found) {
+fn functions(phase: &PhaseComparison, found: &FunctionComparison, text: &mut String) {
+    for line in explanation_lines(phase, found) {
         let _ = writeln!(text, "- {}", plain(&line));
     }
     let what = match found.diff.unit {
@@ -313,12 +357,22 @@ fn functions(found: &FunctionComparison, text: &mut String) {
         format_count(found.samples.0 as f64),
         format_count(found.samples.1 as f64)
     );
-    text.push_str("| before | after | change | 95 % | own | | if free | function |\n|--:|--:|--:|--:|--:|---|--:|---|\n");
+    text.push_str("| before | after | change | 95 % | | own | | if free | function |\n|--:|--:|--:|--:|---|--:|---|--:|---|\n");
     for delta in found.diff.functions.iter().take(MARKDOWN_FUNCTIONS) {
-        let [before, after, change, interval, own, mark, free, function] = cells(found, delta);
+        let [
+            before,
+            after,
+            change,
+            interval,
+            mark,
+            own,
+            own_mark,
+            free,
+            function,
+        ] = cells(found, delta);
         let _ = writeln!(
             text,
-            "| {before} | {after} | {change} | {interval} | {own} | {mark} | {free} | {} |",
+            "| {before} | {after} | {change} | {interval} | {mark} | {own} | {own_mark} | {free} | {} |",
             code(&function)
         );
     }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::terminal::{indent, plain_table, shortened};
-use crate::compare::ceiling;
+use crate::compare::{ceiling, is_of_cpu};
 use crate::profile::{FunctionShare, FunctionTable, Profile};
-use crate::units::{format_count, format_share, format_us};
+use crate::units::{format_count, format_share, format_us, printable};
 
 /// By which share functions are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct Top<'a> {
     pub profile: &'a Profile,
     /// Its functions.
     pub functions: &'a FunctionTable,
-    /// How many; all if there are fewer.
-    pub limit: usize,
+    /// How many; `None` for all.
+    pub limit: Option<usize>,
     /// In which order.
     pub order: Order,
 }
@@ -35,7 +35,7 @@ impl Top<'_> {
         if self.order == Order::Own {
             rows.sort_by(|a, b| b.self_share.value.total_cmp(&a.self_share.value));
         }
-        rows.truncate(self.limit);
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
         rows
     }
 }
@@ -68,7 +68,7 @@ pub fn render(top: &Top<'_>) -> String {
     for row in &rows {
         let amount = |share: f64, samples: u64| {
             if values {
-                amount(profile, share)
+                amount(profile.value() as f64 * share, profile.unit())
             } else {
                 format_count(samples as f64)
             }
@@ -84,7 +84,11 @@ pub fn render(top: &Top<'_>) -> String {
             ),
             amount(row.self_share.value, row.self_samples),
             amount(row.total_share.value, row.total_samples),
-            super::compare::if_free(row),
+            if is_of_cpu(profile) {
+                super::compare::if_free(row)
+            } else {
+                "–".to_owned()
+            },
             shortened(&row.function),
         ]);
     }
@@ -101,18 +105,18 @@ pub fn render(top: &Top<'_>) -> String {
 
 fn whole(profile: &Profile) -> String {
     if profile.cpu_ns().is_some() || profile.is_of_values() {
-        format!(", {}", amount(profile, 1.0))
+        format!(", {}", amount(profile.value() as f64, profile.unit()))
     } else {
         String::new()
     }
 }
 
-fn amount(profile: &Profile, share: f64) -> String {
-    let value = profile.value() as f64 * share;
-    match profile.unit() {
+/// A value of a profile with its unit.
+pub(super) fn amount(value: f64, unit: &str) -> String {
+    match unit {
         "nanoseconds" => format_us(value / 1e3),
         "bytes" => bytesize::ByteSize(value as u64).display().iec().to_string(),
-        unit => format!("{} {unit}", format_count(value)),
+        unit => format!("{} {}", format_count(value), printable(unit)),
     }
 }
 
@@ -126,6 +130,7 @@ struct Document<'a> {
     period_ns: u64,
     duration_ns: u64,
     slices: &'a [u64],
+    functions_total: usize,
     functions: Vec<Row<'a>>,
 }
 
@@ -145,7 +150,7 @@ struct Row<'a> {
     raw: &'a [String],
 }
 
-fn row(function: &FunctionShare) -> Row<'_> {
+fn row<'a>(top: &Top<'_>, function: &'a FunctionShare) -> Row<'a> {
     let (own, total) = (function.self_share, function.total_share);
     Row {
         function: &function.function,
@@ -157,7 +162,8 @@ fn row(function: &FunctionShare) -> Row<'_> {
         total_share: total.value,
         total_share_low: total.interval.low,
         total_share_high: total.interval.high,
-        if_free: Some(ceiling(function)).filter(|ceiling| ceiling.is_finite()),
+        if_free: Some(ceiling(function))
+            .filter(|ceiling| ceiling.is_finite() && is_of_cpu(top.profile)),
         raw: &function.raw,
     }
 }
@@ -173,7 +179,8 @@ pub fn json(top: &Top<'_>) -> String {
         period_ns: top.profile.period_ns(),
         duration_ns: top.profile.duration_ns(),
         slices: &top.functions.slices,
-        functions: top.rows().into_iter().map(row).collect(),
+        functions_total: top.functions.functions.len(),
+        functions: top.rows().into_iter().map(|of| row(top, of)).collect(),
     };
     super::pretty(&document)
 }
@@ -188,11 +195,14 @@ pub fn csv(top: &Top<'_>) -> String {
         "total_share",
         "total_share_low",
         "total_share_high",
+        "self_share_low",
+        "self_share_high",
+        "if_free",
     ];
     super::csv(
         &header,
         top.rows().into_iter().map(|function| {
-            let of = row(function);
+            let of = row(top, function);
             [
                 of.function.to_owned(),
                 of.self_samples.to_string(),
@@ -201,6 +211,9 @@ pub fn csv(top: &Top<'_>) -> String {
                 of.total_share.to_string(),
                 of.total_share_low.to_string(),
                 of.total_share_high.to_string(),
+                of.self_share_low.to_string(),
+                of.self_share_high.to_string(),
+                of.if_free.map_or(String::new(), |value| value.to_string()),
             ]
         }),
     )

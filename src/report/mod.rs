@@ -32,7 +32,7 @@ fn csv<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [String; N
     for row in rows {
         let cells = row.map(|cell| {
             let is_number = cell.parse::<f64>().is_ok();
-            if !is_number && cell.starts_with(['=', '+', '-', '@']) {
+            if !is_number && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
                 format!("'{cell}")
             } else {
                 cell

@@ -1,6 +1,6 @@
 //! Reads `result.json` again, as far as comparisons need it: keys that it does not know are ignored, another schema is refused.
 //!
-//! It must not trust the file: numbers that are no numbers are refused, and nothing is derived from paths in it, for there are none.
+//! It must not trust the file: numbers that are no numbers are refused, and so are names that are more than a part of a path.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,9 @@ use super::json::SCHEMA;
 use crate::compare::{NORMAL, RoundFigures};
 use crate::experiment::{Estimates, Uncertainty};
 use crate::profile::Scale;
+use crate::scenario::is_name;
 use crate::target::machine::Fingerprint;
+use crate::units::printable;
 
 /// A run as it was stored.
 #[derive(Debug, Clone, Deserialize)]
@@ -217,8 +219,22 @@ pub fn parse(text: &str) -> Result<StoredRun, String> {
         }
         None => return Err(format!("it has no schema; expected `{SCHEMA}`")),
     }
-    serde_json::from_str(text)
-        .map_err(|error| format!("it is not as `{SCHEMA}` should be ({error})"))
+    let run: StoredRun = serde_json::from_str(text)
+        .map_err(|error| format!("it is not as `{SCHEMA}` should be ({error})"))?;
+    // They are parts of paths, of what is read and of what is written.
+    let names = run.variants.iter().flat_map(|variant| {
+        let phases = variant.phases.iter().map(|phase| &phase.name);
+        phases.chain([&variant.name])
+    });
+    for name in names {
+        if !is_name(name) {
+            let shown: String = printable(name).chars().take(60).collect();
+            return Err(format!(
+                "it is not as `{SCHEMA}` should be (`{shown}` is no name of a variant or phase)"
+            ));
+        }
+    }
+    Ok(run)
 }
 
 #[cfg(test)]
@@ -279,6 +295,16 @@ mod tests {
                 "not as `telemload.result/1` should be",
             ),
             ("{\n", "{{", "it is no result"),
+            (
+                "\"name\": \"load\"",
+                "\"name\": \"../load\"",
+                "`../load` is no name of a variant or phase",
+            ),
+            (
+                "\"name\": \"v\"",
+                "\"name\": \"/tmp/\\u001bv\"",
+                "`/tmp/\u{fffd}v` is no name of a variant or phase",
+            ),
         ] {
             let error = parse(&RUN.replacen(from, to, 1)).unwrap_err();
             assert!(error.contains(expected), "{error}");

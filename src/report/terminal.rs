@@ -16,7 +16,7 @@ use crate::experiment::{
 use crate::gate::{Judgement, PLANNED_SHARE, Verdict};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::scenario::Plan;
-use crate::units::{format_count, format_share, format_us};
+use crate::units::{format_count, format_share, format_us, printable};
 
 /// Functions that a phase lists.
 const TOP_FUNCTIONS: usize = 8;
@@ -444,11 +444,12 @@ pub(super) fn plain_table(header: &[&str], numbers: usize) -> Table {
     table
 }
 
-/// Long generic names hide what matters; the files have them whole.
+/// A name of a profile for people: long generic ones hide what matters, and the files have them whole.
 pub(super) fn shortened(function: &str) -> String {
     const LONGEST: usize = 90;
+    let function = printable(function);
     if function.chars().count() <= LONGEST {
-        return function.to_owned();
+        return function.into_owned();
     }
     function.chars().take(LONGEST - 1).chain(['…']).collect()
 }

@@ -33,6 +33,7 @@ pub use plan::{
     Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold,
     Variant,
 };
+pub use resolve::is_name;
 
 use crate::units::Rate;
 

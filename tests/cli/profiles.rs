@@ -24,6 +24,7 @@ fn bed() -> TestBed {
     TestBed::new()
         .file("a.folded", BEFORE)
         .file("b.folded", AFTER)
+        .file("faults", "web 33 100.6: page-faults:\n\t55 g (x)\n\n")
 }
 
 /// What `go tool pprof -top` says of the profile, by function: own and total time, ms.
@@ -200,6 +201,22 @@ fn what_cannot_be_read_is_refused_with_its_name() {
         ),
         (
             &[
+                "compare",
+                "faults",
+                "faults",
+                "--base-cost",
+                "1ms",
+                "--head-cost",
+                "2ms",
+            ],
+            "faults: --base-cost and --head-cost are CPU time, and these are samples of page-faults",
+        ),
+        (
+            &["compare", "a.folded", "faults"],
+            "profiles of samples/count and of page-faults/",
+        ),
+        (
+            &[
                 "flame",
                 "diff",
                 "a.folded",
@@ -322,8 +339,9 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
         .expect(0, &[]);
     for words in [
         "a.folded → b.folded",
-        "8 ms → 400 µs",
-        "95 % of the change is below bcrypt::hash",
+        "CPU per request 8 ms → 400 µs as given: -7.6 ms (95 %: -8.07 ms to -7.13 ms)",
+        "95 % of it below bcrypt::hash: -7.2 ms (95 %: ",
+        "95 % of it expand itself: -7.2 ms (95 %: ",
         "no detectable change in 2 other functions: one of ±",
         "3 % assumed between launches",
         "if free",
@@ -497,7 +515,8 @@ fn stored_runs_are_compared() {
         "the scenario s was changed between the runs",
         "CPU per request        8 ms → 400 µs",
         "better: ÷20",
-        "95 % of the change is below bcrypt::hash",
+        "while profiled 8 ms → 400 µs: -7.6 ms",
+        "95 % of it below bcrypt::hash: -7.2 ms (95 %: ",
         "throughput",
     ] {
         assert!(text.contains(words), "no {words:?}: {text}");
@@ -510,6 +529,17 @@ fn stored_runs_are_compared() {
         document["phases"][0]["metrics"].as_array().unwrap().len(),
         4
     );
+}
+
+#[test]
+fn a_profile_that_is_gone_is_said() {
+    let home = runs();
+    fs::remove_file(home.path().join("two/after/load/profile.pb.gz")).unwrap();
+    let output = compare(&home, &["two:before", "two:after"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let says = "two:after · load was profiled, and its profile.pb.gz is gone";
+    assert!(text.contains(says), "{text}");
 }
 
 #[test]

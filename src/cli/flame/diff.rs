@@ -1,14 +1,14 @@
 //! `telemload flame diff`: two profiles as one picture.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::Usage;
-use super::super::input::{Reading, at_most_one_stdin};
+use super::super::input::{Reading, at_most_one_stdin, shown};
 use super::{name, write};
-use crate::compare::{Caution, Profiled, functions};
+use crate::compare::{Caution, Profiled, functions, is_of_cpu};
 use crate::profile::flamegraph::{Pair, diff_svg};
-use crate::profile::{FunctionTable, Scale};
+use crate::profile::{Error, FunctionTable, Profile, Scale};
 use crate::report::flame_diff::{FlameDiff, html};
 use crate::units::parse_duration;
 
@@ -61,13 +61,35 @@ impl Costs {
     }
 }
 
+/// A profile that can be one side of a comparison, and can have the cost that was given for it.
+pub(in crate::cli) fn side(
+    reading: &Reading,
+    path: &Path,
+    cost: Option<Scale>,
+) -> anyhow::Result<Profile> {
+    let profile = reading.profile(path)?;
+    if profile.is_empty() {
+        return Err(Usage(format!("{}: {}", shown(path), Error::Empty)).into());
+    }
+    if cost.is_some() && !is_of_cpu(&profile) {
+        return Err(Usage(format!(
+            "{}: --base-cost and --head-cost are CPU time, and these are samples of {}; leave them out, or choose others with --sample-type",
+            shown(path),
+            profile.kind()
+        ))
+        .into());
+    }
+    Ok(profile)
+}
+
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     at_most_one_stdin([args.base.as_path(), &args.head])?;
-    let (base, head) = (
-        args.reading.profile(&args.base)?,
-        args.reading.profile(&args.head)?,
-    );
     let scales = args.costs.scales()?;
+    let (of_base, of_head) = scales.unzip();
+    let (base, head) = (
+        side(&args.reading, &args.base, of_base)?,
+        side(&args.reading, &args.head, of_head)?,
+    );
     // Refused and doubted as in a comparison.
     let tables = (FunctionTable::of(&base), FunctionTable::of(&head));
     let mut cautions: Vec<Caution> = Vec::new();

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::input::{Reading, at_most_one_stdin, is_stdio};
+use super::input::{Reading, at_most_one_stdin, is_stdio, shown};
 use super::{Usage, print};
 use crate::profile::{FunctionTable, encode, flamegraph, folded};
 use crate::report::flame_top::{self, Order, Top};
-pub(super) use diff::Costs;
+pub(super) use diff::{Costs, side};
 
 /// Profiles on their own: pprof, folded stacks and `perf script` text in; tables, flame graphs and differences out.
 #[derive(Debug, clap::Args)]
@@ -41,9 +41,9 @@ struct TopArgs {
     profiles: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
-    /// How many functions.
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
-    limit: usize,
+    /// How many functions [default: 20; all with --json and --csv].
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<usize>,
     /// Order by the share of the function itself, or with what it calls.
     #[arg(long, value_name = "ORDER", default_value = "self", value_parser = order)]
     sort: Order,
@@ -74,6 +74,9 @@ struct RenderArgs {
     out: PathBuf,
 }
 
+/// Functions that a table for people has if nothing else is said.
+const SHOWN: usize = 20;
+
 fn order(text: &str) -> Result<Order, String> {
     match text {
         "self" => Ok(Order::Own),
@@ -94,11 +97,15 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
 fn top(args: &TopArgs) -> anyhow::Result<u8> {
     at_most_one_stdin(args.profiles.iter().map(PathBuf::as_path))?;
     let profile = args.reading.profiles(&args.profiles)?;
+    if profile.is_empty() {
+        let name = shown(&args.profiles[0]);
+        return Err(Usage(format!("{name}: {}", crate::profile::Error::Empty)).into());
+    }
     let functions = FunctionTable::of(&profile);
     let top = Top {
         profile: &profile,
         functions: &functions,
-        limit: args.limit,
+        limit: args.limit.or((!args.json && !args.csv).then_some(SHOWN)),
         order: args.sort,
     };
     print(&if args.json {

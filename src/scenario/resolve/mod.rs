@@ -127,6 +127,12 @@ fn take_variants<'i>(
     Ok(variants)
 }
 
+/// Whether a text can be the name of a variant, a phase or the like: it is a part of a path in a run directory.
+pub fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
 /// Names become directory names and are addressed in overrides.
 pub(super) fn check_name(
     source: Source<'_>,
@@ -134,12 +140,7 @@ pub(super) fn check_name(
     key: &str,
     name: &str,
 ) -> Result<(), Error> {
-    let fits = !name.is_empty()
-        && name.len() <= 64
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if fits {
+    if is_name(name) {
         Ok(())
     } else {
         Err(source.error(
