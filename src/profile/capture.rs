@@ -295,7 +295,7 @@ impl Slices<'_> {
     }
 
     /// Where slices come from, for messages.
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let shown: Vec<&str> = self.endpoints.iter().map(|of| of.shown.as_str()).collect();
         shown.join(" and ")
     }

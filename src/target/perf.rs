@@ -268,6 +268,8 @@ fn spawn(mut command: Command, program: &Path, scratch: &TempDir) -> Result<Chil
     let spawned = command
         .stderr(words)
         .env("LC_ALL", "C")
+        // Ctrl-C is for telemload, which then ends the recording and keeps it.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn();
     spawned.map_err(|cause| PerfError::Start {

@@ -188,3 +188,90 @@ fn perf_ends_with_the_run_that_it_samples_for() {
         }
     }
 }
+
+#[test]
+fn a_capture_that_is_asked_to_end_keeps_its_slices() {
+    let profile = std::fs::read(crate::profiles::data("go.pb.gz")).unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
+        profile.len()
+    );
+    let answer: &[u8] = Box::leak([head.as_bytes(), &profile].concat().into_boxed_slice());
+    // One slice, and another one that never comes.
+    let server = Server::start(Behaviour::PerConnection(vec![
+        Behaviour::CloseAfter(1, answer),
+        Behaviour::Silent,
+    ]));
+    let url = format!("http://{}/debug/pprof/profile", server.addr);
+    let running = TestBed::new()
+        .args([
+            "flame",
+            "capture",
+            "--url",
+            &url,
+            "-d",
+            "60s",
+            "-o",
+            "out/kept.pb.gz",
+        ])
+        .start();
+    server.wait_for_requests(2);
+    running.signal(Signal::INT);
+    let outcome = running
+        .wait()
+        .expect(130, &["interrupted: 370 samples in 1 slice, stored in"]);
+    assert!(outcome.dir().join("kept.pb.gz").exists());
+}
+
+#[test]
+fn a_capture_that_is_asked_to_end_before_it_has_anything_says_so() {
+    let server = Server::start(Behaviour::Silent);
+    let url = format!("http://{}/", server.addr);
+    let running = TestBed::new()
+        .args([
+            "flame",
+            "capture",
+            "--url",
+            &url,
+            "-d",
+            "60s",
+            "-o",
+            "out/kept.pb.gz",
+        ])
+        .start();
+    server.wait_for_requests(1);
+    running.signal(Signal::TERM);
+    let outcome = running
+        .wait()
+        .expect(130, &["interrupted: nothing is stored"]);
+    assert!(!outcome.dir().join("kept.pb.gz").exists());
+}
+
+/// Needs `perf`, which scripts/test installs, and a kernel that lets this user sample.
+#[test]
+fn a_recording_that_is_asked_to_end_is_kept() {
+    let bed = TestBed::new().file("tmp/kept", "");
+    let temporary = bed.path("tmp");
+    let pid = std::process::id().to_string();
+    let running = bed
+        .args([
+            "flame",
+            "capture",
+            "--pid",
+            &pid,
+            "-d",
+            "60s",
+            "-o",
+            "out/kept.pb.gz",
+        ])
+        .env("TMPDIR", temporary.to_str().unwrap())
+        .start();
+    running.wait_for_stderr("capturing 60s of process");
+    let below = processes(running.pid(), 2);
+    running.signal(Signal::INT);
+    let outcome = running.wait().expect(130, &["interrupted: "]);
+    all_end(&below);
+    assert!(outcome.dir().join("kept.pb.gz").exists());
+    let left = std::fs::read_dir(&temporary).unwrap().count();
+    assert_eq!(left, 1, "of {}", temporary.display());
+}

@@ -9,15 +9,17 @@ use anyhow::Context;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::input::is_stdio;
-use super::super::run::{header, seconds};
+use super::super::run::{header, seconds, stop_on_signals};
 use super::super::{Usage, say};
 use super::write;
 use crate::engine::now_ns;
+use crate::experiment::Stop;
+use crate::gate::Outcome;
 use crate::profile::{Profile, capture, encode, perf_script};
 use crate::target::client::control_client_with;
 use crate::target::perf;
 use crate::transport::tls::Tls;
-use crate::units::format_count;
+use crate::units::{format_count, format_duration};
 
 /// Capture a profile in slices, one after the other, and store it as it was sent (profile.proto, gzipped).
 #[derive(Debug, clap::Args)]
@@ -30,10 +32,10 @@ pub(super) struct Args {
     #[arg(long, group = "source")]
     pid: Option<u32>,
     /// For how long, in whole seconds; a bare number is seconds.
-    #[arg(short, long, value_parser = seconds, default_value = "10s")]
+    #[arg(short, long, value_parser = whole_seconds, default_value = "10s")]
     duration: Duration,
     /// Length of a slice, in whole seconds [default: a tenth of the duration]. The spread between slices widens intervals.
-    #[arg(long, value_parser = seconds, conflicts_with = "pid")]
+    #[arg(long, value_parser = whole_seconds, conflicts_with = "pid")]
     slice: Option<Duration>,
     /// Header to send, as `Name: value`; repeatable.
     #[arg(short = 'H', long = "header", value_parser = header, value_name = "NAME: VALUE", conflicts_with = "pid")]
@@ -71,26 +73,41 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .enable_all()
         .build()
         .context("cannot set up the runtime")?;
-    let captured = match (&args.url, args.pid) {
-        (Some(url), _) => runtime.block_on(from_url(args, url)),
-        (None, Some(pid)) => runtime.block_on(from_process(args, pid)),
-        (None, None) => return Err(Usage("name a source: --url or --pid".to_owned()).into()),
-    };
-    let (profile, bytes) = match captured {
+    let captured = runtime.block_on(async {
+        let stop = stop_on_signals().context("cannot listen for signals")?;
+        match (&args.url, args.pid) {
+            (Some(url), _) => from_url(args, url, stop).await,
+            (None, Some(pid)) => from_process(args, pid, stop).await,
+            (None, None) => Err(Usage("name a source: --url or --pid".to_owned()).into()),
+        }
+    });
+    let captured = match captured {
         Err(error) if error.is::<capture::CaptureError>() => {
             say(&format!("invalid: {error}"));
             return Ok(INVALID);
         }
         captured => captured?,
     };
+    let (outcome, prefix) = if captured.is_interrupted {
+        (Outcome::Interrupted, "interrupted: ")
+    } else {
+        (Outcome::Pass, "")
+    };
+    let Some((profile, bytes)) = captured.profile else {
+        say(&format!("{prefix}nothing is stored"));
+        return Ok(outcome.exit_code());
+    };
     write(&args.out, &bytes)?;
     if profile.is_empty() {
-        say("the profile has no samples: the target used no CPU; put it under load");
-    } else {
         say(&format!(
-            "{} samples in {} slices{}",
+            "{prefix}the profile has no samples: the target used no CPU; put it under load"
+        ));
+    } else {
+        let slices = profile.slices().len().max(1);
+        say(&format!(
+            "{prefix}{} samples in {slices} {}{}",
             format_count(profile.samples() as f64),
-            profile.slices().len().max(1),
+            if slices == 1 { "slice" } else { "slices" },
             if is_stdio(&args.out) {
                 String::new()
             } else {
@@ -98,10 +115,33 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             }
         ));
     }
-    Ok(0)
+    Ok(outcome.exit_code())
 }
 
-async fn from_url(args: &Args, url: &str) -> anyhow::Result<(Profile, Vec<u8>)> {
+/// What there is when a capture has ended.
+struct Captured {
+    /// With its bytes; `None` if it ended before there was any.
+    profile: Option<(Profile, Vec<u8>)>,
+    is_interrupted: bool,
+}
+
+/// A length of time that endpoints take.
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let length = seconds(text)?;
+    if length.subsec_nanos() > 0 || length.is_zero() {
+        return Err(format!("{text} is not a whole number of seconds"));
+    }
+    Ok(length)
+}
+
+fn begin(args: &Args, source: &str) {
+    say(&format!(
+        "capturing {} of {source}; Ctrl-C ends it and keeps what there is",
+        format_duration(args.duration)
+    ));
+}
+
+async fn from_url(args: &Args, url: &str, mut stop: Stop) -> anyhow::Result<Captured> {
     let refused = |error: capture::CaptureError| Usage(error.to_string());
     let client = client(url, &args.headers)?;
     let mut request = capture::Request::in_slices(args.duration, args.hz);
@@ -109,29 +149,41 @@ async fn from_url(args: &Args, url: &str) -> anyhow::Result<(Profile, Vec<u8>)> 
         request.slice_seconds = u32::try_from(slice.as_secs()).unwrap_or(u32::MAX);
     }
     let mut slices = capture::Slices::new(&client, &[url], request).map_err(refused)?;
+    begin(args, &slices.shown());
     let mut failed = None;
-    while slices.next_seconds().is_some() && failed.is_none() {
-        failed = slices.take().await.err();
+    let mut is_interrupted = false;
+    while slices.next_seconds().is_some() && failed.is_none() && !is_interrupted {
+        // An endpoint whose client leaves gives up the slice.
+        tokio::select! {
+            taken = slices.take() => failed = taken.err(),
+            () = stop.asked() => is_interrupted = true,
+        }
     }
     match (slices.finish().map_err(refused)?, failed) {
         (Some(capture), failed) => {
             if let Some(error) = failed {
                 say(&format!("only the first {} s: {error}", capture.seconds));
             }
-            Ok((capture.profile, capture.bytes))
+            Ok(Captured {
+                profile: Some((capture.profile, capture.bytes)),
+                is_interrupted,
+            })
         }
         (None, Some(error)) => Err(error.into()),
-        (None, None) => Err(anyhow::anyhow!("nothing was captured")),
+        (None, None) => Ok(Captured {
+            profile: None,
+            is_interrupted,
+        }),
     }
 }
 
-async fn from_process(args: &Args, pid: u32) -> anyhow::Result<(Profile, Vec<u8>)> {
+async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captured> {
     let hz = args.hz.unwrap_or(DEFAULT_HZ);
     let request = perf::Request {
         pids: vec![pid],
         hz,
     };
-    let (text, slices) = record(&request, args.duration)
+    let recorded = record(args, &request, stop)
         .await
         .map_err(|error| match error {
             perf::PerfError::Missing
@@ -140,36 +192,58 @@ async fn from_process(args: &Args, pid: u32) -> anyhow::Result<(Profile, Vec<u8>
             | perf::PerfError::Paranoid(_) => anyhow::Error::new(Usage(error.to_string())),
             error => anyhow::anyhow!("{error}"),
         })?;
-    let text = String::from_utf8_lossy(&text);
-    let read = perf_script::read_slices(&text, perf::EVENT, &slices);
+    let text = String::from_utf8_lossy(&recorded.text);
+    let read = perf_script::read_slices(&text, perf::EVENT, &recorded.slices);
     let profile = read.and_then(|profile| profile.into_cpu_time(1_000_000_000 / u64::from(hz)));
     let profile = profile.context("the samples of perf cannot be used")?;
     let bytes = encode::encode(&profile)?;
-    Ok((profile, bytes))
+    Ok(Captured {
+        profile: Some((profile, bytes)),
+        is_interrupted: recorded.is_interrupted,
+    })
 }
 
-/// What perf said, and the slices in which it was asked for, in ns.
+struct Recorded {
+    /// What perf said.
+    text: Vec<u8>,
+    /// When samples were taken, in ns.
+    slices: Vec<Range<u64>>,
+    is_interrupted: bool,
+}
+
 async fn record(
+    args: &Args,
     request: &perf::Request,
-    duration: Duration,
-) -> Result<(Vec<u8>, Vec<Range<u64>>), perf::PerfError> {
+    mut stop: Stop,
+) -> Result<Recorded, perf::PerfError> {
     let mut recording = perf::Recording::start(request).await?;
+    begin(args, &format!("process {}", request.pids[0]));
     let mut slices = Vec::new();
     let mut begin = now_ns();
-    for seconds in capture::Request::in_slices(duration, None).lengths() {
+    let mut is_interrupted = false;
+    for seconds in capture::Request::in_slices(args.duration, None).lengths() {
         let length = Duration::from_secs(u64::from(seconds));
         let end = begin + length.as_nanos() as u64;
-        slices.push(begin..end);
-        if !recording
-            .lasts(Duration::from_nanos(end.saturating_sub(now_ns())))
-            .await
-        {
+        let left = Duration::from_nanos(end.saturating_sub(now_ns()));
+        let goes_on = tokio::select! {
+            goes_on = recording.lasts(left) => goes_on,
+            () = stop.asked() => {
+                is_interrupted = true;
+                false
+            }
+        };
+        slices.push(begin..end.min(now_ns()));
+        if !goes_on {
             break;
         }
         begin = end;
     }
     recording.stop();
-    Ok((recording.finish().await?, slices))
+    Ok(Recorded {
+        text: recording.finish().await?,
+        slices,
+        is_interrupted,
+    })
 }
 
 /// A client for `url` that sends the given headers and shows none of them.
