@@ -94,14 +94,10 @@ pub(super) fn explanation_lines(
     let (before, after) = found.samples;
     if found.diff.unit == Unit::PerRequest && before > 0 && after > 0 {
         let (base, head) = found.diff.whole;
-        let change = if found.diff.has_changed() {
-            with_bounds(found, &found.diff.change)
-        } else {
-            format!(
-                "no detectable change ({})",
-                with_bounds(found, &found.diff.change)
-            )
-        };
+        let mut change = with_bounds(found, &found.diff.change);
+        if !found.diff.has_changed() {
+            change.insert_str(0, "no detectable change, ");
+        }
         let (base, head) = (format_us(base), format_us(head));
         // Profiles without a run have the costs that they were given.
         lines.push(if phase.metrics.is_empty() {
@@ -130,7 +126,12 @@ pub(super) fn explanation_lines(
     }
     lines.extend(rest(found));
     if found.diff.unit == Unit::Share {
-        lines.push("shares sum to 100 % on both sides: one can rise because another fell; the cost per request is not known".to_owned());
+        let mut words =
+            "shares sum to 100 % on both sides: one can rise because another fell".to_owned();
+        if found.amounts.is_none() {
+            words.push_str("; the cost per request is not known");
+        }
+        lines.push(words);
     }
     lines
 }
@@ -242,7 +243,11 @@ pub(super) fn cells(found: &FunctionComparison, delta: &FunctionDelta) -> [Strin
         ),
         mark(delta.total_finding).to_owned(),
         signed(found, delta.own.delta),
-        mark(delta.own_finding).to_owned(),
+        if delta.own.delta == 0.0 {
+            String::new()
+        } else {
+            mark(delta.own_finding).to_owned()
+        },
         match &delta.head {
             Some(head) if found.amounts.is_none() => if_free(head),
             _ => "–".to_owned(),
