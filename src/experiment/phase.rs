@@ -236,19 +236,17 @@ impl PhaseRun<'_> {
             // The load ended before the planned window did.
             gather.mark(target).await;
         }
-        while stretch.profiled
-            && gather.has_begun()
-            && output.is_none()
-            && deaths.target.is_none()
-            && !stop.is_asked()
+        while stretch.profiled && gather.has_begun() && output.is_none() && deaths.target.is_none()
         {
             tokio::select! {
+                // One that can end at once when it is asked to does, with what it has.
+                biased;
                 finished = &mut beside => output = Some(finished),
                 death = target.ended() => match death {
                     Death::Service(words) => deaths.services.push(words),
                     Death::Target(words) => deaths.target = Some(words),
                 },
-                () = stop.asked() => {}
+                () = stop.asked() => break,
             }
         }
         let acknowledged = ledger.map(Ledger::finish).transpose();

@@ -38,7 +38,7 @@ impl PhaseRun<'_> {
             length: load.warmup + plan.duration,
             profiled: true,
         };
-        let sampling = Sampler::new(target, plan).sample();
+        let sampling = Sampler::new(target, plan, self.stop).sample();
         let (driven, taken) = self.drive(target, &stretch, sampling).await?;
         for words in driven.services_ended {
             let warning = Warning::ServiceEnded(words);
@@ -121,6 +121,8 @@ impl PhaseRun<'_> {
         };
         let mut stop = self.stop.clone();
         tokio::select! {
+            // What is there already is kept.
+            biased;
             captured = taken.finish() => Some(captured),
             () = stop.asked() => None,
         }

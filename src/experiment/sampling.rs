@@ -4,9 +4,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::Failure;
 use super::gather::Block;
 use super::launch::Launched;
+use super::{Failure, Stop};
 use crate::engine::now_ns;
 use crate::profile::capture::{self, CaptureError};
 use crate::profile::{self, Profile as SampledProfile, encode, perf_script};
@@ -27,6 +27,8 @@ pub(super) enum SampleError {
     Unusable(#[from] profile::Error),
     #[error("the target's processes are not known: {0}")]
     NoProcesses(String),
+    #[error("the run was interrupted")]
+    Interrupted,
 }
 
 /// What was captured.
@@ -79,11 +81,12 @@ pub(super) struct Sampler {
     urls: Option<Vec<String>>,
     request: capture::Request,
     hz: u32,
+    stop: Stop,
 }
 
 impl Sampler {
     /// Nothing is started yet.
-    pub(super) fn new(target: &Launched, plan: &Profile) -> Self {
+    pub(super) fn new(target: &Launched, plan: &Profile, stop: &Stop) -> Self {
         let trees = target.instances.iter().map(|of| of.tree.clone());
         let trees: Option<Vec<_>> = trees.collect();
         let urls = match &plan.source {
@@ -96,10 +99,12 @@ impl Sampler {
             urls,
             request: capture::Request::in_slices(plan.duration, Some(plan.hz)),
             hz: plan.hz,
+            stop: stop.clone(),
         }
     }
 
-    /// Takes samples of a target under load: of several instances in the same slices, as one profile.
+    /// Takes samples of a target under load: of several instances in the same slices, as one profile. It ends as soon as the run is
+    /// to end, with the slices that there are.
     pub(super) async fn sample(self) -> Result<Taken, SampleError> {
         match &self.urls {
             Some(urls) => self.by_pprof(urls).await.map(Taken::Captured),
@@ -109,28 +114,36 @@ impl Sampler {
 
     async fn by_pprof(&self, urls: &[String]) -> Result<Captured, SampleError> {
         let mut slices = capture::Slices::new(&self.client, urls, self.request)?;
-        let (mut sampled, mut failed) = (Vec::new(), None);
-        while let (Some(seconds), None) = (slices.next_seconds(), &failed) {
+        let (mut sampled, mut short) = (Vec::new(), None);
+        let mut stop = self.stop.clone();
+        while let (Some(seconds), None) = (slices.next_seconds(), &short) {
             let slice = self.begin(now_ns(), seconds);
             // Read when the samples end: what follows is the target's work on their symbols, which no sample shows.
             let end = async {
                 tokio::time::sleep(slice.window).await;
                 slice.end()
             };
-            let (taken, slice) = tokio::join!(slices.take(), end);
-            failed = taken.err();
-            if failed.is_none() {
-                sampled.push(slice);
+            let both = async { tokio::join!(slices.take(), end) };
+            let (taken, slice) = tokio::select! {
+                both = both => both,
+                () = stop.asked() => {
+                    short = Some(SampleError::Interrupted);
+                    break;
+                }
+            };
+            match taken {
+                Ok(()) => sampled.push(slice),
+                Err(error) => short = Some(error.into()),
             }
         }
         let Some(capture) = slices.finish()? else {
-            return Err(failed.expect("a capture has at least one slice").into());
+            return Err(short.expect("a capture has at least one slice"));
         };
         Ok(Captured {
             profile: capture.profile,
             bytes: capture.bytes,
             slices: sampled,
-            short: failed.map(|error| error.to_string()),
+            short: short.map(|why| why.to_string()),
         })
     }
 
@@ -144,14 +157,21 @@ impl Sampler {
         };
         let mut recording = Recording::start(&request).await?;
         let (mut sampled, mut short) = (Vec::new(), None);
+        let mut stop = self.stop.clone();
         // One recording without gaps: a slice begins where the last one ended, however late that was noticed.
         let mut begin = now_ns();
         for seconds in self.request.lengths() {
             let slice = self.begin(begin, seconds);
             begin += slice.window.as_nanos() as u64;
             let left = Duration::from_nanos(begin.saturating_sub(now_ns()));
-            if !recording.lasts(left).await {
-                short = Some("perf ended, as it does when what it samples has ended".to_owned());
+            short = tokio::select! {
+                lasts = recording.lasts(left) => {
+                    let ended = "perf ended, as it does when what it samples has ended";
+                    (!lasts).then(|| ended.to_owned())
+                }
+                () = stop.asked() => Some(SampleError::Interrupted.to_string()),
+            };
+            if short.is_some() {
                 break;
             }
             sampled.push(slice.end());

@@ -189,19 +189,44 @@ fn perf_ends_with_the_run_that_it_samples_for() {
     }
 }
 
-#[test]
-fn a_capture_that_is_asked_to_end_keeps_its_slices() {
+/// An endpoint that gives one slice, of 370 samples, and then one that never comes.
+fn one_slice() -> Server {
     let profile = std::fs::read(crate::profiles::data("go.pb.gz")).unwrap();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
-        profile.len()
-    );
-    let answer: &[u8] = Box::leak([head.as_bytes(), &profile].concat().into_boxed_slice());
-    // One slice, and another one that never comes.
-    let server = Server::start(Behaviour::PerConnection(vec![
+    let length = profile.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+    let answer = Box::leak([head.as_bytes(), &profile].concat().into_boxed_slice());
+    Server::start(Behaviour::PerConnection(vec![
         Behaviour::CloseAfter(1, answer),
         Behaviour::Silent,
-    ]));
+    ]))
+}
+
+#[test]
+fn ctrl_c_while_profiling_keeps_the_slices_that_there_are() {
+    let server = one_slice();
+    let profile = format!(
+        "[profile]\ncpu = \"pprof\"\nduration = \"10s\"\nurl = \"http://{}/\"\n",
+        server.addr
+    );
+    let running = TestBed::new()
+        .scenario(&gateway_scenario(
+            "300ms",
+            &(device_request("cars") + &profile),
+        ))
+        .start();
+    server.wait_for_requests(2);
+    running.signal(Signal::INT);
+    let outcome = running.wait().expect(130, &["interrupted"]);
+    let phase = outcome.only_phase();
+    assert_eq!(phase["profile"]["samples"], 370, "{phase:#}");
+    let warnings = phase["warnings"].to_string();
+    assert!(warnings.contains("the run was interrupted"), "{warnings}");
+    assert!(outcome.dir().join("default/load/profile.pb.gz").exists());
+}
+
+#[test]
+fn a_capture_that_is_asked_to_end_keeps_its_slices() {
+    let server = one_slice();
     let url = format!("http://{}/debug/pprof/profile", server.addr);
     let running = TestBed::new()
         .args([
