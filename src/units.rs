@@ -1,7 +1,9 @@
-//! Durations, rates and shares as people type and read them. One grammar for scenario files and flags.
+//! Durations, rates and shares as people type and read them, and foreign text as people may see it. One grammar for scenario
+//! files and flags.
 //!
 //! Pure: no clock, no I/O.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -205,6 +207,22 @@ pub fn parse_share(text: &str) -> Result<f64, UnitError> {
     }
 }
 
+/// The text with U+FFFD for what has no shape of its own or turns what stands around it: control characters, marks of direction,
+/// characters of no width. What a profile or a server names reaches a terminal only like this.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_hidden) {
+        let shown = |c| if is_hidden(c) { '\u{fffd}' } else { c };
+        Cow::Owned(text.chars().map(shown).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,6 +306,25 @@ mod tests {
         }
         assert_eq!(format_us(1_234.0), "1.23 ms");
         assert_eq!(format_us(53.21), "53.2 µs");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_replaced() {
+        for (text, shown) in [
+            ("main::größe<日本>", "main::größe<日本>"),
+            ("", ""),
+            ("\u{fffd}", "\u{fffd}"),
+            ("a\u{1b}[2Jb", "a\u{fffd}[2Jb"),
+            ("a\nb\tc\u{9b}d", "a\u{fffd}b\u{fffd}c\u{fffd}d"),
+            ("a\u{202e}b\u{2066}c", "a\u{fffd}b\u{fffd}c"),
+            (
+                "\u{feff}a\u{200b}b\u{200f}\u{2060}\u{2028}",
+                "\u{fffd}a\u{fffd}b\u{fffd}\u{fffd}\u{fffd}",
+            ),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+        assert!(matches!(printable("main"), Cow::Borrowed("main")));
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Error;
+use crate::units::printable;
 
 /// Distinct function names. A large C++ server has some 100,000 in its symbol table and a few thousand in a profile.
 const MAX_NAMES: usize = 1 << 18;
@@ -418,7 +419,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Type, unit and period for messages.
+    /// Type, unit and period for messages; what cannot be seen of the names is replaced.
     pub fn kind(&self) -> String {
         let Self {
             sample_type,
@@ -426,6 +427,7 @@ impl Profile {
             period_ns,
             ..
         } = self;
+        let (sample_type, unit) = (printable(sample_type), printable(unit));
         if *period_ns == 0 {
             return format!("{sample_type}/{unit}");
         }

@@ -361,6 +361,15 @@ fn slices_merge_and_unlike_profiles_do_not() {
 }
 
 #[test]
+fn what_a_profile_calls_itself_is_shown_without_what_cannot_be_seen() {
+    let mut profile = small_profile();
+    profile.string_table[3] = "c\u{1b}[2Jpu".to_owned();
+    profile.string_table[4] = "nano\u{202e}seconds\n".to_owned();
+    let profile = pprof::decode(&encode(&profile)).expect("reads");
+    assert_eq!(profile.kind(), "c\u{fffd}[2Jpu/nano\u{fffd}seconds\u{fffd}");
+}
+
+#[test]
 fn an_empty_profile_is_read_and_known_to_be_empty() {
     let mut empty = small_profile();
     empty.sample.clear();
