@@ -12,13 +12,17 @@ use crate::units::printable;
 /// Distinct function names. A large C++ server has some 100,000 in its symbol table and a few thousand in a profile.
 const MAX_NAMES: usize = 1 << 18;
 const MAX_NAME_BYTES: usize = 64 << 20;
+/// Bytes of one name. Those of C++ templates reach some KiB.
+pub(super) const MAX_NAME: usize = 64 << 10;
 pub(super) const MAX_STACKS: usize = 1 << 20;
 /// Runtimes cut stacks at 64 to 1,024 frames; inlining multiplies that by a few.
 pub(super) const MAX_DEPTH: usize = 4096;
 /// Frames over all distinct stacks, 4 bytes each.
-const MAX_FRAMES: usize = 1 << 25;
+pub(super) const MAX_FRAMES: usize = 1 << 25;
 /// Bytes of all distinct stacks when written out, which bounds folded text and flame graphs.
 const MAX_TEXT: usize = 512 << 20;
+/// Bytes that are shown of a name which is too long.
+const SHOWN_NAME: usize = 40;
 /// Slices of one capture: more of them say no more about the spread between them.
 pub(super) const MAX_SLICES: usize = 64;
 
@@ -342,6 +346,9 @@ impl Profile {
         if let Some(id) = self.ids.get(name) {
             return Ok(*id);
         }
+        if name.len() > MAX_NAME {
+            return Err(long_name(name.as_bytes()));
+        }
         self.name_bytes += name.len();
         if self.name_bytes > MAX_NAME_BYTES {
             return Err(too_large("bytes of function names", MAX_NAME_BYTES));
@@ -461,5 +468,15 @@ pub(super) fn too_large(what: &'static str, limit: usize) -> Error {
     Error::TooLarge {
         what,
         limit: limit as u64,
+    }
+}
+
+/// What is said of a name longer than [`MAX_NAME`].
+pub(super) fn long_name(name: &[u8]) -> Error {
+    let begin = String::from_utf8_lossy(&name[..name.len().min(SHOWN_NAME)]);
+    Error::LongName {
+        begin: printable(&begin).into_owned(),
+        length: name.len(),
+        limit: MAX_NAME,
     }
 }
