@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
+use std::num::NonZeroU64;
 
 use flate2::read::MultiGzDecoder;
 use prost::encoding::encode_varint;
 use regex::{Regex, RegexBuilder};
 use target_service::profile_proto as proto;
 
-use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_STACKS, Weight, too_large};
+use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_STACKS, RECORDS, Weight, too_large};
 use super::symbols::{MAX_MESSAGE, Tables, malformed, message_of};
 use super::wire::{Field, fields, varints};
 use super::{Error, Profile};
@@ -32,9 +33,10 @@ pub(super) const SLICE_LABEL: &str = "telemload_slice";
 
 /// Reads a profile, gzipped or not.
 ///
-/// Of several sample types `cpu` in nanoseconds is taken, else the profile's default, else the last. The number of
-/// samples is the `samples` type, else the counting type that stands before the chosen one (objects for bytes, contentions
-/// for delays), else the number of sample records. Inlined calls become frames of their own; a frame without a name is
+/// Of several sample types `cpu` in nanoseconds is taken, else the profile's default, else the last. The number of samples is the
+/// chosen type itself if it counts, else the `samples` type (of CPU time) or the counting type that stands right before the chosen
+/// one (objects for bytes, contentions for delays). Where there is neither, it is the value over the period, and without a period
+/// in the same unit shares are of values. Inlined calls become frames of their own; a frame without a name is
 /// called after its file and address. `drop_frames` is honoured, labels are not kept.
 ///
 /// # Errors
@@ -131,7 +133,8 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
             places.insert(key, place);
         }
     }
-    Ok(profile)
+    let counts = columns.counted(&profile);
+    Ok(profile.counting(counts))
 }
 
 /// What is read of one sample; its buffers are used again for the next.
@@ -216,7 +219,18 @@ struct Columns {
     unit: String,
     all: usize,
     value: usize,
-    samples: Option<usize>,
+    samples: Samples,
+    /// The name of what samples are counts of.
+    counts: String,
+}
+
+/// Where the number of samples is from.
+enum Samples {
+    Column(usize),
+    /// The value that one sample stands for.
+    Period(NonZeroU64),
+    /// Each record counts once.
+    Records,
 }
 
 impl Columns {
@@ -229,6 +243,8 @@ impl Columns {
             ));
         }
         let default = tables.string(tables.default_sample_type)?;
+        let cpu =
+            |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| name == "cpu" && unit == "nanoseconds";
         let named = || {
             types
                 .iter()
@@ -241,23 +257,36 @@ impl Columns {
             }
             None => types
                 .iter()
-                .position(|(name, unit)| name == "cpu" && unit == "nanoseconds")
+                .position(cpu)
                 .or_else(named)
                 .unwrap_or(types.len() - 1),
         };
-        let counts = |(_, unit): &(Cow<'_, str>, Cow<'_, str>)| unit == "count";
-        let samples = types
-            .iter()
-            .position(|(name, unit)| name == "samples" && unit == "count")
-            .or_else(|| types[..value].iter().rposition(counts))
-            .or_else(|| counts(&types[value]).then_some(value));
+        let is_count = |at: &usize| types[*at].1 == "count";
+        let before = || value.checked_sub(1).filter(is_count);
+        let samples = || (0..types.len()).find(|at| is_count(at) && types[*at].0 == "samples");
+        let column = if is_count(&value) {
+            Some(value)
+        } else if cpu(&types[value]) {
+            samples().or_else(before)
+        } else {
+            before().or_else(samples)
+        };
         let (name, unit) = &types[value];
+        let period = u64::try_from(tables.period).ok().and_then(NonZeroU64::new);
+        let (samples, counts) = match (column, period) {
+            (Some(column), _) => (Samples::Column(column), &*types[column].0),
+            (None, Some(period)) if tables.string(tables.period_type.unit)? == *unit => {
+                (Samples::Period(period), "samples")
+            }
+            _ => (Samples::Records, RECORDS),
+        };
         Ok(Self {
             sample_type: name.to_string(),
             unit: unit.to_string(),
             all: types.len(),
             value,
             samples,
+            counts: counts.to_owned(),
         })
     }
 
@@ -278,10 +307,32 @@ impl Columns {
             };
             u64::try_from(value).map_err(|_| malformed(reason()))
         };
-        Ok(Weight {
-            value: positive(self.value)?,
-            samples: self.samples.map_or(Ok(1), positive)?,
-        })
+        let value = positive(self.value)?;
+        let samples = match self.samples {
+            Samples::Column(column) => positive(column)?,
+            _ if value == 0 => 0,
+            Samples::Period(period) => {
+                (value / period + value % period / period.get().div_ceil(2)).max(1)
+            }
+            Samples::Records => 1,
+        };
+        Ok(Weight { value, samples })
+    }
+
+    /// What the samples that were read are counts of: of a period that most values fall short of they are none.
+    fn counted(&self, profile: &Profile) -> &str {
+        match self.samples {
+            Samples::Period(period) => {
+                let stand_for = u128::from(profile.samples()) * u128::from(period.get());
+                let value = u128::from(profile.value());
+                if stand_for.abs_diff(value) * 100 > value {
+                    RECORDS
+                } else {
+                    &self.counts
+                }
+            }
+            _ => &self.counts,
+        }
     }
 }
 

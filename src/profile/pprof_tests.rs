@@ -5,7 +5,7 @@ use std::io::Write;
 use target_service::profile_proto as proto;
 
 use super::super::tests::{check, encode, gzip, small_profile, stacks};
-use super::super::{folded, pprof};
+use super::super::{FunctionTable, folded, pprof};
 use super::*;
 
 /// Writers may pack the ids of a sample, or not, or in pieces: all say the same.
@@ -83,7 +83,141 @@ fn the_sample_type_is_cpu_time_else_the_default_else_the_last() {
     };
     check(
         alone,
-        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 2, 30_000_000)]),
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+}
+
+/// Reads a profile of types (`type/unit`) and records, in `main` and `hash` by turns: its kind, samples and shares, which stay when it is
+/// written.
+#[track_caller]
+fn shared(
+    types: &[&str],
+    period: i64,
+    records: &[&[i64]],
+    wanted: Option<&str>,
+    expected: (&str, &[(u64, f64)]),
+) {
+    let mut message = small_profile();
+    message.sample_type.clear();
+    message.sample.clear();
+    let mut text = |text: &str| {
+        message.string_table.push(text.to_owned());
+        message.string_table.len() as i64 - 1
+    };
+    for of in types {
+        let (name, unit) = of.split_once('/').expect("a type and a unit");
+        let (r#type, unit) = (text(name), text(unit));
+        message.sample_type.push(proto::ValueType { r#type, unit });
+    }
+    message.period = period;
+    for (value, id) in records.iter().zip([3, 7].iter().cycle()) {
+        message.sample.push(proto::Sample {
+            location_id: vec![*id],
+            value: value.to_vec(),
+            label: Vec::new(),
+        });
+    }
+    let profile = decode_type(&encode(&message), wanted).expect("reads");
+    let written = super::super::encode::encode(&profile).expect("fits");
+    for profile in [
+        &profile,
+        &decode_type(&written, None).expect("reads what was written"),
+    ] {
+        let table = FunctionTable::of(profile);
+        let rows = table.functions.iter();
+        let rows: Vec<(u64, f64)> = rows
+            .filter(|row| row.self_samples > 0)
+            .map(|row| (row.self_samples, row.self_share.value))
+            .collect();
+        let kind = format!("{}/{}", profile.sample_type(), profile.unit());
+        assert_eq!((kind.as_str(), rows.as_slice()), expected);
+        // Folded stacks weigh the same.
+        let mut text = Vec::new();
+        folded::write(profile, &mut text).expect("writes to memory");
+        let read = FunctionTable::of(&folded::read(text.as_slice()).expect("reads"));
+        let own: Vec<f64> = read
+            .functions
+            .iter()
+            .map(|row| row.self_share.value)
+            .filter(|share| *share > 0.0)
+            .collect();
+        let expected: Vec<f64> = expected.1.iter().map(|(_, share)| *share).collect();
+        assert_eq!(own, expected);
+    }
+}
+
+#[test]
+fn shares_are_of_what_was_measured() {
+    let (cpu, samples) = ("cpu/nanoseconds", "samples/count");
+    let second = 1_000_000_000;
+    let long = [&[9 * second][..], &[second]];
+    // Without a count the period says how many samples there were, else CPU time weighs.
+    shared(
+        &[cpu],
+        10_000_000,
+        &long,
+        None,
+        (cpu, &[(900, 0.9), (100, 0.1)]),
+    );
+    shared(&[cpu], 0, &long, None, (cpu, &[(1, 0.9), (1, 0.1)]));
+    shared(
+        &[cpu],
+        100 * second,
+        &long,
+        None,
+        (cpu, &[(1, 0.9), (1, 0.1)]),
+    );
+    shared(&[cpu], 2, &[&[9], &[1]], None, (cpu, &[(5, 0.9), (1, 0.1)]));
+    shared(
+        &["cpu/microseconds"],
+        10_000_000,
+        &long,
+        None,
+        ("cpu/microseconds", &[(1, 0.9), (1, 0.1)]),
+    );
+    shared(
+        &[cpu, samples],
+        0,
+        &[&[9 * second, 8], &[second, 2]],
+        None,
+        (cpu, &[(8, 0.8), (2, 0.2)]),
+    );
+    // A count is of the values that it stands before, and its own measure.
+    let heap = [
+        "alloc_objects/count",
+        "alloc_space/bytes",
+        "inuse_objects/count",
+        "inuse_space/bytes",
+    ];
+    let records = [&[50, 500, 9, 100][..], &[50, 100, 1, 300]];
+    shared(
+        &heap,
+        0,
+        &records,
+        None,
+        ("inuse_space/bytes", &[(1, 0.75), (9, 0.25)]),
+    );
+    shared(
+        &heap,
+        0,
+        &records,
+        Some("inuse_objects"),
+        ("inuse_objects/count", &[(9, 0.9), (1, 0.1)]),
+    );
+    let all = [samples, cpu, "inuse_objects/count", "inuse_space/bytes"];
+    shared(
+        &all,
+        0,
+        &[&[0, 0, 3, 60], &[0, 0, 1, 40]],
+        Some("inuse_space"),
+        ("inuse_space/bytes", &[(3, 0.6), (1, 0.4)]),
+    );
+    shared(
+        &["contentions/count", "delay/nanoseconds", "depth/levels"],
+        0,
+        &[&[2, 6, 30], &[1, 4, 10]],
+        None,
+        ("depth/levels", &[(1, 0.75), (1, 0.25)]),
     );
 }
 

@@ -342,7 +342,7 @@ fn everything(profile: &Profile) {
     let mut text = Vec::new();
     folded::write(profile, &mut text).expect("writes to memory");
     let read = folded::read(text.as_slice()).expect("reads what was written");
-    assert_eq!(read.samples(), profile.samples());
+    assert_eq!(read.samples(), profile.whole());
     let mut again = Vec::new();
     folded::write(&read, &mut again).expect("writes to memory");
     assert_eq!(text, again, "what was written reads as the same");
@@ -384,6 +384,8 @@ fn everything(profile: &Profile) {
             profile.stacks().map(|stack| stack.samples).collect()
         };
         assert_eq!(samples(&read), samples(profile));
+        assert_eq!(read.kind(), profile.kind());
+        assert_eq!(read.whole(), profile.whole());
     } else {
         assert!(profile.samples().max(profile.value()) > u64::MAX / 2);
     }
