@@ -33,12 +33,14 @@ fn everything(profile: &Profile) {
     let mut text = Vec::new();
     folded::write(profile, &mut text).expect("writes to memory");
     let again = folded::read(text.as_slice()).expect("reads what was written");
-    assert_eq!(again.samples(), profile.samples());
+    let whole = |profile: &Profile| if profile.is_of_values() { profile.value() } else { profile.samples() };
+    assert_eq!(again.samples(), whole(profile));
     let plain = fold(profile.clone(), Fold::Plumbing).expect("folding makes nothing larger");
     assert_eq!(plain.samples(), profile.samples());
     if let Ok(bytes) = encode::encode(profile) {
         let again = pprof::decode(&bytes).expect("reads what was written");
         assert_eq!((again.samples(), again.slices()), (profile.samples(), profile.slices()));
+        assert_eq!((again.sample_type(), whole(&again)), (profile.sample_type(), whole(profile)));
     }
     assert_eq!(union::union(profile, &plain, None).is_ok(), !profile.is_empty());
     assert_eq!(flamegraph::svg(profile, "title", "", Some(100.0)).is_ok(), !profile.is_empty());

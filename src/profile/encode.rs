@@ -316,14 +316,20 @@ fn message<M: Message + Default>(bytes: &[u8], what: &str) -> Result<M, Error> {
 }
 
 /// Writes a profile that was read from something else, gzipped: functions by name, without addresses and lines. Reading it gives
-/// the same stacks; slices are kept.
+/// the same stacks and sample type; slices are kept.
 ///
 /// # Errors
 /// [`Error::Io`] if compressing fails, [`Error::Overflow`] for counts beyond 63 bits.
 pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
+    let has_values = profile.unit() != "count";
+    let counts = if has_values {
+        profile.counts()
+    } else {
+        profile.sample_type()
+    };
     let mut strings = vec![
         String::new(),
-        "samples".to_owned(),
+        counts.to_owned(),
         "count".to_owned(),
         profile.sample_type().to_owned(),
         profile.unit().to_owned(),
@@ -332,7 +338,6 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
     ];
     let first_name = strings.len() as i64;
     strings.extend(profile.names().iter().map(|name| name.to_string()));
-    let has_values = profile.unit() != "count";
     let mut sample_type = vec![proto::ValueType { r#type: 1, unit: 2 }];
     if has_values {
         sample_type.push(proto::ValueType { r#type: 3, unit: 4 });

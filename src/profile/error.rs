@@ -1,4 +1,5 @@
-//! What can be wrong with a profile. It must name what is wrong and what to do, and must not carry bytes of the profile.
+//! What can be wrong with a profile. It must name what is wrong and what to do, and carries bytes of the
+//! profile only where a name is meant, made printable.
 
 use std::io;
 
@@ -20,6 +21,19 @@ pub enum Error {
         what: &'static str,
         /// How much is allowed.
         limit: u64,
+    },
+    /// A name is longer than what is read.
+    #[error(
+        "the name that begins with `{begin}` has {length} bytes, and at most {limit} are read; symbols of such length are damaged or \
+         generated: shorten them where the profile is written"
+    )]
+    LongName {
+        /// Its begin.
+        begin: String,
+        /// Its bytes.
+        length: usize,
+        /// How many are allowed.
+        limit: usize,
     },
     /// The sums leave the range of 64 bits.
     #[error(

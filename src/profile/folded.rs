@@ -1,6 +1,6 @@
 //! Folded stacks: one line per distinct stack, `root;caller;leaf N`, the text that flame graph tools exchange.
 //!
-//! It holds samples only: values, periods and durations are lost, and so are `;` and line breaks in names. It must not
+//! It holds one number a stack: the other one, units, periods and durations are lost, and so are `;` and line breaks in names. It must not
 //! change names otherwise.
 
 use std::borrow::Cow;
@@ -11,19 +11,25 @@ use super::{Error, Profile};
 
 const MAX_LINE: usize = 1 << 20;
 
-/// Writes the number of samples per stack, sorted by line, so that equal profiles give equal bytes.
+/// Writes what shares are of per stack, sorted by line, so that equal profiles give equal bytes: samples, or the values of a profile of
+/// bytes or delays, without their unit.
 ///
 /// # Errors
 /// [`Error::Io`] if writing fails.
 pub fn write(profile: &Profile, mut writer: impl Write) -> Result<(), Error> {
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
-    for stack in profile.stacks().filter(|stack| stack.samples > 0) {
+    let by_value = profile.is_of_values();
+    for stack in profile.stacks() {
+        let weight = if by_value { stack.value } else { stack.samples };
+        if weight == 0 {
+            continue;
+        }
         let names: Vec<_> = stack.frames.iter().map(|name| clean(name)).collect();
         // Names that differ in a replaced character only fall together; the profile's total bounds the sum.
-        *lines.entry(names.join(";")).or_default() += stack.samples;
+        *lines.entry(names.join(";")).or_default() += weight;
     }
-    for (line, samples) in lines {
-        writeln!(writer, "{line} {samples}")?;
+    for (line, weight) in lines {
+        writeln!(writer, "{line} {weight}")?;
     }
     Ok(())
 }

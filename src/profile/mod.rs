@@ -19,6 +19,7 @@ pub mod pprof;
 mod read;
 mod share;
 mod stacks;
+mod symbols;
 mod table;
 pub mod union;
 mod wire;

@@ -1,7 +1,7 @@
 //! Reads the text that `perf script` prints: one paragraph a sample, folded by inferno.
 //!
 //! Samples count once each: periods, which vary while perf keeps its rate, are taken out, because shares and intervals are of
-//! samples. Their times divide them into slices. It must not hand inferno what it panics on: a paragraph without a header, and
+//! samples. Their times divide them into slices. A sample without a callchain stays one. It must not hand inferno what it panics on: a paragraph without a header, and
 //! names beyond ASCII, which it cuts between bytes.
 
 use std::borrow::Cow;
@@ -15,17 +15,25 @@ use regex::Regex;
 
 use super::folded::read_into;
 use super::{Error, Profile};
+use crate::units::printable;
 
 /// Slices of equal time that a recording is divided into.
 const SLICES: usize = 10;
 /// Samples below which it is not divided.
 const ENOUGH_TO_SLICE: usize = 200;
 
-/// `comm pid[/tid] [cpu] time: [period] event:`, as perf writes the header of a sample.
+/// `comm pid[/tid] [cpu] time: [period] event:`, as perf writes the header of a sample. A tracepoint's name has a colon of its own.
 static HEADER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?<who>\s*\S.*?\s\d+(?:/\d+)?\s+(?:\[\d+\]\s+)?)(?<time>\d+\.\d+):\s+(?:\d+\s+)?(?<event>[^\s:]+)(?<rest>:.*)$")
+    Regex::new(r"^(?<who>\s*\S.*?\s\d+(?:/\d+)?\s+(?:\[\d+\]\s+)?)(?<time>\d+\.\d+):\s+(?:\d+\s+)?(?<event>[^\s:]\S*?)(?::(?<modifiers>[ukhpPGHSDIWeb]+))?:(?:\s(?<rest>.*))?$")
         .expect("the pattern is valid")
 });
+
+/// A frame, `address symbol (object)`, as it may stand behind a header; what a tracepoint says of itself stands there too.
+static FRAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^\s*[0-9a-f]+ .*\(.*\)\s*$").expect("the pattern is valid"));
+
+/// What every sample's event is called in the text that inferno gets, which holds one event.
+const EVENT: &str = "event";
 
 /// Whether the text begins like the output of `perf script`.
 pub(super) fn looks_like(text: &str) -> bool {
@@ -55,7 +63,7 @@ pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
         known.truncate(8);
         return Err(Error::SampleType {
             wanted: event.to_owned(),
-            known: known.join(", "),
+            known: printable(&known.join(", ")).into_owned(),
         });
     }
     let times = chosen.iter().map(|sample| sample.time);
@@ -100,14 +108,15 @@ fn sliced(
     slices: usize,
     place: impl Fn(f64) -> Option<usize>,
 ) -> Result<Profile, Error> {
-    let mut texts = vec![String::new(); slices];
+    let mut texts = vec![(String::new(), 0_u64); slices];
     for sample in chosen {
         let Some(at) = place(sample.time) else {
             continue;
         };
-        let text = &mut texts[at];
+        let (text, count) = &mut texts[at];
+        *count += 1;
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}{}: {event}:", ascii(sample.who), sample.time);
+        let _ = writeln!(text, "{}{}: {EVENT}:", ascii(sample.who), sample.time);
         for line in &sample.stack {
             text.push_str(&ascii(line));
             text.push('\n');
@@ -116,17 +125,20 @@ fn sliced(
     }
     let mut profile = Profile::new(event, "count", 0);
     let texts = texts.iter().enumerate();
-    for (number, text) in texts.filter(|(_, text)| !text.is_empty()) {
+    for (number, (text, count)) in texts.filter(|(_, (_, count))| *count > 0) {
         let mut folded = Vec::new();
         let mut options = Options::default();
         options.nthreads = 1;
-        options.event_filter = Some(event.to_owned());
+        options.event_filter = Some(EVENT.to_owned());
         Folder::from(options).collapse(text.as_bytes(), &mut folded)?;
         let mut slice = Profile::new(event, "count", 0);
         read_into(
             &mut slice,
             beyond_ascii(&String::from_utf8_lossy(&folded)).as_bytes(),
         )?;
+        // Inferno leaves out samples without a frame that it can read.
+        let without = count.saturating_sub(slice.samples());
+        slice.add([], without, without)?;
         profile.merge_slice(&slice, number)?;
     }
     Ok(profile)
@@ -152,7 +164,7 @@ fn samples(text: &str) -> Result<Vec<Sample<'_>>, Error> {
             continue;
         }
         match samples.last_mut() {
-            Some(sample) if open => sample.stack.push(line),
+            Some(sample) if open && !begins_sample(line) => sample.stack.push(line),
             _ => {
                 let fail = |reason| Error::Perf {
                     line: number,
@@ -166,19 +178,15 @@ fn samples(text: &str) -> Result<Vec<Sample<'_>>, Error> {
                 if !(0.0..1e15).contains(&time) {
                     return Err(fail("the time of the sample is out of range"));
                 }
-                // A stack of a single frame may stand on the line of the header, behind the event's modifiers.
-                let rest = part("rest").trim_start_matches(':');
-                let rest = match rest.split_once(':') {
-                    Some((modifiers, rest)) if !modifiers.contains(' ') => rest,
-                    _ => rest,
-                };
                 let mut sample = Sample {
-                    who: header.name("who").map_or("", |found| found.as_str()),
+                    who: part("who"),
                     time,
-                    event: header.name("event").map_or("", |found| found.as_str()),
+                    event: part("event"),
                     stack: Vec::new(),
                 };
-                open = rest.trim().is_empty();
+                // A stack of a single frame may stand on the line of the header.
+                let rest = part("rest");
+                open = !FRAME.is_match(rest);
                 if !open {
                     sample.stack.push(rest.trim_start());
                 }
@@ -187,6 +195,12 @@ fn samples(text: &str) -> Result<Vec<Sample<'_>>, Error> {
         }
     }
     Ok(samples)
+}
+
+/// Whether a line is a header though no empty line stands before it, as after samples without a callchain.
+fn begins_sample(line: &str) -> bool {
+    // Most frames have no such colon, and the pattern takes longer.
+    (line.contains(": ") || line.trim_end().ends_with(':')) && HEADER.is_match(line)
 }
 
 /// Marks around the number of a character beyond ASCII.
@@ -295,6 +309,30 @@ web server  4242/4243 [000] 100.030001:     250000 cpu-clock:u:  ffffffff9aa3c8d
         check("", None, Err("no samples"));
         assert!(!looks_like("main;f 3\n"));
         assert!(!looks_like("main;12 34.5: x 3\n"));
+    }
+
+    #[test]
+    fn tracepoints_have_a_colon_in_their_name() {
+        let text = "web 33 [000] 100.6: sched:sched_switch: prev_comm=web (x)\n\t55 g (x)\n\n\
+                    web 33 [000] 100.7: 1 sched:sched_switch:u: prev_comm=web\n\
+                    web 33 [000] 100.8: cycles:\n\t55 h (x)\n";
+        assert!(looks_like(text));
+        check(text, None, Ok("[no stack] 1\nweb;g 1\n"));
+        check(text, Some("cycles"), Ok("web;h 1\n"));
+        check(
+            text,
+            Some("sched"),
+            Err("no sample type `sched`; it has cycles, sched:sched_switch"),
+        );
+    }
+
+    #[test]
+    fn samples_without_a_callchain_count() {
+        let text = "a 1 1.5: cycles:\n\t1 f (x)\n\na 1 1.6: cycles:\n\na 1 1.7: cycles:u: 2 g\n\n\
+                    a 1 1.8: cycles:\n\tno frame\n\na 1 1.9: cycles:  3 h (x)\na 1:2 3 2.0: cycles:\n";
+        check(text, None, Ok("[no stack] 4\na;f 1\na;h 1\n"));
+        let profile = read(text, None).expect("reads");
+        assert_eq!((profile.samples(), profile.slices()), (6, &[6][..]));
     }
 
     #[test]

@@ -1,27 +1,28 @@
 //! Reads `profile.proto`, gzipped or raw, into a [`Profile`].
 //!
 //! Samples are decoded one at a time and dropped, so memory follows the distinct stacks and not what the bytes claim.
-//! It must check every index and id that it follows, and must not guess: what does not add up is an error that says where.
+//! It must not guess: what does not add up is an error that says where.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
+use std::num::NonZeroU64;
 
 use flate2::read::MultiGzDecoder;
-use prost::Message;
+use prost::encoding::encode_varint;
 use regex::{Regex, RegexBuilder};
 use target_service::profile_proto as proto;
 
-use super::stacks::{MAX_DEPTH, MAX_STACKS, Weight, too_large};
+use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_STACKS, RECORDS, Weight, too_large};
+use super::symbols::{MAX_MESSAGE, Tables, malformed, message_of};
 use super::wire::{Field, fields, varints};
 use super::{Error, Profile};
+use crate::units::printable;
 
 /// What a profile may unpack to. 30 s of a busy service are some MiB.
 const MAX_UNPACKED: usize = 256 << 20;
-/// Entries of each table.
-const MAX_ENTRIES: usize = 1 << 20;
-/// One entry of a table, or one sample.
-const MAX_MESSAGE: usize = 1 << 20;
+/// Frames of all samples that repeat none before. A profile as large as what is read has half of it.
+const MAX_EXPANDED: usize = 8 * MAX_FRAMES;
 /// Compiled size of a `drop_frames` expression.
 const MAX_PATTERN: usize = 1 << 20;
 /// Sample types that a message lists.
@@ -32,9 +33,10 @@ pub(super) const SLICE_LABEL: &str = "telemload_slice";
 
 /// Reads a profile, gzipped or not.
 ///
-/// Of several sample types `cpu` in nanoseconds is taken, else the profile's default, else the last. The number of
-/// samples is the `samples` type, else the counting type that stands before the chosen one (objects for bytes, contentions
-/// for delays), else the number of sample records. Inlined calls become frames of their own; a frame without a name is
+/// Of several sample types `cpu` in nanoseconds is taken, else the profile's default, else the last. The number of samples is the
+/// chosen type itself if it counts, else the `samples` type (of CPU time) or the counting type that stands right before the chosen
+/// one (objects for bytes, contentions for delays). Where there is neither, it is the value over the period, and without a period
+/// in the same unit shares are of values. Inlined calls become frames of their own; a frame without a name is
 /// called after its file and address. `drop_frames` is honoured, labels are not kept.
 ///
 /// # Errors
@@ -49,7 +51,7 @@ pub fn decode(bytes: &[u8]) -> Result<Profile, Error> {
 /// # Errors
 /// [`Error::SampleType`] lists what there is; else those of [`decode`].
 pub fn decode_type(bytes: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
-    unpacked(&plain(bytes)?, sample_type)
+    unpacked(&plain(bytes)?, sample_type, MAX_EXPANDED)
 }
 
 /// The bytes without their gzip, if they have one.
@@ -78,7 +80,7 @@ fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     Ok(raw)
 }
 
-fn unpacked(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
+fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Result<Profile, Error> {
     let tables = Tables::read(raw)?;
     let columns = Columns::choose(&tables, sample_type)?;
     let slice_key = tables.slice_key();
@@ -88,8 +90,9 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
     let mut pruning = Pruning::new(&tables)?;
     let mut number = 0_u64;
     let mut read = Sample::default();
-    // Where stacks are by the bytes of their locations: most samples repeat one.
-    let mut places: HashMap<&[u8], u32> = HashMap::new();
+    // Where stacks are by the packed ids of their locations: most samples repeat one.
+    let mut places: HashMap<Cow<'_, [u8]>, u32> = HashMap::new();
+    let mut expanded = 0;
     for field in fields(raw) {
         let Field::Bytes(2, message) = field? else {
             continue;
@@ -100,12 +103,13 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
         if weight == Weight::default() {
             continue;
         }
-        if let Some(place) = packed.and_then(|packed| places.get(packed)) {
+        if let Some(place) = places.get(packed.unwrap_or(&read.pieces)) {
             profile.add_at(*place, weight, read.slice)?;
             continue;
         }
         let mut frames = Vec::new();
-        for id in read.locations(packed)?.iter().rev() {
+        read.unpack_locations(packed)?;
+        for id in read.locations.iter().rev() {
             let Some(names) = locations.get(id) else {
                 return Err(malformed(format!(
                     "sample {number} refers to location {id}, which is not in it"
@@ -116,27 +120,35 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
             }
             frames.extend_from_slice(names);
         }
+        expanded += frames.len();
+        if expanded > max_expanded {
+            return Err(too_large("frames over all samples", max_expanded));
+        }
         pruning.apply(&mut frames, &profile);
         let place = profile.add_ids(frames, weight, read.slice)?;
-        if let (Some(packed), Some(place)) = (packed, place)
+        if let Some(place) = place
             && places.len() < MAX_STACKS
         {
-            places.insert(packed, place);
+            let key = packed.map_or_else(|| Cow::Owned(read.pieces.clone()), Cow::Borrowed);
+            places.insert(key, place);
         }
     }
-    Ok(profile)
+    let counts = columns.counted(&profile);
+    Ok(profile.counting(counts))
 }
 
 /// What is read of one sample; its buffers are used again for the next.
 #[derive(Default)]
 struct Sample {
+    /// Ids of locations that are not packed in one piece, packed.
+    pieces: Vec<u8>,
     locations: Vec<u64>,
     values: Vec<i64>,
     slice: Option<u8>,
 }
 
 impl Sample {
-    /// Reads a message. Locations that are packed in one piece are returned as they are, others are kept.
+    /// Reads a message. The ids of its locations are answered as they are if they are packed in one piece, else kept in `pieces`.
     fn fill<'a>(
         &mut self,
         message: &'a [u8],
@@ -145,7 +157,7 @@ impl Sample {
         if message.len() > MAX_MESSAGE {
             return Err(too_large("bytes in one entry", MAX_MESSAGE));
         }
-        self.locations.clear();
+        self.pieces.clear();
         self.values.clear();
         self.slice = None;
         let mut packed: Option<&[u8]> = None;
@@ -155,15 +167,14 @@ impl Sample {
                 Field::Bytes(1, bytes) => {
                     if let Some(before) = packed.replace(bytes) {
                         in_pieces = true;
-                        unpack(before, |id| self.locations.push(id))?;
+                        self.pieces.extend_from_slice(before);
                     }
                 }
                 Field::Varint(1, id) => {
                     in_pieces = true;
-                    if let Some(before) = packed.take() {
-                        unpack(before, |id| self.locations.push(id))?;
-                    }
-                    self.locations.push(id);
+                    self.pieces
+                        .extend_from_slice(packed.take().unwrap_or_default());
+                    encode_varint(id, &mut self.pieces);
                 }
                 Field::Bytes(2, bytes) => {
                     unpack(bytes, |value| self.values.push(value.cast_signed()))?;
@@ -178,18 +189,18 @@ impl Sample {
                 _ => {}
             }
         }
-        if in_pieces && let Some(last) = packed.take() {
-            unpack(last, |id| self.locations.push(id))?;
+        if in_pieces {
+            self.pieces
+                .extend_from_slice(packed.take().unwrap_or_default());
         }
         Ok(packed)
     }
 
-    /// The locations, the leaf first.
-    fn locations(&mut self, packed: Option<&[u8]>) -> Result<&[u64], Error> {
-        if let Some(packed) = packed {
-            unpack(packed, |id| self.locations.push(id))?;
-        }
-        Ok(&self.locations)
+    /// Keeps the locations of a sample, the leaf first.
+    fn unpack_locations(&mut self, packed: Option<&[u8]>) -> Result<(), Error> {
+        self.locations.clear();
+        let locations = &mut self.locations;
+        unpack(packed.unwrap_or(&self.pieces), |id| locations.push(id))
     }
 }
 
@@ -202,165 +213,24 @@ fn unpack(packed: &[u8], mut each: impl FnMut(u64)) -> Result<(), Error> {
     Ok(())
 }
 
-/// Everything but the samples; messages that are needed once stay bytes until then.
-#[derive(Default)]
-struct Tables<'a> {
-    strings: Vec<&'a [u8]>,
-    sample_types: Vec<proto::ValueType>,
-    functions: Vec<&'a [u8]>,
-    locations: Vec<&'a [u8]>,
-    mappings: Vec<&'a [u8]>,
-    period_type: proto::ValueType,
-    period: i64,
-    duration_nanos: i64,
-    drop_frames: i64,
-    keep_frames: i64,
-    default_sample_type: i64,
-}
-
-impl<'a> Tables<'a> {
-    fn read(raw: &'a [u8]) -> Result<Self, Error> {
-        let mut tables = Self::default();
-        for field in fields(raw) {
-            match field? {
-                Field::Bytes(1, bytes) => push(
-                    &mut tables.sample_types,
-                    message_of(bytes, "sample type")?,
-                    "sample types",
-                )?,
-                Field::Bytes(3, bytes) => push(&mut tables.mappings, bytes, "mappings")?,
-                Field::Bytes(4, bytes) => push(&mut tables.locations, bytes, "locations")?,
-                Field::Bytes(5, bytes) => push(&mut tables.functions, bytes, "functions")?,
-                Field::Bytes(6, bytes) => push(&mut tables.strings, bytes, "strings")?,
-                Field::Bytes(11, bytes) => tables.period_type = message_of(bytes, "period type")?,
-                Field::Varint(7, value) => tables.drop_frames = value.cast_signed(),
-                Field::Varint(8, value) => tables.keep_frames = value.cast_signed(),
-                Field::Varint(10, value) => tables.duration_nanos = value.cast_signed(),
-                Field::Varint(12, value) => tables.period = value.cast_signed(),
-                Field::Varint(14, value) => tables.default_sample_type = value.cast_signed(),
-                _ => {}
-            }
-        }
-        if tables.sample_types.is_empty() {
-            return Err(malformed("it names no sample types".to_owned()));
-        }
-        if tables.strings.first().is_none_or(|first| !first.is_empty()) {
-            return Err(malformed(
-                "its string table does not begin with the empty string".to_owned(),
-            ));
-        }
-        Ok(tables)
-    }
-
-    /// The index of the label that numbers slices.
-    fn slice_key(&self) -> Option<i64> {
-        let mut strings = self.strings.iter();
-        let at = strings.position(|text| *text == SLICE_LABEL.as_bytes())?;
-        i64::try_from(at).ok()
-    }
-
-    fn string(&self, index: i64) -> Result<Cow<'a, str>, Error> {
-        let found = usize::try_from(index)
-            .ok()
-            .and_then(|index| self.strings.get(index));
-        found
-            .map(|bytes| String::from_utf8_lossy(bytes))
-            .ok_or_else(|| {
-                malformed(format!(
-                    "string table index {index} is out of range ({} strings)",
-                    self.strings.len()
-                ))
-            })
-    }
-
-    fn period_ns(&self) -> Result<u64, Error> {
-        let in_ns = self.string(self.period_type.unit)? == "nanoseconds";
-        Ok(if in_ns {
-            u64::try_from(self.period).unwrap_or(0)
-        } else {
-            0
-        })
-    }
-
-    /// The names of every location's frames, outermost first, interned in the profile.
-    fn resolve(&self, profile: &mut Profile) -> Result<HashMap<u64, Vec<u32>>, Error> {
-        let mut functions = HashMap::new();
-        for message in &self.functions {
-            let function: proto::Function = message_of(message, "function")?;
-            let (name, system_name) = (
-                self.string(function.name)?,
-                self.string(function.system_name)?,
-            );
-            self.string(function.filename)?;
-            insert(
-                &mut functions,
-                function.id,
-                if name.is_empty() { system_name } else { name },
-                "function",
-            )?;
-        }
-        let mut files = HashMap::new();
-        for message in &self.mappings {
-            let mapping: proto::Mapping = message_of(message, "mapping")?;
-            insert(
-                &mut files,
-                mapping.id,
-                self.string(mapping.filename)?,
-                "mapping",
-            )?;
-        }
-        let mut locations = HashMap::new();
-        let mut lines = 0;
-        for message in &self.locations {
-            let location: proto::Location = message_of(message, "location")?;
-            let id = location.id;
-            let file = match files.get(&location.mapping_id) {
-                Some(file) => file,
-                None if location.mapping_id == 0 => "",
-                None => return Err(dangling(id, "mapping", location.mapping_id)),
-            };
-            lines += location.line.len();
-            if lines > MAX_ENTRIES {
-                return Err(too_large("inlined calls", MAX_ENTRIES));
-            }
-            let mut frames = Vec::with_capacity(location.line.len().max(1));
-            for line in location.line.iter().rev() {
-                let name = match functions.get(&line.function_id) {
-                    Some(name) => name,
-                    None if line.function_id == 0 => "",
-                    None => return Err(dangling(id, "function", line.function_id)),
-                };
-                frames.push(match name {
-                    "" => profile.intern(&address(file, location.address))?,
-                    name => profile.intern(name)?,
-                });
-            }
-            if frames.is_empty() {
-                frames.push(profile.intern(&address(file, location.address))?);
-            }
-            insert(&mut locations, id, frames, "location")?;
-        }
-        Ok(locations)
-    }
-}
-
-/// `libc.so.6+0x1234`, as pprof names a place without symbols.
-fn address(file: &str, address: u64) -> String {
-    let file = file.rsplit('/').next().unwrap_or(file);
-    match (file, address) {
-        ("", 0) => "[unknown]".to_owned(),
-        ("", address) => format!("{address:#x}"),
-        (file, address) => format!("{file}+{address:#x}"),
-    }
-}
-
 /// Which of a sample's values are read.
 struct Columns {
     sample_type: String,
     unit: String,
     all: usize,
     value: usize,
-    samples: Option<usize>,
+    samples: Samples,
+    /// The name of what samples are counts of.
+    counts: String,
+}
+
+/// Where the number of samples is from.
+enum Samples {
+    Column(usize),
+    /// The value that one sample stands for.
+    Period(NonZeroU64),
+    /// Each record counts once.
+    Records,
 }
 
 impl Columns {
@@ -373,6 +243,8 @@ impl Columns {
             ));
         }
         let default = tables.string(tables.default_sample_type)?;
+        let cpu =
+            |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| name == "cpu" && unit == "nanoseconds";
         let named = || {
             types
                 .iter()
@@ -385,23 +257,36 @@ impl Columns {
             }
             None => types
                 .iter()
-                .position(|(name, unit)| name == "cpu" && unit == "nanoseconds")
+                .position(cpu)
                 .or_else(named)
                 .unwrap_or(types.len() - 1),
         };
-        let counts = |(_, unit): &(Cow<'_, str>, Cow<'_, str>)| unit == "count";
-        let samples = types
-            .iter()
-            .position(|(name, unit)| name == "samples" && unit == "count")
-            .or_else(|| types[..value].iter().rposition(counts))
-            .or_else(|| counts(&types[value]).then_some(value));
+        let is_count = |at: &usize| types[*at].1 == "count";
+        let before = || value.checked_sub(1).filter(is_count);
+        let samples = || (0..types.len()).find(|at| is_count(at) && types[*at].0 == "samples");
+        let column = if is_count(&value) {
+            Some(value)
+        } else if cpu(&types[value]) {
+            samples().or_else(before)
+        } else {
+            before().or_else(samples)
+        };
         let (name, unit) = &types[value];
+        let period = u64::try_from(tables.period).ok().and_then(NonZeroU64::new);
+        let (samples, counts) = match (column, period) {
+            (Some(column), _) => (Samples::Column(column), &*types[column].0),
+            (None, Some(period)) if tables.string(tables.period_type.unit)? == *unit => {
+                (Samples::Period(period), "samples")
+            }
+            _ => (Samples::Records, RECORDS),
+        };
         Ok(Self {
             sample_type: name.to_string(),
             unit: unit.to_string(),
             all: types.len(),
             value,
             samples,
+            counts: counts.to_owned(),
         })
     }
 
@@ -422,17 +307,39 @@ impl Columns {
             };
             u64::try_from(value).map_err(|_| malformed(reason()))
         };
-        Ok(Weight {
-            value: positive(self.value)?,
-            samples: self.samples.map_or(Ok(1), positive)?,
-        })
+        let value = positive(self.value)?;
+        let samples = match self.samples {
+            Samples::Column(column) => positive(column)?,
+            _ if value == 0 => 0,
+            Samples::Period(period) => {
+                (value / period + value % period / period.get().div_ceil(2)).max(1)
+            }
+            Samples::Records => 1,
+        };
+        Ok(Weight { value, samples })
+    }
+
+    /// What the samples that were read are counts of: of a period that most values fall short of they are none.
+    fn counted(&self, profile: &Profile) -> &str {
+        match self.samples {
+            Samples::Period(period) => {
+                let stand_for = u128::from(profile.samples()) * u128::from(period.get());
+                let value = u128::from(profile.value());
+                if stand_for.abs_diff(value) * 100 > value {
+                    RECORDS
+                } else {
+                    &self.counts
+                }
+            }
+            _ => &self.counts,
+        }
     }
 }
 
 fn no_sample_type(wanted: &str, types: &[(Cow<'_, str>, Cow<'_, str>)]) -> Error {
     let shown = types.iter().take(SHOWN_TYPES);
     let names: Vec<String> = shown
-        .map(|(name, _)| name.chars().filter(|c| !c.is_control()).take(40).collect())
+        .map(|(name, _)| printable(name).chars().take(40).collect())
         .collect();
     let more = if types.len() > SHOWN_TYPES {
         ", …"
@@ -490,65 +397,6 @@ impl Pruning {
     }
 }
 
-fn message_of<M: Message + Default>(bytes: &[u8], what: &str) -> Result<M, Error> {
-    if bytes.len() > MAX_MESSAGE {
-        return Err(too_large("bytes in one entry", MAX_MESSAGE));
-    }
-    M::decode(bytes).map_err(|error| malformed(format!("a {what} cannot be read ({error})")))
-}
-
-fn push<T>(table: &mut Vec<T>, entry: T, what: &'static str) -> Result<(), Error> {
-    if table.len() == MAX_ENTRIES {
-        return Err(too_large(what, MAX_ENTRIES));
-    }
-    table.push(entry);
-    Ok(())
-}
-
-fn insert<T>(table: &mut HashMap<u64, T>, id: u64, entry: T, what: &str) -> Result<(), Error> {
-    if id == 0 {
-        return Err(malformed(format!("a {what} has the id 0")));
-    }
-    match table.insert(id, entry) {
-        None => Ok(()),
-        Some(_) => Err(malformed(format!("{what} {id} is there twice"))),
-    }
-}
-
-fn dangling(location: u64, what: &str, id: u64) -> Error {
-    malformed(format!(
-        "location {location} refers to {what} {id}, which is not in it"
-    ))
-}
-
-fn malformed(reason: String) -> Error {
-    Error::Malformed(reason)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn a_gzip_bomb_stops_at_the_limit() {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder
-            .write_all(&vec![0; 1 << 20])
-            .expect("writes to memory");
-        let bomb = encoder.finish().expect("writes to memory");
-        assert!(bomb.len() < 10_000);
-        assert!(matches!(
-            gunzip(&bomb, 4096),
-            Err(Error::TooLarge { limit: 4096, .. })
-        ));
-        assert_eq!(gunzip(&bomb, 1 << 20).expect("fits").len(), 1 << 20);
-        // Concatenated members count together.
-        let twice = [bomb.clone(), bomb].concat();
-        assert!(matches!(
-            gunzip(&twice, 1 << 20),
-            Err(Error::TooLarge { .. })
-        ));
-    }
-}
+#[path = "pprof_tests.rs"]
+mod tests;

@@ -12,21 +12,30 @@ use crate::units::printable;
 /// Distinct function names. A large C++ server has some 100,000 in its symbol table and a few thousand in a profile.
 const MAX_NAMES: usize = 1 << 18;
 const MAX_NAME_BYTES: usize = 64 << 20;
+/// Bytes of one name. Those of C++ templates reach some KiB.
+pub(super) const MAX_NAME: usize = 64 << 10;
 pub(super) const MAX_STACKS: usize = 1 << 20;
 /// Runtimes cut stacks at 64 to 1,024 frames; inlining multiplies that by a few.
 pub(super) const MAX_DEPTH: usize = 4096;
 /// Frames over all distinct stacks, 4 bytes each.
-const MAX_FRAMES: usize = 1 << 25;
+pub(super) const MAX_FRAMES: usize = 1 << 25;
 /// Bytes of all distinct stacks when written out, which bounds folded text and flame graphs.
 const MAX_TEXT: usize = 512 << 20;
+/// Bytes that are shown of a name which is too long.
+const SHOWN_NAME: usize = 40;
 /// Slices of one capture: more of them say no more about the spread between them.
 pub(super) const MAX_SLICES: usize = 64;
+
+/// What samples are counts of if nobody counted them: entries of the profile that was read, which weigh nothing.
+pub(super) const RECORDS: &str = "telemload_records";
 
 /// Aggregated call stacks of one kind of sample.
 #[derive(Debug, Clone)]
 pub struct Profile {
     sample_type: String,
     unit: String,
+    /// What samples are counts of: `samples`, `inuse_objects`, or [`RECORDS`].
+    counts: String,
     period_ns: u64,
     duration_ns: u64,
     names: Vec<Arc<str>>,
@@ -82,6 +91,7 @@ impl Profile {
         Self {
             sample_type: sample_type.to_owned(),
             unit: unit.to_owned(),
+            counts: "samples".to_owned(),
             period_ns,
             duration_ns: 0,
             names: Vec::new(),
@@ -100,6 +110,12 @@ impl Profile {
     #[must_use]
     pub fn with_duration_ns(mut self, duration_ns: u64) -> Self {
         self.duration_ns = duration_ns;
+        self
+    }
+
+    /// The same profile with samples that are counts of something else.
+    pub(super) fn counting(mut self, counts: &str) -> Self {
+        counts.clone_into(&mut self.counts);
         self
     }
 
@@ -146,6 +162,10 @@ impl Profile {
                 theirs: other.kind(),
             });
         }
+        let first = self.stacks.is_empty();
+        if !other.stacks.is_empty() && (first || other.counts == RECORDS) {
+            self.counts.clone_from(&other.counts);
+        }
         let interned: Result<Vec<u32>, Error> =
             other.names.iter().map(|name| self.intern(name)).collect();
         let interned = interned?;
@@ -170,6 +190,7 @@ impl Profile {
     /// [`Error::Overflow`] beyond 64 bits.
     pub fn into_cpu_time(mut self, period_ns: u64) -> Result<Self, Error> {
         (self.sample_type, self.unit) = ("cpu".to_owned(), "nanoseconds".to_owned());
+        "samples".clone_into(&mut self.counts);
         self.period_ns = period_ns;
         let value = |weight: Weight| weight.samples.checked_mul(period_ns).ok_or(Error::Overflow);
         self.total.value = value(self.total)?;
@@ -186,6 +207,7 @@ impl Profile {
     /// Those of [`Profile::add`], if new names are longer than the old.
     pub(super) fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let mut renamed = Self::new(&self.sample_type, &self.unit, self.period_ns)
+            .counting(&self.counts)
             .with_duration_ns(self.duration_ns);
         let mut ids = Vec::with_capacity(self.names.len());
         for name in &self.names {
@@ -269,6 +291,11 @@ impl Profile {
         &self.unit
     }
 
+    /// What samples are counts of.
+    pub(super) fn counts(&self) -> &str {
+        &self.counts
+    }
+
     /// Whether there is not a single sample.
     pub fn is_empty(&self) -> bool {
         self.total.samples == 0
@@ -305,9 +332,11 @@ impl Profile {
         }
     }
 
-    /// Whether shares are of values (bytes, delays) and not of samples, which stand for CPU time.
+    /// Whether shares are of values (bytes, delays, CPU time of which no samples are known) and not of samples, which stand for
+    /// CPU time.
     pub fn is_of_values(&self) -> bool {
-        self.unit != "count" && self.cpu_ns().is_none() && self.total.value > 0
+        let counted = self.cpu_ns().is_some() && self.counts != RECORDS;
+        self.unit != "count" && !counted && self.total.value > 0
     }
 
     /// The weight of which shares are taken: values or samples.
@@ -341,6 +370,9 @@ impl Profile {
         let name = if name.is_empty() { "[unknown]" } else { name };
         if let Some(id) = self.ids.get(name) {
             return Ok(*id);
+        }
+        if name.len() > MAX_NAME {
+            return Err(long_name(name.as_bytes()));
         }
         self.name_bytes += name.len();
         if self.name_bytes > MAX_NAME_BYTES {
@@ -461,5 +493,15 @@ pub(super) fn too_large(what: &'static str, limit: usize) -> Error {
     Error::TooLarge {
         what,
         limit: limit as u64,
+    }
+}
+
+/// What is said of a name longer than [`MAX_NAME`].
+pub(super) fn long_name(name: &[u8]) -> Error {
+    let begin = String::from_utf8_lossy(&name[..name.len().min(SHOWN_NAME)]);
+    Error::LongName {
+        begin: printable(&begin).into_owned(),
+        length: name.len(),
+        limit: MAX_NAME,
     }
 }

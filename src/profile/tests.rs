@@ -75,7 +75,7 @@ pub(super) fn small_profile() -> proto::Profile {
     }
 }
 
-fn stacks(profile: &Profile) -> Vec<(String, u64, u64)> {
+pub(super) fn stacks(profile: &Profile) -> Vec<(String, u64, u64)> {
     let line = |stack: Stack<'_>| (stack.frames.join(";"), stack.samples, stack.value);
     profile.stacks().map(line).collect()
 }
@@ -104,39 +104,11 @@ fn a_profile_is_read_root_first_with_inlined_calls() {
     }
 }
 
-/// Writers may pack the ids of a sample, or not, or in pieces: all say the same.
-#[test]
-fn locations_are_read_however_they_are_packed() {
-    let mut bare = small_profile();
-    bare.sample.clear();
-    let bare = encode(&bare);
-    // Locations 7 and 3, values 2 and 20.
-    for sample in [
-        &[0x0a, 2, 7, 3, 0x12, 2, 2, 20][..],
-        &[0x08, 7, 0x08, 3, 0x10, 2, 0x10, 20],
-        &[0x0a, 1, 7, 0x0a, 1, 3, 0x12, 1, 2, 0x12, 1, 20],
-        &[0x0a, 1, 7, 0x08, 3, 0x10, 2, 0x12, 1, 20],
-        &[0x08, 7, 0x12, 2, 2, 20, 0x0a, 1, 3],
-        &[0x0a, 3, 0x87, 0x00, 3, 0x12, 2, 2, 20],
-    ] {
-        let field = [&[0x12, sample.len() as u8][..], sample].concat();
-        let profile = pprof::decode(&[&bare[..], &field, &field].concat()).expect("reads");
-        assert_eq!(
-            stacks(&profile),
-            [("main;verify;hash".to_owned(), 4, 40)],
-            "{sample:?}"
-        );
-    }
-    let cut = [0x12, 4, 0x0a, 2, 7, 0x87];
-    let error = pprof::decode(&[&bare[..], &cut].concat()).expect_err("a cut number");
-    assert!(error.to_string().contains("has 0 values"), "{error}");
-    let cut = [0x12, 8, 0x0a, 2, 7, 0x87, 0x12, 2, 2, 20];
-    let error = pprof::decode(&[&bare[..], &cut].concat()).expect_err("a cut number");
-    assert!(error.to_string().contains("a number is cut off"), "{error}");
-}
-
 #[track_caller]
-fn check(change: impl FnOnce(&mut proto::Profile), expected: Result<&[(&str, u64, u64)], &str>) {
+pub(super) fn check(
+    change: impl FnOnce(&mut proto::Profile),
+    expected: Result<&[(&str, u64, u64)], &str>,
+) {
     let mut profile = small_profile();
     change(&mut profile);
     match (pprof::decode(&encode(&profile)), expected) {
@@ -255,54 +227,6 @@ fn frames_without_names_are_called_after_their_place() {
 }
 
 #[test]
-fn the_sample_type_is_cpu_time_else_the_default_else_the_last() {
-    let heap = |default: i64| {
-        move |p: &mut proto::Profile| {
-            let names = [
-                "alloc_objects",
-                "alloc_space",
-                "inuse_objects",
-                "inuse_space",
-                "bytes",
-            ];
-            p.string_table.extend(names.map(str::to_owned));
-            p.sample_type = [(9, 2), (10, 13), (11, 2), (12, 13)]
-                .map(|(r#type, unit)| proto::ValueType { r#type, unit })
-                .to_vec();
-            p.default_sample_type = default;
-            p.sample.truncate(1);
-            p.sample[0].value = vec![8, 800, 5, 500];
-        }
-    };
-    check(heap(0), Ok(&[("main;verify;hash", 5, 500)]));
-    check(heap(10), Ok(&[("main;verify;hash", 8, 800)]));
-    check(
-        |p| p.default_sample_type = 1,
-        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
-    );
-    let swapped = |p: &mut proto::Profile| {
-        p.sample_type.reverse();
-        p.sample
-            .iter_mut()
-            .for_each(|sample| sample.value.reverse());
-    };
-    check(
-        swapped,
-        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
-    );
-    let alone = |p: &mut proto::Profile| {
-        p.sample_type.remove(0);
-        for sample in &mut p.sample {
-            sample.value.remove(0);
-        }
-    };
-    check(
-        alone,
-        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 2, 30_000_000)]),
-    );
-}
-
-#[test]
 fn dropped_frames_are_cut_with_what_they_call() {
     let dropping = |drop: &str, keep: &str| {
         let (drop, keep) = (drop.to_owned(), keep.to_owned());
@@ -383,23 +307,6 @@ fn an_empty_profile_is_read_and_known_to_be_empty() {
     assert!(pprof::decode(b"").is_err());
 }
 
-/// Two bytes for an empty sample are 72 in memory: neither these nor the tables may be built as claimed.
-#[test]
-fn small_entries_cannot_fill_the_memory() {
-    let head = encode(&proto::Profile {
-        sample: Vec::new(),
-        ..small_profile()
-    });
-    let strings = [head.clone(), [0x32, 0].repeat(1 << 20)].concat();
-    let error = pprof::decode(&gzip(&strings))
-        .expect_err("too many")
-        .to_string();
-    assert!(error.contains("more than 1048576 strings"), "{error}");
-    let samples = [head, [0x12, 0].repeat(1 << 20)].concat();
-    let error = pprof::decode(&samples).expect_err("no values").to_string();
-    assert!(error.contains("sample 1 has 0 values"), "{error}");
-}
-
 prop_compose! {
     /// A consistent profile of up to 12 functions, and the sums of its samples and values.
     fn any_profile()(
@@ -435,7 +342,7 @@ fn everything(profile: &Profile) {
     let mut text = Vec::new();
     folded::write(profile, &mut text).expect("writes to memory");
     let read = folded::read(text.as_slice()).expect("reads what was written");
-    assert_eq!(read.samples(), profile.samples());
+    assert_eq!(read.samples(), profile.whole());
     let mut again = Vec::new();
     folded::write(&read, &mut again).expect("writes to memory");
     assert_eq!(text, again, "what was written reads as the same");
@@ -477,6 +384,8 @@ fn everything(profile: &Profile) {
             profile.stacks().map(|stack| stack.samples).collect()
         };
         assert_eq!(samples(&read), samples(profile));
+        assert_eq!(read.kind(), profile.kind());
+        assert_eq!(read.whole(), profile.whole());
     } else {
         assert!(profile.samples().max(profile.value()) > u64::MAX / 2);
     }

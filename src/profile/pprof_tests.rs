@@ -1,0 +1,348 @@
+//! Which values of a `profile.proto` are read, and what bounds reading it.
+
+use std::io::Write;
+
+use target_service::profile_proto as proto;
+
+use super::super::tests::{check, encode, gzip, small_profile, stacks};
+use super::super::{FunctionTable, folded, pprof};
+use super::*;
+
+/// Writers may pack the ids of a sample, or not, or in pieces: all say the same.
+#[test]
+fn locations_are_read_however_they_are_packed() {
+    let mut bare = small_profile();
+    bare.sample.clear();
+    let bare = encode(&bare);
+    // Locations 7 and 3, values 2 and 20.
+    for sample in [
+        &[0x0a, 2, 7, 3, 0x12, 2, 2, 20][..],
+        &[0x08, 7, 0x08, 3, 0x10, 2, 0x10, 20],
+        &[0x0a, 1, 7, 0x0a, 1, 3, 0x12, 1, 2, 0x12, 1, 20],
+        &[0x0a, 1, 7, 0x08, 3, 0x10, 2, 0x12, 1, 20],
+        &[0x08, 7, 0x12, 2, 2, 20, 0x0a, 1, 3],
+        &[0x0a, 3, 0x87, 0x00, 3, 0x12, 2, 2, 20],
+    ] {
+        let field = [&[0x12, sample.len() as u8][..], sample].concat();
+        let profile = pprof::decode(&[&bare[..], &field, &field].concat()).expect("reads");
+        assert_eq!(
+            stacks(&profile),
+            [("main;verify;hash".to_owned(), 4, 40)],
+            "{sample:?}"
+        );
+    }
+    let cut = [0x12, 4, 0x0a, 2, 7, 0x87];
+    let error = pprof::decode(&[&bare[..], &cut].concat()).expect_err("a cut number");
+    assert!(error.to_string().contains("has 0 values"), "{error}");
+    let cut = [0x12, 8, 0x0a, 2, 7, 0x87, 0x12, 2, 2, 20];
+    let error = pprof::decode(&[&bare[..], &cut].concat()).expect_err("a cut number");
+    assert!(error.to_string().contains("a number is cut off"), "{error}");
+}
+
+#[test]
+fn the_sample_type_is_cpu_time_else_the_default_else_the_last() {
+    let heap = |default: i64| {
+        move |p: &mut proto::Profile| {
+            let names = [
+                "alloc_objects",
+                "alloc_space",
+                "inuse_objects",
+                "inuse_space",
+                "bytes",
+            ];
+            p.string_table.extend(names.map(str::to_owned));
+            p.sample_type = [(9, 2), (10, 13), (11, 2), (12, 13)]
+                .map(|(r#type, unit)| proto::ValueType { r#type, unit })
+                .to_vec();
+            p.default_sample_type = default;
+            p.sample.truncate(1);
+            p.sample[0].value = vec![8, 800, 5, 500];
+        }
+    };
+    check(heap(0), Ok(&[("main;verify;hash", 5, 500)]));
+    check(heap(10), Ok(&[("main;verify;hash", 8, 800)]));
+    check(
+        |p| p.default_sample_type = 1,
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+    let swapped = |p: &mut proto::Profile| {
+        p.sample_type.reverse();
+        p.sample
+            .iter_mut()
+            .for_each(|sample| sample.value.reverse());
+    };
+    check(
+        swapped,
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+    let alone = |p: &mut proto::Profile| {
+        p.sample_type.remove(0);
+        for sample in &mut p.sample {
+            sample.value.remove(0);
+        }
+    };
+    check(
+        alone,
+        Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
+    );
+}
+
+/// Reads a profile of types (`type/unit`) and records, in `main` and `hash` by turns: its kind, samples and shares, which stay when it is
+/// written.
+#[track_caller]
+fn shared(
+    types: &[&str],
+    period: i64,
+    records: &[&[i64]],
+    wanted: Option<&str>,
+    expected: (&str, &[(u64, f64)]),
+) {
+    let mut message = small_profile();
+    message.sample_type.clear();
+    message.sample.clear();
+    let mut text = |text: &str| {
+        message.string_table.push(text.to_owned());
+        message.string_table.len() as i64 - 1
+    };
+    for of in types {
+        let (name, unit) = of.split_once('/').expect("a type and a unit");
+        let (r#type, unit) = (text(name), text(unit));
+        message.sample_type.push(proto::ValueType { r#type, unit });
+    }
+    message.period = period;
+    for (value, id) in records.iter().zip([3, 7].iter().cycle()) {
+        message.sample.push(proto::Sample {
+            location_id: vec![*id],
+            value: value.to_vec(),
+            label: Vec::new(),
+        });
+    }
+    let profile = decode_type(&encode(&message), wanted).expect("reads");
+    let written = super::super::encode::encode(&profile).expect("fits");
+    for profile in [
+        &profile,
+        &decode_type(&written, None).expect("reads what was written"),
+    ] {
+        let table = FunctionTable::of(profile);
+        let rows = table.functions.iter();
+        let rows: Vec<(u64, f64)> = rows
+            .filter(|row| row.self_samples > 0)
+            .map(|row| (row.self_samples, row.self_share.value))
+            .collect();
+        let kind = format!("{}/{}", profile.sample_type(), profile.unit());
+        assert_eq!((kind.as_str(), rows.as_slice()), expected);
+        // Folded stacks weigh the same.
+        let mut text = Vec::new();
+        folded::write(profile, &mut text).expect("writes to memory");
+        let read = FunctionTable::of(&folded::read(text.as_slice()).expect("reads"));
+        let own: Vec<f64> = read
+            .functions
+            .iter()
+            .map(|row| row.self_share.value)
+            .filter(|share| *share > 0.0)
+            .collect();
+        let expected: Vec<f64> = expected.1.iter().map(|(_, share)| *share).collect();
+        assert_eq!(own, expected);
+    }
+}
+
+#[test]
+fn shares_are_of_what_was_measured() {
+    let (cpu, samples) = ("cpu/nanoseconds", "samples/count");
+    let second = 1_000_000_000;
+    let long = [&[9 * second][..], &[second]];
+    // Without a count the period says how many samples there were, else CPU time weighs.
+    shared(
+        &[cpu],
+        10_000_000,
+        &long,
+        None,
+        (cpu, &[(900, 0.9), (100, 0.1)]),
+    );
+    shared(&[cpu], 0, &long, None, (cpu, &[(1, 0.9), (1, 0.1)]));
+    shared(
+        &[cpu],
+        100 * second,
+        &long,
+        None,
+        (cpu, &[(1, 0.9), (1, 0.1)]),
+    );
+    shared(&[cpu], 2, &[&[9], &[1]], None, (cpu, &[(5, 0.9), (1, 0.1)]));
+    shared(
+        &["cpu/microseconds"],
+        10_000_000,
+        &long,
+        None,
+        ("cpu/microseconds", &[(1, 0.9), (1, 0.1)]),
+    );
+    shared(
+        &[cpu, samples],
+        0,
+        &[&[9 * second, 8], &[second, 2]],
+        None,
+        (cpu, &[(8, 0.8), (2, 0.2)]),
+    );
+    // A count is of the values that it stands before, and its own measure.
+    let heap = [
+        "alloc_objects/count",
+        "alloc_space/bytes",
+        "inuse_objects/count",
+        "inuse_space/bytes",
+    ];
+    let records = [&[50, 500, 9, 100][..], &[50, 100, 1, 300]];
+    shared(
+        &heap,
+        0,
+        &records,
+        None,
+        ("inuse_space/bytes", &[(1, 0.75), (9, 0.25)]),
+    );
+    shared(
+        &heap,
+        0,
+        &records,
+        Some("inuse_objects"),
+        ("inuse_objects/count", &[(9, 0.9), (1, 0.1)]),
+    );
+    let all = [samples, cpu, "inuse_objects/count", "inuse_space/bytes"];
+    shared(
+        &all,
+        0,
+        &[&[0, 0, 3, 60], &[0, 0, 1, 40]],
+        Some("inuse_space"),
+        ("inuse_space/bytes", &[(3, 0.6), (1, 0.4)]),
+    );
+    shared(
+        &["contentions/count", "delay/nanoseconds", "depth/levels"],
+        0,
+        &[&[2, 6, 30], &[1, 4, 10]],
+        None,
+        ("depth/levels", &[(1, 0.75), (1, 0.25)]),
+    );
+}
+
+/// Two bytes for an empty sample are 72 in memory: neither these nor the tables may be built as claimed.
+#[test]
+fn small_entries_cannot_fill_the_memory() {
+    let head = encode(&proto::Profile {
+        sample: Vec::new(),
+        ..small_profile()
+    });
+    let strings = [head.clone(), [0x32, 0].repeat(1 << 20)].concat();
+    let error = pprof::decode(&gzip(&strings))
+        .expect_err("too many")
+        .to_string();
+    assert!(error.contains("more than 1048576 strings"), "{error}");
+    let samples = [head, [0x12, 0].repeat(1 << 20)].concat();
+    let error = pprof::decode(&samples).expect_err("no values").to_string();
+    assert!(error.contains("sample 1 has 0 values"), "{error}");
+}
+
+/// A million functions may share one name, and a million places one file.
+#[test]
+fn a_name_that_is_shared_is_read_once() {
+    let shared = |length: usize| {
+        move |p: &mut proto::Profile| {
+            let name = p.string_table.len() as i64;
+            p.string_table.push("n".repeat(length));
+            for id in 100..20_100 {
+                let function = proto::Function {
+                    id,
+                    name,
+                    ..Default::default()
+                };
+                let line = proto::Line {
+                    function_id: id,
+                    ..Default::default()
+                };
+                let location = proto::Location {
+                    id,
+                    line: vec![line],
+                    ..Default::default()
+                };
+                p.function.push(function);
+                p.location.push(location);
+            }
+        }
+    };
+    let known = [("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)];
+    check(shared(64 << 10), Ok(&known));
+    check(
+        shared((64 << 10) + 1),
+        Err("the name that begins with `nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn` has 65537 bytes"),
+    );
+    let long_file = |p: &mut proto::Profile| {
+        p.string_table[8] = format!("/lib/{}", "\u{1b}".repeat(70_000));
+        p.location[0].mapping_id = 1;
+        p.location[0].line.clear();
+    };
+    check(
+        long_file,
+        Err("the name that begins with `\u{fffd}\u{fffd}"),
+    );
+    let unused = |p: &mut proto::Profile| p.string_table[8] = "/".repeat(70_000);
+    check(unused, Ok(&known));
+    let types = |p: &mut proto::Profile| p.sample_type = vec![p.sample_type[0]; 257];
+    check(types, Err("more than 256 sample types"));
+    let stack = format!("a;{} 1", "b".repeat(70_000));
+    let error = folded::read(stack.as_bytes()).expect_err("too long");
+    assert!(error.to_string().contains("has 70000 bytes"), "{error}");
+}
+
+/// Each sample is 4,000 inlined calls in 10 bytes: those that repeat are not expanded again, others up to a limit.
+#[test]
+fn inlined_calls_are_expanded_once() {
+    let mut head = small_profile();
+    head.sample.clear();
+    head.location[0].line = vec![head.location[0].line[0]; 4_000];
+    let head = encode(&head);
+    let loose = [0x12, 6, 0x08, 3, 0x10, 1, 0x10, 1].repeat(1 << 16);
+    let profile = pprof::decode(&[&head[..], &loose].concat()).expect("reads");
+    assert_eq!((profile.samples(), profile.stacks().count()), (1 << 16, 1));
+    // Two locations of equal calls: stacks that are one, of ids that differ.
+    let mut head = small_profile();
+    head.sample.clear();
+    let line = head.location[0].line[0];
+    for id in [101, 102] {
+        let location = proto::Location {
+            id,
+            line: vec![line; 240],
+            ..Default::default()
+        };
+        head.location.push(location);
+    }
+    let mut unlike = encode(&head);
+    for number in 0..1_u32 << 10 {
+        let ids = (0..17).map(|bit| 101 + (number >> bit & 1) as u8);
+        unlike.extend([0x12, 23, 0x0a, 17]);
+        unlike.extend(ids);
+        unlike.extend([0x12, 2, 1, 1]);
+    }
+    let all = unpacked(&unlike, None, 4_080 << 10).expect("reads");
+    assert_eq!((all.samples(), all.stacks().count()), (1 << 10, 1));
+    let error = unpacked(&unlike, None, 4_080 << 9)
+        .expect_err("too many")
+        .to_string();
+    assert!(error.contains("frames over all samples"), "{error}");
+}
+
+#[test]
+fn a_gzip_bomb_stops_at_the_limit() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder
+        .write_all(&vec![0; 1 << 20])
+        .expect("writes to memory");
+    let bomb = encoder.finish().expect("writes to memory");
+    assert!(bomb.len() < 10_000);
+    assert!(matches!(
+        gunzip(&bomb, 4096),
+        Err(Error::TooLarge { limit: 4096, .. })
+    ));
+    assert_eq!(gunzip(&bomb, 1 << 20).expect("fits").len(), 1 << 20);
+    // Concatenated members count together.
+    let twice = [bomb.clone(), bomb].concat();
+    assert!(matches!(
+        gunzip(&twice, 1 << 20),
+        Err(Error::TooLarge { .. })
+    ));
+}

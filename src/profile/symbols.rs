@@ -1,0 +1,271 @@
+//! The tables of a `profile.proto`: strings, functions and mappings, and what they call its locations.
+//!
+//! It must check every index and id that it follows. Tables may share what they name a million times: a string becomes text once
+//! for each place that needs it and is bounded in length, names are interned once.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use prost::Message;
+use target_service::profile_proto as proto;
+
+use super::pprof::SLICE_LABEL;
+use super::stacks::{MAX_NAME, long_name, too_large};
+use super::wire::{Field, fields};
+use super::{Error, Profile};
+
+/// Entries of each table.
+const MAX_ENTRIES: usize = 1 << 20;
+/// Go writes four sample types, others some dozens.
+const MAX_TYPES: usize = 256;
+/// One entry of a table, or one sample.
+pub(super) const MAX_MESSAGE: usize = 1 << 20;
+
+/// Everything but the samples; messages that are needed once stay bytes until then.
+#[derive(Default)]
+pub(super) struct Tables<'a> {
+    strings: Vec<&'a [u8]>,
+    pub(super) sample_types: Vec<proto::ValueType>,
+    functions: Vec<&'a [u8]>,
+    locations: Vec<&'a [u8]>,
+    mappings: Vec<&'a [u8]>,
+    pub(super) period_type: proto::ValueType,
+    pub(super) period: i64,
+    pub(super) duration_nanos: i64,
+    pub(super) drop_frames: i64,
+    pub(super) keep_frames: i64,
+    pub(super) default_sample_type: i64,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn read(raw: &'a [u8]) -> Result<Self, Error> {
+        let mut tables = Self::default();
+        for field in fields(raw) {
+            match field? {
+                Field::Bytes(1, bytes) => push(
+                    &mut tables.sample_types,
+                    message_of(bytes, "sample type")?,
+                    "sample types",
+                    MAX_TYPES,
+                )?,
+                Field::Bytes(3, bytes) => {
+                    push(&mut tables.mappings, bytes, "mappings", MAX_ENTRIES)?
+                }
+                Field::Bytes(4, bytes) => {
+                    push(&mut tables.locations, bytes, "locations", MAX_ENTRIES)?
+                }
+                Field::Bytes(5, bytes) => {
+                    push(&mut tables.functions, bytes, "functions", MAX_ENTRIES)?
+                }
+                Field::Bytes(6, bytes) => push(&mut tables.strings, bytes, "strings", MAX_ENTRIES)?,
+                Field::Bytes(11, bytes) => tables.period_type = message_of(bytes, "period type")?,
+                Field::Varint(7, value) => tables.drop_frames = value.cast_signed(),
+                Field::Varint(8, value) => tables.keep_frames = value.cast_signed(),
+                Field::Varint(10, value) => tables.duration_nanos = value.cast_signed(),
+                Field::Varint(12, value) => tables.period = value.cast_signed(),
+                Field::Varint(14, value) => tables.default_sample_type = value.cast_signed(),
+                _ => {}
+            }
+        }
+        if tables.sample_types.is_empty() {
+            return Err(malformed("it names no sample types".to_owned()));
+        }
+        if tables.strings.first().is_none_or(|first| !first.is_empty()) {
+            return Err(malformed(
+                "its string table does not begin with the empty string".to_owned(),
+            ));
+        }
+        Ok(tables)
+    }
+
+    /// The index of the label that numbers slices.
+    pub(super) fn slice_key(&self) -> Option<i64> {
+        let mut strings = self.strings.iter();
+        let at = strings.position(|text| *text == SLICE_LABEL.as_bytes())?;
+        i64::try_from(at).ok()
+    }
+
+    fn bytes(&self, index: i64) -> Result<&'a [u8], Error> {
+        let found = usize::try_from(index).ok();
+        found
+            .and_then(|index| self.strings.get(index).copied())
+            .ok_or_else(|| {
+                malformed(format!(
+                    "string table index {index} is out of range ({} strings)",
+                    self.strings.len()
+                ))
+            })
+    }
+
+    /// A string as text; bytes that are not UTF-8 are replaced.
+    pub(super) fn string(&self, index: i64) -> Result<Cow<'a, str>, Error> {
+        text(self.bytes(index)?)
+    }
+
+    pub(super) fn period_ns(&self) -> Result<u64, Error> {
+        let in_ns = self.string(self.period_type.unit)? == "nanoseconds";
+        Ok(if in_ns {
+            u64::try_from(self.period).unwrap_or(0)
+        } else {
+            0
+        })
+    }
+
+    /// The names of every location's frames, outermost first, interned in the profile.
+    pub(super) fn resolve(&self, profile: &mut Profile) -> Result<HashMap<u64, Vec<u32>>, Error> {
+        let mut functions = HashMap::new();
+        for message in &self.functions {
+            let function: proto::Function = message_of(message, "function")?;
+            let (name, system_name) = (
+                self.bytes(function.name)?,
+                self.bytes(function.system_name)?,
+            );
+            self.bytes(function.filename)?;
+            let named = if name.is_empty() {
+                (!system_name.is_empty()).then_some(function.system_name)
+            } else {
+                Some(function.name)
+            };
+            insert(&mut functions, function.id, named, "function")?;
+        }
+        let mut files = HashMap::new();
+        for message in &self.mappings {
+            let mapping: proto::Mapping = message_of(message, "mapping")?;
+            self.bytes(mapping.filename)?;
+            insert(&mut files, mapping.id, mapping.filename, "mapping")?;
+        }
+        let mut names = Names::of(self, profile);
+        let mut locations = HashMap::new();
+        let mut lines = 0;
+        for message in &self.locations {
+            let location: proto::Location = message_of(message, "location")?;
+            let id = location.id;
+            let file = match files.get(&location.mapping_id) {
+                Some(file) => *file,
+                None if location.mapping_id == 0 => 0,
+                None => return Err(dangling(id, "mapping", location.mapping_id)),
+            };
+            lines += location.line.len();
+            if lines > MAX_ENTRIES {
+                return Err(too_large("inlined calls", MAX_ENTRIES));
+            }
+            let mut frames = Vec::with_capacity(location.line.len().max(1));
+            for line in location.line.iter().rev() {
+                let named = match functions.get(&line.function_id) {
+                    Some(named) => *named,
+                    None if line.function_id == 0 => None,
+                    None => return Err(dangling(id, "function", line.function_id)),
+                };
+                frames.push(match named {
+                    None => names.place(file, location.address)?,
+                    Some(index) => names.function(index)?,
+                });
+            }
+            if frames.is_empty() {
+                frames.push(names.place(file, location.address)?);
+            }
+            insert(&mut locations, id, frames, "location")?;
+        }
+        Ok(locations)
+    }
+}
+
+/// What is interned already, by index of a string, or of a file's name and an address in it.
+struct Names<'a, 'b> {
+    tables: &'b Tables<'a>,
+    profile: &'b mut Profile,
+    functions: HashMap<i64, u32>,
+    files: HashMap<i64, Cow<'a, str>>,
+    places: HashMap<(i64, u64), u32>,
+}
+
+impl<'a, 'b> Names<'a, 'b> {
+    fn of(tables: &'b Tables<'a>, profile: &'b mut Profile) -> Self {
+        Self {
+            tables,
+            profile,
+            functions: HashMap::new(),
+            files: HashMap::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    fn function(&mut self, index: i64) -> Result<u32, Error> {
+        if let Some(id) = self.functions.get(&index) {
+            return Ok(*id);
+        }
+        let id = self.profile.intern(&self.tables.string(index)?)?;
+        self.functions.insert(index, id);
+        Ok(id)
+    }
+
+    fn place(&mut self, file: i64, at: u64) -> Result<u32, Error> {
+        if let Some(id) = self.places.get(&(file, at)) {
+            return Ok(*id);
+        }
+        let name = match self.files.entry(file) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let path = self.tables.bytes(file)?;
+                let end = path.rsplit(|byte| *byte == b'/').next();
+                new.insert(text(end.unwrap_or(path))?)
+            }
+        };
+        let id = self.profile.intern(&address(name, at))?;
+        self.places.insert((file, at), id);
+        Ok(id)
+    }
+}
+
+/// A string as text, unless it is longer than what a name may be.
+fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
+    if bytes.len() > MAX_NAME {
+        return Err(long_name(bytes));
+    }
+    Ok(String::from_utf8_lossy(bytes))
+}
+
+/// `libc.so.6+0x1234`, as pprof names a place without symbols.
+fn address(file: &str, address: u64) -> String {
+    match (file, address) {
+        ("", 0) => "[unknown]".to_owned(),
+        ("", address) => format!("{address:#x}"),
+        (file, address) => format!("{file}+{address:#x}"),
+    }
+}
+
+pub(super) fn message_of<M: Message + Default>(bytes: &[u8], what: &str) -> Result<M, Error> {
+    if bytes.len() > MAX_MESSAGE {
+        return Err(too_large("bytes in one entry", MAX_MESSAGE));
+    }
+    M::decode(bytes).map_err(|error| malformed(format!("a {what} cannot be read ({error})")))
+}
+
+fn push<T>(table: &mut Vec<T>, entry: T, what: &'static str, limit: usize) -> Result<(), Error> {
+    if table.len() == limit {
+        return Err(too_large(what, limit));
+    }
+    table.push(entry);
+    Ok(())
+}
+
+fn insert<T>(table: &mut HashMap<u64, T>, id: u64, entry: T, what: &str) -> Result<(), Error> {
+    if id == 0 {
+        return Err(malformed(format!("a {what} has the id 0")));
+    }
+    match table.insert(id, entry) {
+        None => Ok(()),
+        Some(_) => Err(malformed(format!("{what} {id} is there twice"))),
+    }
+}
+
+fn dangling(location: u64, what: &str, id: u64) -> Error {
+    malformed(format!(
+        "location {location} refers to {what} {id}, which is not in it"
+    ))
+}
+
+pub(super) fn malformed(reason: String) -> Error {
+    Error::Malformed(reason)
+}
