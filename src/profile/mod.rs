@@ -20,6 +20,7 @@ mod read;
 mod share;
 mod stacks;
 mod table;
+mod tree;
 pub mod union;
 mod wire;
 
