@@ -1,15 +1,28 @@
 //! Flame graphs as self-contained SVG files, drawn by inferno.
 //!
 //! Stacks are weighted and ordered here: inferno's own scaling truncates, and its own order by text draws a function twice whose
-//! neighbour's name begins with its name (`f`, `f::{{closure}}`, `f` again). It must not write a file that shows nothing.
+//! neighbour's name begins with its name (`f`, `f::{{closure}}`, `f` again). Frames that are too narrow to be seen are left out and counted. It
+//! must not write a file that shows nothing, nor one that no viewer opens.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use inferno::flamegraph::{Options, from_lines};
 
 use super::names::normalise;
-use super::stacks::Weight;
+use super::tree::{Limits, Names, Pruned, Side, Tree, grow};
 use super::{Error, Profile, folded};
+
+/// A viewer of SVG holds each frame as five elements; inferno takes every stack as a line of text.
+const LIMITS: Limits = Limits {
+    frames: 50_000,
+    text: 32 << 20,
+};
+
+/// Bytes of a name that are shown, from its beginning and its end.
+const SHOWN: (usize, usize) = (3072, 1024);
+
+/// What stands for stacks of which no frame is wide enough.
+const NO_FRAME: &str = "[frames left out]";
 
 /// Inferno rounds what it prints to whole numbers and derives percentages from the rounded ones, so a cost of some µs needs
 /// a finer unit: weights are ps and what is printed is ns.
@@ -31,17 +44,12 @@ pub fn svg(
         return Err(Error::Empty);
     }
     let scale = Scale::of(profile, us_per_request)?;
-    let names: Vec<String> = profile.names().iter().map(|name| frame(name)).collect();
-    let mut stacks: BTreeMap<Vec<&str>, u64> = BTreeMap::new();
-    for counts in profile.unordered() {
-        let frames = counts.ids.iter();
-        let frames = frames.map(|id| names[*id as usize].as_str()).collect();
-        *stacks.entry(frames).or_default() += scale.counted(profile, counts.weight);
-    }
+    let names = Names::of(&[profile], frame);
+    let tree = stacks(&names, &[scale.side(profile)]);
     // Inferno reads a flame chart from last to first and does not order it again.
-    let lines = stacks.iter().rev().map(|(frames, weight)| {
-        let weight = scale.weight(*weight);
-        (weight, format!("{} {weight}", frames.join(";")))
+    let lines = lines(&tree, &names).rev().map(|(frames, [weight, _])| {
+        let weight = scale.weight(weight);
+        (weight, format!("{frames} {weight}"))
     });
     let (weights, lines): (Vec<u64>, Vec<String>) = lines.unzip();
     if let Some(cost) = us_per_request
@@ -49,16 +57,13 @@ pub fn svg(
     {
         return Err(Error::Cost(cost));
     }
-    let mut options = Options::default();
-    options.title = printable(title);
-    options.subtitle = Some(printable(subtitle)).filter(|subtitle| !subtitle.is_empty());
-    options.count_name = scale.unit;
-    options.factor = scale.factor;
-    options.deterministic = true;
-    options.flame_chart = true;
-    let mut bytes = Vec::new();
-    from_lines(&mut options, lines.iter().map(String::as_str), &mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let texts = Texts {
+        title,
+        subtitle: &with_pruned(subtitle, tree.pruned, "narrower than"),
+        unit: scale.unit,
+        factor: scale.factor,
+    };
+    draw(texts, &lines)
 }
 
 /// Both sides of a differential graph.
@@ -84,49 +89,104 @@ pub fn diff_svg(pair: Pair<'_>, title: &str, subtitle: &str) -> Result<String, E
     }
     let costs = pair.us_per_request.unwrap_or((WHOLE_US, WHOLE_US));
     let sides = [(pair.base, costs.0), (pair.head, costs.1)];
-    let names = sides.map(|(profile, _)| -> Vec<String> {
-        profile.names().iter().map(|name| frame(name)).collect()
-    });
-    let mut stacks: BTreeMap<Vec<&str>, [u64; 2]> = BTreeMap::new();
-    for (side, (profile, cost)) in sides.into_iter().enumerate() {
-        if !cost.is_finite() || cost <= 0.0 || cost > 1e12 {
-            return Err(Error::Cost(cost));
-        }
-        for counts in profile.unordered() {
-            let frames = counts.ids.iter();
-            let frames = frames
-                .map(|id| names[side][*id as usize].as_str())
-                .collect();
-            stacks.entry(frames).or_default()[side] += profile.weighed(counts.weight);
-        }
-    }
-    // Scaled when all of a stack is added up: rounding is once per stack.
-    for weights in stacks.values_mut() {
-        for (weight, (profile, cost)) in weights.iter_mut().zip(sides) {
-            *weight = (*weight as f64 * (cost * PS_PER_US / profile.whole() as f64)).round() as u64;
-        }
-    }
-    let lines: Vec<String> = stacks
+    if let Some((_, cost)) = sides
         .iter()
+        .find(|(_, cost)| !cost.is_finite() || *cost <= 0.0 || *cost > 1e12)
+    {
+        return Err(Error::Cost(*cost));
+    }
+    let names = Names::of(&[pair.base, pair.head], frame);
+    let tree = stacks(&names, &[Side::of(pair.base), Side::of(pair.head)]);
+    // Scaled when all of a stack is added up: rounding is once per stack.
+    let scaled = sides.map(|(profile, cost)| {
+        move |weight: u64| {
+            (weight as f64 * (cost * PS_PER_US / profile.whole() as f64)).round() as u64
+        }
+    });
+    let lines: Vec<String> = lines(&tree, &names)
         .rev()
-        .map(|(frames, [base, head])| format!("{} {base} {head}", frames.join(";")))
+        .map(|(frames, [base, head])| format!("{frames} {} {}", scaled[0](base), scaled[1](head)))
         .collect();
-    let mut options = Options::default();
-    options.title = printable(title);
-    options.subtitle = Some(printable(subtitle)).filter(|subtitle| !subtitle.is_empty());
-    (options.count_name, options.factor) = if pair.us_per_request.is_some() {
-        ("ns CPU per request".to_owned(), NS_PER_PS)
-    } else {
-        (
-            "ppm of the profile".to_owned(),
-            1e6 / (WHOLE_US * PS_PER_US),
-        )
+    let (unit, factor) = match pair.us_per_request {
+        Some(_) => ("ns CPU per request", NS_PER_PS),
+        None => ("ppm of the profile", 1e6 / (WHOLE_US * PS_PER_US)),
     };
+    let texts = Texts {
+        title,
+        subtitle: &with_pruned(subtitle, tree.pruned, "on both sides narrower than"),
+        unit: unit.to_owned(),
+        factor,
+    };
+    draw(texts, &lines)
+}
+
+/// Stacks with a weight that is in no wider one: depth, name, and weight by side.
+type Stack = (usize, u32, [u64; 2]);
+
+fn stacks(names: &Names, sides: &[Side<'_>]) -> Tree<Stack> {
+    grow(sides, names, LIMITS, |frame| {
+        (frame.depth, frame.name, frame.rest())
+    })
+}
+
+/// Stacks as text without weights that are nothing, in the order of the tree.
+fn lines(tree: &Tree<Stack>, names: &Names) -> std::vec::IntoIter<(String, [u64; 2])> {
+    let mut open: Vec<&str> = Vec::new();
+    let mut lines = Vec::new();
+    for (depth, name, weights) in &tree.nodes {
+        open.truncate(depth.saturating_sub(1));
+        if *depth > 0 {
+            open.push(&names.texts[*name as usize]);
+        }
+        match (weights, open.is_empty()) {
+            ([0, 0], _) => {}
+            (weights, true) => lines.push((NO_FRAME.to_owned(), *weights)),
+            (weights, false) => lines.push((open.join(";"), *weights)),
+        }
+    }
+    lines.into_iter()
+}
+
+/// What is written around a picture.
+struct Texts<'a> {
+    title: &'a str,
+    subtitle: &'a str,
+    unit: String,
+    factor: f64,
+}
+
+fn draw(texts: Texts<'_>, lines: &[String]) -> Result<String, Error> {
+    let mut options = Options::default();
+    options.title = printable(texts.title);
+    options.subtitle = Some(printable(texts.subtitle)).filter(|subtitle| !subtitle.is_empty());
+    options.count_name = texts.unit;
+    options.factor = texts.factor;
     options.deterministic = true;
     options.flame_chart = true;
     let mut bytes = Vec::new();
     from_lines(&mut options, lines.iter().map(String::as_str), &mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The subtitle with what is not drawn.
+fn with_pruned(subtitle: &str, pruned: Pruned, narrower: &str) -> String {
+    let Pruned { frames, below, .. } = pruned;
+    if frames == 0 {
+        return subtitle.to_owned();
+    }
+    let (noun, verb) = if frames == 1 {
+        ("frame", "is")
+    } else {
+        ("frames", "are")
+    };
+    let said = format!(
+        "{frames} {noun} {narrower} {:.2} % {verb} left out",
+        below * 100.0
+    );
+    if subtitle.is_empty() {
+        return said;
+    }
+    format!("{subtitle} · {said}")
 }
 
 /// What stands for the whole of a profile whose cost is not known.
@@ -169,11 +229,15 @@ impl Scale {
         })
     }
 
-    fn counted(&self, profile: &Profile, weight: Weight) -> u64 {
+    fn side<'a>(&self, profile: &'a Profile) -> Side<'a> {
         if self.by_value {
-            profile.weighed(weight)
+            Side::of(profile)
         } else {
-            weight.samples
+            Side {
+                profile,
+                weight: |_, weight| weight.samples,
+                whole: profile.samples(),
+            }
         }
     }
 
@@ -186,7 +250,7 @@ impl Scale {
 /// A name that inferno takes for one frame: it reads a number behind the last blank as a second column, and a line
 /// that begins with `# ` as a comment.
 fn frame(name: &str) -> String {
-    let name = printable(&folded::clean(&normalise(name)));
+    let name = printable(&shortened(&folded::clean(&normalise(name))));
     let Some((stem, last)) = name.rsplit_once(' ') else {
         return name;
     };
@@ -195,6 +259,17 @@ fn frame(name: &str) -> String {
         return name.replace(' ', "\u{a0}");
     }
     name
+}
+
+/// Beginning and end of a name that is longer than both.
+fn shortened(name: &str) -> Cow<'_, str> {
+    let (first, last) = SHOWN;
+    if name.len() <= first + last {
+        return Cow::Borrowed(name);
+    }
+    let start = &name[..name.floor_char_boundary(first)];
+    let end = &name[name.ceil_char_boundary(name.len() - last)..];
+    Cow::Owned(format!("{start}…{end}"))
 }
 
 /// The text without characters that XML 1.0 does not allow.
@@ -305,6 +380,73 @@ mod tests {
                 "lambda\u{a0}12 (2 samples, 50.00%)",
             ],
         );
+    }
+
+    /// Hundreds of stacks of thousands of frames that have nothing in common and are each wide enough to be drawn.
+    #[test]
+    fn deep_and_narrow_profiles_give_small_pictures() {
+        let mut profile = Profile::new("samples", "count", 0);
+        let deep = vec!["abcdefghijkl"; 3_990];
+        for at in 0..300 {
+            let root = format!("root{at}");
+            let frames = std::iter::once(root.as_str()).chain(deep.iter().copied());
+            profile.add(frames, 8, 8).expect("within limits");
+        }
+        profile
+            .add(["main", "hot"], 2_400, 2_400)
+            .expect("within limits");
+        let pair = Pair {
+            base: &profile,
+            head: &profile,
+            us_per_request: None,
+        };
+        for (svg, said) in [
+            (
+                svg(&profile, "t", "s", None).expect("draws"),
+                "s · 1197300 frames narrower than 0.32 % are left out",
+            ),
+            (
+                diff_svg(pair, "t", "").expect("draws"),
+                "1197300 frames on both sides narrower than 0.32 % are left out",
+            ),
+        ] {
+            assert!(svg.len() < 1 << 20, "{} bytes", svg.len());
+            assert!(svg.contains(said), "{}", &svg[..4096]);
+            let tips = tooltips(&svg);
+            assert_eq!(tips.len(), 4, "{tips:?}");
+            assert!(
+                tips.iter()
+                    .any(|tip| tip.starts_with("[frames left out] (") && tip.contains("50.00%")),
+                "{tips:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_stays_in_the_width_of_its_caller() {
+        let stacks: &[(&[&str], u64)] = &[
+            (&["m", "f", "narrow"], 1),
+            (&["m", "f"], 4_999),
+            (&["m", "g"], 5_000),
+        ];
+        let svg = svg(&profile(stacks), "t", "", None).expect("draws");
+        assert!(!svg.contains("left out"));
+        let stacks: &[(&[&str], u64)] = &[
+            (&["m", "f", "narrow"], 1),
+            (&["m", "f"], 9_999),
+            (&["m", "g"], 10_000),
+        ];
+        let svg = super::svg(&profile(stacks), "t", "", None).expect("draws");
+        assert!(svg.contains("1 frame narrower than 0.01 % is left out"));
+        assert!(tooltips(&svg).contains(&"f (10,000 samples, 50.00%)"));
+    }
+
+    #[test]
+    fn a_name_of_megabytes_is_shown_in_part() {
+        let long = "é".repeat(4 << 20);
+        let svg = svg(&profile(&[(&["m", &long], 1)]), "t", "", None).expect("draws");
+        assert!(svg.len() < 64 << 10, "{} bytes", svg.len());
+        assert!(svg.contains("é…é"));
     }
 
     #[test]

@@ -58,10 +58,6 @@ const PLUMBING: &[(&str, &str)] = &[
     ("runtime.bgscavenge", "[Go gc]"),
     ("runtime.scanobject", "[Go gc]"),
     ("runtime.greyobject", "[Go gc]"),
-    ("runtime.malloc", "[Go malloc]"),
-    ("runtime.newobject", "[Go malloc]"),
-    ("runtime.makeslice", "[Go malloc]"),
-    ("runtime.growslice", "[Go malloc]"),
     ("runtime.schedule", "[Go scheduler]"),
     ("runtime.findRunnable", "[Go scheduler]"),
     ("runtime.findrunnable", "[Go scheduler]"),
@@ -75,16 +71,56 @@ const PLUMBING: &[(&str, &str)] = &[
     ("net/http.(*ServeMux).", "[net/http]"),
 ];
 
-/// Go functions that begin like plumbing and are the program's own work.
+/// Traits of which a box hands calls on to what is in it, and to what that is folded.
+const BOXED: &[(&str, &str)] = &[
+    ("> as core::future::", "[futures]"),
+    ("> as core::ops::function::", "[std]"),
+];
+
+/// Go functions that begin like plumbing and are the program's own work: allocation, maps, hashes, strings and copies.
 const NEWS: &[&str] = &[
+    "runtime.malloc",
+    "runtime.newobject",
+    "runtime.newarray",
+    "runtime.makeslice",
+    "runtime.growslice",
+    "runtime.nextslicecap",
+    "runtime.nextFreeFast",
+    "runtime.heapSetType",
+    "runtime.(*mcache).",
+    "runtime.(*mcentral).",
+    "runtime.(*mheap).alloc",
+    "runtime.makechan",
+    "runtime.makemap",
+    "runtime.convT",
+    "runtime.map",
+    "runtime.(*hmap).",
+    "runtime.(*bmap).",
+    "runtime.evacuate",
+    "runtime.hashGrow",
+    "runtime.growWork",
+    "internal/runtime/maps.",
+    "runtime.memhash",
+    "runtime.strhash",
+    "runtime.aeshash",
+    "runtime.typehash",
+    "runtime.interhash",
+    "runtime.nilinterhash",
     "runtime.memmove",
     "runtime.memclr",
     "runtime.memequal",
-    "runtime.map",
+    "runtime.duffcopy",
+    "runtime.duffzero",
+    "runtime.strequal",
     "runtime.cmpstring",
     "runtime.concatstring",
+    "runtime.concatbyte",
+    "runtime.intstring",
+    "runtime.rawstring",
+    "runtime.rawbyteslice",
     "runtime.slicebytetostring",
-    "runtime.stringtoslicebyte",
+    "runtime.slicerunetostring",
+    "runtime.stringtoslice",
 ];
 
 /// The profile with its plumbing folded, or as it is.
@@ -106,6 +142,11 @@ fn plumbing(name: &str) -> Option<&'static str> {
         .trim_start_matches("dyn ");
     if NEWS.iter().any(|news| name.starts_with(news)) {
         return None;
+    }
+    if name.starts_with("alloc::boxed::Box<")
+        && let Some((_, to)) = BOXED.iter().find(|(of, _)| name.contains(of))
+    {
+        return Some(to);
     }
     let fits = PLUMBING.iter().filter(|(start, _)| name.starts_with(start));
     fits.max_by_key(|(start, _)| start.len()).map(|(_, to)| *to)
@@ -137,7 +178,44 @@ mod tests {
         );
         check(
             "runtime.mcall;runtime.park_m;runtime.schedule 2\nmain.main;runtime.mallocgc;runtime.gcStart 1\nmain.main;runtime.memmove 4\nmain.f;main.f 1",
-            "[Go scheduler] 2\nmain.f;main.f 1\nmain.main;[Go malloc];[Go gc] 1\nmain.main;runtime.memmove 4\n",
+            "[Go scheduler] 2\nmain.f;main.f 1\nmain.main;runtime.mallocgc;[Go gc] 1\nmain.main;runtime.memmove 4\n",
+        );
+    }
+
+    #[test]
+    fn allocation_formatting_and_collections_stay() {
+        for name in [
+            "internal/runtime/maps.(*Map).getWithKeySmall",
+            "runtime.mapassign_faststr",
+            "runtime.evacuate_faststr",
+            "runtime.memhash64",
+            "runtime.aeshashbody",
+            "runtime.mallocgcSmallScanNoHeader",
+            "runtime.newobject",
+            "runtime.growslice",
+            "runtime.convTstring",
+            "fmt.Fprintf",
+            "alloc::raw_vec::finish_grow",
+            "alloc::fmt::format::format_inner",
+            "<alloc::boxed::Box<T> as core::clone::Clone>::clone",
+            "hashbrown::map::HashMap<K,V,S,A>::insert",
+            "<app::Fetch as core::future::future::Future>::poll",
+        ] {
+            check(&format!("m;{name} 1"), &format!("m;{name} 1\n"));
+        }
+    }
+
+    #[test]
+    fn boxes_of_futures_do_not_part_their_neighbours() {
+        check(
+            "m;<futures_util::future::Map<Fut,F> as core::future::future::Future>::poll;\
+             <alloc::boxed::Box<F,A> as core::future::future::Future>::poll;\
+             <core::pin::Pin<P> as core::future::future::Future>::poll;app::handle 3",
+            "m;[futures];app::handle 3\n",
+        );
+        check(
+            "std::thread::start;<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once;std::rt::run;app::f 3",
+            "[std];app::f 3\n",
         );
     }
 

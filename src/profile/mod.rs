@@ -21,6 +21,7 @@ mod share;
 mod stacks;
 mod symbols;
 mod table;
+mod tree;
 pub mod union;
 mod wire;
 

@@ -7,26 +7,68 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Marks of clones that GCC and LLVM append as `.mark.N`.
-const NUMBERED: [&str; 6] = ["cold", "part", "isra", "constprop", "llvm", "lto_priv"];
+/// Names above this length in bytes stay as they are: no compiler's clone is told from another in them.
+const LONGEST: usize = 16 << 10;
 
-/// The name without what differs between builds.
+/// Marks of clones that GCC and LLVM append as `.mark.N`, and of names that LLVM makes unique.
+const NUMBERED: [&str; 8] = [
+    "cold",
+    "part",
+    "isra",
+    "constprop",
+    "llvm",
+    "lto_priv",
+    "localalias",
+    "__uniq",
+];
+
+/// Marks of functions that Go's compiler numbers in their order; of nested ones `.N` follows.
+const OF_GO: [&str; 4] = [".func", ".gowrap", ".deferwrap", "-range"];
+
+/// Bytes in which `[hash]` and `{kind#N}` end.
+const HASH: usize = 18;
+const BRACES: usize = 64;
+
+/// Passes in which a name settles: what a demangler writes may have to be looked at again.
+const PASSES: usize = 4;
+
+/// The name without what differs between builds; normalised again, it stays as it is.
 ///
 /// Demangles Rust symbols; drops `::h<16 hex digits>`, the `[hash]` behind a crate's name, `.llvm.N`, `.cold`, `.part.N`,
-/// `.isra.N`, `.constprop.N`, `.lto_priv.N`, `.abi0` and Go's `[go.shape.…]`; writes `{closure#N}` as `{{closure}}` and Go's
-/// `.funcN` as `.func`.
+/// `.isra.N`, `.constprop.N`, `.lto_priv.N`, `.localalias`, `.__uniq.N`, each also as `[clone .part.N]`, the `.N` of link-time optimisation behind a Rust name, `.abi0`
+/// and Go's `[go.shape.…]`; writes `{closure#N}` as `{{closure}}` and Go's `.funcN`, `.gowrapN`, `.deferwrapN` and `-rangeN` without the number.
+/// Names above 16 KiB stay as they are.
 pub fn normalise(name: &str) -> Cow<'_, str> {
+    let mut settled = pass(name);
+    for _ in 0..PASSES {
+        let again = match pass(&settled) {
+            again if *again == *settled => None,
+            again => Some(again.into_owned()),
+        };
+        match again {
+            Some(again) if again.len() <= longest_of(name) => settled = Cow::Owned(again),
+            Some(_) => break,
+            None => return settled,
+        }
+    }
+    Cow::Borrowed(name)
+}
+
+fn pass(name: &str) -> Cow<'_, str> {
+    if name.len() > LONGEST {
+        return Cow::Borrowed(name);
+    }
     let stem = without_clone_suffixes(name);
     let readable = demangled(stem).map_or(Cow::Borrowed(stem), Cow::Owned);
     let readable = match readable {
         Cow::Borrowed(text) => Cow::Borrowed(without_hash(text)),
         Cow::Owned(text) => Cow::Owned(without_hash(&text).to_owned()),
     };
-    let numbers_closures = readable.contains(".func") && !readable.contains("::");
-    if !numbers_closures && !readable.contains(['[', '{']) {
+    let of_go = !readable.contains("::") && OF_GO.iter().any(|mark| readable.contains(mark));
+    if !of_go && !readable.contains(['[', '{']) {
         return readable;
     }
-    let rewritten = rewrite(&readable, numbers_closures);
+    let rewritten = rewrite(&readable, of_go);
     if rewritten == *readable {
         readable
     } else {
@@ -34,44 +76,77 @@ pub fn normalise(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// The name without ends that tell clones of one function apart.
 fn without_clone_suffixes(mut name: &str) -> &str {
-    while let Some((stem, last)) = name.rsplit_once('.') {
-        // In Go `main.cold` is a function; `.cold` of a compiler stands behind a symbol without a package's path.
-        let of_go = stem == "main" || stem.contains('/') || stem.ends_with(')');
-        if stem.is_empty() {
-            break;
-        }
-        if last == "abi0" || (last == "cold" && !of_go) {
-            name = stem;
-            continue;
-        }
-        let numbered = !last.is_empty() && last.bytes().all(|digit| digit.is_ascii_hexdigit());
-        match stem.rsplit_once('.') {
-            Some((shorter, clone))
-                if numbered && !shorter.is_empty() && NUMBERED.contains(&clone) =>
-            {
-                name = shorter
-            }
-            _ => break,
+    let of_rust = demangled_by_library(name).is_some() || name.contains("::");
+    // In Go `main.cold` is a function; `.cold` of a compiler stands behind a symbol without a package's path.
+    let path_of_go = name.contains('/') && !of_rust;
+    loop {
+        let stem = without_bracketed_clone(name)
+            .or_else(|| without_clone_suffix(name, of_rust, path_of_go));
+        match stem {
+            Some(stem) if !stem.is_empty() => name = stem,
+            _ => return name,
         }
     }
-    name
+}
+
+/// Without `[clone .part.0]`, as GNU's demangler has it, and `(.part.0)`, as LLVM's has it.
+fn without_bracketed_clone(name: &str) -> Option<&str> {
+    let (stem, clone) = match name.strip_suffix(']') {
+        Some(inner) => inner.rsplit_once(" [clone ")?,
+        None => name.strip_suffix(')')?.rsplit_once(" (")?,
+    };
+    let known = |mut marks: &str| {
+        while let Some(stem) = without_clone_suffix(marks, true, false) {
+            marks = stem;
+        }
+        marks.is_empty()
+    };
+    (clone.starts_with('.') && known(clone)).then_some(stem)
+}
+
+/// Without the last `.mark`, `.mark.N` or, behind a name of Rust's, `.N`.
+fn without_clone_suffix(name: &str, of_rust: bool, path_of_go: bool) -> Option<&str> {
+    let (stem, last) = name.rsplit_once('.')?;
+    let of_go = path_of_go || stem == "main" || stem.ends_with(')');
+    if last == "abi0" || (matches!(last, "cold" | "localalias") && !of_go) {
+        return Some(stem);
+    }
+    let digits = |digit: fn(&u8) -> bool| !last.is_empty() && last.bytes().all(|c| digit(&c));
+    if digits(u8::is_ascii_hexdigit)
+        && let Some((shorter, mark)) = stem.rsplit_once('.')
+        && NUMBERED.contains(&mark)
+    {
+        return Some(shorter);
+    }
+    (of_rust && digits(u8::is_ascii_digit)).then_some(stem)
 }
 
 /// A Rust symbol in readable form without hashes; `None` for anything else.
 fn demangled(symbol: &str) -> Option<String> {
-    let prefixes = ["_ZN", "__ZN", "ZN", "_R", "__R", "R"];
-    if !prefixes.iter().any(|prefix| symbol.starts_with(prefix)) {
-        return None;
-    }
-    let demangled = rustc_demangle::try_demangle(symbol).ok()?;
+    let demangled = demangled_by_library(symbol)?;
     // Back-references of the v0 mangling let a hundred bytes stand for a megabyte.
     let mut text = Bounded {
         text: String::new(),
-        limit: 1024 + 8 * symbol.len(),
+        limit: longest_of(symbol),
     };
     write!(text, "{demangled:#}").ok()?;
     Some(text.text)
+}
+
+fn demangled_by_library(symbol: &str) -> Option<rustc_demangle::Demangle<'_>> {
+    // The library also takes symbols without their underscore, and then `RC4_test` for a crate's `test`.
+    let prefixes = ["_ZN", "__ZN", "_R", "__R"];
+    if !prefixes.iter().any(|prefix| symbol.starts_with(prefix)) {
+        return None;
+    }
+    rustc_demangle::try_demangle(symbol).ok()
+}
+
+/// The length in bytes up to which a name may unfold.
+fn longest_of(name: &str) -> usize {
+    1024 + 8 * name.len()
 }
 
 struct Bounded {
@@ -100,24 +175,32 @@ fn without_hash(name: &str) -> &str {
     }
 }
 
-fn rewrite(name: &str, numbers_closures: bool) -> String {
+/// Drops brackets and numbers of a build in time linear in the name.
+fn rewrite(name: &str, of_go: bool) -> String {
+    let closings = closings(name);
     let mut out = String::with_capacity(name.len() + 8);
     let mut rest = name;
-    while let Some(at) = rest.find(['[', '{', '.']) {
+    while let Some(at) = rest.find(['[', '{', '.', '-']) {
         let (before, tail) = rest.split_at(at);
         out.push_str(before);
         let skipped = match tail.as_bytes()[0] {
-            b'[' => build_brackets(
-                tail,
-                out.ends_with(|c: char| c.is_alphanumeric() || c == '_'),
-            ),
+            b'[' => {
+                let behind_name = out.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                hash_brackets(tail, behind_name).or_else(|| {
+                    let place = name.len() - tail.len();
+                    generic_brackets(tail, || closings.get(place).copied().flatten())
+                })
+            }
             b'{' => numbered_braces(tail).map(|(kind, length)| {
                 out.push_str("{{");
                 out.push_str(kind);
                 out.push_str("}}");
                 length
             }),
-            _ if numbers_closures => numbered_func(tail).inspect(|_| out.push_str(".func")),
+            _ if of_go => numbered_of_go(tail).map(|(mark, length)| {
+                out.push_str(mark);
+                length
+            }),
             _ => None,
         };
         let skipped = skipped.unwrap_or_else(|| {
@@ -130,49 +213,64 @@ fn rewrite(name: &str, numbers_closures: bool) -> String {
     out
 }
 
-/// The length of `[0123456789abcdef]` behind a name, or of `[go.shape.…]` and `[...]` with what they nest.
-fn build_brackets(tail: &str, behind_name: bool) -> Option<usize> {
-    let inner = &tail[1..];
-    let close = inner.find(']')?;
-    let hash = &inner[..close];
-    if behind_name
-        && (8..=16).contains(&hash.len())
-        && hash.bytes().all(|digit| digit.is_ascii_hexdigit())
-    {
-        return Some(close + 2);
+/// Of each byte that opens a bracket the length up to the one that closes it, if there is one; nothing for a name without Go's shapes.
+fn closings(name: &str) -> Vec<Option<usize>> {
+    if !name.contains("[go.shape.") {
+        return Vec::new();
     }
-    if hash != "..." && !inner.starts_with("go.shape.") {
-        return None;
-    }
-    let mut depth = 0_usize;
-    for (at, c) in tail.char_indices() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
+    let mut closings = vec![None; name.len()];
+    let mut open = Vec::new();
+    for (at, byte) in name.bytes().enumerate() {
+        match byte {
+            b'[' => open.push(at),
+            b']' => {
+                if let Some(opened) = open.pop() {
+                    closings[opened] = Some(at + 1 - opened);
+                }
+            }
             _ => {}
         }
-        if depth == 0 {
-            return Some(at + 1);
-        }
+    }
+    closings
+}
+
+/// The length of `[0123456789abcdef]` behind a name.
+fn hash_brackets(tail: &str, behind_name: bool) -> Option<usize> {
+    let inner = &tail.as_bytes()[1..];
+    let close = inner.iter().take(HASH).position(|byte| *byte == b']')?;
+    let hash = behind_name
+        && (8..=16).contains(&close)
+        && inner[..close].iter().all(u8::is_ascii_hexdigit);
+    hash.then_some(close + 2)
+}
+
+/// The length of `[...]`, or of `[go.shape.…]` with what it nests.
+fn generic_brackets(tail: &str, closing: impl Fn() -> Option<usize>) -> Option<usize> {
+    if tail.starts_with("[...]") {
+        return Some("[...]".len());
+    }
+    if tail.starts_with("[go.shape.") {
+        return closing();
     }
     None
 }
 
 /// `{closure#12}`: its kind and length.
 fn numbered_braces(tail: &str) -> Option<(&str, usize)> {
-    let (inner, _) = tail[1..].split_once('}')?;
+    let inside = tail.as_bytes()[1..].iter().take(BRACES);
+    let inner = &tail[1..=inside.clone().position(|byte| *byte == b'}')?];
     let (kind, number) = inner.split_once('#')?;
     let word = !kind.is_empty() && kind.bytes().all(|c| c.is_ascii_alphabetic() || c == b'_');
     let digits = !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit());
     (word && digits).then_some((kind, inner.len() + 2))
 }
 
-/// The length of `.func1` or `.func1.2`.
-fn numbered_func(tail: &str) -> Option<usize> {
+/// `.func1` or `.func1.2`: its mark and length.
+fn numbered_of_go(tail: &str) -> Option<(&'static str, usize)> {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let mut length = ".func".len();
-    let first = digits(tail.strip_prefix(".func")?);
-    length += first;
+    let mark = *OF_GO.iter().find(|mark| tail.starts_with(**mark))?;
+    let first = digits(&tail[mark.len()..]);
+    let mut length = mark.len() + first;
     while let Some(inner) = tail[length..].strip_prefix('.') {
         match digits(inner) {
             0 => break,
@@ -180,7 +278,7 @@ fn numbered_func(tail: &str) -> Option<usize> {
         }
     }
     let ends = !tail[length..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    (first > 0 && ends).then_some(length)
+    (first > 0 && ends).then_some((mark, length))
 }
 
 #[cfg(test)]
@@ -239,7 +337,38 @@ mod tests {
             ("a::{{closure}}", "a::{{closure}}"),
             ("a::{closure#}", "a::{closure#}"),
             ("a::{", "a::{"),
+            // Numbers of link-time optimisation
+            (
+                "_ZN6bcrypt6bcrypt17h05af221e174051e9E.26785",
+                "bcrypt::bcrypt",
+            ),
+            (
+                "_ZN6bcrypt6bcrypt17h05af221e174051e9E.llvm.842.26785.cold.1",
+                "bcrypt::bcrypt",
+            ),
+            ("_RNvCs1234_7mycrate3foo.26785", "mycrate::foo"),
+            (
+                "auth::Authenticator::check::{{closure}}.26785",
+                "auth::Authenticator::check::{{closure}}",
+            ),
+            ("auth::check::h05af221e174051e9.7.8", "auth::check"),
+            ("counter.26785", "counter.26785"),
+            // What looks like a symbol and is none
+            ("RC4_test", "RC4_test"),
+            ("ZN3foo3barE", "ZN3foo3barE"),
             // C and C++
+            ("foo(int) [clone .part.0]", "foo(int)"),
+            ("foo(int) [clone .isra.0.part.1] [clone .cold]", "foo(int)"),
+            ("ns::foo(int) [clone .cold]", "ns::foo(int)"),
+            ("foo(int) (.llvm.123)", "foo(int)"),
+            ("foo(int) [clone .avx2]", "foo(int) [clone .avx2]"),
+            ("foo(int) [clone ._omp_fn.0]", "foo(int) [clone ._omp_fn.0]"),
+            ("foo (bar)", "foo (bar)"),
+            ("x.__uniq.123456789012345678901", "x"),
+            ("x.__uniq.123.llvm.456", "x"),
+            ("foo.localalias", "foo"),
+            ("foo.localalias.3", "foo"),
+            ("main.localalias", "main.localalias"),
             ("memcpy", "memcpy"),
             ("handle.cold", "handle"),
             ("handle.cold.3", "handle"),
@@ -263,6 +392,12 @@ mod tests {
             ),
             ("slices.SortFunc[...]", "slices.SortFunc"),
             ("main.(*Server).Run.func2.1", "main.(*Server).Run.func"),
+            ("main.serve.gowrap1", "main.serve.gowrap"),
+            ("main.serve.func1.deferwrap2", "main.serve.func.deferwrap"),
+            ("main.Keys[...].func1-range2", "main.Keys.func-range"),
+            ("main.(*T).All-range3.func1", "main.(*T).All-range.func"),
+            ("main.serve.gowrap", "main.serve.gowrap"),
+            ("a-range1::b", "a-range1::b"),
             ("main.Map[int]", "main.Map[int]"),
             ("main.func1x", "main.func1x"),
             ("main.Map[go.shape.int", "main.Map[go.shape.int"),
@@ -275,6 +410,50 @@ mod tests {
         ] {
             check(name, expected);
         }
+    }
+
+    #[test]
+    fn large_hostile_names_take_linear_time() {
+        for part in [
+            "[",
+            "{",
+            "[go.shape.",
+            "{closure#",
+            ".func1.1",
+            "-range",
+            "[go.shape.]",
+        ] {
+            let name = part.repeat((1 << 20) / part.len());
+            assert!(rewrite(&name, true).len() <= 2 * name.len());
+            assert_eq!(normalise(&name), name, "beyond the length of any real name");
+        }
+        for part in [
+            "[",
+            ".cold",
+            ".1",
+            ".part.0",
+            " [clone .cold]",
+            "[go.shape.",
+            "a::",
+        ] {
+            let name = "a::b".to_owned() + &part.repeat((LONGEST - 4) / part.len());
+            for _ in 0..10 {
+                assert!(normalise(&name).len() <= longest_of(&name));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_does_not_settle_stays_as_it_is() {
+        // Each pass finds a suffix behind the one that the pass before it took.
+        let mut name = "main.f".to_owned();
+        for _ in 0..20 {
+            name = name.replace(".f", ".fu[...]nc1.f");
+        }
+        check(&normalise(&name), &normalise(&name));
+        let nested = (0..20).fold("..".to_owned(), |inner, _| format!("[.{inner}]"));
+        let name = format!("main.f{}", nested.replace("[.", "[...[."));
+        check(&normalise(&name), &normalise(&name));
     }
 
     #[test]

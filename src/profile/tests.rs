@@ -398,6 +398,34 @@ fn everything(profile: &Profile) {
     assert_eq!(inclusive(profile, &everywhere).samples, profile.samples());
 }
 
+/// What names are made of, and what is taken out of them.
+const NAME_PARTS: [&str; 24] = [
+    "main",
+    "f",
+    "::",
+    ".",
+    "/",
+    "(*T)",
+    "_ZN",
+    "17h05af221e174051e9",
+    "E",
+    "_RNvCs1234_7mycrate3foo",
+    "1a",
+    "[go.shape.",
+    "]",
+    "[...]",
+    "[0123456789abcdef]",
+    "{closure#1}",
+    "{",
+    "}",
+    ".func1",
+    ".cold",
+    ".26785",
+    ".part.0",
+    " [clone .cold]",
+    "-range1",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -479,8 +507,14 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_names_never_panic(name in "(_ZN|_R|_RNv|)[ -~]{0,60}|[\\[\\]{}#.:a-f0-9funcgoshape]{0,40}|\\PC{0,20}") {
-        let normal = names::normalise(&name);
-        prop_assert!(normal.len() <= 1024 + 16 * name.len());
+    fn arbitrary_names_settle(
+        name in "(_ZN|_R|_RNv|)[ -~]{0,60}|[\\[\\]{}#.:a-f0-9funcgoshape]{0,40}|\\PC{0,20}",
+        parts in vec(proptest::sample::select(&NAME_PARTS[..]), 0..12),
+    ) {
+        for name in [name, parts.concat()] {
+            let normal = names::normalise(&name);
+            prop_assert!(normal.len() <= 1024 + 16 * name.len());
+            prop_assert_eq!(names::normalise(&normal), &*normal);
+        }
     }
 }

@@ -1,18 +1,14 @@
 //! The tree of two profiles: every path of either, with what it weighs on both sides.
 //!
-//! A frame that only one side has stays in it. Paths are walked in order and only the open one is held, so that memory follows
-//! what is kept: frames that are too narrow to be seen are left out and counted. It must not draw.
-
-use std::collections::BTreeMap;
+//! A frame that only one side has stays in it; frames that are too narrow to be seen are left out and counted. It must not draw.
 
 use super::names::normalise;
 use super::share::{Difference, FEWEST_SAMPLES, Scale, findings_up_to};
 use super::stacks::Profile;
 use super::table::{Count, FunctionTable};
+pub use super::tree::Pruned;
+use super::tree::{self, Frame, Limits, Names, grow};
 use super::{DeltaFinding, Error};
-
-/// Frames below this share of both sides are not kept: a quarter of a pixel of a wide screen.
-pub const NARROWEST: f64 = 1e-4;
 
 /// Frames that are kept at most; with more the limit on their width rises.
 const MAX_NODES: usize = 200_000;
@@ -31,7 +27,7 @@ pub struct Union {
 }
 
 /// One frame on one path.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Node {
     /// 0 for the root.
     pub depth: usize,
@@ -48,7 +44,7 @@ pub struct Node {
 }
 
 /// What a frame weighs on one side, as shares of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Weights {
     /// With what it calls.
     pub total: f64,
@@ -69,17 +65,6 @@ pub struct NodeDelta {
     pub own_finding: DeltaFinding,
 }
 
-/// What is not in the tree.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pruned {
-    /// How many frames.
-    pub frames: usize,
-    /// They have less than this share on both sides.
-    pub below: f64,
-    /// The shares of both sides whose leaf is one of them.
-    pub own: (f64, f64),
-}
-
 /// Joins two profiles. `scales` are the CPU-µs per request of both.
 ///
 /// # Errors
@@ -92,187 +77,53 @@ pub fn union(
     if base.is_empty() && head.is_empty() {
         return Err(Error::Empty);
     }
-    let mut names = BTreeMap::new();
-    for profile in [base, head] {
-        for name in profile.names() {
-            let normal = normalise(name).into_owned();
-            let raw = (*normal != **name).then(|| name.to_string());
-            let known: &mut Option<String> = names.entry(normal).or_default();
-            *known = known.take().or(raw);
+    let profiles = [base, head];
+    let names = Names::of(&profiles, |name| normalise(name).into_owned());
+    let mut raw = vec![None; names.texts.len()];
+    for (side, profile) in profiles.into_iter().enumerate() {
+        for (id, name) in profile.names().iter().enumerate() {
+            let at = names.index(side, id);
+            if raw[at].is_none() && **name != *names.texts[at] {
+                raw[at] = Some(name.to_string());
+            }
         }
     }
-    let order: BTreeMap<&str, u32> = names.keys().map(String::as_str).zip(0..).collect();
-    let (paths, walked) = (paths(base, 0, &order), paths(head, 1, &order));
-    let mut paths = [paths, walked].concat();
-    paths.sort_unstable_by(|a, b| a.frames.cmp(&b.frames));
-    let sides =
-        [base, head].map(|profile| (FunctionTable::without_functions(profile), profile.whole()));
-    let mut below = NARROWEST;
-    let mut tree = loop {
-        let mut walk = Walk::new(&sides, scales, below);
-        if walk.all(&paths) {
-            break walk;
-        }
-        below *= 2.0;
+    let tables = profiles.map(FunctionTable::without_functions);
+    let judging = Judging {
+        tables: &tables,
+        wholes: profiles.map(Profile::whole),
+        scales,
     };
-    tree.judge();
-    let pruned = Pruned {
-        frames: tree.pruned,
-        below,
-        own: tree.pruned_own,
+    let limits = Limits {
+        frames: MAX_NODES,
+        text: usize::MAX,
     };
-    let nodes = tree.nodes;
-    let (names, raw) = names.into_iter().unzip();
+    let sides = profiles.map(tree::Side::of);
+    let mut tree = grow(&sides, &names, limits, |frame| judging.node(frame));
+    judge(&mut tree.nodes);
     Ok(Union {
-        names,
+        names: names.texts,
         raw,
-        nodes,
-        pruned,
+        nodes: tree.nodes,
+        pruned: tree.pruned,
     })
 }
 
-#[derive(Clone)]
-struct Path<'a> {
-    frames: Vec<u32>,
-    side: usize,
-    samples: u64,
-    weight: u64,
-    by_slice: &'a [(u8, u64)],
-}
-
-fn paths<'a>(profile: &'a Profile, side: usize, order: &BTreeMap<&str, u32>) -> Vec<Path<'a>> {
-    let names = profile.names().iter();
-    let ids: Vec<u32> = names.map(|name| order[&*normalise(name)]).collect();
-    let stacks = profile.unordered();
-    stacks
-        .map(|counts| Path {
-            frames: counts.ids.iter().map(|id| ids[*id as usize]).collect(),
-            side,
-            samples: counts.weight.samples,
-            weight: profile.weighed(counts.weight),
-            by_slice: counts.by_slice,
-        })
-        .collect()
-}
-
-/// A frame that may still get more.
-#[derive(Default)]
-struct Open {
-    /// Where its node is.
-    at: usize,
-    name: u32,
-    own: [Count; 2],
-    total: [Count; 2],
-}
-
-struct Walk<'a> {
-    sides: &'a [(FunctionTable, u64); 2],
+/// What frames are judged by.
+struct Judging<'a> {
+    tables: &'a [FunctionTable; 2],
+    wholes: [u64; 2],
     scales: Option<(Scale, Scale)>,
-    below: f64,
-    open: Vec<Open>,
-    nodes: Vec<Node>,
-    pruned: usize,
-    pruned_own: (f64, f64),
 }
 
-impl<'a> Walk<'a> {
-    fn new(
-        sides: &'a [(FunctionTable, u64); 2],
-        scales: Option<(Scale, Scale)>,
-        below: f64,
-    ) -> Self {
-        Self {
-            sides,
-            scales,
-            below,
-            open: Vec::new(),
-            nodes: Vec::new(),
-            pruned: 0,
-            pruned_own: (0.0, 0.0),
-        }
-    }
-
-    /// Walks ordered paths; `false` if there is too much to keep.
-    fn all(&mut self, paths: &[Path<'_>]) -> bool {
-        self.begin(0);
-        for path in paths {
-            let open = self.open[1..].iter().map(|open| open.name);
-            let shared = open.zip(&path.frames).take_while(|(a, b)| a == *b).count();
-            self.close_to(1 + shared);
-            for name in &path.frames[shared..] {
-                self.begin(*name);
-            }
-            let leaf = self.open.last_mut().expect("the root stays open");
-            leaf.own[path.side].add(path.samples, path.weight, path.by_slice);
-            leaf.total[path.side].add(path.samples, path.weight, path.by_slice);
-            if self.nodes.len() > 2 * MAX_NODES {
-                return false;
-            }
-        }
-        self.close_to(0);
-        self.nodes.len() <= MAX_NODES
-    }
-
-    fn begin(&mut self, name: u32) {
-        const NOTHING: Weights = Weights {
-            total: 0.0,
-            own: 0.0,
+impl Judging<'_> {
+    fn node(&self, frame: &Frame) -> Node {
+        let share = |counts: &[Count; 2]| {
+            [0, 1].map(|side| self.tables[side].share(&counts[side], self.wholes[side]))
         };
-        let depth = self.open.len();
-        self.open.push(Open {
-            at: self.nodes.len(),
-            name,
-            ..Open::default()
-        });
-        self.nodes.push(Node {
-            depth,
-            name: (depth > 0).then_some(name as usize),
-            base: NOTHING,
-            head: NOTHING,
-            per_request: None,
-            share: NodeDelta::NONE,
-        });
-    }
-
-    fn close_to(&mut self, depth: usize) {
-        while self.open.len() > depth {
-            let Some(closed) = self.open.pop() else {
-                return;
-            };
-            if let Some(parent) = self.open.last_mut() {
-                for side in [0, 1] {
-                    let child = &closed.total[side];
-                    parent.total[side].join(child);
-                }
-            }
-            self.close(&closed);
-        }
-    }
-
-    fn close(&mut self, closed: &Open) {
-        let part = |counts: &[Count; 2], side: usize| {
-            counts[side].weight as f64 / self.sides[side].1.max(1) as f64
-        };
-        let widest = part(&closed.total, 0).max(part(&closed.total, 1));
-        if closed.at > 0 && widest < self.below {
-            // What it calls is narrower still and already gone.
-            self.nodes.truncate(closed.at);
-            self.pruned += 1;
-            let own = (part(&closed.own, 0), part(&closed.own, 1));
-            self.pruned_own.0 += own.0;
-            self.pruned_own.1 += own.1;
-            return;
-        }
-        let share = |count: &Count, side: usize| {
-            let (table, whole) = &self.sides[side];
-            table.share(count, *whole)
-        };
-        let (own, total) = (
-            [share(&closed.own[0], 0), share(&closed.own[1], 1)],
-            [share(&closed.total[0], 0), share(&closed.total[1], 1)],
-        );
+        let (own, total) = (share(&frame.own), share(&frame.total));
         let judged = |counts: &[Count; 2]| {
-            let known = self.sides.iter().all(|(table, _)| table.samples > 0);
+            let known = self.tables.iter().all(|table| table.samples > 0);
             if known && counts[0].samples.saturating_add(counts[1].samples) >= FEWEST_SAMPLES {
                 DeltaFinding::NotDetected
             } else {
@@ -281,59 +132,64 @@ impl<'a> Walk<'a> {
         };
         let delta = |scales: (Scale, Scale)| NodeDelta {
             total: Difference::of((total[0], scales.0), (total[1], scales.1)),
-            total_finding: judged(&closed.total),
+            total_finding: judged(&frame.total),
             own: Difference::of((own[0], scales.0), (own[1], scales.1)),
-            own_finding: judged(&closed.own),
+            own_finding: judged(&frame.own),
         };
-        let (per_request, share) = (self.scales.map(delta), delta((Scale::SHARE, Scale::SHARE)));
         let weights = |side: usize| Weights {
             total: total[side].value,
             own: own[side].value,
         };
-        let (base, head) = (weights(0), weights(1));
-        let node = &mut self.nodes[closed.at];
-        (node.base, node.head) = (base, head);
-        (node.per_request, node.share) = (per_request, share);
+        Node {
+            depth: frame.depth,
+            name: (frame.depth > 0).then_some(frame.name as usize),
+            base: weights(0),
+            head: weights(1),
+            per_request: self.scales.map(delta),
+            share: delta((Scale::SHARE, Scale::SHARE)),
+        }
     }
+}
 
-    /// Marks findings, for each unit and for totals and leaves apart.
-    fn judge(&mut self) {
-        type Part = fn(&mut Node) -> Option<(&mut DeltaFinding, f64)>;
-        let parts: [Part; 4] = [
-            |node| Some((&mut node.share.total_finding, node.share.total.p)),
-            |node| Some((&mut node.share.own_finding, node.share.own.p)),
-            |node| {
-                let delta = node.per_request.as_mut()?;
-                Some((&mut delta.total_finding, delta.total.p))
-            },
-            |node| {
-                let delta = node.per_request.as_mut()?;
-                Some((&mut delta.own_finding, delta.own.p))
-            },
-        ];
-        for part in parts {
-            let all = self.nodes.iter_mut().filter_map(part);
-            let p_values: Vec<f64> = all
-                .filter(|(finding, _)| **finding == DeltaFinding::NotDetected)
-                .map(|(_, p)| p)
-                .collect();
-            let limit = findings_up_to(p_values.into_iter());
-            for (finding, p) in self.nodes.iter_mut().filter_map(part) {
-                if *finding == DeltaFinding::NotDetected && p <= limit {
-                    *finding = DeltaFinding::Changed;
-                }
+/// Marks findings, for each unit and for totals and leaves apart.
+fn judge(nodes: &mut [Node]) {
+    type Part = fn(&mut Node) -> Option<(&mut DeltaFinding, f64)>;
+    let parts: [Part; 4] = [
+        |node| Some((&mut node.share.total_finding, node.share.total.p)),
+        |node| Some((&mut node.share.own_finding, node.share.own.p)),
+        |node| {
+            let delta = node.per_request.as_mut()?;
+            Some((&mut delta.total_finding, delta.total.p))
+        },
+        |node| {
+            let delta = node.per_request.as_mut()?;
+            Some((&mut delta.own_finding, delta.own.p))
+        },
+    ];
+    for part in parts {
+        let all = nodes.iter_mut().filter_map(part);
+        let p_values: Vec<f64> = all
+            .filter(|(finding, _)| **finding == DeltaFinding::NotDetected)
+            .map(|(_, p)| p)
+            .collect();
+        let limit = findings_up_to(p_values.into_iter());
+        for (finding, p) in nodes.iter_mut().filter_map(part) {
+            if *finding == DeltaFinding::NotDetected && p <= limit {
+                *finding = DeltaFinding::Changed;
             }
         }
     }
 }
 
-impl NodeDelta {
-    const NONE: Self = Self {
-        total: Difference::NONE,
-        total_finding: DeltaFinding::TooFew,
-        own: Difference::NONE,
-        own_finding: DeltaFinding::TooFew,
-    };
+impl Default for NodeDelta {
+    fn default() -> Self {
+        Self {
+            total: Difference::NONE,
+            total_finding: DeltaFinding::TooFew,
+            own: Difference::NONE,
+            own_finding: DeltaFinding::TooFew,
+        }
+    }
 }
 
 #[cfg(test)]
