@@ -10,6 +10,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use tokio::task::JoinSet;
 
 use super::encode::Merger;
+use super::other::something_else;
 use super::stacks::MAX_SLICES;
 use super::{Error, Profile, pprof as reader};
 
@@ -394,9 +395,9 @@ impl Endpoint {
         }
         match something_else(&body) {
             None => Ok(body),
-            Some(found) => Err(CaptureError::NotAProfile {
+            Some(other) => Err(CaptureError::NotAProfile {
                 url: self.shown.clone(),
-                found,
+                found: other.name,
             }),
         }
     }
@@ -451,31 +452,6 @@ impl Endpoint {
             }
         }
     }
-}
-
-/// What a body is that is certainly no profile.
-fn something_else(body: &[u8]) -> Option<&'static str> {
-    if reader::is_gzip(body) {
-        return None;
-    }
-    let head = &body[..body.len().min(512)];
-    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
-    // The first field of a profile, tag 10, is a line break for a reader of text; its length and tags are control characters.
-    let readable = text
-        .chars()
-        .all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
-    Some(match text.trim_start() {
-        "" if readable => "an empty body",
-        text if text.starts_with("<svg")
-            || (text.starts_with("<?xml") && text.contains("<svg")) =>
-        {
-            "an SVG picture"
-        }
-        text if text.starts_with("<!doctype html") || text.starts_with("<html") => "an HTML page",
-        text if readable && text.starts_with(['{', '[']) => "JSON",
-        _ if readable => "plain text",
-        _ => return None,
-    })
 }
 
 /// A text of others as one line that is safe to show.

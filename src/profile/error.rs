@@ -9,6 +9,14 @@ pub enum Error {
     /// The bytes are no profile, or an inconsistent one.
     #[error("not a profile: {0}")]
     Malformed(String),
+    /// The bytes are something else.
+    #[error("not a profile but {what}; {remedy}")]
+    Other {
+        /// What they are.
+        what: &'static str,
+        /// What to do with it.
+        remedy: &'static str,
+    },
     /// The gzip stream is damaged or cut off.
     #[error("not a profile: the gzip stream is damaged ({0}); capture it again")]
     Gzip(#[source] io::Error),

@@ -81,6 +81,19 @@ pub(super) fn read_into(profile: &mut Profile, mut reader: impl BufRead) -> Resu
     Ok(())
 }
 
+/// Whether every line ends in two numbers, as those that compare two profiles do. A name may end in one, but hardly each.
+pub(super) fn is_differential(text: &[u8]) -> bool {
+    let number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty()).peekable();
+    lines.peek().is_some()
+        && lines.all(|line| {
+            let mut words = line.rsplitn(3, |byte| *byte == b' ');
+            let numbers = [words.next(), words.next()];
+            words.next().is_some() && numbers.iter().all(|word| word.is_some_and(number))
+        })
+}
+
 /// A name that is one frame of one line: `;` becomes `:`, control characters and outer blanks go.
 pub(super) fn clean(name: &str) -> Cow<'_, str> {
     let trimmed = name.trim();

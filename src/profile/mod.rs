@@ -14,6 +14,7 @@ mod fold;
 pub mod folded;
 mod interval;
 pub mod names;
+mod other;
 pub mod perf_script;
 pub mod pprof;
 mod read;

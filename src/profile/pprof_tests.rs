@@ -5,7 +5,7 @@ use std::io::Write;
 use target_service::profile_proto as proto;
 
 use super::super::tests::{check, encode, gzip, small_profile, stacks};
-use super::super::{FunctionTable, folded, pprof};
+use super::super::{FunctionTable, flamegraph, folded, pprof};
 use super::*;
 
 /// Writers may pack the ids of a sample, or not, or in pieces: all say the same.
@@ -131,6 +131,11 @@ fn shared(
             .collect();
         let kind = format!("{}/{}", profile.sample_type(), profile.unit());
         assert_eq!((kind.as_str(), rows.as_slice()), expected);
+        let svg = flamegraph::svg(profile, "t", "", None).expect("draws");
+        for (_, share) in expected.1 {
+            let percent = format!("{:.2}%)", share * 100.0);
+            assert!(svg.contains(&percent), "no {percent} in {svg}");
+        }
         // Folded stacks weigh the same.
         let mut text = Vec::new();
         folded::write(profile, &mut text).expect("writes to memory");

@@ -184,6 +184,10 @@ fn what_cannot_be_read_is_refused_with_its_name() {
             "junk: folded stacks, line 1: expected",
         ),
         (
+            &["flame", "top", "page"],
+            "page: not a profile but an HTML page; give the profile that it was drawn of",
+        ),
+        (
             &["flame", "top", "a.folded", "--sample-type", "cpu"],
             "a.folded: the profile has no sample type `cpu`; it has samples alone",
         ),
@@ -286,7 +290,8 @@ fn what_cannot_be_read_is_refused_with_its_name() {
         ),
     ] {
         let bed = bed()
-            .file("junk", "<html>")
+            .file("junk", "some words")
+            .file("page", "<html>")
             .file("empty", "")
             .file("dir/other", "");
         // A perf that is there, whatever the machine has.
