@@ -45,7 +45,7 @@ pub fn svg(
     }
     let scale = Scale::of(profile, us_per_request)?;
     let names = Names::of(&[profile], frame);
-    let tree = stacks(&names, &[scale.side(profile)]);
+    let tree = stacks(&names, &[Side::of(profile)]);
     // Inferno reads a flame chart from last to first and does not order it again.
     let lines = lines(&tree, &names).rev().map(|(frames, [weight, _])| {
         let weight = scale.weight(weight);
@@ -194,9 +194,8 @@ const WHOLE_US: f64 = 1e6;
 
 /// How a stack's weight becomes a width and a number.
 struct Scale {
-    by_value: bool,
-    /// The width of one sample; without it a weight is its own width, exact up to 64 bits.
-    ps_per_sample: Option<f64>,
+    /// The width of one sample or value; without it a weight is its own width, exact up to 64 bits.
+    ps_per_weight: Option<f64>,
     factor: f64,
     unit: String,
 }
@@ -204,15 +203,13 @@ struct Scale {
 impl Scale {
     fn of(profile: &Profile, us_per_request: Option<f64>) -> Result<Self, Error> {
         let Some(cost) = us_per_request else {
-            let by_value = profile.is_of_values();
-            let unit = if by_value {
+            let unit = if profile.is_of_values() {
                 printable(profile.unit())
             } else {
                 "samples".to_owned()
             };
             return Ok(Self {
-                by_value,
-                ps_per_sample: None,
+                ps_per_weight: None,
                 factor: 1.0,
                 unit,
             });
@@ -222,27 +219,14 @@ impl Scale {
             return Err(Error::Cost(cost));
         }
         Ok(Self {
-            by_value: false,
-            ps_per_sample: Some(cost * PS_PER_US / profile.samples() as f64),
+            ps_per_weight: Some(cost * PS_PER_US / profile.whole() as f64),
             factor: NS_PER_PS,
             unit: "ns CPU per request".to_owned(),
         })
     }
 
-    fn side<'a>(&self, profile: &'a Profile) -> Side<'a> {
-        if self.by_value {
-            Side::of(profile)
-        } else {
-            Side {
-                profile,
-                weight: |_, weight| weight.samples,
-                whole: profile.samples(),
-            }
-        }
-    }
-
     fn weight(&self, weight: u64) -> u64 {
-        self.ps_per_sample
+        self.ps_per_weight
             .map_or(weight, |ps| (weight as f64 * ps).round() as u64)
     }
 }

@@ -131,10 +131,12 @@ fn shared(
             .collect();
         let kind = format!("{}/{}", profile.sample_type(), profile.unit());
         assert_eq!((kind.as_str(), rows.as_slice()), expected);
-        let svg = flamegraph::svg(profile, "t", "", None).expect("draws");
-        for (_, share) in expected.1 {
-            let percent = format!("{:.2}%)", share * 100.0);
-            assert!(svg.contains(&percent), "no {percent} in {svg}");
+        for cost in [None, Some(100.0)] {
+            let svg = flamegraph::svg(profile, "t", "", cost).expect("draws");
+            for (_, share) in expected.1 {
+                let percent = format!("{:.2}%)", share * 100.0);
+                assert!(svg.contains(&percent), "no {percent} in {svg}");
+            }
         }
         // Folded stacks weigh the same.
         let mut text = Vec::new();
