@@ -48,9 +48,14 @@ pub fn render(top: &Top<'_>) -> String {
         slices => format!("in {slices} slices"),
     };
     let mut text = format!(
-        "{}: {} samples{}, {slices}\n",
+        "{}: {} {}{}, {slices}\n",
         profile.kind(),
         format_count(profile.samples() as f64),
+        if profile.samples() == 1 {
+            "sample"
+        } else {
+            "samples"
+        },
         whole(profile)
     );
     let rows = top.rows();

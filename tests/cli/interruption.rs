@@ -3,7 +3,8 @@
 use rustix::process::Signal;
 
 use crate::bed::{
-    TestBed, all_end, descendants, device_request, gateway_scenario, rows, until, url_scenario,
+    Outcome, TestBed, all_end, descendants, device_request, gateway_scenario, rows, until,
+    url_scenario,
 };
 use crate::hostile::{Behaviour, Server};
 
@@ -224,51 +225,30 @@ fn ctrl_c_while_profiling_keeps_the_slices_that_there_are() {
     assert!(outcome.dir().join("default/load/profile.pb.gz").exists());
 }
 
-#[test]
-fn a_capture_that_is_asked_to_end_keeps_its_slices() {
-    let server = one_slice();
+/// A capture of a minute that ends with a signal after so many requests.
+fn interrupted_capture(server: &Server, requests: usize, signal: Signal, says: &str) -> Outcome {
     let url = format!("http://{}/debug/pprof/profile", server.addr);
     let running = TestBed::new()
-        .args([
-            "flame",
-            "capture",
-            "--url",
-            &url,
-            "-d",
-            "60s",
-            "-o",
-            "out/kept.pb.gz",
-        ])
+        .args(["flame", "capture", "--url", &url, "-d", "60s"])
+        .args(["-o", "out/kept.pb.gz"])
         .start();
-    server.wait_for_requests(2);
-    running.signal(Signal::INT);
-    let outcome = running
-        .wait()
-        .expect(130, &["interrupted: 370 samples in 1 slice, stored in"]);
+    server.wait_for_requests(requests);
+    running.signal(signal);
+    running.wait().expect(130, &[says])
+}
+
+#[test]
+fn a_capture_that_is_asked_to_end_keeps_its_slices() {
+    let says = "interrupted: 370 samples in 1 slice, stored in";
+    let outcome = interrupted_capture(&one_slice(), 2, Signal::INT, says);
     assert!(outcome.dir().join("kept.pb.gz").exists());
 }
 
 #[test]
 fn a_capture_that_is_asked_to_end_before_it_has_anything_says_so() {
     let server = Server::start(Behaviour::Silent);
-    let url = format!("http://{}/", server.addr);
-    let running = TestBed::new()
-        .args([
-            "flame",
-            "capture",
-            "--url",
-            &url,
-            "-d",
-            "60s",
-            "-o",
-            "out/kept.pb.gz",
-        ])
-        .start();
-    server.wait_for_requests(1);
-    running.signal(Signal::TERM);
-    let outcome = running
-        .wait()
-        .expect(130, &["interrupted: nothing is stored"]);
+    let says = "interrupted: nothing is stored";
+    let outcome = interrupted_capture(&server, 1, Signal::TERM, says);
     assert!(!outcome.dir().join("kept.pb.gz").exists());
 }
 
