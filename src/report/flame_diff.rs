@@ -3,17 +3,30 @@
 //! Names come from profiles that others wrote. They reach the page as JSON in which no tag can begin, and the page's script sets them as
 //! text alone; a policy in its head lets only the script and the style of this file run, told by their hashes, and no request leave.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::profile::union::{NodeDelta, Pruned, Union, union};
-use crate::profile::{DeltaFinding, Error, Profile, Scale};
+use crate::profile::{
+    DeltaFinding, Diff, Error, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale, Share,
+    Unit, diff,
+};
 
 const PAGE: &str = include_str!("assets/flame-diff.html");
 const STYLE: &str = include_str!("assets/flame-diff.css");
-const SCRIPT: &str = include_str!("assets/flame-diff.js");
+const SCRIPT: &str = concat!(
+    "'use strict';\n(() => {\n",
+    include_str!("assets/flame-diff.js"),
+    include_str!("assets/flame-diff-selftest.js"),
+    "})();\n"
+);
+
+/// Functions with the largest change that are told also if no frame of theirs is drawn.
+const TOLD: usize = 200;
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +55,8 @@ struct Data<'a> {
     head: Side<'a>,
     notes: &'a [String],
     kind: String,
-    names: &'a [String],
-    raw: &'a [Option<String>],
+    names: Vec<&'a str>,
+    raw: Vec<Option<&'a str>>,
     /// Depth of each frame, in the order of a walk.
     depth: Vec<usize>,
     /// Index of its name; -1 for the root.
@@ -55,7 +68,22 @@ struct Data<'a> {
     ho: Vec<f64>,
     per_request: Option<Deltas>,
     share: Deltas,
+    functions: Functions,
     pruned: PrunedJson,
+}
+
+/// Functions over all their frames, drawn or not, as in a comparison's table: those that are drawn, and those that changed most.
+#[derive(Serialize)]
+struct Functions {
+    /// Index of the name.
+    name: Vec<usize>,
+    /// Shares as those of frames.
+    b: Vec<f64>,
+    bo: Vec<f64>,
+    h: Vec<f64>,
+    ho: Vec<f64>,
+    per_request: Option<Deltas>,
+    share: Deltas,
 }
 
 #[derive(Serialize)]
@@ -91,7 +119,17 @@ struct PrunedJson {
 /// [`Error::Empty`] if neither profile has a sample.
 pub fn html(of: &FlameDiff<'_>) -> Result<String, Error> {
     let tree = union(of.base, of.head, of.per_request)?;
-    let data = serde_json::to_string(&data(of, &tree)).expect("all keys are strings");
+    let tables = (FunctionTable::of(of.base), FunctionTable::of(of.head));
+    let compared = |unit, scales: (Scale, Scale)| {
+        let side = |table, scale| crate::profile::Side { table, scale };
+        diff(side(&tables.0, scales.0), side(&tables.1, scales.1), unit)
+    };
+    let per_request = of
+        .per_request
+        .map(|scales| compared(Unit::PerRequest, scales));
+    let share = compared(Unit::Share, (Scale::SHARE, Scale::SHARE));
+    let told = Told::of(&tree, share, per_request);
+    let data = serde_json::to_string(&data(of, &tree, &told)).expect("all keys are strings");
     let parts = [
         ("{{policy}}", policy()),
         ("{{title}}", escaped(of.title)),
@@ -114,7 +152,89 @@ pub fn html(of: &FlameDiff<'_>) -> Result<String, Error> {
     Ok(page)
 }
 
-fn data<'a>(of: &FlameDiff<'a>, tree: &'a Union) -> Data<'a> {
+/// What is told of functions, and the names that the page needs.
+struct Told {
+    /// Names of the tree, in their order.
+    names: Vec<usize>,
+    /// By name, in the same order.
+    share: Vec<FunctionDelta>,
+    per_request: Option<Vec<FunctionDelta>>,
+}
+
+impl Told {
+    fn of(tree: &Union, share: Diff, per_request: Option<Diff>) -> Self {
+        let drawn = tree.nodes.iter().filter_map(|node| node.name);
+        let mut told: BTreeSet<&str> = drawn.map(|name| tree.names[name].as_str()).collect();
+        for diff in [Some(&share), per_request.as_ref()].into_iter().flatten() {
+            let largest = diff.functions.iter().take(TOLD);
+            told.extend(largest.map(|delta| delta.function.as_str()));
+        }
+        let names = tree.names.iter().enumerate();
+        let names: Vec<usize> = names
+            .filter(|(_, name)| told.contains(name.as_str()))
+            .map(|(at, _)| at)
+            .collect();
+        let kept = |diff: Diff| {
+            let by_name = diff
+                .functions
+                .into_iter()
+                .map(|delta| (delta.function.clone(), delta));
+            let mut by_name: BTreeMap<String, FunctionDelta> = by_name.collect();
+            let kept = names
+                .iter()
+                .filter_map(|at| by_name.remove(&tree.names[*at]));
+            kept.collect()
+        };
+        Self {
+            share: kept(share),
+            per_request: per_request.map(kept),
+            names,
+        }
+    }
+
+    fn index(&self, name: usize) -> usize {
+        self.names.partition_point(|at| *at < name)
+    }
+
+    fn functions(&self, tree: &Union) -> Functions {
+        let shares = |side: fn(&FunctionDelta) -> Option<&FunctionShare>,
+                      part: fn(&FunctionShare) -> Share| {
+            let all = self.share.iter();
+            all.map(|delta| rounded(side(delta).map_or(0.0, |of| part(of).value)))
+                .collect()
+        };
+        let deltas_of = |all: &[FunctionDelta]| {
+            let nodes = all.iter().map(|delta| NodeDelta {
+                total: delta.total,
+                total_finding: delta.total_finding,
+                own: delta.own,
+                own_finding: delta.own_finding,
+            });
+            deltas(&nodes.collect::<Vec<_>>())
+        };
+        let of_tree: BTreeMap<&str, usize> = self
+            .names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (tree.names[*name].as_str(), at))
+            .collect();
+        Functions {
+            name: self
+                .share
+                .iter()
+                .map(|delta| of_tree[delta.function.as_str()])
+                .collect(),
+            b: shares(|delta| delta.base.as_ref(), |of| of.total_share),
+            bo: shares(|delta| delta.base.as_ref(), |of| of.self_share),
+            h: shares(|delta| delta.head.as_ref(), |of| of.total_share),
+            ho: shares(|delta| delta.head.as_ref(), |of| of.self_share),
+            per_request: self.per_request.as_deref().map(deltas_of),
+            share: deltas_of(&self.share),
+        }
+    }
+}
+
+fn data<'a>(of: &FlameDiff<'a>, tree: &'a Union, told: &Told) -> Data<'a> {
     let side = |label, profile: &Profile, us: Option<f64>| Side {
         label,
         samples: profile.samples(),
@@ -142,12 +262,20 @@ fn data<'a>(of: &FlameDiff<'a>, tree: &'a Union) -> Data<'a> {
         ),
         notes: of.notes,
         kind: of.head.kind(),
-        names: &tree.names,
-        raw: &tree.raw,
+        names: told
+            .names
+            .iter()
+            .map(|at| tree.names[*at].as_str())
+            .collect(),
+        raw: told
+            .names
+            .iter()
+            .map(|at| tree.raw[*at].as_deref())
+            .collect(),
         depth: nodes.iter().map(|node| node.depth).collect(),
         name: nodes
             .iter()
-            .map(|node| node.name.map_or(-1, |name| name as i64))
+            .map(|node| node.name.map_or(-1, |name| told.index(name) as i64))
             .collect(),
         b: all(|node| node.base.total),
         bo: all(|node| node.base.own),
@@ -155,6 +283,7 @@ fn data<'a>(of: &FlameDiff<'a>, tree: &'a Union) -> Data<'a> {
         ho: all(|node| node.head.own),
         per_request: per_request.map(|all| deltas(&all)),
         share: deltas(&nodes.iter().map(|node| node.share).collect::<Vec<_>>()),
+        functions: told.functions(tree),
         pruned: PrunedJson {
             frames,
             below,
@@ -244,6 +373,65 @@ mod tests {
         html(&of).unwrap()
     }
 
+    fn data_of(page: &str) -> serde_json::Value {
+        let data = page
+            .split("<script type=\"application/json\" id=\"data\">")
+            .nth(1)
+            .unwrap();
+        serde_json::from_str(data.split("</script>").next().unwrap()).unwrap()
+    }
+
+    /// Own shares of the head, and the letters of what follows of the own cost and of that with callees.
+    fn function(data: &serde_json::Value, name: &str) -> (f64, char, char) {
+        let at = |list: &serde_json::Value, wanted: &dyn Fn(&serde_json::Value) -> bool| {
+            list.as_array().unwrap().iter().position(wanted).unwrap()
+        };
+        let index = at(&data["names"], &|of| of == name);
+        let functions = &data["functions"];
+        let place = at(&functions["name"], &|of| of == index);
+        let letter = |key: &str| {
+            functions["share"][key]
+                .as_str()
+                .unwrap()
+                .chars()
+                .nth(place)
+                .unwrap()
+        };
+        (
+            functions["ho"][place].as_f64().unwrap(),
+            letter("own_found"),
+            letter("found"),
+        )
+    }
+
+    /// One path's callee falls, the other's rises: each of them is a finding, and the function is none.
+    #[test]
+    fn a_function_is_judged_over_all_its_frames() {
+        let data = data_of(&page(
+            "m;a;copy 2000\nm;b;copy 1000\nm;x 7000",
+            "m;a;copy 980\nm;b;copy 2040\nm;x 6980",
+        ));
+        assert_eq!(function(&data, "copy"), (0.302, 'n', 'n'));
+        let copies = data["share"]["own_found"].as_str().unwrap();
+        assert!(copies.contains('c'), "its frames have findings");
+        assert_eq!(function(&data, "a").2, 'c');
+    }
+
+    #[test]
+    fn a_function_of_frames_that_are_left_out_is_told() {
+        let spread = |each: usize| -> String {
+            let lines = (0..1000).map(|at| format!("m;f{at:03};copy {each}\n"));
+            lines.collect::<String>() + "m;wide 40000000\n"
+        };
+        let data = data_of(&page(&spread(1000), &spread(3000)));
+        assert_eq!(data["depth"].as_array().unwrap().len(), 3, "all, m, wide");
+        let (own, finding, _) = function(&data, "copy");
+        assert!(own > 0.06 && finding == 'c', "{own} {finding}");
+        // Names that nothing refers to do not travel.
+        let names = data["names"].as_array().unwrap().len();
+        assert!(names <= 2 * TOLD, "{names}");
+    }
+
     #[test]
     fn names_of_others_cannot_leave_their_place() {
         let hostile = "main;<script>alert(1)</script>;<!--<script> 900\n\"\\u003c/script>\u{2028};{{script}} 100";
@@ -253,12 +441,7 @@ mod tests {
         assert_eq!(page.matches("</script>").count(), 2);
         assert!(!page.contains("alert(1)</") && !page.contains('\u{2028}'));
         assert!(page.contains("<title>a &amp; &lt;b&gt; {{data}}</title>"));
-        let data = page
-            .split("<script type=\"application/json\" id=\"data\">")
-            .nth(1)
-            .unwrap();
-        let data: serde_json::Value =
-            serde_json::from_str(data.split("</script>").next().unwrap()).unwrap();
+        let data = data_of(&page);
         let names: Vec<&str> = data["names"]
             .as_array()
             .unwrap()

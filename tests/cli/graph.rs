@@ -68,10 +68,23 @@ fn the_graph_works_in_a_browser() {
     tries_itself(base, head, &[]);
 }
 
+/// One caller's copies fall and the other's rise: its frames have findings, and the function over all of them has none.
+#[test]
+fn the_list_says_what_a_comparison_says() {
+    let base = "m;a;copy 2000\nm;b;copy 1000\nm;x 7000\n";
+    let head = "m;a;copy 980\nm;b;copy 2040\nm;x 6980\n";
+    let dom = tries_itself(base, head, &["--base-cost", "8ms", "--head-cost", "8ms"]);
+    assert!(dom.contains("<td>? +16 µs</td>"), "copies do not differ");
+    assert!(dom.contains("ok the row of copy searches for it alone"));
+    // `x` is a part of nothing else's row.
+    assert!(dom.contains("ok the row of x searches for it alone"));
+}
+
 #[test]
 fn names_of_others_stay_names() {
     let hostile = "main;</script><img src=x onerror=document.title='owned'>;<b>bold</b> 500\nmain;${alert(1)} 500\n";
-    let dom = tries_itself(hostile, hostile, &[]);
+    let more = hostile.replacen("500", "900", 1);
+    let dom = tries_itself(hostile, &more, &[]);
     assert!(
         !dom.contains("<title>owned") && !dom.contains("<b>bold"),
         "{dom}"

@@ -1,5 +1,4 @@
-'use strict';
-(() => {
+  /* The page. Its script is this file and flame-diff-selftest.js within one function. */
   const data = JSON.parse(document.getElementById('data').textContent);
   const $ = (id) => document.getElementById(id);
   const count = data.depth.length;
@@ -23,6 +22,11 @@
     return found;
   };
   const nameOf = (i) => (data.name[i] < 0 ? 'all' : data.names[data.name[i]]);
+
+  /* Where a name's function is in the table of functions, and how many frames it has here. */
+  const functionOf = new Map(data.functions.name.map((name, at) => [name, at]));
+  const frames = new Map();
+  for (const name of data.name) frames.set(name, (frames.get(name) ?? 0) + 1);
 
   const state = {
     view: 'union',
@@ -55,7 +59,7 @@
     return digits(value) + ' µs';
   };
   const signed = (value) =>
-    (value < 0 ? '−' : '+') + (state.unit === 'share' ? digits(Math.abs(value) * 100) + ' pp' : amount(Math.abs(value)));
+    (value < 0 ? '−' : value > 0 ? '+' : '') + (state.unit === 'share' ? digits(Math.abs(value) * 100) + ' pp' : amount(Math.abs(value)));
   const percent = (part) => digits(part * 100) + ' %';
 
   /* Widths: of a side its total; of the union the larger of what a frame has beside its callees, and the callees. */
@@ -99,11 +103,13 @@
   const strength = (value) => (widest > 0 ? Math.min(1, 0.18 + 0.82 * Math.sqrt(Math.abs(value) / widest)) : 0);
   const ramp = (value, finding) =>
     finding === 'c' ? blend(colours.same, value < 0 ? colours.less : colours.more, strength(value)) : colours.same;
-  const inkOn = ([r, g, b]) => {
-    const linear = (v) => (v / 255) ** 2.2;
-    const light = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-    return light > 0.28 ? '#12161b' : '#ffffff';
+  /* WCAG's contrast: of black and white one has at least 4.58 on any colour. */
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
+  const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+  const inkOn = (fill) => (contrast(fill, [0, 0, 0]) >= contrast(fill, [255, 255, 255]) ? '#000000' : '#ffffff');
 
   const vanished = (i) => found(i) === 'c' && data.h[i] === 0 && data.b[i] > 0;
   const appeared = (i) => found(i) === 'c' && data.b[i] === 0 && data.h[i] > 0;
@@ -197,7 +203,8 @@
     if (state.matches && !hit) fill = blend(fill, colours.panel, 0.55);
     pen.fillStyle = css(fill);
     pen.fillRect(x, y, wide, high);
-    if (w > 4 && ownFound(i) === 'c' && !faded) {
+    const strip = w > 4 && ownFound(i) === 'c' && !faded;
+    if (strip) {
       pen.fillStyle = css(ramp(ownChange(i), 'c'));
       pen.fillRect(x, y, wide, 3);
       pen.fillStyle = css(colours.panel);
@@ -217,7 +224,7 @@
     const text = w > 24 ? label(i, w - 9) : '';
     if (text) {
       pen.fillStyle = inkOn(fill);
-      pen.fillText(text, x + 5, y + high / 2 + 1);
+      pen.fillText(text, x + 5, y + high / 2 + (strip ? 2.5 : 1));
     }
   };
 
@@ -231,7 +238,7 @@
       let test;
       if (state.regex) {
         try {
-          const pattern = new RegExp(query, 'i');
+          const pattern = new RegExp(query);
           test = (name) => pattern.test(name);
         } catch (error) {
           input.setCustomValidity(String(error.message));
@@ -258,7 +265,7 @@
       $('matched').textContent = sum.frames
         ? `matched ${amount(sum.before)} → ${amount(sum.after)}` +
           (state.unit === 'share' ? '' : ` (${percent(sum.before / (before(0) || 1))} → ${percent(sum.after / (after(0) || 1))})`)
-        : 'no match';
+        : 'no frame that is drawn matches';
     } else {
       $('matched').textContent = '';
     }
@@ -267,9 +274,9 @@
   /* What is said of a frame. */
   const words = (finding) =>
     finding === 'c'
-      ? 'A finding: of all findings here at most 1 % are chance.'
+      ? 'With callees it changed: of all frames said to have changed at most 1 % are chance.'
       : finding === 'n'
-        ? 'No detectable change.'
+        ? 'With callees: no detectable change.'
         : 'Fewer than 5 samples on both sides together: not judged.';
   const element = (tag, text, kind) => {
     const made = document.createElement(tag);
@@ -296,6 +303,12 @@
     };
     row('with callees', before(i), after(i), unit.low[i], unit.high[i], found(i));
     row('itself', ownBefore(i), ownAfter(i), unit.own_low[i], unit.own_high[i], ownFound(i));
+    const f = functionOf.get(data.name[i]);
+    if (f !== undefined && frames.get(data.name[i]) > 1) {
+      const { b, bo, h, ho } = data.functions, all = data.functions[state.unit];
+      row('with callees, everywhere', b[f] * factor('base'), h[f] * factor('head'), all.low[f], all.high[f], all.found[f]);
+      row('itself, everywhere', bo[f] * factor('base'), ho[f] * factor('head'), all.own_low[f], all.own_high[f], all.own_found[f]);
+    }
     tip.append(table);
     const share = state.unit === 'share' ? '' : `${percent(data.b[i])} → ${percent(data.h[i])} of the profile. `;
     tip.append(element('div', share + words(found(i)), 'words'));
@@ -320,7 +333,7 @@
     if (data.per_request) {
       const [from, to] = [data.base.us, data.head.us];
       const us = (value) => { const kept = state.unit; state.unit = 'per_request'; const text = amount(value); state.unit = kept; return text; };
-      const ratio = to <= 0 ? '' : from / to >= 2 ? `÷${digits(from / to)}` : to / from >= 2 ? `×${digits(to / from)}` : (to < from ? '−' : '+') + percent(Math.abs(to / from - 1));
+      const ratio = to <= 0 || to === from ? '' : from / to >= 2 ? `÷${digits(from / to)}` : to / from >= 2 ? `×${digits(to / from)}` : (to < from ? '−' : '+') + percent(Math.abs(to / from - 1));
       line.append(element('span', 'CPU per request '), element('strong', `${us(from)} → ${us(to)} `));
       if (ratio) line.append(element('strong', ratio, data.per_request.found[0] !== 'c' ? '' : to < from ? 'less' : 'more'));
       line.append(element('span', '  ·  '));
@@ -371,45 +384,39 @@
   };
   const crumbs = () => {
     const path = [];
-    for (let i = state.zoom; i > 0; i = parent[i]) path.unshift(nameOf(i));
+    for (let i = parent[state.zoom]; i > 0; i = parent[i]) path.push(nameOf(i));
     const what = {
-      union: state.unit === 'share' ? 'widths: the larger share of both sides' : 'widths: the larger cost of both sides',
-      base: 'widths: before', head: 'widths: after',
+      union: state.unit === 'share' ? 'Widths: the larger share of both sides' : 'Widths: the larger cost of both sides',
+      base: 'Widths: before', head: 'Widths: after',
     }[state.view];
-    const note = state.unit === 'share' ? ' · shares sum to 100 % on both sides: one can rise because another fell' : '';
-    $('crumbs').textContent = path.length ? 'zoomed: ' + path.join(' › ') : what + note;
+    const note = state.unit === 'share' ? ' · shares sum to 100 % on both sides: one can rise because another fell' : ' · click a frame to zoom, point at it for figures';
+    $('crumbs').textContent = state.zoom > 0 ? `Zoomed to ${[nameOf(state.zoom), ...path].join(' ‹ ')}` : what + note;
     $('crumbs').title = $('crumbs').textContent;
     $('reset').disabled = state.zoom === 0;
   };
   const movers = () => {
-    const sums = new Map();
-    for (let i = 0; i < count; i++) {
-      if (data.name[i] < 0) continue;
-      const sum = sums.get(data.name[i]) || { from: 0, to: 0, sure: false };
-      sum.from += ownBefore(i);
-      sum.to += ownAfter(i);
-      sum.sure = sum.sure || ownFound(i) === 'c';
-      sums.set(data.name[i], sum);
-    }
-    const top = [...sums].sort((a, b) => Math.abs(b[1].to - b[1].from) - Math.abs(a[1].to - a[1].from)).slice(0, 14);
+    const { name, bo, ho } = data.functions, finding = data.functions[state.unit].own_found;
+    const all = name.map((_, f) => ({ f, from: bo[f] * factor('base'), to: ho[f] * factor('head') }));
+    const top = all.filter(({ from, to }) => from !== to).sort((a, b) => Math.abs(b.to - b.from) - Math.abs(a.to - a.from)).slice(0, 14);
     const body = $('movers').tBodies[0];
     body.replaceChildren();
-    for (const [name, { from, to, sure }] of top) {
+    for (const { f, from, to } of top) {
+      const sure = finding[f] === 'c', text = data.names[name[f]], drawn = frames.has(name[f]);
       const line = element('tr', undefined, !sure ? 'same' : to < from ? 'less' : 'more');
-      line.tabIndex = 0;
-      const label = element('td', data.names[name].replace(/::|[./]/g, '$&\u200b'));
-      label.append(element('div', `${amount(from)} → ${amount(to)}`, 'sub'));
-      line.append(label, element('td', (sure ? (to < from ? '▼ ' : '▲ ') : '') + signed(to - from)));
-      const choose = () => setSearch(data.names[name], false);
-      line.addEventListener('click', choose);
-      line.addEventListener('keydown', (event) => { if (event.key === 'Enter') { event.stopPropagation(); choose(); } });
+      const label = element('td'), button = element('button', text.replace(/::|[./]/g, '$&\u200b'));
+      button.type = 'button';
+      label.append(button, element('div', `${amount(from)} → ${amount(to)}` + (drawn ? '' : ' · frames too narrow to be drawn'), 'sub'));
+      const mark = { c: to < from ? '▼ ' : '▲ ', n: '? ', f: 'few ' }[finding[f]];
+      line.append(label, element('td', mark + signed(to - from)));
+      line.addEventListener('click', () => setSearch(`^${text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`, true));
       body.append(line);
     }
+    $('still').hidden = top.length > 0;
   };
   const pressed = () => {
-    for (const button of $('views').children) button.setAttribute('aria-checked', String(button.dataset.view === state.view));
+    for (const button of $('views').children) button.setAttribute('aria-pressed', String(button.dataset.view === state.view));
     for (const button of $('units').children) {
-      button.setAttribute('aria-checked', String(button.dataset.unit === state.unit));
+      button.setAttribute('aria-pressed', String(button.dataset.unit === state.unit));
       button.disabled = !data[button.dataset.unit];
     }
   };
@@ -506,7 +513,7 @@
       showTip(-1);
       return;
     }
-    if (typing) return;
+    if (typing || (event.key === 'Enter' && event.target instanceof HTMLButtonElement)) return;
     const act = {
       0: () => setZoom(0), '/': () => $('search').focus(), u: () => setView('union'), b: () => setView('base'), a: () => setView('head'),
       m: () => setUnit(state.unit === 'share' ? 'per_request' : 'share'), t: otherTheme, '?': toggleKeys,
@@ -528,87 +535,6 @@
   const night = window.matchMedia('(prefers-color-scheme: dark)');
   night.addEventListener('change', () => setTheme(night.matches ? 'dark' : 'light'));
 
-  /* `#selftest`: the page tries itself and says how that went, for tests that have nothing but a browser. */
-  const selfTest = () => {
-    const results = [];
-    const check = (what, holds) => results.push(`${holds ? 'ok' : 'FAILED'} ${what}`);
-    const near = (a, b) => Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(a), Math.abs(b));
-    const press = (name) => document.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }));
-    const painted = () => {
-      const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
-      const seen = new Set();
-      for (let at = 0; at < pixels.length; at += 4 * 97) if (pixels[at + 3]) seen.add(`${pixels[at]},${pixels[at + 1]},${pixels[at + 2]}`);
-      return seen.size;
-    };
-    const units = ['per_request', 'share'].filter((unit) => data[unit]);
-    for (const unit of units) {
-      for (const view of ['union', 'base', 'head']) {
-        setUnit(unit);
-        setView(view);
-        check(`${unit} ${view}: something is drawn`, boxes.length > 1 && painted() > 1);
-        let fitting = true;
-        for (let i = 0; i < count; i++) fitting &&= kids(i).reduce((sum, child) => sum + width[child], 0) <= width[i] * (1 + 1e-6) + 1e-12;
-        check(`${unit} ${view}: callees are within their callers`, fitting);
-        if (view === 'union') {
-          let holding = true;
-          for (let i = 0; i < count; i++) holding &&= width[i] * (1 + 1e-6) + 1e-12 >= Math.max(before(i), after(i));
-          check(`${unit} union: no side is wider than its frame`, holding);
-        }
-      }
-    }
-    setUnit(units[0]);
-    press('u');
-    check('key u shows the union', state.view === 'union');
-    press('a');
-    check('key a shows after', state.view === 'head' && near(width[0], after(0)));
-    press('b');
-    check('key b shows before', state.view === 'base' && near(width[0], before(0)));
-    press('u');
-    press('m');
-    check('key m changes the unit', units.length === 1 || state.unit === 'share');
-    setUnit(units[0]);
-    const child = kids(0).sort((a, b) => width[b] - width[a])[0];
-    scroll.focus();
-    press('ArrowDown');
-    press('ArrowDown');
-    check('arrows move to the widest callee', state.focus === child);
-    press('Enter');
-    check('Enter zooms', state.zoom === child && near(boxes.find((box) => box.i === child).w, size.w));
-    check('callers of the zoomed frame stay', boxes.some((box) => box.i === 0 && box.faded));
-    press('Escape');
-    check('Escape resets', state.zoom === 0 && !boxes.some((box) => box.faded));
-    const box = boxes.find((of) => of.i === child), at = canvas.getBoundingClientRect();
-    const mouse = (kind) => canvas.dispatchEvent(new MouseEvent(kind, { clientX: at.left + box.x + box.w / 2, clientY: at.top + box.y * ROW + 5, bubbles: true }));
-    mouse('mousemove');
-    check('the tooltip names the frame', !$('tip').hidden && $('tip').textContent.includes(nameOf(child)) && $('tip').textContent.includes('before'));
-    mouse('click');
-    check('a click zooms', state.zoom === child);
-    press('0');
-    check('key 0 resets', state.zoom === 0);
-    setSearch(nameOf(child), false);
-    check('a search by text matches', state.matches[child] === 1 && $('matched').textContent.startsWith('matched'));
-    setSearch('.', true);
-    check('a search by pattern matches everything once', $('matched').textContent.includes(`${amount(kids(0).reduce((sum, i) => sum + before(i), 0))} →`));
-    setSearch('(', true);
-    check('a broken pattern is said', $('matched').textContent === 'not a regular expression');
-    setSearch('(', false);
-    check('as text it is none', $('matched').textContent !== 'not a regular expression');
-    setSearch('no such function', false);
-    check('no match is said', $('matched').textContent === 'no match');
-    setSearch('', false);
-    press('t');
-    const dark = document.documentElement.dataset.theme, paint = painted();
-    press('t');
-    check('the theme changes', dark !== document.documentElement.dataset.theme && paint > 1);
-    check('the legend has numbers', widest === 0 || $('legend').textContent.includes(signed(widest)));
-    check('nothing was loaded', performance.getEntriesByType('resource').length === 0);
-    check('no name became markup', !document.querySelector('main script, header script, #tip script, img, iframe'));
-    const failed = results.filter((line) => line.startsWith('FAILED')).length;
-    const report = element('pre', results.join('\n') + `\nselftest: ${failed ? failed + ' failed' : 'passed'}, ${results.length} checks, ${count} frames`);
-    report.id = 'selftest';
-    document.body.append(report);
-  };
-
   $('title').textContent = data.title;
   for (const note of data.notes) $('notes').append(element('p', note));
   $('pruned').textContent = data.pruned.frames
@@ -625,8 +551,7 @@
   refresh();
   if (wish.get('search')) setSearch(wish.get('search'), wish.has('regex'));
   if (wish.has('zoom')) {
-    const i = data.name.findIndex((name) => name >= 0 && data.names[name] === wish.get('zoom'));
-    if (i >= 0) setZoom(i);
+    const named = [...width.keys()].filter((i) => data.name[i] >= 0 && data.names[data.name[i]] === wish.get('zoom'));
+    if (named.length) setZoom(named.reduce((widest, i) => (width[i] > width[widest] ? i : widest)));
   }
   if (wish.has('selftest')) selfTest();
-})();
