@@ -221,15 +221,36 @@ impl<N: Default, F: Fn(&Frame) -> N> Walk<'_, N, F> {
     /// Walks ordered paths; `false` if there is too much to keep.
     fn all(&mut self, paths: &[Path<'_>]) -> bool {
         self.begin(0, 0);
-        for path in paths {
+        let mut walked = 0;
+        // A stack that both sides have is two paths.
+        for same in paths.chunk_by(|a, b| a.ids.len() == b.shared && b.ids.len() == b.shared) {
+            let path = &same[0];
+            walked += same.len();
             self.close_to(1 + path.shared);
-            for id in &path.ids[path.shared..] {
+            let next = paths.get(walked).map_or(0, |next| next.shared);
+            // Beyond what either neighbour has there is this stack alone: it is wide enough, or none of its frames is.
+            let mut depth = path.ids.len();
+            let alone = depth - path.shared.max(next);
+            let mut weights = [0, 0];
+            same.iter()
+                .for_each(|path| weights[path.side] += path.weight);
+            let narrow = |side: usize| self.part(side, weights[side]) < self.pruned.below;
+            if alone > 0 && narrow(0) && narrow(1) {
+                depth -= alone;
+                self.pruned.frames += alone;
+                self.leave_out(weights);
+            }
+            for id in &path.ids[path.shared..depth] {
                 let name = self.names.of[path.side][*id as usize];
                 self.begin(name, self.names.texts[name as usize].len() + 1);
             }
-            let leaf = self.open.last_mut().expect("the root stays open");
-            leaf.own[path.side].add(path.samples, path.weight, path.by_slice);
-            leaf.total[path.side].add(path.samples, path.weight, path.by_slice);
+            let last = self.open.last_mut().expect("the root stays open");
+            for path in same {
+                if depth == path.ids.len() {
+                    last.own[path.side].add(path.samples, path.weight, path.by_slice);
+                }
+                last.total[path.side].add(path.samples, path.weight, path.by_slice);
+            }
             if self.nodes.len() > self.limits.frames + self.open.len() || !self.fits() {
                 return false;
             }
@@ -254,16 +275,24 @@ impl<N: Default, F: Fn(&Frame) -> N> Walk<'_, N, F> {
         self.nodes.push(N::default());
     }
 
+    fn part(&self, side: usize, weight: u64) -> f64 {
+        let whole = self.sides.get(side).map_or(1, |side| side.whole.max(1));
+        weight as f64 / whole as f64
+    }
+
+    /// Counts what a frame that is left out weighs itself.
+    fn leave_out(&mut self, weights: [u64; 2]) {
+        self.pruned.own.0 += self.part(0, weights[0]);
+        self.pruned.own.1 += self.part(1, weights[1]);
+    }
+
     fn close_to(&mut self, depth: usize) {
         while self.open.len() > depth {
             let Some(closed) = self.open.pop() else {
                 return;
             };
-            let part = |counts: &[Count; 2], side: usize| {
-                let whole = self.sides.get(side).map_or(1, |side| side.whole.max(1));
-                counts[side].weight as f64 / whole as f64
-            };
-            let widest = part(&closed.total, 0).max(part(&closed.total, 1));
+            let part = |side: usize| self.part(side, closed.total[side].weight);
+            let widest = part(0).max(part(1));
             let kept = closed.depth == 0 || widest >= self.pruned.below;
             if let Some(caller) = self.open.last_mut() {
                 for (side, total) in closed.total.iter().enumerate() {
@@ -275,8 +304,7 @@ impl<N: Default, F: Fn(&Frame) -> N> Walk<'_, N, F> {
                 // What it calls is narrower still and already gone.
                 self.nodes.truncate(closed.at);
                 self.pruned.frames += 1;
-                self.pruned.own.0 += part(&closed.own, 0);
-                self.pruned.own.1 += part(&closed.own, 1);
+                self.leave_out([0, 1].map(|side| closed.own[side].weight));
                 continue;
             }
             if closed.rest() != [0, 0] {
@@ -356,6 +384,48 @@ mod tests {
             assert_eq!(nodes[depth], format!("{depth} f [3, 0]"));
             assert_eq!(nodes[depth + 3], format!("{} b [2, 0]", depth + 1));
         }
+    }
+
+    #[test]
+    fn narrow_ends_of_stacks_are_left_out_wherever_they_part() {
+        let profile = read(
+            "m 60000\nm;a 2\nm;a;b 2\nm;a;b;c;d 3\nm;a;e 1\nm;f;g 50000\nm;f;h;i 2\nn;o;p 4\nq 5",
+        );
+        let (nodes, pruned) = grown(&[&profile], ROOMY);
+        assert_eq!(
+            nodes,
+            [
+                "0 all [9, 0]",
+                "1 m [60008, 0]",
+                "2 f [2, 0]",
+                "3 g [50000, 0]"
+            ]
+        );
+        assert_eq!(pruned.frames, 11);
+        assert!((pruned.own.0 - 19.0 / 110_019.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_both_sides_have_is_as_wide_as_on_the_wider() {
+        let (base, head) = (
+            read("m;a;b 1\nm;c 99999"),
+            read("m;a;b 20\nm;a 1\nm;c 99979"),
+        );
+        let (nodes, pruned) = grown(&[&base, &head], ROOMY);
+        assert_eq!(
+            nodes,
+            [
+                "0 all [0, 0]",
+                "1 m [0, 0]",
+                "2 a [0, 1]",
+                "3 b [1, 20]",
+                "2 c [99999, 99979]"
+            ]
+        );
+        assert_eq!(pruned.frames, 0);
+        let (nodes, pruned) = grown(&[&base, &base], ROOMY);
+        assert_eq!(nodes, ["0 all [0, 0]", "1 m [1, 1]", "2 c [99999, 99999]"]);
+        assert_eq!((pruned.frames, pruned.own), (2, (1e-5, 1e-5)));
     }
 
     #[test]

@@ -389,7 +389,7 @@
       union: state.unit === 'share' ? 'Widths: the larger share of both sides' : 'Widths: the larger cost of both sides',
       base: 'Widths: before', head: 'Widths: after',
     }[state.view];
-    const note = state.unit === 'share' ? ' · shares sum to 100 % on both sides: one can rise because another fell' : ' · click a frame to zoom, point at it for figures';
+    const note = state.unit === 'share' ? ' · shares sum to 100 %: one can rise because another fell' : ' · click a frame to zoom, point at it for figures';
     $('crumbs').textContent = state.zoom > 0 ? `Zoomed to ${[nameOf(state.zoom), ...path].join(' ‹ ')}` : what + note;
     $('crumbs').title = $('crumbs').textContent;
     $('reset').disabled = state.zoom === 0;
