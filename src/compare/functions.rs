@@ -3,8 +3,8 @@
 //! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
 
 use crate::profile::{
-    DeltaFinding, Diff, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale, Side, Unit,
-    diff,
+    DeltaFinding, Diff, FEW_SAMPLES, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale,
+    Side, Unit, diff,
 };
 
 use super::Caution;
@@ -122,6 +122,12 @@ pub fn functions(
             scale: of_head,
         },
     );
+    for (side, of) in [("base", base.functions), ("head", head.functions)] {
+        let samples = of.samples;
+        if samples < FEW_SAMPLES {
+            cautions.push(Caution::FewSamples { side, samples });
+        }
+    }
     let found = diff(base_side, head_side, unit);
     let (gone, new) = found.unmatched(base_side, head_side);
     if gone > UNMATCHED && new > UNMATCHED {

@@ -87,6 +87,13 @@ pub enum Caution {
     },
     /// The profiles cannot be compared.
     Incomparable(Incomparable),
+    /// A side has so few samples that little can be found.
+    FewSamples {
+        /// Which.
+        side: &'static str,
+        /// How many.
+        samples: u64,
+    },
     /// Functions do not match by name.
     Names {
         /// Share of the base in functions that the head does not have.
@@ -126,6 +133,10 @@ impl fmt::Display for Caution {
                 "the profiles are of different types ({base}; {head}): capture both alike"
             ),
             Self::Incomparable(error) => write!(f, "{error}"),
+            Self::FewSamples { side, samples } => write!(
+                f,
+                "the profile of the {side} has few samples ({samples}): only large changes can be found; profile longer, at a higher rate, or under more load"
+            ),
             Self::Names { gone, new } => write!(
                 f,
                 "names do not seem to match: {} of the base and {} of the head are in functions that the other side does not have; unless that is the change, build both with the same compiler and debug settings",

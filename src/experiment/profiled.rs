@@ -8,15 +8,14 @@ use super::phase::{Ended, PhaseRun, Stretch};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
 use crate::metrics::Tally;
-use crate::profile::{ENOUGH_SLICES, FunctionTable, Profile as SampledProfile, flamegraph};
+use crate::profile::{
+    ENOUGH_SLICES, FEW_SAMPLES, FunctionTable, Profile as SampledProfile, flamegraph,
+};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
 
 /// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
 /// each. This much longer at most, beyond twice their length.
 const LONGEST_WRITING: Duration = Duration::from_secs(30);
-
-/// Below this many samples shares are rough.
-const FEW_SAMPLES: u64 = 200;
 
 impl PhaseRun<'_> {
     /// Drives the same load again while the target is profiled.
@@ -90,7 +89,10 @@ impl PhaseRun<'_> {
             result.warnings.push(Warning::FewSamples(profile.samples()));
         }
         if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
-            result.warnings.push(Warning::CaptureRatio(ratio));
+            result.warnings.push(Warning::CaptureRatio {
+                ratio,
+                steal: driven.steal_share,
+            });
         }
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
         if !profile.is_empty() {

@@ -260,7 +260,12 @@ pub enum Warning {
         why: String,
     },
     /// The profile saw too little or too much of the CPU time.
-    CaptureRatio(f64),
+    CaptureRatio {
+        /// CPU time in the profile by that of the target.
+        ratio: f64,
+        /// Share of the machine's CPU time that its host took meanwhile, if that is known.
+        steal: Option<f64>,
+    },
     /// The profile has few samples.
     FewSamples(u64),
     /// The gateway's counters could not be read.
@@ -309,14 +314,22 @@ impl fmt::Display for Warning {
             Self::ShortProfile { seconds, why } => {
                 write!(f, "the profile has only the first {seconds} s: {why}")
             }
-            Self::CaptureRatio(ratio) => {
-                let meaning = if *ratio < 1.0 {
-                    "shares are sound only if what is missing was lost at random"
-                } else {
-                    "perf takes too many samples of threads that often sleep, and what runs after they wake may have too large a share; profile nearer to the target's capacity"
-                };
+            Self::CaptureRatio { ratio, steal } => {
                 let held = ratio * 100.0;
-                write!(f, "the profile holds {held:.0} % of the target's CPU time: {meaning}")
+                write!(f, "the profile holds {held:.0} % of the target's CPU time: ")?;
+                match steal {
+                    _ if *ratio < 1.0 => {
+                        f.write_str("shares are sound only if what is missing was lost at random")
+                    }
+                    Some(steal) if *steal > STEAL_LIMIT => write!(
+                        f,
+                        "the machine's host took {:.0} % of all CPU time meanwhile, which a sampler's clock counts and a process's CPU time does not; shares are sound if that hits all code alike, and a quieter machine makes sure",
+                        steal * 100.0
+                    ),
+                    _ => f.write_str(
+                        "its CPU time may lack processes that ended meanwhile; costs are then too small",
+                    ),
+                }
             }
             Self::FewSamples(samples) => write!(
                 f,
@@ -555,4 +568,29 @@ fn seconds(seconds: f64) -> String {
 
 fn per(amount: f64, of: f64) -> Option<f64> {
     (of > 0.0).then(|| amount / of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_ratio_says_what_it_may_come_from() {
+        let check = |ratio: f64, steal: Option<f64>, says: &str| {
+            let said = Warning::CaptureRatio { ratio, steal }.to_string();
+            assert!(said.contains(says), "{said}");
+        };
+        check(
+            0.5,
+            Some(0.3),
+            "holds 50 % of the target's CPU time: shares are sound only if",
+        );
+        check(
+            1.4,
+            Some(0.17),
+            "the machine's host took 17 % of all CPU time meanwhile",
+        );
+        check(1.4, Some(0.01), "may lack processes that ended");
+        check(1.4, None, "may lack processes that ended");
+    }
 }

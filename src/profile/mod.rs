@@ -32,8 +32,8 @@ pub use fold::{Fold, fold};
 pub use interval::{Interval, wilson};
 pub use read::{Format, detect, read};
 pub use share::{
-    ASSUMED_LAUNCH_SPREAD, Difference, ENOUGH_SLICES, FALSE_DISCOVERIES, FEWEST_SAMPLES, Scale,
-    Share,
+    ASSUMED_LAUNCH_SPREAD, Difference, ENOUGH_SLICES, FALSE_DISCOVERIES, FEW_SAMPLES,
+    FEWEST_SAMPLES, Scale, Share,
 };
 pub use stacks::{Profile, Stack};
 pub use table::{FunctionShare, FunctionTable, Matched, inclusive};

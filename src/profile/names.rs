@@ -35,9 +35,9 @@ const PASSES: usize = 4;
 /// The name without what differs between builds; normalised again, it stays as it is.
 ///
 /// Demangles Rust symbols; drops `::h<16 hex digits>`, the `[hash]` behind a crate's name, `.llvm.N`, `.cold`, `.part.N`,
-/// `.isra.N`, `.constprop.N`, `.lto_priv.N`, `.localalias`, `.__uniq.N`, each also as `[clone .part.N]`, the `.N` of link-time optimisation behind a Rust name, `.abi0`
-/// and Go's `[go.shape.…]`; writes `{closure#N}` as `{{closure}}` and Go's `.funcN`, `.gowrapN`, `.deferwrapN` and `-rangeN` without the number.
-/// Names above 16 KiB stay as they are.
+/// `.isra.N`, `.constprop.N`, `.lto_priv.N`, `.localalias`, `.__uniq.N`, each also as `[clone .part.N]`, the `.N` of link-time
+/// optimisation behind a Rust name, `.abi0` and Go's `[go.shape.…]`; writes `{closure#N}` as `{{closure}}` and Go's `.funcN`,
+/// `.gowrapN`, `.deferwrapN` and `-rangeN` without the number. Names above 16 KiB stay as they are.
 pub fn normalise(name: &str) -> Cow<'_, str> {
     let mut settled = pass(name);
     for _ in 0..PASSES {

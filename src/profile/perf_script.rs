@@ -1,8 +1,8 @@
 //! Reads the text that `perf script` prints: one paragraph a sample, folded by inferno.
 //!
 //! Samples count once each: periods, which vary while perf keeps its rate, are taken out, because shares and intervals are of
-//! samples. Their times divide them into slices. A sample without a callchain stays one. It must not hand inferno what it panics on: a paragraph without a header, and
-//! names beyond ASCII, which it cuts between bytes.
+//! samples. Their times divide them into slices. A sample without a callchain stays one. It must not hand inferno what it panics
+//! on: a paragraph without a header, and names beyond ASCII, which it cuts between bytes.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -20,6 +20,9 @@ pub const FALSE_DISCOVERIES: f64 = 0.01;
 /// Samples of both sides together below which nothing is judged.
 pub const FEWEST_SAMPLES: u64 = 5;
 
+/// Below this many samples of a profile its shares are rough.
+pub const FEW_SAMPLES: u64 = 200;
+
 /// Relative spread from launch to launch that is assumed of the CPU time per request, of the whole and of each function: no slice of one
 /// launch shows it, and byte-identical programs were seen to differ by 1 to 3 %.
 pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.03;

@@ -104,7 +104,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         &mut cautions,
     )
     .map_err(|error| Usage(error.to_string()))?;
-    let labels = (name(&args.base), name(&args.head));
+    let mut labels = (name(&args.base), name(&args.head));
+    if labels.0 == labels.1 {
+        labels = (shown(&args.base), shown(&args.head));
+    }
     let title = args
         .title
         .clone()
