@@ -3,7 +3,7 @@
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::experiment::{Estimates, Uncertainty};
-use crate::profile::ASSUMED_LAUNCH_SPREAD;
+use crate::profile::{ASSUMED_LAUNCH_SPREAD, Z95};
 
 /// Figures of one launch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,9 +78,6 @@ pub enum Basis {
 /// As [`ASSUMED_LAUNCH_SPREAD`], which holds for throughput too; of latencies, which depend on where the scheduler puts threads.
 pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
 
-/// 97.5 % of the standard normal distribution are below it.
-pub const NORMAL: f64 = 1.959_964;
-
 /// Launches of each side from which their own spread is used.
 pub const ENOUGH_ROUNDS: usize = 3;
 
@@ -141,8 +138,8 @@ impl Metric {
     fn reach(self, round: &RoundFigures) -> Option<Reach> {
         let known = &round.uncertainty;
         let even = |error: f64| Reach {
-            down: NORMAL * error,
-            up: NORMAL * error,
+            down: Z95 * error,
+            up: Z95 * error,
         };
         match self {
             Self::Throughput => known.throughput.map(even),
@@ -216,14 +213,14 @@ fn change(metric: Metric, base: &[RoundFigures], head: &[RoundFigures]) -> Optio
             Basis::Rounds(pairs),
         )
     } else {
-        let between = NORMAL * metric.assumed_spread() * (2.0 / pairs as f64).sqrt();
+        let between = Z95 * metric.assumed_spread() * (2.0 / pairs as f64).sqrt();
         let (base, head) = (Reach::of_mean(metric, base), Reach::of_mean(metric, head));
         (
             Reach {
                 down: norm([head.down, base.up, between]),
                 up: norm([head.up, base.down, between]),
             },
-            (NORMAL, 0.841_621),
+            (Z95, 0.841_621),
             Basis::Assumed,
         )
     };

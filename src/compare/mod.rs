@@ -17,8 +17,7 @@ pub use functions::{
     is_of_cpu,
 };
 pub use metrics::{
-    ASSUMED_LATENCY_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric, MetricChange, NORMAL,
-    RoundFigures,
+    ASSUMED_LATENCY_SPREAD, Basis, ENOUGH_ROUNDS, Finding, Metric, MetricChange, RoundFigures,
 };
 
 /// A pair of variants.

@@ -1,7 +1,7 @@
 //! Intervals of shares. Pure arithmetic: it must not know what is counted.
 
 /// The 97.5 % point of the standard normal distribution.
-pub(super) const Z95: f64 = 1.959_963_984_540_054;
+pub const Z95: f64 = 1.959_963_984_540_054;
 
 /// A closed interval.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -61,6 +61,15 @@ struct Data<'a> {
     depth: Vec<usize>,
     /// Index of its name; -1 for the root.
     name: Vec<i64>,
+    #[serde(flatten)]
+    figures: Figures,
+    functions: Functions,
+    pruned: PrunedJson,
+}
+
+/// Of frames, or of functions.
+#[derive(Serialize)]
+struct Figures {
     /// Shares: total and own, of base and head.
     b: Vec<f64>,
     bo: Vec<f64>,
@@ -68,8 +77,6 @@ struct Data<'a> {
     ho: Vec<f64>,
     per_request: Option<Deltas>,
     share: Deltas,
-    functions: Functions,
-    pruned: PrunedJson,
 }
 
 /// Functions over all their frames, drawn or not, as in a comparison's table: those that are drawn, and those that changed most.
@@ -77,13 +84,8 @@ struct Data<'a> {
 struct Functions {
     /// Index of the name.
     name: Vec<usize>,
-    /// Shares as those of frames.
-    b: Vec<f64>,
-    bo: Vec<f64>,
-    h: Vec<f64>,
-    ho: Vec<f64>,
-    per_request: Option<Deltas>,
-    share: Deltas,
+    #[serde(flatten)]
+    figures: Figures,
 }
 
 #[derive(Serialize)]
@@ -224,12 +226,14 @@ impl Told {
                 .iter()
                 .map(|delta| of_tree[delta.function.as_str()])
                 .collect(),
-            b: shares(|delta| delta.base.as_ref(), |of| of.total_share),
-            bo: shares(|delta| delta.base.as_ref(), |of| of.self_share),
-            h: shares(|delta| delta.head.as_ref(), |of| of.total_share),
-            ho: shares(|delta| delta.head.as_ref(), |of| of.self_share),
-            per_request: self.per_request.as_deref().map(deltas_of),
-            share: deltas_of(&self.share),
+            figures: Figures {
+                b: shares(|delta| delta.base.as_ref(), |of| of.total_share),
+                bo: shares(|delta| delta.base.as_ref(), |of| of.self_share),
+                h: shares(|delta| delta.head.as_ref(), |of| of.total_share),
+                ho: shares(|delta| delta.head.as_ref(), |of| of.self_share),
+                per_request: self.per_request.as_deref().map(deltas_of),
+                share: deltas_of(&self.share),
+            },
         }
     }
 }
@@ -277,12 +281,14 @@ fn data<'a>(of: &FlameDiff<'a>, tree: &'a Union, told: &Told) -> Data<'a> {
             .iter()
             .map(|node| node.name.map_or(-1, |name| told.index(name) as i64))
             .collect(),
-        b: all(|node| node.base.total),
-        bo: all(|node| node.base.own),
-        h: all(|node| node.head.total),
-        ho: all(|node| node.head.own),
-        per_request: per_request.map(|all| deltas(&all)),
-        share: deltas(&nodes.iter().map(|node| node.share).collect::<Vec<_>>()),
+        figures: Figures {
+            b: all(|node| node.base.total),
+            bo: all(|node| node.base.own),
+            h: all(|node| node.head.total),
+            ho: all(|node| node.head.own),
+            per_request: per_request.map(|all| deltas(&all)),
+            share: deltas(&nodes.iter().map(|node| node.share).collect::<Vec<_>>()),
+        },
         functions: told.functions(tree),
         pruned: PrunedJson {
             frames,

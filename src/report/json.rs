@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::compare_files::MetricJson;
 use super::load_json::LoadJson;
 use super::processes::{self, InstanceJson, ServiceJson};
-use crate::compare::{Comparison, NORMAL};
+use crate::compare::Comparison;
 use crate::experiment::{
     AcknowledgedFile, PhaseResult, ProfileResult, RunResult, Uncertainty, VariantResult,
 };
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
-use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
+use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit, Z95};
 use crate::scenario::Plan;
 use crate::target::machine::Fingerprint;
 
@@ -412,7 +412,7 @@ fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {
 
 fn errors_json(of: &Uncertainty) -> ErrorsJson {
     // An even error that reaches as far.
-    let even = |(low, high): (f64, f64)| (low > 0.0).then(|| (high / low).ln() / 2.0 / NORMAL);
+    let even = |(low, high): (f64, f64)| (low > 0.0).then(|| (high / low).ln() / 2.0 / Z95);
     ErrorsJson {
         throughput_rps: of.throughput,
         target_us_per_request: of.us_per_request,

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::dry_run::describe_mix;
 use super::json::SCHEMA;
-use crate::compare::{NORMAL, RoundFigures};
+use crate::compare::RoundFigures;
 use crate::experiment::{Estimates, Uncertainty};
-use crate::profile::Scale;
+use crate::profile::{Scale, Z95};
 use crate::scenario::is_name;
 use crate::target::machine::Fingerprint;
 use crate::units::printable;
@@ -123,7 +123,7 @@ impl StoredRound {
         let errors = &self.relative_error;
         // Results of earlier versions have errors alone.
         let even = |value: Option<f64>, error: Option<f64>| {
-            let (value, reach) = (value?, (NORMAL * error?).exp());
+            let (value, reach) = (value?, (Z95 * error?).exp());
             Some((value / reach, value * reach))
         };
         let figures = &self.figures;
