@@ -8,9 +8,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use telemload::engine::{Rendered, Source};
 use telemload::metrics::{Outcome, Recorder, Times, Window};
 use telemload::pacer::{Pacer, Schedule};
-use telemload::scenario::fleet::Roster;
-use telemload::scenario::template::Secrets;
 use telemload::scenario::{Arrivals, Overrides, Pace, Stage, parse};
+use telemload::traffic::fleet::Roster;
+use telemload::traffic::template::Secrets;
 use telemload::transport::http1::{Decoder, ExpectBody, Limits};
 use telemload::units::Rate;
 

@@ -1,12 +1,12 @@
 //! telemload: load testing and profiling in one run.
 //!
 //! # Layout
-//! A scenario file becomes a plan (`scenario`), an experiment starts the target (`target`), drives it (`engine`, by the
-//! schedule of `pacer`, over `transport`), records (`metrics`) and profiles (`profile`) it; `compare` and `gate` judge the
+//! A scenario file becomes a plan (`scenario`), an experiment starts the target (`process`), drives it (`engine`, with the
+//! requests of `traffic`, by the schedule of `pacer`, over `transport`), records (`metrics`) and profiles (`profile`) it; `compare` and `gate` judge the
 //! results, `report` renders them, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
-//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → engine, profile, target → metrics, scenario,
-//! pacer, transport → units.
+//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → engine, profile, process → scenario,
+//! pacer → metrics, traffic, transport → units.
 
 pub mod cli;
 pub mod compare;
@@ -15,10 +15,11 @@ pub mod experiment;
 pub mod gate;
 pub mod metrics;
 pub mod pacer;
+pub mod process;
 pub mod profile;
 pub mod report;
 pub mod scenario;
 pub mod selftest;
-pub mod target;
+pub mod traffic;
 pub mod transport;
 pub mod units;

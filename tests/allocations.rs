@@ -9,9 +9,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
 use telemload::engine::{Engine, Rendered, Source};
-use telemload::scenario::fleet::Roster;
-use telemload::scenario::template::Secrets;
 use telemload::scenario::{Overrides, parse};
+use telemload::traffic::fleet::Roster;
+use telemload::traffic::template::Secrets;
 
 const FIELDS: &str = r#"
 [[request]]

@@ -16,7 +16,7 @@ use telemload::engine::{Engine, Rendered, Source, now_ns};
 use telemload::metrics::{ErrorKind, latency_quantiles, value_at};
 use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::LoadModel;
-use telemload::scenario::template::Secrets;
+use telemload::traffic::template::Secrets;
 use telemload::transport::stream::{Endpoint, Place};
 
 const MS: u64 = 1_000_000;

@@ -13,11 +13,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
-use telemload::target::client::control_client;
-use telemload::target::log;
-use telemload::target::metrics::{ScrapeError, scrape};
-use telemload::target::ready::{Probe, wait_ready};
-use telemload::target::{
+use telemload::process::client::control_client;
+use telemload::process::log;
+use telemload::process::metrics::{ScrapeError, scrape};
+use telemload::process::ready::{Probe, wait_ready};
+use telemload::process::{
     CpuWindow, MeasureError, ProcessError, ProcessExit, ProcessHandle, ProcessSpec, ProcessTree,
 };
 use telemload::transport::stream::{Endpoint, Place};
@@ -652,7 +652,7 @@ async fn readiness_is_the_first_2xx_answer() {
 async fn what_was_seen_last_is_said() {
     let refused = format!(
         "http://127.0.0.1:{}/x",
-        telemload::target::port::free_port().unwrap()
+        telemload::process::port::free_port().unwrap()
     );
     for (url, last) in [
         (refused, "connection refused"),
@@ -680,7 +680,7 @@ async fn a_target_that_dies_ends_the_wait_with_its_last_words() {
         .await;
     let url = format!(
         "http://127.0.0.1:{}/",
-        telemload::target::port::free_port().unwrap()
+        telemload::process::port::free_port().unwrap()
     );
     // Much later than the test would be given up.
     let deadline = Duration::from_secs(100_000);

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up; a module may use those of lower layers and of its own.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["units"],
-    &["metrics", "scenario", "pacer", "transport"],
-    &["engine", "profile", "target"],
+    &["metrics", "traffic", "transport"],
+    &["scenario", "pacer"],
+    &["engine", "profile", "process"],
     &["experiment", "compare"],
     &["gate", "report", "selftest"],
     &["cli"],
@@ -105,7 +106,7 @@ fn libraries_stay_where_they_belong() {
         for (library, home) in [
             ("clap::", "cli"),
             ("anyhow::", "cli"),
-            ("procfs::", "target"),
+            ("procfs::", "process"),
             ("inferno::", "profile"),
             ("httparse::", "transport"),
             ("rustls::", "transport"),

@@ -9,8 +9,8 @@ use anyhow::Context;
 use target_service::{Config, Device, Launch};
 
 use super::{Usage, say, verify_sink};
-use crate::scenario::fleet::{Hashes, Roster};
 use crate::scenario::{self, LAUNCH_DIRECTORY, Overrides, Target};
+use crate::traffic::fleet::{Hashes, Roster};
 
 /// Run the bundled reference gateway in the foreground.
 ///

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::process::supervisor;
 use crate::report::progress::{Mode, Progress};
-use crate::target::supervisor;
 
 /// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
 #[derive(Debug, Parser)]

@@ -13,11 +13,11 @@ use super::{Usage, print, progress, say};
 use crate::compare::compare;
 use crate::experiment::{self, CreateError, RunDir, RunResult, Stop, WriteError};
 use crate::gate::{self, Outcome};
+use crate::process::port::LocalPorts;
 use crate::report::json::Judgements;
 use crate::report::{dry_run, flame_files, json, terminal};
 use crate::scenario::{self, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
-use crate::target::port::LocalPorts;
 use crate::units::{Rate, parse_duration};
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use crate::scenario::Request;
-use crate::scenario::fleet::Roster;
-use crate::scenario::template::Values;
-use crate::scenario::variable::Variables;
+use crate::traffic::fleet::Roster;
+use crate::traffic::template::Values;
+use crate::traffic::variable::Variables;
 
 /// Requests that a worker notes before it hands them over: 64 KiB.
 const MOST_HELD: usize = 4_096;

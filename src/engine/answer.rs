@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::metrics::ErrorKind;
 use crate::scenario::Request;
 use crate::scenario::expect::{self, Expect, Extract, From, MAX_BODY, hides_header};
-use crate::scenario::redact::REDACTED;
-use crate::scenario::variable::MAX_VALUE;
+use crate::traffic::redact::REDACTED;
+use crate::traffic::variable::MAX_VALUE;
 use crate::transport::http1::Head;
 
 /// Bytes of a body that are shown.

@@ -33,9 +33,9 @@ pub use source::Source;
 pub(crate) use timer::Timer;
 
 use crate::metrics::{Durations, Interval, Window};
-use crate::scenario::fleet::Roster;
-use crate::scenario::template::Secrets;
 use crate::scenario::{Load, Request};
+use crate::traffic::fleet::Roster;
+use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
 use acknowledged::Notes;
 use worker::Assignment;

@@ -5,9 +5,9 @@
 use std::fmt;
 
 use crate::scenario::Request;
-use crate::scenario::fleet::Roster;
-use crate::scenario::redact::REDACTED;
-use crate::scenario::template::{Part, Secrets, Template, Values, append_integer};
+use crate::traffic::fleet::Roster;
+use crate::traffic::redact::REDACTED;
+use crate::traffic::template::{Part, Secrets, Template, Values, append_integer};
 
 /// The bytes of a request, and what kind of request they are.
 #[derive(Default)]

@@ -19,8 +19,8 @@ use super::source::Source;
 use super::spread::Spread;
 use super::wire::{Reuse, Slot};
 use crate::metrics::{Durations, ErrorKind, Interval, Outcome, Recorder, Times};
-use crate::scenario::redact::visible;
-use crate::scenario::template::Secrets;
+use crate::traffic::redact::visible;
+use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
 
 /// What the tasks of one worker share; all on one thread.

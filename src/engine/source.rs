@@ -9,11 +9,11 @@ use super::job::Sender;
 use super::program::{Program, Rendered};
 use crate::scenario::Request;
 use crate::scenario::expect::Expect;
-use crate::scenario::fleet::Roster;
-use crate::scenario::random;
-use crate::scenario::redact::{REDACTED, visible};
-use crate::scenario::template::{Secrets, Template, Values};
-use crate::scenario::variable::Variables;
+use crate::traffic::fleet::Roster;
+use crate::traffic::random;
+use crate::traffic::redact::{REDACTED, visible};
+use crate::traffic::template::{Secrets, Template, Values};
+use crate::traffic::variable::Variables;
 use crate::transport::http1::ExpectBody;
 
 /// Renders request n; the bytes depend on the seed and n alone (`now` and what devices were given apart).

@@ -1,6 +1,6 @@
 //! Which instance of a target answers which request. Pure.
 
-use crate::scenario::random;
+use crate::traffic::random;
 
 /// Keeps the choice of an instance apart from all other random numbers.
 const SPREAD_SALT: u64 = 0x5B4E_AD00;

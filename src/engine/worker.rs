@@ -27,7 +27,7 @@ use super::{CpuMark, WorkerEnd};
 use crate::metrics::{Durations, Interval, Recorder, Window};
 use crate::pacer::Pacer;
 use crate::scenario::LoadModel;
-use crate::scenario::template::Secrets;
+use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
 
 /// Everything a worker needs, made before it starts.

@@ -3,8 +3,8 @@
 use target_service::{Auth, Expiry, StoreKind};
 
 use super::result::BcryptRate;
-use crate::scenario::fleet::{Credentials, Fleet, Order};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Target, Variant};
+use crate::traffic::fleet::{Credentials, Fleet, Order};
 
 /// Seconds that the gateway remembers a credential, if valid devices send theirs and it does so.
 pub(super) fn cache_ttl(variant: &Variant) -> Option<f64> {

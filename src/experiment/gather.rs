@@ -15,8 +15,8 @@ use crate::metrics::{
     Batches, Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Served, Tally,
     Window, latency_quantiles, value_at,
 };
-use crate::target::machine::MachineTimes;
-use crate::target::metrics::Metrics;
+use crate::process::machine::MachineTimes;
+use crate::process::metrics::Metrics;
 
 /// CPU of a target that is known by its Prometheus endpoint alone.
 const PROCESS_CPU: &str = "process_cpu_seconds_total";

@@ -9,9 +9,9 @@ use target_service::{Config, Device, Launch};
 use super::Failure;
 use super::reach::{local, port_of};
 use super::started::{Started, ToStart, Used};
+use crate::process::ProcessTree;
+use crate::process::ready::Probe;
 use crate::scenario::BaseUrl;
-use crate::target::ProcessTree;
-use crate::target::ready::Probe;
 use crate::transport::stream::Endpoint;
 use crate::transport::tls::Tls;
 

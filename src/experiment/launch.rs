@@ -14,13 +14,13 @@ use super::reach::{control_tls, find, internal, pick_port};
 use super::services::Services;
 use super::started::{Used, first};
 use super::{Failure, Observer, RunDir};
-use crate::scenario::fleet::{Hashes, Roster};
+use crate::process::client::control_client;
+use crate::process::cpus::Confined;
+use crate::process::metrics::{self, Metrics};
 use crate::scenario::gateway::LaunchPlaces;
 use crate::scenario::ports::Ports;
 use crate::scenario::{Target, Variant};
-use crate::target::client::control_client;
-use crate::target::cpus::Confined;
-use crate::target::metrics::{self, Metrics};
+use crate::traffic::fleet::{Hashes, Roster};
 use crate::transport::stream::Place;
 
 /// A target that answers.

@@ -36,10 +36,10 @@ pub use result::{
 pub use run_dir::{CreateError, RunDir, WriteError};
 pub use uncertainty::Uncertainty;
 
-use crate::scenario::fleet::{Hashes, Roster};
-use crate::scenario::template::Stamp;
+use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, Plan, Variant};
-use crate::target::machine::Fingerprint;
+use crate::traffic::fleet::{Hashes, Roster};
+use crate::traffic::template::Stamp;
 use launch::{Launched, Start};
 use phase::{Ended, PhaseRun, Stretch};
 

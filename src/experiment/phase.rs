@@ -17,9 +17,9 @@ use super::{
 };
 use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
-use crate::scenario::fleet::Roster;
+use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target};
-use crate::target::port::{LocalPorts, Reach};
+use crate::traffic::fleet::Roster;
 
 /// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
 const SAMPLED_INTERVAL: Duration = Duration::from_millis(100);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::target::metrics::Metrics;
+use crate::process::metrics::Metrics;
 
 /// Counters, whose increase counts: name in results, name at the endpoint.
 pub(super) const COUNTERS: [(&str, &str); 22] = [
@@ -111,7 +111,7 @@ fn level(value: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::metrics::parse;
+    use crate::process::metrics::parse;
 
     fn reading(bcrypt: u64, tasks: u64) -> Reading {
         let zeros = COUNTERS.iter().chain(&GAUGES);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{InstanceUse, Uncertainty};
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
+use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
-use crate::target::machine::Fingerprint;
 
 /// A run of a plan.
 #[derive(Debug)]

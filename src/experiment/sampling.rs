@@ -8,11 +8,11 @@ use super::gather::Block;
 use super::launch::Launched;
 use super::{Failure, Stop};
 use crate::engine::now_ns;
+use crate::process::perf::{self, PerfError, Recording};
+use crate::process::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
 use crate::profile::capture::{self, CaptureError};
 use crate::profile::{self, Profile as SampledProfile, encode, perf_script};
 use crate::scenario::{Plan, Profile, ProfileSource, Target};
-use crate::target::perf::{self, PerfError, Recording};
-use crate::target::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]

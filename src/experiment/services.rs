@@ -6,9 +6,9 @@ use std::path::Path;
 use super::Failure;
 use super::reach::pick_port;
 use super::started::{Started, ToStart, Used, first};
+use crate::process::ready::Probe;
 use crate::scenario::Service;
 use crate::scenario::ports::Ports;
-use crate::target::ready::Probe;
 use crate::transport::stream::{Endpoint, Place};
 
 /// The services of a launch.

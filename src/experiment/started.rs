@@ -6,9 +6,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::{Failure, WriteError};
-use crate::target::ready::Probe;
-use crate::target::supervisor::DEFAULT_GRACE;
-use crate::target::{ProcessExit, ProcessHandle, ProcessSpec, ProcessTree};
+use crate::process::ready::Probe;
+use crate::process::supervisor::DEFAULT_GRACE;
+use crate::process::{ProcessExit, ProcessHandle, ProcessSpec, ProcessTree};
 
 /// Number of the signal that ends what does not stop.
 const KILLED: i32 = 9;
@@ -90,7 +90,7 @@ impl Started {
         if let Some(directory) = log.parent() {
             std::fs::create_dir_all(directory).map_err(writable)?;
         }
-        let file = crate::target::log::create(&log).map_err(writable)?;
+        let file = crate::process::log::create(&log).map_err(writable)?;
         let mut spec = ProcessSpec::new(start.name, start.argv, file);
         spec.payload = start.payload;
         spec.grace = start.grace;

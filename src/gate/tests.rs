@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::*;
 use crate::experiment::{Estimates, ProfileResult, Round, Uncertainty};
 use crate::metrics::{Durations, Outcome as RequestOutcome, Times};
+use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile};
 use crate::scenario::threshold::Expression;
 use crate::scenario::{Arrivals, Load, LoadModel, Pace};
-use crate::target::machine::Fingerprint;
 use crate::units::Rate;
 
 fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {

@@ -5,7 +5,7 @@ mod schedule;
 pub use schedule::Schedule;
 
 use crate::scenario::Arrivals;
-use crate::scenario::random;
+use crate::traffic::random;
 
 /// The n-th request of a schedule and when it is to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

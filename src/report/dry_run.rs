@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use crate::engine::{AcknowledgedIds, Acknowledgement, Rendered, Source};
 use crate::pacer::Schedule;
-use crate::scenario::fleet::Roster;
-use crate::scenario::redact::{visible, without_userinfo};
-use crate::scenario::template::{Secrets, Stamp};
 use crate::scenario::{
     Arrivals, Load, LoadModel, Pace, Plan, ProfileSource, Request, Stage, Target, Variant,
 };
+use crate::traffic::fleet::Roster;
+use crate::traffic::redact::{visible, without_userinfo};
+use crate::traffic::template::{Secrets, Stamp};
 use crate::units::{format_count, format_duration};
 
 /// Requests that are shown of each variant.

@@ -14,9 +14,9 @@ use crate::experiment::{
 };
 use crate::gate::Judgement;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
+use crate::process::machine::Fingerprint;
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit, Z95};
 use crate::scenario::Plan;
-use crate::target::machine::Fingerprint;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "telemload.result/1";

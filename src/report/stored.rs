@@ -10,9 +10,9 @@ use super::dry_run::describe_mix;
 use super::json::SCHEMA;
 use crate::compare::RoundFigures;
 use crate::experiment::{Estimates, Uncertainty};
+use crate::process::machine::Fingerprint;
 use crate::profile::{Scale, Z95};
 use crate::scenario::is_name;
-use crate::target::machine::Fingerprint;
 use crate::units::printable;
 
 /// A run as it was stored.

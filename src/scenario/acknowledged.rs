@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::error::{Error, Source};
 use super::file::Text;
-use super::template::{Part, Scope, Template};
+use crate::traffic::template::{Part, Scope, Template};
 
 /// Whether the numbers of requests tell all requests of a run apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -75,7 +75,7 @@ impl Source<'_> {
         let column = before[line_start..].chars().count() + 1;
         let number = before.matches('\n').count() + 1;
         // What stands before the place is enough to find it, and its texts may be credentials as well.
-        let shown = if super::redact::line_may_hold_secret(line) {
+        let shown = if crate::traffic::redact::line_may_hold_secret(line) {
             let before: String = line.chars().take(column - 1).collect();
             without_texts(&before) + "…"
         } else {

@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 use super::error::{Error, Source};
 use super::file::{self, HeaderValue, Text};
-use super::redact::is_sensitive_header;
+use crate::traffic::redact::is_sensitive_header;
 
 /// Bytes of a body that are looked at; a longer one is a failure where its body matters.
 pub const MAX_BODY: usize = 1 << 20;

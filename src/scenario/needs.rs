@@ -7,7 +7,7 @@ use super::expect;
 use super::file;
 use super::plan::{Need, Request};
 use super::resolve::check_name;
-use super::template::{Template, is_built_in};
+use crate::traffic::template::{Template, is_built_in};
 
 /// Requests that may have to be sent before one, one after the other.
 const LONGEST_CHAIN: usize = 16;

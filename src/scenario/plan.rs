@@ -13,10 +13,10 @@ use crate::units::Rate;
 
 use super::command::Command;
 use super::expect::{Expect, Extract};
-use super::fleet::Fleet;
 use super::gateway::Places;
-use super::template::{Secrets, Stamp, Template};
 use super::threshold::Expression;
+use crate::traffic::fleet::Fleet;
+use crate::traffic::template::{Secrets, Stamp, Template};
 
 /// Stands for the launch's own directory within the run directory in the gateway's `sink`.
 pub const LAUNCH_DIRECTORY: &str = "{dir}";

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Error, Source};
-use super::redact::is_sensitive_header;
+use crate::traffic::redact::is_sensitive_header;
 
 /// Keys whose values are durations, for which a bare number is the usual mistake.
 const DURATIONS: [&str; 19] = [

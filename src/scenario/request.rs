@@ -9,16 +9,16 @@ use toml::Spanned;
 use super::acknowledged::{self, Numbers};
 use super::error::{Error, Source};
 use super::expect::{self, Expect};
-use super::feeds::Feed;
 use super::file::{self, Text};
-use super::fleet::Fleet;
 use super::merge::list;
 use super::needs::{self, Extracted, Place};
 use super::plan::Request;
-use super::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
 use super::resolve::check_name;
-use super::template::{Scope, Template};
 use super::{MAX_BODY_FILE, Overrides, read_at_most};
+use crate::traffic::feeds::Feed;
+use crate::traffic::fleet::Fleet;
+use crate::traffic::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
+use crate::traffic::template::{Scope, Template};
 
 /// What requests are resolved in.
 pub(super) struct Context<'a> {

@@ -10,8 +10,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::value_at;
+use crate::process::machine::Fingerprint;
 use crate::scenario::read_at_most;
-use crate::target::machine::Fingerprint;
 use crate::units::{format_count, format_us};
 
 /// Name and version of the format.

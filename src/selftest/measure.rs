@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::server::{Behaviour, Part, Server, Truth};
 use crate::experiment::{self, Live, Observer, PhaseStart, RunDir, Stop};
 use crate::metrics::Tally;
+use crate::process::machine::{MachineTimes, ThreadTimes, own_threads};
 use crate::scenario::{Overrides, parse};
-use crate::target::machine::{MachineTimes, ThreadTimes, own_threads};
 
 /// Connections of every stretch.
 pub(super) const CONNECTIONS: u32 = 64;

@@ -19,7 +19,7 @@ pub use noise::Evidence;
 
 use crate::experiment::{Observer, Stop};
 use crate::gate::Verdict;
-use crate::target::machine::Fingerprint;
+use crate::process::machine::Fingerprint;
 use crate::units::format_count;
 use floor::{Points, RateFloor};
 use measure::{Measured, Stretch, drive};

@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 use serde_json::Value;
+use telemload::process::machine::Fingerprint;
 use telemload::selftest::Floor;
 use telemload::selftest::floor::{Points, RateFloor, SCHEMA};
-use telemload::target::machine::Fingerprint;
 
 use crate::bed::{TestBed, url_scenario};
 use crate::hostile::{self, Behaviour, Server};

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use telemload::engine::{Drive, End, Engine};
 use telemload::metrics::{ErrorKind, Interval, Tally};
-use telemload::scenario::fleet::Roster;
-use telemload::scenario::template::Stamp;
 use telemload::scenario::{Overrides, parse};
+use telemload::traffic::fleet::Roster;
+use telemload::traffic::template::Stamp;
 use telemload::transport::stream::{Endpoint, Place};
 
 /// One GET without a body.

@@ -15,9 +15,9 @@ use super::write;
 use crate::engine::now_ns;
 use crate::experiment::Stop;
 use crate::gate::Outcome;
+use crate::process::client::control_client_with;
+use crate::process::perf;
 use crate::profile::{Profile, capture, encode, perf_script};
-use crate::target::client::control_client_with;
-use crate::target::perf;
 use crate::transport::tls::Tls;
 use crate::units::{format_count, format_duration};
 

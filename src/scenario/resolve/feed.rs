@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::super::feeds::{Feed, Format, MAX_FEED_BYTES, RowOrder};
 use super::super::file::{self, Text};
 use super::super::read_at_most;
-use super::super::template::is_built_in;
 use super::{Error, Resolver, check_name};
+use crate::traffic::feeds::{Feed, Format, MAX_FEED_BYTES, RowOrder};
+use crate::traffic::template::is_built_in;
 
 impl Resolver<'_> {
     /// Reads all feeds, in the order of their names.

@@ -19,15 +19,15 @@ use toml::de::{DeTable, DeValue};
 
 use super::acknowledged::Numbers;
 use super::error::{Error, Source};
-use super::feeds::Feed;
 use super::file::{self, Text};
-use super::fleet::{Credentials, Fleet, Order};
 use super::merge::{list, overlay};
 use super::plan::{ComparisonPlan, Plan, Target, Variant};
-use super::redact::{REDACTED, has_userinfo, is_sensitive_header};
 use super::refusal::{refused, span_of};
-use super::template::Secrets;
 use super::{Overrides, request};
+use crate::traffic::feeds::Feed;
+use crate::traffic::fleet::{Credentials, Fleet, Order};
+use crate::traffic::redact::{REDACTED, has_userinfo, is_sensitive_header};
+use crate::traffic::template::Secrets;
 use crate::units::{self, format_duration};
 
 pub(super) fn plan(

@@ -111,7 +111,7 @@ impl Feed {
     }
 
     /// Line of the first row whose value in `column` has a byte that `is_bad`.
-    pub(super) fn line_with(&self, column: usize, is_bad: impl Fn(u8) -> bool) -> Option<u32> {
+    pub(crate) fn line_with(&self, column: usize, is_bad: impl Fn(u8) -> bool) -> Option<u32> {
         let found =
             (0..self.rows()).find(|&row| self.at(row, column).iter().any(|&byte| is_bad(byte)));
         found.map(|row| self.lines[row])

@@ -6,6 +6,7 @@
 //! of a URL.
 
 mod cgroup;
+mod child;
 pub mod client;
 pub mod cpus;
 pub mod log;
@@ -13,10 +14,9 @@ pub mod machine;
 pub mod metrics;
 pub mod perf;
 pub mod port;
-pub mod process;
 pub mod ready;
 pub mod supervisor;
 pub mod tree;
 
-pub use process::{ProcessError, ProcessExit, ProcessHandle, ProcessSpec};
+pub use child::{ProcessError, ProcessExit, ProcessHandle, ProcessSpec};
 pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree};

@@ -1,7 +1,7 @@
 //! What placeholders become, what is hidden of them, and which are refused.
 
 use super::*;
-use crate::scenario::feeds::{Format, RowOrder};
+use crate::traffic::feeds::{Format, RowOrder};
 use proptest::prelude::*;
 
 const CSV: &[u8] = b"vin,note\nA1,x\nB2,yy\n";

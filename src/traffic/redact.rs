@@ -42,7 +42,7 @@ pub fn visible(text: &str) -> String {
 }
 
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
-pub(super) fn line_may_hold_secret(line: &str) -> bool {
+pub(crate) fn line_may_hold_secret(line: &str) -> bool {
     has_userinfo(line)
         || line
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
@@ -50,7 +50,7 @@ pub(super) fn line_may_hold_secret(line: &str) -> bool {
 }
 
 /// Whether a text holds a URL with credentials.
-pub(super) fn has_userinfo(text: &str) -> bool {
+pub(crate) fn has_userinfo(text: &str) -> bool {
     without_userinfo(text) != text
 }
 
@@ -70,7 +70,7 @@ pub fn without_userinfo(url: &str) -> String {
 const SCHEMES: [&str; 6] = ["bearer", "basic", "digest", "token", "apikey", "negotiate"];
 
 /// Whether the value of a sensitive header is a credential as it stands, or holds one beside its placeholders.
-pub(super) fn is_literal_secret(value: &str) -> bool {
+pub(crate) fn is_literal_secret(value: &str) -> bool {
     !value.contains("{{")
         || without_placeholders(value)
             .split_whitespace()
@@ -90,7 +90,7 @@ fn encodes_text(value: &str) -> bool {
 }
 
 /// The text outside of `{{…}}`, which may hold spaces.
-pub(super) fn without_placeholders(text: &str) -> String {
+pub(crate) fn without_placeholders(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some(open) = rest.find("{{") {

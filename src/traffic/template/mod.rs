@@ -15,7 +15,7 @@ use super::fleet::Device;
 use super::variable::Variables;
 
 pub(crate) use part::{Part, append_integer};
-pub(super) use placeholder::is_built_in;
+pub(crate) use placeholder::is_built_in;
 
 /// A compiled text.
 #[derive(Clone)]
@@ -107,7 +107,7 @@ impl Template {
     }
 
     /// Fills in what is the same in all requests of a stretch of load.
-    pub(super) fn stamp(&mut self, stamp: Stamp) {
+    pub(crate) fn stamp(&mut self, stamp: Stamp) {
         self.parts.iter_mut().for_each(|part| part.stamp(stamp));
     }
 
@@ -117,7 +117,7 @@ impl Template {
     }
 
     /// The variables that it uses, by index.
-    pub(super) fn variables(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn variables(&self) -> impl Iterator<Item = usize> {
         Part::leaves(&self.parts).filter_map(|part| match part {
             Part::Variable(variable) => Some(*variable),
             _ => None,
@@ -125,7 +125,7 @@ impl Template {
     }
 
     /// The feeds' columns that it writes as they are.
-    pub(super) fn columns(&self) -> impl Iterator<Item = (&Feed, usize)> {
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&Feed, usize)> {
         self.parts.iter().filter_map(|part| match part {
             Part::Column { feed, column } => Some((&**feed, *column)),
             _ => None,

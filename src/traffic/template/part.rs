@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Secrets, Stamp, Values};
-use crate::scenario::feeds::Feed;
-use crate::scenario::fleet::Roster;
-use crate::scenario::random;
-use crate::scenario::redact::{EXTRACTED, REDACTED};
+use crate::traffic::feeds::Feed;
+use crate::traffic::fleet::Roster;
+use crate::traffic::random;
+use crate::traffic::redact::{EXTRACTED, REDACTED};
 
 #[derive(Clone)]
 pub(crate) enum Part {
@@ -62,7 +62,7 @@ pub(crate) enum NowFormat {
 
 impl Part {
     /// All parts, with those that are encoded in the place of their code.
-    pub(in crate::scenario) fn leaves(parts: &[Self]) -> impl Iterator<Item = &Self> {
+    pub(crate) fn leaves(parts: &[Self]) -> impl Iterator<Item = &Self> {
         parts.iter().flat_map(|part| match part {
             Self::Base64(inner) => inner.as_slice(),
             _ => std::slice::from_ref(part),
@@ -70,7 +70,7 @@ impl Part {
     }
 
     /// Becomes text if it is the same in all requests of a stretch of load.
-    pub(super) fn stamp(&mut self, stamp: Stamp) {
+    pub(crate) fn stamp(&mut self, stamp: Stamp) {
         let text = match self {
             Self::Stretch => stamp.stretch.to_string(),
             Self::Run => format!("{:x}", stamp.run),

@@ -13,7 +13,7 @@ const BUILT_IN: [&str; 11] = [
 ];
 
 /// Whether a placeholder of this name has a meaning of its own.
-pub(in crate::scenario) fn is_built_in(name: &str) -> bool {
+pub(crate) fn is_built_in(name: &str) -> bool {
     BUILT_IN.contains(&name)
 }
 

@@ -1,0 +1,9 @@
+//! What request n is: templates and the values that fill them, devices of fleets, rows of feeds, and what answers gave to a
+//! device. Pure in seed, number and answers: it knows no scenario file, no connection and no clock.
+
+pub mod feeds;
+pub mod fleet;
+pub mod random;
+pub mod redact;
+pub mod template;
+pub mod variable;
