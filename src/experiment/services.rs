@@ -8,7 +8,7 @@ use super::reach::pick_port;
 use super::started::{Started, ToStart, Used, first};
 use crate::process::ready::Probe;
 use crate::scenario::Service;
-use crate::scenario::ports::Ports;
+use crate::scenario::plan::ports::Ports;
 use crate::transport::stream::{Endpoint, Place};
 
 /// The services of a launch.

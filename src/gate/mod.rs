@@ -4,7 +4,7 @@ use crate::experiment::{Failure, PhaseResult, RunResult, VariantResult};
 use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{Scale, inclusive};
 use crate::scenario::Threshold;
-use crate::scenario::threshold::Metric;
+use crate::scenario::plan::threshold::Metric;
 
 /// What a threshold, or a run, comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::experiment::{Estimates, ProfileResult, Round, Uncertainty};
 use crate::metrics::{Durations, Outcome as RequestOutcome, Times};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile};
-use crate::scenario::threshold::Expression;
+use crate::scenario::plan::threshold::Expression;
 use crate::scenario::{Arrivals, Load, LoadModel, Pace};
 use crate::units::Rate;
 

@@ -1,87 +1,25 @@
 //! Scenario files: TOML mirror → validated [`Plan`]. Everything that can be wrong with a scenario is found here,
 //! before anything is started. It starts nothing and reads no file but the scenario and what it names.
 
-mod acknowledged;
-pub mod command;
-mod error;
-pub mod expect;
-mod file;
-pub mod gateway;
-mod merge;
-mod needs;
-mod plan;
-pub mod ports;
-mod refusal;
-mod request;
-mod resolve;
-pub mod threshold;
+mod overrides;
+pub mod plan;
+mod read;
+pub mod resolve;
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-pub use error::Error;
+pub use overrides::{Overrides, TlsFlags};
+pub use plan::gateway::LAUNCH_DIRECTORY;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, LAUNCH_DIRECTORY, Load, LoadModel, Need, Pace,
-    Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold,
-    Variant,
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
+    Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold, Variant,
 };
-pub use resolve::is_name;
+pub use read::bytes::{MAX_BODY_FILE, read_at_most};
+pub use read::error::Error;
+pub use read::names::is_name;
 
-use crate::units::Rate;
-
-/// Flags that take the place of what the scenario says about load and requests; `None` leaves it.
-#[derive(Debug, Clone, Default)]
-pub struct Overrides {
-    /// Connections of every phase.
-    pub connections: Option<u32>,
-    /// Window of every phase.
-    pub duration: Option<Duration>,
-    /// Timeout of every phase.
-    pub timeout: Option<Duration>,
-    /// Makes every phase open loop at this rate.
-    pub rate: Option<Rate>,
-    /// Requests of every phase.
-    pub requests: Option<u64>,
-    /// Set on every request, by name without regard to case.
-    pub headers: Vec<(String, String)>,
-    /// Method of every request.
-    pub method: Option<String>,
-    /// Body of every request.
-    pub body: Option<String>,
-    /// Profile through this endpoint.
-    pub pprof: Option<String>,
-    /// Measures the CPU of this process, for a URL target.
-    pub pid: Option<u32>,
-    /// How the target is spoken to over TLS.
-    pub tls: TlsFlags,
-    /// Host and port that connections go to.
-    pub connect_to: Option<String>,
-    /// Unix socket that connections go to.
-    pub unix_socket: Option<PathBuf>,
-    /// Opens a connection for each request.
-    pub no_keep_alive: bool,
-    /// Only this variant.
-    pub variant: Option<String>,
-    /// Secrets are shown in dry runs and in the words of failures.
-    pub show_secrets: bool,
-}
-
-/// Flags that take the place of keys of `tls`; paths are taken from the working directory.
-#[derive(Debug, Clone, Default)]
-pub struct TlsFlags {
-    /// Certificates of authorities.
-    pub ca: Option<PathBuf>,
-    /// Certificate of the client.
-    pub cert: Option<PathBuf>,
-    /// Its key.
-    pub key: Option<PathBuf>,
-    /// Name that the target's certificate is for.
-    pub server_name: Option<String>,
-    /// Accepts any certificate.
-    pub insecure: bool,
-}
+use read::bytes::MAX_FILE;
+use read::error::Source;
 
 /// Reads and validates a scenario file.
 ///
@@ -124,28 +62,8 @@ pub fn parse(
     directory: &Path,
     overrides: &Overrides,
 ) -> Result<Plan, Error> {
-    resolve::plan(error::Source { file, text }, directory, overrides)
+    resolve::plan(Source { file, text }, directory, overrides)
 }
-
-/// Reads a file of at most `limit` bytes; one without an end is not read to its end.
-///
-/// # Errors
-/// It cannot be read, or is longer.
-pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        let message = format!("it has more than {limit} bytes, which is the limit");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    Ok(bytes)
-}
-
-/// Scenarios are written by hand; more is a mistake.
-const MAX_FILE: u64 = 1 << 20;
-
-/// Bytes that a body from a file may have: it is held in memory and copied per request.
-pub const MAX_BODY_FILE: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,9 @@
 //! What a scenario or flag that cannot be meant is answered with.
 
+use std::time::Duration;
+
 use super::*;
+use crate::units::Rate;
 
 const BASE: &str = r#"
 name = "x"

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::super::file::{self, Text};
-use super::super::read_at_most;
-use super::{Error, Resolver, check_name};
+use super::resolver::Resolver;
+use crate::scenario::read::bytes::read_at_most;
+use crate::scenario::read::error::Error;
+use crate::scenario::read::file::{self, Text};
+use crate::scenario::read::names::check_name;
 use crate::traffic::feeds::{Feed, Format, MAX_FEED_BYTES, RowOrder};
 use crate::traffic::template::is_built_in;
 

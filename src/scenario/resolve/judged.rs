@@ -2,12 +2,12 @@
 
 use toml::Spanned;
 
-use super::Resolver;
-use crate::scenario::error::Error;
-use crate::scenario::file::{self, Text};
-use crate::scenario::merge::list;
+use super::resolver::Resolver;
+use crate::scenario::plan::threshold::{Expression, Metric};
 use crate::scenario::plan::{CostModel, Threshold, Variant};
-use crate::scenario::threshold::{Expression, Metric};
+use crate::scenario::read::error::Error;
+use crate::scenario::read::file::{self, Text};
+use crate::units::list;
 use crate::units::{self, Rate};
 
 /// Holds for every run that says nothing of its errors.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{Resolver, check_name};
-use crate::scenario::error::Error;
-use crate::scenario::file;
-use crate::scenario::merge::list;
+use super::request;
+use super::resolver::Resolver;
 use crate::scenario::plan::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
-use crate::scenario::request;
+use crate::scenario::read::error::Error;
+use crate::scenario::read::file;
+use crate::scenario::read::names::check_name;
+use crate::units::list;
 use crate::units::{self, Rate};
 
 impl Resolver<'_> {

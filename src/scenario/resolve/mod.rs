@@ -1,11 +1,19 @@
 //! Mirror → plan: the checks that TOML types cannot make.
 
+mod acknowledged;
+pub mod expect;
 mod feed;
+mod fleet;
 mod judged;
 mod load;
+mod needs;
 mod reach;
+mod request;
+mod resolver;
 mod service;
+mod stored;
 mod target;
+mod variants;
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,21 +23,24 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use super::acknowledged::Numbers;
-use super::error::{Error, Source};
-use super::file::{self, Text};
-use super::merge::{list, overlay};
-use super::plan::{ComparisonPlan, Plan, Target, Variant};
-use super::refusal::{refused, span_of};
-use super::{Overrides, request};
+use super::overrides::Overrides;
+use super::plan::{Plan, Target, Variant};
+use super::read::error::{Error, Source};
+use super::read::file;
+use super::read::merge::overlay;
+use super::read::names::check_name;
+use super::read::refusal::{refused, span_of};
 use crate::traffic::feeds::Feed;
-use crate::traffic::fleet::{Credentials, Fleet, Order};
-use crate::traffic::redact::{REDACTED, has_userinfo, is_sensitive_header};
+use crate::traffic::redact::has_userinfo;
 use crate::traffic::template::Secrets;
-use crate::units::{self, format_duration};
+use acknowledged::Numbers;
+use resolver::Resolver;
+use stored::stored_text;
+use variants::{select_variant, take_variants};
 
+/// Validates a scenario's text.
 pub(super) fn plan(
     source: Source<'_>,
     directory: &Path,
@@ -78,196 +89,7 @@ pub(super) fn plan(
     Ok(plan)
 }
 
-type NamedTable<'i> = (String, DeTable<'i>);
-
-/// Takes `[[variant]]` out of the root; without any there is one that overrides nothing.
-fn take_variants<'i>(
-    source: Source<'_>,
-    root: &mut DeTable<'i>,
-) -> Result<Vec<NamedTable<'i>>, Error> {
-    let Some(value) = root.remove("variant") else {
-        return Ok(vec![("default".to_owned(), DeTable::new())]);
-    };
-    let span = value.span();
-    let DeValue::Array(items) = value.into_inner() else {
-        return Err(source.error(
-            Some(span),
-            "variant",
-            "variants are an array of tables; write [[variant]]",
-        ));
-    };
-    let mut variants: Vec<NamedTable<'i>> = Vec::new();
-    for item in items {
-        let span = item.span();
-        let DeValue::Table(table) = item.into_inner() else {
-            return Err(source.error(
-                Some(span),
-                "variant",
-                "variants are tables; write [[variant]]",
-            ));
-        };
-        let Some(name) = table
-            .get("name")
-            .and_then(|name| name.get_ref().as_str())
-            .map(str::to_owned)
-        else {
-            return Err(source.error(Some(span), "variant", "a variant needs a `name`"));
-        };
-        let span = table.get("name").map(Spanned::span);
-        check_name(source, span.clone(), "variant.name", &name)?;
-        if variants.iter().any(|(other, _)| *other == name) {
-            return Err(source.error(
-                span,
-                "variant.name",
-                format!("two variants are named `{name}`; give each its own name"),
-            ));
-        }
-        variants.push((name, table));
-    }
-    Ok(variants)
-}
-
-/// Whether a text can be the name of a variant, a phase or the like: it is a part of a path in a run directory.
-pub fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}
-
-/// Names become directory names and are addressed in overrides.
-pub(super) fn check_name(
-    source: Source<'_>,
-    span: Option<Range<usize>>,
-    key: &str,
-    name: &str,
-) -> Result<(), Error> {
-    if is_name(name) {
-        Ok(())
-    } else {
-        Err(source.error(
-            span,
-            key,
-            format!("`{name}` is not a name; use 1 to 64 letters, digits, `-` and `_`"),
-        ))
-    }
-}
-
-fn select_variant(source: Source<'_>, plan: &mut Plan, wanted: Option<&str>) -> Result<(), Error> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    let names: Vec<String> = plan
-        .variants
-        .iter()
-        .map(|variant| variant.name.clone())
-        .collect();
-    plan.variants.retain(|variant| variant.name == wanted);
-    if plan.variants.is_empty() {
-        return Err(source.error(
-            None,
-            "--variant",
-            format!("there is no variant `{wanted}`; there is {}", list(&names)),
-        ));
-    }
-    plan.comparisons.clear();
-    plan.thresholds.retain(|threshold| {
-        threshold
-            .variant
-            .as_deref()
-            .is_none_or(|name| name == wanted)
-    });
-    Ok(())
-}
-
-/// The text as it is stored: literal credentials redacted, flags noted.
-fn stored_text(text: &str, mut secrets: Vec<Range<usize>>, overrides: &Overrides) -> String {
-    secrets.sort_by_key(|span| std::cmp::Reverse(span.start));
-    secrets.dedup();
-    let mut stored = text.to_owned();
-    for span in secrets {
-        stored.replace_range(span, &format!("\"{REDACTED}\""));
-    }
-    let mut notes = String::new();
-    let mut note = |flag: &str, value: Option<String>| {
-        if let Some(value) = value {
-            notes.push_str(&format!(
-                "# overridden by {flag}: {}\n",
-                value.escape_debug()
-            ));
-        }
-    };
-    note("-c", overrides.connections.map(|n| n.to_string()));
-    note("-d", overrides.duration.map(format_duration));
-    note("-T", overrides.timeout.map(format_duration));
-    note("-R", overrides.rate.map(|rate| rate.to_string()));
-    note("-n", overrides.requests.map(|n| n.to_string()));
-    note("-M", overrides.method.clone());
-    let tls = &overrides.tls;
-    let shown =
-        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    note("--cacert", shown(&tls.ca));
-    note("--cert", shown(&tls.cert));
-    note("--key", shown(&tls.key));
-    note("--server-name", tls.server_name.clone());
-    note(
-        "--insecure",
-        tls.insecure.then(|| "any certificate".to_owned()),
-    );
-    note("--connect-to", overrides.connect_to.clone());
-    note("--unix-socket", shown(&overrides.unix_socket));
-    note(
-        "--no-keepalive",
-        overrides
-            .no_keep_alive
-            .then(|| "a connection for each request".to_owned()),
-    );
-    note("--variant", overrides.variant.clone());
-    note(
-        "--body",
-        overrides
-            .body
-            .as_ref()
-            .map(|body| format!("{} bytes", body.len())),
-    );
-    for (name, value) in &overrides.headers {
-        note(
-            "-H",
-            Some(format!(
-                "{name}: {}",
-                if is_sensitive_header(name) {
-                    REDACTED
-                } else {
-                    value
-                }
-            )),
-        );
-    }
-    notes + &stored
-}
-
-struct Resolver<'a> {
-    source: Source<'a>,
-    directory: &'a Path,
-    overrides: &'a Overrides,
-    names: &'a [NamedTable<'a>],
-    /// What the file was read from.
-    table: &'a DeTable<'a>,
-}
-
 impl Resolver<'_> {
-    fn error(&self, span: Range<usize>, key: &str, message: impl Into<String>) -> Error {
-        self.source.error(Some(span), key, message)
-    }
-
-    fn duration(
-        &self,
-        text: Option<&Text>,
-        key: &str,
-        default: Duration,
-    ) -> Result<Duration, Error> {
-        text.map_or(Ok(default), |text| {
-            units::parse_duration(text.get_ref())
-                .map_err(|error| self.error(text.span(), key, error.to_string()))
-        })
-    }
-
     /// A request that no variant sends is a mistake: variants have the same requests in the same order.
     fn check_all_sent(&self, given: &[file::Request], variants: &[Variant]) -> Result<(), Error> {
         for (at, request) in given.iter().enumerate() {
@@ -329,49 +151,6 @@ impl Resolver<'_> {
             },
             variants,
         })
-    }
-
-    fn variant_index(&self, name: &Text, key: &str) -> Result<usize, Error> {
-        self.names
-            .iter()
-            .position(|(other, _)| other == name.get_ref())
-            .ok_or_else(|| {
-                let names: Vec<String> = self.names.iter().map(|(name, _)| name.clone()).collect();
-                self.error(
-                    name.span(),
-                    key,
-                    format!(
-                        "there is no variant `{}`; there is {}",
-                        name.get_ref(),
-                        list(&names)
-                    ),
-                )
-            })
-    }
-
-    fn comparisons(&self, pairs: &[file::Compare]) -> Result<Vec<ComparisonPlan>, Error> {
-        if pairs.is_empty() {
-            return Ok((1..self.names.len())
-                .map(|head| ComparisonPlan { base: 0, head })
-                .collect());
-        }
-        pairs
-            .iter()
-            .map(|pair| {
-                let (base, head) = (
-                    self.variant_index(&pair.base, "compare.base")?,
-                    self.variant_index(&pair.head, "compare.head")?,
-                );
-                if base == head {
-                    return Err(self.error(
-                        pair.head.span(),
-                        "compare.head",
-                        "a variant is compared with itself; name another one",
-                    ));
-                }
-                Ok(ComparisonPlan { base, head })
-            })
-            .collect()
     }
 
     fn variant(
@@ -442,48 +221,5 @@ impl Resolver<'_> {
         } else {
             Numbers::Again
         }
-    }
-
-    fn fleet(&self, name: &Text, fleet: &file::Fleet) -> Result<Fleet, Error> {
-        let key = format!("fleet.{}", name.get_ref());
-        check_name(self.source, Some(name.span()), &key, name.get_ref())?;
-        let devices = *fleet.devices.get_ref();
-        if !(1..=1_000_000).contains(&devices) {
-            return Err(self.error(
-                fleet.devices.span(),
-                &format!("{key}.devices"),
-                "a fleet has 1 to 1000000 devices",
-            ));
-        }
-        let secrets = fleet
-            .secrets
-            .as_ref()
-            .map_or(devices, |secrets| *secrets.get_ref());
-        if secrets == 0 || secrets > devices {
-            let span = fleet.secrets.as_ref().map(Spanned::span);
-            return Err(self.source.error(
-                span,
-                &format!("{key}.secrets"),
-                format!("use 1 to {devices} distinct secrets, no more than there are devices"),
-            ));
-        }
-        let order = match fleet.order {
-            file::Order::RoundRobin => Order::RoundRobin,
-            file::Order::Uniform => Order::Uniform,
-            file::Order::Zipf(exponent) => Order::Zipf(exponent),
-        };
-        let credentials = if fleet.valid.unwrap_or(true) {
-            Credentials::Valid
-        } else {
-            Credentials::Invalid
-        };
-        Ok(Fleet {
-            name: name.get_ref().clone(),
-            devices,
-            secrets,
-            order,
-            seed: fleet.seed,
-            credentials,
-        })
     }
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
-use super::Resolver;
-use crate::scenario::error::Error;
-use crate::scenario::file::{self, Text};
+use super::resolver::Resolver;
 use crate::scenario::plan::{BaseUrl, Route};
+use crate::scenario::read::error::Error;
+use crate::scenario::read::file::{self, Text};
 use crate::transport::tls::{Tls, TlsError};
 
 /// The longest path of a unix socket, without the zero byte at its end (unix(7)).

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Resolver, check_name};
-use crate::scenario::command::Command;
-use crate::scenario::error::Error;
-use crate::scenario::file;
+use super::resolver::Resolver;
 use crate::scenario::plan::Service;
-use crate::scenario::ports::{Braces, Known};
+use crate::scenario::plan::command::Command;
+use crate::scenario::plan::ports::{Braces, Known};
+use crate::scenario::read::error::Error;
+use crate::scenario::read::file;
+use crate::scenario::read::names::check_name;
 
 /// How long a service may take if it does not say.
 const READY_WITHIN: Duration = Duration::from_secs(10);

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::Resolver;
-use crate::scenario::command::Command;
-use crate::scenario::error::Error;
-use crate::scenario::file;
-use crate::scenario::gateway::{LaunchPlaces, Places};
-use crate::scenario::merge::list;
-use crate::scenario::plan::{LAUNCH_DIRECTORY, Profile, ProfileSource, Service, Target};
-use crate::scenario::ports::{Braces, Known};
-use crate::scenario::refusal::span_of;
+use super::resolver::Resolver;
+use crate::scenario::plan::command::Command;
+use crate::scenario::plan::gateway::{LAUNCH_DIRECTORY, LaunchPlaces, Places};
+use crate::scenario::plan::ports::{Braces, Known};
+use crate::scenario::plan::{Profile, ProfileSource, Service, Target};
+use crate::scenario::read::error::Error;
+use crate::scenario::read::file;
+use crate::scenario::read::refusal::span_of;
+use crate::units::list;
 
 /// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
 const SHORTEST_PROFILE: Duration = Duration::from_secs(1);

@@ -33,7 +33,7 @@ const DURATIONS: [&str; 19] = [
 ];
 
 /// The error of a reader; `root` is what it read, unless the text is no TOML at all.
-pub(super) fn refused(
+pub(in crate::scenario) fn refused(
     source: Source<'_>,
     root: Option<&DeTable<'_>>,
     error: &toml::de::Error,
@@ -57,7 +57,7 @@ fn is_of_root(error: &toml::de::Error) -> bool {
 }
 
 /// The place of the value of a dotted key, such as `["target", "gateway", "cpus"]`.
-pub(super) fn span_of(root: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
+pub(in crate::scenario) fn span_of(root: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
     let (last, tables) = path.split_last()?;
     let mut table = root;
     for key in tables {

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::acknowledged::{self, Numbers};
-use super::error::{Error, Source};
 use super::expect::{self, Expect};
-use super::file::{self, Text};
-use super::merge::list;
 use super::needs::{self, Extracted, Place};
-use super::plan::Request;
-use super::resolve::check_name;
-use super::{MAX_BODY_FILE, Overrides, read_at_most};
+use crate::scenario::overrides::Overrides;
+use crate::scenario::plan::Request;
+use crate::scenario::read::bytes::{MAX_BODY_FILE, read_at_most};
+use crate::scenario::read::error::{Error, Source};
+use crate::scenario::read::file::{self, Text};
+use crate::scenario::read::names::{check_name, is_token};
 use crate::traffic::feeds::Feed;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
 use crate::traffic::template::{Scope, Template};
+use crate::units::list;
 
 /// What requests are resolved in.
 pub(super) struct Context<'a> {
@@ -384,13 +385,6 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
         return Err("a header's value has no line breaks or control characters".to_owned());
     }
     Ok(())
-}
-
-pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 fn has_unsendable(text: &str, also: &str) -> bool {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{Error, Source};
 use super::expect;
-use super::file;
-use super::plan::{Need, Request};
-use super::resolve::check_name;
+use crate::scenario::plan::{Need, Request};
+use crate::scenario::read::error::{Error, Source};
+use crate::scenario::read::file;
+use crate::scenario::read::names::check_name;
 use crate::traffic::template::{Template, is_built_in};
 
 /// Requests that may have to be sent before one, one after the other.

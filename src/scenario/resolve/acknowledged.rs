@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use super::error::{Error, Source};
-use super::file::Text;
+use crate::scenario::read::error::{Error, Source};
+use crate::scenario::read::file::Text;
 use crate::traffic::template::{Part, Scope, Template};
 
 /// Whether the numbers of requests tell all requests of a run apart.

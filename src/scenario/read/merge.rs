@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Error, Source};
+use crate::units::list;
 
 /// What a variant may override.
 const OVERRIDABLE: [&str; 8] = [
@@ -21,7 +22,7 @@ const OVERRIDABLE: [&str; 8] = [
 ];
 
 /// The scenario's root table with the overrides of `variant` laid over it.
-pub(super) fn overlay<'i>(
+pub(in crate::scenario) fn overlay<'i>(
     source: Source<'_>,
     root: &DeTable<'i>,
     variant: &DeTable<'i>,
@@ -151,20 +152,4 @@ fn nothing_to_override(names: &[String]) -> String {
         "nothing of this name exists to override; there is {}",
         list(names)
     )
-}
-
-/// "a, b and c" for messages.
-pub(super) fn list(names: &[String]) -> String {
-    match names {
-        [] => "none".to_owned(),
-        [one] => format!("`{one}`"),
-        [start @ .., last] => format!(
-            "{} and `{last}`",
-            start
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
-    }
 }

@@ -44,14 +44,14 @@ impl fmt::Display for Error {
 
 /// The text that is being read, for turning byte spans into places.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) file: &'a str,
-    pub(super) text: &'a str,
+pub(in crate::scenario) struct Source<'a> {
+    pub(in crate::scenario) file: &'a str,
+    pub(in crate::scenario) text: &'a str,
 }
 
 impl Source<'_> {
     /// An error at the start of `span`, if there is one.
-    pub(super) fn error(
+    pub(in crate::scenario) fn error(
         &self,
         span: Option<Range<usize>>,
         key: &str,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::merge::list;
+use crate::units::list;
 
 /// A text with places for ports. `Debug` shows none of it: the URL of a store may hold credentials.
 #[derive(Clone, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::fmt;
 
 use regex::bytes::Regex;
 
-use super::error::{Error, Source};
-use super::file::{self, HeaderValue, Text};
+use crate::scenario::read::error::{Error, Source};
+use crate::scenario::read::file::{self, HeaderValue, Text};
+use crate::scenario::read::names::is_token;
 use crate::traffic::redact::is_sensitive_header;
 
 /// Bytes of a body that are looked at; a longer one is a failure where its body matters.
@@ -155,9 +156,7 @@ pub(super) fn from(source: Source<'_>, given: &Text, key: &str) -> Result<From, 
         Some(("json", pointer)) => check_pointer(pointer)
             .map(|()| From::Json(pointer.to_owned()))
             .map_err(refused),
-        Some(("header", name)) if super::request::is_token(name) => {
-            Ok(From::Header(name.to_owned()))
-        }
+        Some(("header", name)) if is_token(name) => Ok(From::Header(name.to_owned())),
         _ => Err(refused(format!(
             "`{}` is no place in an answer; write \"json:/POINTER\" or \"header:NAME\"",
             given.get_ref().escape_debug()

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use target_service::{Config, StoreKind};
 
-use super::plan::LAUNCH_DIRECTORY;
 use super::ports::{Braces, Known, Ported, Ports, PortsError};
+
+/// Stands for the launch's own directory within the run directory in the gateway's `sink`.
+pub const LAUNCH_DIRECTORY: &str = "{dir}";
 
 /// Texts of a configuration with places for ports and for the launch's directory. `Debug` shows none of them.
 #[derive(Debug, Clone, Default)]

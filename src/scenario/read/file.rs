@@ -9,131 +9,131 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 /// A text with its place.
-pub(super) type Text = Spanned<String>;
+pub(in crate::scenario) type Text = Spanned<String>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
-    pub(super) name: Text,
+pub(in crate::scenario) struct File {
+    pub(in crate::scenario) name: Text,
     #[serde(default)]
-    pub(super) description: String,
-    pub(super) rounds: Option<Spanned<u32>>,
-    pub(super) interval: Option<Text>,
-    pub(super) target: Spanned<Target>,
+    pub(in crate::scenario) description: String,
+    pub(in crate::scenario) rounds: Option<Spanned<u32>>,
+    pub(in crate::scenario) interval: Option<Text>,
+    pub(in crate::scenario) target: Spanned<Target>,
     #[serde(default)]
-    pub(super) service: Vec<Service>,
+    pub(in crate::scenario) service: Vec<Service>,
     #[serde(default)]
-    pub(super) fleet: BTreeMap<Text, Fleet>,
+    pub(in crate::scenario) fleet: BTreeMap<Text, Fleet>,
     #[serde(default)]
-    pub(super) feed: BTreeMap<Text, Feed>,
-    pub(super) load: Option<Spanned<Load>>,
+    pub(in crate::scenario) feed: BTreeMap<Text, Feed>,
+    pub(in crate::scenario) load: Option<Spanned<Load>>,
     #[serde(default)]
-    pub(super) phase: Vec<Phase>,
+    pub(in crate::scenario) phase: Vec<Phase>,
     #[serde(default)]
-    pub(super) request: Vec<Request>,
-    pub(super) profile: Option<Profile>,
+    pub(in crate::scenario) request: Vec<Request>,
+    pub(in crate::scenario) profile: Option<Profile>,
     #[serde(default)]
-    pub(super) compare: Vec<Compare>,
+    pub(in crate::scenario) compare: Vec<Compare>,
     #[serde(default)]
-    pub(super) threshold: Vec<Threshold>,
+    pub(in crate::scenario) threshold: Vec<Threshold>,
     #[serde(default)]
-    pub(super) cost: Cost,
+    pub(in crate::scenario) cost: Cost,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Target {
-    pub(super) gateway: Option<Spanned<target_service::Config>>,
-    pub(super) command: Option<Text>,
-    pub(super) url: Option<Text>,
-    pub(super) ready: Option<Text>,
-    pub(super) ready_within: Option<Text>,
-    pub(super) port: Option<Spanned<u16>>,
-    pub(super) pid: Option<Spanned<u32>>,
-    pub(super) metrics: Option<Text>,
-    pub(super) tls: Option<Spanned<Tls>>,
-    pub(super) connect_to: Option<Text>,
-    pub(super) unix_socket: Option<Text>,
-    pub(super) instances: Option<Spanned<u32>>,
+pub(in crate::scenario) struct Target {
+    pub(in crate::scenario) gateway: Option<Spanned<target_service::Config>>,
+    pub(in crate::scenario) command: Option<Text>,
+    pub(in crate::scenario) url: Option<Text>,
+    pub(in crate::scenario) ready: Option<Text>,
+    pub(in crate::scenario) ready_within: Option<Text>,
+    pub(in crate::scenario) port: Option<Spanned<u16>>,
+    pub(in crate::scenario) pid: Option<Spanned<u32>>,
+    pub(in crate::scenario) metrics: Option<Text>,
+    pub(in crate::scenario) tls: Option<Spanned<Tls>>,
+    pub(in crate::scenario) connect_to: Option<Text>,
+    pub(in crate::scenario) unix_socket: Option<Text>,
+    pub(in crate::scenario) instances: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Service {
-    pub(super) name: Text,
-    pub(super) command: Text,
-    pub(super) ready: Option<Text>,
-    pub(super) ready_within: Option<Text>,
+pub(in crate::scenario) struct Service {
+    pub(in crate::scenario) name: Text,
+    pub(in crate::scenario) command: Text,
+    pub(in crate::scenario) ready: Option<Text>,
+    pub(in crate::scenario) ready_within: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Tls {
-    pub(super) ca: Option<Text>,
-    pub(super) cert: Option<Text>,
-    pub(super) key: Option<Text>,
-    pub(super) server_name: Option<Text>,
-    pub(super) insecure: Option<Spanned<bool>>,
+pub(in crate::scenario) struct Tls {
+    pub(in crate::scenario) ca: Option<Text>,
+    pub(in crate::scenario) cert: Option<Text>,
+    pub(in crate::scenario) key: Option<Text>,
+    pub(in crate::scenario) server_name: Option<Text>,
+    pub(in crate::scenario) insecure: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Fleet {
-    pub(super) devices: Spanned<u32>,
-    pub(super) secrets: Option<Spanned<u32>>,
+pub(in crate::scenario) struct Fleet {
+    pub(in crate::scenario) devices: Spanned<u32>,
+    pub(in crate::scenario) secrets: Option<Spanned<u32>>,
     #[serde(default)]
-    pub(super) order: Order,
+    pub(in crate::scenario) order: Order,
     #[serde(default)]
-    pub(super) seed: u64,
-    pub(super) valid: Option<bool>,
+    pub(in crate::scenario) seed: u64,
+    pub(in crate::scenario) valid: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Feed {
-    pub(super) file: Text,
-    pub(super) order: Option<Text>,
+pub(in crate::scenario) struct Feed {
+    pub(in crate::scenario) file: Text,
+    pub(in crate::scenario) order: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Phase {
-    pub(super) name: Text,
-    pub(super) load: Spanned<Load>,
-    pub(super) variants: Option<Vec<Text>>,
+pub(in crate::scenario) struct Phase {
+    pub(in crate::scenario) name: Text,
+    pub(in crate::scenario) load: Spanned<Load>,
+    pub(in crate::scenario) variants: Option<Vec<Text>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Load {
-    pub(super) model: Text,
-    pub(super) rate: Option<Text>,
-    pub(super) stages: Option<Spanned<Vec<Stage>>>,
-    pub(super) arrivals: Option<Spanned<Arrivals>>,
-    pub(super) connections: Spanned<u32>,
-    pub(super) duration: Option<Text>,
-    pub(super) requests: Option<Spanned<u64>>,
-    pub(super) warmup: Option<Text>,
-    pub(super) timeout: Option<Text>,
-    pub(super) workers: Option<Spanned<u32>>,
-    pub(super) keep_alive: Option<bool>,
+pub(in crate::scenario) struct Load {
+    pub(in crate::scenario) model: Text,
+    pub(in crate::scenario) rate: Option<Text>,
+    pub(in crate::scenario) stages: Option<Spanned<Vec<Stage>>>,
+    pub(in crate::scenario) arrivals: Option<Spanned<Arrivals>>,
+    pub(in crate::scenario) connections: Spanned<u32>,
+    pub(in crate::scenario) duration: Option<Text>,
+    pub(in crate::scenario) requests: Option<Spanned<u64>>,
+    pub(in crate::scenario) warmup: Option<Text>,
+    pub(in crate::scenario) timeout: Option<Text>,
+    pub(in crate::scenario) workers: Option<Spanned<u32>>,
+    pub(in crate::scenario) keep_alive: Option<bool>,
     #[serde(default)]
-    pub(super) weights: InOrder<Spanned<u32>>,
-    pub(super) overload: Option<bool>,
+    pub(in crate::scenario) weights: InOrder<Spanned<u32>>,
+    pub(in crate::scenario) overload: Option<bool>,
 }
 
 /// `{ to, over }` or `{ hold }`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Stage {
-    pub(super) to: Option<Text>,
-    pub(super) over: Option<Text>,
-    pub(super) hold: Option<Text>,
+pub(in crate::scenario) struct Stage {
+    pub(in crate::scenario) to: Option<Text>,
+    pub(in crate::scenario) over: Option<Text>,
+    pub(in crate::scenario) hold: Option<Text>,
 }
 
 /// A word, or `{ burst = 100 }`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Arrivals {
+pub(in crate::scenario) enum Arrivals {
     Named(String),
     Burst(u32),
 }
@@ -169,93 +169,93 @@ impl<'de> Deserialize<'de> for Arrivals {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
-    pub(super) name: Text,
-    pub(super) fleet: Option<Text>,
-    pub(super) weight: Option<Spanned<u32>>,
-    pub(super) method: Option<Text>,
-    pub(super) path: Text,
+pub(in crate::scenario) struct Request {
+    pub(in crate::scenario) name: Text,
+    pub(in crate::scenario) fleet: Option<Text>,
+    pub(in crate::scenario) weight: Option<Spanned<u32>>,
+    pub(in crate::scenario) method: Option<Text>,
+    pub(in crate::scenario) path: Text,
     #[serde(default)]
-    pub(super) headers: InOrder<Text>,
-    pub(super) body: Option<Text>,
-    pub(super) body_file: Option<Text>,
-    pub(super) body_raw: Option<Text>,
+    pub(in crate::scenario) headers: InOrder<Text>,
+    pub(in crate::scenario) body: Option<Text>,
+    pub(in crate::scenario) body_file: Option<Text>,
+    pub(in crate::scenario) body_raw: Option<Text>,
     #[serde(default)]
-    pub(super) expect: Expect,
+    pub(in crate::scenario) expect: Expect,
     #[serde(default)]
-    pub(super) extract: InOrder<Text>,
+    pub(in crate::scenario) extract: InOrder<Text>,
     #[serde(default)]
-    pub(super) acknowledged: Vec<Text>,
+    pub(in crate::scenario) acknowledged: Vec<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Expect {
-    pub(super) status: Option<Spanned<Statuses>>,
+pub(in crate::scenario) struct Expect {
+    pub(in crate::scenario) status: Option<Spanned<Statuses>>,
     #[serde(default)]
-    pub(super) headers: InOrder<Spanned<HeaderValue>>,
-    pub(super) body: Option<ExpectBody>,
+    pub(in crate::scenario) headers: InOrder<Spanned<HeaderValue>>,
+    pub(in crate::scenario) body: Option<ExpectBody>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ExpectBody {
-    pub(super) contains: Option<Text>,
-    pub(super) matches: Option<Text>,
+pub(in crate::scenario) struct ExpectBody {
+    pub(in crate::scenario) contains: Option<Text>,
+    pub(in crate::scenario) matches: Option<Text>,
     #[serde(default)]
-    pub(super) json: InOrder<Spanned<serde_json::Value>>,
+    pub(in crate::scenario) json: InOrder<Spanned<serde_json::Value>>,
 }
 
 /// A status, or a list of them.
 #[derive(Debug)]
-pub(super) struct Statuses(pub(super) Vec<u16>);
+pub(in crate::scenario) struct Statuses(pub(in crate::scenario) Vec<u16>);
 
 /// What a header is expected to be: a text, or `{ matches = "PATTERN" }`.
 #[derive(Debug)]
-pub(super) enum HeaderValue {
+pub(in crate::scenario) enum HeaderValue {
     Is(String),
     Matches(String),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Profile {
-    pub(super) cpu: Text,
-    pub(super) url: Option<Text>,
-    pub(super) hz: Option<Spanned<u32>>,
-    pub(super) duration: Option<Text>,
+pub(in crate::scenario) struct Profile {
+    pub(in crate::scenario) cpu: Text,
+    pub(in crate::scenario) url: Option<Text>,
+    pub(in crate::scenario) hz: Option<Spanned<u32>>,
+    pub(in crate::scenario) duration: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Compare {
-    pub(super) base: Text,
-    pub(super) head: Text,
+pub(in crate::scenario) struct Compare {
+    pub(in crate::scenario) base: Text,
+    pub(in crate::scenario) head: Text,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Threshold {
-    pub(super) expr: Text,
-    pub(super) variant: Option<Text>,
-    pub(super) phase: Option<Text>,
-    pub(super) request: Option<Text>,
-    pub(super) allow_absent: Option<Spanned<bool>>,
+pub(in crate::scenario) struct Threshold {
+    pub(in crate::scenario) expr: Text,
+    pub(in crate::scenario) variant: Option<Text>,
+    pub(in crate::scenario) phase: Option<Text>,
+    pub(in crate::scenario) request: Option<Text>,
+    pub(in crate::scenario) allow_absent: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Cost {
-    pub(super) instance: Option<String>,
-    pub(super) vcpus: Option<Spanned<u32>>,
-    pub(super) hourly: Option<Spanned<f64>>,
-    pub(super) target_rate: Option<Text>,
-    pub(super) utilisation: Option<Text>,
+pub(in crate::scenario) struct Cost {
+    pub(in crate::scenario) instance: Option<String>,
+    pub(in crate::scenario) vcpus: Option<Spanned<u32>>,
+    pub(in crate::scenario) hourly: Option<Spanned<f64>>,
+    pub(in crate::scenario) target_rate: Option<Text>,
+    pub(in crate::scenario) utilisation: Option<Text>,
 }
 
 /// Order in which the devices of a fleet send: a word, or `{ zipf = 1.1 }`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) enum Order {
+pub(in crate::scenario) enum Order {
     #[default]
     RoundRobin,
     Uniform,
@@ -360,7 +360,7 @@ impl<'de> Deserialize<'de> for HeaderValue {
 
 /// A table's entries in the order in which they were written.
 #[derive(Debug, Clone)]
-pub(super) struct InOrder<V>(pub(super) Vec<(Text, V)>);
+pub(in crate::scenario) struct InOrder<V>(pub(in crate::scenario) Vec<(Text, V)>);
 
 impl<V> Default for InOrder<V> {
     fn default() -> Self {

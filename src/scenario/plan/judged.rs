@@ -1,0 +1,69 @@
+//! What must hold, and what it costs.
+
+use super::threshold::Expression;
+
+/// What must hold, and where.
+#[derive(Debug, Clone)]
+pub struct Threshold {
+    /// The expression.
+    pub expr: Expression,
+    /// Only in this variant.
+    pub variant: Option<String>,
+    /// Only in this phase.
+    pub phase: Option<String>,
+    /// Only for this request.
+    pub request: Option<String>,
+    /// Whether a pattern may match no function of the profile.
+    pub allow_absent: bool,
+}
+
+/// How many instances a rate needs, and what they cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CostModel {
+    /// Name of the instance type.
+    pub instance: String,
+    /// Its vCPUs.
+    pub vcpus: u32,
+    /// Price of an hour, dollars.
+    pub hourly: f64,
+    /// Requests per second to serve.
+    pub target_rate: f64,
+    /// Share of an instance's CPU that is planned for.
+    pub utilisation: f64,
+    /// Whether nothing of it was given in the scenario.
+    pub assumed: bool,
+}
+
+impl CostModel {
+    /// Instances needed when a request costs `us_per_request` µs of CPU: rate × cost / (vCPUs × utilisation), rounded up.
+    pub fn instances(&self, us_per_request: f64) -> u64 {
+        (self.target_rate * us_per_request / 1e6 / (f64::from(self.vcpus) * self.utilisation))
+            .ceil()
+            .max(1.0) as u64
+    }
+
+    /// Dollars a month (730 hours) for that many instances.
+    pub fn monthly(&self, instances: u64) -> f64 {
+        instances as f64 * self.hourly * 730.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_storys_instances_follow_from_its_figures() {
+        let model = CostModel {
+            instance: "c6g.16xlarge".to_owned(),
+            vcpus: 64,
+            hourly: 2.176,
+            target_rate: 20_000.0,
+            utilisation: 0.7,
+            assumed: true,
+        };
+        assert_eq!(model.instances(58_000.0), 26);
+        assert_eq!(model.instances(1.0), 1);
+        assert!((model.monthly(27) - 42_889.0).abs() < 1.0);
+    }
+}

@@ -1,0 +1,115 @@
+//! The validated plan: what a run does, with nothing left to check. Immutable once made.
+
+pub mod command;
+pub mod gateway;
+pub mod ports;
+pub mod threshold;
+
+mod judged;
+mod load;
+mod profile;
+mod request;
+mod target;
+
+use std::time::Duration;
+
+use crate::traffic::fleet::Fleet;
+use crate::traffic::template::{Secrets, Stamp, Template};
+
+pub use judged::{CostModel, Threshold};
+pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
+pub use profile::{Profile, ProfileSource};
+pub use request::{Need, Request};
+pub use target::{BaseUrl, Route, Service, Target};
+
+/// A scenario after validation.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Name for people and for the run directory.
+    pub name: String,
+    /// What the scenario shows.
+    pub description: String,
+    /// Hex SHA-256 of the scenario's text.
+    pub sha256: String,
+    /// The scenario's text with literal credentials redacted and the flags that override it.
+    pub text: String,
+    /// How often each variant is launched and measured; variants alternate between rounds.
+    pub rounds: u32,
+    /// Interval of the series.
+    pub interval: Duration,
+    /// At least one, in the order written.
+    pub variants: Vec<Variant>,
+    /// Pairs of variants to compare.
+    pub comparisons: Vec<ComparisonPlan>,
+    /// What must hold.
+    pub thresholds: Vec<Threshold>,
+    /// How cost is estimated from CPU per request.
+    pub cost: CostModel,
+    /// Whether dry runs and the words of failures show secrets.
+    pub secrets: Secrets,
+}
+
+/// One variant with everything resolved.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// Unique within the plan.
+    pub name: String,
+    /// What is loaded.
+    pub target: Target,
+    /// What runs beside it, in the order in which it is started.
+    pub services: Vec<Service>,
+    /// Fleets by the order of their names.
+    pub fleets: Vec<Fleet>,
+    /// At least one.
+    pub phases: Vec<Phase>,
+    /// At least one.
+    pub requests: Vec<Request>,
+    /// If the target is profiled.
+    pub profile: Option<Profile>,
+}
+
+/// A pair of variants, by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ComparisonPlan {
+    /// Before.
+    pub base: usize,
+    /// After.
+    pub head: usize,
+}
+
+impl Variant {
+    /// The requests as a stretch of load sends them: in its mix, and with `Connection: close` behind their headers where each has
+    /// its own connection.
+    pub fn requests_of(&self, load: &Load, stamp: Stamp) -> Vec<Request> {
+        let mut requests = self.requests.clone();
+        for (at, request) in requests.iter_mut().enumerate() {
+            request.weight = self.weight_of(at, load);
+        }
+        requests.iter_mut().for_each(|request| request.stamp(stamp));
+        if !load.keep_alive {
+            for request in &mut requests {
+                let close = Template::raw(b"close".to_vec());
+                request.headers.push(("Connection".to_owned(), close));
+                request.sensitive.push(false);
+            }
+        }
+        requests
+    }
+
+    /// Share of the mix that the request with this index has in a load.
+    pub fn weight_of(&self, at: usize, load: &Load) -> u32 {
+        let request = &self.requests[at];
+        let given = load.weights.get(&request.name);
+        given.copied().unwrap_or(request.weight)
+    }
+
+    /// Whether a phase sends the request with this index, or another one needs it.
+    pub(super) fn sends(&self, at: usize) -> bool {
+        let is_needed = |other: &Request| other.needs.iter().any(|need| need.request == at);
+        self.requests.iter().any(is_needed)
+            || self
+                .phases
+                .iter()
+                .any(|phase| self.weight_of(at, &phase.load) > 0)
+    }
+}

@@ -1,0 +1,53 @@
+//! One request of a mix.
+
+use crate::scenario::resolve::expect::{Expect, Extract};
+use crate::traffic::template::{Stamp, Template};
+
+/// A request template.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Unique within the variant.
+    pub name: String,
+    /// Index into the variant's fleets.
+    pub fleet: Option<usize>,
+    /// Share of the mix, unless a load has its own; 0 if it is sent only when another one needs what it brings.
+    pub weight: u32,
+    /// As sent.
+    pub method: String,
+    /// Path and query.
+    pub path: Template,
+    /// Names and values in the order written, without Host and Content-Length.
+    pub headers: Vec<(String, Template)>,
+    /// Whether the literal value of the header at the same index must not be shown.
+    pub sensitive: Vec<bool>,
+    /// Body, if there is one.
+    pub body: Option<Template>,
+    /// What is OK.
+    pub expect: Expect,
+    /// What an OK answer gives to the device.
+    pub extract: Vec<Extract>,
+    /// What the device must have been given before.
+    pub needs: Vec<Need>,
+    /// The ids of what an OK answer acknowledges; each is different for every request of a run.
+    pub acknowledged: Vec<Template>,
+}
+
+/// A variable that a request uses, by index, and the request that extracts it. There are no cycles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Index of the variable.
+    pub variable: usize,
+    /// Index of the request that extracts it; it has the same fleet.
+    pub request: usize,
+}
+
+impl Request {
+    /// The request as one stretch of load sends it.
+    pub(super) fn stamp(&mut self, stamp: Stamp) {
+        let headers = self.headers.iter_mut().map(|(_, value)| value);
+        let others = [&mut self.path].into_iter().chain(&mut self.body);
+        for template in headers.chain(others).chain(&mut self.acknowledged) {
+            template.stamp(stamp);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What is loaded, and what runs beside it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use target_service::IngestMode;
+
+use super::command::Command;
+use super::gateway::Places;
+use crate::transport::tls::Tls;
+
+/// What is loaded.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// The bundled gateway as a child process.
+    Gateway {
+        /// Its configuration, as it was written.
+        config: Box<target_service::Config>,
+        /// Where that names ports of services.
+        places: Places,
+        /// How many processes, each with a port of its own.
+        instances: u32,
+        /// Fixed port of a single one, else a free one.
+        port: Option<u16>,
+        /// How long it may take to answer.
+        ready_within: Duration,
+    },
+    /// A command that telemload starts and stops.
+    Command {
+        /// Its command line.
+        command: Command,
+        /// Path that answers 2xx once the target is ready.
+        ready: String,
+        /// How long that may take.
+        ready_within: Duration,
+        /// How many processes, each with a port of its own.
+        instances: u32,
+        /// Fixed port of a single one, else a free one.
+        port: Option<u16>,
+        /// If it serves https.
+        tls: Option<Tls>,
+    },
+    /// Something that runs already.
+    Url {
+        /// What it is called.
+        base: BaseUrl,
+        /// Where connections go.
+        route: Route,
+        /// Process to measure, if it is local.
+        pid: Option<u32>,
+        /// Prometheus endpoint with `process_cpu_seconds_total`.
+        metrics: Option<String>,
+    },
+}
+
+/// What a target needs beside it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Unique within the variant.
+    pub name: String,
+    /// Its command line, which names its port.
+    pub command: Command,
+    /// Path that answers 2xx once it is ready; without one it is ready when it accepts a connection.
+    pub ready: Option<String>,
+    /// How long that may take.
+    pub ready_within: Duration,
+}
+
+/// Where connections to a URL target go. The URL names it in the Host header and to TLS in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// To the URL's host and port.
+    Url,
+    /// To another host and port.
+    Host {
+        /// Host name or address; an IPv6 address without brackets.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// To a unix socket.
+    Unix(Arc<Path>),
+}
+
+/// Scheme and authority of a URL target.
+#[derive(Debug, Clone)]
+pub struct BaseUrl {
+    /// If the scheme is https.
+    pub tls: Option<Tls>,
+    /// Host name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// Port, 80 for http and 443 for https if it was not given.
+    pub port: u16,
+    /// As sent in the Host header.
+    pub authority: String,
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
+    }
+}
+
+impl Target {
+    /// What kind it is and how it is configured, for people.
+    pub fn describe(&self) -> String {
+        match self.instances() {
+            1 => self.describe_one(),
+            instances => format!("{instances} instances of {}", self.describe_one()),
+        }
+    }
+
+    fn describe_one(&self) -> String {
+        match self {
+            Self::Gateway { config, .. } => {
+                let ingest = match config.ingest {
+                    IngestMode::Discard => String::new(),
+                    mode => format!(", ingest {mode} into {}", config.sink),
+                };
+                format!(
+                    "bundled gateway, auth {}, rbac {}, bcrypt cost {}, {} CPU(s){ingest}",
+                    config.auth, config.rbac, config.bcrypt_cost, config.cpus
+                )
+            }
+            Self::Command { command, .. } => format!("command `{}`", command.line()),
+            Self::Url { base, route, .. } => match route {
+                Route::Url => base.to_string(),
+                Route::Host { host, port } => format!("{base} through {host}:{port}"),
+                Route::Unix(path) => format!("{base} through {}", path.display()),
+            },
+        }
+    }
+
+    /// How many processes it is.
+    pub fn instances(&self) -> u32 {
+        match self {
+            Self::Gateway { instances, .. } | Self::Command { instances, .. } => *instances,
+            Self::Url { .. } => 1,
+        }
+    }
+
+    /// How it is spoken to, if that is over TLS.
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Gateway { .. } => None,
+            Self::Command { tls, .. } => tls.as_ref(),
+            Self::Url { base, .. } => base.tls.as_ref(),
+        }
+    }
+
+    /// Whether it is on this machine, as far as its name tells.
+    pub fn is_loopback(&self) -> bool {
+        let Self::Url { base, route, .. } = self else {
+            return true;
+        };
+        let host = match route {
+            Route::Url => &base.host,
+            Route::Host { host, .. } => host,
+            Route::Unix(_) => return true,
+        };
+        host == "localhost"
+            || host
+                .parse()
+                .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
+    /// Whether connections to it take local ports.
+    pub fn takes_ports(&self) -> bool {
+        !matches!(
+            self,
+            Self::Url {
+                route: Route::Unix(_),
+                ..
+            }
+        )
+    }
+}
