@@ -3,6 +3,8 @@
 //! Tables merge key by key; everything else is replaced. In an array of named tables (`[[request]]`, `[[phase]]`, `[[service]]`)
 //! a variant addresses an element by its name: `request.telemetry.headers.X-Device-Id = "…"`.
 
+use std::borrow::Cow;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -50,69 +52,17 @@ pub(in crate::scenario) fn overlay<'i>(
 fn merge_key<'i>(
     source: Source<'_>,
     table: &mut DeTable<'i>,
-    key: &Spanned<std::borrow::Cow<'i, str>>,
+    key: &Spanned<Cow<'i, str>>,
     value: &Spanned<DeValue<'i>>,
     path: &str,
 ) -> Result<(), Error> {
-    match (
-        table.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut),
-        value.get_ref(),
-    ) {
+    let below = table.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut);
+    match (below, value.get_ref()) {
         (Some(DeValue::Table(below)), DeValue::Table(over)) => {
-            for (key, value) in over {
-                // `fleet` is the one table whose keys are names: a new one would be a fleet that nobody uses.
-                if path.ends_with(".fleet")
-                    && path.matches('.').count() == 2
-                    && !below.contains_key(key.get_ref().as_ref())
-                {
-                    let names: Vec<String> = below
-                        .keys()
-                        .map(|name| name.get_ref().to_string())
-                        .collect();
-                    return Err(source.error(
-                        Some(key.span()),
-                        &format!("{path}.{}", key.get_ref()),
-                        nothing_to_override(&names),
-                    ));
-                }
-                merge_key(
-                    source,
-                    below,
-                    key,
-                    value,
-                    &format!("{path}.{}", key.get_ref()),
-                )?;
-            }
+            merge_table(source, below, over, path)
         }
         (Some(DeValue::Array(below)), DeValue::Table(over)) => {
-            for (element, value) in over {
-                let path = format!("{path}.{}", element.get_ref());
-                let names: Vec<String> = below
-                    .iter()
-                    .filter_map(|item| name_of(item.get_ref()))
-                    .collect();
-                let found = below.iter_mut().find(|item| {
-                    name_of(item.get_ref()).as_deref() == Some(element.get_ref().as_ref())
-                });
-                let (Some(DeValue::Table(found)), DeValue::Table(over)) =
-                    (found.map(Spanned::get_mut), value.get_ref())
-                else {
-                    return Err(source.error(
-                        Some(element.span()),
-                        &path,
-                        nothing_to_override(&names),
-                    ));
-                };
-                for (key, value) in over {
-                    merge_key(
-                        source,
-                        found,
-                        key,
-                        value,
-                        &format!("{path}.{}", key.get_ref()),
-                    )?;
-                }
-            }
+            merge_elements(source, below, over, path)
         }
         (None, DeValue::Table(_))
             if matches!(
@@ -120,20 +70,64 @@ fn merge_key<'i>(
                 "service" | "phase" | "request" | "fleet" | "load" | "profile"
             ) && path.matches('.').count() == 2 =>
         {
-            return Err(source.error(
+            Err(source.error(
                 Some(key.span()),
                 path,
                 format!(
                     "the scenario has no `{}` to override; add it to the scenario first",
                     key.get_ref()
                 ),
-            ));
+            ))
         }
         _ => {
             // Key and value both, else the old key's place would stay in messages.
             table.remove(key.get_ref().as_ref());
             table.insert(key.clone(), value.clone());
+            Ok(())
         }
+    }
+}
+
+fn merge_table<'i>(
+    source: Source<'_>,
+    below: &mut DeTable<'i>,
+    over: &DeTable<'i>,
+    path: &str,
+) -> Result<(), Error> {
+    // `fleet` is the one table whose keys are names: a new one would be a fleet that nobody uses.
+    let has_names = path.ends_with(".fleet") && path.matches('.').count() == 2;
+    for (key, value) in over {
+        let name = key.get_ref().as_ref();
+        let path = format!("{path}.{name}");
+        if has_names && !below.contains_key(name) {
+            let names: Vec<String> = below.keys().map(|of| of.get_ref().to_string()).collect();
+            return Err(source.error(Some(key.span()), &path, nothing_to_override(&names)));
+        }
+        merge_key(source, below, key, value, &path)?;
+    }
+    Ok(())
+}
+
+/// Elements are addressed by their names.
+fn merge_elements<'i>(
+    source: Source<'_>,
+    below: &mut [Spanned<DeValue<'i>>],
+    over: &DeTable<'i>,
+    path: &str,
+) -> Result<(), Error> {
+    for (element, value) in over {
+        let path = format!("{path}.{}", element.get_ref());
+        let named = |item: &Spanned<DeValue<'_>>| name_of(item.get_ref());
+        let names: Vec<String> = below.iter().filter_map(named).collect();
+        let found = below
+            .iter_mut()
+            .find(|item| named(item).as_deref() == Some(element.get_ref().as_ref()));
+        let (Some(DeValue::Table(found)), DeValue::Table(over)) =
+            (found.map(Spanned::get_mut), value.get_ref())
+        else {
+            return Err(source.error(Some(element.span()), &path, nothing_to_override(&names)));
+        };
+        merge_table(source, found, over, &path)?;
     }
     Ok(())
 }

@@ -85,46 +85,9 @@ impl Resolver<'_> {
     ) -> Result<Load, Error> {
         let load = given.get_ref();
         let at = |name: &str| format!("{key}.{name}");
-        let connections = self
-            .overrides
-            .connections
-            .unwrap_or(*load.connections.get_ref());
-        if !(1..=100_000).contains(&connections) {
-            return Err(self.at_fault(
-                self.overrides.connections.map(|_| "-c"),
-                Some(load.connections.span()),
-                &at("connections"),
-                "use 1 to 100000 connections",
-            ));
-        }
-        let requests = self
-            .overrides
-            .requests
-            .or(load.requests.as_ref().map(|requests| *requests.get_ref()));
-        if requests == Some(0) {
-            return Err(self.at_fault(
-                self.overrides.requests.map(|_| "-n"),
-                load.requests.as_ref().map(Spanned::span),
-                &at("requests"),
-                "use at least 1 request",
-            ));
-        }
-        let timeout = match self.overrides.timeout {
-            Some(timeout) => timeout,
-            None => self.duration(
-                load.timeout.as_ref(),
-                &at("timeout"),
-                Duration::from_secs(10),
-            )?,
-        };
-        if timeout.is_zero() {
-            return Err(self.at_fault(
-                self.overrides.timeout.map(|_| "-T"),
-                load.timeout.as_ref().map(Spanned::span),
-                &at("timeout"),
-                "a timeout is above 0s",
-            ));
-        }
+        let connections = self.connections(load, key)?;
+        let requests = self.requests(load, key)?;
+        let timeout = self.timeout(load, key)?;
         let workers = self.workers(load, key, connections, instances)?;
         if connections < workers * instances {
             return Err(self.at_fault(
@@ -165,6 +128,50 @@ impl Resolver<'_> {
             weights: self.weights(given, key, &file.request)?,
             overload: load.overload.unwrap_or(false),
         })
+    }
+
+    fn connections(&self, load: &file::Load, key: &str) -> Result<u32, Error> {
+        let flag = self.overrides.connections;
+        let connections = flag.unwrap_or(*load.connections.get_ref());
+        if (1..=100_000).contains(&connections) {
+            return Ok(connections);
+        }
+        Err(self.at_fault(
+            flag.map(|_| "-c"),
+            Some(load.connections.span()),
+            &format!("{key}.connections"),
+            "use 1 to 100000 connections",
+        ))
+    }
+
+    fn requests(&self, load: &file::Load, key: &str) -> Result<Option<u64>, Error> {
+        let (flag, given) = (self.overrides.requests, load.requests.as_ref());
+        let requests = flag.or(given.map(|requests| *requests.get_ref()));
+        if requests != Some(0) {
+            return Ok(requests);
+        }
+        Err(self.at_fault(
+            flag.map(|_| "-n"),
+            given.map(Spanned::span),
+            &format!("{key}.requests"),
+            "use at least 1 request",
+        ))
+    }
+
+    fn timeout(&self, load: &file::Load, key: &str) -> Result<Duration, Error> {
+        let (flag, given) = (self.overrides.timeout, load.timeout.as_ref());
+        let key = format!("{key}.timeout");
+        let timeout =
+            flag.map_or_else(|| self.duration(given, &key, Duration::from_secs(10)), Ok)?;
+        if !timeout.is_zero() {
+            return Ok(timeout);
+        }
+        Err(self.at_fault(
+            flag.map(|_| "-T"),
+            given.map(Spanned::span),
+            &key,
+            "a timeout is above 0s",
+        ))
     }
 
     /// The mix of this load: what it says of some requests, and what the others say of themselves.

@@ -7,6 +7,7 @@ mod fleet;
 mod judged;
 mod load;
 mod needs;
+mod profile;
 mod reach;
 mod request;
 mod resolver;

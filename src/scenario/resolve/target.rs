@@ -1,4 +1,4 @@
-//! What is loaded and how it is profiled: target tables → [`Target`], profile table → [`Profile`].
+//! What is loaded: `[target]` → [`Target`].
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,18 +10,22 @@ use super::resolver::Resolver;
 use crate::scenario::plan::command::Command;
 use crate::scenario::plan::gateway::{LAUNCH_DIRECTORY, LaunchPlaces, Places};
 use crate::scenario::plan::ports::{Braces, Known};
-use crate::scenario::plan::{Profile, ProfileSource, Service, Target};
+use crate::scenario::plan::{Service, Target};
 use crate::scenario::read::error::Error;
-use crate::scenario::read::file;
+use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::refusal::span_of;
 use crate::units::list;
 
-/// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
-const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
-const LONGEST_PROFILE: Duration = Duration::from_secs(300);
-
 /// More processes than one machine can give a CPU to are a mistake.
 const MOST_INSTANCES: u32 = 64;
+
+/// What all targets have in common that telemload starts.
+#[derive(Clone, Copy)]
+struct Started {
+    instances: u32,
+    port: Option<u16>,
+    ready_within: Duration,
+}
 
 impl Resolver<'_> {
     pub(super) fn target(
@@ -31,173 +35,193 @@ impl Resolver<'_> {
     ) -> Result<Target, Error> {
         let services: Vec<String> = services.iter().map(|of| of.name.clone()).collect();
         let (span, target) = (target.span(), target.get_ref());
-        let ready_within = self.duration(
-            target.ready_within.as_ref(),
-            "target.ready_within",
-            Duration::from_secs(10),
-        )?;
-        let port = target.port.as_ref().map(|port| *port.get_ref());
-        let instances = self.instances(target)?;
-        let refuse = |given: Option<Range<usize>>, key: &str, with: &str| match given {
-            Some(span) => Err(self.error(span, key, format!("it goes only with {with}"))),
-            None => Ok(()),
-        };
-        let only_url = || {
-            if self.overrides.pid.is_some() {
-                return Err(self.error(
-                    span.clone(),
-                    "--pid",
-                    "telemload knows the process that it starts; leave the flag out",
-                ));
-            }
-            refuse(
-                target.pid.as_ref().map(Spanned::span),
-                "target.pid",
-                "`url`",
-            )?;
-            refuse(
-                target.metrics.as_ref().map(Spanned::span),
-                "target.metrics",
-                "`url`",
-            )
+        let started = Started {
+            instances: self.instances(target)?,
+            port: target.port.as_ref().map(|port| *port.get_ref()),
+            ready_within: self.duration(
+                target.ready_within.as_ref(),
+                "target.ready_within",
+                Duration::from_secs(10),
+            )?,
         };
         match (&target.gateway, &target.command, &target.url) {
             (Some(config), None, None) => {
-                only_url()?;
-                self.refuse_route(target, "`url`")?;
-                self.refuse_tls(target, "`url` and `command`")?;
-                refuse(
-                    target.ready.as_ref().map(Spanned::span),
-                    "target.ready",
-                    "`command`",
-                )?;
-                let span = config.span();
-                let config = config.get_ref().clone();
-                self.sink_directory(&config.sink, span.clone())?;
-                let at_key = |key: &str, message: String| {
-                    let at = span_of(self.table, &["target", "gateway", key]);
-                    let at = at.unwrap_or_else(|| span.clone());
-                    self.error(at, &format!("target.gateway.{key}"), message)
-                };
-                let places = Places::find(&config, &services)
-                    .map_err(|(key, error)| at_key(key, error.to_string()))?;
-                // Any ports and any directory show whether the texts are what the gateway takes.
-                let known = LaunchPlaces {
-                    services: &vec![u16::MAX; services.len()],
-                    directory: Path::new("/"),
-                };
-                let filled = places
-                    .fill(&config, known)
-                    .map_err(|(key, message)| at_key(key, message))?;
-                filled
-                    .validate()
-                    .map_err(|error| at_key(error.key(), error.to_string()))?;
-                for (key, given) in [
-                    ("digest_key", config.digest_key.is_some()),
-                    ("token_key", config.token_key.is_some()),
-                ] {
-                    if given {
-                        return Err(at_key(
-                            key,
-                            "a key is a secret and does not belong in a scenario; leave it out, a random one is used".to_owned(),
-                        ));
-                    }
-                }
-                Ok(Target::Gateway {
-                    config: Box::new(config),
-                    places,
-                    instances,
-                    port,
-                    ready_within,
-                })
+                self.refuse_what_needs_a_url(target, span)?;
+                self.gateway(target, config, &services, started)
             }
-            (None, Some(command), None) => {
-                only_url()?;
-                let line = command;
-                let known = Known {
-                    started: &services,
-                    later: &[],
-                    own: None,
-                    braces: Braces::Text,
-                };
-                let command = Command::parse(line.get_ref(), known).map_err(|error| {
-                    self.error(line.span(), "target.command", error.to_string())
-                })?;
-                if port.is_none() && !command.has_port() {
-                    return Err(self.error(line.span(), "target.command", "the command has no `{port}`; write it where the port goes, or give a fixed `port`"));
-                }
-                let ready = target
-                    .ready
-                    .as_ref()
-                    .map_or("/", |ready| ready.get_ref().as_str());
-                self.check_ready(ready, target.ready.as_ref(), "target.ready")?;
-                self.refuse_route(target, "`url`")?;
-                Ok(Target::Command {
-                    command,
-                    ready: ready.to_owned(),
-                    ready_within,
-                    instances,
-                    port,
-                    tls: match &target.tls {
-                        Some(tls) => Some(self.tls(tls.get_ref())?),
-                        None => {
-                            self.refuse_tls(target, "`command` with `tls = { … }`")?;
-                            None
-                        }
-                    },
-                })
+            (None, Some(line), None) => {
+                self.refuse_what_needs_a_url(target, span)?;
+                self.command(target, line, &services, started)
             }
-            (None, None, Some(url)) => {
-                refuse(
-                    target.port.as_ref().map(Spanned::span),
-                    "target.port",
-                    "`gateway` or `command`",
-                )?;
-                refuse(
-                    target.ready.as_ref().map(Spanned::span),
-                    "target.ready",
-                    "`command`",
-                )?;
-                let (base, route) = (self.base(target, url)?, self.route(target)?);
-                let pid = self
-                    .overrides
-                    .pid
-                    .or(target.pid.as_ref().map(|pid| *pid.get_ref()));
-                if let Some(metrics) = &target.metrics
-                    && !is_http_url(metrics.get_ref())
-                {
-                    return Err(self.error(
-                        metrics.span(),
-                        "target.metrics",
-                        "it is not an http:// or https:// URL",
-                    ));
-                }
-                Ok(Target::Url {
-                    base,
-                    route,
-                    pid,
-                    metrics: target.metrics.as_ref().map(|url| url.get_ref().clone()),
-                })
-            }
-            (gateway, command, url) => {
-                let given = [
-                    gateway.as_ref().map(|_| "gateway"),
-                    command.as_ref().map(|_| "command"),
-                    url.as_ref().map(|_| "url"),
-                ];
-                let given: Vec<String> = given.into_iter().flatten().map(str::to_owned).collect();
-                // The one that was written last is more likely the one too many.
-                let place = given
-                    .iter()
-                    .filter_map(|key| span_of(self.table, &["target", key]))
-                    .max_by_key(|span| span.start);
-                let message = format!(
-                    "a target has exactly one of `gateway`, `command` and `url`; there is {}",
-                    list(&given)
-                );
-                Err(self.error(place.unwrap_or(span), "target", message))
+            (None, None, Some(url)) => self.url(target, url),
+            _ => Err(self.not_one_target(target, span)),
+        }
+    }
+
+    fn gateway(
+        &self,
+        target: &file::Target,
+        config: &Spanned<target_service::Config>,
+        services: &[String],
+        started: Started,
+    ) -> Result<Target, Error> {
+        self.refuse_route(target, "`url`")?;
+        self.refuse_tls(target, "`url` and `command`")?;
+        self.refuse(target.ready.as_ref(), "target.ready", "`command`")?;
+        let span = config.span();
+        let config = config.get_ref().clone();
+        self.sink_directory(&config.sink, span.clone())?;
+        let at_key = |key: &str, message: String| {
+            let at = span_of(self.table, &["target", "gateway", key]);
+            let at = at.unwrap_or_else(|| span.clone());
+            self.error(at, &format!("target.gateway.{key}"), message)
+        };
+        let places = Places::find(&config, services)
+            .map_err(|(key, error)| at_key(key, error.to_string()))?;
+        // Any ports and any directory show whether the texts are what the gateway takes.
+        let known = LaunchPlaces {
+            services: &vec![u16::MAX; services.len()],
+            directory: Path::new("/"),
+        };
+        let filled = places
+            .fill(&config, known)
+            .map_err(|(key, message)| at_key(key, message))?;
+        filled
+            .validate()
+            .map_err(|error| at_key(error.key(), error.to_string()))?;
+        for (key, given) in [
+            ("digest_key", config.digest_key.is_some()),
+            ("token_key", config.token_key.is_some()),
+        ] {
+            if given {
+                return Err(at_key(
+                    key,
+                    "a key is a secret and does not belong in a scenario; leave it out, a random one is used".to_owned(),
+                ));
             }
         }
+        Ok(Target::Gateway {
+            config: Box::new(config),
+            places,
+            instances: started.instances,
+            port: started.port,
+            ready_within: started.ready_within,
+        })
+    }
+
+    fn command(
+        &self,
+        target: &file::Target,
+        line: &Text,
+        services: &[String],
+        started: Started,
+    ) -> Result<Target, Error> {
+        let known = Known {
+            started: services,
+            later: &[],
+            own: None,
+            braces: Braces::Text,
+        };
+        let refused = |message: String| self.error(line.span(), "target.command", message);
+        let command =
+            Command::parse(line.get_ref(), known).map_err(|error| refused(error.to_string()))?;
+        if started.port.is_none() && !command.has_port() {
+            return Err(refused(
+                "the command has no `{port}`; write it where the port goes, or give a fixed `port`"
+                    .to_owned(),
+            ));
+        }
+        let ready = target
+            .ready
+            .as_ref()
+            .map_or("/", |ready| ready.get_ref().as_str());
+        self.check_ready(ready, target.ready.as_ref(), "target.ready")?;
+        self.refuse_route(target, "`url`")?;
+        let tls = match &target.tls {
+            Some(tls) => Some(self.tls(tls.get_ref())?),
+            None => {
+                self.refuse_tls(target, "`command` with `tls = { … }`")?;
+                None
+            }
+        };
+        Ok(Target::Command {
+            command,
+            ready: ready.to_owned(),
+            ready_within: started.ready_within,
+            instances: started.instances,
+            port: started.port,
+            tls,
+        })
+    }
+
+    fn url(&self, target: &file::Target, url: &Text) -> Result<Target, Error> {
+        self.refuse(
+            target.port.as_ref(),
+            "target.port",
+            "`gateway` or `command`",
+        )?;
+        self.refuse(target.ready.as_ref(), "target.ready", "`command`")?;
+        let (base, route) = (self.base(target, url)?, self.route(target)?);
+        let given = target.pid.as_ref().map(|pid| *pid.get_ref());
+        if let Some(metrics) = &target.metrics
+            && !is_http_url(metrics.get_ref())
+        {
+            return Err(self.error(
+                metrics.span(),
+                "target.metrics",
+                "it is not an http:// or https:// URL",
+            ));
+        }
+        Ok(Target::Url {
+            base,
+            route,
+            pid: self.overrides.pid.or(given),
+            metrics: target.metrics.as_ref().map(|url| url.get_ref().clone()),
+        })
+    }
+
+    /// A key that goes only `with` another one.
+    fn refuse<T>(&self, given: Option<&Spanned<T>>, key: &str, with: &str) -> Result<(), Error> {
+        match given {
+            Some(given) => Err(self.error(given.span(), key, format!("it goes only with {with}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Keys and flags that only a target has which runs already.
+    fn refuse_what_needs_a_url(
+        &self,
+        target: &file::Target,
+        span: Range<usize>,
+    ) -> Result<(), Error> {
+        if self.overrides.pid.is_some() {
+            return Err(self.error(
+                span,
+                "--pid",
+                "telemload knows the process that it starts; leave the flag out",
+            ));
+        }
+        self.refuse(target.pid.as_ref(), "target.pid", "`url`")?;
+        self.refuse(target.metrics.as_ref(), "target.metrics", "`url`")
+    }
+
+    fn not_one_target(&self, target: &file::Target, span: Range<usize>) -> Error {
+        let given = [
+            target.gateway.as_ref().map(|_| "gateway"),
+            target.command.as_ref().map(|_| "command"),
+            target.url.as_ref().map(|_| "url"),
+        ];
+        let given: Vec<String> = given.into_iter().flatten().map(str::to_owned).collect();
+        // The one that was written last is more likely the one too many.
+        let place = given
+            .iter()
+            .filter_map(|key| span_of(self.table, &["target", key]))
+            .max_by_key(|span| span.start);
+        let message = format!(
+            "a target has exactly one of `gateway`, `command` and `url`; there is {}",
+            list(&given)
+        );
+        self.error(place.unwrap_or(span), "target", message)
     }
 
     /// How many processes the target is.
@@ -253,109 +277,10 @@ impl Resolver<'_> {
             "`{dir}` is the whole path of a directory; write it once, as in \"file://{dir}/sink\"",
         ))
     }
-
-    pub(super) fn profile(
-        &self,
-        profile: Option<&file::Profile>,
-        target: &Target,
-    ) -> Result<Option<Profile>, Error> {
-        let source = match (profile, &self.overrides.pprof) {
-            (None, None) => return Ok(None),
-            (_, Some(url)) => self.pprof(None, Some(url), target)?,
-            (Some(profile), None) => match profile.cpu.get_ref().as_str() {
-                "pprof" => {
-                    let url = profile.url.as_ref().map(Spanned::get_ref);
-                    self.pprof(Some(profile), url, target)?
-                }
-                "perf" => self.perf(profile, target)?,
-                other => {
-                    return Err(self.error(
-                        profile.cpu.span(),
-                        "profile.cpu",
-                        format!(
-                            "`{other}` is not a way to profile; use \"pprof\", or \"perf\" for a local process without an endpoint"
-                        ),
-                    ));
-                }
-            },
-        };
-        let hz = profile.and_then(|profile| profile.hz.as_ref());
-        let samples = hz.map_or(99, |hz| *hz.get_ref());
-        if !(1..=1_000).contains(&samples) {
-            return Err(self.source.error(
-                hz.map(Spanned::span),
-                "profile.hz",
-                "use 1 to 1000 samples a second",
-            ));
-        }
-        Ok(Some(Profile {
-            source,
-            hz: samples,
-            duration: self.profile_duration(profile)?,
-        }))
-    }
-
-    /// The target's endpoint at `url`, as a flag or `profile` says.
-    fn pprof(
-        &self,
-        profile: Option<&file::Profile>,
-        url: Option<&String>,
-        target: &Target,
-    ) -> Result<ProfileSource, Error> {
-        let (key, cpu) = ("profile.url", profile.map(|profile| profile.cpu.span()));
-        let place = profile.and_then(|profile| profile.url.as_ref());
-        match (url, target) {
-            (None, Target::Gateway { .. }) => {}
-            (None, _) => return Err(self.source.error(cpu, key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\", or sample its processes with `cpu = \"perf\"`")),
-            (Some(url), _) => {
-                if !is_http_url(&url.replace("{port}", "1")) {
-                    let place = place.map(Spanned::span);
-                    return Err(self.source.error(place, key, "it is not an http:// or https:// URL"));
-                }
-            }
-        }
-        Ok(ProfileSource::Pprof { url: url.cloned() })
-    }
-
-    /// perf, which needs to know the target's processes.
-    fn perf(&self, profile: &file::Profile, target: &Target) -> Result<ProfileSource, Error> {
-        if let Some(url) = &profile.url {
-            return Err(self.error(
-                url.span(),
-                "profile.url",
-                "perf needs no endpoint; leave `url` out, or use `cpu = \"pprof\"`",
-            ));
-        }
-        if let Target::Url { pid: None, .. } = target {
-            return Err(self.error(
-                profile.cpu.span(),
-                "target.pid",
-                "perf samples local processes; name the target's with `pid` beside its `url`, or with --pid, or use `cpu = \"pprof\"`",
-            ));
-        }
-        Ok(ProfileSource::Perf)
-    }
-
-    fn profile_duration(&self, profile: Option<&file::Profile>) -> Result<Duration, Error> {
-        let given = profile.and_then(|profile| profile.duration.as_ref());
-        let duration = match self.overrides.duration {
-            // The flag is for the load, which may be shorter or longer than any profile.
-            Some(duration) => duration.clamp(SHORTEST_PROFILE, LONGEST_PROFILE),
-            None => self.duration(given, "profile.duration", Duration::from_secs(10))?,
-        };
-        if !(SHORTEST_PROFILE..=LONGEST_PROFILE).contains(&duration) {
-            return Err(self.source.error(
-                given.map(Spanned::span),
-                "profile.duration",
-                "a profile takes 1s to 300s; pprof endpoints count whole seconds",
-            ));
-        }
-        // pprof endpoints take whole seconds; a fraction would silently become their default.
-        Ok(Duration::from_secs(duration.as_secs()))
-    }
 }
 
-fn is_http_url(text: &str) -> bool {
+/// Whether a text is the URL of something that can be asked over HTTP.
+pub(super) fn is_http_url(text: &str) -> bool {
     reqwest::Url::parse(text)
         .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.host().is_some())
 }
