@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use telemload::experiment::Stop;
 use telemload::gate::Verdict;
-use telemload::report::progress::{Mode, Progress};
-use telemload::report::selftest as rendered;
+use telemload::report::document::selftest as document;
+use telemload::report::terminal::progress::{Mode, Progress};
+use telemload::report::terminal::selftest as rendered;
 use telemload::selftest::{Error, Extent, Report, Standing, run};
 use tokio::sync::watch;
 
@@ -75,18 +76,18 @@ fn the_floor_and_the_checks_are_there_and_nothing_is_plainly_wrong() {
     let is_known = |verdict: Verdict| text.contains(verdict.name());
     assert!(is_known(found.verdict()), "{text}");
 
-    let document: serde_json::Value = serde_json::from_str(&rendered::document(&found)).unwrap();
-    assert_eq!(document["schema"], rendered::SCHEMA);
-    assert_eq!(document["verdict"], found.verdict().name());
+    let written: serde_json::Value = serde_json::from_str(&document::json(&found)).unwrap();
+    assert_eq!(written["schema"], document::SCHEMA);
+    assert_eq!(written["verdict"], found.verdict().name());
     assert_eq!(
-        document["checks"].as_array().unwrap().len(),
+        written["checks"].as_array().unwrap().len(),
         found.checks.len()
     );
     assert_eq!(
-        document["floor"]["rates"].as_array().unwrap().len(),
+        written["floor"]["rates"].as_array().unwrap().len(),
         found.floor.rates.len()
     );
-    assert!(document["evidence"][0]["waited_share"].is_f64());
+    assert!(written["evidence"][0]["waited_share"].is_f64());
 }
 
 #[test]

@@ -9,8 +9,9 @@ use super::{Usage, print};
 use crate::compare::{Caution, Comparison, Profiled, Subject, pair};
 use crate::experiment::RunDir;
 use crate::profile::{FunctionTable, Profile, Scale};
-use crate::report::stored::{self, StoredPhase, StoredRun, StoredVariant};
-use crate::report::{compare, compare_files, flame_files};
+use crate::report::document::stored::{self, StoredPhase, StoredRun, StoredVariant};
+use crate::report::page::flame_files;
+use crate::report::{document, terminal, text};
 
 /// Before and after: figures, which functions explain their change, and a differential flame graph.
 ///
@@ -81,15 +82,15 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         let mut files = vec![
             (
                 PathBuf::from("compare.json"),
-                compare_files::json(&comparison),
+                document::compare::json(&comparison),
             ),
             (
                 PathBuf::from("compare.md"),
-                compare_files::markdown(&comparison),
+                text::compare::markdown(&comparison),
             ),
             (
                 PathBuf::from("functions.csv"),
-                compare_files::csv(&comparison),
+                text::compare::csv(&comparison),
             ),
         ];
         files.extend(pictures(&base, &head, &comparison));
@@ -99,13 +100,13 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         }
     }
     print(&if args.json {
-        compare_files::json(&comparison)
+        document::compare::json(&comparison)
     } else if args.csv {
-        compare_files::csv(&comparison)
+        text::compare::csv(&comparison)
     } else if args.markdown {
-        compare_files::markdown(&comparison)
+        text::compare::markdown(&comparison)
     } else {
-        compare::render(&comparison)
+        terminal::compare::render(&comparison)
     })?;
     Ok(0)
 }

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::process::supervisor;
-use crate::report::progress::{Mode, Progress};
+use crate::report::terminal::progress::{Mode, Progress};
 
 /// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
 #[derive(Debug, Parser)]

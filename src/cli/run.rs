@@ -12,10 +12,12 @@ use toml::{Table, Value};
 use super::{Usage, print, progress, say};
 use crate::compare::compare;
 use crate::experiment::{self, CreateError, RunDir, RunResult, Stop, WriteError};
+use crate::gate::Judgements;
 use crate::gate::{self, Outcome};
 use crate::process::port::LocalPorts;
-use crate::report::json::Judgements;
-use crate::report::{dry_run, flame_files, json, terminal};
+use crate::report::page::flame_files;
+use crate::report::terminal::dry_run;
+use crate::report::{document, terminal};
 use crate::scenario::{self, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::units::{Rate, parse_duration};
@@ -150,7 +152,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .collect();
     let comparisons = compare(&plan, &result);
     let outcome = gate::outcome(&result, &judgements.concat().concat(), stopped);
-    let document = json::document(&plan, &result, &comparisons, &judgements);
+    let document = document::run::json(&plan, &result, &comparisons, &judgements);
     let stored = dir.write(Path::new("result.json"), document.as_bytes());
     let mut pictures = comparisons
         .iter()
@@ -161,7 +163,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     } else {
         let floor = floor::path().and_then(|path| Floor::known(&path, &result.machine));
         let floor = floor.map_or_else(String::new, |floor| floor.quote() + "\n");
-        print(&(terminal::render(&plan, &result, &comparisons, &judgements) + &floor))
+        print(&(terminal::run::render(&plan, &result, &comparisons, &judgements) + &floor))
     };
     conclude(&outcome, &dir, args.quiet);
     if !args.quiet {

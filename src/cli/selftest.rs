@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::run::stop_on_signals;
 use super::{print, progress, say};
 use crate::gate::{Outcome, Verdict};
-use crate::report::selftest as report;
+use crate::report::{document, terminal};
 use crate::selftest::{self, Error, Extent, floor};
 
 /// Measure this machine's floor, and check that the reported figures are true.
@@ -46,9 +46,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let verdict = found.verdict();
     print(&if args.json {
-        report::document(&found)
+        document::selftest::json(&found)
     } else {
-        report::render(&found)
+        terminal::selftest::render(&found)
     })?;
     let outcome = match verdict {
         Verdict::Pass => Outcome::Pass,

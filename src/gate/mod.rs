@@ -43,6 +43,9 @@ pub struct Judgement {
     pub reason: Option<String>,
 }
 
+/// Judgements of every phase, in the order of the result's variants and phases.
+pub type Judgements = Vec<Vec<Vec<Judgement>>>;
+
 /// How a run ended as a whole, in the order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

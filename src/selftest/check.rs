@@ -60,6 +60,17 @@ pub enum Standing {
     Wrong,
 }
 
+impl Standing {
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Outside => "outside",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
 impl Check {
     /// How the figure stands to its bounds.
     pub fn standing(&self) -> Standing {

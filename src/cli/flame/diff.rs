@@ -9,7 +9,7 @@ use super::{name, write};
 use crate::compare::{Caution, Profiled, functions, is_of_cpu};
 use crate::profile::flamegraph::{Pair, diff_svg};
 use crate::profile::{Error, FunctionTable, Profile, Scale};
-use crate::report::flame_diff::{FlameDiff, html};
+use crate::report::page::flame_diff::{FlameDiff, html};
 use crate::units::parse_duration;
 
 /// A differential flame graph of two profiles; `telemload compare` prints their differences as a table.

@@ -10,7 +10,8 @@ use anyhow::Context;
 use super::input::{Reading, at_most_one_stdin, is_stdio, shown};
 use super::{Usage, print};
 use crate::profile::{FunctionTable, encode, flamegraph, folded};
-use crate::report::flame_top::{self, Order, Top};
+use crate::report::figures::top::{Order, Top};
+use crate::report::{document, terminal, text};
 pub(super) use diff::{Costs, side};
 
 /// Profiles on their own: pprof, folded stacks and `perf script` text in; tables, flame graphs and differences out.
@@ -109,11 +110,11 @@ fn top(args: &TopArgs) -> anyhow::Result<u8> {
         order: args.sort,
     };
     print(&if args.json {
-        flame_top::json(&top)
+        document::profile::json(&top)
     } else if args.csv {
-        flame_top::csv(&top)
+        text::profile::csv(&top)
     } else {
-        flame_top::render(&top)
+        terminal::flame_top::render(&top)
     })?;
     Ok(0)
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::compare_files::MetricJson;
-use super::load_json::LoadJson;
+use super::compare::MetricJson;
+use super::load::LoadJson;
 use super::processes::{self, InstanceJson, ServiceJson};
 use crate::compare::Comparison;
 use crate::experiment::{
     AcknowledgedFile, PhaseResult, ProfileResult, RunResult, Uncertainty, VariantResult,
 };
-use crate::gate::Judgement;
+use crate::gate::{Judgement, Judgements};
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
 use crate::process::machine::Fingerprint;
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit, Z95};
@@ -27,14 +27,11 @@ const TOP_FUNCTIONS: usize = 50;
 /// Functions that a comparison lists by change of self cost, and as many by change of total cost.
 const TOP_DELTAS: usize = 50;
 
-/// Judgements of every phase, in the order of the result's variants and phases.
-pub type Judgements = Vec<Vec<Vec<Judgement>>>;
-
 /// The document as text, with a line break at its end.
 ///
 /// # Panics
 /// Never: every key is a string and every number finite or written as null.
-pub fn document(
+pub fn json(
     plan: &Plan,
     result: &RunResult,
     comparisons: &[Comparison],

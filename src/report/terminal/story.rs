@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::Table;
 use regex::Regex;
 
-use super::terminal::plain_table;
+use super::style::plain_table;
 use crate::compare::Comparison;
 use crate::experiment::{BcryptRate, PhaseResult, RunResult};
 use crate::metrics::{Tally, latency_quantiles, value_at};
@@ -20,7 +20,7 @@ const BCRYPT: &str = "^bcrypt::";
 const STORY_BCRYPT_US: f64 = 58_000.0;
 
 /// The gateway's counters of a phase in one line; `None` for another target.
-pub fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
+pub(super) fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
     let rate = phase.counter_rate("bcrypt")?;
     let hits = phase
         .hit_rate()
@@ -52,7 +52,7 @@ pub fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
 }
 
 /// What became of payloads, in one line; `None` where there were none.
-pub fn payloads(phase: &PhaseResult) -> Option<String> {
+pub(super) fn payloads(phase: &PhaseResult) -> Option<String> {
     let of = |known: &BTreeMap<&'static str, u64>, name: &str| known.get(name).copied();
     let count = |name: &str| of(&phase.counters, name).filter(|&count| count > 0);
     let peak = |name: &str| of(&phase.peaks, name).filter(|&peak| peak > 0);
@@ -109,7 +109,7 @@ fn expected_words(expected: BcryptRate) -> String {
 }
 
 /// The table of a comparison; `None` if neither side is the bundled gateway.
-pub fn table(plan: &Plan, result: &RunResult, comparison: &Comparison) -> Option<String> {
+pub(super) fn table(plan: &Plan, result: &RunResult, comparison: &Comparison) -> Option<String> {
     let columns: Vec<Column<'_>> = [&comparison.base, &comparison.head]
         .into_iter()
         .filter_map(|name| result.variants.iter().find(|variant| variant.name == *name))

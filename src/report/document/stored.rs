@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::dry_run::describe_mix;
-use super::json::SCHEMA;
+use super::run::SCHEMA;
 use crate::compare::RoundFigures;
 use crate::experiment::{Estimates, Uncertainty};
 use crate::process::machine::Fingerprint;
 use crate::profile::{Scale, Z95};
+use crate::report::figures::load::describe_mix;
 use crate::scenario::is_name;
 use crate::units::printable;
 

@@ -1,23 +1,12 @@
-//! What the self-test found: for people, and as JSON (`telemload.selftest/1`). Strings out.
+//! What the self-test found.
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
-use serde::Serialize;
-
-use super::terminal::{indent, plain_table};
+use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::gate::Verdict;
 use crate::selftest::floor::Points;
 use crate::selftest::{Check, Floor, Report, Standing, Unit};
 use crate::units::{format_count, format_us};
-
-/// Name and version of the JSON document.
-pub const SCHEMA: &str = "telemload.selftest/1";
-
-const BOLD: Style = Style::new().bold();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const DOUBT: Style = AnsiColor::Yellow.on_default();
 
 /// Beyond a percentile there are to be so many values; fewer are marked.
 const ENOUGH: f64 = 10.0;
@@ -121,88 +110,8 @@ fn check_table(checks: &[Check]) -> String {
             write(check.reported),
             write(check.truth),
             allowed,
-            name(check.standing()).to_owned(),
+            check.standing().name().to_owned(),
         ]);
     }
     table.to_string()
-}
-
-fn name(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Holds => "holds",
-        Standing::Outside => "outside",
-        Standing::Wrong => "wrong",
-    }
-}
-
-/// It as JSON, with a line break at its end.
-///
-/// # Panics
-/// Never: every key is a string.
-pub fn document(report: &Report) -> String {
-    let checks = report.checks.iter().map(|check| CheckJson {
-        stretch: &check.stretch,
-        figure: &check.figure,
-        unit: match check.unit {
-            Unit::Microseconds => "us",
-            Unit::Requests => "requests",
-        },
-        reported: check.reported,
-        truth: check.truth,
-        lowest: check.lowest,
-        highest: check.highest,
-        standing: name(check.standing()),
-    });
-    let document = Document {
-        schema: SCHEMA,
-        verdict: report.verdict().name(),
-        floor: &report.floor,
-        checks: checks.collect(),
-        evidence: report
-            .evidence
-            .iter()
-            .map(|of| EvidenceJson {
-                stretch: &of.stretch,
-                steal_share: of.steal_share,
-                waited_share: of.waited_share,
-                server_late_us: of.server_late_us,
-            })
-            .collect(),
-        noise: &report.noise,
-        left_out: &report.left_out,
-    };
-    let mut text = serde_json::to_string_pretty(&document).expect("all keys are strings");
-    text.push('\n');
-    text
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    verdict: &'static str,
-    floor: &'a Floor,
-    checks: Vec<CheckJson<'a>>,
-    evidence: Vec<EvidenceJson<'a>>,
-    noise: &'a [String],
-    left_out: &'a [String],
-}
-
-#[derive(Serialize)]
-struct CheckJson<'a> {
-    stretch: &'a str,
-    figure: &'a str,
-    unit: &'static str,
-    reported: f64,
-    truth: f64,
-    lowest: f64,
-    highest: f64,
-    standing: &'static str,
-}
-
-#[derive(Serialize)]
-struct EvidenceJson<'a> {
-    stretch: &'a str,
-    steal_share: Option<f64>,
-    waited_share: f64,
-    server_late_us: f64,
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::dry_run::describe_stages;
 use crate::experiment::{Live, Observer, PhaseStart};
+use crate::report::figures::load::describe_stages;
 use crate::scenario::{LoadModel, Pace};
 use crate::units::{format_count, format_us};
 

@@ -2,29 +2,22 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
-
 use super::compare;
-use super::dry_run::describe;
-use super::json::Judgements;
 use super::story;
+use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::Comparison;
 use crate::experiment::{
     InstanceUse, PhaseResult, RunResult, ServiceUse, TrustLevel, VariantResult,
 };
-use crate::gate::{Judgement, PLANNED_SHARE, Verdict};
+use crate::gate::{Judgement, Judgements, PLANNED_SHARE, Verdict};
 use crate::metrics::{Tally, latency_quantiles, value_at};
+use crate::report::figures::load::describe;
+use crate::report::figures::shortened;
 use crate::scenario::Plan;
-use crate::units::{format_count, format_share, format_us, printable};
+use crate::units::{format_count, format_share, format_us};
 
 /// Functions that a phase lists.
 const TOP_FUNCTIONS: usize = 8;
-
-pub(super) const BOLD: Style = Style::new().bold();
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-pub(super) const BAD: Style = AnsiColor::Red.on_default();
-pub(super) const DOUBT: Style = AnsiColor::Yellow.on_default();
 
 /// Renders a run.
 pub fn render(
@@ -428,34 +421,4 @@ fn render_comparison(plan: &Plan, result: &RunResult, comparison: &Comparison, t
     }
     compare::functions(comparison, text);
     text.push('\n');
-}
-
-/// A table without lines, whose first columns are numbers.
-pub(super) fn plain_table(header: &[&str], numbers: usize) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(header.to_vec());
-    for column in 0..numbers {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
-/// A name of a profile for people: long generic ones hide what matters, and the files have them whole.
-pub(super) fn shortened(function: &str) -> String {
-    const LONGEST: usize = 90;
-    let function = printable(function);
-    if function.chars().count() <= LONGEST {
-        return function.into_owned();
-    }
-    function.chars().take(LONGEST - 1).chain(['…']).collect()
-}
-
-pub(super) fn indent(block: &str, by: &str, text: &mut String) {
-    for line in block.lines() {
-        let _ = writeln!(text, "{by}{}", line.trim_end());
-    }
 }

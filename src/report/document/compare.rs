@@ -1,10 +1,7 @@
 //! A comparison in files: JSON (`telemload.compare/1`), the functions as CSV, and Markdown for where changes are discussed.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
-use super::compare::{cells, explanation_lines, figure, label, words};
 use crate::compare::{
     Comparison, FunctionComparison, MetricChange, Part, PhaseComparison, ceiling,
 };
@@ -12,13 +9,9 @@ use crate::profile::{
     ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta,
     FunctionShare, Unit,
 };
-use crate::units::format_count;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "telemload.compare/1";
-
-/// Functions that the Markdown lists.
-const MARKDOWN_FUNCTIONS: usize = 20;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -83,10 +76,10 @@ struct PartJson<'a> {
 
 /// Head minus base, with its 95 % interval.
 #[derive(Serialize)]
-struct ChangeJson {
-    change: f64,
-    change_low: f64,
-    change_high: f64,
+pub(in crate::report) struct ChangeJson {
+    pub(in crate::report) change: f64,
+    pub(in crate::report) change_low: f64,
+    pub(in crate::report) change_high: f64,
 }
 
 impl ChangeJson {
@@ -100,24 +93,24 @@ impl ChangeJson {
 }
 
 #[derive(Serialize)]
-struct DeltaJson<'a> {
-    function: &'a str,
-    finding: &'static str,
-    base: Option<f64>,
-    head: Option<f64>,
+pub(in crate::report) struct DeltaJson<'a> {
+    pub(in crate::report) function: &'a str,
+    pub(in crate::report) finding: &'static str,
+    pub(in crate::report) base: Option<f64>,
+    pub(in crate::report) head: Option<f64>,
     #[serde(flatten)]
-    change: ChangeJson,
-    p: f64,
-    self_change: f64,
-    self_change_low: f64,
-    self_change_high: f64,
-    self_finding: &'static str,
-    base_samples: u64,
-    head_samples: u64,
-    base_if_free: Option<f64>,
-    head_if_free: Option<f64>,
+    pub(in crate::report) change: ChangeJson,
+    pub(in crate::report) p: f64,
+    pub(in crate::report) self_change: f64,
+    pub(in crate::report) self_change_low: f64,
+    pub(in crate::report) self_change_high: f64,
+    pub(in crate::report) self_finding: &'static str,
+    pub(in crate::report) base_samples: u64,
+    pub(in crate::report) head_samples: u64,
+    pub(in crate::report) base_if_free: Option<f64>,
+    pub(in crate::report) head_if_free: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    raw: Vec<&'a str>,
+    pub(in crate::report) raw: Vec<&'a str>,
 }
 
 /// The document, with a line break at its end.
@@ -207,7 +200,10 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
     }
 }
 
-fn delta_json<'a>(found: &FunctionComparison, delta: &'a FunctionDelta) -> DeltaJson<'a> {
+pub(in crate::report) fn delta_json<'a>(
+    found: &FunctionComparison,
+    delta: &'a FunctionDelta,
+) -> DeltaJson<'a> {
     let (base, head) = (delta.base.as_ref(), delta.head.as_ref());
     let amount = |function: Option<&FunctionShare>, whole: f64| {
         function.map(|function| function.total_share.value * whole)
@@ -251,161 +247,4 @@ fn finding(finding: DeltaFinding) -> &'static str {
         DeltaFinding::NotDetected => "no difference detected",
         DeltaFinding::TooFew => "too few samples",
     }
-}
-
-/// All functions of all phases, a row each; amounts are in the column `unit`.
-pub fn csv(comparison: &Comparison) -> String {
-    let header = [
-        "phase",
-        "function",
-        "unit",
-        "base",
-        "head",
-        "change",
-        "change_low",
-        "change_high",
-        "self_change",
-        "finding",
-        "base_samples",
-        "head_samples",
-        "head_if_free",
-        "p",
-        "self_change_low",
-        "self_change_high",
-        "self_finding",
-    ];
-    let phases = comparison.phases.iter();
-    let found = phases.filter_map(|phase| Some((&phase.phase, phase.functions.as_ref()?)));
-    let rows = found.flat_map(|(phase, found)| {
-        found.diff.functions.iter().map(move |delta| {
-            let of = delta_json(found, delta);
-            let known = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-            [
-                phase.clone(),
-                of.function.to_owned(),
-                found.diff.unit.name().to_owned(),
-                known(of.base),
-                known(of.head),
-                of.change.change.to_string(),
-                of.change.change_low.to_string(),
-                of.change.change_high.to_string(),
-                of.self_change.to_string(),
-                of.finding.to_owned(),
-                of.base_samples.to_string(),
-                of.head_samples.to_string(),
-                known(of.head_if_free),
-                of.p.to_string(),
-                of.self_change_low.to_string(),
-                of.self_change_high.to_string(),
-                of.self_finding.to_owned(),
-            ]
-        })
-    });
-    super::csv(&header, rows)
-}
-
-/// The comparison as Markdown: figures, what explains them, and a table of functions.
-pub fn markdown(comparison: &Comparison) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail, here and below.
-    let _ = writeln!(
-        text,
-        "## {} → {}\n",
-        plain(&comparison.base),
-        plain(&comparison.head)
-    );
-    for caution in &comparison.cautions {
-        let _ = writeln!(text, "> **Note** {}\n", plain(&caution.to_string()));
-    }
-    for phase in &comparison.phases {
-        let _ = writeln!(text, "### {}\n", plain(&phase.phase));
-        for caution in &phase.cautions {
-            let _ = writeln!(text, "> **Note** {}\n", plain(&caution.to_string()));
-        }
-        if !phase.metrics.is_empty() {
-            text.push_str("| | before | after | |\n|---|--:|--:|---|\n");
-            for change in &phase.metrics {
-                let _ = writeln!(
-                    text,
-                    "| {} | {} | {} | {} |",
-                    label(change.metric),
-                    figure(change.metric, change.base),
-                    figure(change.metric, change.head),
-                    words(change).1
-                );
-            }
-            text.push('\n');
-        }
-        if let Some(found) = &phase.functions {
-            functions(phase, found, &mut text);
-        }
-    }
-    text
-}
-
-fn functions(phase: &PhaseComparison, found: &FunctionComparison, text: &mut String) {
-    for line in explanation_lines(phase, found) {
-        let _ = writeln!(text, "- {}", plain(&line));
-    }
-    let what = match found.diff.unit {
-        Unit::PerRequest => "CPU per request",
-        Unit::Share => "share of the profile",
-    };
-    let _ = writeln!(
-        text,
-        "\n<details><summary>Functions by {what} ({} and {} samples)</summary>\n",
-        format_count(found.samples.0 as f64),
-        format_count(found.samples.1 as f64)
-    );
-    text.push_str("| before | after | change | 95 % | | own | | if free | function |\n|--:|--:|--:|--:|---|--:|---|--:|---|\n");
-    for delta in found.diff.functions.iter().take(MARKDOWN_FUNCTIONS) {
-        let [
-            before,
-            after,
-            change,
-            interval,
-            mark,
-            own,
-            own_mark,
-            free,
-            function,
-        ] = cells(found, delta);
-        let _ = writeln!(
-            text,
-            "| {before} | {after} | {change} | {interval} | {mark} | {own} | {own_mark} | {free} | {} |",
-            code(&function)
-        );
-    }
-    text.push_str(
-        "\n`?`: no detectable change; `few`: too few samples to judge.\n\n</details>\n\n",
-    );
-}
-
-/// Text of others without markup: names come from profiles.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' | '@' | '&' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// A name in a cell, as code.
-fn code(name: &str) -> String {
-    let name: String = name
-        .chars()
-        .map(|c| match c {
-            '`' => '\'',
-            c if c.is_control() => ' ',
-            c => c,
-        })
-        .collect();
-    format!("`{}`", name.replace('|', "\\|"))
 }

@@ -1,0 +1,134 @@
+//! Changes of metrics and of functions, in words.
+
+use super::shortened;
+use crate::compare::{Finding, FunctionComparison, Metric, MetricChange, ceiling};
+use crate::profile::{DeltaFinding, FunctionDelta, FunctionShare, Unit};
+use crate::units::{format_count, format_share, format_us};
+
+/// The columns of a row, in words.
+pub(in crate::report) fn cells(found: &FunctionComparison, delta: &FunctionDelta) -> [String; 9] {
+    let interval = delta.total.interval;
+    [
+        amount(found, delta.base.as_ref(), found.diff.whole.0),
+        amount(found, delta.head.as_ref(), found.diff.whole.1),
+        signed(found, delta.total.delta),
+        format!(
+            "{} to {}",
+            signed(found, interval.low),
+            signed(found, interval.high)
+        ),
+        mark(delta.total_finding).to_owned(),
+        signed(found, delta.own.delta),
+        if delta.own.delta == 0.0 {
+            String::new()
+        } else {
+            mark(delta.own_finding).to_owned()
+        },
+        match &delta.head {
+            Some(head) if found.amounts.is_none() => if_free(head),
+            _ => "–".to_owned(),
+        },
+        shortened(&delta.function),
+    ]
+}
+
+/// What a reader should know of a row.
+fn mark(finding: DeltaFinding) -> &'static str {
+    match finding {
+        DeltaFinding::Changed => "",
+        DeltaFinding::NotDetected => "?",
+        DeltaFinding::TooFew => "few",
+    }
+}
+
+/// How much more could be served if the function cost nothing.
+pub(in crate::report) fn if_free(function: &FunctionShare) -> String {
+    let ceiling = ceiling(function);
+    if ceiling > 1e3 {
+        "all".to_owned()
+    } else if ceiling < 1.005 {
+        "–".to_owned()
+    } else {
+        format!("≤ {ceiling:.2}x")
+    }
+}
+
+fn amount(found: &FunctionComparison, function: Option<&FunctionShare>, whole: f64) -> String {
+    let Some(function) = function else {
+        return "–".to_owned();
+    };
+    match found.diff.unit {
+        Unit::PerRequest => format_us(function.total_share.value * whole),
+        Unit::Share => format_share(function.total_share.value),
+    }
+}
+
+/// A change in the unit of the comparison.
+pub(in crate::report) fn signed(found: &FunctionComparison, change: f64) -> String {
+    let sign = if change < 0.0 { "-" } else { "+" };
+    match found.diff.unit {
+        Unit::PerRequest => format!("{sign}{}", format_us(change.abs())),
+        // Percentage points, of which there are a hundred.
+        Unit::Share => format!(
+            "{sign}{}",
+            format_share(change.abs().min(1.0)).replace('%', "pp")
+        ),
+    }
+}
+
+/// A value of a metric with its unit.
+pub(in crate::report) fn figure(metric: Metric, value: f64) -> String {
+    if metric == Metric::Throughput {
+        format!("{}/s", format_count(value))
+    } else {
+        format_us(value)
+    }
+}
+
+pub(in crate::report) fn label(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Throughput => "throughput",
+        Metric::CpuPerRequest => "CPU per request",
+        Metric::P50 => "latency p50",
+        Metric::P99 => "latency p99",
+    }
+}
+
+/// How ratios are written: per cent when the change is small, else as a factor or a divisor.
+fn notation(ratio: f64) -> fn(f64) -> String {
+    if ratio >= 2.0 {
+        |ratio| format!("×{}", format_count(ratio))
+    } else if ratio > 0.5 {
+        |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0)
+    } else {
+        |ratio| format!("÷{}", format_count(1.0 / ratio))
+    }
+}
+
+pub(in crate::report) fn words(change: &MetricChange) -> String {
+    // One notation for a change and its bounds.
+    let factor = notation(change.ratio);
+    let interval = format!(
+        "{} (95 %: {} to {})",
+        factor(change.ratio),
+        factor(change.interval.0),
+        factor(change.interval.1)
+    );
+    match change.finding {
+        Finding::Better => format!("better: {interval}"),
+        Finding::Worse => format!("worse: {interval}"),
+        Finding::NotDetected => format!(
+            "no difference detected: {interval}; {} would have been",
+            either(change.detectable)
+        ),
+    }
+}
+
+/// A relative change in either direction.
+fn either(change: f64) -> String {
+    if change >= 1.0 {
+        format!("× or ÷{}", format_count(1.0 + change))
+    } else {
+        format!("±{:.1} %", change * 100.0)
+    }
+}

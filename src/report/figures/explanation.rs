@@ -1,0 +1,109 @@
+//! Which functions explain a change, in words.
+
+use super::change::signed;
+use super::{amount, shortened};
+use crate::compare::{FunctionComparison, Part, PhaseComparison};
+use crate::profile::{ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FEWEST_SAMPLES, Unit};
+use crate::units::{format_count, format_us};
+
+/// Which functions explain a change, in a few lines.
+pub(in crate::report) fn explanation_lines(
+    phase: &PhaseComparison,
+    found: &FunctionComparison,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    let delta = |part: &Part| &found.diff.functions[part.function];
+    let (before, after) = found.samples;
+    if found.diff.unit == Unit::PerRequest && before > 0 && after > 0 {
+        let (base, head) = found.diff.whole;
+        let mut change = with_bounds(found, &found.diff.change);
+        if !found.diff.has_changed() {
+            change.insert_str(0, "no detectable change, ");
+        }
+        let (base, head) = (format_us(base), format_us(head));
+        // Profiles without a run have the costs that they were given.
+        lines.push(if phase.metrics.is_empty() {
+            format!("CPU per request {base} → {head} as given: {change}")
+        } else {
+            format!("while profiled {base} → {head}: {change}")
+        });
+    }
+    if let Some(amounts) = &found.amounts {
+        let of = |value: u64| amount(value as f64, &amounts.unit);
+        lines.push(format!(
+            "in all {} → {}",
+            of(amounts.base),
+            of(amounts.head)
+        ));
+    }
+    if let Some(below) = &found.explanation.below {
+        let total = with_bounds(found, &delta(below).total);
+        let name = shortened(&delta(below).function);
+        lines.push(format!("{}below {name}: {total}", share_of(below)));
+    }
+    for own in &found.explanation.own {
+        let change = with_bounds(found, &delta(own).own);
+        let name = shortened(&delta(own).function);
+        lines.push(format!("{}{name} itself: {change}", share_of(own)));
+    }
+    lines.extend(rest(found));
+    if found.diff.unit == Unit::Share {
+        let mut words =
+            "shares sum to 100 % on both sides: one can rise because another fell".to_owned();
+        if found.amounts.is_none() {
+            words.push_str("; the cost per request is not known");
+        }
+        lines.push(words);
+    }
+    lines
+}
+
+fn share_of(part: &Part) -> String {
+    part.part
+        .map_or_else(String::new, |part| format!("{:.0} % of it ", part * 100.0))
+}
+
+fn with_bounds(found: &FunctionComparison, difference: &Difference) -> String {
+    format!(
+        "{} (95 %: {} to {})",
+        signed(found, difference.delta),
+        signed(found, difference.interval.low),
+        signed(found, difference.interval.high)
+    )
+}
+
+/// What is to be said of the functions that explain nothing.
+fn rest(found: &FunctionComparison) -> Vec<String> {
+    let count = |finding| found.diff.count(finding);
+    let functions = |count: usize, other: &str| {
+        let noun = if count == 1 { "function" } else { "functions" };
+        format!("{} {other}{noun}", format_count(count as f64))
+    };
+    let mut lines = Vec::new();
+    let (quiet, few) = (
+        count(DeltaFinding::NotDetected),
+        count(DeltaFinding::TooFew),
+    );
+    if let Some(hidden) = found.diff.hidden() {
+        let changed = count(DeltaFinding::Changed) > 0;
+        let either = |change: f64| signed(found, change).replace('+', "±");
+        let in_half = if quiet > 1 {
+            format!(", one of {} in half of them", either(hidden.in_half))
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "no detectable change in {}: one of {} would have been found{in_half}, with {:.0} % assumed between launches",
+            functions(quiet, if changed { "other " } else { "" }),
+            either(hidden.in_any),
+            ASSUMED_LAUNCH_SPREAD * 100.0,
+        ));
+    }
+    if few > 0 {
+        lines.push(format!(
+            "not judged: {} with fewer than {FEWEST_SAMPLES} samples on both sides together",
+            functions(few, ""),
+        ));
+    }
+    lines
+}

@@ -1,0 +1,27 @@
+//! The words and digits of a figure, the same wherever it is shown.
+
+pub(super) mod change;
+pub(super) mod explanation;
+pub(super) mod load;
+pub mod top;
+
+use crate::units::{format_count, format_us, printable};
+
+/// A name of a profile for people: long generic ones hide what matters, and the files have them whole.
+pub(in crate::report) fn shortened(function: &str) -> String {
+    const LONGEST: usize = 90;
+    let function = printable(function);
+    if function.chars().count() <= LONGEST {
+        return function.into_owned();
+    }
+    function.chars().take(LONGEST - 1).chain(['…']).collect()
+}
+
+/// A value of a profile with its unit.
+pub(in crate::report) fn amount(value: f64, unit: &str) -> String {
+    match unit {
+        "nanoseconds" => format_us(value / 1e3),
+        "bytes" => bytesize::ByteSize(value as u64).display().iec().to_string(),
+        unit => format!("{} {}", format_count(value), printable(unit)),
+    }
+}

@@ -1,0 +1,135 @@
+//! A comparison for people on a terminal: first what changed and which few functions explain it, then the functions.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use comfy_table::Table;
+
+use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
+use crate::compare::{
+    ASSUMED_LATENCY_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS, Finding, FunctionComparison,
+    Metric, PhaseComparison,
+};
+use crate::profile::{ASSUMED_LAUNCH_SPREAD, Unit};
+use crate::report::figures::change::{cells, figure, label, words};
+use crate::report::figures::explanation::explanation_lines;
+use crate::units::format_count;
+
+/// Functions that a comparison lists.
+pub(super) const TOP_DELTAS: usize = 12;
+
+/// Renders a comparison as a whole.
+pub fn render(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    heading(comparison, &mut text);
+    for phase in &comparison.phases {
+        changes(phase, &mut text);
+    }
+    functions(comparison, &mut text);
+    text
+}
+
+// Writing to a String cannot fail, here and below.
+pub(super) fn heading(comparison: &Comparison, text: &mut String) {
+    let _ = writeln!(
+        text,
+        "{BOLD}{} → {}{BOLD:#}",
+        comparison.base, comparison.head
+    );
+    cautions(&comparison.cautions, "  ", text);
+}
+
+fn cautions(cautions: &[Caution], by: &str, text: &mut String) {
+    for caution in cautions {
+        let _ = writeln!(text, "{by}{DOUBT}note{DOUBT:#} {caution}");
+    }
+}
+
+/// What changed in a phase, and what explains it.
+pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
+    let _ = writeln!(text, "  {}", phase.phase);
+    let mut explained = false;
+    for change in &phase.metrics {
+        let (style, words) = (style(change.finding), words(change));
+        let _ = writeln!(
+            text,
+            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
+            label(change.metric),
+            figure(change.metric, change.base),
+            figure(change.metric, change.head)
+        );
+        if let (Metric::CpuPerRequest, Some(found)) = (change.metric, &phase.functions) {
+            explained = true;
+            explanation(phase, found, text);
+        }
+    }
+    if let (false, Some(found)) = (explained, &phase.functions) {
+        explanation(phase, found, text);
+    }
+    if phase
+        .metrics
+        .iter()
+        .any(|change| change.basis == Basis::Assumed)
+    {
+        let (spread, latency) = (
+            ASSUMED_LAUNCH_SPREAD * 100.0,
+            ASSUMED_LATENCY_SPREAD * 100.0,
+        );
+        let _ = writeln!(
+            text,
+            "    (too few launches to measure how they differ: {spread:.0} % is assumed, {latency:.0} % for latency; `rounds = {ENOUGH_ROUNDS}` measures it)"
+        );
+    }
+    cautions(&phase.cautions, "    ", text);
+}
+
+fn explanation(phase: &PhaseComparison, found: &FunctionComparison, text: &mut String) {
+    for line in explanation_lines(phase, found) {
+        let _ = writeln!(text, "      {line}");
+    }
+}
+
+/// The tables of all phases.
+pub(super) fn functions(comparison: &Comparison, text: &mut String) {
+    for phase in &comparison.phases {
+        let Some(found) = &phase.functions else {
+            continue;
+        };
+        let what = match found.diff.unit {
+            Unit::PerRequest => "CPU per request",
+            Unit::Share => "share of the profile",
+        };
+        let _ = writeln!(
+            text,
+            "\n  {}: {what} by function, by the change of its own, findings first ({} and {} samples)",
+            phase.phase,
+            format_count(found.samples.0 as f64),
+            format_count(found.samples.1 as f64)
+        );
+        indent(&delta_table(found).to_string(), "    ", text);
+    }
+}
+
+fn delta_table(found: &FunctionComparison) -> Table {
+    let header = [
+        "before", "after", "change", "95 %", "", "own", "", "if free", "function",
+    ];
+    let mut table = plain_table(&header, 8);
+    for marks in [4, 6] {
+        if let Some(column) = table.column_mut(marks) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Left);
+        }
+    }
+    for delta in found.diff.functions.iter().take(TOP_DELTAS) {
+        table.add_row(cells(found, delta));
+    }
+    table
+}
+
+fn style(finding: Finding) -> Style {
+    match finding {
+        Finding::Better => GOOD,
+        Finding::Worse => BAD,
+        Finding::NotDetected => DOUBT,
+    }
+}

@@ -1,0 +1,85 @@
+//! The functions of one profile as a table.
+
+use super::style::{indent, plain_table};
+use crate::compare::is_of_cpu;
+use crate::profile::Profile;
+use crate::report::figures::change::if_free;
+use crate::report::figures::top::Top;
+use crate::report::figures::{amount, shortened};
+use crate::units::{format_count, format_share};
+
+/// The table for people.
+pub fn render(top: &Top<'_>) -> String {
+    let profile = top.profile;
+    let slices = match top.functions.slices.len() {
+        0 | 1 => "not in slices: intervals cover chance in sampling alone".to_owned(),
+        slices => format!("in {slices} slices"),
+    };
+    let mut text = format!(
+        "{}: {} {}{}, {slices}\n",
+        profile.kind(),
+        format_count(profile.samples() as f64),
+        if profile.samples() == 1 {
+            "sample"
+        } else {
+            "samples"
+        },
+        whole(profile)
+    );
+    let rows = top.rows();
+    let values = profile.is_of_values() || profile.cpu_ns().is_some();
+    let header = [
+        "self",
+        "total",
+        "95 % of total",
+        "self",
+        "total",
+        "if free",
+        "function",
+    ];
+    let mut table = plain_table(&header, 6);
+    for row in &rows {
+        let amount = |share: f64, samples: u64| {
+            if values {
+                amount(profile.value() as f64 * share, profile.unit())
+            } else {
+                format_count(samples as f64)
+            }
+        };
+        let interval = row.total_share.interval;
+        table.add_row([
+            format_share(row.self_share.value),
+            format_share(row.total_share.value),
+            format!(
+                "{} to {}",
+                format_share(interval.low),
+                format_share(interval.high)
+            ),
+            amount(row.self_share.value, row.self_samples),
+            amount(row.total_share.value, row.total_samples),
+            if is_of_cpu(profile) {
+                if_free(row)
+            } else {
+                "–".to_owned()
+            },
+            shortened(&row.function),
+        ]);
+    }
+    indent(&table.to_string(), "  ", &mut text);
+    let left_out = top.functions.functions.len() - rows.len();
+    if left_out > 0 {
+        text.push_str(&format!(
+            "  {} more functions; -n shows them\n",
+            format_count(left_out as f64)
+        ));
+    }
+    text
+}
+
+fn whole(profile: &Profile) -> String {
+    if profile.cpu_ns().is_some() || profile.is_of_values() {
+        format!(", {}", amount(profile.value() as f64, profile.unit()))
+    } else {
+        String::new()
+    }
+}

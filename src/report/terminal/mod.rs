@@ -1,0 +1,10 @@
+//! What people see on a terminal. Strings out; only `cli` writes them anywhere.
+
+pub mod compare;
+pub mod dry_run;
+pub mod flame_top;
+pub mod progress;
+pub mod run;
+pub mod selftest;
+mod story;
+mod style;

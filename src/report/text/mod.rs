@@ -1,0 +1,27 @@
+//! Tables and prose in plain text: CSV for spreadsheets, Markdown for where changes are discussed.
+
+pub mod compare;
+pub mod profile;
+
+/// A table as CSV (RFC 4180); a cell that a spreadsheet would take for a formula is made text.
+pub(super) fn csv<const N: usize>(
+    header: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = "a vector grows, and all rows have the same length";
+    writer.write_record(header).expect(written);
+    for row in rows {
+        let cells = row.map(|cell| {
+            let is_number = cell.parse::<f64>().is_ok();
+            if !is_number && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+                format!("'{cell}")
+            } else {
+                cell
+            }
+        });
+        writer.write_record(cells).expect(written);
+    }
+    let bytes = writer.into_inner().expect("a vector is never full");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
