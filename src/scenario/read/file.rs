@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
+use super::values::{Length, PerSecond, Share};
+
 /// A text with its place.
 pub(in crate::scenario) type Text = Spanned<String>;
 
@@ -18,7 +20,7 @@ pub(in crate::scenario) struct File {
     #[serde(default)]
     pub(in crate::scenario) description: String,
     pub(in crate::scenario) rounds: Option<Spanned<u32>>,
-    pub(in crate::scenario) interval: Option<Text>,
+    pub(in crate::scenario) interval: Option<Spanned<Length>>,
     pub(in crate::scenario) target: Spanned<Target>,
     #[serde(default)]
     pub(in crate::scenario) service: Vec<Service>,
@@ -47,7 +49,7 @@ pub(in crate::scenario) struct Target {
     pub(in crate::scenario) command: Option<Text>,
     pub(in crate::scenario) url: Option<Text>,
     pub(in crate::scenario) ready: Option<Text>,
-    pub(in crate::scenario) ready_within: Option<Text>,
+    pub(in crate::scenario) ready_within: Option<Spanned<Length>>,
     pub(in crate::scenario) port: Option<Spanned<u16>>,
     pub(in crate::scenario) pid: Option<Spanned<u32>>,
     pub(in crate::scenario) metrics: Option<Text>,
@@ -63,7 +65,7 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) name: Text,
     pub(in crate::scenario) command: Text,
     pub(in crate::scenario) ready: Option<Text>,
-    pub(in crate::scenario) ready_within: Option<Text>,
+    pub(in crate::scenario) ready_within: Option<Spanned<Length>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,14 +109,14 @@ pub(in crate::scenario) struct Phase {
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct Load {
     pub(in crate::scenario) model: Text,
-    pub(in crate::scenario) rate: Option<Text>,
+    pub(in crate::scenario) rate: Option<Spanned<PerSecond>>,
     pub(in crate::scenario) stages: Option<Spanned<Vec<Stage>>>,
     pub(in crate::scenario) arrivals: Option<Spanned<Arrivals>>,
     pub(in crate::scenario) connections: Spanned<u32>,
-    pub(in crate::scenario) duration: Option<Text>,
+    pub(in crate::scenario) duration: Option<Spanned<Length>>,
     pub(in crate::scenario) requests: Option<Spanned<u64>>,
-    pub(in crate::scenario) warmup: Option<Text>,
-    pub(in crate::scenario) timeout: Option<Text>,
+    pub(in crate::scenario) warmup: Option<Spanned<Length>>,
+    pub(in crate::scenario) timeout: Option<Spanned<Length>>,
     pub(in crate::scenario) workers: Option<Spanned<u32>>,
     pub(in crate::scenario) keep_alive: Option<bool>,
     #[serde(default)]
@@ -126,9 +128,9 @@ pub(in crate::scenario) struct Load {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct Stage {
-    pub(in crate::scenario) to: Option<Text>,
-    pub(in crate::scenario) over: Option<Text>,
-    pub(in crate::scenario) hold: Option<Text>,
+    pub(in crate::scenario) to: Option<Spanned<PerSecond>>,
+    pub(in crate::scenario) over: Option<Spanned<Length>>,
+    pub(in crate::scenario) hold: Option<Spanned<Length>>,
 }
 
 /// A word, or `{ burst = 100 }`.
@@ -223,7 +225,7 @@ pub(in crate::scenario) struct Profile {
     pub(in crate::scenario) cpu: Text,
     pub(in crate::scenario) url: Option<Text>,
     pub(in crate::scenario) hz: Option<Spanned<u32>>,
-    pub(in crate::scenario) duration: Option<Text>,
+    pub(in crate::scenario) duration: Option<Spanned<Length>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -249,8 +251,8 @@ pub(in crate::scenario) struct Cost {
     pub(in crate::scenario) instance: Option<String>,
     pub(in crate::scenario) vcpus: Option<Spanned<u32>>,
     pub(in crate::scenario) hourly: Option<Spanned<f64>>,
-    pub(in crate::scenario) target_rate: Option<Text>,
-    pub(in crate::scenario) utilisation: Option<Text>,
+    pub(in crate::scenario) target_rate: Option<Spanned<PerSecond>>,
+    pub(in crate::scenario) utilisation: Option<Spanned<Share>>,
 }
 
 /// Order in which the devices of a fleet send: a word, or `{ zipf = 1.1 }`.

@@ -6,3 +6,4 @@ pub(super) mod file;
 pub(super) mod merge;
 pub(super) mod names;
 pub(super) mod refusal;
+pub(super) mod values;

@@ -9,15 +9,8 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Error, Source};
 use crate::traffic::redact::is_sensitive_header;
 
-/// Keys whose values are durations, for which a bare number is the usual mistake.
-const DURATIONS: [&str; 19] = [
-    "duration",
-    "over",
-    "hold",
-    "warmup",
-    "timeout",
-    "interval",
-    "ready_within",
+/// Keys of the gateway's configuration whose values are durations, for which a bare number is the usual mistake.
+const DURATIONS: [&str; 12] = [
     "cache_ttl",
     "local_ttl",
     "token_ttl",
@@ -101,8 +94,6 @@ fn words(key: &str, text: &str, message: &str) -> String {
             format!("{text} is not a duration")
         };
         message += "; write a number with a unit, such as \"250ms\" or \"30s\"";
-    } else if ["rate", "to"].contains(&last) && message.starts_with("invalid type") {
-        message += "; write requests per second, such as \"20000/s\"";
     } else if message.starts_with("missing key") {
         message += "; add it";
     } else if message.starts_with("unknown key") && !message.contains("expected") {
@@ -190,7 +181,7 @@ mod tests {
             "invalid type: integer `5`, expected a table",
         );
         check(
-            "load.duration",
+            "target.gateway.cache_ttl",
             "400",
             "invalid type: integer `400`, expected a string",
             "invalid type: integer `400`, expected a string; write a number with a unit, such as \"250ms\" or \"30s\"",

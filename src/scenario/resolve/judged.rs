@@ -7,8 +7,7 @@ use crate::scenario::plan::threshold::{Expression, Metric};
 use crate::scenario::plan::{CostModel, Threshold, Variant};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
-use crate::units::list;
-use crate::units::{self, Rate};
+use crate::units::{Rate, list};
 
 /// Holds for every run that says nothing of its errors.
 const BUILT_IN: &str = "errors.rate < 1%";
@@ -132,21 +131,16 @@ impl Resolver<'_> {
             None => 64,
         };
         let target_rate = match &cost.target_rate {
-            Some(text) => Rate::parse(text.get_ref())
-                .map_err(|error| self.error(text.span(), "cost.target_rate", error.to_string()))?
+            Some(rate) => Rate::new(rate.get_ref().0)
+                .map_err(|error| self.error(rate.span(), "cost.target_rate", error.to_string()))?
                 .per_second(),
             None => 20_000.0,
         };
         let utilisation = match &cost.utilisation {
-            Some(text) => match units::parse_share(text.get_ref()) {
-                Ok(share) if share > 0.0 => share,
-                Ok(_) => {
-                    return Err(self.error(text.span(), "cost.utilisation", "it must be above 0%"));
-                }
-                Err(error) => {
-                    return Err(self.error(text.span(), "cost.utilisation", error.to_string()));
-                }
-            },
+            Some(share) if share.get_ref().0 == 0.0 => {
+                return Err(self.error(share.span(), "cost.utilisation", "it must be above 0%"));
+            }
+            Some(share) => share.get_ref().0,
             None => 0.7,
         };
         Ok(CostModel {

@@ -13,8 +13,9 @@ use crate::scenario::plan::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file;
 use crate::scenario::read::names::check_name;
+use crate::scenario::read::values::length;
+use crate::units::Rate;
 use crate::units::list;
-use crate::units::{self, Rate};
 
 impl Resolver<'_> {
     pub(super) fn phases(
@@ -102,7 +103,7 @@ impl Resolver<'_> {
         }
         let staged = self.staged(load, key)?;
         let duration = self.window(given, key, requests, staged.as_ref())?;
-        let warmup = self.duration(load.warmup.as_ref(), &at("warmup"), Duration::ZERO)?;
+        let warmup = length(load.warmup.as_ref(), Duration::ZERO);
         let model = self.load_model(load, key, staged)?;
         if let LoadModel::Open {
             pace: Pace::Staged { begin: 0.0, .. },
@@ -161,8 +162,7 @@ impl Resolver<'_> {
     fn timeout(&self, load: &file::Load, key: &str) -> Result<Duration, Error> {
         let (flag, given) = (self.overrides.timeout, load.timeout.as_ref());
         let key = format!("{key}.timeout");
-        let timeout =
-            flag.map_or_else(|| self.duration(given, &key, Duration::from_secs(10)), Ok)?;
+        let timeout = flag.unwrap_or_else(|| length(given, Duration::from_secs(10)));
         if !timeout.is_zero() {
             return Ok(timeout);
         }
@@ -256,13 +256,10 @@ impl Resolver<'_> {
                     "a load needs a `duration` or a number of `requests`",
                 ));
             }
-            (None, _) => self.overrides.duration.map_or_else(
-                || {
-                    let hour = Duration::from_secs(3_600);
-                    self.duration(load.duration.as_ref(), &at("duration"), hour)
-                },
-                Ok,
-            )?,
+            (None, _) => {
+                let flag = self.overrides.duration;
+                flag.unwrap_or_else(|| length(load.duration.as_ref(), LONGEST_OF_REQUESTS))
+            }
         };
         if duration < Duration::from_millis(100) {
             let length = load.duration.as_ref().map(Spanned::span);
@@ -361,7 +358,7 @@ impl Resolver<'_> {
                 Ok(LoadModel::Open { pace, arrivals })
             }
             (true, None, Some(rate)) => {
-                let rate = Rate::parse(rate.get_ref()).map_err(|error| {
+                let rate = Rate::new(rate.get_ref().0).map_err(|error| {
                     self.error(rate.span(), &format!("{key}.rate"), error.to_string())
                 })?;
                 let pace = Pace::Constant(rate);
@@ -399,10 +396,7 @@ impl Resolver<'_> {
             return Ok(None);
         };
         let refused = |why: &str| Err(self.error(given.span(), &format!("{key}.stages"), why));
-        let begin = load.rate.as_ref().map_or(Ok(0.0), |rate| {
-            units::parse_rate_or_zero(rate.get_ref())
-                .map_err(|error| self.error(rate.span(), &format!("{key}.rate"), error.to_string()))
-        })?;
+        let begin = load.rate.as_ref().map_or(0.0, |rate| rate.get_ref().0);
         let mut stages: Vec<Stage> = Vec::new();
         for stage in given.get_ref() {
             let from = stages.last().map_or(begin, |stage| stage.to);
@@ -441,19 +435,17 @@ impl Resolver<'_> {
         of: Range<usize>,
         key: &str,
     ) -> Result<Stage, Error> {
-        let at = |name: &str| format!("{key}.stages.{name}");
-        let part = [&stage.to, &stage.over, &stage.hold]
-            .into_iter()
-            .find_map(|part| part.as_ref().map(Spanned::span));
+        let of_times = [&stage.over, &stage.hold].map(|time| time.as_ref().map(Spanned::span));
+        let part = stage.to.as_ref().map(Spanned::span);
+        let part = part.or_else(|| of_times.into_iter().flatten().next());
         match (&stage.to, &stage.over, &stage.hold) {
             (Some(to), Some(over), None) => Ok(Stage {
-                to: units::parse_rate_or_zero(to.get_ref())
-                    .map_err(|error| self.error(to.span(), &at("to"), error.to_string()))?,
-                over: self.duration(Some(over), &at("over"), Duration::ZERO)?,
+                to: to.get_ref().0,
+                over: over.get_ref().0,
             }),
             (None, None, Some(hold)) => Ok(Stage {
                 to: from,
-                over: self.duration(Some(hold), &at("hold"), Duration::ZERO)?,
+                over: hold.get_ref().0,
             }),
             _ => Err(self.error(
                 part.unwrap_or(of),
@@ -470,6 +462,9 @@ struct Staged {
     stages: Vec<Stage>,
     length: Duration,
 }
+
+/// Window of a load that ends with a number of requests and says no `duration`.
+const LONGEST_OF_REQUESTS: Duration = Duration::from_secs(3_600);
 
 /// As for a single duration.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);

@@ -33,6 +33,7 @@ use super::read::file;
 use super::read::merge::overlay;
 use super::read::names::check_name;
 use super::read::refusal::{refused, span_of};
+use super::read::values::length;
 use crate::traffic::feeds::Feed;
 use crate::traffic::redact::has_userinfo;
 use crate::traffic::template::Secrets;
@@ -117,7 +118,7 @@ impl Resolver<'_> {
             "name",
             file.name.get_ref(),
         )?;
-        let interval = self.duration(file.interval.as_ref(), "interval", Duration::from_secs(1))?;
+        let interval = length(file.interval.as_ref(), Duration::from_secs(1));
         if !(Duration::from_millis(50)..=Duration::from_secs(60)).contains(&interval) {
             let span = file.interval.as_ref().map(Spanned::span);
             return Err(self

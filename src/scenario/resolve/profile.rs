@@ -9,6 +9,7 @@ use super::target::is_http_url;
 use crate::scenario::plan::{Profile, ProfileSource, Target};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file;
+use crate::scenario::read::values::length;
 
 /// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
 const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
@@ -102,7 +103,7 @@ impl Resolver<'_> {
         let duration = match self.overrides.duration {
             // The flag is for the load, which may be shorter or longer than any profile.
             Some(duration) => duration.clamp(SHORTEST_PROFILE, LONGEST_PROFILE),
-            None => self.duration(given, "profile.duration", Duration::from_secs(10))?,
+            None => length(given, Duration::from_secs(10)),
         };
         if !(SHORTEST_PROFILE..=LONGEST_PROFILE).contains(&duration) {
             return Err(self.source.error(

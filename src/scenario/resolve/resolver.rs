@@ -2,14 +2,11 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
 use toml::de::DeTable;
 
 use crate::scenario::overrides::Overrides;
 use crate::scenario::read::error::{Error, Source};
-use crate::scenario::read::file::Text;
-use crate::units;
 
 /// A variant's name and its tables.
 pub(super) type NamedTable<'i> = (String, DeTable<'i>);
@@ -28,18 +25,5 @@ impl Resolver<'_> {
     /// An error at the start of `span`.
     pub(super) fn error(&self, span: Range<usize>, key: &str, message: impl Into<String>) -> Error {
         self.source.error(Some(span), key, message)
-    }
-
-    /// A duration as it was written.
-    pub(super) fn duration(
-        &self,
-        text: Option<&Text>,
-        key: &str,
-        default: Duration,
-    ) -> Result<Duration, Error> {
-        text.map_or(Ok(default), |text| {
-            units::parse_duration(text.get_ref())
-                .map_err(|error| self.error(text.span(), key, error.to_string()))
-        })
     }
 }

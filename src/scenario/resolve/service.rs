@@ -9,6 +9,7 @@ use crate::scenario::plan::ports::{Braces, Known};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file;
 use crate::scenario::read::names::check_name;
+use crate::scenario::read::values::length;
 
 /// How long a service may take if it does not say.
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -63,11 +64,7 @@ impl Resolver<'_> {
         Ok(Service {
             command,
             ready: service.ready.as_ref().map(|ready| ready.get_ref().clone()),
-            ready_within: self.duration(
-                service.ready_within.as_ref(),
-                &key("ready_within"),
-                READY_WITHIN,
-            )?,
+            ready_within: length(service.ready_within.as_ref(), READY_WITHIN),
             name,
         })
     }

@@ -14,6 +14,7 @@ use crate::scenario::plan::{Service, Target};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::refusal::span_of;
+use crate::scenario::read::values::length;
 use crate::units::list;
 
 /// More processes than one machine can give a CPU to are a mistake.
@@ -38,11 +39,7 @@ impl Resolver<'_> {
         let started = Started {
             instances: self.instances(target)?,
             port: target.port.as_ref().map(|port| *port.get_ref()),
-            ready_within: self.duration(
-                target.ready_within.as_ref(),
-                "target.ready_within",
-                Duration::from_secs(10),
-            )?,
+            ready_within: length(target.ready_within.as_ref(), Duration::from_secs(10)),
         };
         match (&target.gateway, &target.command, &target.url) {
             (Some(config), None, None) => {
