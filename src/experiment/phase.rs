@@ -170,7 +170,7 @@ impl PhaseRun<'_> {
             load: stretch.load.clone(),
             requests: launch.variant.requests_of(stretch.load, stamp).into(),
             rosters: self.rosters.clone(),
-            seed: self.rosters.first().map_or(0, Roster::seed),
+            seed: launch.plan.seed,
             interval: stretch.interval(launch.plan.interval),
             secrets: launch.plan.secrets,
         };

@@ -348,3 +348,16 @@ fn stages_and_bursts_that_cannot_be_meant_are_refused_with_a_remedy() {
         matches!(load.model, LoadModel::Open { arrivals: Arrivals::Burst(size), .. } if size.get() == 5)
     );
 }
+
+#[test]
+fn a_fleet_has_the_seed_of_the_scenario_unless_it_has_its_own() {
+    let more = "[fleet.a]\ndevices = 1\n[fleet.b]\ndevices = 1\nseed = 5\n";
+    let seeds = |head: &str| {
+        let text = format!("{head}{BASE}{more}");
+        let plan = parse("x.toml", &text, Path::new("."), &Overrides::default()).unwrap();
+        let fleets = plan.variants[0].fleets.iter().map(|fleet| fleet.seed);
+        (plan.seed, fleets.collect::<Vec<_>>())
+    };
+    assert_eq!(seeds(""), (0, vec![0, 5]));
+    assert_eq!(seeds("seed = 7\n"), (7, vec![7, 5]));
+}

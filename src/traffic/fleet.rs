@@ -129,11 +129,6 @@ impl Roster {
         self.ids.len()
     }
 
-    /// Seed of the fleet.
-    pub fn seed(&self) -> u64 {
-        self.plan.seed
-    }
-
     /// Bytes of every id.
     pub(super) fn id_width(&self) -> usize {
         self.ids[0].len()

@@ -8,7 +8,7 @@ use crate::report::figures::load::{describe, planned};
 use crate::scenario::{Plan, ProfileSource, Request, Target, Variant};
 use crate::traffic::fleet::Roster;
 use crate::traffic::redact::{visible, without_userinfo};
-use crate::traffic::template::{Secrets, Stamp};
+use crate::traffic::template::Stamp;
 use crate::units::{format_count, format_duration};
 
 /// Requests that are shown of each variant.
@@ -17,13 +17,14 @@ const SHOWN: u64 = 2;
 /// Renders a plan; sends nothing.
 pub fn render(plan: &Plan) -> String {
     let mut text = format!(
-        "{}: {} × {} round(s)\n",
+        "{}: {} × {} round(s), seed {}\n",
         plan.name,
         plan.variants.len(),
-        plan.rounds
+        plan.rounds,
+        plan.seed
     );
     for variant in &plan.variants {
-        render_variant(variant, plan.secrets, &mut text);
+        render_variant(plan, variant, &mut text);
     }
     for threshold in &plan.thresholds {
         let only = [
@@ -40,7 +41,7 @@ pub fn render(plan: &Plan) -> String {
     text
 }
 
-fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
+fn render_variant(plan: &Plan, variant: &Variant, text: &mut String) {
     let _ = writeln!(
         text,
         "\nvariant {}: {}",
@@ -104,14 +105,13 @@ fn render_variant(variant: &Variant, secrets: Secrets, text: &mut String) {
             }),
     };
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
-    let seed = rosters.first().map_or(0, Roster::seed);
     let requests = match variant.phases.first() {
         Some(phase) => variant.requests_of(&phase.load, Stamp::default()),
         None => variant.requests.clone(),
     };
     let (requests, rosters): (Arc<[Request]>, Arc<[Roster]>) = (requests.into(), rosters.into());
-    let ids = AcknowledgedIds::new(requests.clone(), rosters.clone(), seed);
-    let mut source = Source::new(requests, rosters, &authority, seed, secrets);
+    let ids = AcknowledgedIds::new(requests.clone(), rosters.clone(), plan.seed);
+    let mut source = Source::new(requests, rosters, &authority, plan.seed, plan.secrets);
     let mut out = Rendered::default();
     let mut shown_before = Vec::new();
     for n in 0..SHOWN {

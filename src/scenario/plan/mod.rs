@@ -33,6 +33,8 @@ pub struct Plan {
     pub sha256: String,
     /// The scenario's text with literal credentials redacted and the flags that override it.
     pub text: String,
+    /// Seed of the mix, of arrivals and of random values.
+    pub seed: u64,
     /// How often each variant is launched and measured; variants alternate between rounds.
     pub rounds: u32,
     /// Interval of the series.

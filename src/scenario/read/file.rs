@@ -19,6 +19,8 @@ pub(in crate::scenario) struct File {
     pub(in crate::scenario) name: Text,
     #[serde(default)]
     pub(in crate::scenario) description: String,
+    #[serde(default)]
+    pub(in crate::scenario) seed: u64,
     pub(in crate::scenario) rounds: Option<Spanned<u32>>,
     pub(in crate::scenario) interval: Option<Spanned<Length>>,
     pub(in crate::scenario) target: Spanned<Target>,
@@ -85,8 +87,7 @@ pub(in crate::scenario) struct Fleet {
     pub(in crate::scenario) secrets: Option<Spanned<u32>>,
     #[serde(default)]
     pub(in crate::scenario) order: Order,
-    #[serde(default)]
-    pub(in crate::scenario) seed: u64,
+    pub(in crate::scenario) seed: Option<u64>,
     pub(in crate::scenario) valid: Option<bool>,
 }
 

@@ -9,7 +9,13 @@ use crate::scenario::read::names::check_name;
 use crate::traffic::fleet::{Credentials, Fleet, Order};
 
 impl Resolver<'_> {
-    pub(super) fn fleet(&self, name: &Text, fleet: &file::Fleet) -> Result<Fleet, Error> {
+    /// One fleet, with the scenario's `seed` unless it has its own.
+    pub(super) fn fleet(
+        &self,
+        name: &Text,
+        fleet: &file::Fleet,
+        seed: u64,
+    ) -> Result<Fleet, Error> {
         let key = format!("fleet.{}", name.get_ref());
         check_name(self.source, Some(name.span()), &key, name.get_ref())?;
         let devices = *fleet.devices.get_ref();
@@ -47,7 +53,7 @@ impl Resolver<'_> {
             devices,
             secrets,
             order,
-            seed: fleet.seed,
+            seed: fleet.seed.unwrap_or(seed),
             credentials,
         })
     }

@@ -141,6 +141,7 @@ impl Resolver<'_> {
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
             text: String::new(),
+            seed: file.seed,
             rounds,
             interval,
             comparisons: self.comparisons(&file.compare)?,
@@ -168,7 +169,7 @@ impl Resolver<'_> {
         let fleets = file
             .fleet
             .iter()
-            .map(|(name, fleet)| self.fleet(name, fleet))
+            .map(|(name, fleet)| self.fleet(name, fleet, file.seed))
             .collect::<Result<Vec<_>, _>>()?;
         let context = request::Context {
             source: self.source,

@@ -13,6 +13,9 @@ use crate::traffic::fleet::Roster;
 use crate::traffic::random;
 use crate::traffic::redact::{EXTRACTED, REDACTED};
 
+/// Keeps the values of stretches of load apart that no two requests of a run may share.
+const STRETCH_SALT: u64 = 0x0057_2E7C;
+
 #[derive(Clone)]
 pub(crate) enum Part {
     Text(Box<[u8]>),
@@ -69,11 +72,16 @@ impl Part {
         })
     }
 
-    /// Becomes text if it is the same in all requests of a stretch of load.
+    /// Becomes text if it is the same in all requests of a stretch of load; what is never to be sent twice in a run becomes that
+    /// stretch's own.
     pub(crate) fn stamp(&mut self, stamp: Stamp) {
         let text = match self {
             Self::Stretch => stamp.stretch.to_string(),
             Self::Run => format!("{:x}", stamp.run),
+            Self::Uuid { salt } => {
+                *salt = random::draw(*salt, u64::from(stamp.stretch), STRETCH_SALT);
+                return;
+            }
             Self::Base64(inner) => return inner.iter_mut().for_each(|part| part.stamp(stamp)),
             _ => return,
         };

@@ -36,6 +36,29 @@ fn rendered(text: &str, seq: u64) -> String {
 }
 
 #[test]
+fn stretches_of_load_share_their_values_but_no_identifiers() {
+    let sent = |text: &str, stretch: u32| {
+        let mut template = compile(text, false).unwrap();
+        template.stamp(Stamp { run: 1, stretch });
+        let values = Values {
+            seq: 3,
+            seed: 42,
+            device: None,
+            variables: &Variables::new([]),
+        };
+        let mut out = Vec::new();
+        template.append(&values, &mut out);
+        out
+    };
+    for unique in ["{{uuid}}", "{{base64 uuid}}"] {
+        assert_eq!(sent(unique, 0), sent(unique, 0));
+        assert_ne!(sent(unique, 0), sent(unique, 1));
+    }
+    let drawn = "{{int 0 1000000}} {{choice a b c d e f g h}}";
+    assert_eq!(sent(drawn, 0), sent(drawn, 1));
+}
+
+#[test]
 fn placeholders_become_values() {
     for (text, expected) in [
         ("plain {x} }}", "plain {x} }}"),
