@@ -9,9 +9,9 @@ use std::io::Read;
 use std::num::NonZeroU64;
 
 use flate2::read::MultiGzDecoder;
+use pprof_format as proto;
 use prost::encoding::encode_varint;
 use regex::{Regex, RegexBuilder};
-use target_service::profile_proto as proto;
 
 use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_STACKS, RECORDS, Weight, too_large};
 use super::symbols::{MAX_MESSAGE, Tables, malformed, message_of};

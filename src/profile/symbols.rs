@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use pprof_format as proto;
 use prost::Message;
-use target_service::profile_proto as proto;
 
 use super::pprof::SLICE_LABEL;
 use super::stacks::{MAX_NAME, long_name, too_large};

@@ -43,7 +43,7 @@ pub(super) struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Target {
-    pub(super) gateway: Option<Spanned<target_service::Config>>,
+    pub(super) gateway: Option<Spanned<gateway_config::Config>>,
     pub(super) command: Option<Text>,
     pub(super) url: Option<Text>,
     pub(super) ready: Option<Text>,
