@@ -28,9 +28,6 @@ const MAX_PATTERN: usize = 1 << 20;
 /// Sample types that a message lists.
 const SHOWN_TYPES: usize = 8;
 
-/// The numeric label of a sample that says in which slice of a capture it was taken, from 0. `go tool pprof` shows it as a tag.
-pub(super) const SLICE_LABEL: &str = "telemload_slice";
-
 /// Reads a profile, gzipped or not.
 ///
 /// Of several sample types `cpu` in nanoseconds is taken, else the profile's default, else the last. The number of samples is the
