@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use target_service::{Config, Device, Launch};
+use gateway_config::{Config, Device, Launch};
 
 use super::{Usage, say, verify_sink};
 use crate::scenario::{self, LAUNCH_DIRECTORY, Overrides, Target};

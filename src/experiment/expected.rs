@@ -1,6 +1,6 @@
 //! How often the bundled gateway has to run bcrypt, from its configuration and the load alone. Pure.
 
-use target_service::{Auth, Expiry, StoreKind};
+use gateway_config::{Auth, Expiry, StoreKind};
 
 use super::result::BcryptRate;
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Target, Variant};
@@ -74,7 +74,7 @@ fn of_one_cache(variant: &Variant, load: &Load, caches: f64) -> Option<f64> {
         .sum()
 }
 
-fn gateway(variant: &Variant) -> Option<&target_service::Config> {
+fn gateway(variant: &Variant) -> Option<&gateway_config::Config> {
     match &variant.target {
         Target::Gateway { config, .. } => Some(config),
         Target::Command { .. } | Target::Url { .. } => None,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use target_service::{Config, Device, Launch};
+use gateway_config::{Config, Device, Launch};
 
 use super::Failure;
 use super::reach::{local, port_of};
@@ -73,7 +73,7 @@ impl Instance {
         ];
         let start_it = ToStart {
             payload,
-            grace: target_service::server::stop_within(start.config) + STOP_MARGIN,
+            grace: gateway_config::stop_within(start.config) + STOP_MARGIN,
             ..ToStart::new("gateway".to_owned(), argv, log)
         };
         let mut instance = Self::started(Started::spawn(start_it).await?, local(port, None)?);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use target_service::{Config, Device, IngestMode, Key};
+use gateway_config::{Config, Device, IngestMode, Key};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinSet;
 

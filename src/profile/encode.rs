@@ -9,12 +9,13 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use pprof_format as proto;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
-use target_service::profile_proto as proto;
 
-use super::pprof::{SLICE_LABEL, plain};
+use super::pprof::plain;
 use super::stacks::{MAX_SLICES, too_large};
+use super::symbols::SLICE_LABEL;
 use super::wire::{Field, fields};
 use super::{Error, Profile};
 

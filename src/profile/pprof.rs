@@ -9,9 +9,9 @@ use std::io::Read;
 use std::num::NonZeroU64;
 
 use flate2::read::MultiGzDecoder;
+use pprof_format as proto;
 use prost::encoding::encode_varint;
 use regex::{Regex, RegexBuilder};
-use target_service::profile_proto as proto;
 
 use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_STACKS, RECORDS, Weight, too_large};
 use super::symbols::{MAX_MESSAGE, Tables, malformed, message_of};
@@ -27,9 +27,6 @@ const MAX_EXPANDED: usize = 8 * MAX_FRAMES;
 const MAX_PATTERN: usize = 1 << 20;
 /// Sample types that a message lists.
 const SHOWN_TYPES: usize = 8;
-
-/// The numeric label of a sample that says in which slice of a capture it was taken, from 0. `go tool pprof` shows it as a tag.
-pub(super) const SLICE_LABEL: &str = "telemload_slice";
 
 /// Reads a profile, gzipped or not.
 ///

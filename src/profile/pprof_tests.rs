@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use target_service::profile_proto as proto;
+use pprof_format as proto;
 
 use super::super::tests::{check, encode, gzip, small_profile, stacks};
 use super::super::{FunctionTable, flamegraph, folded, pprof};

@@ -7,10 +7,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use pprof_format as proto;
 use prost::Message;
-use target_service::profile_proto as proto;
 
-use super::pprof::SLICE_LABEL;
 use super::stacks::{MAX_NAME, long_name, too_large};
 use super::wire::{Field, fields};
 use super::{Error, Profile};
@@ -21,6 +20,9 @@ const MAX_ENTRIES: usize = 1 << 20;
 const MAX_TYPES: usize = 256;
 /// One entry of a table, or one sample.
 pub(super) const MAX_MESSAGE: usize = 1 << 20;
+
+/// The numeric label of a sample that says in which slice of a capture it was taken, from 0. `go tool pprof` shows it as a tag.
+pub(super) const SLICE_LABEL: &str = "telemload_slice";
 
 /// Everything but the samples; messages that are needed once stay bytes until then.
 #[derive(Default)]

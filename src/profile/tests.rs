@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use pprof_format as proto;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
-use target_service::profile_proto as proto;
 
 use super::*;
 

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
+use gateway_config::{Config, Device, Rbac, Settings};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::auth::registry::Registry;
 use crate::bcrypt_pool::{BcryptPool, Check, PoolSize};
 use crate::body::BodyLimits;
-use crate::config::ingest::Settings;
-use crate::config::{Config, Rbac};
 use crate::error::Error;
 use crate::ingest::Ingest;
-use crate::launch::Device;
 use crate::metrics::Metrics;
 use crate::store::Store;
 

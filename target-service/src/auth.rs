@@ -2,6 +2,7 @@
 
 pub(crate) mod digest;
 pub(crate) mod flight;
+mod outcome;
 pub(crate) mod registry;
 pub(crate) mod session;
 pub(crate) mod shield;
@@ -9,51 +10,24 @@ pub(crate) mod shield;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_config::{Auth, Config};
+
 use crate::bcrypt_pool::{BcryptPool, Lane, PoolError, Secret};
 use crate::cache::Recall;
-use crate::config::{Auth, Config};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::store::{Down, Store};
 use digest::{Digest, Digester};
 use flight::{Flights, Landed};
+use outcome::{Answer, Source};
 use registry::{Registered, Registry};
 use session::{Sessions, TokenError};
 use shield::Shield;
 
+pub(crate) use outcome::Outcome;
+
 /// Pause between two looks for limits that nobody needs any more.
 const TIDY: Duration = Duration::from_secs(30);
-
-/// The answer to a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The secret is the device's.
-    Accepted,
-    /// Unknown or revoked device or wrong secret; callers must not tell which.
-    Refused,
-    /// The device, whether it exists or not, had its share of checks.
-    Limited,
-    /// Too many checks are waiting.
-    Overloaded,
-    /// The check itself failed.
-    Broken,
-}
-
-/// What told the outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// A remembered digest.
-    Digest,
-    /// A check, or the refusal to make one.
-    Check,
-}
-
-/// An outcome and where it is from; what the requests of one flight share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) outcome: Outcome,
-    pub(crate) source: Source,
-}
 
 impl Registered {
     /// What the right secret is worth by now: the device may have been revoked while it was checked.

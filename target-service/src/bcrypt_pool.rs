@@ -8,13 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::{io, thread};
 
+use gateway_config::{Auth, Config};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use tokio::sync::oneshot;
-
-use crate::config::{Auth, Config};
 
 /// bcrypt reads no more than this many bytes of a secret.
 pub(crate) const MAX_SECRET: usize = 72;

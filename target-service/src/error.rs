@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::config::ConfigError;
+use gateway_config::ConfigError;
 
 /// A failure of the gateway as a whole.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,14 @@
-//! The reference telemetry gateway: every step of the story is a value of [`Config`].
+//! The reference telemetry gateway: every step of the story is a value of [`gateway_config::Config`].
 //!
 //! # Layout
 //!
-//! - [`config`], [`launch`]: what the parent process decides; validated before anything starts.
+//! - `gateway-config`, a crate of its own: what the parent process decides; validated before anything starts.
 //! - [`mod@serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
 //! - `connection`, `router`, `admission`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
 //! - `auth`, `bcrypt_pool`, `cache`, `lifetime`: the IoT middleware. `rbac`: the user path. `store`: where both keep
 //!   their data.
 //! - [`ingest`]: payloads, queues, batches, sinks, and the proof that nothing was lost.
-//! - `log`, `metrics`, `profile`, [`profile_proto`]: what the gateway tells about itself.
+//! - `log`, `metrics`, `profile` (in the messages of the crate `pprof-format`): what the gateway tells about itself.
 //!
 //! The crate owns no command line and reads no file; it never sees a device's secret outside the request that carries it.
 
@@ -24,31 +24,21 @@ mod auth;
 mod bcrypt_pool;
 mod body;
 mod cache;
-pub mod config;
 mod connection;
 mod error;
 pub mod ingest;
-pub mod launch;
 mod lifetime;
 mod log;
 mod metrics;
 mod profile;
-pub mod profile_proto;
 mod rbac;
 mod reply;
 mod router;
 pub mod serve;
 pub mod server;
-pub mod size;
 mod store;
 mod telemetry;
 
-pub use config::{
-    Ack, Auth, Config, ConfigError, DigestKind, Expiry, IngestMode, Key, Log, Rbac, RedisUrl,
-    StoreKind,
-};
 pub use error::Error;
-pub use launch::{Device, Launch};
 pub use serve::serve;
 pub use server::run;
-pub use size::Size;

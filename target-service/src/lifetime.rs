@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::config::{Config, Expiry, random_bytes};
+use gateway_config::{Config, Expiry, random_bytes};
 
 /// Hands out one life after the other.
 pub(crate) struct Lifetime {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal};
 
+use gateway_config::Log;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -11,8 +12,6 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
-
-use crate::config::Log;
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const DEFAULT: &str = "warn,target_service=info";

@@ -1,33 +1,14 @@
 //! The user path's question: may this user do that? Three ways to answer it, at very different prices.
 
+mod permission;
 pub(crate) mod user;
 
-use crate::config::Rbac;
+use gateway_config::Rbac;
+
 use crate::store::{Down, Store};
 use user::User;
 
-/// What a request needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Permission {
-    Read,
-    Write,
-}
-
-impl Permission {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Read => "telemetry:read",
-            Self::Write => "telemetry:write",
-        }
-    }
-
-    pub(crate) const fn bit(self) -> u64 {
-        match self {
-            Self::Read => 1 << 0,
-            Self::Write => 1 << 1,
-        }
-    }
-}
+pub(crate) use permission::Permission;
 
 /// Whether the user holds the permission. Unknown users hold none; while the store is down nobody is known to.
 pub(crate) async fn allows(
@@ -60,8 +41,8 @@ pub(crate) async fn allows(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::metrics::Metrics;
+    use gateway_config::Config;
 
     #[tokio::test]
     async fn every_way_gives_the_same_answer() {

@@ -5,7 +5,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::ingest::endpoint::Answer;
+use crate::ingest::answer::Answer;
 use crate::rbac::Permission;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
+use gateway_config::{LEAVE, Launch, Size};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
@@ -11,13 +11,8 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::Error;
-use crate::launch::Launch;
 use crate::log;
 use crate::server::run;
-use crate::size::Size;
-
-/// How long abandoned blocking work may hold up the exit.
-pub(crate) const LEAVE: Duration = Duration::from_secs(1);
 
 /// Runs a gateway until SIGTERM or SIGINT. Call it before the process has other threads: the limit to the first
 /// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts.

@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use gateway_config::{Config, Device, LAST_ANSWERS};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,28 +29,14 @@ use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
 use crate::access::{Ends, is_local};
 use crate::app::App;
 use crate::bcrypt_pool::{Check, bcrypt_check};
-use crate::config::Config;
 use crate::connection::{Busy, ConnectionLimits, Late, Watch, Watched};
 use crate::error::Error;
-use crate::launch::Device;
 use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::reply::Reply;
 use crate::router::{is_control, router};
-use crate::serve::LEAVE;
 
 /// Pause after a failed accept, which is mostly a lack of file descriptors: without it the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// How long the answers to requests that waited for the sink may take to go out, once it is known what became of them.
-const LAST_ANSWERS: Duration = Duration::from_millis(250);
-
-/// The longest time that an orderly stop takes: requests in flight, then payloads that wait and the answers about them, then
-/// the runtime's own end.
-#[must_use]
-pub fn stop_within(config: &Config) -> Duration {
-    let drains = config.drain_requests.unsigned_abs() + config.drain_payloads.unsigned_abs();
-    drains + LAST_ANSWERS + LEAVE
-}
 
 type Routes = CatchPanic<Router, OnPanic>;
 
@@ -269,19 +256,6 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-
-    #[test]
-    fn a_stop_takes_the_sum_of_its_parts() {
-        let config = Config {
-            drain_requests: "3s".parse().unwrap(),
-            drain_payloads: "1m".parse().unwrap(),
-            ..Config::default()
-        };
-        assert_eq!(
-            stop_within(&config),
-            Duration::from_secs(63) + LAST_ANSWERS + LEAVE
-        );
-    }
 
     #[tokio::test]
     async fn a_panic_costs_one_request() {

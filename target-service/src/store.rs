@@ -1,26 +1,25 @@
 //! Where users and digests are kept. Callers await what may be remote, and learn when a store is down: it then says
 //! neither yes nor no, and nobody is admitted on its word.
 
+mod down;
 mod redis;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use gateway_config::{Auth, Config, StoreKind};
 
 use crate::auth::digest::Digest;
 use crate::auth::registry::Registered;
 use crate::cache::{DigestCache, Recall};
-use crate::config::{Auth, Config, StoreKind};
 use crate::error::Error;
 use crate::lifetime::Lifetime;
 use crate::metrics::StoreMetrics;
 use crate::rbac::user::{self, Seed};
 use redis::Redis;
 
-/// The store did not answer in time, or not with an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Down;
+pub(crate) use down::Down;
 
 /// The configured store.
 pub(crate) struct Store {

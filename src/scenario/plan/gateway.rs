@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use target_service::{Config, StoreKind};
+use gateway_config::{Config, StoreKind};
 
 use super::ports::{Braces, Known, Ported, Ports, PortsError};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use target_service::IngestMode;
+use gateway_config::IngestMode;
 
 use super::command::Command;
 use super::gateway::Places;
@@ -16,7 +16,7 @@ pub enum Target {
     /// The bundled gateway as a child process.
     Gateway {
         /// Its configuration, as it was written.
-        config: Box<target_service::Config>,
+        config: Box<gateway_config::Config>,
         /// Where that names ports of services.
         places: Places,
         /// How many processes, each with a port of its own.

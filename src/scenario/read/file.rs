@@ -47,7 +47,7 @@ pub(in crate::scenario) struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct Target {
-    pub(in crate::scenario) gateway: Option<Spanned<target_service::Config>>,
+    pub(in crate::scenario) gateway: Option<Spanned<gateway_config::Config>>,
     pub(in crate::scenario) command: Option<Text>,
     pub(in crate::scenario) url: Option<Text>,
     pub(in crate::scenario) ready: Option<Text>,

@@ -194,7 +194,7 @@ impl Resolver<'_> {
                 .map(Spanned::span),
         );
         if let Target::Gateway { config, .. } = &target
-            && let target_service::StoreKind::Redis(url) = &config.store
+            && let gateway_config::StoreKind::Redis(url) = &config.store
             && url.has_credentials()
         {
             secrets.extend(span_of(self.table, &["target", "gateway", "store"]));

@@ -58,7 +58,7 @@ impl Resolver<'_> {
     fn gateway(
         &self,
         target: &file::Target,
-        config: &Spanned<target_service::Config>,
+        config: &Spanned<gateway_config::Config>,
         services: &[String],
         started: Started,
     ) -> Result<Target, Error> {

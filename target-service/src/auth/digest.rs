@@ -1,9 +1,9 @@
 //! The digest under which an accepted credential is remembered. It replaces the secret everywhere behind the check.
 
+use gateway_config::{Config, DigestKind, Key};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::config::{Config, DigestKind, Key};
 use crate::error::Error;
 
 /// What is remembered of a credential.

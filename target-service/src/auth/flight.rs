@@ -6,7 +6,7 @@ use moka::future::Cache;
 use prometheus_client::metrics::counter::Counter;
 
 use super::digest::Digest;
-use super::{Answer, Outcome, Source};
+use super::outcome::{Answer, Outcome, Source};
 
 /// The computations under way.
 pub(crate) struct Flights {

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::config::MAX_COST;
+use gateway_config::{Device, MAX_COST};
+
 use crate::error::Error;
-use crate::launch::Device;
 
 /// A device of the registry.
 pub(crate) struct Registered {

@@ -3,11 +3,11 @@
 //! A token is a JWT signed with HS256. Nothing of it is believed before its signature is verified, and no algorithm but
 //! that one is accepted. It is good until it expires or its device is revoked; it cannot be taken back singly.
 
+use gateway_config::{Config, Key};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Key};
 use crate::error::Error;
 
 /// Who a token is for: one of another service with the same key is refused.

@@ -7,12 +7,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use gateway_config::Config;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::future::Cache;
 
 use super::digest::Digest;
 use super::registry::Registered;
-use crate::config::Config;
 
 /// Places that unknown devices share, chosen by a keyed hash of the id.
 const UNKNOWN: u64 = 1 << 12;

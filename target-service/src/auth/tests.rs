@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
+use gateway_config::Device;
 use prometheus_client::metrics::counter::Counter;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::*;
 use crate::bcrypt_pool::{Check, PoolSize, bcrypt_check};
-use crate::launch::Device;
 
 const COST: u32 = 4;
 const LIMIT: Duration = Duration::from_secs(30);

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
-use super::queue::Job;
+use super::job::Job;
 
 /// What is known of the queue at this moment.
 #[derive(Debug)]

@@ -1,13 +1,15 @@
 //! `/v1/payloads`: documents of payloads in, objects in a sink out, in four ways from the naive to the sound.
 //!
-//! - `document`: bytes → payloads → stored lines. `endpoint`: HTTP around it.
+//! - `document`: bytes → payloads → stored lines. `endpoint`: HTTP around it. `answer`: what is said of a document.
 //! - `queue`: the bounded queue and the forming of batches. `upload`: retries. `sink`: where objects are.
 //! - [`verify`]: whether what was acknowledged is what is stored.
 //!
 //! A payload is taken or refused, never both: what was taken is stored, or counted as failed at the stop.
 
+pub(crate) mod answer;
 mod document;
 pub(crate) mod endpoint;
+mod job;
 pub(crate) mod metrics;
 mod queue;
 #[cfg(test)]
@@ -19,18 +21,20 @@ pub mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_config::{Ack, Batching, Environment, Mode, Settings};
+
 use axum::body::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::ingest::{Ack, Batching, Environment, Mode, Settings};
 use crate::error::Error;
+use answer::Answer;
 use document::{Document, Lines};
-use endpoint::Answer;
+use job::Job;
 use metrics::IngestMetrics;
-use queue::{Job, Queue, Refused};
+use queue::{Queue, Refused};
 use sink::Sink;
 use upload::Uploader;
 

@@ -7,22 +7,12 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use axum::body::Bytes;
-use tokio::sync::{Notify, Semaphore, TryAcquireError, oneshot};
+use gateway_config::Batching;
+use tokio::sync::{Notify, Semaphore, TryAcquireError};
 use tokio::time::{Instant, sleep_until};
 
+use super::job::Job;
 use super::metrics::IngestMetrics;
-use crate::config::ingest::Batching;
-
-/// Payloads that are stored together or not at all.
-#[derive(Debug)]
-pub(crate) struct Job {
-    /// Their stored lines.
-    pub(crate) lines: Bytes,
-    pub(crate) payloads: u32,
-    /// Told once they are stored; without it they are acknowledged already.
-    pub(crate) stored: Option<oneshot::Sender<()>>,
-}
 
 /// Why a job was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

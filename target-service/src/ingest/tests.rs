@@ -2,14 +2,13 @@
 
 use std::fs;
 
+use gateway_config::Config;
 use prometheus_client::registry::Registry;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, advance};
 
 use super::scratch::Scratch;
 use super::*;
-use crate::config::Config;
-use sink::Location;
 
 async fn start(config: serde_json::Value) -> Arc<Ingest> {
     let config: Config = serde_json::from_value(config).unwrap();
@@ -407,32 +406,4 @@ async fn a_sink_that_cannot_be_opened_is_named_at_the_start() {
             path.display()
         )
     );
-}
-
-#[test]
-fn sinks_are_parsed() {
-    for (text, shown) in [
-        ("memory", "memory"),
-        ("file:///tmp/x y", "file:///tmp/x y"),
-        ("s3://bucket", "s3://bucket/"),
-        ("s3://bucket/a/b/", "s3://bucket/a/b"),
-    ] {
-        assert_eq!(Location::parse(text).unwrap().to_string(), shown);
-    }
-    for text in [
-        "",
-        "disk",
-        "file://tmp",
-        "file:/tmp",
-        "s3://",
-        "s3:///x",
-        "s3://u@b",
-        "s3://b/a//b",
-    ] {
-        let error = Location::parse(text).unwrap_err();
-        assert!(
-            error.contains("use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\""),
-            "{text}: {error}"
-        );
-    }
 }

@@ -11,8 +11,8 @@ use object_store::path::Path;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::job::Job;
 use super::metrics::IngestMetrics;
-use super::queue::Job;
 use super::sink::{Sink, SinkError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

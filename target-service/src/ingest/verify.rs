@@ -7,11 +7,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use gateway_config::{Environment, Location};
 use sha2::{Digest, Sha256};
 
 use super::document::{MAX_ID, id_of_line};
-use super::sink::{Location, Sink, SinkError};
-use crate::config::Environment;
+use super::sink::{Sink, SinkError};
 
 /// Bytes of an object that are held at once.
 const CHUNK: u64 = 1 << 20;

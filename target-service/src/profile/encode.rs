@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::profile_proto::{Function, Label, Line, Location, Profile, Sample, ValueType};
+use pprof_format::{Function, Label, Line, Location, Profile, Sample, ValueType};
 
 /// Stands for code of which nothing is known.
 pub(crate) const UNKNOWN: &str = "[unknown]";

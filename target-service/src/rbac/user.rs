@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Permission;
+use super::permission::Permission;
 
 /// A demonstration user.
 pub(crate) struct Seed {

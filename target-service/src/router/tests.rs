@@ -3,13 +3,12 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::RETRY_AFTER;
+use gateway_config::{Auth, Config, Device};
 use tower::ServiceExt;
 
 use super::*;
 use crate::access::Ends;
 use crate::bcrypt_pool::Check;
-use crate::config::{Auth, Config};
-use crate::launch::Device;
 
 async fn app(
     queue: usize,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use gateway_config::{Config, RedisUrl, hex, random_bytes};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{
@@ -18,9 +19,8 @@ use subtle::ConstantTimeEq;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::Down;
+use super::down::Down;
 use crate::auth::digest::Digest;
-use crate::config::{Config, RedisUrl, hex, random_bytes};
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use crate::rbac::user::Seed;

@@ -1,8 +1,8 @@
 //! What each way of checking credentials costs, as a client and the counters see it.
 
+use gateway_config::{Auth, Config};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
-use target_service::{Auth, Config};
 use tokio::time::timeout;
 
 use crate::gateway::{CHEAP, Gateway, LIMIT, device, quick};

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use gateway_config::{Config, Device};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use target_service::{Config, Device, Error, run};
+use target_service::{Error, run};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};

@@ -1,8 +1,9 @@
 //! Saturation, refusal to start, and the orderly stop.
 
+use gateway_config::{Auth, Config, Device};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
-use target_service::{Auth, Config, Device, Error, run};
+use target_service::{Error, run};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 

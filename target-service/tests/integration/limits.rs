@@ -1,8 +1,8 @@
 //! Slow clients, large heads, and more connections than there is room for.
 
+use gateway_config::{Config, Device};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
-use target_service::{Config, Device};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gateway_config::{Ack, Auth, Config, IngestMode, Size};
 use reqwest::{RequestBuilder, StatusCode};
 use target_service::ingest::verify::{Address, Report, verify};
-use target_service::{Ack, Auth, Config, IngestMode, Size};
 use tokio::time::timeout;
 
 use crate::gateway::{CHEAP, Gateway, LIMIT, device, parts, quick};

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
+use pprof_format::Profile;
 use prost::Message;
 use reqwest::{Response, StatusCode};
 use rustix::time::{ClockId, clock_gettime};
-use target_service::profile_proto::Profile;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
@@ -57,7 +57,7 @@ fn stacks(profile: &Profile) -> Vec<(String, i64)> {
                 .name,
         )
     };
-    let fold = |sample: &target_service::profile_proto::Sample| {
+    let fold = |sample: &pprof_format::Sample| {
         let mut names = Vec::new();
         for id in sample.location_id.iter().rev() {
             let location = profile

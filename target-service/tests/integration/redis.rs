@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+use gateway_config::{Config, StoreKind};
 use rustix::process::{Pid, Signal, kill_process};
-use target_service::{Config, StoreKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

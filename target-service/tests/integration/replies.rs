@@ -1,7 +1,7 @@
 //! Every status with its message, and what hostile bytes get.
 
+use gateway_config::{Config, Rbac};
 use reqwest::StatusCode;
-use target_service::{Config, Rbac};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

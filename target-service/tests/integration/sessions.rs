@@ -1,8 +1,8 @@
 //! Sessions: a handshake with the credential, then a token that stands for it.
 
+use gateway_config::{Auth, Config, Key};
 use jiff::SignedDuration;
 use reqwest::{RequestBuilder, StatusCode};
-use target_service::{Auth, Config, Key};
 use tokio::time::timeout;
 
 use crate::gateway::{CHEAP, Gateway, LIMIT, device, parts, quick};

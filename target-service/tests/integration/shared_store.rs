@@ -1,8 +1,9 @@
 //! Instances that share a Redis: what they tell each other, and what happens while it is away.
 
+use gateway_config::{Auth, Config, Device, DigestKind, Expiry, Key, Rbac};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
-use target_service::{Auth, Config, Device, DigestKind, Error, Expiry, Key, Rbac, run};
+use target_service::{Error, run};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 

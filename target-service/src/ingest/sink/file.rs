@@ -5,12 +5,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use gateway_config::Ack;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 
-use super::SinkError;
-use crate::config::ingest::Ack;
+use super::error::SinkError;
 
 pub(super) struct Directory {
     path: PathBuf,

@@ -3,119 +3,22 @@
 //! An object is created and never replaced. Its name is chosen before the first attempt, so that an attempt whose answer
 //! was lost is recognised by the next one instead of storing its payloads twice.
 
+mod error;
 mod file;
 mod memory;
 mod s3;
 mod stand_in;
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use gateway_config::{Ack, Environment, Location, StandIn};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use crate::config::ingest::{Ack, Environment};
 use memory::Memory;
 use stand_in::Gate;
 
-pub(crate) use crate::config::ingest::StandIn;
-
-/// Characters of a store's own words that are passed on.
-const MAX_WORDS: usize = 300;
-
-/// A sink's address, not opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
-    Memory,
-    File(PathBuf),
-    S3(Bucket),
-}
-
-/// Where a bucket is. Credentials are not part of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bucket {
-    pub(crate) name: String,
-    pub(crate) prefix: Path,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) region: Option<String>,
-}
-
-impl Location {
-    /// Reads `memory`, `file:///directory` or `s3://bucket/prefix`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let refuse = || {
-            format!(
-                "{text:?} is not a sink; use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\""
-            )
-        };
-        if text == "memory" {
-            return Ok(Self::Memory);
-        }
-        if let Some(path) = text.strip_prefix("file://") {
-            // Two slashes would make the first directory a host name.
-            return if path.starts_with('/') {
-                Ok(Self::File(path.into()))
-            } else {
-                Err(refuse())
-            };
-        }
-        let rest = text.strip_prefix("s3://").ok_or_else(refuse)?;
-        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if name.is_empty() || !name.chars().all(known) {
-            return Err(refuse());
-        }
-        let prefix = Path::parse(prefix).map_err(|_| refuse())?;
-        Ok(Self::S3(Bucket {
-            name: name.to_owned(),
-            prefix,
-            ..Bucket::default()
-        }))
-    }
-
-    /// Adds what leads to a bucket; the other sinks need nothing.
-    pub(crate) fn with_access(
-        mut self,
-        endpoint: Option<&str>,
-        region: Option<&str>,
-    ) -> Result<Self, String> {
-        if let Some(endpoint) = endpoint {
-            s3::check_endpoint(endpoint)?;
-        }
-        if let Self::S3(bucket) = &mut self {
-            bucket.endpoint = endpoint.map(str::to_owned);
-            bucket.region = region.map(str::to_owned);
-        }
-        Ok(self)
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory"),
-            Self::File(path) => write!(f, "file://{}", path.display()),
-            Self::S3(bucket) => write!(f, "s3://{}/{}", bucket.name, bucket.prefix),
-        }
-    }
-}
-
-/// Why an attempt failed. It holds no credential.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct SinkError(String);
-
-impl SinkError {
-    /// Keeps the words of an error and of its causes, bounded, in one line, and without `secrets`.
-    fn from_words(words: &str, secrets: &[String]) -> Self {
-        let mut words = words.replace(['\n', '\r'], " ");
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            words = words.replace(secret.as_str(), "…");
-        }
-        Self(words.chars().take(MAX_WORDS).collect())
-    }
-}
+pub(crate) use error::SinkError;
 
 enum Kind {
     Memory(Memory),
@@ -169,11 +72,13 @@ impl Sink {
             }
             Location::S3(bucket) => {
                 let (store, secrets) = s3::open(bucket, environment)?;
+                let prefix = Path::parse(&bucket.prefix)
+                    .map_err(|error| SinkError::from_words(&error.to_string(), &secrets))?;
                 let sink = Self {
                     store,
                     kind: Kind::Remote,
                     gate,
-                    prefix: bucket.prefix.clone(),
+                    prefix,
                     secrets,
                 };
                 sink.probe().await?;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
-use super::{SinkError, StandIn};
+use gateway_config::StandIn;
+
+use super::error::SinkError;
 
 /// In front of the store.
 pub(super) struct Gate {

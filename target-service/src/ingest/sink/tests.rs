@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::http::{Method, Response, StatusCode};
+use gateway_config::{Batching, Mode, Settings};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
@@ -19,8 +20,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::ingest::{Batching, Mode, Settings};
-use crate::ingest::endpoint::Answer;
+use crate::ingest::answer::Answer;
 use crate::ingest::metrics::IngestMetrics;
 use crate::ingest::scratch::Scratch;
 use crate::ingest::verify::{self, Address, Report};

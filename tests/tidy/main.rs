@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod circles;
+mod known;
+mod sizes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +39,43 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     assert!(!found.is_empty());
     found.sort();
     found
+}
+
+/// The texts of a folder by their paths within the repository.
+fn texts(directory: &str) -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let relative = |path: &Path| {
+        path.strip_prefix(root)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    sources(directory)
+        .into_iter()
+        .map(|(path, text)| (relative(&path), text))
+        .collect()
+}
+
+/// Fails if anything was found that is not known, and if anything known is gone: the list of what is known only shrinks.
+#[track_caller]
+fn assert_known<T: Ord + Debug>(
+    what: &str,
+    found: &BTreeSet<T>,
+    known: &BTreeSet<T>,
+    show: impl Fn(&T) -> String,
+) {
+    let list = |of: &BTreeSet<T>, but: &BTreeSet<T>| -> String {
+        of.difference(but)
+            .map(|one| format!("\n  {}", show(one)))
+            .collect()
+    };
+    let (new, gone) = (list(found, known), list(known, found));
+    assert!(new.is_empty(), "{what}:{new}");
+    assert!(
+        gone.is_empty(),
+        "{what} is gone, take it off the list in tests/tidy/known.rs:{gone}"
+    );
 }
 
 /// The top-level module that a file belongs to.
@@ -133,4 +176,91 @@ fn the_gateway_does_not_know_the_load_generator() {
     }
     let manifest = fs::read_to_string("target-service/Cargo.toml").unwrap();
     assert!(!manifest.lines().any(|line| line.starts_with("telemload")));
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for (directory, known) in [
+        ("src", known::CIRCLES),
+        ("target-service/src", &[]),
+        ("target-service/config/src", &[]),
+    ] {
+        let graph = circles::graph(&format!("{directory}/lib.rs"), &texts(directory));
+        let uses: usize = graph.values().map(BTreeSet::len).sum();
+        assert!(uses > 10, "only {uses} uses were seen in {directory}");
+        let known = known.iter().map(|circle| {
+            let files = circle.iter();
+            files.map(|file| format!("{directory}/{file}")).collect()
+        });
+        assert_known(
+            "files that import each other in a circle",
+            &circles::circles(&graph),
+            &known.collect(),
+            |circle| {
+                let files: Vec<&str> = circle.iter().map(String::as_str).collect();
+                format!(
+                    "{}, among {}",
+                    circles::way_round(&graph, circle),
+                    files.join(", ")
+                )
+            },
+        );
+    }
+}
+
+/// Lines of a file, its unit tests included.
+const LONGEST_FILE: usize = 500;
+/// Lines of a function, from `fn` to its closing brace.
+const LONGEST_FUNCTION: usize = 80;
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut files = BTreeSet::new();
+    let mut functions = BTreeSet::new();
+    for (file, text) in texts("src") {
+        for (name, lines) in sizes::functions(&text).unwrap() {
+            if lines > LONGEST_FUNCTION {
+                functions.insert(format!("{file}: {name}"));
+            }
+        }
+        if text.lines().count() > LONGEST_FILE {
+            files.insert(file);
+        }
+    }
+    let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
+    let show = |one: &String| one.clone();
+    assert_known(
+        "a file of more than 500 lines",
+        &files,
+        &owned(known::LONG_FILES),
+        show,
+    );
+    assert_known(
+        "a function of more than 80 lines",
+        &functions,
+        &owned(known::LONG_FUNCTIONS),
+        show,
+    );
+}
+
+#[test]
+fn lists_of_what_is_known_only_shrink() {
+    let set = |list: &[&'static str]| -> BTreeSet<&'static str> { list.iter().copied().collect() };
+    let outcome = |found: &[&'static str], known: &[&'static str]| {
+        let (found, known) = (set(found), set(known));
+        let held = std::panic::catch_unwind(|| {
+            assert_known("a fault", &found, &known, |one| (*one).to_owned());
+        });
+        held.map_err(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default())
+    };
+    assert_eq!(outcome(&["a"], &["a"]), Ok(()));
+    assert_eq!(
+        outcome(&["a", "b"], &["a"]),
+        Err("a fault:\n  b".to_owned())
+    );
+    let gone = outcome(&[], &["a"]).unwrap_err();
+    assert!(
+        gone.ends_with("take it off the list in tests/tidy/known.rs:\n  a"),
+        "{gone}"
+    );
 }

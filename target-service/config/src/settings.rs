@@ -1,16 +1,15 @@
-//! The ingest axis: what may be typed, and the validated `Settings` that the ingestion sees.
+//! What was typed about the ingestion, as the validated `Settings` that the ingestion sees.
 //!
 //! Nothing here opens a sink. The environment is an argument, so that a setting has one reader and tests have none.
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 
-use super::range::in_range;
-use super::{Config, ConfigError};
-use crate::ingest::sink::Location;
+use crate::config::Config;
+use crate::ingest::{Ack, IngestMode};
+use crate::range::{ConfigError, in_range};
+use crate::sink::{Location, StandIn};
 use crate::size::Size;
 
 const MAX_WORKERS: usize = 1024;
@@ -21,96 +20,67 @@ const DEFAULT_QUEUE: usize = 50_000;
 const MAX_BATCH: usize = 100_000;
 const MAX_CAPACITY: usize = 100_000;
 
-/// What happens to the payloads of `/v1/payloads`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IngestMode {
-    /// Decoded, checked and thrown away.
-    #[default]
-    Discard,
-    /// A task and an object per payload, as many at once as arrive.
-    Spawn,
-    /// A bounded queue and one consumer, an object per payload; requests wait when the queue is full.
-    Queue,
-    /// A bounded queue and a pool of workers, batched objects; requests are refused when the queue is full.
-    Pool,
-}
-
-impl fmt::Display for IngestMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Discard => "discard",
-            Self::Spawn => "spawn",
-            Self::Queue => "queue",
-            Self::Pool => "pool",
-        })
-    }
-}
-
-/// When a document is acknowledged.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Ack {
-    /// As soon as it is in memory: what is acknowledged survives an orderly stop, not a crash.
-    #[default]
-    Queued,
-    /// Once the sink has it durably: what is acknowledged survives a crash.
-    Stored,
-}
-
 /// What environment variables say; the process's own, or a test's.
 pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// When a batch is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Batching {
-    pub(crate) payloads: usize,
-    pub(crate) bytes: usize,
+pub struct Batching {
+    /// That it holds.
+    pub payloads: usize,
+    /// That it holds.
+    pub bytes: usize,
     /// Of its oldest payload.
-    pub(crate) age: Duration,
+    pub age: Duration,
 }
 
 /// A mode with what belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
+    /// Thrown away.
     Discard,
+    /// A task per payload.
     Spawn,
+    /// One consumer.
     Queue {
+        /// That may wait.
         payloads: usize,
     },
+    /// Workers that store batches.
     Pool {
+        /// Uploads at once.
         workers: usize,
+        /// That may wait.
         payloads: usize,
+        /// That may wait.
         bytes: usize,
+        /// When a batch is complete.
         batching: Batching,
     },
 }
 
-/// What a real object store does and a directory does not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct StandIn {
-    pub(crate) latency: Duration,
-    /// Concurrent uploads beyond which it answers 503 SlowDown.
-    pub(crate) capacity: Option<usize>,
-}
-
 /// The validated ingest configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    pub(crate) mode: Mode,
-    pub(crate) ack: Ack,
-    pub(crate) location: Location,
-    pub(crate) stand_in: StandIn,
+pub struct Settings {
+    /// What happens to payloads.
+    pub mode: Mode,
+    /// When they are acknowledged.
+    pub ack: Ack,
+    /// Where they go.
+    pub location: Location,
+    /// What the sink is made to do as a remote store does.
+    pub stand_in: StandIn,
     /// How long the stop may take once the last request is answered.
-    pub(crate) drain: Duration,
+    pub drain: Duration,
 }
 
 impl Settings {
     /// Checks every value; a value in the configuration goes before the environment's.
-    pub(crate) fn resolve(
-        config: &Config,
-        environment: Environment<'_>,
-    ) -> Result<Self, ConfigError> {
+    ///
+    /// # Errors
+    ///
+    /// The first value that the gateway could not run with.
+    pub fn resolve(config: &Config, environment: Environment<'_>) -> Result<Self, ConfigError> {
         let workers = number(
             ("max_workers", config.max_workers),
             ("MAX_WORKERS", environment),

@@ -1,17 +1,12 @@
-//! Where the gateway keeps its data and the keys that protect it, as values. Nothing here connects or hashes.
+//! Where the gateway keeps its data, as a value. Nothing here connects.
 //!
-//! Neither a password inside a URL nor a key may appear in `Debug`, in an error or in a log; both do travel in the
-//! configuration on stdin, which is the only place meant for them.
+//! A password inside a URL may not appear in `Debug`, in an error or in a log. It travels in the configuration on stdin,
+//! which is the only place meant for it.
 
 use std::fmt;
-use std::io;
 
-use rustix::rand::{GetRandomFlags, getrandom};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::range::{LONGEST_LIFE, SHORTEST_LIFE, in_range};
-use super::{Config, ConfigError, DigestKind};
 
 /// Where users and digests are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,11 +81,13 @@ impl RedisUrl {
     }
 
     /// The URL with its credentials: for the connection alone.
-    pub(crate) fn reveal(&self) -> &str {
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 
     /// Whether it carries a user or a password.
+    #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.0.contains('@')
     }
@@ -108,119 +105,6 @@ impl fmt::Display for RedisUrl {
 impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl Config {
-    pub(super) fn validate_store(&self) -> Result<(), ConfigError> {
-        let unusable = |key, why: &str| {
-            Err(ConfigError::Unusable {
-                key,
-                why: why.to_owned(),
-            })
-        };
-        let shared = matches!(self.store, StoreKind::Redis(_));
-        if let Some(prefix) = &self.store_prefix {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:.".contains(&byte);
-            if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(plain) {
-                return unusable(
-                    "store_prefix",
-                    "use 1 to 64 letters, digits, `-`, `_`, `.` and `:`",
-                );
-            }
-            if shared && self.digest == DigestKind::HmacSha256 && self.digest_key.is_none() {
-                return unusable(
-                    "digest_key",
-                    "instances that share a store_prefix need one key, or they evict each other's digests; give all the same, or leave store_prefix out",
-                );
-            }
-        }
-        in_range(
-            "store_timeout",
-            self.store_timeout,
-            SHORTEST_LIFE,
-            LONGEST_LIFE,
-        )?;
-        let Some(ttl) = self.local_ttl else {
-            return Ok(());
-        };
-        if !shared {
-            return unusable(
-                "local_ttl",
-                "the memory store is local already; leave it out, or use a redis store",
-            );
-        }
-        in_range("local_ttl", ttl, SHORTEST_LIFE, LONGEST_LIFE)
-    }
-}
-
-/// A secret key of 32 bytes, written as 64 hexadecimal digits.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key([u8; Key::LENGTH]);
-
-impl Key {
-    const LENGTH: usize = 32;
-
-    /// A key from the system's generator of random numbers.
-    ///
-    /// # Errors
-    ///
-    /// The system has no randomness to give.
-    pub fn random() -> io::Result<Self> {
-        random_bytes().map(Self)
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// Bytes from the system's generator of random numbers.
-pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    let mut filled = 0;
-    while filled < N {
-        filled += getrandom(&mut bytes[filled..], GetRandomFlags::empty())?;
-    }
-    Ok(bytes)
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-            text
-        })
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        // What was typed may be most of a real key and is not repeated.
-        let refuse = || D::Error::custom("a key is 64 hexadecimal digits");
-        if text.len() != 2 * Self::LENGTH || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(refuse());
-        }
-        let mut key = [0; Self::LENGTH];
-        for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| refuse())?;
-        }
-        Ok(Self(key))
-    }
-}
-
-impl Serialize for Key {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex(&self.0))
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(…)")
     }
 }
 
@@ -267,23 +151,6 @@ mod tests {
             "redis://host?protocol=resp2",
             "the store's URL has more than host, port and database, write one such as \"redis://127.0.0.1:6379/0\"",
         );
-    }
-
-    #[test]
-    fn keys_are_read_and_never_shown() {
-        let key = Key::random().unwrap();
-        assert_ne!(key, Key::random().unwrap());
-        let text = serde_json::to_value(&key).unwrap();
-        assert_eq!(serde_json::from_value::<Key>(text.clone()).unwrap(), key);
-        assert!(!format!("{key:?}").contains(&text.as_str().unwrap()[..8]));
-        for junk in ["", "abcd", &"g".repeat(64), &"é".repeat(32)] {
-            let error = serde_json::from_value::<Key>(junk.into()).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "a key is 64 hexadecimal digits",
-                "{junk}"
-            );
-        }
     }
 
     proptest! {

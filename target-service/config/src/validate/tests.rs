@@ -2,7 +2,12 @@
 
 use proptest::prelude::*;
 
+use jiff::SignedDuration;
+
 use super::*;
+use crate::auth::{Auth, DigestKind, Rbac};
+use crate::key::Key;
+use crate::store::StoreKind;
 
 fn parse(json: &str) -> Result<Config, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())

@@ -7,9 +7,15 @@ use jiff::SignedDuration;
 use crate::size::Size;
 
 /// The shortest life of what is remembered, and the shortest deadline.
-pub(super) const SHORTEST_LIFE: SignedDuration = SignedDuration::from_millis(1);
+pub(crate) const SHORTEST_LIFE: SignedDuration = SignedDuration::from_millis(1);
 /// The longest life of what is remembered, and the longest deadline.
-pub(super) const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Highest accepted cost of bcrypt: one check takes about 0.9 s of a CPU there, and each step above doubles it.
+pub const MAX_COST: u32 = 14;
+pub(crate) const MAX_CPUS: usize = 1024;
+pub(crate) const MAX_KIB: usize = 65_536;
+pub(crate) const MAX_WAITING: usize = 65_536;
 
 /// A value that the gateway refuses to start with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +52,7 @@ impl ConfigError {
 }
 
 /// A value with an order, and the form in which a configuration has it.
-pub(super) trait Written: Copy + PartialOrd {
+pub(crate) trait Written: Copy + PartialOrd {
     fn written(&self) -> String;
 }
 
@@ -79,7 +85,7 @@ fn quoted(text: fmt::Arguments<'_>) -> String {
 }
 
 /// Refuses what is below `low` or above `high`.
-pub(super) fn in_range<T: Written>(
+pub(crate) fn in_range<T: Written>(
     key: &'static str,
     value: T,
     low: T,

@@ -4,13 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::range::{LONGEST_LIFE, SHORTEST_LIFE, in_range};
-use super::{Config, ConfigError, MAX_CPUS, MAX_WAITING};
-
-/// Highest accepted cost: one check takes about 0.9 s of a CPU there, and each step above doubles it.
-pub(crate) const MAX_COST: u32 = 14;
-const MIN_COST: u32 = 4;
-
 /// How the credential of a device is checked.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -82,43 +75,5 @@ impl fmt::Display for Rbac {
             Self::Bitmask => "bitmask",
             Self::Off => "off",
         })
-    }
-}
-
-impl Config {
-    pub(super) fn validate_bcrypt(&self) -> Result<(), ConfigError> {
-        let cost = self.bcrypt_cost;
-        if (MAX_COST + 1..=31).contains(&cost) {
-            return Err(ConfigError::Unusable {
-                key: "bcrypt_cost",
-                why: format!(
-                    "{cost} would hold a CPU for seconds at every check (each step doubles it), use {MIN_COST} to {MAX_COST}"
-                ),
-            });
-        }
-        in_range("bcrypt_cost", cost, MIN_COST, MAX_COST)?;
-        in_range("bcrypt_queue", self.bcrypt_queue, 1, MAX_WAITING)
-    }
-
-    pub(super) fn validate_cache(&self) -> Result<(), ConfigError> {
-        in_range("cache_ttl", self.cache_ttl, SHORTEST_LIFE, LONGEST_LIFE)?;
-        in_range("cache_jitter_percent", self.cache_jitter_percent, 0, 50)?;
-        in_range("token_ttl", self.token_ttl, SHORTEST_LIFE, LONGEST_LIFE)?;
-        if self.token_ttl.subsec_nanos() != 0 {
-            return Err(ConfigError::Unusable {
-                key: "token_ttl",
-                why: "tokens count whole seconds; use one such as \"5m\"".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    pub(super) fn validate_shield(&self) -> Result<(), ConfigError> {
-        in_range("refusal_ttl", self.refusal_ttl, SHORTEST_LIFE, LONGEST_LIFE)?;
-        in_range("refusals", self.refusals, 1, 1_000_000)?;
-        in_range("device_checks", self.device_checks, 1, 60_000)?;
-        in_range("device_burst", self.device_burst, 1, 60_000)?;
-        in_range("unproven_threads", self.unproven_threads, 1, MAX_CPUS)?;
-        in_range("unproven_queue", self.unproven_queue, 1, MAX_WAITING)
     }
 }

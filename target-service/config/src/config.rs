@@ -1,31 +1,15 @@
-//! The axes of the gateway as plain values, a file for each. Nothing here opens, starts or measures anything.
-
-mod auth;
-pub(crate) mod ingest;
-mod limits;
-mod range;
-mod store;
+//! Everything that may be said about a gateway, and what holds of what is left out. Values alone.
 
 use std::thread::available_parallelism;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::{Auth, DigestKind, Expiry, Rbac};
+use crate::ingest::{Ack, IngestMode};
+use crate::key::Key;
 use crate::size::Size;
-
-pub(crate) use auth::MAX_COST;
-pub use auth::{Auth, DigestKind, Expiry, Rbac};
-pub use ingest::{Ack, Environment, IngestMode};
-pub use range::ConfigError;
-pub use store::{Key, RedisUrl, StoreKind};
-pub(crate) use store::{hex, random_bytes};
-
-use ingest::Settings;
-use range::in_range;
-
-const MAX_CPUS: usize = 1024;
-const MAX_KIB: usize = 65_536;
-const MAX_WAITING: usize = 65_536;
+use crate::store::StoreKind;
 
 /// Form of the log on stderr.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -209,25 +193,3 @@ impl Default for Config {
         }
     }
 }
-
-impl Config {
-    /// Checks every value against its range.
-    ///
-    /// # Errors
-    ///
-    /// The first value that the gateway could not run with.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        self.validate_bcrypt()?;
-        in_range("cpus", self.cpus, 1, MAX_CPUS)?;
-        self.validate_store()?;
-        self.validate_cache()?;
-        self.validate_shield()?;
-        in_range("user_kib", self.user_kib, 1, MAX_KIB)?;
-        self.validate_limits()?;
-        // What the environment adds is judged by the process that it belongs to.
-        Settings::resolve(self, &|_| None).map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests;
