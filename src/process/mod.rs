@@ -9,6 +9,7 @@ mod cgroup;
 mod child;
 pub mod client;
 pub mod cpus;
+mod exit;
 pub mod log;
 pub mod machine;
 pub mod metrics;
@@ -18,5 +19,6 @@ pub mod ready;
 pub mod supervisor;
 pub mod tree;
 
-pub use child::{ProcessError, ProcessExit, ProcessHandle, ProcessSpec};
+pub use child::{ProcessError, ProcessHandle, ProcessSpec};
+pub use exit::ProcessExit;
 pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::ProcessExit;
+use super::exit::ProcessExit;
 use crate::transport::http1::{Decoder, ExpectBody, Limits, Progress};
 use crate::transport::stream::{Endpoint, OpenError, Stream};
 use crate::transport::tls::stream_failure;

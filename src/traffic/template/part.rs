@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Secrets, Stamp, Values};
+use super::values::{Secrets, Stamp, Values};
 use crate::traffic::feeds::Feed;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
@@ -247,4 +247,11 @@ fn append_base64(inner: &[Part], values: &Values<'_>, out: &mut Vec<u8>) {
         .expect("the room is that of the code");
     out.copy_within(plain_end.., start);
     out.truncate(start + code_len);
+}
+
+/// Appends a literal text, if there is any.
+pub(super) fn push_text(parts: &mut Vec<Part>, text: &str) {
+    if !text.is_empty() {
+        parts.push(Part::Text(text.as_bytes().into()));
+    }
 }

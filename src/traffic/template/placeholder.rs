@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::part::{Drawn, NowFormat, Part};
-use super::{Scope, push_text};
+use super::part::{Drawn, NowFormat, Part, push_text};
+use super::values::Scope;
 
 const KNOWN: &str = "device.id, device.secret, seq, stretch, run, int A B, float A B [DECIMALS], uuid, now [rfc3339 | unix | unix_ms | unix_ns], choice A B …, base64 A \"TEXT\" …, env.NAME, FEED.COLUMN, and what requests extract";
 

@@ -1,7 +1,11 @@
 //! What placeholders become, what is hidden of them, and which are refused.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::traffic::feeds::{Format, RowOrder};
+use crate::traffic::feeds::{Feed, Format, RowOrder};
+use crate::traffic::fleet::Device;
+use crate::traffic::variable::Variables;
 use proptest::prelude::*;
 
 const CSV: &[u8] = b"vin,note\nA1,x\nB2,yy\n";

@@ -1,7 +1,8 @@
 //! The body: counted, bounded, its first bytes kept on request, and the chunked coding (RFC 9112 section 7.1).
 //! It must not buffer: chunk lines and trailers are followed byte by byte, data is counted where it lies.
 
-use super::{MAX_CHUNK_LINE, Malformed};
+use super::limits::MAX_CHUNK_LINE;
+use super::malformed::Malformed;
 
 /// Counts a body and keeps its prefix.
 #[derive(Default)]

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use super::{ExpectBody, MAX_HEADERS, Malformed};
+use super::limits::{ExpectBody, MAX_HEADERS};
+use super::malformed::Malformed;
 
 const PREFIX: &[u8] = b"HTTP/1.";
 

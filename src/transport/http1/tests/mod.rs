@@ -4,6 +4,8 @@ mod lifecycle;
 mod properties;
 mod responses;
 
+use super::decoder::{FIRST_READ, READ};
+use super::head::End;
 use super::*;
 
 /// What a user of the decoder sees of one exchange.

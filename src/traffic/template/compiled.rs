@@ -1,0 +1,93 @@
+//! A compiled text: from its source to its parts, and what is asked of them.
+
+use super::part::{Part, push_text};
+use super::placeholder;
+use super::values::{Scope, Stamp, TemplateError, Values};
+use crate::traffic::feeds::Feed;
+
+/// A compiled text.
+#[derive(Clone)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+impl Template {
+    /// Compiles `text`; `salt` keeps the random values of several templates of one request apart.
+    ///
+    /// # Errors
+    /// An unknown or malformed placeholder, one that needs a fleet where there is none, an environment variable that is not set.
+    pub fn compile(text: &str, salt: u64, scope: &Scope<'_>) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find("{{") {
+            let offset = text.len() - rest.len() + open;
+            let error = |message: String| TemplateError { offset, message };
+            let Some(close) = rest[open..].find("}}").map(|at| open + at) else {
+                return Err(error("`{{` without `}}`".to_owned()));
+            };
+            push_text(&mut parts, &rest[..open]);
+            let salt = salt.wrapping_mul(1_000).wrapping_add(parts.len() as u64);
+            let inner = rest[open + 2..close].trim();
+            parts.push(placeholder::compile(inner, salt, scope).map_err(error)?);
+            rest = &rest[close + 2..];
+        }
+        push_text(&mut parts, rest);
+        Ok(Self { parts })
+    }
+
+    /// Bytes that are sent as they are, whatever they look like.
+    pub fn raw(bytes: Vec<u8>) -> Self {
+        Self {
+            parts: vec![Part::Text(bytes.into())],
+        }
+    }
+
+    /// Fills in what is the same in all requests of a stretch of load.
+    pub(crate) fn stamp(&mut self, stamp: Stamp) {
+        self.parts.iter_mut().for_each(|part| part.stamp(stamp));
+    }
+
+    /// Its literal bytes and values, in their order.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The variables that it uses, by index.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = usize> {
+        Part::leaves(&self.parts).filter_map(|part| match part {
+            Part::Variable(variable) => Some(*variable),
+            _ => None,
+        })
+    }
+
+    /// The feeds' columns that it writes as they are.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&Feed, usize)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Column { feed, column } => Some((&**feed, *column)),
+            _ => None,
+        })
+    }
+
+    /// Appends the text for one request.
+    pub(crate) fn append(&self, values: &Values<'_>, out: &mut Vec<u8>) {
+        self.parts.iter().for_each(|part| part.append(values, out));
+    }
+
+    /// Shows every secret that the text holds for one request.
+    pub(crate) fn each_secret(&self, values: &Values<'_>, show: &mut dyn FnMut(&[u8])) {
+        // What is encoded is a secret beside its code.
+        let within = Part::leaves(&self.parts).chain(&self.parts);
+        for part in within.filter(|part| part.is_secret()) {
+            let mut secret = Vec::new();
+            part.append(values, &mut secret);
+            show(&secret);
+        }
+    }
+}
+
+// By hand: a compiled template may hold a credential from the environment.
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Template({} parts)", self.parts.len())
+    }
+}

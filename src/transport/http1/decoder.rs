@@ -1,0 +1,390 @@
+//! The decoder of one connection's responses, fed with pieces of any size.
+
+use std::fmt;
+
+use super::body::{Chunks, Tally, portion};
+use super::head::{self, End, Framing, Head};
+use super::limits::{ExpectBody, Limits, MAX_INTERIM};
+use super::malformed::{Excerpt, Malformed};
+
+/// The buffer before a response needed more: thousands of connections with small responses stay small.
+pub(super) const FIRST_READ: usize = 1536;
+/// The room for a read once a response did not fit the first.
+pub(super) const READ: usize = 16 * 1024;
+
+/// The longest header block that is remembered: thousands of connections stay small.
+const MAX_KNOWN: usize = 512;
+
+/// A complete response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Response {
+    /// The status code, 200 to 999.
+    pub status: u16,
+    /// Whether the connection may carry another request.
+    pub keep_alive: bool,
+    /// Bytes of the header block and of those of interim responses.
+    pub header_bytes: u64,
+    /// Bytes of the body, without chunk sizes and trailers.
+    pub body_bytes: u64,
+}
+
+/// How far a response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes, or the end of the stream, have to come.
+    NeedMore,
+    /// The response is complete.
+    Done(Response),
+}
+
+/// Decodes the responses of one connection, one after the other.
+pub struct Decoder {
+    limits: Limits,
+    expects: ExpectBody,
+    stage: Stage,
+    /// `[..head_len]` is the header block once known, `[head_len..len]` what is not yet decoded, the rest is spare.
+    pub(super) buffer: Vec<u8>,
+    len: usize,
+    head_len: usize,
+    /// Where the search for the end of the header block goes on; 0 before the first attempt to parse it.
+    searched: usize,
+    interim: u8,
+    /// The last read left no room, so that more is likely to wait in the socket.
+    crowded: bool,
+    response: Response,
+    pub(super) tally: Tally,
+    excerpt: Excerpt,
+    known: Known,
+}
+
+/// The last header block that was parsed at once: a server that answers alike sends the same bytes until its Date
+/// changes, and comparing them takes a tenth of the time of parsing them.
+#[derive(Default)]
+struct Known {
+    block: Vec<u8>,
+    parsed: Option<(ExpectBody, head::Parsed)>,
+}
+
+impl Known {
+    /// What parsing `block` yields, if it begins with the known one: parsing ends with the empty line, so that what
+    /// follows does not count.
+    #[inline]
+    fn parsed(&self, block: &[u8], expects: ExpectBody) -> Option<head::Parsed> {
+        self.parsed
+            .filter(|(expected, _)| *expected == expects && block.starts_with(&self.block))
+            .map(|(_, parsed)| parsed)
+    }
+
+    fn learn(&mut self, block: &[u8], expects: ExpectBody, parsed: head::Parsed) {
+        self.block.clear();
+        self.parsed = (parsed.len <= MAX_KNOWN).then_some((expects, parsed));
+        if self.parsed.is_some() {
+            self.block.extend_from_slice(&block[..parsed.len]);
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// No request is outstanding.
+    Idle,
+    Head,
+    Length(u64),
+    Chunked(Chunks),
+    UntilClose,
+    Failed(Malformed),
+}
+
+const NO_RESPONSE: Response = Response {
+    status: 0,
+    keep_alive: false,
+    header_bytes: 0,
+    body_bytes: 0,
+};
+
+impl Decoder {
+    /// A decoder of an idle connection. Its buffer is allocated at the first [`Decoder::spare`].
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            expects: ExpectBody::Yes,
+            stage: Stage::Idle,
+            buffer: Vec::new(),
+            len: 0,
+            head_len: 0,
+            searched: 0,
+            interim: 0,
+            crowded: false,
+            response: NO_RESPONSE,
+            tally: Tally::default(),
+            excerpt: Excerpt::EMPTY,
+            known: Known::default(),
+        }
+    }
+
+    /// A request is about to be sent: forgets the last response and awaits one, of whose body up to `keep_body` bytes
+    /// are kept. It may also be the first request of a new connection that takes over this decoder.
+    #[inline]
+    pub fn start(&mut self, expects: ExpectBody, keep_body: usize) {
+        self.reset();
+        self.stage = Stage::Head;
+        self.expects = expects;
+        self.tally.restart(keep_body, self.limits.body);
+    }
+
+    /// Forgets everything but the buffer, for a new connection that is idle at first.
+    pub fn reset(&mut self) {
+        self.stage = Stage::Idle;
+        self.len = 0;
+        self.head_len = 0;
+        self.searched = 0;
+        self.interim = 0;
+        self.crowded = false;
+        self.response = NO_RESPONSE;
+        self.tally.restart(0, self.limits.body);
+        self.excerpt = Excerpt::EMPTY;
+    }
+
+    /// Where to read socket bytes into; never empty. It grows while a header block is partial, up to the limit, and
+    /// once, to 16 KiB, when a read has filled it.
+    #[inline]
+    pub fn spare(&mut self) -> &mut [u8] {
+        if self.crowded || self.len == self.buffer.len() {
+            self.grow();
+        }
+        &mut self.buffer[self.len..]
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let want = match self.stage {
+            // A partial header block is shorter than the limit, so this is more than `len`.
+            Stage::Head => (2 * self.len).min(self.limits.header_block).max(FIRST_READ),
+            _ => self.head_len + READ,
+        };
+        if want > self.buffer.len() {
+            self.buffer.reserve_exact(want - self.buffer.len());
+            self.buffer.resize(want, 0);
+        }
+        self.crowded = false;
+    }
+
+    /// Decodes the `n` bytes that were read into [`Decoder::spare`]; 0 is the end of the stream, as a read reports it.
+    ///
+    /// # Errors
+    /// What is wrong with the response; [`Malformed::Unsolicited`] if no request is outstanding. Stays until `start`.
+    ///
+    /// # Panics
+    /// If `n` is more than the length of the spare room.
+    #[inline]
+    pub fn filled(&mut self, n: usize) -> Result<Progress, Malformed> {
+        if n == 0 {
+            return self.eof();
+        }
+        assert!(
+            n <= self.buffer.len() - self.len,
+            "more bytes reported than there was room for"
+        );
+        let mut at = self.len;
+        self.len += n;
+        self.crowded = self.len == self.buffer.len();
+        if matches!(self.stage, Stage::Head) {
+            if !self.read_head()? {
+                return Ok(Progress::NeedMore);
+            }
+            at = self.head_len;
+        }
+        self.read_body(at)
+    }
+
+    /// The peer closed the connection.
+    ///
+    /// # Errors
+    /// [`Malformed::ClosedBeforeResponse`] if nothing of a response had come, otherwise where it was cut off. A body that
+    /// ends with the connection is complete instead.
+    pub fn eof(&mut self) -> Result<Progress, Malformed> {
+        match self.stage {
+            Stage::UntilClose => Ok(self.done()),
+            Stage::Failed(kind) => Err(kind),
+            Stage::Idle => Err(self.fail(Malformed::ClosedBeforeResponse, self.len)),
+            Stage::Head if self.len == 0 && self.interim == 0 => {
+                Err(self.fail(Malformed::ClosedBeforeResponse, 0))
+            }
+            Stage::Head => Err(self.give_up(Malformed::ClosedInHead)),
+            Stage::Length(_) | Stage::Chunked(_) => Err(self.fail(Malformed::ClosedInBody, 0)),
+        }
+    }
+
+    /// Whether no request is outstanding, so that any byte would be [`Malformed::Unsolicited`].
+    pub fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+    }
+
+    /// The header block of the current or last response, until the next `start`; `None` before it is complete and after
+    /// a failure.
+    pub fn head(&self) -> Option<Head<'_>> {
+        (self.response.status != 0)
+            .then(|| Head::new(self.response.status, &self.buffer[..self.head_len]))
+    }
+
+    /// The kept first bytes of the body of the current or last response, until the next `start`. They are all of it if
+    /// there are [`Response::body_bytes`] of them. Transfer codings other than chunked are not undone.
+    pub fn body(&self) -> &[u8] {
+        &self.tally.kept
+    }
+
+    /// The bytes at which the last failure arose: the chunk line, the surplus, or else the start of the response.
+    pub fn excerpt(&self) -> Excerpt {
+        self.excerpt
+    }
+
+    /// Whether the final header block is complete, and then read into `response` and `stage`.
+    fn read_head(&mut self) -> Result<bool, Malformed> {
+        while self.len > 0 {
+            let Some(parsed) = self.parse_head().map_err(|kind| self.fail(kind, 0))? else {
+                if self.len >= self.limits.header_block {
+                    return Err(self.give_up(Malformed::HeadTooLong));
+                }
+                return Ok(false);
+            };
+            self.response.header_bytes += parsed.len as u64;
+            if parsed.status >= 200 {
+                return self.accept(parsed).map(|()| true);
+            }
+            self.skip_interim(parsed)?;
+        }
+        Ok(false)
+    }
+
+    /// httparse starts from byte 0 on every call. So there is one attempt at the first bytes, which mostly are the whole
+    /// block, and after that one when the block's end is known to be there.
+    fn parse_head(&mut self) -> Result<Option<head::Parsed>, Malformed> {
+        let block = &self.buffer[..self.len.min(self.limits.header_block)];
+        if !head::begins_http1(block) {
+            return Err(Malformed::NotHttp1);
+        }
+        if self.searched == 0 {
+            if let Some(parsed) = self.known.parsed(block, self.expects) {
+                return Ok(Some(parsed));
+            }
+            if let Some(parsed) = head::parse(block, self.expects)? {
+                self.known.learn(block, self.expects, parsed);
+                return Ok(Some(parsed));
+            }
+        }
+        match head::find_end(block, self.searched) {
+            End::At(_) => head::parse(block, self.expects)?
+                .ok_or(Malformed::HeaderLine)
+                .map(Some),
+            End::Beyond(at) => {
+                self.searched = at;
+                Ok(None)
+            }
+        }
+    }
+
+    fn skip_interim(&mut self, parsed: head::Parsed) -> Result<(), Malformed> {
+        if parsed.status == 101 {
+            return Err(self.fail(Malformed::SwitchingProtocols, 0));
+        }
+        if self.interim == MAX_INTERIM {
+            return Err(self.fail(Malformed::TooManyInterim, 0));
+        }
+        self.interim += 1;
+        self.buffer.copy_within(parsed.len..self.len, 0);
+        self.len -= parsed.len;
+        self.searched = 0;
+        Ok(())
+    }
+
+    fn accept(&mut self, parsed: head::Parsed) -> Result<(), Malformed> {
+        self.stage = match parsed.framing {
+            Framing::Nothing => Stage::Length(0),
+            Framing::Length(length) if length > self.limits.body => {
+                return Err(self.fail(Malformed::BodyTooLong, 0));
+            }
+            Framing::Length(length) => Stage::Length(length),
+            Framing::Chunked => Stage::Chunked(Chunks::new(self.limits.header_block)),
+            Framing::UntilClose => Stage::UntilClose,
+        };
+        self.head_len = parsed.len;
+        self.response.status = parsed.status;
+        self.response.keep_alive = parsed.keep_alive;
+        Ok(())
+    }
+
+    /// Counts the bytes of the body from `at`; the room they took is spare again.
+    fn read_body(&mut self, at: usize) -> Result<Progress, Malformed> {
+        let input = &self.buffer[at..self.len];
+        let end = match &mut self.stage {
+            Stage::Length(left) => {
+                let taken = portion(*left, input.len());
+                self.tally.take(&input[..taken]);
+                *left -= taken as u64;
+                (*left == 0).then_some(taken)
+            }
+            Stage::Chunked(chunks) => match chunks.advance(input, &mut self.tally) {
+                Ok(end) => end,
+                Err(fault) => return Err(self.fail(fault.kind, at + fault.at)),
+            },
+            Stage::UntilClose => {
+                if let Err(kind) = self.tally.announce(input.len() as u64) {
+                    return Err(self.fail(kind, 0));
+                }
+                self.tally.take(input);
+                None
+            }
+            Stage::Failed(kind) => {
+                self.len = 0;
+                return Err(*kind);
+            }
+            Stage::Idle | Stage::Head => return Err(self.fail(Malformed::Unsolicited, at)),
+        };
+        match end {
+            Some(end) if at + end < self.len => Err(self.fail(Malformed::Surplus, at + end)),
+            Some(_) => Ok(self.done()),
+            None => {
+                self.len = self.head_len;
+                Ok(Progress::NeedMore)
+            }
+        }
+    }
+
+    #[inline]
+    fn done(&mut self) -> Progress {
+        self.stage = Stage::Idle;
+        self.len = self.head_len;
+        self.response.body_bytes = self.tally.bytes;
+        Progress::Done(self.response)
+    }
+
+    /// A header block that will not be complete: what is already wrong with it is the better reason.
+    #[cold]
+    fn give_up(&mut self, otherwise: Malformed) -> Malformed {
+        let block = &self.buffer[..self.len.min(self.limits.header_block)];
+        let kind = head::parse(block, self.expects).err().unwrap_or(otherwise);
+        self.fail(kind, 0)
+    }
+
+    /// Keeps the bytes from `at` as the excerpt.
+    #[cold]
+    fn fail(&mut self, kind: Malformed, at: usize) -> Malformed {
+        self.excerpt = Excerpt::of(&self.buffer[at..self.len]);
+        self.stage = Stage::Failed(kind);
+        self.len = 0;
+        self.head_len = 0;
+        self.response = NO_RESPONSE;
+        kind
+    }
+}
+
+/// Shows no byte of a response: it may carry a token.
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("stage", &self.stage)
+            .field("response", &self.response)
+            .field("buffer", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
+}

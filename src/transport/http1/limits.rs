@@ -1,0 +1,35 @@
+//! What a response may have.
+
+/// The most header lines of a response.
+pub const MAX_HEADERS: usize = 128;
+/// The most bytes of a chunk's size line, its extension and CRLF included.
+pub const MAX_CHUNK_LINE: usize = 1024;
+/// The most interim (1xx) responses before a final one.
+pub const MAX_INTERIM: u8 = 16;
+
+/// What a response may have at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a header block, and of all trailers of a body. Default 64 KiB.
+    pub header_block: usize,
+    /// Bytes of a body without its framing. Default: no limit, since bodies are discarded.
+    pub body: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_block: 64 * 1024,
+            body: u64::MAX,
+        }
+    }
+}
+
+/// Whether a response to the request has a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectBody {
+    /// If its status and headers say so.
+    Yes,
+    /// Never: the request is a HEAD.
+    No,
+}
