@@ -196,7 +196,7 @@ fn independent(rate: f64, life: Life) -> f64 {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gateway"))]
 mod tests {
     use std::path::Path;
 

@@ -63,6 +63,13 @@ impl Resolver<'_> {
         };
         match (&target.gateway, &target.command, &target.url) {
             (Some(config), None, None) => {
+                if !cfg!(feature = "gateway") {
+                    return Err(self.error(
+                        config.span(),
+                        "target.gateway",
+                        "this build of telemload has no gateway; build it with the feature `gateway`, which is on by default, or load a `command` or a `url`",
+                    ));
+                }
                 only_url()?;
                 self.refuse_route(target, "`url`")?;
                 self.refuse_tls(target, "`url` and `command`")?;
