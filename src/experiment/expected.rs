@@ -196,7 +196,8 @@ fn independent(rate: f64, life: Life) -> f64 {
     }
 }
 
-#[cfg(all(test, feature = "gateway"))]
+#[cfg(test)]
+#[cfg(feature = "gateway")]
 mod tests {
     use std::path::Path;
 

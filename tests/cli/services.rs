@@ -300,17 +300,17 @@ fn ports_that_the_target_cannot_have_are_refused() {
     let gateway = gateway_scenario("300ms", &device_request("cars"));
     let with = |key: &str| gateway.replace("cpus = 1,", &format!("cpus = 1, {key},"));
     rejected(
-        &with("store = \"redis://127.0.0.1:{redis.port}\""),
+        with("store = \"redis://127.0.0.1:{redis.port}\""),
         "4:71: target.gateway.store: ",
         &["there is no service `redis` whose port `{redis.port}` could be; there is none"],
     );
     rejected(
-        &with("sink = \"s3://{port}\""),
+        with("sink = \"s3://{port}\""),
         "4:70: target.gateway.sink: ",
         &["braces that hold no port of a service"],
     );
     rejected(
-        &command_scenario("x {port} {redis}", "")
+        command_scenario("x {port} {redis}", "")
             .replace("[load]", &(service("redis", REDIS) + "[load]")),
         "4:11: target.command: ",
         &["`{redis}` is no port; write `{redis.port}`"],
