@@ -4,10 +4,12 @@
 mod compare;
 mod completions;
 mod flame;
+#[cfg(feature = "gateway")]
 mod gateway;
 mod input;
 mod run;
 mod selftest;
+#[cfg(feature = "gateway")]
 mod verify_sink;
 
 use std::ffi::OsString;
@@ -38,6 +40,7 @@ enum Command {
     Compare(compare::Args),
     Flame(flame::Args),
     Selftest(selftest::Args),
+    #[cfg(feature = "gateway")]
     Gateway(gateway::Args),
     Completions(completions::Args),
 }
@@ -76,6 +79,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Selftest(args) => selftest::exec(&args),
         Command::Compare(args) => compare::exec(&args),
         Command::Flame(args) => flame::exec(&args),
+        #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),
         Command::Completions(args) => completions::exec(&args),
     };

@@ -197,6 +197,7 @@ fn independent(rate: f64, life: Life) -> f64 {
 }
 
 #[cfg(test)]
+#[cfg(feature = "gateway")]
 mod tests {
     use std::path::Path;
 

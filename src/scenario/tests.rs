@@ -8,13 +8,14 @@ use crate::units::Rate;
 const BASE: &str = r#"
 name = "x"
 [target]
-gateway = { auth = "cached", bcrypt_cost = 4, cpus = 1 }
+command = "x {port}"
 [load]
 model = "closed"
 connections = 1
 duration = "1s"
 [profile]
 cpu = "pprof"
+url = "http://127.0.0.1:{port}/debug/pprof/profile"
 [[request]]
 name = "get"
 path = "/"
@@ -28,6 +29,17 @@ fn plan(more: &str, overrides: &Overrides) -> Result<Plan, String> {
         overrides,
     )
     .map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "gateway"))]
+#[test]
+fn a_build_without_the_gateway_says_what_it_lacks() {
+    let text = BASE.replace("command = \"x {port}\"", "gateway = { cpus = 1 }");
+    let error = parse("x.toml", &text, Path::new("."), &Overrides::default())
+        .unwrap_err()
+        .to_string();
+    let says = "x.toml:4:11: target.gateway: this build of telemload has no gateway; build it with the feature `gateway`, which is on by default, or load a `command` or a `url`";
+    assert!(error.starts_with(says), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Only counters, statuses and ratios of counters are asserted: the binary is not optimised and the machine is shared.
 
 use crate::bed::{Outcome, TestBed};
-use crate::shipped::{a_bcrypt_for_each_request, number, seconds, shortened};
+use crate::shortened::{a_bcrypt_for_each_request, number, seconds, shortened};
 
 /// A busy machine may not send the planned rate in time, and then latencies are long; counters hold even then.
 #[track_caller]

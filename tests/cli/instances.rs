@@ -10,8 +10,7 @@ use crate::bed::{
     Outcome, TELEMLOAD, TestBed, command_scenario, descendant, descendants, device_request,
     gateway_scenario, signal,
 };
-
-const REDIS: &str = "[[service]]\nname = \"redis\"\ncommand = \"redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no\"\n";
+use crate::rejected::rejected;
 
 /// The gateway's scenario with two instances; `more` are further keys of the gateway.
 fn two(duration: &str, more: &str, tables: &str) -> String {
@@ -19,8 +18,6 @@ fn two(duration: &str, more: &str, tables: &str) -> String {
         .replace("[target]", "[target]\ninstances = 2")
         .replace("cpus = 1,", &format!("cpus = 1, {more}"))
 }
-
-const SHARED: &str = "store = \"redis://127.0.0.1:{redis.port}\",";
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value:#}"))
@@ -34,60 +31,6 @@ fn instances(outcome: &Outcome) -> [Value; 2] {
     instances
         .try_into()
         .unwrap_or_else(|found| panic!("{found:#?}"))
-}
-
-#[test]
-fn two_gateways_behind_one_store_share_the_load_and_their_sums_stay() {
-    let scenario = two("1s", SHARED, &(device_request("cars") + REDIS));
-    let outcome = TestBed::new().scenario(&scenario).run().expect(0, &[]);
-    let phase = outcome.only_phase();
-    let both = instances(&outcome);
-    assert_ne!(both[0]["address"], both[1]["address"]);
-    let sum = |pick: &dyn Fn(&Value) -> f64| both.iter().map(pick).sum::<f64>();
-    assert_eq!(
-        sum(&|of| number(&of["requests"]["ok"])),
-        number(&phase["requests"]["ok"])
-    );
-    for counter in ["bcrypt", "cache_hits", "cache_misses"] {
-        let total = number(&phase["gateway"][counter]);
-        assert_eq!(
-            sum(&|of| number(&of["gateway"][counter])),
-            total,
-            "{counter}"
-        );
-    }
-    let cores = number(&phase["cpu"]["target_cores"]);
-    assert!(
-        (sum(&|of| number(&of["cores"])) / cores - 1.0).abs() < 0.01,
-        "{phase:#}"
-    );
-    for of in &both {
-        // One connection each.
-        assert!(number(&of["requests"]["ok"]) > 10.0, "{of:#}");
-        assert!(number(&of["us_per_request"]) > 0.0 && number(&of["peak_bytes"]) > 1e6);
-        // Each computes at most once for each of the four devices and the one that no registry has.
-        assert!(number(&of["gateway"]["bcrypt"]) <= 4.0, "{of:#}");
-    }
-    // Four devices in 30 s, by one of two or by both.
-    assert!((number(&phase["expected_bcrypt_rps"]) - 4.0 / 30.0).abs() < 1e-9);
-    assert!((number(&phase["expected_bcrypt_rps_most"]) - 8.0 / 30.0).abs() < 1e-9);
-    assert_eq!(phase["cpu"]["target_utilisation"], cores / 2.0);
-    let lines = outcome.stdout.lines();
-    assert_eq!(
-        lines
-            .filter(|line| line.trim_start().starts_with("instance "))
-            .count(),
-        2
-    );
-    for words in [
-        "2 instances of bundled gateway",
-        "expected of the fleet: 0.13 to 0.27/s",
-    ] {
-        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
-    }
-    for log in ["default/target-1.log", "default/target-2.log"] {
-        outcome.read(log);
-    }
 }
 
 #[test]
@@ -253,12 +196,7 @@ fn instances_that_cannot_be_are_refused() {
         ),
     ];
     for (scenario, place, says) in table {
-        let place = format!("error: s.toml:{place}");
-        TestBed::new()
-            .file("s.toml", scenario)
-            .args(["run", "s.toml"])
-            .run()
-            .expect(2, &[&[&place[..]], says].concat());
+        rejected(scenario, place, says);
     }
     TestBed::new()
         .file("s.toml", &few)

@@ -3,19 +3,9 @@
 use rustix::process::Signal;
 
 use crate::bed::{
-    Outcome, TestBed, all_end, descendants, device_request, gateway_scenario, rows, until,
-    url_scenario,
+    Outcome, TestBed, all_end, device_request, gateway_scenario, processes, rows, url_scenario,
 };
 use crate::hostile::{Behaviour, Server};
-
-/// Processes below a run that loads, once there are as many as it needs.
-#[track_caller]
-fn processes(root: i32, at_least: usize) -> Vec<i32> {
-    until(&format!("{at_least} processes"), || {
-        let below = descendants(root);
-        (below.len() >= at_least).then(|| below.iter().map(|process| process.pid).collect())
-    })
-}
 
 #[test]
 fn a_run_that_is_asked_to_end_keeps_what_it_measured() {
@@ -154,45 +144,9 @@ fn ctrl_c_while_profiling_keeps_the_measured_phase() {
     assert_eq!(outcome.series("default/load").len(), 3);
 }
 
-/// Needs `perf`, which scripts/test installs, and a kernel that lets this user sample.
-#[test]
-fn perf_ends_with_the_run_that_it_samples_for() {
-    for how in [Signal::INT, Signal::KILL] {
-        let profile = "[profile]\ncpu = \"perf\"\nduration = \"60s\"\n";
-        let bed = TestBed::new().file("tmp/kept", "");
-        let temporary = bed.path("tmp");
-        let running = bed
-            .scenario(&gateway_scenario(
-                "100ms",
-                &(device_request("cars") + profile),
-            ))
-            .env("TMPDIR", temporary.to_str().unwrap())
-            .start();
-        // What perf waits for: it is started once samples are taken. The first perf is the one that is tried before the load.
-        running.wait_for_rows(1);
-        until("perf and its cat", || {
-            let below = descendants(running.pid());
-            below
-                .iter()
-                .any(|of| of.cmdline.trim() == "cat")
-                .then_some(())
-        });
-        let below = processes(running.pid(), 4);
-        running.signal(how);
-        let outcome = running.wait();
-        all_end(&below);
-        if how == Signal::INT {
-            let outcome = outcome.expect(130, &["interrupted"]);
-            assert!(outcome.only_phase()["requests"]["ok"].as_u64().unwrap() > 0);
-            let left = std::fs::read_dir(&temporary).unwrap().count();
-            assert_eq!(left, 1, "of {}", temporary.display());
-        }
-    }
-}
-
 /// An endpoint that gives one slice, of 370 samples, and then one that never comes.
 fn one_slice() -> Server {
-    let profile = std::fs::read(crate::profiles::data("go.pb.gz")).unwrap();
+    let profile = std::fs::read(crate::bed::data("go.pb.gz")).unwrap();
     let length = profile.len();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
     let answer = Box::leak([head.as_bytes(), &profile].concat().into_boxed_slice());
@@ -250,33 +204,4 @@ fn a_capture_that_is_asked_to_end_before_it_has_anything_says_so() {
     let says = "interrupted: nothing is stored";
     let outcome = interrupted_capture(&server, 1, Signal::TERM, says);
     assert!(!outcome.dir().join("kept.pb.gz").exists());
-}
-
-/// Needs `perf`, which scripts/test installs, and a kernel that lets this user sample.
-#[test]
-fn a_recording_that_is_asked_to_end_is_kept() {
-    let bed = TestBed::new().file("tmp/kept", "");
-    let temporary = bed.path("tmp");
-    let pid = std::process::id().to_string();
-    let running = bed
-        .args([
-            "flame",
-            "capture",
-            "--pid",
-            &pid,
-            "-d",
-            "60s",
-            "-o",
-            "out/kept.pb.gz",
-        ])
-        .env("TMPDIR", temporary.to_str().unwrap())
-        .start();
-    running.wait_for_stderr("capturing 60s of process");
-    let below = processes(running.pid(), 2);
-    running.signal(Signal::INT);
-    let outcome = running.wait().expect(130, &["interrupted: "]);
-    all_end(&below);
-    assert!(outcome.dir().join("kept.pb.gz").exists());
-    let left = std::fs::read_dir(&temporary).unwrap().count();
-    assert_eq!(left, 1, "of {}", temporary.display());
 }

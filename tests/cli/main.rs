@@ -8,10 +8,10 @@
 )]
 
 mod ad_hoc;
+#[path = "../support/bed.rs"]
 mod bed;
 mod credentials;
 mod failures;
-mod graph;
 mod ingest;
 mod instances;
 mod interruption;
@@ -25,8 +25,9 @@ mod requests;
 mod secrets;
 mod selftest;
 mod services;
-mod shared_store;
 mod shipped;
+#[path = "../support/shortened.rs"]
+mod shortened;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;

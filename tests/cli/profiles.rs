@@ -2,23 +2,17 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bed::{TELEMLOAD, TestBed, as_documented};
+use crate::bed::{TELEMLOAD, TestBed, as_documented, data};
 use crate::hostile::{Behaviour, Server};
 
 const BEFORE: &str = "main;auth;bcrypt::hash;expand 900\nmain;parse 90\nmain;write 10\n";
 const AFTER: &str = "main;parse 880\nmain;write 100\nmain;auth;lookup 20\n";
-
-pub(crate) fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name)
-}
 
 fn bed() -> TestBed {
     TestBed::new()

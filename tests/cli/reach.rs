@@ -8,6 +8,7 @@ use std::thread;
 
 use crate::bed::{Outcome, TestBed, command_scenario, descendant, free_port, url_scenario};
 use crate::hostile::{self, Behaviour, OK};
+use crate::rejected::rejected;
 use crate::secure::{Act, Authority, Pair, Server, Spec};
 
 /// An authority, a certificate of it for 127.0.0.1, and a server that shows that.
@@ -610,11 +611,7 @@ fn keys_that_do_not_go_together_are_refused() {
         let scenario = format!(
             "name = \"t\"\n[target]\n{target}\n[load]\nmodel = \"closed\"\nconnections = 1\nrequests = 1\n[[request]]\nname = \"r\"\npath = \"/\"\n"
         );
-        let outcome = TestBed::new()
-            .file("s.toml", &scenario)
-            .args(["run", "s.toml"])
-            .run();
-        outcome.expect(2, &[&format!("s.toml:{place}"), says]);
+        rejected(&scenario, place, &[says]);
     }
     for flags in [
         &["--insecure"][..],

@@ -1,5 +1,9 @@
 //! What cannot be run is refused before anything is started: with file, line, column, key and remedy.
 
+use std::path::Path;
+
+use telemload::scenario::{self, Overrides};
+
 use crate::bed::TestBed;
 
 const GOOD: &str = r#"name = "test"
@@ -30,16 +34,20 @@ const PHASE: &str =
 const LOAD: &str = "[load]\nmodel = \"closed\"\nconnections = 2\nduration = \"400ms\"\n";
 const GATEWAY: &str = "gateway = { auth = \"naive\", bcrypt_cost = 4, cpus = 1 }\n";
 
+/// What is said of a scenario; files that it names are sought in `directory`.
 #[track_caller]
-fn rejected(text: impl AsRef<[u8]>, place: &str, says: &[&str]) {
-    let outcome = TestBed::new()
-        .file("s.toml", text)
-        .args(["run", "s.toml"])
-        .run();
-    let place = format!("error: s.toml:{place}");
-    let outcome = outcome.expect(2, &[&[&place[..]], says].concat());
-    assert_eq!(outcome.stdout, "");
-    assert!(!outcome.home().join("runs").exists(), "{}", outcome.stderr);
+pub(crate) fn rejected_in(directory: &Path, text: &str, place: &str, says: &[&str]) {
+    let outcome = scenario::parse("s.toml", text, directory, &Overrides::default());
+    let said = outcome.expect_err(text).to_string();
+    assert!(said.starts_with(&format!("s.toml:{place}")), "{said}");
+    for words in says {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+}
+
+#[track_caller]
+pub(crate) fn rejected(text: impl AsRef<str>, place: &str, says: &[&str]) {
+    rejected_in(Path::new("/nowhere"), text.as_ref(), place, says);
 }
 
 /// The good scenario with one text replaced.
@@ -62,6 +70,22 @@ fn the_scenario_that_the_others_are_made_of_is_good() {
         .args(["run", "s.toml", "--dry-run"])
         .run()
         .expect(0, &[]);
+}
+
+#[test]
+fn a_refusal_is_an_exit_code_and_a_message_before_anything_is_started() {
+    let text = GOOD.replacen("connections = 2", "connexions = 2", 1);
+    let outcome = TestBed::new()
+        .file("s.toml", text)
+        .args(["run", "s.toml"])
+        .run();
+    let says = [
+        "error: s.toml:8:1: load.connexions: unknown key `connexions`",
+        "8 | connexions = 2",
+    ];
+    let outcome = outcome.expect(2, &says);
+    assert_eq!(outcome.stdout, "");
+    assert!(!outcome.home().join("runs").exists(), "{}", outcome.stderr);
 }
 
 #[test]
@@ -555,13 +579,17 @@ fn comparisons_and_thresholds() {
 
 #[test]
 fn files_that_are_no_scenarios() {
-    rejected(b"name = \"\xff\"".as_slice(), " ", &["not UTF-8 text"]);
-    rejected(
-        vec![b'#'; (1 << 20) + 1],
-        " ",
-        &["cannot read the scenario", "more than 1048576 bytes"],
-    );
     rejected("", "1:1: ", &["missing key `name`"]);
+    for (text, says) in [
+        (b"name = \"\xff\"".to_vec(), "not UTF-8 text"),
+        (vec![b'#'; (1 << 20) + 1], "more than 1048576 bytes"),
+    ] {
+        TestBed::new()
+            .file("s.toml", text)
+            .args(["run", "s.toml"])
+            .run()
+            .expect(2, &["error: s.toml: ", says]);
+    }
     for (path, says) in [
         (
             "none.toml",

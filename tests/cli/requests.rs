@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::bed::{TestBed, echo, url_scenario};
+use crate::rejected::rejected_in;
 
 /// A scenario with this behind its load, and files beside it.
 fn bed(more: &str, files: &[(&str, &[u8])]) -> TestBed {
@@ -16,10 +17,9 @@ fn bed(more: &str, files: &[(&str, &[u8])]) -> TestBed {
 /// `request.NAME`-tables behind line 7.
 #[track_caller]
 fn rejected(more: &str, files: &[(&str, &[u8])], place: &str, says: &[&str]) {
-    let outcome = bed(more, files).args(["run", "s.toml"]).run();
-    let place = format!("error: s.toml:{place}");
-    let outcome = outcome.expect(2, &[&[&place[..]], says].concat());
-    assert!(!outcome.home().join("runs").exists(), "{}", outcome.stderr);
+    let bed = bed(more, files);
+    let text = fs::read_to_string(bed.path("s.toml")).unwrap();
+    rejected_in(&bed.path(""), &text, place, says);
 }
 
 fn request(name: &str, more: &str) -> String {

@@ -3,29 +3,19 @@
 use std::net::{SocketAddr, TcpStream};
 
 use rustix::process::Signal;
-use serde_json::Value;
 
 use crate::bed::{
-    Outcome, TELEMLOAD, TestBed, all_end, command_scenario, descendant, descendants,
-    device_request, gateway_scenario, signal, until, url_scenario,
+    REDIS, TELEMLOAD, TestBed, command_scenario, descendant, device_request, gateway_scenario,
+    service, signal, until, url_scenario,
 };
 use crate::hostile::{self, Behaviour, Server};
+use crate::rejected::rejected;
 
 /// A service that answers HTTP.
 fn http_service(name: &str, more: &str) -> String {
     format!(
         "[[service]]\nname = \"{name}\"\ncommand = \"{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}\"\nready = \"/healthz\"\n{more}"
     )
-}
-
-fn service(name: &str, command: &str) -> String {
-    format!("[[service]]\nname = \"{name}\"\ncommand = '''{command}'''\n")
-}
-
-const REDIS: &str = "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no";
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value:#}"))
 }
 
 /// Nothing listens there any more.
@@ -35,39 +25,6 @@ fn is_gone(port: &str) {
     until(&format!("the end of what listens on {address}"), || {
         TcpStream::connect(address).is_err().then_some(())
     });
-}
-
-#[test]
-fn a_gateway_finds_its_store_beside_it_and_its_cpu_is_reported_apart() {
-    let scenario = gateway_scenario("500ms", &device_request("cars")).replace(
-        "cpus = 1,",
-        "cpus = 1, store = \"redis://127.0.0.1:{redis.port}\",",
-    );
-    let outcome = TestBed::new()
-        .scenario(&(scenario + &service("redis", REDIS)))
-        .run()
-        .expect(0, &[]);
-    let phase = outcome.only_phase();
-    let redis = &phase["services"][0];
-    assert!(redis["cores"].is_number(), "{phase:#}");
-    assert_eq!(redis["name"], "redis");
-    // Each request asks the store.
-    assert!(number(&redis["cores"]) > 0.0, "{redis:#}");
-    assert!(number(&redis["us_per_request"]) > 1.0, "{redis:#}");
-    assert!(number(&redis["peak_bytes"]) > 1e6, "{redis:#}");
-    assert_eq!(phase["cpu"]["service_cores"], redis["cores"]);
-    assert_eq!(phase["warnings"].to_string().matches("store").count(), 0);
-    assert!(number(&phase["gateway"]["cache_hits"]) > 0.0, "{phase:#}");
-    let log = outcome.read("default/service-redis.log");
-    assert!(log.contains("Ready to accept connections"), "{log}");
-    let line = outcome
-        .stdout
-        .lines()
-        .find(|line| line.contains("services"));
-    let line = line.unwrap_or_else(|| panic!("{}", outcome.stdout));
-    for words in ["redis 0.", "cores", "per request", "peak memory"] {
-        assert!(line.contains(words), "{line}");
-    }
 }
 
 #[test]
@@ -204,23 +161,6 @@ fn a_service_that_ends_in_the_middle_is_said_and_the_load_goes_on() {
 }
 
 #[test]
-fn services_do_not_outlive_telemload() {
-    for how in [Signal::KILL, Signal::INT] {
-        let more = device_request("cars") + &service("redis", REDIS);
-        let running = TestBed::new()
-            .scenario(&gateway_scenario("60s", &more))
-            .start();
-        running.wait_for_rows(2);
-        let below: Vec<i32> = descendants(running.pid()).iter().map(|of| of.pid).collect();
-        descendant(running.pid(), "redis-server");
-        assert!(below.len() >= 4, "{below:?}");
-        running.signal(how);
-        running.wait();
-        all_end(&below);
-    }
-}
-
-#[test]
 fn a_dry_run_shows_services_and_starts_none() {
     let scenario = gateway_scenario("300ms", &device_request("cars"))
         + &service("redis", REDIS)
@@ -281,18 +221,6 @@ fn a_gateway_in_the_foreground_starts_no_services() {
             2,
             &["needs its services", "give its store and sink fixed ports"],
         );
-}
-
-/// Refused before anything is started.
-#[track_caller]
-fn rejected(scenario: &str, place: &str, says: &[&str]) {
-    let outcome: Outcome = TestBed::new()
-        .file("s.toml", scenario)
-        .args(["run", "s.toml"])
-        .run();
-    let place = format!("error: s.toml:{place}");
-    let outcome = outcome.expect(2, &[&[&place[..]], says].concat());
-    assert!(!outcome.home().join("runs").exists(), "{}", outcome.stderr);
 }
 
 #[test]
@@ -372,17 +300,17 @@ fn ports_that_the_target_cannot_have_are_refused() {
     let gateway = gateway_scenario("300ms", &device_request("cars"));
     let with = |key: &str| gateway.replace("cpus = 1,", &format!("cpus = 1, {key},"));
     rejected(
-        &with("store = \"redis://127.0.0.1:{redis.port}\""),
+        with("store = \"redis://127.0.0.1:{redis.port}\""),
         "4:71: target.gateway.store: ",
         &["there is no service `redis` whose port `{redis.port}` could be; there is none"],
     );
     rejected(
-        &with("sink = \"s3://{port}\""),
+        with("sink = \"s3://{port}\""),
         "4:70: target.gateway.sink: ",
         &["braces that hold no port of a service"],
     );
     rejected(
-        &command_scenario("x {port} {redis}", "")
+        command_scenario("x {port} {redis}", "")
             .replace("[load]", &(service("redis", REDIS) + "[load]")),
         "4:11: target.command: ",
         &["`{redis}` is no port; write `{redis.port}`"],

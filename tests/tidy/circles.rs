@@ -47,7 +47,7 @@ struct Crate {
 /// The graph of a crate whose root is `root`; `sources` has the text of every file by its path.
 pub(crate) fn graph(root: &str, sources: &BTreeMap<String, String>) -> Graph {
     let mut found = Crate::default();
-    found.read(sources, root.to_owned(), Vec::new());
+    found.read(sources, root, &[]);
     let mut graph = Graph::new();
     for used in &found.uses {
         let from = &found.modules[&used.module].file;
@@ -119,17 +119,17 @@ pub(crate) fn way_round(graph: &Graph, circle: &BTreeSet<String>) -> String {
 }
 
 impl Crate {
-    fn read(&mut self, sources: &BTreeMap<String, String>, file: String, path: ModulePath) {
-        let text = &sources[&file];
+    fn read(&mut self, sources: &BTreeMap<String, String>, file: &str, path: &[String]) {
+        let text = &sources[file];
         let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
-        self.gather(sources, &file, path, &parsed.items);
+        self.gather(sources, file, path, &parsed.items);
     }
 
     fn gather(
         &mut self,
         sources: &BTreeMap<String, String>,
         file: &str,
-        path: ModulePath,
+        path: &[String],
         items: &[Item],
     ) {
         let mut module = Module {
@@ -155,21 +155,21 @@ impl Crate {
                 }
             }
         }
-        self.modules.insert(path.clone(), module);
+        self.modules.insert(path.to_vec(), module);
         for child in children {
             let name = child.ident.to_string();
-            let mut below = path.clone();
+            let mut below = path.to_vec();
             below.push(name);
             match &child.content {
-                Some((_, items)) => self.gather(sources, file, below, items),
+                Some((_, items)) => self.gather(sources, file, &below, items),
                 None => {
                     let file = file_of(&below, file, sources);
-                    self.read(sources, file, below);
+                    self.read(sources, &file, &below);
                 }
             }
         }
         let mut uses = Uses {
-            module: &path,
+            module: path,
             found: Vec::new(),
         };
         for item in items.iter().filter(|item| !matches!(item, Item::Mod(_))) {
@@ -263,14 +263,14 @@ impl Crate {
 
 /// Paths in the code of one module, those in macros included.
 struct Uses<'a> {
-    module: &'a ModulePath,
+    module: &'a [String],
     found: Vec<Use>,
 }
 
 impl Uses<'_> {
     fn add(&mut self, path: Vec<String>, is_reexport: bool) {
         self.found.push(Use {
-            module: self.module.clone(),
+            module: self.module.to_vec(),
             path,
             is_reexport,
         });

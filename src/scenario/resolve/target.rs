@@ -62,6 +62,13 @@ impl Resolver<'_> {
         services: &[String],
         started: Started,
     ) -> Result<Target, Error> {
+        if !cfg!(feature = "gateway") {
+            return Err(self.error(
+                config.span(),
+                "target.gateway",
+                "this build of telemload has no gateway; build it with the feature `gateway`, which is on by default, or load a `command` or a `url`",
+            ));
+        }
         self.refuse_route(target, "`url`")?;
         self.refuse_tls(target, "`url` and `command`")?;
         self.refuse(target.ready.as_ref(), "target.ready", "`command`")?;

@@ -26,11 +26,11 @@ pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 /// When a batch is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batching {
-    /// That it holds.
+    /// Payloads that make it complete.
     pub payloads: usize,
-    /// That it holds.
+    /// Bytes that make it complete.
     pub bytes: usize,
-    /// Of its oldest payload.
+    /// Age of its oldest payload that makes it complete.
     pub age: Duration,
 }
 
@@ -43,16 +43,16 @@ pub enum Mode {
     Spawn,
     /// One consumer.
     Queue {
-        /// That may wait.
+        /// Payloads that may wait.
         payloads: usize,
     },
     /// Workers that store batches.
     Pool {
         /// Uploads at once.
         workers: usize,
-        /// That may wait.
+        /// Payloads that may wait.
         payloads: usize,
-        /// That may wait.
+        /// Bytes that may wait.
         bytes: usize,
         /// When a batch is complete.
         batching: Batching,

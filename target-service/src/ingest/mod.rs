@@ -21,9 +21,8 @@ pub mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_config::{Ack, Batching, Environment, Mode, Settings};
-
 use axum::body::Bytes;
+use gateway_config::{Ack, Batching, Environment, Mode, Settings};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;

@@ -3,12 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod credentials;
+#[path = "../support/gateway.rs"]
 mod gateway;
 mod lifecycle;
 mod limits;
 mod payloads;
 mod profile;
-mod redis;
 mod replies;
 mod sessions;
-mod shared_store;

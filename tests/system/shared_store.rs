@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::bed::TestBed;
-use crate::shipped::{a_bcrypt_for_each_request, headline, number, seconds, shortened};
+use crate::shortened::{a_bcrypt_for_each_request, headline, number, seconds, shortened};
 
 /// Increase of bcrypts over a phase, by instance; of a single one its own.
 fn bcrypts_by_instance(phase: &Value) -> Vec<f64> {

@@ -475,3 +475,27 @@ path = "/healthz"
 "#
     )
 }
+
+/// Processes below a run that loads, once there are as many as it needs.
+#[track_caller]
+pub(crate) fn processes(root: i32, at_least: usize) -> Vec<i32> {
+    until(&format!("{at_least} processes"), || {
+        let below = descendants(root);
+        (below.len() >= at_least).then(|| below.iter().map(|process| process.pid).collect())
+    })
+}
+
+/// A file of `tests/data`.
+pub(crate) fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
+}
+
+/// How Redis is started as a service.
+pub(crate) const REDIS: &str =
+    "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no";
+
+pub(crate) fn service(name: &str, command: &str) -> String {
+    format!("[[service]]\nname = \"{name}\"\ncommand = '''{command}'''\n")
+}

@@ -1,0 +1,17 @@
+//! What needs programs that not every machine has: Debian's `chromium`, `redis-server` and `linux-perf`, which
+//! `scripts/test` installs. `cargo test` leaves it out; `cargo test --test system` runs it.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../support/bed.rs"]
+#[allow(dead_code, reason = "the tests of the command line use the rest")]
+mod bed;
+mod graph;
+mod perf;
+mod redis;
+mod shared_store;
+#[path = "../support/shortened.rs"]
+mod shortened;

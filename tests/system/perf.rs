@@ -1,0 +1,162 @@
+//! Sampling by the system's perf: what it measures, alone and under load, and what is left of it after a signal.
+//!
+//! Needs a kernel that lets this user sample, and a C compiler.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::bed::{
+    TestBed, all_end, data, descendants, device_request, gateway_scenario, processes, until,
+};
+
+/// Starts `tests/data/shares`, which spends three tenths of its CPU time in one function, and waits until it does.
+fn busy_with_known_shares(home: &Path) -> std::process::Child {
+    let program = home.join("shares");
+    let built = Command::new("cc")
+        .args(["-O1", "-fno-omit-frame-pointer", "-o"])
+        .arg(&program)
+        .arg(data("shares/main.c"))
+        .status()
+        .expect("a C compiler, as scripts/test says");
+    assert!(built.success());
+    let mut child = Command::new(&program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    let output = child.stdout.as_mut().unwrap();
+    output.read_exact(&mut ready).unwrap();
+    child
+}
+
+#[test]
+fn perf_measures_a_known_share_within_its_interval() {
+    let home = tempfile::tempdir().unwrap();
+    let mut busy = busy_with_known_shares(home.path());
+    let pid = busy.id().to_string();
+    let captured = TestBed::new()
+        .args(["flame", "capture", "--pid", &pid, "-d", "4s", "--hz", "199"])
+        .args(["-o", "out/shares.pb.gz"])
+        .run();
+    // It ends with its input.
+    drop(busy.stdin.take());
+    assert!(busy.wait().unwrap().success());
+    let stored = captured.expect(0, &["samples in "]);
+    let path = stored.dir().join("shares.pb.gz");
+    let top = TestBed::new()
+        .args(["flame", "top", path.to_str().unwrap(), "--json"])
+        .run()
+        .expect(0, &[]);
+    let top: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert!(top["samples"].as_u64().unwrap() >= 30, "{top}");
+    let functions = top["functions"].as_array().unwrap();
+    for (name, truth) in [("three_tenths", 0.3), ("seven_tenths", 0.7)] {
+        let found = functions.iter().find(|of| of["function"] == name);
+        let found = found.unwrap_or_else(|| panic!("no {name}: {top}"));
+        let [share, low, high] = ["total_share", "total_share_low", "total_share_high"]
+            .map(|key| found[key].as_f64().unwrap());
+        // An interval of 95 % misses once in twenty; at two and a half times its width, five standard errors, once in two million.
+        let (low, high) = (share - 2.55 * (share - low), share + 2.55 * (high - share));
+        assert!((low..high).contains(&truth), "{found}");
+    }
+}
+
+#[test]
+fn instances_without_an_endpoint_are_profiled_under_load_by_perf() {
+    let more = "[profile]\ncpu = \"perf\"\nhz = 199\nduration = \"3s\"\n";
+    let scenario = gateway_scenario("300ms", &(device_request("cars") + more)).replace(
+        "auth = \"singleflight\", bcrypt_cost = 4",
+        "auth = \"naive\", bcrypt_cost = 8",
+    );
+    let scenario = scenario.replace("[target]\n", "[target]\ninstances = 2\n");
+    let outcome = TestBed::new().scenario(&scenario).run().expect(0, &[]);
+    let profile = &outcome.only_phase()["profile"];
+    assert!(profile["samples"].as_u64().unwrap() >= 50, "{profile}");
+    assert_eq!(profile["slices"], 3, "{profile}");
+    let ratio = profile["capture_ratio"].as_f64().unwrap();
+    assert!((0.7..1.3).contains(&ratio), "{profile}");
+    assert!(profile["target_us_per_request"].as_f64().unwrap() > 0.0);
+    let functions = profile["top"].as_array().unwrap();
+    let bcrypt = functions.iter().find(|of| {
+        let name = of["function"].as_str().unwrap();
+        name.contains("bcrypt") || name.contains("blowfish")
+    });
+    let bcrypt = bcrypt.unwrap_or_else(|| panic!("no bcrypt: {profile}"));
+    assert!(bcrypt["total_share"].as_f64().unwrap() > 0.5, "{bcrypt}");
+    assert!(outcome.dir().join("default/load/flame.svg").exists());
+    let stored = outcome.dir().join("default/load/profile.pb.gz");
+    let top = TestBed::new()
+        .args(["flame", "top", stored.to_str().unwrap(), "--json"])
+        .run()
+        .expect(0, &[]);
+    let top: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert_eq!(top["samples"], profile["samples"]);
+}
+
+#[test]
+fn perf_ends_with_the_run_that_it_samples_for() {
+    for how in [Signal::INT, Signal::KILL] {
+        let profile = "[profile]\ncpu = \"perf\"\nduration = \"60s\"\n";
+        let bed = TestBed::new().file("tmp/kept", "");
+        let temporary = bed.path("tmp");
+        let running = bed
+            .scenario(&gateway_scenario(
+                "100ms",
+                &(device_request("cars") + profile),
+            ))
+            .env("TMPDIR", temporary.to_str().unwrap())
+            .start();
+        // What perf waits for: it is started once samples are taken. The first perf is the one that is tried before the load.
+        running.wait_for_rows(1);
+        until("perf and its cat", || {
+            let below = descendants(running.pid());
+            below
+                .iter()
+                .any(|of| of.cmdline.trim() == "cat")
+                .then_some(())
+        });
+        let below = processes(running.pid(), 4);
+        running.signal(how);
+        let outcome = running.wait();
+        all_end(&below);
+        if how == Signal::INT {
+            let outcome = outcome.expect(130, &["interrupted"]);
+            assert!(outcome.only_phase()["requests"]["ok"].as_u64().unwrap() > 0);
+            let left = std::fs::read_dir(&temporary).unwrap().count();
+            assert_eq!(left, 1, "of {}", temporary.display());
+        }
+    }
+}
+
+#[test]
+fn a_recording_that_is_asked_to_end_is_kept() {
+    let bed = TestBed::new().file("tmp/kept", "");
+    let temporary = bed.path("tmp");
+    let pid = std::process::id().to_string();
+    let running = bed
+        .args([
+            "flame",
+            "capture",
+            "--pid",
+            &pid,
+            "-d",
+            "60s",
+            "-o",
+            "out/kept.pb.gz",
+        ])
+        .env("TMPDIR", temporary.to_str().unwrap())
+        .start();
+    running.wait_for_stderr("capturing 60s of process");
+    let below = processes(running.pid(), 2);
+    running.signal(Signal::INT);
+    let outcome = running.wait().expect(130, &["interrupted: "]);
+    all_end(&below);
+    assert!(outcome.dir().join("kept.pb.gz").exists());
+    let left = std::fs::read_dir(&temporary).unwrap().count();
+    assert_eq!(left, 1, "of {}", temporary.display());
+}
