@@ -7,24 +7,27 @@ mod acknowledged;
 mod answer;
 mod clock;
 mod connection;
+mod deadlines;
+mod dispatch;
 mod feed;
 mod job;
+mod pauses;
 mod program;
 mod shard;
 mod source;
 mod spread;
+mod start;
 mod timer;
 mod wire;
 mod worker;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc;
 
 pub use acknowledged::{AcknowledgedIds, Acknowledgement};
 pub use clock::{now_ns, thread_wait_ns};
@@ -38,6 +41,7 @@ use crate::traffic::fleet::Roster;
 use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
 use acknowledged::Notes;
+use start::{Arrival, Course};
 use worker::Assignment;
 
 /// What is to be sent where.
@@ -65,14 +69,13 @@ pub struct Drive {
 /// Load under way.
 #[derive(Debug)]
 pub struct Engine {
-    /// The planned window.
-    pub window: Window,
-    intervals: UnboundedReceiver<Interval>,
+    load: Load,
+    course: Arc<Course>,
+    intervals: mpsc::Receiver<Interval>,
+    /// By worker.
     used: Vec<Sender<Interval>>,
-    next_used: usize,
     acknowledged: Option<Receiver<Vec<Acknowledgement>>>,
-    stop: Arc<AtomicBool>,
-    workers: Vec<JoinHandle<io::Result<WorkerEnd>>>,
+    workers: Vec<JoinHandle<WorkerEnd>>,
 }
 
 /// How the load ended.
@@ -86,23 +89,34 @@ pub struct End {
     pub busiest_worker: f64,
     /// The longest that a worker waited for a CPU, share of the window; `None` if the kernel does not tell.
     pub worker_wait: Option<f64>,
+    /// The longest that a worker did not run within the window though it was due to, s: the sum of its wake-ups that were late by
+    /// more than 10 ms.
+    pub stopped_seconds: f64,
     /// Every connection that was opened: how long that took, TLS handshake included.
     pub opening: Durations,
     /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
     /// an answer, as it does with one that it takes for idle. Each is counted once.
     pub resent: u64,
+    /// Requests that were acknowledged and not noted, because what was noted before was not taken in time.
+    pub unnoted: u64,
+    /// Why workers ended before their time, the first that did. What all of them had counted until then was handed over.
+    pub failure: Option<String>,
 }
 
 /// How one worker ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct WorkerEnd {
     window_end: u64,
     last_done: u64,
-    cpu: (CpuMark, CpuMark),
+    /// At the window's start and end; `None` for one that failed.
+    cpu: Option<(CpuMark, CpuMark)>,
+    stopped_ns: u64,
     opening: Durations,
     resent: u64,
+    unnoted: u64,
     /// The number of requests was reached.
     all_sent: bool,
+    failure: Option<String>,
 }
 
 /// CPU time of a thread, and its wait for one, at an instant.
@@ -113,17 +127,21 @@ struct CpuMark {
     wait_ns: Option<u64>,
 }
 
-/// Time between the start of the threads and the beginning of the schedule.
-const LEAD: Duration = Duration::from_millis(2);
-
 /// CPU of workers is not told for less.
 const SHORTEST_CPU_SPAN: Duration = Duration::from_millis(50);
 
 /// Intervals that a worker has ready at the start: it makes none while it measures, unless they come back very late.
 const READY_INTERVALS: usize = 2;
 
+/// Intervals of a worker that there are at most: if none of them comes back, those that follow are joined.
+const MOST_INTERVALS: usize = 64;
+
+/// Lists of acknowledged requests that wait to be taken: at 64 KiB each, 64 MiB.
+const MOST_LISTS: usize = 1_024;
+
 impl Engine {
-    /// Starts the workers.
+    /// Starts the workers. The load begins when all of them are ready, which includes the connections of a closed loop: each is open,
+    /// or was refused once.
     ///
     /// # Errors
     /// The system refuses a thread.
@@ -132,9 +150,10 @@ impl Engine {
         let (mut engine, assignments) = Self::prepare(drive);
         for assignment in assignments {
             let thread = std::thread::Builder::new().name(format!("worker-{}", assignment.worker));
+            let drive = drive.clone();
             engine
                 .workers
-                .push(thread.spawn(move || worker::run(assignment))?);
+                .push(thread.spawn(move || worker::run(&drive, assignment))?);
         }
         Ok(engine)
     }
@@ -142,34 +161,28 @@ impl Engine {
     /// Drives to the end on the calling thread, which is the only worker, to measure the generator itself: what the
     /// thread uses and allocates is the worker's. Intervals are returned at the end.
     ///
-    /// # Errors
-    /// As for [`Engine::finish`].
-    ///
     /// # Panics
     /// If the load has more than one worker.
-    pub fn drive_here(drive: &Drive) -> io::Result<(Vec<Interval>, End)> {
+    pub fn drive_here(drive: &Drive) -> (Vec<Interval>, End) {
         let (mut engine, mut assignments) = Self::prepare(drive);
         assert_eq!(assignments.len(), 1, "one thread can be one worker");
-        let ended = assignments.pop().map(worker::run).transpose()?;
+        let ended = assignments
+            .pop()
+            .map(|assignment| worker::run(drive, assignment));
         let mut intervals = Vec::new();
         while let Ok(interval) = engine.intervals.try_recv() {
             intervals.push(interval);
         }
-        Ok((intervals, End::of(engine.window, ended.as_slice())))
+        (intervals, engine.end_of(ended))
     }
 
     fn prepare(drive: &Drive) -> (Self, Vec<Assignment>) {
         let load = &drive.load;
-        let begin = now_ns() + LEAD.as_nanos() as u64;
-        let start = begin + load.warmup.as_nanos() as u64;
-        let window = Window {
-            start,
-            end: start + load.duration.as_nanos() as u64,
-        };
-        let (reports, intervals) = unbounded_channel();
-        let stop = Arc::new(AtomicBool::new(false));
+        let course = Course::new(load.workers);
+        // Room for all that the workers can have.
+        let (reports, intervals) = mpsc::channel(MOST_INTERVALS * load.workers as usize);
         let (noted, acknowledged) = AcknowledgedIds::are_noted(&drive.requests)
-            .then(std::sync::mpsc::channel)
+            .then(|| std::sync::mpsc::sync_channel(MOST_LISTS))
             .unzip();
         let (used, assignments) = (0..load.workers)
             .map(|worker| {
@@ -181,21 +194,8 @@ impl Engine {
                 }
                 let assignment = Assignment {
                     worker,
-                    endpoints: drive.endpoints.clone(),
-                    load: load.clone(),
-                    seed: drive.seed,
-                    begin,
-                    window,
-                    interval_ns: drive.interval.as_nanos() as u64,
-                    source: Source::new(
-                        drive.requests.clone(),
-                        drive.rosters.clone(),
-                        &drive.authority,
-                        drive.seed,
-                        Secrets::Sent,
-                    ),
-                    secrets: drive.secrets,
-                    stop: stop.clone(),
+                    arrival: Arrival::new(&course),
+                    course: course.clone(),
                     reports: reports.clone(),
                     notes: noted.clone().map(|to| {
                         Notes::new(&drive.requests, to, drive.interval.as_nanos() as u64)
@@ -206,15 +206,25 @@ impl Engine {
             })
             .unzip();
         let engine = Self {
-            window,
+            load: load.clone(),
+            course,
             intervals,
             used,
-            next_used: 0,
             acknowledged,
-            stop,
             workers: Vec::new(),
         };
         (engine, assignments)
+    }
+
+    /// The planned window, as soon as all workers are ready: shortly before the schedule begins.
+    pub fn ready(&self) -> impl Future<Output = Window> + use<> {
+        let mut begin = self.course.watch_begin();
+        let (load, course) = (self.load.clone(), self.course.clone());
+        async move {
+            let begun = begin.wait_for(Option::is_some).await;
+            drop(begun);
+            course.window(&load)
+        }
     }
 
     /// The next interval of some worker; `None` when all have ended.
@@ -229,77 +239,167 @@ impl Engine {
     }
 
     /// Gives an interval back to be used again. It is cleared here, not on a worker's time.
-    pub fn reuse(&mut self, mut interval: Interval) {
+    pub fn reuse(&self, mut interval: Interval) {
         interval.clear();
-        self.next_used = (self.next_used + 1) % self.used.len();
         // A worker that has ended needs none.
-        let _ = self.used[self.next_used].send(interval);
+        let _ = self.used[interval.worker as usize].send(interval);
     }
 
     /// Ends the load soon: what is in flight is counted as such.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.course.stop();
     }
 
     /// Waits for the workers, which have ended once [`Engine::next`] gave `None`.
-    ///
-    /// # Errors
-    /// A worker could not set up its runtime, or panicked.
-    pub fn finish(mut self) -> io::Result<End> {
-        let ended = std::mem::take(&mut self.workers)
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .map_err(|_| io::Error::other("a worker panicked"))?
-            })
-            .collect::<io::Result<Vec<_>>>()?;
-        Ok(End::of(self.window, &ended))
+    pub fn finish(mut self) -> End {
+        let workers = std::mem::take(&mut self.workers).into_iter();
+        let ended: Vec<_> = workers
+            .map(|worker| worker.join().unwrap_or_else(|_| WorkerEnd::unprepared()))
+            .collect();
+        self.end_of(ended)
+    }
+
+    fn end_of(&self, workers: impl IntoIterator<Item = WorkerEnd>) -> End {
+        End::of(self.course.window(&self.load), workers)
+    }
+}
+
+/// The window of a load that begins at `begin`.
+fn window(load: &Load, begin: u64) -> Window {
+    let start = begin.saturating_add(load.warmup.as_nanos() as u64);
+    Window {
+        start,
+        end: start.saturating_add(load.duration.as_nanos() as u64),
+    }
+}
+
+impl WorkerEnd {
+    /// Of one that did not get so far as to count anything.
+    fn unprepared() -> Self {
+        Self {
+            failure: Some("a worker panicked before it was ready".to_owned()),
+            ..Self::default()
+        }
     }
 }
 
 impl End {
-    fn of(window: Window, workers: &[WorkerEnd]) -> Self {
+    fn of(window: Window, workers: impl IntoIterator<Item = WorkerEnd>) -> Self {
         let mut end = Self {
             window,
             generator_cores: 0.0,
             busiest_worker: 0.0,
             worker_wait: None,
+            stopped_seconds: 0.0,
             opening: Durations::default(),
             resent: 0,
+            unnoted: 0,
+            failure: None,
         };
-        let mut last_done = 0;
-        let mut all_sent = true;
+        let (mut window_end, mut last_done, mut all_sent) = (window.start, 0, true);
         for worker in workers {
             end.opening.add(&worker.opening);
             end.resent += worker.resent;
+            end.unnoted += worker.unnoted;
+            end.stopped_seconds = end.stopped_seconds.max(worker.stopped_ns as f64 / 1e9);
+            end.failure = end.failure.or(worker.failure);
             all_sent &= worker.all_sent;
-            end.window.end = end.window.end.min(worker.window_end);
+            // Each counted until its own end: a shorter window would hold more than happened in it.
+            window_end = window_end.max(worker.window_end);
             last_done = last_done.max(worker.last_done);
-            let (first, last) = worker.cpu;
-            let span = last.at - first.at;
-            let share = |from: u64, to: u64| (to - from) as f64 / span as f64;
-            // Between the marks of a shorter span the thread may never have slept.
-            if span < SHORTEST_CPU_SPAN.as_nanos() as u64 {
-                continue;
-            }
-            let cores = share(first.cpu_ns, last.cpu_ns);
-            end.generator_cores += cores;
-            end.busiest_worker = end.busiest_worker.max(cores);
-            if let (Some(from), Some(to)) = (first.wait_ns, last.wait_ns) {
-                let wait = share(from, to);
-                end.worker_wait = Some(end.worker_wait.map_or(wait, |worst| worst.max(wait)));
+            if let Some((first, last)) = worker.cpu {
+                end.add_cpu(first, last);
             }
         }
-        if all_sent && last_done > end.window.start {
-            end.window.end = end.window.end.min(last_done + 1);
+        if all_sent && last_done > window.start {
+            window_end = window_end.min(last_done + 1);
         }
+        end.window.end = window_end.min(window.end);
         end
+    }
+
+    fn add_cpu(&mut self, first: CpuMark, last: CpuMark) {
+        let span = last.at.saturating_sub(first.at);
+        // Between the marks of a shorter span the thread may never have slept.
+        if span < SHORTEST_CPU_SPAN.as_nanos() as u64 {
+            return;
+        }
+        let share = |from: u64, to: u64| to.saturating_sub(from) as f64 / span as f64;
+        let cores = share(first.cpu_ns, last.cpu_ns);
+        self.generator_cores += cores;
+        self.busiest_worker = self.busiest_worker.max(cores);
+        if let (Some(from), Some(to)) = (first.wait_ns, last.wait_ns) {
+            let wait = share(from, to);
+            self.worker_wait = Some(self.worker_wait.map_or(wait, |worst| worst.max(wait)));
+        }
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(window_end: u64) -> WorkerEnd {
+        WorkerEnd {
+            window_end,
+            ..WorkerEnd::default()
+        }
+    }
+
+    const WINDOW: Window = Window {
+        start: 1_000,
+        end: 9_000,
+    };
+
+    #[test]
+    fn a_window_is_as_long_as_any_worker_counted() {
+        let end = |ends: &[u64]| {
+            End::of(WINDOW, ends.iter().map(|&end| worker(end)))
+                .window
+                .end
+        };
+        assert_eq!(end(&[9_000, 9_000]), 9_000);
+        assert_eq!(end(&[5_000, 5_010]), 5_010);
+        // One that failed before it began, and nobody else.
+        assert_eq!(end(&[0, 5_000]), 5_000);
+        assert_eq!(end(&[0]), 1_000);
+        assert_eq!(End::of(WINDOW, []).window.seconds(), 0.0);
+    }
+
+    #[test]
+    fn marks_in_any_order_are_no_time() {
+        let mark = |at| CpuMark {
+            at,
+            cpu_ns: at / 2,
+            wait_ns: Some(at),
+        };
+        let of = |first, last| {
+            let cpu = Some((mark(first), mark(last)));
+            End::of(
+                WINDOW,
+                [WorkerEnd {
+                    cpu,
+                    ..worker(9_000)
+                }],
+            )
+        };
+        assert_eq!(of(100_000_000, 0).generator_cores, 0.0);
+        assert_eq!(of(0, 100_000_000).generator_cores, 0.5);
+    }
+
+    #[test]
+    fn the_worst_worker_tells_how_long_the_generator_was_stopped() {
+        let stopped = |stopped_ns| WorkerEnd {
+            stopped_ns,
+            ..worker(9_000)
+        };
+        let end = End::of(WINDOW, [stopped(1_000_000_000), stopped(2_000_000_000)]);
+        assert_eq!(end.stopped_seconds, 2.0);
     }
 }

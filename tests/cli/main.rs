@@ -27,6 +27,7 @@ mod selftest;
 mod services;
 mod shared_store;
 mod shipped;
+mod stopped;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
