@@ -180,6 +180,7 @@ async fn exchange(
     free: u64,
 ) -> After {
     let (request, n) = (job.sending(), job.ticket.n);
+    let startable = shard.startable(slot.lane, job.intended(), free);
     let (expect, keep_body) = {
         let mut source = shard.source.borrow_mut();
         source.render(request, n, &mut wire.out);
@@ -192,7 +193,7 @@ async fn exchange(
     slot.deadline.set(0);
     let times = Times {
         intended: job.intended(),
-        startable: shard.startable(slot.lane, job.intended(), free),
+        startable,
         sent,
         done,
     };

@@ -152,7 +152,7 @@ impl Lateness {
     /// How much of the time from `intended` to `free`, when a connection had the answer to another request, was the generator's, ns.
     pub(super) fn within(&mut self, intended: u64, free: u64) -> u64 {
         if let Some((start, end)) = self.doubtful.take()
-            && free < end + SHORTEST
+            && (start..end + SHORTEST).contains(&free)
         {
             self.pauses.add(start, end);
         }

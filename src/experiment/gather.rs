@@ -569,3 +569,34 @@ fn instances(served: &[Served], marks: Option<(&Mark, &Mark)>, seconds: f64) -> 
     };
     served.iter().enumerate().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_holds_others_counts_in_the_whole_and_has_no_figures_of_its_own() {
+        const S: u64 = 1_000_000_000;
+        let window = Window {
+            start: S,
+            end: 5 * S,
+        };
+        let mut gather = Gather::new(window, Duration::from_secs(1), 1, 1, None);
+        for (index, joined) in [(0, 0), (2, 1), (3, 0), (4, 0)] {
+            let mut interval = Interval::blank(1, 1);
+            (interval.index, interval.joined) = (index, joined);
+            interval.is_last = index == 4;
+            interval.tallies[0].completed_ok = 10;
+            gather.interval(&interval);
+        }
+        let mut told = 0;
+        gather.emit(Emit::Everything, &mut |_| told += 1);
+        let rates: Vec<_> = gather
+            .blocks
+            .iter()
+            .map(|block| block.estimates.throughput_rps)
+            .collect();
+        assert_eq!(rates, [Some(10.0), None, None, Some(10.0)]);
+        assert_eq!((told, gather.tallies[0].completed_ok), (2, 40));
+    }
+}
