@@ -15,12 +15,13 @@ use tokio::task::{JoinHandle, spawn_local};
 use super::acknowledged::Notes;
 use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
 use super::dispatch::{dispatch, release};
+use super::end::{CpuMark, WorkerEnd};
 use super::feed::Feed;
 use super::shard::Shard;
 use super::source::Source;
 use super::start::{Arrival, Course};
 use super::timer::Timer;
-use super::{CpuMark, Drive, WorkerEnd, window};
+use super::{Drive, window};
 use crate::metrics::{Interval, Recorder};
 use crate::scenario::Load;
 use crate::traffic::template::Secrets;
@@ -48,13 +49,14 @@ pub(super) fn run(drive: &Drive, assignment: Assignment) -> WorkerEnd {
         used,
         notes,
     } = assignment;
-    let source = Source::new(
+    let mut source = Source::new(
         drive.requests.clone(),
         drive.rosters.clone(),
         &drive.authority,
         drive.seed,
         Secrets::Sent,
     );
+    source.warm();
     let shard = Rc::new(Shard::new(drive, worker, source, notes, (reports, used)));
     let mut end = WorkerEnd::default();
     let lived = catch_unwind(AssertUnwindSafe(|| {
