@@ -79,7 +79,8 @@ fn allocations(address: SocketAddr, load: &str, requests: &str, count: u64) -> u
     plan.interval = std::time::Duration::from_secs(60);
     let mut ok = 0;
     let counted = allocation_counter::measure(|| {
-        let (intervals, _) = Engine::drive_here(&plan).expect("the worker ends well");
+        let (intervals, end) = Engine::drive_here(&plan);
+        assert_eq!(end.failure, None);
         ok = intervals
             .iter()
             .flat_map(|interval| &interval.tallies)

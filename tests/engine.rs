@@ -5,6 +5,11 @@ pub mod drive;
 #[path = "support/hostile.rs"]
 pub mod hostile;
 
+#[path = "engine/conservation.rs"]
+mod conservation;
+#[path = "engine/own_time.rs"]
+mod own_time;
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -158,10 +163,13 @@ fn independent_arrivals_follow_their_seed() {
         panic!("the load is open");
     };
     let schedule = Schedule::new(pace, drive.load.warmup);
-    let mut pacer = Pacer::new(schedule, *arrivals, drive.seed, 0, 1);
-    let due = std::iter::from_fn(|| Some(pacer.take()))
-        .take_while(|due| due.offset_ns < 300 * MS)
-        .count();
+    let of_worker = |worker| {
+        let mut pacer = Pacer::new(schedule.clone(), *arrivals, drive.seed, worker, 2);
+        std::iter::from_fn(|| Some(pacer.take()))
+            .take_while(|due| due.offset_ns < 300 * MS)
+            .count()
+    };
+    let due = of_worker(0) + of_worker(1);
     for _ in 0..2 {
         let report = run(server.addr, load, GET);
         assert_eq!(

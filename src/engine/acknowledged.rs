@@ -2,7 +2,7 @@
 //! notes numbers; ids are rendered by whoever writes them, from the same templates. Nothing here is written.
 
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
@@ -74,7 +74,9 @@ pub(super) struct Notes {
     /// By kind of request: whether it is noted.
     is_noted: Vec<bool>,
     held: Vec<Acknowledgement>,
-    to: Sender<Vec<Acknowledgement>>,
+    to: SyncSender<Vec<Acknowledgement>>,
+    /// What could not be handed over, because what was before it was not taken.
+    lost: u64,
     interval_ns: u64,
     /// When they are handed over next, ns.
     due: u64,
@@ -83,13 +85,14 @@ pub(super) struct Notes {
 impl Notes {
     pub(super) fn new(
         requests: &[Request],
-        to: Sender<Vec<Acknowledgement>>,
+        to: SyncSender<Vec<Acknowledgement>>,
         interval_ns: u64,
     ) -> Self {
         Self {
             is_noted: requests.iter().map(is_noted).collect(),
             held: Vec::with_capacity(MOST_HELD),
             to,
+            lost: 0,
             interval_ns,
             due: 0,
         }
@@ -99,7 +102,7 @@ impl Notes {
         if self.is_noted[kind] {
             self.held.push(Acknowledgement { kind, n });
             if self.held.len() == MOST_HELD {
-                self.hand_over(Vec::with_capacity(MOST_HELD));
+                self.hand_over();
             }
         }
     }
@@ -109,27 +112,36 @@ impl Notes {
         if now >= self.due {
             self.due = now + self.interval_ns;
             if !self.held.is_empty() {
-                self.hand_over(Vec::with_capacity(MOST_HELD));
+                self.hand_over();
             }
         }
     }
 
-    fn hand_over(&mut self, next: Vec<Acknowledgement>) {
-        // A receiver that is gone has no use for them.
-        let _ = self.to.send(std::mem::replace(&mut self.held, next));
+    /// Hands over the last of them; tells how many were lost.
+    pub(super) fn finish(mut self) -> u64 {
+        self.hand_over();
+        self.lost
     }
-}
 
-impl Drop for Notes {
-    fn drop(&mut self) {
-        self.hand_over(Vec::new());
+    /// Never waits: what finds no room is lost, and counted.
+    fn hand_over(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.held = match self.to.try_send(held) {
+            Err(TrySendError::Full(mut held)) => {
+                self.lost += held.len() as u64;
+                held.clear();
+                held
+            }
+            // A receiver that is gone has no use for them.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Vec::with_capacity(MOST_HELD),
+        };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::sync_channel;
 
     use super::*;
     use crate::scenario::{Overrides, parse};
@@ -174,7 +186,7 @@ acknowledged = ["{{device.id}}-{{seq}}-a", "{{base64 seq}}"]
     #[test]
     fn notes_are_handed_over_in_time_when_they_are_many_and_at_the_end() {
         let (requests, _) = requests();
-        let (to, from) = channel();
+        let (to, from) = sync_channel(4);
         let mut notes = Notes::new(&requests, to, 1_000);
         notes.hand_over_if_due(5_000);
         notes.note(0, 1);
@@ -186,8 +198,18 @@ acknowledged = ["{{device.id}}-{{seq}}-a", "{{base64 seq}}"]
         assert_eq!(from.try_recv(), Ok(held));
         (0..=MOST_HELD as u64).for_each(|n| notes.note(1, n));
         assert_eq!(from.try_recv().map(|held| held.len()), Ok(MOST_HELD));
-        drop(notes);
+        assert_eq!(notes.finish(), 0);
         let last: Vec<_> = from.iter().flatten().map(|one| one.n).collect();
         assert_eq!(last, [MOST_HELD as u64]);
+    }
+
+    #[test]
+    fn notes_that_nobody_takes_are_counted_and_hold_up_nobody() {
+        let (requests, _) = requests();
+        let (to, from) = sync_channel(1);
+        let mut notes = Notes::new(&requests, to, 1_000);
+        (0..3 * MOST_HELD as u64 + 5).for_each(|n| notes.note(1, n));
+        assert_eq!(notes.finish(), 2 * MOST_HELD as u64 + 5);
+        assert_eq!(from.iter().flatten().count(), MOST_HELD);
     }
 }

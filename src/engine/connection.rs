@@ -31,9 +31,14 @@ async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
     // has its own connection, opening that is part of its wait.
     let keeps = shard.reuse == Reuse::KeepAlive;
     let mut eager = keeps;
+    let mut is_first = true;
     loop {
         if !wire.is_open() && (eager || held.is_some()) {
-            match open(shard, slot, wire, &mut held).await {
+            let opened = open(shard, slot, wire, &mut held).await;
+            if std::mem::take(&mut is_first) {
+                shard.opened_first();
+            }
+            match opened {
                 Opened::Free(instant) | Opened::Failed(instant) => free = instant,
                 Opened::Over => return,
             }
@@ -94,8 +99,7 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
         lane.finish();
         return Opened::Over;
     }
-    slot.expired.set(false);
-    slot.deadline.set(begun + shard.timeout.as_nanos() as u64);
+    shard.give_up_at(slot, begun + shard.timeout.as_nanos() as u64);
     let opened = wire.open(&lane.endpoint, slot).await;
     slot.deadline.set(0);
     let now = now_ns();
@@ -140,7 +144,8 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
         shard.fail(&job, kind, None, times, || words.into());
     }
     if shard.is_closed_loop {
-        slot.pause(now + REFUSED_PAUSE.as_nanos() as u64).await;
+        let end = now_ns() + REFUSED_PAUSE.as_nanos() as u64;
+        shard.pause(slot, end).await;
     } else {
         // A failure at once is no reason for the other tasks to wait until all that is overdue has failed.
         tokio::task::yield_now().await;
@@ -175,20 +180,20 @@ async fn exchange(
     free: u64,
 ) -> After {
     let (request, n) = (job.sending(), job.ticket.n);
+    let startable = shard.startable(slot.lane, job.intended(), free);
     let (expect, keep_body) = {
         let mut source = shard.source.borrow_mut();
         source.render(request, n, &mut wire.out);
         source.awaits(request)
     };
     let sent = now_ns();
-    slot.expired.set(false);
-    slot.deadline.set(sent + shard.timeout.as_nanos() as u64);
+    shard.give_up_at(slot, sent + shard.timeout.as_nanos() as u64);
     let ended = wire.exchange(slot, expect, keep_body).await;
     let done = now_ns();
     slot.deadline.set(0);
     let times = Times {
         intended: job.intended(),
-        startable: job.intended().max(free),
+        startable,
         sent,
         done,
     };

@@ -7,37 +7,44 @@ mod acknowledged;
 mod answer;
 mod clock;
 mod connection;
+mod deadlines;
+mod dispatch;
+mod end;
 mod feed;
 mod job;
+mod pauses;
 mod program;
 mod shard;
 mod source;
 mod spread;
+mod start;
 mod timer;
 mod wire;
 mod worker;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc;
 
 pub use acknowledged::{AcknowledgedIds, Acknowledgement};
 pub use clock::{now_ns, thread_wait_ns};
+pub use end::End;
 pub use program::Rendered;
 pub use source::Source;
 pub(crate) use timer::Timer;
 
-use crate::metrics::{Durations, Interval, Window};
+use crate::metrics::{Interval, Window};
 use crate::scenario::{Load, Request};
 use crate::traffic::fleet::Roster;
 use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
 use acknowledged::Notes;
+use end::WorkerEnd;
+use start::{Arrival, Course};
 use worker::Assignment;
 
 /// What is to be sent where.
@@ -65,65 +72,27 @@ pub struct Drive {
 /// Load under way.
 #[derive(Debug)]
 pub struct Engine {
-    /// The planned window.
-    pub window: Window,
-    intervals: UnboundedReceiver<Interval>,
+    load: Load,
+    course: Arc<Course>,
+    intervals: mpsc::Receiver<Interval>,
+    /// By worker.
     used: Vec<Sender<Interval>>,
-    next_used: usize,
     acknowledged: Option<Receiver<Vec<Acknowledgement>>>,
-    stop: Arc<AtomicBool>,
-    workers: Vec<JoinHandle<io::Result<WorkerEnd>>>,
+    workers: Vec<JoinHandle<WorkerEnd>>,
 }
-
-/// How the load ended.
-#[derive(Debug, Clone)]
-pub struct End {
-    /// The window as it was: shorter than planned after an interruption or when a number of requests was reached.
-    pub window: Window,
-    /// CPU of all workers over the window, cores.
-    pub generator_cores: f64,
-    /// CPU of the busiest worker over the window, share of a core.
-    pub busiest_worker: f64,
-    /// The longest that a worker waited for a CPU, share of the window; `None` if the kernel does not tell.
-    pub worker_wait: Option<f64>,
-    /// Every connection that was opened: how long that took, TLS handshake included.
-    pub opening: Durations,
-    /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
-    /// an answer, as it does with one that it takes for idle. Each is counted once.
-    pub resent: u64,
-}
-
-/// How one worker ended.
-#[derive(Debug)]
-struct WorkerEnd {
-    window_end: u64,
-    last_done: u64,
-    cpu: (CpuMark, CpuMark),
-    opening: Durations,
-    resent: u64,
-    /// The number of requests was reached.
-    all_sent: bool,
-}
-
-/// CPU time of a thread, and its wait for one, at an instant.
-#[derive(Debug, Clone, Copy)]
-struct CpuMark {
-    at: u64,
-    cpu_ns: u64,
-    wait_ns: Option<u64>,
-}
-
-/// Time between the start of the threads and the beginning of the schedule.
-const LEAD: Duration = Duration::from_millis(2);
-
-/// CPU of workers is not told for less.
-const SHORTEST_CPU_SPAN: Duration = Duration::from_millis(50);
 
 /// Intervals that a worker has ready at the start: it makes none while it measures, unless they come back very late.
 const READY_INTERVALS: usize = 2;
 
+/// Intervals of a worker that there are at most: if none of them comes back, those that follow are joined.
+const MOST_INTERVALS: usize = 64;
+
+/// Lists of acknowledged requests that wait to be taken: at 64 KiB each, 64 MiB.
+const MOST_LISTS: usize = 1_024;
+
 impl Engine {
-    /// Starts the workers.
+    /// Starts the workers. The load begins when all of them are ready, which includes the connections of a closed loop: each is open,
+    /// or was refused once.
     ///
     /// # Errors
     /// The system refuses a thread.
@@ -132,9 +101,10 @@ impl Engine {
         let (mut engine, assignments) = Self::prepare(drive);
         for assignment in assignments {
             let thread = std::thread::Builder::new().name(format!("worker-{}", assignment.worker));
+            let drive = drive.clone();
             engine
                 .workers
-                .push(thread.spawn(move || worker::run(assignment))?);
+                .push(thread.spawn(move || worker::run(&drive, assignment))?);
         }
         Ok(engine)
     }
@@ -142,34 +112,28 @@ impl Engine {
     /// Drives to the end on the calling thread, which is the only worker, to measure the generator itself: what the
     /// thread uses and allocates is the worker's. Intervals are returned at the end.
     ///
-    /// # Errors
-    /// As for [`Engine::finish`].
-    ///
     /// # Panics
     /// If the load has more than one worker.
-    pub fn drive_here(drive: &Drive) -> io::Result<(Vec<Interval>, End)> {
+    pub fn drive_here(drive: &Drive) -> (Vec<Interval>, End) {
         let (mut engine, mut assignments) = Self::prepare(drive);
         assert_eq!(assignments.len(), 1, "one thread can be one worker");
-        let ended = assignments.pop().map(worker::run).transpose()?;
+        let ended = assignments
+            .pop()
+            .map(|assignment| worker::run(drive, assignment));
         let mut intervals = Vec::new();
         while let Ok(interval) = engine.intervals.try_recv() {
             intervals.push(interval);
         }
-        Ok((intervals, End::of(engine.window, ended.as_slice())))
+        (intervals, engine.end_of(ended))
     }
 
     fn prepare(drive: &Drive) -> (Self, Vec<Assignment>) {
         let load = &drive.load;
-        let begin = now_ns() + LEAD.as_nanos() as u64;
-        let start = begin + load.warmup.as_nanos() as u64;
-        let window = Window {
-            start,
-            end: start + load.duration.as_nanos() as u64,
-        };
-        let (reports, intervals) = unbounded_channel();
-        let stop = Arc::new(AtomicBool::new(false));
+        let course = Course::new(load.workers);
+        // Room for all that the workers can have.
+        let (reports, intervals) = mpsc::channel(MOST_INTERVALS * load.workers as usize);
         let (noted, acknowledged) = AcknowledgedIds::are_noted(&drive.requests)
-            .then(std::sync::mpsc::channel)
+            .then(|| std::sync::mpsc::sync_channel(MOST_LISTS))
             .unzip();
         let (used, assignments) = (0..load.workers)
             .map(|worker| {
@@ -181,21 +145,8 @@ impl Engine {
                 }
                 let assignment = Assignment {
                     worker,
-                    endpoints: drive.endpoints.clone(),
-                    load: load.clone(),
-                    seed: drive.seed,
-                    begin,
-                    window,
-                    interval_ns: drive.interval.as_nanos() as u64,
-                    source: Source::new(
-                        drive.requests.clone(),
-                        drive.rosters.clone(),
-                        &drive.authority,
-                        drive.seed,
-                        Secrets::Sent,
-                    ),
-                    secrets: drive.secrets,
-                    stop: stop.clone(),
+                    arrival: Arrival::new(&course),
+                    course: course.clone(),
                     reports: reports.clone(),
                     notes: noted.clone().map(|to| {
                         Notes::new(&drive.requests, to, drive.interval.as_nanos() as u64)
@@ -206,15 +157,25 @@ impl Engine {
             })
             .unzip();
         let engine = Self {
-            window,
+            load: load.clone(),
+            course,
             intervals,
             used,
-            next_used: 0,
             acknowledged,
-            stop,
             workers: Vec::new(),
         };
         (engine, assignments)
+    }
+
+    /// The planned window, as soon as all workers are ready: shortly before the schedule begins.
+    pub fn ready(&self) -> impl Future<Output = Window> + use<> {
+        let mut begin = self.course.watch_begin();
+        let (load, course) = (self.load.clone(), self.course.clone());
+        async move {
+            let begun = begin.wait_for(Option::is_some).await;
+            drop(begun);
+            course.window(&load)
+        }
     }
 
     /// The next interval of some worker; `None` when all have ended.
@@ -229,72 +190,37 @@ impl Engine {
     }
 
     /// Gives an interval back to be used again. It is cleared here, not on a worker's time.
-    pub fn reuse(&mut self, mut interval: Interval) {
+    pub fn reuse(&self, mut interval: Interval) {
         interval.clear();
-        self.next_used = (self.next_used + 1) % self.used.len();
         // A worker that has ended needs none.
-        let _ = self.used[self.next_used].send(interval);
+        let _ = self.used[interval.worker as usize].send(interval);
     }
 
     /// Ends the load soon: what is in flight is counted as such.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.course.stop();
     }
 
     /// Waits for the workers, which have ended once [`Engine::next`] gave `None`.
-    ///
-    /// # Errors
-    /// A worker could not set up its runtime, or panicked.
-    pub fn finish(mut self) -> io::Result<End> {
-        let ended = std::mem::take(&mut self.workers)
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .map_err(|_| io::Error::other("a worker panicked"))?
-            })
-            .collect::<io::Result<Vec<_>>>()?;
-        Ok(End::of(self.window, &ended))
+    pub fn finish(mut self) -> End {
+        let workers = std::mem::take(&mut self.workers).into_iter();
+        let ended: Vec<_> = workers
+            .map(|worker| worker.join().unwrap_or_else(|_| WorkerEnd::unprepared()))
+            .collect();
+        self.end_of(ended)
+    }
+
+    fn end_of(&self, workers: impl IntoIterator<Item = WorkerEnd>) -> End {
+        End::of(self.course.window(&self.load), workers)
     }
 }
 
-impl End {
-    fn of(window: Window, workers: &[WorkerEnd]) -> Self {
-        let mut end = Self {
-            window,
-            generator_cores: 0.0,
-            busiest_worker: 0.0,
-            worker_wait: None,
-            opening: Durations::default(),
-            resent: 0,
-        };
-        let mut last_done = 0;
-        let mut all_sent = true;
-        for worker in workers {
-            end.opening.add(&worker.opening);
-            end.resent += worker.resent;
-            all_sent &= worker.all_sent;
-            end.window.end = end.window.end.min(worker.window_end);
-            last_done = last_done.max(worker.last_done);
-            let (first, last) = worker.cpu;
-            let span = last.at - first.at;
-            let share = |from: u64, to: u64| (to - from) as f64 / span as f64;
-            // Between the marks of a shorter span the thread may never have slept.
-            if span < SHORTEST_CPU_SPAN.as_nanos() as u64 {
-                continue;
-            }
-            let cores = share(first.cpu_ns, last.cpu_ns);
-            end.generator_cores += cores;
-            end.busiest_worker = end.busiest_worker.max(cores);
-            if let (Some(from), Some(to)) = (first.wait_ns, last.wait_ns) {
-                let wait = share(from, to);
-                end.worker_wait = Some(end.worker_wait.map_or(wait, |worst| worst.max(wait)));
-            }
-        }
-        if all_sent && last_done > end.window.start {
-            end.window.end = end.window.end.min(last_done + 1);
-        }
-        end
+/// The window of a load that begins at `begin`.
+fn window(load: &Load, begin: u64) -> Window {
+    let start = begin.saturating_add(load.warmup.as_nanos() as u64);
+    Window {
+        start,
+        end: start.saturating_add(load.duration.as_nanos() as u64),
     }
 }
 

@@ -6,19 +6,24 @@ use std::rc::Rc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 use tokio::task::spawn_local;
 
 use super::acknowledged::Notes;
 use super::answer::Words;
 use super::clock::now_ns;
 use super::connection::connection;
+use super::deadlines::Deadlines;
+use super::end::WorkerEnd;
 use super::feed::{Feed, Next, Ticket};
 use super::job::{Job, Turns};
+use super::pauses::{Connections, Lateness, Pauses};
 use super::source::Source;
 use super::spread::Spread;
 use super::wire::{Reuse, Slot};
-use crate::metrics::{Durations, ErrorKind, Interval, Outcome, Recorder, Times};
+use super::{Drive, MOST_INTERVALS, READY_INTERVALS};
+use crate::metrics::{Durations, ErrorKind, Interval, Outcome, Recorder, Times, Window};
+use crate::scenario::LoadModel;
 use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
@@ -37,13 +42,24 @@ pub(super) struct Shard {
     pub(super) secrets: Secrets,
     /// Prerequisites under way.
     pub(super) turns: Turns,
-    pub(super) reports: UnboundedSender<Interval>,
-    pub(super) used: Receiver<Interval>,
+    worker: u32,
+    reports: Sender<Interval>,
+    used: Receiver<Interval>,
+    /// Intervals that there are of this worker, wherever they are.
+    intervals: Cell<usize>,
     /// If answers acknowledge something.
     pub(super) notes: RefCell<Option<Notes>>,
     pub(super) is_closed_loop: bool,
-    /// All connections' slots, for deadlines.
     pub(super) slots: RefCell<Vec<Rc<Slot>>>,
+    deadlines: RefCell<Deadlines>,
+    /// When the worker should wake next: for the next intended start of an open loop, and for its tick, ns.
+    pub(super) alarm: Cell<u64>,
+    pub(super) tick: Cell<u64>,
+    /// When it woke so late, within the window, that it cannot have run.
+    stops: RefCell<Pauses>,
+    pub(super) window: Cell<Window>,
+    /// Connections that are still being opened for the first time, where the load does not begin before that.
+    pub(super) opening_first: Cell<usize>,
     /// What is under way is given up and counted as in flight.
     pub(super) aborted: Cell<bool>,
     /// Connection tasks that have not ended.
@@ -66,6 +82,7 @@ pub(super) struct Lane {
     pub(super) idle: RefCell<Vec<Rc<Slot>>>,
     /// Nothing will be due again for it.
     pub(super) finished: Cell<bool>,
+    lateness: RefCell<Lateness>,
 }
 
 impl Lane {
@@ -76,7 +93,19 @@ impl Lane {
             opened: Cell::new(0),
             idle: RefCell::default(),
             finished: Cell::new(false),
+            lateness: RefCell::default(),
         }
+    }
+
+    /// The worker got round at `now` to what was due at `due`.
+    fn got_round(&self, due: u64, now: u64) {
+        let is_free = !self.idle.borrow().is_empty() || self.opened.get() < self.most;
+        let connections = if is_free {
+            Connections::Free
+        } else {
+            Connections::Busy
+        };
+        self.lateness.borrow_mut().note(due, now, connections);
     }
 
     /// Nothing will be due again: connections that wait end.
@@ -89,15 +118,101 @@ impl Lane {
     }
 }
 
+/// A worker that wakes later than this did not run, ns.
+const STOP_NS: u64 = 10_000_000;
+
+/// A window that never comes.
+const NEVER: Window = Window {
+    start: u64::MAX,
+    end: u64::MAX,
+};
+
 impl Shard {
+    /// Nothing is due before the load begins, which is later.
+    pub(super) fn new(
+        drive: &Drive,
+        worker: u32,
+        source: Source,
+        notes: Option<Notes>,
+        (reports, used): (Sender<Interval>, Receiver<Interval>),
+    ) -> Self {
+        let load = &drive.load;
+        let connections = (load.connections / load.workers
+            + u32::from(worker < load.connections % load.workers))
+            as usize;
+        let spread = Spread::new(drive.seed, drive.endpoints.len());
+        let most = spread.connections(worker, connections);
+        let lanes = drive.endpoints.iter().zip(most);
+        let is_closed_loop = load.model == LoadModel::Closed;
+        let opened_first = if is_closed_loop && load.keep_alive {
+            connections
+        } else {
+            0
+        };
+        Self {
+            lanes: lanes
+                .map(|(endpoint, most)| Lane::new(endpoint.clone(), most))
+                .collect(),
+            spread,
+            reuse: if load.keep_alive {
+                Reuse::KeepAlive
+            } else {
+                Reuse::Close
+            },
+            timeout: load.timeout,
+            feed: RefCell::new(Feed::new(load, spread, worker, u64::MAX, NEVER)),
+            recorder: RefCell::new(Recorder::new(
+                NEVER,
+                1,
+                drive.requests.len(),
+                drive.endpoints.len(),
+            )),
+            source: RefCell::new(source),
+            secrets: drive.secrets,
+            turns: Turns::default(),
+            worker,
+            reports,
+            used,
+            intervals: Cell::new(READY_INTERVALS + 1),
+            notes: RefCell::new(notes),
+            is_closed_loop,
+            slots: RefCell::default(),
+            deadlines: RefCell::default(),
+            alarm: Cell::new(u64::MAX),
+            tick: Cell::new(u64::MAX),
+            stops: RefCell::new(Pauses::new(STOP_NS)),
+            window: Cell::new(NEVER),
+            opening_first: Cell::new(opened_first),
+            aborted: Cell::new(false),
+            live: Cell::new(0),
+            broken: Cell::new(false),
+            last_done: Cell::new(0),
+            opening: RefCell::new(Durations::default()),
+            resent: Cell::new(0),
+        }
+    }
+
+    /// Adds all connections that there may be.
+    pub(super) fn add_all_connections(self: &Rc<Self>) {
+        for (at, lane) in self.lanes.iter().enumerate() {
+            (0..lane.most).for_each(|_| self.add_connection(at));
+        }
+    }
+
     pub(super) fn add_connection(self: &Rc<Self>, lane: usize) {
-        let slot = Rc::new(Slot::of(lane));
+        let slot = Rc::new(Slot::of(lane, self.slots.borrow().len()));
         let opened = &self.lanes[lane].opened;
         opened.set(opened.get() + 1);
         self.slots.borrow_mut().push(slot.clone());
         self.live.set(self.live.get() + 1);
         let life = Life(self.clone());
         spawn_local(async move { connection(&life.0, &slot).await });
+    }
+
+    /// A connection was opened or refused for the first time.
+    pub(super) fn opened_first(&self) {
+        self.opening_first
+            .set(self.opening_first.get().saturating_sub(1));
     }
 
     pub(super) fn next(&self, lane: usize, now: u64) -> Next {
@@ -246,13 +361,113 @@ impl Shard {
         }
     }
 
+    /// Hands over intervals that have ended. One for which there is no room, because those before it were not given back, goes on
+    /// in the next one.
     pub(super) fn rotate_if_over(&self, now: u64) {
         let mut recorder = self.recorder.borrow_mut();
         while recorder.is_over(now) {
-            let interval = recorder.rotate(self.used.try_recv().ok());
-            // A receiver that is gone has no use for it.
-            let _ = self.reports.send(interval);
+            let used = self.used.try_recv().ok();
+            if used.is_none() {
+                if self.intervals.get() == MOST_INTERVALS {
+                    recorder.join_next();
+                    continue;
+                }
+                self.intervals.set(self.intervals.get() + 1);
+            }
+            self.report(recorder.rotate(used));
         }
+    }
+
+    fn report(&self, interval: Interval) {
+        let interval = Interval {
+            worker: self.worker,
+            ..interval
+        };
+        // There is room for all that there are; a receiver that is gone has no use for it.
+        let _ = self.reports.try_send(interval);
+    }
+
+    /// Watches what is under way on a connection, which is given up at `deadline`.
+    pub(super) fn give_up_at(&self, slot: &Slot, deadline: u64) {
+        slot.expired.set(false);
+        slot.deadline.set(deadline);
+        if !slot.is_watched.replace(true) {
+            self.deadlines.borrow_mut().watch(slot.at, deadline);
+        }
+    }
+
+    /// Waits until `end` (ns, monotonic), or the end of the phase; as exactly as deadlines are watched. No pause of another
+    /// connection that began earlier ends later.
+    pub(super) async fn pause(&self, slot: &Slot, end: u64) {
+        self.deadlines.borrow_mut().pause(slot.at, end);
+        slot.rest(end).await;
+    }
+
+    /// Wakes the connections whose deadlines have passed, and all that have one when everything is given up.
+    pub(super) fn expire(&self, now: u64) {
+        let slots = self.slots.borrow();
+        if self.aborted.get() {
+            let under_way = slots.iter().filter(|slot| slot.deadline.get() != 0);
+            under_way.for_each(|slot| slot.expire());
+            return;
+        }
+        let mut deadlines = self.deadlines.borrow_mut();
+        while let Some(at) = deadlines.rested(now) {
+            slots[at].expire();
+        }
+        deadlines.look(now, |at| slots[at].look(now));
+    }
+
+    /// Notes when the worker woke that was due at `due`; tells whether it did not run meanwhile.
+    pub(super) fn woke(&self, due: u64, now: u64) -> bool {
+        self.got_round(due, now);
+        if now.saturating_sub(due) < STOP_NS {
+            return false;
+        }
+        let window = self.window.get();
+        self.stops.borrow_mut().add_within(window, due, now);
+        true
+    }
+
+    /// Notes when the worker got round to what was due at `due`.
+    pub(super) fn got_round(&self, due: u64, now: u64) {
+        if due < now {
+            self.lanes.iter().for_each(|lane| lane.got_round(due, now));
+        }
+    }
+
+    /// Until when a request that was intended for `intended` waited for others than the generator, if a connection of the instance
+    /// `lane` was `free` to send it: what it waited for the generator is left out of the middle of that.
+    pub(super) fn startable(&self, lane: usize, intended: u64, free: u64) -> u64 {
+        if free <= intended {
+            return intended;
+        }
+        let lane = &self.lanes[lane];
+        // What is overdue now is the generator's too: it may get round to this connection first.
+        let due = self.alarm.get().min(self.tick.get());
+        if due < free {
+            lane.got_round(due, free);
+        }
+        free - lane.lateness.borrow_mut().within(intended, free)
+    }
+
+    /// Ends the window early, at `end`.
+    pub(super) fn cut(&self, end: u64) {
+        self.recorder.borrow_mut().cut(end);
+        self.feed.borrow_mut().cut(end);
+    }
+
+    /// Hands over all that was counted.
+    pub(super) fn close(&self, end: &mut WorkerEnd) {
+        self.count_not_sent(now_ns());
+        end.last_done = self.last_done.get();
+        end.stopped_ns = self.stops.borrow().total();
+        end.opening = self.opening.take();
+        end.resent = self.resent.get();
+        end.all_sent = self.feed.borrow().is_used_up();
+        end.unnoted = self.notes.take().map_or(0, Notes::finish);
+        let last = self.recorder.borrow_mut().finish();
+        self.report(last);
     }
 
     /// Nothing will be due again: connections that wait end.

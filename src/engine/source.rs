@@ -116,6 +116,12 @@ impl Source {
         self.programs[kind].write(&values, out, &mut self.body);
     }
 
+    /// Renders each kind once, so that the first request of a load finds what the others do.
+    pub(super) fn warm(&mut self) {
+        let mut out = Rendered::default();
+        (0..self.kinds()).for_each(|kind| self.render(kind, 0, &mut out));
+    }
+
     /// The request that must be answered before this one can be sent, and the device for which: it lacks what that one
     /// extracts. `None` if it lacks nothing.
     pub(super) fn missing(&self, kind: usize, n: u64) -> Option<(usize, Sender)> {

@@ -34,10 +34,11 @@ impl Timer {
         })
     }
 
-    /// Returns at `instant` (ns, monotonic) or at once if that has passed.
-    pub(crate) async fn until(&self, instant: u64) -> io::Result<()> {
-        if now_ns() >= instant {
-            return Ok(());
+    /// Returns at `instant` (ns, monotonic) or at once if that has passed; tells what time it is then.
+    pub(crate) async fn until(&self, instant: u64) -> io::Result<u64> {
+        let now = now_ns();
+        if now >= instant {
+            return Ok(now);
         }
         let value = Timespec {
             tv_sec: (instant / 1_000_000_000) as i64,
@@ -58,8 +59,9 @@ impl Timer {
         loop {
             // The expiry need not be read: the next settime resets it, and readiness is edge-triggered.
             self.fd.readable().await?.clear_ready();
-            if now_ns() >= instant {
-                return Ok(());
+            let now = now_ns();
+            if now >= instant {
+                return Ok(now);
             }
         }
     }

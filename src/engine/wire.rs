@@ -19,27 +19,52 @@ pub(super) struct Slot {
     waker: RefCell<Option<Waker>>,
     /// Instance that the connection goes to.
     pub(super) lane: usize,
+    /// Its place among all of the worker.
+    pub(super) at: usize,
     /// A request that became due while the connection was idle.
     pub(super) ticket: Cell<Option<Ticket>>,
     /// When what is under way is given up, ns; 0 if nothing is.
     pub(super) deadline: Cell<u64>,
+    /// Whether that is looked at in time.
+    pub(super) is_watched: Cell<bool>,
     /// Whether that time has come.
     pub(super) expired: Cell<bool>,
 }
 
 impl Slot {
-    /// Of a connection to the instance `lane`.
-    pub(super) fn of(lane: usize) -> Self {
+    /// Of the connection `at`, which goes to the instance `lane`.
+    pub(super) fn of(lane: usize, at: usize) -> Self {
         Self {
             lane,
+            at,
             ..Self::default()
         }
     }
 
-    /// Waits until `instant` (ns, monotonic), or the end of the phase; as exactly as deadlines are watched.
-    pub(super) async fn pause(&self, instant: u64) {
+    /// What is under way is given up.
+    pub(super) fn expire(&self) {
+        self.expired.set(true);
+        self.wake();
+    }
+
+    /// Gives up what is under way if its time has come; otherwise tells when that is. What is not watched any more has nothing
+    /// under way.
+    pub(super) fn look(&self, now: u64) -> Option<u64> {
+        let deadline = self.deadline.get();
+        if deadline > now {
+            return Some(deadline);
+        }
+        self.is_watched.set(false);
+        if deadline != 0 {
+            self.expire();
+        }
+        None
+    }
+
+    /// Waits until this expires, which it does at `end` (ns).
+    pub(super) async fn rest(&self, end: u64) {
         self.expired.set(false);
-        self.deadline.set(instant);
+        self.deadline.set(end);
         poll_fn(|context| {
             self.listen(context);
             if self.expired.get() {

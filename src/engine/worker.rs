@@ -1,185 +1,224 @@
-//! One worker thread: it starts its connections, follows its part of the schedule, and watches deadlines and the end.
-//! It takes no part in an exchange; that is `connection`.
+//! One worker thread: it opens its connections, says that it is ready, follows its part of the schedule, and watches deadlines and
+//! the end. However it ends, what it counted is handed over. It takes no part in an exchange; that is `connection`.
 
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::any::Any;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::task::Poll;
 
 use tokio::runtime::LocalOptions;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::spawn_local;
+use tokio::sync::mpsc::Sender;
+use tokio::task::{JoinHandle, spawn_local};
 
 use super::acknowledged::Notes;
 use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
-use super::feed::{Feed, Next};
-use super::job::Turns;
-use super::shard::{Lane, Shard};
+use super::dispatch::{dispatch, release};
+use super::end::{CpuMark, WorkerEnd};
+use super::feed::Feed;
+use super::shard::Shard;
 use super::source::Source;
-use super::spread::Spread;
+use super::start::{Arrival, Course};
 use super::timer::Timer;
-use super::wire::Reuse;
-use super::{CpuMark, WorkerEnd};
-use crate::metrics::{Durations, Interval, Recorder, Window};
-use crate::pacer::Pacer;
-use crate::scenario::LoadModel;
+use super::{Drive, window};
+use crate::metrics::{Interval, Recorder};
+use crate::scenario::Load;
 use crate::traffic::template::Secrets;
-use crate::transport::stream::Endpoint;
 
-/// Everything a worker needs, made before it starts.
+/// How often a worker that prepares looks whether all are ready, ns.
+pub(super) const PREPARING_TICK_NS: u64 = 500_000;
+
+/// Everything a worker needs that is not the drive's own.
 pub(super) struct Assignment {
     pub(super) worker: u32,
-    /// Of each instance.
-    pub(super) endpoints: Vec<Endpoint>,
-    pub(super) load: crate::scenario::Load,
-    pub(super) seed: u64,
-    pub(super) begin: u64,
-    pub(super) window: Window,
-    pub(super) interval_ns: u64,
-    pub(super) source: Source,
-    /// Whether the words of failures show secrets.
-    pub(super) secrets: Secrets,
-    pub(super) stop: Arc<AtomicBool>,
-    pub(super) reports: UnboundedSender<Interval>,
+    pub(super) course: Arc<Course>,
+    pub(super) arrival: Arrival,
+    pub(super) reports: Sender<Interval>,
     pub(super) used: Receiver<Interval>,
     pub(super) notes: Option<Notes>,
 }
 
 /// Runs to the end of the phase and the drain.
-pub(super) fn run(assignment: Assignment) -> io::Result<WorkerEnd> {
-    // Without tokio's timer, which would read the clock twice whenever the thread waits.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build_local(LocalOptions::default())?;
-    runtime.block_on(work(assignment))
-}
-
-async fn work(assignment: Assignment) -> io::Result<WorkerEnd> {
+pub(super) fn run(drive: &Drive, assignment: Assignment) -> WorkerEnd {
     let Assignment {
         worker,
-        endpoints,
-        load,
-        seed,
-        begin,
-        window,
-        interval_ns,
-        source,
-        secrets,
-        stop,
+        course,
+        arrival,
         reports,
         used,
         notes,
     } = assignment;
-    let connections = (load.connections / load.workers
-        + u32::from(worker < load.connections % load.workers)) as usize;
-    let spread = Spread::new(seed, endpoints.len());
-    let shares = spread.connections(worker, connections);
-    let kinds = source.kinds();
-    let shard = Rc::new(Shard {
-        lanes: endpoints
-            .into_iter()
-            .zip(&shares)
-            .map(|(endpoint, most)| Lane::new(endpoint, *most))
-            .collect(),
-        spread,
-        reuse: if load.keep_alive {
-            Reuse::KeepAlive
-        } else {
-            Reuse::Close
-        },
-        timeout: load.timeout,
-        feed: RefCell::new(Feed::new(&load, spread, worker, begin, window)),
-        recorder: RefCell::new(Recorder::new(window, interval_ns, kinds, shares.len())),
-        source: RefCell::new(source),
-        secrets,
-        turns: Turns::default(),
-        reports,
-        used,
-        notes: RefCell::new(notes),
-        is_closed_loop: load.model == LoadModel::Closed,
-        slots: RefCell::default(),
-        aborted: Cell::new(false),
-        live: Cell::new(0),
-        broken: Cell::new(false),
-        last_done: Cell::new(0),
-        opening: RefCell::new(Durations::default()),
-        resent: Cell::new(0),
-    });
-    let timer = Timer::new()?;
-    let alarm = shard.feed.borrow().alarm();
-    let dispatcher = match alarm {
-        None => {
-            for (lane, &share) in shares.iter().enumerate() {
-                (0..share).for_each(|_| shard.add_connection(lane));
-            }
-            let shard = shard.clone();
-            spawn_local(async move { release(&shard, &timer, begin).await })
-        }
-        Some(alarm) => {
-            let shard = shard.clone();
-            spawn_local(async move {
-                let ended = dispatch(&shard, alarm, &timer, begin, window.end).await;
-                if ended.is_err() {
-                    shard.abort();
-                }
-                shard.finish();
-                ended
-            })
-        }
+    let mut source = Source::new(
+        drive.requests.clone(),
+        drive.rosters.clone(),
+        &drive.authority,
+        drive.seed,
+        Secrets::Sent,
+    );
+    source.warm();
+    let shard = Rc::new(Shard::new(drive, worker, source, notes, (reports, used)));
+    let mut end = WorkerEnd::default();
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        live(&shard, drive, worker, &course, arrival, &mut end)
+    }));
+    end.failure = match lived {
+        Ok(Ok(())) => shard
+            .broken
+            .get()
+            .then(|| format!("a connection of worker {worker} panicked")),
+        Ok(Err(error)) => Some(format!("worker {worker} failed: {error}")),
+        Err(panic) => Some(format!("worker {worker} panicked: {}", words(&*panic))),
     };
-    let end = supervise(&shard, window, &stop).await?;
-    dispatcher.abort();
-    match dispatcher.await {
-        Ok(ended) => ended?,
-        Err(error) if error.is_panic() => shard.broken.set(true),
-        Err(_) => {}
+    if end.failure.is_some() {
+        // The rest of the load would be another one.
+        course.stop();
+        end.window_end = end.window_end.min(now_ns());
     }
-    if shard.broken.get() {
-        return Err(io::Error::other("a task of a worker panicked"));
-    }
-    shard.count_not_sent(now_ns());
-    let shard = Rc::into_inner(shard)
-        .ok_or_else(|| io::Error::other("a connection outlived its worker"))?;
-    // A receiver that is gone has no use for it.
-    let _ = shard.reports.send(shard.recorder.into_inner().finish());
-    Ok(end)
+    shard.close(&mut end);
+    end
 }
 
-/// Wakes at a coarse tick: deadlines, intervals, CPU marks, the stop flag, the end of the drain.
-async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> io::Result<WorkerEnd> {
-    let timer = Timer::new()?;
-    let timeout_ns = shard.timeout.as_nanos() as u64;
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without words")
+}
+
+/// All tasks of the worker, which have ended when this has.
+fn live(
+    shard: &Rc<Shard>,
+    drive: &Drive,
+    worker: u32,
+    course: &Course,
+    arrival: Arrival,
+    end: &mut WorkerEnd,
+) -> io::Result<()> {
+    // Without tokio's timer, which would read the clock twice whenever the thread waits.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        let (pace, tick) = (Timer::new()?, Timer::new()?);
+        if shard.is_closed_loop {
+            shard.add_all_connections();
+        }
+        let begin = prepare(shard, &tick, course, arrival).await?;
+        let dispatcher = start(shard, drive, worker, begin, pace);
+        let supervised = supervise(shard, &drive.load, begin, course, &tick, end).await;
+        dispatcher.abort();
+        let dispatched = match dispatcher.await {
+            Ok(ended) => ended,
+            Err(error) => {
+                shard.broken.set(shard.broken.get() || error.is_panic());
+                Ok(())
+            }
+        };
+        supervised.and(dispatched)
+    })
+}
+
+/// Waits until this worker is ready, with its connections open or refused where they are opened at once, and then until all are.
+async fn prepare(
+    shard: &Shard,
+    timer: &Timer,
+    course: &Course,
+    mut arrival: Arrival,
+) -> io::Result<u64> {
+    loop {
+        if shard.opening_first.get() == 0 || shard.broken.get() || course.stop_at().is_some() {
+            arrival.arrive();
+        }
+        if let Some(begin) = course.begin() {
+            return Ok(begin);
+        }
+        let now = timer.until(now_ns() + PREPARING_TICK_NS).await?;
+        shard.expire(now);
+    }
+}
+
+/// Lets the schedule begin.
+fn start(
+    shard: &Rc<Shard>,
+    drive: &Drive,
+    worker: u32,
+    begin: u64,
+    timer: Timer,
+) -> JoinHandle<io::Result<()>> {
+    let load = &drive.load;
+    let window = window(load, begin);
+    let feed = Feed::new(load, shard.spread, worker, begin, window);
+    let alarm = feed.alarm();
+    *shard.feed.borrow_mut() = feed;
+    *shard.recorder.borrow_mut() = Recorder::new(
+        window,
+        drive.interval.as_nanos() as u64,
+        drive.requests.len(),
+        shard.lanes.len(),
+    );
+    shard.window.set(window);
+    let shard = shard.clone();
+    match alarm {
+        None => spawn_local(async move { release(&shard, &timer, begin).await }),
+        Some(alarm) => spawn_local(async move {
+            let ended = dispatch(&shard, alarm, &timer, begin, window.end).await;
+            shard.alarm.set(u64::MAX);
+            if ended.is_err() {
+                shard.abort();
+            }
+            shard.finish();
+            ended
+        }),
+    }
+}
+
+/// Wakes at a coarse tick: deadlines, intervals, CPU marks, the wish to stop, the end of the drain.
+async fn supervise(
+    shard: &Rc<Shard>,
+    load: &Load,
+    begin: u64,
+    course: &Course,
+    timer: &Timer,
+    end: &mut WorkerEnd,
+) -> io::Result<()> {
+    let timeout_ns = load.timeout.as_nanos() as u64;
     let tick = (timeout_ns / 20).clamp(1_000_000, 10_000_000);
     let mark = || CpuMark {
         at: now_ns(),
         cpu_ns: thread_cpu_ns(),
         wait_ns: thread_wait_ns(),
     };
+    let planned = window(load, begin);
     let (mut first, mut last) = (None, None);
-    let mut window_end = window.end;
+    end.window_end = planned.end;
+    let mut is_stopping = false;
+    let mut was_late = false;
     // The window lasts as long as planned, however long before its end the last request was due.
     let over = || shard.aborted.get() || shard.feed.borrow().is_over(now_ns());
     while shard.live.get() > 0 || !over() {
-        timer.until(now_ns() + tick).await?;
-        let now = now_ns();
-        if first.is_none() && now >= window.start {
+        let due = now_ns() + tick;
+        shard.tick.set(due);
+        let now = timer.until(due).await?;
+        let is_late = shard.woke(due, now);
+        if first.is_none() && now >= planned.start {
             first = Some(mark());
         }
-        if last.is_none() && now >= window.end {
+        if let Some(stop_at) = course.stop_at() {
+            if !is_stopping {
+                is_stopping = true;
+                // A worker that learns of it late has counted until now.
+                let stop_at = stop_at.max(now);
+                end.window_end = end.window_end.min(stop_at.max(planned.start));
+                shard.cut(stop_at);
+            }
+            if now >= stop_at {
+                shard.abort();
+            }
+        }
+        if last.is_none() && first.is_some() && now >= end.window_end {
             last = Some(mark());
         }
-        if stop.load(Ordering::Relaxed) && !shard.aborted.get() {
-            window_end = window_end.min(now.max(window.start));
-            last = last.or_else(|| first.is_some().then(mark));
-            shard.recorder.borrow_mut().cut(now);
-            shard.feed.borrow_mut().cut(now);
-            shard.abort();
-        }
-        if now >= window.end + timeout_ns || shard.broken.get() {
+        if now >= planned.end + timeout_ns || shard.broken.get() {
             shard.abort();
         }
         shard.rotate_if_over(now);
@@ -189,114 +228,12 @@ async fn supervise(shard: &Rc<Shard>, window: Window, stop: &AtomicBool) -> io::
         if let Some(notes) = &mut *shard.notes.borrow_mut() {
             notes.hand_over_if_due(now);
         }
-        for slot in &*shard.slots.borrow() {
-            let deadline = slot.deadline.get();
-            if deadline != 0 && (now >= deadline || shard.aborted.get()) {
-                slot.expired.set(true);
-                slot.wake();
-            }
+        // An answer that came while the worker did not run is read before its request is given up.
+        if !is_late || was_late {
+            shard.expire(now);
         }
+        was_late = is_late && !was_late;
     }
-    let cpu = (first.unwrap_or_else(mark), last.unwrap_or_else(mark));
-    Ok(WorkerEnd {
-        window_end,
-        last_done: shard.last_done.get(),
-        cpu,
-        opening: shard.opening.take(),
-        resent: shard.resent.get(),
-        all_sent: shard.feed.borrow().is_used_up(),
-    })
-}
-
-/// Starts the connections of a closed loop that were open before the beginning.
-async fn release(shard: &Shard, timer: &Timer, begin: u64) -> io::Result<()> {
-    timer.until(begin).await?;
-    let idle = || {
-        let mut lanes = shard.lanes.iter();
-        lanes.find_map(|lane| lane.idle.borrow_mut().pop())
-    };
-    loop {
-        let Some(slot) = idle() else { return Ok(()) };
-        match shard.next(slot.lane, now_ns()) {
-            Next::Due(ticket) => {
-                slot.ticket.set(Some(ticket));
-                slot.wake();
-            }
-            Next::NotBefore | Next::Finished => {
-                slot.wake();
-                shard.finish();
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Lets the connections that were handed a request send it before the next alarm is set. Unlike tokio's `yield_now` it asks
-/// the system for nothing.
-async fn give_way() {
-    let mut given = false;
-    poll_fn(|context| {
-        if given {
-            return Poll::Ready(());
-        }
-        given = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Overdue starts that are handled before the connections have their turn.
-const MOST_IN_A_ROW: u32 = 64;
-
-/// Follows the schedule: at each intended start a request goes to an idle connection of its instance, or one more is opened.
-/// Requests that find neither wait in the feed, and the next connection that is free takes the earliest. `alarm` is a second
-/// hand on the feed's schedule: what lies between the two waits, however much it is, without a queue that could grow.
-async fn dispatch(
-    shard: &Rc<Shard>,
-    mut alarm: Pacer,
-    timer: &Timer,
-    begin: u64,
-    end: u64,
-) -> io::Result<()> {
-    let mut in_a_row = 0;
-    loop {
-        let due = alarm.take();
-        let at = begin.saturating_add(due.offset_ns);
-        if at >= end || shard.is_finished() {
-            return Ok(());
-        }
-        if now_ns() < at {
-            give_way().await;
-            timer.until(at).await?;
-            in_a_row = 0;
-        } else {
-            in_a_row += 1;
-            if in_a_row % MOST_IN_A_ROW == 0 {
-                tokio::task::yield_now().await;
-            }
-        }
-        let number = shard.spread.of(due.n);
-        let lane = &shard.lanes[number];
-        let idle = lane.idle.borrow_mut().pop();
-        let Some(slot) = idle else {
-            if lane.opened.get() < lane.most && !lane.finished.get() {
-                shard.add_connection(number);
-            }
-            continue;
-        };
-        let next = shard.next(number, now_ns());
-        match next {
-            Next::Due(ticket) => {
-                slot.ticket.set(Some(ticket));
-                slot.wake();
-            }
-            // Taken by a connection that became free.
-            Next::NotBefore => lane.idle.borrow_mut().push(slot),
-            Next::Finished => {
-                lane.idle.borrow_mut().push(slot);
-                lane.finish();
-            }
-        }
-    }
+    end.cpu = Some((first.unwrap_or_else(mark), last.unwrap_or_else(mark)));
+    Ok(())
 }

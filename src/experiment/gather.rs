@@ -15,6 +15,7 @@ use crate::metrics::{
     Batches, Durations, ErrorKind, Interval, IntervalLog, SeriesRow, SeriesWriter, Served, Tally,
     Window, latency_quantiles, value_at,
 };
+use crate::process::cgroup;
 use crate::process::machine::MachineTimes;
 use crate::process::metrics::Metrics;
 
@@ -32,6 +33,8 @@ pub(super) struct Driven {
     pub(super) generator_cores: f64,
     pub(super) busiest_worker: f64,
     pub(super) worker_wait: Option<f64>,
+    pub(super) stopped_seconds: f64,
+    pub(super) throttled_seconds: Option<f64>,
     pub(super) steal_share: Option<f64>,
     pub(super) opening: Durations,
     pub(super) resent: u64,
@@ -47,7 +50,8 @@ pub(super) struct Driven {
     pub(super) services_ended: Vec<String>,
     /// Why the target ended early.
     pub(super) died: Option<String>,
-    pub(super) unwritten: Option<WriteError>,
+    /// Why telemload or its disk failed.
+    pub(super) failed: Option<String>,
     /// Ids that were written of what was acknowledged, if that is written.
     pub(super) acknowledged: Option<u64>,
 }
@@ -119,6 +123,19 @@ struct Mark {
     instances: Vec<(Used, Option<Reading>)>,
     services: Vec<Used>,
     machine: Option<MachineTimes>,
+    /// How long telemload's own CPU limit had held it up until then.
+    throttled: Option<Duration>,
+}
+
+/// One interval in the making.
+#[derive(Default)]
+struct Pending {
+    /// All requests of all workers.
+    tally: Tally,
+    /// Workers that have reported.
+    reported: u32,
+    /// A worker counted it together with its neighbours.
+    is_joined: bool,
 }
 
 pub(super) struct Gather {
@@ -130,8 +147,8 @@ pub(super) struct Gather {
     /// By instance, where there are several.
     served: Vec<Served>,
     exemplars: BTreeMap<ErrorKind, String>,
-    /// By index of the interval: all requests of all workers, and how many workers have reported.
-    pending: BTreeMap<u64, (Tally, u32)>,
+    /// By index of the interval.
+    pending: BTreeMap<u64, Pending>,
     /// Indices of the last intervals of workers that have ended.
     ended: Vec<u64>,
     marks: Vec<Mark>,
@@ -147,7 +164,7 @@ impl Series {
         dir: &RunDir,
         directory: &Path,
         columns: &[&str],
-        warmup: Duration,
+        until_start: Duration,
     ) -> Result<Self, WriteError> {
         let open = |name: &str| {
             let path = directory.join(name);
@@ -160,7 +177,7 @@ impl Series {
         })?;
         let (out, log_path) = open("latency.hlog")?;
         let log =
-            IntervalLog::new(out, SystemTime::now() + warmup).map_err(|cause| WriteError {
+            IntervalLog::new(out, SystemTime::now() + until_start).map_err(|cause| WriteError {
                 path: log_path.clone(),
                 cause,
             })?;
@@ -214,7 +231,10 @@ impl Gather {
     }
 
     fn rows(&self) -> u64 {
-        (self.window.end - self.window.start).div_ceil(self.interval_ns)
+        self.window
+            .end
+            .saturating_sub(self.window.start)
+            .div_ceil(self.interval_ns)
     }
 
     /// Reads the target; its CPU first, because that is what the instant is for.
@@ -249,6 +269,7 @@ impl Gather {
             instances: used.into_iter().zip(of_instances).collect(),
             services,
             machine: MachineTimes::read().ok(),
+            throttled: cgroup::throttled(),
         });
     }
 
@@ -276,28 +297,40 @@ impl Gather {
         if interval.is_last {
             self.ended.push(interval.index);
         }
-        if interval.index < self.rows() {
-            let (tally, reported) = self.pending.entry(interval.index).or_default();
-            interval.tallies.iter().for_each(|from| tally.add(from));
-            *reported += 1;
+        let first = interval.index.saturating_sub(interval.joined);
+        for index in first..(interval.index + 1).min(self.rows()) {
+            let pending = self.pending.entry(index).or_default();
+            pending.reported += 1;
+            if interval.joined > 0 {
+                pending.is_joined = true;
+            } else {
+                let tallies = interval.tallies.iter();
+                tallies.for_each(|from| pending.tally.add(from));
+            }
         }
     }
 
     /// Writes rows in order, and tells of each.
     pub(super) fn emit(&mut self, which: Emit, tell: &mut dyn FnMut(&Live)) {
-        while let Some((&index, (_, reported))) = self.pending.first_key_value() {
+        while let Some((&index, pending)) = self.pending.first_key_value() {
             let gone = self.ended.iter().filter(|&&last| last < index).count() as u32;
-            let complete = *reported + gone == self.workers && self.marks.len() as u64 > index + 1;
+            let complete =
+                pending.reported + gone == self.workers && self.marks.len() as u64 > index + 1;
             if which == Emit::Complete && !complete {
                 return;
             }
-            let Some((index, (tally, _))) = self.pending.pop_first() else {
+            let Some((index, pending)) = self.pending.pop_first() else {
                 return;
             };
             // What lies behind a window that ended early has no row, as what lies behind a planned one.
             if (self.next_row..self.rows()).contains(&index) {
                 self.next_row = index + 1;
-                self.row(index, &tally, tell);
+                if pending.is_joined {
+                    // Its figures are in those of the whole and nowhere else.
+                    self.blocks.push(Block::unknown());
+                } else {
+                    self.row(index, &pending.tally, tell);
+                }
             }
         }
     }
@@ -433,6 +466,11 @@ impl Gather {
             generator_cores: end.generator_cores,
             busiest_worker: end.busiest_worker,
             worker_wait: end.worker_wait,
+            stopped_seconds: end.stopped_seconds,
+            throttled_seconds: marks.and_then(|(first, last)| {
+                let held_up = last.throttled?.saturating_sub(first.throttled?);
+                Some(held_up.as_secs_f64())
+            }),
             steal_share: machine.map(|machine| machine.steal_share),
             opening: end.opening.clone(),
             resent: end.resent,
@@ -446,8 +484,26 @@ impl Gather {
             }),
             services_ended: deaths.services,
             died: deaths.target,
-            unwritten: self.unwritten,
+            failed: self
+                .unwritten
+                .map(|error| error.to_string())
+                .or_else(|| end.failure.clone()),
             acknowledged: None,
+        }
+    }
+}
+
+impl Block {
+    /// One of which nothing is known.
+    fn unknown() -> Self {
+        Self {
+            estimates: Estimates {
+                throughput_rps: None,
+                us_per_request: None,
+                p50_us: None,
+                p99_us: None,
+            },
+            cores: None,
         }
     }
 }
@@ -512,4 +568,35 @@ fn instances(served: &[Served], marks: Option<(&Mark, &Mark)>, seconds: f64) -> 
         }
     };
     served.iter().enumerate().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_holds_others_counts_in_the_whole_and_has_no_figures_of_its_own() {
+        const S: u64 = 1_000_000_000;
+        let window = Window {
+            start: S,
+            end: 5 * S,
+        };
+        let mut gather = Gather::new(window, Duration::from_secs(1), 1, 1, None);
+        for (index, joined) in [(0, 0), (2, 1), (3, 0), (4, 0)] {
+            let mut interval = Interval::blank(1, 1);
+            (interval.index, interval.joined) = (index, joined);
+            interval.is_last = index == 4;
+            interval.tallies[0].completed_ok = 10;
+            gather.interval(&interval);
+        }
+        let mut told = 0;
+        gather.emit(Emit::Everything, &mut |_| told += 1);
+        let rates: Vec<_> = gather
+            .blocks
+            .iter()
+            .map(|block| block.estimates.throughput_rps)
+            .collect();
+        assert_eq!(rates, [Some(10.0), None, None, Some(10.0)]);
+        assert_eq!((told, gather.tallies[0].completed_ok), (2, 40));
+    }
 }

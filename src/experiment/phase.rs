@@ -12,11 +12,9 @@ use super::launch::{Death, Launched};
 use super::ledger::{Ledger, Lines};
 use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
-use super::{
-    Estimates, Failure, PhaseResult, Round, Stop, Uncertainty, VariantRun, Warning, WriteError,
-};
+use super::{Estimates, Failure, PhaseResult, Round, Stop, Uncertainty, VariantRun, Warning};
 use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
-use crate::metrics::{Durations, Tally};
+use crate::metrics::{Durations, Tally, Window};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target};
 use crate::traffic::fleet::Roster;
@@ -154,11 +152,6 @@ impl PhaseRun<'_> {
     ) -> Result<(Driven, Option<B::Output>), Failure> {
         let launch = self.launch;
         launch.observer.phase(&launch.start(stretch));
-        let series = if stretch.profiled {
-            None
-        } else {
-            Some(self.series(target)?)
-        };
         let stamp = launch.stamps.next();
         let drive = Drive {
             endpoints: target
@@ -178,8 +171,14 @@ impl PhaseRun<'_> {
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
         let mut ledger = self.ledger(stretch, &drive, &mut engine)?;
         let mut unrecorded = false;
+        let window = self.begun(&engine).await;
+        let series = if stretch.profiled {
+            None
+        } else {
+            Some(self.series(target, window)?)
+        };
         let mut gather = Gather::new(
-            engine.window,
+            window,
             stretch.interval(launch.plan.interval),
             stretch.load.workers,
             launch.round,
@@ -229,9 +228,7 @@ impl PhaseRun<'_> {
                 engine.stop();
             }
         }
-        let end = engine
-            .finish()
-            .map_err(|error| Failure::Internal(error.to_string()))?;
+        let end = engine.finish();
         if gather.has_begun() && gather.next_mark().is_some() {
             // The load ended before the planned window did.
             gather.mark(target).await;
@@ -256,9 +253,31 @@ impl PhaseRun<'_> {
         let mut driven = gather.into_driven(&end, deaths);
         match acknowledged {
             Ok(ids) => driven.acknowledged = ids,
-            Err(error) => driven.unwritten = driven.unwritten.or(Some(error)),
+            Err(error) => fail(&mut driven, error.to_string()),
+        }
+        if end.unnoted > 0 {
+            let lacks = format!(
+                "{} lacks the ids of {} acknowledged requests: the disk did not keep up; use a faster one for --out, or a lower rate",
+                self.acknowledged_file().display(),
+                end.unnoted
+            );
+            fail(&mut driven, lacks);
         }
         Ok((driven, output))
+    }
+
+    /// Waits until the load begins: all workers are ready, and their connections open where it is closed. The user's wish to
+    /// stop ends that wait.
+    async fn begun(&self, engine: &Engine) -> Window {
+        let mut stop = self.stop.clone();
+        let ready = engine.ready();
+        tokio::pin!(ready);
+        tokio::select! {
+            window = &mut ready => return window,
+            () = stop.asked() => {}
+        }
+        engine.stop();
+        ready.await
     }
 
     /// Begins to write down what is acknowledged: in a file for each phase of a launch, in which the profiled repetition goes on
@@ -292,15 +311,15 @@ impl PhaseRun<'_> {
         self.directory().join("acknowledged.ids")
     }
 
-    fn series(&self, target: &Launched) -> Result<Series, Failure> {
+    fn series(&self, target: &Launched, window: Window) -> Result<Series, Failure> {
         let directory = self.directory();
         let columns = if target.is_gateway {
             published::columns()
         } else {
             Vec::new()
         };
-        let warmup = self.phase.load.warmup;
-        Series::create(self.launch.dir, &directory, &columns, warmup)
+        let until_start = Duration::from_nanos(window.start.saturating_sub(now_ns()));
+        Series::create(self.launch.dir, &directory, &columns, until_start)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -329,6 +348,8 @@ impl PhaseResult {
                 generator_cores: driven.generator_cores,
                 busiest_worker: driven.busiest_worker,
                 worker_wait: driven.worker_wait,
+                stopped_seconds: driven.stopped_seconds,
+                throttled_seconds: driven.throttled_seconds,
                 steal_share: driven.steal_share,
                 whole: Estimates::of(&total, seconds, cpu),
                 uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, &total),
@@ -397,7 +418,7 @@ impl PhaseResult {
                 self.warnings.push(warning);
             }
         }
-        self.conclude(driven.died, driven.unwritten)
+        self.conclude(driven.died, driven.failed)
     }
 
     /// Adds ids that were written to the file of a phase of a launch.
@@ -419,14 +440,14 @@ impl PhaseResult {
         }
     }
 
-    /// Notes that the target died, which ends its launch and not the run; the disk's failure ends both.
+    /// Notes that the target died, which ends its launch and not the run; a failure of telemload or of the disk ends both.
     pub(super) fn conclude(
         &mut self,
         died: Option<String>,
-        unwritten: Option<WriteError>,
+        failed: Option<String>,
     ) -> Result<Ended, Failure> {
-        if let Some(error) = unwritten {
-            return Err(Failure::Internal(error.to_string()));
+        if let Some(words) = failed {
+            return Err(Failure::Internal(words));
         }
         if died.is_none() {
             return Ok(Ended::InTime);
@@ -434,6 +455,11 @@ impl PhaseResult {
         self.died = self.died.take().or(died);
         Ok(Ended::WithTarget)
     }
+}
+
+/// Notes why the load was not what it should have been, unless something else came first.
+fn fail(driven: &mut Driven, words: String) {
+    driven.failed.get_or_insert(words);
 }
 
 /// Returns when a ledger, if there is one, can write no more.

@@ -46,7 +46,7 @@ impl PhaseRun<'_> {
             }
         }
         result.add_acknowledged(driven.acknowledged, target, self);
-        if result.conclude(driven.died, driven.unwritten)? == Ended::WithTarget {
+        if result.conclude(driven.died, driven.failed)? == Ended::WithTarget {
             return Ok(Ended::WithTarget);
         }
         let captured = match self.finish(taken).await {

@@ -155,6 +155,10 @@ pub struct Round {
     pub busiest_worker: f64,
     /// The longest that one of the generator's workers waited for a CPU, share of the window.
     pub worker_wait: Option<f64>,
+    /// The longest that one of them did not run within the window though it was due to, s: a sum of wake-ups more than 10 ms late.
+    pub stopped_seconds: f64,
+    /// How long a CPU limit of telemload's control group held it up within the window, s; `None` if that is not known.
+    pub throttled_seconds: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
     /// The launch as a whole.

@@ -39,6 +39,8 @@ fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         generator_cores: 0.1,
         busiest_worker: 0.1,
         worker_wait: None,
+        stopped_seconds: 0.0,
+        throttled_seconds: None,
         steal_share: None,
         whole: none,
         uncertainty: Uncertainty::default(),

@@ -103,7 +103,8 @@ pub enum Outcome {
 pub struct Times {
     /// When it was due.
     pub intended: u64,
-    /// When it was due and a connection was free.
+    /// Until when it waited for a free connection, without the time in which the generator would not have used one: the rest of the
+    /// time until it was sent is the generator's.
     pub startable: u64,
     /// When its first byte was handed to the system.
     pub sent: u64,

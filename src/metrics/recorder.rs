@@ -23,13 +23,17 @@ impl Window {
 
     /// Its length, seconds.
     pub fn seconds(self) -> f64 {
-        (self.end - self.start) as f64 / 1e9
+        self.end.saturating_sub(self.start) as f64 / 1e9
     }
 }
 
 /// What one worker counted in one interval.
 #[derive(Debug, Default)]
 pub struct Interval {
+    /// The worker.
+    pub worker: u32,
+    /// Intervals before this one that it holds as well, because nobody took those in time.
+    pub joined: u64,
     /// Number of the interval within the window, from 0; what ends after the window belongs to the one behind the last.
     pub index: u64,
     /// By request, in the order of the plan.
@@ -46,6 +50,8 @@ impl Interval {
     /// An interval of `requests` kinds of request to `instances` of a target in which nothing has happened.
     pub fn blank(requests: usize, instances: usize) -> Self {
         Self {
+            worker: 0,
+            joined: 0,
             index: 0,
             tallies: vec![Tally::default(); requests],
             instances: vec![Served::default(); if instances > 1 { instances } else { 0 }],
@@ -60,6 +66,7 @@ impl Interval {
         self.instances.fill(Served::default());
         self.exemplars.clear();
         self.is_last = false;
+        self.joined = 0;
     }
 }
 
@@ -144,11 +151,11 @@ impl Recorder {
 
     /// Whether the current interval has ended.
     pub fn is_over(&self, now: u64) -> bool {
-        now >= self
-            .window
-            .end
-            .min(self.window.start + (self.current.index + 1) * self.interval_ns)
-            && self.current.index < self.last()
+        now >= self.window.end.min(
+            self.window
+                .start
+                .saturating_add((self.current.index + 1) * self.interval_ns),
+        ) && self.current.index < self.last()
     }
 
     /// Hands over the current interval and starts the next one, none is left out; `next`, which is clear, is used for it if
@@ -161,22 +168,31 @@ impl Recorder {
         std::mem::replace(&mut self.current, next)
     }
 
+    /// Goes on with the current interval in the time of the next one, which it then holds too.
+    pub fn join_next(&mut self) {
+        self.current.index += 1;
+        self.current.joined += 1;
+    }
+
     /// Ends the window early, at `end`.
     pub fn cut(&mut self, end: u64) {
         self.window.end = self.window.end.min(end.max(self.window.start));
     }
 
     /// Hands over what is left; the worker ends.
-    pub fn finish(self) -> Interval {
+    pub fn finish(&mut self) -> Interval {
         Interval {
             is_last: true,
-            ..self.current
+            ..std::mem::take(&mut self.current)
         }
     }
 
     /// Index of the interval behind the last one.
     fn last(&self) -> u64 {
-        (self.window.end - self.window.start).div_ceil(self.interval_ns)
+        self.window
+            .end
+            .saturating_sub(self.window.start)
+            .div_ceil(self.interval_ns)
     }
 }
 
@@ -250,6 +266,19 @@ mod tests {
         }
         handed_over.push(recorder.finish().index);
         assert_eq!(handed_over, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn an_interval_that_goes_on_holds_those_that_it_took_in() {
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
+        ok(&mut recorder, 1_000, 1_500);
+        recorder.join_next();
+        ok(&mut recorder, 2_000, 2_500);
+        let mut both = recorder.rotate(None);
+        assert_eq!((both.index, both.joined, both.tallies[0].ok), (1, 1, 2));
+        both.clear();
+        let next = recorder.rotate(Some(both));
+        assert_eq!((next.index, next.joined, next.tallies[0].ok), (2, 0, 0));
     }
 
     #[test]

@@ -98,12 +98,15 @@ impl Tally {
     /// Counts a request that was due in the window and has ended.
     pub fn record(&mut self, outcome: Outcome, times: Times, window_end: u64) {
         self.due += 1;
-        let latency = times.done - times.intended;
+        let latency = times.done.saturating_sub(times.intended);
         let status = match outcome {
             Outcome::Ok { status } => {
                 self.ok += 1;
                 record(&mut self.latency, latency);
-                record(&mut self.service_time, times.done - times.sent);
+                record(
+                    &mut self.service_time,
+                    times.done.saturating_sub(times.sent),
+                );
                 Some(status)
             }
             Outcome::Failed { kind, status } => {
@@ -130,7 +133,10 @@ impl Tally {
     pub fn record_in_flight(&mut self, times: Times, window_end: u64) {
         self.due += 1;
         self.in_flight_at_end += 1;
-        record(&mut self.censored, times.done - times.intended);
+        record(
+            &mut self.censored,
+            times.done.saturating_sub(times.intended),
+        );
         self.record_sending(times, window_end);
     }
 
@@ -151,8 +157,10 @@ impl Tally {
 
     /// Share of the scheduled requests that were sent before the window ended; `None` if none was due.
     pub fn scheduled_share(&self) -> Option<f64> {
-        let due = self.due - self.needed;
-        let sent = self.sent_in_window - self.needed_sent_in_window;
+        let due = self.due.saturating_sub(self.needed);
+        let sent = self
+            .sent_in_window
+            .saturating_sub(self.needed_sent_in_window);
         (due > 0).then(|| sent as f64 / due as f64)
     }
 
@@ -161,8 +169,14 @@ impl Tally {
         if times.sent < window_end {
             self.sent_in_window += 1;
         }
-        record(&mut self.queue_wait, times.startable - times.intended);
-        record(&mut self.dispatch_lag, times.sent - times.startable);
+        record(
+            &mut self.queue_wait,
+            times.startable.saturating_sub(times.intended),
+        );
+        record(
+            &mut self.dispatch_lag,
+            times.sent.saturating_sub(times.startable),
+        );
     }
 
     /// Adds what another tally counted.

@@ -19,7 +19,9 @@ pub struct Due {
 /// One worker's interleaved part of a schedule: requests `worker`, `worker + workers`, …
 ///
 /// With N(t) the requests planned before t and N⁻¹ its inverse, request n is due at N⁻¹(n); in bursts of b at
-/// N⁻¹(⌊n/b⌋·b); with Poisson arrivals at N⁻¹ of a sum of n exponential gaps of mean 1 (change of time).
+/// N⁻¹(⌊n/b⌋·b). Poisson arrivals of k workers are k independent processes (change of time): a worker's requests are due at
+/// N⁻¹ of sums of exponential gaps of mean k, which it draws for its own numbers alone. Together they are one Poisson
+/// process at the planned rate.
 #[derive(Debug, Clone)]
 pub struct Pacer {
     schedule: Schedule,
@@ -36,6 +38,9 @@ pub struct Pacer {
 /// Keeps the arrivals' random numbers apart from those of templates.
 const ARRIVAL_SALT: u64 = 0xA221_7A15;
 
+/// Keeps the gap before a worker's first request apart from those behind requests.
+const FIRST_SALT: u64 = 0xF125_7A15;
+
 impl Pacer {
     /// The part of `worker` (from 0) of `workers`.
     pub fn new(
@@ -50,11 +55,18 @@ impl Pacer {
             arrivals,
             seed,
             workers: u64::from(workers.max(1)),
-            next: Due { n: 0, offset_ns: 0 },
+            next: Due {
+                n: u64::from(worker),
+                offset_ns: 0,
+            },
             segment: 0,
             sum: 0.0,
         };
-        pacer.skip(u64::from(worker));
+        // The first of all is due at once.
+        if worker > 0 {
+            pacer.sum = pacer.gap(pacer.next.n, FIRST_SALT);
+        }
+        pacer.place();
         pacer
     }
 
@@ -66,25 +78,28 @@ impl Pacer {
     /// Takes the next request.
     pub fn take(&mut self) -> Due {
         let due = self.next;
-        self.skip(self.workers);
+        if self.arrivals == Arrivals::Poisson {
+            self.sum += self.gap(due.n, ARRIVAL_SALT);
+        }
+        self.next.n += self.workers;
+        self.place();
         due
     }
 
-    fn skip(&mut self, requests: u64) {
-        let first = self.next.n;
-        self.next.n += requests;
+    /// An exponential gap by inversion, in requests of the whole schedule.
+    fn gap(&self, n: u64, salt: u64) -> f64 {
+        // 1 - u is in (0, 1].
+        let u = random::unit(random::draw(self.seed, n, salt));
+        -(1.0 - u).ln() * self.workers as f64
+    }
+
+    /// Finds out when the next request is due.
+    fn place(&mut self) {
         // From n each time, so that rounding errors do not add up.
         let position = match self.arrivals {
             Arrivals::Constant => self.next.n as f64,
             Arrivals::Burst(size) => (self.next.n - self.next.n % u64::from(size.get())) as f64,
-            Arrivals::Poisson => {
-                for n in first..self.next.n {
-                    // Exponential gap by inversion; 1 - u is in (0, 1].
-                    let u = random::unit(random::draw(self.seed, n, ARRIVAL_SALT));
-                    self.sum -= (1.0 - u).ln();
-                }
-                self.sum
-            }
+            Arrivals::Poisson => self.sum,
         };
         let offset_ns = match self.schedule.segment(position, self.segment) {
             Some(segment) => {
@@ -183,6 +198,50 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_arrivals_of_one_worker_never_change() {
+        let due: Vec<Due> = due(&constant(1_000.0), Arrivals::Poisson, 7)
+            .take(4)
+            .collect();
+        let mut sum = 0.0;
+        for (n, due) in due.iter().enumerate() {
+            assert_eq!((due.n, due.offset_ns), (n as u64, (sum * 1e6) as u64));
+            sum -= (1.0 - random::unit(random::draw(7, n as u64, 0xA221_7A15))).ln();
+        }
+        let offsets: Vec<u64> = due.iter().map(|due| due.offset_ns).collect();
+        assert_eq!(offsets, [0, 1_933_929, 2_701_646, 3_605_020]);
+    }
+
+    #[test]
+    fn poisson_arrivals_of_several_workers_are_one_process_of_the_planned_rate() {
+        for workers in [2, 5] {
+            let schedule = constant(1_000.0);
+            let of = |worker| {
+                let mut pacer = Pacer::new(schedule.clone(), Arrivals::Poisson, 7, worker, workers);
+                std::iter::from_fn(move || Some(pacer.take().offset_ns))
+                    .take_while(|&offset| offset < 100_000_000_000)
+            };
+            let mut offsets: Vec<u64> = (0..workers).flat_map(of).collect();
+            offsets.sort_unstable();
+            assert_eq!(offsets[0], 0);
+            let gaps = offsets
+                .windows(2)
+                .map(|pair| (pair[1] - pair[0]) as f64 / 1e6);
+            check_exponential(gaps);
+            // Counts of 100 ms vary as much as their mean, which is 100.
+            let mut counts = [0.0_f64; 1_000];
+            for offset in offsets {
+                counts[(offset / 100_000_000) as usize] += 1.0;
+            }
+            let variance = counts
+                .iter()
+                .map(|count| (count - 100.0).powi(2))
+                .sum::<f64>()
+                / 1e3;
+            assert!((variance / 100.0 - 1.0).abs() < 0.15, "{variance}");
+        }
+    }
+
     fn check_exponential(gaps: impl Iterator<Item = f64>) {
         let gaps: Vec<f64> = gaps.collect();
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
@@ -236,6 +295,12 @@ mod tests {
             prop_assert!(whole.windows(2).all(|pair| pair[0].offset_ns <= pair[1].offset_ns && pair[0].n + 1 == pair[1].n));
             for worker in 0..workers {
                 let mut pacer = Pacer::new(schedule.clone(), arrivals, seed, worker, workers);
+                if arrivals == Arrivals::Poisson && workers > 1 {
+                    // Each draws its own gaps.
+                    let own: Vec<Due> = (0..300).map(|_| pacer.take()).collect();
+                    prop_assert!(own.windows(2).all(|pair| pair[0].offset_ns <= pair[1].offset_ns && pair[0].n + u64::from(workers) == pair[1].n));
+                    continue;
+                }
                 for expected in whole.iter().skip(worker as usize).step_by(workers as usize) {
                     prop_assert_eq!(pacer.peek().n, expected.n);
                     prop_assert!(pacer.take().offset_ns.abs_diff(expected.offset_ns) <= 1);

@@ -5,7 +5,7 @@
 //! scenarios, load or results, and no error or `Debug` output holds an environment value, a payload or the credentials
 //! of a URL.
 
-mod cgroup;
+pub mod cgroup;
 mod child;
 pub mod client;
 pub mod cpus;

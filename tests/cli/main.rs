@@ -28,6 +28,7 @@ mod services;
 mod shipped;
 #[path = "../support/shortened.rs"]
 mod shortened;
+mod stopped;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;

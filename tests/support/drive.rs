@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use telemload::engine::{Drive, End, Engine};
-use telemload::metrics::{ErrorKind, Interval, Tally};
+use telemload::metrics::{ErrorKind, Interval, Served, Tally};
 use telemload::scenario::{Overrides, parse};
 use telemload::traffic::fleet::Roster;
 use telemload::traffic::template::Stamp;
@@ -34,6 +34,12 @@ pub struct Report {
     pub total: Tally,
     /// Requests due, by request.
     pub due_by_request: Vec<u64>,
+    /// All intervals in one, by request.
+    pub by_request: Vec<Tally>,
+    /// What each instance was counted for, where there are several.
+    pub served: Vec<Served>,
+    /// Intervals that others hold as well.
+    pub joined: u64,
     /// OK responses completed, by interval.
     pub completed: BTreeMap<u64, u64>,
     /// Failures in words.
@@ -92,7 +98,14 @@ pub fn run(address: SocketAddr, load: &str, requests: &str) -> Report {
 }
 
 /// Collects what an engine counts until its end, and holds it against what is true of every run.
-pub fn collect(mut engine: Engine) -> Report {
+pub fn collect(engine: Engine) -> Report {
+    let report = collect_whatever_happens(engine);
+    assert_eq!(report.end().failure, None, "the workers end well");
+    report
+}
+
+/// The same of an engine whose workers may fail.
+pub fn collect_whatever_happens(mut engine: Engine) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -100,6 +113,9 @@ pub fn collect(mut engine: Engine) -> Report {
     let mut report = Report {
         total: Tally::default(),
         due_by_request: Vec::new(),
+        by_request: Vec::new(),
+        served: Vec::new(),
+        joined: 0,
         completed: BTreeMap::new(),
         exemplars: BTreeMap::new(),
         places: BTreeSet::new(),
@@ -117,7 +133,7 @@ pub fn collect(mut engine: Engine) -> Report {
         report.ended += u32::from(interval.is_last);
         engine.reuse(interval);
     }
-    report.end = Some(engine.finish().expect("the workers end well"));
+    report.end = Some(engine.finish());
     report.hold_to_what_is_always_true();
     report
 }
@@ -138,9 +154,20 @@ impl Report {
     fn add(&mut self, interval: &Interval) {
         self.intervals += 1;
         self.places.insert(interval.tallies.as_ptr() as usize);
+        self.joined += interval.joined;
         self.due_by_request.resize(interval.tallies.len(), 0);
         for (due, tally) in self.due_by_request.iter_mut().zip(&interval.tallies) {
             *due += tally.due;
+        }
+        let kinds = interval.tallies.len();
+        self.by_request.resize_with(kinds, Tally::default);
+        for (into, from) in self.by_request.iter_mut().zip(&interval.tallies) {
+            into.add(from);
+        }
+        let instances = interval.instances.len();
+        self.served.resize(instances, Served::default());
+        for (into, from) in self.served.iter_mut().zip(&interval.instances) {
+            into.add(*from);
         }
         for tally in &interval.tallies {
             self.total.add(tally);
@@ -153,29 +180,39 @@ impl Report {
 
     fn hold_to_what_is_always_true(&self) {
         let total = &self.total;
-        assert_eq!(
-            total.due,
-            total.ok + total.failed + total.in_flight_at_end + total.not_sent,
-            "every due request is in one place: {self:?}"
-        );
-        assert_eq!(
-            total.due,
-            total.latency.len() + total.censored.len() + total.failed_latency.len()
-        );
-        let unconnected: u64 = total
-            .error_counts()
-            .filter(|(kind, _)| kind.is_unsent())
-            .map(|(_, count)| count)
-            .sum();
-        assert_eq!(total.due, total.sent + total.not_sent + unconnected);
-        assert_eq!(
-            total.failed,
-            self.errors().iter().map(|(_, n)| n).sum::<u64>()
-        );
+        for tally in self.by_request.iter().chain([total]) {
+            self.hold_to_what_is_true_of(tally);
+        }
+        if !self.served.is_empty() {
+            let served = |of: fn(&Served) -> u64| self.served.iter().map(of).sum::<u64>();
+            assert_eq!(served(|of| of.ok), total.ok, "{self:?}");
+            assert_eq!(served(|of| of.failed), total.failed, "{self:?}");
+            assert_eq!(served(|of| of.completed_ok), total.completed_ok, "{self:?}");
+        }
         assert!(total.status.values().all(|&count| count > 0));
         for (kind, _) in self.errors() {
             assert!(self.exemplars.contains_key(&kind), "{kind} has no words");
         }
+    }
+
+    fn hold_to_what_is_true_of(&self, tally: &Tally) {
+        assert_eq!(
+            tally.due,
+            tally.ok + tally.failed + tally.in_flight_at_end + tally.not_sent,
+            "every due request is in one place: {self:?}"
+        );
+        assert_eq!(
+            tally.due,
+            tally.latency.len() + tally.censored.len() + tally.failed_latency.len()
+        );
+        let errors: Vec<(ErrorKind, u64)> = tally.error_counts().collect();
+        let unsent = errors.iter().filter(|(kind, _)| kind.is_unsent());
+        let unsent: u64 = unsent.map(|(_, count)| count).sum();
+        assert_eq!(tally.due, tally.sent + tally.not_sent + unsent, "{self:?}");
+        assert_eq!(tally.failed, errors.iter().map(|(_, n)| n).sum::<u64>());
+        assert_eq!(tally.sent, tally.queue_wait.len(), "{self:?}");
+        assert_eq!(tally.sent, tally.dispatch_lag.len(), "{self:?}");
+        assert_eq!(tally.ok, tally.service_time.len(), "{self:?}");
     }
 }
 

@@ -147,18 +147,26 @@ impl Server {
     /// # Panics
     /// If that takes more than 30 seconds.
     pub fn wait_for_requests(&self, count: usize) {
+        self.wait_for(|state| state.request_count, count);
+    }
+
+    /// Waits until so many connections were accepted.
+    ///
+    /// # Panics
+    /// If that takes more than 30 seconds.
+    pub fn wait_for_connections(&self, count: usize) {
+        self.wait_for(|state| state.connections, count);
+    }
+
+    fn wait_for(&self, of: fn(&State) -> usize, count: usize) {
         let state = self.shared.lock();
         let wait = Duration::from_secs(30);
         let waited = self
             .shared
             .changed
-            .wait_timeout_while(state, wait, |state| state.request_count < count);
+            .wait_timeout_while(state, wait, |state| of(state) < count);
         let (state, result) = waited.expect("no thread of the server panics");
-        assert!(
-            !result.timed_out(),
-            "{} of {count} requests came",
-            state.request_count
-        );
+        assert!(!result.timed_out(), "{} of {count} came", of(&state));
     }
 }
 
@@ -246,6 +254,7 @@ fn accept(listener: &TcpListener, behaviour: &Behaviour, shared: &Arc<Shared>) {
             state.open.insert(id, Arc::clone(&stream));
             id
         };
+        shared.changed.notify_all();
         let behaviour = behaviour.of_connection(id).clone();
         let shared = Arc::clone(shared);
         threads.push(thread::spawn(move || {

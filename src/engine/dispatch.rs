@@ -1,0 +1,109 @@
+//! Follows one worker's part of the schedule: hands requests that are due to connections that wait. It takes no part in an exchange.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::clock::now_ns;
+use super::feed::Next;
+use super::shard::Shard;
+use super::timer::Timer;
+use crate::pacer::Pacer;
+
+/// Starts the connections of a closed loop that were open before the beginning.
+pub(super) async fn release(shard: &Shard, timer: &Timer, begin: u64) -> io::Result<()> {
+    timer.until(begin).await?;
+    let idle = || {
+        let mut lanes = shard.lanes.iter();
+        lanes.find_map(|lane| lane.idle.borrow_mut().pop())
+    };
+    loop {
+        let Some(slot) = idle() else { return Ok(()) };
+        match shard.next(slot.lane, now_ns()) {
+            Next::Due(ticket) => {
+                slot.ticket.set(Some(ticket));
+                slot.wake();
+            }
+            Next::NotBefore | Next::Finished => {
+                slot.wake();
+                shard.finish();
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Lets the connections that were handed a request send it before the next alarm is set. Unlike tokio's `yield_now` it asks
+/// the system for nothing.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if given {
+            return Poll::Ready(());
+        }
+        given = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Overdue starts that are handled before the connections have their turn.
+const MOST_IN_A_ROW: u32 = 64;
+
+/// Follows the schedule: at each intended start a request goes to an idle connection of its instance, or one more is opened.
+/// Requests that find neither wait in the feed, and the next connection that is free takes the earliest. `alarm` is a second
+/// hand on the feed's schedule: what lies between the two waits, however much it is, without a queue that could grow.
+pub(super) async fn dispatch(
+    shard: &Rc<Shard>,
+    mut alarm: Pacer,
+    timer: &Timer,
+    begin: u64,
+    end: u64,
+) -> io::Result<()> {
+    let mut in_a_row = 0;
+    loop {
+        let due = alarm.take();
+        let at = begin.saturating_add(due.offset_ns);
+        if at >= end || shard.is_finished() {
+            return Ok(());
+        }
+        shard.alarm.set(at);
+        let mut now = now_ns();
+        if now < at {
+            give_way().await;
+            now = timer.until(at).await?;
+            shard.woke(at, now);
+            in_a_row = 0;
+        } else {
+            shard.got_round(at, now);
+            in_a_row += 1;
+            if in_a_row % MOST_IN_A_ROW == 0 {
+                tokio::task::yield_now().await;
+                now = now_ns();
+            }
+        }
+        let number = shard.spread.of(due.n);
+        let lane = &shard.lanes[number];
+        let idle = lane.idle.borrow_mut().pop();
+        let Some(slot) = idle else {
+            if lane.opened.get() < lane.most && !lane.finished.get() {
+                shard.add_connection(number);
+            }
+            continue;
+        };
+        match shard.next(number, now) {
+            Next::Due(ticket) => {
+                slot.ticket.set(Some(ticket));
+                slot.wake();
+            }
+            // Taken by a connection that became free.
+            Next::NotBefore => lane.idle.borrow_mut().push(slot),
+            Next::Finished => {
+                lane.idle.borrow_mut().push(slot);
+                lane.finish();
+            }
+        }
+    }
+}

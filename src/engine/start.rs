@@ -1,0 +1,153 @@
+//! When a load begins and when it is asked to end. Both are instants that all workers share, so that no worker measures another
+//! stretch of time than the next one. Read at ticks; nothing here is on the measured path.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use tokio::sync::watch;
+
+use super::clock::now_ns;
+use super::window;
+use crate::metrics::Window;
+use crate::scenario::Load;
+
+/// Time between the moment at which the last worker is ready and the beginning of the schedule, ns: a worker looks for the
+/// beginning every [`super::worker::PREPARING_TICK_NS`].
+const LEAD_NS: u64 = 2_000_000;
+
+/// Time between the wish to stop and the end of the window, ns: longer than any worker's tick, so that all of them end their
+/// windows at the same instant.
+const STOP_LEAD_NS: u64 = 20_000_000;
+
+/// The common beginning and end of all workers.
+#[derive(Debug)]
+pub(super) struct Course {
+    /// Workers that are not ready.
+    preparing: AtomicU32,
+    begin: watch::Sender<Option<u64>>,
+    /// When the load ends early, ns; 0 if nobody wished that.
+    stop_at: AtomicU64,
+}
+
+impl Course {
+    pub(super) fn new(workers: u32) -> Arc<Self> {
+        Arc::new(Self {
+            preparing: AtomicU32::new(workers),
+            begin: watch::Sender::new(None),
+            stop_at: AtomicU64::new(0),
+        })
+    }
+
+    /// When the schedule begins, ns; `None` until all workers are ready.
+    pub(super) fn begin(&self) -> Option<u64> {
+        *self.begin.borrow()
+    }
+
+    /// The window of a load that begins so; one of no length, now, if it never began.
+    pub(super) fn window(&self, load: &Load) -> Window {
+        let never = || {
+            let now = now_ns();
+            Window {
+                start: now,
+                end: now,
+            }
+        };
+        self.begin().map_or_else(never, |begin| window(load, begin))
+    }
+
+    /// Waits for the beginning.
+    pub(super) fn watch_begin(&self) -> watch::Receiver<Option<u64>> {
+        self.begin.subscribe()
+    }
+
+    /// Ends the load soon; the first wish counts.
+    pub(super) fn stop(&self) {
+        let at = now_ns() + STOP_LEAD_NS;
+        // Fails if somebody wished so before.
+        let _ = self
+            .stop_at
+            .compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// When the load ends early, ns, if somebody wished that.
+    pub(super) fn stop_at(&self) -> Option<u64> {
+        let at = self.stop_at.load(Ordering::Relaxed);
+        (at > 0).then_some(at)
+    }
+
+    fn arrive(&self) {
+        if self.preparing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.begin.send_replace(Some(now_ns() + LEAD_NS));
+        }
+    }
+}
+
+/// One worker's duty to say that it is ready. A worker that ends before has failed: it stops the load and lets the others begin,
+/// so that they see that.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    course: Arc<Course>,
+    has_arrived: bool,
+}
+
+impl Arrival {
+    pub(super) fn new(course: &Arc<Course>) -> Self {
+        Self {
+            course: course.clone(),
+            has_arrived: false,
+        }
+    }
+
+    /// Says that the worker is ready; again is the same.
+    pub(super) fn arrive(&mut self) {
+        if !std::mem::replace(&mut self.has_arrived, true) {
+            self.course.arrive();
+        }
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if !self.has_arrived {
+            self.course.stop();
+            self.arrive();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_worker_that_is_ready_begins() {
+        let course = Course::new(2);
+        let mut arrivals = [(); 2].map(|()| Arrival::new(&course));
+        arrivals[0].arrive();
+        arrivals[0].arrive();
+        assert_eq!(course.begin(), None);
+        let before = now_ns();
+        arrivals[1].arrive();
+        assert!(course.begin() >= Some(before + LEAD_NS));
+        drop(arrivals);
+        assert_eq!(course.stop_at(), None);
+    }
+
+    #[test]
+    fn a_worker_that_fails_before_it_is_ready_holds_up_nobody() {
+        let course = Course::new(2);
+        let mut ready = Arrival::new(&course);
+        ready.arrive();
+        drop(Arrival::new(&course));
+        assert!(course.begin().is_some() && course.stop_at().is_some());
+    }
+
+    #[test]
+    fn the_first_wish_to_stop_counts() {
+        let course = Course::new(1);
+        course.stop();
+        let first = course.stop_at();
+        course.stop();
+        assert_eq!(course.stop_at(), first);
+    }
+}
