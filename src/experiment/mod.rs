@@ -18,7 +18,9 @@ mod run_dir;
 mod sampling;
 mod services;
 mod started;
+mod trust;
 mod uncertainty;
+mod warning;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,10 +33,12 @@ pub use instances::InstanceUse;
 pub use phase::port_warning;
 pub use result::{
     AcknowledgedFile, BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult,
-    ServiceUse, Trust, TrustLevel, VariantResult, Warning,
+    ServiceUse, VariantResult,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
+pub use trust::{Trust, TrustLevel};
 pub use uncertainty::Uncertainty;
+pub use warning::Warning;
 
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, Plan, Variant};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::experiment::{Estimates, ProfileResult, Round, Uncertainty};
-use crate::metrics::{Durations, Outcome as RequestOutcome, Times};
+use crate::experiment::{Estimates, Failure, ProfileResult, Round, RunResult, Uncertainty};
+use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Times};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile};
 use crate::scenario::threshold::Expression;
