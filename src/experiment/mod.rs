@@ -15,6 +15,8 @@ mod published;
 mod reach;
 mod result;
 mod run_dir;
+#[cfg(test)]
+pub(crate) mod samples;
 mod sampling;
 mod services;
 mod started;
@@ -36,7 +38,7 @@ pub use result::{
     ServiceUse, VariantResult,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
-pub use trust::{Trust, TrustLevel};
+pub use trust::{Bias, Cause, Doubt, Figure, Trust, TrustLevel};
 pub use uncertainty::Uncertainty;
 pub use warning::Warning;
 

@@ -329,7 +329,10 @@ impl PhaseResult {
                 generator_cores: driven.generator_cores,
                 busiest_worker: driven.busiest_worker,
                 worker_wait: driven.worker_wait,
+                stopped_seconds: 0.0,
+                throttled_seconds: None,
                 steal_share: driven.steal_share,
+                late_readings: (0, 0),
                 whole: Estimates::of(&total, seconds, cpu),
                 uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, &total),
             });

@@ -154,8 +154,14 @@ pub struct Round {
     pub busiest_worker: f64,
     /// The longest that one of the generator's workers waited for a CPU, share of the window.
     pub worker_wait: Option<f64>,
+    /// The longest that a worker of the generator did not run although it was due, s.
+    pub stopped_seconds: f64,
+    /// How long the limit of the generator's own control group stopped it, s; `None` if that is not known.
+    pub throttled_seconds: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
+    /// Readings of the target that were late or are missing, and all that were planned.
+    pub late_readings: (u64, u64),
     /// The launch as a whole.
     pub whole: Estimates,
     /// How far that may be off.

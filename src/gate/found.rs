@@ -1,7 +1,7 @@
 //! The figure that a threshold looks at, with the bounds within which the truth lies.
 
-use crate::experiment::PhaseResult;
-use crate::metrics::{Tally, latency_quantiles, value_at};
+use crate::experiment::{Bias, Figure, PhaseResult};
+use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{Scale, inclusive};
 use crate::scenario::threshold::Metric;
 
@@ -9,6 +9,8 @@ use crate::scenario::threshold::Metric;
 pub(super) struct Found {
     pub(super) value: Option<f64>,
     pub(super) bounds: Option<(f64, f64)>,
+    /// The least that the truth can be if everything that a doubt can explain is the generator's doing.
+    least: f64,
     pub(super) reason: Option<String>,
 }
 
@@ -18,23 +20,50 @@ impl Found {
             Some(value) => Self {
                 value: Some(value),
                 bounds: Some((value, value)),
+                least: 0.0,
                 reason: None,
             },
             None => Self::unknown(otherwise),
         }
     }
 
+    /// The bounds, if what was measured may be higher or lower than the target's.
+    pub(super) fn bounds_with(&self, bias: Bias) -> Option<(f64, f64)> {
+        let (low, high) = self.bounds?;
+        Some((
+            if bias.higher {
+                low.min(self.least)
+            } else {
+                low
+            },
+            if bias.lower { f64::INFINITY } else { high },
+        ))
+    }
+
     pub(super) fn unknown(reason: &str) -> Self {
         Self {
             value: None,
             bounds: None,
+            least: 0.0,
             reason: Some(reason.to_owned()),
         }
     }
 }
 
-/// What a metric is in a phase, or in one of its requests.
-pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
+/// What a metric looks at, and its name in words.
+pub(super) fn figure(metric: &Metric) -> (Figure, &'static str) {
+    match metric {
+        Metric::Latency(_) => (Figure::Latency, "latency"),
+        Metric::ErrorRate => (Figure::ErrorRate, "the error rate"),
+        Metric::Throughput => (Figure::Throughput, "throughput"),
+        Metric::CpuPerRequest => (Figure::CpuPerRequest, "CPU per request"),
+        Metric::Share(_) => (Figure::Share, "the share"),
+        Metric::Cost(_) => (Figure::Cost, "the cost"),
+    }
+}
+
+/// What a metric is in a phase with these counts in all, or in one of its requests.
+pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &Tally) -> Found {
     match metric {
         Metric::Latency(quantile) => {
             let (latency, exact_below) = latency_quantiles(tally);
@@ -49,10 +78,11 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found
             Found {
                 value: Some(value),
                 bounds: Some((value, f64::INFINITY)),
+                least: 0.0,
                 reason: Some(reason),
             }
         }
-        Metric::ErrorRate => error_rate(tally),
+        Metric::ErrorRate => error_rate(tally, total),
         Metric::Throughput => Found::exact(
             Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0),
             "there was no window",
@@ -88,6 +118,7 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found
             Found {
                 value: Some(found.share.value * scale.factor),
                 bounds: Some((interval.low, interval.high)),
+                least: 0.0,
                 reason: Some(reason),
             }
         }
@@ -95,21 +126,38 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found
 }
 
 /// Failed by ended requests. Those without an end may have become either.
-fn error_rate(tally: &Tally) -> Found {
+fn error_rate(tally: &Tally, total: &Tally) -> Found {
     let ended = tally.ok + tally.failed;
     if ended == 0 {
         return Found::unknown("no request was answered");
     }
     let unanswered = tally.in_flight_at_end + tally.not_sent;
-    if unanswered == 0 {
-        return Found::exact(Some(tally.error_rate()), "");
-    }
-    let share = |failed: u64| failed as f64 / tally.due as f64;
+    let (of, reason) = if unanswered == 0 {
+        (ended, None)
+    } else {
+        let reason = format!("{unanswered} more were never answered");
+        (tally.due, Some(reason))
+    };
+    let share = |failed: u64| failed as f64 / of as f64;
     Found {
         value: Some(tally.error_rate()),
         bounds: Some((share(tally.failed), share(tally.failed + unanswered))),
-        reason: Some(format!("{unanswered} more were never answered")),
+        least: share(tally.failed - late(tally, total)),
+        reason,
     }
+}
+
+/// Failures that a generator may have made by being late: time-outs, and where there are some what needed their answers.
+fn late(tally: &Tally, total: &Tally) -> u64 {
+    let count = |of: &Tally, kind: ErrorKind| of.errors[kind as usize];
+    let timed_out =
+        |of: &Tally| count(of, ErrorKind::Timeout) + count(of, ErrorKind::ConnectTimeout);
+    let unmet = if timed_out(total) > 0 {
+        count(tally, ErrorKind::Prerequisite)
+    } else {
+        0
+    };
+    timed_out(tally) + unmet
 }
 
 fn shown(metric: &Metric, value: f64) -> String {

@@ -3,12 +3,12 @@
 mod found;
 mod outcome;
 
-use crate::experiment::{PhaseResult, VariantResult};
+use crate::experiment::{PhaseResult, Trust, VariantResult};
 use crate::metrics::Tally;
 use crate::scenario::Threshold;
-use crate::scenario::threshold::Metric;
+use crate::scenario::threshold::{Expression, Metric};
 
-use found::{Found, find};
+use found::{Found, figure, find};
 pub use outcome::{Outcome, PLANNED_SHARE, outcome};
 
 /// What a threshold, or a run, comes to.
@@ -46,6 +46,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, where the value alone does not say it.
     pub reason: Option<String>,
+    /// Codes of the doubts that kept it from a verdict, or in spite of which it has one.
+    pub doubts: Vec<&'static str>,
 }
 
 /// All thresholds that look at a phase.
@@ -55,6 +57,7 @@ pub fn judge(
     phase: &PhaseResult,
     total: &Tally,
 ) -> Vec<Judgement> {
+    let trust = phase.trust(total);
     let fits =
         |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     thresholds
@@ -62,11 +65,16 @@ pub fn judge(
         .filter(|threshold| {
             fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)
         })
-        .map(|threshold| judge_one(threshold, phase, total))
+        .map(|threshold| judge_one(threshold, phase, total, &trust))
         .collect()
 }
 
-fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judgement {
+fn judge_one(
+    threshold: &Threshold,
+    phase: &PhaseResult,
+    total: &Tally,
+    trust: &Trust,
+) -> Judgement {
     let expr = &threshold.expr;
     let tally = match &threshold.request {
         Some(name) => phase
@@ -78,39 +86,71 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
     };
     let found = tally.map_or_else(
         || Found::unknown("the phase does not send this request"),
-        |tally| find(&expr.metric, phase, tally),
+        |tally| find(&expr.metric, phase, tally, total),
     );
+    let judgement = Judgement {
+        expr: expr.to_string(),
+        request: threshold.request.clone(),
+        value: found.value,
+        verdict: verdict(expr, found.bounds),
+        reason: found.reason.clone(),
+        doubts: Vec::new(),
+    };
     if let (Metric::Share(pattern) | Metric::Cost(pattern), Some(0.0), false) =
         (&expr.metric, found.value, threshold.allow_absent)
     {
         return Judgement {
-            expr: expr.to_string(),
-            request: threshold.request.clone(),
-            value: found.value,
             verdict: Verdict::Fail,
             reason: Some(format!(
                 "no function of the profile matches {pattern:?}: correct the pattern, or set `allow_absent = true` if it may be gone",
                 pattern = pattern.as_str()
             )),
+            ..judgement
         };
     }
-    let verdict = match found.bounds {
-        None => Verdict::Inconclusive,
-        Some((low, high)) => match (
-            expr.comparison.holds(low, expr.limit),
-            expr.comparison.holds(high, expr.limit),
-        ) {
-            (true, true) => Verdict::Pass,
-            (false, false) => Verdict::Fail,
-            _ => Verdict::Inconclusive,
-        },
+    doubted(judgement, &found, threshold, trust)
+}
+
+/// Of a verdict, what is left where the figure may not be the target's. A doubt does not ask how far a figure is off: what
+/// fails in spite of it is measured again rather than called the target's fault.
+fn doubted(judgement: Judgement, found: &Found, threshold: &Threshold, trust: &Trust) -> Judgement {
+    let (figure, name) = figure(&threshold.expr.metric);
+    let bias = trust.bias(figure);
+    let strict = verdict(&threshold.expr, found.bounds_with(bias));
+    if strict == judgement.verdict {
+        return judgement;
+    }
+    let doubts: Vec<&str> = trust
+        .about(figure)
+        .map(|(doubt, _)| doubt.cause.code())
+        .collect();
+    let phase = format!("the phase is {} ({})", trust.level(), doubts.join(", "));
+    let (verdict, words) = if threshold.allow_untrusted {
+        let words = format!("judged by `allow_untrusted` although {phase}");
+        (judgement.verdict, words)
+    } else {
+        let words = format!(
+            "not judged: {phase}, which can make {name} {} than the target's; mend that, or set `allow_untrusted = true`",
+            bias.words()
+        );
+        (strict, words)
     };
+    let reasons = judgement.reason.into_iter().chain([words]);
     Judgement {
-        expr: expr.to_string(),
-        request: threshold.request.clone(),
-        value: found.value,
         verdict,
-        reason: found.reason,
+        reason: Some(reasons.collect::<Vec<_>>().join("; ")),
+        doubts,
+        ..judgement
+    }
+}
+
+/// A threshold holds if it does at both bounds, and fails if it does at neither.
+fn verdict(expr: &Expression, bounds: Option<(f64, f64)>) -> Verdict {
+    let holds = |value| expr.comparison.holds(value, expr.limit);
+    match bounds.map(|(low, high)| (holds(low), holds(high))) {
+        Some((true, true)) => Verdict::Pass,
+        Some((false, false)) => Verdict::Fail,
+        _ => Verdict::Inconclusive,
     }
 }
 

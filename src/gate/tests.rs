@@ -1,99 +1,17 @@
 //! Verdicts of phases with known counts.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::*;
-use crate::experiment::{Estimates, Failure, ProfileResult, Round, RunResult, Uncertainty};
-use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Times};
-use crate::process::machine::Fingerprint;
+use crate::experiment::samples::{failed, ok, phase, run};
+use crate::experiment::{Cause, Failure, Figure, ProfileResult};
+use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
 use crate::scenario::threshold::Expression;
-use crate::scenario::{Arrivals, Load, LoadModel, Pace};
+use crate::scenario::{Arrivals, LoadModel, Pace};
 use crate::units::Rate;
 
-fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
-    let mut tally = Tally::default();
-    record(&mut tally);
-    let load = Load {
-        model: LoadModel::Closed,
-        connections: 1,
-        duration: Duration::from_secs(2),
-        requests: None,
-        warmup: Duration::ZERO,
-        timeout: Duration::from_secs(1),
-        workers: 1,
-        keep_alive: true,
-        weights: BTreeMap::new(),
-        overload: false,
-    };
-    let none = Estimates {
-        throughput_rps: None,
-        us_per_request: None,
-        p50_us: None,
-        p99_us: None,
-    };
-    let round = Round {
-        seconds: 2.0,
-        target_cpu_seconds: Some(0.5),
-        generator_cores: 0.1,
-        busiest_worker: 0.1,
-        worker_wait: None,
-        steal_share: None,
-        whole: none,
-        uncertainty: Uncertainty::default(),
-    };
-    PhaseResult {
-        name: "load".to_owned(),
-        load,
-        requests: vec!["telemetry".to_owned()],
-        tallies: vec![tally],
-        exemplars: BTreeMap::new(),
-        rounds: vec![round],
-        target_cpus: 1.0,
-        peak_bytes: None,
-        counters: BTreeMap::new(),
-        peaks: BTreeMap::new(),
-        acknowledged: Vec::new(),
-        died: None,
-        opening: Durations::default(),
-        resent: 0,
-        instances: Vec::new(),
-        services: Vec::new(),
-        expected_bcrypt_rate: None,
-        profile: None,
-        warnings: Vec::new(),
-    }
-}
-
-fn ok(tally: &mut Tally, count: u64, latency_us: u64) {
-    for _ in 0..count {
-        tally.record(
-            RequestOutcome::Ok { status: 200 },
-            times(latency_us),
-            u64::MAX,
-        );
-        tally.completed_ok += 1;
-    }
-}
-
-fn failed(tally: &mut Tally, count: u64, kind: ErrorKind) {
-    (0..count).for_each(|_| {
-        tally.record(
-            RequestOutcome::Failed { kind, status: None },
-            times(1_000_000),
-            u64::MAX,
-        )
-    });
-}
-
-fn times(latency_us: u64) -> Times {
-    Times {
-        intended: 0,
-        startable: 0,
-        sent: 0,
-        done: latency_us * 1_000,
-    }
+fn judged(threshold: &Threshold, phase: &PhaseResult) -> Judgement {
+    let total = phase.total();
+    judge_one(threshold, phase, &total, &phase.trust(&total))
 }
 
 fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
@@ -103,8 +21,9 @@ fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
         phase: None,
         request: None,
         allow_absent: false,
+        allow_untrusted: false,
     };
-    judge_one(&threshold, phase, &phase.total())
+    judged(&threshold, phase)
 }
 
 #[test]
@@ -198,16 +117,11 @@ fn shares_are_judged_by_their_interval() {
         phase: None,
         request: None,
         allow_absent,
+        allow_untrusted: false,
     };
-    let judged = |allow_absent| {
-        judge_one(
-            &threshold(allow_absent),
-            &with_profile,
-            &with_profile.total(),
-        )
-    };
-    assert_eq!(judged(true).verdict, Verdict::Pass);
-    let absent = judged(false);
+    let of = |allow_absent| judged(&threshold(allow_absent), &with_profile);
+    assert_eq!(of(true).verdict, Verdict::Pass);
+    let absent = of(false);
     assert_eq!(absent.verdict, Verdict::Fail);
     let reason = absent.reason.unwrap();
     assert!(
@@ -215,20 +129,6 @@ fn shares_are_judged_by_their_interval() {
         "{reason}"
     );
     assert!(reason.contains("allow_absent = true"), "{reason}");
-}
-
-fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
-    RunResult {
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        machine: Fingerprint::read(),
-        variants: vec![VariantResult {
-            name: "v".to_owned(),
-            target: String::new(),
-            phases: vec![phase],
-        }],
-        interrupted: failure.is_some(),
-        failure,
-    }
 }
 
 #[test]
@@ -322,6 +222,7 @@ fn verdicts_take_precedence_in_order() {
         value: None,
         verdict,
         reason: None,
+        doubts: Vec::new(),
     };
     let code = |judgements: &[Judgement], stopped| {
         outcome(
@@ -341,4 +242,238 @@ fn verdicts_take_precedence_in_order() {
         1
     );
     assert_eq!(code(&[judgement(Verdict::Fail)], true), 130);
+}
+
+/// A phase in which one cause is at work, and in which every figure is known.
+fn doubtful(cause: Cause) -> PhaseResult {
+    let mut phase = phase(|tally| {
+        ok(tally, 900, 1_500);
+        failed(tally, 40, ErrorKind::Timeout);
+        failed(tally, 60, ErrorKind::Reset);
+    });
+    let mut profile = Profile::new("cpu", "nanoseconds", 10_000_000);
+    profile.add(["main", "f"], 500, 5_000_000_000).unwrap();
+    profile.add(["main", "g"], 500, 5_000_000_000).unwrap();
+    phase.profile = Some(ProfileResult {
+        functions: FunctionTable::of(&profile),
+        profile,
+        hz: 99,
+        capture_ratio: None,
+        us_per_request: Some(1_000.0),
+        throughput_rps: 1.0,
+        us_error: 0.0,
+    });
+    let round = &mut phase.rounds[0];
+    match cause {
+        Cause::WorkerSaturated => round.busiest_worker = 0.97,
+        Cause::WorkerBusy => round.busiest_worker = 0.9,
+        Cause::WaitedForCpu => round.worker_wait = Some(0.3),
+        Cause::Stopped => round.stopped_seconds = 1.0,
+        Cause::Throttled => round.throttled_seconds = Some(1.0),
+        Cause::Steal => round.steal_share = Some(0.1),
+        Cause::LateReadings => round.late_readings = (5, 10),
+        Cause::SentLate => {
+            phase.load.model = LoadModel::Open {
+                pace: Pace::Constant(Rate::new(500.0).unwrap()),
+                arrivals: Arrivals::Constant,
+            };
+            phase.tallies[0]
+                .dispatch_lag
+                .record_n(5_000_000, 50)
+                .unwrap();
+        }
+        Cause::Unstated(_) => unreachable!("a phase that was measured has stated reasons"),
+    }
+    phase
+}
+
+/// Thresholds on each figure that hold and fail, in both directions: below and above what is found.
+const AROUND: [(Figure, [&str; 4]); 6] = [
+    (
+        Figure::Latency,
+        [
+            "latency.p50 < 9ms",
+            "latency.p50 < 1ms",
+            "latency.p50 > 1ms",
+            "latency.p50 >= 9ms",
+        ],
+    ),
+    (
+        Figure::ErrorRate,
+        [
+            "errors.rate < 20%",
+            "errors.rate <= 7%",
+            "errors.rate > 7%",
+            "errors.rate > 20%",
+        ],
+    ),
+    (
+        Figure::Throughput,
+        [
+            "throughput < 900/s",
+            "throughput <= 100/s",
+            "throughput > 100/s",
+            "throughput >= 900/s",
+        ],
+    ),
+    (
+        Figure::CpuPerRequest,
+        [
+            "cpu_per_request < 900us",
+            "cpu_per_request < 100us",
+            "cpu_per_request >= 100us",
+            "cpu_per_request > 900us",
+        ],
+    ),
+    (
+        Figure::Share,
+        [
+            "share(\"^f$\") < 90%",
+            "share(\"^f$\") < 10%",
+            "share(\"^f$\") > 10%",
+            "share(\"^f$\") > 90%",
+        ],
+    ),
+    (
+        Figure::Cost,
+        [
+            "cost(\"^f$\") < 900us",
+            "cost(\"^f$\") < 100us",
+            "cost(\"^f$\") > 100us",
+            "cost(\"^f$\") > 900us",
+        ],
+    ),
+];
+
+#[test]
+fn a_threshold_is_judged_where_the_doubt_cannot_explain_it() {
+    use Verdict::{Fail, Inconclusive, Pass};
+    for cause in Cause::ALL {
+        let phase = doubtful(cause);
+        for (figure, expressions) in AROUND {
+            let bias = cause.bias(figure);
+            // Upper limits that hold and fail, lower limits that hold and fail.
+            let expected = match (bias.higher, bias.lower) {
+                (false, false) => [Pass, Fail, Pass, Fail],
+                (true, false) => [Pass, Inconclusive, Inconclusive, Fail],
+                (false, true) => [Inconclusive, Fail, Pass, Inconclusive],
+                (true, true) => [Inconclusive; 4],
+            };
+            for (expr, expected) in expressions.into_iter().zip(expected) {
+                let found = verdict(&phase, expr);
+                let reason = found.reason.unwrap_or_default();
+                assert_eq!(found.verdict, expected, "{cause:?}: {expr}: {reason}");
+                let is_doubted = expected == Inconclusive;
+                assert_eq!(
+                    found.doubts,
+                    if is_doubted {
+                        vec![cause.code()]
+                    } else {
+                        vec![]
+                    }
+                );
+                let says = format!(
+                    "not judged: the phase is {} ({}), which can make ",
+                    cause.level(),
+                    cause.code()
+                );
+                assert_eq!(reason.contains(&says), is_doubted, "{reason}");
+                let allowed = judged(&allowing(expr), &phase);
+                let reason = allowed.reason.unwrap_or_default();
+                assert_ne!(allowed.verdict, Inconclusive, "{reason}");
+                let says = format!(
+                    "judged by `allow_untrusted` although the phase is {}",
+                    cause.level()
+                );
+                assert_eq!(reason.contains(&says), is_doubted, "{reason}");
+            }
+        }
+    }
+}
+
+fn allowing(expr: &str) -> Threshold {
+    Threshold {
+        expr: Expression::parse(expr).unwrap(),
+        variant: None,
+        phase: None,
+        request: None,
+        allow_absent: false,
+        allow_untrusted: true,
+    }
+}
+
+#[test]
+fn a_late_generator_explains_time_outs_and_no_other_failure() {
+    let late = |kinds: &[(ErrorKind, u64)]| {
+        let mut phase = phase(|tally| {
+            ok(tally, 900, 100);
+            for &(kind, count) in kinds {
+                failed(tally, count, kind);
+            }
+        });
+        phase.rounds[0].stopped_seconds = 1.0;
+        verdict(&phase, "errors.rate < 1%").verdict
+    };
+    let (timeout, prerequisite) = (ErrorKind::Timeout, ErrorKind::Prerequisite);
+    assert_eq!(late(&[(timeout, 100)]), Verdict::Inconclusive);
+    assert_eq!(
+        late(&[(ErrorKind::ConnectTimeout, 100)]),
+        Verdict::Inconclusive
+    );
+    assert_eq!(late(&[(ErrorKind::Status, 100)]), Verdict::Fail);
+    assert_eq!(
+        late(&[(timeout, 50), (ErrorKind::Reset, 50)]),
+        Verdict::Fail
+    );
+    // What needs an answer that came too late was not sent either.
+    assert_eq!(late(&[(prerequisite, 100)]), Verdict::Fail);
+    let both = [(timeout, 5), (prerequisite, 95)];
+    assert_eq!(late(&both), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_doubt_adds_to_what_is_uncertain_already() {
+    let mut phase = phase(|tally| {
+        ok(tally, 90, 100);
+        failed(tally, 10, ErrorKind::Timeout);
+    });
+    phase.rounds[0].worker_wait = Some(0.5);
+    // A lower bound that is above the limit fails, unless the generator may have made it that high.
+    let found = verdict(&phase, "latency.p99 < 1ms");
+    assert_eq!(found.verdict, Verdict::Inconclusive);
+    let reason = found.reason.unwrap();
+    assert!(reason.contains("lower bound; not judged: "), "{reason}");
+    // What could not be judged anyway is not the doubt's doing.
+    let found = verdict(&phase, "latency.p99 < 5s");
+    assert_eq!(
+        (found.verdict, found.doubts.len()),
+        (Verdict::Inconclusive, 0)
+    );
+    // A pattern without a function is wrong whatever disturbed the phase.
+    let found = verdict(&doubtful(Cause::LateReadings), "cost(\"^gone$\") < 1us");
+    assert_eq!(found.verdict, Verdict::Fail);
+}
+
+#[test]
+fn an_untrusted_run_ends_by_what_could_be_judged() {
+    let code = |exprs: &[&str], allow_untrusted| {
+        let thresholds: Vec<_> = exprs
+            .iter()
+            .map(|expr| Threshold {
+                allow_untrusted,
+                ..allowing(expr)
+            })
+            .collect();
+        let result = run(doubtful(Cause::WorkerSaturated), None);
+        let variant = &result.variants[0];
+        let phase = &variant.phases[0];
+        let judged = judge(&thresholds, variant, phase, &phase.total());
+        outcome(&result, &judged, false).exit_code()
+    };
+    let (holds, fails) = ("throughput > 100/s", "throughput > 900/s");
+    assert_eq!(code(&[holds], false), 0);
+    assert_eq!(code(&[fails], false), 3);
+    assert_eq!(code(&[fails], true), 1);
+    // What fails beyond doubt fails the run.
+    assert_eq!(code(&[fails, "cpu_per_request < 1us"], false), 1);
 }

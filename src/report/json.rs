@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::compare_files::MetricJson;
 use super::load_json::LoadJson;
 use super::processes::{self, InstanceJson, ServiceJson};
+use super::trust_json::TrustJson;
 use crate::compare::Comparison;
 use crate::experiment::{
     AcknowledgedFile, PhaseResult, ProfileResult, RunResult, Uncertainty, VariantResult,
@@ -254,12 +255,6 @@ struct FunctionJson<'a> {
 }
 
 #[derive(Serialize)]
-struct TrustJson {
-    level: String,
-    reasons: Vec<String>,
-}
-
-#[derive(Serialize)]
 struct ThresholdJson<'a> {
     phase: &'a str,
     expr: &'a str,
@@ -269,6 +264,8 @@ struct ThresholdJson<'a> {
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    doubts: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -312,6 +309,7 @@ fn variant_json<'a>(variant: &'a VariantResult, judged: &'a [Vec<Judgement>]) ->
                 value: judgement.value,
                 verdict: judgement.verdict.name(),
                 reason: judgement.reason.as_deref(),
+                doubts: &judgement.doubts,
             })
         });
     VariantJson {
@@ -390,10 +388,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .filter(|rate| rate.most > rate.least)
             .map(|rate| rate.most),
         profile: phase.profile.as_ref().map(profile_json),
-        trust: TrustJson {
-            level: trust.level.to_string(),
-            reasons: trust.reasons,
-        },
+        trust: TrustJson::of(&trust),
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
     }
 }

@@ -14,6 +14,7 @@ pub mod selftest;
 pub mod stored;
 pub mod story;
 pub mod terminal;
+mod trust_json;
 
 use serde::Serialize;
 

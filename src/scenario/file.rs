@@ -19,6 +19,8 @@ pub(super) struct File {
     pub(super) description: String,
     pub(super) rounds: Option<Spanned<u32>>,
     pub(super) interval: Option<Text>,
+    #[serde(default)]
+    pub(super) allow_untrusted: bool,
     pub(super) target: Spanned<Target>,
     #[serde(default)]
     pub(super) service: Vec<Service>,
@@ -241,6 +243,7 @@ pub(super) struct Threshold {
     pub(super) phase: Option<Text>,
     pub(super) request: Option<Text>,
     pub(super) allow_absent: Option<Spanned<bool>>,
+    pub(super) allow_untrusted: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

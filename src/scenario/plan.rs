@@ -42,6 +42,8 @@ pub struct Plan {
     pub comparisons: Vec<ComparisonPlan>,
     /// What must hold.
     pub thresholds: Vec<Threshold>,
+    /// Whether comparisons are judged where figures may not be the target's.
+    pub allow_untrusted: bool,
     /// How cost is estimated from CPU per request.
     pub cost: CostModel,
     /// Whether dry runs and the words of failures show secrets.
@@ -339,6 +341,8 @@ pub struct Threshold {
     pub request: Option<String>,
     /// Whether a pattern may match no function of the profile.
     pub allow_absent: bool,
+    /// Whether it is judged where the figure may not be the target's.
+    pub allow_untrusted: bool,
 }
 
 /// How many instances a rate needs, and what they cost.

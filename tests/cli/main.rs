@@ -27,6 +27,7 @@ mod selftest;
 mod services;
 mod shared_store;
 mod shipped;
+mod trust;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;

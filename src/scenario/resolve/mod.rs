@@ -218,6 +218,12 @@ fn stored_text(text: &str, mut secrets: Vec<Range<usize>>, overrides: &Overrides
             .no_keep_alive
             .then(|| "a connection for each request".to_owned()),
     );
+    note(
+        "--allow-untrusted",
+        overrides
+            .allow_untrusted
+            .then(|| "what is not trusted is judged".to_owned()),
+    );
     note("--variant", overrides.variant.clone());
     note(
         "--body",
@@ -309,6 +315,7 @@ impl Resolver<'_> {
                 "rounds are between 1 and 100",
             ));
         }
+        let allow_untrusted = file.allow_untrusted || self.overrides.allow_untrusted;
         Ok(Plan {
             name: file.name.get_ref().clone(),
             description: file.description.clone(),
@@ -320,7 +327,8 @@ impl Resolver<'_> {
             rounds,
             interval,
             comparisons: self.comparisons(&file.compare)?,
-            thresholds: self.thresholds(&file.threshold, &variants)?,
+            thresholds: self.thresholds(&file.threshold, allow_untrusted, &variants)?,
+            allow_untrusted,
             cost: self.cost(&file.cost)?,
             secrets: if self.overrides.show_secrets {
                 Secrets::Sent
