@@ -338,16 +338,43 @@ pub(super) fn words(change: &MetricChange) -> (Style, String) {
         factor(change.interval.0),
         factor(change.interval.1)
     );
+    let doubts = doubts_in_words(change);
     match change.finding {
-        Finding::Better => (GOOD, format!("better: {interval}")),
-        Finding::Worse => (BAD, format!("worse: {interval}")),
-        Finding::NotDetected => (
-            DOUBT,
-            format!(
-                "no difference detected: {interval}; {} would have been",
-                either(change.detectable)
-            ),
-        ),
+        Finding::Better => (GOOD, format!("better: {interval}{doubts}")),
+        Finding::Worse => (BAD, format!("worse: {interval}{doubts}")),
+        Finding::NotDetected => {
+            let seen = if change.doubts.is_empty() {
+                format!("{} would have been", either(change.detectable))
+            } else {
+                "what would have been is not known".to_owned()
+            };
+            (
+                DOUBT,
+                format!("no difference detected: {interval}; {seen}{doubts}"),
+            )
+        }
+        Finding::NotJudged => (DOUBT, format!("not judged: {interval}{doubts}")),
+    }
+}
+
+/// What can be said against a change; empty if nothing can.
+fn doubts_in_words(change: &MetricChange) -> String {
+    let of = |side: &str| {
+        let doubts = change.doubts.iter().filter(|doubt| doubt.side == side);
+        let codes: Vec<_> = doubts.map(|doubt| doubt.cause.code()).collect();
+        (!codes.is_empty()).then(|| format!("the {side}'s {}", codes.join(" and ")))
+    };
+    let sides: Vec<_> = ["base", "head"].into_iter().filter_map(of).collect();
+    if sides.is_empty() {
+        return String::new();
+    }
+    let sides = sides.join(" and ");
+    match change.finding {
+        Finding::NotJudged => format!("; it may come from {sides}"),
+        Finding::NotDetected => format!(", for {sides}"),
+        Finding::Better | Finding::Worse => {
+            format!("; judged by `allow_untrusted`, in spite of {sides}")
+        }
     }
 }
 

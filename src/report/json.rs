@@ -102,7 +102,7 @@ struct VariantJson<'a> {
 #[derive(Serialize)]
 struct PhaseJson<'a> {
     name: &'a str,
-    load: LoadJson<'a>,
+    load: LoadJson,
     rounds: Vec<RoundJson>,
     #[serde(flatten)]
     counts: CountsJson,
@@ -272,6 +272,7 @@ struct ThresholdJson<'a> {
 struct ComparisonJson<'a> {
     base: &'a str,
     head: &'a str,
+    warnings: Vec<String>,
     metrics: Vec<PhaseMetricJson<'a>>,
     functions: Vec<DeltaJson<'a>>,
 }
@@ -508,6 +509,15 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
     ComparisonJson {
         base: &comparison.base,
         head: &comparison.head,
+        warnings: comparison
+            .cautions
+            .iter()
+            .map(ToString::to_string)
+            .chain(phases().flat_map(|phase| {
+                let cautions = phase.cautions.iter();
+                cautions.map(|caution| format!("{}: {caution}", phase.phase))
+            }))
+            .collect(),
         metrics: phases()
             .flat_map(|phase| {
                 phase.metrics.iter().map(|change| PhaseMetricJson {

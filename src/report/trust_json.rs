@@ -1,19 +1,20 @@
-//! Trust as `result.json` has it.
+//! Trust as `result.json` has it, written and read again.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::experiment::Trust;
+use crate::experiment::{Cause, Doubt, Trust, TrustLevel};
 
-/// Trust in a phase as it is in a result.
-#[derive(Debug, Clone, Serialize)]
+/// Trust in a phase as it is in a result. What comes from outside may have any level, code and number of reasons.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TrustJson {
     level: String,
     reasons: Vec<String>,
-    /// In the order of `reasons`.
+    /// In the order of `reasons`; earlier versions have none.
+    #[serde(default)]
     doubts: Vec<DoubtJson>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct DoubtJson {
     code: String,
     share: Option<f64>,
@@ -33,4 +34,46 @@ impl TrustJson {
                 .collect(),
         }
     }
+
+    /// What it says as far as this version knows it: the rest may have moved any figure either way.
+    fn trust(&self) -> Trust {
+        let level = match self.level.as_str() {
+            "trusted" => TrustLevel::Trusted,
+            "client-limited" => TrustLevel::ClientLimited,
+            _ => TrustLevel::Suspect,
+        };
+        if level == TrustLevel::Trusted {
+            return Trust::default();
+        }
+        let known = |doubt: &DoubtJson| {
+            let mut causes = Cause::ALL.into_iter();
+            let cause = causes.find(|cause| cause.code() == doubt.code);
+            cause.unwrap_or(Cause::Unstated(level))
+        };
+        let described = self.doubts.len() == self.reasons.len() && !self.doubts.is_empty();
+        if !described {
+            return Trust {
+                doubts: vec![Doubt {
+                    cause: Cause::Unstated(level),
+                    share: None,
+                    words: self.reasons.join("; "),
+                }],
+            };
+        }
+        let each = self.doubts.iter().zip(&self.reasons);
+        Trust {
+            doubts: each
+                .map(|(doubt, words)| Doubt {
+                    cause: known(doubt),
+                    share: doubt.share,
+                    words: words.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Reads the trust of a document.
+pub(super) fn read<'de, D: Deserializer<'de>>(document: D) -> Result<Trust, D::Error> {
+    Ok(TrustJson::deserialize(document)?.trust())
 }

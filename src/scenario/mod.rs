@@ -7,6 +7,7 @@ mod error;
 pub mod expect;
 mod file;
 pub mod gateway;
+mod load_words;
 mod merge;
 mod needs;
 mod plan;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::Error;
+pub use load_words::describe_weights;
 pub use plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, LAUNCH_DIRECTORY, Load, LoadModel, Need, Pace,
     Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold,
