@@ -156,3 +156,5 @@ fn verdict(expr: &Expression, bounds: Option<(f64, f64)>) -> Verdict {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trust_tests;

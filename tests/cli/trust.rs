@@ -1,13 +1,17 @@
 //! What an untrusted phase does to verdicts and exit codes.
 
+use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::bed::{Outcome, TestBed};
+use serde_json::{Value, json};
+
+use crate::bed::{Outcome, TestBed, as_documented};
 use crate::hostile::{self, Behaviour, Server};
+use crate::profiles::data;
 
 /// Loops without end; they are gone with the test.
 struct Hogs(Vec<Child>);
@@ -95,4 +99,79 @@ fn what_is_allowed_untrusted_is_judged_and_said() {
         let says = "judged by `allow_untrusted` although the phase is ";
         assert!(outcome.stdout.contains(says), "{}", outcome.stdout);
     }
+}
+
+/// A result that was written before trust had codes and loads were read as a whole.
+fn earlier() -> Value {
+    let text = fs::read_to_string(data("result-suspect.json")).unwrap();
+    as_documented("result", &text)
+}
+
+/// The same phase, trusted, with twice the throughput and larger bursts.
+fn later() -> Value {
+    let mut result = earlier();
+    let phase = &mut result["variants"][0]["phases"][0];
+    phase["trust"] = json!({"level": "trusted", "reasons": [], "doubts": []});
+    phase["load"]["burst"] = 1000.into();
+    phase["load"]["timeout_s"] = 10.into();
+    let throughput = &mut phase["rounds"][0]["throughput_rps"];
+    *throughput = (2.0 * throughput.as_f64().unwrap()).into();
+    result
+}
+
+fn compared(base: &Value, head: &Value, flags: &[&str]) -> String {
+    let bed = TestBed::new()
+        .file("base/result.json", base.to_string())
+        .file("head/result.json", head.to_string())
+        .args(["compare", "base", "head"])
+        .args(flags);
+    bed.run().expect(0, &[]).stdout
+}
+
+#[test]
+fn a_stored_result_is_compared_with_all_that_speaks_against_it() {
+    let (base, head) = (earlier(), later());
+    let text = compared(&base, &head, &[]);
+    for words in [
+        "base · load is suspect: a worker of the generator waited for a CPU for 21 % of the window",
+        "the loads differ in arrivals (bursts of 10; bursts of 1000) and timeout (3s; 10s)",
+        "not judged: ×2 (95 %: ",
+        "it may come from the base's unstated",
+    ] {
+        assert!(text.contains(words), "no {words:?}: {text}");
+    }
+    let text = compared(&base, &head, &["--allow-untrusted"]);
+    for words in ["judged all the same by `allow_untrusted`", "better: ×2"] {
+        assert!(text.contains(words), "no {words:?}: {text}");
+    }
+    let text = compared(&base, &head, &["--json"]);
+    let document = as_documented("compare", &text);
+    let throughput = &document["phases"][0]["metrics"][0];
+    assert_eq!(throughput["finding"], "not judged");
+    let doubt = json!([{"side": "base", "code": "unstated"}]);
+    assert_eq!(throughput["doubts"], doubt);
+}
+
+#[test]
+fn phases_of_two_names_that_are_alone_are_compared_and_that_is_said() {
+    let (base, mut head) = (earlier(), later());
+    head["variants"][0]["phases"][0]["name"] = "steady".into();
+    let text = compared(&base, &head, &[]);
+    let says = "load of base is compared with steady of head, for each is alone";
+    assert!(text.contains(says), "{text}");
+}
+
+#[test]
+fn a_stored_load_that_cannot_be_is_refused() {
+    let (base, mut head) = (earlier(), later());
+    head["variants"][0]["phases"][0]["load"]["burst"] = Value::Null;
+    TestBed::new()
+        .file("base/result.json", base.to_string())
+        .file("head/result.json", head.to_string())
+        .args(["compare", "base", "head"])
+        .run()
+        .expect(
+            2,
+            &["head/result.json: ", "a load in bursts without `burst`"],
+        );
 }
