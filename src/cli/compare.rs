@@ -50,42 +50,8 @@ pub(super) struct Args {
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let (base, head) = (Given::of(&args.base)?, Given::of(&args.head)?);
-    let (base, mut head, mut notes) = match (&base, &head) {
-        (Given::Run(base), Given::Run(head)) => {
-            if args.costs.scales()?.is_some() {
-                return Err(Usage(
-                    "--base-cost and --head-cost go with profiles; runs have their own".to_owned(),
-                )
-                .into());
-            }
-            let mut notes = Vec::new();
-            let base = base.opened(&args.reading, &mut notes)?;
-            let head = head.opened(&args.reading, &mut notes)?;
-            (base, head, notes)
-        }
-        (Given::Profile(base), Given::Profile(head)) => {
-            at_most_one_stdin([base.as_path(), head])?;
-            let (of_base, of_head) = args.costs.scales()?.unzip();
-            let of = |path, scale| Opened::of_profile(path, &args.reading, scale);
-            (of(base, of_base)?, of(head, of_head)?, Vec::new())
-        }
-        _ => {
-            let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
-            return Err(Usage(message.to_owned()).into());
-        }
-    };
-    // Two phases that are alone belong together, whatever they are called.
-    if let ([only], [other]) = (base.phases.as_slice(), head.phases.as_mut_slice()) {
-        if other.name != only.name {
-            let what = format!(
-                "{} of {} is compared with {} of {}, for each is alone",
-                only.name, base.label, other.name, head.label
-            );
-            notes.push(Caution::Doubtful { what });
-        }
-        other.name.clone_from(&only.name);
-    }
-    let untrusted = Untrusted::allowed(args.allow_untrusted);
+    let (base, head, notes) = opened(args, &base, &head)?;
+    let untrusted = Untrusted::from(args.allow_untrusted);
     let mut comparison = sides(&base.side(), &head.side(), untrusted);
     refuse(&comparison)?;
     comparison.cautions.extend(notes);
@@ -121,6 +87,54 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         compare::render(&comparison)
     })?;
     Ok(0)
+}
+
+/// Opens both sides, with what is to be said of that.
+fn opened<'a>(
+    args: &Args,
+    base: &'a Given,
+    head: &'a Given,
+) -> anyhow::Result<(Opened<'a>, Opened<'a>, Vec<Caution>)> {
+    let (base, mut head, mut notes) = match (base, head) {
+        (Given::Run(base), Given::Run(head)) => {
+            if args.costs.scales()?.is_some() {
+                return Err(Usage(
+                    "--base-cost and --head-cost go with profiles; runs have their own".to_owned(),
+                )
+                .into());
+            }
+            let mut notes = Vec::new();
+            let base = base.opened(&args.reading, &mut notes)?;
+            let head = head.opened(&args.reading, &mut notes)?;
+            (base, head, notes)
+        }
+        (Given::Profile(base), Given::Profile(head)) => {
+            if args.allow_untrusted {
+                let message = "--allow-untrusted goes with runs; profiles have no trust";
+                return Err(Usage(message.to_owned()).into());
+            }
+            at_most_one_stdin([base.as_path(), head])?;
+            let (of_base, of_head) = args.costs.scales()?.unzip();
+            let of = |path, scale| Opened::of_profile(path, &args.reading, scale);
+            (of(base, of_base)?, of(head, of_head)?, Vec::new())
+        }
+        _ => {
+            let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
+            return Err(Usage(message.to_owned()).into());
+        }
+    };
+    // Two phases that are alone belong together, whatever they are called.
+    if let ([only], [other]) = (base.phases.as_slice(), head.phases.as_mut_slice()) {
+        if other.name != only.name {
+            let what = format!(
+                "{} of {} is compared with {} of {}, for each is alone",
+                only.name, base.label, other.name, head.label
+            );
+            notes.push(Caution::Doubtful { what });
+        }
+        other.name.clone_from(&only.name);
+    }
+    Ok((base, head, notes))
 }
 
 /// What cannot be compared at all is an error here, where it was asked for.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::scenario::{Load, LoadModel, describe_weights};
-use crate::units::format_duration;
+use crate::scenario::{Arrivals, Load, LoadModel, Pace, describe_weights};
+use crate::units::{format_duration, printable};
 
 /// One thing in which two loads differ, with both in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,50 +24,74 @@ impl fmt::Display for LoadDifference {
 
 /// Everything in which two loads differ. Their length does not make them different, nor does what was expected of the target.
 pub fn load_differences(base: &Load, head: &Load) -> Vec<LoadDifference> {
-    let of = |load: &Load| {
-        // Each field is named, so that a new one is either compared or left out on purpose.
-        let Load {
-            model,
-            connections,
-            duration: _,
-            requests: _,
-            warmup,
-            timeout,
-            workers,
-            keep_alive,
-            weights,
-            overload: _,
-        } = load;
-        let (model, rate, arrivals) = match model {
-            LoadModel::Closed => ("closed loop", None, None),
-            LoadModel::Open { pace, arrivals } => ("open loop", Some(pace), Some(arrivals)),
-        };
-        let weights = describe_weights(weights);
-        [
-            ("model", Some(model.to_owned())),
-            ("rate", rate.map(ToString::to_string)),
-            ("arrivals", arrivals.map(ToString::to_string)),
-            ("connections", Some(connections.to_string())),
-            ("keep_alive", Some(keep_alive.to_string())),
-            ("warmup", Some(format_duration(*warmup))),
-            ("timeout", Some(format_duration(*timeout))),
-            ("workers", Some(workers.to_string())),
-            (
-                "weights",
-                Some(weights).filter(|weights| !weights.is_empty()),
-            ),
-        ]
+    // Each field is named, so that a new one is either compared or left out on purpose.
+    let Load {
+        model,
+        connections,
+        duration: _,
+        requests: _,
+        warmup,
+        timeout,
+        workers,
+        keep_alive,
+        weights,
+        overload: _,
+    } = base;
+    let ((loops, pace, arrivals), other) = (parts(model), parts(&head.model));
+    let weights_in_words = |of: &_| match describe_weights(of) {
+        none if none.is_empty() => "none".to_owned(),
+        words => printable(&words).into_owned(),
     };
-    let pairs = of(base).into_iter().zip(of(head));
-    let words = |side: Option<String>| side.unwrap_or_else(|| "none".to_owned());
-    pairs
-        .filter(|(base, head)| base.1 != head.1)
-        .map(|((what, base), (_, head))| LoadDifference {
-            what,
-            base: words(base),
-            head: words(head),
-        })
-        .collect()
+    let duration = |of: &_| format_duration(*of);
+    [
+        part("model", &loops, &other.0, ToString::to_string),
+        part("rate", &pace, &other.1, |of| or_none(*of)),
+        part("arrivals", &arrivals, &other.2, |of| or_none(*of)),
+        part(
+            "connections",
+            connections,
+            &head.connections,
+            ToString::to_string,
+        ),
+        part(
+            "keep_alive",
+            keep_alive,
+            &head.keep_alive,
+            ToString::to_string,
+        ),
+        part("warmup", warmup, &head.warmup, duration),
+        part("timeout", timeout, &head.timeout, duration),
+        part("workers", workers, &head.workers, ToString::to_string),
+        part("weights", weights, &head.weights, weights_in_words),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn parts(model: &LoadModel) -> (&'static str, Option<&Pace>, Option<&Arrivals>) {
+    match model {
+        LoadModel::Closed => ("closed loop", None, None),
+        LoadModel::Open { pace, arrivals } => ("open loop", Some(pace), Some(arrivals)),
+    }
+}
+
+/// The difference of a part, whose words may be the same where values are rounded.
+fn part<T: PartialEq>(
+    what: &'static str,
+    base: &T,
+    head: &T,
+    words: impl Fn(&T) -> String,
+) -> Option<LoadDifference> {
+    (base != head).then(|| LoadDifference {
+        what,
+        base: words(base),
+        head: words(head),
+    })
+}
+
+fn or_none(part: Option<&impl fmt::Display>) -> String {
+    part.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]
@@ -77,7 +101,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scenario::{Arrivals, Pace, Stage};
+    use crate::scenario::Stage;
     use crate::units::Rate;
 
     fn load() -> Load {
@@ -122,6 +146,11 @@ mod tests {
         check(
             |load| load.model = open(burst(1_000)),
             &["arrivals (bursts of 10; bursts of 1000)"],
+        );
+        // A difference that words round away is one all the same.
+        check(
+            |load| load.timeout += Duration::from_nanos(1),
+            &["timeout (1s; 1s)"],
         );
         check(|load| load.timeout *= 10, &["timeout (1s; 10s)"]);
         check(|load| load.warmup *= 0, &["warmup (2s; 0s)"]);

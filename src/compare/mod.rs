@@ -68,7 +68,7 @@ pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
             phases: variant.phases.iter().map(subject).collect(),
         })
     };
-    let untrusted = Untrusted::allowed(plan.allow_untrusted);
+    let untrusted = Untrusted::from(plan.allow_untrusted);
     let pairs = plan.comparisons.iter();
     pairs
         .filter_map(|of| Some(sides(&side(of.base)?, &side(of.head)?, untrusted)))

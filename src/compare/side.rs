@@ -7,6 +7,7 @@ use super::{
 use crate::experiment::{Figure, Trust, TrustLevel};
 use crate::process::machine::Fingerprint;
 use crate::scenario::Load;
+use crate::units::printable;
 
 /// A variant of a run, or a profile on its own.
 #[derive(Debug)]
@@ -56,9 +57,9 @@ pub enum Untrusted {
     Allowed,
 }
 
-impl Untrusted {
-    /// That of a scenario or a flag.
-    pub fn allowed(allowed: bool) -> Self {
+impl From<bool> for Untrusted {
+    /// Of the value of `allow_untrusted`.
+    fn from(allowed: bool) -> Self {
         if allowed {
             Self::Allowed
         } else {
@@ -84,15 +85,13 @@ pub(super) fn cautions(base: &Side<'_>, head: &Side<'_>) -> Vec<Caution> {
     let mut cautions = Vec::new();
     if let Some((from, to)) = base.run.zip(head.run) {
         if from.scenario.0 != to.scenario.0 {
-            let what = format!(
-                "the scenarios are {} and {}",
-                from.scenario.0, to.scenario.0
-            );
+            let (from, to) = (printable(from.scenario.0), printable(to.scenario.0));
+            let what = format!("the scenarios are {from} and {to}");
             cautions.push(Caution::Scenario { what });
         } else if from.scenario.1 != to.scenario.1 {
             let what = format!(
                 "the scenario {} was changed between the runs",
-                from.scenario.0
+                printable(from.scenario.0)
             );
             cautions.push(Caution::Scenario { what });
         }
@@ -178,11 +177,12 @@ fn pair_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -> Vec<Cautio
     for (side, subject) in [base, head] {
         cautions.extend(untrusted_caution(side.label, subject, untrusted));
     }
-    let both_profiled = base.1.profile.is_some() && head.1.profile.is_some();
+    let has_costs = |of: &Subject<'_>| of.profile.is_some_and(|of| of.per_request.is_some());
+    let both_have_costs = has_costs(base.1) && has_costs(head.1);
     for (side, subject) in [base, head] {
         let doubts = subject.trust.about(Figure::Cost);
         let codes: Vec<&str> = doubts.map(|(doubt, _)| doubt.cause.code()).collect();
-        if both_profiled && !codes.is_empty() {
+        if both_have_costs && !codes.is_empty() {
             let (label, codes) = (side.label, codes.join(", "));
             let what = format!(
                 "costs of functions of {label} hold what moved its CPU per request ({codes}), all by the same factor: shares do not"

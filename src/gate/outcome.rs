@@ -1,7 +1,7 @@
 //! A run as a whole: one outcome with an exit code.
 
 use super::{Judgement, Verdict};
-use crate::experiment::{Failure, PhaseResult, RunResult};
+use crate::experiment::{Failure, Figure, PhaseResult, RunResult};
 use crate::metrics::{ErrorKind, Tally};
 
 /// How a run ended as a whole, in the order of precedence.
@@ -99,6 +99,13 @@ fn why_unsent(phase: &PhaseResult, total: &Tally) -> String {
     let mut why = String::new();
     if is_late {
         why += "; lower the rate, or allow more connections";
+        let trust = phase.trust(total);
+        let doubts = trust.about(Figure::Throughput);
+        let codes: Vec<_> = doubts.map(|(doubt, _)| doubt.cause.code()).collect();
+        if !codes.is_empty() {
+            let codes = codes.join(", ");
+            why += &format!("; the generator itself may have been in the way ({codes})");
+        }
     }
     if is_unsent {
         why += &first_failure(phase, total, ErrorKind::is_unsent);

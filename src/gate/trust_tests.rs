@@ -254,6 +254,28 @@ fn an_untrusted_run_ends_by_what_could_be_judged() {
     assert_eq!(code(&[fails, "cpu_per_request < 1us"], false), 1);
 }
 
+#[test]
+fn a_planned_rate_that_was_not_sent_names_a_generator_in_the_way() {
+    let message = |stopped_seconds| {
+        let mut phase = phase(|tally| {
+            ok(tally, 700, 100);
+            (0..300).for_each(|_| tally.record_not_sent(1));
+        });
+        phase.load.model = LoadModel::Open {
+            pace: Pace::Constant(Rate::new(500.0).unwrap()),
+            arrivals: Arrivals::Constant,
+        };
+        phase.rounds[0].stopped_seconds = stopped_seconds;
+        match outcome(&run(phase, None), &[], false) {
+            Outcome::Invalid(message) => message,
+            other => panic!("{other:?}"),
+        }
+    };
+    let says = "; the generator itself may have been in the way (stopped)";
+    assert!(message(0.6).ends_with(says), "{}", message(0.6));
+    assert!(!message(0.0).contains("the generator"), "{}", message(0.0));
+}
+
 /// The shipped main job measures with generator and gateway on the same two cores, where a worker waits for a CPU.
 #[test]
 fn the_main_job_passes_although_its_phases_are_suspect() {

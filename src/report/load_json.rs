@@ -104,7 +104,7 @@ impl LoadJson {
         let model = match self.model {
             Model::Closed => LoadModel::Closed,
             Model::Open => LoadModel::Open {
-                pace: pace(self.rate, self.stages)?,
+                pace: pace(self.rate, self.stages.as_deref())?,
                 arrivals: match (self.arrivals, self.burst) {
                     (Some(Spacing::Poisson), _) => Arrivals::Poisson,
                     (Some(Spacing::Burst), Some(size)) => Arrivals::Burst(size),
@@ -142,8 +142,8 @@ fn seconds(seconds: f64) -> Result<Duration, String> {
         .map_err(|error| format!("a load has a duration of {seconds} s: {error}"))
 }
 
-fn pace(rate: Option<f64>, stages: Option<Vec<StageJson>>) -> Result<Pace, String> {
-    match (rate, stages.as_deref()) {
+fn pace(rate: Option<f64>, stages: Option<&[StageJson]>) -> Result<Pace, String> {
+    match (rate, stages) {
         (Some(rate), None) => Rate::new(rate)
             .map(Pace::Constant)
             .map_err(|error| error.to_string()),

@@ -129,7 +129,14 @@ fn trust_is_read_as_far_as_it_is_known() {
             r#"{"level": "hopeless", "reasons": []}"#,
             vec![doubt(Cause::Unstated(TrustLevel::Suspect), None, "")],
         ),
-        // Of no version.
+        // Of no version; what steers a terminal is shown harmless.
+        (
+            r#"{"level": "client-limited", "reasons": ["\u001b[2Ja"], "doubts": [{"code": "steal", "share": 0.1}]}"#,
+            vec![
+                doubt(Cause::Steal, Some(0.1), "\u{fffd}[2Ja"),
+                doubt(limited, None, "\u{fffd}[2Ja"),
+            ],
+        ),
         (
             r#"{"level": "client-limited", "reasons": ["a", "b"], "doubts": [{"code": "steal", "share": 0.1}]}"#,
             vec![doubt(limited, None, "a; b")],
@@ -226,7 +233,7 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
                     .collect(),
             }
         };
-        let untrusted = Untrusted::allowed(plan.allow_untrusted);
+        let untrusted = Untrusted::from(plan.allow_untrusted);
         let again = sides(&side(0), &side(1), untrusted);
         let [live] = live.as_slice() else {
             panic!("{live:?}")

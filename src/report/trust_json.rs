@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::experiment::{Cause, Doubt, Trust, TrustLevel};
+use crate::units::printable;
 
 /// Trust in a phase as it is in a result. What comes from outside may have any level, code and number of reasons.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,34 +43,29 @@ impl TrustJson {
             "client-limited" => TrustLevel::ClientLimited,
             _ => TrustLevel::Suspect,
         };
-        if level == TrustLevel::Trusted {
-            return Trust::default();
-        }
         let known = |doubt: &DoubtJson| {
             let mut causes = Cause::ALL.into_iter();
             let cause = causes.find(|cause| cause.code() == doubt.code);
             cause.unwrap_or(Cause::Unstated(level))
         };
-        let described = self.doubts.len() == self.reasons.len() && !self.doubts.is_empty();
-        if !described {
-            return Trust {
-                doubts: vec![Doubt {
-                    cause: Cause::Unstated(level),
-                    share: None,
-                    words: self.reasons.join("; "),
-                }],
-            };
+        let mut trust = Trust::default();
+        if self.doubts.len() == self.reasons.len() {
+            let each = self.doubts.iter().zip(&self.reasons);
+            let each = each.map(|(doubt, words)| Doubt {
+                cause: known(doubt),
+                share: doubt.share,
+                words: printable(words).into_owned(),
+            });
+            trust.doubts.extend(each);
         }
-        let each = self.doubts.iter().zip(&self.reasons);
-        Trust {
-            doubts: each
-                .map(|(doubt, words)| Doubt {
-                    cause: known(doubt),
-                    share: doubt.share,
-                    words: words.clone(),
-                })
-                .collect(),
+        if trust.level() < level {
+            trust.doubts.push(Doubt {
+                cause: Cause::Unstated(level),
+                share: None,
+                words: printable(&self.reasons.join("; ")).into_owned(),
+            });
         }
+        trust
     }
 }
 

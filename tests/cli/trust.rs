@@ -162,6 +162,15 @@ fn phases_of_two_names_that_are_alone_are_compared_and_that_is_said() {
 }
 
 #[test]
+fn profiles_have_no_trust_to_allow() {
+    TestBed::new()
+        .file("a.folded", "main 10\n")
+        .args(["compare", "a.folded", "a.folded", "--allow-untrusted"])
+        .run()
+        .expect(2, &["--allow-untrusted goes with runs"]);
+}
+
+#[test]
 fn a_stored_load_that_cannot_be_is_refused() {
     let (base, mut head) = (earlier(), later());
     head["variants"][0]["phases"][0]["load"]["burst"] = Value::Null;
