@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::flame::{self, Costs};
 use super::input::{Reading, at_most_one_stdin, bytes, shown};
 use super::{Usage, print};
-use crate::compare::{Caution, Comparison, Profiled, Subject, pair};
-use crate::experiment::RunDir;
+use crate::compare::{Caution, Comparison, Profiled, RunOf, Side, Subject, Untrusted, sides};
+use crate::experiment::{RunDir, Trust};
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::report::document::stored::{self, StoredPhase, StoredRun, StoredVariant};
 use crate::report::page::flame_files;
@@ -32,6 +32,9 @@ pub(super) struct Args {
     reading: Reading,
     #[command(flatten)]
     costs: Costs,
+    /// Judge also what a phase that is not trusted could explain.
+    #[arg(long)]
+    allow_untrusted: bool,
     /// Print JSON.
     #[arg(long, conflicts_with_all = ["csv", "markdown"])]
     json: bool,
@@ -48,35 +51,11 @@ pub(super) struct Args {
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let (base, head) = (Given::of(&args.base)?, Given::of(&args.head)?);
-    let (base, head, cautions) = match (&base, &head) {
-        (Given::Run(base), Given::Run(head)) => {
-            if args.costs.scales()?.is_some() {
-                return Err(Usage(
-                    "--base-cost and --head-cost go with profiles; runs have their own".to_owned(),
-                )
-                .into());
-            }
-            let mut cautions = Vec::new();
-            doubts(base, head, &mut cautions);
-            let (from, to) = (
-                base.side(&args.reading, &mut cautions)?,
-                head.side(&args.reading, &mut cautions)?,
-            );
-            loads(&from, &to, &mut cautions);
-            (from, to, cautions)
-        }
-        (Given::Profile(base), Given::Profile(head)) => {
-            at_most_one_stdin([base.as_path(), head])?;
-            let (of_base, of_head) = args.costs.scales()?.unzip();
-            let of = |path, scale| Side::of_profile(path, &args.reading, scale);
-            (of(base, of_base)?, of(head, of_head)?, Vec::new())
-        }
-        _ => {
-            let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
-            return Err(Usage(message.to_owned()).into());
-        }
-    };
-    let comparison = compared(&base, &head, cautions)?;
+    let (base, head, notes) = opened(args, &base, &head)?;
+    let untrusted = Untrusted::from(args.allow_untrusted);
+    let mut comparison = sides(&base.side(), &head.side(), untrusted);
+    refuse(&comparison)?;
+    comparison.cautions.extend(notes);
     if let Some(out) = &args.out {
         let dir = RunDir::at(out);
         let mut files = vec![
@@ -111,61 +90,78 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// The head's phase that belongs to one of the base: of the same name, or both are alone.
-fn partner<'a>(base: &Side, head: &'a Side, phase: &Phase) -> Option<&'a Phase> {
-    let lone = base.phases.len() == 1 && head.phases.len() == 1;
-    let mut phases = head.phases.iter();
-    phases.find(|other| lone || other.name == phase.name)
+/// Opens both sides, with what is to be said of that.
+fn opened<'a>(
+    args: &Args,
+    base: &'a Given,
+    head: &'a Given,
+) -> anyhow::Result<(Opened<'a>, Opened<'a>, Vec<Caution>)> {
+    let (base, mut head, mut notes) = match (base, head) {
+        (Given::Run(base), Given::Run(head)) => {
+            if args.costs.scales()?.is_some() {
+                return Err(Usage(
+                    "--base-cost and --head-cost go with profiles; runs have their own".to_owned(),
+                )
+                .into());
+            }
+            let mut notes = Vec::new();
+            let base = base.opened(&args.reading, &mut notes)?;
+            let head = head.opened(&args.reading, &mut notes)?;
+            (base, head, notes)
+        }
+        (Given::Profile(base), Given::Profile(head)) => {
+            if args.allow_untrusted {
+                let message = "--allow-untrusted goes with runs; profiles have no trust";
+                return Err(Usage(message.to_owned()).into());
+            }
+            at_most_one_stdin([base.as_path(), head])?;
+            let (of_base, of_head) = args.costs.scales()?.unzip();
+            let of = |path, scale| Opened::of_profile(path, &args.reading, scale);
+            (of(base, of_base)?, of(head, of_head)?, Vec::new())
+        }
+        _ => {
+            let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
+            return Err(Usage(message.to_owned()).into());
+        }
+    };
+    // Two phases that are alone belong together, whatever they are called.
+    if let ([only], [other]) = (base.phases.as_slice(), head.phases.as_mut_slice()) {
+        if other.name != only.name {
+            let what = format!(
+                "{} of {} is compared with {} of {}, for each is alone",
+                only.name, base.label, other.name, head.label
+            );
+            notes.push(Caution::Doubtful { what });
+        }
+        other.name.clone_from(&only.name);
+    }
+    Ok((base, head, notes))
 }
 
-fn compared(base: &Side, head: &Side, mut cautions: Vec<Caution>) -> anyhow::Result<Comparison> {
-    let mut phases = Vec::new();
-    for phase in &base.phases {
-        let Some(other) = partner(base, head, phase) else {
-            let phase = phase.name.clone();
-            cautions.push(Caution::OneSided { phase });
-            continue;
-        };
-        for (profiled, label, bare) in [(phase, &base.label, other), (other, &head.label, phase)] {
-            if profiled.is_profiled() && !bare.is_profiled() {
-                let what = format!(
-                    "{} was profiled in {label} alone: functions cannot be compared",
-                    phase.name
-                );
-                cautions.push(Caution::Doubtful { what });
-            }
-        }
-        let found = pair(&phase.subject(), &other.subject());
-        for caution in &found.cautions {
-            if let Caution::Incomparable(error) = caution {
-                return Err(Usage(error.to_string()).into());
-            }
-        }
-        phases.push(found);
-    }
-    for phase in &head.phases {
-        if partner(head, base, phase).is_none() {
-            let phase = phase.name.clone();
-            cautions.push(Caution::OneSided { phase });
-        }
-    }
-    if phases.is_empty() {
-        let message = format!("{} and {} have no phase in common", base.label, head.label);
+/// What cannot be compared at all is an error here, where it was asked for.
+fn refuse(comparison: &Comparison) -> anyhow::Result<()> {
+    let (base, head) = (&comparison.base, &comparison.head);
+    if comparison.phases.is_empty() {
+        let message = format!("{base} and {head} have no phase in common");
         return Err(Usage(message).into());
     }
-    Ok(Comparison {
-        base: base.label.clone(),
-        head: head.label.clone(),
-        cautions,
-        phases,
-    })
+    let mut cautions = comparison.phases.iter().flat_map(|of| &of.cautions);
+    let refused = cautions.find_map(|caution| match caution {
+        Caution::Incomparable(error) => Some(Usage(error.to_string())),
+        _ => None,
+    });
+    refused.map_or(Ok(()), |refused| Err(refused.into()))
 }
 
 /// The differential flame graphs of all phases with two profiles.
-fn pictures(base: &Side, head: &Side, comparison: &Comparison) -> Vec<(PathBuf, String)> {
+fn pictures(
+    base: &Opened<'_>,
+    head: &Opened<'_>,
+    comparison: &Comparison,
+) -> Vec<(PathBuf, String)> {
     let mut all = Vec::new();
     for phase in &base.phases {
-        let Some(other) = partner(base, head, phase) else {
+        let Some(other) = head.phases.iter().find(|of| of.name == phase.name) else {
             continue;
         };
         let (Some(from), Some(to)) = (&phase.profile, &other.profile) else {
@@ -292,7 +288,8 @@ impl Run {
         &self.stored.variants[self.variant]
     }
 
-    fn side(&self, reading: &Reading, cautions: &mut Vec<Caution>) -> anyhow::Result<Side> {
+    /// Reads its profiles; what is gone is noted.
+    fn opened(&self, reading: &Reading, notes: &mut Vec<Caution>) -> anyhow::Result<Opened<'_>> {
         let variant = self.variant();
         let mut phases = Vec::new();
         for stored in &variant.phases {
@@ -307,18 +304,23 @@ impl Run {
                         "{} · {} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",
                         self.shown, stored.name
                     );
-                    cautions.push(Caution::Doubtful { what });
+                    notes.push(Caution::Doubtful { what });
                 }
             }
             phases.push(Phase {
                 name: stored.name.clone(),
                 scale: stored.scale(),
-                stored: Some(stored.clone()),
+                stored: Some(stored),
                 profile,
             });
         }
-        Ok(Side {
+        Ok(Opened {
             label: self.shown.clone(),
+            run: Some(RunOf {
+                scenario: (&self.stored.scenario.name, &self.stored.scenario.sha256),
+                machine: &self.stored.machine,
+                interrupted: self.stored.interrupted,
+            }),
             phases,
         })
     }
@@ -346,25 +348,27 @@ impl Run {
     }
 }
 
-/// One side, with what its profiles hold.
-struct Side {
+/// What an argument names, with what its profiles hold.
+struct Opened<'a> {
     label: String,
-    phases: Vec<Phase>,
+    run: Option<RunOf<'a>>,
+    phases: Vec<Phase<'a>>,
 }
 
-struct Phase {
+struct Phase<'a> {
     name: String,
-    stored: Option<StoredPhase>,
+    stored: Option<&'a StoredPhase>,
     profile: Option<(Profile, FunctionTable)>,
     scale: Option<Scale>,
 }
 
-impl Side {
+impl Opened<'_> {
     fn of_profile(path: &Path, reading: &Reading, scale: Option<Scale>) -> anyhow::Result<Self> {
         let profile = flame::side(reading, path, scale)?;
         let table = FunctionTable::of(&profile);
         Ok(Self {
             label: shown(path),
+            run: None,
             phases: vec![Phase {
                 name: "profile".to_owned(),
                 stored: None,
@@ -373,100 +377,33 @@ impl Side {
             }],
         })
     }
+
+    fn side(&self) -> Side<'_> {
+        Side {
+            label: &self.label,
+            run: self.run,
+            phases: self.phases.iter().map(Phase::subject).collect(),
+        }
+    }
 }
 
-impl Phase {
-    /// Whether it was, whatever has become of its profile.
-    fn is_profiled(&self) -> bool {
-        let stored = self.stored.as_ref().and_then(|of| of.profile.as_ref());
-        self.profile.is_some() || stored.is_some()
-    }
-
+impl Phase<'_> {
     fn subject(&self) -> Subject<'_> {
+        let profile = self.profile.as_ref();
+        let was_profiled = self.stored.is_some_and(|stored| stored.profile.is_some());
         Subject {
             phase: &self.name,
-            rounds: self
+            load: self.stored.map(|stored| &stored.load),
+            rounds: self.stored.map(StoredPhase::rounds).unwrap_or_default(),
+            trust: self
                 .stored
-                .as_ref()
-                .map(StoredPhase::rounds)
-                .unwrap_or_default(),
-            profile: self.profile.as_ref().map(|(profile, functions)| Profiled {
+                .map_or_else(Trust::default, |stored| stored.trust.clone()),
+            profile: profile.map(|(profile, functions)| Profiled {
                 profile,
                 functions,
                 per_request: self.scale,
             }),
-        }
-    }
-}
-
-/// What two runs do not share.
-fn doubts(base: &Run, head: &Run, cautions: &mut Vec<Caution>) {
-    let (from, to) = (&base.stored, &head.stored);
-    if from.scenario.name != to.scenario.name {
-        let what = format!(
-            "the scenarios are {} and {}",
-            from.scenario.name, to.scenario.name
-        );
-        cautions.push(Caution::Scenario { what });
-    } else if from.scenario.sha256 != to.scenario.sha256 {
-        let what = format!(
-            "the scenario {} was changed between the runs",
-            from.scenario.name
-        );
-        cautions.push(Caution::Scenario { what });
-    }
-    let (from, to) = (&from.machine, &to.machine);
-    let differing: Vec<&str> = [
-        ("host", from.hostname_hash != to.hostname_hash),
-        ("processor", from.cpu_model != to.cpu_model),
-        ("usable CPUs", from.usable_cpus != to.usable_cpus),
-        ("CPU limit", from.cgroup_cpus != to.cgroup_cpus),
-        ("kernel", from.kernel != to.kernel),
-        ("memory", from.memory_bytes != to.memory_bytes),
-        ("governor", from.governor != to.governor),
-    ]
-    .into_iter()
-    .filter_map(|(what, differs)| differs.then_some(what))
-    .collect();
-    if !differing.is_empty() {
-        let what = differing.join(", ");
-        cautions.push(Caution::Machine { what });
-    }
-    for run in [base, head] {
-        if run.stored.interrupted {
-            let what = format!("{} ended before its time", run.shown);
-            cautions.push(Caution::Doubtful { what });
-        }
-        for phase in &run.variant().phases {
-            if phase.trust.level != "trusted" {
-                let what = format!(
-                    "{} · {} is {}: {}",
-                    run.shown,
-                    phase.name,
-                    phase.trust.level,
-                    phase.trust.reasons.join("; ")
-                );
-                cautions.push(Caution::Doubtful { what });
-            }
-        }
-    }
-}
-
-fn loads(base: &Side, head: &Side, cautions: &mut Vec<Caution>) {
-    for phase in &base.phases {
-        let other = head.phases.iter().find(|other| other.name == phase.name);
-        let Some((from, to)) = phase
-            .stored
-            .as_ref()
-            .zip(other.and_then(|other| other.stored.as_ref()))
-        else {
-            continue;
-        };
-        if from.load != to.load {
-            cautions.push(Caution::Load {
-                base: format!("{}: {}", phase.name, from.load),
-                head: to.load.to_string(),
-            });
+            profiled: profile.is_some() || was_profiled,
         }
     }
 }

@@ -95,6 +95,9 @@ pub(super) struct Args {
     /// Run directory [default: runs/NAME-UTC_TIME].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Judge thresholds and comparisons also where the phase is not trusted.
+    #[arg(long)]
+    allow_untrusted: bool,
     /// Print the result as JSON instead of the summary.
     #[arg(long)]
     json: bool,
@@ -259,6 +262,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         unix_socket: args.unix_socket.clone(),
         no_keep_alive: args.no_keep_alive,
         variant: args.variant.clone(),
+        allow_untrusted: args.allow_untrusted,
         show_secrets: args.show_secrets,
     };
     let planned = if is_url {

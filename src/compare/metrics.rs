@@ -2,7 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::experiment::{Estimates, Uncertainty};
+use super::doubts::{DoubtedSide, Doubtful};
+use crate::experiment::{Estimates, Figure, Uncertainty};
 use crate::profile::{ASSUMED_LAUNCH_SPREAD, Z95};
 
 /// Figures of one launch.
@@ -40,6 +41,8 @@ pub struct MetricChange {
     pub detectable: f64,
     /// What the interval rests on.
     pub basis: Basis,
+    /// What kept it from a finding, or in spite of what it has one.
+    pub doubts: Vec<DoubtedSide>,
 }
 
 /// What is compared.
@@ -64,6 +67,8 @@ pub enum Finding {
     Worse,
     /// The interval holds "no change".
     NotDetected,
+    /// It would be better or worse, but what disturbed a side may be what was found.
+    NotJudged,
 }
 
 /// What an interval rests on.
@@ -88,6 +93,7 @@ impl Finding {
             Self::Better => "better",
             Self::Worse => "worse",
             Self::NotDetected => "no difference detected",
+            Self::NotJudged => "not judged",
         }
     }
 }
@@ -113,6 +119,14 @@ impl Metric {
             Self::CpuPerRequest => "target_us_per_request",
             Self::P50 => "latency_p50_us",
             Self::P99 => "latency_p99_us",
+        }
+    }
+
+    pub(super) fn figure(self) -> Figure {
+        match self {
+            Self::Throughput => Figure::Throughput,
+            Self::CpuPerRequest => Figure::CpuPerRequest,
+            Self::P50 | Self::P99 => Figure::Latency,
         }
     }
 
@@ -174,10 +188,14 @@ impl Reach {
 }
 
 /// What is known on both sides, in the order of reports.
-pub(super) fn metrics(base: &[RoundFigures], head: &[RoundFigures]) -> Vec<MetricChange> {
-    Metric::ALL
-        .into_iter()
-        .filter_map(|metric| change(metric, base, head))
+pub(super) fn metrics(
+    base: &[RoundFigures],
+    head: &[RoundFigures],
+    doubtful: &Doubtful<'_>,
+) -> Vec<MetricChange> {
+    let changes = Metric::ALL.into_iter();
+    changes
+        .filter_map(|metric| Some(doubtful.judge(change(metric, base, head)?)))
         .collect()
 }
 
@@ -242,6 +260,7 @@ fn change(metric: Metric, base: &[RoundFigures], head: &[RoundFigures]) -> Optio
         finding,
         detectable: ((quantile.0 + quantile.1) * error).exp() - 1.0,
         basis,
+        doubts: Vec::new(),
     })
 }
 

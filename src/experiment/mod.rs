@@ -15,10 +15,14 @@ mod published;
 mod reach;
 mod result;
 mod run_dir;
+#[cfg(test)]
+pub(crate) mod samples;
 mod sampling;
 mod services;
 mod started;
+mod trust;
 mod uncertainty;
+mod warning;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,10 +35,12 @@ pub use instances::InstanceUse;
 pub use phase::port_warning;
 pub use result::{
     AcknowledgedFile, BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult,
-    ServiceUse, Trust, TrustLevel, VariantResult, Warning,
+    ServiceUse, VariantResult,
 };
 pub use run_dir::{CreateError, RunDir, WriteError};
+pub use trust::{Bias, Cause, Doubt, Figure, Trust, TrustLevel};
 pub use uncertainty::Uncertainty;
+pub use warning::Warning;
 
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, Plan, Variant};

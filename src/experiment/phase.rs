@@ -351,6 +351,7 @@ impl PhaseResult {
                 stopped_seconds: driven.stopped_seconds,
                 throttled_seconds: driven.throttled_seconds,
                 steal_share: driven.steal_share,
+                late_readings: (0, 0),
                 whole: Estimates::of(&total, seconds, cpu),
                 uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, &total),
             });

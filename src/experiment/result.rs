@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use super::{InstanceUse, Uncertainty};
+use super::{InstanceUse, Uncertainty, Warning};
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
@@ -161,6 +160,8 @@ pub struct Round {
     pub throttled_seconds: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
+    /// Readings of the target that were late or are missing, and all that were planned.
+    pub late_readings: (u64, u64),
     /// The launch as a whole.
     pub whole: Estimates,
     /// How far that may be off.
@@ -206,181 +207,6 @@ impl ProfileResult {
         Some(Scale::cost(factor).known_to(self.us_error, self.functions.slices.len()))
     }
 }
-
-/// How far a phase's figures are the target's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TrustLevel {
-    /// Nothing speaks against them.
-    Trusted,
-    /// Something disturbed the measurement.
-    Suspect,
-    /// The generator, not the target, set the pace.
-    ClientLimited,
-}
-
-impl fmt::Display for TrustLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Trusted => "trusted",
-            Self::Suspect => "suspect",
-            Self::ClientLimited => "client-limited",
-        })
-    }
-}
-
-/// Trust with its reasons.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trust {
-    /// The worst of all reasons.
-    pub level: TrustLevel,
-    /// Why it is not [`TrustLevel::Trusted`].
-    pub reasons: Vec<String>,
-}
-
-/// What a reader should know about a phase; each names the remedy.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Warning {
-    /// The CPU of the target was not measured.
-    NoTargetCpu(String),
-    /// Fewer samples than percentiles need.
-    FewRequests {
-        /// OK responses.
-        ok: u64,
-    },
-    /// The window shows no expiry of the cache.
-    WindowShorterThanTtl {
-        /// Seconds.
-        window: f64,
-        /// Seconds.
-        ttl: f64,
-    },
-    /// The profile was not taken.
-    NoProfile(String),
-    /// The profile ended before its time.
-    ShortProfile {
-        /// Seconds that it has.
-        seconds: u32,
-        /// Why.
-        why: String,
-    },
-    /// The profile saw too little or too much of the CPU time.
-    CaptureRatio {
-        /// CPU time in the profile by that of the target.
-        ratio: f64,
-        /// Share of the machine's CPU time that its host took meanwhile, if that is known.
-        steal: Option<f64>,
-    },
-    /// The profile has few samples.
-    FewSamples(u64),
-    /// The gateway's counters could not be read.
-    NoCounters(String),
-    /// The gateway's counters could not be read at the end of the window.
-    CountersEnd {
-        /// When they were read last, s after its start.
-        after: f64,
-        /// Why not at the end.
-        why: String,
-    },
-    /// The target's certificate was not checked.
-    AnyCertificate,
-    /// Connections that are closed may hold more local ports than there are.
-    FewPorts {
-        /// Ports that are held at a time, at worst.
-        held: f64,
-        /// Ports that there are.
-        ports: u32,
-    },
-    /// Chance does not explain how unevenly the instances shared the OK responses.
-    UnevenInstances(Vec<(String, f64)>),
-    /// A service ended by itself: the target had to go on without it.
-    ServiceEnded(String),
-    /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
-    BadStop(String),
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTargetCpu(why) => write!(f, "the target's CPU is not known: {why}"),
-            Self::FewRequests { ok } => write!(
-                f,
-                "only {ok} OK responses: p99 and above rest on a few of them; use a longer duration"
-            ),
-            Self::WindowShorterThanTtl { window, ttl } => {
-                write!(
-                    f,
-                    "the window of {} is shorter than the cache's TTL of {} and shows no expiry; use a longer duration",
-                    seconds(*window),
-                    seconds(*ttl)
-                )
-            }
-            Self::NoProfile(why) => write!(f, "no profile: {why}"),
-            Self::ShortProfile { seconds, why } => {
-                write!(f, "the profile has only the first {seconds} s: {why}")
-            }
-            Self::CaptureRatio { ratio, steal } => {
-                let held = ratio * 100.0;
-                write!(f, "the profile holds {held:.0} % of the target's CPU time: ")?;
-                match steal {
-                    _ if *ratio < 1.0 => {
-                        f.write_str("shares are sound only if what is missing was lost at random")
-                    }
-                    Some(steal) if *steal > STEAL_LIMIT => write!(
-                        f,
-                        "the machine's host took {:.0} % of all CPU time meanwhile, which a sampler's clock counts and a process's CPU time does not; shares are sound if that hits all code alike, and a quieter machine makes sure",
-                        steal * 100.0
-                    ),
-                    _ => f.write_str(
-                        "its CPU time may lack processes that ended meanwhile; costs are then too small",
-                    ),
-                }
-            }
-            Self::FewSamples(samples) => write!(
-                f,
-                "the profile has {samples} samples: shares are rough; profile for longer"
-            ),
-            Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
-            Self::CountersEnd { after, why } => write!(
-                f,
-                "the gateway's counters are those of the first {}: {why}",
-                seconds(*after)
-            ),
-            Self::AnyCertificate => f.write_str(
-                "the target's certificate was not checked (`insecure`): what answered may be anyone; name its authority with `tls.ca` or --cacert",
-            ),
-            Self::FewPorts { held, ports } => write!(
-                f,
-                "a connection for each request may hold {held:.0} local ports at this rate, for Linux keeps the port of a connection that this side closed first, and there are {ports}: what finds none fails as connect_failed; `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` gives more, `sysctl -w net.ipv4.tcp_tw_reuse=1` frees them after a second"
-            ),
-            Self::UnevenInstances(shares) => {
-                let each = shares.iter().map(|(address, share)| {
-                    format!("{} by {address}", crate::units::format_share(*share))
-                });
-                write!(
-                    f,
-                    "the instances answered unequal shares of the OK responses: {}; look at their failures and CPU",
-                    each.collect::<Vec<_>>().join(", ")
-                )
-            }
-            Self::ServiceEnded(words) => write!(
-                f,
-                "the figures hold a target without one of its services: {words}"
-            ),
-            Self::BadStop(why) => write!(f, "the gateway did not end well after the load: {why}"),
-        }
-    }
-}
-
-/// Steal above this share disturbs a measurement.
-const STEAL_LIMIT: f64 = 0.02;
-/// A worker above this share of a core may delay what it measures.
-const BUSY_WORKER: f64 = 0.8;
-/// A worker above this share of a core sets the pace.
-const SATURATED_WORKER: f64 = 0.95;
-/// A worker that waits for a CPU for more than this share of a window disturbs a measurement.
-const WAIT_LIMIT: f64 = 0.1;
-/// Dispatch lag above this at p99 disturbs an open loop, µs.
-const LAG_LIMIT_US: f64 = 1_000.0;
 
 impl PhaseResult {
     /// All requests as one tally.
@@ -476,73 +302,6 @@ impl PhaseResult {
             LoadModel::Open { .. } => total.scheduled_share().unwrap_or(1.0),
         }
     }
-
-    /// How far the figures are the target's, and why not.
-    pub fn trust(&self, total: &Tally) -> Trust {
-        let mut reasons = Vec::new();
-        let mut level = TrustLevel::Trusted;
-        let mut because = |of: TrustLevel, reason: String| {
-            level = level.max(of);
-            reasons.push(reason);
-        };
-        let busiest = self
-            .rounds
-            .iter()
-            .map(|round| round.busiest_worker)
-            .fold(0.0, f64::max);
-        if busiest >= SATURATED_WORKER {
-            because(
-                TrustLevel::ClientLimited,
-                format!(
-                    "a worker of the generator used {:.0} % of a core: the target may be faster",
-                    busiest * 100.0
-                ),
-            );
-        } else if busiest >= BUSY_WORKER {
-            because(
-                TrustLevel::Suspect,
-                format!(
-                    "a worker of the generator used {:.0} % of a core",
-                    busiest * 100.0
-                ),
-            );
-        }
-        if matches!(self.load.model, LoadModel::Open { .. }) && !total.dispatch_lag.is_empty() {
-            let lag = value_at(&total.dispatch_lag, 0.99);
-            if lag > LAG_LIMIT_US {
-                because(
-                    TrustLevel::Suspect,
-                    format!(
-                        "the generator sent 1 % of requests more than {} late",
-                        crate::units::format_us(lag)
-                    ),
-                );
-            }
-        }
-        if let Some(steal) = self.steal_share()
-            && steal > STEAL_LIMIT
-        {
-            because(
-                TrustLevel::Suspect,
-                format!(
-                    "the machine's host took {:.1} % of its CPU time",
-                    steal * 100.0
-                ),
-            );
-        }
-        if let Some(wait) = self.worker_wait()
-            && wait > WAIT_LIMIT
-        {
-            because(
-                TrustLevel::Suspect,
-                format!(
-                    "a worker of the generator waited for a CPU for {:.0} % of the window: latencies hold that too; leave it a core",
-                    wait * 100.0
-                ),
-            );
-        }
-        Trust { level, reasons }
-    }
 }
 
 impl Estimates {
@@ -566,35 +325,6 @@ fn worst(shares: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     shares.flatten().reduce(f64::max)
 }
 
-fn seconds(seconds: f64) -> String {
-    crate::units::format_duration(Duration::from_secs_f64(seconds))
-}
-
 fn per(amount: f64, of: f64) -> Option<f64> {
     (of > 0.0).then(|| amount / of)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_capture_ratio_says_what_it_may_come_from() {
-        let check = |ratio: f64, steal: Option<f64>, says: &str| {
-            let said = Warning::CaptureRatio { ratio, steal }.to_string();
-            assert!(said.contains(says), "{said}");
-        };
-        check(
-            0.5,
-            Some(0.3),
-            "holds 50 % of the target's CPU time: shares are sound only if",
-        );
-        check(
-            1.4,
-            Some(0.17),
-            "the machine's host took 17 % of all CPU time meanwhile",
-        );
-        check(1.4, Some(0.01), "may lack processes that ended");
-        check(1.4, None, "may lack processes that ended");
-    }
 }

@@ -1,10 +1,15 @@
 //! Judges a run: thresholds to verdicts, and all of it to one verdict with an exit code. Pure.
 
-use crate::experiment::{Failure, PhaseResult, RunResult, VariantResult};
-use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
-use crate::profile::{Scale, inclusive};
+mod found;
+mod outcome;
+
+use crate::experiment::{PhaseResult, Trust, VariantResult};
+use crate::metrics::Tally;
 use crate::scenario::Threshold;
-use crate::scenario::plan::threshold::Metric;
+use crate::scenario::plan::threshold::{Expression, Metric};
+
+use found::{Found, figure, find};
+pub use outcome::{Outcome, PLANNED_SHARE, outcome};
 
 /// What a threshold, or a run, comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,44 +46,12 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, where the value alone does not say it.
     pub reason: Option<String>,
+    /// Codes of the doubts that kept it from a verdict, or in spite of which it has one.
+    pub doubts: Vec<&'static str>,
 }
 
 /// Judgements of every phase, in the order of the result's variants and phases.
 pub type Judgements = Vec<Vec<Vec<Judgement>>>;
-
-/// How a run ended as a whole, in the order of precedence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// telemload or its machine failed.
-    Internal(String),
-    /// The run says nothing: the target could not be reached, died, gave no OK response, or was not sent the planned rate.
-    Invalid(String),
-    /// The user ended it.
-    Interrupted,
-    /// A threshold failed.
-    Fail,
-    /// A threshold could not be judged.
-    Inconclusive,
-    /// Everything holds.
-    Pass,
-}
-
-impl Outcome {
-    /// The exit code of the command.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Internal(_) => 5,
-            Self::Invalid(_) => 4,
-            Self::Interrupted => 130,
-            Self::Fail => 1,
-            Self::Inconclusive => 3,
-            Self::Pass => 0,
-        }
-    }
-}
-
-/// Share of the planned rate below which an open loop was not the planned load.
-pub const PLANNED_SHARE: f64 = 0.99;
 
 /// All thresholds that look at a phase.
 pub fn judge(
@@ -87,6 +60,7 @@ pub fn judge(
     phase: &PhaseResult,
     total: &Tally,
 ) -> Vec<Judgement> {
+    let trust = phase.trust(total);
     let fits =
         |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     thresholds
@@ -94,11 +68,16 @@ pub fn judge(
         .filter(|threshold| {
             fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)
         })
-        .map(|threshold| judge_one(threshold, phase, total))
+        .map(|threshold| judge_one(threshold, phase, total, &trust))
         .collect()
 }
 
-fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judgement {
+fn judge_one(
+    threshold: &Threshold,
+    phase: &PhaseResult,
+    total: &Tally,
+    trust: &Trust,
+) -> Judgement {
     let expr = &threshold.expr;
     let tally = match &threshold.request {
         Some(name) => phase
@@ -110,240 +89,75 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
     };
     let found = tally.map_or_else(
         || Found::unknown("the phase does not send this request"),
-        |tally| find(&expr.metric, phase, tally),
+        |tally| find(&expr.metric, phase, tally, total),
     );
+    let judgement = Judgement {
+        expr: expr.to_string(),
+        request: threshold.request.clone(),
+        value: found.value,
+        verdict: verdict(expr, found.bounds),
+        reason: found.reason.clone(),
+        doubts: Vec::new(),
+    };
     if let (Metric::Share(pattern) | Metric::Cost(pattern), Some(0.0), false) =
         (&expr.metric, found.value, threshold.allow_absent)
     {
         return Judgement {
-            expr: expr.to_string(),
-            request: threshold.request.clone(),
-            value: found.value,
             verdict: Verdict::Fail,
             reason: Some(format!(
                 "no function of the profile matches {pattern:?}: correct the pattern, or set `allow_absent = true` if it may be gone",
                 pattern = pattern.as_str()
             )),
+            ..judgement
         };
     }
-    let verdict = match found.bounds {
-        None => Verdict::Inconclusive,
-        Some((low, high)) => match (
-            expr.comparison.holds(low, expr.limit),
-            expr.comparison.holds(high, expr.limit),
-        ) {
-            (true, true) => Verdict::Pass,
-            (false, false) => Verdict::Fail,
-            _ => Verdict::Inconclusive,
-        },
-    };
-    Judgement {
-        expr: expr.to_string(),
-        request: threshold.request.clone(),
-        value: found.value,
-        verdict,
-        reason: found.reason,
-    }
+    doubted(judgement, &found, threshold, trust)
 }
 
-/// A value with the bounds within which the truth lies.
-struct Found {
-    value: Option<f64>,
-    bounds: Option<(f64, f64)>,
-    reason: Option<String>,
-}
-
-impl Found {
-    fn exact(value: Option<f64>, otherwise: &str) -> Self {
-        match value {
-            Some(value) => Self {
-                value: Some(value),
-                bounds: Some((value, value)),
-                reason: None,
-            },
-            None => Self::unknown(otherwise),
-        }
+/// Of a verdict, what is left where the figure may not be the target's. A doubt does not ask how far a figure is off: what
+/// fails in spite of it is measured again rather than called the target's fault.
+fn doubted(judgement: Judgement, found: &Found, threshold: &Threshold, trust: &Trust) -> Judgement {
+    let (figure, name) = figure(&threshold.expr.metric);
+    let bias = trust.bias(figure);
+    let strict = verdict(&threshold.expr, found.bounds_with(bias));
+    if strict == judgement.verdict {
+        return judgement;
     }
-
-    fn unknown(reason: &str) -> Self {
-        Self {
-            value: None,
-            bounds: None,
-            reason: Some(reason.to_owned()),
-        }
-    }
-}
-
-fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally) -> Found {
-    match metric {
-        Metric::Latency(quantile) => {
-            let (latency, exact_below) = latency_quantiles(tally);
-            if latency.is_empty() {
-                return Found::unknown("there was no OK response");
-            }
-            let value = value_at(&latency, *quantile);
-            if *quantile <= exact_below {
-                return Found::exact(Some(value), "");
-            }
-            let reason = "requests that were never answered make it a lower bound".to_owned();
-            Found {
-                value: Some(value),
-                bounds: Some((value, f64::INFINITY)),
-                reason: Some(reason),
-            }
-        }
-        Metric::ErrorRate => error_rate(tally),
-        Metric::Throughput => Found::exact(
-            Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0),
-            "there was no window",
-        ),
-        Metric::CpuPerRequest => Found::exact(
-            phase.us_per_request(tally),
-            "the target's CPU is not known, or there was no OK response",
-        ),
-        Metric::Share(pattern) | Metric::Cost(pattern) => {
-            let Some(profile) = phase
-                .profile
-                .as_ref()
-                .filter(|profile| !profile.profile.is_empty())
-            else {
-                return Found::unknown("there is no profile");
-            };
-            let scale = match metric {
-                Metric::Cost(_) => match profile.scale() {
-                    Some(scale) => scale,
-                    None => return Found::unknown("the target's CPU per request is not known"),
-                },
-                _ => Scale::SHARE,
-            };
-            let found = inclusive(&profile.profile, pattern);
-            let interval = scale.interval_of(found.share);
-            let reason = format!(
-                "{} of {} samples, 95 % interval {} to {}",
-                found.samples,
-                profile.profile.samples(),
-                shown(metric, interval.low),
-                shown(metric, interval.high)
-            );
-            Found {
-                value: Some(found.share.value * scale.factor),
-                bounds: Some((interval.low, interval.high)),
-                reason: Some(reason),
-            }
-        }
-    }
-}
-
-/// Failed by ended requests. Those without an end may have become either.
-fn error_rate(tally: &Tally) -> Found {
-    let ended = tally.ok + tally.failed;
-    if ended == 0 {
-        return Found::unknown("no request was answered");
-    }
-    let unanswered = tally.in_flight_at_end + tally.not_sent;
-    if unanswered == 0 {
-        return Found::exact(Some(tally.error_rate()), "");
-    }
-    let share = |failed: u64| failed as f64 / tally.due as f64;
-    Found {
-        value: Some(tally.error_rate()),
-        bounds: Some((share(tally.failed), share(tally.failed + unanswered))),
-        reason: Some(format!("{unanswered} more were never answered")),
-    }
-}
-
-fn shown(metric: &Metric, value: f64) -> String {
-    match metric {
-        Metric::Share(_) => crate::units::format_share(value),
-        _ => crate::units::format_us(value),
-    }
-}
-
-/// The whole run, from its judgements.
-pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool) -> Outcome {
-    match &result.failure {
-        Some(Failure::Internal(message)) => return Outcome::Internal(message.clone()),
-        Some(Failure::Target(message)) => return Outcome::Invalid(message.clone()),
-        None => {}
-    }
-    if asked_to_stop {
-        return Outcome::Interrupted;
-    }
-    for variant in &result.variants {
-        for phase in &variant.phases {
-            let total = phase.total();
-            let place = || format!("{}, {}", variant.name, phase.name);
-            if total.ok + total.completed_ok == 0 {
-                return Outcome::Invalid(format!(
-                    "{}: no OK response at all{}",
-                    place(),
-                    first_failure(phase, &total, |_| true)
-                ));
-            }
-            if phase.sent_share(&total) < PLANNED_SHARE && !phase.load.overload {
-                let message = format!(
-                    "{}: only {:.1} % of the planned requests could be sent in time{}",
-                    place(),
-                    phase.sent_share(&total) * 100.0,
-                    why_unsent(phase, &total)
-                );
-                return Outcome::Invalid(message);
-            }
-        }
-    }
-    if judgements
-        .iter()
-        .any(|judgement| judgement.verdict == Verdict::Fail)
-    {
-        Outcome::Fail
-    } else if judgements
-        .iter()
-        .any(|judgement| judgement.verdict == Verdict::Inconclusive)
-    {
-        Outcome::Inconclusive
+    let doubts: Vec<&str> = trust
+        .about(figure)
+        .map(|(doubt, _)| doubt.cause.code())
+        .collect();
+    let phase = format!("the phase is {} ({})", trust.level(), doubts.join(", "));
+    let (verdict, words) = if threshold.allow_untrusted {
+        let words = format!("judged by `allow_untrusted` although {phase}");
+        (judgement.verdict, words)
     } else {
-        Outcome::Pass
-    }
-}
-
-/// What kept planned requests from being sent in time, with the remedy: too high a rate, failures before they could be
-/// sent, or both. Each is named if it alone would have made the load another one, or if neither does.
-fn why_unsent(phase: &PhaseResult, total: &Tally) -> String {
-    let unsent = total.error_counts().filter(|(kind, _)| kind.is_unsent());
-    let unsent: u64 = unsent.map(|(_, count)| count).sum();
-    let late = (total.due - total.sent_in_window).saturating_sub(unsent);
-    let matters = |count: u64| count as f64 > (1.0 - PLANNED_SHARE) * total.due as f64;
-    let (is_late, is_unsent) = match (matters(late), matters(unsent)) {
-        (false, false) => (late > 0, unsent > 0),
-        both => both,
+        let words = format!(
+            "not judged: {phase}, which can make {name} {} than the target's; mend that, or set `allow_untrusted = true`",
+            bias.words()
+        );
+        (strict, words)
     };
-    let mut why = String::new();
-    if is_late {
-        why += "; lower the rate, or allow more connections";
+    let reasons = judgement.reason.into_iter().chain([words]);
+    Judgement {
+        verdict,
+        reason: Some(reasons.collect::<Vec<_>>().join("; ")),
+        doubts,
+        ..judgement
     }
-    if is_unsent {
-        why += &first_failure(phase, total, ErrorKind::is_unsent);
-    }
-    why
 }
 
-/// The words of the most frequent kind of failure among some; those of failures to connect name the remedy themselves.
-fn first_failure(phase: &PhaseResult, total: &Tally, among: fn(ErrorKind) -> bool) -> String {
-    let counts = total.error_counts().filter(|&(kind, _)| among(kind));
-    let worst = counts.max_by_key(|&(_, count)| count);
-    worst
-        .and_then(|(kind, count)| {
-            let remedy = match kind {
-                ErrorKind::Prerequisite => "make the request that others need succeed first: ",
-                _ => "",
-            };
-            Some(format!(
-                "; {remedy}{count} × {kind}, such as: {}",
-                phase.exemplars.get(&kind)?
-            ))
-        })
-        .unwrap_or_default()
+/// A threshold holds if it does at both bounds, and fails if it does at neither.
+fn verdict(expr: &Expression, bounds: Option<(f64, f64)>) -> Verdict {
+    let holds = |value| expr.comparison.holds(value, expr.limit);
+    match bounds.map(|(low, high)| (holds(low), holds(high))) {
+        Some((true, true)) => Verdict::Pass,
+        Some((false, false)) => Verdict::Fail,
+        _ => Verdict::Inconclusive,
+    }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trust_tests;

@@ -1,112 +1,29 @@
 //! Verdicts of phases with known counts.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::*;
-use crate::experiment::{Estimates, ProfileResult, Round, Uncertainty};
-use crate::metrics::{Durations, Outcome as RequestOutcome, Times};
-use crate::process::machine::Fingerprint;
+use crate::experiment::samples::{failed, ok, phase, run};
+use crate::experiment::{Failure, ProfileResult};
+use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
 use crate::scenario::plan::threshold::Expression;
-use crate::scenario::{Arrivals, Load, LoadModel, Pace};
+use crate::scenario::{Arrivals, LoadModel, Pace};
 use crate::units::Rate;
 
-fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
-    let mut tally = Tally::default();
-    record(&mut tally);
-    let load = Load {
-        model: LoadModel::Closed,
-        connections: 1,
-        duration: Duration::from_secs(2),
-        requests: None,
-        warmup: Duration::ZERO,
-        timeout: Duration::from_secs(1),
-        workers: 1,
-        keep_alive: true,
-        weights: BTreeMap::new(),
-        overload: false,
-    };
-    let none = Estimates {
-        throughput_rps: None,
-        us_per_request: None,
-        p50_us: None,
-        p99_us: None,
-    };
-    let round = Round {
-        seconds: 2.0,
-        target_cpu_seconds: Some(0.5),
-        generator_cores: 0.1,
-        busiest_worker: 0.1,
-        worker_wait: None,
-        stopped_seconds: 0.0,
-        throttled_seconds: None,
-        steal_share: None,
-        whole: none,
-        uncertainty: Uncertainty::default(),
-    };
-    PhaseResult {
-        name: "load".to_owned(),
-        load,
-        requests: vec!["telemetry".to_owned()],
-        tallies: vec![tally],
-        exemplars: BTreeMap::new(),
-        rounds: vec![round],
-        target_cpus: 1.0,
-        peak_bytes: None,
-        counters: BTreeMap::new(),
-        peaks: BTreeMap::new(),
-        acknowledged: Vec::new(),
-        died: None,
-        opening: Durations::default(),
-        resent: 0,
-        instances: Vec::new(),
-        services: Vec::new(),
-        expected_bcrypt_rate: None,
-        profile: None,
-        warnings: Vec::new(),
-    }
+pub(super) fn judged(threshold: &Threshold, phase: &PhaseResult) -> Judgement {
+    let total = phase.total();
+    judge_one(threshold, phase, &total, &phase.trust(&total))
 }
 
-fn ok(tally: &mut Tally, count: u64, latency_us: u64) {
-    for _ in 0..count {
-        tally.record(
-            RequestOutcome::Ok { status: 200 },
-            times(latency_us),
-            u64::MAX,
-        );
-        tally.completed_ok += 1;
-    }
-}
-
-fn failed(tally: &mut Tally, count: u64, kind: ErrorKind) {
-    (0..count).for_each(|_| {
-        tally.record(
-            RequestOutcome::Failed { kind, status: None },
-            times(1_000_000),
-            u64::MAX,
-        )
-    });
-}
-
-fn times(latency_us: u64) -> Times {
-    Times {
-        intended: 0,
-        startable: 0,
-        sent: 0,
-        done: latency_us * 1_000,
-    }
-}
-
-fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
+pub(super) fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
     let threshold = Threshold {
         expr: Expression::parse(expr).unwrap(),
         variant: None,
         phase: None,
         request: None,
         allow_absent: false,
+        allow_untrusted: false,
     };
-    judge_one(&threshold, phase, &phase.total())
+    judged(&threshold, phase)
 }
 
 #[test]
@@ -200,16 +117,11 @@ fn shares_are_judged_by_their_interval() {
         phase: None,
         request: None,
         allow_absent,
+        allow_untrusted: false,
     };
-    let judged = |allow_absent| {
-        judge_one(
-            &threshold(allow_absent),
-            &with_profile,
-            &with_profile.total(),
-        )
-    };
-    assert_eq!(judged(true).verdict, Verdict::Pass);
-    let absent = judged(false);
+    let of = |allow_absent| judged(&threshold(allow_absent), &with_profile);
+    assert_eq!(of(true).verdict, Verdict::Pass);
+    let absent = of(false);
     assert_eq!(absent.verdict, Verdict::Fail);
     let reason = absent.reason.unwrap();
     assert!(
@@ -217,20 +129,6 @@ fn shares_are_judged_by_their_interval() {
         "{reason}"
     );
     assert!(reason.contains("allow_absent = true"), "{reason}");
-}
-
-fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
-    RunResult {
-        started_at: jiff::Timestamp::UNIX_EPOCH,
-        machine: Fingerprint::read(),
-        variants: vec![VariantResult {
-            name: "v".to_owned(),
-            target: String::new(),
-            phases: vec![phase],
-        }],
-        interrupted: failure.is_some(),
-        failure,
-    }
 }
 
 #[test]
@@ -324,6 +222,7 @@ fn verdicts_take_precedence_in_order() {
         value: None,
         verdict,
         reason: None,
+        doubts: Vec::new(),
     };
     let code = |judgements: &[Judgement], stopped| {
         outcome(

@@ -10,6 +10,7 @@ use std::path::Path;
 
 pub use overrides::{Overrides, TlsFlags};
 pub use plan::gateway::LAUNCH_DIRECTORY;
+pub use plan::words::describe_weights;
 pub use plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
     Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold, Variant,

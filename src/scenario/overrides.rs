@@ -38,6 +38,8 @@ pub struct Overrides {
     pub no_keep_alive: bool,
     /// Only this variant.
     pub variant: Option<String>,
+    /// Judges what cannot be trusted, whatever the scenario says of that.
+    pub allow_untrusted: bool,
     /// Secrets are shown in dry runs and in the words of failures.
     pub show_secrets: bool,
 }

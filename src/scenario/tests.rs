@@ -373,3 +373,31 @@ fn a_fleet_has_the_seed_of_the_scenario_unless_it_has_its_own() {
     assert_eq!(seeds(""), (0, vec![0, 5]));
     assert_eq!(seeds("seed = 7\n"), (7, vec![7, 5]));
 }
+
+#[test]
+fn what_is_not_trusted_is_judged_where_scenario_threshold_or_flag_say_so() {
+    let thresholds = |own: Option<bool>, scenario: bool, flag: bool| {
+        let own = own.map_or(String::new(), |own| format!("allow_untrusted = {own}"));
+        let text = format!(
+            "allow_untrusted = {scenario}{BASE}[[threshold]]\nexpr = \"throughput > 1/s\"\n{own}\n"
+        );
+        let overrides = Overrides {
+            allow_untrusted: flag,
+            ..Overrides::default()
+        };
+        let plan = parse("x.toml", &text, Path::new("."), &overrides).unwrap();
+        let thresholds = plan.thresholds.iter().map(|of| of.allow_untrusted);
+        // Its own, and the built-in one on errors; and that of comparisons.
+        (thresholds.collect::<Vec<_>>(), plan.allow_untrusted)
+    };
+    for (own, scenario, flag, expected) in [
+        (None, false, false, ([false, false], false)),
+        (Some(true), false, false, ([true, false], false)),
+        (None, true, false, ([true, true], true)),
+        (Some(false), true, false, ([false, true], true)),
+        (Some(false), false, true, ([true, true], true)),
+    ] {
+        let found = thresholds(own, scenario, flag);
+        assert_eq!((found.0.as_slice(), found.1), (&expected.0[..], expected.1));
+    }
+}

@@ -29,6 +29,7 @@ mod shipped;
 #[path = "../support/shortened.rs"]
 mod shortened;
 mod stopped;
+mod trust;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;

@@ -456,7 +456,7 @@ fn run_directory(root: &Path, schema: &str, sha256: &str, variants: &[(&str, &st
         round["window_s"] = 10.into();
         serde_json::json!({"name": name, "target": "t", "thresholds": [], "phases": [{
             "name": "load", "rounds": [round.clone(), round.clone(), round],
-            "load": {"model": "closed", "connections": 4, "duration_s": 10, "workers": 1},
+            "load": {"model": "closed", "connections": 4, "duration_s": 10, "warmup_s": 1, "timeout_s": 10, "workers": 1},
             "profile": {"target_us_per_request": us, "samples": profile.samples()},
             "trust": {"level": "trusted", "reasons": []}}]})
     });

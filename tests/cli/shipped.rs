@@ -80,8 +80,9 @@ fn from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
             ),
         ],
     );
-    // Few samples may leave a share undecided; nothing fails.
-    let outcome = TestBed::new().scenario(&text).run();
+    // Few samples may leave a share undecided; nothing fails. What the machine does to trust is not what is tested here.
+    let bed = TestBed::new().scenario(&text).args(["--allow-untrusted"]);
+    let outcome = bed.run();
     let outcome = outcome.expect_one_of(&[0, 3]);
     let before = outcome.phase("before", "capacity");
     let after = outcome.phase("after", "capacity");
@@ -135,7 +136,8 @@ fn a_local_benchmark_without_the_headers_of_production_says_more() {
             ("duration = \"10s\"", "duration = \"1s\""),
         ],
     );
-    let outcome = TestBed::new().scenario(&text).run().expect(0, &[]);
+    let bed = TestBed::new().scenario(&text).args(["--allow-untrusted"]);
+    let outcome = bed.run().expect(0, &[]);
     let (local, production) = (
         outcome.phase("local", "load"),
         outcome.phase("production", "load"),
@@ -180,7 +182,7 @@ fn a_bitmask_helps_users_and_not_devices() {
             let metric = metric(&outcome, base, head, name);
             let finding = metric["finding"].as_str().unwrap();
             assert!(
-                ["better", "worse", "no difference detected"].contains(&finding),
+                ["better", "worse", "no difference detected", "not judged"].contains(&finding),
                 "{metric:#}"
             );
             assert_eq!(metric["basis"], "rounds");
@@ -296,7 +298,7 @@ fn ways_to_ingest_fail_in_their_series_and_the_pool_keeps_its_bounds() {
     );
     // A busy machine may not send what the pool's load plans in time; what is on record holds even then.
     let outcome = TestBed::new().scenario(&text).run();
-    let outcome = outcome.expect_one_of(&[0, 1, 4]);
+    let outcome = outcome.expect_one_of(&[0, 1, 3, 4]);
     let column = |variant: &str, name: &str| -> Vec<f64> {
         let series = outcome.series(&format!("{variant}/load"));
         let known = series.iter().filter_map(|row| row.get(name).copied());

@@ -43,6 +43,15 @@ pub(super) struct MetricJson {
     detectable_change: f64,
     basis: &'static str,
     pairs: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    doubts: Vec<DoubtJson>,
+}
+
+/// A doubt of a side on a figure of its.
+#[derive(Serialize)]
+struct DoubtJson {
+    side: &'static str,
+    code: &'static str,
 }
 
 #[derive(Serialize)]
@@ -151,6 +160,14 @@ impl MetricJson {
             detectable_change: change.detectable,
             basis,
             pairs,
+            doubts: change
+                .doubts
+                .iter()
+                .map(|doubt| DoubtJson {
+                    side: doubt.side,
+                    code: doubt.cause.code(),
+                })
+                .collect(),
         }
     }
 }

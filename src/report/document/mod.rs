@@ -7,6 +7,7 @@ pub mod profile;
 pub mod run;
 pub mod selftest;
 pub mod stored;
+mod trust;
 
 use serde::Serialize;
 

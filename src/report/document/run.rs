@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::compare::MetricJson;
 use super::load::LoadJson;
 use super::processes::{self, InstanceJson, ServiceJson};
+use super::trust::TrustJson;
 use crate::compare::Comparison;
 use crate::experiment::{
     AcknowledgedFile, PhaseResult, ProfileResult, RunResult, Uncertainty, VariantResult,
@@ -98,7 +99,7 @@ struct VariantJson<'a> {
 #[derive(Serialize)]
 struct PhaseJson<'a> {
     name: &'a str,
-    load: LoadJson<'a>,
+    load: LoadJson,
     rounds: Vec<RoundJson>,
     #[serde(flatten)]
     counts: CountsJson,
@@ -251,12 +252,6 @@ struct FunctionJson<'a> {
 }
 
 #[derive(Serialize)]
-struct TrustJson {
-    level: String,
-    reasons: Vec<String>,
-}
-
-#[derive(Serialize)]
 struct ThresholdJson<'a> {
     phase: &'a str,
     expr: &'a str,
@@ -266,12 +261,15 @@ struct ThresholdJson<'a> {
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    doubts: &'a [&'static str],
 }
 
 #[derive(Serialize)]
 struct ComparisonJson<'a> {
     base: &'a str,
     head: &'a str,
+    warnings: Vec<String>,
     metrics: Vec<PhaseMetricJson<'a>>,
     functions: Vec<DeltaJson<'a>>,
 }
@@ -309,6 +307,7 @@ fn variant_json<'a>(variant: &'a VariantResult, judged: &'a [Vec<Judgement>]) ->
                 value: judgement.value,
                 verdict: judgement.verdict.name(),
                 reason: judgement.reason.as_deref(),
+                doubts: &judgement.doubts,
             })
         });
     VariantJson {
@@ -387,10 +386,7 @@ fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .filter(|rate| rate.most > rate.least)
             .map(|rate| rate.most),
         profile: phase.profile.as_ref().map(profile_json),
-        trust: TrustJson {
-            level: trust.level.to_string(),
-            reasons: trust.reasons,
-        },
+        trust: TrustJson::of(&trust),
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
     }
 }
@@ -510,6 +506,15 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
     ComparisonJson {
         base: &comparison.base,
         head: &comparison.head,
+        warnings: comparison
+            .cautions
+            .iter()
+            .map(ToString::to_string)
+            .chain(phases().flat_map(|phase| {
+                let cautions = phase.cautions.iter();
+                cautions.map(|caution| format!("{}: {caution}", phase.phase))
+            }))
+            .collect(),
         metrics: phases()
             .flat_map(|phase| {
                 phase.metrics.iter().map(|change| PhaseMetricJson {

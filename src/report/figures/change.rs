@@ -114,13 +114,40 @@ pub(in crate::report) fn words(change: &MetricChange) -> String {
         factor(change.interval.0),
         factor(change.interval.1)
     );
+    let doubts = doubts_in_words(change);
     match change.finding {
-        Finding::Better => format!("better: {interval}"),
-        Finding::Worse => format!("worse: {interval}"),
-        Finding::NotDetected => format!(
-            "no difference detected: {interval}; {} would have been",
-            either(change.detectable)
-        ),
+        Finding::Better => format!("better: {interval}{doubts}"),
+        Finding::Worse => format!("worse: {interval}{doubts}"),
+        Finding::NotDetected => {
+            let seen = if change.doubts.is_empty() {
+                format!("{} would have been", either(change.detectable))
+            } else {
+                "what would have been is not known".to_owned()
+            };
+            format!("no difference detected: {interval}; {seen}{doubts}")
+        }
+        Finding::NotJudged => format!("not judged: {interval}{doubts}"),
+    }
+}
+
+/// What can be said against a change; empty if nothing can.
+fn doubts_in_words(change: &MetricChange) -> String {
+    let of = |side: &str| {
+        let doubts = change.doubts.iter().filter(|doubt| doubt.side == side);
+        let codes: Vec<_> = doubts.map(|doubt| doubt.cause.code()).collect();
+        (!codes.is_empty()).then(|| format!("the {side}'s {}", codes.join(" and ")))
+    };
+    let sides: Vec<_> = ["base", "head"].into_iter().filter_map(of).collect();
+    if sides.is_empty() {
+        return String::new();
+    }
+    let sides = sides.join(" and ");
+    match change.finding {
+        Finding::NotJudged => format!("; it may come from {sides}"),
+        Finding::NotDetected => format!(", for {sides}"),
+        Finding::Better | Finding::Worse => {
+            format!("; judged by `allow_untrusted`, in spite of {sides}")
+        }
     }
 }
 

@@ -130,6 +130,6 @@ fn style(finding: Finding) -> Style {
     match finding {
         Finding::Better => GOOD,
         Finding::Worse => BAD,
-        Finding::NotDetected => DOUBT,
+        Finding::NotDetected | Finding::NotJudged => DOUBT,
     }
 }

@@ -36,7 +36,12 @@ pub fn render(plan: &Plan) -> String {
             .iter()
             .filter_map(|(what, name)| name.as_ref().map(|name| format!(" ({what} {name})")))
             .collect();
-        let _ = writeln!(text, "threshold: {}{only}", threshold.expr);
+        let untrusted = if threshold.allow_untrusted {
+            " (also of untrusted phases)"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "threshold: {}{only}{untrusted}", threshold.expr);
     }
     text
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::experiment::{Live, Observer, PhaseStart};
-use crate::report::figures::load::describe_stages;
 use crate::scenario::{LoadModel, Pace};
 use crate::units::{format_count, format_us};
 
@@ -98,9 +97,9 @@ impl Observer for Progress {
             .map(|length| length.as_secs_f64().ceil() as u64);
         let stages = match &phase.load.model {
             LoadModel::Open {
-                pace: Pace::Staged { begin, stages },
+                pace: pace @ Pace::Staged { .. },
                 ..
-            } => format!(" ({})", describe_stages(*begin, stages)),
+            } => format!(" ({pace})"),
             _ => String::new(),
         };
         let prefix = format!(

@@ -57,7 +57,7 @@ fn render_variant(
 fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String) {
     let total = phase.total();
     let trust = phase.trust(&total);
-    let style = match trust.level {
+    let style = match trust.level() {
         TrustLevel::Trusted => GOOD,
         TrustLevel::Suspect | TrustLevel::ClientLimited => DOUBT,
     };
@@ -71,14 +71,15 @@ fn render_phase(phase: &PhaseResult, judgements: &[Judgement], text: &mut String
         "  {BOLD}{}{BOLD:#}: {}{rounds} · {style}{}{style:#}",
         phase.name,
         describe(&phase.load),
-        trust.level
+        trust.level()
     );
     if phase.rounds.is_empty() {
         let _ = writeln!(text, "    the load ended before its window began");
         return;
     }
-    for reason in &trust.reasons {
-        let _ = writeln!(text, "    {style}because{style:#} {reason}");
+    for doubt in &trust.doubts {
+        let (words, code) = (&doubt.words, doubt.cause.code());
+        let _ = writeln!(text, "    {style}because{style:#} {words} ({code})");
     }
     let mut line = |label: &str, value: &str| {
         let _ = writeln!(text, "    {label:<13} {value}");

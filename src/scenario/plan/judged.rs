@@ -15,6 +15,8 @@ pub struct Threshold {
     pub request: Option<String>,
     /// Whether a pattern may match no function of the profile.
     pub allow_absent: bool,
+    /// Whether it is judged where the figure may not be the target's.
+    pub allow_untrusted: bool,
 }
 
 /// How many instances a rate needs, and what they cost.

@@ -4,6 +4,7 @@ pub mod command;
 pub mod gateway;
 pub mod ports;
 pub mod threshold;
+pub(super) mod words;
 
 mod judged;
 mod load;
@@ -45,6 +46,8 @@ pub struct Plan {
     pub comparisons: Vec<ComparisonPlan>,
     /// What must hold.
     pub thresholds: Vec<Threshold>,
+    /// Whether comparisons are judged where figures may not be the target's.
+    pub allow_untrusted: bool,
     /// How cost is estimated from CPU per request.
     pub cost: CostModel,
     /// Whether dry runs and the words of failures show secrets.

@@ -21,6 +21,8 @@ pub(in crate::scenario) struct File {
     pub(in crate::scenario) description: String,
     #[serde(default)]
     pub(in crate::scenario) seed: u64,
+    #[serde(default)]
+    pub(in crate::scenario) allow_untrusted: bool,
     pub(in crate::scenario) rounds: Option<Spanned<u32>>,
     pub(in crate::scenario) interval: Option<Spanned<Length>>,
     pub(in crate::scenario) target: Spanned<Target>,
@@ -244,6 +246,7 @@ pub(in crate::scenario) struct Threshold {
     pub(in crate::scenario) phase: Option<Text>,
     pub(in crate::scenario) request: Option<Text>,
     pub(in crate::scenario) allow_absent: Option<Spanned<bool>>,
+    pub(in crate::scenario) allow_untrusted: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

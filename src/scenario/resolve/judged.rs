@@ -16,11 +16,12 @@ impl Resolver<'_> {
     pub(super) fn thresholds(
         &self,
         given: &[file::Threshold],
+        allow_untrusted: bool,
         variants: &[Variant],
     ) -> Result<Vec<Threshold>, Error> {
         let mut thresholds = given
             .iter()
-            .map(|threshold| self.threshold(threshold, variants))
+            .map(|threshold| self.threshold(threshold, allow_untrusted, variants))
             .collect::<Result<Vec<_>, _>>()?;
         if !thresholds
             .iter()
@@ -32,12 +33,18 @@ impl Resolver<'_> {
                 phase: None,
                 request: None,
                 allow_absent: false,
+                allow_untrusted,
             });
         }
         Ok(thresholds)
     }
 
-    fn threshold(&self, given: &file::Threshold, variants: &[Variant]) -> Result<Threshold, Error> {
+    fn threshold(
+        &self,
+        given: &file::Threshold,
+        allow_untrusted: bool,
+        variants: &[Variant],
+    ) -> Result<Threshold, Error> {
         let expr = Expression::parse(given.expr.get_ref())
             .map_err(|message| self.error(given.expr.span(), "threshold.expr", message))?;
         if let Some(name) = &given.variant {
@@ -64,6 +71,8 @@ impl Resolver<'_> {
                 .allow_absent
                 .as_ref()
                 .is_some_and(|allowed| *allowed.get_ref()),
+            allow_untrusted: self.overrides.allow_untrusted
+                || given.allow_untrusted.unwrap_or(allow_untrusted),
         })
     }
 

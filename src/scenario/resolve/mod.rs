@@ -133,6 +133,7 @@ impl Resolver<'_> {
                 "rounds are between 1 and 100",
             ));
         }
+        let allow_untrusted = file.allow_untrusted || self.overrides.allow_untrusted;
         Ok(Plan {
             name: file.name.get_ref().clone(),
             description: file.description.clone(),
@@ -145,7 +146,8 @@ impl Resolver<'_> {
             rounds,
             interval,
             comparisons: self.comparisons(&file.compare)?,
-            thresholds: self.thresholds(&file.threshold, &variants)?,
+            thresholds: self.thresholds(&file.threshold, allow_untrusted, &variants)?,
+            allow_untrusted,
             cost: self.cost(&file.cost)?,
             secrets: if self.overrides.show_secrets {
                 Secrets::Sent

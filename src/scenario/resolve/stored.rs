@@ -52,6 +52,12 @@ pub(super) fn stored_text(
             .no_keep_alive
             .then(|| "a connection for each request".to_owned()),
     );
+    note(
+        "--allow-untrusted",
+        overrides
+            .allow_untrusted
+            .then(|| "what is not trusted is judged".to_owned()),
+    );
     note("--variant", overrides.variant.clone());
     note(
         "--body",

@@ -1,0 +1,110 @@
+//! Results with known counts, for tests of what is made of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, VariantResult};
+use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
+use crate::process::machine::Fingerprint;
+use crate::scenario::{Load, LoadModel};
+
+pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
+    let mut tally = Tally::default();
+    record(&mut tally);
+    let load = Load {
+        model: LoadModel::Closed,
+        connections: 1,
+        duration: Duration::from_secs(2),
+        requests: None,
+        warmup: Duration::ZERO,
+        timeout: Duration::from_secs(1),
+        workers: 1,
+        keep_alive: true,
+        weights: BTreeMap::new(),
+        overload: false,
+    };
+    let none = Estimates {
+        throughput_rps: None,
+        us_per_request: None,
+        p50_us: None,
+        p99_us: None,
+    };
+    let round = Round {
+        seconds: 2.0,
+        target_cpu_seconds: Some(0.5),
+        generator_cores: 0.1,
+        busiest_worker: 0.1,
+        worker_wait: None,
+        stopped_seconds: 0.0,
+        throttled_seconds: None,
+        steal_share: None,
+        late_readings: (0, 0),
+        whole: none,
+        uncertainty: Uncertainty::default(),
+    };
+    PhaseResult {
+        name: "load".to_owned(),
+        load,
+        requests: vec!["telemetry".to_owned()],
+        tallies: vec![tally],
+        exemplars: BTreeMap::new(),
+        rounds: vec![round],
+        target_cpus: 1.0,
+        peak_bytes: None,
+        counters: BTreeMap::new(),
+        peaks: BTreeMap::new(),
+        acknowledged: Vec::new(),
+        died: None,
+        opening: Durations::default(),
+        resent: 0,
+        instances: Vec::new(),
+        services: Vec::new(),
+        expected_bcrypt_rate: None,
+        profile: None,
+        warnings: Vec::new(),
+    }
+}
+
+pub(crate) fn ok(tally: &mut Tally, count: u64, latency_us: u64) {
+    for _ in 0..count {
+        tally.record(
+            RequestOutcome::Ok { status: 200 },
+            times(latency_us),
+            u64::MAX,
+        );
+        tally.completed_ok += 1;
+    }
+}
+
+pub(crate) fn failed(tally: &mut Tally, count: u64, kind: ErrorKind) {
+    (0..count).for_each(|_| {
+        tally.record(
+            RequestOutcome::Failed { kind, status: None },
+            times(1_000_000),
+            u64::MAX,
+        )
+    });
+}
+
+fn times(latency_us: u64) -> Times {
+    Times {
+        intended: 0,
+        startable: 0,
+        sent: 0,
+        done: latency_us * 1_000,
+    }
+}
+
+pub(crate) fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
+    RunResult {
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        machine: Fingerprint::read(),
+        variants: vec![VariantResult {
+            name: "v".to_owned(),
+            target: String::new(),
+            phases: vec![phase],
+        }],
+        interrupted: failure.is_some(),
+        failure,
+    }
+}
