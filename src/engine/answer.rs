@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::metrics::ErrorKind;
 use crate::scenario::Request;
-use crate::scenario::expect::{self, Expect, Extract, From, MAX_BODY, hides_header};
+use crate::traffic::expect::{self, Expect, Extract, From, MAX_BODY, hides_header};
 use crate::traffic::redact::REDACTED;
 use crate::traffic::variable::MAX_VALUE;
 use crate::transport::http1::Head;

@@ -8,7 +8,7 @@ use super::answer::{Answer, Unmet, Words, describe, judge, kept_body};
 use super::job::Sender;
 use super::program::{Program, Rendered};
 use crate::scenario::Request;
-use crate::scenario::expect::Expect;
+use crate::traffic::expect::Expect;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
 use crate::traffic::redact::{REDACTED, visible};

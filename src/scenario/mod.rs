@@ -4,7 +4,7 @@
 mod acknowledged;
 pub mod command;
 mod error;
-pub mod expect;
+mod expect;
 mod file;
 pub mod gateway;
 mod merge;

@@ -12,9 +12,9 @@ use crate::transport::tls::Tls;
 use crate::units::Rate;
 
 use super::command::Command;
-use super::expect::{Expect, Extract};
 use super::gateway::Places;
 use super::threshold::Expression;
+use crate::traffic::expect::{Expect, Extract};
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
 

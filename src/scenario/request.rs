@@ -8,13 +8,14 @@ use toml::Spanned;
 
 use super::acknowledged::{self, Numbers};
 use super::error::{Error, Source};
-use super::expect::{self, Expect};
+use super::expect;
 use super::file::{self, Text};
 use super::merge::list;
 use super::needs::{self, Extracted, Place};
 use super::plan::Request;
 use super::resolve::check_name;
 use super::{MAX_BODY_FILE, Overrides, read_at_most};
+use crate::traffic::expect::Expect;
 use crate::traffic::feeds::Feed;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
