@@ -55,6 +55,16 @@ pub enum From {
     Header(String),
 }
 
+impl From {
+    /// The pointer, if that is where the value is found.
+    pub fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::Json(pointer) => Some(pointer),
+            Self::Header(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

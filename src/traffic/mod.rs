@@ -4,6 +4,7 @@
 pub mod expect;
 pub mod feeds;
 pub mod fleet;
+pub mod json;
 pub mod random;
 pub mod redact;
 pub mod template;
