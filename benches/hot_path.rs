@@ -1,4 +1,4 @@
-//! What one request costs in each part of the measured path, without the system calls: codec, template, recorder, pacer.
+//! What one request costs in each part of the measured path, without the system calls: codec, template, answer, recorder, pacer.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -10,6 +10,7 @@ use telemload::metrics::{Outcome, Recorder, Times, Window};
 use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::{Arrivals, Overrides, Pace, Stage, parse};
 use telemload::traffic::fleet::Roster;
+use telemload::traffic::json::Pointers;
 use telemload::traffic::template::Secrets;
 use telemload::transport::http1::{Decoder, ExpectBody, Limits};
 use telemload::units::Rate;
@@ -99,6 +100,32 @@ fn template(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn answer(criterion: &mut Criterion) {
+    let item =
+        r#"{"id":17,"value":21.5,"unit":"km\/h","tags":["a","b"],"at":"2026-11-21T05:00:00Z"}"#;
+    let list = vec![item; 100].join(",");
+    let mut group = criterion.benchmark_group("answer");
+    for (name, body) in [
+        (
+            "100 bytes",
+            format!(r#"{{"accepted":true,"items":[{item}]}}"#),
+        ),
+        ("8 KB", format!(r#"{{"items":[{list}],"accepted":true}}"#)),
+    ] {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        let mut pointers = Pointers::new(["/accepted", "/items/0/id", "/items/0/unit"]);
+        let expected = serde_json::Value::Bool(true);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let found = pointers.find(black_box(body.as_bytes()));
+                let found = found.expect("the answer is JSON");
+                black_box(found.get(0).map(|value| value.is(&expected)));
+            });
+        });
+    }
+    group.finish();
+}
+
 fn recorder(criterion: &mut Criterion) {
     let window = Window {
         start: 0,
@@ -144,5 +171,5 @@ fn pacer(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(hot_path, codec, template, recorder, pacer);
+criterion_group!(hot_path, codec, template, answer, recorder, pacer);
 criterion_main!(hot_path);

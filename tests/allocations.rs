@@ -51,8 +51,13 @@ headers = { X-Token = "{{token}}" }
 body = '{"a":{{int 0 100000}},"f":{{float -1 1}},"v":"{{trips.vin}}","b":"{{base64 trips.note seq}}","n":"{{now}}"}'
 "#;
 
-/// A server on a thread of its own that answers every request at once, for as long as the test lasts.
-fn answers() -> SocketAddr {
+/// A server on a thread of its own that answers every request at once with `body`, for as long as the test lasts.
+fn answers(body: &str) -> SocketAddr {
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Session: abc-123\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer: &'static [u8] = answer.leak().as_bytes();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has an address");
     std::thread::spawn(move || {
@@ -61,7 +66,6 @@ fn answers() -> SocketAddr {
                 let mut buffer = [0; 4096];
                 // A request comes whole: it is one small write on loopback.
                 while stream.read(&mut buffer).is_ok_and(|n| n > 0) {
-                    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
                     if stream.write_all(answer).is_err() {
                         return;
                     }
@@ -99,27 +103,54 @@ body = '{"payloads":[{"id":"{{seq}}-a"},{"id":"{{seq}}-b"}]}'
 acknowledged = ["{{seq}}-a", "{{seq}}-b"]
 "#;
 
+const CLOSED: &str = "model = \"closed\"\nconnections = 4\nduration = \"30s\"";
+
+fn allocates_as_often_for_more_requests(address: SocketAddr, load: &str, requests: &str) {
+    // What is set up once in a process is set up here.
+    allocations(address, load, requests, 10);
+    let few = allocations(address, load, requests, 2_000);
+    let many = allocations(address, load, requests, 8_000);
+    // An open loop opens a connection when all are busy, and so may need one fewer or more, at a few each.
+    assert!(
+        many.abs_diff(few) < 30,
+        "{few} allocations for 2,000 requests, {many} for 8,000: {load} {requests}"
+    );
+}
+
 #[test]
 fn no_request_allocates_once_warm() {
-    let closed = "model = \"closed\"\nconnections = 4\nduration = \"30s\"";
     let open = "model = \"open\"\nrate = \"20000/s\"\nconnections = 4\nduration = \"30s\"";
     for (load, requests) in [
-        (closed, drive::GET),
-        (closed, FIELDS),
+        (CLOSED, drive::GET),
+        (CLOSED, FIELDS),
         (open, drive::GET),
         (open, FIELDS),
-        (closed, NOTED),
+        (CLOSED, NOTED),
     ] {
-        let address = answers();
-        // What is set up once in a process is set up here.
-        allocations(address, load, requests, 10);
-        let few = allocations(address, load, requests, 2_000);
-        let many = allocations(address, load, requests, 8_000);
-        // An open loop opens a connection when all are busy, and so may need one fewer or more, at a few each.
-        assert!(
-            many.abs_diff(few) < 30,
-            "{few} allocations for 2,000 requests, {many} for 8,000: {load} {requests}"
-        );
+        allocates_as_often_for_more_requests(answers("ok"), load, requests);
+    }
+}
+
+/// With escapes in keys and values, members that nobody looks at, and numbers that are not as they are sent on.
+const JSON: &str = r#"{"t\u006fken":"s3cr\u00e9t","plain":"text","id":17,"ratio":1.50,"big":12e3,"ok":true,"none":null,
+"items":[{"n":1},{"n":2.0,"name":"a\/b","tags":[]}],"more":{"deep":[[1,{"x":{}}]],"unused":"\ud83d\ude00 é"}}"#;
+
+#[test]
+fn no_answer_that_is_looked_at_allocates_once_warm() {
+    let address = answers(JSON);
+    for looks in [
+        "expect.status = [409, 200]",
+        "expect.headers = { X-Session = \"abc-123\", Content-Type = { matches = \"^application/\" } }",
+        "expect.body.contains = \"unused\"",
+        "expect.body.matches = '\"id\": *1[0-9]\\b'",
+        "expect.body.json = { \"/token\" = \"s3cr\u{e9}t\", \"/ratio\" = 1.5, \"/ok\" = true, \"/items/1/name\" = \"a/b\" }",
+        "expect.body.json.\"/items\" = [{ n = 1.0 }, { n = 2, name = \"a/b\", tags = [] }]",
+        "extract = { a = \"json:/token\", b = \"json:/plain\", c = \"json:/ratio\", d = \"json:/big\", e = \"json:/ok\" }",
+        "extract = { a = \"header:X-Session\", b = \"json:/id\" }",
+    ] {
+        let request =
+            format!("[[request]]\nname = \"looks\"\nfleet = \"cars\"\npath = \"/\"\n{looks}\n");
+        allocates_as_often_for_more_requests(address, CLOSED, &request);
     }
 }
 

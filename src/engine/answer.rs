@@ -1,13 +1,14 @@
 //! What an answer means: whether it is as expected, what is taken from it, and what is said about one that is not. Pure;
 //! words are made only when they are asked for.
 
-use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::Value;
 
 use crate::metrics::ErrorKind;
 use crate::scenario::Request;
-use crate::scenario::resolve::expect::{self, Expect, Extract, From, MAX_BODY, hides_header};
+use crate::traffic::expect::{self, Expect, Extract, From, MAX_BODY, hides_header};
+use crate::traffic::json::{Found, Pointers};
 use crate::traffic::redact::REDACTED;
 use crate::traffic::variable::MAX_VALUE;
 use crate::transport::http1::Head;
@@ -87,25 +88,69 @@ pub(super) fn kept_body(request: &Request) -> usize {
     }
 }
 
-/// Holds an answer against what is expected, and gives what is extracted to `give`, all of it or nothing.
-pub(super) fn judge(
-    expect: &Expect,
-    request: &Request,
-    answer: &Answer<'_>,
-    mut give: impl FnMut(usize, &[u8]),
-) -> Result<(), Unmet> {
-    if !expect.has_status(answer.status) {
-        return Err(Unmet::Status);
-    }
-    for (at, (name, value)) in expect.headers.iter().enumerate() {
-        let found = answer.head.get(name);
-        if !found.is_some_and(|found| is_met(value, found)) {
-            return Err(Unmet::Header(at));
+/// What answers to one kind of request are held against, for one worker.
+pub(super) struct Judge {
+    /// A copy: a pattern's working memory is not shared between workers.
+    expect: Expect,
+    /// What is looked for in a JSON body: what is expected, then what is extracted.
+    pointers: Option<Pointers>,
+    /// A value that does not stand in an answer as it is taken.
+    scratch: Vec<u8>,
+}
+
+impl Judge {
+    pub(super) fn new(request: &Request) -> Self {
+        let expected = request.expect.json.iter().map(|(pointer, _)| &**pointer);
+        let extracted = request.extract.iter().filter_map(|one| one.from.pointer());
+        Self {
+            expect: request.expect.clone(),
+            pointers: looks_at_json(request).then(|| Pointers::new(expected.chain(extracted))),
+            scratch: Vec::new(),
         }
     }
-    if !looks_at_body(request) {
-        return extract(request, answer, None, &mut give);
+
+    /// Holds an answer to `request` against what is expected, and gives what is extracted to `give`, all of it or nothing.
+    pub(super) fn judge(
+        &mut self,
+        request: &Request,
+        answer: &Answer<'_>,
+        give: impl FnMut(usize, &[u8]),
+    ) -> Result<(), Unmet> {
+        let expect = &self.expect;
+        if !expect.has_status(answer.status) {
+            return Err(Unmet::Status);
+        }
+        for (at, (name, value)) in expect.headers.iter().enumerate() {
+            let found = answer.head.get(name);
+            if !found.is_some_and(|found| is_met(value, found)) {
+                return Err(Unmet::Header(at));
+            }
+        }
+        let mut found = None;
+        if looks_at_body(request) {
+            judge_body(expect, answer)?;
+            if let Some(pointers) = &mut self.pointers {
+                let json = pointers.find(answer.body).map_err(|_| Unmet::NotJson)?;
+                for (at, (_, expected)) in expect.json.iter().enumerate() {
+                    if !json.get(at).is_some_and(|value| value.is(expected)) {
+                        return Err(Unmet::Json(at));
+                    }
+                }
+                found = Some(json);
+            }
+        }
+        extract(request, answer, found.as_ref(), &mut self.scratch, give)
     }
+}
+
+// By hand: no value may reach a log.
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expect.fmt(f)
+    }
+}
+
+fn judge_body(expect: &Expect, answer: &Answer<'_>) -> Result<(), Unmet> {
     if answer.body_bytes > answer.body.len() as u64 {
         return Err(Unmet::TooLong);
     }
@@ -117,23 +162,56 @@ pub(super) fn judge(
     {
         return Err(Unmet::Contains);
     }
-    if let Some(pattern) = &expect.matches
-        && !pattern.is_match(answer.body)
-    {
-        return Err(Unmet::Matches);
+    match &expect.matches {
+        Some(pattern) if !pattern.is_match(answer.body) => Err(Unmet::Matches),
+        _ => Ok(()),
     }
-    let json: Option<Value> = if looks_at_json(request) {
-        Some(serde_json::from_slice(answer.body).map_err(|_| Unmet::NotJson)?)
-    } else {
-        None
-    };
-    for (at, (pointer, expected)) in expect.json.iter().enumerate() {
-        let found = json.as_ref().and_then(|json| json.pointer(pointer));
-        if !found.is_some_and(|found| is_same(expected, found)) {
-            return Err(Unmet::Json(at));
+}
+
+fn extract(
+    request: &Request,
+    answer: &Answer<'_>,
+    json: Option<&Found<'_, '_>>,
+    scratch: &mut Vec<u8>,
+    mut give: impl FnMut(usize, &[u8]),
+) -> Result<(), Unmet> {
+    // All of it is looked at before any of it is given.
+    for gives in [false, true] {
+        let mut pointer = request.expect.json.len();
+        for (at, extract) in request.extract.iter().enumerate() {
+            let found = match &extract.from {
+                From::Header(name) => answer.head.get(name).ok_or(Unfit::Absent),
+                From::Json(_) => {
+                    let found = json.and_then(|json| json.get(pointer));
+                    pointer += 1;
+                    let value = found.ok_or(Unfit::Absent);
+                    value.and_then(|value| value.text(scratch).ok_or(Unfit::NoText))
+                }
+            };
+            let value = found
+                .and_then(|value| fit(extract, value))
+                .map_err(|unfit| Unmet::Extract(at, unfit))?;
+            if gives {
+                give(extract.variable, value);
+            }
         }
     }
-    extract(request, answer, json.as_ref(), &mut give)
+    Ok(())
+}
+
+fn fit<'a>(extract: &Extract, value: &'a [u8]) -> Result<&'a [u8], Unfit> {
+    let refused = extract.refused.as_bytes();
+    if value.is_empty() {
+        Err(Unfit::Empty)
+    } else if value.len() > MAX_VALUE {
+        Err(Unfit::TooLong)
+    } else if value.iter().any(u8::is_ascii_control) {
+        Err(Unfit::Control)
+    } else if value.iter().any(|byte| refused.contains(byte)) {
+        Err(Unfit::Refused)
+    } else {
+        Ok(value)
+    }
 }
 
 /// An unmet expectation in words, and what must be replaced in them.
@@ -240,8 +318,8 @@ fn describe_unfit(extract: &Extract, unfit: Unfit, body: &dyn Fn() -> String) ->
 }
 
 fn looks_at_json(request: &Request) -> bool {
-    let from_json = |extract: &Extract| matches!(extract.from, From::Json(_));
-    !request.expect.json.is_empty() || request.extract.iter().any(from_json)
+    let mut extracted = request.extract.iter();
+    !request.expect.json.is_empty() || extracted.any(|one| one.from.pointer().is_some())
 }
 
 fn looks_at_body(request: &Request) -> bool {
@@ -255,82 +333,13 @@ fn is_met(expected: &expect::Value, found: &[u8]) -> bool {
     }
 }
 
-/// As JSON values, with numbers compared by what they are worth: 3 is 3.0.
-fn is_same(expected: &Value, found: &Value) -> bool {
-    match (expected, found) {
-        (Value::Number(expected), Value::Number(found)) => {
-            expected == found || expected.as_f64() == found.as_f64()
-        }
-        (Value::Array(expected), Value::Array(found)) => {
-            expected.len() == found.len() && expected.iter().zip(found).all(|(a, b)| is_same(a, b))
-        }
-        (Value::Object(expected), Value::Object(found)) => {
-            expected.len() == found.len()
-                && expected
-                    .iter()
-                    .all(|(key, value)| found.get(key).is_some_and(|found| is_same(value, found)))
-        }
-        _ => expected == found,
-    }
-}
-
-fn extract(
-    request: &Request,
-    answer: &Answer<'_>,
-    json: Option<&Value>,
-    give: &mut impl FnMut(usize, &[u8]),
-) -> Result<(), Unmet> {
-    for (at, extract) in request.extract.iter().enumerate() {
-        value(extract, answer, json).map_err(|unfit| Unmet::Extract(at, unfit))?;
-    }
-    for extract in &request.extract {
-        if let Ok(value) = value(extract, answer, json) {
-            give(extract.variable, &value);
-        }
-    }
-    Ok(())
-}
-
-fn value<'a>(
-    extract: &Extract,
-    answer: &Answer<'a>,
-    json: Option<&'a Value>,
-) -> Result<Cow<'a, [u8]>, Unfit> {
-    let value: Cow<'a, [u8]> = match &extract.from {
-        From::Header(name) => answer.head.get(name).ok_or(Unfit::Absent)?.into(),
-        From::Json(pointer) => match json.and_then(|json| json.pointer(pointer)) {
-            None => return Err(Unfit::Absent),
-            Some(Value::String(text)) => text.as_bytes().into(),
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => {
-                value.to_string().into_bytes().into()
-            }
-            Some(_) => return Err(Unfit::NoText),
-        },
-    };
-    if value.is_empty() {
-        Err(Unfit::Empty)
-    } else if value.len() > MAX_VALUE {
-        Err(Unfit::TooLong)
-    } else if value.iter().any(u8::is_ascii_control) {
-        Err(Unfit::Control)
-    } else if value
-        .iter()
-        .any(|byte| extract.refused.as_bytes().contains(byte))
-    {
-        Err(Unfit::Refused)
-    } else {
-        Ok(value)
-    }
-}
-
 /// What is found where values are extracted, fit to be extracted or not.
 fn extractable(request: &Request, answer: &Answer<'_>) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    let from_json = |extract: &Extract| matches!(extract.from, From::Json(_));
     let json: Option<Value> = request
         .extract
         .iter()
-        .any(from_json)
+        .any(|one| one.from.pointer().is_some())
         .then(|| serde_json::from_slice(answer.body).ok())
         .flatten();
     for extract in &request.extract {
@@ -369,7 +378,7 @@ fn leaves(value: &Value, found: &mut Vec<Vec<u8>>) {
 /// Replaces what is extracted.
 fn hide(request: &Request, json: &mut Value) {
     for extract in &request.extract {
-        if let From::Json(pointer) = &extract.from
+        if let Some(pointer) = extract.from.pointer()
             && let Some(value) = json.pointer_mut(pointer)
         {
             *value = Value::from(REDACTED);
@@ -382,10 +391,7 @@ fn shown_body(request: &Request, answer: &Answer<'_>, json: Option<Value>) -> St
     let extracts_json = request
         .extract
         .iter()
-        .filter_map(|extract| match &extract.from {
-            From::Json(pointer) => pointer.rsplit('/').next(),
-            From::Header(_) => None,
-        });
+        .filter_map(|extract| extract.from.pointer()?.rsplit('/').next());
     let mut keys = extracts_json.peekable();
     if keys.peek().is_none() {
         let shown = &answer.body[..answer.body.len().min(SHOWN_BODY)];
@@ -456,7 +462,8 @@ mod tests {
         };
         let mut given = Vec::new();
         let give = |_, value: &[u8]| given.push(String::from_utf8_lossy(value).into_owned());
-        judge(&request.expect, request, &answer, give)
+        Judge::new(request)
+            .judge(request, &answer, give)
             .map_err(|unmet| describe(unmet, request, &answer).text)?;
         Ok(given)
     }

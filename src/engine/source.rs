@@ -4,11 +4,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::answer::{Answer, Unmet, Words, describe, judge, kept_body};
+use super::answer::{Answer, Judge, Unmet, Words, describe, kept_body};
 use super::job::Sender;
 use super::program::{Program, Rendered};
 use crate::scenario::Request;
-use crate::scenario::resolve::expect::Expect;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
 use crate::traffic::redact::{REDACTED, visible};
@@ -22,8 +21,7 @@ pub struct Source {
     requests: Arc<[Request]>,
     rosters: Arc<[Roster]>,
     programs: Vec<Program>,
-    /// Copies of what the requests expect: a pattern's working memory is not shared between workers.
-    expects: Vec<Expect>,
+    judges: Vec<Judge>,
     variables: Variables,
     seed: u64,
     /// Running sums of the requests' weights.
@@ -69,7 +67,7 @@ impl Source {
         });
         Self {
             variables: Variables::new(extracts),
-            expects: requests.iter().map(|one| one.expect.clone()).collect(),
+            judges: requests.iter().map(Judge::new).collect(),
             programs,
             requests,
             rosters,
@@ -180,7 +178,7 @@ impl Source {
             }
         }
         let variables = &mut self.variables;
-        judge(&self.expects[kind], request, answer, |variable, value| {
+        self.judges[kind].judge(request, answer, |variable, value| {
             variables.set(variable, device(), value, done);
         })
     }

@@ -4,7 +4,7 @@
 mod overrides;
 pub mod plan;
 mod read;
-pub mod resolve;
+mod resolve;
 
 use std::path::Path;
 

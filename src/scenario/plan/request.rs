@@ -1,6 +1,6 @@
 //! One request of a mix.
 
-use crate::scenario::resolve::expect::{Expect, Extract};
+use crate::traffic::expect::{Expect, Extract};
 use crate::traffic::template::{Stamp, Template};
 
 /// A request template.

@@ -1,96 +1,11 @@
-//! What is expected of an answer and what is taken from it: mirror → compiled once. The judgement itself is the engine's.
-
-use std::fmt;
+//! What is expected of an answer and what is taken from it: mirror → compiled once.
 
 use regex::bytes::Regex;
 
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file::{self, HeaderValue, Text};
 use crate::scenario::read::names::is_token;
-use crate::traffic::redact::is_sensitive_header;
-
-/// Bytes of a body that are looked at; a longer one is a failure where its body matters.
-pub const MAX_BODY: usize = 1 << 20;
-
-/// What an answer must be like.
-#[derive(Debug, Clone, Default)]
-pub struct Expect {
-    /// Any of these; every 2xx if there is none.
-    pub status: Vec<u16>,
-    /// By name; the first header of that name is looked at.
-    pub headers: Vec<(String, Value)>,
-    /// What the body holds somewhere.
-    pub contains: Option<Box<str>>,
-    /// What some part of the body matches.
-    pub matches: Option<Regex>,
-    /// Pointers (RFC 6901) into a JSON body, and the values there.
-    pub json: Vec<(String, serde_json::Value)>,
-}
-
-/// What a text must be like.
-#[derive(Debug, Clone)]
-pub enum Value {
-    /// The whole of it.
-    Is(String),
-    /// Some part of it.
-    Matches(Regex),
-}
-
-/// A value that is taken from an answer for its device.
-#[derive(Debug, Clone)]
-pub struct Extract {
-    /// The variable, by index within the scenario's variant.
-    pub variable: usize,
-    /// Its name.
-    pub name: String,
-    /// Where it is found.
-    pub from: From,
-    /// Bytes that a value must not hold beside control characters, because of where it is used.
-    pub refused: &'static str,
-}
-
-/// Where a value is found in an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From {
-    /// At a pointer (RFC 6901) into a JSON body.
-    Json(String),
-    /// In the first header of this name.
-    Header(String),
-}
-
-impl fmt::Display for From {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(pointer) => write!(f, "json:{pointer}"),
-            Self::Header(name) => write!(f, "header:{name}"),
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Is(text) => write!(f, "`{text}`"),
-            Self::Matches(pattern) => write!(f, "a match of `{pattern}`"),
-        }
-    }
-}
-
-impl Expect {
-    /// Whether a status is one of the expected.
-    pub fn has_status(&self, status: u16) -> bool {
-        if self.status.is_empty() {
-            (200..300).contains(&status)
-        } else {
-            self.status.contains(&status)
-        }
-    }
-
-    /// Whether anything of the body is expected.
-    pub fn looks_at_body(&self) -> bool {
-        self.contains.is_some() || self.matches.is_some() || !self.json.is_empty()
-    }
-}
+use crate::traffic::expect::{Expect, From, Value};
 
 /// Compiles what a request of this name expects.
 pub(super) fn expect(
@@ -162,14 +77,6 @@ pub(super) fn from(source: Source<'_>, given: &Text, key: &str) -> Result<From, 
             given.get_ref().escape_debug()
         ))),
     }
-}
-
-/// Whether what a header holds must not be shown.
-pub fn hides_header(extract: &[Extract], name: &str) -> bool {
-    is_sensitive_header(name)
-        || extract.iter().any(
-            |one| matches!(&one.from, From::Header(header) if header.eq_ignore_ascii_case(name)),
-        )
 }
 
 fn check_pointer(pointer: &str) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! Mirror → plan: the checks that TOML types cannot make.
 
 mod acknowledged;
-pub mod expect;
+mod expect;
 mod feed;
 mod fleet;
 mod judged;

@@ -7,6 +7,7 @@ use crate::scenario::plan::{Need, Request};
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file;
 use crate::scenario::read::names::check_name;
+use crate::traffic::expect::Extract;
 use crate::traffic::template::{Template, is_built_in};
 
 /// Requests that may have to be sent before one, one after the other.
@@ -105,7 +106,7 @@ impl Extracted {
         source: Source<'_>,
         given: &file::Request,
         requests: &[Request],
-    ) -> Result<Vec<expect::Extract>, Error> {
+    ) -> Result<Vec<Extract>, Error> {
         let one = |(name, from): &(file::Text, file::Text)| {
             let (request, name) = (given.name.get_ref(), name.get_ref());
             let key = format!("request.{request}.extract.{name}");
@@ -114,7 +115,7 @@ impl Extracted {
                 .iter()
                 .position(|known| known == name)
                 .expect("names were read from the same tables");
-            Ok(expect::Extract {
+            Ok(Extract {
                 variable,
                 name: name.clone(),
                 from: expect::from(source, from, &key)?,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::acknowledged::{self, Numbers};
-use super::expect::{self, Expect};
+use super::expect;
 use super::needs::{self, Extracted, Place};
 use crate::scenario::overrides::Overrides;
 use crate::scenario::plan::Request;
@@ -15,6 +15,7 @@ use crate::scenario::read::bytes::{MAX_BODY_FILE, read_at_most};
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::names::{check_name, is_token};
+use crate::traffic::expect::Expect;
 use crate::traffic::feeds::Feed;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
