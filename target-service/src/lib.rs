@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - [`config`], [`launch`]: what the parent process decides; validated before anything starts.
-//! - [`mod@serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
+//! - [`mod@serve`]: a process of its own (runtime, CPUs); [`signals`] that end it; [`server`]: the accept loop behind [`run`].
 //! - `connection`, `router`, `admission`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
 //! - `auth`, `bcrypt_pool`, `cache`, `lifetime`: the IoT middleware. `rbac`: the user path. `store`: where both keep
 //!   their data.
@@ -39,6 +39,7 @@ mod reply;
 mod router;
 pub mod serve;
 pub mod server;
+pub mod signals;
 pub mod size;
 mod store;
 mod telemetry;
