@@ -3,14 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::conclusion::{apart, write_all};
 use super::flame::{self, Costs};
 use super::input::{Reading, at_most_one_stdin, bytes, shown};
 use super::{Usage, print};
 use crate::compare::{Caution, Comparison, Profiled, Subject, pair};
 use crate::experiment::RunDir;
 use crate::profile::{FunctionTable, Profile, Scale};
+use crate::report::flame_files::{self, Drawn};
 use crate::report::stored::{self, StoredPhase, StoredRun, StoredVariant};
-use crate::report::{compare, compare_files, flame_files};
+use crate::report::{compare, compare_files};
 
 /// Before and after: figures, which functions explain their change, and a differential flame graph.
 ///
@@ -75,10 +77,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             return Err(Usage(message.to_owned()).into());
         }
     };
-    let comparison = compared(&base, &head, cautions)?;
+    let mut comparison = compared(&base, &head, cautions)?;
+    let mut written = Ok(());
     if let Some(out) = &args.out {
-        let dir = RunDir::at(out);
-        let mut files = vec![
+        let (pictures, undrawn) = apart(pictures(&base, &head, &comparison));
+        comparison.cautions.extend(undrawn);
+        let files = [
             (
                 PathBuf::from("compare.json"),
                 compare_files::json(&comparison),
@@ -92,11 +96,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
                 compare_files::csv(&comparison),
             ),
         ];
-        files.extend(pictures(&base, &head, &comparison));
-        for (file, text) in files {
-            dir.write(&file, text.as_bytes())
-                .map_err(|error| anyhow::anyhow!("{error}"))?;
-        }
+        written = write_all(&RunDir::at(out), files.into_iter().chain(pictures));
     }
     print(&if args.json {
         compare_files::json(&comparison)
@@ -107,7 +107,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     } else {
         compare::render(&comparison)
     })?;
-    Ok(0)
+    written.map(|()| 0)
 }
 
 /// The head's phase that belongs to one of the base: of the same name, or both are alone.
@@ -161,7 +161,7 @@ fn compared(base: &Side, head: &Side, mut cautions: Vec<Caution>) -> anyhow::Res
 }
 
 /// The differential flame graphs of all phases with two profiles.
-fn pictures(base: &Side, head: &Side, comparison: &Comparison) -> Vec<(PathBuf, String)> {
+fn pictures(base: &Side, head: &Side, comparison: &Comparison) -> Vec<Drawn> {
     let mut all = Vec::new();
     for phase in &base.phases {
         let Some(other) = partner(base, head, phase) else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{InstanceUse, Uncertainty};
@@ -179,8 +180,8 @@ pub struct Estimates {
 /// What the profiled phase found.
 #[derive(Debug)]
 pub struct ProfileResult {
-    /// The profile.
-    pub profile: Profile,
+    /// The profile, which a picture may be drawn of meanwhile.
+    pub profile: Arc<Profile>,
     /// Samples a second that were asked for.
     pub hz: u32,
     /// CPU time in the profile by CPU time of the target while it was taken; `None` if that is not known.
@@ -252,6 +253,8 @@ pub enum Warning {
     },
     /// The profile was not taken.
     NoProfile(String),
+    /// The flame graph was not drawn.
+    NotDrawn(String),
     /// The profile ended before its time.
     ShortProfile {
         /// Seconds that it has.
@@ -311,6 +314,7 @@ impl fmt::Display for Warning {
                 )
             }
             Self::NoProfile(why) => write!(f, "no profile: {why}"),
+            Self::NotDrawn(why) => write!(f, "flame.svg could not be drawn: {why}"),
             Self::ShortProfile { seconds, why } => {
                 write!(f, "the profile has only the first {seconds} s: {why}")
             }

@@ -21,7 +21,7 @@ use super::log::{Tail, last_lines};
 use super::ready::{NotReady, Probe, wait_ready};
 use super::supervisor::{
     DEFAULT_GRACE, KILL_ALLOWANCE, NOT_EXECUTABLE, NOT_FOUND, OWN_BINARY, Order, SUPERVISE,
-    SUPERVISOR_FAILED, kill,
+    SUPERVISOR_FAILED, kill, kill_at_once,
 };
 use super::tree;
 
@@ -298,6 +298,16 @@ impl ProcessHandle {
         self.exited().await
     }
 
+    /// Gives the process no more time to stop: it and all that it started are killed. [`ProcessHandle::stop`] waits for that.
+    pub fn kill(&mut self) {
+        self.pipe = None;
+        if self.try_exited().is_none()
+            && let Ok(supervisor) = i32::try_from(self.pid)
+        {
+            kill_at_once(supervisor);
+        }
+    }
+
     /// Waits until the probe is answered with a 2xx status and returns how long that took.
     ///
     /// # Errors
@@ -348,6 +358,7 @@ impl fmt::Display for SignalName {
             11 => "SIGSEGV",
             13 => "SIGPIPE",
             15 => "SIGTERM",
+            25 => "SIGXFSZ (a file reached the limit of `ulimit -f`)",
             other => return write!(f, "signal {other}"),
         };
         f.write_str(name)

@@ -30,7 +30,7 @@ const TOP_DELTAS: usize = 50;
 /// Judgements of every phase, in the order of the result's variants and phases.
 pub type Judgements = Vec<Vec<Vec<Judgement>>>;
 
-/// The document as text, with a line break at its end.
+/// The document as text, with a line break at its end. A run may be interrupted after its last load.
 ///
 /// # Panics
 /// Never: every key is a string and every number finite or written as null.
@@ -39,6 +39,7 @@ pub fn document(
     result: &RunResult,
     comparisons: &[Comparison],
     judgements: &Judgements,
+    interrupted: bool,
 ) -> String {
     let variants = result
         .variants
@@ -57,7 +58,7 @@ pub fn document(
         },
         started_at: result.started_at.to_string(),
         machine: &result.machine,
-        interrupted: result.interrupted,
+        interrupted: interrupted || result.interrupted,
         failure: result.failure.as_ref().map(ToString::to_string),
         variants,
         comparisons: comparisons.iter().map(comparison_json).collect(),
@@ -277,6 +278,8 @@ struct ComparisonJson<'a> {
     head: &'a str,
     metrics: Vec<PhaseMetricJson<'a>>,
     functions: Vec<DeltaJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -513,6 +516,11 @@ fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
     ComparisonJson {
         base: &comparison.base,
         head: &comparison.head,
+        warnings: comparison
+            .cautions
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         metrics: phases()
             .flat_map(|phase| {
                 phase.metrics.iter().map(|change| PhaseMetricJson {

@@ -10,7 +10,7 @@ use crate::hostile::{Behaviour, Server};
 
 /// Processes below a run that loads, once there are as many as it needs.
 #[track_caller]
-fn processes(root: i32, at_least: usize) -> Vec<i32> {
+pub(crate) fn processes(root: i32, at_least: usize) -> Vec<i32> {
     until(&format!("{at_least} processes"), || {
         let below = descendants(root);
         (below.len() >= at_least).then(|| below.iter().map(|process| process.pid).collect())
@@ -19,7 +19,7 @@ fn processes(root: i32, at_least: usize) -> Vec<i32> {
 
 #[test]
 fn a_run_that_is_asked_to_end_keeps_what_it_measured() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let running = TestBed::new()
             .scenario(&gateway_scenario("60s", &device_request("cars")))
             .start();

@@ -27,6 +27,8 @@ mod selftest;
 mod services;
 mod shared_store;
 mod shipped;
+mod signals;
+mod unwritten;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
