@@ -27,7 +27,7 @@ fn selftest(is_asked: bool) -> Result<Report, Error> {
         .enable_all()
         .build()
         .unwrap();
-    let (_asking, stop) = watch::channel(is_asked);
+    let (_asking, stop) = watch::channel(u32::from(is_asked));
     runtime.block_on(run(&SHORT, &Progress::new(Mode::Quiet), &Stop(stop)))
 }
 

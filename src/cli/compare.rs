@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::conclusion::{apart, write_all};
 use super::flame::{self, Costs};
 use super::input::{Reading, at_most_one_stdin, bytes, shown};
 use super::{Usage, print};
@@ -10,7 +11,7 @@ use crate::compare::{Caution, Comparison, Profiled, RunOf, Side, Subject, Untrus
 use crate::experiment::{RunDir, Trust};
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::report::document::stored::{self, StoredPhase, StoredRun, StoredVariant};
-use crate::report::page::flame_files;
+use crate::report::page::flame_files::{self, Drawn};
 use crate::report::{document, terminal, text};
 
 /// Before and after: figures, which functions explain their change, and a differential flame graph.
@@ -56,9 +57,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let mut comparison = sides(&base.side(), &head.side(), untrusted);
     refuse(&comparison)?;
     comparison.cautions.extend(notes);
+    let mut written = Ok(());
     if let Some(out) = &args.out {
-        let dir = RunDir::at(out);
-        let mut files = vec![
+        let (pictures, undrawn) = apart(pictures(&base, &head, &comparison));
+        comparison.cautions.extend(undrawn);
+        let files = [
             (
                 PathBuf::from("compare.json"),
                 document::compare::json(&comparison),
@@ -72,11 +75,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
                 text::compare::csv(&comparison),
             ),
         ];
-        files.extend(pictures(&base, &head, &comparison));
-        for (file, text) in files {
-            dir.write(&file, text.as_bytes())
-                .map_err(|error| anyhow::anyhow!("{error}"))?;
-        }
+        written = write_all(&RunDir::at(out), files.into_iter().chain(pictures));
     }
     print(&if args.json {
         document::compare::json(&comparison)
@@ -87,7 +86,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     } else {
         terminal::compare::render(&comparison)
     })?;
-    Ok(0)
+    written.map(|()| 0)
 }
 
 /// Opens both sides, with what is to be said of that.
@@ -154,11 +153,7 @@ fn refuse(comparison: &Comparison) -> anyhow::Result<()> {
 }
 
 /// The differential flame graphs of all phases with two profiles.
-fn pictures(
-    base: &Opened<'_>,
-    head: &Opened<'_>,
-    comparison: &Comparison,
-) -> Vec<(PathBuf, String)> {
+fn pictures(base: &Opened<'_>, head: &Opened<'_>, comparison: &Comparison) -> Vec<Drawn> {
     let mut all = Vec::new();
     for phase in &base.phases {
         let Some(other) = head.phases.iter().find(|of| of.name == phase.name) else {

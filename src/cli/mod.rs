@@ -3,12 +3,14 @@
 
 mod compare;
 mod completions;
+mod conclusion;
 mod flame;
 #[cfg(feature = "gateway")]
 mod gateway;
 mod input;
 mod run;
 mod selftest;
+mod signals;
 #[cfg(feature = "gateway")]
 mod verify_sink;
 
@@ -16,6 +18,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::process::supervisor;
@@ -74,6 +77,10 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
+    if let Err(error) = stop_signals::outlive_file_limit() {
+        say(&format!("error: cannot handle signals: {error}"));
+        return ExitCode::from(INTERNAL);
+    }
     let ended = match cli.command {
         Command::Run(args) => run::exec(&args),
         Command::Selftest(args) => selftest::exec(&args),
@@ -85,20 +92,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match ended {
         Ok(code) => ExitCode::from(code),
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
             ExitCode::from(if error.is::<Usage>() { USAGE } else { INTERNAL })
         }
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    })
 }
 
 /// A message to people, on stderr.
@@ -108,10 +106,17 @@ fn say(message: &str) {
 }
 
 /// A result, on stdout.
-fn print(text: &str) -> io::Result<()> {
-    let mut out = anstream::stdout();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+fn print(text: &str) -> anyhow::Result<()> {
+    write_out(anstream::stdout(), text.as_bytes())
+}
+
+/// Writes to stdout. A reader that has gone has what it wanted, and changes nothing about what was found.
+fn write_out(mut out: impl Write, bytes: &[u8]) -> anyhow::Result<()> {
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
 /// Progress on stderr: live on a terminal, else in lines.

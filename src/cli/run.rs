@@ -5,19 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use toml::{Table, Value};
 
+use super::conclusion::{Conclusion, Patience, unwritten};
+use super::signals::{Answered, Signals};
 use super::{Usage, print, progress, say};
-use crate::compare::compare;
-use crate::experiment::{self, CreateError, RunDir, RunResult, Stop, WriteError};
-use crate::gate::Judgements;
-use crate::gate::{self, Outcome};
+use crate::experiment::{self, CreateError, RunDir, RunResult};
+use crate::gate::Outcome;
 use crate::process::port::LocalPorts;
-use crate::report::page::flame_files;
 use crate::report::terminal::dry_run;
-use crate::report::{document, terminal};
 use crate::scenario::{self, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::units::{Rate, parse_duration};
@@ -123,6 +119,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         warn_of_ports(&plan);
     }
     let started_at = jiff::Timestamp::now();
+    // From before the directory is made, so that it holds a result whatever happens.
+    let signals = Signals::listen(Answered::Second)?;
     let dir =
         RunDir::create(args.out.as_deref(), &plan.name, started_at).map_err(
             |error| match error {
@@ -137,45 +135,44 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .enable_all()
         .build()
         .context("cannot set up the runtime")?;
-    let (result, stopped) = runtime.block_on(async {
-        let stop = stop_on_signals().context("cannot listen for signals")?;
-        let result = experiment::run(&plan, &dir, &progress(args.quiet), &stop, started_at).await;
-        Ok::<_, anyhow::Error>((result, stop.is_asked()))
-    })?;
-    let judgements: Judgements = result
-        .variants
-        .iter()
-        .map(|variant| {
-            variant
-                .phases
-                .iter()
-                .map(|phase| gate::judge(&plan.thresholds, variant, phase, &phase.total()))
-                .collect()
-        })
-        .collect();
-    let comparisons = compare(&plan, &result);
-    let outcome = gate::outcome(&result, &judgements.concat().concat(), stopped);
-    let document = document::run::json(&plan, &result, &comparisons, &judgements);
-    let stored = dir.write(Path::new("result.json"), document.as_bytes());
-    let mut pictures = comparisons
-        .iter()
-        .flat_map(|comparison| flame_files::of_run(&plan.name, &result, comparison));
-    let drawn = pictures.try_for_each(|(file, text)| dir.write(&file, text.as_bytes()));
-    let printed = if args.json {
-        print(&document)
-    } else {
-        let floor = floor::path().and_then(|path| Floor::known(&path, &result.machine));
-        let floor = floor.map_or_else(String::new, |floor| floor.quote() + "\n");
-        print(&(terminal::run::render(&plan, &result, &comparisons, &judgements) + &floor))
+    let stop = signals.stop();
+    let observer = progress(args.quiet);
+    let result = runtime.block_on(experiment::run(&plan, &dir, &observer, &stop, started_at));
+    let patience = Patience {
+        runtime: &runtime,
+        so_far: stop.times(),
+        stop,
+        quiet: args.quiet,
     };
-    conclude(&outcome, &dir, args.quiet);
+    let mut conclusion = Conclusion::of(plan, result, &patience);
+    conclusion.store(&dir, &patience);
+    // What may still run on its threads, such as the look-up of a name, is not waited for.
+    runtime.shutdown_background();
+    signals.release();
+    let printed = if args.json {
+        print(&conclusion.document())
+    } else {
+        let machine = &conclusion.result.machine;
+        let floor = floor::path().and_then(|path| Floor::known(&path, machine));
+        let floor = floor.map_or_else(String::new, |floor| floor.quote() + "\n");
+        print(&(conclusion.summary() + &floor))
+    };
+    let outcome = conclusion.outcome();
+    conclude(&outcome, args.quiet);
     if !args.quiet {
-        proofs(&plan, &result, &dir)
+        if conclusion.is_stored {
+            say(&format!("stored in {}", dir.path().display()));
+        }
+        proofs(&conclusion.plan, &conclusion.result, &dir)
             .iter()
             .for_each(|line| say(line));
     }
-    stored.and(drawn).map_err(|error| unwritten(&error))?;
-    printed?;
+    conclusion.end()?;
+    match printed {
+        // A terminal that hung up takes no summary; that it did is what the exit code tells.
+        Err(error) if outcome == Outcome::Interrupted => say(&format!("error: {error:#}")),
+        printed => printed?,
+    }
     Ok(outcome.exit_code())
 }
 
@@ -218,12 +215,7 @@ fn proofs(plan: &Plan, result: &RunResult, dir: &RunDir) -> Vec<String> {
     sinks.iter().map(command).collect()
 }
 
-/// Its message holds the cause already.
-fn unwritten(error: &WriteError) -> anyhow::Error {
-    anyhow::anyhow!("{error}")
-}
-
-fn conclude(outcome: &Outcome, dir: &RunDir, quiet: bool) {
+fn conclude(outcome: &Outcome, quiet: bool) {
     match outcome {
         Outcome::Internal(message) => say(&format!("error: {message}")),
         Outcome::Invalid(message) => say(&format!("invalid: {message}")),
@@ -231,9 +223,6 @@ fn conclude(outcome: &Outcome, dir: &RunDir, quiet: bool) {
         Outcome::Fail if !quiet => say("a threshold failed"),
         Outcome::Inconclusive if !quiet => say("a threshold could not be judged"),
         _ => {}
-    }
-    if !quiet {
-        say(&format!("stored in {}", dir.path().display()));
     }
 }
 
@@ -391,25 +380,6 @@ fn warn_of_ports(plan: &Plan) {
             }
         }
     }
-}
-
-pub(super) fn stop_on_signals() -> std::io::Result<Stop> {
-    let (asked, stop) = watch::channel(false);
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        // Nobody to tell once the run is over.
-        let _ = asked.send(true);
-        // Kept: a dropped sender would look like nobody could ask.
-        std::future::pending::<()>().await;
-    });
-    Ok(Stop(stop))
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {

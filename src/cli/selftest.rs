@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::run::stop_on_signals;
+use super::signals::{Answered, Signals};
 use super::{print, progress, say};
 use crate::gate::{Outcome, Verdict};
 use crate::report::{document, terminal};
@@ -32,10 +32,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .enable_all()
         .build()
         .context("cannot set up the runtime")?;
-    let found = runtime.block_on(async {
-        let stop = stop_on_signals().context("cannot listen for signals")?;
-        Ok::<_, anyhow::Error>(selftest::run(&Extent::WHOLE, &progress(args.quiet), &stop).await)
-    })?;
+    let signals = Signals::listen(Answered::First)?;
+    let (observer, stop) = (progress(args.quiet), signals.stop());
+    let found = runtime.block_on(selftest::run(&Extent::WHOLE, &observer, &stop));
+    signals.release();
     let found = match found {
         Ok(found) => found,
         Err(Error::Interrupted) => {

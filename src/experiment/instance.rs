@@ -38,17 +38,18 @@ pub(super) struct Instance {
     /// pprof endpoint that is used unless the plan names one.
     pub(super) pprof_url: Option<String>,
     started: Option<Started>,
+    /// Nobody waited for its end.
+    is_killed: bool,
 }
 
 /// What all bundled gateways of a launch are started with.
 pub(super) struct GatewayStart<'a> {
     pub(super) config: &'a Config,
     pub(super) devices: &'a [Device],
-    pub(super) ready_within: Duration,
 }
 
 impl Instance {
-    /// Starts a bundled gateway at `port` and waits until it answers.
+    /// Starts a bundled gateway at `port`.
     pub(super) async fn gateway(
         start: &GatewayStart<'_>,
         port: u16,
@@ -79,7 +80,6 @@ impl Instance {
         let mut instance = Self::started(Started::spawn(start_it).await?, local(port, None)?);
         instance.metrics_url = Some(format!("http://{listen}/metrics"));
         instance.pprof_url = Some(format!("http://{listen}/debug/pprof/profile"));
-        instance.wait_ready("/healthz", start.ready_within).await?;
         Ok(instance)
     }
 
@@ -105,6 +105,7 @@ impl Instance {
             metrics_url: None,
             pprof_url: None,
             started: Some(started),
+            is_killed: false,
         }
     }
 
@@ -133,10 +134,11 @@ impl Instance {
             metrics_url: None,
             pprof_url: None,
             started: None,
+            is_killed: false,
         })
     }
 
-    /// Waits until it answers; one that does not is stopped.
+    /// Waits until it answers.
     pub(super) async fn wait_ready(&mut self, path: &str, within: Duration) -> Result<(), Failure> {
         let probe = Probe {
             endpoint: self.endpoint.clone(),
@@ -172,6 +174,18 @@ impl Instance {
         let started = self.started.as_mut()?;
         let begun = Instant::now();
         let exit = started.stop().await;
+        if self.is_killed && !exit.success() {
+            let lost = "it was killed by a second signal: what it had not stored is lost";
+            return Some(lost.to_owned());
+        }
         (!exit.success()).then(|| started.complaint(exit, begun.elapsed()))
+    }
+
+    /// Gives it no more time to stop.
+    pub(super) fn kill(&mut self) {
+        if let Some(started) = &mut self.started {
+            self.is_killed = true;
+            started.kill();
+        }
     }
 }

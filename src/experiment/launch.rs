@@ -13,7 +13,7 @@ use super::instance::{GatewayStart, Instance, SCRAPE};
 use super::reach::{control_tls, find, internal, pick_port};
 use super::services::Services;
 use super::started::{Used, first};
-use super::{Failure, Observer, RunDir};
+use super::{Failure, Observer, RunDir, Stop};
 use crate::process::client::control_client;
 use crate::process::cpus::Confined;
 use crate::process::metrics::{self, Metrics};
@@ -59,36 +59,40 @@ pub(super) enum Death {
 }
 
 impl Launched {
-    /// Starts the variant's services and its target, or finds it, and waits until they answer.
-    pub(super) async fn start(start: &Start<'_>, hashes: &mut Hashes) -> Result<Self, Failure> {
+    /// Starts the variant's services and its target, or finds it, and waits until they answer. `None` if the run is to end: what
+    /// was started until then is stopped.
+    pub(super) async fn start(
+        start: &Start<'_>,
+        hashes: &mut Hashes,
+        stop: &Stop,
+    ) -> Result<Option<Self>, Failure> {
         let client = control_client(control_tls(start.variant).as_ref())
             .map_err(|error| internal(&error))?;
-        let directory = start.dir.path().join(start.directory);
-        let services = Services::start(&start.variant.services, &directory).await?;
         let mut launched = Self {
             client,
             instances: Vec::new(),
-            services,
+            services: Services::default(),
             found_at: None,
             cpus: machine_cpus(),
             is_gateway: false,
             sink: None,
         };
-        match launched.target(start, hashes, &directory).await {
-            Ok(()) => Ok(launched),
-            Err(failure) => {
-                launched.stop().await;
-                Err(failure)
-            }
-        }
+        let mut stopping = stop.clone();
+        let failure = tokio::select! {
+            started = launched.all(start, hashes) => match started {
+                Ok(()) => return Ok(Some(launched)),
+                Err(failure) => Some(failure),
+            },
+            () = stopping.asked() => None,
+        };
+        launched.stop(stop).await;
+        failure.map_or(Ok(None), Err)
     }
 
-    async fn target(
-        &mut self,
-        start: &Start<'_>,
-        hashes: &mut Hashes,
-        directory: &Path,
-    ) -> Result<(), Failure> {
+    async fn all(&mut self, start: &Start<'_>, hashes: &mut Hashes) -> Result<(), Failure> {
+        let directory = &start.dir.path().join(start.directory);
+        let services = &start.variant.services;
+        self.services.start(services, directory).await?;
         let target = &start.variant.target;
         let logs = logs(directory, target.instances());
         match target {
@@ -115,14 +119,14 @@ impl Launched {
                 let gateway = GatewayStart {
                     config: &config,
                     devices: &devices,
-                    ready_within: *ready_within,
                 };
                 for (at, log) in logs.into_iter().enumerate() {
                     // A gateway takes the first of the CPUs that it finds: several would crowd on these.
                     let several = target.instances() > 1;
                     let _confined = several.then(|| Confined::to(at, config.cpus));
                     let instance = Instance::gateway(&gateway, pick_port(*port)?, log).await?;
-                    self.instances.push(instance);
+                    let instance = self.instances.push_mut(instance);
+                    instance.wait_ready("/healthz", *ready_within).await?;
                 }
             }
             Target::Command {
@@ -139,9 +143,9 @@ impl Launched {
                         services: self.services.ports(),
                     };
                     let (argv, own) = (command.argv(ports), ports.own);
-                    let mut instance = Instance::command(argv, own, tls.as_ref(), log).await?;
+                    let instance = Instance::command(argv, own, tls.as_ref(), log).await?;
+                    let instance = self.instances.push_mut(instance);
                     instance.wait_ready(ready, *ready_within).await?;
-                    self.instances.push(instance);
                 }
             }
             Target::Url {
@@ -222,9 +226,20 @@ impl Launched {
         Some(scraped.into_iter().map(|(_, metrics)| metrics).collect())
     }
 
-    /// Stops what was started, the services last. Of bundled gateways, which end with 0 if all is well, the words for
-    /// another end.
-    pub(super) async fn stop(&mut self) -> Option<String> {
+    /// Stops what was started, the services last; kills it as soon as nobody waits any more. Of bundled gateways, which end with 0
+    /// if all is well, the words for another end.
+    pub(super) async fn stop(&mut self, stop: &Stop) -> Option<String> {
+        let mut stop = stop.clone();
+        tokio::select! {
+            complaint = self.stop_in_order() => return complaint,
+            () = stop.hurried() => {}
+        }
+        self.instances.iter_mut().for_each(Instance::kill);
+        self.services.kill();
+        self.stop_in_order().await
+    }
+
+    async fn stop_in_order(&mut self) -> Option<String> {
         let mut complaints = Vec::new();
         for instance in &mut self.instances {
             complaints.extend(instance.stop().await);

@@ -95,24 +95,49 @@ pub struct Live {
     pub target_cores: Option<f64>,
 }
 
-/// The user's wish to end; cloned to whoever has to know.
+/// The user's wish to end, and how often it was said; cloned to whoever has to know.
 #[derive(Debug, Clone)]
-pub struct Stop(pub watch::Receiver<bool>);
+pub struct Stop(pub watch::Receiver<u32>);
 
 impl Stop {
     /// Whether the run is to end.
     pub fn is_asked(&self) -> bool {
-        *self.0.borrow()
+        self.times() > 0
     }
 
     /// Returns when the run is to end.
     pub async fn asked(&mut self) {
-        if self.0.wait_for(|&asked| asked).await.is_err() {
+        self.more_often_than(0).await;
+    }
+
+    /// Returns when nobody waits for an orderly end any more.
+    pub async fn hurried(&mut self) {
+        self.more_often_than(1).await;
+    }
+
+    /// How often the user has asked until now.
+    pub fn times(&self) -> u32 {
+        *self.0.borrow()
+    }
+
+    /// Whether the run is to end, or is so within a moment: what stops telemload and its target at once may reach the target
+    /// first.
+    async fn is_asked_meanwhile(&self) -> bool {
+        let mut stop = self.clone();
+        tokio::time::timeout(MOMENT, stop.asked()).await.is_ok()
+    }
+
+    /// Returns when the user has asked so often, and once more.
+    pub async fn more_often_than(&mut self, times: u32) {
+        if self.0.wait_for(|&asked| asked > times).await.is_err() {
             // Nobody is left who could ask.
             std::future::pending::<()>().await;
         }
     }
 }
+
+/// How far apart two processes may learn that both are to end.
+const MOMENT: Duration = Duration::from_millis(250);
 
 /// Runs a plan. Whatever ends it early, what was found until then is in the result.
 pub async fn run(
@@ -179,6 +204,12 @@ pub async fn run(
             let ended = launch.run(&mut hashes, variant, stop).await;
             let goes_on = match ended {
                 Ok(None) => true,
+                // It was stopped along with telemload.
+                Ok(Some(Failure::Target(_))) | Err(Failure::Target(_))
+                    if stop.is_asked_meanwhile().await =>
+                {
+                    true
+                }
                 // Its own launches end with it; the other variants have nothing to do with that.
                 Ok(Some(died)) => {
                     dead[at] = true;
@@ -242,7 +273,6 @@ impl VariantRun<'_> {
             .map(Roster::new)
             .collect::<Vec<_>>()
             .into();
-        let mut stopping = stop.clone();
         let directory = self.directory();
         let start = Start {
             variant: self.variant,
@@ -251,15 +281,14 @@ impl VariantRun<'_> {
             directory: &directory,
             observer: self.observer,
         };
-        let mut target = tokio::select! {
-            target = Launched::start(&start, hashes) => target?,
-            () = stopping.asked() => return Ok(None),
+        let Some(mut target) = Launched::start(&start, hashes, stop).await? else {
+            return Ok(None);
         };
         if let Some(place) = &target.found_at {
             result.target = format!("{} at {place}", self.variant.target.describe());
         }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
-        let complaint = target.stop().await;
+        let complaint = target.stop(stop).await;
         let Some(at) = driven? else {
             // One that ended before it was stopped has told so already.
             if let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut()) {

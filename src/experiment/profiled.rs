@@ -1,8 +1,9 @@
 //! The profiled repetition of a phase: the same load while the target is sampled, and what its samples cost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::gather::Block;
+use super::gather::{Block, Driven};
 use super::launch::Launched;
 use super::phase::{Ended, PhaseRun, Stretch};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
@@ -38,25 +39,35 @@ impl PhaseRun<'_> {
             profiled: true,
         };
         let sampling = Sampler::new(target, plan, self.stop).sample();
-        let (driven, taken) = self.drive(target, &stretch, sampling).await?;
-        for words in driven.services_ended {
+        let (mut driven, taken) = self.drive(target, &stretch, sampling).await?;
+        for words in std::mem::take(&mut driven.services_ended) {
             let warning = Warning::ServiceEnded(words);
             if !result.warnings.contains(&warning) {
                 result.warnings.push(warning);
             }
         }
         result.add_acknowledged(driven.acknowledged, target, self);
-        if result.conclude(driven.died, driven.failed)? == Ended::WithTarget {
-            return Ok(Ended::WithTarget);
+        let ended = result.conclude(driven.died.take(), driven.failed.take());
+        if matches!(ended, Ok(Ended::WithTarget)) {
+            return ended;
         }
-        let captured = match self.finish(taken).await {
-            Some(Ok(captured)) => captured,
-            Some(Err(error)) => {
-                result.warnings.push(Warning::NoProfile(error.to_string()));
-                return Ok(Ended::InTime);
-            }
-            None => return Ok(Ended::InTime),
-        };
+        match self.finish(taken).await {
+            Some(Ok(captured)) => self.add(captured, plan, &stretch, &driven, result).await?,
+            Some(Err(error)) => result.warnings.push(Warning::NoProfile(error.to_string())),
+            None => {}
+        }
+        ended
+    }
+
+    /// Adds a profile to the result, and stores it.
+    async fn add(
+        &self,
+        captured: Captured,
+        plan: &Profile,
+        stretch: &Stretch<'_>,
+        driven: &Driven,
+        result: &mut PhaseResult,
+    ) -> Result<(), Failure> {
         let Captured {
             profile,
             bytes,
@@ -74,7 +85,7 @@ impl PhaseRun<'_> {
         let all = slices.concat();
         let estimates = Spent::of(&all).map_or_else(
             || {
-                let cpu = driven.target_cpu_seconds.ok();
+                let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
                 Estimates::of(&total, driven.window.seconds(), cpu)
             },
             |spent| spent.estimates(all.len()),
@@ -94,22 +105,23 @@ impl PhaseRun<'_> {
                 steal: driven.steal_share,
             });
         }
-        self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
-        if !profile.is_empty() {
-            result
-                .warnings
-                .extend(self.draw(&profile, plan.hz, &estimates)?);
-        }
+        // In the result before anything is written: a full disk costs files and no figures.
+        let profile = Arc::new(profile);
         result.profile = Some(ProfileResult {
             functions: FunctionTable::of(&profile),
             us_error,
-            profile,
+            profile: Arc::clone(&profile),
             hz: plan.hz,
             capture_ratio,
             us_per_request: estimates.us_per_request,
             throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
         });
-        Ok(Ended::InTime)
+        self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
+        if !profile.is_empty() {
+            let undrawn = self.draw(profile, plan.hz, &estimates).await?;
+            result.warnings.extend(undrawn);
+        }
+        Ok(())
     }
 
     /// `None` if no samples were taken, or the user does not wait for their names.
@@ -130,10 +142,10 @@ impl PhaseRun<'_> {
         }
     }
 
-    /// Draws the flame graph; the answer says why it cannot be drawn.
-    fn draw(
+    /// Draws the flame graph on a thread of its own, for as long as the user waits; the answer says why there is none.
+    async fn draw(
         &self,
-        profile: &SampledProfile,
+        profile: Arc<SampledProfile>,
         hz: u32,
         estimates: &Estimates,
     ) -> Result<Option<Warning>, Failure> {
@@ -146,15 +158,25 @@ impl PhaseRun<'_> {
             profile.samples(),
             estimates.throughput_rps.unwrap_or(0.0)
         );
-        match flamegraph::svg(profile, &title, &subtitle, estimates.us_per_request) {
-            Ok(svg) => {
-                let file = self.directory().join("flame.svg");
-                self.write(&file, svg.as_bytes()).map(|()| None)
-            }
-            Err(error) => Ok(Some(Warning::NoProfile(format!(
-                "the flame graph could not be drawn: {error}"
-            )))),
-        }
+        let us_per_request = estimates.us_per_request;
+        let drawing = tokio::task::spawn_blocking(move || {
+            flamegraph::svg(&profile, &title, &subtitle, us_per_request)
+        });
+        let mut stop = self.stop.clone();
+        let so_far = stop.times().min(1);
+        let why = tokio::select! {
+            biased;
+            () = stop.more_often_than(so_far) => "the run was interrupted".to_owned(),
+            drawn = drawing => match drawn {
+                Ok(Ok(svg)) => {
+                    let file = self.directory().join("flame.svg");
+                    return self.write(&file, svg.as_bytes()).map(|()| None);
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            },
+        };
+        Ok(Some(Warning::NotDrawn(why)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{InstanceUse, Uncertainty, Warning};
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
@@ -184,8 +185,8 @@ pub struct Estimates {
 /// What the profiled phase found.
 #[derive(Debug)]
 pub struct ProfileResult {
-    /// The profile.
-    pub profile: Profile,
+    /// The profile, which a picture may be drawn of meanwhile.
+    pub profile: Arc<Profile>,
     /// Samples a second that were asked for.
     pub hz: u32,
     /// CPU time in the profile by CPU time of the target while it was taken; `None` if that is not known.

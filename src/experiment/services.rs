@@ -27,16 +27,16 @@ struct Running {
 }
 
 impl Services {
-    /// Starts each when the one before it is ready; if one fails the others are stopped. Logs go into `directory`.
-    pub(super) async fn start(planned: &[Service], directory: &Path) -> Result<Self, Failure> {
-        let mut services = Self::default();
+    /// Starts each when the one before it is ready. Logs go into `directory`. Whatever becomes of it, they are to be stopped.
+    pub(super) async fn start(
+        &mut self,
+        planned: &[Service],
+        directory: &Path,
+    ) -> Result<(), Failure> {
         for service in planned {
-            if let Err(failure) = services.add(service, directory).await {
-                services.stop().await;
-                return Err(failure);
-            }
+            self.add(service, directory).await?;
         }
-        Ok(services)
+        Ok(())
     }
 
     async fn add(&mut self, service: &Service, directory: &Path) -> Result<(), Failure> {
@@ -48,7 +48,7 @@ impl Services {
         let argv = service.command.argv(ports);
         let log = directory.join(format!("service-{}.log", service.name));
         let name = format!("service {}", service.name);
-        let mut started = Started::spawn(ToStart::new(name, argv, log)).await?;
+        let started = Started::spawn(ToStart::new(name, argv, log)).await?;
         let address = SocketAddr::from(([127, 0, 0, 1], own));
         let probe = Probe {
             endpoint: Endpoint {
@@ -58,14 +58,17 @@ impl Services {
             authority: address.to_string(),
             path: service.ready.clone(),
         };
-        started.wait_ready(&probe, service.ready_within).await?;
         self.ports.push(own);
-        self.running.push(Running {
+        // From here on it is stopped with the others, whatever ends the wait for it.
+        let running = self.running.push_mut(Running {
             name: service.name.clone(),
             started,
             is_down: false,
         });
-        Ok(())
+        running
+            .started
+            .wait_ready(&probe, service.ready_within)
+            .await
     }
 
     /// Their ports, in the order of the plan.
@@ -112,6 +115,13 @@ impl Services {
         for service in self.running.iter_mut().rev() {
             service.started.stop().await;
         }
+    }
+
+    /// Gives them no more time to stop.
+    pub(super) fn kill(&mut self) {
+        self.running
+            .iter_mut()
+            .for_each(|service| service.started.kill());
     }
 }
 

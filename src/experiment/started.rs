@@ -101,19 +101,16 @@ impl Started {
         Ok(Self { process, tree, log })
     }
 
-    /// Waits until it answers; one that does not is stopped.
+    /// Waits until it answers.
     pub(super) async fn wait_ready(
         &mut self,
         probe: &Probe,
         within: Duration,
     ) -> Result<(), Failure> {
-        match self.process.wait_ready(probe, within).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.process.stop().await;
-                Err(Failure::Target(error.to_string()))
-            }
-        }
+        let ready = self.process.wait_ready(probe, within).await;
+        ready
+            .map(drop)
+            .map_err(|error| Failure::Target(error.to_string()))
     }
 
     /// Returns when it has ended by itself: how, its last words, and where the others are.
@@ -125,6 +122,11 @@ impl Started {
 
     pub(super) async fn stop(&mut self) -> ProcessExit {
         self.process.stop().await
+    }
+
+    /// Gives it no more time to stop.
+    pub(super) fn kill(&mut self) {
+        self.process.kill();
     }
 
     /// Words for the end of one that took so long to stop, and did not do so in order.

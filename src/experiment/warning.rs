@@ -24,6 +24,8 @@ pub enum Warning {
     },
     /// The profile was not taken.
     NoProfile(String),
+    /// The flame graph was not drawn.
+    NotDrawn(String),
     /// The profile ended before its time.
     ShortProfile {
         /// Seconds that it has.
@@ -83,6 +85,7 @@ impl fmt::Display for Warning {
                 )
             }
             Self::NoProfile(why) => write!(f, "no profile: {why}"),
+            Self::NotDrawn(why) => write!(f, "flame.svg could not be drawn: {why}"),
             Self::ShortProfile { seconds, why } => {
                 write!(f, "the profile has only the first {seconds} s: {why}")
             }

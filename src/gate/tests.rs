@@ -89,7 +89,7 @@ fn shares_are_judged_by_their_interval() {
     profile.add(["main", "other"], 950, 9_500_000_000).unwrap();
     with_profile.profile = Some(ProfileResult {
         functions: FunctionTable::of(&profile),
-        profile,
+        profile: profile.into(),
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(1_000.0),

@@ -54,7 +54,7 @@ fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
     }
     ProfileResult {
         functions: FunctionTable::of(&profile),
-        profile,
+        profile: profile.into(),
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(us_per_request),

@@ -19,7 +19,9 @@ use tokio::time::timeout;
 use super::exit::ProcessExit;
 use super::log::{Tail, last_lines};
 use super::ready::{NotReady, Probe, wait_ready};
-use super::supervisor::{DEFAULT_GRACE, KILL_ALLOWANCE, OWN_BINARY, Order, SUPERVISE, kill};
+use super::supervisor::{
+    DEFAULT_GRACE, KILL_ALLOWANCE, OWN_BINARY, Order, SUPERVISE, kill, kill_at_once,
+};
 use super::tree;
 
 const LINES_IN_MESSAGES: usize = 5;
@@ -243,6 +245,16 @@ impl ProcessHandle {
                 .for_each(|process| kill(process.pid, Signal::KILL));
         }
         self.exited().await
+    }
+
+    /// Gives the process no more time to stop: it and all that it started are killed. [`ProcessHandle::stop`] waits for that.
+    pub fn kill(&mut self) {
+        self.pipe = None;
+        if self.try_exited().is_none()
+            && let Ok(supervisor) = i32::try_from(self.pid)
+        {
+            kill_at_once(supervisor);
+        }
     }
 
     /// Waits until the probe is answered with a 2xx status and returns how long that took.

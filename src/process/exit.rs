@@ -73,6 +73,7 @@ impl fmt::Display for SignalName {
             11 => "SIGSEGV",
             13 => "SIGPIPE",
             15 => "SIGTERM",
+            25 => "SIGXFSZ (a file reached the limit of `ulimit -f`)",
             other => return write!(f, "signal {other}"),
         };
         f.write_str(name)

@@ -2,9 +2,9 @@
 //!
 //! `telemload supervise` reads one JSON line (an `Order`) and a payload from standard input. The pipe then stays open:
 //! its end means that telemload stopped, panicked or was killed. The supervisor is the subreaper of all it starts, so
-//! "no children left" means that no descendant is left. `telemload exec-with-parent` ties the command to the
-//! supervisor's own life. Both must start nothing else, and must never write an environment value or the payload
-//! anywhere but to the command.
+//! "no children left" means that no descendant is left. SIGQUIT means that nobody waits for an orderly end: what is left is
+//! killed at once. `telemload exec-with-parent` ties the command to the supervisor's own life. Both must start nothing
+//! else, and must never write an environment value or the payload anywhere but to the command.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -47,6 +47,9 @@ pub(super) const KILL_ALLOWANCE: Duration = Duration::from_secs(5);
 
 /// The running binary, even if the file was replaced since it was started.
 pub(super) const OWN_BINARY: &str = "/proc/self/exe";
+
+/// Asks a supervisor to kill what is left.
+const KILL_AT_ONCE: SignalKind = SignalKind::quit();
 
 const MAX_ORDER: u64 = 4 << 20;
 const MAX_PAYLOAD: u64 = 256 << 20;
@@ -157,8 +160,10 @@ async fn run() -> Result<u8, SupervisorError> {
     let (order, payload) = tokio::select! {
         order = read_order(&mut control) => order?,
         _ = signals.stop.recv() => return Ok(signal_code(Signal::TERM.as_raw())),
+        _ = signals.kill.recv() => return Ok(signal_code(Signal::KILL.as_raw())),
     };
     let (mut child, stdin) = Child::start(&order)?;
+    let mut grace = Duration::from_millis(order.grace_ms);
     {
         let mut feed = pin!(feed(stdin, payload));
         let mut fed = false;
@@ -168,13 +173,15 @@ async fn run() -> Result<u8, SupervisorError> {
                 _ = signals.child.recv() => { child.reap(); }
                 () = ended(&mut control) => break,
                 _ = signals.stop.recv() => break,
+                _ = signals.kill.recv() => {
+                    grace = Duration::ZERO;
+                    break;
+                }
             }
         }
     }
     if child.code.is_none() {
-        child
-            .terminate(&mut signals, Duration::from_millis(order.grace_ms))
-            .await;
+        child.terminate(&mut signals, grace).await;
     }
     child.kill_rest(&mut signals).await;
     Ok(child
@@ -232,8 +239,9 @@ async fn ended(control: &mut BufReader<pipe::Receiver>) {
 struct Signals {
     child: unix::Signal,
     stop: unix::Signal,
+    kill: unix::Signal,
     // Handlers that nobody listens to: ignored here, and back to the default in the command. A terminal that goes takes
-    // telemload along, and that closes the pipe; under nohup it does not.
+    // telemload along, and that closes the pipe; under nohup it does not. A log that may not grow is no reason to leave.
     _ignored: [unix::Signal; 3],
 }
 
@@ -242,10 +250,11 @@ impl Signals {
         Ok(Self {
             child: unix::signal(SignalKind::child())?,
             stop: unix::signal(SignalKind::terminate())?,
+            kill: unix::signal(KILL_AT_ONCE)?,
             _ignored: [
                 unix::signal(SignalKind::interrupt())?,
-                unix::signal(SignalKind::quit())?,
                 unix::signal(SignalKind::hangup())?,
+                unix::signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
             ],
         })
     }
@@ -298,7 +307,8 @@ impl Child {
         }
     }
 
-    /// SIGTERM to the group and to descendants that left it, then waits for all to end, at most for `grace`.
+    /// SIGTERM to the group and to descendants that left it, then waits for all to end, at most for `grace` and while somebody
+    /// else waits too.
     async fn terminate(&mut self, signals: &mut Signals, grace: Duration) {
         // Until the command is reaped its id is taken, so that neither call can meet a stranger.
         let _ = kill_process_group(self.pid, Signal::TERM);
@@ -311,6 +321,7 @@ impl Child {
         while self.reap() {
             tokio::select! {
                 _ = signals.child.recv() => {}
+                _ = signals.kill.recv() => return,
                 () = &mut deadline => return,
             }
         }
@@ -343,6 +354,11 @@ impl Child {
             }
         }
     }
+}
+
+/// Asks the supervisor `pid`, which has not been waited for, to kill what is left of its processes.
+pub(super) fn kill_at_once(pid: i32) {
+    kill(pid, Signal::QUIT);
 }
 
 /// Sends a signal to one process; that it is gone already is as good.

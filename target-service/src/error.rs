@@ -58,6 +58,14 @@ pub enum Error {
         /// What the sink last said.
         reason: String,
     },
+    /// Acknowledged payloads are lost because nobody waited for the sink.
+    #[error(
+        "{payloads} acknowledged payloads were not stored when a second signal ended the stop, and are lost; one signal lets them be stored"
+    )]
+    Hurried {
+        /// How many.
+        payloads: u64,
+    },
     /// The system refused something that the gateway needs to start.
     #[error("cannot {what}: {source}")]
     Start {

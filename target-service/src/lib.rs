@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - `gateway-config`, a crate of its own: what the parent process decides; validated before anything starts.
-//! - [`mod@serve`]: a process of its own (runtime, CPUs, signals); [`server`]: the accept loop behind [`run`].
+//! - [`mod@serve`]: a process of its own (runtime, CPUs; `stop-signals` end it); [`server`]: the accept loop behind [`run`].
 //! - `connection`, `router`, `admission`, `telemetry`, `reply`, `body`, `access`: HTTP in, HTTP out.
 //! - `auth`, `bcrypt_pool`, `cache`, `lifetime`: the IoT middleware. `rbac`: the user path. `store`: where both keep
 //!   their data.

@@ -21,7 +21,9 @@ pub(crate) fn start(form: Log) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_writer(io::stderr)
+        // It would tell stderr that stderr cannot be written, and panic over that: a full disk ends the log alone.
+        .log_internal_errors(false);
     let _ = match form {
         Log::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
         Log::Json => lines.with_ansi(false).event_format(Json).try_init(),

@@ -8,13 +8,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::log;
-use crate::server::run;
+use crate::server::run_until;
+use stop_signals::Endings;
 
-/// Runs a gateway until SIGTERM or SIGINT. Call it before the process has other threads: the limit to the first
+/// Runs a gateway until SIGTERM, SIGINT or SIGHUP; a second one ends the drains. Call it before the process has other threads: the limit to the first
 /// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts.
 ///
 /// # Errors
@@ -41,13 +42,14 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         .map_err(Error::start("start the runtime"))?;
     let result = runtime.block_on(async move {
         // Handlers before the port: whoever sees it open may already stop the process in an orderly way.
-        let terminate = signal(SignalKind::terminate()).map_err(Error::start("watch for SIGTERM"))?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(Error::start("watch for SIGINT"))?;
+        let endings = Endings::watch().map_err(Error::start("watch for signals"))?;
         let listener = bind(listen).await?;
         let addr = listener.local_addr().unwrap_or(listen);
         tracing::info!(%addr, auth = %config.auth, store = %config.store, ingest = %config.ingest, sink = %config.sink, cpus = config.cpus, devices = devices.len(), "listening");
         // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
-        tokio::spawn(run(listener, config, devices, stop(terminate, interrupt)))
+        let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+        tokio::spawn(tell(endings, stop.clone(), hurry.clone()));
+        tokio::spawn(run_until(listener, config, devices, stop.cancelled_owned(), hurry))
             .await
             .map_err(|error| Error::Start { what: "keep serving", source: io::Error::other(error) })?
     });
@@ -61,12 +63,14 @@ async fn bind(addr: SocketAddr) -> Result<TcpListener, Error> {
         .map_err(|source| Error::Listen { addr, source })
 }
 
-async fn stop(mut terminate: Signal, mut interrupt: Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping");
+/// Tells of the first signal and of the second one.
+async fn tell(mut endings: Endings, stop: CancellationToken, hurry: CancellationToken) {
+    endings.next().await;
+    tracing::info!("stopping; a second signal ends it at once");
+    stop.cancel();
+    endings.next().await;
+    tracing::warn!("stopping at once");
+    hurry.cancel();
 }
 
 /// Limits private writable memory: heap, stacks, anonymous mappings. An allocation beyond it fails, and a failed allocation

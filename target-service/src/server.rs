@@ -23,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
 
@@ -69,9 +70,32 @@ pub async fn run(
     devices: Vec<Device>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
+    run_until(
+        listener,
+        config,
+        devices,
+        shutdown,
+        CancellationToken::new(),
+    )
+    .await
+}
+
+/// As [`run`]; `hurry` cuts what is left of both drains short.
+pub(crate) async fn run_until(
+    listener: TcpListener,
+    config: Config,
+    devices: Vec<Device>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    hurry: CancellationToken,
+) -> Result<(), Error> {
     let check: Arc<Check> = Arc::new(bcrypt_check);
     let slots = Arc::new(Semaphore::new(config.max_connections));
-    let app = App::start(&config, devices, &check).await?;
+    let mut shutdown = pin!(shutdown);
+    // Where it has to wait for a store or a sink, nobody has to wait with it.
+    let app = tokio::select! {
+        app = App::start(&config, devices, &check) => app?,
+        () = &mut shutdown => return Ok(()),
+    };
     let background = {
         let (auth, stopping) = (Arc::clone(&app.auth), app.stopping.clone());
         tokio::spawn(async move { stopping.run_until_cancelled(auth.background()).await })
@@ -84,7 +108,6 @@ pub async fn run(
     };
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
@@ -103,10 +126,11 @@ pub async fn run(
     server.app.stopping.cancel();
     server.app.ingest.flush();
     let within = config.drain_requests.unsigned_abs();
-    let answered = timeout(within, graceful.shutdown()).await.is_ok();
+    let answering = timeout(within, graceful.shutdown());
+    let answered = matches!(hurry.run_until_cancelled(answering).await, Some(Ok(())));
     let _ = background.await;
     // What is left may wait for the sink: it is told what became of its payloads before it is cut off.
-    let drained = server.app.ingest.drain().await;
+    let drained = server.app.ingest.drain(hurry.cancelled()).await;
     if !answered
         && timeout(LAST_ANSWERS, ended(&mut connections))
             .await

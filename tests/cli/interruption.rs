@@ -9,7 +9,7 @@ use crate::hostile::{Behaviour, Server};
 
 #[test]
 fn a_run_that_is_asked_to_end_keeps_what_it_measured() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let running = TestBed::new()
             .scenario(&gateway_scenario("60s", &device_request("cars")))
             .start();

@@ -28,8 +28,10 @@ mod services;
 mod shipped;
 #[path = "../support/shortened.rs"]
 mod shortened;
+mod signals;
 mod stopped;
 mod trust;
+mod unwritten;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) struct TestBed {
     home: Arc<TempDir>,
     args: Vec<OsString>,
     env: Vec<(&'static str, String)>,
+    shell: Option<&'static str>,
 }
 
 impl TestBed {
@@ -45,7 +47,14 @@ impl TestBed {
             home: Arc::new(tempfile::tempdir().unwrap()),
             args: Vec::new(),
             env: Vec::new(),
+            shell: None,
         }
+    }
+
+    /// What a shell does before it becomes the command, such as `trap '' HUP`.
+    pub(crate) fn shell(mut self, before: &'static str) -> Self {
+        self.shell = Some(before);
+        self
     }
 
     /// Stores a scenario as `scenario.toml` and runs it into the run directory.
@@ -78,7 +87,16 @@ impl TestBed {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(TELEMLOAD);
+        let mut command = match self.shell {
+            None => Command::new(TELEMLOAD),
+            Some(before) => {
+                let mut shell = Command::new("sh");
+                shell
+                    .args(["-c", &format!("{before}; exec \"$0\" \"$@\"")])
+                    .arg(TELEMLOAD);
+                shell
+            }
+        };
         command
             .args(&self.args)
             .current_dir(self.home.path())
@@ -93,6 +111,8 @@ impl TestBed {
         let open = |name: &str| File::create(self.home.path().join(name)).unwrap();
         let child = self
             .command()
+            // As a job of a shell has it: a signal to the group is one to the job, and not to the test.
+            .process_group(0)
             .stdout(open("stdout"))
             .stderr(open("stderr"))
             .spawn()

@@ -9,7 +9,8 @@ use anyhow::Context;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::input::is_stdio;
-use super::super::run::{header, seconds, stop_on_signals};
+use super::super::run::{header, seconds};
+use super::super::signals::{Answered, Signals};
 use super::super::{Usage, say};
 use super::write;
 use crate::engine::now_ns;
@@ -73,14 +74,16 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .enable_all()
         .build()
         .context("cannot set up the runtime")?;
+    let signals = Signals::listen(Answered::First)?;
     let captured = runtime.block_on(async {
-        let stop = stop_on_signals().context("cannot listen for signals")?;
+        let stop = signals.stop();
         match (&args.url, args.pid) {
             (Some(url), _) => from_url(args, url, stop).await,
             (None, Some(pid)) => from_process(args, pid, stop).await,
             (None, None) => Err(Usage("name a source: --url or --pid".to_owned()).into()),
         }
     });
+    signals.release();
     let captured = match captured {
         Err(error) if error.is::<capture::CaptureError>() => {
             say(&format!("invalid: {error}"));

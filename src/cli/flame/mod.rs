@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::input::{Reading, at_most_one_stdin, is_stdio, shown};
-use super::{Usage, print};
+use super::{Usage, print, write_out};
 use crate::profile::{FunctionTable, encode, flamegraph, folded};
 use crate::report::figures::top::{Order, Top};
 use crate::report::{document, terminal, text};
@@ -159,12 +159,8 @@ fn name(path: &Path) -> String {
 
 /// Writes a file whole, or to standard output.
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    use std::io::Write as _;
     if is_stdio(path) {
-        let mut out = std::io::stdout().lock();
-        out.write_all(bytes)?;
-        out.flush()?;
-        return Ok(());
+        return write_out(std::io::stdout().lock(), bytes);
     }
     let parent = path
         .parent()

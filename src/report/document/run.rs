@@ -28,7 +28,7 @@ const TOP_FUNCTIONS: usize = 50;
 /// Functions that a comparison lists by change of self cost, and as many by change of total cost.
 const TOP_DELTAS: usize = 50;
 
-/// The document as text, with a line break at its end.
+/// The document as text, with a line break at its end. A run may be interrupted after its last load.
 ///
 /// # Panics
 /// Never: every key is a string and every number finite or written as null.
@@ -37,6 +37,7 @@ pub fn json(
     result: &RunResult,
     comparisons: &[Comparison],
     judgements: &Judgements,
+    interrupted: bool,
 ) -> String {
     let variants = result
         .variants
@@ -55,7 +56,7 @@ pub fn json(
         },
         started_at: result.started_at.to_string(),
         machine: &result.machine,
-        interrupted: result.interrupted,
+        interrupted: interrupted || result.interrupted,
         failure: result.failure.as_ref().map(ToString::to_string),
         variants,
         comparisons: comparisons.iter().map(comparison_json).collect(),

@@ -208,7 +208,7 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
         let plan = plan(keys);
         let result = result(&plan);
         let live = compare(&plan, &result);
-        let text = document(&plan, &result, &live, &vec![vec![Vec::new()]; 2]);
+        let text = document(&plan, &result, &live, &vec![vec![Vec::new()]; 2], false);
         let stored = parse(&text).unwrap();
         let side = |at: usize| {
             let variant = &stored.variants[at];

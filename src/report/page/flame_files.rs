@@ -6,7 +6,7 @@ use super::flame_diff::{FlameDiff, html};
 use crate::compare::Comparison;
 use crate::experiment::{PhaseResult, RunResult};
 use crate::profile::flamegraph::{Pair, diff_svg};
-use crate::profile::{Profile, Scale};
+use crate::profile::{Error, Profile, Scale};
 
 /// What is drawn, and where it goes.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +25,11 @@ pub struct Pictured<'a> {
     pub notes: &'a [String],
 }
 
+/// A picture with its file, or why it could not be drawn.
+pub type Drawn = Result<(PathBuf, String), String>;
+
 /// `flame-diff.html` and, if both have samples, `flame-diff.svg`; nothing if there is nothing to draw.
-pub fn files(of: &Pictured<'_>) -> Vec<(PathBuf, String)> {
+pub fn files(of: &Pictured<'_>) -> Vec<Drawn> {
     let page = html(&FlameDiff {
         title: of.title,
         base_label: of.labels.0,
@@ -48,18 +51,22 @@ pub fn files(of: &Pictured<'_>) -> Vec<(PathBuf, String)> {
         "widths: after; red: more, blue: less of a frame's own cost",
     );
     let drawn = [("flame-diff.html", page), ("flame-diff.svg", svg)];
-    drawn
-        .into_iter()
-        .filter_map(|(name, drawn)| Some((of.directory.join(name), drawn.ok()?)))
-        .collect()
+    let file = |(name, drawn): (&str, Result<String, Error>)| {
+        let path = of.directory.join(name);
+        match drawn {
+            Ok(text) => Some(Ok((path, text))),
+            Err(Error::Empty) => None,
+            Err(error) => Some(Err(format!(
+                "{} could not be drawn: {error}",
+                path.display()
+            ))),
+        }
+    };
+    drawn.into_iter().filter_map(file).collect()
 }
 
 /// The pictures of a run's comparison: `compare/<base>..<head>/<phase>/`.
-pub fn of_run(
-    scenario: &str,
-    result: &RunResult,
-    comparison: &Comparison,
-) -> Vec<(PathBuf, String)> {
+pub fn of_run(scenario: &str, result: &RunResult, comparison: &Comparison) -> Vec<Drawn> {
     let phase_of = |variant: &str, phase: &str| -> Option<&PhaseResult> {
         let found = result.variants.iter().find(|of| of.name == variant)?;
         found.phases.iter().find(|of| of.name == phase)
@@ -90,4 +97,36 @@ pub fn of_run(
         }));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::read;
+
+    fn drawn(cost: f64) -> Vec<Drawn> {
+        let profile = read(b"main;f 10\n", None).unwrap();
+        let scale = Scale::cost(cost);
+        files(&Pictured {
+            title: "t",
+            labels: ("a", "b"),
+            directory: Path::new("load"),
+            profiles: (&profile, &profile),
+            per_request: Some((scale, scale)),
+            notes: &[],
+        })
+    }
+
+    #[test]
+    fn a_picture_that_cannot_be_drawn_is_told_beside_those_that_can() {
+        assert!(drawn(10.0).iter().all(Result::is_ok));
+        let [page, svg] = &drawn(0.0)[..] else {
+            panic!("two pictures");
+        };
+        assert!(page.is_ok());
+        assert_eq!(
+            svg.as_ref().unwrap_err(),
+            "load/flame-diff.svg could not be drawn: a cost of 0 us per request cannot scale a flame graph; give a positive number or none"
+        );
+    }
 }

@@ -209,10 +209,17 @@ impl Ingest {
             }
             Route::Queue(queue) => {
                 let (jobs, waiting) = self.one_by_one(document, &lines);
-                for job in jobs {
-                    if let Err(refused) = queue.push(job).await {
-                        return self.refuse(refused, document.payloads.len());
-                    }
+                for (taken, job) in jobs.into_iter().enumerate() {
+                    let Err(refused) = queue.push(job).await else {
+                        continue;
+                    };
+                    let answer = self.refuse(refused, document.payloads.len() - taken);
+                    // The first ones are taken and may be stored.
+                    return if taken == 0 {
+                        answer
+                    } else {
+                        Answer::NotStoredYet
+                    };
                 }
                 self.acknowledge(waiting).await
             }
@@ -321,18 +328,22 @@ impl Ingest {
         }
     }
 
-    /// Takes no more payloads and stores what was taken, for as long as is configured.
+    /// Takes no more payloads and stores what was taken, for as long as is configured, or until `hurry`.
     ///
     /// # Errors
     ///
     /// Acknowledged payloads that are not stored by then.
-    pub(crate) async fn drain(&self) -> Result<(), Error> {
+    pub(crate) async fn drain(&self, hurry: impl Future<Output = ()>) -> Result<(), Error> {
         self.stopping.cancel();
         if let Route::Queue(queue) | Route::Pool(queue) = &self.route {
             queue.close();
         }
         self.tasks.close();
-        if timeout(self.drain, self.tasks.wait()).await.is_err() {
+        let (in_time, hurried) = tokio::select! {
+            stored = timeout(self.drain, self.tasks.wait()) => (stored.is_ok(), false),
+            () = hurry => (false, true),
+        };
+        if !in_time {
             self.abandon.cancel();
             self.tasks.wait().await;
             if let Route::Queue(queue) | Route::Pool(queue) = &self.route {
@@ -346,11 +357,12 @@ impl Ingest {
         }
         self.metrics.failed.inc_by(failed);
         let acknowledged = u64::try_from(self.metrics.at_risk.get()).unwrap_or(0);
-        let reason = self
-            .uploader
-            .as_ref()
-            .and_then(|uploader| uploader.outage())
-            .unwrap_or_else(|| "the sink is too slow".to_owned());
+        let outage = self.uploader.as_ref().and_then(|of| of.outage());
+        let reason = match outage {
+            _ if hurried => "a second signal ended the stop".to_owned(),
+            Some(outage) => outage,
+            None => "the sink is too slow".to_owned(),
+        };
         tracing::error!(
             payloads = failed,
             acknowledged,
@@ -360,10 +372,16 @@ impl Ingest {
         if acknowledged == 0 {
             return Ok(());
         }
-        Err(Error::Unstored {
-            payloads: acknowledged,
-            within: self.drain,
-            reason,
+        Err(if hurried {
+            Error::Hurried {
+                payloads: acknowledged,
+            }
+        } else {
+            Error::Unstored {
+                payloads: acknowledged,
+                within: self.drain,
+                reason,
+            }
         })
     }
 }

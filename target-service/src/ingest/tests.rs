@@ -1,6 +1,7 @@
 //! Every mode and acknowledgement, from a decoded document to the sink. Time stands still unless something waits for it.
 
 use std::fs;
+use std::future::pending;
 
 use gateway_config::Config;
 use prometheus_client::registry::Registry;
@@ -88,7 +89,7 @@ async fn every_mode_stores_what_it_acknowledges() {
                 );
             }
             ingest.flush();
-            ingest.drain().await.unwrap();
+            ingest.drain(pending()).await.unwrap();
             let found = stored(&ingest).await;
             let mut ids = found.concat();
             ids.sort();
@@ -126,7 +127,7 @@ async fn discarding_keeps_nothing() {
     let ingest = start(memory("discard", &serde_json::json!({}))).await;
     assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Discarded);
     ingest.flush();
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     assert_eq!(
         (
             ingest.metrics.discarded.get(),
@@ -152,7 +153,7 @@ async fn spawn_has_no_bound() {
         1_500,
         "acknowledged, and lost by a crash"
     );
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     assert_eq!(ingest.metrics.stored.get(), 1_500);
 }
 
@@ -178,6 +179,36 @@ async fn queue_lets_requests_wait_when_it_is_full() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_that_is_refused_in_its_middle_is_counted_payload_by_payload() {
+    let config =
+        serde_json::json!({ "sink_latency": "60s", "max_queue": 6, "drain_payloads": "2s" });
+    let ingest = start(memory("queue", &config)).await;
+    let replies: Vec<_> = (0..4).map(|n| send(&ingest, n)).collect();
+    settle().await;
+    // One payload is at the consumer and six wait: that is two documents, and one payload of another one.
+    ingest.flush();
+    let drained = ingest.drain(pending()).await;
+    assert!(drained.is_err());
+    let mut answers = Vec::new();
+    for reply in replies {
+        answers.push(reply.await.unwrap());
+    }
+    let counted = (
+        ingest.metrics.accepted.get(),
+        ingest.metrics.rejected.get(),
+        ingest.metrics.failed.get(),
+    );
+    assert_eq!(counted, (7, 5, 7), "12 payloads were sent");
+    let of = |answer: Answer| answers.iter().filter(|one| **one == answer).count();
+    let found = (
+        of(Answer::Queued),
+        of(Answer::NotStoredYet),
+        of(Answer::Stopping),
+    );
+    assert_eq!(found, (2, 1, 1), "a part of it may be stored: {answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn pool_refuses_when_it_is_full_and_recovers() {
     let config = serde_json::json!({ "sink_latency": "1s", "max_queue": 6, "max_workers": 1, "batch_payloads": 3 });
     let ingest = start(memory("pool", &config)).await;
@@ -191,7 +222,7 @@ async fn pool_refuses_when_it_is_full_and_recovers() {
     advance(Duration::from_millis(1_100)).await;
     settle().await;
     assert_eq!(send(&ingest, 4).await.unwrap(), Answer::Queued);
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     assert_eq!(ingest.metrics.stored.get(), 12);
     assert_eq!(send(&ingest, 5).await.unwrap(), Answer::Stopping);
 }
@@ -212,7 +243,7 @@ async fn workers_upload_at_the_same_time() {
     }
     settle().await;
     assert_eq!(ingest.metrics.busy.get(), 4);
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     assert_eq!(started.elapsed().as_secs(), 1);
     assert_eq!(stored(&ingest).await.len(), 4);
 }
@@ -235,7 +266,7 @@ async fn a_stop_waits_for_no_batch_to_fill() {
         Answer::Stored,
         "requests in flight are still taken"
     );
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
 }
 
@@ -246,7 +277,7 @@ async fn what_a_stop_cannot_store_is_said() {
         let ingest = start(memory(mode, &slow)).await;
         assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
         ingest.flush();
-        let error = ingest.drain().await.unwrap_err().to_string();
+        let error = ingest.drain(pending()).await.unwrap_err().to_string();
         assert_eq!(
             error,
             "3 acknowledged payloads were not stored within 2s of the stop and are lost (the sink is too slow); repair the sink, or raise `drain_payloads`",
@@ -257,12 +288,28 @@ async fn what_a_stop_cannot_store_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_does_not_wait_for_the_stop_is_told_what_that_costs() {
+    let slow = serde_json::json!({ "sink_latency": "1m", "drain_payloads": "10m" });
+    let ingest = start(memory("pool", &slow)).await;
+    assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
+    ingest.flush();
+    let started = Instant::now();
+    let error = ingest.drain(settle()).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "3 acknowledged payloads were not stored when a second signal ended the stop, and are lost; one signal lets them be stored"
+    );
+    assert_eq!(ingest.metrics.failed.get(), 3);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn workers_that_broke_down_are_no_excuse() {
     let ingest = start(memory("pool", &serde_json::json!({}))).await;
     ingest.abandon.cancel();
     settle().await;
     assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
-    let error = ingest.drain().await.unwrap_err().to_string();
+    let error = ingest.drain(pending()).await.unwrap_err().to_string();
     assert!(
         error.starts_with("3 acknowledged payloads were not stored"),
         "{error}"
@@ -279,7 +326,7 @@ async fn a_sink_that_is_away_at_the_stop_is_the_reason() {
     fs::remove_dir(&path).unwrap();
     fs::write(&path, "").unwrap();
     assert_eq!(send(&ingest, 0).await.unwrap(), Answer::Queued);
-    let error = ingest.drain().await.unwrap_err().to_string();
+    let error = ingest.drain(pending()).await.unwrap_err().to_string();
     assert!(error.contains("Not a directory"), "{error}");
     assert!(ingest.metrics.sink_retries.get() > 1);
 }
@@ -292,7 +339,7 @@ async fn what_was_not_acknowledged_is_no_loss() {
     let reply = send(&ingest, 0);
     settle().await;
     ingest.flush();
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     assert_eq!(ingest.metrics.failed.get(), 3);
     assert_eq!(reply.await.unwrap(), Answer::NotStoredYet);
 }
@@ -327,7 +374,7 @@ async fn a_sink_that_says_slow_down_is_tried_again() {
     }
     settle().await;
     assert!(ingest.metrics.sink_errors.get() >= 50);
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     assert_eq!(stored(&ingest).await.len(), 60);
     assert_eq!(
         ingest.metrics.sink_retries.get(),
@@ -369,7 +416,7 @@ async fn a_directory_that_fails_and_recovers_loses_nothing() {
                 Answer::Queued | Answer::Stored
             ));
         }
-        ingest.drain().await.unwrap();
+        ingest.drain(pending()).await.unwrap();
         let mut ids = stored(&ingest).await.concat();
         ids.sort();
         assert_eq!(

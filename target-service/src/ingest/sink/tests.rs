@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -406,7 +407,7 @@ async fn faults_of_s3_lose_nothing_that_was_acknowledged() {
     }
     assert!(metrics.sink_errors.get() >= faults.len() as u64);
     assert_eq!(metrics.sink_retries.get(), metrics.sink_errors.get());
-    ingest.drain().await.unwrap();
+    ingest.drain(pending()).await.unwrap();
     let report = verify(&server, &acknowledged).await;
     assert!(report.holds(), "{report:?}");
     assert_eq!(
@@ -467,7 +468,7 @@ async fn an_s3_that_is_killed_and_comes_back_costs_refusals_and_nothing_that_was
         while let Some(client) = clients.join_next().await {
             acknowledged.extend(client.unwrap());
         }
-        ingest.drain().await.unwrap();
+        ingest.drain(pending()).await.unwrap();
         let report = verify(&server, &acknowledged).await;
         assert!(report.holds(), "{ack:?}: {report:?}");
         assert_eq!(report.acknowledged, 2 * acknowledged.len() as u64);
