@@ -106,7 +106,6 @@ fn libraries_stay_where_they_belong() {
         for (library, home) in [
             ("clap::", "cli"),
             ("anyhow::", "cli"),
-            ("procfs::", "process"),
             ("inferno::", "profile"),
             ("httparse::", "transport"),
             ("rustls::", "transport"),

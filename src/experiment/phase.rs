@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::{bcrypt_rate, cache_ttl};
-use super::gather::{Deaths, Driven, Emit, Gather, Series};
+use super::files::Files;
+use super::gather::Driven;
 use super::instances::{InstanceUse, uneven};
-use super::launch::{Death, Launched};
-use super::ledger::{Ledger, Lines};
+use super::launch::Launched;
 use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
 use super::{
     Estimates, Failure, PhaseResult, Round, Stop, Uncertainty, VariantRun, Warning, WriteError,
 };
-use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target};
@@ -144,155 +143,11 @@ impl PhaseRun<'_> {
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Runs one stretch of load. `beside` starts with the window, and the load ends with it; a profiled stretch is over when both
-    /// are, for a target may take longer to write its profile than the load lasts.
-    pub(super) async fn drive<B: Future>(
-        &self,
-        target: &mut Launched,
-        stretch: &Stretch<'_>,
-        beside: B,
-    ) -> Result<(Driven, Option<B::Output>), Failure> {
-        let launch = self.launch;
-        launch.observer.phase(&launch.start(stretch));
-        let series = if stretch.profiled {
-            None
-        } else {
-            Some(self.series(target)?)
-        };
-        let stamp = launch.stamps.next();
-        let drive = Drive {
-            endpoints: target
-                .instances
-                .iter()
-                .map(|instance| instance.endpoint.clone())
-                .collect(),
-            authority: target.instances[0].authority.clone(),
-            load: stretch.load.clone(),
-            requests: launch.variant.requests_of(stretch.load, stamp).into(),
-            rosters: self.rosters.clone(),
-            seed: self.rosters.first().map_or(0, Roster::seed),
-            interval: stretch.interval(launch.plan.interval),
-            secrets: launch.plan.secrets,
-        };
-        let mut engine = Engine::start(&drive)
-            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
-        let mut ledger = self.ledger(stretch, &drive, &mut engine)?;
-        let mut unrecorded = false;
-        let mut gather = Gather::new(
-            engine.window,
-            stretch.interval(launch.plan.interval),
-            stretch.load.workers,
-            launch.round,
-            series,
-        );
-        let mut beside = std::pin::pin!(beside);
-        let mut output = None;
-        let mut stop = self.stop.clone();
-        let mut stopping = false;
-        let mut deaths = Deaths {
-            services: target.services.down(),
-            ..Deaths::default()
-        };
-        loop {
-            let next_mark = gather.next_mark();
-            tokio::select! {
-                interval = engine.next() => match interval {
-                    Some(interval) => {
-                        gather.interval(&interval);
-                        engine.reuse(interval);
-                    }
-                    None => break,
-                },
-                () = sleep_until(next_mark.unwrap_or(u64::MAX)), if next_mark.is_some() => gather.mark(target).await,
-                finished = &mut beside, if gather.has_begun() && output.is_none() => {
-                    output = Some(finished);
-                    engine.stop();
-                }
-                death = target.ended(), if deaths.target.is_none() => match death {
-                    Death::Service(words) => deaths.services.push(words),
-                    Death::Target(words) => {
-                        deaths.target = Some(words);
-                        engine.stop();
-                    }
-                },
-                () = failed(&mut ledger), if !unrecorded => {
-                    unrecorded = true;
-                    engine.stop();
-                }
-                () = stop.asked(), if !stopping => {
-                    stopping = true;
-                    engine.stop();
-                }
-            }
-            gather.emit(Emit::Complete, &mut |live| launch.observer.live(live));
-            if gather.unwritten.is_some() {
-                engine.stop();
-            }
-        }
-        let end = engine
-            .finish()
-            .map_err(|error| Failure::Internal(error.to_string()))?;
-        if gather.has_begun() && gather.next_mark().is_some() {
-            // The load ended before the planned window did.
-            gather.mark(target).await;
-        }
-        while stretch.profiled && gather.has_begun() && output.is_none() && deaths.target.is_none()
-        {
-            tokio::select! {
-                // One that can end at once when it is asked to does, with what it has.
-                biased;
-                finished = &mut beside => output = Some(finished),
-                death = target.ended() => match death {
-                    Death::Service(words) => deaths.services.push(words),
-                    Death::Target(words) => deaths.target = Some(words),
-                },
-                () = stop.asked() => break,
-            }
-        }
-        let acknowledged = ledger.map(Ledger::finish).transpose();
-        gather.cut(end.window.end);
-        gather.emit(Emit::Everything, &mut |_| ());
-        launch.observer.phase_over();
-        let mut driven = gather.into_driven(&end, deaths);
-        match acknowledged {
-            Ok(ids) => driven.acknowledged = ids,
-            Err(error) => driven.unwritten = driven.unwritten.or(Some(error)),
-        }
-        Ok((driven, output))
-    }
-
-    /// Begins to write down what is acknowledged: in a file for each phase of a launch, in which the profiled repetition goes on
-    /// where the measured one ended.
-    fn ledger(
-        &self,
-        stretch: &Stretch<'_>,
-        drive: &Drive,
-        engine: &mut Engine,
-    ) -> Result<Option<Ledger>, Failure> {
-        let Some(from) = engine.acknowledged() else {
-            return Ok(None);
-        };
-        let file = self.acknowledged_file();
-        let opened = if stretch.profiled {
-            self.launch.dir.append(&file)
-        } else {
-            self.launch.dir.create_file(&file)
-        };
-        let lines = Lines {
-            file: opened.map_err(|error| Failure::Internal(error.to_string()))?,
-            path: self.launch.dir.path().join(file),
-            ids: AcknowledgedIds::new(drive.requests.clone(), drive.rosters.clone(), drive.seed),
-        };
-        let started = Ledger::start(lines, from);
-        let refused = |error| Failure::Internal(format!("cannot start a thread: {error}"));
-        started.map(Some).map_err(refused)
-    }
-
     pub(super) fn acknowledged_file(&self) -> PathBuf {
         self.directory().join("acknowledged.ids")
     }
 
-    fn series(&self, target: &Launched) -> Result<Series, Failure> {
+    pub(super) fn files(&self, target: &Launched) -> Result<Files, Failure> {
         let directory = self.directory();
         let columns = if target.is_gateway {
             published::columns()
@@ -300,7 +155,7 @@ impl PhaseRun<'_> {
             Vec::new()
         };
         let warmup = self.phase.load.warmup;
-        Series::create(self.launch.dir, &directory, &columns, warmup)
+        Files::create(self.launch.dir, &directory, &columns, warmup)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -397,6 +252,7 @@ impl PhaseResult {
                 self.warnings.push(warning);
             }
         }
+        driven.late.warn(&mut self.warnings);
         self.conclude(driven.died, driven.unwritten)
     }
 
@@ -436,14 +292,6 @@ impl PhaseResult {
     }
 }
 
-/// Returns when a ledger, if there is one, can write no more.
-async fn failed(ledger: &mut Option<Ledger>) {
-    match ledger {
-        Some(ledger) => ledger.failed().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// What a reader should know of a load before it begins.
 fn known_before(target: &Target, load: &Load) -> Vec<Warning> {
     let unchecked = target.tls().is_some_and(|tls| !tls.is_checked());
@@ -474,8 +322,4 @@ pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
         held,
         ports: ports.count(),
     })
-}
-
-async fn sleep_until(instant: u64) {
-    tokio::time::sleep(Duration::from_nanos(instant.saturating_sub(now_ns()))).await;
 }

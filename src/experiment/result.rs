@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{InstanceUse, Uncertainty};
+use super::{InstanceUse, Late, Uncertainty};
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
@@ -288,6 +288,8 @@ pub enum Warning {
     },
     /// Chance does not explain how unevenly the instances shared the OK responses.
     UnevenInstances(Vec<(String, f64)>),
+    /// Readings of the target, or rows of the series, were late or missing.
+    Late(Late),
     /// A service ended by itself: the target had to go on without it.
     ServiceEnded(String),
     /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
@@ -358,6 +360,7 @@ impl fmt::Display for Warning {
                     each.collect::<Vec<_>>().join(", ")
                 )
             }
+            Self::Late(late) => write!(f, "{late}"),
             Self::ServiceEnded(words) => write!(
                 f,
                 "the figures hold a target without one of its services: {words}"

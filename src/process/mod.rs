@@ -14,9 +14,10 @@ pub mod machine;
 pub mod metrics;
 pub mod perf;
 pub mod port;
+mod proc;
 pub mod ready;
 pub mod supervisor;
 pub mod tree;
 
 pub use child::{ProcessError, ProcessExit, ProcessHandle, ProcessSpec};
-pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
+pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree, TreeMemory, TreeReading};
