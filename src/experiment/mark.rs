@@ -49,8 +49,7 @@ pub(super) struct Mark {
 /// What a target's metrics said.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scraped {
-    /// The middle between question and answer, ns: when it was read, give or take half of the time between them.
-    pub(super) at: u64,
+    pub(super) asked: u64,
     pub(super) answered: u64,
     pub(super) read: Result<Answer, String>,
 }
@@ -75,15 +74,25 @@ pub(super) enum Asked {
     Answered(Scraped),
 }
 
+impl Scraped {
+    /// The answer, and when it was true: between question and answer, taken as the middle.
+    fn answer(&self) -> Result<(u64, &Answer), String> {
+        let at = self.asked + (self.answered - self.asked) / 2;
+        let answer = self.read.as_ref().map_err(Clone::clone)?;
+        Ok((at, answer))
+    }
+}
+
 impl Mark {
     /// What the gateway published then, if that was answered in time.
     pub(super) fn reading(&self) -> Option<Reading> {
-        Some(Reading::sum(&self.answer().ok()?.instances))
+        Some(Reading::sum(&self.answer().ok()?.1.instances))
     }
 
-    pub(super) fn answer(&self) -> Result<&Answer, String> {
+    /// What metrics said, and when that was true.
+    pub(super) fn answer(&self) -> Result<(u64, &Answer), String> {
         match &self.asked {
-            Asked::Answered(scraped) => scraped.read.as_ref().map_err(Clone::clone),
+            Asked::Answered(scraped) => scraped.answer(),
             Asked::Not => Err("it has no metrics".to_owned()),
             Asked::UnderWay | Asked::Late => Err("its metrics came too late".to_owned()),
         }
@@ -104,12 +113,9 @@ impl Mark {
 
     /// CPU time as metrics tell it, s, and when.
     fn published_cpu(&self) -> Result<(f64, u64), String> {
-        let seconds = self.answer()?.cpu_seconds;
-        let seconds = seconds.ok_or_else(|| format!("its metrics have no {PROCESS_CPU}"))?;
-        match &self.asked {
-            Asked::Answered(scraped) => Ok((seconds, scraped.at)),
-            _ => Err("its metrics came too late".to_owned()),
-        }
+        let (at, answer) = self.answer()?;
+        let missing = || format!("its metrics have no {PROCESS_CPU}");
+        Ok((answer.cpu_seconds.ok_or_else(missing)?, at))
     }
 }
 

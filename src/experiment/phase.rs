@@ -10,6 +10,7 @@ use super::files::Files;
 use super::gather::Driven;
 use super::instances::{InstanceUse, uneven};
 use super::launch::Launched;
+use super::mark::Cpu;
 use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
 use super::{
@@ -208,7 +209,9 @@ impl PhaseResult {
         let ended = driven.services_ended.into_iter();
         let mut warnings: Vec<Warning> = ended.map(Warning::ServiceEnded).collect();
         if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
-            warnings.push(Warning::NoTargetCpu(target.no_tree().unwrap_or(why)));
+            // Where metrics tell it, they say why they do not.
+            let unnamed = target.no_tree().filter(|_| driven.late.cpu == Cpu::Nowhere);
+            warnings.push(Warning::NoTargetCpu(unnamed.unwrap_or(why)));
         }
         match driven.published {
             Ok(published) => {

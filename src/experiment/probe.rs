@@ -115,7 +115,7 @@ impl Probe for TargetProbe {
             };
             let took = begun.elapsed().as_nanos() as u64;
             Scraped {
-                at: asked + took / 2,
+                asked,
                 answered: asked + took,
                 read,
             }

@@ -166,38 +166,32 @@ impl Readings {
             }
         }
         let mut told = Vec::new();
-        while self.marks.len() > 1
-            && self
-                .marks
-                .iter()
-                .take(2)
-                .all(|mark| mark.asked != Asked::UnderWay)
+        while let (Some(first), Some(last)) = (self.marks.front(), self.marks.get(1))
+            && first.asked != Asked::UnderWay
+            && last.asked != Asked::UnderWay
         {
-            let Some(first) = self.marks.pop_front() else {
-                break;
-            };
-            let last = &self.marks[0];
-            let before = (first.index + 1 == last.index).then_some(&first);
-            told.push(Cells {
-                index: last.index - 1,
-                cores: before.and_then(|before| {
-                    let known =
-                        self.offer.cpu != Cpu::Processes || !(before.is_late || last.is_late);
-                    cores_of(self.offer.cpu, before, last)
-                        .ok()
-                        .filter(|_| known)
-                }),
-                rss_bytes: last.rss_bytes().filter(|_| !last.is_late),
-                published: match self.offer.has_columns {
-                    true => {
-                        let (first, last) = (before.and_then(Mark::reading), last.reading());
-                        published::cells(first.as_ref(), last.as_ref())
-                    }
-                    false => Vec::new(),
-                },
-            });
+            told.push(self.between(first, last));
+            self.marks.pop_front();
         }
         told
+    }
+
+    fn between(&self, first: &Mark, last: &Mark) -> Cells {
+        let before = (first.index + 1 == last.index).then_some(first);
+        let in_time = |mark: &Mark| self.offer.cpu != Cpu::Processes || !mark.is_late;
+        let pair = before.filter(|before| in_time(before) && in_time(last));
+        let published = if self.offer.has_columns {
+            let (first, last) = (before.and_then(Mark::reading), last.reading());
+            published::cells(first.as_ref(), last.as_ref())
+        } else {
+            Vec::new()
+        };
+        Cells {
+            index: last.index - 1,
+            cores: pair.and_then(|before| cores_of(self.offer.cpu, before, last).ok()),
+            rss_bytes: last.rss_bytes().filter(|_| !last.is_late),
+            published,
+        }
     }
 
     /// Cells that were told found nobody who would take them.

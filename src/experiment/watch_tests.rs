@@ -115,7 +115,7 @@ impl Probe for Fake {
             let told = used.filter(|_| answers.is_some_and(|ms| ms <= 500.0));
             let answered = clock.now.get();
             Scraped {
-                at: asked + (answered - asked) / 2,
+                asked,
                 answered,
                 read: told
                     .ok_or_else(|| "it took too long".to_owned())
@@ -408,7 +408,7 @@ fn what_is_held_does_not_grow_with_time() {
             readings.scraped(
                 index,
                 Scraped {
-                    at: due,
+                    asked: due,
                     answered: due + late,
                     read,
                 },

@@ -54,8 +54,8 @@ pub(super) struct Watched {
     last: Option<Mark>,
     /// The last one but the first at which the CPU of the target was known.
     alive: Option<Mark>,
-    /// The last answer that said something, with the index of its reading.
-    answer: Option<(u64, Scraped)>,
+    /// The last one but the first whose metrics said something.
+    answer: Option<Mark>,
     gauges: BTreeMap<&'static str, u64>,
     peak_bytes: Option<u64>,
     pub(super) processes: Count,
@@ -90,30 +90,32 @@ impl Watched {
 
     /// Adds what metrics said for the reading `index`, however late.
     pub(super) fn answered(&mut self, index: u64, scraped: Scraped) {
-        if let Ok(answer) = &scraped.read {
-            for (name, value) in Reading::sum(&answer.instances).levels() {
-                let peak = self.gauges.entry(name).or_default();
-                *peak = value.max(*peak);
-            }
-            self.answer = Some((index, scraped.clone()));
+        let asked = Asked::Answered(scraped);
+        let marks = [&mut self.first, &mut self.last].into_iter().flatten();
+        for mark in marks.filter(|mark| mark.index == index) {
+            mark.asked = asked.clone();
         }
-        let marks = [&mut self.first, &mut self.last];
-        for mark in marks.into_iter().flatten() {
-            if mark.index == index {
-                mark.asked = Asked::Answered(scraped.clone());
-            }
+        let Some(last) = self.last.clone() else {
+            return;
+        };
+        let mark = Mark {
+            index,
+            asked,
+            ..last
+        };
+        let Ok((_, answer)) = mark.answer() else {
+            return;
+        };
+        for (name, value) in Reading::sum(&answer.instances).levels() {
+            let peak = self.gauges.entry(name).or_default();
+            *peak = value.max(*peak);
         }
-        let first = self.first.as_ref().map(|mark| mark.index);
-        if self.cpu == Cpu::Metrics
-            && first != Some(index)
-            && let (Some(last), Ok(answer)) = (&self.last, &scraped.read)
-            && answer.cpu_seconds.is_some()
-        {
-            self.alive = Some(Mark {
-                index,
-                asked: Asked::Answered(scraped),
-                ..last.clone()
-            });
+        let is_first = self.first.as_ref().is_some_and(|of| of.index == index);
+        if !is_first {
+            if self.cpu == Cpu::Metrics && answer.cpu_seconds.is_some() {
+                self.alive = Some(mark.clone());
+            }
+            self.answer = Some(mark);
         }
     }
 
@@ -175,7 +177,7 @@ impl Watched {
                 Some((first.seen.instances.get(at)?, last.seen.instances.get(at)?))
             });
             let counters = self.span().and_then(|(first, last)| {
-                let (first, last) = (first.answer().ok()?, last.answer().ok()?);
+                let ((_, first), (_, last)) = (first.answer().ok()?, last.answer().ok()?);
                 let pair = first.instances.get(at).zip(last.instances.get(at));
                 pair.and_then(|(first, last)| last.increases(first).ok())
             });
@@ -195,17 +197,14 @@ impl Watched {
             .first
             .as_ref()
             .ok_or_else(|| "the load ended before its window began".to_owned())?;
-        let begin = first.answer()?;
+        let (begun, begin) = first.answer()?;
         let last = self.last.as_ref().unwrap_or(first);
         let unread = last.answer().err();
-        let end = self.answer.as_ref();
-        let (at, answer) = end
-            .filter(|(index, _)| *index > first.index)
-            .and_then(|(_, end)| Some((end.at, end.read.as_ref().ok()?)))
-            .ok_or_else(|| unread.clone().unwrap_or_default())?;
+        let end = self.answer.as_ref().map(Mark::answer);
+        let (at, answer) = end.unwrap_or_else(|| Err(unread.clone().unwrap_or_default()))?;
         let counters =
             Reading::sum(&answer.instances).increases(&Reading::sum(&begin.instances))?;
-        let after = at.saturating_sub(first.seen.at) as f64 / 1e9;
+        let after = at.saturating_sub(begun) as f64 / 1e9;
         Ok(Published {
             counters,
             peaks: self.gauges.clone(),

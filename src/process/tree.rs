@@ -113,7 +113,7 @@ impl ProcessTree {
     /// # Errors
     /// [`MeasureError::Ended`].
     pub fn pids(&self) -> Result<Vec<u32>, MeasureError> {
-        let members = self.members()?.0.into_keys();
+        let members = self.members(self.root_stat()?)?.0.into_keys();
         Ok(members.map(i32::unsigned_abs).collect())
     }
 
@@ -156,8 +156,7 @@ impl ProcessTree {
     }
 
     /// Who is measured, and whether that is all.
-    fn members(&self) -> Result<(BTreeMap<i32, Stat>, bool), MeasureError> {
-        let root = self.root_stat()?;
+    fn members(&self, root: Stat) -> Result<(BTreeMap<i32, Stat>, bool), MeasureError> {
         let (below, mut is_whole) = match self.finds {
             Finds::Lists => listed(self.root, &proc::children),
             Finds::Scan => {
@@ -187,7 +186,7 @@ impl ProcessTree {
     /// its own clock until it is waited for, and in its parent's count from then on.
     fn read_once(&self) -> Result<(TreeReading, bool), MeasureError> {
         let root = self.root_stat()?;
-        let (members, mut is_whole) = self.members()?;
+        let (members, mut is_whole) = self.members(root)?;
         let mut cpu_ns = match self.what {
             Root::Supervisor => root.waited_ns,
             Root::Measured => 0,
@@ -195,7 +194,7 @@ impl ProcessTree {
         let before = Instant::now();
         for (pid, stat) in &members {
             let own = clock_ns(*pid);
-            is_whole &= own.is_some();
+            is_whole &= own.is_some() || Stat::read(*pid).is_some();
             cpu_ns += own.unwrap_or(stat.own_ns) + stat.waited_ns;
         }
         // The clocks were read between the two; the middle halves the error.

@@ -143,6 +143,17 @@ fn an_endpoint_that_is_always_late_shows_nothing_in_rows_and_the_whole_is_known(
     );
 }
 
+#[test]
+fn an_endpoint_that_never_answers_is_the_reason_why_cpu_is_not_known() {
+    let run = Endpoint::start(|_| None).run("");
+    assert_eq!(cores(&run), []);
+    let phase = run.only_phase();
+    assert!(phase["cpu"]["target_cores"].is_null(), "{phase:#}");
+    let warnings = phase["warnings"].to_string();
+    let why = "the target's CPU is not known: its metrics took more than 500ms";
+    assert!(warnings.contains(why), "{warnings}");
+}
+
 /// A process that is idle until [`STEP`] after an endpoint was asked first, and busy from then on.
 struct Process(Child);
 
