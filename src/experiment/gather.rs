@@ -161,7 +161,8 @@ impl Gather {
         if self.tallies.is_empty() {
             self.tallies = vec![Tally::default(); interval.tallies.len()];
         }
-        for (into, from) in self.tallies.iter_mut().zip(&interval.tallies) {
+        let counted = self.tallies.iter_mut().zip(&interval.tallies);
+        for (into, from) in counted.filter(|(_, from)| !from.is_blank()) {
             into.add(from);
         }
         self.served

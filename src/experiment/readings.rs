@@ -194,7 +194,7 @@ impl Readings {
         }
     }
 
-    /// Cells that were told found nobody who would take them.
+    /// Cells of two readings in time found nobody who would take them.
     pub(super) fn lost(&mut self) {
         self.watched.processes.count(0, 1);
     }

@@ -3,7 +3,7 @@
 use super::blocks::Block;
 use crate::metrics::{Batches, Tally, latency_quantiles};
 
-/// Of each figure in [`Estimates`]; `None` where nothing shows it.
+/// Of each figure in [`super::Estimates`]; `None` where nothing shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Uncertainty {
     /// Relative standard error of the throughput.

@@ -132,7 +132,8 @@ async fn watch(
             }
         }
         for cells in readings.cells(probe.now()) {
-            if !tell(Told::Cells(cells)) {
+            let is_known = cells.cores.is_some();
+            if !tell(Told::Cells(cells)) && is_known {
                 readings.lost();
             }
         }
