@@ -1,7 +1,6 @@
 //! What is read of a target at one planned instant, and the CPU that it used between two of them. Pure.
 
 use super::published::Reading;
-use crate::process::machine::MachineTimes;
 
 /// Where the CPU of a target comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,6 @@ pub(super) struct Seen {
     /// Each instance of the target.
     pub(super) instances: Vec<Used>,
     pub(super) services: Vec<Used>,
-    pub(super) machine: Option<MachineTimes>,
     /// CPU time of telemload itself, ns.
     pub(super) own_cpu_ns: u64,
 }

@@ -99,10 +99,13 @@ impl Probe for TargetProbe {
         Seen {
             instances: self.instances.iter_mut().map(Watching::used).collect(),
             services: self.services.iter_mut().map(Watching::used).collect(),
-            machine: MachineTimes::read().ok(),
             own_cpu_ns: own_cpu_ns(),
             at: now_ns(),
         }
+    }
+
+    fn machine(&self) -> Option<MachineTimes> {
+        MachineTimes::read().ok()
     }
 
     fn scrape(&self) -> impl Future<Output = Scraped> + 'static {

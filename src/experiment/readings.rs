@@ -10,6 +10,7 @@ use super::mark::{Asked, Cpu, Mark, Scraped, Seen, cores_of};
 use super::published;
 use super::watched::Watched;
 use crate::metrics::Window;
+use crate::process::machine::MachineTimes;
 
 /// When a target is read: at the beginning of each interval, and at the end of the window.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +137,11 @@ impl Readings {
         }
         self.watched.saw(&mark);
         self.marks.push_back(mark);
+    }
+
+    /// Adds how the machine has spent its time, at the beginning or the end of the window.
+    pub(super) fn machine(&mut self, times: Option<MachineTimes>) {
+        self.watched.machine(times);
     }
 
     /// Adds what metrics said for the reading `index`.

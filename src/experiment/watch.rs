@@ -12,6 +12,7 @@ use super::mark::{Asked, Scraped, Seen};
 use super::readings::{Cells, Readings};
 use super::started::first;
 use super::watched::Watched;
+use crate::process::machine::MachineTimes;
 
 /// Cells that wait for whoever writes them at most; what is more is lost, and said so.
 const MOST_TOLD: usize = 64;
@@ -25,6 +26,8 @@ pub(super) trait Probe {
     fn restart_peaks(&self);
     /// Reads processes.
     fn see(&mut self) -> Seen;
+    /// Reads the machine, which is dear: at the beginning and the end of a window.
+    fn machine(&self) -> Option<MachineTimes>;
     /// Reads metrics; it always answers, with an error if need be.
     fn scrape(&self) -> impl Future<Output = Scraped> + 'static;
 }
@@ -112,6 +115,9 @@ async fn watch(
                 is_cut = true;
                 let Ok(end) = end else { return readings.finish() };
                 readings.cut(end);
+                if readings.has_begun() && readings.due().is_none() {
+                    readings.machine(probe.machine());
+                }
             }
             () = probe.until(due.unwrap_or(u64::MAX)), if due.is_some() => {
                 let is_first = !readings.has_begun();
@@ -120,6 +126,9 @@ async fn watch(
                 }
                 let (index, is_last) = readings.begin(probe.now());
                 let seen = probe.see();
+                if is_first || is_last {
+                    readings.machine(probe.machine());
+                }
                 let asks = readings.has_metrics() && (under_way.is_empty() || is_last);
                 if asks {
                     under_way.push((index, Box::pin(probe.scrape())));

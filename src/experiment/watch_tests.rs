@@ -98,9 +98,17 @@ impl Probe for Fake {
                 peak_bytes: used.map(|_| 9),
             }],
             services: Vec::new(),
-            machine: None,
             own_cpu_ns: (self.now() - START) / 50,
         }
+    }
+
+    fn machine(&self) -> Option<MachineTimes> {
+        let total = self.now() / MS;
+        Some(MachineTimes {
+            total,
+            idle: total / 2,
+            steal: total / 4,
+        })
     }
 
     fn scrape(&self) -> impl Future<Output = Scraped> + 'static {
@@ -363,6 +371,8 @@ fn a_window_that_ends_early_has_a_last_reading_at_its_end() {
     let whole = found.watched.target_cpu_seconds(1.234, false).unwrap();
     assert!((whole - 0.1234).abs() < 1e-9, "{whole}");
     assert_eq!(found.watched.own_cores(), Some(0.02));
+    let steal = found.watched.steal_share().unwrap();
+    assert!((steal - 0.25).abs() < 1e-3, "{steal}");
 }
 
 #[test]

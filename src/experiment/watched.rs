@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::mark::{Asked, Cpu, Mark, Scraped, Used, cores_of, cores_used};
 use super::published::Reading;
 use crate::metrics::Served;
+use crate::process::machine::MachineTimes;
 
 /// CPU is not told for less, ns.
 const SHORTEST_CPU_SPAN: u64 = 50_000_000;
@@ -58,6 +59,8 @@ pub(super) struct Watched {
     answer: Option<Mark>,
     gauges: BTreeMap<&'static str, u64>,
     peak_bytes: Option<u64>,
+    /// The machine's at the beginning and at the end.
+    machine: Option<(MachineTimes, MachineTimes)>,
     pub(super) processes: Count,
     pub(super) metrics: Count,
 }
@@ -72,6 +75,7 @@ impl Watched {
             answer: None,
             gauges: BTreeMap::new(),
             peak_bytes: None,
+            machine: None,
             processes: Count::default(),
             metrics: Count::default(),
         }
@@ -119,6 +123,14 @@ impl Watched {
         }
     }
 
+    /// Adds a reading of the machine.
+    pub(super) fn machine(&mut self, times: Option<MachineTimes>) {
+        if let Some(times) = times {
+            let first = self.machine.map_or(times, |(first, _)| first);
+            self.machine = Some((first, times));
+        }
+    }
+
     /// First and last reading, if they are two.
     fn span(&self) -> Option<(&Mark, &Mark)> {
         let pair = self.first.as_ref().zip(self.last.as_ref());
@@ -148,9 +160,8 @@ impl Watched {
 
     /// Share of the machine's CPU time that its host took.
     pub(super) fn steal_share(&self) -> Option<f64> {
-        let (first, last) = self.span()?;
-        let used = last.seen.machine?.since(&first.seen.machine?)?;
-        Some(used.steal_share)
+        let (first, last) = self.machine?;
+        Some(last.since(&first)?.steal_share)
     }
 
     /// CPU of telemload with all its threads, cores: who reads the target and who writes series are among them.
