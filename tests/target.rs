@@ -474,7 +474,7 @@ fn stat_seconds(pid: i32) -> (f64, f64) {
         .filter_map(|word| word.parse().ok())
         .collect();
     // Without the state, the first number is the fourth field.
-    let tick = procfs::ticks_per_second() as f64;
+    let tick = rustix::param::clock_ticks_per_second() as f64;
     (
         (ticks[10] + ticks[11]) / tick,
         (ticks[12] + ticks[13]) / tick,
@@ -511,13 +511,18 @@ async fn cpu_of_a_busy_loop_agrees_with_the_kernel() {
     close(used.cpu_seconds, stat_seconds(pid).0 - before, "window");
     close(used.cores * used.wall_seconds, used.cpu_seconds, "cores");
     close(
-        ProcessTree::of(pid as u32).unwrap().cpu_ns().unwrap() as f64 / 1e9,
+        ProcessTree::of(pid as u32)
+            .unwrap()
+            .read(None)
+            .unwrap()
+            .cpu_ns as f64
+            / 1e9,
         stat_seconds(pid).0,
         "foreign",
     );
     handle.stop().await;
     assert_eq!(window.end(), Err(MeasureError::Ended(handle.pid())));
-    assert_eq!(tree.memory(), Err(MeasureError::Ended(handle.pid())));
+    assert_eq!(tree.read(None), Err(MeasureError::Ended(handle.pid())));
 }
 
 #[tokio::test]
@@ -559,8 +564,9 @@ async fn peak_memory_holds_what_was_allocated() {
     let tree = until("dd", || ProcessTree::supervised(handle.pid()).ok());
     // The block is full before the first byte is written, and dd then waits for a reader.
     let memory = until("a peak of 64 MiB", || {
-        tree.memory()
+        tree.read(None)
             .ok()
+            .map(|reading| reading.memory)
             .filter(|memory| memory.peak_bytes > 64 << 20)
     });
     assert!(
@@ -575,10 +581,10 @@ fn a_peak_of_memory_is_that_of_the_window() {
     const BYTES: usize = 256 << 20;
     let tree = ProcessTree::of(std::process::id()).unwrap();
     drop(std::hint::black_box(vec![1u8; BYTES]));
-    let before = tree.memory().unwrap().peak_bytes;
+    let before = tree.read(None).unwrap().memory.peak_bytes;
     assert!(before >= BYTES as u64, "{before}");
     tree.restart_peak();
-    let after = tree.memory().unwrap().peak_bytes;
+    let after = tree.read(None).unwrap().memory.peak_bytes;
     assert!(after < BYTES as u64, "{after}");
 }
 

@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 use gateway_config::{Config, Device, Launch};
 
 use super::Failure;
+use super::probe::Watching;
 use super::reach::{local, port_of};
-use super::started::{Started, ToStart, Used};
+use super::started::{Started, ToStart};
 use crate::process::ProcessTree;
 use crate::process::ready::Probe;
 use crate::scenario::BaseUrl;
 use crate::transport::stream::Endpoint;
 use crate::transport::tls::Tls;
-
-/// Longest time that metrics may take.
-pub(super) const SCRAPE: Duration = Duration::from_millis(500);
 
 /// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
 const STOP_MARGIN: Duration = Duration::from_secs(1);
@@ -161,12 +159,10 @@ impl Instance {
         }
     }
 
-    /// What its processes have used.
-    pub(super) fn used(&self) -> Used {
-        match (&self.tree, &self.no_tree) {
-            (Some(tree), _) => Used::of(tree),
-            (None, why) => Used::unknown(why.clone().unwrap_or_default()),
-        }
+    /// Its processes, or why they are not known.
+    pub(super) fn watching(&self) -> Watching {
+        let why = || self.no_tree.clone().unwrap_or_default();
+        Watching::new(self.tree.clone().ok_or_else(why))
     }
 
     /// Stops it if it was started here; the words for an end that is no success.

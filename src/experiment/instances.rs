@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use super::gather::Share;
+use super::watched::Share;
 use crate::metrics::Served;
 
 /// One instance of several, pooled over rounds.

@@ -6,27 +6,29 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gateway_config::{Config, Device, IngestMode, Key};
-use tokio::sync::mpsc::unbounded_channel;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc::channel;
 
-use super::instance::{GatewayStart, Instance, SCRAPE};
+use super::instance::{GatewayStart, Instance};
+use super::probe::{TargetProbe, Watching};
 use super::reach::{control_tls, find, internal, pick_port};
 use super::services::Services;
-use super::started::{Used, first};
+use super::started::first;
 use super::{Failure, Observer, RunDir, Stop};
 use crate::process::client::control_client;
 use crate::process::cpus::Confined;
-use crate::process::metrics::{self, Metrics};
 use crate::scenario::plan::gateway::LaunchPlaces;
 use crate::scenario::plan::ports::Ports;
 use crate::scenario::{Target, Variant};
 use crate::traffic::fleet::{Hashes, Roster};
 use crate::transport::stream::Place;
+use crate::transport::tls::Tls;
 
 /// A target that answers.
 #[derive(Debug)]
 pub(super) struct Launched {
     pub(super) client: reqwest::Client,
+    /// Whom its metrics and profiles trust.
+    control_tls: Option<Tls>,
     /// At least one; they are loaded alike.
     pub(super) instances: Vec<Instance>,
     /// What runs beside it.
@@ -66,10 +68,11 @@ impl Launched {
         hashes: &mut Hashes,
         stop: &Stop,
     ) -> Result<Option<Self>, Failure> {
-        let client = control_client(control_tls(start.variant).as_ref())
-            .map_err(|error| internal(&error))?;
+        let control_tls = control_tls(start.variant);
+        let client = control_client(control_tls.as_ref()).map_err(|error| internal(&error))?;
         let mut launched = Self {
             client,
+            control_tls,
             instances: Vec::new(),
             services: Services::default(),
             found_at: None,
@@ -194,36 +197,18 @@ impl Launched {
         self.instances.iter().map(of).collect()
     }
 
-    /// What each instance has used.
-    pub(super) fn used(&self) -> Vec<Used> {
-        self.instances.iter().map(Instance::used).collect()
-    }
-
-    /// Lets the peaks of memory begin now.
-    pub(super) fn restart_peaks(&self) {
-        let trees = self.instances.iter().filter_map(|of| of.tree.as_ref());
-        trees.for_each(|tree| tree.restart_peak());
-        self.services.restart_peaks();
-    }
-
-    /// The metrics of each instance, if they have an endpoint. Whoever waits for them watches nothing else, so that this is
-    /// short.
-    pub(super) async fn scrape(&self) -> Option<Result<Vec<Metrics>, String>> {
-        let mut scraping = JoinSet::new();
-        for (at, instance) in self.instances.iter().enumerate() {
-            let (client, url) = (self.client.clone(), instance.metrics_url.clone()?);
-            scraping.spawn(async move {
-                let scraped = tokio::time::timeout(SCRAPE, metrics::scrape(&client, &url)).await;
-                let scraped = match scraped {
-                    Ok(scraped) => scraped.map_err(|error| error.to_string()),
-                    Err(_) => Err(format!("its metrics took more than {SCRAPE:?}")),
-                };
-                (at, scraped)
-            });
-        }
-        let mut scraped = scraping.join_all().await;
-        scraped.sort_by_key(|(at, _)| *at);
-        Some(scraped.into_iter().map(|(_, metrics)| metrics).collect())
+    /// What reads it. Its client is its own: it lives on the thread that reads.
+    pub(super) fn probe(&self) -> Result<TargetProbe, Failure> {
+        let urls = self.instances.iter().map(|of| of.metrics_url.clone());
+        let urls: Option<Vec<String>> = urls.collect();
+        let client = || control_client(self.control_tls.as_ref()).map_err(|error| internal(&error));
+        let metrics = urls.map(|urls| Ok((client()?, urls.into())));
+        let services = self.services.trees().into_iter();
+        Ok(TargetProbe {
+            instances: self.instances.iter().map(Instance::watching).collect(),
+            services: services.map(Watching::new).collect(),
+            metrics: metrics.transpose()?,
+        })
     }
 
     /// Stops what was started, the services last; kills it as soon as nobody waits any more. Of bundled gateways, which end with 0
@@ -296,10 +281,10 @@ async fn registry(
     let refused =
         |why: String| Failure::Internal(format!("cannot hash the devices' secrets: {why}"));
     observer.hashing(hashes.missing(rosters, cost) as u64);
-    let (tell, mut told) = unbounded_channel();
+    let (tell, mut told) = channel(64);
     let (mut known, shared) = (std::mem::take(hashes), rosters.clone());
     let hashing = tokio::task::spawn_blocking(move || {
-        let progress = || match tell.send(()) {
+        let progress = || match tell.blocking_send(()) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };

@@ -3,16 +3,24 @@
 //!
 //! It prints nothing; an [`Observer`] is told how it goes.
 
+mod background;
+mod blocks;
+mod drive;
 mod expected;
+mod files;
 mod gather;
 mod instance;
 mod instances;
+mod late;
 mod launch;
 mod ledger;
+mod mark;
 mod phase;
+mod probe;
 mod profiled;
 mod published;
 mod reach;
+mod readings;
 mod result;
 mod run_dir;
 #[cfg(test)]
@@ -23,15 +31,18 @@ mod started;
 mod trust;
 mod uncertainty;
 mod warning;
+mod watch;
+mod watched;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 
 pub use instances::InstanceUse;
+pub use late::{Late, Planned};
 pub use phase::port_warning;
 pub use result::{
     AcknowledgedFile, BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult,
@@ -85,10 +96,10 @@ pub struct PhaseStart<'a> {
 pub struct Live {
     /// OK responses a second.
     pub throughput_rps: f64,
-    /// Median latency, µs.
-    pub p50_us: f64,
+    /// Median latency, µs; `None` if there is none.
+    pub p50_us: Option<f64>,
     /// 99th percentile of latency, µs.
-    pub p99_us: f64,
+    pub p99_us: Option<f64>,
     /// Failed requests.
     pub failed: u64,
     /// CPU of the target, cores.
@@ -97,7 +108,7 @@ pub struct Live {
 
 /// The user's wish to end, and how often it was said; cloned to whoever has to know.
 #[derive(Debug, Clone)]
-pub struct Stop(pub watch::Receiver<u32>);
+pub struct Stop(pub Receiver<u32>);
 
 impl Stop {
     /// Whether the run is to end.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::{bcrypt_rate, cache_ttl};
-use super::gather::{Deaths, Driven, Emit, Gather, Series};
+use super::files::Files;
+use super::gather::Driven;
 use super::instances::{InstanceUse, uneven};
-use super::launch::{Death, Launched};
-use super::ledger::{Ledger, Lines};
+use super::launch::Launched;
+use super::mark::Cpu;
 use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
 use super::{Estimates, Failure, PhaseResult, Round, Stop, Uncertainty, VariantRun, Warning};
-use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
+use crate::engine::now_ns;
 use crate::metrics::{Durations, Tally, Window};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target};
@@ -142,176 +143,11 @@ impl PhaseRun<'_> {
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Runs one stretch of load. `beside` starts with the window, and the load ends with it; a profiled stretch is over when both
-    /// are, for a target may take longer to write its profile than the load lasts.
-    pub(super) async fn drive<B: Future>(
-        &self,
-        target: &mut Launched,
-        stretch: &Stretch<'_>,
-        beside: B,
-    ) -> Result<(Driven, Option<B::Output>), Failure> {
-        let launch = self.launch;
-        launch.observer.phase(&launch.start(stretch));
-        let stamp = launch.stamps.next();
-        let drive = Drive {
-            endpoints: target
-                .instances
-                .iter()
-                .map(|instance| instance.endpoint.clone())
-                .collect(),
-            authority: target.instances[0].authority.clone(),
-            load: stretch.load.clone(),
-            requests: launch.variant.requests_of(stretch.load, stamp).into(),
-            rosters: self.rosters.clone(),
-            seed: launch.plan.seed,
-            interval: stretch.interval(launch.plan.interval),
-            secrets: launch.plan.secrets,
-        };
-        let mut engine = Engine::start(&drive)
-            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
-        let mut ledger = self.ledger(stretch, &drive, &mut engine)?;
-        let mut unrecorded = false;
-        let window = self.begun(&engine).await;
-        let series = if stretch.profiled {
-            None
-        } else {
-            Some(self.series(target, window)?)
-        };
-        let mut gather = Gather::new(
-            window,
-            stretch.interval(launch.plan.interval),
-            stretch.load.workers,
-            launch.round,
-            series,
-        );
-        let mut beside = std::pin::pin!(beside);
-        let mut output = None;
-        let mut stop = self.stop.clone();
-        let mut stopping = false;
-        let mut deaths = Deaths {
-            services: target.services.down(),
-            ..Deaths::default()
-        };
-        loop {
-            let next_mark = gather.next_mark();
-            tokio::select! {
-                interval = engine.next() => match interval {
-                    Some(interval) => {
-                        gather.interval(&interval);
-                        engine.reuse(interval);
-                    }
-                    None => break,
-                },
-                () = sleep_until(next_mark.unwrap_or(u64::MAX)), if next_mark.is_some() => gather.mark(target).await,
-                finished = &mut beside, if gather.has_begun() && output.is_none() => {
-                    output = Some(finished);
-                    engine.stop();
-                }
-                death = target.ended(), if deaths.target.is_none() => match death {
-                    Death::Service(words) => deaths.services.push(words),
-                    Death::Target(words) => {
-                        deaths.target = Some(words);
-                        engine.stop();
-                    }
-                },
-                () = failed(&mut ledger), if !unrecorded => {
-                    unrecorded = true;
-                    engine.stop();
-                }
-                () = stop.asked(), if !stopping => {
-                    stopping = true;
-                    engine.stop();
-                }
-            }
-            gather.emit(Emit::Complete, &mut |live| launch.observer.live(live));
-            if gather.unwritten.is_some() {
-                engine.stop();
-            }
-        }
-        let end = engine.finish();
-        if gather.has_begun() && gather.next_mark().is_some() {
-            // The load ended before the planned window did.
-            gather.mark(target).await;
-        }
-        while stretch.profiled && gather.has_begun() && output.is_none() && deaths.target.is_none()
-        {
-            tokio::select! {
-                // One that can end at once when it is asked to does, with what it has.
-                biased;
-                finished = &mut beside => output = Some(finished),
-                death = target.ended() => match death {
-                    Death::Service(words) => deaths.services.push(words),
-                    Death::Target(words) => deaths.target = Some(words),
-                },
-                () = stop.asked() => break,
-            }
-        }
-        let acknowledged = ledger.map(Ledger::finish).transpose();
-        gather.cut(end.window.end);
-        gather.emit(Emit::Everything, &mut |_| ());
-        launch.observer.phase_over();
-        let mut driven = gather.into_driven(&end, deaths);
-        match acknowledged {
-            Ok(ids) => driven.acknowledged = ids,
-            Err(error) => fail(&mut driven, error.to_string()),
-        }
-        if end.unnoted > 0 {
-            let lacks = format!(
-                "{} lacks the ids of {} acknowledged requests: the disk did not keep up; use a faster one for --out, or a lower rate",
-                self.acknowledged_file().display(),
-                end.unnoted
-            );
-            fail(&mut driven, lacks);
-        }
-        Ok((driven, output))
-    }
-
-    /// Waits until the load begins: all workers are ready, and their connections open where it is closed. The user's wish to
-    /// stop ends that wait.
-    async fn begun(&self, engine: &Engine) -> Window {
-        let mut stop = self.stop.clone();
-        let ready = engine.ready();
-        tokio::pin!(ready);
-        tokio::select! {
-            window = &mut ready => return window,
-            () = stop.asked() => {}
-        }
-        engine.stop();
-        ready.await
-    }
-
-    /// Begins to write down what is acknowledged: in a file for each phase of a launch, in which the profiled repetition goes on
-    /// where the measured one ended.
-    fn ledger(
-        &self,
-        stretch: &Stretch<'_>,
-        drive: &Drive,
-        engine: &mut Engine,
-    ) -> Result<Option<Ledger>, Failure> {
-        let Some(from) = engine.acknowledged() else {
-            return Ok(None);
-        };
-        let file = self.acknowledged_file();
-        let opened = if stretch.profiled {
-            self.launch.dir.append(&file)
-        } else {
-            self.launch.dir.create_file(&file)
-        };
-        let lines = Lines {
-            file: opened.map_err(|error| Failure::Internal(error.to_string()))?,
-            path: self.launch.dir.path().join(file),
-            ids: AcknowledgedIds::new(drive.requests.clone(), drive.rosters.clone(), drive.seed),
-        };
-        let started = Ledger::start(lines, from);
-        let refused = |error| Failure::Internal(format!("cannot start a thread: {error}"));
-        started.map(Some).map_err(refused)
-    }
-
     pub(super) fn acknowledged_file(&self) -> PathBuf {
         self.directory().join("acknowledged.ids")
     }
 
-    fn series(&self, target: &Launched, window: Window) -> Result<Series, Failure> {
+    pub(super) fn files(&self, target: &Launched, window: Window) -> Result<Files, Failure> {
         let directory = self.directory();
         let columns = if target.is_gateway {
             published::columns()
@@ -319,7 +155,7 @@ impl PhaseRun<'_> {
             Vec::new()
         };
         let until_start = Duration::from_nanos(window.start.saturating_sub(now_ns()));
-        Series::create(self.launch.dir, &directory, &columns, until_start)
+        Files::create(self.launch.dir, &directory, &columns, until_start)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -351,7 +187,7 @@ impl PhaseResult {
                 stopped_seconds: driven.stopped_seconds,
                 throttled_seconds: driven.throttled_seconds,
                 steal_share: driven.steal_share,
-                late_readings: (0, 0),
+                late_readings: driven.late.readings(),
                 whole: Estimates::of(&total, seconds, cpu),
                 uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, &total),
             });
@@ -375,7 +211,9 @@ impl PhaseResult {
         let ended = driven.services_ended.into_iter();
         let mut warnings: Vec<Warning> = ended.map(Warning::ServiceEnded).collect();
         if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
-            warnings.push(Warning::NoTargetCpu(target.no_tree().unwrap_or(why)));
+            // Where metrics tell it, they say why they do not.
+            let unnamed = target.no_tree().filter(|_| driven.late.cpu == Cpu::Nowhere);
+            warnings.push(Warning::NoTargetCpu(unnamed.unwrap_or(why)));
         }
         match driven.published {
             Ok(published) => {
@@ -419,6 +257,7 @@ impl PhaseResult {
                 self.warnings.push(warning);
             }
         }
+        driven.late.warn(&mut self.warnings);
         self.conclude(driven.died, driven.failed)
     }
 
@@ -458,19 +297,6 @@ impl PhaseResult {
     }
 }
 
-/// Notes why the load was not what it should have been, unless something else came first.
-fn fail(driven: &mut Driven, words: String) {
-    driven.failed.get_or_insert(words);
-}
-
-/// Returns when a ledger, if there is one, can write no more.
-async fn failed(ledger: &mut Option<Ledger>) {
-    match ledger {
-        Some(ledger) => ledger.failed().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// What a reader should know of a load before it begins.
 fn known_before(target: &Target, load: &Load) -> Vec<Warning> {
     let unchecked = target.tls().is_some_and(|tls| !tls.is_checked());
@@ -501,8 +327,4 @@ pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
         held,
         ports: ports.count(),
     })
-}
-
-async fn sleep_until(instant: u64) {
-    tokio::time::sleep(Duration::from_nanos(instant.saturating_sub(now_ns()))).await;
 }

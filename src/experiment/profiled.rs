@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gather::{Block, Driven};
+use super::blocks::Block;
+use super::gather::Driven;
 use super::launch::Launched;
 use super::phase::{Ended, PhaseRun, Stretch};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
@@ -52,7 +53,7 @@ impl PhaseRun<'_> {
             return ended;
         }
         match self.finish(taken).await {
-            Some(Ok(captured)) => self.add(captured, plan, &stretch, &driven, result).await?,
+            Some(Ok(captured)) => self.add(captured, plan, &driven, result).await?,
             Some(Err(error)) => result.warnings.push(Warning::NoProfile(error.to_string())),
             None => {}
         }
@@ -64,7 +65,6 @@ impl PhaseRun<'_> {
         &self,
         captured: Captured,
         plan: &Profile,
-        stretch: &Stretch<'_>,
         driven: &Driven,
         result: &mut PhaseResult,
     ) -> Result<(), Failure> {
@@ -79,8 +79,7 @@ impl PhaseRun<'_> {
             result.warnings.push(Warning::ShortProfile { seconds, why });
         }
         let total = Tally::sum(&driven.tallies);
-        let interval = stretch.interval(self.launch.plan.interval).as_nanos() as u64;
-        let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start, interval);
+        let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start);
         let slices: Vec<Vec<Block>> = sampled.iter().map(blocks).collect();
         let all = slices.concat();
         let estimates = Spent::of(&all).map_or_else(
@@ -88,7 +87,7 @@ impl PhaseRun<'_> {
                 let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
                 Estimates::of(&total, driven.window.seconds(), cpu)
             },
-            |spent| spent.estimates(all.len()),
+            Spent::estimates,
         );
         let us_error = cost_error(&slices, &all).unwrap_or(0.0);
         let used: Option<f64> = sampled.iter().map(Sampled::cpu_seconds).sum();
@@ -184,6 +183,8 @@ impl PhaseRun<'_> {
 /// cost of a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Spent {
+    /// Intervals.
+    count: f64,
     /// OK responses by the length of an interval, 1/s.
     rate: f64,
     /// CPU of the target, summed over intervals, cores.
@@ -191,22 +192,26 @@ struct Spent {
 }
 
 impl Spent {
-    /// Sums intervals; `None` if there is none, or not all are known. One without any OK response has cost CPU all the same.
+    /// Sums intervals of which the CPU is known; `None` if there is none. One without any OK response has cost CPU all the same.
     fn of(blocks: &[Block]) -> Option<Self> {
-        let known = blocks
-            .iter()
-            .map(|block| Some((block.estimates.throughput_rps?, block.cores?)));
-        let known: Vec<(f64, f64)> = known.collect::<Option<_>>()?;
-        let sum = |of: fn(&(f64, f64)) -> f64| known.iter().map(of).sum();
-        (!known.is_empty()).then(|| Self {
-            rate: sum(|known| known.0),
-            cores: sum(|known| known.1),
+        let known = blocks.iter().filter_map(Block::spent);
+        known.fold(None, |sum: Option<Self>, (rate, cores)| {
+            let sum = sum.unwrap_or(Self {
+                count: 0.0,
+                rate: 0.0,
+                cores: 0.0,
+            });
+            Some(Self {
+                count: sum.count + 1.0,
+                rate: sum.rate + rate,
+                cores: sum.cores + cores,
+            })
         })
     }
 
-    fn estimates(self, blocks: usize) -> Estimates {
+    fn estimates(self) -> Estimates {
         Estimates {
-            throughput_rps: Some(self.rate / blocks as f64),
+            throughput_rps: Some(self.rate / self.count),
             us_per_request: (self.rate > 0.0).then(|| self.cores * 1e6 / self.rate),
             p50_us: None,
             p99_us: None,
@@ -217,19 +222,13 @@ impl Spent {
 /// Relative standard error of the CPU per request, from the spread between slices; between intervals if the slices are too few to
 /// show one. `None` if nothing shows it.
 fn cost_error(slices: &[Vec<Block>], all: &[Block]) -> Option<f64> {
-    if slices.len() < ENOUGH_SLICES {
-        let each = all
-            .iter()
-            .map(|block| Spent::of(std::slice::from_ref(block)));
-        return ratio_error(&each.collect::<Option<Vec<_>>>()?);
-    }
-    // A slice of which nothing is known is left out; it holds no whole interval.
-    ratio_error(
-        &slices
-            .iter()
-            .filter_map(|of| Spent::of(of))
-            .collect::<Vec<_>>(),
-    )
+    // Of what nothing is known is left out: a slice without a whole interval, an interval that was read late.
+    let units: Vec<Spent> = if slices.len() < ENOUGH_SLICES {
+        all.chunks(1).filter_map(Spent::of).collect()
+    } else {
+        slices.iter().filter_map(|of| Spent::of(of)).collect()
+    };
+    ratio_error(&units)
 }
 
 /// Relative standard error of R = Σ c / Σ r over K units (W. G. Cochran, Sampling Techniques, 3rd ed., 1977, eq. 6.9, without the
@@ -292,21 +291,15 @@ mod tests {
     }
 
     fn block(rate: f64, cores: Option<f64>) -> Block {
-        Block {
-            estimates: Estimates {
-                throughput_rps: Some(rate),
-                us_per_request: None,
-                p50_us: None,
-                p99_us: None,
-            },
-            cores,
-        }
+        Block::new(0, 100, rate, cores)
     }
 
     #[test]
     fn costs_of_a_profile_are_those_of_the_time_in_which_samples_were_taken() {
-        let blocks = [block(100.0, Some(0.001)), block(300.0, Some(0.009))];
-        let found = Spent::of(&blocks).unwrap().estimates(2);
+        let known = [block(100.0, Some(0.001)), block(300.0, Some(0.009))];
+        // One that was read late is left out of costs and requests alike.
+        let blocks = [known[0], block(900.0, None), known[1]];
+        let found = Spent::of(&blocks).unwrap().estimates();
         assert_eq!(found.throughput_rps, Some(200.0));
         assert!((found.us_per_request.unwrap() - 25.0).abs() < 1e-9);
         assert_eq!(Spent::of(&[]), None);
@@ -327,7 +320,7 @@ mod tests {
         .map(slow)
         .into();
         let all = slices.concat();
-        let found = Spent::of(&all).unwrap().estimates(all.len());
+        let found = Spent::of(&all).unwrap().estimates();
         assert!((found.us_per_request.unwrap() - 5e6 / 60.0).abs() < 1e-6);
         // Five slices of 1 core, rates 10, 10, 0, 20, 20; R = 5/60: Σ(c − R r)² = 2/36 + 1 + 2 × 4/9; √(5/4 × 1.9444)/5.
         let error = cost_error(&slices, &all).unwrap();

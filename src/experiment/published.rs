@@ -50,9 +50,8 @@ pub(super) const GAUGES: [(&str, &str); 6] = [
     ),
 ];
 
-/// The gateway's figures at one moment, in the order of [`COUNTERS`] and [`GAUGES`]. A target may publish much more, and
-/// readings are kept for a phase.
-#[derive(Debug, Clone, Copy)]
+/// The gateway's figures at one moment, in the order of [`COUNTERS`] and [`GAUGES`].
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Reading {
     counters: [Option<f64>; COUNTERS.len()],
     gauges: [Option<f64>; GAUGES.len()],
@@ -63,6 +62,19 @@ impl Reading {
         Self {
             counters: COUNTERS.map(|(_, metric)| metrics.get(metric)),
             gauges: GAUGES.map(|(_, metric)| metrics.get(metric)),
+        }
+    }
+
+    /// What several instances published, as if one had.
+    pub(super) fn sum(instances: &[Self]) -> Self {
+        let known = |all: &mut dyn Iterator<Item = Option<f64>>| {
+            all.flatten().reduce(|sum, value| sum + value)
+        };
+        Self {
+            counters: std::array::from_fn(|at| {
+                known(&mut instances.iter().map(|of| of.counters[at]))
+            }),
+            gauges: std::array::from_fn(|at| known(&mut instances.iter().map(|of| of.gauges[at]))),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::gather::Block;
+use super::blocks::Block;
 use super::launch::Launched;
 use super::{Failure, Stop};
 use crate::engine::now_ns;
@@ -270,41 +270,29 @@ impl Sampled {
         u32::try_from(self.window.as_secs()).unwrap_or(u32::MAX)
     }
 
-    /// The intervals of a stretch, in ns from its `start`, that lie within the slice.
-    pub(super) fn blocks(&self, blocks: &[Block], start: u64, interval: u64) -> Vec<Block> {
+    /// The blocks of a stretch with this `start`, ns, that lie within the slice.
+    pub(super) fn blocks(&self, blocks: &[Block], start: u64) -> Vec<Block> {
         let range = self.range();
-        let edges = (0_u64..).map(|at| start + at * interval);
-        edges
-            .zip(blocks)
-            .filter(|(edge, _)| *edge >= range.start && edge + interval <= range.end)
-            .map(|(_, block)| *block)
-            .collect()
+        let within = |of: &&Block| start + of.begin >= range.start && start + of.end <= range.end;
+        blocks.iter().filter(within).copied().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Estimates;
 
     #[test]
     fn only_intervals_within_a_slice_are_of_it() {
-        let block = |rate| Block {
-            estimates: Estimates {
-                throughput_rps: Some(rate),
-                us_per_request: None,
-                p50_us: None,
-                p99_us: None,
-            },
-            cores: Some(0.5),
-        };
-        let blocks = [block(100.0), block(300.0), block(100.0)];
-        let slice = Sampled {
-            begin: 990,
+        // The third one is missing.
+        let blocks = [0, 100, 300].map(|at| Block::new(at, at + 100, 1.0, Some(0.5)));
+        let slice = |begin| Sampled {
+            begin,
             window: Duration::from_nanos(250),
             cpu: None,
         };
         // From 1,000 on there is an interval of 100 ns at a time: two lie within 990 to 1,240.
-        assert_eq!(slice.blocks(&blocks, 1_000, 100), blocks[..2]);
+        assert_eq!(slice(990).blocks(&blocks, 1_000), blocks[..2]);
+        assert_eq!(slice(1_190).blocks(&blocks, 1_000), blocks[2..]);
     }
 }

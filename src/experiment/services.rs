@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::Failure;
 use super::reach::pick_port;
-use super::started::{Started, ToStart, Used, first};
+use super::started::{Started, ToStart, first};
+use crate::process::ProcessTree;
 use crate::process::ready::Probe;
 use crate::scenario::Service;
 use crate::scenario::plan::ports::Ports;
@@ -76,21 +77,10 @@ impl Services {
         &self.ports
     }
 
-    /// What each has used, in the order of the plan.
-    pub(super) fn used(&self) -> Vec<Used> {
+    /// Their processes, or why these are not known, in the order of the plan.
+    pub(super) fn trees(&self) -> Vec<Result<ProcessTree, String>> {
         let trees = self.running.iter().map(|service| &service.started.tree);
-        trees
-            .map(|tree| match tree {
-                Ok(tree) => Used::of(tree),
-                Err(why) => Used::unknown(why.clone()),
-            })
-            .collect()
-    }
-
-    /// Lets the peaks of memory begin now.
-    pub(super) fn restart_peaks(&self) {
-        let trees = self.running.iter().map(|service| &service.started.tree);
-        trees.flatten().for_each(|tree| tree.restart_peak());
+        trees.cloned().collect()
     }
 
     /// Words for those that have ended and of which [`Services::ended`] has told.

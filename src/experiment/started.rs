@@ -35,38 +35,6 @@ pub(super) struct Started {
     log: PathBuf,
 }
 
-/// What a process tree had used at one instant.
-#[derive(Debug, Clone)]
-pub(super) struct Used {
-    pub(super) cpu_seconds: Result<f64, String>,
-    pub(super) rss_bytes: Option<u64>,
-    pub(super) peak_bytes: Option<u64>,
-}
-
-impl Used {
-    /// What is told of a tree; its CPU first, because that is what the instant is for.
-    pub(super) fn of(tree: &ProcessTree) -> Self {
-        let cpu = tree.cpu_ns();
-        let memory = tree.memory().ok();
-        Self {
-            cpu_seconds: cpu
-                .map(|ns| ns as f64 / 1e9)
-                .map_err(|error| error.to_string()),
-            rss_bytes: memory.map(|memory| memory.rss_bytes),
-            peak_bytes: memory.map(|memory| memory.peak_bytes),
-        }
-    }
-
-    /// A tree of which nothing is known.
-    pub(super) fn unknown(why: String) -> Self {
-        Self {
-            cpu_seconds: Err(why),
-            rss_bytes: None,
-            peak_bytes: None,
-        }
-    }
-}
-
 impl ToStart {
     /// Without input, and with the usual time to stop.
     pub(super) fn new(name: String, argv: Vec<String>, log: PathBuf) -> Self {

@@ -1,10 +1,9 @@
 //! How far the figures of a launch may be off, from what differs within it. Launches differ by more: that is for comparisons.
 
-use super::Estimates;
-use super::gather::Block;
+use super::blocks::Block;
 use crate::metrics::{Batches, Tally, latency_quantiles};
 
-/// Of each figure in [`Estimates`]; `None` where nothing shows it.
+/// Of each figure in [`super::Estimates`]; `None` where nothing shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Uncertainty {
     /// Relative standard error of the throughput.
@@ -20,8 +19,8 @@ pub struct Uncertainty {
 impl Uncertainty {
     /// From the full intervals of a launch that came to `total`.
     pub(super) fn of(blocks: &[Block], batches: &Batches, total: &Tally) -> Self {
-        let error = |of: fn(&Estimates) -> Option<f64>| {
-            let known = blocks.iter().filter_map(|block| of(&block.estimates));
+        let error = |of: fn(&Block) -> Option<f64>| {
+            let known = blocks.iter().filter_map(of);
             relative_error(
                 &known
                     .filter(|value| *value > 0.0 && value.is_finite())
@@ -30,8 +29,8 @@ impl Uncertainty {
         };
         let (latency, _) = latency_quantiles(total);
         Self {
-            throughput: error(|block| block.throughput_rps),
-            us_per_request: error(|block| block.us_per_request),
+            throughput: error(|block| Some(block.throughput())),
+            us_per_request: error(Block::us_per_request),
             p50_us: batches.interval(&latency, 0.5),
             p99_us: batches.interval(&latency, 0.99),
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Late;
 use super::trust::STEAL_LIMIT;
 
 /// What a reader should know about a phase; each names the remedy.
@@ -62,6 +63,8 @@ pub enum Warning {
     },
     /// Chance does not explain how unevenly the instances shared the OK responses.
     UnevenInstances(Vec<(String, f64)>),
+    /// Readings of the target, or rows of the series, were late or missing.
+    Late(Late),
     /// A service ended by itself: the target had to go on without it.
     ServiceEnded(String),
     /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
@@ -133,6 +136,7 @@ impl fmt::Display for Warning {
                     each.collect::<Vec<_>>().join(", ")
                 )
             }
+            Self::Late(late) => write!(f, "{late}"),
             Self::ServiceEnded(words) => write!(
                 f,
                 "the figures hold a target without one of its services: {words}"

@@ -13,14 +13,14 @@ pub struct SeriesRow {
     pub throughput_rps: f64,
     /// Requests that failed.
     pub failed: u64,
-    /// Median latency, µs.
-    pub p50_us: f64,
+    /// Median latency, µs; like the next two `None` if nothing was due that was answered or given up.
+    pub p50_us: Option<f64>,
     /// 99th percentile of latency, µs.
-    pub p99_us: f64,
+    pub p99_us: Option<f64>,
     /// Largest latency, µs.
-    pub max_us: f64,
-    /// 99th percentile of queue wait, µs.
-    pub queue_wait_p99_us: f64,
+    pub max_us: Option<f64>,
+    /// 99th percentile of queue wait, µs; `None` if nothing was sent.
+    pub queue_wait_p99_us: Option<f64>,
     /// CPU of the target, cores; `None` if it is not known.
     pub target_cores: Option<f64>,
     /// Memory of the target, bytes; `None` if it is not known.
@@ -59,17 +59,18 @@ impl<W: Write> SeriesWriter<W> {
     /// What the writer answers.
     pub fn write(&mut self, row: &SeriesRow) -> io::Result<()> {
         let optional = |value: Option<String>| value.unwrap_or_default();
+        let us = |value: Option<f64>| optional(value.map(|us| format!("{us:.1}")));
         write!(
             self.out,
-            "{},{},{:.1},{},{:.1},{:.1},{:.1},{:.1},{},{}",
+            "{},{},{:.1},{},{},{},{},{},{},{}",
             row.round,
             row.t_ms,
             row.throughput_rps,
             row.failed,
-            row.p50_us,
-            row.p99_us,
-            row.max_us,
-            row.queue_wait_p99_us,
+            us(row.p50_us),
+            us(row.p99_us),
+            us(row.max_us),
+            us(row.queue_wait_p99_us),
             optional(row.target_cores.map(|cores| format!("{cores:.3}"))),
             optional(row.target_bytes.map(|bytes| bytes.to_string())),
         )?;
@@ -98,7 +99,7 @@ mod tests {
                 round: 1,
                 t_ms: 1_000,
                 throughput_rps: 250.04,
-                p99_us: 1.25,
+                p99_us: Some(1.25),
                 published: vec![None],
                 ..SeriesRow::default()
             })
@@ -114,7 +115,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(rows[0].split(',').count(), 11);
-        assert_eq!(rows[1], "1,1000,250.0,0,0.0,1.2,0.0,0.0,,,");
-        assert_eq!(rows[2], "0,0,0.0,0,0.0,0.0,0.0,0.0,1.988,5,7");
+        assert_eq!(rows[1], "1,1000,250.0,0,,1.2,,,,,");
+        assert_eq!(rows[2], "0,0,0.0,0,,,,,1.988,5,7");
     }
 }

@@ -216,6 +216,11 @@ impl Tally {
         }
     }
 
+    /// Whether nothing was counted.
+    pub fn is_blank(&self) -> bool {
+        self.due == 0 && self.completed_ok == 0
+    }
+
     /// Forgets everything but keeps the memory.
     pub fn clear(&mut self) {
         for histogram in [

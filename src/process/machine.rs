@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -103,6 +104,13 @@ impl MachineTimes {
             busy_share: busy / total,
         })
     }
+}
+
+/// CPU time of this process so far, all its threads, ns.
+#[must_use]
+pub fn own_cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// What the scheduler counted for one thread, in nanoseconds since it started.

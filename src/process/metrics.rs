@@ -65,17 +65,6 @@ impl Metrics {
         self.get_labelled(name, &[])
     }
 
-    /// What several processes published, as if one had: sums are sums over all of them.
-    #[must_use]
-    pub fn joined(all: impl IntoIterator<Item = Self>) -> Self {
-        let mut joined = Self::default();
-        for metrics in all {
-            joined.samples.extend(metrics.samples);
-            joined.skipped += metrics.skipped;
-        }
-        joined
-    }
-
     /// The sum of the samples called `name` that have at least these labels, or `None` if there is none.
     #[must_use]
     pub fn get_labelled(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {

@@ -15,10 +15,11 @@ pub mod machine;
 pub mod metrics;
 pub mod perf;
 pub mod port;
+mod proc;
 pub mod ready;
 pub mod supervisor;
 pub mod tree;
 
 pub use child::{ProcessError, ProcessHandle, ProcessSpec};
 pub use exit::ProcessExit;
-pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
+pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree, TreeMemory, TreeReading};

@@ -4,18 +4,18 @@
 //! are in `cutime` and `cstime` of who waited for them, in ticks of 10 ms. `/proc/PID/schedstat` counts the main thread
 //! only and must not be used here. Processes come and go while a tree is read; that is no error unless it is the root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
-use procfs::process::{Process, Stat, all_processes};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::proc::{self, Stat};
+
 /// How often a tree is read again because processes came or went meanwhile.
 const ATTEMPTS: usize = 5;
-const ZOMBIE: char = 'Z';
 
 /// Why a tree cannot be measured.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -37,6 +37,7 @@ pub struct ProcessTree {
     /// Start of the root in ticks after boot, which tells it from a later process with its id.
     started: u64,
     what: Root,
+    finds: Finds,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,15 @@ enum Root {
     Measured,
 }
 
+/// How descendants are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finds {
+    /// By the kernel's lists of children: the time that takes does not grow with the machine's processes.
+    Lists,
+    /// By the parent of every process of the machine, where the kernel has no such lists.
+    Scan,
+}
+
 /// Memory of a tree. Pages that processes share are counted once for each of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct TreeMemory {
@@ -53,6 +63,17 @@ pub struct TreeMemory {
     pub rss_bytes: u64,
     /// Sum of each living process' own peak of resident bytes since it started, or since [`ProcessTree::restart_peak`].
     pub peak_bytes: u64,
+}
+
+/// What a tree had used at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeReading {
+    /// When its CPU clocks were read.
+    pub at: Instant,
+    /// CPU time used so far, user and system, ns.
+    pub cpu_ns: u64,
+    /// Its memory.
+    pub memory: TreeMemory,
 }
 
 impl ProcessTree {
@@ -74,11 +95,16 @@ impl ProcessTree {
 
     fn new(pid: u32, what: Root) -> Result<Self, MeasureError> {
         let root = i32::try_from(pid).map_err(|_| MeasureError::Ended(pid))?;
-        let stat = stat(root).ok_or(MeasureError::Ended(pid))?;
+        let stat = Stat::read(root).ok_or(MeasureError::Ended(pid))?;
         Ok(Self {
             root,
-            started: stat.starttime,
+            started: stat.started,
             what,
+            finds: if proc::lists_children() {
+                Finds::Lists
+            } else {
+                Finds::Scan
+            },
         })
     }
 
@@ -87,43 +113,35 @@ impl ProcessTree {
     /// # Errors
     /// [`MeasureError::Ended`].
     pub fn pids(&self) -> Result<Vec<u32>, MeasureError> {
-        Ok(self.members()?.into_iter().map(i32::unsigned_abs).collect())
-    }
-
-    /// CPU time used so far, user and system, in nanoseconds. Takes some milliseconds on a machine with many processes.
-    ///
-    /// # Errors
-    /// [`MeasureError::Ended`].
-    pub fn cpu_ns(&self) -> Result<u64, MeasureError> {
-        self.read().map(|reading| reading.cpu_ns)
+        let members = self.members(self.root_stat()?)?.0.into_keys();
+        Ok(members.map(i32::unsigned_abs).collect())
     }
 
     /// Lets the peaks of memory begin now. A process of another user keeps the one since its start.
     pub fn restart_peak(&self) {
-        for pid in self.members().unwrap_or_default() {
+        for pid in self.pids().unwrap_or_default() {
             // 5 resets the peak of resident memory and nothing else (proc_pid_clear_refs(5)).
             let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
         }
     }
 
-    /// Memory now, and at its peak.
+    /// Reads CPU time and memory. CPU time only grows, so that a reading with less than one `before` has missed a process: a list of
+    /// children may lack one if another one ends while it is read.
     ///
     /// # Errors
     /// [`MeasureError::Ended`].
-    pub fn memory(&self) -> Result<TreeMemory, MeasureError> {
-        const KIB: u64 = 1024;
-        let mut sum = TreeMemory::default();
-        for pid in self.members()? {
-            // A zombie has no memory, and its status no such line.
-            if let Ok(status) = Process::new(pid).and_then(|process| process.status()) {
-                sum.rss_bytes += status.vmrss.unwrap_or(0) * KIB;
-                sum.peak_bytes += status.vmhwm.unwrap_or(0) * KIB;
+    pub fn read(&self, before: Option<&TreeReading>) -> Result<TreeReading, MeasureError> {
+        let mut attempts = ATTEMPTS;
+        loop {
+            attempts -= 1;
+            let read = self.read_once();
+            let is_whole = read.as_ref().is_ok_and(|(reading, is_whole)| {
+                *is_whole && before.is_none_or(|before| reading.cpu_ns >= before.cpu_ns)
+            });
+            if is_whole || attempts == 0 {
+                return read.map(|(reading, _)| reading);
             }
-        }
-        if sum.peak_bytes == 0 {
-            Err(self.ended())
-        } else {
-            Ok(sum)
+            self.root_stat()?;
         }
     }
 
@@ -132,71 +150,80 @@ impl ProcessTree {
     }
 
     fn root_stat(&self) -> Result<Stat, MeasureError> {
-        stat(self.root)
-            .filter(|stat| stat.starttime == self.started && stat.state != ZOMBIE)
+        Stat::read(self.root)
+            .filter(|stat| stat.started == self.started && !stat.is_zombie)
             .ok_or_else(|| self.ended())
     }
 
-    fn members(&self) -> Result<Vec<i32>, MeasureError> {
-        self.root_stat()?;
-        let mut pids: Vec<i32> = descendants(self.root)
-            .iter()
-            .map(|process| process.pid)
-            .collect();
-        if self.what == Root::Measured {
-            pids.push(self.root);
+    /// Who is measured, and whether that is all.
+    fn members(&self, root: Stat) -> Result<(BTreeMap<i32, Stat>, bool), MeasureError> {
+        let (below, mut is_whole) = match self.finds {
+            Finds::Lists => listed(self.root, &proc::children),
+            Finds::Scan => {
+                let below = descendants(self.root);
+                (below.iter().map(|process| process.pid).collect(), true)
+            }
+        };
+        let stats = below.iter().map(|pid| (*pid, Stat::read(*pid)));
+        let mut members = BTreeMap::new();
+        for (pid, stat) in stats {
+            match stat {
+                Some(stat) => drop(members.insert(pid, stat)),
+                None => is_whole = false,
+            }
         }
-        pids.sort_unstable();
-        if pids.is_empty() {
+        if self.what == Root::Measured {
+            members.insert(self.root, root);
+        }
+        if members.is_empty() {
             Err(self.ended())
         } else {
-            Ok(pids)
+            Ok((members, is_whole))
         }
     }
 
-    /// Reads until nobody came or went in between: who ends meanwhile would be counted twice or not at all.
-    fn read(&self) -> Result<Reading, MeasureError> {
-        let mut members = self.members()?;
-        let mut attempts = ATTEMPTS;
-        loop {
-            let reading = self.read_once(&members)?;
-            let after = self.members()?;
-            attempts -= 1;
-            if after == members || attempts == 0 {
-                return Ok(reading);
-            }
-            members = after;
-        }
-    }
-
-    fn read_once(&self, members: &[i32]) -> Result<Reading, MeasureError> {
+    /// The answer says too whether nobody ended meanwhile, whose time would be counted twice or not at all: a child that ends is in
+    /// its own clock until it is waited for, and in its parent's count from then on.
+    fn read_once(&self) -> Result<(TreeReading, bool), MeasureError> {
         let root = self.root_stat()?;
+        let (members, mut is_whole) = self.members(root)?;
         let mut cpu_ns = match self.what {
-            Root::Supervisor => children_ns(&root),
+            Root::Supervisor => root.waited_ns,
             Root::Measured => 0,
         };
         let before = Instant::now();
-        cpu_ns += members
-            .iter()
-            .filter_map(|pid| process_ns(*pid))
-            .sum::<u64>();
+        for (pid, stat) in &members {
+            let own = clock_ns(*pid);
+            is_whole &= own.is_some() || Stat::read(*pid).is_some();
+            cpu_ns += own.unwrap_or(stat.own_ns) + stat.waited_ns;
+        }
         // The clocks were read between the two; the middle halves the error.
         let at = before + before.elapsed() / 2;
-        Ok(Reading { at, cpu_ns })
+        let parents: BTreeSet<i32> = members.values().map(|stat| stat.parent).collect();
+        let waited = |pid: i32| match pid == self.root {
+            true => Some(root.waited_ns),
+            false => members.get(&pid).map(|stat| stat.waited_ns),
+        };
+        for (pid, counted) in parents
+            .into_iter()
+            .filter_map(|pid| Some((pid, waited(pid)?)))
+        {
+            is_whole &= Stat::read(pid).is_some_and(|stat| stat.waited_ns == counted);
+        }
+        let mut memory = TreeMemory::default();
+        for (now, peak) in members.keys().filter_map(|pid| proc::memory(*pid)) {
+            memory.rss_bytes += now;
+            memory.peak_bytes += peak;
+        }
+        Ok((TreeReading { at, cpu_ns, memory }, is_whole))
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Reading {
-    at: Instant,
-    cpu_ns: u64,
 }
 
 /// CPU time of a tree between two moments.
 #[derive(Debug, Clone)]
 pub struct CpuWindow {
     tree: ProcessTree,
-    begin: Reading,
+    begin: TreeReading,
 }
 
 /// What a tree used in a window.
@@ -218,7 +245,7 @@ impl CpuWindow {
     pub fn begin(tree: &ProcessTree) -> Result<Self, MeasureError> {
         Ok(Self {
             tree: tree.clone(),
-            begin: tree.read()?,
+            begin: tree.read(None)?,
         })
     }
 
@@ -227,7 +254,7 @@ impl CpuWindow {
     /// # Errors
     /// [`MeasureError::Ended`] if the process ended in the window, [`MeasureError::Backwards`] if time was lost.
     pub fn end(&self) -> Result<CpuUsed, MeasureError> {
-        let end = self.tree.read()?;
+        let end = self.tree.read(Some(&self.begin))?;
         let ns = end.cpu_ns.checked_sub(self.begin.cpu_ns);
         let ns = ns.ok_or(MeasureError::Backwards(self.tree.root.unsigned_abs()))?;
         let cpu_seconds = ns as f64 / 1e9;
@@ -253,20 +280,17 @@ pub(super) struct Descendant {
     pub(super) group: i32,
 }
 
-/// All that descends from `root`, zombies included, itself excluded; parents come before their children.
+/// All that descends from `root`, zombies included, itself excluded; parents come before their children. Every process of the
+/// machine is looked at: lists of children may lack one, which is no way to find what is to be stopped.
 pub(super) fn descendants(root: i32) -> Vec<Descendant> {
-    let Ok(processes) = all_processes() else {
-        return Vec::new();
-    };
-    let stats = processes.filter_map(|process| process.and_then(|process| process.stat()).ok());
-    below(
-        root,
-        stats.map(|stat| Descendant {
-            pid: stat.pid,
-            parent: stat.ppid,
-            group: stat.pgrp,
-        }),
-    )
+    let processes = proc::all().into_iter().filter_map(|pid| {
+        Stat::read(pid).map(|stat| Descendant {
+            pid,
+            parent: stat.parent,
+            group: stat.group,
+        })
+    });
+    below(root, processes)
 }
 
 fn below(root: i32, processes: impl Iterator<Item = Descendant>) -> Vec<Descendant> {
@@ -285,15 +309,21 @@ fn below(root: i32, processes: impl Iterator<Item = Descendant>) -> Vec<Descenda
     found
 }
 
-fn stat(pid: i32) -> Option<Stat> {
-    Process::new(pid).and_then(|process| process.stat()).ok()
-}
-
-/// The process and the children that it has waited for; `None` if it is gone.
-fn process_ns(pid: i32) -> Option<u64> {
-    let stat = stat(pid)?;
-    let own = clock_ns(pid).unwrap_or_else(|| ticks_ns(stat.utime + stat.stime));
-    Some(own + children_ns(&stat))
+/// What descends from `root` by lists of children, itself excluded, and whether all lists could be read.
+fn listed(root: i32, children: &dyn Fn(i32) -> Option<Vec<i32>>) -> (BTreeSet<i32>, bool) {
+    let (mut found, mut is_whole) = (BTreeSet::new(), true);
+    let mut pending = vec![root];
+    while let Some(parent) = pending.pop() {
+        match children(parent) {
+            // An id that was given away again while lists were read may make a circle.
+            Some(list) => pending.extend(
+                list.into_iter()
+                    .filter(|pid| *pid != root && found.insert(*pid)),
+            ),
+            None => is_whole = false,
+        }
+    }
+    (found, is_whole)
 }
 
 fn clock_ns(pid: i32) -> Option<u64> {
@@ -302,14 +332,6 @@ fn clock_ns(pid: i32) -> Option<u64> {
         .ok()?;
     let seconds = u64::try_from(time.tv_sec()).ok()?;
     Some(seconds * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
-}
-
-fn children_ns(stat: &Stat) -> u64 {
-    ticks_ns(u64::try_from(stat.cutime + stat.cstime).unwrap_or(0))
-}
-
-fn ticks_ns(ticks: u64) -> u64 {
-    ticks * (1_000_000_000 / procfs::ticks_per_second())
 }
 
 #[cfg(test)]
@@ -359,12 +381,57 @@ mod tests {
     #[test]
     fn the_own_process_has_cpu_time_and_memory() {
         let tree = ProcessTree::of(std::process::id()).unwrap();
-        assert!(tree.cpu_ns().unwrap() > 0);
-        let memory = tree.memory().unwrap();
+        let reading = tree.read(None).unwrap();
+        assert!(reading.cpu_ns > 0);
+        let memory = reading.memory;
         assert!(
             memory.peak_bytes >= memory.rss_bytes / 2 && memory.rss_bytes > 0,
             "{memory:?}"
         );
         assert!(tree.pids().unwrap().contains(&std::process::id()));
+    }
+
+    #[test]
+    fn descendants_are_found_by_lists_of_children() {
+        let check = |lists: &[(i32, Option<&[i32]>)], expected: &[i32], whole: bool| {
+            let children = |pid| {
+                let list = lists.iter().find(|(parent, _)| *parent == pid);
+                list.map_or(Some(Vec::new()), |(_, list)| list.map(<[i32]>::to_vec))
+            };
+            let (found, is_whole) = listed(10, &children);
+            assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
+            assert_eq!(is_whole, whole, "{lists:?}");
+        };
+        check(&[], &[], true);
+        check(
+            &[(10, Some(&[11, 13])), (11, Some(&[12]))],
+            &[11, 12, 13],
+            true,
+        );
+        // One that ended while its list was to be read.
+        check(&[(10, Some(&[11, 13])), (11, None)], &[11, 13], false);
+        check(
+            &[(10, Some(&[11])), (11, Some(&[12, 10])), (12, Some(&[11]))],
+            &[11, 12],
+            true,
+        );
+    }
+
+    #[test]
+    fn a_kernel_without_lists_of_children_finds_the_same_processes() {
+        let child = std::process::Command::new("sleep").arg("1000").spawn();
+        let mut child = child.unwrap();
+        let mut tree = ProcessTree::of(std::process::id()).unwrap();
+        let mut found = |finds| {
+            tree.finds = finds;
+            tree.pids().unwrap().contains(&child.id())
+        };
+        let both = (
+            found(Finds::Scan),
+            proc::lists_children() && !found(Finds::Lists),
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(both, (true, false));
     }
 }

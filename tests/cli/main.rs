@@ -19,6 +19,7 @@ mod output;
 mod perf;
 mod profiles;
 mod reach;
+mod readings;
 mod recorded;
 mod rejected;
 mod requests;

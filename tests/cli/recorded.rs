@@ -138,9 +138,12 @@ fn a_run_shows_what_became_of_payloads() {
     }
     let series = run.series("default/load");
     let of = |column: &str| series.iter().filter_map(|row| row.get(column)).sum::<f64>();
-    assert!(of("documents_acknowledged") > 0.0, "{series:#?}");
+    // On a busy machine they may all come too late, and that is told.
+    let late = phase["warnings"].to_string();
+    let is_late = late.contains("readings of the target's metrics were late");
+    assert!(is_late || of("documents_acknowledged") > 0.0, "{series:#?}");
     assert!(
-        series.iter().any(|row| row.contains_key("ingest_tasks")),
+        is_late || series.iter().any(|row| row.contains_key("ingest_tasks")),
         "{series:#?}"
     );
     for words in [", ingest pool into file://{dir}/sink", " acknowledged · "] {

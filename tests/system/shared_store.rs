@@ -57,8 +57,13 @@ fn singleflight_of_two_instances_is_one_bcrypt_at_each() {
         within.fold(0.0, f64::max)
     };
     let (one, two) = (most("one/dense"), most("two/dense"));
-    assert!((1.0..=4.0).contains(&one), "{one}");
-    assert!(two > 4.0 && two <= 8.0, "{two}");
+    // On a busy machine rows lack what was told too late, and that is said.
+    let is_late = |variant: &str| {
+        let warnings = outcome.phase(variant, "dense")["warnings"].to_string();
+        warnings.contains("readings of the target's metrics were late")
+    };
+    assert!(one <= 4.0 && (one >= 1.0 || is_late("one")), "{one}");
+    assert!(two <= 8.0 && (two > 4.0 || is_late("two")), "{two}");
     let phase = outcome.phase("two", "dense");
     // 4 devices and 2 s, up to their next report after it.
     let least = number(&phase, &["expected_bcrypt_rps"]);

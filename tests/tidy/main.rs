@@ -149,7 +149,6 @@ fn libraries_stay_where_they_belong() {
         for (library, home) in [
             ("clap::", "cli"),
             ("anyhow::", "cli"),
-            ("procfs::", "process"),
             ("inferno::", "profile"),
             ("httparse::", "transport"),
             ("rustls::", "transport"),

@@ -129,11 +129,15 @@ impl Observer for Progress {
             } else {
                 String::new()
             };
+            let latency = live
+                .p50_us
+                .zip(live.p99_us)
+                .map_or_else(String::new, |(p50, p99)| {
+                    format!(" · p50 {} · p99 {}", format_us(p50), format_us(p99))
+                });
             bar.set_message(format!(
-                "{}/s · p50 {} · p99 {}{failed}{cores}",
-                format_count(live.throughput_rps),
-                format_us(live.p50_us),
-                format_us(live.p99_us)
+                "{}/s{latency}{failed}{cores}",
+                format_count(live.throughput_rps)
             ));
         });
     }

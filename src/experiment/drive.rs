@@ -1,0 +1,282 @@
+//! Drives one stretch of load to its end, while the target is read, files are written and something may go on beside it. Nothing here
+//! waits for a disk or a target while the load goes on.
+
+use std::pin::Pin;
+
+use super::background::{Background, failed};
+use super::blocks;
+use super::gather::{Deaths, Driven, Emit, Gather};
+use super::launch::{Death, Launched};
+use super::ledger::Lines;
+use super::phase::{PhaseRun, Stretch};
+use super::readings::{Offer, Readings, Schedule};
+use super::watch::{Told, Watch};
+use super::{Failure, Observer, Stop};
+use crate::engine::{AcknowledgedIds, Drive, Engine};
+use crate::metrics::Window;
+
+/// A stretch of load under way.
+struct Course {
+    engine: Engine,
+    watch: Watch,
+    gather: Gather,
+    /// Writes what is acknowledged.
+    ledger: Option<Background<u64>>,
+    deaths: Deaths,
+}
+
+/// What runs beside a load from the start of its window on, and its answer.
+struct Beside<'a, B: Future> {
+    future: Pin<&'a mut B>,
+    output: Option<B::Output>,
+}
+
+impl PhaseRun<'_> {
+    /// Runs one stretch of load. `beside` starts with the window, and the load ends with it; a profiled stretch is over when both
+    /// are, for a target may take longer to write its profile than the load lasts.
+    pub(super) async fn drive<B: Future>(
+        &self,
+        target: &mut Launched,
+        stretch: &Stretch<'_>,
+        beside: B,
+    ) -> Result<(Driven, Option<B::Output>), Failure> {
+        let observer = self.launch.observer;
+        observer.phase(&self.launch.start(stretch));
+        let mut course = self.begin(target, stretch).await?;
+        let mut beside = Beside {
+            future: std::pin::pin!(beside),
+            output: None,
+        };
+        let mut stop = self.stop.clone();
+        let has_begun = course.load(target, &mut beside, &mut stop, observer).await;
+        let Course {
+            engine,
+            watch,
+            mut gather,
+            ledger,
+            mut deaths,
+        } = course;
+        let end = engine.finish();
+        let mut rest = Vec::new();
+        let watched = watch
+            .finish(end.window.end, &mut rest)
+            .await
+            .map_err(|error| Failure::Internal(error.to_string()))?;
+        for told in rest {
+            if let Told::Cells(cells) = told {
+                gather.cells(cells);
+            }
+        }
+        if stretch.profiled && has_begun {
+            beside.finish(target, &mut deaths, &mut stop).await;
+        }
+        let acknowledged = ledger.map(Background::finish).transpose();
+        gather.cut(end.window.end);
+        gather.emit(Emit::Everything, &mut |_| ());
+        observer.phase_over();
+        let mut driven = gather.into_driven(&end, deaths, &watched);
+        match acknowledged {
+            Ok(ids) => driven.acknowledged = ids,
+            Err(error) => fail(&mut driven, error.to_string()),
+        }
+        if end.unnoted > 0 {
+            let lacks = format!(
+                "{} lacks the ids of {} acknowledged requests: the disk did not keep up; use a faster one for --out, or a lower rate",
+                self.acknowledged_file().display(),
+                end.unnoted
+            );
+            fail(&mut driven, lacks);
+        }
+        Ok((driven, beside.output))
+    }
+
+    async fn begin(&self, target: &Launched, stretch: &Stretch<'_>) -> Result<Course, Failure> {
+        let launch = self.launch;
+        let stamp = launch.stamps.next();
+        let drive = Drive {
+            endpoints: target
+                .instances
+                .iter()
+                .map(|instance| instance.endpoint.clone())
+                .collect(),
+            authority: target.instances[0].authority.clone(),
+            load: stretch.load.clone(),
+            requests: launch.variant.requests_of(stretch.load, stamp).into(),
+            rosters: self.rosters.clone(),
+            seed: launch.plan.seed,
+            interval: stretch.interval(launch.plan.interval),
+            secrets: launch.plan.secrets,
+        };
+        let probe = target.probe()?;
+        let mut engine = Engine::start(&drive)
+            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
+        let ledger = self.ledger(stretch, &drive, &mut engine)?;
+        let window = self.begun(&engine).await;
+        let files = if stretch.profiled {
+            None
+        } else {
+            Some(self.files(target, window)?)
+        };
+        let schedule = Schedule {
+            window,
+            interval_ns: drive.interval.as_nanos() as u64,
+        };
+        let offer = Offer {
+            cpu: probe.cpu(),
+            has_metrics: probe.metrics.is_some(),
+            has_columns: files.as_ref().is_some_and(|files| files.has_columns),
+        };
+        let watch = Watch::start(probe, Readings::new(schedule, offer))
+            .map_err(|error| no_thread(&error))?;
+        let most = if stretch.profiled {
+            // Slices need every interval; there are at most 12,600 of the longest profile.
+            schedule.rows() as usize
+        } else {
+            blocks::MOST
+        };
+        let (workers, round) = (stretch.load.workers, launch.round);
+        Ok(Course {
+            engine,
+            watch,
+            gather: Gather::new(schedule, workers, round, most, files),
+            ledger,
+            deaths: Deaths {
+                target: None,
+                services: target.services.down(),
+            },
+        })
+    }
+
+    /// Waits until the load begins: all workers are ready, and their connections open where it is closed. The user's wish to
+    /// stop ends that wait.
+    async fn begun(&self, engine: &Engine) -> Window {
+        let mut stop = self.stop.clone();
+        let ready = engine.ready();
+        tokio::pin!(ready);
+        tokio::select! {
+            window = &mut ready => return window,
+            () = stop.asked() => {}
+        }
+        engine.stop();
+        ready.await
+    }
+
+    /// Begins to write down what is acknowledged: in a file for each phase of a launch, in which the profiled repetition goes on
+    /// where the measured one ended.
+    fn ledger(
+        &self,
+        stretch: &Stretch<'_>,
+        drive: &Drive,
+        engine: &mut Engine,
+    ) -> Result<Option<Background<u64>>, Failure> {
+        let Some(from) = engine.acknowledged() else {
+            return Ok(None);
+        };
+        let file = self.acknowledged_file();
+        let opened = if stretch.profiled {
+            self.launch.dir.append(&file)
+        } else {
+            self.launch.dir.create_file(&file)
+        };
+        let lines = Lines {
+            file: opened.map_err(|error| Failure::Internal(error.to_string()))?,
+            path: self.launch.dir.path().join(file),
+            ids: AcknowledgedIds::new(drive.requests.clone(), drive.rosters.clone(), drive.seed),
+        };
+        let started = Background::start("acknowledged", move || lines.write(&from));
+        started.map(Some).map_err(|error| no_thread(&error))
+    }
+}
+
+impl Course {
+    /// Follows the load until all workers have ended; returns whether its window began.
+    async fn load<B: Future>(
+        &mut self,
+        target: &mut Launched,
+        beside: &mut Beside<'_, B>,
+        stop: &mut Stop,
+        observer: &dyn Observer,
+    ) -> bool {
+        let Self {
+            engine,
+            watch,
+            gather,
+            ledger,
+            deaths,
+        } = self;
+        let (mut has_begun, mut is_watched) = (false, true);
+        let (mut stopping, mut unwritten, mut unrecorded) = (false, false, false);
+        loop {
+            tokio::select! {
+                interval = engine.next() => match interval {
+                    Some(interval) => {
+                        gather.interval(&interval);
+                        engine.reuse(interval);
+                    }
+                    None => return has_begun,
+                },
+                told = watch.next(), if is_watched => match told {
+                    Some(Told::Begun) => has_begun = true,
+                    Some(Told::Cells(cells)) => gather.cells(cells),
+                    None => is_watched = false,
+                },
+                finished = &mut beside.future, if has_begun && beside.output.is_none() => {
+                    beside.output = Some(finished);
+                    engine.stop();
+                }
+                death = target.ended(), if deaths.target.is_none() => {
+                    deaths.add(death);
+                    if deaths.target.is_some() {
+                        engine.stop();
+                    }
+                }
+                () = failed(gather.writing()), if !unwritten => {
+                    unwritten = true;
+                    engine.stop();
+                }
+                () = failed(ledger.as_mut()), if !unrecorded => {
+                    unrecorded = true;
+                    engine.stop();
+                }
+                () = stop.asked(), if !stopping => {
+                    stopping = true;
+                    engine.stop();
+                }
+            }
+            gather.emit(Emit::Complete, &mut |live| observer.live(live));
+        }
+    }
+}
+
+impl<B: Future> Beside<'_, B> {
+    /// Waits for its answer, unless the target dies or the user does not want it any more.
+    async fn finish(&mut self, target: &mut Launched, deaths: &mut Deaths, stop: &mut Stop) {
+        while self.output.is_none() && deaths.target.is_none() {
+            tokio::select! {
+                // One that can end at once when it is asked to does, with what it has.
+                biased;
+                finished = &mut self.future => self.output = Some(finished),
+                death = target.ended() => deaths.add(death),
+                () = stop.asked() => return,
+            }
+        }
+    }
+}
+
+impl Deaths {
+    fn add(&mut self, death: Death) {
+        match death {
+            Death::Service(words) => self.services.push(words),
+            Death::Target(words) => self.target = Some(words),
+        }
+    }
+}
+
+/// Notes why the load was not what it should have been, unless something else came first.
+fn fail(driven: &mut Driven, words: String) {
+    driven.failed.get_or_insert(words);
+}
+
+fn no_thread(error: &std::io::Error) -> Failure {
+    Failure::Internal(format!("cannot start a thread: {error}"))
+}

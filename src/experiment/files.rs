@@ -1,0 +1,154 @@
+//! The files of a measured stretch, `series.csv` and `latency.hlog`: written on a thread of its own.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::Histogram;
+
+use super::background::Background;
+use super::{RunDir, WriteError};
+use crate::metrics::{IntervalLog, SeriesRow, SeriesWriter};
+
+/// Rows that wait for the disk at most; what is more is lost, and said so.
+const MOST_WAITING: usize = 64;
+
+/// An interval that is to be written.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) row: SeriesRow,
+    /// Since the start of the window.
+    pub(super) start: Duration,
+    pub(super) length: Duration,
+    /// Of OK responses.
+    pub(super) latency: Histogram<u64>,
+}
+
+/// Files that are being written.
+#[derive(Debug)]
+pub(super) struct Files {
+    lines: SyncSender<Line>,
+    writing: Background<()>,
+    /// Whether rows have what the gateway publishes.
+    pub(super) has_columns: bool,
+}
+
+struct Open {
+    rows: SeriesWriter<BufWriter<File>>,
+    rows_path: PathBuf,
+    log: IntervalLog<BufWriter<File>>,
+    log_path: PathBuf,
+}
+
+impl Files {
+    /// Makes them, with their headings.
+    ///
+    /// # Errors
+    /// What the disk says, or the system if it refuses a thread.
+    pub(super) fn create(
+        dir: &RunDir,
+        directory: &Path,
+        columns: &[&str],
+        until_start: Duration,
+    ) -> Result<Self, WriteError> {
+        let open = |name: &str| {
+            let path = directory.join(name);
+            Ok::<_, WriteError>((dir.stream(&path)?, dir.path().join(path)))
+        };
+        let (out, rows_path) = open("series.csv")?;
+        let rows = SeriesWriter::new(out, columns).map_err(|cause| WriteError {
+            path: rows_path.clone(),
+            cause,
+        })?;
+        let (out, log_path) = open("latency.hlog")?;
+        let log =
+            IntervalLog::new(out, SystemTime::now() + until_start).map_err(|cause| WriteError {
+                path: log_path.clone(),
+                cause,
+            })?;
+        let path = rows_path.clone();
+        let open = Open {
+            rows,
+            rows_path,
+            log,
+            log_path,
+        };
+        let (lines, from) = sync_channel(MOST_WAITING);
+        let writing = Background::start("series", move || open.write(&from));
+        Ok(Self {
+            lines,
+            writing: writing.map_err(|cause| WriteError { path, cause })?,
+            has_columns: !columns.is_empty(),
+        })
+    }
+
+    /// Hands over an interval; `false` if too many wait for the disk. One that can write no more tells so by itself.
+    pub(super) fn write(&self, line: Line) -> bool {
+        !matches!(self.lines.try_send(line), Err(TrySendError::Full(_)))
+    }
+
+    /// The thread that writes.
+    pub(super) fn writing(&mut self) -> &mut Background<()> {
+        &mut self.writing
+    }
+
+    /// Waits until all is written.
+    pub(super) fn finish(self) -> Result<(), WriteError> {
+        drop(self.lines);
+        self.writing.finish()
+    }
+}
+
+impl Open {
+    fn write(mut self, from: &Receiver<Line>) -> Result<(), WriteError> {
+        for line in from {
+            let written = self.rows.write(&line.row);
+            written.map_err(|cause| WriteError {
+                path: self.rows_path.clone(),
+                cause,
+            })?;
+            let written = self.log.write(line.start, line.length, &line.latency);
+            written.map_err(|cause| WriteError {
+                path: self.log_path.clone(),
+                cause,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_makes_nobody_wait_and_little_wait_for_it() {
+        let (go_on, hangs) = channel();
+        let (lines, from) = sync_channel(MOST_WAITING);
+        let writing = Background::start("series", move || {
+            let _ = hangs.recv();
+            drop(from);
+            Ok(())
+        });
+        let files = Files {
+            lines,
+            writing: writing.unwrap(),
+            has_columns: false,
+        };
+        let line = || Line {
+            row: SeriesRow::default(),
+            start: Duration::ZERO,
+            length: Duration::ZERO,
+            latency: Histogram::new(3).unwrap(),
+        };
+        for at in 0..MOST_WAITING + 10 {
+            assert_eq!(files.write(line()), at < MOST_WAITING, "{at}");
+        }
+        go_on.send(()).unwrap();
+        files.finish().unwrap();
+    }
+}

@@ -1,0 +1,117 @@
+//! Intervals of workers and readings of a target, in whatever order they come.
+
+use super::*;
+use crate::experiment::blocks::MOST;
+use crate::metrics::{Outcome, Times};
+
+const INTERVAL: u64 = 50_000_000;
+/// A minute.
+const ROWS: u64 = 1_200;
+
+fn gather(workers: u32) -> Gather {
+    let window = Window {
+        start: 0,
+        end: ROWS * INTERVAL,
+    };
+    let schedule = Schedule {
+        window,
+        interval_ns: INTERVAL,
+    };
+    Gather::new(schedule, workers, 1, MOST, None)
+}
+
+/// An interval with one OK response.
+fn counted(index: u64) -> Interval {
+    let mut interval = Interval::blank(1, 1);
+    interval.index = index;
+    let intended = index * INTERVAL;
+    let times = Times {
+        intended,
+        startable: intended,
+        sent: intended,
+        done: intended + 1_000_000,
+    };
+    interval.tallies[0].record(Outcome::Ok { status: 200 }, times, u64::MAX);
+    interval.tallies[0].completed_ok += 1;
+    interval
+}
+
+fn cells(index: u64, cores: f64) -> Cells {
+    Cells {
+        index,
+        cores: Some(cores),
+        rss_bytes: None,
+        published: Vec::new(),
+    }
+}
+
+/// CPU of the rows that are told.
+fn emit(gather: &mut Gather) -> Vec<Option<f64>> {
+    let mut rows = Vec::new();
+    gather.emit(Emit::Complete, &mut |live| rows.push(live.target_cores));
+    rows
+}
+
+#[test]
+fn readings_are_joined_to_the_intervals_that_they_are_of() {
+    let mut gather = gather(1);
+    (0..3).for_each(|index| gather.interval(&counted(index)));
+    assert_eq!(emit(&mut gather), []);
+    gather.cells(cells(0, 0.5));
+    assert_eq!(emit(&mut gather), [Some(0.5)]);
+    // What comes of the third says that nothing will come of the second.
+    gather.cells(cells(2, 0.75));
+    assert_eq!(emit(&mut gather), [None, Some(0.75)]);
+    // Of an interval whose row is written nothing is kept.
+    gather.cells(cells(1, 9.0));
+    assert_eq!(gather.cells.len(), 0);
+}
+
+#[test]
+fn a_target_that_is_not_read_any_more_holds_back_no_counts() {
+    let mut gather = gather(1);
+    let mut rows = 0;
+    for index in 0..ROWS {
+        gather.interval(&counted(index));
+        rows += emit(&mut gather).len();
+        assert!(gather.waiting.len() <= MOST_WAITING, "{index}");
+    }
+    assert_eq!(rows, ROWS as usize - MOST_WAITING);
+    assert_eq!(gather.rows.late, 0);
+    assert!(gather.blocks.complete().len() <= MOST);
+}
+
+#[test]
+fn a_worker_that_is_silent_costs_rows_and_no_memory_and_no_counts() {
+    let mut gather = gather(2);
+    for index in 0..ROWS {
+        gather.interval(&counted(index));
+        gather.cells(cells(index, 0.5));
+        assert_eq!(emit(&mut gather), []);
+        assert!(gather.waiting.len() <= MOST_WAITING && gather.cells.len() <= MOST_WAITING + 1);
+    }
+    // It wakes, and reports what it did.
+    let told: usize = (0..ROWS)
+        .map(|index| {
+            gather.interval(&counted(index));
+            emit(&mut gather).len()
+        })
+        .sum();
+    assert_eq!(told, MOST_WAITING);
+    assert_eq!(gather.rows.late, ROWS - MOST_WAITING as u64);
+    assert_eq!(gather.tallies[0].ok, 2 * ROWS);
+}
+
+#[test]
+fn intervals_in_which_nothing_happened_wait_for_a_worker_that_stalls() {
+    let mut gather = gather(2);
+    let silent = |index| Interval {
+        index,
+        ..Interval::blank(1, 1)
+    };
+    (0..1_000).for_each(|index| gather.interval(&silent(index)));
+    gather.cells(cells(999, 0.5));
+    assert_eq!(emit(&mut gather), []);
+    (0..1_000).for_each(|index| gather.interval(&silent(index)));
+    assert_eq!(emit(&mut gather).len(), 1_000);
+}

@@ -1,0 +1,253 @@
+//! What readings of a target came to over a window: of all of them the first, the last and the peaks are kept, so that nothing grows
+//! with time. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::mark::{Asked, Cpu, Mark, Scraped, Used, cores_of, cores_used};
+use super::published::Reading;
+use crate::metrics::Served;
+use crate::process::machine::MachineTimes;
+
+/// CPU is not told for less, ns.
+const SHORTEST_CPU_SPAN: u64 = 50_000_000;
+
+/// Readings that were planned, and those that were late or missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    pub(super) of: u64,
+    pub(super) late: u64,
+}
+
+impl Count {
+    pub(super) fn count(&mut self, of: u64, late: u64) {
+        self.of += of;
+        self.late += late;
+    }
+}
+
+/// What the gateway published of itself over a window.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// Increase of each counter.
+    pub(super) counters: BTreeMap<&'static str, u64>,
+    /// The highest value of each gauge that was read.
+    pub(super) peaks: BTreeMap<&'static str, u64>,
+    /// Why the last reading is not that of the window's end, and how long after its start that one was, s.
+    pub(super) ended: Option<(f64, String)>,
+}
+
+/// What one process of several used over the window.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Share {
+    pub(super) cpu_seconds: Option<f64>,
+    pub(super) peak_bytes: Option<u64>,
+    /// Of an instance: what it answered, where there are several.
+    pub(super) served: Served,
+    /// Of an instance with metrics.
+    pub(super) counters: BTreeMap<&'static str, u64>,
+}
+
+/// All readings of a window.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    cpu: Cpu,
+    first: Option<Mark>,
+    last: Option<Mark>,
+    /// The last one but the first at which the CPU of the target was known.
+    alive: Option<Mark>,
+    /// The last one but the first whose metrics said something.
+    answer: Option<Mark>,
+    gauges: BTreeMap<&'static str, u64>,
+    peak_bytes: Option<u64>,
+    /// The machine's at the beginning and at the end.
+    machine: Option<(MachineTimes, MachineTimes)>,
+    /// The same of the time for which telemload was held up by a limit of its own.
+    throttled: Option<(Duration, Duration)>,
+    pub(super) processes: Count,
+    pub(super) metrics: Count,
+}
+
+impl Watched {
+    pub(super) fn new(cpu: Cpu) -> Self {
+        Self {
+            cpu,
+            first: None,
+            last: None,
+            alive: None,
+            answer: None,
+            gauges: BTreeMap::new(),
+            peak_bytes: None,
+            machine: None,
+            throttled: None,
+            processes: Count::default(),
+            metrics: Count::default(),
+        }
+    }
+
+    /// Adds a reading of processes.
+    pub(super) fn saw(&mut self, mark: &Mark) {
+        self.peak_bytes = self.peak_bytes.max(mark.peak_bytes());
+        if self.first.is_none() {
+            self.first = Some(mark.clone());
+        } else if self.cpu == Cpu::Processes && mark.cpu_is_known() {
+            self.alive = Some(mark.clone());
+        }
+        self.last = Some(mark.clone());
+    }
+
+    /// Adds what metrics said for the reading `index`, however late.
+    pub(super) fn answered(&mut self, index: u64, scraped: Scraped) {
+        let asked = Asked::Answered(scraped);
+        let marks = [&mut self.first, &mut self.last].into_iter().flatten();
+        for mark in marks.filter(|mark| mark.index == index) {
+            mark.asked = asked.clone();
+        }
+        let Some(last) = self.last.clone() else {
+            return;
+        };
+        let mark = Mark {
+            index,
+            asked,
+            ..last
+        };
+        let Ok((_, answer)) = mark.answer() else {
+            return;
+        };
+        for (name, value) in Reading::sum(&answer.instances).levels() {
+            let peak = self.gauges.entry(name).or_default();
+            *peak = value.max(*peak);
+        }
+        let is_first = self.first.as_ref().is_some_and(|of| of.index == index);
+        if !is_first {
+            if self.cpu == Cpu::Metrics && answer.cpu_seconds.is_some() {
+                self.alive = Some(mark.clone());
+            }
+            self.answer = Some(mark);
+        }
+    }
+
+    /// Adds how long the limit of telemload's own control group had held it up until now.
+    pub(super) fn throttled(&mut self, until_now: Option<Duration>) {
+        if let Some(until_now) = until_now {
+            let first = self.throttled.map_or(until_now, |(first, _)| first);
+            self.throttled = Some((first, until_now));
+        }
+    }
+
+    /// How long it did over the window, s.
+    pub(super) fn throttled_seconds(&self) -> Option<f64> {
+        let (first, last) = self.throttled?;
+        Some(last.saturating_sub(first).as_secs_f64())
+    }
+
+    /// Adds a reading of the machine.
+    pub(super) fn machine(&mut self, times: Option<MachineTimes>) {
+        if let Some(times) = times {
+            let first = self.machine.map_or(times, |(first, _)| first);
+            self.machine = Some((first, times));
+        }
+    }
+
+    /// First and last reading, if they are two.
+    fn span(&self) -> Option<(&Mark, &Mark)> {
+        let pair = self.first.as_ref().zip(self.last.as_ref());
+        pair.filter(|(first, last)| first.index < last.index)
+    }
+
+    /// CPU time of the target over a window of `seconds`. The CPU time of a process that has died is gone with it: its rate is that up
+    /// to the last reading.
+    pub(super) fn target_cpu_seconds(&self, seconds: f64, has_died: bool) -> Result<f64, String> {
+        let (first, last) = self
+            .span()
+            .ok_or_else(|| "the load ended before its window began".to_owned())?;
+        let alive = self.alive.as_ref().filter(|_| has_died);
+        // Readings lie within a millisecond of the window's ends; the rate is what holds for it.
+        cores_of(self.cpu, first, alive.unwrap_or(last)).map(|cores| cores * seconds)
+    }
+
+    /// Where the CPU of the target comes from.
+    pub(super) fn cpu(&self) -> Cpu {
+        self.cpu
+    }
+
+    /// Largest memory of the target.
+    pub(super) fn peak_bytes(&self) -> Option<u64> {
+        self.peak_bytes
+    }
+
+    /// Share of the machine's CPU time that its host took.
+    pub(super) fn steal_share(&self) -> Option<f64> {
+        let (first, last) = self.machine?;
+        Some(last.since(&first)?.steal_share)
+    }
+
+    /// CPU of telemload with all its threads, cores: who reads the target and who writes series are among them.
+    pub(super) fn own_cores(&self) -> Option<f64> {
+        let (first, last) = self.span()?;
+        let span = last.seen.at.saturating_sub(first.seen.at);
+        let used = last.seen.own_cpu_ns.saturating_sub(first.seen.own_cpu_ns);
+        (span >= SHORTEST_CPU_SPAN).then(|| used as f64 / span as f64)
+    }
+
+    /// What each service used.
+    pub(super) fn services(&self, seconds: f64) -> Vec<Share> {
+        let Some((first, last)) = self.span() else {
+            return Vec::new();
+        };
+        let pairs = first.seen.services.iter().zip(&last.seen.services);
+        pairs.map(|of| share(of, seconds)).collect()
+    }
+
+    /// What each instance used and counted, where there are several.
+    pub(super) fn instances(&self, served: &[Served], seconds: f64) -> Vec<Share> {
+        let of = |(at, served): (usize, &Served)| {
+            let pair = self.span().and_then(|(first, last)| {
+                Some((first.seen.instances.get(at)?, last.seen.instances.get(at)?))
+            });
+            let counters = self.span().and_then(|(first, last)| {
+                let ((_, first), (_, last)) = (first.answer().ok()?, last.answer().ok()?);
+                let pair = first.instances.get(at).zip(last.instances.get(at));
+                pair.and_then(|(first, last)| last.increases(first).ok())
+            });
+            Share {
+                served: *served,
+                counters: counters.unwrap_or_default(),
+                ..pair.map_or_else(Share::default, |pair| share(pair, seconds))
+            }
+        };
+        served.iter().enumerate().map(of).collect()
+    }
+
+    /// What the gateway published over the window. One that was too busy to answer at its end, or had ended, is told by the last answer
+    /// that there is.
+    pub(super) fn published(&self) -> Result<Published, String> {
+        let first = self
+            .first
+            .as_ref()
+            .ok_or_else(|| "the load ended before its window began".to_owned())?;
+        let (begun, begin) = first.answer()?;
+        let last = self.last.as_ref().unwrap_or(first);
+        let unread = last.answer().err();
+        let end = self.answer.as_ref().map(Mark::answer);
+        let (at, answer) = end.unwrap_or_else(|| Err(unread.clone().unwrap_or_default()))?;
+        let counters =
+            Reading::sum(&answer.instances).increases(&Reading::sum(&begin.instances))?;
+        let after = at.saturating_sub(begun) as f64 / 1e9;
+        Ok(Published {
+            counters,
+            peaks: self.gauges.clone(),
+            ended: unread.map(|why| (after, why)),
+        })
+    }
+}
+
+/// What a process used between two readings, scaled to a window of `seconds`.
+fn share(pair: (&Used, &Used), seconds: f64) -> Share {
+    Share {
+        cpu_seconds: cores_used(pair).ok().map(|cores| cores * seconds),
+        // Peaks begin with the first reading and never shrink.
+        peak_bytes: pair.1.peak_bytes,
+        ..Share::default()
+    }
+}
