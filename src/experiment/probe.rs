@@ -7,7 +7,7 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 
 use super::mark::{Answer, Cpu, PROCESS_CPU, Scraped, Seen, Used};
-use super::published::Reading;
+use super::published::{Reading, is_published};
 use super::watch::Probe;
 use crate::engine::now_ns;
 use crate::process::cgroup;
@@ -137,7 +137,8 @@ async fn answers(client: &Client, urls: &[String]) -> Result<Answer, String> {
     for (at, url) in urls.iter().enumerate() {
         let (client, url) = (client.clone(), url.clone());
         asking.spawn(async move {
-            let scraped = tokio::time::timeout(SCRAPE, metrics::scrape(&client, &url)).await;
+            let scraped =
+                tokio::time::timeout(SCRAPE, metrics::scrape(&client, &url, is_wanted)).await;
             let scraped = match scraped {
                 Ok(scraped) => scraped.map_err(|error| error.to_string()),
                 Err(_) => Err(format!("its metrics took more than {SCRAPE:?}")),
@@ -154,6 +155,11 @@ async fn answers(client: &Client, urls: &[String]) -> Result<Answer, String> {
         cpu_seconds: cpu.reduce(|sum, seconds| sum + seconds),
         instances: answers.iter().map(|(_, reading)| *reading).collect(),
     })
+}
+
+/// Whether a metric is one of the figures that are used.
+fn is_wanted(metric: &str) -> bool {
+    metric == PROCESS_CPU || is_published(metric)
 }
 
 fn figures(metrics: &Metrics) -> (Option<f64>, Reading) {

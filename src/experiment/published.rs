@@ -57,6 +57,12 @@ pub(super) struct Reading {
     gauges: [Option<f64>; GAUGES.len()],
 }
 
+/// Whether a metric is among them.
+pub(super) fn is_published(metric: &str) -> bool {
+    let all = COUNTERS.iter().chain(&GAUGES);
+    metric.starts_with("gateway_") && all.map(|(_, name)| *name).any(|name| name == metric)
+}
+
 impl Reading {
     pub(super) fn of(metrics: &Metrics) -> Self {
         Self {

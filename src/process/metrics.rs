@@ -82,11 +82,15 @@ impl Metrics {
     }
 }
 
-/// Fetches and reads `url`, in at most five seconds.
+/// Fetches `url` and reads what is `wanted` of it by name, in at most five seconds.
 ///
 /// # Errors
 /// [`ScrapeError`].
-pub async fn scrape(client: &Client, url: &str) -> Result<Metrics, ScrapeError> {
+pub async fn scrape(
+    client: &Client,
+    url: &str,
+    wanted: fn(&str) -> bool,
+) -> Result<Metrics, ScrapeError> {
     let failed = |error| ScrapeError::Request {
         url: shown(url),
         cause: cause(error),
@@ -110,18 +114,29 @@ pub async fn scrape(client: &Client, url: &str) -> Result<Metrics, ScrapeError> 
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(parse(&String::from_utf8_lossy(&body)))
+    Ok(parse_only(&String::from_utf8_lossy(&body), wanted))
 }
 
 /// Reads Prometheus text or OpenMetrics.
 #[must_use]
 pub fn parse(text: &str) -> Metrics {
+    parse_only(text, |_| true)
+}
+
+/// Reads the samples that are `wanted` by name; a target may publish thousands of others.
+#[must_use]
+pub fn parse_only(text: &str, wanted: fn(&str) -> bool) -> Metrics {
     let mut metrics = Metrics::default();
     for line in text
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
     {
+        // A name in quotes stands behind the brace.
+        let name = line.split(|c: char| c == '{' || c.is_whitespace()).next();
+        if name.is_some_and(|name| !name.is_empty() && !wanted(name)) {
+            continue;
+        }
         match parse_sample(line) {
             Some(sample) if metrics.samples.len() < MAX_SAMPLES => metrics.samples.push(sample),
             _ => metrics.skipped += 1,
@@ -208,6 +223,15 @@ mod tests {
             value,
         });
         assert_eq!(parse(line).samples.pop(), expected, "{line}");
+    }
+
+    #[test]
+    fn what_nobody_wants_is_passed_over() {
+        let text =
+            "a_total 1\nb{x=\"a_total\"} 2\na_total{x=\"1\"} 3\n{\"a_total\"} 4\na_totals 5\n";
+        let read = parse_only(text, |name| name == "a_total");
+        assert_eq!((read.get("a_total"), read.get("b")), (Some(8.0), None));
+        assert_eq!((read.get("a_totals"), read.skipped), (None, 0));
     }
 
     #[test]
