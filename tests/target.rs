@@ -705,14 +705,16 @@ async fn metrics_are_scraped_and_bounded() {
         "process_cpu_seconds_total 1.5\n# EOF\n",
     )]);
     assert_eq!(
-        scrape(&client, &url)
+        scrape(&client, &url, |_| true)
             .await
             .unwrap()
             .get("process_cpu_seconds_total"),
         Some(1.5)
     );
     let check = async |answer, expected: &str| {
-        let error: ScrapeError = scrape(&client, &server(vec![answer])).await.unwrap_err();
+        let error: ScrapeError = scrape(&client, &server(vec![answer]), |_| true)
+            .await
+            .unwrap_err();
         let message = error.to_string();
         assert!(
             message.contains(expected) && !message.contains("hush"),

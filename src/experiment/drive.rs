@@ -2,18 +2,24 @@
 //! waits for a disk or a target while the load goes on.
 
 use std::pin::Pin;
+use std::time::{Duration, SystemTime};
 
 use super::background::{Background, failed};
 use super::blocks;
 use super::gather::{Deaths, Driven, Emit, Gather};
 use super::launch::{Death, Launched};
 use super::ledger::Lines;
+use super::mark::Cpu;
 use super::phase::{PhaseRun, Stretch};
 use super::readings::{Offer, Readings, Schedule};
 use super::watch::{Told, Watch};
+use super::watched::Watched;
 use super::{Failure, Observer, Stop};
-use crate::engine::{AcknowledgedIds, Drive, Engine};
+use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::Window;
+
+/// How long a capture may take to notice that its target is gone.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A stretch of load under way.
 struct Course {
@@ -58,10 +64,10 @@ impl PhaseRun<'_> {
         } = course;
         let end = engine.finish();
         let mut rest = Vec::new();
-        let watched = watch
-            .finish(end.window.end, &mut rest)
-            .await
-            .map_err(|error| Failure::Internal(error.to_string()))?;
+        let (watched, unwatched) = match watch.finish(end.window.end, &mut rest).await {
+            Ok(watched) => (watched, None),
+            Err(error) => (Watched::new(Cpu::Nowhere, end.window), Some(error)),
+        };
         for told in rest {
             if let Told::Cells(cells) = told {
                 gather.cells(cells);
@@ -75,6 +81,9 @@ impl PhaseRun<'_> {
         gather.emit(Emit::Everything, &mut |_| ());
         observer.phase_over();
         let mut driven = gather.into_driven(&end, deaths, &watched);
+        if let Some(error) = unwatched {
+            fail(&mut driven, error.to_string());
+        }
         match acknowledged {
             Ok(ids) => driven.acknowledged = ids,
             Err(error) => fail(&mut driven, error.to_string()),
@@ -108,15 +117,19 @@ impl PhaseRun<'_> {
             secrets: launch.plan.secrets,
         };
         let probe = target.probe()?;
+        // Before the load: from its beginning on nothing waits for a disk.
+        let files = if stretch.profiled {
+            None
+        } else {
+            Some(self.files(target)?)
+        };
         let mut engine = Engine::start(&drive)
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
         let ledger = self.ledger(stretch, &drive, &mut engine)?;
         let window = self.begun(&engine).await;
-        let files = if stretch.profiled {
-            None
-        } else {
-            Some(self.files(target, window)?)
-        };
+        let until_start = Duration::from_nanos(window.start.saturating_sub(now_ns()));
+        let files = files.map(|files| files.begin(SystemTime::now() + until_start));
+        let files = files.transpose().map_err(|error| no_thread(&error))?;
         let schedule = Schedule {
             window,
             interval_ns: drive.interval.as_nanos() as u64,
@@ -259,6 +272,11 @@ impl<B: Future> Beside<'_, B> {
                 death = target.ended() => deaths.add(death),
                 () = stop.asked() => return,
             }
+        }
+        if self.output.is_none() {
+            // What was captured of a target before it died is kept: its connection ends with it.
+            let rest = tokio::time::timeout(LAST_WORDS, &mut self.future);
+            self.output = rest.await.ok();
         }
     }
 }

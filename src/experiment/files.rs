@@ -1,7 +1,7 @@
 //! The files of a measured stretch, `series.csv` and `latency.hlog`: written on a thread of its own.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, SystemTime};
@@ -35,23 +35,25 @@ pub(super) struct Files {
     pub(super) has_columns: bool,
 }
 
-struct Open {
+/// Files that are made, before it is known when their window begins.
+#[derive(Debug)]
+pub(super) struct Made {
     rows: SeriesWriter<BufWriter<File>>,
     rows_path: PathBuf,
-    log: IntervalLog<BufWriter<File>>,
+    log: BufWriter<File>,
     log_path: PathBuf,
+    has_columns: bool,
 }
 
-impl Files {
-    /// Makes them, with their headings.
+impl Made {
+    /// Makes them.
     ///
     /// # Errors
-    /// What the disk says, or the system if it refuses a thread.
+    /// What the disk says.
     pub(super) fn create(
         dir: &RunDir,
         directory: &Path,
         columns: &[&str],
-        until_start: Duration,
     ) -> Result<Self, WriteError> {
         let open = |name: &str| {
             let path = directory.join(name);
@@ -62,28 +64,51 @@ impl Files {
             path: rows_path.clone(),
             cause,
         })?;
-        let (out, log_path) = open("latency.hlog")?;
-        let log =
-            IntervalLog::new(out, SystemTime::now() + until_start).map_err(|cause| WriteError {
-                path: log_path.clone(),
-                cause,
-            })?;
-        let path = rows_path.clone();
-        let open = Open {
+        let (log, log_path) = open("latency.hlog")?;
+        Ok(Self {
             rows,
             rows_path,
             log,
             log_path,
-        };
-        let (lines, from) = sync_channel(MOST_WAITING);
-        let writing = Background::start("series", move || open.write(&from));
-        Ok(Self {
-            lines,
-            writing: writing.map_err(|cause| WriteError { path, cause })?,
             has_columns: !columns.is_empty(),
         })
     }
 
+    /// Hands them to the thread that writes; the window begins at `start`.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub(super) fn begin(self, start: SystemTime) -> io::Result<Files> {
+        let has_columns = self.has_columns;
+        let (lines, from) = sync_channel(MOST_WAITING);
+        let writing = Background::start("series", move || self.write(start, &from))?;
+        Ok(Files {
+            lines,
+            writing,
+            has_columns,
+        })
+    }
+
+    fn write(mut self, start: SystemTime, from: &Receiver<Line>) -> Result<(), WriteError> {
+        let of_log = |cause| WriteError {
+            path: self.log_path.clone(),
+            cause,
+        };
+        let mut log = IntervalLog::new(self.log, start).map_err(of_log)?;
+        for line in from {
+            let written = self.rows.write(&line.row);
+            written.map_err(|cause| WriteError {
+                path: self.rows_path.clone(),
+                cause,
+            })?;
+            let written = log.write(line.start, line.length, &line.latency);
+            written.map_err(of_log)?;
+        }
+        Ok(())
+    }
+}
+
+impl Files {
     /// Hands over an interval; `false` if too many wait for the disk. One that can write no more tells so by itself.
     pub(super) fn write(&self, line: Line) -> bool {
         !matches!(self.lines.try_send(line), Err(TrySendError::Full(_)))
@@ -98,24 +123,6 @@ impl Files {
     pub(super) fn finish(self) -> Result<(), WriteError> {
         drop(self.lines);
         self.writing.finish()
-    }
-}
-
-impl Open {
-    fn write(mut self, from: &Receiver<Line>) -> Result<(), WriteError> {
-        for line in from {
-            let written = self.rows.write(&line.row);
-            written.map_err(|cause| WriteError {
-                path: self.rows_path.clone(),
-                cause,
-            })?;
-            let written = self.log.write(line.start, line.length, &line.latency);
-            written.map_err(|cause| WriteError {
-                path: self.log_path.clone(),
-                cause,
-            })?;
-        }
-        Ok(())
     }
 }
 

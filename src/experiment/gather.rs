@@ -38,6 +38,8 @@ pub(super) struct Driven {
     pub(super) stopped_seconds: f64,
     pub(super) throttled_seconds: Option<f64>,
     pub(super) steal_share: Option<f64>,
+    /// By how much the readings that tell the target's CPU miss the ends of the window, share of it.
+    pub(super) missed_share: f64,
     pub(super) opening: Durations,
     pub(super) resent: u64,
     /// Full intervals of the window.
@@ -311,6 +313,7 @@ impl Gather {
             stopped_seconds: end.stopped_seconds,
             throttled_seconds: watched.throttled_seconds(),
             steal_share: watched.steal_share(),
+            missed_share: watched.missed_share(),
             opening: end.opening.clone(),
             resent: end.resent,
             blocks: self.blocks.complete(),

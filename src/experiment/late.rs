@@ -44,16 +44,6 @@ pub(super) struct Lateness {
 }
 
 impl Lateness {
-    /// Readings that tell the CPU of the target: late or missing ones, and all.
-    pub(super) fn readings(&self) -> (u64, u64) {
-        let count = match self.cpu {
-            Cpu::Processes => self.processes,
-            Cpu::Metrics => self.metrics,
-            Cpu::Nowhere => Count::default(),
-        };
-        (count.late, count.of)
-    }
-
     /// Adds what a reader should know to `warnings`, in sum over the launches of which there is something to know.
     pub(super) fn warn(&self, warnings: &mut Vec<Warning>) {
         let metrics = match self.cpu {

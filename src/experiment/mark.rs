@@ -120,24 +120,26 @@ impl Mark {
 /// CPU of a target that is known by its Prometheus endpoint alone.
 pub(super) const PROCESS_CPU: &str = "process_cpu_seconds_total";
 
-/// CPU of the target between two marks, cores.
-pub(super) fn cores_of(cpu: Cpu, first: &Mark, last: &Mark) -> Result<f64, String> {
+/// CPU of the target between two marks, cores. Processes whose load has ended at `end` are taken to use none from then on: a
+/// reading that comes later is one of `end`. When metrics were true is not known so well.
+pub(super) fn cores_of(cpu: Cpu, first: &Mark, last: &Mark, end: u64) -> Result<f64, String> {
     match cpu {
         Cpu::Processes => {
             let pairs = first.seen.instances.iter().zip(&last.seen.instances);
-            pairs.map(cores_used).sum()
+            pairs.map(|pair| cores_used(pair, end)).sum()
         }
         Cpu::Metrics => {
-            let ((begin, from), (end, to)) = (first.published_cpu()?, last.published_cpu()?);
-            rate(begin, end, to.saturating_sub(from))
+            let ((begin, from), (used, to)) = (first.published_cpu()?, last.published_cpu()?);
+            rate(begin, used, to.saturating_sub(from))
         }
         Cpu::Nowhere => Err("nothing tells it".to_owned()),
     }
 }
 
-pub(super) fn cores_used((first, last): (&Used, &Used)) -> Result<f64, String> {
-    let (begin, end) = (first.cpu_seconds.clone()?, last.cpu_seconds.clone()?);
-    rate(begin, end, last.at.saturating_sub(first.at))
+/// The same of one process.
+pub(super) fn cores_used((first, last): (&Used, &Used), end: u64) -> Result<f64, String> {
+    let (begin, used) = (first.cpu_seconds.clone()?, last.cpu_seconds.clone()?);
+    rate(begin, used, last.at.min(end).saturating_sub(first.at))
 }
 
 fn rate(begin: f64, end: f64, span: u64) -> Result<f64, String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::{bcrypt_rate, cache_ttl};
-use super::files::Files;
+use super::files::Made;
 use super::gather::Driven;
 use super::instances::{InstanceUse, uneven};
 use super::launch::Launched;
@@ -14,8 +14,7 @@ use super::mark::Cpu;
 use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
 use super::{Estimates, Failure, PhaseResult, Round, Stop, Uncertainty, VariantRun, Warning};
-use crate::engine::now_ns;
-use crate::metrics::{Durations, Tally, Window};
+use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target};
 use crate::traffic::fleet::Roster;
@@ -147,15 +146,14 @@ impl PhaseRun<'_> {
         self.directory().join("acknowledged.ids")
     }
 
-    pub(super) fn files(&self, target: &Launched, window: Window) -> Result<Files, Failure> {
+    pub(super) fn files(&self, target: &Launched) -> Result<Made, Failure> {
         let directory = self.directory();
         let columns = if target.is_gateway {
             published::columns()
         } else {
             Vec::new()
         };
-        let until_start = Duration::from_nanos(window.start.saturating_sub(now_ns()));
-        Files::create(self.launch.dir, &directory, &columns, until_start)
+        Made::create(self.launch.dir, &directory, &columns)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -187,7 +185,7 @@ impl PhaseResult {
                 stopped_seconds: driven.stopped_seconds,
                 throttled_seconds: driven.throttled_seconds,
                 steal_share: driven.steal_share,
-                late_readings: driven.late.readings(),
+                missed_share: driven.missed_share,
                 whole: Estimates::of(&total, seconds, cpu),
                 uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, &total),
             });

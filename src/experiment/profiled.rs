@@ -49,9 +49,6 @@ impl PhaseRun<'_> {
         }
         result.add_acknowledged(driven.acknowledged, target, self);
         let ended = result.conclude(driven.died.take(), driven.failed.take());
-        if matches!(ended, Ok(Ended::WithTarget)) {
-            return ended;
-        }
         match self.finish(taken).await {
             Some(Ok(captured)) => self.add(captured, plan, &driven, result).await?,
             Some(Err(error)) => result.warnings.push(Warning::NoProfile(error.to_string())),

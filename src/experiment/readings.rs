@@ -77,7 +77,7 @@ impl Readings {
             offer,
             next: 0,
             marks: VecDeque::new(),
-            watched: Watched::new(offer.cpu),
+            watched: Watched::new(offer.cpu, schedule.window),
         }
     }
 
@@ -103,6 +103,8 @@ impl Readings {
         }
         let window = &mut self.schedule.window;
         window.end = window.end.min(end.max(window.start));
+        let end = window.end;
+        self.watched.cut(end);
     }
 
     /// Begins a reading at `now`: of the last planned instant that has passed. Those before it are missed. Whether it is that of the
@@ -200,7 +202,7 @@ impl Readings {
         };
         Cells {
             index: last.index - 1,
-            cores: pair.and_then(|before| cores_of(self.offer.cpu, before, last).ok()),
+            cores: pair.and_then(|before| cores_of(self.offer.cpu, before, last, u64::MAX).ok()),
             rss_bytes: last.rss_bytes().filter(|_| !last.is_late),
             published,
         }

@@ -161,8 +161,8 @@ pub struct Round {
     pub throttled_seconds: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
-    /// Readings of the target that were late or are missing, and all that were planned.
-    pub late_readings: (u64, u64),
+    /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it.
+    pub missed_share: f64,
     /// The launch as a whole.
     pub whole: Estimates,
     /// How far that may be off.

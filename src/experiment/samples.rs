@@ -38,7 +38,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         stopped_seconds: 0.0,
         throttled_seconds: None,
         steal_share: None,
-        late_readings: (0, 0),
+        missed_share: 0.0,
         whole: none,
         uncertainty: Uncertainty::default(),
     };

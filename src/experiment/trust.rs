@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{PhaseResult, Round};
 use crate::metrics::{Tally, value_at};
 use crate::scenario::LoadModel;
-use crate::units::{format_duration, format_us};
+use crate::units::{format_duration, format_share, format_us};
 
 /// How far a phase's figures are the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,7 +161,7 @@ impl Cause {
             (Self::Unstated(_), _) | (Self::LateReadings, Figure::CpuPerRequest | Figure::Cost) => {
                 Bias::EITHER
             }
-            // A process's CPU time may hold what the host took while it ran.
+            // Another guest takes the caches too, and some kernels count what the host took while a process ran.
             (Self::Steal, Figure::CpuPerRequest | Figure::Cost) => Bias::HIGHER,
             // Steal hits all code alike, and a share is of samples alone.
             (_, Figure::Share | Figure::CpuPerRequest | Figure::Cost) => Bias::NONE,
@@ -196,6 +196,7 @@ impl Doubt {
                 Cause::WorkerBusy | Cause::WaitedForCpu | Cause::Stopped | Cause::Throttled,
                 Figure::Throughput,
             ) => self.share,
+            (Cause::LateReadings, Figure::CpuPerRequest) => self.share,
             (Cause::Steal, Figure::Throughput | Figure::CpuPerRequest) => {
                 self.share.map(|share| share * cpus as f64)
             }
@@ -245,16 +246,23 @@ const BUSY_WORKER: f64 = 0.8;
 const SATURATED_WORKER: f64 = 0.95;
 /// A worker that waits for a CPU for more than this share of a window disturbs a measurement.
 const WAIT_LIMIT: f64 = 0.1;
-/// Seconds per second of window without the generator, above which they reach into p99.
-const STOPPED_LIMIT: f64 = 0.01;
+/// The highest quantile that a summary looks at without being asked.
+const COMMON_QUANTILE: f64 = 0.99;
 /// Dispatch lag above this at p99 disturbs an open loop, µs.
 const LAG_LIMIT_US: f64 = 1_000.0;
-/// Readings of the target that are late or missing, above which its CPU time may not be that of the window.
-const LATE_READINGS: f64 = 0.1;
+/// Share of a window by which readings may miss its ends, above which the CPU time of the target may be off by as much.
+const MISSED_LIMIT: f64 = 0.01;
 
 impl PhaseResult {
     /// How far the figures are the target's, and why not; of several launches the worst one.
     pub fn trust(&self, total: &Tally) -> Trust {
+        self.trust_up_to(COMMON_QUANTILE, total)
+    }
+
+    /// The same where latencies are looked at up to a quantile: one request in a thousand that was late is nothing to p99 and all of
+    /// p99.9.
+    pub fn trust_up_to(&self, quantile: f64, total: &Tally) -> Trust {
+        let quantile = quantile.max(COMMON_QUANTILE);
         let worker = self.busiest_worker();
         let busy = worker.filter(|share| *share >= BUSY_WORKER).map(|share| {
             let used = format!(
@@ -273,10 +281,10 @@ impl PhaseResult {
         });
         let all = [
             busy,
-            self.sent_late(total),
+            self.sent_late(quantile, total),
             self.waited(),
-            self.stopped(),
-            self.throttled(),
+            self.stopped(quantile),
+            self.throttled(quantile),
             self.stolen(),
             self.read_late(),
         ];
@@ -303,15 +311,20 @@ impl PhaseResult {
         rounds.map(|round| round.busiest_worker).reduce(f64::max)
     }
 
-    fn sent_late(&self, total: &Tally) -> Option<Seen> {
+    fn sent_late(&self, quantile: f64, total: &Tally) -> Option<Seen> {
         let is_open = matches!(self.load.model, LoadModel::Open { .. });
         if !is_open || total.dispatch_lag.is_empty() {
             return None;
         }
-        let lag = value_at(&total.dispatch_lag, 0.99);
+        let lag = value_at(&total.dispatch_lag, quantile);
         (lag > LAG_LIMIT_US).then(|| {
             let words = format!(
-                "the generator sent 1 % of requests more than {} late: latencies hold that too; leave it a core, or use more workers",
+                "the generator sent {} more than {} late: latencies hold that too; leave it a core, or use more workers",
+                if quantile < 1.0 {
+                    format!("{} of requests", format_share(1.0 - quantile))
+                } else {
+                    "a request".to_owned()
+                },
                 format_us(lag)
             );
             (Cause::SentLate, None, words)
@@ -327,8 +340,8 @@ impl PhaseResult {
         Some((Cause::WaitedForCpu, Some(wait), words))
     }
 
-    fn stopped(&self) -> Option<Seen> {
-        let (seconds, window) = self.longest(|round| Some(round.stopped_seconds))?;
+    fn stopped(&self, quantile: f64) -> Option<Seen> {
+        let (seconds, window) = self.longest(quantile, |round| Some(round.stopped_seconds))?;
         let words = format!(
             "the generator did not run for {} of the {} window: throughput is lower and latencies are higher than the target's; let nothing stop it, and leave it a core",
             in_words(seconds),
@@ -337,8 +350,8 @@ impl PhaseResult {
         Some((Cause::Stopped, Some(seconds / window), words))
     }
 
-    fn throttled(&self) -> Option<Seen> {
-        let (seconds, window) = self.longest(|round| round.throttled_seconds)?;
+    fn throttled(&self, quantile: f64) -> Option<Seen> {
+        let (seconds, window) = self.longest(quantile, |round| round.throttled_seconds)?;
         let words = format!(
             "the generator's control group was throttled for {} of the {} window: throughput is lower and latencies are higher than the target's; raise the group's CPU limit",
             in_words(seconds),
@@ -357,27 +370,27 @@ impl PhaseResult {
     }
 
     fn read_late(&self) -> Option<Seen> {
-        let share = |round: &Round| {
-            let (late, planned) = round.late_readings;
-            (late as f64 / planned.max(1) as f64, round.late_readings)
-        };
         let worst = self
             .rounds
             .iter()
-            .map(share)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let (share, (late, planned)) = worst.filter(|(share, _)| *share > LATE_READINGS)?;
-        let words = format!(
-            "{late} of {planned} readings of the target were late or are missing: its CPU time may not be that of the window; leave the generator a core, or use a longer interval"
-        );
-        Some((Cause::LateReadings, Some(share.min(1.0)), words))
+            .max_by(|a, b| a.missed_share.total_cmp(&b.missed_share))?;
+        let share = worst.missed_share;
+        (share > MISSED_LIMIT).then(|| {
+            let words = format!(
+                "the readings that tell the target's CPU miss the ends of the {} window by {} of it: that CPU may be off by as much; leave the generator a core, or use a longer window",
+                in_words(worst.seconds),
+                format_share(share)
+            );
+            (Cause::LateReadings, Some(share.min(1.0)), words)
+        })
     }
 
-    /// Seconds and window of the round in which something took the largest share of it, if that is above the limit.
-    fn longest(&self, of: impl Fn(&Round) -> Option<f64>) -> Option<(f64, f64)> {
+    /// Seconds and window of the round in which something took the largest share of it, if that reaches into latencies up to a
+    /// quantile.
+    fn longest(&self, quantile: f64, of: impl Fn(&Round) -> Option<f64>) -> Option<(f64, f64)> {
         let rounds = self.rounds.iter();
         let each = rounds.filter_map(|round| Some((of(round)?.min(round.seconds), round.seconds)));
-        each.filter(|(seconds, window)| *seconds > STOPPED_LIMIT * window)
+        each.filter(|(seconds, window)| *seconds > (1.0 - quantile) * window)
             .max_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)))
     }
 }

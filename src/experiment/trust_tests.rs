@@ -38,7 +38,7 @@ fn nothing_within_the_limits_is_a_reason() {
         round.stopped_seconds = 0.02;
         round.throttled_seconds = Some(0.02);
         round.steal_share = Some(0.02);
-        round.late_readings = (2, 20);
+        round.missed_share = 0.01;
     });
     assert_eq!(trust(&quiet), Trust::default());
     assert_eq!(trust(&quiet).level(), TrustLevel::Trusted);
@@ -88,10 +88,10 @@ fn each_reason_has_a_code_a_level_and_words_with_a_remedy() {
         "the machine's host took 5.1 % of its CPU time",
     );
     check(
-        |round| round.late_readings = (3, 20),
+        |round| round.missed_share = 0.15,
         Cause::LateReadings,
         0.15,
-        "3 of 20 readings of the target were late or are missing",
+        "the readings that tell the target's CPU miss the ends of the 2s window by 15 % of it: ",
     );
     // More than the window itself is all of it.
     check(
@@ -100,6 +100,21 @@ fn each_reason_has_a_code_a_level_and_words_with_a_remedy() {
         1.0,
         "the generator did not run for 2s of the 2s window",
     );
+}
+
+#[test]
+fn what_is_nothing_to_p99_may_be_all_of_a_higher_percentile() {
+    let short = disturbed(|round| round.stopped_seconds = 0.01);
+    let total = short.total();
+    let codes = |quantile| {
+        let trust = short.trust_up_to(quantile, &total);
+        let codes = trust.doubts.iter().map(|doubt| doubt.cause.code());
+        codes.collect::<Vec<_>>()
+    };
+    assert_eq!(codes(0.5), [""; 0]);
+    assert_eq!(codes(0.99), [""; 0]);
+    assert_eq!(codes(0.999), ["stopped"]);
+    assert_eq!(codes(1.0), ["stopped"]);
 }
 
 #[test]

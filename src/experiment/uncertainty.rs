@@ -20,12 +20,7 @@ impl Uncertainty {
     /// From the full intervals of a launch that came to `total`.
     pub(super) fn of(blocks: &[Block], batches: &Batches, total: &Tally) -> Self {
         let error = |of: fn(&Block) -> Option<f64>| {
-            let known = blocks.iter().filter_map(of);
-            relative_error(
-                &known
-                    .filter(|value| *value > 0.0 && value.is_finite())
-                    .collect::<Vec<_>>(),
-            )
+            relative_error(&blocks.iter().filter_map(of).collect::<Vec<_>>())
         };
         let (latency, _) = latency_quantiles(total);
         Self {
@@ -45,5 +40,5 @@ fn relative_error(values: &[f64]) -> Option<f64> {
     }
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((squares / (n - 1.0) / n).sqrt() / mean)
+    (mean > 0.0).then(|| (squares / (n - 1.0) / n).sqrt() / mean)
 }

@@ -101,7 +101,7 @@ impl fmt::Display for Warning {
                     }
                     Some(steal) if *steal > STEAL_LIMIT => write!(
                         f,
-                        "the machine's host took {:.0} % of all CPU time meanwhile, which a sampler's clock counts and a process's CPU time does not; shares are sound if that hits all code alike, and a quieter machine makes sure",
+                        "the machine's host took {:.0} % of all CPU time meanwhile, which a sampler's clock counts and a process's CPU time may not; shares are sound if that hits all code alike, and a quieter machine makes sure",
                         steal * 100.0
                     ),
                     _ => f.write_str(

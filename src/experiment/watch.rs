@@ -66,7 +66,10 @@ impl Watch {
         let thread = std::thread::Builder::new().name("sampler".to_owned());
         let thread = thread.spawn(move || {
             let mut tell = |what| tell.try_send(what).is_ok();
-            runtime.block_on(watch(probe, readings, &mut tell, ended))
+            let watched = runtime.block_on(watch(probe, readings, &mut tell, ended));
+            // The look-up of a name, which nothing can end, is not waited for.
+            runtime.shutdown_background();
+            watched
         })?;
         Ok(Self { told, end, thread })
     }

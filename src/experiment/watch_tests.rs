@@ -380,6 +380,30 @@ fn a_window_that_ends_early_has_a_last_reading_at_its_end() {
 }
 
 #[test]
+fn a_last_reading_that_comes_late_is_one_of_the_windows_end_and_is_told() {
+    // The target works until the window's end at 6,000 ms; whoever reads it wakes 450 ms later, well within half an interval.
+    let used = |at: f64| Some(at.clamp(0.0, 6_000.0) * 0.5);
+    let wakes_after = |at: f64| if at >= 6_000.0 { 450.0 } else { 0.0 };
+    let late = Behaviour {
+        used,
+        wakes_after,
+        ..CALM
+    };
+    let found = read(late, 1_000, 6_000, None);
+    let whole = found.watched.target_cpu_seconds(6.0, false).unwrap();
+    assert!((whole - 3.0).abs() < 1e-6, "{whole}");
+    let missed = found.watched.missed_share();
+    assert!((missed - 0.075).abs() < 1e-3, "{missed}");
+    let calm = read(CALM, 1_000, 6_000, None);
+    assert!(calm.watched.missed_share() < 1e-3);
+    let short = read(CALM, 10, 40, None);
+    assert_eq!(
+        short.watched.target_cpu_seconds(0.04, false).unwrap_err(),
+        "the window is shorter than 50 ms"
+    );
+}
+
+#[test]
 fn what_is_held_does_not_grow_with_time() {
     // Ten minutes at 50 ms, of an endpoint that is late now and then.
     let answers_after = |at: f64| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::mark::{Asked, Cpu, Mark, Scraped, Used, cores_of, cores_used};
 use super::published::Reading;
-use crate::metrics::Served;
+use crate::metrics::{Served, Window};
 use crate::process::machine::MachineTimes;
 
 /// CPU is not told for less, ns.
@@ -52,6 +52,8 @@ pub(super) struct Share {
 #[derive(Debug, Clone)]
 pub(super) struct Watched {
     cpu: Cpu,
+    /// As it was: one that ended early is shorter than planned.
+    window: Window,
     first: Option<Mark>,
     last: Option<Mark>,
     /// The last one but the first at which the CPU of the target was known.
@@ -69,9 +71,10 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(cpu: Cpu) -> Self {
+    pub(super) fn new(cpu: Cpu, window: Window) -> Self {
         Self {
             cpu,
+            window,
             first: None,
             last: None,
             alive: None,
@@ -119,11 +122,17 @@ impl Watched {
             *peak = value.max(*peak);
         }
         let is_first = self.first.as_ref().is_some_and(|of| of.index == index);
+        // Two questions may be under way at the window's end: the earlier one does not replace the later one's answer.
+        let is_latest =
+            |known: &Option<Mark>| known.as_ref().is_none_or(|known| known.index <= index);
         if !is_first {
-            if self.cpu == Cpu::Metrics && answer.cpu_seconds.is_some() {
+            let tells_cpu = self.cpu == Cpu::Metrics && answer.cpu_seconds.is_some();
+            if tells_cpu && is_latest(&self.alive) {
                 self.alive = Some(mark.clone());
             }
-            self.answer = Some(mark);
+            if is_latest(&self.answer) {
+                self.answer = Some(mark);
+            }
         }
     }
 
@@ -161,9 +170,39 @@ impl Watched {
         let (first, last) = self
             .span()
             .ok_or_else(|| "the load ended before its window began".to_owned())?;
+        if self.window.end.saturating_sub(self.window.start) < SHORTEST_CPU_SPAN {
+            return Err(format!(
+                "the window is shorter than {} ms",
+                SHORTEST_CPU_SPAN / 1_000_000
+            ));
+        }
         let alive = self.alive.as_ref().filter(|_| has_died);
-        // Readings lie within a millisecond of the window's ends; the rate is what holds for it.
-        cores_of(self.cpu, first, alive.unwrap_or(last)).map(|cores| cores * seconds)
+        let last = alive.unwrap_or(last);
+        cores_of(self.cpu, first, last, self.window.end).map(|cores| cores * seconds)
+    }
+
+    /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it.
+    pub(super) fn missed_share(&self) -> f64 {
+        let Some((first, last)) = self.span() else {
+            return 0.0;
+        };
+        let at = |mark: &Mark| match self.cpu {
+            Cpu::Processes => Some(mark.seen.at),
+            Cpu::Metrics => mark.answer().ok().map(|(at, _)| at),
+            Cpu::Nowhere => None,
+        };
+        let Some((begin, end)) = at(first).zip(at(last)) else {
+            return 0.0;
+        };
+        let Window { start, end: over } = self.window;
+        // Both come late: what is missing of the first end is not made good by what follows the second one.
+        let missed = begin.abs_diff(start).max(end.abs_diff(over));
+        missed as f64 / over.saturating_sub(start).max(1) as f64
+    }
+
+    /// The window ended early.
+    pub(super) fn cut(&mut self, end: u64) {
+        self.window.end = end;
     }
 
     /// Where the CPU of the target comes from.
@@ -196,7 +235,7 @@ impl Watched {
             return Vec::new();
         };
         let pairs = first.seen.services.iter().zip(&last.seen.services);
-        pairs.map(|of| share(of, seconds)).collect()
+        pairs.map(|of| self.share(of, seconds)).collect()
     }
 
     /// What each instance used and counted, where there are several.
@@ -213,10 +252,21 @@ impl Watched {
             Share {
                 served: *served,
                 counters: counters.unwrap_or_default(),
-                ..pair.map_or_else(Share::default, |pair| share(pair, seconds))
+                ..pair.map_or_else(Share::default, |pair| self.share(pair, seconds))
             }
         };
         served.iter().enumerate().map(of).collect()
+    }
+
+    /// What a process used between two readings, scaled to a window of `seconds`.
+    fn share(&self, pair: (&Used, &Used), seconds: f64) -> Share {
+        let cores = cores_used(pair, self.window.end).ok();
+        Share {
+            cpu_seconds: cores.map(|cores| cores * seconds),
+            // Peaks begin with the first reading and never shrink.
+            peak_bytes: pair.1.peak_bytes,
+            ..Share::default()
+        }
     }
 
     /// What the gateway published over the window. One that was too busy to answer at its end, or had ended, is told by the last answer
@@ -239,15 +289,5 @@ impl Watched {
             peaks: self.gauges.clone(),
             ended: unread.map(|why| (after, why)),
         })
-    }
-}
-
-/// What a process used between two readings, scaled to a window of `seconds`.
-fn share(pair: (&Used, &Used), seconds: f64) -> Share {
-    Share {
-        cpu_seconds: cores_used(pair).ok().map(|cores| cores * seconds),
-        // Peaks begin with the first reading and never shrink.
-        peak_bytes: pair.1.peak_bytes,
-        ..Share::default()
     }
 }

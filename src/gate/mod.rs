@@ -111,7 +111,17 @@ fn judge_one(
             ..judgement
         };
     }
-    doubted(judgement, &found, threshold, trust)
+    // A stop that is too short for p99 may be all of a higher percentile.
+    let further = match &expr.metric {
+        Metric::Latency(quantile) => Some(phase.trust_up_to(*quantile, total)),
+        _ => None,
+    };
+    doubted(
+        judgement,
+        &found,
+        threshold,
+        further.as_ref().unwrap_or(trust),
+    )
 }
 
 /// Of a verdict, what is left where the figure may not be the target's. A doubt does not ask how far a figure is off: what

@@ -27,7 +27,7 @@ fn doubtful(cause: Cause) -> PhaseResult {
         Cause::Stopped => round.stopped_seconds = 1.0,
         Cause::Throttled => round.throttled_seconds = Some(1.0),
         Cause::Steal => round.steal_share = Some(0.1),
-        Cause::LateReadings => round.late_readings = (5, 10),
+        Cause::LateReadings => round.missed_share = 0.5,
         Cause::SentLate => {
             phase.load.model = LoadModel::Open {
                 pace: Pace::Constant(Rate::new(500.0).unwrap()),

@@ -1,4 +1,4 @@
-//! A comparison in files: JSON (`telemload.compare/1`), the functions as CSV, and Markdown for where changes are discussed.
+//! A comparison as JSON (`telemload.compare/1`).
 
 use serde::Serialize;
 

@@ -1,4 +1,5 @@
-//! The signals that ask a process to end. A signal that was ignored when the process started stays ignored, as under `nohup`.
+//! The signals that ask a process to end. A SIGHUP that was ignored when the process started stays ignored, as under `nohup`; SIGINT and
+//! SIGTERM end it in any case, for a script starts its background jobs with SIGINT ignored.
 
 use std::fs;
 use std::io;
