@@ -25,16 +25,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "compare/side.rs",
     ],
     &[
-        "engine/connection.rs",
-        "engine/dispatch.rs",
-        "engine/job.rs",
-        "engine/mod.rs",
-        "engine/shard.rs",
-        "engine/source.rs",
-        "engine/start.rs",
-        "engine/worker.rs",
-    ],
-    &[
         "experiment/gather.rs",
         "experiment/launch.rs",
         "experiment/mod.rs",
@@ -51,8 +41,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
 
 /// Files of `src/` of more than 500 lines.
 pub(crate) const LONG_FILES: &[&str] = &[
-    "src/engine/answer.rs",
-    "src/engine/shard.rs",
     "src/profile/flamegraph.rs",
     "src/profile/stacks.rs",
     "src/profile/tests.rs",
