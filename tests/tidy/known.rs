@@ -2,21 +2,6 @@
 
 /// Circles of files of `src/`, each as the exact set of its files.
 pub(crate) const CIRCLES: &[&[&str]] = &[
-    &[
-        "cli/compare.rs",
-        "cli/completions.rs",
-        "cli/conclusion.rs",
-        "cli/flame/capture.rs",
-        "cli/flame/diff.rs",
-        "cli/flame/mod.rs",
-        "cli/gateway.rs",
-        "cli/input.rs",
-        "cli/mod.rs",
-        "cli/run.rs",
-        "cli/selftest.rs",
-        "cli/signals.rs",
-        "cli/verify_sink.rs",
-    ],
     &["compare/caution.rs", "compare/functions.rs"],
     &[
         "compare/doubts.rs",
