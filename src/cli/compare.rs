@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::conclusion::{apart, write_all};
-use super::flame::{self, Costs};
-use super::input::{Reading, at_most_one_stdin, bytes, shown};
-use super::{Usage, print};
+use super::exit::Usage;
+use super::files::{apart, write_all};
+use super::input::{Costs, Reading, bytes, side};
+use super::output::print;
+use super::path::{at_most_one_stdin, shown};
 use crate::compare::{Caution, Comparison, Profiled, RunOf, Side, Subject, Untrusted, sides};
 use crate::experiment::{RunDir, Trust};
 use crate::profile::{FunctionTable, Profile, Scale};
@@ -359,7 +360,7 @@ struct Phase<'a> {
 
 impl Opened<'_> {
     fn of_profile(path: &Path, reading: &Reading, scale: Option<Scale>) -> anyhow::Result<Self> {
-        let profile = flame::side(reading, path, scale)?;
+        let profile = side(reading, path, scale)?;
         let table = FunctionTable::of(&profile);
         Ok(Self {
             label: shown(path),

@@ -1,6 +1,6 @@
 //! `telemload completions`: a completion script for a shell.
 
-use clap::CommandFactory;
+use super::output::print;
 
 /// Print a completion script for a shell.
 #[derive(Debug, clap::Args)]
@@ -12,14 +12,10 @@ pub(super) struct Args {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
+/// A script for all of `command`.
+pub(super) fn exec(args: &Args, command: &mut clap::Command) -> anyhow::Result<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(
-        args.shell,
-        &mut super::Cli::command(),
-        "telemload",
-        &mut script,
-    );
-    super::print(&String::from_utf8_lossy(&script))?;
+    clap_complete::generate(args.shell, command, "telemload", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
     Ok(0)
 }

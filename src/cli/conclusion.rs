@@ -1,7 +1,7 @@
 //! What follows the load of a run: judging, comparing, storing, drawing. A user who does not wait for it gets what there is, and
 //! a file that cannot be written costs no other one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -11,9 +11,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::say;
-use crate::compare::{Caution, Comparison, compare};
-use crate::experiment::{RunDir, RunResult, Stop, WriteError};
+use super::files::{apart, write_all};
+use super::output::say;
+use crate::compare::{Comparison, compare};
+use crate::experiment::{RunDir, RunResult, Stop};
 use crate::gate::{self, Judgements};
 use crate::report::page::flame_files;
 use crate::report::{document, terminal};
@@ -197,38 +198,6 @@ impl Conclusion {
         }
         changed
     }
-}
-
-/// Files, and words for what could not be drawn, of which the user is told.
-pub(super) fn apart(drawn: Vec<flame_files::Drawn>) -> (Vec<(PathBuf, String)>, Vec<Caution>) {
-    let (mut files, mut undrawn) = (Vec::new(), Vec::new());
-    for picture in drawn {
-        match picture {
-            Ok(file) => files.push(file),
-            Err(what) => {
-                say(&format!("warning: {what}"));
-                undrawn.push(Caution::Doubtful { what });
-            }
-        }
-    }
-    (files, undrawn)
-}
-
-/// Writes every file that can be written; the first one that cannot is the error.
-pub(super) fn write_all(
-    dir: &RunDir,
-    files: impl IntoIterator<Item = (PathBuf, String)>,
-) -> anyhow::Result<()> {
-    let mut all = Ok(());
-    for (file, text) in files {
-        all = all.and(dir.write(Path::new(&file), text.as_bytes()));
-    }
-    all.map_err(|error| unwritten(&error))
-}
-
-/// Its message holds the cause already.
-pub(super) fn unwritten(error: &WriteError) -> anyhow::Error {
-    anyhow::anyhow!("{error}")
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use gateway_config::{Config, Device, Launch};
 
-use super::{Usage, say, verify_sink};
+use super::exit::Usage;
+use super::output::say;
+use super::verify_sink;
 use crate::scenario::{self, LAUNCH_DIRECTORY, Overrides, Target};
 use crate::traffic::fleet::{Hashes, Roster};
 

@@ -3,9 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
-use super::Usage;
-use crate::profile::{self, Fold, Profile};
+use super::exit::Usage;
+use super::path::{is_stdio, shown};
+use crate::compare::is_of_cpu;
+use crate::profile::{self, Fold, Profile, Scale};
+use crate::units::parse_duration;
 
 /// The largest profile that is read, as it is stored.
 const MAX_FILE: u64 = 512 << 20;
@@ -57,6 +61,50 @@ impl Reading {
     }
 }
 
+/// What a request costs on each side, which turns shares into costs.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Costs {
+    /// CPU time per request before, such as 38ms; with --head-cost differences are per request.
+    #[arg(long, value_name = "DURATION", requires = "head_cost", value_parser = parse_duration)]
+    base_cost: Option<Duration>,
+    /// CPU time per request after.
+    #[arg(long, value_name = "DURATION", requires = "base_cost", value_parser = parse_duration)]
+    head_cost: Option<Duration>,
+}
+
+impl Costs {
+    /// As scales of base and head.
+    pub(super) fn scales(self) -> Result<Option<(Scale, Scale)>, Usage> {
+        let Some((base, head)) = self.base_cost.zip(self.head_cost) else {
+            return Ok(None);
+        };
+        if base.is_zero() || head.is_zero() {
+            return Err(Usage(
+                "--base-cost and --head-cost must be above zero".to_owned(),
+            ));
+        }
+        let scale = |cost: Duration| Scale::cost(cost.as_secs_f64() * 1e6);
+        Ok(Some((scale(base), scale(head))))
+    }
+}
+
+/// A profile that can be one side of a comparison, and can have the cost that was given for it.
+pub(super) fn side(reading: &Reading, path: &Path, cost: Option<Scale>) -> anyhow::Result<Profile> {
+    let profile = reading.profile(path)?;
+    if profile.is_empty() {
+        return Err(Usage(format!("{}: {}", shown(path), profile::Error::Empty)).into());
+    }
+    if cost.is_some() && !is_of_cpu(&profile) {
+        return Err(Usage(format!(
+            "{}: --base-cost and --head-cost are CPU time, and these are samples of {}; leave them out, or choose others with --sample-type",
+            shown(path),
+            profile.kind()
+        ))
+        .into());
+    }
+    Ok(profile)
+}
+
 pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = if is_stdio(path) {
@@ -79,29 +127,4 @@ pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
         return Err(refused(&format!("it is larger than {} MiB", MAX_FILE >> 20)).into());
     }
     Ok(bytes)
-}
-
-/// Whether the path stands for standard input or output.
-pub(super) fn is_stdio(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-pub(super) fn shown(path: &Path) -> String {
-    if is_stdio(path) {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    }
-}
-
-/// Standard input can be read once.
-pub(super) fn at_most_one_stdin<'a>(
-    paths: impl IntoIterator<Item = &'a Path>,
-) -> Result<(), Usage> {
-    if paths.into_iter().filter(|path| is_stdio(path)).count() > 1 {
-        return Err(Usage(
-            "standard input (-) can be read for one profile only".to_owned(),
-        ));
-    }
-    Ok(())
 }

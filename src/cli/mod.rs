@@ -4,25 +4,29 @@
 mod compare;
 mod completions;
 mod conclusion;
+mod exit;
+mod files;
 mod flame;
 #[cfg(feature = "gateway")]
 mod gateway;
 mod input;
+mod output;
+mod path;
 mod run;
 mod selftest;
 mod signals;
+mod values;
 #[cfg(feature = "gateway")]
 mod verify_sink;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+use self::exit::{INTERNAL, USAGE, Usage};
+use self::output::say;
 use crate::process::supervisor;
-use crate::report::terminal::progress::{Mode, Progress};
 
 /// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
 #[derive(Debug, Parser)]
@@ -47,16 +51,6 @@ enum Command {
     Gateway(gateway::Args),
     Completions(completions::Args),
 }
-
-/// A usage or scenario error: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
-
-/// Exit code of a usage or scenario error.
-const USAGE: u8 = 2;
-/// Exit code of an internal or I/O error.
-const INTERNAL: u8 = 5;
 
 /// Runs the command line and returns its exit code.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -88,7 +82,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Flame(args) => flame::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),
-        Command::Completions(args) => completions::exec(&args),
+        Command::Completions(args) => completions::exec(&args, &mut Cli::command()),
     };
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -97,33 +91,4 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(if error.is::<Usage>() { USAGE } else { INTERNAL })
         }
     }
-}
-
-/// A message to people, on stderr.
-fn say(message: &str) {
-    // A stderr that is closed has no reader.
-    let _ = writeln!(anstream::stderr(), "{message}");
-}
-
-/// A result, on stdout.
-fn print(text: &str) -> anyhow::Result<()> {
-    write_out(anstream::stdout(), text.as_bytes())
-}
-
-/// Writes to stdout. A reader that has gone has what it wanted, and changes nothing about what was found.
-fn write_out(mut out: impl Write, bytes: &[u8]) -> anyhow::Result<()> {
-    let written = out.write_all(bytes).and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to standard output"),
-    }
-}
-
-/// Progress on stderr: live on a terminal, else in lines.
-fn progress(is_quiet: bool) -> Progress {
-    Progress::new(match (is_quiet, io::stderr().is_terminal()) {
-        (true, _) => Mode::Quiet,
-        (false, true) => Mode::Live,
-        (false, false) => Mode::Lines(say),
-    })
 }

@@ -7,16 +7,19 @@ use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use toml::{Table, Value};
 
-use super::conclusion::{Conclusion, Patience, unwritten};
+use super::conclusion::{Conclusion, Patience};
+use super::exit::Usage;
+use super::files::unwritten;
+use super::output::{print, progress, say};
 use super::signals::{Answered, Signals};
-use super::{Usage, print, progress, say};
+use super::values::{header, milliseconds, rate, seconds};
 use crate::experiment::{self, CreateError, RunDir, RunResult};
 use crate::gate::Outcome;
 use crate::process::port::LocalPorts;
 use crate::report::terminal::dry_run;
 use crate::scenario::{self, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
-use crate::units::{Rate, parse_duration};
+use crate::units::Rate;
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
 #[derive(Debug, clap::Args)]
@@ -380,35 +383,4 @@ fn warn_of_ports(plan: &Plan) {
             }
         }
     }
-}
-
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    bare(text, Duration::from_secs_f64)
-}
-
-fn milliseconds(text: &str) -> Result<Duration, String> {
-    bare(text, |number| Duration::from_secs_f64(number / 1e3))
-}
-
-/// A duration, or a bare number in the flag's own unit.
-fn bare(text: &str, unit: fn(f64) -> Duration) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=2_592_000.0).contains(&number) => Ok(unit(number)),
-        Ok(_) => Err(format!("{text} is out of range")),
-        Err(_) => parse_duration(text).map_err(|error| error.to_string()),
-    }
-}
-
-fn rate(text: &str) -> Result<Rate, String> {
-    let rate = text
-        .parse::<f64>()
-        .map_or_else(|_| Rate::parse(text), Rate::new);
-    rate.map_err(|error| error.to_string())
-}
-
-pub(super) fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| "a header is written `Name: value`".to_owned())?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 
+use super::output::{print, progress, say};
 use super::signals::{Answered, Signals};
-use super::{print, progress, say};
 use crate::gate::{Outcome, Verdict};
 use crate::report::{document, terminal};
 use crate::selftest::{self, Error, Extent, floor};

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::say;
+use super::output::say;
 use crate::experiment::Stop;
 use crate::gate::Outcome;
 

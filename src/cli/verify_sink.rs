@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use target_service::ingest::verify::{Address, Report, VerifyError, verify};
 
-use super::{Usage, print};
+use super::exit::Usage;
+use super::output::print;
 
 /// Exit code when acknowledged payloads are missing, or stored ones cannot be read.
 const LOST: u8 = 1;

@@ -1,23 +1,16 @@
-//! What an answer means: whether it is as expected, what is taken from it, and what is said about one that is not. Pure;
-//! words are made only when they are asked for.
+//! What an answer means: whether it is as expected, and what is taken from it. Pure; it makes no words.
 
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::metrics::ErrorKind;
 use crate::scenario::Request;
-use crate::traffic::expect::{self, Expect, Extract, From, MAX_BODY, hides_header};
+use crate::traffic::expect::{self, Expect, Extract, From, MAX_BODY};
 use crate::traffic::json::{Found, Pointers};
-use crate::traffic::redact::REDACTED;
 use crate::traffic::variable::MAX_VALUE;
 use crate::transport::http1::Head;
 
 /// Bytes of a body that are shown.
-const SHOWN_BODY: usize = 256;
-
-/// Characters of a value that are shown.
-const SHOWN_VALUE: usize = 120;
+pub(super) const SHOWN_BODY: usize = 256;
 
 /// A complete answer.
 #[derive(Debug)]
@@ -28,22 +21,6 @@ pub(super) struct Answer<'a> {
     pub(super) body: &'a [u8],
     /// Bytes that the body had.
     pub(super) body_bytes: u64,
-}
-
-/// What is said about a failure, before secrets are taken out of it.
-pub(super) struct Words {
-    pub(super) text: String,
-    /// What the answer holds where values are extracted: secrets wherever they are said.
-    pub(super) secrets: Vec<Vec<u8>>,
-}
-
-impl std::convert::From<String> for Words {
-    fn from(text: String) -> Self {
-        Self {
-            text,
-            secrets: Vec::new(),
-        }
-    }
 }
 
 /// What is not as expected; numbers are indices into what the request expects or extracts.
@@ -214,109 +191,6 @@ fn fit<'a>(extract: &Extract, value: &'a [u8]) -> Result<&'a [u8], Unfit> {
     }
 }
 
-/// An unmet expectation in words, and what must be replaced in them.
-pub(super) fn describe(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> Words {
-    Words {
-        text: say(unmet, request, answer),
-        secrets: extractable(request, answer),
-    }
-}
-
-/// What was expected and what came, cut, without the places from which values are extracted.
-fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
-    let expect = &request.expect;
-    let json = || {
-        let mut json: Value = serde_json::from_slice(answer.body).ok()?;
-        hide(request, &mut json);
-        Some(json)
-    };
-    let body = || shown_body(request, answer, json());
-    match unmet {
-        Unmet::Status if let Some(location) = redirection(request, answer) => format!(
-            "status {}: redirected to {location}, which telemload does not follow; load that address itself",
-            answer.status
-        ),
-        Unmet::Status if expect.status.is_empty() => {
-            format!("status {}: {}", answer.status, body())
-        }
-        Unmet::Status => {
-            let expected: Vec<String> = expect.status.iter().map(u16::to_string).collect();
-            let expected = expected.join(" or ");
-            format!("status {} instead of {expected}: {}", answer.status, body())
-        }
-        Unmet::Header(at) => {
-            let (name, expected) = &expect.headers[at];
-            match answer.head.get(name) {
-                None => format!("there is no header {name}, which should be {expected}"),
-                Some(_) if hides_header(&request.extract, name) => {
-                    format!("header {name} is {REDACTED} instead of {expected}")
-                }
-                Some(found) => {
-                    let found = cut(String::from_utf8_lossy(found).into_owned());
-                    format!("header {name} is `{found}` instead of {expected}")
-                }
-            }
-        }
-        Unmet::TooLong => format!(
-            "the body has {} bytes, and at most {MAX_BODY} are looked at",
-            answer.body_bytes
-        ),
-        Unmet::Contains => format!(
-            "the body does not hold `{}`: {}",
-            expect.contains.as_deref().unwrap_or_default(),
-            body()
-        ),
-        Unmet::Matches => format!(
-            "the body has no match of `{}`: {}",
-            expect
-                .matches
-                .as_ref()
-                .map_or("", |pattern| pattern.as_str()),
-            body()
-        ),
-        Unmet::NotJson => format!("the body is not JSON: {}", body()),
-        Unmet::Json(at) => {
-            let (pointer, expected) = &expect.json[at];
-            match json().as_ref().and_then(|json| json.pointer(pointer)) {
-                None => format!("{pointer} is missing and should be {expected}: {}", body()),
-                Some(found) => {
-                    let found = cut(found.to_string());
-                    format!("{pointer} is {found} instead of {expected}")
-                }
-            }
-        }
-        Unmet::Extract(at, unfit) => describe_unfit(&request.extract[at], unfit, &body),
-    }
-}
-
-/// Where a redirection leads to, unless that is extracted.
-fn redirection(request: &Request, answer: &Answer<'_>) -> Option<String> {
-    let location = answer.head.get("location")?;
-    let shown = (300..400).contains(&answer.status) && !hides_header(&request.extract, "location");
-    shown.then(|| cut(String::from_utf8_lossy(location).into_owned()))
-}
-
-fn describe_unfit(extract: &Extract, unfit: Unfit, body: &dyn Fn() -> String) -> String {
-    let what = match unfit {
-        Unfit::Absent => match extract.from {
-            From::Json(_) => return format!("there is no {}: {}", extract.from, body()),
-            From::Header(_) => return format!("there is no {}", extract.from),
-        },
-        Unfit::NoText => "neither a text, a number nor true or false".to_owned(),
-        Unfit::Empty => "empty".to_owned(),
-        Unfit::TooLong => format!("longer than {MAX_VALUE} bytes"),
-        Unfit::Control => "a text with control characters, which is not sent on".to_owned(),
-        Unfit::Refused => format!(
-            "a text with one of `{}`, which would end the text it is used in",
-            extract.refused
-        ),
-    };
-    format!(
-        "{}, from which `{}` is extracted, is {what}",
-        extract.from, extract.name
-    )
-}
-
 fn looks_at_json(request: &Request) -> bool {
     let mut extracted = request.extract.iter();
     !request.expect.json.is_empty() || extracted.any(|one| one.from.pointer().is_some())
@@ -333,90 +207,6 @@ fn is_met(expected: &expect::Value, found: &[u8]) -> bool {
     }
 }
 
-/// What is found where values are extracted, fit to be extracted or not.
-fn extractable(request: &Request, answer: &Answer<'_>) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    let json: Option<Value> = request
-        .extract
-        .iter()
-        .any(|one| one.from.pointer().is_some())
-        .then(|| serde_json::from_slice(answer.body).ok())
-        .flatten();
-    for extract in &request.extract {
-        match &extract.from {
-            From::Header(name) => found.extend(answer.head.get(name).map(<[u8]>::to_vec)),
-            From::Json(pointer) => {
-                if let Some(value) = json.as_ref().and_then(|json| json.pointer(pointer)) {
-                    leaves(value, &mut found);
-                }
-            }
-        }
-    }
-    // As JSON writes them, if that is not as they are.
-    let written = |value: &Vec<u8>| {
-        let text = std::str::from_utf8(value).ok()?;
-        let quoted = Value::from(text).to_string();
-        let inner = &quoted[1..quoted.len() - 1];
-        (inner != text).then(|| inner.as_bytes().to_vec())
-    };
-    let escaped: Vec<_> = found.iter().filter_map(written).collect();
-    found.extend(escaped);
-    found
-}
-
-/// The texts and numbers within a value; `true`, `false` and `null` tell nobody anything. The parser bounds its depth.
-fn leaves(value: &Value, found: &mut Vec<Vec<u8>>) {
-    match value {
-        Value::String(text) => found.push(text.as_bytes().to_vec()),
-        Value::Number(number) => found.push(number.to_string().into_bytes()),
-        Value::Array(values) => values.iter().for_each(|value| leaves(value, found)),
-        Value::Object(entries) => entries.values().for_each(|value| leaves(value, found)),
-        Value::Null | Value::Bool(_) => {}
-    }
-}
-
-/// Replaces what is extracted.
-fn hide(request: &Request, json: &mut Value) {
-    for extract in &request.extract {
-        if let Some(pointer) = extract.from.pointer()
-            && let Some(value) = json.pointer_mut(pointer)
-        {
-            *value = Value::from(REDACTED);
-        }
-    }
-}
-
-/// The beginning of a body. One that is not JSON but names what should be extracted from it may hold it all the same.
-fn shown_body(request: &Request, answer: &Answer<'_>, json: Option<Value>) -> String {
-    let extracts_json = request
-        .extract
-        .iter()
-        .filter_map(|extract| extract.from.pointer()?.rsplit('/').next());
-    let mut keys = extracts_json.peekable();
-    if keys.peek().is_none() {
-        let shown = &answer.body[..answer.body.len().min(SHOWN_BODY)];
-        return String::from_utf8_lossy(shown).into_owned();
-    }
-    if let Some(json) = json {
-        let text = json.to_string();
-        return text.chars().take(SHOWN_BODY).collect();
-    }
-    let names_one = |key: &str| memchr::memmem::find(answer.body, key.as_bytes()).is_some();
-    if keys.any(names_one) {
-        return format!("{REDACTED}, because a value is extracted from it");
-    }
-    let shown = &answer.body[..answer.body.len().min(SHOWN_BODY)];
-    String::from_utf8_lossy(shown).into_owned()
-}
-
-fn cut(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(SHOWN_VALUE) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -424,6 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::engine::words::describe;
     use crate::scenario::{Overrides, parse};
     use crate::transport::http1::{Decoder, ExpectBody, Limits, Progress};
 

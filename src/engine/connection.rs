@@ -5,9 +5,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::task::spawn_local;
+
 use super::clock::now_ns;
 use super::feed::{Next, Ticket};
 use super::job::Job;
+use super::prerequisite::ready;
 use super::shard::Shard;
 use super::wire::{Exchange, Reuse, Slot, Unopened, Wire};
 use crate::metrics::{ErrorKind, Times};
@@ -15,8 +18,38 @@ use crate::metrics::{ErrorKind, Times};
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
 const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 
-/// Its life, which ends with the phase.
-pub(super) async fn connection(shard: &Shard, slot: &Rc<Slot>) {
+/// Adds all connections that there may be.
+pub(super) fn add_all(shard: &Rc<Shard>) {
+    for (at, lane) in shard.lanes.iter().enumerate() {
+        (0..lane.most).for_each(|_| add(shard, at));
+    }
+}
+
+/// Adds a connection to the instance `lane`.
+pub(super) fn add(shard: &Rc<Shard>, lane: usize) {
+    let slot = Rc::new(Slot::of(lane, shard.slots.borrow().len()));
+    let opened = &shard.lanes[lane].opened;
+    opened.set(opened.get() + 1);
+    shard.slots.borrow_mut().push(slot.clone());
+    shard.live.set(shard.live.get() + 1);
+    let life = Life(shard.clone());
+    spawn_local(async move { connection(&life.0, &slot).await });
+}
+
+/// Counts a connection task as live until it has ended in whatever way.
+struct Life(Rc<Shard>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.live.set(self.0.live.get() - 1);
+        if std::thread::panicking() {
+            self.0.broken.set(true);
+        }
+    }
+}
+
+/// The life of a connection, which ends with the phase.
+async fn connection(shard: &Shard, slot: &Rc<Slot>) {
     let mut wire = Wire::new(shard.reuse);
     serve(shard, slot, &mut wire).await;
     wire.close().await;
@@ -60,7 +93,7 @@ async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
             held = Some(job);
             continue;
         }
-        match job.ready(shard, slot).await {
+        match ready(&mut job, shard, slot).await {
             Some(instant) => free = free.max(instant),
             None => return shard.give_up(Some(job)),
         }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::clock::now_ns;
+use super::connection;
 use super::feed::Next;
 use super::shard::Shard;
 use super::timer::Timer;
@@ -89,7 +90,7 @@ pub(super) async fn dispatch(
         let idle = lane.idle.borrow_mut().pop();
         let Some(slot) = idle else {
             if lane.opened.get() < lane.most && !lane.finished.get() {
-                shard.add_connection(number);
+                connection::add(shard, number);
             }
             continue;
         };

@@ -1,16 +1,12 @@
-//! A request that is due, and what its device must be given before it can be sent: the prerequisite goes first, on the same
-//! connection, while other connections that need it for the same device wait. All on one thread; no borrow is held across
-//! an await.
+//! A request that is due, with the prerequisite that is sent before it, and the devices for which one is under way. All on one
+//! thread; it awaits nothing.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 
 use super::clock::now_ns;
 use super::feed::Ticket;
-use super::shard::Shard;
 use super::wire::Slot;
 
 /// What a connection is at.
@@ -46,13 +42,14 @@ pub(super) struct Turns {
 
 /// The right to send prerequisites for a device; its end wakes who waits for it.
 #[derive(Debug)]
-struct Turn<'a> {
+pub(super) struct Turn<'a> {
     turns: &'a Turns,
     sender: Sender,
 }
 
 impl Turns {
-    fn take(&self, sender: Sender) -> Option<Turn<'_>> {
+    /// `None` while another connection has the turn.
+    pub(super) fn take(&self, sender: Sender) -> Option<Turn<'_>> {
         let is_free = self.taken.borrow_mut().insert(sender);
         // Not `then_some`: a turn that is made ends, and with it the one that is taken.
         is_free.then(|| Turn {
@@ -61,7 +58,12 @@ impl Turns {
         })
     }
 
-    fn is_waiting(&self, slot: &Rc<Slot>) -> bool {
+    /// Wakes the slot when the device's turn has ended.
+    pub(super) fn await_end(&self, sender: Sender, slot: &Rc<Slot>) {
+        self.waiting.borrow_mut().push((sender, slot.clone()));
+    }
+
+    pub(super) fn is_waiting(&self, slot: &Rc<Slot>) -> bool {
         let waiting = self.waiting.borrow();
         waiting.iter().any(|(_, other)| Rc::ptr_eq(other, slot))
     }
@@ -86,7 +88,18 @@ impl Drop for Turn<'_> {
     }
 }
 
-impl<'a> Job<'a> {
+impl<'a> Errand<'a> {
+    /// One that is due now.
+    pub(super) fn new(kind: usize, turn: Turn<'a>) -> Self {
+        Self {
+            kind,
+            since: now_ns(),
+            _turn: turn,
+        }
+    }
+}
+
+impl Job<'_> {
     /// The request that is sent next.
     pub(super) fn sending(&self) -> usize {
         self.errand.as_ref().map_or(self.kind, |errand| errand.kind)
@@ -98,48 +111,4 @@ impl<'a> Job<'a> {
             .as_ref()
             .map_or(self.ticket.intended, |errand| errand.since)
     }
-
-    /// Finds out what has to be sent first, and waits while another connection is at it. The answer is since when the job
-    /// could go on, 0 if it did not have to wait; `None` if the phase is over before.
-    pub(super) async fn ready(&mut self, shard: &'a Shard, slot: &Rc<Slot>) -> Option<u64> {
-        let mut since = 0;
-        while self.errand.is_none() {
-            let missing = shard.source.borrow().missing(self.kind, self.ticket.n);
-            let Some((kind, sender)) = missing else {
-                break;
-            };
-            if let Some(turn) = shard.turns.take(sender) {
-                self.errand = Some(Errand {
-                    kind,
-                    since: now_ns(),
-                    _turn: turn,
-                });
-            } else {
-                wait(shard, slot, sender).await?;
-                since = now_ns();
-            }
-        }
-        Some(since)
-    }
-}
-
-/// Waits until the device's turn has ended; `None` if the phase is over before.
-async fn wait(shard: &Shard, slot: &Rc<Slot>, sender: Sender) -> Option<()> {
-    shard
-        .turns
-        .waiting
-        .borrow_mut()
-        .push((sender, slot.clone()));
-    poll_fn(|context| {
-        slot.listen(context);
-        if shard.aborted.get() {
-            Poll::Ready(None)
-        } else if shard.turns.is_waiting(slot) {
-            // Woken by something else, such as the server's end of the connection.
-            Poll::Pending
-        } else {
-            Poll::Ready(Some(()))
-        }
-    })
-    .await
 }

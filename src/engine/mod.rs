@@ -9,10 +9,14 @@ mod clock;
 mod connection;
 mod deadlines;
 mod dispatch;
+mod drive;
 mod end;
 mod feed;
+mod intervals;
 mod job;
+mod load;
 mod pauses;
+mod prerequisite;
 mod program;
 mod shard;
 mod source;
@@ -20,212 +24,14 @@ mod spread;
 mod start;
 mod timer;
 mod wire;
+mod words;
 mod worker;
-
-use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
-use std::thread::JoinHandle;
-use std::time::Duration;
-
-use tokio::sync::mpsc;
 
 pub use acknowledged::{AcknowledgedIds, Acknowledgement};
 pub use clock::{now_ns, thread_wait_ns};
+pub use drive::Drive;
 pub use end::End;
+pub use load::Engine;
 pub use program::Rendered;
 pub use source::Source;
 pub(crate) use timer::Timer;
-
-use crate::metrics::{Interval, Window};
-use crate::scenario::{Load, Request};
-use crate::traffic::fleet::Roster;
-use crate::traffic::template::Secrets;
-use crate::transport::stream::Endpoint;
-use acknowledged::Notes;
-use end::WorkerEnd;
-use start::{Arrival, Course};
-use worker::Assignment;
-
-/// What is to be sent where.
-#[derive(Debug, Clone)]
-pub struct Drive {
-    /// Where each instance of the target listens, and whether it speaks TLS: at least one, and no more than each worker has
-    /// connections. Requests are spread over them by a seeded hash of their numbers, connections take turns.
-    pub endpoints: Vec<Endpoint>,
-    /// The target as named in the Host header, whichever instance answers.
-    pub authority: String,
-    /// The load.
-    pub load: Load,
-    /// The requests.
-    pub requests: Arc<[Request]>,
-    /// The fleets, in the order that the requests refer to.
-    pub rosters: Arc<[Roster]>,
-    /// Seed of schedule and values.
-    pub seed: u64,
-    /// Interval of the series.
-    pub interval: Duration,
-    /// Whether the words of failures show secrets.
-    pub secrets: Secrets,
-}
-
-/// Load under way.
-#[derive(Debug)]
-pub struct Engine {
-    load: Load,
-    course: Arc<Course>,
-    intervals: mpsc::Receiver<Interval>,
-    /// By worker.
-    used: Vec<Sender<Interval>>,
-    acknowledged: Option<Receiver<Vec<Acknowledgement>>>,
-    workers: Vec<JoinHandle<WorkerEnd>>,
-}
-
-/// Intervals that a worker has ready at the start: it makes none while it measures, unless they come back very late.
-const READY_INTERVALS: usize = 2;
-
-/// Intervals of a worker that there are at most: if none of them comes back, those that follow are joined.
-const MOST_INTERVALS: usize = 64;
-
-/// Lists of acknowledged requests that wait to be taken: at 64 KiB each, 64 MiB.
-const MOST_LISTS: usize = 1_024;
-
-impl Engine {
-    /// Starts the workers. The load begins when all of them are ready, which includes the connections of a closed loop: each is open,
-    /// or was refused once.
-    ///
-    /// # Errors
-    /// The system refuses a thread.
-    pub fn start(drive: &Drive) -> io::Result<Self> {
-        // From here on in the engine, so that the workers end if a later one cannot be started.
-        let (mut engine, assignments) = Self::prepare(drive);
-        for assignment in assignments {
-            let thread = std::thread::Builder::new().name(format!("worker-{}", assignment.worker));
-            let drive = drive.clone();
-            engine
-                .workers
-                .push(thread.spawn(move || worker::run(&drive, assignment))?);
-        }
-        Ok(engine)
-    }
-
-    /// Drives to the end on the calling thread, which is the only worker, to measure the generator itself: what the
-    /// thread uses and allocates is the worker's. Intervals are returned at the end.
-    ///
-    /// # Panics
-    /// If the load has more than one worker.
-    pub fn drive_here(drive: &Drive) -> (Vec<Interval>, End) {
-        let (mut engine, mut assignments) = Self::prepare(drive);
-        assert_eq!(assignments.len(), 1, "one thread can be one worker");
-        let ended = assignments
-            .pop()
-            .map(|assignment| worker::run(drive, assignment));
-        let mut intervals = Vec::new();
-        while let Ok(interval) = engine.intervals.try_recv() {
-            intervals.push(interval);
-        }
-        (intervals, engine.end_of(ended))
-    }
-
-    fn prepare(drive: &Drive) -> (Self, Vec<Assignment>) {
-        let load = &drive.load;
-        let course = Course::new(load.workers);
-        // Room for all that the workers can have.
-        let (reports, intervals) = mpsc::channel(MOST_INTERVALS * load.workers as usize);
-        let (noted, acknowledged) = AcknowledgedIds::are_noted(&drive.requests)
-            .then(|| std::sync::mpsc::sync_channel(MOST_LISTS))
-            .unzip();
-        let (used, assignments) = (0..load.workers)
-            .map(|worker| {
-                let (give_back, taken_back) = std::sync::mpsc::channel();
-                for _ in 0..READY_INTERVALS {
-                    // The receiver is here.
-                    let _ = give_back
-                        .send(Interval::blank(drive.requests.len(), drive.endpoints.len()));
-                }
-                let assignment = Assignment {
-                    worker,
-                    arrival: Arrival::new(&course),
-                    course: course.clone(),
-                    reports: reports.clone(),
-                    notes: noted.clone().map(|to| {
-                        Notes::new(&drive.requests, to, drive.interval.as_nanos() as u64)
-                    }),
-                    used: taken_back,
-                };
-                (give_back, assignment)
-            })
-            .unzip();
-        let engine = Self {
-            load: load.clone(),
-            course,
-            intervals,
-            used,
-            acknowledged,
-            workers: Vec::new(),
-        };
-        (engine, assignments)
-    }
-
-    /// The planned window, as soon as all workers are ready: shortly before the schedule begins.
-    pub fn ready(&self) -> impl Future<Output = Window> + use<> {
-        let mut begin = self.course.watch_begin();
-        let (load, course) = (self.load.clone(), self.course.clone());
-        async move {
-            let begun = begin.wait_for(Option::is_some).await;
-            drop(begun);
-            course.window(&load)
-        }
-    }
-
-    /// The next interval of some worker; `None` when all have ended.
-    pub async fn next(&mut self) -> Option<Interval> {
-        self.intervals.recv().await
-    }
-
-    /// What is acknowledged from the start on, in pieces that come at least once an interval, until all workers have ended;
-    /// `None` if no request says what its answer acknowledges, or if it was asked for before.
-    pub fn acknowledged(&mut self) -> Option<Receiver<Vec<Acknowledgement>>> {
-        self.acknowledged.take()
-    }
-
-    /// Gives an interval back to be used again. It is cleared here, not on a worker's time.
-    pub fn reuse(&self, mut interval: Interval) {
-        interval.clear();
-        // A worker that has ended needs none.
-        let _ = self.used[interval.worker as usize].send(interval);
-    }
-
-    /// Ends the load soon: what is in flight is counted as such.
-    pub fn stop(&self) {
-        self.course.stop();
-    }
-
-    /// Waits for the workers, which have ended once [`Engine::next`] gave `None`.
-    pub fn finish(mut self) -> End {
-        let workers = std::mem::take(&mut self.workers).into_iter();
-        let ended: Vec<_> = workers
-            .map(|worker| worker.join().unwrap_or_else(|_| WorkerEnd::unprepared()))
-            .collect();
-        self.end_of(ended)
-    }
-
-    fn end_of(&self, workers: impl IntoIterator<Item = WorkerEnd>) -> End {
-        End::of(self.course.window(&self.load), workers)
-    }
-}
-
-/// The window of a load that begins at `begin`.
-fn window(load: &Load, begin: u64) -> Window {
-    let start = begin.saturating_add(load.warmup.as_nanos() as u64);
-    Window {
-        start,
-        end: start.saturating_add(load.duration.as_nanos() as u64),
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}

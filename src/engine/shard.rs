@@ -3,26 +3,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Sender;
-use tokio::task::spawn_local;
-
 use super::acknowledged::Notes;
-use super::answer::Words;
 use super::clock::now_ns;
-use super::connection::connection;
 use super::deadlines::Deadlines;
+use super::drive::Drive;
 use super::end::WorkerEnd;
 use super::feed::{Feed, Next, Ticket};
+use super::intervals::Intervals;
 use super::job::{Job, Turns};
 use super::pauses::{Connections, Lateness, Pauses};
 use super::source::Source;
 use super::spread::Spread;
 use super::wire::{Reuse, Slot};
-use super::{Drive, MOST_INTERVALS, READY_INTERVALS};
-use crate::metrics::{Durations, ErrorKind, Interval, Outcome, Recorder, Times, Window};
+use super::words::Words;
+use crate::metrics::{Durations, ErrorKind, Outcome, Recorder, Times, Window};
 use crate::scenario::LoadModel;
 use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
@@ -42,11 +38,7 @@ pub(super) struct Shard {
     pub(super) secrets: Secrets,
     /// Prerequisites under way.
     pub(super) turns: Turns,
-    worker: u32,
-    reports: Sender<Interval>,
-    used: Receiver<Interval>,
-    /// Intervals that there are of this worker, wherever they are.
-    intervals: Cell<usize>,
+    intervals: Intervals,
     /// If answers acknowledge something.
     pub(super) notes: RefCell<Option<Notes>>,
     pub(super) is_closed_loop: bool,
@@ -134,7 +126,7 @@ impl Shard {
         worker: u32,
         source: Source,
         notes: Option<Notes>,
-        (reports, used): (Sender<Interval>, Receiver<Interval>),
+        intervals: Intervals,
     ) -> Self {
         let load = &drive.load;
         let connections = (load.connections / load.workers
@@ -170,10 +162,7 @@ impl Shard {
             source: RefCell::new(source),
             secrets: drive.secrets,
             turns: Turns::default(),
-            worker,
-            reports,
-            used,
-            intervals: Cell::new(READY_INTERVALS + 1),
+            intervals,
             notes: RefCell::new(notes),
             is_closed_loop,
             slots: RefCell::default(),
@@ -190,23 +179,6 @@ impl Shard {
             opening: RefCell::new(Durations::default()),
             resent: Cell::new(0),
         }
-    }
-
-    /// Adds all connections that there may be.
-    pub(super) fn add_all_connections(self: &Rc<Self>) {
-        for (at, lane) in self.lanes.iter().enumerate() {
-            (0..lane.most).for_each(|_| self.add_connection(at));
-        }
-    }
-
-    pub(super) fn add_connection(self: &Rc<Self>, lane: usize) {
-        let slot = Rc::new(Slot::of(lane, self.slots.borrow().len()));
-        let opened = &self.lanes[lane].opened;
-        opened.set(opened.get() + 1);
-        self.slots.borrow_mut().push(slot.clone());
-        self.live.set(self.live.get() + 1);
-        let life = Life(self.clone());
-        spawn_local(async move { connection(&life.0, &slot).await });
     }
 
     /// A connection was opened or refused for the first time.
@@ -361,30 +333,12 @@ impl Shard {
         }
     }
 
-    /// Hands over intervals that have ended. One for which there is no room, because those before it were not given back, goes on
-    /// in the next one.
+    /// Hands over intervals that have ended.
     pub(super) fn rotate_if_over(&self, now: u64) {
         let mut recorder = self.recorder.borrow_mut();
         while recorder.is_over(now) {
-            let used = self.used.try_recv().ok();
-            if used.is_none() {
-                if self.intervals.get() == MOST_INTERVALS {
-                    recorder.join_next();
-                    continue;
-                }
-                self.intervals.set(self.intervals.get() + 1);
-            }
-            self.report(recorder.rotate(used));
+            self.intervals.rotate(&mut recorder);
         }
-    }
-
-    fn report(&self, interval: Interval) {
-        let interval = Interval {
-            worker: self.worker,
-            ..interval
-        };
-        // There is room for all that there are; a receiver that is gone has no use for it.
-        let _ = self.reports.try_send(interval);
     }
 
     /// Watches what is under way on a connection, which is given up at `deadline`.
@@ -467,7 +421,7 @@ impl Shard {
         end.all_sent = self.feed.borrow().is_used_up();
         end.unnoted = self.notes.take().map_or(0, Notes::finish);
         let last = self.recorder.borrow_mut().finish();
-        self.report(last);
+        self.intervals.report(last);
     }
 
     /// Nothing will be due again: connections that wait end.
@@ -494,17 +448,5 @@ impl Shard {
         self.aborted.set(true);
         self.finish();
         self.turns.wake_all();
-    }
-}
-
-/// Counts a connection task as live until it has ended in whatever way.
-struct Life(Rc<Shard>);
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        self.0.live.set(self.0.live.get() - 1);
-        if std::thread::panicking() {
-            self.0.broken.set(true);
-        }
     }
 }

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::answer::{Answer, Judge, Unmet, Words, describe, kept_body};
+use super::answer::{Answer, Judge, Unmet, kept_body};
 use super::job::Sender;
 use super::program::{Program, Rendered};
+use super::words::{Words, describe};
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;

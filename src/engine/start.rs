@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 use super::clock::now_ns;
-use super::window;
 use crate::metrics::Window;
 use crate::scenario::Load;
 
+/// How often a worker that prepares looks whether all are ready, ns.
+pub(super) const PREPARING_TICK_NS: u64 = 500_000;
+
 /// Time between the moment at which the last worker is ready and the beginning of the schedule, ns: a worker looks for the
-/// beginning every [`super::worker::PREPARING_TICK_NS`].
+/// beginning every [`PREPARING_TICK_NS`].
 const LEAD_NS: u64 = 2_000_000;
 
 /// Time between the wish to stop and the end of the window, ns: longer than any worker's tick, so that all of them end their
@@ -79,6 +81,15 @@ impl Course {
         if self.preparing.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.begin.send_replace(Some(now_ns() + LEAD_NS));
         }
+    }
+}
+
+/// The window of a load that begins at `begin`.
+pub(super) fn window(load: &Load, begin: u64) -> Window {
+    let start = begin.saturating_add(load.warmup.as_nanos() as u64);
+    Window {
+        start,
+        end: start.saturating_add(load.duration.as_nanos() as u64),
     }
 }
 

@@ -6,36 +6,32 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use tokio::runtime::LocalOptions;
-use tokio::sync::mpsc::Sender;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::acknowledged::Notes;
 use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
+use super::connection;
 use super::dispatch::{dispatch, release};
+use super::drive::Drive;
 use super::end::{CpuMark, WorkerEnd};
 use super::feed::Feed;
+use super::intervals::Intervals;
 use super::shard::Shard;
 use super::source::Source;
-use super::start::{Arrival, Course};
+use super::start::{Arrival, Course, PREPARING_TICK_NS, window};
 use super::timer::Timer;
-use super::{Drive, window};
-use crate::metrics::{Interval, Recorder};
+use crate::metrics::Recorder;
 use crate::scenario::Load;
 use crate::traffic::template::Secrets;
-
-/// How often a worker that prepares looks whether all are ready, ns.
-pub(super) const PREPARING_TICK_NS: u64 = 500_000;
 
 /// Everything a worker needs that is not the drive's own.
 pub(super) struct Assignment {
     pub(super) worker: u32,
     pub(super) course: Arc<Course>,
     pub(super) arrival: Arrival,
-    pub(super) reports: Sender<Interval>,
-    pub(super) used: Receiver<Interval>,
+    pub(super) intervals: Intervals,
     pub(super) notes: Option<Notes>,
 }
 
@@ -45,8 +41,7 @@ pub(super) fn run(drive: &Drive, assignment: Assignment) -> WorkerEnd {
         worker,
         course,
         arrival,
-        reports,
-        used,
+        intervals,
         notes,
     } = assignment;
     let mut source = Source::new(
@@ -57,7 +52,7 @@ pub(super) fn run(drive: &Drive, assignment: Assignment) -> WorkerEnd {
         Secrets::Sent,
     );
     source.warm();
-    let shard = Rc::new(Shard::new(drive, worker, source, notes, (reports, used)));
+    let shard = Rc::new(Shard::new(drive, worker, source, notes, intervals));
     let mut end = WorkerEnd::default();
     let lived = catch_unwind(AssertUnwindSafe(|| {
         live(&shard, drive, worker, &course, arrival, &mut end)
@@ -101,7 +96,7 @@ fn live(
     runtime.block_on(async {
         let (pace, tick) = (Timer::new()?, Timer::new()?);
         if shard.is_closed_loop {
-            shard.add_all_connections();
+            connection::add_all(shard);
         }
         let begin = prepare(shard, &tick, course, arrival).await?;
         let dispatcher = start(shard, drive, worker, begin, pace);

@@ -2,37 +2,12 @@
 
 /// Circles of files of `src/`, each as the exact set of its files.
 pub(crate) const CIRCLES: &[&[&str]] = &[
-    &[
-        "cli/compare.rs",
-        "cli/completions.rs",
-        "cli/conclusion.rs",
-        "cli/flame/capture.rs",
-        "cli/flame/diff.rs",
-        "cli/flame/mod.rs",
-        "cli/gateway.rs",
-        "cli/input.rs",
-        "cli/mod.rs",
-        "cli/run.rs",
-        "cli/selftest.rs",
-        "cli/signals.rs",
-        "cli/verify_sink.rs",
-    ],
     &["compare/caution.rs", "compare/functions.rs"],
     &[
         "compare/doubts.rs",
         "compare/metrics.rs",
         "compare/mod.rs",
         "compare/side.rs",
-    ],
-    &[
-        "engine/connection.rs",
-        "engine/dispatch.rs",
-        "engine/job.rs",
-        "engine/mod.rs",
-        "engine/shard.rs",
-        "engine/source.rs",
-        "engine/start.rs",
-        "engine/worker.rs",
     ],
     &[
         "experiment/gather.rs",
@@ -47,13 +22,10 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "experiment/trust.rs",
         "experiment/warning.rs",
     ],
-    &["traffic/json/reader.rs", "traffic/json/value.rs"],
 ];
 
 /// Files of `src/` of more than 500 lines.
 pub(crate) const LONG_FILES: &[&str] = &[
-    "src/engine/answer.rs",
-    "src/engine/shard.rs",
     "src/profile/flamegraph.rs",
     "src/profile/stacks.rs",
     "src/profile/tests.rs",

@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::super::input::is_stdio;
-use super::super::run::{header, seconds};
-use super::super::signals::{Answered, Signals};
-use super::super::{Usage, say};
-use super::write;
+use crate::cli::exit::Usage;
+use crate::cli::files::write;
+use crate::cli::output::say;
+use crate::cli::path::is_stdio;
+use crate::cli::signals::{Answered, Signals};
+use crate::cli::values::{header, seconds};
 use crate::engine::now_ns;
 use crate::experiment::Stop;
 use crate::gate::Outcome;

@@ -1,16 +1,15 @@
 //! `telemload flame diff`: two profiles as one picture.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use super::super::Usage;
-use super::super::input::{Reading, at_most_one_stdin, shown};
-use super::{name, write};
-use crate::compare::{Caution, Profiled, functions, is_of_cpu};
+use crate::cli::exit::Usage;
+use crate::cli::files::write;
+use crate::cli::input::{Costs, Reading, side};
+use crate::cli::path::{at_most_one_stdin, name, shown};
+use crate::compare::{Caution, Profiled, functions};
+use crate::profile::FunctionTable;
 use crate::profile::flamegraph::{Pair, diff_svg};
-use crate::profile::{Error, FunctionTable, Profile, Scale};
 use crate::report::page::flame_diff::{FlameDiff, html};
-use crate::units::parse_duration;
 
 /// A differential flame graph of two profiles; `telemload compare` prints their differences as a table.
 #[derive(Debug, clap::Args)]
@@ -32,54 +31,6 @@ pub(super) struct Args {
     /// File to write; `-` is standard output.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     out: PathBuf,
-}
-
-/// What a request costs on each side, which turns shares into costs.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub(in crate::cli) struct Costs {
-    /// CPU time per request before, such as 38ms; with --head-cost differences are per request.
-    #[arg(long, value_name = "DURATION", requires = "head_cost", value_parser = parse_duration)]
-    base_cost: Option<Duration>,
-    /// CPU time per request after.
-    #[arg(long, value_name = "DURATION", requires = "base_cost", value_parser = parse_duration)]
-    head_cost: Option<Duration>,
-}
-
-impl Costs {
-    /// As scales of base and head.
-    pub(in crate::cli) fn scales(self) -> Result<Option<(Scale, Scale)>, Usage> {
-        let Some((base, head)) = self.base_cost.zip(self.head_cost) else {
-            return Ok(None);
-        };
-        if base.is_zero() || head.is_zero() {
-            return Err(Usage(
-                "--base-cost and --head-cost must be above zero".to_owned(),
-            ));
-        }
-        let scale = |cost: Duration| Scale::cost(cost.as_secs_f64() * 1e6);
-        Ok(Some((scale(base), scale(head))))
-    }
-}
-
-/// A profile that can be one side of a comparison, and can have the cost that was given for it.
-pub(in crate::cli) fn side(
-    reading: &Reading,
-    path: &Path,
-    cost: Option<Scale>,
-) -> anyhow::Result<Profile> {
-    let profile = reading.profile(path)?;
-    if profile.is_empty() {
-        return Err(Usage(format!("{}: {}", shown(path), Error::Empty)).into());
-    }
-    if cost.is_some() && !is_of_cpu(&profile) {
-        return Err(Usage(format!(
-            "{}: --base-cost and --head-cost are CPU time, and these are samples of {}; leave them out, or choose others with --sample-type",
-            shown(path),
-            profile.kind()
-        ))
-        .into());
-    }
-    Ok(profile)
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {

@@ -3,16 +3,16 @@
 mod capture;
 mod diff;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
-
-use super::input::{Reading, at_most_one_stdin, is_stdio, shown};
-use super::{Usage, print, write_out};
+use super::exit::Usage;
+use super::files::write;
+use super::input::Reading;
+use super::output::print;
+use super::path::{at_most_one_stdin, name, shown};
 use crate::profile::{FunctionTable, encode, flamegraph, folded};
 use crate::report::figures::top::{Order, Top};
 use crate::report::{document, terminal, text};
-pub(super) use diff::{Costs, side};
 
 /// Profiles on their own: pprof, folded stacks and `perf script` text in; tables, flame graphs and differences out.
 #[derive(Debug, clap::Args)]
@@ -149,26 +149,4 @@ fn render(args: &RenderArgs) -> anyhow::Result<u8> {
     };
     write(&args.out, &bytes)?;
     Ok(0)
-}
-
-/// The end of a path, as a title.
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
-}
-
-/// Writes a file whole, or to standard output.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if is_stdio(path) {
-        return write_out(std::io::stdout().lock(), bytes);
-    }
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let dir = crate::experiment::RunDir::at(parent.unwrap_or(Path::new(".")));
-    let file = path
-        .file_name()
-        .context("name a file to write with --out")?;
-    dir.write(Path::new(file), bytes)
-        .map_err(|error| anyhow::anyhow!("{error}"))
 }

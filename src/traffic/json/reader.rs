@@ -4,7 +4,6 @@ use serde_json::Number;
 
 use super::NotJson;
 use super::text::{Text, escape};
-use super::value::Value;
 
 /// Levels of arrays and objects within each other; serde_json refuses the next one too.
 const DEEPEST: u32 = 127;
@@ -108,11 +107,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The same, and gives it.
-    pub(super) fn value(&mut self) -> Result<Value<'a>, NotJson> {
+    /// The same, and gives it as it is written.
+    pub(super) fn raw(&mut self) -> Result<&'a str, NotJson> {
         let start = self.begin();
         self.skip()?;
-        Ok(Value::at(self.text, start..self.at))
+        Ok(&self.text[start..self.at])
     }
 
     /// Nothing but white space may follow the document.

@@ -78,7 +78,7 @@ impl<'a> Value<'a> {
         }
         let mut expected = expected.iter();
         while reader.item()? {
-            let found = reader.value()?;
+            let found = Self(reader.raw()?);
             if !expected.next().is_some_and(|expected| found.is(expected)) {
                 return Ok(false);
             }
@@ -109,7 +109,7 @@ impl<'a> Value<'a> {
         let mut last = None;
         if reader.open()? == Kind::Object {
             while let Some(found) = reader.member()? {
-                let value = reader.value()?;
+                let value = Self(reader.raw()?);
                 if found.is(key) {
                     last = Some(value);
                 }

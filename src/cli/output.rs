@@ -1,0 +1,36 @@
+//! What a command says to people and what it prints.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+
+use crate::report::terminal::progress::{Mode, Progress};
+
+/// A message to people, on stderr.
+pub(super) fn say(message: &str) {
+    // A stderr that is closed has no reader.
+    let _ = writeln!(anstream::stderr(), "{message}");
+}
+
+/// A result, on stdout.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    write_out(anstream::stdout(), text.as_bytes())
+}
+
+/// Writes to stdout. A reader that has gone has what it wanted, and changes nothing about what was found.
+pub(super) fn write_out(mut out: impl Write, bytes: &[u8]) -> anyhow::Result<()> {
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+/// Progress on stderr: live on a terminal, else in lines.
+pub(super) fn progress(is_quiet: bool) -> Progress {
+    Progress::new(match (is_quiet, io::stderr().is_terminal()) {
+        (true, _) => Mode::Quiet,
+        (false, true) => Mode::Live,
+        (false, false) => Mode::Lines(say),
+    })
+}

@@ -1,0 +1,31 @@
+//! What an engine is told to do: an immutable value, the same for every worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::scenario::{Load, Request};
+use crate::traffic::fleet::Roster;
+use crate::traffic::template::Secrets;
+use crate::transport::stream::Endpoint;
+
+/// What is to be sent where.
+#[derive(Debug, Clone)]
+pub struct Drive {
+    /// Where each instance of the target listens, and whether it speaks TLS: at least one, and no more than each worker has
+    /// connections. Requests are spread over them by a seeded hash of their numbers, connections take turns.
+    pub endpoints: Vec<Endpoint>,
+    /// The target as named in the Host header, whichever instance answers.
+    pub authority: String,
+    /// The load.
+    pub load: Load,
+    /// The requests.
+    pub requests: Arc<[Request]>,
+    /// The fleets, in the order that the requests refer to.
+    pub rosters: Arc<[Roster]>,
+    /// Seed of schedule and values.
+    pub seed: u64,
+    /// Interval of the series.
+    pub interval: Duration,
+    /// Whether the words of failures show secrets.
+    pub secrets: Secrets,
+}

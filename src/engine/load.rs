@@ -1,0 +1,162 @@
+//! Load under way: starts the workers, passes on what they report, and says how they ended.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+use super::acknowledged::{AcknowledgedIds, Acknowledgement, Notes};
+use super::drive::Drive;
+use super::end::{End, WorkerEnd};
+use super::intervals::{self, Intervals};
+use super::start::{Arrival, Course};
+use super::worker::{self, Assignment};
+use crate::metrics::{Interval, Window};
+use crate::scenario::Load;
+
+/// Load under way.
+#[derive(Debug)]
+pub struct Engine {
+    load: Load,
+    course: Arc<Course>,
+    intervals: mpsc::Receiver<Interval>,
+    /// By worker.
+    used: Vec<Sender<Interval>>,
+    acknowledged: Option<Receiver<Vec<Acknowledgement>>>,
+    workers: Vec<JoinHandle<WorkerEnd>>,
+}
+
+/// Lists of acknowledged requests that wait to be taken: at 64 KiB each, 64 MiB.
+const MOST_LISTS: usize = 1_024;
+
+impl Engine {
+    /// Starts the workers. The load begins when all of them are ready, which includes the connections of a closed loop: each is open,
+    /// or was refused once.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn start(drive: &Drive) -> io::Result<Self> {
+        // From here on in the engine, so that the workers end if a later one cannot be started.
+        let (mut engine, assignments) = Self::prepare(drive);
+        for assignment in assignments {
+            let thread = std::thread::Builder::new().name(format!("worker-{}", assignment.worker));
+            let drive = drive.clone();
+            engine
+                .workers
+                .push(thread.spawn(move || worker::run(&drive, assignment))?);
+        }
+        Ok(engine)
+    }
+
+    /// Drives to the end on the calling thread, which is the only worker, to measure the generator itself: what the
+    /// thread uses and allocates is the worker's. Intervals are returned at the end.
+    ///
+    /// # Panics
+    /// If the load has more than one worker.
+    pub fn drive_here(drive: &Drive) -> (Vec<Interval>, End) {
+        let (mut engine, mut assignments) = Self::prepare(drive);
+        assert_eq!(assignments.len(), 1, "one thread can be one worker");
+        let ended = assignments
+            .pop()
+            .map(|assignment| worker::run(drive, assignment));
+        let mut intervals = Vec::new();
+        while let Ok(interval) = engine.intervals.try_recv() {
+            intervals.push(interval);
+        }
+        (intervals, engine.end_of(ended))
+    }
+
+    fn prepare(drive: &Drive) -> (Self, Vec<Assignment>) {
+        let load = &drive.load;
+        let course = Course::new(load.workers);
+        // Room for all that the workers can have.
+        let (reports, reported) = mpsc::channel(intervals::MOST * load.workers as usize);
+        let (noted, acknowledged) = AcknowledgedIds::are_noted(&drive.requests)
+            .then(|| std::sync::mpsc::sync_channel(MOST_LISTS))
+            .unzip();
+        let (used, assignments) = (0..load.workers)
+            .map(|worker| {
+                let (give_back, taken_back) = std::sync::mpsc::channel();
+                for _ in 0..intervals::READY {
+                    // The receiver is here.
+                    let _ = give_back
+                        .send(Interval::blank(drive.requests.len(), drive.endpoints.len()));
+                }
+                let assignment = Assignment {
+                    worker,
+                    arrival: Arrival::new(&course),
+                    course: course.clone(),
+                    intervals: Intervals::new(worker, reports.clone(), taken_back),
+                    notes: noted.clone().map(|to| {
+                        Notes::new(&drive.requests, to, drive.interval.as_nanos() as u64)
+                    }),
+                };
+                (give_back, assignment)
+            })
+            .unzip();
+        let engine = Self {
+            load: load.clone(),
+            course,
+            intervals: reported,
+            used,
+            acknowledged,
+            workers: Vec::new(),
+        };
+        (engine, assignments)
+    }
+
+    /// The planned window, as soon as all workers are ready: shortly before the schedule begins.
+    pub fn ready(&self) -> impl Future<Output = Window> + use<> {
+        let mut begin = self.course.watch_begin();
+        let (load, course) = (self.load.clone(), self.course.clone());
+        async move {
+            let begun = begin.wait_for(Option::is_some).await;
+            drop(begun);
+            course.window(&load)
+        }
+    }
+
+    /// The next interval of some worker; `None` when all have ended.
+    pub async fn next(&mut self) -> Option<Interval> {
+        self.intervals.recv().await
+    }
+
+    /// What is acknowledged from the start on, in pieces that come at least once an interval, until all workers have ended;
+    /// `None` if no request says what its answer acknowledges, or if it was asked for before.
+    pub fn acknowledged(&mut self) -> Option<Receiver<Vec<Acknowledgement>>> {
+        self.acknowledged.take()
+    }
+
+    /// Gives an interval back to be used again. It is cleared here, not on a worker's time.
+    pub fn reuse(&self, mut interval: Interval) {
+        interval.clear();
+        // A worker that has ended needs none.
+        let _ = self.used[interval.worker as usize].send(interval);
+    }
+
+    /// Ends the load soon: what is in flight is counted as such.
+    pub fn stop(&self) {
+        self.course.stop();
+    }
+
+    /// Waits for the workers, which have ended once [`Engine::next`] gave `None`.
+    pub fn finish(mut self) -> End {
+        let workers = std::mem::take(&mut self.workers).into_iter();
+        let ended: Vec<_> = workers
+            .map(|worker| worker.join().unwrap_or_else(|_| WorkerEnd::unprepared()))
+            .collect();
+        self.end_of(ended)
+    }
+
+    fn end_of(&self, workers: impl IntoIterator<Item = WorkerEnd>) -> End {
+        End::of(self.course.window(&self.load), workers)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
