@@ -17,13 +17,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "cli/signals.rs",
         "cli/verify_sink.rs",
     ],
-    &["compare/caution.rs", "compare/functions.rs"],
-    &[
-        "compare/doubts.rs",
-        "compare/metrics.rs",
-        "compare/mod.rs",
-        "compare/side.rs",
-    ],
     &[
         "engine/connection.rs",
         "engine/dispatch.rs",
