@@ -27,19 +27,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "engine/start.rs",
         "engine/worker.rs",
     ],
-    &[
-        "experiment/gather.rs",
-        "experiment/launch.rs",
-        "experiment/mod.rs",
-        "experiment/phase.rs",
-        "experiment/sampling.rs",
-    ],
-    &[
-        "experiment/late.rs",
-        "experiment/result.rs",
-        "experiment/trust.rs",
-        "experiment/warning.rs",
-    ],
     &["traffic/json/reader.rs", "traffic/json/value.rs"],
 ];
 
@@ -56,8 +43,6 @@ pub(crate) const LONG_FILES: &[&str] = &[
 /// Functions of `src/` of more than 80 lines.
 pub(crate) const LONG_FUNCTIONS: &[&str] = &[
     "src/engine/wire.rs: Wire::exchange",
-    "src/experiment/mod.rs: run",
-    "src/experiment/phase.rs: PhaseResult::add",
     "src/profile/encode.rs: encode",
     "src/profile/names.rs: names_of_two_builds_agree",
     "src/report/terminal/dry_run.rs: render_variant",
