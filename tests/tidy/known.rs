@@ -37,7 +37,6 @@ pub(crate) const LONG_FILES: &[&str] = &[
     "src/profile/flamegraph.rs",
     "src/profile/stacks.rs",
     "src/profile/tests.rs",
-    "src/report/document/run.rs",
 ];
 
 /// Functions of `src/` of more than 80 lines.
@@ -45,7 +44,5 @@ pub(crate) const LONG_FUNCTIONS: &[&str] = &[
     "src/engine/wire.rs: Wire::exchange",
     "src/profile/encode.rs: encode",
     "src/profile/names.rs: names_of_two_builds_agree",
-    "src/report/terminal/dry_run.rs: render_variant",
-    "src/report/terminal/run.rs: render_phase",
     "src/scenario/tests.rs: stages_and_bursts_that_cannot_be_meant_are_refused_with_a_remedy",
 ];
