@@ -258,7 +258,7 @@ impl PhaseResult {
     }
 }
 
-/// What one launch adds to the rounds.
+/// The figures of one launch.
 fn round(driven: &Driven, total: &Tally) -> Round {
     let seconds = driven.window.seconds();
     let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
@@ -277,7 +277,7 @@ fn round(driven: &Driven, total: &Tally) -> Round {
     }
 }
 
-/// Whether no window of the variant is long enough to show an expiry of the gateway's cache.
+/// A warning if the gateway's cache remembers for longer than each window of the variant lasts.
 fn short_window(variant: &Variant) -> Option<Warning> {
     let ttl = cache_ttl(variant)?;
     let longest = variant
