@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Incomparable, LoadDifference};
+use super::load::LoadDifference;
 use crate::units::format_share;
 
 /// What makes a comparison doubtful; each says what to do or to bear in mind.
@@ -56,6 +56,18 @@ pub enum Caution {
         /// Which, and why.
         what: String,
     },
+}
+
+/// Profiles that measure different things.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "profiles of {base} and of {head} cannot be compared; capture both with the same type, or choose it with --sample-type"
+)]
+pub struct Incomparable {
+    /// Type and unit of the base.
+    pub base: String,
+    /// Type and unit of the head.
+    pub head: String,
 }
 
 impl fmt::Display for Caution {

@@ -1,16 +1,26 @@
 //! What is left of findings where figures may not be the targets'.
 
-use super::Untrusted;
-use super::metrics::{Finding, MetricChange};
-use crate::experiment::{Cause, Doubt, Figure, Trust};
+use super::change::{DoubtedSide, Finding, MetricChange};
+use crate::experiment::{Doubt, Figure, Trust};
 
-/// What can be said against the figure of one side.
+/// What is done about figures that may not be the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DoubtedSide {
-    /// `base` or `head`.
-    pub side: &'static str,
-    /// What it is.
-    pub cause: Cause,
+pub enum Untrusted {
+    /// What they could explain is no finding.
+    NotJudged,
+    /// They are taken for the target's.
+    Allowed,
+}
+
+impl From<bool> for Untrusted {
+    /// Of the value of `allow_untrusted`.
+    fn from(allowed: bool) -> Self {
+        if allowed {
+            Self::Allowed
+        } else {
+            Self::NotJudged
+        }
+    }
 }
 
 /// How far the figures of both sides, base and head, are the targets'.

@@ -1,9 +1,9 @@
 //! What is left of a finding, by what disturbed which side.
 
 use super::*;
-use crate::compare::RoundFigures;
-use crate::compare::metrics::{Metric, metrics};
-use crate::experiment::{Estimates, TrustLevel, Uncertainty};
+use crate::compare::change::Metric;
+use crate::compare::metrics::{RoundFigures, metrics};
+use crate::experiment::{Cause, Estimates, TrustLevel, Uncertainty};
 
 /// Three launches of a side with these figures.
 fn rounds(throughput: f64, us_per_request: f64, latency_us: f64) -> Vec<RoundFigures> {

@@ -7,7 +7,7 @@ use crate::profile::{
     Side, Unit, diff,
 };
 
-use super::Caution;
+use super::caution::{Caution, Incomparable};
 use crate::units::printable;
 
 /// A profile and what it costs.
@@ -65,18 +65,6 @@ pub struct Part {
     pub function: usize,
     /// Its change by that of the whole; of different signs it is negative. `None` if the whole did not change, for all that is known.
     pub part: Option<f64>,
-}
-
-/// Profiles that measure different things.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "profiles of {base} and of {head} cannot be compared; capture both with the same type, or choose it with --sample-type"
-)]
-pub struct Incomparable {
-    /// Type and unit of the base.
-    pub base: String,
-    /// Type and unit of the head.
-    pub head: String,
 }
 
 /// Sample types that count CPU time, whatever a tool calls it.

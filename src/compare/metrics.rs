@@ -2,8 +2,9 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::doubts::{DoubtedSide, Doubtful};
-use crate::experiment::{Estimates, Figure, Uncertainty};
+use super::change::{Basis, Finding, Metric, MetricChange};
+use super::doubts::Doubtful;
+use crate::experiment::{Estimates, Uncertainty};
 use crate::profile::{ASSUMED_LAUNCH_SPREAD, Z95};
 
 /// Figures of one launch.
@@ -22,114 +23,13 @@ struct Reach {
     up: f64,
 }
 
-/// How one metric changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MetricChange {
-    /// Which.
-    pub metric: Metric,
-    /// Mean over the base's launches, in the metric's unit.
-    pub base: f64,
-    /// Mean over the head's launches.
-    pub head: f64,
-    /// Head by base, geometric over rounds.
-    pub ratio: f64,
-    /// 95 % interval of the ratio.
-    pub interval: (f64, f64),
-    /// What follows.
-    pub finding: Finding,
-    /// Relative change that would have been seen with 80 % power.
-    pub detectable: f64,
-    /// What the interval rests on.
-    pub basis: Basis,
-    /// What kept it from a finding, or in spite of what it has one.
-    pub doubts: Vec<DoubtedSide>,
-}
-
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// OK responses a second.
-    Throughput,
-    /// CPU of the target per OK request, µs.
-    CpuPerRequest,
-    /// Median latency, µs.
-    P50,
-    /// 99th percentile of latency, µs.
-    P99,
-}
-
-/// What follows from an interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
-    /// The head is better.
-    Better,
-    /// The head is worse.
-    Worse,
-    /// The interval holds "no change".
-    NotDetected,
-    /// It would be better or worse, but what disturbed a side may be what was found.
-    NotJudged,
-}
-
-/// What an interval rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
-    /// This many pairs of launches: what differs from launch to launch is in it.
-    Rounds(usize),
-    /// Intervals within launches, and an assumed spread between launches.
-    Assumed,
-}
-
 /// As [`ASSUMED_LAUNCH_SPREAD`], which holds for throughput too; of latencies, which depend on where the scheduler puts threads.
 pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
 
 /// Launches of each side from which their own spread is used.
 pub const ENOUGH_ROUNDS: usize = 3;
 
-impl Finding {
-    /// Its name in results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Better => "better",
-            Self::Worse => "worse",
-            Self::NotDetected => "no difference detected",
-            Self::NotJudged => "not judged",
-        }
-    }
-}
-
-impl Basis {
-    /// Its name in results, and the number of pairs.
-    pub fn described(self) -> (&'static str, Option<usize>) {
-        match self {
-            Self::Rounds(pairs) => ("rounds", Some(pairs)),
-            Self::Assumed => ("assumed launch spread", None),
-        }
-    }
-}
-
 impl Metric {
-    /// All, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Throughput, Self::CpuPerRequest, Self::P50, Self::P99];
-
-    /// Its name in results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Throughput => "throughput_rps",
-            Self::CpuPerRequest => "target_us_per_request",
-            Self::P50 => "latency_p50_us",
-            Self::P99 => "latency_p99_us",
-        }
-    }
-
-    pub(super) fn figure(self) -> Figure {
-        match self {
-            Self::Throughput => Figure::Throughput,
-            Self::CpuPerRequest => Figure::CpuPerRequest,
-            Self::P50 | Self::P99 => Figure::Latency,
-        }
-    }
-
     fn assumed_spread(self) -> f64 {
         match self {
             Self::Throughput | Self::CpuPerRequest => ASSUMED_LAUNCH_SPREAD,

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Live;
 use super::background::Background;
 use super::blocks::{Block, Blocks};
 use super::files::{Files, Line};
-use super::late::Lateness;
+use super::lateness::Lateness;
+use super::observer::Live;
 use super::published;
 use super::readings::{Cells, Schedule};
 use super::watched::{Count, Published, Share, Watched};

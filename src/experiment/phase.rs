@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::expected::{bcrypt_rate, cache_ttl};
 use super::files::Made;
@@ -13,14 +12,15 @@ use super::launch::Launched;
 use super::mark::Cpu;
 use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
-use super::{Estimates, Failure, PhaseResult, Round, Stop, Uncertainty, VariantRun, Warning};
+use super::stop::Stop;
+use super::stretch::Stretch;
+use super::variant::VariantRun;
+use super::watched::Published;
+use super::{Estimates, Failure, PhaseResult, Round, Uncertainty, Warning};
 use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
-use crate::scenario::{Load, LoadModel, Phase, Target};
+use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
-
-/// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
-const SAMPLED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -33,15 +33,6 @@ pub(super) struct PhaseRun<'a> {
     pub(super) stop: &'a Stop,
 }
 
-/// A stretch of load.
-pub(super) struct Stretch<'a> {
-    pub(super) phase: &'a str,
-    pub(super) load: &'a Load,
-    /// Warm-up and window as they are expected to be.
-    pub(super) length: Duration,
-    pub(super) profiled: bool,
-}
-
 /// How a stretch of load ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -49,16 +40,6 @@ pub(super) enum Ended {
     InTime,
     /// With the target, which nobody had stopped.
     WithTarget,
-}
-
-impl Stretch<'_> {
-    pub(super) fn interval(&self, planned: Duration) -> Duration {
-        if self.profiled {
-            planned.min(SAMPLED_INTERVAL)
-        } else {
-            planned
-        }
-    }
 }
 
 impl PhaseRun<'_> {
@@ -170,31 +151,48 @@ impl PhaseResult {
         for (into, from) in self.tallies.iter_mut().zip(&driven.tallies) {
             into.add(from);
         }
-        for (kind, words) in driven.exemplars {
-            self.exemplars.entry(kind).or_insert(words);
-        }
         let total = Tally::sum(&driven.tallies);
-        let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
         if seconds > 0.0 {
-            self.rounds.push(Round {
-                seconds,
-                target_cpu_seconds: cpu,
-                generator_cores: driven.generator_cores,
-                busiest_worker: driven.busiest_worker,
-                worker_wait: driven.worker_wait,
-                stopped_seconds: driven.stopped_seconds,
-                throttled_seconds: driven.throttled_seconds,
-                steal_share: driven.steal_share,
-                missed_share: driven.missed_share,
-                whole: Estimates::of(&total, seconds, cpu),
-                uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, &total),
-            });
+            self.rounds.push(round(&driven, &total));
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
-        if seconds > 0.0 {
+        self.add_shares(&driven, target);
+        for (kind, words) in driven.exemplars {
+            self.exemplars.entry(kind).or_insert(words);
+        }
+        let ended = driven.services_ended.into_iter();
+        let mut warnings: Vec<Warning> = ended.map(Warning::ServiceEnded).collect();
+        if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
+            // Where metrics tell it, they say why they do not.
+            let unnamed = target.no_tree().filter(|_| driven.late.cpu == Cpu::Nowhere);
+            warnings.push(Warning::NoTargetCpu(unnamed.unwrap_or(why)));
+        }
+        match driven.published {
+            Ok(published) => warnings.extend(self.add_published(published)),
+            Err(why) if target.is_gateway && seconds > 0.0 => {
+                warnings.push(Warning::NoCounters(why));
+            }
+            Err(_) => {}
+        }
+        if (1..FEW_REQUESTS).contains(&total.ok) {
+            warnings.push(Warning::FewRequests { ok: total.ok });
+        }
+        warnings.extend(short_window(run.launch.variant));
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+        driven.late.warn(&mut self.warnings);
+        self.conclude(driven.died, driven.failed)
+    }
+
+    /// Adds what each service and each instance used.
+    fn add_shares(&mut self, driven: &Driven, target: &Launched) {
+        if driven.window.seconds() > 0.0 {
             for (into, from) in self.services.iter_mut().zip(&driven.services) {
                 into.add(from.cpu_seconds, from.peak_bytes);
             }
@@ -206,57 +204,19 @@ impl PhaseResult {
             }
             self.instances[at].add(address, share);
         }
-        let ended = driven.services_ended.into_iter();
-        let mut warnings: Vec<Warning> = ended.map(Warning::ServiceEnded).collect();
-        if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
-            // Where metrics tell it, they say why they do not.
-            let unnamed = target.no_tree().filter(|_| driven.late.cpu == Cpu::Nowhere);
-            warnings.push(Warning::NoTargetCpu(unnamed.unwrap_or(why)));
+    }
+
+    /// Adds what the gateway published; a warning if that ended before the window.
+    fn add_published(&mut self, published: Published) -> Option<Warning> {
+        for (name, count) in published.counters {
+            *self.counters.entry(name).or_default() += count;
         }
-        match driven.published {
-            Ok(published) => {
-                for (name, count) in published.counters {
-                    *self.counters.entry(name).or_default() += count;
-                }
-                for (name, value) in published.peaks {
-                    let peak = self.peaks.entry(name).or_default();
-                    *peak = value.max(*peak);
-                }
-                let ended = published.ended;
-                warnings.extend(ended.map(|(after, why)| Warning::CountersEnd { after, why }));
-            }
-            Err(why) if target.is_gateway && seconds > 0.0 => {
-                warnings.push(Warning::NoCounters(why));
-            }
-            Err(_) => {}
+        for (name, value) in published.peaks {
+            let peak = self.peaks.entry(name).or_default();
+            *peak = value.max(*peak);
         }
-        if (1..FEW_REQUESTS).contains(&total.ok) {
-            warnings.push(Warning::FewRequests { ok: total.ok });
-        }
-        let longest = run
-            .launch
-            .variant
-            .phases
-            .iter()
-            .map(|phase| phase.load.duration)
-            .max()
-            .unwrap_or_default()
-            .as_secs_f64();
-        if let Some(ttl) = cache_ttl(run.launch.variant)
-            && longest < ttl
-        {
-            warnings.push(Warning::WindowShorterThanTtl {
-                window: longest,
-                ttl,
-            });
-        }
-        for warning in warnings {
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-        }
-        driven.late.warn(&mut self.warnings);
-        self.conclude(driven.died, driven.failed)
+        let ended = published.ended;
+        ended.map(|(after, why)| Warning::CountersEnd { after, why })
     }
 
     /// Adds ids that were written to the file of a phase of a launch.
@@ -293,6 +253,41 @@ impl PhaseResult {
         self.died = self.died.take().or(died);
         Ok(Ended::WithTarget)
     }
+}
+
+/// The figures of one launch.
+fn round(driven: &Driven, total: &Tally) -> Round {
+    let seconds = driven.window.seconds();
+    let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
+    Round {
+        seconds,
+        target_cpu_seconds: cpu,
+        generator_cores: driven.generator_cores,
+        busiest_worker: driven.busiest_worker,
+        worker_wait: driven.worker_wait,
+        stopped_seconds: driven.stopped_seconds,
+        throttled_seconds: driven.throttled_seconds,
+        steal_share: driven.steal_share,
+        missed_share: driven.missed_share,
+        whole: Estimates::of(total, seconds, cpu),
+        uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, total),
+    }
+}
+
+/// A warning if the gateway's cache remembers for longer than each window of the variant lasts.
+fn short_window(variant: &Variant) -> Option<Warning> {
+    let ttl = cache_ttl(variant)?;
+    let longest = variant
+        .phases
+        .iter()
+        .map(|phase| phase.load.duration)
+        .max()
+        .unwrap_or_default()
+        .as_secs_f64();
+    (longest < ttl).then_some(Warning::WindowShorterThanTtl {
+        window: longest,
+        ttl,
+    })
 }
 
 /// What a reader should know of a load before it begins.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::blocks::Block;
 use super::gather::Driven;
 use super::launch::Launched;
-use super::phase::{Ended, PhaseRun, Stretch};
+use super::phase::{Ended, PhaseRun};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
+use super::stretch::Stretch;
 use super::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
 use crate::metrics::Tally;
 use crate::profile::{

@@ -14,7 +14,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::pprof::plain;
-use super::stacks::{MAX_SLICES, too_large};
+use super::stacks::{Counts, MAX_SLICES, too_large};
 use super::symbols::SLICE_LABEL;
 use super::wire::{Field, fields};
 use super::{Error, Profile};
@@ -343,71 +343,10 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
     if has_values {
         sample_type.push(proto::ValueType { r#type: 3, unit: 4 });
     }
-    let ids = (1_u64..).zip(first_name..).take(profile.names().len());
-    let (function, location) = ids
-        .map(|(id, name)| {
-            let function = proto::Function {
-                id,
-                name,
-                system_name: name,
-                ..Default::default()
-            };
-            let line = vec![proto::Line {
-                function_id: id,
-                ..Default::default()
-            }];
-            let location = proto::Location {
-                id,
-                line,
-                ..Default::default()
-            };
-            (function, location)
-        })
-        .unzip();
+    let (function, location) = symbols(first_name, profile.names().len());
     let mut sample = Vec::new();
-    let signed = |count: u64| i64::try_from(count).map_err(|_| Error::Overflow);
     for counts in profile.unordered() {
-        let location_id: Vec<u64> = counts
-            .ids
-            .iter()
-            .rev()
-            .map(|id| u64::from(*id) + 1)
-            .collect();
-        let mut left = counts.weight;
-        for (slice, samples) in counts.by_slice {
-            // A slice's part of the values is its part of the samples.
-            let part = u128::from(counts.weight.value) * u128::from(*samples)
-                / u128::from(counts.weight.samples.max(1));
-            let part = (part as u64).min(left.value);
-            let mut value = vec![signed(*samples)?];
-            left.samples -= samples;
-            let part = if left.samples == 0 { left.value } else { part };
-            left.value -= part;
-            if has_values {
-                value.push(signed(part)?);
-            }
-            let label = vec![proto::Label {
-                key: 6,
-                num: i64::from(*slice),
-                ..Default::default()
-            }];
-            sample.push(proto::Sample {
-                location_id: location_id.clone(),
-                value,
-                label,
-            });
-        }
-        if left.samples > 0 || left.value > 0 {
-            let mut value = vec![signed(left.samples)?];
-            if has_values {
-                value.push(signed(left.value)?);
-            }
-            sample.push(proto::Sample {
-                location_id,
-                value,
-                label: Vec::new(),
-            });
-        }
+        add_samples(counts, has_values, &mut sample)?;
     }
     sample.sort_unstable_by(|a, b| {
         a.location_id.cmp(&b.location_id).then_with(|| {
@@ -430,6 +369,84 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         ..Default::default()
     };
     gzip(&document.encode_to_vec())
+}
+
+/// A function for each name, and a location for each function: both with ids from 1.
+fn symbols(first_name: i64, count: usize) -> (Vec<proto::Function>, Vec<proto::Location>) {
+    let ids = (1_u64..).zip(first_name..).take(count);
+    ids.map(|(id, name)| {
+        let function = proto::Function {
+            id,
+            name,
+            system_name: name,
+            ..Default::default()
+        };
+        let line = vec![proto::Line {
+            function_id: id,
+            ..Default::default()
+        }];
+        let location = proto::Location {
+            id,
+            line,
+            ..Default::default()
+        };
+        (function, location)
+    })
+    .unzip()
+}
+
+/// Adds the samples of a stack: those of each slice, and those that are of none.
+fn add_samples(
+    counts: Counts<'_>,
+    has_values: bool,
+    into: &mut Vec<proto::Sample>,
+) -> Result<(), Error> {
+    let location_id: Vec<u64> = counts
+        .ids
+        .iter()
+        .rev()
+        .map(|id| u64::from(*id) + 1)
+        .collect();
+    let mut left = counts.weight;
+    for (slice, samples) in counts.by_slice {
+        // A slice's part of the values is its part of the samples.
+        let part = u128::from(counts.weight.value) * u128::from(*samples)
+            / u128::from(counts.weight.samples.max(1));
+        let part = (part as u64).min(left.value);
+        let mut value = vec![signed(*samples)?];
+        left.samples -= samples;
+        let part = if left.samples == 0 { left.value } else { part };
+        left.value -= part;
+        if has_values {
+            value.push(signed(part)?);
+        }
+        let label = vec![proto::Label {
+            key: 6,
+            num: i64::from(*slice),
+            ..Default::default()
+        }];
+        into.push(proto::Sample {
+            location_id: location_id.clone(),
+            value,
+            label,
+        });
+    }
+    if left.samples > 0 || left.value > 0 {
+        let mut value = vec![signed(left.samples)?];
+        if has_values {
+            value.push(signed(left.value)?);
+        }
+        into.push(proto::Sample {
+            location_id,
+            value,
+            label: Vec::new(),
+        });
+    }
+    Ok(())
+}
+
+fn signed(count: u64) -> Result<i64, Error> {
+    i64::try_from(count).map_err(|_| Error::Overflow)
 }
 
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Error> {

@@ -102,6 +102,11 @@ fn render_variant(plan: &Plan, variant: &Variant, text: &mut String) {
             profile.hz
         );
     }
+    first_requests(plan, variant, text);
+}
+
+/// The first requests of the first phase, with what a device sends before them.
+fn first_requests(plan: &Plan, variant: &Variant, text: &mut String) {
     let authority = match &variant.target {
         Target::Url { base, .. } => base.authority.clone(),
         Target::Gateway { port, .. } | Target::Command { port, .. } => port

@@ -3,7 +3,11 @@
 pub mod compare;
 pub mod dry_run;
 pub mod flame_top;
+mod judgement;
+mod phase;
+mod profile;
 pub mod progress;
+mod resources;
 pub mod run;
 pub mod selftest;
 mod story;

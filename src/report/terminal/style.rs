@@ -30,3 +30,8 @@ pub(super) fn indent(block: &str, by: &str, text: &mut String) {
         let _ = writeln!(text, "{by}{}", line.trim_end());
     }
 }
+
+/// Appends a labelled line of a phase.
+pub(super) fn line(label: &str, value: &str, text: &mut String) {
+    let _ = writeln!(text, "    {label:<13} {value}");
+}

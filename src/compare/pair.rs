@@ -1,0 +1,121 @@
+//! What can be said against comparing two sides, and against comparing one of their phases.
+
+use super::caution::Caution;
+use super::doubts::Untrusted;
+use super::load::load_differences;
+use super::side::{Side, Subject};
+use crate::experiment::{Figure, TrustLevel};
+use crate::process::machine::Fingerprint;
+use crate::units::printable;
+
+/// What is to be said of two sides as a whole.
+pub(super) fn cautions(base: &Side<'_>, head: &Side<'_>) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    if let Some((from, to)) = base.run.zip(head.run) {
+        if from.scenario.0 != to.scenario.0 {
+            let (from, to) = (printable(from.scenario.0), printable(to.scenario.0));
+            let what = format!("the scenarios are {from} and {to}");
+            cautions.push(Caution::Scenario { what });
+        } else if from.scenario.1 != to.scenario.1 {
+            let what = format!(
+                "the scenario {} was changed between the runs",
+                printable(from.scenario.0)
+            );
+            cautions.push(Caution::Scenario { what });
+        }
+        let differing = differing(from.machine, to.machine);
+        if !differing.is_empty() {
+            let what = differing.join(", ");
+            cautions.push(Caution::Machine { what });
+        }
+    }
+    for side in [base, head] {
+        if side.run.is_some_and(|run| run.interrupted) {
+            let what = format!("the run of {} ended before its time", side.label);
+            cautions.push(Caution::Doubtful { what });
+        }
+    }
+    for (side, other) in [(base, head), (head, base)] {
+        for subject in &side.phases {
+            if other.find(subject.phase).is_none() {
+                let phase = subject.phase.to_owned();
+                cautions.push(Caution::OneSided { phase });
+            }
+        }
+    }
+    cautions
+}
+
+fn differing(from: &Fingerprint, to: &Fingerprint) -> Vec<&'static str> {
+    let all = [
+        ("host", from.hostname_hash != to.hostname_hash),
+        ("processor", from.cpu_model != to.cpu_model),
+        ("CPUs", from.logical_cpus != to.logical_cpus),
+        ("usable CPUs", from.usable_cpus != to.usable_cpus),
+        ("CPU limit", from.cgroup_cpus != to.cgroup_cpus),
+        ("kernel", from.kernel != to.kernel),
+        ("memory", from.memory_bytes != to.memory_bytes),
+        ("governor", from.governor != to.governor),
+    ];
+    let differing = all.into_iter().filter(|(_, differs)| *differs);
+    differing.map(|(what, _)| what).collect()
+}
+
+/// A side and one of its phases.
+pub(super) type Of<'a> = (&'a Side<'a>, &'a Subject<'a>);
+
+/// What is to be said of a phase of both.
+pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    if let Some((from, to)) = base.1.load.zip(head.1.load) {
+        let differences = load_differences(from, to);
+        if !differences.is_empty() {
+            cautions.push(Caution::Load { differences });
+        }
+    }
+    for (side, subject) in [base, head] {
+        cautions.extend(untrusted_caution(side.label, subject, untrusted));
+    }
+    let has_costs = |of: &Subject<'_>| of.profile.is_some_and(|of| of.per_request.is_some());
+    let both_have_costs = has_costs(base.1) && has_costs(head.1);
+    for (side, subject) in [base, head] {
+        let doubts = subject.trust.about(Figure::Cost);
+        let codes: Vec<&str> = doubts.map(|(doubt, _)| doubt.cause.code()).collect();
+        if both_have_costs && !codes.is_empty() {
+            let (label, codes) = (side.label, codes.join(", "));
+            let what = format!(
+                "costs of functions of {label} hold what moved its CPU per request ({codes}), all by the same factor: shares do not"
+            );
+            cautions.push(Caution::Doubtful { what });
+        }
+    }
+    for ((side, subject), (_, other)) in [(base, head), (head, base)] {
+        if subject.profiled && !other.profiled {
+            let what = format!(
+                "{} was profiled in {} alone: functions cannot be compared",
+                subject.phase, side.label
+            );
+            cautions.push(Caution::Doubtful { what });
+        }
+    }
+    cautions
+}
+
+fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -> Option<Caution> {
+    let level = subject.trust.level();
+    if level == TrustLevel::Trusted {
+        return None;
+    }
+    let doubts = subject.trust.doubts.iter();
+    let reasons: Vec<&str> = doubts.map(|doubt| doubt.words.as_str()).collect();
+    let allowed = match untrusted {
+        Untrusted::NotJudged => "",
+        Untrusted::Allowed => "; judged all the same by `allow_untrusted`",
+    };
+    let what = format!(
+        "{label} · {} is {level}: {}{allowed}",
+        subject.phase,
+        reasons.join("; ")
+    );
+    Some(Caution::Doubtful { what })
+}

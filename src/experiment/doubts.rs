@@ -1,0 +1,172 @@
+//! What speaks against the figures of a phase, with its limits, in words that name the remedy. Pure.
+
+use std::time::Duration;
+
+use super::result::{PhaseResult, Round};
+use super::trust::{Cause, Doubt, STEAL_LIMIT, Trust};
+use crate::metrics::{Tally, value_at};
+use crate::scenario::LoadModel;
+use crate::units::{format_duration, format_share, format_us};
+
+/// A worker above this share of a core may delay what it measures.
+const BUSY_WORKER: f64 = 0.8;
+/// A worker above this share of a core sets the pace.
+const SATURATED_WORKER: f64 = 0.95;
+/// A worker that waits for a CPU for more than this share of a window disturbs a measurement.
+const WAIT_LIMIT: f64 = 0.1;
+/// The highest quantile that a summary looks at without being asked.
+const COMMON_QUANTILE: f64 = 0.99;
+/// Dispatch lag above this at p99 disturbs an open loop, µs.
+const LAG_LIMIT_US: f64 = 1_000.0;
+/// Share of a window by which readings may miss its ends, above which the CPU time of the target may be off by as much.
+const MISSED_LIMIT: f64 = 0.01;
+
+impl PhaseResult {
+    /// How far the figures are the target's, and why not; of several launches the worst one.
+    pub fn trust(&self, total: &Tally) -> Trust {
+        self.trust_up_to(COMMON_QUANTILE, total)
+    }
+
+    /// The same where latencies are looked at up to a quantile: one request in a thousand that was late is nothing to p99 and all of
+    /// p99.9.
+    pub fn trust_up_to(&self, quantile: f64, total: &Tally) -> Trust {
+        let quantile = quantile.max(COMMON_QUANTILE);
+        let worker = self.busiest_worker();
+        let busy = worker.filter(|share| *share >= BUSY_WORKER).map(|share| {
+            let used = format!(
+                "a worker of the generator used {:.0} % of a core",
+                share * 100.0
+            );
+            if share >= SATURATED_WORKER {
+                let words = format!(
+                    "{used}: the target may be faster; use more workers, or another machine for the generator"
+                );
+                (Cause::WorkerSaturated, Some(share), words)
+            } else {
+                let words = format!("{used} and may delay what it measures; use more workers");
+                (Cause::WorkerBusy, Some(share), words)
+            }
+        });
+        let all = [
+            busy,
+            self.sent_late(quantile, total),
+            self.waited(),
+            self.stopped(quantile),
+            self.throttled(quantile),
+            self.stolen(),
+            self.read_late(),
+        ];
+        let doubts = all.into_iter().flatten();
+        Trust {
+            doubts: doubts
+                .map(|(cause, share, words)| Doubt {
+                    cause,
+                    share,
+                    words,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A cause, its share, and what was seen.
+type Seen = (Cause, Option<f64>, String);
+
+impl PhaseResult {
+    /// The largest share of a core that a worker used in any round.
+    fn busiest_worker(&self) -> Option<f64> {
+        let rounds = self.rounds.iter();
+        rounds.map(|round| round.busiest_worker).reduce(f64::max)
+    }
+
+    fn sent_late(&self, quantile: f64, total: &Tally) -> Option<Seen> {
+        let is_open = matches!(self.load.model, LoadModel::Open { .. });
+        if !is_open || total.dispatch_lag.is_empty() {
+            return None;
+        }
+        let lag = value_at(&total.dispatch_lag, quantile);
+        (lag > LAG_LIMIT_US).then(|| {
+            let words = format!(
+                "the generator sent {} more than {} late: latencies hold that too; leave it a core, or use more workers",
+                if quantile < 1.0 {
+                    format!("{} of requests", format_share(1.0 - quantile))
+                } else {
+                    "a request".to_owned()
+                },
+                format_us(lag)
+            );
+            (Cause::SentLate, None, words)
+        })
+    }
+
+    fn waited(&self) -> Option<Seen> {
+        let wait = self.worker_wait().filter(|wait| *wait > WAIT_LIMIT)?;
+        let words = format!(
+            "a worker of the generator waited for a CPU for {:.0} % of the window: latencies hold that too; leave it a core",
+            wait * 100.0
+        );
+        Some((Cause::WaitedForCpu, Some(wait), words))
+    }
+
+    fn stopped(&self, quantile: f64) -> Option<Seen> {
+        let (seconds, window) = self.longest(quantile, |round| Some(round.stopped_seconds))?;
+        let words = format!(
+            "the generator did not run for {} of the {} window: throughput is lower and latencies are higher than the target's; let nothing stop it, and leave it a core",
+            in_words(seconds),
+            in_words(window)
+        );
+        Some((Cause::Stopped, Some(seconds / window), words))
+    }
+
+    fn throttled(&self, quantile: f64) -> Option<Seen> {
+        let (seconds, window) = self.longest(quantile, |round| round.throttled_seconds)?;
+        let words = format!(
+            "the generator's control group was throttled for {} of the {} window: throughput is lower and latencies are higher than the target's; raise the group's CPU limit",
+            in_words(seconds),
+            in_words(window)
+        );
+        Some((Cause::Throttled, Some(seconds / window), words))
+    }
+
+    fn stolen(&self) -> Option<Seen> {
+        let steal = self.steal_share().filter(|steal| *steal > STEAL_LIMIT)?;
+        let words = format!(
+            "the machine's host took {:.1} % of its CPU time: throughput is lower, latencies and CPU per request are higher than the target's; measure on a quieter machine",
+            steal * 100.0
+        );
+        Some((Cause::Steal, Some(steal), words))
+    }
+
+    fn read_late(&self) -> Option<Seen> {
+        let worst = self
+            .rounds
+            .iter()
+            .max_by(|a, b| a.missed_share.total_cmp(&b.missed_share))?;
+        let share = worst.missed_share;
+        (share > MISSED_LIMIT).then(|| {
+            let words = format!(
+                "the readings that tell the target's CPU miss the ends of the {} window by {} of it: that CPU may be off by as much; leave the generator a core, or use a longer window",
+                in_words(worst.seconds),
+                format_share(share)
+            );
+            (Cause::LateReadings, Some(share.min(1.0)), words)
+        })
+    }
+
+    /// Seconds and window of the round in which something took the largest share of it, if that reaches into latencies up to a
+    /// quantile.
+    fn longest(&self, quantile: f64, of: impl Fn(&Round) -> Option<f64>) -> Option<(f64, f64)> {
+        let rounds = self.rounds.iter();
+        let each = rounds.filter_map(|round| Some((of(round)?.min(round.seconds), round.seconds)));
+        each.filter(|(seconds, window)| *seconds > (1.0 - quantile) * window)
+            .max_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)))
+    }
+}
+
+fn in_words(seconds: f64) -> String {
+    format_duration(Duration::from_millis((seconds * 1e3).round() as u64))
+}
+
+#[cfg(test)]
+#[path = "doubts_tests.rs"]
+mod tests;

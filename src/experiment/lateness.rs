@@ -1,0 +1,98 @@
+//! What was late or missing in a stretch of load, and when a reader is told. Pure.
+
+use super::late::{Late, Planned};
+use super::mark::Cpu;
+use super::warning::Warning;
+use super::watched::Count;
+
+/// Readings that may be late or missing without a word: single ones are on any machine.
+const SHARE: f64 = 0.01;
+
+/// What was planned of a stretch of load, and how much of it was late or missing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lateness {
+    /// Where the CPU of the target comes from.
+    pub(super) cpu: Cpu,
+    pub(super) processes: Count,
+    pub(super) metrics: Count,
+    pub(super) rows: Count,
+}
+
+impl Lateness {
+    /// Adds what a reader should know to `warnings`, in sum over the launches of which there is something to know.
+    pub(super) fn warn(&self, warnings: &mut Vec<Warning>) {
+        let metrics = match self.cpu {
+            Cpu::Metrics => Planned::Cpu,
+            Cpu::Processes | Cpu::Nowhere => Planned::Metrics,
+        };
+        for (what, count, share) in [
+            (Planned::Processes, self.processes, SHARE),
+            (metrics, self.metrics, SHARE),
+            (Planned::Rows, self.rows, 0.0),
+        ] {
+            let Count { of, late } = count;
+            if late as f64 <= share * of as f64 {
+                continue;
+            }
+            let known = warnings.iter_mut().find_map(|warning| match warning {
+                Warning::Late(known) if known.what == what => Some(known),
+                _ => None,
+            });
+            match known {
+                Some(known) => {
+                    known.late += late;
+                    known.of += of;
+                }
+                None => warnings.push(Warning::Late(Late { what, late, of })),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(cpu: Cpu, counts: [(u64, u64); 3], launches: usize) -> Vec<String> {
+        let [processes, metrics, rows] = counts.map(|(late, of)| Count { of, late });
+        let lateness = Lateness {
+            cpu,
+            processes,
+            metrics,
+            rows,
+        };
+        let mut warnings = Vec::new();
+        (0..launches).for_each(|_| lateness.warn(&mut warnings));
+        warnings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_late_is_told_with_its_number_and_a_remedy() {
+        assert_eq!(
+            told(Cpu::Processes, [(1, 100), (0, 0), (0, 99)], 1),
+            [""; 0]
+        );
+        let all = told(Cpu::Processes, [(2, 100), (7, 100), (1, 990)], 1);
+        let expected = [
+            (
+                "2 of 100 readings of the target's processes",
+                "leave telemload a core",
+            ),
+            (
+                "7 of 100 readings of the target's metrics",
+                "longer `interval`",
+            ),
+            ("1 of 990 rows are missing", "faster disk with --out"),
+        ];
+        assert_eq!(all.len(), expected.len());
+        for (words, (begin, remedy)) in all.iter().zip(expected) {
+            assert!(
+                words.starts_with(begin) && words.contains(remedy),
+                "{words}"
+            );
+        }
+        let alone = told(Cpu::Metrics, [(0, 100), (7, 100), (0, 99)], 3);
+        assert_eq!(alone.len(), 1);
+        assert!(alone[0].starts_with("21 of 300 ") && alone[0].contains("`target.pid`"));
+    }
+}

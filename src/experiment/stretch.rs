@@ -1,0 +1,27 @@
+//! A stretch of load of a phase: the measured one, or the profiled repetition.
+
+use std::time::Duration;
+
+use crate::scenario::Load;
+
+/// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
+const SAMPLED_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A stretch of load.
+pub(super) struct Stretch<'a> {
+    pub(super) phase: &'a str,
+    pub(super) load: &'a Load,
+    /// Warm-up and window as they are expected to be.
+    pub(super) length: Duration,
+    pub(super) profiled: bool,
+}
+
+impl Stretch<'_> {
+    pub(super) fn interval(&self, planned: Duration) -> Duration {
+        if self.profiled {
+            planned.min(SAMPLED_INTERVAL)
+        } else {
+            planned
+        }
+    }
+}

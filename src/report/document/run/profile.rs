@@ -1,0 +1,59 @@
+//! The profile of a phase in `result.json`.
+
+use serde::Serialize;
+
+use crate::experiment::ProfileResult;
+
+/// Functions that a profile lists, by total share.
+const TOP_FUNCTIONS: usize = 50;
+
+#[derive(Serialize)]
+pub(super) struct ProfileJson<'a> {
+    samples: u64,
+    slices: usize,
+    hz: u32,
+    capture_ratio: Option<f64>,
+    target_us_per_request: Option<f64>,
+    target_us_error: f64,
+    throughput_rps: f64,
+    top: Vec<FunctionJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FunctionJson<'a> {
+    function: &'a str,
+    self_share: f64,
+    total_share: f64,
+    self_us: f64,
+    total_us: f64,
+    total_share_low: f64,
+    total_share_high: f64,
+}
+
+pub(super) fn profile_json(profile: &ProfileResult) -> ProfileJson<'_> {
+    let us = profile.us_per_request.unwrap_or(0.0);
+    let top = profile
+        .functions
+        .functions
+        .iter()
+        .take(TOP_FUNCTIONS)
+        .map(|function| FunctionJson {
+            function: &function.function,
+            self_share: function.self_share.value,
+            total_share: function.total_share.value,
+            self_us: function.self_share.value * us,
+            total_us: function.total_share.value * us,
+            total_share_low: function.total_share.interval.low,
+            total_share_high: function.total_share.interval.high,
+        });
+    ProfileJson {
+        samples: profile.profile.samples(),
+        slices: profile.functions.slices.len(),
+        hz: profile.hz,
+        capture_ratio: profile.capture_ratio,
+        target_us_per_request: profile.us_per_request,
+        target_us_error: profile.us_error,
+        throughput_rps: profile.throughput_rps,
+        top: top.collect(),
+    }
+}

@@ -1,0 +1,223 @@
+//! A phase of a run: first whether it can be trusted, then what was found.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::style::{BAD, BOLD, DOUBT, GOOD, line};
+use super::{judgement, profile, resources, story};
+use crate::experiment::{PhaseResult, TrustLevel};
+use crate::gate::{Judgement, PLANNED_SHARE};
+use crate::metrics::{Tally, latency_quantiles, value_at};
+use crate::report::figures::load::describe;
+use crate::units::{format_count, format_share, format_us};
+
+/// Renders it with its thresholds and warnings.
+pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut String) {
+    let total = phase.total();
+    let trust = phase.trust(&total);
+    let style = match trust.level() {
+        TrustLevel::Trusted => GOOD,
+        TrustLevel::Suspect | TrustLevel::ClientLimited => DOUBT,
+    };
+    heading(phase, trust.level(), style, text);
+    if phase.rounds.is_empty() {
+        let _ = writeln!(text, "    the load ended before its window began");
+        return;
+    }
+    for doubt in &trust.doubts {
+        let (words, code) = (&doubt.words, doubt.cause.code());
+        let _ = writeln!(text, "    {style}because{style:#} {words} ({code})");
+    }
+    answers(phase, &total, text);
+    resources::render(phase, &total, text);
+    for (label, value) in [
+        ("gateway", story::counters(phase, &total)),
+        ("payloads", story::payloads(phase)),
+        ("acknowledged", acknowledged(phase)),
+    ] {
+        if let Some(value) = value {
+            line(label, &value, text);
+        }
+    }
+    if let Some(profile) = &phase.profile {
+        profile::render(profile, text);
+    }
+    if phase.requests.len() > 1 {
+        each_request(phase, text);
+    }
+    troubles(phase, &total, text);
+    for judgement in judgements {
+        judgement::render(judgement, text);
+    }
+    for warning in &phase.warnings {
+        let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {warning}");
+    }
+}
+
+fn heading(phase: &PhaseResult, level: TrustLevel, style: Style, text: &mut String) {
+    let rounds = if phase.rounds.len() > 1 {
+        format!(", {} launches", phase.rounds.len())
+    } else {
+        String::new()
+    };
+    let _ = writeln!(
+        text,
+        "  {BOLD}{}{BOLD:#}: {}{rounds} · {style}{level}{style:#}",
+        phase.name,
+        describe(&phase.load),
+    );
+}
+
+/// What became of the requests, and how long that took.
+fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
+    line(
+        "throughput",
+        &format!(
+            "{}/s ({} OK in {:.1} s)",
+            format_count(phase.throughput_rps(total)),
+            format_count(total.completed_ok as f64),
+            phase.seconds()
+        ),
+        text,
+    );
+    let resent = match phase.resent {
+        0 => String::new(),
+        resent => format!(
+            ", {} sent again after the target closed a kept connection",
+            format_count(resent as f64)
+        ),
+    };
+    line("requests", &format!("{}{resent}", requests(total)), text);
+    line("latency", &latency(total), text);
+    if !total.service_time.is_empty() {
+        for (label, histogram) in [
+            ("service time", &total.service_time),
+            ("queue wait", &total.queue_wait),
+            ("dispatch lag", &total.dispatch_lag),
+        ] {
+            let pair = format!(
+                "p50 {} · p99 {}",
+                format_us(value_at(histogram, 0.5)),
+                format_us(value_at(histogram, 0.99))
+            );
+            line(label, &pair, text);
+        }
+    }
+    if let Some(opened) = connections(phase) {
+        line("connections", &opened, text);
+    }
+}
+
+fn each_request(phase: &PhaseResult, text: &mut String) {
+    let sent = phase.requests.iter().zip(&phase.tallies);
+    for (name, tally) in sent.filter(|(_, tally)| tally.due > 0) {
+        let _ = writeln!(
+            text,
+            "    · {name}: {}/s, {}, latency {}",
+            format_count(phase.throughput_rps(tally)),
+            requests(tally),
+            latency(tally)
+        );
+    }
+}
+
+/// What failed, what could not be sent, and how the target ended.
+fn troubles(phase: &PhaseResult, total: &Tally, text: &mut String) {
+    for (kind, words) in &phase.exemplars {
+        let _ = writeln!(
+            text,
+            "    {BAD}{kind}{BAD:#} × {}, such as: {words}",
+            total.errors[*kind as usize]
+        );
+    }
+    let sent = phase.sent_share(total);
+    if phase.load.overload && sent < PLANNED_SHARE {
+        let sent = format_share(sent);
+        let _ = writeln!(
+            text,
+            "    {DOUBT}behind{DOUBT:#} only {sent} of the planned requests could be sent in time"
+        );
+    }
+    if let Some(died) = &phase.died {
+        let _ = writeln!(text, "    {BAD}ended{BAD:#} {died}");
+    }
+}
+
+/// How many ids were recorded, and where.
+fn acknowledged(phase: &PhaseResult) -> Option<String> {
+    let first = phase.acknowledged.first()?;
+    let ids: u64 = phase.acknowledged.iter().map(|file| file.ids).sum();
+    let others = match phase.acknowledged.len() - 1 {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    let (ids, file) = (format_count(ids as f64), first.file.display());
+    Some(format!(
+        "{ids} ids, warm-up and drain included, in {file}{others}"
+    ))
+}
+
+/// What opening connections took, where more were opened than are kept.
+fn connections(phase: &PhaseResult) -> Option<String> {
+    let kept = u64::from(phase.load.connections) * phase.rounds.len() as u64;
+    if phase.opening.count() == 0 || (phase.load.keep_alive && phase.opening.count() <= kept) {
+        return None;
+    }
+    let part = if phase.load.keep_alive {
+        ""
+    } else {
+        " (part of the queue wait)"
+    };
+    let took = phase.opening.histogram();
+    Some(format!(
+        "{} opened, each in p50 {} · p99 {}{part}",
+        format_count(phase.opening.count() as f64),
+        format_us(value_at(took, 0.5)),
+        format_us(value_at(took, 0.99))
+    ))
+}
+
+fn requests(total: &Tally) -> String {
+    let mut text = format!(
+        "{} due, {} OK, {} failed",
+        format_count(total.due as f64),
+        format_count(total.ok as f64),
+        format_count(total.failed as f64)
+    );
+    for (count, what) in [
+        (total.timed_out, "of them timed out"),
+        (total.in_flight_at_end, "in flight at the end"),
+        (total.not_sent, "not sent"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {} {what}", format_count(count as f64));
+        }
+    }
+    if total.failed > 0 {
+        let _ = write!(text, " ({})", format_share(total.error_rate()));
+    }
+    text
+}
+
+fn latency(total: &Tally) -> String {
+    let (histogram, exact_below) = latency_quantiles(total);
+    if histogram.is_empty() {
+        return "no OK response".to_owned();
+    }
+    let points = [
+        ("p50", 0.5),
+        ("p90", 0.9),
+        ("p99", 0.99),
+        ("p99.9", 0.999),
+        ("max", 1.0),
+    ];
+    let point = |(name, quantile): (&str, f64)| {
+        let bound = if quantile > exact_below { "≥ " } else { "" };
+        format!(
+            "{name} {bound}{}",
+            format_us(value_at(&histogram, quantile))
+        )
+    };
+    points.map(point).join(" · ")
+}

@@ -1,0 +1,56 @@
+//! The profile of a phase: how it was taken, and where most CPU time goes.
+
+use super::style::{indent, line, plain_table};
+use crate::experiment::ProfileResult;
+use crate::report::figures::shortened;
+use crate::units::{format_count, format_share, format_us};
+
+/// Functions that a phase lists.
+const TOP_FUNCTIONS: usize = 8;
+
+/// Renders it with its functions below.
+pub(super) fn render(profile: &ProfileResult, text: &mut String) {
+    let ratio = profile
+        .capture_ratio
+        .map(|ratio| format!(" · capture ratio {ratio:.2}"))
+        .unwrap_or_default();
+    let cost = profile
+        .us_per_request
+        .map(|us| format!(" · {} CPU per request", format_us(us)))
+        .unwrap_or_default();
+    line(
+        "profile",
+        &format!(
+            "{} samples at {} Hz · {}/s while profiled{cost}{ratio}",
+            profile.profile.samples(),
+            profile.hz,
+            format_count(profile.throughput_rps)
+        ),
+        text,
+    );
+    functions(profile, text);
+}
+
+fn functions(profile: &ProfileResult, text: &mut String) {
+    let us = profile.us_per_request.unwrap_or(0.0);
+    let mut by_self: Vec<_> = profile
+        .functions
+        .functions
+        .iter()
+        .filter(|function| function.self_share.value > 0.0)
+        .collect();
+    by_self.sort_by(|a, b| {
+        let by_own = b.self_share.value.total_cmp(&a.self_share.value);
+        by_own.then_with(|| a.function.cmp(&b.function))
+    });
+    let mut table = plain_table(&["self", "total", "µs/request", "function"], 3);
+    for function in by_self.into_iter().take(TOP_FUNCTIONS) {
+        table.add_row([
+            format_share(function.self_share.value),
+            format_share(function.total_share.value),
+            format_count(function.self_share.value * us),
+            shortened(&function.function),
+        ]);
+    }
+    indent(&table.to_string(), "      ", text);
+}
