@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::Usage;
-use crate::profile::{self, Fold, Profile};
+use super::{Usage, say};
+use crate::profile::{self, Choice, Fold, Profile};
 
 /// The largest profile that is read, as it is stored.
 const MAX_FILE: u64 = 512 << 20;
@@ -17,6 +17,9 @@ pub(super) struct Reading {
     /// profile's own].
     #[arg(long, value_name = "TYPE")]
     pub(super) sample_type: Option<String>,
+    /// The profile to read where a file has several, such as a thread of samply's [default: all of one unit together].
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
     /// Fold frames that carry no news into one: plumbing is that of tokio, hyper, futures, tower, axum, thread starts and Go's
     /// runtime.
     #[arg(long, value_name = "PRESET", value_parser = preset)]
@@ -32,10 +35,17 @@ fn preset(text: &str) -> Result<Fold, String> {
 
 impl Reading {
     /// A profile of a file, or of standard input for `-`.
-    pub(super) fn profile(&self, path: &Path) -> anyhow::Result<Profile> {
+    pub(super) fn read(&self, path: &Path) -> anyhow::Result<Profile> {
         let bytes = bytes(path)?;
         let refused = |error: profile::Error| Usage(format!("{}: {error}", shown(path)));
-        let read = profile::read(&bytes, self.sample_type.as_deref()).map_err(refused)?;
+        let choice = Choice {
+            sample_type: self.sample_type.as_deref(),
+            profile: self.profile.as_deref(),
+        };
+        let read = profile::read(&bytes, choice).map_err(refused)?;
+        for note in read.notes() {
+            say(&format!("{}: {note}", shown(path)));
+        }
         Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
     }
 
@@ -44,7 +54,7 @@ impl Reading {
         let [path] = paths else {
             let mut merged: Option<Profile> = None;
             for (number, path) in paths.iter().enumerate() {
-                let slice = self.profile(path.as_ref())?;
+                let slice = self.read(path.as_ref())?;
                 let merged = merged.get_or_insert_with(|| {
                     Profile::new(slice.sample_type(), slice.unit(), slice.period_ns())
                 });
@@ -53,7 +63,7 @@ impl Reading {
             }
             return Ok(merged.ok_or_else(|| Usage("name a profile".to_owned()))?);
         };
-        self.profile(path.as_ref())
+        self.read(path.as_ref())
     }
 }
 

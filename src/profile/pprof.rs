@@ -9,11 +9,12 @@ use std::io::Read;
 use std::num::NonZeroU64;
 
 use flate2::read::MultiGzDecoder;
-use prost::encoding::encode_varint;
-use regex::{Regex, RegexBuilder};
+use prost::encoding::{encode_varint, encoded_len_varint};
 use target_service::profile_proto as proto;
 
-use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_STACKS, RECORDS, Weight, too_large};
+use super::faults::{self, Fault};
+use super::pruning::Pruning;
+use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_SLICES, MAX_STACKS, RECORDS, Weight, too_large};
 use super::symbols::{MAX_MESSAGE, Tables, malformed, message_of};
 use super::wire::{Field, fields, varints};
 use super::{Error, Profile};
@@ -23,8 +24,6 @@ use crate::units::printable;
 const MAX_UNPACKED: usize = 256 << 20;
 /// Frames of all samples that repeat none before. A profile as large as what is read has half of it.
 const MAX_EXPANDED: usize = 8 * MAX_FRAMES;
-/// Compiled size of a `drop_frames` expression.
-const MAX_PATTERN: usize = 1 << 20;
 /// Sample types that a message lists.
 const SHOWN_TYPES: usize = 8;
 
@@ -51,7 +50,61 @@ pub fn decode(bytes: &[u8]) -> Result<Profile, Error> {
 /// # Errors
 /// [`Error::SampleType`] lists what there is; else those of [`decode`].
 pub fn decode_type(bytes: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
-    unpacked(&plain(bytes)?, sample_type, MAX_EXPANDED)
+    let raw = plain(bytes)?;
+    match unpacked(&raw, sample_type, MAX_EXPANDED) {
+        Err(error @ Error::Malformed(_)) => match concatenated(&raw, sample_type) {
+            Some(profile) => profile,
+            None => Err(error),
+        },
+        read => read,
+    }
+}
+
+/// Profiles that stand one behind the other in one file, as those of one capture; `None` if it is not several.
+fn concatenated(raw: &[u8], sample_type: Option<&str>) -> Option<Result<Profile, Error>> {
+    let parts = parts(raw);
+    if parts.len() < 2 {
+        return None;
+    }
+    let mut whole: Option<Profile> = None;
+    for (number, part) in parts.iter().enumerate() {
+        let part = unpacked(part, sample_type, MAX_EXPANDED / parts.len()).ok()?;
+        let whole = whole
+            .get_or_insert_with(|| Profile::new(part.sample_type(), part.unit(), part.period_ns()));
+        if let Err(error) = whole.merge_slice(&part, number) {
+            return Some(Err(error));
+        }
+    }
+    let mut whole = whole?;
+    whole.note(format!(
+        "it holds {} profiles, one behind the other, which are shown together",
+        parts.len()
+    ));
+    Some(Ok(whole))
+}
+
+/// The bytes from each first sample type on that stands behind a string.
+fn parts(raw: &[u8]) -> Vec<&[u8]> {
+    let mut begins = vec![0];
+    let mut has_strings = false;
+    for field in fields(raw) {
+        match field {
+            Ok(Field::Bytes(6, _)) => has_strings = true,
+            Ok(Field::Bytes(1, bytes)) if has_strings && begins.len() < MAX_SLICES => {
+                let head = 1 + encoded_len_varint(bytes.len() as u64);
+                begins.push(bytes.as_ptr().addr() - raw.as_ptr().addr() - head);
+                has_strings = false;
+            }
+            Ok(_) => {}
+            Err(_) => return Vec::new(),
+        }
+    }
+    let ends = begins.iter().skip(1).copied().chain([raw.len()]);
+    begins
+        .iter()
+        .zip(ends)
+        .map(|(begin, end)| &raw[*begin..end])
+        .collect()
 }
 
 /// The bytes without their gzip, if they have one.
@@ -99,7 +152,9 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
         };
         number += 1;
         let packed = read.fill(message, slice_key)?;
-        let weight = columns.weight(&read.values, number)?;
+        let weight = columns.weight(&read.values, number).map_err(|error| {
+            faults::values(raw, &tables, &columns.read(), Fault::Negative).unwrap_or(error)
+        })?;
         if weight == Weight::default() {
             continue;
         }
@@ -111,9 +166,7 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
         read.unpack_locations(packed)?;
         for id in read.locations.iter().rev() {
             let Some(names) = locations.get(id) else {
-                return Err(malformed(format!(
-                    "sample {number} refers to location {id}, which is not in it"
-                )));
+                return Err(faults::dangling(raw, &locations, number, *id));
             };
             if frames.len() + names.len() > MAX_DEPTH {
                 return Err(too_large("frames in one stack", MAX_DEPTH));
@@ -133,23 +186,26 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
             places.insert(key, place);
         }
     }
+    if profile.is_empty() && profile.value() == 0 {
+        faults::values(raw, &tables, &columns.read(), Fault::Zero).map_or(Ok(()), Err)?;
+    }
     let counts = columns.counted(&profile);
     Ok(profile.counting(counts))
 }
 
 /// What is read of one sample; its buffers are used again for the next.
 #[derive(Default)]
-struct Sample {
+pub(super) struct Sample {
     /// Ids of locations that are not packed in one piece, packed.
     pieces: Vec<u8>,
-    locations: Vec<u64>,
-    values: Vec<i64>,
+    pub(super) locations: Vec<u64>,
+    pub(super) values: Vec<i64>,
     slice: Option<u8>,
 }
 
 impl Sample {
     /// Reads a message. The ids of its locations are answered as they are if they are packed in one piece, else kept in `pieces`.
-    fn fill<'a>(
+    pub(super) fn fill<'a>(
         &mut self,
         message: &'a [u8],
         slice_key: Option<i64>,
@@ -197,7 +253,7 @@ impl Sample {
     }
 
     /// Keeps the locations of a sample, the leaf first.
-    fn unpack_locations(&mut self, packed: Option<&[u8]>) -> Result<(), Error> {
+    pub(super) fn unpack_locations(&mut self, packed: Option<&[u8]>) -> Result<(), Error> {
         self.locations.clear();
         let locations = &mut self.locations;
         unpack(packed.unwrap_or(&self.pieces), |id| locations.push(id))
@@ -243,8 +299,9 @@ impl Columns {
             ));
         }
         let default = tables.string(tables.default_sample_type)?;
-        let cpu =
-            |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| name == "cpu" && unit == "nanoseconds";
+        let cpu = |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| {
+            name.eq_ignore_ascii_case("cpu") && unit == "nanoseconds"
+        };
         let named = || {
             types
                 .iter()
@@ -253,6 +310,11 @@ impl Columns {
         let value = match wanted {
             Some(wanted) => {
                 let found = types.iter().position(|(name, _)| name == wanted);
+                let found = found.or_else(|| {
+                    types
+                        .iter()
+                        .position(|of| cpu(of) && wanted.eq_ignore_ascii_case("cpu"))
+                });
                 found.ok_or_else(|| no_sample_type(wanted, &types))?
             }
             None => types
@@ -281,13 +343,25 @@ impl Columns {
             _ => (Samples::Records, RECORDS),
         };
         Ok(Self {
-            sample_type: name.to_string(),
+            sample_type: if cpu(&types[value]) {
+                "cpu".to_owned()
+            } else {
+                name.to_string()
+            },
             unit: unit.to_string(),
             all: types.len(),
             value,
             samples,
             counts: counts.to_owned(),
         })
+    }
+
+    /// The columns that are read: the values, and the samples if they have one.
+    fn read(&self) -> Vec<usize> {
+        match self.samples {
+            Samples::Column(column) => vec![self.value, column],
+            _ => vec![self.value],
+        }
     }
 
     fn weight(&self, of: &[i64], number: u64) -> Result<Weight, Error> {
@@ -302,7 +376,7 @@ impl Columns {
             let value = of[column];
             let reason = || {
                 format!(
-                    "sample {number} has the negative value {value}; differences of profiles are not read"
+                    "sample {number} has the negative value {value}; differences of profiles are not read: give the two profiles to `telemload flame diff`"
                 )
             };
             u64::try_from(value).map_err(|_| malformed(reason()))
@@ -349,51 +423,6 @@ fn no_sample_type(wanted: &str, types: &[(Cow<'_, str>, Cow<'_, str>)]) -> Error
     Error::SampleType {
         wanted: wanted.to_owned(),
         known: format!("{}{more}", names.join(", ")),
-    }
-}
-
-/// Cuts a stack at the first dropped frame below a kept one, as pprof does for `drop_frames` and `keep_frames`.
-struct Pruning {
-    drop: Option<Regex>,
-    keep: Option<Regex>,
-    dropped: HashMap<u32, bool>,
-}
-
-impl Pruning {
-    fn new(tables: &Tables<'_>) -> Result<Self, Error> {
-        let pattern = |index, what| match &*tables.string(index)? {
-            "" => Ok(None),
-            text => RegexBuilder::new(&format!("^(?:{text})$"))
-                .size_limit(MAX_PATTERN)
-                .build()
-                .map(Some)
-                .map_err(|_| {
-                    malformed(format!(
-                        "{what} is not a regular expression that can be used"
-                    ))
-                }),
-        };
-        Ok(Self {
-            drop: pattern(tables.drop_frames, "drop_frames")?,
-            keep: pattern(tables.keep_frames, "keep_frames")?,
-            dropped: HashMap::new(),
-        })
-    }
-
-    fn apply(&mut self, frames: &mut Vec<u32>, profile: &Profile) {
-        let Some(drop) = &self.drop else { return };
-        let mut kept_any = false;
-        for (depth, id) in frames.iter().enumerate() {
-            let dropped = *self.dropped.entry(*id).or_insert_with(|| {
-                let name = &profile.names()[*id as usize];
-                drop.is_match(name) && !self.keep.as_ref().is_some_and(|keep| keep.is_match(name))
-            });
-            if dropped && kept_any {
-                frames.truncate(depth);
-                return;
-            }
-            kept_any |= !dropped;
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod ad_hoc;
 mod bed;
 mod credentials;
 mod failures;
+mod formats;
 mod graph;
 mod ingest;
 mod instances;

@@ -67,7 +67,7 @@ pub(in crate::cli) fn side(
     path: &Path,
     cost: Option<Scale>,
 ) -> anyhow::Result<Profile> {
-    let profile = reading.profile(path)?;
+    let profile = reading.read(path)?;
     if profile.is_empty() {
         return Err(Usage(format!("{}: {}", shown(path), Error::Empty)).into());
     }
