@@ -20,6 +20,9 @@ pub(super) struct Reading {
     /// The profile to read where a file has several, such as a thread of samply's [default: all of one unit together].
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// Read only samples that have this label, such as endpoint=/slow; labels of profile.proto alone.
+    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = label)]
+    pub(super) label: Option<(String, String)>,
     /// Fold frames that carry no news into one: plumbing is that of tokio, hyper, futures, tower, axum, thread starts and Go's
     /// runtime.
     #[arg(long, value_name = "PRESET", value_parser = preset)]
@@ -33,6 +36,13 @@ fn preset(text: &str) -> Result<Fold, String> {
     }
 }
 
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a label is written KEY=VALUE, such as endpoint=/slow".to_owned()),
+    }
+}
+
 impl Reading {
     /// A profile of a file, or of standard input for `-`.
     pub(super) fn read(&self, path: &Path) -> anyhow::Result<Profile> {
@@ -41,6 +51,10 @@ impl Reading {
         let choice = Choice {
             sample_type: self.sample_type.as_deref(),
             profile: self.profile.as_deref(),
+            label: self
+                .label
+                .as_ref()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
         };
         let read = profile::read(&bytes, choice).map_err(refused)?;
         for note in read.notes() {

@@ -14,6 +14,8 @@ pub struct Choice<'a> {
     pub sample_type: Option<&'a str>,
     /// The profile of a file of several: the name of a thread, a process or a recording.
     pub profile: Option<&'a str>,
+    /// Key and value of a label that samples must have.
+    pub label: Option<(&'a str, &'a str)>,
 }
 
 /// One of several profiles of a file.

@@ -88,6 +88,17 @@ pub enum Error {
     /// A profile of the file was asked for, and it has one alone.
     #[error("the file has one profile without a name; leave --profile out")]
     OneProfile,
+    /// No sample has the label asked for.
+    #[error("no sample has the label {wanted}; its samples have {known}")]
+    NoLabel {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// A label was asked for of a format whose labels are not read.
+    #[error("labels are read of profile.proto alone; leave --where out")]
+    WithoutLabels,
     /// A line of a folded file cannot be understood.
     #[error("folded stacks, line {line}: {reason}")]
     Folded {

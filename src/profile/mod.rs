@@ -16,6 +16,7 @@ mod fold;
 pub mod folded;
 mod interval;
 mod json;
+mod labels;
 pub mod names;
 mod other;
 mod otlp;

@@ -20,7 +20,7 @@ const PICTURED: &str = "give the profile that it was drawn of";
 const UNPACK: &str = "unpack it first";
 
 /// First bytes of files that are no text: what they are, and the way out.
-const MAGIC: [(&[u8], &str, &str); 24] = [
+const MAGIC: [(&[u8], &str, &str); 25] = [
     (
         b"PERFILE2",
         "a recording of perf (perf.data)",
@@ -40,6 +40,11 @@ const MAGIC: [(&[u8], &str, &str); 24] = [
         b"JAVA PROFILE 1.0",
         "a heap dump of Java (hprof)",
         "it has no samples; record with async-profiler's `asprof -e cpu -o collapsed`",
+    ),
+    (
+        b"SIMPLEPERF",
+        "a recording of simpleperf",
+        "give the output of `report_sample.py -i FILE`",
     ),
     (
         b"gmon",

@@ -12,7 +12,9 @@ use flate2::read::MultiGzDecoder;
 use prost::encoding::{encode_varint, encoded_len_varint};
 use target_service::profile_proto as proto;
 
+use super::choice::Choice;
 use super::faults::{self, Fault};
+use super::labels::{self, Filter};
 use super::pruning::Pruning;
 use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_SLICES, MAX_STACKS, RECORDS, Weight, too_large};
 use super::symbols::{MAX_MESSAGE, Tables, malformed, message_of};
@@ -36,23 +38,23 @@ pub(super) const SLICE_LABEL: &str = "telemload_slice";
 /// chosen type itself if it counts, else the `samples` type (of CPU time) or the counting type that stands right before the chosen
 /// one (objects for bytes, contentions for delays). Where there is neither, it is the value over the period, and without a period
 /// in the same unit shares are of values. Inlined calls become frames of their own; a frame without a name is
-/// called after its file and address. `drop_frames` is honoured, labels are not kept.
+/// called after its file and address. `drop_frames` is honoured; labels are noted and not kept.
 ///
 /// # Errors
 /// [`Error::Gzip`] and [`Error::Malformed`] for what is no profile (a negative value included: a difference of profiles has no
 /// shares), [`Error::TooLarge`] and [`Error::Overflow`] for what is too much.
 pub fn decode(bytes: &[u8]) -> Result<Profile, Error> {
-    decode_type(bytes, None)
+    decode_choice(bytes, Choice::default())
 }
 
-/// Like [`decode`], but reads the sample type of the given name, such as `alloc_space`.
+/// Like [`decode`], but reads the sample type chosen, such as `alloc_space`, and the samples that have the label chosen.
 ///
 /// # Errors
-/// [`Error::SampleType`] lists what there is; else those of [`decode`].
-pub fn decode_type(bytes: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
+/// [`Error::SampleType`] and [`Error::NoLabel`] list what there is; else those of [`decode`].
+pub(super) fn decode_choice(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
     let raw = plain(bytes)?;
-    match unpacked(&raw, sample_type, MAX_EXPANDED) {
-        Err(error @ Error::Malformed(_)) => match concatenated(&raw, sample_type) {
+    match unpacked(&raw, choice, MAX_EXPANDED) {
+        Err(error @ Error::Malformed(_)) => match concatenated(&raw, choice) {
             Some(profile) => profile,
             None => Err(error),
         },
@@ -61,14 +63,14 @@ pub fn decode_type(bytes: &[u8], sample_type: Option<&str>) -> Result<Profile, E
 }
 
 /// Profiles that stand one behind the other in one file, as those of one capture; `None` if it is not several.
-fn concatenated(raw: &[u8], sample_type: Option<&str>) -> Option<Result<Profile, Error>> {
+fn concatenated(raw: &[u8], choice: Choice<'_>) -> Option<Result<Profile, Error>> {
     let parts = parts(raw);
     if parts.len() < 2 {
         return None;
     }
     let mut whole: Option<Profile> = None;
     for (number, part) in parts.iter().enumerate() {
-        let part = unpacked(part, sample_type, MAX_EXPANDED / parts.len()).ok()?;
+        let part = unpacked(part, choice, MAX_EXPANDED / parts.len()).ok()?;
         let whole = whole
             .get_or_insert_with(|| Profile::new(part.sample_type(), part.unit(), part.period_ns()));
         if let Err(error) = whole.merge_slice(&part, number) {
@@ -133,14 +135,18 @@ fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     Ok(raw)
 }
 
-fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Result<Profile, Error> {
+fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profile, Error> {
     let tables = Tables::read(raw)?;
-    let columns = Columns::choose(&tables, sample_type)?;
+    let columns = Columns::choose(&tables, choice.sample_type)?;
     let slice_key = tables.slice_key();
     let mut profile = Profile::new(&columns.sample_type, &columns.unit, tables.period_ns()?)
         .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0));
     let locations = tables.resolve(&mut profile)?;
     let mut pruning = Pruning::new(&tables)?;
+    let filter = choice
+        .label
+        .map(|label| Filter::of(&tables, raw, label))
+        .transpose()?;
     let mut number = 0_u64;
     let mut read = Sample::default();
     // Where stacks are by the packed ids of their locations: most samples repeat one.
@@ -151,6 +157,9 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
             continue;
         };
         number += 1;
+        if filter.as_ref().is_some_and(|filter| !filter.takes(message)) {
+            continue;
+        }
         let packed = read.fill(message, slice_key)?;
         let weight = columns.weight(&read.values, number).map_err(|error| {
             faults::values(raw, &tables, &columns.read(), Fault::Negative).unwrap_or(error)
@@ -188,6 +197,9 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
     }
     if profile.is_empty() && profile.value() == 0 {
         faults::values(raw, &tables, &columns.read(), Fault::Zero).map_or(Ok(()), Err)?;
+    }
+    if let Some(note) = labels::note(&tables, raw).filter(|_| filter.is_none()) {
+        profile.note(note);
     }
     let counts = columns.counted(&profile);
     Ok(profile.counting(counts))

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::choice::Choice;
 use super::json::{Object, cpuprofile, firefox, speedscope};
 use super::other::{self, without_mark};
-use super::pprof::{decode_type, plain};
+use super::pprof::{decode_choice, plain};
 use super::{Error, Profile, folded, otlp, perf_script};
 
 /// How the profile is written.
@@ -80,8 +80,11 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
     if choice.profile.is_some() && format != Format::Json {
         return Err(Error::OneProfile);
     }
+    if choice.label.is_some() && format != Format::Pprof {
+        return Err(Error::WithoutLabels);
+    }
     match format {
-        Format::Pprof => decode_type(raw, choice.sample_type),
+        Format::Pprof => decode_choice(raw, choice),
         Format::Otlp => otlp::read(raw, choice.sample_type),
         Format::PerfScript => perf_script::read(&String::from_utf8_lossy(raw), choice.sample_type),
         Format::Folded => folded_stacks(raw, choice.sample_type),
@@ -173,7 +176,7 @@ mod tests {
         }
         let of_samples = Choice {
             sample_type: Some("samples"),
-            profile: None,
+            ..Choice::default()
         };
         let pprof = read(&pprof, of_samples).expect("reads");
         assert_eq!((pprof.sample_type(), pprof.value()), ("samples", 4));
@@ -225,7 +228,7 @@ mod tests {
         ] {
             let choice = Choice {
                 sample_type,
-                profile: None,
+                ..Choice::default()
             };
             let error = read(bytes, choice).expect_err("refuses").to_string();
             assert!(error.contains(expected), "{error}");

@@ -86,6 +86,14 @@ impl<'a> Tables<'a> {
         i64::try_from(at).ok()
     }
 
+    /// Where a text stands in the table; usually once.
+    pub(super) fn indices(&self, text: &str) -> Vec<i64> {
+        let all = (0..).zip(&self.strings);
+        all.filter(|(_, known)| **known == text.as_bytes())
+            .map(|(at, _)| at)
+            .collect()
+    }
+
     fn bytes(&self, index: i64) -> Result<&'a [u8], Error> {
         let found = usize::try_from(index).ok();
         found

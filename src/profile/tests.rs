@@ -92,8 +92,8 @@ pub(super) fn reads_bytes(bytes: &[u8], expected: &str) -> Profile {
 #[track_caller]
 pub(super) fn reads_named(text: &str, name: &str, expected: &str) -> Vec<String> {
     let choice = Choice {
-        sample_type: None,
         profile: Some(name),
+        ..Choice::default()
     };
     let profile = read(text.as_bytes(), choice).expect("reads");
     assert_eq!(written(&profile), expected);

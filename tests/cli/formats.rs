@@ -114,6 +114,18 @@ fn what_is_chosen_of_several_things_is_said() {
             "",
             "the file has one profile without a name; leave --profile out",
         ),
+        (
+            &["events", "--where", "endpoint=/slow"],
+            2,
+            "",
+            "labels are read of profile.proto alone; leave --where out",
+        ),
+        (
+            &["events", "--where", "endpoint"],
+            2,
+            "",
+            "a label is written KEY=VALUE, such as endpoint=/slow",
+        ),
     ] {
         let bed = TestBed::new()
             .file("threads", threads)

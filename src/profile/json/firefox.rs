@@ -240,6 +240,12 @@ impl Thread<'_> {
         let table = self.table(shared, "stackTable")?;
         let prefixes: Vec<Index> = table.list("prefix", FORMAT)?;
         let frames: Vec<Index> = table.list("frame", FORMAT)?;
+        if prefixes.len() != frames.len() {
+            return Err(damaged(
+                FORMAT,
+                "its stacks do not say what called them, as in versions of the format that are not read; record with an older samply, or with perf".to_owned(),
+            ));
+        }
         let functions: Vec<Index> = self.table(shared, "frameTable")?.list("func", FORMAT)?;
         let mut names = Names::of(self, shared, libs)?;
         let mut ordered: Vec<_> = weights.into_iter().collect();
@@ -384,6 +390,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_together_is_named() {
         refuses(
+            &FILE.replace("\"prefix\":[null,0,0]", "\"prefixOffset\":[0,1,2]"),
+            "its stacks do not say what called them",
+        );
+        refuses(
             &FILE.replace("\"prefix\":[null,0,0]", "\"prefix\":[1,0,0]"),
             "more than 4096 frames in one stack",
         );
@@ -392,7 +402,7 @@ mod tests {
             "function 9 is referred to and not in its table",
         );
         refuses(
-            &FILE.replace("\"frame\":[0,1,2]", "\"frame\":[0]"),
+            &FILE.replace("\"frame\":[0,1,2]", "\"frame\":[0,9,2]"),
             "stack 1 refers to what is not in its tables",
         );
         refuses(

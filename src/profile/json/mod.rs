@@ -203,4 +203,34 @@ mod tests {
         assert!(Object::of(&format!("{{{many}\"z\":1}}")).is_none());
         assert!(Object::of("[1]").is_none());
     }
+
+    /// One file of each format, small.
+    const FILES: [&str; 4] = [
+        r#"{"nodes":[{"id":1,"callFrame":{"functionName":"f","url":""},"hitCount":1,"children":[2]},{"id":2,"callFrame":{"functionName":"g","url":""}}],"startTime":0,"endTime":9,"samples":[2,1]}"#,
+        r#"{"shared":{"frames":[{"name":"a"},{"name":"b"}]},"profiles":[{"type":"sampled","name":"x","unit":"seconds","samples":[[0,1],[0]],"weights":[2,1]}]}"#,
+        r#"{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"evented","name":"x","unit":"none","startValue":0,"events":[{"type":"O","frame":0,"at":1},{"type":"C","frame":0,"at":3}]}]}"#,
+        r#"{"meta":{"preprocessedProfileVersion":49,"sampleUnits":{"threadCPUDelta":"ns"}},"libs":[{"name":"l"}],"threads":[{"name":"m","samples":{"stack":[1,0],"threadCPUDelta":[3,4]},"stackTable":{"prefix":[null,0],"frame":[0,1]},"frameTable":{"func":[0,1]},"funcTable":{"name":[0,1],"resource":[0,-1]},"resourceTable":{"lib":[0]},"stringArray":["0x1","g"]}]}"#,
+    ];
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_number_in_any_place_is_answered(
+            file in 0_usize..4,
+            at: proptest::sample::Index,
+            value in proptest::sample::select(&["-1", "null", "1e300", "99999999999", "0.5", "\"x\"", "[]", "{}", "", "7"][..]),
+        ) {
+            let text = FILES[file];
+            let numbers: Vec<usize> = (0..text.len()).filter(|at| text.as_bytes()[*at].is_ascii_digit()).collect();
+            let at = numbers[at.index(numbers.len())];
+            let changed = format!("{}{value}{}", &text[..at], &text[at + 1..]);
+            for text in [changed.as_str(), &text[..at]] {
+                if let Ok(profile) = crate::profile::read(text.as_bytes(), crate::profile::Choice::default()) {
+                    let leaves: u64 = crate::profile::FunctionTable::of(&profile).functions.iter().map(|row| row.self_samples).sum();
+                    proptest::prop_assert_eq!(leaves, profile.samples());
+                }
+            }
+        }
+    }
 }
