@@ -126,10 +126,7 @@ fn shared(
     }
     let profile = decode_choice(&encode(&message), of_type(wanted)).expect("reads");
     let written = super::super::encode::encode(&profile).expect("fits");
-    for profile in [
-        &profile,
-        &decode(&written).expect("reads what was written"),
-    ] {
+    for profile in [&profile, &decode(&written).expect("reads what was written")] {
         let table = FunctionTable::of(profile);
         let rows = table.functions.iter();
         let rows: Vec<(u64, f64)> = rows
