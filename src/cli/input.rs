@@ -44,8 +44,17 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 impl Reading {
-    /// A profile of a file, or of standard input for `-`.
+    /// A profile of a file, or of standard input for `-`; what its reader chose is said.
     pub(super) fn read(&self, path: &Path) -> anyhow::Result<Profile> {
+        let profile = self.quietly(path)?;
+        for note in profile.notes() {
+            say(&format!("{}: {note}", shown(path)));
+        }
+        Ok(profile)
+    }
+
+    /// The same of a profile that telemload stored, of which nothing was chosen.
+    pub(super) fn quietly(&self, path: &Path) -> anyhow::Result<Profile> {
         let bytes = bytes(path)?;
         let refused = |error: profile::Error| Usage(format!("{}: {error}", shown(path)));
         let choice = Choice {
@@ -57,9 +66,6 @@ impl Reading {
                 .map(|(key, value)| (key.as_str(), value.as_str())),
         };
         let read = profile::read(&bytes, choice).map_err(refused)?;
-        for note in read.notes() {
-            say(&format!("{}: {note}", shown(path)));
-        }
         Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
     }
 

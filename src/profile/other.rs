@@ -20,7 +20,7 @@ const PICTURED: &str = "give the profile that it was drawn of";
 const UNPACK: &str = "unpack it first";
 
 /// First bytes of files that are no text: what they are, and the way out.
-const MAGIC: [(&[u8], &str, &str); 25] = [
+const MAGIC: [(&[u8], &str, &str); 26] = [
     (
         b"PERFILE2",
         "a recording of perf (perf.data)",
@@ -63,6 +63,7 @@ const MAGIC: [(&[u8], &str, &str); 25] = [
         "unpack it with `zstd -d`; a recording of heaptrack then goes through `heaptrack_print -F OUT FILE`",
     ),
     (b"\xfd7zXZ\0", "a file packed by xz", UNPACK),
+    (b"\x1f\x8b", "a gzip file in a gzip file", UNPACK),
     (b"BZh", "a file packed by bzip2", UNPACK),
     (b"PK\x03\x04", "a zip file", UNPACK),
     (b"\x04\x22\x4d\x18", "a file packed by lz4", UNPACK),
@@ -133,15 +134,11 @@ const HEADINGS: [(&str, &str, &str); 29] = [
         "what perf stat prints",
         "record with `perf record -g` and give the output of `perf script`",
     ),
-    (
-        "PeriodType:",
-        "what `go tool pprof -raw` prints",
-        "give the profile that it was printed of",
-    ),
+    ("PeriodType:", "what `go tool pprof -raw` prints", PRINTED),
     (
         "Showing nodes accounting for",
         "what `go tool pprof` prints",
-        "give the profile that it was printed of",
+        PRINTED,
     ),
     (
         "goroutine profile: total",
@@ -197,6 +194,7 @@ const HEADINGS: [(&str, &str, &str); 29] = [
 ];
 const CALLGRIND: &str =
     "it has calls and no stacks; record with `perf record -g` and give the output of `perf script`";
+const PRINTED: &str = "give the profile that it was printed of";
 const SAMPLE: &str = "convert it with `inferno-collapse-sample FILE`";
 const REPORT: &str = "give the output of `perf script` on the same recording";
 const LEGACY: &str = "convert it with `pprof -proto PROGRAM FILE`";
@@ -247,6 +245,9 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
             "the output of bpftrace",
             "convert it with FlameGraph's `stackcollapse-bpftrace.pl FILE`",
         );
+    }
+    if (text.starts_with("File: ") || text.starts_with("Type: ")) && text.contains("flat%") {
+        return other("what `go tool pprof` prints", PRINTED);
     }
     if text.contains("Time and Allocation Profiling Report") {
         return other(
@@ -343,6 +344,8 @@ pub(super) fn json(text: &str, root: Option<&Object<'_>>) -> Error {
             other("a Chrome trace", SPANS)
         } else if text.trim_start().starts_with('[') {
             other("a list in JSON of no known profiler", PROFILES)
+        } else if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+            other("JSON of no known profiler", PROFILES)
         } else {
             other("damaged JSON", "it is cut off or not whole; write it again")
         };

@@ -195,7 +195,7 @@ fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profi
             places.insert(key, place);
         }
     }
-    if profile.is_empty() && profile.value() == 0 {
+    if filter.is_none() && profile.is_empty() && profile.value() == 0 {
         faults::values(raw, &tables, &columns.read(), Fault::Zero).map_or(Ok(()), Err)?;
     }
     if let Some(note) = labels::note(&tables, raw).filter(|_| filter.is_none()) {

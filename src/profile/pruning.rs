@@ -67,9 +67,9 @@ fn simplified(name: &str) -> &str {
         let begin = at + found;
         let reserved = RESERVED.iter().find_map(|reserved| {
             let start = begin - reserved.find('(').filter(|before| *before <= begin - at)?;
-            name[start..]
-                .starts_with(reserved)
-                .then_some(start + reserved.len())
+            // Before the parenthesis any character may end where the reserved name would begin.
+            let rest = name.get(start..)?;
+            rest.starts_with(reserved).then_some(start + reserved.len())
         });
         match reserved {
             Some(end) => at = end,
@@ -93,6 +93,7 @@ mod tests {
             ("operator()(g(1))", "operator()"),
             ("é(operator())", "é"),
             ("main.(*T).f", "main."),
+            ("oper\u{fffd}tor new(int)", "oper\u{fffd}tor new"),
             ("f", "f"),
         ] {
             assert_eq!(simplified(name), expected);

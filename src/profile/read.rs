@@ -28,7 +28,7 @@ enum Format {
 
 /// Bytes that are looked at: the tables of a profile.proto begin within them.
 const HEAD: usize = 4096;
-/// Lines of text among which the header of a sample makes it a perf text, whatever stands above.
+/// Lines of text among which one of a perf text makes it one, whatever stands above.
 const LINES: usize = 200;
 
 /// What the bytes, without gzip, look like.
@@ -138,7 +138,7 @@ fn folded_stacks(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error
         Ok(profile) => of_type(profile, sample_type, "as folded stacks do"),
         Err(error @ Error::Folded { .. }) => {
             let text = String::from_utf8_lossy(raw);
-            if text.lines().take(LINES).any(perf_script::is_header) {
+            if text.lines().take(LINES).any(perf_script::is_line) {
                 // The reader names the line that is none of a sample.
                 return perf_script::read(&text, sample_type);
             }

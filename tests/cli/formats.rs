@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::bed::TestBed;
 
 /// Files of other tools: what they hold, and what is said of them.
-const FOREIGN: [(&str, &str); 16] = [
+const FOREIGN: [(&str, &str); 18] = [
     (
         "PERFILE2\u{1}\0",
         "not a profile but a recording of perf (perf.data); run `perf script -i FILE`",
@@ -66,6 +66,14 @@ const FOREIGN: [(&str, &str); 16] = [
     (
         "\t55d0c0 main+0x1 (/srv/api)\n",
         "perf script text, line 1: expected a sample's header",
+    ),
+    (
+        "web 33\n\t55d0c0 main+0x1 (/srv/api)\n",
+        "perf script text, line 1: expected a sample's header",
+    ),
+    (
+        "File: api\nType: cpu\n      flat  flat%   sum%        cum   cum%\n         0     0%   100%      1.22s   100%  main.f (inline)\n",
+        "not a profile but what `go tool pprof` prints; give the profile that it was printed of",
     ),
 ];
 

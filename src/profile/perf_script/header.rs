@@ -53,7 +53,8 @@ impl<'a> Header<'a> {
         None
     }
 
-    fn without_time(line: &'a str) -> Option<Self> {
+    /// Reads a line that has no time, which a frame may look like.
+    pub(super) fn without_time(line: &'a str) -> Option<Self> {
         for (at, token) in tokens(line).skip(1) {
             if !(is_process(token) || is_cpu(token)) {
                 continue;

@@ -33,16 +33,21 @@ pub(super) fn looks_like(text: &str) -> bool {
         |line: &&str| line.starts_with("# captured on") || line.starts_with("# perf version");
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let first = lines.find(|line| !line.starts_with('#') || is_comment(line));
-    first.is_some_and(|line| {
-        is_comment(&line)
-            || Header::parse(line).is_some()
-            || (line.starts_with([' ', '\t']) && frame::behind_header(line))
-    })
+    first.is_some_and(|line| is_comment(&line) || is_line(line) || Header::parse(line).is_some())
 }
 
-/// Whether a line is the header of a sample with its time, which hardly any other text has.
-pub(super) fn is_header(line: &str) -> bool {
+/// Whether a line is one of a perf text and hardly of any other: the header of a sample with its time, or a frame.
+pub(super) fn is_line(line: &str) -> bool {
+    // Tables of other tools have columns of small numbers.
+    let address = || {
+        line.trim_start()
+            .bytes()
+            .take_while(u8::is_ascii_hexdigit)
+            .count()
+            >= 4
+    };
     Header::with_time(line).is_some()
+        || (line.starts_with([' ', '\t']) && address() && frame::behind_header(line))
 }
 
 /// Reads the samples of one event, named with or without its modifiers; the same event of two kinds of cores is one. Without a name it is

@@ -20,6 +20,8 @@ pub(super) struct Samples<'a> {
     rest: &'a str,
     number: u64,
     broken: bool,
+    /// The header that the next line was found to be.
+    pending: Option<Header<'a>>,
 }
 
 impl<'a> Samples<'a> {
@@ -28,6 +30,7 @@ impl<'a> Samples<'a> {
             rest: text,
             number: 0,
             broken: false,
+            pending: None,
         }
     }
 
@@ -44,7 +47,8 @@ impl<'a> Samples<'a> {
             line: self.number,
             reason,
         };
-        let header = Header::parse(line).ok_or_else(|| {
+        let header = self.pending.take().or_else(|| Header::parse(line));
+        let header = header.ok_or_else(|| {
             fail("expected a sample's header such as `nginx 4242 [001] 123.456789: cycles:`; print the recording with `perf script` without -F, or with -F comm,pid,tid,time,event,ip,sym,dso")
         })?;
         if header.time.is_some_and(|time| !(0.0..1e15).contains(&time)) {
@@ -60,7 +64,8 @@ impl<'a> Samples<'a> {
         }
         let (begin, first) = (self.rest, self.number + 1);
         while let Some((line, rest)) = self.peek() {
-            if begins_sample(line) || (line.trim().is_empty() && !goes_on(rest)) {
+            self.pending = begins_sample(line);
+            if self.pending.is_some() || (line.trim().is_empty() && !goes_on(rest)) {
                 break;
             }
             self.rest = rest;
@@ -84,8 +89,8 @@ impl<'a> Iterator for Samples<'a> {
             }
             self.rest = rest;
             self.number += 1;
-            let is_comment = line.starts_with('#') && Header::with_time(line).is_none();
-            if is_comment || line.trim().is_empty() {
+            let is_comment = || line.starts_with('#') && Header::with_time(line).is_none();
+            if self.pending.is_none() && (line.trim().is_empty() || is_comment()) {
                 continue;
             }
             let sample = self.sample(line);
@@ -96,10 +101,12 @@ impl<'a> Iterator for Samples<'a> {
     }
 }
 
-/// Whether a line is a header though no empty line stands before it, as after samples without a callchain.
-fn begins_sample(line: &str) -> bool {
-    Header::with_time(line).is_some()
-        || (!line.starts_with([' ', '\t', '#']) && Header::parse(line).is_some())
+/// The header that a line is though no empty line stands before it, as after samples without a callchain.
+fn begins_sample(line: &str) -> Option<Header<'_>> {
+    Header::with_time(line).or_else(|| {
+        let outdented = !line.starts_with([' ', '\t', '#']);
+        outdented.then(|| Header::without_time(line)).flatten()
+    })
 }
 
 /// Whether a stack goes on behind an empty line: a frame is no sample of its own.
