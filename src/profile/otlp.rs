@@ -150,24 +150,8 @@ pub(super) fn read(raw: &[u8], wanted: Option<&str>) -> Result<Profile, Error> {
             "it has no samples; record it while the program is under load".to_owned(),
         ));
     }
-    let mut types: Vec<&str> = Vec::new();
-    for profile in &profiles {
-        if !types.contains(&&*profile.sample_type) && types.len() < SHOWN_TYPES {
-            types.push(&profile.sample_type);
-        }
-    }
-    let of_cpu = types.iter().find(|name| **name == "cpu");
-    let sample_type = wanted.unwrap_or(of_cpu.copied().unwrap_or(types[0]));
-    let chosen: Vec<&One<'_>> = profiles
-        .iter()
-        .filter(|one| one.sample_type == sample_type)
-        .collect();
-    let Some(first) = chosen.first() else {
-        return Err(Error::SampleType {
-            wanted: sample_type.to_owned(),
-            known: printable(&types.join(", ")).into_owned(),
-        });
-    };
+    let (sample_type, chosen, others) = choose(&profiles, wanted)?;
+    let first = chosen[0];
     let (unit, duration_ns) = (
         first.unit.clone(),
         chosen.iter().map(|one| one.duration_ns).max().unwrap_or(0),
@@ -199,25 +183,48 @@ pub(super) fn read(raw: &[u8], wanted: Option<&str>) -> Result<Profile, Error> {
         }
         counted &= add(one, values, &mut names, &mut profile)?;
     }
-    let others: Vec<&str> = types
-        .iter()
-        .copied()
-        .filter(|name| *name != sample_type)
-        .collect();
-    if !others.is_empty() && wanted.is_none() {
-        profile.note(
-            printable(&format!(
-                "shown is {sample_type}; there are also {}, which --sample-type selects",
-                others.join(", ")
-            ))
-            .into_owned(),
-        );
+    if let Some(others) = others {
+        profile.note(others);
     }
     Ok(if counted {
         profile
     } else {
         profile.counting(RECORDS)
     })
+}
+
+/// The sample type that is read, its profiles, of which there is one at least, and what to say of other types.
+fn choose<'a, 'b>(
+    profiles: &'b [One<'a>],
+    wanted: Option<&'b str>,
+) -> Result<(&'b str, Vec<&'b One<'a>>, Option<String>), Error> {
+    let mut types: Vec<&str> = Vec::new();
+    for profile in profiles {
+        if !types.contains(&&*profile.sample_type) && types.len() < SHOWN_TYPES {
+            types.push(&profile.sample_type);
+        }
+    }
+    let of_cpu = types.iter().find(|name| **name == "cpu");
+    let preferred = of_cpu.or(types.first()).copied().unwrap_or_default();
+    let sample_type = wanted.unwrap_or(preferred);
+    let chosen: Vec<&One<'_>> = profiles
+        .iter()
+        .filter(|one| one.sample_type == sample_type)
+        .collect();
+    if chosen.is_empty() {
+        return Err(Error::SampleType {
+            wanted: sample_type.to_owned(),
+            known: printable(&types.join(", ")).into_owned(),
+        });
+    }
+    types.retain(|name| *name != sample_type);
+    let note = (wanted.is_none() && !types.is_empty()).then(|| {
+        let others = types.join(", ");
+        let note =
+            format!("shown is {sample_type}; there are also {others}, which --sample-type selects");
+        printable(&note).into_owned()
+    });
+    Ok((sample_type, chosen, note))
 }
 
 fn profiles_of<'a>(resource: &'a [u8], into: &mut Vec<&'a [u8]>) -> Result<(), Error> {

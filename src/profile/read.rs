@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::choice::Choice;
-use super::json::{Object, cpuprofile, firefox, speedscope};
+use super::json::{Object, cpuprofile, firefox, speedscope, unknown};
 use super::other::{self, without_mark};
 use super::pprof::{decode_choice, plain};
 use super::{Error, Profile, folded, otlp, perf_script};
@@ -95,7 +95,7 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
 fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
     let root = Object::of(text);
     let Some(known) = &root else {
-        return Err(other::json(text, None));
+        return Err(unknown::refusal(text, None));
     };
     if firefox::is(known) {
         return firefox::read(known, choice);
@@ -109,7 +109,7 @@ fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
     } else if speedscope::is(known) {
         speedscope::read(known, choice.profile)?
     } else {
-        return Err(other::json(text, root.as_ref()));
+        return Err(unknown::refusal(text, root.as_ref()));
     };
     of_type(read, choice.sample_type, "that alone")
 }

@@ -6,6 +6,7 @@
 pub(super) mod cpuprofile;
 pub(super) mod firefox;
 pub(super) mod speedscope;
+pub(super) mod unknown;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -274,94 +274,97 @@ mod tests {
         assert_eq!(got, expected, "{line}");
     }
 
+    /// Lines, and the one name that each stands for.
+    const NAMES: &[(&str, &str)] = &[
+        (
+            "\t5510 (anonymous namespace)::Cache::lookup(int)+0x10 (/srv/api)",
+            "(anonymous namespace)::Cache::lookup",
+        ),
+        (
+            "\t5510 a::(anonymous namespace)::f(int, (anonymous namespace)::T)+0x1 (/srv/api)",
+            "a::(anonymous namespace)::f",
+        ),
+        (
+            "\t5510 std::unique_ptr<A>::operator->() const+0x5 (/srv/api)",
+            "std::unique_ptr<A>::operator->",
+        ),
+        (
+            "\t5510 A::operator()(int) const (/srv/api)",
+            "A::operator()",
+        ),
+        ("\t5510 A::operator() (/srv/api)", "A::operator()"),
+        (
+            "\t5510 std::function<void (int)>::operator()(int) const+0x5 (/srv/api)",
+            "std::function<void (int)>::operator()",
+        ),
+        (
+            "\t5520 <fn() -> u8 as core::ops::function::FnOnce<()>>::call_once+0x5 (/srv/api)",
+            "<fn() -> u8 as core::ops::function::FnOnce<()>>::call_once",
+        ),
+        ("\t5520 <(A, B) as T>::f (/srv/api)", "<(A, B) as T>::f"),
+        (
+            "\t5510 net/http.(*conn).serve+0x1 (/srv/api)",
+            "net/http.(*conn).serve",
+        ),
+        ("\t5510 f(int) [clone .part.0]+0x1 (/srv/api)", "f"),
+        ("\t5510 f(int) (.cold)+0x1 (/srv/api)", "f"),
+        (
+            "\t5510 void A::g<int>(std::pair<int, (B)2>) const &+0x1 (/srv/api)",
+            "void A::g<int>",
+        ),
+        (
+            "\t5510 java.lang.String.hashCode ([JIT app cache])",
+            "java.lang.String.hashCode",
+        ),
+        ("\t5520 work+0x10 (/srv/my app/api)", "work"),
+        (
+            "\t5520 work+0x10 (/srv/my (old) app/a)pi (deleted))",
+            "work",
+        ),
+        ("\t5520 f() (/srv/my app/api (deleted))", "f"),
+        ("\t5520 f (/srv/my (app)", "f"),
+        (
+            "        b3cea6c4\tILock::unlock() (/system/lib/libc.so)",
+            "ILock::unlock",
+        ),
+        (
+            "\t13a8 LazyCompile:~body_0 evalmachine.<anonymous>:1 (/tmp/perf-7.map)",
+            "LazyCompile:~body_0 evalmachine.<anonymous>:1",
+        ),
+        (
+            "\t13a8 RegExp:[&<>\\\"\\'] (/tmp/perf-7.map)",
+            "RegExp:[&<>\\\"\\']",
+        ),
+        (
+            "\t13a8 py::<lambda>:/a b/c.py (/tmp/perf-7.map)",
+            "py::<lambda>:/a b/c.py",
+        ),
+        ("\t5510 inner (inlined)", "inner"),
+        ("\t5510 main+0x1", "main"),
+        ("\t55d0c0", "0x55d0c0"),
+        ("\tmain+0x1 (/srv/api)", "main"),
+        (
+            "\tffffffffad135f6f [unknown] ([kernel.kallsyms])",
+            "[kernel.kallsyms]",
+        ),
+        (
+            "\t7f00 [unknown] (/usr/lib/libc.so.6 (deleted))",
+            "[libc.so.6]",
+        ),
+        ("\t7f00 [unknown] (/tmp/perf-4242.map)", "[perf-PID.map]"),
+        ("\t7f00 [unknown] (//anon)", "[anon]"),
+        ("\t7f00 [unknown] ([unknown])", "[unknown]"),
+        ("\t7f00 (/srv/api)", "[api]"),
+        (
+            "\t7f00 Lorg/a/B;.getSlot (/tmp/perf-7.map)",
+            "org/a/B:.getSlot",
+        ),
+        ("\t7f00 Lib::f<[u8; 8]>::g (/srv/api)", "Lib::f<[u8: 8]>::g"),
+    ];
+
     #[test]
     fn names_keep_what_is_theirs() {
-        for (line, name) in [
-            (
-                "\t5510 (anonymous namespace)::Cache::lookup(int)+0x10 (/srv/api)",
-                "(anonymous namespace)::Cache::lookup",
-            ),
-            (
-                "\t5510 a::(anonymous namespace)::f(int, (anonymous namespace)::T)+0x1 (/srv/api)",
-                "a::(anonymous namespace)::f",
-            ),
-            (
-                "\t5510 std::unique_ptr<A>::operator->() const+0x5 (/srv/api)",
-                "std::unique_ptr<A>::operator->",
-            ),
-            (
-                "\t5510 A::operator()(int) const (/srv/api)",
-                "A::operator()",
-            ),
-            ("\t5510 A::operator() (/srv/api)", "A::operator()"),
-            (
-                "\t5510 std::function<void (int)>::operator()(int) const+0x5 (/srv/api)",
-                "std::function<void (int)>::operator()",
-            ),
-            (
-                "\t5520 <fn() -> u8 as core::ops::function::FnOnce<()>>::call_once+0x5 (/srv/api)",
-                "<fn() -> u8 as core::ops::function::FnOnce<()>>::call_once",
-            ),
-            ("\t5520 <(A, B) as T>::f (/srv/api)", "<(A, B) as T>::f"),
-            (
-                "\t5510 net/http.(*conn).serve+0x1 (/srv/api)",
-                "net/http.(*conn).serve",
-            ),
-            ("\t5510 f(int) [clone .part.0]+0x1 (/srv/api)", "f"),
-            ("\t5510 f(int) (.cold)+0x1 (/srv/api)", "f"),
-            (
-                "\t5510 void A::g<int>(std::pair<int, (B)2>) const &+0x1 (/srv/api)",
-                "void A::g<int>",
-            ),
-            (
-                "\t5510 java.lang.String.hashCode ([JIT app cache])",
-                "java.lang.String.hashCode",
-            ),
-            ("\t5520 work+0x10 (/srv/my app/api)", "work"),
-            (
-                "\t5520 work+0x10 (/srv/my (old) app/a)pi (deleted))",
-                "work",
-            ),
-            ("\t5520 f() (/srv/my app/api (deleted))", "f"),
-            ("\t5520 f (/srv/my (app)", "f"),
-            (
-                "        b3cea6c4\tILock::unlock() (/system/lib/libc.so)",
-                "ILock::unlock",
-            ),
-            (
-                "\t13a8 LazyCompile:~body_0 evalmachine.<anonymous>:1 (/tmp/perf-7.map)",
-                "LazyCompile:~body_0 evalmachine.<anonymous>:1",
-            ),
-            (
-                "\t13a8 RegExp:[&<>\\\"\\'] (/tmp/perf-7.map)",
-                "RegExp:[&<>\\\"\\']",
-            ),
-            (
-                "\t13a8 py::<lambda>:/a b/c.py (/tmp/perf-7.map)",
-                "py::<lambda>:/a b/c.py",
-            ),
-            ("\t5510 inner (inlined)", "inner"),
-            ("\t5510 main+0x1", "main"),
-            ("\t55d0c0", "0x55d0c0"),
-            ("\tmain+0x1 (/srv/api)", "main"),
-            (
-                "\tffffffffad135f6f [unknown] ([kernel.kallsyms])",
-                "[kernel.kallsyms]",
-            ),
-            (
-                "\t7f00 [unknown] (/usr/lib/libc.so.6 (deleted))",
-                "[libc.so.6]",
-            ),
-            ("\t7f00 [unknown] (/tmp/perf-4242.map)", "[perf-PID.map]"),
-            ("\t7f00 [unknown] (//anon)", "[anon]"),
-            ("\t7f00 [unknown] ([unknown])", "[unknown]"),
-            ("\t7f00 (/srv/api)", "[api]"),
-            (
-                "\t7f00 Lorg/a/B;.getSlot (/tmp/perf-7.map)",
-                "org/a/B:.getSlot",
-            ),
-            ("\t7f00 Lib::f<[u8; 8]>::g (/srv/api)", "Lib::f<[u8: 8]>::g"),
-        ] {
+        for (line, name) in NAMES.iter().copied() {
             check(line, &[name]);
         }
     }
