@@ -3,11 +3,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use telemload::profile::{
-    Fold, FunctionTable, Profile, encode, flamegraph, fold, folded, perf_script, pprof, read, union,
+    Choice, Fold, FunctionTable, Profile, encode, flamegraph, fold, folded, perf_script, pprof, read, union,
 };
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(profile) = read(bytes, None) {
+    if let Ok(profile) = read(bytes, Choice::default()) {
         everything(&profile);
     }
     // Each reader on its own too: what a format looks like must not be all that keeps another reader from its bytes.

@@ -292,7 +292,7 @@ impl Run {
             let mut profile = None;
             if stored.profile.is_some() {
                 if let Some(path) = self.profile(variant, stored) {
-                    let read = reading.profile(&path)?;
+                    let read = reading.quietly(&path)?;
                     let table = FunctionTable::of(&read);
                     profile = Some((read, table));
                 } else {

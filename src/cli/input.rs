@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::exit::Usage;
+use super::output::say;
 use super::path::{is_stdio, shown};
 use crate::compare::is_of_cpu;
-use crate::profile::{self, Fold, Profile, Scale};
+use crate::profile::{self, Choice, Fold, Profile, Scale};
 use crate::units::parse_duration;
 
 /// The largest profile that is read, as it is stored.
@@ -21,6 +22,12 @@ pub(super) struct Reading {
     /// profile's own].
     #[arg(long, value_name = "TYPE")]
     pub(super) sample_type: Option<String>,
+    /// The profile to read where a file has several, such as a thread of samply's [default: all of one unit together].
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+    /// Read only samples that have this label, such as endpoint=/slow; labels of profile.proto alone.
+    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = label)]
+    pub(super) label: Option<(String, String)>,
     /// Fold frames that carry no news into one: plumbing is that of tokio, hyper, futures, tower, axum, thread starts and Go's
     /// runtime.
     #[arg(long, value_name = "PRESET", value_parser = preset)]
@@ -34,12 +41,36 @@ fn preset(text: &str) -> Result<Fold, String> {
     }
 }
 
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a label is written KEY=VALUE, such as endpoint=/slow".to_owned()),
+    }
+}
+
 impl Reading {
-    /// A profile of a file, or of standard input for `-`.
-    pub(super) fn profile(&self, path: &Path) -> anyhow::Result<Profile> {
+    /// A profile of a file, or of standard input for `-`; what its reader chose is said.
+    pub(super) fn read(&self, path: &Path) -> anyhow::Result<Profile> {
+        let profile = self.quietly(path)?;
+        for note in profile.notes() {
+            say(&format!("{}: {note}", shown(path)));
+        }
+        Ok(profile)
+    }
+
+    /// The same of a profile that telemload stored, of which nothing was chosen.
+    pub(super) fn quietly(&self, path: &Path) -> anyhow::Result<Profile> {
         let bytes = bytes(path)?;
         let refused = |error: profile::Error| Usage(format!("{}: {error}", shown(path)));
-        let read = profile::read(&bytes, self.sample_type.as_deref()).map_err(refused)?;
+        let choice = Choice {
+            sample_type: self.sample_type.as_deref(),
+            profile: self.profile.as_deref(),
+            label: self
+                .label
+                .as_ref()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        };
+        let read = profile::read(&bytes, choice).map_err(refused)?;
         Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
     }
 
@@ -48,7 +79,7 @@ impl Reading {
         let [path] = paths else {
             let mut merged: Option<Profile> = None;
             for (number, path) in paths.iter().enumerate() {
-                let slice = self.profile(path.as_ref())?;
+                let slice = self.read(path.as_ref())?;
                 let merged = merged.get_or_insert_with(|| {
                     Profile::new(slice.sample_type(), slice.unit(), slice.period_ns())
                 });
@@ -57,7 +88,7 @@ impl Reading {
             }
             return Ok(merged.ok_or_else(|| Usage("name a profile".to_owned()))?);
         };
-        self.profile(path.as_ref())
+        self.read(path.as_ref())
     }
 }
 
@@ -90,7 +121,7 @@ impl Costs {
 
 /// A profile that can be one side of a comparison, and can have the cost that was given for it.
 pub(super) fn side(reading: &Reading, path: &Path, cost: Option<Scale>) -> anyhow::Result<Profile> {
-    let profile = reading.profile(path)?;
+    let profile = reading.read(path)?;
     if profile.is_empty() {
         return Err(Usage(format!("{}: {}", shown(path), profile::Error::Empty)).into());
     }

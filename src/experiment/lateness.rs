@@ -25,8 +25,13 @@ impl Lateness {
             Cpu::Metrics => Planned::Cpu,
             Cpu::Processes | Cpu::Nowhere => Planned::Metrics,
         };
+        // Without processes, a reading is of the machine alone.
+        let processes = match self.cpu {
+            Cpu::Processes => self.processes,
+            Cpu::Metrics | Cpu::Nowhere => Count::default(),
+        };
         for (what, count, share) in [
-            (Planned::Processes, self.processes, SHARE),
+            (Planned::Processes, processes, SHARE),
             (metrics, self.metrics, SHARE),
             (Planned::Rows, self.rows, 0.0),
         ] {

@@ -163,5 +163,9 @@ fn is_wanted(metric: &str) -> bool {
 }
 
 fn figures(metrics: &Metrics) -> (Option<f64>, Reading) {
-    (metrics.get(PROCESS_CPU), Reading::of(metrics))
+    let cpu = metrics.get(PROCESS_CPU);
+    (
+        cpu.filter(|seconds| seconds.is_finite()),
+        Reading::of(metrics),
+    )
 }

@@ -102,7 +102,7 @@ pub enum CaptureError {
         /// Where, without credentials and query.
         url: String,
         /// What it is.
-        found: &'static str,
+        found: String,
     },
     /// The profile cannot be read, or does not fit those before it.
     #[error("the profile from {url} cannot be used: {source}")]
@@ -397,7 +397,7 @@ impl Endpoint {
             None => Ok(body),
             Some(other) => Err(CaptureError::NotAProfile {
                 url: self.shown.clone(),
-                found: other.name,
+                found: other.what,
             }),
         }
     }

@@ -233,7 +233,7 @@ fn answers_that_are_no_profile_are_explained() {
         ),
         (
             answer("200 OK", "", b"heap profile: 1: 2 [3: 4]"),
-            "answers with plain text instead",
+            "answers with a heap profile as text instead",
         ),
         (
             answer("200 OK", "", b"{\"error\":1}"),

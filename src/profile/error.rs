@@ -1,6 +1,7 @@
 //! What can be wrong with a profile. It must name what is wrong and what to do, and carries bytes of the
 //! profile only where a name is meant, made printable.
 
+use std::borrow::Cow;
 use std::io;
 
 /// Why a profile could not be read, merged, written or drawn.
@@ -13,9 +14,17 @@ pub enum Error {
     #[error("not a profile but {what}; {remedy}")]
     Other {
         /// What they are.
-        what: &'static str,
+        what: String,
         /// What to do with it.
-        remedy: &'static str,
+        remedy: Cow<'static, str>,
+    },
+    /// The format is known, and the bytes do not hold what it should.
+    #[error("this is {format}, but {reason}")]
+    Damaged {
+        /// The format, with its article.
+        format: &'static str,
+        /// What is wrong.
+        reason: String,
     },
     /// The gzip stream is damaged or cut off.
     #[error("not a profile: the gzip stream is damaged ({0}); capture it again")]
@@ -56,6 +65,40 @@ pub enum Error {
         /// What there is.
         known: String,
     },
+    /// The values of the type are all zero, or some are negative.
+    #[error(
+        "the profile's values of `{sample_type}` are {fault}; show others with --sample-type {others}"
+    )]
+    NoValues {
+        /// The type.
+        sample_type: String,
+        /// What is wrong with them.
+        fault: &'static str,
+        /// Types that have what is needed, as they follow the flag.
+        others: String,
+    },
+    /// The file has no profile of the name asked for.
+    #[error("the file has no profile `{wanted}`; it has {known}")]
+    NoProfile {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// A profile of the file was asked for, and it has one alone.
+    #[error("the file has one profile without a name; leave --profile out")]
+    OneProfile,
+    /// No sample has the label asked for.
+    #[error("no sample has the label {wanted}; its samples have {known}")]
+    NoLabel {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// A label was asked for of a format whose labels are not read.
+    #[error("labels are read of profile.proto alone; leave --where out")]
+    WithoutLabels,
     /// A line of a folded file cannot be understood.
     #[error("folded stacks, line {line}: {reason}")]
     Folded {
@@ -73,9 +116,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// There are no bytes at all.
-    #[error(
-        "the input is empty; expected profile.proto, folded stacks or the text of `perf script`"
-    )]
+    #[error("the input is empty; {}", super::other::PROFILES)]
     NoInput,
     /// Two profiles measure different things.
     #[error(

@@ -221,13 +221,12 @@ mod tests {
 
     #[test]
     fn slices_survive() {
-        let mut profile = Profile::new("cpu", "nanoseconds", 10);
+        let mut profile = Profile::new("samples", "count", 0);
         for (slice, text) in ["a;tokio::x 2\na;tokio::y 3", "a;tokio::x 1"]
             .iter()
             .enumerate()
         {
-            let mut of = Profile::new("cpu", "nanoseconds", 10);
-            folded::read_into(&mut of, text.as_bytes()).expect("reads");
+            let of = folded::read(text.as_bytes()).expect("reads");
             profile.merge_slice(&of, slice).expect("merges");
         }
         let folded = fold(profile, Fold::Plumbing).expect("folds");

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{BufRead, Read, Write};
+use std::io::Write;
 
+use super::stacks::RECORDS;
 use super::{Error, Profile};
 
 const MAX_LINE: usize = 1 << 20;
@@ -34,25 +35,16 @@ pub fn write(profile: &Profile, mut writer: impl Write) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads folded stacks of samples. Empty lines are skipped, bytes that are not UTF-8 replaced; samples of a stack that is
-/// there twice add up.
+/// Reads folded stacks of samples. Empty lines and comments (`# `) are skipped, bytes that are not UTF-8 replaced; samples of a stack that is
+/// there twice add up. Numbers with fractions are no counts: their shares are of values, in the smallest fraction that is written.
 ///
 /// # Errors
-/// [`Error::Folded`] names the line; [`Error::Io`] if reading fails; [`Error::TooLarge`] and [`Error::Overflow`] as in [`Profile::add`].
-pub fn read(reader: impl BufRead) -> Result<Profile, Error> {
-    let mut profile = Profile::new("samples", "count", 0);
-    read_into(&mut profile, reader)?;
-    Ok(profile)
-}
-
-pub(super) fn read_into(profile: &mut Profile, mut reader: impl BufRead) -> Result<(), Error> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let limit = MAX_LINE as u64 + 1;
-        if reader.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
+/// [`Error::Folded`] names the line; [`Error::TooLarge`] and [`Error::Overflow`] as in [`Profile::add`].
+pub fn read(text: &[u8]) -> Result<Profile, Error> {
+    let fraction = lines(text).filter_map(|(_, line)| fraction(line)).max();
+    let digits = fraction.unwrap_or(0).min(FRACTIONS.len() - 1);
+    let mut profile = Profile::new("samples", FRACTIONS[digits], 0);
+    for (number, line) in lines(text) {
         let fail = |reason| Error::Folded {
             line: number,
             reason,
@@ -60,25 +52,75 @@ pub(super) fn read_into(profile: &mut Profile, mut reader: impl BufRead) -> Resu
         if line.len() > MAX_LINE {
             return Err(fail("it is longer than 1 MiB"));
         }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim();
-        if text.is_empty() {
-            continue;
-        }
-        let (stack, samples) = text.rsplit_once(' ').ok_or_else(|| {
-            fail("expected `root;caller;leaf 12`, found no number behind a space")
+        let line = String::from_utf8_lossy(line);
+        let (stack, samples) = line.rsplit_once([' ', '\t']).ok_or_else(|| {
+            fail("found no number behind a space; write every line like `root;caller;leaf 12`")
         })?;
-        if !samples.bytes().all(|digit| digit.is_ascii_digit()) {
-            return Err(fail(
-                "expected a whole number of samples behind the last space",
-            ));
-        }
-        let samples = samples
-            .parse()
-            .map_err(|_| fail("its number of samples does not fit 64 bits"))?;
-        profile.add(stack.trim_end().split(';'), samples, samples)?;
+        let value = scaled(samples, digits).map_err(fail)?;
+        let samples = if digits == 0 {
+            value
+        } else {
+            u64::from(value > 0)
+        };
+        profile.add(stack.trim_end().split(';'), samples, value)?;
     }
-    Ok(())
+    Ok(if digits == 0 {
+        profile
+    } else {
+        profile.counting(RECORDS)
+    })
+}
+
+/// Units of numbers with so many digits behind the point.
+const FRACTIONS: [&str; 7] = [
+    "count",
+    "tenths",
+    "hundredths",
+    "thousandths",
+    "ten-thousandths",
+    "hundred-thousandths",
+    "millionths",
+];
+
+/// Lines with their numbers, without those that hold no stack.
+fn lines(text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let is_comment = |line: &[u8]| line == b"#" || line.starts_with(b"# ");
+    (1..)
+        .zip(lines)
+        .filter(move |(_, line)| !line.is_empty() && !is_comment(line))
+}
+
+/// Digits behind the point of the number at a line's end.
+fn fraction(line: &[u8]) -> Option<usize> {
+    let number = line.rsplit(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    let at = number.iter().position(|byte| *byte == b'.')?;
+    Some(number.len() - at - 1)
+}
+
+/// The number in the unit of so many digits behind the point; further digits are rounded.
+fn scaled(number: &str, digits: usize) -> Result<u64, &'static str> {
+    const WHOLE: &str = "expected a number of samples behind the last space; write every line like `root;caller;leaf 12`";
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) || (whole.is_empty() && part.is_empty()) {
+        return Err(WHOLE);
+    }
+    let mut value = 0_u64;
+    let kept = whole
+        .bytes()
+        .chain(part.bytes().chain(std::iter::repeat(b'0')).take(digits));
+    for digit in kept {
+        value = value
+            .checked_mul(10)
+            .and_then(|value| value.checked_add(u64::from(digit - b'0')))
+            .ok_or("its number of samples does not fit 64 bits")?;
+    }
+    let rounds_up = part
+        .as_bytes()
+        .get(digits)
+        .is_some_and(|digit| *digit >= b'5');
+    Ok(value.saturating_add(u64::from(rounds_up)))
 }
 
 /// Whether every line ends in two numbers, as those that compare two profiles do. A name may end in one, but hardly each.
@@ -141,9 +183,21 @@ mod tests {
         check(b"a\xff;b 1", Ok("a\u{fffd};b 1\n"));
         check(b"a 0\n", Ok(""));
         check(b"", Ok(""));
-        check(b"a 1\nb", Err("line 2: expected `root;caller;leaf 12`"));
-        check(b"a 1.5", Err("line 1: expected a whole number"));
-        check(b"a -1", Err("line 1: expected a whole number"));
+        check(
+            b"a 1\nb",
+            Err("line 2: found no number behind a space; write"),
+        );
+        check(b"# mode: wall\n#\na 3\n# duration: 23873\n", Ok("a 3\n"));
+        check(b"#anon;f\t3\n", Ok("#anon;f 3\n"));
+        check(b"a 31.5\nb 68\n", Ok("a 315\nb 680\n"));
+        check(
+            b"a 0.12345678\nb 1.\nc .5",
+            Ok("a 123457\nb 1000000\nc 500000\n"),
+        );
+        check(b"a 1.5.5", Err("line 1: expected a number"));
+        check(b"a 1e3", Err("line 1: expected a number"));
+        check(b"a .", Err("line 1: expected a number"));
+        check(b"a -1", Err("line 1: expected a number"));
         check(b"a 99999999999999999999", Err("does not fit 64 bits"));
         check(b"a 18446744073709551615\nb 1", Err("more than 64 bits"));
         check(&vec![b'a'; MAX_LINE + 1], Err("longer than 1 MiB"));

@@ -1,66 +1,362 @@
-//! What bytes are that are no profile, for messages. It must not decide whether they are one: what begins like JSON may be a stack.
+//! What bytes are that are no profile which is read, told by their content, and the way from them to one that is.
+//!
+//! What stands here must be certain: a stack's name may be anything, so of text only headings count that no stack begins with.
 
-use super::pprof::is_gzip;
+use std::borrow::Cow;
 
-/// Bytes that are looked at.
-const HEAD: usize = 512;
+use super::Error;
 
-/// Something that is no profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Other {
-    /// What it is, with its article.
-    pub(super) name: &'static str,
-    /// What to do with it.
-    pub(super) remedy: &'static str,
-}
+/// Bytes of text that are looked at.
+const HEAD: usize = 2048;
 
-impl Other {
-    /// Whether it may be text of any kind, of which there is nothing to say.
-    pub(super) fn is_text(self) -> bool {
-        self.name == TEXT
-    }
-}
-
-const TEXT: &str = "plain text";
-const PROFILES: &str = "a profile is profile.proto, folded stacks or the text of `perf script`";
+/// What is read, for messages.
+pub(super) const PROFILES: &str = "give profile.proto (pprof), folded stacks, the text of `perf script`, a profile of samply or the Firefox profiler, a V8 .cpuprofile, \
+     a speedscope file or OTLP profiles";
 const PICTURED: &str = "give the profile that it was drawn of";
+const UNPACK: &str = "unpack it first";
 
-/// What bytes that should be a profile seem to be; `None` for gzip and for what is not known.
-pub(super) fn something_else(bytes: &[u8]) -> Option<Other> {
-    if is_gzip(bytes) {
-        return None;
+/// First bytes of files that are no text: what they are, and the way out.
+const MAGIC: [(&[u8], &str, &str); 26] = [
+    (
+        b"PERFILE2",
+        "a recording of perf (perf.data)",
+        "run `perf script -i FILE` and give its output",
+    ),
+    (
+        b"FLR\0",
+        "a recording of Java's Flight Recorder (JFR)",
+        "convert it with async-profiler's `jfrconv -o collapsed FILE OUT` or `jfrconv -o pprof FILE OUT`",
+    ),
+    (
+        b"Nettrace",
+        "a trace of .NET (nettrace)",
+        "run `dotnet-trace convert FILE --format Speedscope` and give what it writes",
+    ),
+    (
+        b"JAVA PROFILE 1.0",
+        "a heap dump of Java (hprof)",
+        "it has no samples; record with async-profiler's `asprof -e cpu -o collapsed`",
+    ),
+    (
+        b"SIMPLEPERF",
+        "a recording of simpleperf",
+        "give the output of `report_sample.py -i FILE`",
+    ),
+    (
+        b"gmon",
+        "a profile of gprof (gmon.out)",
+        "it has no stacks; record with `perf record -g` and give the output of `perf script`",
+    ),
+    (
+        b"memray",
+        "a recording of memray",
+        "record with `py-spy record -f raw`",
+    ),
+    (b"SQLite format 3\0", "a database of SQLite", PROFILES),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "a file packed by zstd",
+        "unpack it with `zstd -d`; a recording of heaptrack then goes through `heaptrack_print -F OUT FILE`",
+    ),
+    (b"\xfd7zXZ\0", "a file packed by xz", UNPACK),
+    (b"\x1f\x8b", "a gzip file in a gzip file", UNPACK),
+    (b"BZh", "a file packed by bzip2", UNPACK),
+    (b"PK\x03\x04", "a zip file", UNPACK),
+    (b"\x04\x22\x4d\x18", "a file packed by lz4", UNPACK),
+    (
+        b"\x7fELF",
+        "a program or library (ELF)",
+        "record a profile of it while it runs",
+    ),
+    (
+        b"\xcf\xfa\xed\xfe",
+        "a program or library (Mach-O)",
+        "record a profile of it while it runs",
+    ),
+    (
+        b"MZ",
+        "a program or library of Windows",
+        "record a profile of it while it runs",
+    ),
+    (b"%PDF", "a PDF document", PICTURED),
+    (b"\x89PNG", "a picture (PNG)", PICTURED),
+    (b"\xff\xd8\xff", "a picture (JPEG)", PICTURED),
+    (b"GIF8", "a picture (GIF)", PICTURED),
+    (b"\xff\xfe", "text in UTF-16", "convert it to UTF-8"),
+    (b"\xfe\xff", "text in UTF-16", "convert it to UTF-8"),
+    (b"{(\x03\0", "a profile of Python's cProfile", PYTHON),
+    (b"{)\x03", "a profile of Python's cProfile", PYTHON),
+    (b"\xfb\xa9\x03", "a profile of Python's cProfile", PYTHON),
+];
+const PYTHON: &str = "it has no stacks; record with `py-spy record -f raw`";
+const WITHOUT_DEBUG: &str =
+    "it is text for people; fetch the profile itself, without `debug=` in the address";
+
+/// Lines with which texts of other tools begin, after empty ones.
+const HEADINGS: [(&str, &str, &str); 29] = [
+    ("# callgrind format", "the output of callgrind", CALLGRIND),
+    ("version: 1", "the output of callgrind", CALLGRIND),
+    (
+        "events: Ir",
+        "the output of callgrind or cachegrind",
+        CALLGRIND,
+    ),
+    (
+        "desc: ",
+        "the output of massif or cachegrind",
+        "record with heaptrack and give what `heaptrack_print -F OUT FILE` writes",
+    ),
+    (
+        "Flat profile:",
+        "the report of gprof",
+        "it has no stacks; record with `perf record -g` and give the output of `perf script`",
+    ),
+    (
+        "Analysis of sampling",
+        "the output of macOS's sample",
+        SAMPLE,
+    ),
+    ("Sampling process", "the output of macOS's sample", SAMPLE),
+    ("Call graph:", "the output of macOS's sample", SAMPLE),
+    (
+        "# To display the perf.data header",
+        "the report of perf",
+        REPORT,
+    ),
+    ("# Total Lost Samples:", "the report of perf", REPORT),
+    ("# Samples:", "the report of perf", REPORT),
+    (
+        "Performance counter stats",
+        "what perf stat prints",
+        "record with `perf record -g` and give the output of `perf script`",
+    ),
+    ("PeriodType:", "what `go tool pprof -raw` prints", PRINTED),
+    (
+        "Showing nodes accounting for",
+        "what `go tool pprof` prints",
+        PRINTED,
+    ),
+    (
+        "goroutine profile: total",
+        "a list of goroutines",
+        WITHOUT_DEBUG,
+    ),
+    (
+        "threadcreate profile: total",
+        "a list of threads",
+        WITHOUT_DEBUG,
+    ),
+    (
+        "--- contention:",
+        "a profile of contention as text",
+        WITHOUT_DEBUG,
+    ),
+    ("--- mutex:", "a profile of mutexes as text", WITHOUT_DEBUG),
+    ("goroutine 1 [", "a dump of goroutines", WITHOUT_DEBUG),
+    (
+        "heap profile: ",
+        "a heap profile as text",
+        "fetch it without `debug=` in the address, or convert it with `pprof -proto PROGRAM FILE`",
+    ),
+    ("--- heapz", "a heap profile as text", LEGACY),
+    ("--- growthz", "a heap profile as text", LEGACY),
+    ("--- contentionz", "a profile of contention as text", LEGACY),
+    ("--- threadz", "a list of threads", LEGACY),
+    (
+        "heap_v2/",
+        "a heap profile of jemalloc",
+        "convert it with `jeprof --collapsed PROGRAM FILE`",
+    ),
+    (
+        "# austin:",
+        "a recording of austin",
+        "convert it with `austin2speedscope FILE OUT`",
+    ),
+    (
+        "v8-version,",
+        "the log of V8's profiler",
+        "record with `node --cpu-prof`, which writes a .cpuprofile",
+    ),
+    (
+        "Full thread dump",
+        "a dump of Java's threads",
+        "record with async-profiler's `asprof -e cpu -o collapsed`",
+    ),
+    (
+        "Function Stack,",
+        "a report of VTune",
+        "convert it with `inferno-collapse-vtune`",
+    ),
+];
+const CALLGRIND: &str =
+    "it has calls and no stacks; record with `perf record -g` and give the output of `perf script`";
+const PRINTED: &str = "give the profile that it was printed of";
+const SAMPLE: &str = "convert it with `inferno-collapse-sample FILE`";
+const REPORT: &str = "give the output of `perf script` on the same recording";
+const LEGACY: &str = "convert it with `pprof -proto PROGRAM FILE`";
+
+/// Refuses what is certainly something else.
+pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
+    let other = |what: &str, remedy: &'static str| {
+        Some(Error::Other {
+            what: what.to_owned(),
+            remedy: Cow::Borrowed(remedy),
+        })
+    };
+    let text = head(raw);
+    let magic = MAGIC.iter().find(|(magic, ..)| raw.starts_with(magic));
+    if let (None, Some((_, what, remedy))) = (&text, magic) {
+        return other(what, remedy);
     }
-    let other = |name, remedy| Some(Other { name, remedy });
-    if bytes.starts_with(b"PERFILE2") {
+    if raw.starts_with(b"go 1.")
+        && raw[..raw.len().min(32)]
+            .windows(6)
+            .any(|word| word == b" trace")
+    {
         return other(
-            "a recording of perf",
-            "run `perf script -i FILE` and give its output",
+            "a trace of Go's execution",
+            "fetch /debug/pprof/profile instead of /debug/pprof/trace",
         );
     }
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return other("text in UTF-16", "convert it to UTF-8");
+    if is_legacy_cpu(raw) {
+        return other("a CPU profile in gperftools' old binary format", LEGACY);
     }
-    let bytes = without_mark(bytes);
-    let head = &bytes[..bytes.len().min(HEAD)];
-    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
-    // The first field of a profile, tag 10, is a line break for a reader of text; its length and tags are control characters.
-    let readable = text
-        .chars()
-        .all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
-    match text.trim_start() {
-        "" if readable => other("an empty body", PROFILES),
-        text if text.starts_with("<svg")
-            || (text.starts_with("<?xml") && text.contains("<svg")) =>
-        {
-            other("an SVG picture", PICTURED)
-        }
-        text if text.starts_with("<!doctype html") || text.starts_with("<html") => {
-            other("an HTML page", PICTURED)
-        }
-        text if readable && text.starts_with(['{', '[']) => other("JSON", PROFILES),
-        _ if readable => other(TEXT, PROFILES),
+    let text = text?;
+    let text = text.trim_start();
+    let lowered = text.to_ascii_lowercase();
+    if lowered.starts_with("<svg") || (lowered.starts_with("<?xml") && lowered.contains("<svg")) {
+        return other("an SVG picture", PICTURED);
+    }
+    if lowered.starts_with("<!doctype html") || lowered.starts_with("<html") {
+        return other("an HTML page", PICTURED);
+    }
+    if lowered.starts_with("<?xml") && lowered.contains("trace-query-result") {
+        return other(
+            "what xctrace exports",
+            "convert it with `inferno-collapse-xctrace`",
+        );
+    }
+    if text.starts_with("@[") && text.contains("\n]: ") {
+        return other(
+            "the output of bpftrace",
+            "convert it with FlameGraph's `stackcollapse-bpftrace.pl FILE`",
+        );
+    }
+    if (text.starts_with("File: ") || text.starts_with("Type: ")) && text.contains("flat%") {
+        return other("what `go tool pprof` prints", PRINTED);
+    }
+    if text.contains("Time and Allocation Profiling Report") {
+        return other(
+            "a profile of GHC",
+            "convert it with `inferno-collapse-ghcprof FILE`",
+        );
+    }
+    if is_heaptrack(text) {
+        return other(
+            "a recording of heaptrack",
+            "give what `heaptrack_print -F OUT FILE` writes",
+        );
+    }
+    if is_dtrace(text) {
+        return other(
+            "the output of dtrace",
+            "convert it with `inferno-collapse-dtrace FILE`",
+        );
+    }
+    let heading = HEADINGS.iter().find(|(begin, ..)| text.starts_with(begin));
+    heading.and_then(|(_, what, remedy)| other(what, remedy))
+}
+
+/// The begin of what is text, without the last character, which may be cut.
+fn head(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let head = &raw[..raw.len().min(HEAD)];
+    let readable = |byte: &u8| *byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t' | 0x1b);
+    head.iter()
+        .all(readable)
+        .then(|| String::from_utf8_lossy(head))
+}
+
+/// Five words, of four or eight bytes in either order: 0, 3 or more, 0, the period, 0.
+fn is_legacy_cpu(raw: &[u8]) -> bool {
+    let word = |at: usize, size: usize, is_big: bool| -> Option<u64> {
+        let bytes = raw.get(at * size..(at + 1) * size)?;
+        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        Some(if is_big {
+            bytes.iter().fold(0, add)
+        } else {
+            bytes.iter().rev().fold(0, add)
+        })
+    };
+    [(4, false), (4, true), (8, false), (8, true)]
+        .iter()
+        .any(|(size, is_big)| {
+            let words: Vec<_> = (0..5).map_while(|at| word(at, *size, *is_big)).collect();
+            matches!(words[..], [0, 3..=64, 0, 1..=100_000_000, 0])
+        })
+}
+
+/// `v 10400 3`, and the program that was recorded.
+fn is_heaptrack(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    let version = first
+        .strip_prefix("v ")
+        .and_then(|rest| rest.split(' ').next());
+    version.is_some_and(|version| {
+        version.len() >= 5 && version.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }) && text
+        .lines()
+        .skip(1)
+        .any(|line| line.starts_with("x ") || line.starts_with("X "))
+}
+
+/// Frames with a backquote between module and function, and a count below them.
+fn is_dtrace(text: &str) -> bool {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let is_frame = |line: &str| line.starts_with(' ') && line.contains('`');
+    let is_count =
+        |line: &str| line.starts_with(' ') && line.trim().bytes().all(|byte| byte.is_ascii_digit());
+    lines
+        .windows(2)
+        .any(|pair| is_frame(pair[0]) && is_count(pair[1]))
+}
+
+/// What an answer is that should have been a profile; `None` for what is not known.
+pub(super) fn something_else(raw: &[u8]) -> Option<Other> {
+    if super::pprof::is_gzip(raw) {
+        return None;
+    }
+    let raw = without_mark(raw);
+    let named = |error| match error {
+        Error::Other { what, remedy } => Some(Other { what, remedy }),
         _ => None,
+    };
+    if let Some(error) = refuse(raw) {
+        return named(error);
     }
+    let text = head(raw)?;
+    let plain = |what: &str| {
+        Some(Other {
+            what: what.to_owned(),
+            remedy: Cow::Borrowed(PROFILES),
+        })
+    };
+    match text.trim_start() {
+        "" => plain("an empty body"),
+        begin if begin.starts_with(['{', '[']) => plain("JSON"),
+        _ => plain("plain text"),
+    }
+}
+
+/// Something that is no profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Other {
+    /// What it is, with its article.
+    pub(super) what: String,
+    /// What to do with it.
+    pub(super) remedy: Cow<'static, str>,
 }
 
 /// The bytes without the mark of UTF-8 at their begin, if they have one.

@@ -9,13 +9,16 @@ use std::io::Read;
 use std::num::NonZeroU64;
 
 use flate2::read::MultiGzDecoder;
-use pprof_format as proto;
-use prost::encoding::encode_varint;
-use regex::{Regex, RegexBuilder};
+use prost::encoding::encoded_len_varint;
 
-use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_STACKS, RECORDS, Weight, too_large};
-use super::symbols::{MAX_MESSAGE, Tables, malformed, message_of};
-use super::wire::{Field, fields, varints};
+use super::choice::Choice;
+use super::faults::{self, Fault};
+use super::labels::{self, Filter};
+use super::pruning::Pruning;
+use super::sample::Sample;
+use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_SLICES, MAX_STACKS, RECORDS, Weight, too_large};
+use super::symbols::{Tables, malformed};
+use super::wire::{Field, fields};
 use super::{Error, Profile};
 use crate::units::printable;
 
@@ -23,8 +26,6 @@ use crate::units::printable;
 const MAX_UNPACKED: usize = 256 << 20;
 /// Frames of all samples that repeat none before. A profile as large as what is read has half of it.
 const MAX_EXPANDED: usize = 8 * MAX_FRAMES;
-/// Compiled size of a `drop_frames` expression.
-const MAX_PATTERN: usize = 1 << 20;
 /// Sample types that a message lists.
 const SHOWN_TYPES: usize = 8;
 
@@ -34,21 +35,75 @@ const SHOWN_TYPES: usize = 8;
 /// chosen type itself if it counts, else the `samples` type (of CPU time) or the counting type that stands right before the chosen
 /// one (objects for bytes, contentions for delays). Where there is neither, it is the value over the period, and without a period
 /// in the same unit shares are of values. Inlined calls become frames of their own; a frame without a name is
-/// called after its file and address. `drop_frames` is honoured, labels are not kept.
+/// called after its file and address. `drop_frames` is honoured; labels are noted and not kept.
 ///
 /// # Errors
 /// [`Error::Gzip`] and [`Error::Malformed`] for what is no profile (a negative value included: a difference of profiles has no
 /// shares), [`Error::TooLarge`] and [`Error::Overflow`] for what is too much.
 pub fn decode(bytes: &[u8]) -> Result<Profile, Error> {
-    decode_type(bytes, None)
+    decode_choice(bytes, Choice::default())
 }
 
-/// Like [`decode`], but reads the sample type of the given name, such as `alloc_space`.
+/// Like [`decode`], but reads the sample type chosen, such as `alloc_space`, and the samples that have the label chosen.
 ///
 /// # Errors
-/// [`Error::SampleType`] lists what there is; else those of [`decode`].
-pub fn decode_type(bytes: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
-    unpacked(&plain(bytes)?, sample_type, MAX_EXPANDED)
+/// [`Error::SampleType`] and [`Error::NoLabel`] list what there is; else those of [`decode`].
+pub(super) fn decode_choice(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
+    let raw = plain(bytes)?;
+    match unpacked(&raw, choice, MAX_EXPANDED) {
+        Err(error @ Error::Malformed(_)) => match concatenated(&raw, choice) {
+            Some(profile) => profile,
+            None => Err(error),
+        },
+        read => read,
+    }
+}
+
+/// Profiles that stand one behind the other in one file, as those of one capture; `None` if it is not several.
+fn concatenated(raw: &[u8], choice: Choice<'_>) -> Option<Result<Profile, Error>> {
+    let parts = parts(raw);
+    if parts.len() < 2 {
+        return None;
+    }
+    let mut whole: Option<Profile> = None;
+    for (number, part) in parts.iter().enumerate() {
+        let part = unpacked(part, choice, MAX_EXPANDED / parts.len()).ok()?;
+        let whole = whole
+            .get_or_insert_with(|| Profile::new(part.sample_type(), part.unit(), part.period_ns()));
+        if let Err(error) = whole.merge_slice(&part, number) {
+            return Some(Err(error));
+        }
+    }
+    let mut whole = whole?;
+    whole.note(format!(
+        "it holds {} profiles, one behind the other, which are shown together",
+        parts.len()
+    ));
+    Some(Ok(whole))
+}
+
+/// The bytes from each first sample type on that stands behind a string.
+fn parts(raw: &[u8]) -> Vec<&[u8]> {
+    let mut begins = vec![0];
+    let mut has_strings = false;
+    for field in fields(raw) {
+        match field {
+            Ok(Field::Bytes(6, _)) => has_strings = true,
+            Ok(Field::Bytes(1, bytes)) if has_strings && begins.len() < MAX_SLICES => {
+                let head = 1 + encoded_len_varint(bytes.len() as u64);
+                begins.push(bytes.as_ptr().addr() - raw.as_ptr().addr() - head);
+                has_strings = false;
+            }
+            Ok(_) => {}
+            Err(_) => return Vec::new(),
+        }
+    }
+    let ends = begins.iter().skip(1).copied().chain([raw.len()]);
+    begins
+        .iter()
+        .zip(ends)
+        .map(|(begin, end)| &raw[*begin..end])
+        .collect()
 }
 
 /// The bytes without their gzip, if they have one.
@@ -77,14 +132,18 @@ fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     Ok(raw)
 }
 
-fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Result<Profile, Error> {
+fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profile, Error> {
     let tables = Tables::read(raw)?;
-    let columns = Columns::choose(&tables, sample_type)?;
+    let columns = Columns::choose(&tables, choice.sample_type)?;
     let slice_key = tables.slice_key();
     let mut profile = Profile::new(&columns.sample_type, &columns.unit, tables.period_ns()?)
         .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0));
     let locations = tables.resolve(&mut profile)?;
     let mut pruning = Pruning::new(&tables)?;
+    let filter = choice
+        .label
+        .map(|label| Filter::of(&tables, raw, label))
+        .transpose()?;
     let mut number = 0_u64;
     let mut read = Sample::default();
     // Where stacks are by the packed ids of their locations: most samples repeat one.
@@ -95,8 +154,13 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
             continue;
         };
         number += 1;
+        if filter.as_ref().is_some_and(|filter| !filter.takes(message)) {
+            continue;
+        }
         let packed = read.fill(message, slice_key)?;
-        let weight = columns.weight(&read.values, number)?;
+        let weight = columns.weight(&read.values, number).map_err(|error| {
+            faults::values(raw, &tables, &columns.read(), Fault::Negative).unwrap_or(error)
+        })?;
         if weight == Weight::default() {
             continue;
         }
@@ -108,9 +172,7 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
         read.unpack_locations(packed)?;
         for id in read.locations.iter().rev() {
             let Some(names) = locations.get(id) else {
-                return Err(malformed(format!(
-                    "sample {number} refers to location {id}, which is not in it"
-                )));
+                return Err(faults::dangling(raw, &locations, number, *id));
             };
             if frames.len() + names.len() > MAX_DEPTH {
                 return Err(too_large("frames in one stack", MAX_DEPTH));
@@ -130,84 +192,14 @@ fn unpacked(raw: &[u8], sample_type: Option<&str>, max_expanded: usize) -> Resul
             places.insert(key, place);
         }
     }
+    if filter.is_none() && profile.is_empty() && profile.value() == 0 {
+        faults::values(raw, &tables, &columns.read(), Fault::Zero).map_or(Ok(()), Err)?;
+    }
+    if let Some(note) = labels::note(&tables, raw).filter(|_| filter.is_none()) {
+        profile.note(note);
+    }
     let counts = columns.counted(&profile);
     Ok(profile.counting(counts))
-}
-
-/// What is read of one sample; its buffers are used again for the next.
-#[derive(Default)]
-struct Sample {
-    /// Ids of locations that are not packed in one piece, packed.
-    pieces: Vec<u8>,
-    locations: Vec<u64>,
-    values: Vec<i64>,
-    slice: Option<u8>,
-}
-
-impl Sample {
-    /// Reads a message. The ids of its locations are answered as they are if they are packed in one piece, else kept in `pieces`.
-    fn fill<'a>(
-        &mut self,
-        message: &'a [u8],
-        slice_key: Option<i64>,
-    ) -> Result<Option<&'a [u8]>, Error> {
-        if message.len() > MAX_MESSAGE {
-            return Err(too_large("bytes in one entry", MAX_MESSAGE));
-        }
-        self.pieces.clear();
-        self.values.clear();
-        self.slice = None;
-        let mut packed: Option<&[u8]> = None;
-        let mut in_pieces = false;
-        for field in fields(message) {
-            match field? {
-                Field::Bytes(1, bytes) => {
-                    if let Some(before) = packed.replace(bytes) {
-                        in_pieces = true;
-                        self.pieces.extend_from_slice(before);
-                    }
-                }
-                Field::Varint(1, id) => {
-                    in_pieces = true;
-                    self.pieces
-                        .extend_from_slice(packed.take().unwrap_or_default());
-                    encode_varint(id, &mut self.pieces);
-                }
-                Field::Bytes(2, bytes) => {
-                    unpack(bytes, |value| self.values.push(value.cast_signed()))?;
-                }
-                Field::Varint(2, value) => self.values.push(value.cast_signed()),
-                Field::Bytes(3, bytes) if slice_key.is_some() => {
-                    let label: proto::Label = message_of(bytes, "label")?;
-                    if Some(label.key) == slice_key {
-                        self.slice = u8::try_from(label.num).ok();
-                    }
-                }
-                _ => {}
-            }
-        }
-        if in_pieces {
-            self.pieces
-                .extend_from_slice(packed.take().unwrap_or_default());
-        }
-        Ok(packed)
-    }
-
-    /// Keeps the locations of a sample, the leaf first.
-    fn unpack_locations(&mut self, packed: Option<&[u8]>) -> Result<(), Error> {
-        self.locations.clear();
-        let locations = &mut self.locations;
-        unpack(packed.unwrap_or(&self.pieces), |id| locations.push(id))
-    }
-}
-
-fn unpack(packed: &[u8], mut each: impl FnMut(u64)) -> Result<(), Error> {
-    for value in varints(packed) {
-        each(value.ok_or_else(|| {
-            malformed("a sample cannot be read (a number is cut off)".to_owned())
-        })?);
-    }
-    Ok(())
 }
 
 /// Which of a sample's values are read.
@@ -240,8 +232,9 @@ impl Columns {
             ));
         }
         let default = tables.string(tables.default_sample_type)?;
-        let cpu =
-            |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| name == "cpu" && unit == "nanoseconds";
+        let cpu = |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| {
+            name.eq_ignore_ascii_case("cpu") && unit == "nanoseconds"
+        };
         let named = || {
             types
                 .iter()
@@ -250,6 +243,11 @@ impl Columns {
         let value = match wanted {
             Some(wanted) => {
                 let found = types.iter().position(|(name, _)| name == wanted);
+                let found = found.or_else(|| {
+                    types
+                        .iter()
+                        .position(|of| cpu(of) && wanted.eq_ignore_ascii_case("cpu"))
+                });
                 found.ok_or_else(|| no_sample_type(wanted, &types))?
             }
             None => types
@@ -278,13 +276,25 @@ impl Columns {
             _ => (Samples::Records, RECORDS),
         };
         Ok(Self {
-            sample_type: name.to_string(),
+            sample_type: if cpu(&types[value]) {
+                "cpu".to_owned()
+            } else {
+                name.to_string()
+            },
             unit: unit.to_string(),
             all: types.len(),
             value,
             samples,
             counts: counts.to_owned(),
         })
+    }
+
+    /// The columns that are read: the values, and the samples if they have one.
+    fn read(&self) -> Vec<usize> {
+        match self.samples {
+            Samples::Column(column) => vec![self.value, column],
+            _ => vec![self.value],
+        }
     }
 
     fn weight(&self, of: &[i64], number: u64) -> Result<Weight, Error> {
@@ -299,7 +309,7 @@ impl Columns {
             let value = of[column];
             let reason = || {
                 format!(
-                    "sample {number} has the negative value {value}; differences of profiles are not read"
+                    "sample {number} has the negative value {value}; differences of profiles are not read: give the two profiles to `telemload flame diff`"
                 )
             };
             u64::try_from(value).map_err(|_| malformed(reason()))
@@ -346,51 +356,6 @@ fn no_sample_type(wanted: &str, types: &[(Cow<'_, str>, Cow<'_, str>)]) -> Error
     Error::SampleType {
         wanted: wanted.to_owned(),
         known: format!("{}{more}", names.join(", ")),
-    }
-}
-
-/// Cuts a stack at the first dropped frame below a kept one, as pprof does for `drop_frames` and `keep_frames`.
-struct Pruning {
-    drop: Option<Regex>,
-    keep: Option<Regex>,
-    dropped: HashMap<u32, bool>,
-}
-
-impl Pruning {
-    fn new(tables: &Tables<'_>) -> Result<Self, Error> {
-        let pattern = |index, what| match &*tables.string(index)? {
-            "" => Ok(None),
-            text => RegexBuilder::new(&format!("^(?:{text})$"))
-                .size_limit(MAX_PATTERN)
-                .build()
-                .map(Some)
-                .map_err(|_| {
-                    malformed(format!(
-                        "{what} is not a regular expression that can be used"
-                    ))
-                }),
-        };
-        Ok(Self {
-            drop: pattern(tables.drop_frames, "drop_frames")?,
-            keep: pattern(tables.keep_frames, "keep_frames")?,
-            dropped: HashMap::new(),
-        })
-    }
-
-    fn apply(&mut self, frames: &mut Vec<u32>, profile: &Profile) {
-        let Some(drop) = &self.drop else { return };
-        let mut kept_any = false;
-        for (depth, id) in frames.iter().enumerate() {
-            let dropped = *self.dropped.entry(*id).or_insert_with(|| {
-                let name = &profile.names()[*id as usize];
-                drop.is_match(name) && !self.keep.as_ref().is_some_and(|keep| keep.is_match(name))
-            });
-            if dropped && kept_any {
-                frames.truncate(depth);
-                return;
-            }
-            kept_any |= !dropped;
-        }
     }
 }
 

@@ -9,6 +9,13 @@ use super::super::{FunctionTable, flamegraph, folded, pprof};
 use super::*;
 
 /// Writers may pack the ids of a sample, or not, or in pieces: all say the same.
+fn of_type(sample_type: Option<&str>) -> Choice<'_> {
+    Choice {
+        sample_type,
+        ..Choice::default()
+    }
+}
+
 #[test]
 fn locations_are_read_however_they_are_packed() {
     let mut bare = small_profile();
@@ -117,12 +124,9 @@ fn shared(
             label: Vec::new(),
         });
     }
-    let profile = decode_type(&encode(&message), wanted).expect("reads");
+    let profile = decode_choice(&encode(&message), of_type(wanted)).expect("reads");
     let written = super::super::encode::encode(&profile).expect("fits");
-    for profile in [
-        &profile,
-        &decode_type(&written, None).expect("reads what was written"),
-    ] {
+    for profile in [&profile, &decode(&written).expect("reads what was written")] {
         let table = FunctionTable::of(profile);
         let rows = table.functions.iter();
         let rows: Vec<(u64, f64)> = rows
@@ -325,9 +329,9 @@ fn inlined_calls_are_expanded_once() {
         unlike.extend(ids);
         unlike.extend([0x12, 2, 1, 1]);
     }
-    let all = unpacked(&unlike, None, 4_080 << 10).expect("reads");
+    let all = unpacked(&unlike, Choice::default(), 4_080 << 10).expect("reads");
     assert_eq!((all.samples(), all.stacks().count()), (1 << 10, 1));
-    let error = unpacked(&unlike, None, 4_080 << 9)
+    let error = unpacked(&unlike, Choice::default(), 4_080 << 9)
         .expect_err("too many")
         .to_string();
     assert!(error.contains("frames over all samples"), "{error}");

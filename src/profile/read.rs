@@ -1,34 +1,59 @@
-//! Reads a profile of any known format: what it is shows in its first bytes.
+//! Reads a profile of any known format: what it is shows in its content.
 //!
-//! It must not guess beyond that: text that is neither `perf script` nor folded stacks is refused by the reader of folded stacks.
+//! It must not guess beyond that: what is known to be something else is refused by its name, and text that nothing is known of by the reader of
+//! folded stacks.
 
-use super::other::{something_else, without_mark};
-use super::pprof::{decode_type, plain};
-use super::{Error, Profile, folded, perf_script};
+use std::borrow::Cow;
+
+use super::choice::Choice;
+use super::json::{Object, cpuprofile, firefox, speedscope, unknown};
+use super::other::{self, without_mark};
+use super::pprof::{decode_choice, plain};
+use super::{Error, Profile, folded, otlp, perf_script};
 
 /// How the profile is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+enum Format {
     /// `profile.proto`.
     Pprof,
+    /// OpenTelemetry's protobuf.
+    Otlp,
     /// Folded stacks, a line a stack.
     Folded,
     /// The text of `perf script`.
     PerfScript,
+    /// JSON of samply, the Firefox profiler, V8, speedscope, or of something that is no profile.
+    Json,
 }
 
 /// Bytes that are looked at: the tables of a profile.proto begin within them.
 const HEAD: usize = 4096;
+/// Lines of text among which one of a perf text makes it one, whatever stands above.
+const LINES: usize = 200;
 
 /// What the bytes, without gzip, look like.
-pub fn detect(raw: &[u8]) -> Format {
+fn detect(raw: &[u8]) -> Format {
     let raw = without_mark(raw);
     let head = &raw[..raw.len().min(HEAD)];
     // The first field of a profile.proto reads as a line break; its length and tags are control characters, and others than the one
     // that stray colours put into text.
     let is_text = |byte: &u8| *byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t' | 0x1b);
     if !head.iter().all(is_text) {
-        return Format::Pprof;
+        return if otlp::looks_like(raw) {
+            Format::Otlp
+        } else {
+            Format::Pprof
+        };
+    }
+    let mut begin = raw.trim_ascii_start().iter().copied();
+    let first = begin.next();
+    let second = begin.find(|byte| !byte.is_ascii_whitespace());
+    // A stack may begin with a bracket: `[kernel];{impl#1}::f 3`.
+    if matches!(
+        (first, second),
+        (Some(b'{'), Some(b'"' | b'}') | None) | (Some(b'['), Some(b'{'))
+    ) {
+        return Format::Json;
     }
     if perf_script::looks_like(&String::from_utf8_lossy(raw)) {
         Format::PerfScript
@@ -37,48 +62,89 @@ pub fn detect(raw: &[u8]) -> Format {
     }
 }
 
-/// Reads a profile, gzipped or not: `profile.proto`, folded stacks or the text of `perf script`. `sample_type` names the values
-/// to read, or the event of a perf text; folded stacks have only one kind.
+/// Reads a profile, gzipped or not. Of what a file has of several it reads what is chosen, else what its format prefers, and notes the others.
 ///
 /// # Errors
-/// [`Error::NoInput`] without a byte, [`Error::SampleType`] for a type that is not there, [`Error::Other`] for what is known to be
-/// something else, and those of the format's reader.
-pub fn read(bytes: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
+/// [`Error::NoInput`] without a byte, [`Error::SampleType`] and [`Error::NoProfile`] for what is not there, [`Error::Other`] for what is known to
+/// be something else, and those of the format's reader.
+pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
     let raw = plain(bytes)?;
-    let text = without_mark(&raw);
-    if text.is_empty() {
+    let raw = without_mark(&raw);
+    if raw.is_empty() {
         return Err(Error::NoInput);
     }
-    let read = match detect(&raw) {
-        Format::Pprof => decode_type(&raw, sample_type),
-        Format::PerfScript => perf_script::read(&String::from_utf8_lossy(text), sample_type),
-        Format::Folded => folded_stacks(text, sample_type),
-    };
-    match (read, something_else(&raw)) {
-        (Err(Error::Malformed(_) | Error::Folded { .. }), Some(other)) if !other.is_text() => {
-            Err(Error::Other {
-                what: other.name,
-                remedy: other.remedy,
-            })
-        }
-        (read, _) => read,
+    if let Some(error) = other::refuse(raw) {
+        return Err(error);
+    }
+    let format = detect(raw);
+    if choice.profile.is_some() && format != Format::Json {
+        return Err(Error::OneProfile);
+    }
+    if choice.label.is_some() && format != Format::Pprof {
+        return Err(Error::WithoutLabels);
+    }
+    match format {
+        Format::Pprof => decode_choice(raw, choice),
+        Format::Otlp => otlp::read(raw, choice.sample_type),
+        Format::PerfScript => perf_script::read(&String::from_utf8_lossy(raw), choice.sample_type),
+        Format::Folded => folded_stacks(raw, choice.sample_type),
+        Format::Json => json(&String::from_utf8_lossy(raw), choice),
     }
 }
 
-fn folded_stacks(text: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
-    let profile = folded::read(text)?;
-    if folded::is_differential(text) {
-        return Err(Error::Other {
-            what: "a differential of folded stacks, two numbers a line",
-            remedy: "give the two profiles that it was made of to `telemload flame diff`",
-        });
+fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
+    let root = Object::of(text);
+    let Some(known) = &root else {
+        return Err(unknown::refusal(text, None));
+    };
+    if firefox::is(known) {
+        return firefox::read(known, choice);
     }
-    match sample_type {
+    let is_cpuprofile = cpuprofile::is(known);
+    if is_cpuprofile && choice.profile.is_some() {
+        return Err(Error::OneProfile);
+    }
+    let read = if is_cpuprofile {
+        cpuprofile::read(known)?
+    } else if speedscope::is(known) {
+        speedscope::read(known, choice.profile)?
+    } else {
+        return Err(unknown::refusal(text, root.as_ref()));
+    };
+    of_type(read, choice.sample_type, "that alone")
+}
+
+/// A profile of a format that has one type of values.
+fn of_type(profile: Profile, wanted: Option<&str>, why: &str) -> Result<Profile, Error> {
+    match wanted {
         Some(wanted) if wanted != profile.sample_type() => Err(Error::SampleType {
             wanted: wanted.to_owned(),
-            known: "samples alone, as folded stacks do".to_owned(),
+            known: format!("{}, {why}", profile.sample_type()),
         }),
         _ => Ok(profile),
+    }
+}
+
+fn folded_stacks(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
+    if folded::is_differential(raw) {
+        return Err(Error::Other {
+            what: "a differential of folded stacks, two numbers a line".to_owned(),
+            remedy: Cow::Borrowed(
+                "give the two profiles that it was made of to `telemload flame diff`",
+            ),
+        });
+    }
+    match folded::read(raw) {
+        Ok(profile) => of_type(profile, sample_type, "as folded stacks do"),
+        Err(error @ Error::Folded { .. }) => {
+            let text = String::from_utf8_lossy(raw);
+            if text.lines().take(LINES).any(perf_script::is_line) {
+                // The reader names the line that is none of a sample.
+                return perf_script::read(&text, sample_type);
+            }
+            Err(error)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -103,9 +169,16 @@ mod tests {
             (b"main;operator 12 7\nmain 2\n".to_vec(), 9),
             (b"main;operator 12 7\nmain 1.x 2\n".to_vec(), 9),
         ] {
-            assert_eq!(read(&bytes, None).expect("reads").samples(), samples);
+            assert_eq!(
+                read(&bytes, Choice::default()).expect("reads").samples(),
+                samples
+            );
         }
-        let pprof = read(&pprof, Some("samples")).expect("reads");
+        let of_samples = Choice {
+            sample_type: Some("samples"),
+            ..Choice::default()
+        };
+        let pprof = read(&pprof, of_samples).expect("reads");
         assert_eq!((pprof.sample_type(), pprof.value()), ("samples", 4));
     }
 
@@ -124,12 +197,12 @@ mod tests {
             (
                 b"{\"a\": true}\n",
                 None,
-                "but JSON; a profile is profile.proto,",
+                "not a profile but JSON of no known profiler (its keys: a); give profile.proto",
             ),
             (
                 b"PERFILE2\x68\0\0\0",
                 None,
-                "perf; run `perf script -i FILE`",
+                "perf (perf.data); run `perf script -i FILE`",
             ),
             (
                 b"\xff\xfem\0a\0 \x001\0",
@@ -141,15 +214,23 @@ mod tests {
                 None,
                 "but a differential of folded stacks",
             ),
-            (b"\x7fELF\x02\x01\x01", None, "not a profile"),
+            (
+                b"\x7fELF\x02\x01\x01",
+                None,
+                "not a profile but a program or library (ELF)",
+            ),
             (
                 b"a;b 1",
                 Some("cpu"),
-                "no sample type `cpu`; it has samples alone",
+                "no sample type `cpu`; it has samples, as folded stacks do",
             ),
             (&[0x1f, 0x8b, 8, 0], None, "the gzip stream is damaged"),
         ] {
-            let error = read(bytes, sample_type).expect_err("refuses").to_string();
+            let choice = Choice {
+                sample_type,
+                ..Choice::default()
+            };
+            let error = read(bytes, choice).expect_err("refuses").to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

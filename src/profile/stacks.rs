@@ -26,6 +26,9 @@ const SHOWN_NAME: usize = 40;
 /// Slices of one capture: more of them say no more about the spread between them.
 pub(super) const MAX_SLICES: usize = 64;
 
+/// Notes that are kept; each slice of a capture may have its own.
+const MAX_NOTES: usize = 64;
+
 /// What samples are counts of if nobody counted them: entries of the profile that was read, which weigh nothing.
 pub(super) const RECORDS: &str = "telemload_records";
 
@@ -49,6 +52,7 @@ pub struct Profile {
     total: Weight,
     /// Samples of each slice.
     slices: Vec<u64>,
+    notes: Vec<String>,
 }
 
 /// What was seen of one stack.
@@ -103,6 +107,7 @@ impl Profile {
             text: 0,
             total: Weight::default(),
             slices: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -117,6 +122,18 @@ impl Profile {
     pub(super) fn counting(mut self, counts: &str) -> Self {
         counts.clone_into(&mut self.counts);
         self
+    }
+
+    /// Says something of how the profile was read, once.
+    pub(super) fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) && self.notes.len() < MAX_NOTES {
+            self.notes.push(note);
+        }
+    }
+
+    /// What a reader has to say: what was chosen of several things, what was left out.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Adds samples of one stack, its frames given root first. A stack without frames is kept as `[no stack]`, so that
@@ -173,6 +190,9 @@ impl Profile {
             let ids = counts.ids.iter().map(|id| interned[*id as usize]).collect();
             self.add_ids(ids, counts.weight, Some(slice as u8))?;
         }
+        for note in &other.notes {
+            self.note(note.clone());
+        }
         self.period_ns = self.period_ns.max(other.period_ns);
         self.duration_ns = self.duration_ns.saturating_add(other.duration_ns);
         Ok(())
@@ -209,6 +229,7 @@ impl Profile {
         let mut renamed = Self::new(&self.sample_type, &self.unit, self.period_ns)
             .counting(&self.counts)
             .with_duration_ns(self.duration_ns);
+        renamed.notes.clone_from(&self.notes);
         let mut ids = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let new = rename(&super::names::normalise(name));

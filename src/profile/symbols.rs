@@ -88,6 +88,14 @@ impl<'a> Tables<'a> {
         i64::try_from(at).ok()
     }
 
+    /// Where a text stands in the table; usually once.
+    pub(super) fn indices(&self, text: &str) -> Vec<i64> {
+        let all = (0..).zip(&self.strings);
+        all.filter(|(_, known)| **known == text.as_bytes())
+            .map(|(at, _)| at)
+            .collect()
+    }
+
     fn bytes(&self, index: i64) -> Result<&'a [u8], Error> {
         let found = usize::try_from(index).ok();
         found
@@ -114,9 +122,26 @@ impl<'a> Tables<'a> {
         })
     }
 
+    /// Refuses functions with the id 0, which stands for none.
+    fn refuse_zero(&self) -> Result<(), Error> {
+        let mut zero = 0;
+        for message in &self.functions {
+            let function: proto::Function = message_of(message, "function")?;
+            zero += u64::from(function.id == 0);
+        }
+        if zero == 0 {
+            return Ok(());
+        }
+        let all = self.functions.len();
+        Err(malformed(format!(
+            "a function has the id 0, as {zero} of its {all} have, so that nothing can refer to them; the program that wrote it is at fault (Pyroscope's agents for .NET did so until 2023): update it"
+        )))
+    }
+
     /// The names of every location's frames, outermost first, interned in the profile.
     pub(super) fn resolve(&self, profile: &mut Profile) -> Result<HashMap<u64, Vec<u32>>, Error> {
         let mut functions = HashMap::new();
+        self.refuse_zero()?;
         for message in &self.functions {
             let function: proto::Function = message_of(message, "function")?;
             let (name, system_name) = (
@@ -229,7 +254,7 @@ fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
 }
 
 /// `libc.so.6+0x1234`, as pprof names a place without symbols.
-fn address(file: &str, address: u64) -> String {
+pub(super) fn address(file: &str, address: u64) -> String {
     match (file, address) {
         ("", 0) => "[unknown]".to_owned(),
         ("", address) => format!("{address:#x}"),

@@ -12,6 +12,7 @@ mod ad_hoc;
 mod bed;
 mod credentials;
 mod failures;
+mod formats;
 mod ingest;
 mod instances;
 mod interruption;

@@ -175,7 +175,7 @@ fn what_cannot_be_read_is_refused_with_its_name() {
         ),
         (
             &["flame", "top", "junk"],
-            "junk: folded stacks, line 1: expected",
+            "junk: folded stacks, line 1: expected a number of samples behind the last space",
         ),
         (
             &["flame", "top", "page"],
@@ -183,7 +183,7 @@ fn what_cannot_be_read_is_refused_with_its_name() {
         ),
         (
             &["flame", "top", "a.folded", "--sample-type", "cpu"],
-            "a.folded: the profile has no sample type `cpu`; it has samples alone",
+            "a.folded: the profile has no sample type `cpu`; it has samples, as folded stacks do",
         ),
         (
             &["flame", "top", "a.folded", "--fold", "all"],
@@ -449,7 +449,7 @@ fn run_directory(root: &Path, schema: &str, sha256: &str, variants: &[(&str, &st
     let phases = variants.iter().map(|(name, stacks, us)| {
         let directory = root.join(name).join("load");
         fs::create_dir_all(&directory).unwrap();
-        let profile = telemload::profile::read(stacks.as_bytes(), None).unwrap();
+        let profile = telemload::profile::folded::read(stacks.as_bytes()).unwrap();
         fs::write(directory.join("profile.pb.gz"), telemload::profile::encode::encode(&profile).unwrap()).unwrap();
         let figures = serde_json::json!({"throughput_rps": 1e6 / us, "target_us_per_request": us, "latency_p50_us": us, "latency_p99_us": us * 2.0});
         let mut round = figures.clone();

@@ -102,10 +102,10 @@ pub fn of_run(scenario: &str, result: &RunResult, comparison: &Comparison) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::read;
+    use crate::profile::{Choice, read};
 
     fn drawn(cost: f64) -> Vec<Drawn> {
-        let profile = read(b"main;f 10\n", None).unwrap();
+        let profile = read(b"main;f 10\n", Choice::default()).unwrap();
         let scale = Scale::cost(cost);
         files(&Pictured {
             title: "t",

@@ -1,0 +1,334 @@
+//! speedscope's own format, which py-spy, dotnet-trace and rbspy write: profiles of samples, or of events that open and close frames.
+//!
+//! Several profiles of one file are usually threads: those of one unit are added up unless one is asked for by its name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Object, damaged, list};
+use crate::profile::choice::{Named, select};
+use crate::profile::stacks::{MAX_DEPTH, RECORDS, Weight, too_large};
+use crate::profile::{Error, Profile};
+
+const FORMAT: &str = "a speedscope profile";
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    frame: u32,
+    at: f64,
+}
+
+/// What one number of the file is in the profile's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Unit {
+    name: &'static str,
+    factor: f64,
+}
+
+impl Unit {
+    fn of(name: &str) -> Option<Self> {
+        let unit = |name, factor| Some(Self { name, factor });
+        match name {
+            "none" => unit("count", 1.0),
+            "bytes" => unit("bytes", 1.0),
+            "seconds" => unit("nanoseconds", 1e9),
+            "milliseconds" => unit("nanoseconds", 1e6),
+            "microseconds" => unit("nanoseconds", 1e3),
+            "nanoseconds" => unit("nanoseconds", 1.0),
+            _ => None,
+        }
+    }
+
+    fn sample_type(self) -> &'static str {
+        match self.name {
+            "nanoseconds" => "time",
+            "bytes" => "space",
+            _ => "samples",
+        }
+    }
+
+    fn scaled(self, number: f64) -> Result<u64, Error> {
+        let scaled = (number * self.factor).round();
+        if (0.0..9e18).contains(&scaled) {
+            Ok(scaled as u64)
+        } else {
+            Err(damaged(
+                FORMAT,
+                format!("the weight {number} is negative or too large"),
+            ))
+        }
+    }
+}
+
+/// Whether an object is such a profile.
+pub(in crate::profile) fn is(root: &Object<'_>) -> bool {
+    root.has(&["shared", "profiles"])
+        || root
+            .get("$schema")
+            .is_some_and(|schema| schema.get().contains("speedscope"))
+}
+
+/// Reads the profiles of a name, or all that have the unit of the one that speedscope shows first.
+///
+/// # Errors
+/// [`Error::Damaged`] for what does not fit together, [`Error::NoProfile`] for a name that is not there; limits as in [`Profile::add`].
+pub(in crate::profile) fn read(root: &Object<'_>, wanted: Option<&str>) -> Result<Profile, Error> {
+    let frames: Vec<Frame<'_>> = root.object("shared", FORMAT)?.list("frames", FORMAT)?;
+    let texts: Vec<&RawValue> = root.list("profiles", FORMAT)?;
+    let mut profiles = Vec::new();
+    for text in texts {
+        let object = Object::of(text.get())
+            .ok_or_else(|| damaged(FORMAT, "a profile of it is no object".to_owned()))?;
+        let unit: Cow<'_, str> = object
+            .value("unit", FORMAT)?
+            .unwrap_or(Cow::Borrowed("none"));
+        let unit = Unit::of(&unit)
+            .ok_or_else(|| damaged(FORMAT, format!("its unit `{unit}` is unknown")))?;
+        let name: String = object.value("name", FORMAT)?.unwrap_or_default();
+        profiles.push((name, unit, object));
+    }
+    let active: usize = root.value("activeProfileIndex", FORMAT)?.unwrap_or(0);
+    let named: Vec<Named<'_>> = profiles
+        .iter()
+        .map(|(name, unit, _)| Named {
+            name,
+            group: "",
+            unit: unit.name,
+        })
+        .collect();
+    let selected = select(&named, active, wanted)?;
+    let Some(first) = selected.chosen.first() else {
+        return Err(Error::Empty);
+    };
+    let unit = profiles[*first].1;
+    let mut reading = Reading {
+        profile: Profile::new(unit.sample_type(), unit.name, 0),
+        ids: vec![None; frames.len()],
+        frames,
+        unit,
+    };
+    for at in selected.chosen {
+        let (_, unit, object) = &profiles[at];
+        reading.unit = *unit;
+        let kind: String = object.value("type", FORMAT)?.unwrap_or_default();
+        match kind.as_str() {
+            "sampled" => reading.sampled(object)?,
+            "evented" => reading.evented(object)?,
+            _ => {
+                return Err(damaged(
+                    FORMAT,
+                    format!("its type `{kind}` is neither sampled nor evented"),
+                ));
+            }
+        }
+    }
+    let mut profile = reading.profile;
+    if let Some(note) = selected.note {
+        profile.note(note);
+    }
+    Ok(if unit.name == "count" {
+        profile
+    } else {
+        profile.counting(RECORDS)
+    })
+}
+
+struct Reading<'a> {
+    profile: Profile,
+    frames: Vec<Frame<'a>>,
+    /// Names that are interned.
+    ids: Vec<Option<u32>>,
+    unit: Unit,
+}
+
+impl Reading<'_> {
+    fn id(&mut self, frame: u32) -> Result<u32, Error> {
+        let at = frame as usize;
+        let known = self.ids.get(at).ok_or_else(|| {
+            let frames = self.frames.len();
+            damaged(
+                FORMAT,
+                format!("frame {frame} is referred to, and it has {frames} frames"),
+            )
+        })?;
+        if let Some(id) = known {
+            return Ok(*id);
+        }
+        let id = self.profile.intern(&self.frames[at].name)?;
+        self.ids[at] = Some(id);
+        Ok(id)
+    }
+
+    /// The weight of a stack: a count is as many samples, anything else one record.
+    fn weight(&self, value: u64) -> Weight {
+        let samples = if self.unit.name == "count" {
+            value
+        } else {
+            u64::from(value > 0)
+        };
+        Weight { samples, value }
+    }
+
+    fn sampled(&mut self, object: &Object<'_>) -> Result<(), Error> {
+        let samples: Vec<&RawValue> = object.list("samples", FORMAT)?;
+        let weights: Vec<f64> = object.list("weights", FORMAT)?;
+        if samples.len() != weights.len() {
+            let (samples, weights) = (samples.len(), weights.len());
+            return Err(damaged(
+                FORMAT,
+                format!("it has {samples} samples and {weights} weights"),
+            ));
+        }
+        // What was added so far is rounded, not each weight: fractions of a unit add up.
+        let mut places: HashMap<&str, u32> = HashMap::new();
+        let (mut exact, mut rounded) = (0.0, 0);
+        for (sample, weight) in samples.into_iter().zip(weights) {
+            self.unit.scaled(weight)?;
+            exact += weight;
+            let value = self.unit.scaled(exact)?.saturating_sub(rounded);
+            rounded += value;
+            let weight = self.weight(value);
+            if let Some(place) = places.get(sample.get()) {
+                self.profile.add_at(*place, weight, None)?;
+                continue;
+            }
+            let mut ids = Vec::new();
+            for frame in list::<u32>(sample, "samples", FORMAT, MAX_DEPTH)? {
+                ids.push(self.id(frame)?);
+            }
+            if let Some(place) = self.profile.add_ids(ids, weight, None)? {
+                places.insert(sample.get(), place);
+            }
+        }
+        Ok(())
+    }
+
+    fn evented(&mut self, object: &Object<'_>) -> Result<(), Error> {
+        let events: Vec<Event<'_>> = object.list("events", FORMAT)?;
+        let begin: f64 = object.value("startValue", FORMAT)?.unwrap_or(0.0);
+        let mut open: Vec<u32> = Vec::new();
+        let mut before = 0;
+        for (number, event) in (1..).zip(&events) {
+            let at = self.unit.scaled((event.at - begin).max(0.0))?;
+            let passed = at.checked_sub(before).ok_or_else(|| {
+                damaged(
+                    FORMAT,
+                    format!("event {number} is before the one that it follows"),
+                )
+            })?;
+            before = at;
+            if !open.is_empty() {
+                let mut ids = Vec::with_capacity(open.len());
+                for frame in &open {
+                    ids.push(self.id(*frame)?);
+                }
+                self.profile.add_ids(ids, self.weight(passed), None)?;
+            }
+            match &*event.kind {
+                "O" if open.len() == MAX_DEPTH => {
+                    return Err(too_large("frames in one stack", MAX_DEPTH));
+                }
+                "O" => open.push(event.frame),
+                "C" if open.last() == Some(&event.frame) => {
+                    open.pop();
+                }
+                "C" => {
+                    let frame = event.frame;
+                    return Err(damaged(
+                        FORMAT,
+                        format!(
+                            "event {number} closes frame {frame}, which is not the one opened last"
+                        ),
+                    ));
+                }
+                kind => {
+                    return Err(damaged(
+                        FORMAT,
+                        format!("event {number} is of the unknown type `{kind}`"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::tests::{reads, reads_named, refuses};
+
+    fn file(profiles: &str) -> String {
+        format!(
+            r#"{{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":{{"frames":[{{"name":"a"}},{{"name":"b"}}]}},"profiles":[{profiles}]}}"#
+        )
+    }
+
+    const SAMPLED: &str = r#"{"type":"sampled","name":"x","unit":"seconds","startValue":0,"endValue":3,"samples":[[0,1],[0]],"weights":[2,1]}"#;
+    const EVENTED: &str = r#"{"type":"evented","name":"y","unit":"none","startValue":5,"endValue":9,
+        "events":[{"type":"O","frame":0,"at":5},{"type":"O","frame":1,"at":6},{"type":"C","frame":1,"at":9},{"type":"C","frame":0,"at":9}]}"#;
+
+    #[test]
+    fn samples_and_events_are_read() {
+        reads(&file(SAMPLED), "a 1000000000\na;b 2000000000\n");
+        reads(&file(EVENTED), "a 1\na;b 3\n");
+        let thirds = SAMPLED
+            .replace("seconds", "none")
+            .replace("[2,1]", "[1.5,1.5]");
+        reads(&file(&thirds), "a 1\na;b 2\n");
+    }
+
+    #[test]
+    fn profiles_of_one_unit_are_added_up_or_chosen() {
+        let other = SAMPLED.replace("\"x\"", "\"z\"");
+        let three = file(&[SAMPLED, EVENTED, &other].join(","));
+        let all = reads(&three, "a 2000000000\na;b 4000000000\n");
+        assert_eq!(
+            all,
+            [
+                "shown are 2 profiles of the file together: x, z; there are also y, whose unit is another one; --profile NAME selects"
+            ]
+        );
+        assert!(reads_named(&three, "z", "a 1000000000\na;b 2000000000\n").is_empty());
+        reads_named(&three, "y", "a 1\na;b 3\n");
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_named() {
+        refuses(
+            &file(&SAMPLED.replace("[0,1]", "[0,2]")),
+            "a speedscope profile, but frame 2 is referred to, and it has 2 frames",
+        );
+        refuses(
+            &file(&SAMPLED.replace("[2,1]", "[2]")),
+            "it has 2 samples and 1 weights",
+        );
+        refuses(
+            &file(&SAMPLED.replace("[2,1]", "[2,-1]")),
+            "the weight -1 is negative",
+        );
+        refuses(
+            &file(&SAMPLED.replace("seconds", "joules")),
+            "its unit `joules` is unknown",
+        );
+        refuses(
+            &file(&EVENTED.replace("\"frame\":1,\"at\":9", "\"frame\":0,\"at\":9")),
+            "event 3 closes frame 0",
+        );
+        refuses(
+            &file(&EVENTED.replace("\"at\":6", "\"at\":66")),
+            "event 3 is before",
+        );
+        refuses(&file(""), "no samples");
+    }
+}

@@ -1,0 +1,126 @@
+//! JSON that no reader takes: whose it is, and the way from it to a profile.
+//!
+//! It is told by the keys of the outermost object; of an unknown one they are shown.
+
+use std::borrow::Cow;
+
+use super::Object;
+use crate::profile::Error;
+use crate::profile::other::PROFILES;
+use crate::units::printable;
+
+/// Bytes of a list that are looked at.
+const HEAD: usize = 2048;
+/// Keys that are shown, and characters of each.
+const SHOWN_KEYS: usize = 5;
+const SHOWN_KEY: usize = 40;
+
+const SPANS: &str = "it has spans, not samples; record a .cpuprofile (`node --cpu-prof`, the Profiler of Chrome's developer tools), or samples with perf";
+
+/// Keys that are all there, what has them, and the way out. The first that fits decides.
+const KNOWN: [(&[&str], &str, &str); 13] = [
+    (&["traceEvents"], "a Chrome trace", SPANS),
+    (
+        &["mode", "interval", "frames", "samples"],
+        "a profile of stackprof",
+        "run `stackprof --stackcollapse FILE` on the dump and give its output",
+    ),
+    (
+        &["meta", "threads"],
+        "what Firefox records itself",
+        "open it at profiler.firefox.com and save it from there",
+    ),
+    (
+        &["head", "samples"],
+        "a heap profile or an old CPU profile of V8",
+        "record with `node --cpu-prof`, which writes a .cpuprofile",
+    ),
+    (
+        &["head"],
+        "a heap profile of V8",
+        "record with `node --cpu-prof`, which writes a .cpuprofile",
+    ),
+    (
+        &["snapshot", "nodes", "edges"],
+        "a heap snapshot of V8",
+        "it has no samples; record with `node --cpu-prof`",
+    ),
+    (
+        &["resourceProfiles"],
+        "OTLP profiles as JSON",
+        "let the exporter write protobuf",
+    ),
+    (
+        &["flamebearer"],
+        "a flame graph of Pyroscope",
+        "download it as pprof",
+    ),
+    (
+        &["root_frame"],
+        "a profile of pyinstrument",
+        "write it with `pyinstrument -r speedscope`",
+    ),
+    (
+        &["dataForRoots"],
+        "a profile of React's developer tools",
+        "it has renderings, not samples; record a .cpuprofile",
+    ),
+    (
+        &["schema", "variants"],
+        "a result of telemload",
+        "give its directory to `telemload compare`, or the profile in it",
+    ),
+    (
+        &["schema", "functions"],
+        "a table of telemload",
+        "give the profile that it was made of",
+    ),
+    (
+        &["files", "elapsed_time_sec"],
+        "a profile of scalene",
+        "it has no stacks; record with `py-spy record -f raw`",
+    ),
+];
+
+/// What JSON is that no reader takes.
+pub(in crate::profile) fn refusal(text: &str, root: Option<&Object<'_>>) -> Error {
+    let other = |what: &str, remedy: &'static str| Error::Other {
+        what: what.to_owned(),
+        remedy: Cow::Borrowed(remedy),
+    };
+    let Some(root) = root else {
+        let is_trace = text.trim_start().starts_with('[')
+            && text
+                .get(..text.len().min(HEAD))
+                .unwrap_or(text)
+                .contains("\"ph\"");
+        return if is_trace {
+            other("a Chrome trace", SPANS)
+        } else if text.trim_start().starts_with('[') {
+            other("a list in JSON of no known profiler", PROFILES)
+        } else if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+            other("JSON of no known profiler", PROFILES)
+        } else {
+            other("damaged JSON", "it is cut off or not whole; write it again")
+        };
+    };
+    match KNOWN.iter().find(|(keys, ..)| root.has(keys)) {
+        Some((_, what, remedy)) => other(what, remedy),
+        None => {
+            let keys: Vec<String> = root
+                .keys()
+                .take(SHOWN_KEYS)
+                .map(|key| printable(key).chars().take(SHOWN_KEY).collect())
+                .collect();
+            let keys = if keys.is_empty() {
+                "none".to_owned()
+            } else {
+                keys.join(", ")
+            };
+            other(
+                &format!("JSON of no known profiler (its keys: {keys})"),
+                PROFILES,
+            )
+        }
+    }
+}

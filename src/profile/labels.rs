@@ -1,0 +1,227 @@
+//! Labels of a profile.proto's samples, such as `endpoint=/slow` or `thread=worker`: which there are, and which samples have one.
+//!
+//! Labels are looked at apart from reading: what they cost is bounded by the keys and values that a message shows.
+
+use super::Error;
+use super::symbols::SLICE_LABEL;
+use super::symbols::Tables;
+use super::wire::{Field, fields};
+use crate::units::printable;
+
+/// Keys, and values of each, that are told apart.
+const KEYS: usize = 8;
+const VALUES: usize = 64;
+/// Values of a key that a message shows.
+const SHOWN: usize = 3;
+const SHOWN_TEXT: usize = 40;
+
+/// A label as it is written: indices of strings, or a number.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Label {
+    key: i64,
+    text: i64,
+    number: i64,
+}
+
+impl Label {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut label = Self::default();
+        for field in fields(bytes) {
+            match field.ok()? {
+                Field::Varint(1, key) => label.key = key.cast_signed(),
+                Field::Varint(2, text) => label.text = text.cast_signed(),
+                Field::Varint(3, number) => label.number = number.cast_signed(),
+                _ => {}
+            }
+        }
+        Some(label)
+    }
+}
+
+/// The labels of one sample; what is unreadable is none.
+fn labels(sample: &[u8]) -> impl Iterator<Item = Label> {
+    fields(sample).filter_map(|field| match field {
+        Ok(Field::Bytes(3, bytes)) => Label::of(bytes),
+        _ => None,
+    })
+}
+
+/// Samples that have a label of this key and value.
+#[derive(Debug)]
+pub(super) struct Filter {
+    keys: Vec<i64>,
+    texts: Vec<i64>,
+    number: Option<i64>,
+}
+
+impl Filter {
+    /// The samples meant.
+    ///
+    /// # Errors
+    /// [`Error::NoLabel`] if no sample has the label; it lists what there is.
+    pub(super) fn of(
+        tables: &Tables<'_>,
+        raw: &[u8],
+        (key, value): (&str, &str),
+    ) -> Result<Self, Error> {
+        let filter = Self {
+            keys: tables.indices(key),
+            texts: tables.indices(value),
+            number: value.parse().ok(),
+        };
+        let any = samples(raw).any(|sample| filter.takes(sample));
+        any.then_some(filter).ok_or_else(|| Error::NoLabel {
+            wanted: format!("{key}={value}"),
+            known: known(tables, raw).unwrap_or_else(|| "none".to_owned()),
+        })
+    }
+
+    /// Whether a sample has the label.
+    pub(super) fn takes(&self, sample: &[u8]) -> bool {
+        labels(sample).any(|label| {
+            let is_value = if label.text == 0 {
+                self.number == Some(label.number)
+            } else {
+                self.texts.contains(&label.text)
+            };
+            is_value && self.keys.contains(&label.key)
+        })
+    }
+}
+
+/// What there is to say of the labels; `None` without any.
+pub(super) fn note(tables: &Tables<'_>, raw: &[u8]) -> Option<String> {
+    let known = known(tables, raw)?;
+    Some(format!(
+        "its samples have the labels {known}; --where KEY=VALUE selects"
+    ))
+}
+
+/// Keys with some of their values.
+fn known(tables: &Tables<'_>, raw: &[u8]) -> Option<String> {
+    let mut found: Vec<(i64, Vec<Label>)> = Vec::new();
+    let slices = tables.indices(SLICE_LABEL);
+    for label in samples(raw).flat_map(labels) {
+        if slices.contains(&label.key) {
+            continue;
+        }
+        let is_full = found.len() == KEYS;
+        match found.iter_mut().find(|(key, _)| *key == label.key) {
+            Some((_, values)) if values.len() < VALUES && !values.contains(&label) => {
+                values.push(label)
+            }
+            Some(_) => {}
+            None if !is_full => found.push((label.key, vec![label])),
+            None => {}
+        }
+    }
+    let text = |index| {
+        let text = tables.string(index).unwrap_or_default();
+        printable(&text)
+            .chars()
+            .take(SHOWN_TEXT)
+            .collect::<String>()
+    };
+    let keys: Vec<String> = found
+        .iter()
+        .map(|(key, values)| {
+            let shown = values.iter().take(SHOWN).map(|label| match label.text {
+                0 => label.number.to_string(),
+                index => text(index),
+            });
+            let shown: Vec<String> = shown.collect();
+            let more = if values.len() > SHOWN { ", …" } else { "" };
+            format!("{} ({}{more})", text(*key), shown.join(", "))
+        })
+        .collect();
+    (!keys.is_empty()).then(|| keys.join(", "))
+}
+
+fn samples(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+    fields(raw).filter_map(|field| match field {
+        Ok(Field::Bytes(2, message)) => Some(message),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pprof_format as proto;
+
+    use super::super::tests::{encode, small_profile};
+    use super::super::{Choice, read};
+
+    /// Two samples of one endpoint, one of another, one with a number.
+    fn labelled() -> Vec<u8> {
+        let mut profile = small_profile();
+        let at = profile.string_table.len() as i64;
+        profile
+            .string_table
+            .extend(["endpoint", "/slow", "/fast", "size"].map(str::to_owned));
+        let text = |str| proto::Label {
+            key: at,
+            str,
+            ..Default::default()
+        };
+        profile.sample[0].label = vec![text(at + 1)];
+        profile.sample[1].label = vec![text(at + 2)];
+        profile.sample[2].label = vec![proto::Label {
+            key: at + 3,
+            num: 30,
+            ..Default::default()
+        }];
+        encode(&profile)
+    }
+
+    #[test]
+    fn a_label_selects_samples() {
+        let samples = |label| {
+            let choice = Choice {
+                label: Some(label),
+                ..Choice::default()
+            };
+            read(&labelled(), choice).map(|profile| profile.samples())
+        };
+        assert_eq!(samples(("endpoint", "/slow")).expect("there"), 2);
+        assert_eq!(samples(("endpoint", "/fast")).expect("there"), 1);
+        assert_eq!(samples(("size", "30")).expect("there"), 1);
+        for wanted in [
+            ("endpoint", "/x"),
+            ("size", "31"),
+            ("x", "/slow"),
+            ("endpoint", "30"),
+        ] {
+            let error = samples(wanted).expect_err("not there").to_string();
+            assert!(
+                error.ends_with("its samples have endpoint (/slow, /fast), size (30)"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn labels_are_listed() {
+        let profile = read(&labelled(), Choice::default()).expect("reads");
+        assert_eq!(
+            profile.notes(),
+            [
+                "its samples have the labels endpoint (/slow, /fast), size (30); --where KEY=VALUE selects"
+            ]
+        );
+        let plain = read(&encode(&small_profile()), Choice::default()).expect("reads");
+        assert!(plain.notes().is_empty());
+    }
+
+    #[test]
+    fn other_formats_have_none() {
+        let choice = Choice {
+            label: Some(("a", "b")),
+            ..Choice::default()
+        };
+        let error = read(b"main;f 3", choice).expect_err("refuses").to_string();
+        assert!(
+            error.contains("labels are read of profile.proto alone"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! Files that people have: which are refused by their name, and what is said of those that hold several profiles.
+
+use serde_json::Value;
+
+use crate::bed::TestBed;
+
+/// Files of other tools: what they hold, and what is said of them.
+const FOREIGN: [(&str, &str); 18] = [
+    (
+        "PERFILE2\u{1}\0",
+        "not a profile but a recording of perf (perf.data); run `perf script -i FILE`",
+    ),
+    (
+        "FLR\0\0\u{2}",
+        "not a profile but a recording of Java's Flight Recorder (JFR); convert it with async-profiler's `jfrconv -o collapsed FILE OUT`",
+    ),
+    (
+        "Nettrace\0\u{14}",
+        "not a profile but a trace of .NET (nettrace); run `dotnet-trace convert FILE --format Speedscope`",
+    ),
+    (
+        "{\"traceEvents\":[]}",
+        "not a profile but a Chrome trace; it has spans, not samples; record a .cpuprofile",
+    ),
+    ("[{\"ph\":\"B\"}]", "not a profile but a Chrome trace"),
+    (
+        "{\"mode\":\"cpu\",\"interval\":1,\"samples\":2,\"frames\":{}}",
+        "not a profile but a profile of stackprof; run `stackprof --stackcollapse FILE`",
+    ),
+    (
+        "{\"a\":1,\"b\":2}",
+        "not a profile but JSON of no known profiler (its keys: a, b); give profile.proto",
+    ),
+    (
+        "{\"traceEvents\":[",
+        "not a profile but damaged JSON; it is cut off or not whole",
+    ),
+    (
+        "# callgrind format\nversion: 1\n",
+        "not a profile but the output of callgrind; it has calls and no stacks; record with `perf record -g`",
+    ),
+    (
+        "Flat profile:\n\n  %   cumulative",
+        "not a profile but the report of gprof; it has no stacks",
+    ),
+    (
+        "v 10400 3\nx /srv/api\n",
+        "not a profile but a recording of heaptrack; give what `heaptrack_print -F OUT FILE` writes",
+    ),
+    (
+        "\n  libc.so.1`_write+0xa\n  prog`main+0x3\n   12\n",
+        "not a profile but the output of dtrace; convert it with `inferno-collapse-dtrace FILE`",
+    ),
+    (
+        "# austin: 3.4.1\nP1;T2;f 3\n",
+        "not a profile but a recording of austin; convert it with `austin2speedscope FILE OUT`",
+    ),
+    (
+        "goroutine profile: total 7\n",
+        "not a profile but a list of goroutines; it is text for people; fetch the profile itself, without `debug=`",
+    ),
+    (
+        "@[\n    main+1\n]: 5\n",
+        "not a profile but the output of bpftrace; convert it with FlameGraph's `stackcollapse-bpftrace.pl FILE`",
+    ),
+    (
+        "\t55d0c0 main+0x1 (/srv/api)\n",
+        "perf script text, line 1: expected a sample's header",
+    ),
+    (
+        "web 33\n\t55d0c0 main+0x1 (/srv/api)\n",
+        "perf script text, line 1: expected a sample's header",
+    ),
+    (
+        "File: api\nType: cpu\n      flat  flat%   sum%        cum   cum%\n         0     0%   100%      1.22s   100%  main.f (inline)\n",
+        "not a profile but what `go tool pprof` prints; give the profile that it was printed of",
+    ),
+];
+
+#[test]
+fn files_of_other_tools_are_refused_by_their_name() {
+    for (holds, says) in FOREIGN {
+        let bed = TestBed::new().file("file", holds);
+        let outcome = bed
+            .args(["flame", "top", "file"])
+            .run()
+            .expect(2, &["file: ", says]);
+        assert_eq!(outcome.stdout, "");
+    }
+}
+
+#[test]
+fn what_is_chosen_of_several_things_is_said() {
+    let threads = r#"{"shared":{"frames":[{"name":"f"},{"name":"g"}]},"profiles":[
+        {"type":"sampled","name":"main","unit":"none","samples":[[0]],"weights":[3]},
+        {"type":"sampled","name":"worker","unit":"none","samples":[[1]],"weights":[1]}]}"#;
+    let events = "web 33 1.5: page-faults:\n\t55 f (x)\n\nweb 33 1.6: cycles:u:\n\t55 g (x)\n";
+    for (args, status, function, says) in [
+        (
+            &["threads"][..],
+            0,
+            "f",
+            "threads: shown are 2 profiles of the file together: main, worker; --profile NAME selects",
+        ),
+        (&["threads", "--profile", "worker"], 0, "g", ""),
+        (
+            &["threads", "--profile", "x"],
+            2,
+            "",
+            "threads: the file has no profile `x`; it has main, worker",
+        ),
+        (
+            &["events"],
+            0,
+            "g",
+            "events: shown are the samples of the event cycles (1); there are also page-faults (1), which --sample-type selects",
+        ),
+        (&["events", "--sample-type", "page-faults"], 0, "f", ""),
+        (
+            &["events", "--profile", "x"],
+            2,
+            "",
+            "the file has one profile without a name; leave --profile out",
+        ),
+        (
+            &["events", "--where", "endpoint=/slow"],
+            2,
+            "",
+            "labels are read of profile.proto alone; leave --where out",
+        ),
+        (
+            &["events", "--where", "endpoint"],
+            2,
+            "",
+            "a label is written KEY=VALUE, such as endpoint=/slow",
+        ),
+    ] {
+        let bed = TestBed::new()
+            .file("threads", threads)
+            .file("events", events);
+        let all = ["flame", "top", "--json", "-n", "1"].iter().chain(args);
+        let outcome = bed.args(all).run().expect(status, &[says]);
+        if status == 0 {
+            let document: Value = serde_json::from_str(&outcome.stdout).unwrap();
+            assert_eq!(document["functions"][0]["function"], function);
+        }
+    }
+}
