@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::result::{PhaseResult, Round};
+use super::result::{PhaseResult, ProfileResult, Round};
 use super::trust::{Cause, Doubt, STEAL_LIMIT, Trust};
 use crate::metrics::{Tally, value_at};
 use crate::scenario::LoadModel;
@@ -56,16 +56,35 @@ impl PhaseResult {
             self.stolen(),
             self.read_late(),
         ];
-        let doubts = all.into_iter().flatten();
         Trust {
-            doubts: doubts
-                .map(|(cause, share, words)| Doubt {
-                    cause,
-                    share,
-                    words,
-                })
-                .collect(),
+            doubts: all.into_iter().flatten().map(doubt).collect(),
         }
+    }
+}
+
+impl ProfileResult {
+    /// How far costs of functions are the target's: they are of the profiled phase, and so is what disturbed them.
+    pub fn trust(&self) -> Trust {
+        Trust {
+            doubts: stolen(self.steal_share).map(doubt).into_iter().collect(),
+        }
+    }
+}
+
+fn stolen(share: Option<f64>) -> Option<Seen> {
+    let steal = share.filter(|steal| *steal > STEAL_LIMIT)?;
+    let words = format!(
+        "the machine's host took {:.1} % of its CPU time: throughput is lower, latencies and CPU per request are higher than the target's; measure on a quieter machine",
+        steal * 100.0
+    );
+    Some((Cause::Steal, Some(steal), words))
+}
+
+fn doubt((cause, share, words): Seen) -> Doubt {
+    Doubt {
+        cause,
+        share,
+        words,
     }
 }
 
@@ -129,12 +148,7 @@ impl PhaseResult {
     }
 
     fn stolen(&self) -> Option<Seen> {
-        let steal = self.steal_share().filter(|steal| *steal > STEAL_LIMIT)?;
-        let words = format!(
-            "the machine's host took {:.1} % of its CPU time: throughput is lower, latencies and CPU per request are higher than the target's; measure on a quieter machine",
-            steal * 100.0
-        );
-        Some((Cause::Steal, Some(steal), words))
+        stolen(self.steal_share())
     }
 
     fn read_late(&self) -> Option<Seen> {

@@ -48,6 +48,7 @@ impl PhaseRun<'_> {
                 result.warnings.push(warning);
             }
         }
+        driven.late.warn(&mut result.warnings);
         result.add_acknowledged(driven.acknowledged, target, self);
         let ended = result.conclude(driven.died.take(), driven.failed.take());
         match self.finish(taken).await {
@@ -112,6 +113,7 @@ impl PhaseRun<'_> {
             capture_ratio,
             us_per_request: estimates.us_per_request,
             throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
+            steal_share: driven.steal_share,
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
         if !profile.is_empty() {

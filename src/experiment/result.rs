@@ -195,6 +195,8 @@ pub struct ProfileResult {
     pub us_per_request: Option<f64>,
     /// OK responses a second in the profiled phase.
     pub throughput_rps: f64,
+    /// Share of the machine's CPU time that its host took in the profiled phase.
+    pub steal_share: Option<f64>,
     /// Relative standard error of `us_per_request`, between slices, or between intervals if the slices are too few.
     pub us_error: f64,
     /// All functions.

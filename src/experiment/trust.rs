@@ -155,9 +155,7 @@ impl Cause {
     /// What it can do to a figure. Documented as a table in `docs/result.md`.
     pub fn bias(self, figure: Figure) -> Bias {
         match (self, figure) {
-            (Self::Unstated(_), _) | (Self::LateReadings, Figure::CpuPerRequest | Figure::Cost) => {
-                Bias::EITHER
-            }
+            (Self::Unstated(_), _) | (Self::LateReadings, Figure::CpuPerRequest) => Bias::EITHER,
             // Another guest takes the caches too, and some kernels count what the host took while a process ran.
             (Self::Steal, Figure::CpuPerRequest | Figure::Cost) => Bias::HIGHER,
             // Steal hits all code alike, and a share is of samples alone.

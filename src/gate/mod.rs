@@ -3,7 +3,7 @@
 mod found;
 mod outcome;
 
-use crate::experiment::{PhaseResult, Trust, VariantResult};
+use crate::experiment::{PhaseResult, ProfileResult, Trust, VariantResult};
 use crate::metrics::Tally;
 use crate::scenario::Threshold;
 use crate::scenario::plan::threshold::{Expression, Metric};
@@ -111,9 +111,10 @@ fn judge_one(
             ..judgement
         };
     }
-    // A stop that is too short for p99 may be all of a higher percentile.
+    // A stop that is too short for p99 may be all of a higher percentile; costs are of the profiled phase.
     let further = match &expr.metric {
         Metric::Latency(quantile) => Some(phase.trust_up_to(*quantile, total)),
+        Metric::Cost(_) => phase.profile.as_ref().map(ProfileResult::trust),
         _ => None,
     };
     doubted(

@@ -18,7 +18,11 @@ fn doubtful(cause: Cause) -> PhaseResult {
         failed(tally, 40, ErrorKind::Timeout);
         failed(tally, 60, ErrorKind::Reset);
     });
-    phase.profile = Some(profile(&[("f", 50), ("g", 50)], 1_000.0));
+    let mut of_profile = profile(&[("f", 50), ("g", 50)], 1_000.0);
+    if cause == Cause::Steal {
+        of_profile.steal_share = Some(0.1);
+    }
+    phase.profile = Some(of_profile);
     let round = &mut phase.rounds[0];
     match cause {
         Cause::WorkerSaturated => round.busiest_worker = 0.97,
@@ -43,6 +47,18 @@ fn doubtful(cause: Cause) -> PhaseResult {
     phase
 }
 
+#[test]
+fn a_cost_is_doubted_by_what_disturbed_the_profiled_phase_alone() {
+    let judged = |of_window: Option<f64>, of_profile: Option<f64>| {
+        let mut phase = doubtful(Cause::Stopped);
+        phase.rounds[0].steal_share = of_window;
+        phase.profile.as_mut().unwrap().steal_share = of_profile;
+        verdict(&phase, "cost(\"^f$\") < 1us").verdict
+    };
+    assert_eq!(judged(Some(0.2), Some(0.0)), Verdict::Fail);
+    assert_eq!(judged(Some(0.0), Some(0.2)), Verdict::Inconclusive);
+}
+
 /// A profile of functions with these shares, per cent.
 fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
     let mut profile = Profile::new("cpu", "nanoseconds", 10_000_000);
@@ -59,6 +75,7 @@ fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
         capture_ratio: None,
         us_per_request: Some(us_per_request),
         throughput_rps: 1.0,
+        steal_share: None,
         us_error: 0.0,
     }
 }
