@@ -372,7 +372,7 @@ fn what_runs_is_not_disturbed_by_closed_descriptors() {
 #[test]
 fn a_reader_that_leaves_changes_no_exit_code() {
     let server = Server::start(Behaviour::Canned(hostile::OK));
-    let failing = "[[threshold]]\nexpr = \"latency.p99 < 1ns\"\n";
+    let failing = "[[threshold]]\nexpr = \"latency.p99 < 1ns\"\nallow_untrusted = true\n";
     for (more, code) in [("", 0), (failing, 1)] {
         for flags in [&["--json"][..], &[]] {
             let bed = TestBed::new()

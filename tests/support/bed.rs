@@ -88,9 +88,9 @@ impl TestBed {
 
     pub(crate) fn command(&self) -> Command {
         let mut command = match self.shell {
-            None => Command::new(TELEMLOAD),
+            None => with_hangups(TELEMLOAD),
             Some(before) => {
-                let mut shell = Command::new("sh");
+                let mut shell = with_hangups("sh");
                 shell
                     .args(["-c", &format!("{before}; exec \"$0\" \"$@\"")])
                     .arg(TELEMLOAD);
@@ -126,6 +126,22 @@ impl TestBed {
     pub(crate) fn run(self) -> Outcome {
         self.start().wait()
     }
+}
+
+/// A program that SIGHUP ends, whoever started the tests: under `nohup` it would be ignored in all that they start.
+fn with_hangups(program: &str) -> Command {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .unwrap();
+    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+    if ignored & 1 == 0 {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", program]);
+    command
 }
 
 /// A run that has not ended; it does not outlive the test.
