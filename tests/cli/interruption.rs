@@ -148,7 +148,8 @@ fn ctrl_c_while_profiling_keeps_the_measured_phase() {
 fn one_slice() -> Server {
     let profile = std::fs::read(crate::bed::data("go.pb.gz")).unwrap();
     let length = profile.len();
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+    // The client is told of the close: else its next request may meet it.
+    let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
     let answer = Box::leak([head.as_bytes(), &profile].concat().into_boxed_slice());
     Server::start(Behaviour::PerConnection(vec![
         Behaviour::CloseAfter(1, answer),
