@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::result::{PhaseResult, ProfileResult, Round};
-use super::trust::{Cause, Doubt, STEAL_LIMIT, Trust};
 use crate::metrics::{Tally, value_at};
+use crate::result::{Cause, Doubt, PhaseResult, ProfileResult, Round, STEAL_LIMIT, Trust};
 use crate::scenario::LoadModel;
 use crate::units::{format_duration, format_share, format_us};
 

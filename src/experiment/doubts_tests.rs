@@ -1,9 +1,9 @@
 //! Each reason not to trust a phase: its limit, its code and its words.
 
 use super::*;
-use crate::experiment::samples::{ok, phase};
-use crate::experiment::trust::TrustLevel;
 use crate::metrics::{Outcome, Times};
+use crate::result::TrustLevel;
+use crate::result::samples::{ok, phase};
 use crate::scenario::{Arrivals, Pace};
 use crate::units::Rate;
 

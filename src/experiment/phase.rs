@@ -7,18 +7,20 @@ use std::sync::Arc;
 use super::expected::{bcrypt_rate, cache_ttl};
 use super::files::Made;
 use super::gather::Driven;
-use super::instances::{InstanceUse, uneven};
+use super::instances::uneven;
 use super::launch::Launched;
 use super::mark::Cpu;
 use super::published;
-use super::result::{AcknowledgedFile, ServiceUse};
 use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
 use super::watched::Published;
-use super::{Estimates, Failure, PhaseResult, Round, Uncertainty, Warning};
 use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
+use crate::result::{
+    AcknowledgedFile, Estimates, Failure, InstanceUse, PhaseResult, Round, ServiceUse, Uncertainty,
+    Warning,
+};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
 

@@ -1,8 +1,8 @@
 //! The figure that a threshold looks at, with the bounds within which the truth lies.
 
-use crate::experiment::{Bias, Figure, PhaseResult};
 use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{Scale, inclusive};
+use crate::result::{Bias, Figure, PhaseResult};
 use crate::scenario::plan::threshold::Metric;
 
 /// A value with the bounds within which the truth lies.

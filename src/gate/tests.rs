@@ -1,10 +1,10 @@
 //! Verdicts of phases with known counts.
 
 use super::*;
-use crate::experiment::samples::{failed, ok, phase, run};
-use crate::experiment::{Failure, ProfileResult};
 use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
+use crate::result::samples::{failed, ok, phase, run};
+use crate::result::{Failure, ProfileResult};
 use crate::scenario::plan::threshold::Expression;
 use crate::scenario::{Arrivals, LoadModel, Pace};
 use crate::units::Rate;

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::tests::{judged, verdict};
 use super::*;
-use crate::experiment::samples::{failed, ok, phase, run};
-use crate::experiment::{Cause, Figure, ProfileResult};
 use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
+use crate::result::samples::{failed, ok, phase, run};
+use crate::result::{Cause, Figure, ProfileResult};
 use crate::scenario::{self, Arrivals, LoadModel, Overrides, Pace};
 use crate::units::Rate;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::experiment::{InstanceUse, PhaseResult};
 use crate::metrics::Tally;
+use crate::result::{InstanceUse, PhaseResult};
 
 #[derive(Serialize)]
 pub(super) struct InstanceJson<'a> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::run::json as document;
 use super::*;
 use crate::compare::{Finding, RunOf, Side, Subject, Untrusted, compare, sides};
-use crate::experiment::samples::{self, run};
-use crate::experiment::{Cause, Doubt, RunResult, TrustLevel, VariantResult};
+use crate::result::samples::{self, run};
+use crate::result::{Cause, Doubt, RunResult, TrustLevel, VariantResult};
 use crate::scenario::{self, LoadModel, Overrides, Plan};
 
 const RUN: &str = r#"{

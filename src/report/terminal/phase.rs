@@ -6,10 +6,10 @@ use anstyle::Style;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, line};
 use super::{judgement, profile, resources, story};
-use crate::experiment::{PhaseResult, TrustLevel};
 use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::report::figures::load::describe;
+use crate::result::{PhaseResult, TrustLevel};
 use crate::units::{format_count, format_share, format_us};
 
 /// Renders it with its thresholds and warnings.

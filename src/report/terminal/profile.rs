@@ -1,8 +1,8 @@
 //! The profile of a phase: how it was taken, and where most CPU time goes.
 
 use super::style::{indent, line, plain_table};
-use crate::experiment::ProfileResult;
 use crate::report::figures::shortened;
+use crate::result::ProfileResult;
 use crate::units::{format_count, format_share, format_us};
 
 /// Functions that a phase lists.

@@ -1,8 +1,8 @@
 //! What a phase used: CPU and memory of the target, of what runs beside it, and of the generator.
 
 use super::style::line;
-use crate::experiment::{InstanceUse, PhaseResult, ServiceUse};
 use crate::metrics::Tally;
+use crate::result::{InstanceUse, PhaseResult, ServiceUse};
 use crate::units::{format_count, format_share, format_us};
 
 /// Renders a line for each.

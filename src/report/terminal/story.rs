@@ -7,9 +7,9 @@ use regex::Regex;
 
 use super::style::plain_table;
 use crate::compare::Comparison;
-use crate::experiment::{BcryptRate, PhaseResult, RunResult};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::profile::inclusive;
+use crate::result::{BcryptRate, PhaseResult, RunResult};
 use crate::scenario::{CostModel, Plan};
 use crate::units::{format_count, format_share, format_us};
 

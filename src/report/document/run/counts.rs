@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::experiment::PhaseResult;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
+use crate::result::PhaseResult;
 
 /// What is reported of all requests, and of each kind.
 #[derive(Serialize)]

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::counts::{CountsJson, QuantilesJson, counts_json, quantiles_json};
 use super::profile::{ProfileJson, profile_json};
-use crate::experiment::{AcknowledgedFile, PhaseResult, Uncertainty};
 use crate::metrics::quantiles;
 use crate::profile::Z95;
 use crate::report::document::load::LoadJson;
 use crate::report::document::processes::{self, InstanceJson, ServiceJson};
 use crate::report::document::trust::TrustJson;
+use crate::result::{AcknowledgedFile, PhaseResult, Uncertainty};
 
 #[derive(Serialize)]
 pub(super) struct PhaseJson<'a> {

@@ -1,8 +1,7 @@
 //! The profile of a phase in `result.json`.
 
+use crate::result::ProfileResult;
 use serde::Serialize;
-
-use crate::experiment::ProfileResult;
 
 /// Functions that a profile lists, by total share.
 const TOP_FUNCTIONS: usize = 50;
