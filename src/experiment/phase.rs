@@ -267,7 +267,7 @@ fn round(driven: &Driven, total: &Tally) -> Round {
         generator_cores: driven.generator_cores,
         busiest_worker: driven.busiest_worker,
         worker_wait: driven.worker_wait,
-        stopped_seconds: driven.stopped_seconds,
+        stopped_seconds: Some(driven.stopped_seconds),
         throttled_seconds: driven.throttled_seconds,
         steal_share: driven.steal_share,
         missed_share: driven.missed_share,

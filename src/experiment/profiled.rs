@@ -112,7 +112,7 @@ impl PhaseRun<'_> {
             hz: plan.hz,
             capture_ratio,
             us_per_request: estimates.us_per_request,
-            throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
+            throughput_rps: estimates.throughput_rps,
             steal_share: driven.steal_share,
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;

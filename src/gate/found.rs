@@ -83,10 +83,7 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
             }
         }
         Metric::ErrorRate => error_rate(tally, total),
-        Metric::Throughput => Found::exact(
-            Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0),
-            "there was no window",
-        ),
+        Metric::Throughput => Found::exact(phase.throughput_rps(tally), "there was no window"),
         Metric::CpuPerRequest => Found::exact(
             phase.us_per_request(tally),
             "the target's CPU is not known, or there was no OK response",

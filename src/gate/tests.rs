@@ -93,7 +93,7 @@ fn shares_are_judged_by_their_interval() {
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(1_000.0),
-        throughput_rps: 1.0,
+        throughput_rps: Some(1.0),
         steal_share: None,
         us_error: 0.0,
     });

@@ -65,9 +65,14 @@ impl PhaseResult {
             .fold(0.0, |sum, round| sum + round.seconds)
     }
 
-    /// OK responses completed per second of the windows.
-    pub fn throughput_rps(&self, total: &Tally) -> f64 {
-        per(total.completed_ok as f64, self.seconds()).unwrap_or(0.0)
+    /// OK responses completed per second of the windows; `None` if there was none.
+    pub fn throughput_rps(&self, total: &Tally) -> Option<f64> {
+        per(total.completed_ok as f64, self.seconds())
+    }
+
+    /// Requests that were due and sent per second of the windows.
+    pub fn sent_rps(&self, total: &Tally) -> Option<f64> {
+        per(total.sent_in_window as f64, self.seconds())
     }
 
     /// CPU time of the target over all windows, s.
@@ -103,15 +108,12 @@ impl PhaseResult {
     }
 
     /// CPU of the generator, cores, weighted by the windows.
-    pub fn generator_cores(&self) -> f64 {
-        per(
-            self.rounds
-                .iter()
-                .map(|round| round.generator_cores * round.seconds)
-                .sum(),
-            self.seconds(),
-        )
-        .unwrap_or(0.0)
+    pub fn generator_cores(&self) -> Option<f64> {
+        let rounds = self.rounds.iter();
+        let used: Option<f64> = rounds
+            .map(|round| Some(round.generator_cores? * round.seconds))
+            .sum();
+        per(used?, self.seconds())
     }
 
     /// Largest share of CPU time that the host took in any round.

@@ -15,8 +15,8 @@ pub struct ProfileResult {
     pub capture_ratio: Option<f64>,
     /// CPU of the target per OK request in the profiled phase, µs.
     pub us_per_request: Option<f64>,
-    /// OK responses a second in the profiled phase.
-    pub throughput_rps: f64,
+    /// OK responses a second in the profiled phase; `None` if its load ended before its window began.
+    pub throughput_rps: Option<f64>,
     /// Share of the machine's CPU time that its host took in the profiled phase.
     pub steal_share: Option<f64>,
     /// Relative standard error of `us_per_request`, between slices, or between intervals if the slices are too few.

@@ -10,20 +10,21 @@ pub struct Round {
     pub seconds: f64,
     /// CPU of the target over the window, s; `None` if it is not known.
     pub target_cpu_seconds: Option<f64>,
-    /// CPU of the generator, cores.
-    pub generator_cores: f64,
-    /// CPU of the generator's busiest worker, share of a core.
-    pub busiest_worker: f64,
+    /// CPU of the generator, cores; `None` if the window is too short to tell.
+    pub generator_cores: Option<f64>,
+    /// CPU of the generator's busiest worker, share of a core; `None` if the window is too short to tell.
+    pub busiest_worker: Option<f64>,
     /// The longest that one of the generator's workers waited for a CPU, share of the window.
     pub worker_wait: Option<f64>,
     /// The longest that one of them did not run within the window though it was due to, s: a sum of wake-ups more than 10 ms late.
-    pub stopped_seconds: f64,
+    pub stopped_seconds: Option<f64>,
     /// How long a CPU limit of telemload's control group held it up within the window, s; `None` if that is not known.
     pub throttled_seconds: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
-    /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it.
-    pub missed_share: f64,
+    /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it;
+    /// `None` if there are not two.
+    pub missed_share: Option<f64>,
     /// The launch as a whole.
     pub whole: Estimates,
     /// How far that may be off.

@@ -185,7 +185,7 @@ fn result(plan: &Plan) -> RunResult {
             let mut phase = samples::phase(|tally| samples::ok(tally, 200, 100));
             phase.load = variant.phases[0].load.clone();
             let round = &mut phase.rounds[0];
-            (round.busiest_worker, round.steal_share) = (busy, Some(steal));
+            (round.busiest_worker, round.steal_share) = (Some(busy), Some(steal));
             round.whole = Estimates {
                 throughput_rps: Some(throughput),
                 us_per_request: Some(throughput),
