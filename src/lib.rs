@@ -2,10 +2,10 @@
 //!
 //! # Layout
 //! A scenario file becomes a plan (`scenario`), an experiment starts the target (`process`), drives it (`engine`, with the
-//! requests of `traffic`, by the schedule of `pacer`, over `transport`), records (`metrics`) and profiles (`profile`) it; `compare` and `gate` judge the
-//! results, `report` renders them, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
+//! requests of `traffic`, by the schedule of `pacer`, over `transport`), records (`metrics`) and profiles (`profile`) it; `result` is what it
+//! found, `compare` and `gate` judge that, `report` renders it, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
-//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → engine, profile, process → scenario,
+//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → result → engine, profile, process → scenario,
 //! pacer → metrics, traffic, transport → units.
 
 pub mod cli;
@@ -18,6 +18,7 @@ pub mod pacer;
 pub mod process;
 pub mod profile;
 pub mod report;
+pub mod result;
 pub mod scenario;
 pub mod selftest;
 pub mod traffic;

@@ -9,11 +9,12 @@ use super::input::{Costs, Reading, bytes, side};
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
 use crate::compare::{Caution, Comparison, Profiled, RunOf, Side, Subject, Untrusted, sides};
-use crate::experiment::{RunDir, Trust};
+use crate::experiment::RunDir;
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::report::document::stored::{self, StoredPhase, StoredRun, StoredVariant};
 use crate::report::page::flame_files::{self, Drawn};
 use crate::report::{document, terminal, text};
+use crate::result::Trust;
 
 /// Before and after: figures, which functions explain their change, and a differential flame graph.
 ///

@@ -14,10 +14,11 @@ use tokio::time::sleep;
 use super::files::{apart, write_all};
 use super::output::say;
 use crate::compare::{Comparison, compare};
-use crate::experiment::{RunDir, RunResult, Stop};
+use crate::experiment::{RunDir, Stop};
 use crate::gate::{self, Judgements};
 use crate::report::page::flame_files;
 use crate::report::{document, terminal};
+use crate::result::RunResult;
 use crate::scenario::Plan;
 
 /// Work that takes longer is told of.

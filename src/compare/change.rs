@@ -1,6 +1,6 @@
 //! How one figure changed between two sides, and what follows from it: plain values.
 
-use crate::experiment::{Cause, Figure};
+use crate::result::{Cause, Figure};
 
 /// How one metric changed.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use super::functions::{FunctionComparison, Profiled, functions};
 use super::metrics::{RoundFigures, metrics};
 use super::pair;
 use super::side::{RunOf, Side, Subject};
-use crate::experiment::{PhaseResult, RunResult};
+use crate::result::{PhaseResult, RunResult};
 use crate::scenario::Plan;
 
 /// A pair of variants.

@@ -1,7 +1,7 @@
 //! What is left of findings where figures may not be the targets'.
 
 use super::change::{DoubtedSide, Finding, MetricChange};
-use crate::experiment::{Doubt, Figure, Trust};
+use crate::result::{Doubt, Figure, Trust};
 
 /// What is done about figures that may not be the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::compare::change::Metric;
 use crate::compare::metrics::{RoundFigures, metrics};
-use crate::experiment::{Cause, Estimates, TrustLevel, Uncertainty};
+use crate::result::{Cause, Estimates, TrustLevel, Uncertainty};
 
 /// Three launches of a side with these figures.
 fn rounds(throughput: f64, us_per_request: f64, latency_us: f64) -> Vec<RoundFigures> {

@@ -4,8 +4,8 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::change::{Basis, Finding, Metric, MetricChange};
 use super::doubts::Doubtful;
-use crate::experiment::{Estimates, Uncertainty};
 use crate::profile::{ASSUMED_LAUNCH_SPREAD, Z95};
+use crate::result::{Estimates, Uncertainty};
 
 /// Figures of one launch.
 #[derive(Debug, Clone, Copy, PartialEq)]

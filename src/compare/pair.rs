@@ -4,8 +4,8 @@ use super::caution::Caution;
 use super::doubts::Untrusted;
 use super::load::load_differences;
 use super::side::{Side, Subject};
-use crate::experiment::{Figure, TrustLevel};
 use crate::process::machine::Fingerprint;
+use crate::result::{Figure, TrustLevel};
 use crate::units::printable;
 
 /// What is to be said of two sides as a whole.

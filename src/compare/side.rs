@@ -2,8 +2,8 @@
 
 use super::functions::Profiled;
 use super::metrics::RoundFigures;
-use crate::experiment::Trust;
 use crate::process::machine::Fingerprint;
+use crate::result::Trust;
 use crate::scenario::Load;
 
 /// A variant of a run, or a profile on its own.

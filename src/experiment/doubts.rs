@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::result::{PhaseResult, ProfileResult, Round};
-use super::trust::{Cause, Doubt, STEAL_LIMIT, Trust};
 use crate::metrics::{Tally, value_at};
+use crate::result::{Cause, Doubt, PhaseResult, ProfileResult, Round, STEAL_LIMIT, Trust};
 use crate::scenario::LoadModel;
 use crate::units::{format_duration, format_share, format_us};
 
@@ -95,7 +94,9 @@ impl PhaseResult {
     /// The largest share of a core that a worker used in any round.
     fn busiest_worker(&self) -> Option<f64> {
         let rounds = self.rounds.iter();
-        rounds.map(|round| round.busiest_worker).reduce(f64::max)
+        rounds
+            .filter_map(|round| round.busiest_worker)
+            .reduce(f64::max)
     }
 
     fn sent_late(&self, quantile: f64, total: &Tally) -> Option<Seen> {
@@ -128,7 +129,7 @@ impl PhaseResult {
     }
 
     fn stopped(&self, quantile: f64) -> Option<Seen> {
-        let (seconds, window) = self.longest(quantile, |round| Some(round.stopped_seconds))?;
+        let (seconds, window) = self.longest(quantile, |round| round.stopped_seconds)?;
         let words = format!(
             "the generator did not run for {} of the {} window: throughput is lower and latencies are higher than the target's; let nothing stop it, and leave it a core",
             in_words(seconds),
@@ -152,15 +153,14 @@ impl PhaseResult {
     }
 
     fn read_late(&self) -> Option<Seen> {
-        let worst = self
-            .rounds
-            .iter()
-            .max_by(|a, b| a.missed_share.total_cmp(&b.missed_share))?;
-        let share = worst.missed_share;
+        let rounds = self.rounds.iter();
+        let (share, window) = rounds
+            .filter_map(|round| Some((round.missed_share?, round.seconds)))
+            .max_by(|a, b| a.0.total_cmp(&b.0))?;
         (share > MISSED_LIMIT).then(|| {
             let words = format!(
                 "the readings that tell the target's CPU miss the ends of the {} window by {} of it: that CPU may be off by as much; leave the generator a core, or use a longer window",
-                in_words(worst.seconds),
+                in_words(window),
                 format_share(share)
             );
             (Cause::LateReadings, Some(share.min(1.0)), words)

@@ -1,9 +1,9 @@
 //! Each reason not to trust a phase: its limit, its code and its words.
 
 use super::*;
-use crate::experiment::samples::{ok, phase};
-use crate::experiment::trust::TrustLevel;
 use crate::metrics::{Outcome, Times};
+use crate::result::TrustLevel;
+use crate::result::samples::{ok, phase};
 use crate::scenario::{Arrivals, Pace};
 use crate::units::Rate;
 
@@ -34,12 +34,12 @@ fn check(how: impl FnOnce(&mut Round), cause: Cause, share: f64, words: &str) {
 #[test]
 fn nothing_within_the_limits_is_a_reason() {
     let quiet = disturbed(|round| {
-        round.busiest_worker = 0.79;
+        round.busiest_worker = Some(0.79);
         round.worker_wait = Some(0.1);
-        round.stopped_seconds = 0.02;
+        round.stopped_seconds = Some(0.02);
         round.throttled_seconds = Some(0.02);
         round.steal_share = Some(0.02);
-        round.missed_share = 0.01;
+        round.missed_share = Some(0.01);
     });
     assert_eq!(trust(&quiet), Trust::default());
     assert_eq!(trust(&quiet).level(), TrustLevel::Trusted);
@@ -51,7 +51,7 @@ fn nothing_within_the_limits_is_a_reason() {
 
 #[test]
 fn each_reason_has_a_code_a_level_and_words_with_a_remedy() {
-    let busy = |share| move |round: &mut Round| round.busiest_worker = share;
+    let busy = |share| move |round: &mut Round| round.busiest_worker = Some(share);
     check(
         busy(0.97),
         Cause::WorkerSaturated,
@@ -71,7 +71,7 @@ fn each_reason_has_a_code_a_level_and_words_with_a_remedy() {
         "a worker of the generator waited for a CPU for 31 % of the window",
     );
     check(
-        |round| (round.seconds, round.stopped_seconds) = (5.0, 2.0),
+        |round| (round.seconds, round.stopped_seconds) = (5.0, Some(2.0)),
         Cause::Stopped,
         0.4,
         "the generator did not run for 2s of the 5s window: throughput is lower and latencies are higher than the target's; ",
@@ -89,14 +89,14 @@ fn each_reason_has_a_code_a_level_and_words_with_a_remedy() {
         "the machine's host took 5.1 % of its CPU time",
     );
     check(
-        |round| round.missed_share = 0.15,
+        |round| round.missed_share = Some(0.15),
         Cause::LateReadings,
         0.15,
         "the readings that tell the target's CPU miss the ends of the 2s window by 15 % of it: ",
     );
     // More than the window itself is all of it.
     check(
-        |round| round.stopped_seconds = 7.0,
+        |round| round.stopped_seconds = Some(7.0),
         Cause::Stopped,
         1.0,
         "the generator did not run for 2s of the 2s window",
@@ -105,7 +105,7 @@ fn each_reason_has_a_code_a_level_and_words_with_a_remedy() {
 
 #[test]
 fn what_is_nothing_to_p99_may_be_all_of_a_higher_percentile() {
-    let short = disturbed(|round| round.stopped_seconds = 0.01);
+    let short = disturbed(|round| round.stopped_seconds = Some(0.01));
     let total = short.total();
     let codes = |quantile| {
         let trust = short.trust_up_to(quantile, &total);
@@ -144,10 +144,10 @@ fn an_open_loop_that_sends_late_is_suspect_and_a_closed_one_has_no_schedule() {
 
 #[test]
 fn the_worst_launch_and_the_worst_reason_count() {
-    let mut phase = disturbed(|round| round.stopped_seconds = 0.1);
+    let mut phase = disturbed(|round| round.stopped_seconds = Some(0.1));
     let mut second = phase.rounds[0].clone();
-    (second.stopped_seconds, second.seconds) = (0.2, 20.0);
-    second.busiest_worker = 0.99;
+    (second.stopped_seconds, second.seconds) = (Some(0.2), 20.0);
+    second.busiest_worker = Some(0.99);
     phase.rounds.push(second);
     let found = trust(&phase);
     assert_eq!(found.level(), TrustLevel::ClientLimited);

@@ -15,9 +15,10 @@ use super::readings::{Offer, Readings, Schedule};
 use super::stretch::Stretch;
 use super::watch::{Told, Watch};
 use super::watched::Watched;
-use super::{Failure, Observer, Stop};
+use super::{Observer, Stop};
 use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::Window;
+use crate::result::Failure;
 
 /// How long a capture may take to notice that its target is gone.
 const LAST_WORDS: Duration = Duration::from_secs(2);

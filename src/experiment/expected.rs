@@ -2,7 +2,7 @@
 
 use gateway_config::{Auth, Expiry, StoreKind};
 
-use super::result::BcryptRate;
+use crate::result::BcryptRate;
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Target, Variant};
 use crate::traffic::fleet::{Credentials, Fleet, Order};
 

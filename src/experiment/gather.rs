@@ -32,14 +32,14 @@ pub(super) struct Driven {
     pub(super) target_cpu_seconds: Result<f64, String>,
     pub(super) peak_bytes: Option<u64>,
     pub(super) published: Result<Published, String>,
-    pub(super) generator_cores: f64,
-    pub(super) busiest_worker: f64,
+    pub(super) generator_cores: Option<f64>,
+    pub(super) busiest_worker: Option<f64>,
     pub(super) worker_wait: Option<f64>,
     pub(super) stopped_seconds: f64,
     pub(super) throttled_seconds: Option<f64>,
     pub(super) steal_share: Option<f64>,
     /// By how much the readings that tell the target's CPU miss the ends of the window, share of it.
-    pub(super) missed_share: f64,
+    pub(super) missed_share: Option<f64>,
     pub(super) opening: Durations,
     pub(super) resent: u64,
     /// Full intervals of the window.
@@ -300,6 +300,7 @@ impl Gather {
 
     pub(super) fn into_driven(self, end: &End, deaths: Deaths, watched: &Watched) -> Driven {
         let seconds = end.window.seconds();
+        let used = |cores: f64| Some(cores).filter(|cores| *cores > 0.0);
         Driven {
             window: end.window,
             tallies: self.tallies,
@@ -307,8 +308,9 @@ impl Gather {
             target_cpu_seconds: watched.target_cpu_seconds(seconds, deaths.target.is_some()),
             peak_bytes: watched.peak_bytes(),
             published: watched.published(),
-            generator_cores: watched.own_cores().unwrap_or(end.generator_cores),
-            busiest_worker: end.busiest_worker,
+            // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
+            generator_cores: watched.own_cores().or(used(end.generator_cores)),
+            busiest_worker: used(end.busiest_worker),
             worker_wait: end.worker_wait,
             stopped_seconds: end.stopped_seconds,
             throttled_seconds: watched.throttled_seconds(),

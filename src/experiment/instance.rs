@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use gateway_config::{Config, Device, Launch};
 
-use super::Failure;
 use super::probe::Watching;
 use super::reach::{local, port_of};
 use super::started::{Started, ToStart};
 use crate::process::ProcessTree;
 use crate::process::ready::Probe;
+use crate::result::Failure;
 use crate::scenario::BaseUrl;
 use crate::transport::stream::Endpoint;
 use crate::transport::tls::Tls;

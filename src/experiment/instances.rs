@@ -1,39 +1,11 @@
 //! What each instance of a target did within the windows, and whether they shared the work evenly. Pure.
 
-use std::collections::BTreeMap;
-
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::watched::Share;
-use crate::metrics::Served;
-
-/// One instance of several, pooled over rounds.
-#[derive(Debug, Clone)]
-pub struct InstanceUse {
-    /// Where it listened in the last launch.
-    pub address: String,
-    /// What it answered.
-    pub served: Served,
-    /// CPU time, s; `None` if it is not known.
-    pub cpu_seconds: Option<f64>,
-    /// Largest memory, bytes.
-    pub peak_bytes: Option<u64>,
-    /// Increase of its counters, by name; empty if they are not known.
-    pub counters: BTreeMap<&'static str, u64>,
-}
+use crate::result::InstanceUse;
 
 impl InstanceUse {
-    /// One that has done nothing yet.
-    pub(super) fn blank(address: String) -> Self {
-        Self {
-            address,
-            served: Served::default(),
-            cpu_seconds: Some(0.0),
-            peak_bytes: None,
-            counters: BTreeMap::new(),
-        }
-    }
-
     /// Adds what it did in a launch at `address`.
     pub(super) fn add(&mut self, address: &str, share: &Share) {
         address.clone_into(&mut self.address);
@@ -44,12 +16,6 @@ impl InstanceUse {
         for (name, count) in &share.counters {
             *self.counters.entry(name).or_default() += count;
         }
-    }
-
-    /// CPU per OK response, µs.
-    pub fn us_per_request(&self) -> Option<f64> {
-        let cpu = self.cpu_seconds.filter(|_| self.served.completed_ok > 0)?;
-        Some(cpu * 1e6 / self.served.completed_ok as f64)
     }
 }
 
@@ -90,6 +56,7 @@ pub(super) fn uneven(instances: &[InstanceUse]) -> Option<Vec<(String, f64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Served;
 
     fn check(counts: &[u64], expected: Option<&[f64]>) {
         let instances: Vec<InstanceUse> = counts

@@ -1,9 +1,8 @@
 //! What was late or missing in a stretch of load, and when a reader is told. Pure.
 
-use super::late::{Late, Planned};
 use super::mark::Cpu;
-use super::warning::Warning;
 use super::watched::Count;
+use crate::result::{Late, Planned, Warning};
 
 /// Readings that may be late or missing without a word: single ones are on any machine.
 const SHARE: f64 = 0.01;

@@ -12,7 +12,6 @@ mod files;
 mod gather;
 mod instance;
 mod instances;
-mod late;
 mod lateness;
 mod launch;
 mod ledger;
@@ -24,34 +23,20 @@ mod profiled;
 mod published;
 mod reach;
 mod readings;
-mod result;
 mod rounds;
 mod run_dir;
-#[cfg(test)]
-pub(crate) mod samples;
 mod sampling;
 mod services;
 mod started;
 mod stop;
 mod stretch;
-mod trust;
 mod uncertainty;
 mod variant;
-mod warning;
 mod watch;
 mod watched;
 
-pub use instances::InstanceUse;
-pub use late::{Late, Planned};
 pub use observer::{Live, Observer, PhaseStart};
 pub use phase::port_warning;
-pub use result::{
-    AcknowledgedFile, BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult,
-    ServiceUse, VariantResult,
-};
 pub use rounds::run;
 pub use run_dir::{CreateError, RunDir, WriteError};
 pub use stop::Stop;
-pub use trust::{Bias, Cause, Doubt, Figure, Trust, TrustLevel};
-pub use uncertainty::Uncertainty;
-pub use warning::Warning;

@@ -7,18 +7,20 @@ use std::sync::Arc;
 use super::expected::{bcrypt_rate, cache_ttl};
 use super::files::Made;
 use super::gather::Driven;
-use super::instances::{InstanceUse, uneven};
+use super::instances::uneven;
 use super::launch::Launched;
 use super::mark::Cpu;
 use super::published;
-use super::result::{AcknowledgedFile, ServiceUse};
 use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
 use super::watched::Published;
-use super::{Estimates, Failure, PhaseResult, Round, Uncertainty, Warning};
 use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
+use crate::result::{
+    AcknowledgedFile, Estimates, Failure, InstanceUse, PhaseResult, Round, ServiceUse, Uncertainty,
+    Warning,
+};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
 
@@ -265,7 +267,7 @@ fn round(driven: &Driven, total: &Tally) -> Round {
         generator_cores: driven.generator_cores,
         busiest_worker: driven.busiest_worker,
         worker_wait: driven.worker_wait,
-        stopped_seconds: driven.stopped_seconds,
+        stopped_seconds: Some(driven.stopped_seconds),
         throttled_seconds: driven.throttled_seconds,
         steal_share: driven.steal_share,
         missed_share: driven.missed_share,

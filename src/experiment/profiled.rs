@@ -9,11 +9,11 @@ use super::launch::Launched;
 use super::phase::{Ended, PhaseRun};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
-use super::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
 use crate::metrics::Tally;
 use crate::profile::{
     ENOUGH_SLICES, FEW_SAMPLES, FunctionTable, Profile as SampledProfile, flamegraph,
 };
+use crate::result::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
 
 /// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
@@ -112,7 +112,7 @@ impl PhaseRun<'_> {
             hz: plan.hz,
             capture_ratio,
             us_per_request: estimates.us_per_request,
-            throughput_rps: estimates.throughput_rps.unwrap_or(0.0),
+            throughput_rps: estimates.throughput_rps,
             steal_share: driven.steal_share,
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;

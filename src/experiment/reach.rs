@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Failure;
 use crate::process::port::{check_port_free, free_port};
+use crate::result::Failure;
 use crate::scenario::{BaseUrl, ProfileSource, Route, Target, Variant};
 use crate::transport::stream::{Endpoint, Place, Stream};
 use crate::transport::tls::{Connector, Tls};

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use super::launch::{Launched, Start};
 use super::observer::Observer;
 use super::phase::{Ended, PhaseRun};
-use super::result::{Failure, RunResult, VariantResult};
 use super::run_dir::RunDir;
 use super::sampling;
 use super::stop::Stop;
 use super::variant::{Stamps, VariantRun};
-use super::warning::Warning;
 use crate::process::machine::Fingerprint;
+use crate::result::{Failure, RunResult, VariantResult, Warning};
 use crate::scenario::Plan;
 use crate::traffic::fleet::{Hashes, Roster};
 

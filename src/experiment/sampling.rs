@@ -4,14 +4,15 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::Stop;
 use super::blocks::Block;
 use super::launch::Launched;
-use super::{Failure, Stop};
 use crate::engine::now_ns;
 use crate::process::perf::{self, PerfError, Recording};
 use crate::process::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
 use crate::profile::capture::{self, CaptureError};
 use crate::profile::{self, Profile as SampledProfile, encode, perf_script};
+use crate::result::Failure;
 use crate::scenario::{Plan, Profile, ProfileSource, Target};
 
 /// Why there is no profile.

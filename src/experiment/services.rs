@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::Failure;
 use super::reach::pick_port;
 use super::started::{Started, ToStart, first};
 use crate::process::ProcessTree;
 use crate::process::ready::Probe;
+use crate::result::Failure;
 use crate::scenario::Service;
 use crate::scenario::plan::ports::Ports;
 use crate::transport::stream::{Endpoint, Place};

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{Failure, WriteError};
+use super::WriteError;
 use crate::process::ready::Probe;
 use crate::process::supervisor::DEFAULT_GRACE;
 use crate::process::{ProcessExit, ProcessHandle, ProcessSpec, ProcessTree};
+use crate::result::Failure;
 
 /// Number of the signal that ends what does not stop.
 const KILLED: i32 = 9;

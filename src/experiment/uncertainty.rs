@@ -2,19 +2,7 @@
 
 use super::blocks::Block;
 use crate::metrics::{Batches, Tally, latency_quantiles};
-
-/// Of each figure in [`super::Estimates`]; `None` where nothing shows it.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Uncertainty {
-    /// Relative standard error of the throughput.
-    pub throughput: Option<f64>,
-    /// Relative standard error of the CPU per request.
-    pub us_per_request: Option<f64>,
-    /// 95 % interval of the median latency, µs.
-    pub p50_us: Option<(f64, f64)>,
-    /// 95 % interval of the 99th percentile of latency, µs.
-    pub p99_us: Option<(f64, f64)>,
-}
+use crate::result::Uncertainty;
 
 impl Uncertainty {
     /// From the full intervals of a launch that came to `total`.

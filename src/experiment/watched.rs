@@ -182,22 +182,18 @@ impl Watched {
     }
 
     /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it.
-    pub(super) fn missed_share(&self) -> f64 {
-        let Some((first, last)) = self.span() else {
-            return 0.0;
-        };
+    pub(super) fn missed_share(&self) -> Option<f64> {
+        let (first, last) = self.span()?;
         let at = |mark: &Mark| match self.cpu {
             Cpu::Processes => Some(mark.seen.at),
             Cpu::Metrics => mark.answer().ok().map(|(at, _)| at),
             Cpu::Nowhere => None,
         };
-        let Some((begin, end)) = at(first).zip(at(last)) else {
-            return 0.0;
-        };
+        let (begin, end) = at(first).zip(at(last))?;
         let Window { start, end: over } = self.window;
         // Both come late: what is missing of the first end is not made good by what follows the second one.
         let missed = begin.abs_diff(start).max(end.abs_diff(over));
-        missed as f64 / over.saturating_sub(start).max(1) as f64
+        Some(missed as f64 / over.saturating_sub(start).max(1) as f64)
     }
 
     /// The window ended early.

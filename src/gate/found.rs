@@ -1,8 +1,8 @@
 //! The figure that a threshold looks at, with the bounds within which the truth lies.
 
-use crate::experiment::{Bias, Figure, PhaseResult};
 use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
 use crate::profile::{Scale, inclusive};
+use crate::result::{Bias, Figure, PhaseResult};
 use crate::scenario::plan::threshold::Metric;
 
 /// A value with the bounds within which the truth lies.
@@ -83,10 +83,7 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
             }
         }
         Metric::ErrorRate => error_rate(tally, total),
-        Metric::Throughput => Found::exact(
-            Some(phase.throughput_rps(tally)).filter(|_| phase.seconds() > 0.0),
-            "there was no window",
-        ),
+        Metric::Throughput => Found::exact(phase.throughput_rps(tally), "there was no window"),
         Metric::CpuPerRequest => Found::exact(
             phase.us_per_request(tally),
             "the target's CPU is not known, or there was no OK response",

@@ -3,8 +3,8 @@
 mod found;
 mod outcome;
 
-use crate::experiment::{PhaseResult, ProfileResult, Trust, VariantResult};
 use crate::metrics::Tally;
+use crate::result::{PhaseResult, ProfileResult, Trust, VariantResult};
 use crate::scenario::Threshold;
 use crate::scenario::plan::threshold::{Expression, Metric};
 

@@ -1,8 +1,8 @@
 //! A run as a whole: one outcome with an exit code.
 
 use super::{Judgement, Verdict};
-use crate::experiment::{Failure, Figure, PhaseResult, RunResult};
 use crate::metrics::{ErrorKind, Tally};
+use crate::result::{Failure, Figure, PhaseResult, RunResult};
 
 /// How a run ended as a whole, in the order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Verdicts of phases with known counts.
 
 use super::*;
-use crate::experiment::samples::{failed, ok, phase, run};
-use crate::experiment::{Failure, ProfileResult};
 use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
+use crate::result::samples::{failed, ok, phase, run};
+use crate::result::{Failure, ProfileResult};
 use crate::scenario::plan::threshold::Expression;
 use crate::scenario::{Arrivals, LoadModel, Pace};
 use crate::units::Rate;
@@ -93,7 +93,7 @@ fn shares_are_judged_by_their_interval() {
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(1_000.0),
-        throughput_rps: 1.0,
+        throughput_rps: Some(1.0),
         steal_share: None,
         us_error: 0.0,
     });

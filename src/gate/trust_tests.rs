@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::tests::{judged, verdict};
 use super::*;
-use crate::experiment::samples::{failed, ok, phase, run};
-use crate::experiment::{Cause, Figure, ProfileResult};
 use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
+use crate::result::samples::{failed, ok, phase, run};
+use crate::result::{Cause, Figure, ProfileResult};
 use crate::scenario::{self, Arrivals, LoadModel, Overrides, Pace};
 use crate::units::Rate;
 
@@ -25,13 +25,13 @@ fn doubtful(cause: Cause) -> PhaseResult {
     phase.profile = Some(of_profile);
     let round = &mut phase.rounds[0];
     match cause {
-        Cause::WorkerSaturated => round.busiest_worker = 0.97,
-        Cause::WorkerBusy => round.busiest_worker = 0.9,
+        Cause::WorkerSaturated => round.busiest_worker = Some(0.97),
+        Cause::WorkerBusy => round.busiest_worker = Some(0.9),
         Cause::WaitedForCpu => round.worker_wait = Some(0.3),
-        Cause::Stopped => round.stopped_seconds = 1.0,
+        Cause::Stopped => round.stopped_seconds = Some(1.0),
         Cause::Throttled => round.throttled_seconds = Some(1.0),
         Cause::Steal => round.steal_share = Some(0.1),
-        Cause::LateReadings => round.missed_share = 0.5,
+        Cause::LateReadings => round.missed_share = Some(0.5),
         Cause::SentLate => {
             phase.load.model = LoadModel::Open {
                 pace: Pace::Constant(Rate::new(500.0).unwrap()),
@@ -74,7 +74,7 @@ fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(us_per_request),
-        throughput_rps: 1.0,
+        throughput_rps: Some(1.0),
         steal_share: None,
         us_error: 0.0,
     }
@@ -204,7 +204,7 @@ fn a_late_generator_explains_time_outs_and_no_other_failure() {
                 failed(tally, count, kind);
             }
         });
-        phase.rounds[0].stopped_seconds = 1.0;
+        phase.rounds[0].stopped_seconds = Some(1.0);
         verdict(&phase, "errors.rate < 1%").verdict
     };
     let (timeout, prerequisite) = (ErrorKind::Timeout, ErrorKind::Prerequisite);
@@ -282,7 +282,7 @@ fn a_planned_rate_that_was_not_sent_names_a_generator_in_the_way() {
             pace: Pace::Constant(Rate::new(500.0).unwrap()),
             arrivals: Arrivals::Constant,
         };
-        phase.rounds[0].stopped_seconds = stopped_seconds;
+        phase.rounds[0].stopped_seconds = Some(stopped_seconds);
         match outcome(&run(phase, None), &[], false) {
             Outcome::Invalid(message) => message,
             other => panic!("{other:?}"),

@@ -1,43 +1,44 @@
 //! Histograms → the figures that are reported, in microseconds.
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 use super::tally::Tally;
 
-/// The reported points of a distribution, µs.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// The reported points of a distribution, µs; `None` where there is no distribution.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Quantiles {
     /// Smallest value.
-    pub min: f64,
+    pub min: Option<f64>,
     /// Arithmetic mean.
-    pub mean: f64,
+    pub mean: Option<f64>,
     /// Median.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// 75th percentile.
-    pub p75: f64,
+    pub p75: Option<f64>,
     /// 90th percentile.
-    pub p90: f64,
+    pub p90: Option<f64>,
     /// 95th percentile.
-    pub p95: f64,
+    pub p95: Option<f64>,
     /// 99th percentile.
-    pub p99: f64,
+    pub p99: Option<f64>,
     /// 99.9th percentile.
-    pub p99_9: f64,
+    pub p99_9: Option<f64>,
     /// 99.99th percentile.
-    pub p99_99: f64,
+    pub p99_99: Option<f64>,
     /// Largest value.
-    pub max: f64,
+    pub max: Option<f64>,
 }
 
-/// The points of a histogram of nanoseconds; all zero if it is empty.
+/// The points of a histogram of nanoseconds; none is known of an empty one, for 0 would be within every limit.
 pub fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
-    let at = |quantile| value_at(histogram, quantile);
+    let at = |quantile| Some(value_at(histogram, quantile));
     if histogram.is_empty() {
         return Quantiles::default();
     }
     Quantiles {
-        min: us(histogram.min()),
-        mean: histogram.mean() / 1e3,
+        min: Some(us(histogram.min())),
+        mean: Some(histogram.mean() / 1e3),
         p50: at(0.5),
         p75: at(0.75),
         p90: at(0.9),
@@ -45,7 +46,7 @@ pub fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
         p99: at(0.99),
         p99_9: at(0.999),
         p99_99: at(0.9999),
-        max: us(histogram.max()),
+        max: Some(us(histogram.max())),
     }
 }
 
@@ -121,6 +122,7 @@ mod tests {
             (points.max, 10_000.0),
             (points.mean, 5_000.5),
         ] {
+            let value = value.unwrap();
             assert!(
                 (value - truth).abs() / truth < 1.1e-3,
                 "{value} beside {truth}"
@@ -133,7 +135,7 @@ mod tests {
     fn timeouts_stay_in_the_tail_as_lower_bounds() {
         let (histogram, exact_below) = latency_quantiles(&tally(&[100; 90], &[10_000; 10]));
         assert_eq!(exact_below, 0.9);
-        assert!(quantiles(&histogram).p99 > 9_980.0);
+        assert!(quantiles(&histogram).p99.unwrap() > 9_980.0);
         let (_, exact_below) = latency_quantiles(&tally(&[100], &[1]));
         assert_eq!(exact_below, 0.0);
     }

@@ -122,7 +122,7 @@ pub(super) async fn drive(
             let reported = phase.total();
             Some(Measured {
                 stretch: stretch.clone(),
-                throughput_rps: phase.throughput_rps(&reported),
+                throughput_rps: phase.throughput_rps(&reported).unwrap_or_default(),
                 reported,
                 truth,
                 disturbance,

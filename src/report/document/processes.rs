@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::experiment::{InstanceUse, PhaseResult};
 use crate::metrics::Tally;
+use crate::result::{InstanceUse, PhaseResult};
 
 #[derive(Serialize)]
 pub(super) struct InstanceJson<'a> {
     address: &'a str,
     requests: ServedJson,
-    throughput_rps: f64,
+    throughput_rps: Option<f64>,
     cores: Option<f64>,
     us_per_request: Option<f64>,
     peak_bytes: Option<u64>,
@@ -60,7 +60,7 @@ fn instance(of: &InstanceUse, seconds: f64) -> InstanceJson<'_> {
             ok: of.served.ok,
             failed: of.served.failed,
         },
-        throughput_rps: by_seconds(of.served.completed_ok as f64).unwrap_or(0.0),
+        throughput_rps: by_seconds(of.served.completed_ok as f64),
         cores: of.cpu_seconds.and_then(by_seconds),
         us_per_request: of.us_per_request(),
         peak_bytes: of.peak_bytes,

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use super::run::SCHEMA;
 use super::{load, trust};
 use crate::compare::RoundFigures;
-use crate::experiment::{Estimates, Trust, Uncertainty};
 use crate::process::machine::Fingerprint;
 use crate::profile::{Scale, Z95};
+use crate::result::{Estimates, Trust, Uncertainty};
 use crate::scenario::{Load, is_name};
 use crate::units::printable;
 

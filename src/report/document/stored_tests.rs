@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::run::json as document;
 use super::*;
 use crate::compare::{Finding, RunOf, Side, Subject, Untrusted, compare, sides};
-use crate::experiment::samples::{self, run};
-use crate::experiment::{Cause, Doubt, RunResult, TrustLevel, VariantResult};
+use crate::result::samples::{self, run};
+use crate::result::{Cause, Doubt, RunResult, TrustLevel, VariantResult};
 use crate::scenario::{self, LoadModel, Overrides, Plan};
 
 const RUN: &str = r#"{
@@ -185,7 +185,7 @@ fn result(plan: &Plan) -> RunResult {
             let mut phase = samples::phase(|tally| samples::ok(tally, 200, 100));
             phase.load = variant.phases[0].load.clone();
             let round = &mut phase.rounds[0];
-            (round.busiest_worker, round.steal_share) = (busy, Some(steal));
+            (round.busiest_worker, round.steal_share) = (Some(busy), Some(steal));
             round.whole = Estimates {
                 throughput_rps: Some(throughput),
                 us_per_request: Some(throughput),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::experiment::{Cause, Doubt, Trust, TrustLevel};
+use crate::result::{Cause, Doubt, Trust, TrustLevel};
 use crate::units::printable;
 
 /// Trust in a phase as it is in a result. What comes from outside may have any level, code and number of reasons.

@@ -17,6 +17,14 @@ pub(in crate::report) fn shortened(function: &str) -> String {
     function.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
+/// A rate in words; "–" where there was no time in which it could be measured.
+pub(in crate::report) fn rate(per_second: Option<f64>) -> String {
+    per_second.map_or_else(
+        || "–".to_owned(),
+        |rate| format!("{}/s", format_count(rate)),
+    )
+}
+
 /// A value of a profile with its unit.
 pub(in crate::report) fn amount(value: f64, unit: &str) -> String {
     match unit {

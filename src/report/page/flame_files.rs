@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::flame_diff::{FlameDiff, html};
 use crate::compare::Comparison;
-use crate::experiment::{PhaseResult, RunResult};
 use crate::profile::flamegraph::{Pair, diff_svg};
 use crate::profile::{Error, Profile, Scale};
+use crate::result::{PhaseResult, RunResult};
 
 /// What is drawn, and where it goes.
 #[derive(Debug, Clone, Copy)]

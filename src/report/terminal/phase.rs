@@ -6,10 +6,11 @@ use anstyle::Style;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, line};
 use super::{judgement, profile, resources, story};
-use crate::experiment::{PhaseResult, TrustLevel};
 use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::report::figures::load::describe;
+use crate::report::figures::rate;
+use crate::result::{PhaseResult, TrustLevel};
 use crate::units::{format_count, format_share, format_us};
 
 /// Renders it with its thresholds and warnings.
@@ -74,8 +75,8 @@ fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
     line(
         "throughput",
         &format!(
-            "{}/s ({} OK in {:.1} s)",
-            format_count(phase.throughput_rps(total)),
+            "{} ({} OK in {:.1} s)",
+            rate(phase.throughput_rps(total)),
             format_count(total.completed_ok as f64),
             phase.seconds()
         ),
@@ -114,8 +115,8 @@ fn each_request(phase: &PhaseResult, text: &mut String) {
     for (name, tally) in sent.filter(|(_, tally)| tally.due > 0) {
         let _ = writeln!(
             text,
-            "    · {name}: {}/s, {}, latency {}",
-            format_count(phase.throughput_rps(tally)),
+            "    · {name}: {}, {}, latency {}",
+            rate(phase.throughput_rps(tally)),
             requests(tally),
             latency(tally)
         );

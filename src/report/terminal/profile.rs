@@ -1,8 +1,8 @@
 //! The profile of a phase: how it was taken, and where most CPU time goes.
 
 use super::style::{indent, line, plain_table};
-use crate::experiment::ProfileResult;
-use crate::report::figures::shortened;
+use crate::report::figures::{rate, shortened};
+use crate::result::ProfileResult;
 use crate::units::{format_count, format_share, format_us};
 
 /// Functions that a phase lists.
@@ -21,10 +21,10 @@ pub(super) fn render(profile: &ProfileResult, text: &mut String) {
     line(
         "profile",
         &format!(
-            "{} samples at {} Hz · {}/s while profiled{cost}{ratio}",
+            "{} samples at {} Hz · {} while profiled{cost}{ratio}",
             profile.profile.samples(),
             profile.hz,
-            format_count(profile.throughput_rps)
+            rate(profile.throughput_rps)
         ),
         text,
     );
@@ -32,7 +32,6 @@ pub(super) fn render(profile: &ProfileResult, text: &mut String) {
 }
 
 fn functions(profile: &ProfileResult, text: &mut String) {
-    let us = profile.us_per_request.unwrap_or(0.0);
     let mut by_self: Vec<_> = profile
         .functions
         .functions
@@ -44,11 +43,13 @@ fn functions(profile: &ProfileResult, text: &mut String) {
         by_own.then_with(|| a.function.cmp(&b.function))
     });
     let mut table = plain_table(&["self", "total", "µs/request", "function"], 3);
+    let us = profile.us_per_request;
+    let cost = |share: f64| us.map_or_else(|| "–".to_owned(), |us| format_count(share * us));
     for function in by_self.into_iter().take(TOP_FUNCTIONS) {
         table.add_row([
             format_share(function.self_share.value),
             format_share(function.total_share.value),
-            format_count(function.self_share.value * us),
+            cost(function.self_share.value),
             shortened(&function.function),
         ]);
     }

@@ -1,8 +1,9 @@
 //! What a phase used: CPU and memory of the target, of what runs beside it, and of the generator.
 
 use super::style::line;
-use crate::experiment::{InstanceUse, PhaseResult, ServiceUse};
 use crate::metrics::Tally;
+use crate::report::figures::rate;
+use crate::result::{InstanceUse, PhaseResult, ServiceUse};
 use crate::units::{format_count, format_share, format_us};
 
 /// Renders a line for each.
@@ -36,7 +37,7 @@ fn target_cpu(phase: &PhaseResult, total: &Tally) -> String {
 /// One instance of several in a line.
 fn of_instance(phase: &PhaseResult, of: &InstanceUse) -> String {
     let seconds = phase.seconds();
-    let rate = of.served.completed_ok as f64 / seconds;
+    let answered = (seconds > 0.0).then(|| of.served.completed_ok as f64 / seconds);
     let cores = of.cpu_seconds.map_or(String::new(), |cpu| {
         format!(" · {:.2} cores", cpu / seconds)
     });
@@ -51,9 +52,9 @@ fn of_instance(phase: &PhaseResult, of: &InstanceUse) -> String {
         failed => format!(" · {} failed", format_count(failed as f64)),
     };
     format!(
-        "{} {}/s{cores}{cost}{bcrypts}{failed}{}",
+        "{} {}{cores}{cost}{bcrypts}{failed}{}",
         of.address,
-        format_count(rate),
+        rate(answered),
         peak(of.peak_bytes)
     )
 }
@@ -93,5 +94,9 @@ fn generator(phase: &PhaseResult) -> String {
         .worker_wait()
         .map(|share| format!(" · waited for a CPU {}", format_share(share)))
         .unwrap_or_default();
-    format!("{:.2} cores{wait}{steal}", phase.generator_cores())
+    let cores = phase.generator_cores();
+    let cores = cores.map_or("CPU not known".to_owned(), |cores| {
+        format!("{cores:.2} cores")
+    });
+    format!("{cores}{wait}{steal}")
 }

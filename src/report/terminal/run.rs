@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::style::{BOLD, indent};
 use super::{compare, phase, story};
 use crate::compare::Comparison;
-use crate::experiment::{RunResult, VariantResult};
 use crate::gate::{Judgement, Judgements};
+use crate::result::{RunResult, VariantResult};
 use crate::scenario::Plan;
 
 /// Renders a run.

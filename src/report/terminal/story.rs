@@ -7,9 +7,10 @@ use regex::Regex;
 
 use super::style::plain_table;
 use crate::compare::Comparison;
-use crate::experiment::{BcryptRate, PhaseResult, RunResult};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::profile::inclusive;
+use crate::report::figures::rate;
+use crate::result::{BcryptRate, PhaseResult, RunResult};
 use crate::scenario::{CostModel, Plan};
 use crate::units::{format_count, format_share, format_us};
 
@@ -164,10 +165,7 @@ type Cell = fn(&Column<'_>) -> Option<String>;
 
 const ROWS: [(&str, Cell); 9] = [
     ("throughput", |column| {
-        Some(format!(
-            "{}/s",
-            format_count(column.phase.throughput_rps(&column.total))
-        ))
+        Some(rate(column.phase.throughput_rps(&column.total)))
     }),
     ("target CPU", |column| {
         let cores = column.phase.target_cores()?;

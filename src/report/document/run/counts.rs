@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::experiment::PhaseResult;
 use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
+use crate::result::PhaseResult;
 
 /// What is reported of all requests, and of each kind.
 #[derive(Serialize)]
@@ -13,12 +13,12 @@ pub(super) struct CountsJson {
     requests: RequestsJson,
     errors: BTreeMap<&'static str, u64>,
     status: BTreeMap<u16, u64>,
-    throughput_rps: f64,
-    latency_us: QuantilesJson,
-    service_time_us: QuantilesJson,
-    queue_wait_us: QuantilesJson,
-    dispatch_lag_us: QuantilesJson,
-    failed_latency_us: QuantilesJson,
+    throughput_rps: Option<f64>,
+    latency_us: Quantiles,
+    service_time_us: Quantiles,
+    queue_wait_us: Quantiles,
+    dispatch_lag_us: Quantiles,
+    failed_latency_us: Quantiles,
     exact_below: f64,
 }
 
@@ -31,20 +31,6 @@ struct RequestsJson {
     timed_out: u64,
     in_flight_at_end: u64,
     not_sent: u64,
-}
-
-#[derive(Serialize)]
-pub(super) struct QuantilesJson {
-    min: f64,
-    mean: f64,
-    p50: f64,
-    p75: f64,
-    p90: f64,
-    p95: f64,
-    p99: f64,
-    p99_9: f64,
-    p99_99: f64,
-    max: f64,
 }
 
 pub(super) fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {
@@ -70,38 +56,11 @@ pub(super) fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {
             .map(|(&status, &count)| (status, count))
             .collect(),
         throughput_rps: phase.throughput_rps(tally),
-        latency_us: quantiles_json(quantiles(&latency)),
-        service_time_us: quantiles_json(quantiles(&tally.service_time)),
-        queue_wait_us: quantiles_json(quantiles(&tally.queue_wait)),
-        dispatch_lag_us: quantiles_json(quantiles(&tally.dispatch_lag)),
-        failed_latency_us: quantiles_json(quantiles(&tally.failed_latency)),
+        latency_us: quantiles(&latency),
+        service_time_us: quantiles(&tally.service_time),
+        queue_wait_us: quantiles(&tally.queue_wait),
+        dispatch_lag_us: quantiles(&tally.dispatch_lag),
+        failed_latency_us: quantiles(&tally.failed_latency),
         exact_below,
-    }
-}
-
-pub(super) fn quantiles_json(points: Quantiles) -> QuantilesJson {
-    let Quantiles {
-        min,
-        mean,
-        p50,
-        p75,
-        p90,
-        p95,
-        p99,
-        p99_9,
-        p99_99,
-        max,
-    } = points;
-    QuantilesJson {
-        min,
-        mean,
-        p50,
-        p75,
-        p90,
-        p95,
-        p99,
-        p99_9,
-        p99_99,
-        max,
     }
 }

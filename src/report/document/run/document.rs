@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::comparison::{ComparisonJson, comparison_json};
 use super::phase::{PhaseJson, phase_json};
 use crate::compare::Comparison;
-use crate::experiment::{RunResult, VariantResult};
 use crate::gate::{Judgement, Judgements};
 use crate::process::machine::Fingerprint;
 use crate::report::document::pretty;
+use crate::result::{RunResult, VariantResult};
 use crate::scenario::Plan;
 
 /// Name and version of the format.

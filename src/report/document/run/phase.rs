@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::counts::{CountsJson, QuantilesJson, counts_json, quantiles_json};
+use super::counts::{CountsJson, counts_json};
 use super::profile::{ProfileJson, profile_json};
-use crate::experiment::{AcknowledgedFile, PhaseResult, Uncertainty};
-use crate::metrics::quantiles;
+use crate::metrics::{Quantiles, quantiles};
 use crate::profile::Z95;
 use crate::report::document::load::LoadJson;
 use crate::report::document::processes::{self, InstanceJson, ServiceJson};
 use crate::report::document::trust::TrustJson;
+use crate::result::{AcknowledgedFile, PhaseResult, Uncertainty};
 
 #[derive(Serialize)]
 pub(super) struct PhaseJson<'a> {
@@ -20,7 +20,7 @@ pub(super) struct PhaseJson<'a> {
     rounds: Vec<RoundJson>,
     #[serde(flatten)]
     counts: CountsJson,
-    sent_rps: f64,
+    sent_rps: Option<f64>,
     per_request: BTreeMap<&'a str, CountsJson>,
     exemplars: BTreeMap<&'static str, &'a str>,
     connections: ConnectionsJson,
@@ -70,7 +70,7 @@ struct ErrorsJson {
 #[derive(Serialize)]
 struct ConnectionsJson {
     opened: u64,
-    open_us: QuantilesJson,
+    open_us: Quantiles,
     resent: u64,
 }
 
@@ -81,7 +81,7 @@ struct CpuJson {
     target_us_per_request: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_cores: Option<Option<f64>>,
-    generator_cores: f64,
+    generator_cores: Option<f64>,
     generator_wait_share: Option<f64>,
     steal_share: Option<f64>,
 }
@@ -108,7 +108,6 @@ struct AcknowledgedFileJson {
 pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
     let total = phase.total();
     let trust = phase.trust(&total);
-    let seconds = phase.seconds();
     let target_cores = phase.target_cores();
     PhaseJson {
         name: &phase.name,
@@ -128,11 +127,7 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             })
             .collect(),
         counts: counts_json(&total, phase),
-        sent_rps: if seconds > 0.0 {
-            total.sent_in_window as f64 / seconds
-        } else {
-            0.0
-        },
+        sent_rps: phase.sent_rps(&total),
         per_request: phase
             .requests
             .iter()
@@ -146,7 +141,7 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .collect(),
         connections: ConnectionsJson {
             opened: phase.opening.count(),
-            open_us: quantiles_json(quantiles(phase.opening.histogram())),
+            open_us: quantiles(phase.opening.histogram()),
             resent: phase.resent,
         },
         cpu: CpuJson {

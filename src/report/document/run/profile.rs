@@ -1,8 +1,7 @@
 //! The profile of a phase in `result.json`.
 
+use crate::result::ProfileResult;
 use serde::Serialize;
-
-use crate::experiment::ProfileResult;
 
 /// Functions that a profile lists, by total share.
 const TOP_FUNCTIONS: usize = 50;
@@ -15,7 +14,7 @@ pub(super) struct ProfileJson<'a> {
     capture_ratio: Option<f64>,
     target_us_per_request: Option<f64>,
     target_us_error: f64,
-    throughput_rps: f64,
+    throughput_rps: Option<f64>,
     top: Vec<FunctionJson<'a>>,
 }
 
@@ -24,14 +23,14 @@ struct FunctionJson<'a> {
     function: &'a str,
     self_share: f64,
     total_share: f64,
-    self_us: f64,
-    total_us: f64,
+    self_us: Option<f64>,
+    total_us: Option<f64>,
     total_share_low: f64,
     total_share_high: f64,
 }
 
 pub(super) fn profile_json(profile: &ProfileResult) -> ProfileJson<'_> {
-    let us = profile.us_per_request.unwrap_or(0.0);
+    let us = |share: f64| profile.us_per_request.map(|us| share * us);
     let top = profile
         .functions
         .functions
@@ -41,8 +40,8 @@ pub(super) fn profile_json(profile: &ProfileResult) -> ProfileJson<'_> {
             function: &function.function,
             self_share: function.self_share.value,
             total_share: function.total_share.value,
-            self_us: function.self_share.value * us,
-            total_us: function.total_share.value * us,
+            self_us: us(function.self_share.value),
+            total_us: us(function.total_share.value),
             total_share_low: function.total_share.interval.low,
             total_share_high: function.total_share.interval.high,
         });

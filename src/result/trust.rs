@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// Steal above this share disturbs a measurement.
-pub(super) const STEAL_LIMIT: f64 = 0.02;
+pub const STEAL_LIMIT: f64 = 0.02;
 
 /// How far a phase's figures are the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

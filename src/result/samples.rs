@@ -32,13 +32,13 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
     let round = Round {
         seconds: 2.0,
         target_cpu_seconds: Some(0.5),
-        generator_cores: 0.1,
-        busiest_worker: 0.1,
+        generator_cores: Some(0.1),
+        busiest_worker: Some(0.1),
         worker_wait: None,
-        stopped_seconds: 0.0,
+        stopped_seconds: Some(0.0),
         throttled_seconds: None,
         steal_share: None,
-        missed_share: 0.0,
+        missed_share: Some(0.0),
         whole: none,
         uncertainty: Uncertainty::default(),
     };

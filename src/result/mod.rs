@@ -1,0 +1,26 @@
+//! What a run found: plain values, complete enough to be judged, compared, rendered, stored and read again. Whoever looks at a run,
+//! live or stored, looks at these.
+
+mod late;
+mod phase;
+mod profiled;
+mod round;
+mod run;
+#[cfg(test)]
+pub(crate) mod samples;
+mod trust;
+mod used;
+mod warning;
+
+pub use late::{Late, Planned};
+pub use phase::PhaseResult;
+pub use profiled::ProfileResult;
+pub use round::{Estimates, Round, Uncertainty};
+pub use run::{Failure, RunResult, VariantResult};
+pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};
+pub use used::{AcknowledgedFile, BcryptRate, InstanceUse, ServiceUse};
+pub use warning::Warning;
+
+fn per(amount: f64, of: f64) -> Option<f64> {
+    (of > 0.0).then(|| amount / of)
+}

@@ -1,0 +1,154 @@
+//! One phase of a variant, pooled over its launches.
+
+use std::collections::BTreeMap;
+
+use super::{
+    AcknowledgedFile, BcryptRate, InstanceUse, ProfileResult, Round, ServiceUse, Warning, per,
+};
+use crate::metrics::{Durations, ErrorKind, Tally};
+use crate::scenario::{Load, LoadModel};
+
+/// One phase of a variant, pooled over its rounds.
+#[derive(Debug)]
+pub struct PhaseResult {
+    /// Its name.
+    pub name: String,
+    /// Its load.
+    pub load: Load,
+    /// Names of the requests, in the order of `tallies`.
+    pub requests: Vec<String>,
+    /// Counts by request.
+    pub tallies: Vec<Tally>,
+    /// The first failure of each kind, in words.
+    pub exemplars: BTreeMap<ErrorKind, String>,
+    /// Each launch's own figures.
+    pub rounds: Vec<Round>,
+    /// CPUs that the target may use.
+    pub target_cpus: f64,
+    /// Largest memory of the target within a window, bytes.
+    pub peak_bytes: Option<u64>,
+    /// Increase of the gateway's counters over the windows, by name.
+    pub counters: BTreeMap<&'static str, u64>,
+    /// The highest value of the gateway's gauges at the ends of intervals, by name.
+    pub peaks: BTreeMap<&'static str, u64>,
+    /// What the target acknowledged, if requests say how that is called.
+    pub acknowledged: Vec<AcknowledgedFile>,
+    /// How the target ended in the middle of the load, the first time that it did.
+    pub died: Option<String>,
+    /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
+    pub opening: Durations,
+    /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
+    pub resent: u64,
+    /// Each instance of the target, where there are several.
+    pub instances: Vec<InstanceUse>,
+    /// What ran beside the target, in the order of the plan.
+    pub services: Vec<ServiceUse>,
+    /// bcrypts a second that devices and TTL imply, for the bundled gateway.
+    pub expected_bcrypt_rate: Option<BcryptRate>,
+    /// The profile of the profiled phase.
+    pub profile: Option<ProfileResult>,
+    /// What a reader should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl PhaseResult {
+    /// All requests as one tally.
+    pub fn total(&self) -> Tally {
+        Tally::sum(&self.tallies)
+    }
+
+    /// Seconds of all windows.
+    pub fn seconds(&self) -> f64 {
+        // Not `sum`, which is -0.0 for no rounds.
+        self.rounds
+            .iter()
+            .fold(0.0, |sum, round| sum + round.seconds)
+    }
+
+    /// OK responses completed per second of the windows; `None` if there was none.
+    pub fn throughput_rps(&self, total: &Tally) -> Option<f64> {
+        per(total.completed_ok as f64, self.seconds())
+    }
+
+    /// Requests that were due and sent per second of the windows.
+    pub fn sent_rps(&self, total: &Tally) -> Option<f64> {
+        per(total.sent_in_window as f64, self.seconds())
+    }
+
+    /// CPU time of the target over all windows, s.
+    pub fn target_cpu_seconds(&self) -> Option<f64> {
+        self.rounds
+            .iter()
+            .map(|round| round.target_cpu_seconds)
+            .sum()
+    }
+
+    /// CPU of the target, cores.
+    pub fn target_cores(&self) -> Option<f64> {
+        per(self.target_cpu_seconds()?, self.seconds())
+    }
+
+    /// CPU of the target per OK response, µs.
+    pub fn us_per_request(&self, total: &Tally) -> Option<f64> {
+        per(self.target_cpu_seconds()? * 1e6, total.completed_ok as f64)
+    }
+
+    /// CPU of a service, cores.
+    pub fn service_cores(&self, service: &ServiceUse) -> Option<f64> {
+        per(service.cpu_seconds?, self.seconds())
+    }
+
+    /// CPU of all services, cores; `None` if one is not known, or there is none.
+    pub fn all_service_cores(&self) -> Option<f64> {
+        let services = self.services.iter();
+        services
+            .map(|service| self.service_cores(service))
+            .reduce(|sum, cores| Some(sum? + cores?))
+            .flatten()
+    }
+
+    /// CPU of the generator, cores, weighted by the windows.
+    pub fn generator_cores(&self) -> Option<f64> {
+        let rounds = self.rounds.iter();
+        let used: Option<f64> = rounds
+            .map(|round| Some(round.generator_cores? * round.seconds))
+            .sum();
+        per(used?, self.seconds())
+    }
+
+    /// Largest share of CPU time that the host took in any round.
+    pub fn steal_share(&self) -> Option<f64> {
+        worst(self.rounds.iter().map(|round| round.steal_share))
+    }
+
+    /// Largest share of a window in which a worker of the generator waited for a CPU, in any round.
+    pub fn worker_wait(&self) -> Option<f64> {
+        worst(self.rounds.iter().map(|round| round.worker_wait))
+    }
+
+    /// A counter's increase per second.
+    pub fn counter_rate(&self, name: &str) -> Option<f64> {
+        per(*self.counters.get(name)? as f64, self.seconds())
+    }
+
+    /// Cache hits by lookups.
+    pub fn hit_rate(&self) -> Option<f64> {
+        let (hits, misses) = (
+            *self.counters.get("cache_hits")? as f64,
+            *self.counters.get("cache_misses")? as f64,
+        );
+        per(hits, hits + misses)
+    }
+
+    /// Share of the scheduled requests that were sent in the window; 1 for a closed loop.
+    pub fn sent_share(&self, total: &Tally) -> f64 {
+        match self.load.model {
+            LoadModel::Closed => 1.0,
+            LoadModel::Open { .. } => total.scheduled_share().unwrap_or(1.0),
+        }
+    }
+}
+
+fn worst(shares: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    shares.flatten().reduce(f64::max)
+}

@@ -1,0 +1,49 @@
+//! A run and its variants.
+
+use std::fmt;
+
+use super::PhaseResult;
+use crate::process::machine::Fingerprint;
+
+/// A run of a plan.
+#[derive(Debug)]
+pub struct RunResult {
+    /// When it began.
+    pub started_at: jiff::Timestamp,
+    /// The machine it ran on.
+    pub machine: Fingerprint,
+    /// In the order of the plan.
+    pub variants: Vec<VariantResult>,
+    /// Whether it was ended before its time.
+    pub interrupted: bool,
+    /// What ended it before its time, other than the user.
+    pub failure: Option<Failure>,
+}
+
+/// Why a run ended early.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// The target could not be started or reached, or it died.
+    Target(String),
+    /// telemload or its machine failed.
+    Internal(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(message) | Self::Internal(message) => f.write_str(message),
+        }
+    }
+}
+
+/// One variant's results.
+#[derive(Debug)]
+pub struct VariantResult {
+    /// Its name.
+    pub name: String,
+    /// What was loaded, for people.
+    pub target: String,
+    /// Phases that were at least begun, pooled over rounds.
+    pub phases: Vec<PhaseResult>,
+}
