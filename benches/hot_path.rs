@@ -12,7 +12,8 @@ use telemload::scenario::{Arrivals, Overrides, Pace, Stage, parse};
 use telemload::traffic::fleet::Roster;
 use telemload::traffic::json::Pointers;
 use telemload::traffic::template::Secrets;
-use telemload::transport::http1::{Decoder, ExpectBody, Limits};
+use telemload::transport::answer::ExpectBody;
+use telemload::transport::http1::{Decoder, Limits};
 use telemload::units::Rate;
 
 const ANSWER: &[u8] =

@@ -26,7 +26,8 @@ use telemload::metrics::{Outcome, Recorder, Tally, Times, Window};
 use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::{Arrivals, Pace};
 use telemload::traffic::template::Secrets;
-use telemload::transport::http1::{Decoder, ExpectBody, Limits, Progress};
+use telemload::transport::answer::ExpectBody;
+use telemload::transport::http1::{Decoder, Limits, Progress};
 use telemload::units::Rate;
 
 type Failure = Box<dyn std::error::Error>;

@@ -8,7 +8,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use hostile::{Behaviour, Point, Server};
-use telemload::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
+use telemload::transport::answer::{ExpectBody, Response};
+use telemload::transport::http1::{Decoder, Limits, Malformed, Progress};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 const POST: &[u8] = b"POST /v1 HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody";

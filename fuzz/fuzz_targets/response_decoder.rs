@@ -4,7 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telemload::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
+use telemload::transport::answer::{ExpectBody, Response};
+use telemload::transport::http1::{Decoder, Limits, Malformed, Progress};
 
 const LIMITS: Limits = Limits {
     header_block: 4096,

@@ -9,7 +9,7 @@ use crate::traffic::fleet::Roster;
 use crate::traffic::template::Values;
 use crate::traffic::variable::Variables;
 
-/// Requests that a worker notes before it hands them over: 64 KiB.
+/// Requests that a worker notes before it cursors them over: 64 KiB.
 const MOST_HELD: usize = 4_096;
 
 /// A request that was acknowledged.

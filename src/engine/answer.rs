@@ -7,7 +7,7 @@ use crate::scenario::Request;
 use crate::traffic::expect::{self, Expect, Extract, From, MAX_BODY};
 use crate::traffic::json::{Found, Pointers};
 use crate::traffic::variable::MAX_VALUE;
-use crate::transport::http1::Head;
+use crate::transport::answer::Head;
 
 /// Bytes of a body that are shown.
 pub(super) const SHOWN_BODY: usize = 256;
@@ -216,7 +216,8 @@ mod tests {
     use super::*;
     use crate::engine::words::describe;
     use crate::scenario::{Overrides, parse};
-    use crate::transport::http1::{Decoder, ExpectBody, Limits, Progress};
+    use crate::transport::answer::ExpectBody;
+    use crate::transport::http1::{Decoder, Limits, Progress};
 
     fn request(more: &str) -> Request {
         let text = format!(

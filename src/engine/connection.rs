@@ -8,36 +8,37 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 
 use super::clock::now_ns;
+use super::exchange::{Ended, Slot};
 use super::feed::{Next, Ticket};
 use super::job::Job;
 use super::prerequisite::ready;
-use super::shard::Shard;
-use super::wire::{Exchange, Reuse, Slot, Unopened, Wire};
+use super::state::WorkerState;
+use super::wire::{Reuse, Unopened, Wire};
 use crate::metrics::{ErrorKind, Times};
 
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
 const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 
 /// Adds all connections that there may be.
-pub(super) fn add_all(shard: &Rc<Shard>) {
-    for (at, lane) in shard.lanes.iter().enumerate() {
-        (0..lane.most).for_each(|_| add(shard, at));
+pub(super) fn add_all(state: &Rc<WorkerState>) {
+    for (at, instance) in state.instances.iter().enumerate() {
+        (0..instance.most).for_each(|_| add(state, at));
     }
 }
 
-/// Adds a connection to the instance `lane`.
-pub(super) fn add(shard: &Rc<Shard>, lane: usize) {
-    let slot = Rc::new(Slot::of(lane, shard.slots.borrow().len()));
-    let opened = &shard.lanes[lane].opened;
+/// Adds a connection to the instance `instance`.
+pub(super) fn add(state: &Rc<WorkerState>, instance: usize) {
+    let slot = Rc::new(Slot::of(instance, state.slots.borrow().len()));
+    let opened = &state.instances[instance].opened;
     opened.set(opened.get() + 1);
-    shard.slots.borrow_mut().push(slot.clone());
-    shard.live.set(shard.live.get() + 1);
-    let life = Life(shard.clone());
+    state.slots.borrow_mut().push(slot.clone());
+    state.live.set(state.live.get() + 1);
+    let life = Life(state.clone());
     spawn_local(async move { connection(&life.0, &slot).await });
 }
 
 /// Counts a connection task as live until it has ended in whatever way.
-struct Life(Rc<Shard>);
+struct Life(Rc<WorkerState>);
 
 impl Drop for Life {
     fn drop(&mut self) {
@@ -49,42 +50,42 @@ impl Drop for Life {
 }
 
 /// The life of a connection, which ends with the phase.
-async fn connection(shard: &Shard, slot: &Rc<Slot>) {
-    let mut wire = Wire::new(shard.reuse);
-    serve(shard, slot, &mut wire).await;
+async fn connection(state: &WorkerState, slot: &Rc<Slot>) {
+    let mut wire = Wire::new(state.reuse);
+    serve(state, slot, &mut wire).await;
     wire.close().await;
 }
 
-async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
+async fn serve(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) {
     let mut free = now_ns();
     // A request that belongs to this connection before it is open, or that waits for its prerequisite.
     let mut held: Option<Job<'_>> = None;
     // Whether it is opened before there is a request for it: always in a closed loop. In an open loop only at first, so
     // that a connection that becomes free meanwhile can serve the request for which this one was added. Where each request
     // has its own connection, opening that is part of its wait.
-    let keeps = shard.reuse == Reuse::KeepAlive;
+    let keeps = state.reuse == Reuse::KeepAlive;
     let mut eager = keeps;
     let mut is_first = true;
     loop {
         if !wire.is_open() && (eager || held.is_some()) {
-            let opened = open(shard, slot, wire, &mut held).await;
+            let opened = open(state, slot, wire, &mut held).await;
             if std::mem::take(&mut is_first) {
-                shard.opened_first();
+                state.opened_first();
             }
             match opened {
                 Opened::Free(instant) | Opened::Failed(instant) => free = instant,
                 Opened::Over => return,
             }
-            eager = keeps && shard.is_closed_loop;
+            eager = keeps && state.is_closed_loop;
             continue;
         }
         let mut job = match held.take() {
             Some(job) => job,
-            None => match shard.next(slot.lane, free) {
-                Next::Due(ticket) => shard.job(ticket),
-                Next::Finished => return shard.lanes[slot.lane].finish(),
-                Next::NotBefore => match park(shard, slot, wire).await {
-                    Some(ticket) => shard.job(ticket),
+            None => match state.next(slot.instance, free) {
+                Next::Due(ticket) => state.job(ticket),
+                Next::Finished => return state.instances[slot.instance].finish(),
+                Next::NotBefore => match park(state, slot, wire).await {
+                    Some(ticket) => state.job(ticket),
                     None => return,
                 },
             },
@@ -93,11 +94,11 @@ async fn serve(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) {
             held = Some(job);
             continue;
         }
-        match ready(&mut job, shard, slot).await {
+        match ready(&mut job, state, slot).await {
             Some(instant) => free = free.max(instant),
-            None => return shard.give_up(Some(job)),
+            None => return state.give_up(Some(job)),
         }
-        let after = exchange(shard, slot, wire, &mut job, free).await;
+        let after = exchange(state, slot, wire, &mut job, free).await;
         wire.settle().await;
         match after {
             After::Free(instant) => free = instant,
@@ -121,48 +122,53 @@ enum Opened {
     Over,
 }
 
-async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job<'_>>) -> Opened {
+async fn open(
+    state: &WorkerState,
+    slot: &Slot,
+    wire: &mut Wire,
+    held: &mut Option<Job<'_>>,
+) -> Opened {
     let begun = now_ns();
-    if shard.aborted.get() {
-        shard.give_up(held.take());
+    if state.aborted.get() {
+        state.give_up(held.take());
         return Opened::Over;
     }
-    let lane = &shard.lanes[slot.lane];
-    if shard.is_closed_loop && held.is_none() && shard.feed.borrow().is_over(begun) {
-        lane.finish();
+    let instance = &state.instances[slot.instance];
+    if state.is_closed_loop && held.is_none() && state.feed.borrow().is_over(begun) {
+        instance.finish();
         return Opened::Over;
     }
-    shard.give_up_at(slot, begun + shard.timeout.as_nanos() as u64);
-    let opened = wire.open(&lane.endpoint, slot).await;
+    state.give_up_at(slot, begun + state.timeout.as_nanos() as u64);
+    let opened = wire.open(&instance.endpoint, slot).await;
     slot.deadline.set(0);
     let now = now_ns();
     let (kind, words) = match opened {
         Ok(()) => {
-            shard.opening.borrow_mut().record(now - begun);
+            state.opening.borrow_mut().record(now - begun);
             return Opened::Free(now);
         }
         Err(Unopened::Failed(kind, words)) => (kind, words),
-        Err(Unopened::Expired(_)) if shard.aborted.get() => {
-            shard.give_up(held.take());
+        Err(Unopened::Expired(_)) if state.aborted.get() => {
+            state.give_up(held.take());
             return Opened::Over;
         }
         Err(Unopened::Expired(what)) => (
             ErrorKind::ConnectTimeout,
             format!(
                 "{what} {} within {:?}; check the firewall, and whether the target keeps up with new connections",
-                lane.endpoint.place, shard.timeout
+                instance.endpoint.place, state.timeout
             ),
         ),
     };
     // In a closed loop the request became due when the connection was free to be opened.
-    let asked = if shard.is_closed_loop { begun } else { now };
+    let asked = if state.is_closed_loop { begun } else { now };
     let job = match held.take() {
         Some(job) => Some(job),
-        None => match shard.next(slot.lane, asked) {
-            Next::Due(ticket) => Some(shard.job(ticket)),
+        None => match state.next(slot.instance, asked) {
+            Next::Due(ticket) => Some(state.job(ticket)),
             Next::NotBefore => None,
             Next::Finished => {
-                lane.finish();
+                instance.finish();
                 return Opened::Over;
             }
         },
@@ -174,11 +180,11 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
             sent: now,
             done: now,
         };
-        shard.fail(&job, kind, None, times, || words.into());
+        state.fail(&job, kind, None, times, || words.into());
     }
-    if shard.is_closed_loop {
+    if state.is_closed_loop {
         let end = now_ns() + REFUSED_PAUSE.as_nanos() as u64;
-        shard.pause(slot, end).await;
+        state.pause(slot, end).await;
     } else {
         // A failure at once is no reason for the other tasks to wait until all that is overdue has failed.
         tokio::task::yield_now().await;
@@ -187,10 +193,10 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
 }
 
 /// Waits until a request is handed over; `None` at the end of the phase.
-async fn park(shard: &Shard, slot: &Rc<Slot>, wire: &mut Wire) -> Option<Ticket> {
-    let lane = &shard.lanes[slot.lane];
-    lane.idle.borrow_mut().push(slot.clone());
-    wire.idle(slot, || lane.finished.get()).await
+async fn park(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) -> Option<Ticket> {
+    let instance = &state.instances[slot.instance];
+    instance.idle.borrow_mut().push(slot.clone());
+    wire.idle(slot, || instance.finished.get()).await
 }
 
 /// What a connection does after an exchange.
@@ -206,21 +212,21 @@ enum After {
 }
 
 async fn exchange(
-    shard: &Shard,
+    state: &WorkerState,
     slot: &Slot,
     wire: &mut Wire,
     job: &mut Job<'_>,
     free: u64,
 ) -> After {
     let (request, n) = (job.sending(), job.ticket.n);
-    let startable = shard.startable(slot.lane, job.intended(), free);
+    let startable = state.startable(slot.instance, job.intended(), free);
     let (expect, keep_body) = {
-        let mut source = shard.source.borrow_mut();
+        let mut source = state.source.borrow_mut();
         source.render(request, n, &mut wire.out);
         source.awaits(request)
     };
     let sent = now_ns();
-    shard.give_up_at(slot, sent + shard.timeout.as_nanos() as u64);
+    state.give_up_at(slot, sent + state.timeout.as_nanos() as u64);
     let ended = wire.exchange(slot, expect, keep_body).await;
     let done = now_ns();
     slot.deadline.set(0);
@@ -230,53 +236,59 @@ async fn exchange(
         sent,
         done,
     };
-    conclude(shard, wire, job, ended, times)
+    conclude(state, wire, job, ended, times)
 }
 
 /// Records how an exchange ended.
-fn conclude(shard: &Shard, wire: &Wire, job: &mut Job<'_>, ended: Exchange, times: Times) -> After {
+fn conclude(
+    state: &WorkerState,
+    wire: &Wire,
+    job: &mut Job<'_>,
+    ended: Ended,
+    times: Times,
+) -> After {
     let (request, n) = (job.sending(), job.ticket.n);
     match ended {
-        Exchange::Response(response) => {
+        Ended::Response(response) => {
             let answer = wire.answer(response);
-            let judged = shard
+            let judged = state
                 .source
                 .borrow_mut()
                 .judge(request, n, &answer, times.sent, times.done);
             let status = response.status;
             match judged {
                 Ok(()) => {
-                    shard.succeed(job, status, times);
-                    if job.errand.take().is_some() {
+                    state.succeed(job, status, times);
+                    if job.prerequisite.take().is_some() {
                         return After::Next(times.done);
                     }
                 }
-                Err(unmet) => shard.fail(job, unmet.kind(), Some(status), times, || {
-                    shard.source.borrow().describe(request, unmet, &answer)
+                Err(unmet) => state.fail(job, unmet.kind(), Some(status), times, || {
+                    state.source.borrow().describe(request, unmet, &answer)
                 }),
             }
         }
-        Exchange::Stale => return After::Again,
-        Exchange::IdleClose => {
-            shard.resent.set(shard.resent.get() + 1);
+        Ended::Stale => return After::Again,
+        Ended::IdleClose => {
+            state.resent.set(state.resent.get() + 1);
             return After::Again;
         }
-        Exchange::Failed(kind, words) => shard.fail(job, kind, None, times, || {
+        Ended::Failed(kind, words) => state.fail(job, kind, None, times, || {
             let excerpt = wire.excerpt();
             match words.strip_suffix(&excerpt) {
                 // A value that was not extracted is not known, and cannot be found in the bytes.
-                Some(words) if shard.source.borrow().extracts(request) => words.to_owned().into(),
+                Some(words) if state.source.borrow().extracts(request) => words.to_owned().into(),
                 _ => words.into(),
             }
         }),
-        Exchange::Expired if shard.aborted.get() => {
-            shard.interrupt(job, times);
+        Ended::Expired if state.aborted.get() => {
+            state.interrupt(job, times);
             return After::Over;
         }
-        Exchange::Expired => shard.fail(job, ErrorKind::Timeout, None, times, || {
+        Ended::Expired => state.fail(job, ErrorKind::Timeout, None, times, || {
             format!(
                 "no complete response within {:?}; raise the timeout if the target may take longer",
-                shard.timeout
+                state.timeout
             )
             .into()
         }),

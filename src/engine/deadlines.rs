@@ -53,7 +53,7 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::wire::Slot;
+    use crate::engine::exchange::Slot;
     use proptest::prelude::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! Follows one worker's part of the schedule: hands requests that are due to connections that wait. It takes no part in an exchange.
+//! Follows one worker's part of the schedule: cursors requests that are due to connections that wait. It takes no part in an exchange.
 
 use std::future::poll_fn;
 use std::io;
@@ -8,27 +8,27 @@ use std::task::Poll;
 use super::clock::now_ns;
 use super::connection;
 use super::feed::Next;
-use super::shard::Shard;
+use super::state::WorkerState;
 use super::timer::Timer;
 use crate::pacer::Pacer;
 
 /// Starts the connections of a closed loop that were open before the beginning.
-pub(super) async fn release(shard: &Shard, timer: &Timer, begin: u64) -> io::Result<()> {
+pub(super) async fn release(state: &WorkerState, timer: &Timer, begin: u64) -> io::Result<()> {
     timer.until(begin).await?;
     let idle = || {
-        let mut lanes = shard.lanes.iter();
-        lanes.find_map(|lane| lane.idle.borrow_mut().pop())
+        let mut instances = state.instances.iter();
+        instances.find_map(|instance| instance.idle.borrow_mut().pop())
     };
     loop {
         let Some(slot) = idle() else { return Ok(()) };
-        match shard.next(slot.lane, now_ns()) {
+        match state.next(slot.instance, now_ns()) {
             Next::Due(ticket) => {
                 slot.ticket.set(Some(ticket));
                 slot.wake();
             }
             Next::NotBefore | Next::Finished => {
                 slot.wake();
-                shard.finish();
+                state.finish();
                 return Ok(());
             }
         }
@@ -55,9 +55,9 @@ const MOST_IN_A_ROW: u32 = 64;
 
 /// Follows the schedule: at each intended start a request goes to an idle connection of its instance, or one more is opened.
 /// Requests that find neither wait in the feed, and the next connection that is free takes the earliest. `alarm` is a second
-/// hand on the feed's schedule: what lies between the two waits, however much it is, without a queue that could grow.
+/// cursor in the schedule of the feed: what lies between the two waits, however much it is, without a queue that could grow.
 pub(super) async fn dispatch(
-    shard: &Rc<Shard>,
+    state: &Rc<WorkerState>,
     mut alarm: Pacer,
     timer: &Timer,
     begin: u64,
@@ -67,43 +67,43 @@ pub(super) async fn dispatch(
     loop {
         let due = alarm.take();
         let at = begin.saturating_add(due.offset_ns);
-        if at >= end || shard.is_finished() {
+        if at >= end || state.is_finished() {
             return Ok(());
         }
-        shard.alarm.set(at);
+        state.alarm.set(at);
         let mut now = now_ns();
         if now < at {
             give_way().await;
             now = timer.until(at).await?;
-            shard.woke(at, now);
+            state.woke(at, now);
             in_a_row = 0;
         } else {
-            shard.got_round(at, now);
+            state.got_round(at, now);
             in_a_row += 1;
             if in_a_row % MOST_IN_A_ROW == 0 {
                 tokio::task::yield_now().await;
                 now = now_ns();
             }
         }
-        let number = shard.spread.of(due.n);
-        let lane = &shard.lanes[number];
-        let idle = lane.idle.borrow_mut().pop();
+        let number = state.spread.of(due.n);
+        let instance = &state.instances[number];
+        let idle = instance.idle.borrow_mut().pop();
         let Some(slot) = idle else {
-            if lane.opened.get() < lane.most && !lane.finished.get() {
-                connection::add(shard, number);
+            if instance.opened.get() < instance.most && !instance.finished.get() {
+                connection::add(state, number);
             }
             continue;
         };
-        match shard.next(number, now) {
+        match state.next(number, now) {
             Next::Due(ticket) => {
                 slot.ticket.set(Some(ticket));
                 slot.wake();
             }
             // Taken by a connection that became free.
-            Next::NotBefore => lane.idle.borrow_mut().push(slot),
+            Next::NotBefore => instance.idle.borrow_mut().push(slot),
             Next::Finished => {
-                lane.idle.borrow_mut().push(slot);
-                lane.finish();
+                instance.idle.borrow_mut().push(slot);
+                instance.finish();
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::transport::stream::Endpoint;
 #[derive(Debug, Clone)]
 pub struct Drive {
     /// Where each instance of the target listens, and whether it speaks TLS: at least one, and no more than each worker has
-    /// connections. Requests are spread over them by a seeded hash of their numbers, connections take turns.
+    /// connections. Requests are spread over them by a seeded hash of their numbers, connections take prerequisites.
     pub endpoints: Vec<Endpoint>,
     /// The target as named in the Host header, whichever instance answers.
     pub authority: String,

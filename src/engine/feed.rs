@@ -13,7 +13,7 @@ pub(super) struct Ticket {
     /// Intended start, ns.
     pub(super) intended: u64,
     /// Instance that it goes to.
-    pub(super) lane: usize,
+    pub(super) instance: usize,
 }
 
 /// The answer to asking for a ticket.
@@ -45,14 +45,14 @@ enum Model {
     },
     /// By instance. Each follows the whole schedule and takes its own requests, so that those of one wait for that one alone,
     /// without a queue that could grow.
-    Open(Vec<Hand>),
+    Open(Vec<Cursor>),
 }
 
-/// One instance's hand on the schedule.
+/// How far one instance is in the schedule.
 #[derive(Debug, Clone)]
-struct Hand {
+struct Cursor {
     pacer: Pacer,
-    /// Requests of the window, whoever takes them, that may still come under the hand.
+    /// Requests of the window, whoever takes them, that may still pass this cursor.
     left: Option<u64>,
 }
 
@@ -78,7 +78,7 @@ impl Feed {
             LoadModel::Open { pace, arrivals } => {
                 let schedule = Schedule::new(pace, load.warmup);
                 let pacer = Pacer::new(schedule, *arrivals, spread.seed(), worker, load.workers);
-                Model::Open(vec![Hand { pacer, left }; spread.instances()])
+                Model::Open(vec![Cursor { pacer, left }; spread.instances()])
             }
         };
         Self {
@@ -93,12 +93,12 @@ impl Feed {
     pub(super) fn alarm(&self) -> Option<Pacer> {
         match &self.model {
             Model::Closed { .. } => None,
-            Model::Open(hands) => hands.first().map(|hand| hand.pacer.clone()),
+            Model::Open(cursors) => cursors.first().map(|cursor| cursor.pacer.clone()),
         }
     }
 
-    /// The next request for a connection to the instance `lane` that is free at `now`.
-    pub(super) fn take(&mut self, lane: usize, now: u64) -> Next {
+    /// The next request for a connection to the instance `instance` that is free at `now`.
+    pub(super) fn take(&mut self, instance: usize, now: u64) -> Next {
         let Self {
             model,
             spread,
@@ -110,8 +110,8 @@ impl Feed {
             Model::Closed { .. } if now >= window.end => Next::Finished,
             Model::Closed { .. } if now < *begin => Next::NotBefore,
             Model::Closed { next, step, left } => {
-                let next = &mut next[lane];
-                while spread.of(*next) != lane {
+                let next = &mut next[instance];
+                while spread.of(*next) != instance {
                     *next += *step;
                 }
                 let n = *next;
@@ -124,22 +124,26 @@ impl Feed {
                 Next::Due(Ticket {
                     n,
                     intended: now,
-                    lane,
+                    instance,
                 })
             }
-            Model::Open(hands) => loop {
-                let hand = &mut hands[lane];
+            Model::Open(cursors) => loop {
+                let cursor = &mut cursors[instance];
                 // A very low rate, or a schedule that has ended, has offsets beyond all time.
-                let intended = begin.saturating_add(hand.pacer.peek().offset_ns);
-                if intended >= window.end || hand.left == Some(0) {
+                let intended = begin.saturating_add(cursor.pacer.peek().offset_ns);
+                if intended >= window.end || cursor.left == Some(0) {
                     return Next::Finished;
                 }
                 if intended > now {
                     return Next::NotBefore;
                 }
-                let n = hand.take(window.contains(intended));
-                if spread.of(n) == lane {
-                    return Next::Due(Ticket { n, intended, lane });
+                let n = cursor.take(window.contains(intended));
+                if spread.of(n) == instance {
+                    return Next::Due(Ticket {
+                        n,
+                        intended,
+                        instance,
+                    });
                 }
             },
         }
@@ -148,17 +152,20 @@ impl Feed {
     /// Lets every instance see what has become due for the others: whether the number of requests is reached does not wait for
     /// a request of its own.
     pub(super) fn pass(&mut self, now: u64) {
-        let Model::Open(hands) = &mut self.model else {
+        let Model::Open(cursors) = &mut self.model else {
             return;
         };
-        for (lane, hand) in hands.iter_mut().enumerate() {
-            while hand.left.is_some_and(|left| left > 0) {
-                let due = hand.pacer.peek();
+        for (instance, cursor) in cursors.iter_mut().enumerate() {
+            while cursor.left.is_some_and(|left| left > 0) {
+                let due = cursor.pacer.peek();
                 let intended = self.begin.saturating_add(due.offset_ns);
-                if intended > now || intended >= self.window.end || self.spread.of(due.n) == lane {
+                if intended > now
+                    || intended >= self.window.end
+                    || self.spread.of(due.n) == instance
+                {
                     break;
                 }
-                hand.take(self.window.contains(intended));
+                cursor.take(self.window.contains(intended));
             }
         }
     }
@@ -175,19 +182,19 @@ impl Feed {
 
     /// Whether the number of requests was reached.
     pub(super) fn is_used_up(&self) -> bool {
-        (0..self.spread.instances()).all(|lane| self.is_used_up_for(lane))
+        (0..self.spread.instances()).all(|instance| self.is_used_up_for(instance))
     }
 
     /// Whether it was for an instance.
-    pub(super) fn is_used_up_for(&self, lane: usize) -> bool {
+    pub(super) fn is_used_up_for(&self, instance: usize) -> bool {
         match &self.model {
             Model::Closed { left, .. } => *left == Some(0),
-            Model::Open(hands) => hands[lane].left == Some(0),
+            Model::Open(cursors) => cursors[instance].left == Some(0),
         }
     }
 }
 
-impl Hand {
+impl Cursor {
     /// Takes the number of the next request, whosever it is.
     fn take(&mut self, is_in_window: bool) -> u64 {
         if let Some(left) = &mut self.left
@@ -240,7 +247,7 @@ mod tests {
             Next::Due(Ticket {
                 n: 1,
                 intended: 1_500_000_000,
-                lane: 0
+                instance: 0
             })
         );
         assert_eq!(
@@ -248,7 +255,7 @@ mod tests {
             Next::Due(Ticket {
                 n: 3,
                 intended: 1_600_000_000,
-                lane: 0
+                instance: 0
             })
         );
         assert_eq!(feed.take(0, WINDOW.start - 1), Next::NotBefore);
@@ -363,8 +370,8 @@ mod tests {
     /// What several instances take when each asks for all that is due by `now`, in turn.
     fn taken(feed: &mut Feed, instances: usize, now: u64) -> Vec<Ticket> {
         let mut taken = Vec::new();
-        for lane in 0..instances {
-            while let Next::Due(ticket) = feed.take(lane, now) {
+        for instance in 0..instances {
+            while let Next::Due(ticket) = feed.take(instance, now) {
                 taken.push(ticket);
             }
         }
@@ -387,7 +394,10 @@ mod tests {
                 let spread = Spread::new(9, instances);
                 let mut feed = Feed::new(&load, spread, 0, WINDOW.start, WINDOW);
                 let due = taken(&mut feed, instances, u64::MAX);
-                assert!(due.iter().all(|ticket| ticket.lane == spread.of(ticket.n)));
+                assert!(
+                    due.iter()
+                        .all(|ticket| ticket.instance == spread.of(ticket.n))
+                );
                 due.iter().map(|of| (of.n, of.intended)).collect::<Vec<_>>()
             };
             assert_eq!(due(1), due(3));
@@ -423,11 +433,13 @@ mod tests {
         let before = WINDOW.start + 38_500_000;
         assert_eq!(taken(&mut feed, 3, before).len(), 39);
         feed.pass(before);
-        assert!((0..3).all(|lane| !feed.is_used_up_for(lane)));
+        assert!((0..3).all(|instance| !feed.is_used_up_for(instance)));
         // The last one passes the others by.
         let last = WINDOW.start + 39_000_000;
         feed.pass(last);
-        let done = (0..3).filter(|&lane| feed.is_used_up_for(lane)).count();
+        let done = (0..3)
+            .filter(|&instance| feed.is_used_up_for(instance))
+            .count();
         assert_eq!(done, 2);
         assert_eq!(taken(&mut feed, 3, last).len(), 1);
         assert!(feed.is_used_up());

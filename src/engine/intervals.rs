@@ -13,7 +13,7 @@ pub(super) const READY: usize = 2;
 /// Intervals of a worker that there are at most: if none of them comes back, those that follow are joined.
 pub(super) const MOST: usize = 64;
 
-/// A worker's side: it hands intervals over and takes used ones back.
+/// A worker's side: it cursors intervals over and takes used ones back.
 pub(super) struct Intervals {
     worker: u32,
     reports: Sender<Interval>,

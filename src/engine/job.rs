@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::clock::now_ns;
+use super::exchange::Slot;
 use super::feed::Ticket;
-use super::wire::Slot;
 
 /// What a connection is at.
 #[derive(Debug)]
@@ -17,17 +17,17 @@ pub(super) struct Job<'a> {
     /// Which request that is.
     pub(super) kind: usize,
     /// What is sent before it.
-    pub(super) errand: Option<Errand<'a>>,
+    pub(super) prerequisite: Option<Prerequisite<'a>>,
 }
 
 /// A prerequisite that is due.
 #[derive(Debug)]
-pub(super) struct Errand<'a> {
+pub(super) struct Prerequisite<'a> {
     /// Which request it is.
     pub(super) kind: usize,
     /// When it became due: when the connection could have sent the request but for it, ns.
     since: u64,
-    _turn: Turn<'a>,
+    _claim: Claim<'a>,
 }
 
 /// A fleet, and the device's place in it.
@@ -35,30 +35,30 @@ pub(super) type Sender = (usize, usize);
 
 /// Which devices are being given something, and who waits for that.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct Prerequisites {
     taken: RefCell<HashSet<Sender>>,
     waiting: RefCell<Vec<(Sender, Rc<Slot>)>>,
 }
 
 /// The right to send prerequisites for a device; its end wakes who waits for it.
 #[derive(Debug)]
-pub(super) struct Turn<'a> {
-    turns: &'a Turns,
+pub(super) struct Claim<'a> {
+    prerequisites: &'a Prerequisites,
     sender: Sender,
 }
 
-impl Turns {
-    /// `None` while another connection has the turn.
-    pub(super) fn take(&self, sender: Sender) -> Option<Turn<'_>> {
+impl Prerequisites {
+    /// `None` while another connection has claimed it.
+    pub(super) fn take(&self, sender: Sender) -> Option<Claim<'_>> {
         let is_free = self.taken.borrow_mut().insert(sender);
-        // Not `then_some`: a turn that is made ends, and with it the one that is taken.
-        is_free.then(|| Turn {
-            turns: self,
+        // Not `then_some`: a claim that is made is dropped, and would free what another one holds.
+        is_free.then(|| Claim {
+            prerequisites: self,
             sender,
         })
     }
 
-    /// Wakes the slot when the device's turn has ended.
+    /// Wakes the slot when the claim on the device has ended.
     pub(super) fn await_end(&self, sender: Sender, slot: &Rc<Slot>) {
         self.waiting.borrow_mut().push((sender, slot.clone()));
     }
@@ -75,26 +75,29 @@ impl Turns {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.turns.taken.borrow_mut().remove(&self.sender);
-        self.turns.waiting.borrow_mut().retain(|(sender, slot)| {
-            let waits_for_this = *sender == self.sender;
-            if waits_for_this {
-                slot.wake();
-            }
-            !waits_for_this
-        });
+        self.prerequisites.taken.borrow_mut().remove(&self.sender);
+        self.prerequisites
+            .waiting
+            .borrow_mut()
+            .retain(|(sender, slot)| {
+                let waits_for_this = *sender == self.sender;
+                if waits_for_this {
+                    slot.wake();
+                }
+                !waits_for_this
+            });
     }
 }
 
-impl<'a> Errand<'a> {
+impl<'a> Prerequisite<'a> {
     /// One that is due now.
-    pub(super) fn new(kind: usize, turn: Turn<'a>) -> Self {
+    pub(super) fn new(kind: usize, claim: Claim<'a>) -> Self {
         Self {
             kind,
             since: now_ns(),
-            _turn: turn,
+            _claim: claim,
         }
     }
 }
@@ -102,13 +105,15 @@ impl<'a> Errand<'a> {
 impl Job<'_> {
     /// The request that is sent next.
     pub(super) fn sending(&self) -> usize {
-        self.errand.as_ref().map_or(self.kind, |errand| errand.kind)
+        self.prerequisite
+            .as_ref()
+            .map_or(self.kind, |prerequisite| prerequisite.kind)
     }
 
     /// When that became due, ns.
     pub(super) fn intended(&self) -> u64 {
-        self.errand
+        self.prerequisite
             .as_ref()
-            .map_or(self.ticket.intended, |errand| errand.since)
+            .map_or(self.ticket.intended, |prerequisite| prerequisite.since)
     }
 }

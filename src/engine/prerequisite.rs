@@ -6,37 +6,41 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::clock::now_ns;
-use super::job::{Errand, Job, Sender};
-use super::shard::Shard;
-use super::wire::Slot;
+use super::exchange::Slot;
+use super::job::{Job, Prerequisite, Sender};
+use super::state::WorkerState;
 
 /// Finds out what has to be sent first, and waits while another connection is at it. The answer is since when the job
 /// could go on, 0 if it did not have to wait; `None` if the phase is over before.
-pub(super) async fn ready<'a>(job: &mut Job<'a>, shard: &'a Shard, slot: &Rc<Slot>) -> Option<u64> {
+pub(super) async fn ready<'a>(
+    job: &mut Job<'a>,
+    state: &'a WorkerState,
+    slot: &Rc<Slot>,
+) -> Option<u64> {
     let mut since = 0;
-    while job.errand.is_none() {
-        let missing = shard.source.borrow().missing(job.kind, job.ticket.n);
+    while job.prerequisite.is_none() {
+        let missing = state.source.borrow().missing(job.kind, job.ticket.n);
         let Some((kind, sender)) = missing else {
             break;
         };
-        if let Some(turn) = shard.turns.take(sender) {
-            job.errand = Some(Errand::new(kind, turn));
+        if let Some(claim) = state.prerequisites.take(sender) {
+            job.prerequisite = Some(Prerequisite::new(kind, claim));
         } else {
-            wait(shard, slot, sender).await?;
+            wait(state, slot, sender).await?;
             since = now_ns();
         }
     }
     Some(since)
 }
 
-/// Waits until the device's turn has ended; `None` if the phase is over before.
-async fn wait(shard: &Shard, slot: &Rc<Slot>, sender: Sender) -> Option<()> {
-    shard.turns.await_end(sender, slot);
+/// Waits until the claim on the device has ended; `None` if the phase is over before.
+async fn wait(state: &WorkerState, slot: &Rc<Slot>, sender: Sender) -> Option<()> {
+    state.prerequisites.await_end(sender, slot);
     poll_fn(|context| {
         slot.listen(context);
-        if shard.aborted.get() {
+        if state.aborted.get() {
             Poll::Ready(None)
-        } else if shard.turns.is_waiting(slot) {
+        } else if state.prerequisites.is_waiting(slot) {
             // Woken by something else, such as the server's end of the connection.
             Poll::Pending
         } else {

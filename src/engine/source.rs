@@ -1,20 +1,21 @@
 //! Requests as bytes and answers as outcomes: the requests of a variant, compiled once per worker and phase, with what its
 //! devices were given.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::answer::{Answer, Judge, Unmet, kept_body};
 use super::job::Sender;
-use super::program::{Program, Rendered};
+use super::message::message;
+use super::scrub::redact;
 use super::words::{Words, describe};
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
-use crate::traffic::redact::{REDACTED, visible};
+use crate::traffic::redact::visible;
 use crate::traffic::template::{Secrets, Template, Values};
 use crate::traffic::variable::Variables;
-use crate::transport::http1::ExpectBody;
+use crate::transport::answer::ExpectBody;
+use crate::transport::http1::{Program, Rendered};
 
 /// Renders request n; the bytes depend on the seed and n alone (`now` and what devices were given apart).
 #[derive(Debug)]
@@ -58,7 +59,8 @@ impl Source {
             .iter()
             .enumerate()
             .map(|(kind, request)| {
-                Program::new(kind, request, authority, roster_of(request), secrets)
+                let message = message(request, authority, secrets);
+                Program::new(kind, message, roster_of(request))
             })
             .collect();
         // In the order of their indices, which is that of the requests.
@@ -230,44 +232,6 @@ impl Source {
         }
         visible(&String::from_utf8_lossy(&redact(text, &secrets)))
     }
-}
-
-/// The shortest piece of a secret that is hidden; shorter secrets are hidden as a whole.
-const SHORTEST_PIECE: usize = 8;
-
-/// Secrets so short would blank out ordinary text.
-const SHORTEST_SECRET: usize = 4;
-
-/// A text without the stretches that it has in common with any of the secrets. All are looked for in the text as it was:
-/// one that is replaced earlier would leave pieces of those that overlap it. In time linear in text and secrets, which may
-/// both come from a target.
-fn redact(text: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
-    let mut hidden = vec![false; text.len()];
-    for length in SHORTEST_SECRET..=SHORTEST_PIECE {
-        let said: HashSet<&[u8]> = text.windows(length).collect();
-        let common: HashSet<&[u8]> = secrets
-            .iter()
-            .filter(|secret| secret.len().min(SHORTEST_PIECE) == length)
-            .flat_map(|secret| secret.windows(length))
-            .filter(|piece| said.contains(piece))
-            .collect();
-        for (at, piece) in text.windows(length).enumerate() {
-            if common.contains(piece) {
-                hidden[at..at + length].fill(true);
-            }
-        }
-    }
-    let mut shown = Vec::with_capacity(text.len());
-    let mut was_hidden = false;
-    for (&byte, is_hidden) in text.iter().zip(hidden) {
-        if !is_hidden {
-            shown.push(byte);
-        } else if !was_hidden {
-            shown.extend_from_slice(REDACTED.as_bytes());
-        }
-        was_hidden = is_hidden;
-    }
-    shown
 }
 
 /// What request `n` is filled with; apart from `Source` so that its scratch buffer stays free to borrow.

@@ -7,7 +7,7 @@ const SPREAD_SALT: u64 = 0x5B4E_AD00;
 
 /// Requests spread over instances by a seeded hash of their numbers, as a load balancer that does not look at devices.
 ///
-/// Taking turns would tie each device to an instance wherever the devices take turns as well and their number is a multiple
+/// Taking prerequisites would tie each device to an instance wherever the devices take prerequisites as well and their number is a multiple
 /// of that of the instances.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spread {

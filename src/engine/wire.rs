@@ -1,115 +1,17 @@
-//! One connection's bytes: opening it, and exchanging one request for one response.
+//! One connection: its stream, its buffers, whether it is used again. It carries one exchange at a time.
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use super::answer::Answer;
+use super::exchange::{Ended, Slot, unless_expired};
 use super::feed::Ticket;
-use super::program::Rendered;
+use super::turn::Turn;
 use crate::metrics::ErrorKind;
-use crate::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
+use crate::transport::answer::{ExpectBody, Response};
+use crate::transport::http1::{Decoder, Limits, Rendered};
 use crate::transport::stream::{Endpoint, OpenError, Stream};
-use crate::transport::tls::stream_failure;
-
-/// What the worker says to one connection's task.
-#[derive(Debug, Default)]
-pub(super) struct Slot {
-    waker: RefCell<Option<Waker>>,
-    /// Instance that the connection goes to.
-    pub(super) lane: usize,
-    /// Its place among all of the worker.
-    pub(super) at: usize,
-    /// A request that became due while the connection was idle.
-    pub(super) ticket: Cell<Option<Ticket>>,
-    /// When what is under way is given up, ns; 0 if nothing is.
-    pub(super) deadline: Cell<u64>,
-    /// Whether that is looked at in time.
-    pub(super) is_watched: Cell<bool>,
-    /// Whether that time has come.
-    pub(super) expired: Cell<bool>,
-}
-
-impl Slot {
-    /// Of the connection `at`, which goes to the instance `lane`.
-    pub(super) fn of(lane: usize, at: usize) -> Self {
-        Self {
-            lane,
-            at,
-            ..Self::default()
-        }
-    }
-
-    /// What is under way is given up.
-    pub(super) fn expire(&self) {
-        self.expired.set(true);
-        self.wake();
-    }
-
-    /// Gives up what is under way if its time has come; otherwise tells when that is. What is not watched any more has nothing
-    /// under way.
-    pub(super) fn look(&self, now: u64) -> Option<u64> {
-        let deadline = self.deadline.get();
-        if deadline > now {
-            return Some(deadline);
-        }
-        self.is_watched.set(false);
-        if deadline != 0 {
-            self.expire();
-        }
-        None
-    }
-
-    /// Waits until this expires, which it does at `end` (ns).
-    pub(super) async fn rest(&self, end: u64) {
-        self.expired.set(false);
-        self.deadline.set(end);
-        poll_fn(|context| {
-            self.listen(context);
-            if self.expired.get() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-        self.deadline.set(0);
-    }
-
-    pub(super) fn wake(&self) {
-        if let Some(waker) = &*self.waker.borrow() {
-            waker.wake_by_ref();
-        }
-    }
-
-    /// The task's waker is the same for its life; it is stored once.
-    pub(super) fn listen(&self, context: &Context<'_>) {
-        let mut waker = self.waker.borrow_mut();
-        if !waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(context.waker()))
-        {
-            *waker = Some(context.waker().clone());
-        }
-    }
-}
-
-/// How an exchange ended.
-#[derive(Debug)]
-pub(super) enum Exchange {
-    /// A complete response; the request may still be unsent in part.
-    Response(Response),
-    /// The peer had closed the idle connection; nothing was sent.
-    Stale,
-    /// The request was sent and nothing came before the peer closed or reset a connection that it had answered on: it took it
-    /// for idle.
-    IdleClose,
-    /// Any other failure.
-    Failed(ErrorKind, String),
-    /// The slot expired.
-    Expired,
-}
 
 /// Why a connection is not open.
 #[derive(Debug)]
@@ -201,82 +103,18 @@ impl Wire {
         slot: &Slot,
         expect: ExpectBody,
         keep_body: usize,
-    ) -> Exchange {
+    ) -> Ended {
         self.decoder.start(expect, keep_body);
         let Some(stream) = self.stream.as_mut() else {
-            return Exchange::Stale;
+            return Ended::Stale;
         };
-        let (decoder, out) = (&mut self.decoder, self.out.bytes());
-        let (mut written, mut flushed) = (0, false);
-        let mut write_error = None;
-        let reused = self.served > 0;
-        let (mut checked, mut silent) = (!reused, true);
-        let ended = poll_fn(|context| {
-            slot.listen(context);
-            if slot.expired.get() {
-                return Poll::Ready(Exchange::Expired);
-            }
-            if !checked {
-                checked = true;
-                // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
-                if stream.poll_read(context, decoder.spare()).is_ready() {
-                    return Poll::Ready(Exchange::Stale);
-                }
-            }
-            while written < out.len() && write_error.is_none() {
-                match stream.poll_write(context, &out[written..]) {
-                    Poll::Ready(Ok(n)) => written += n,
-                    // The answer may wait in the socket even so.
-                    Poll::Ready(Err(error)) => write_error = Some(error),
-                    Poll::Pending => break,
-                }
-            }
-            if written == out.len() && !flushed && write_error.is_none() {
-                match stream.poll_flush(context) {
-                    Poll::Ready(Ok(())) => flushed = true,
-                    Poll::Ready(Err(error)) => write_error = Some(error),
-                    Poll::Pending => {}
-                }
-            }
-            loop {
-                let n = match stream.poll_read(context, decoder.spare()) {
-                    Poll::Ready(Ok(n)) => n,
-                    Poll::Ready(Err(_)) if reused && silent => {
-                        return Poll::Ready(Exchange::IdleClose);
-                    }
-                    Poll::Ready(Err(error)) => {
-                        // A server that refused the client's certificate says so behind its handshake.
-                        let error = match (&write_error, stream_failure(&error)) {
-                            (Some(write_error), None) => write_error,
-                            _ => &error,
-                        };
-                        return Poll::Ready(io_failure(error, !reused && silent));
-                    }
-                    Poll::Pending => return Poll::Pending,
-                };
-                silent &= n == 0;
-                match decoder.filled(n) {
-                    Ok(Progress::Done(response)) => {
-                        return Poll::Ready(Exchange::Response(response));
-                    }
-                    Ok(Progress::NeedMore) => {}
-                    Err(_) if reused && silent => return Poll::Ready(Exchange::IdleClose),
-                    // The end of the stream is what follows a reset that the write was told of.
-                    Err(_)
-                        if n == 0
-                            && let Some(error) = &write_error =>
-                    {
-                        return Poll::Ready(io_failure(error, false));
-                    }
-                    Err(kind) => return Poll::Ready(decode_failure(kind, decoder)),
-                }
-            }
-        })
-        .await;
+        let mut turn = Turn::new(stream, &mut self.decoder, self.out.bytes(), self.served);
+        let ended = poll_fn(|context| turn.poll(slot, context)).await;
+        let is_sent = turn.is_sent();
         self.served += 1;
         self.is_spent = self.reuse == Reuse::Close
-            || !flushed
-            || !matches!(&ended, Exchange::Response(response) if response.keep_alive);
+            || !is_sent
+            || !matches!(&ended, Ended::Response(response) if response.keep_alive);
         ended
     }
 
@@ -321,20 +159,6 @@ impl Wire {
     }
 }
 
-/// What the future comes to; `None` if the slot expires first.
-async fn unless_expired<F: Future>(slot: &Slot, future: F) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    poll_fn(|context| {
-        slot.listen(context);
-        if slot.expired.get() {
-            Poll::Ready(None)
-        } else {
-            future.as_mut().poll(context).map(Some)
-        }
-    })
-    .await
-}
-
 fn unopened(error: &OpenError) -> Unopened {
     let kind = match error {
         OpenError::Tls { .. } => ErrorKind::Tls,
@@ -347,33 +171,4 @@ fn unopened(error: &OpenError) -> Unopened {
         },
     };
     Unopened::Failed(kind, error.to_string())
-}
-
-/// An error of an open connection; `is_first` if nothing was ever received on it.
-fn io_failure(error: &io::Error, is_first: bool) -> Exchange {
-    match (error.kind(), stream_failure(error)) {
-        (io::ErrorKind::InvalidData, Some(words)) if is_first => {
-            Exchange::Failed(ErrorKind::Tls, words)
-        }
-        (_, Some(words)) => Exchange::Failed(ErrorKind::ClosedEarly, words),
-        (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, None) => {
-            let words =
-                format!("{error}: look for a crash, a restart or a full backlog of the server");
-            Exchange::Failed(ErrorKind::Reset, words)
-        }
-        (_, None) => Exchange::Failed(ErrorKind::ClosedEarly, error.to_string()),
-    }
-}
-
-fn decode_failure(kind: Malformed, decoder: &Decoder) -> Exchange {
-    let error = match kind {
-        Malformed::ClosedBeforeResponse => {
-            let words = "the connection was closed without a response: look for a crash or a limit of the server"
-                .to_owned();
-            return Exchange::Failed(ErrorKind::ClosedEarly, words);
-        }
-        Malformed::ClosedInHead | Malformed::ClosedInBody => ErrorKind::ClosedEarly,
-        _ => ErrorKind::Malformed,
-    };
-    Exchange::Failed(error, format!("{kind}: {}", decoder.excerpt()))
 }

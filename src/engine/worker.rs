@@ -18,9 +18,9 @@ use super::drive::Drive;
 use super::end::{CpuMark, WorkerEnd};
 use super::feed::Feed;
 use super::intervals::Intervals;
-use super::shard::Shard;
 use super::source::Source;
 use super::start::{Arrival, Course, PREPARING_TICK_NS, window};
+use super::state::WorkerState;
 use super::timer::Timer;
 use crate::metrics::Recorder;
 use crate::scenario::Load;
@@ -52,13 +52,13 @@ pub(super) fn run(drive: &Drive, assignment: Assignment) -> WorkerEnd {
         Secrets::Sent,
     );
     source.warm();
-    let shard = Rc::new(Shard::new(drive, worker, source, notes, intervals));
+    let state = Rc::new(WorkerState::new(drive, worker, source, notes, intervals));
     let mut end = WorkerEnd::default();
     let lived = catch_unwind(AssertUnwindSafe(|| {
-        live(&shard, drive, worker, &course, arrival, &mut end)
+        live(&state, drive, worker, &course, arrival, &mut end)
     }));
     end.failure = match lived {
-        Ok(Ok(())) => shard
+        Ok(Ok(())) => state
             .broken
             .get()
             .then(|| format!("a connection of worker {worker} panicked")),
@@ -70,7 +70,7 @@ pub(super) fn run(drive: &Drive, assignment: Assignment) -> WorkerEnd {
         course.stop();
         end.window_end = end.window_end.min(now_ns());
     }
-    shard.close(&mut end);
+    state.close(&mut end);
     end
 }
 
@@ -82,7 +82,7 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 
 /// All tasks of the worker, which have ended when this has.
 fn live(
-    shard: &Rc<Shard>,
+    state: &Rc<WorkerState>,
     drive: &Drive,
     worker: u32,
     course: &Course,
@@ -95,17 +95,17 @@ fn live(
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let (pace, tick) = (Timer::new()?, Timer::new()?);
-        if shard.is_closed_loop {
-            connection::add_all(shard);
+        if state.is_closed_loop {
+            connection::add_all(state);
         }
-        let begin = prepare(shard, &tick, course, arrival).await?;
-        let dispatcher = start(shard, drive, worker, begin, pace);
-        let supervised = supervise(shard, &drive.load, begin, course, &tick, end).await;
+        let begin = prepare(state, &tick, course, arrival).await?;
+        let dispatcher = start(state, drive, worker, begin, pace);
+        let supervised = supervise(state, &drive.load, begin, course, &tick, end).await;
         dispatcher.abort();
         let dispatched = match dispatcher.await {
             Ok(ended) => ended,
             Err(error) => {
-                shard.broken.set(shard.broken.get() || error.is_panic());
+                state.broken.set(state.broken.get() || error.is_panic());
                 Ok(())
             }
         };
@@ -115,26 +115,26 @@ fn live(
 
 /// Waits until this worker is ready, with its connections open or refused where they are opened at once, and then until all are.
 async fn prepare(
-    shard: &Shard,
+    state: &WorkerState,
     timer: &Timer,
     course: &Course,
     mut arrival: Arrival,
 ) -> io::Result<u64> {
     loop {
-        if shard.opening_first.get() == 0 || shard.broken.get() || course.stop_at().is_some() {
+        if state.opening_first.get() == 0 || state.broken.get() || course.stop_at().is_some() {
             arrival.arrive();
         }
         if let Some(begin) = course.begin() {
             return Ok(begin);
         }
         let now = timer.until(now_ns() + PREPARING_TICK_NS).await?;
-        shard.expire(now);
+        state.expire(now);
     }
 }
 
 /// Lets the schedule begin.
 fn start(
-    shard: &Rc<Shard>,
+    state: &Rc<WorkerState>,
     drive: &Drive,
     worker: u32,
     begin: u64,
@@ -142,26 +142,26 @@ fn start(
 ) -> JoinHandle<io::Result<()>> {
     let load = &drive.load;
     let window = window(load, begin);
-    let feed = Feed::new(load, shard.spread, worker, begin, window);
+    let feed = Feed::new(load, state.spread, worker, begin, window);
     let alarm = feed.alarm();
-    *shard.feed.borrow_mut() = feed;
-    *shard.recorder.borrow_mut() = Recorder::new(
+    *state.feed.borrow_mut() = feed;
+    *state.recorder.borrow_mut() = Recorder::new(
         window,
         drive.interval.as_nanos() as u64,
         drive.requests.len(),
-        shard.lanes.len(),
+        state.instances.len(),
     );
-    shard.window.set(window);
-    let shard = shard.clone();
+    state.window.set(window);
+    let state = state.clone();
     match alarm {
-        None => spawn_local(async move { release(&shard, &timer, begin).await }),
+        None => spawn_local(async move { release(&state, &timer, begin).await }),
         Some(alarm) => spawn_local(async move {
-            let ended = dispatch(&shard, alarm, &timer, begin, window.end).await;
-            shard.alarm.set(u64::MAX);
+            let ended = dispatch(&state, alarm, &timer, begin, window.end).await;
+            state.alarm.set(u64::MAX);
             if ended.is_err() {
-                shard.abort();
+                state.abort();
             }
-            shard.finish();
+            state.finish();
             ended
         }),
     }
@@ -169,7 +169,7 @@ fn start(
 
 /// Wakes at a coarse tick: deadlines, intervals, CPU marks, the wish to stop, the end of the drain.
 async fn supervise(
-    shard: &Rc<Shard>,
+    state: &Rc<WorkerState>,
     load: &Load,
     begin: u64,
     course: &Course,
@@ -189,12 +189,12 @@ async fn supervise(
     let mut is_stopping = false;
     let mut was_late = false;
     // The window lasts as long as planned, however long before its end the last request was due.
-    let over = || shard.aborted.get() || shard.feed.borrow().is_over(now_ns());
-    while shard.live.get() > 0 || !over() {
+    let over = || state.aborted.get() || state.feed.borrow().is_over(now_ns());
+    while state.live.get() > 0 || !over() {
         let due = now_ns() + tick;
-        shard.tick.set(due);
+        state.tick.set(due);
         let now = timer.until(due).await?;
-        let is_late = shard.woke(due, now);
+        let is_late = state.woke(due, now);
         if first.is_none() && now >= planned.start {
             first = Some(mark());
         }
@@ -204,28 +204,28 @@ async fn supervise(
                 // A worker that learns of it late has counted until now.
                 let stop_at = stop_at.max(now);
                 end.window_end = end.window_end.min(stop_at.max(planned.start));
-                shard.cut(stop_at);
+                state.cut(stop_at);
             }
             if now >= stop_at {
-                shard.abort();
+                state.abort();
             }
         }
         if last.is_none() && first.is_some() && now >= end.window_end {
             last = Some(mark());
         }
-        if now >= planned.end + timeout_ns || shard.broken.get() {
-            shard.abort();
+        if now >= planned.end + timeout_ns || state.broken.get() {
+            state.abort();
         }
-        shard.rotate_if_over(now);
-        if shard.lanes.len() > 1 {
-            shard.finish_used_up(now);
+        state.rotate_if_over(now);
+        if state.instances.len() > 1 {
+            state.finish_used_up(now);
         }
-        if let Some(notes) = &mut *shard.notes.borrow_mut() {
+        if let Some(notes) = &mut *state.notes.borrow_mut() {
             notes.hand_over_if_due(now);
         }
         // An answer that came while the worker did not run is read before its request is given up.
         if !is_late || was_late {
-            shard.expire(now);
+            state.expire(now);
         }
         was_late = is_late && !was_late;
     }

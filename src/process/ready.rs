@@ -11,7 +11,8 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::exit::ProcessExit;
-use crate::transport::http1::{Decoder, ExpectBody, Limits, Progress};
+use crate::transport::answer::ExpectBody;
+use crate::transport::http1::{Decoder, Limits, Progress};
 use crate::transport::stream::{Endpoint, OpenError, Stream};
 use crate::transport::tls::stream_failure;
 

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::body::{Chunks, Tally, portion};
-use super::head::{self, End, Framing, Head};
-use super::limits::{ExpectBody, Limits, MAX_INTERIM};
+use super::head::{self, End, Framing};
+use super::limits::{Limits, MAX_INTERIM};
 use super::malformed::{Excerpt, Malformed};
+use crate::transport::answer::{ExpectBody, Head, Response};
 
 /// The buffer before a response needed more: thousands of connections with small responses stay small.
 pub(super) const FIRST_READ: usize = 1536;
@@ -14,19 +15,6 @@ pub(super) const READ: usize = 16 * 1024;
 
 /// The longest header block that is remembered: thousands of connections stay small.
 const MAX_KNOWN: usize = 512;
-
-/// A complete response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Response {
-    /// The status code, 200 to 999.
-    pub status: u16,
-    /// Whether the connection may carry another request.
-    pub keep_alive: bool,
-    /// Bytes of the header block and of those of interim responses.
-    pub header_bytes: u64,
-    /// Bytes of the body, without chunk sizes and trailers.
-    pub body_bytes: u64,
-}
 
 /// How far a response is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,11 @@
-//! The header block: where it ends, what it says about the body (RFC 9112 section 6.3), and its lookup by name.
+//! The header block: where it ends, and what it says about the body (RFC 9112 section 6.3).
 //! It must not see bytes of a body, and allocates nothing.
 
-use std::fmt;
 use std::mem::MaybeUninit;
 
-use super::limits::{ExpectBody, MAX_HEADERS};
+use super::limits::MAX_HEADERS;
 use super::malformed::Malformed;
+use crate::transport::answer::{ExpectBody, trimmed};
 
 const PREFIX: &[u8] = b"HTTP/1.";
 
@@ -191,16 +191,6 @@ fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(trimmed)
 }
 
-fn trimmed(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
-}
-
 fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -209,52 +199,4 @@ fn decimal(digits: &[u8]) -> Option<u64> {
         let digit = char::from(*byte).to_digit(10)?;
         number.checked_mul(10)?.checked_add(u64::from(digit))
     })
-}
-
-/// The header block of a response: its status and its headers by name, read from the raw bytes on demand.
-#[derive(Clone, Copy)]
-pub struct Head<'a> {
-    status: u16,
-    block: &'a [u8],
-}
-
-impl<'a> Head<'a> {
-    /// `block` is a complete header block that `parse` accepted.
-    pub(super) fn new(status: u16, block: &'a [u8]) -> Self {
-        Self { status, block }
-    }
-
-    /// The status code, 200 to 999.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The value of the first header of this name (any case), without the whitespace around it.
-    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.iter()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
-    }
-
-    /// Every header in the order sent: name as sent, value without the whitespace around it.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
-        self.block
-            .split(|byte| *byte == b'\n')
-            .skip(1)
-            .filter_map(|line| {
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                let colon = memchr::memchr(b':', line)?;
-                Some((&line[..colon], trimmed(&line[colon + 1..])))
-            })
-    }
-}
-
-/// Shows no header: one may carry a token.
-impl fmt::Debug for Head<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head")
-            .field("status", &self.status)
-            .field("bytes", &self.block.len())
-            .finish()
-    }
 }

@@ -24,12 +24,3 @@ impl Default for Limits {
         }
     }
 }
-
-/// Whether a response to the request has a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExpectBody {
-    /// If its status and headers say so.
-    Yes,
-    /// Never: the request is a HEAD.
-    No,
-}

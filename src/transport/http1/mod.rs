@@ -1,4 +1,4 @@
-//! An incremental decoder of HTTP/1.1 responses, for connections that send one request at a time.
+//! HTTP/1.1 on connections that send one request at a time: requests as bytes, and an incremental decoder of responses.
 //!
 //! A connection owns one [`Decoder`] and reuses it for every response: it reads socket bytes into [`Decoder::spare`] and
 //! reports them to [`Decoder::filled`]. Bodies are counted and discarded but for a prefix that is asked for. It must not
@@ -10,10 +10,12 @@ mod decoder;
 mod head;
 mod limits;
 mod malformed;
+mod request;
 #[cfg(test)]
 mod tests;
 
-pub use decoder::{Decoder, Progress, Response};
-pub use head::Head;
-pub use limits::{ExpectBody, Limits, MAX_CHUNK_LINE, MAX_HEADERS, MAX_INTERIM};
+pub use decoder::{Decoder, Progress};
+pub use limits::{Limits, MAX_CHUNK_LINE, MAX_HEADERS, MAX_INTERIM};
 pub use malformed::{Excerpt, Malformed};
+pub(crate) use request::Program;
+pub use request::Rendered;

@@ -7,6 +7,7 @@ mod responses;
 use super::decoder::{FIRST_READ, READ};
 use super::head::End;
 use super::*;
+use crate::transport::answer::{ExpectBody, Response};
 
 /// What a user of the decoder sees of one exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]

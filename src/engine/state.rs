@@ -10,13 +10,14 @@ use super::clock::now_ns;
 use super::deadlines::Deadlines;
 use super::drive::Drive;
 use super::end::WorkerEnd;
+use super::exchange::Slot;
 use super::feed::{Feed, Next, Ticket};
 use super::intervals::Intervals;
-use super::job::{Job, Turns};
+use super::job::{Job, Prerequisites};
 use super::pauses::{Connections, Lateness, Pauses};
 use super::source::Source;
 use super::spread::Spread;
-use super::wire::{Reuse, Slot};
+use super::wire::Reuse;
 use super::words::Words;
 use crate::metrics::{Durations, ErrorKind, Outcome, Recorder, Times, Window};
 use crate::scenario::LoadModel;
@@ -25,9 +26,9 @@ use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
 
 /// What the tasks of one worker share; all on one thread.
-pub(super) struct Shard {
+pub(super) struct WorkerState {
     /// By instance of the target.
-    pub(super) lanes: Vec<Lane>,
+    pub(super) instances: Vec<Instance>,
     pub(super) spread: Spread,
     pub(super) reuse: Reuse,
     pub(super) timeout: Duration,
@@ -37,7 +38,7 @@ pub(super) struct Shard {
     /// Whether the words of failures show secrets.
     pub(super) secrets: Secrets,
     /// Prerequisites under way.
-    pub(super) turns: Turns,
+    pub(super) prerequisites: Prerequisites,
     intervals: Intervals,
     /// If answers acknowledge something.
     pub(super) notes: RefCell<Option<Notes>>,
@@ -65,7 +66,7 @@ pub(super) struct Shard {
 }
 
 /// One instance of the target: its connections are never used for another one's requests.
-pub(super) struct Lane {
+pub(super) struct Instance {
     pub(super) endpoint: Endpoint,
     /// Connections that it may have, and how many it has.
     pub(super) most: usize,
@@ -77,7 +78,7 @@ pub(super) struct Lane {
     lateness: RefCell<Lateness>,
 }
 
-impl Lane {
+impl Instance {
     pub(super) fn new(endpoint: Endpoint, most: usize) -> Self {
         Self {
             endpoint,
@@ -119,7 +120,7 @@ const NEVER: Window = Window {
     end: u64::MAX,
 };
 
-impl Shard {
+impl WorkerState {
     /// Nothing is due before the load begins, which is later.
     pub(super) fn new(
         drive: &Drive,
@@ -134,7 +135,7 @@ impl Shard {
             as usize;
         let spread = Spread::new(drive.seed, drive.endpoints.len());
         let most = spread.connections(worker, connections);
-        let lanes = drive.endpoints.iter().zip(most);
+        let instances = drive.endpoints.iter().zip(most);
         let is_closed_loop = load.model == LoadModel::Closed;
         let opened_first = if is_closed_loop && load.keep_alive {
             connections
@@ -142,8 +143,8 @@ impl Shard {
             0
         };
         Self {
-            lanes: lanes
-                .map(|(endpoint, most)| Lane::new(endpoint.clone(), most))
+            instances: instances
+                .map(|(endpoint, most)| Instance::new(endpoint.clone(), most))
                 .collect(),
             spread,
             reuse: if load.keep_alive {
@@ -161,7 +162,7 @@ impl Shard {
             )),
             source: RefCell::new(source),
             secrets: drive.secrets,
-            turns: Turns::default(),
+            prerequisites: Prerequisites::default(),
             intervals,
             notes: RefCell::new(notes),
             is_closed_loop,
@@ -187,17 +188,17 @@ impl Shard {
             .set(self.opening_first.get().saturating_sub(1));
     }
 
-    pub(super) fn next(&self, lane: usize, now: u64) -> Next {
-        self.feed.borrow_mut().take(lane, now)
+    pub(super) fn next(&self, instance: usize, now: u64) -> Next {
+        self.feed.borrow_mut().take(instance, now)
     }
 
-    /// Records what the instance `lane` made of a request.
-    pub(super) fn record(&self, lane: usize, kind: usize, outcome: Outcome, times: Times) {
+    /// Records what the instance `instance` made of a request.
+    pub(super) fn record(&self, instance: usize, kind: usize, outcome: Outcome, times: Times) {
         self.rotate_if_over(times.done);
         self.last_done.set(times.done);
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(kind, outcome, times);
-        recorder.note_instance(lane, outcome, times);
+        recorder.note_instance(instance, outcome, times);
     }
 
     /// A job for a request that is due.
@@ -205,18 +206,18 @@ impl Shard {
         Job {
             ticket,
             kind: self.source.borrow().kind(ticket.n),
-            errand: None,
+            prerequisite: None,
         }
     }
 
     /// What a job was at ended as expected: the job itself, or what had to come before it.
     pub(super) fn succeed(&self, job: &Job<'_>, status: u16, times: Times) {
         let request = job.sending();
-        self.record(job.ticket.lane, request, Outcome::Ok { status }, times);
+        self.record(job.ticket.instance, request, Outcome::Ok { status }, times);
         if let Some(notes) = &mut *self.notes.borrow_mut() {
             notes.note(request, job.ticket.n);
         }
-        self.note_errand(job, times.intended, Some(times.sent));
+        self.note_prerequisite(job, times.intended, Some(times.sent));
     }
 
     /// What a job was at failed, and with it the job.
@@ -229,15 +230,15 @@ impl Shard {
         words: impl FnOnce() -> Words,
     ) {
         let (request, n) = (job.sending(), job.ticket.n);
-        let lane = job.ticket.lane;
-        self.record(lane, request, Outcome::Failed { kind, status }, times);
-        self.note_errand(
+        let instance = job.ticket.instance;
+        self.record(instance, request, Outcome::Failed { kind, status }, times);
+        self.note_prerequisite(
             job,
             times.intended,
             (!kind.is_unsent()).then_some(times.sent),
         );
-        let is_errand = job.errand.is_some();
-        if is_errand {
+        let is_prerequisite = job.prerequisite.is_some();
+        if is_prerequisite {
             let unsent = Times {
                 intended: job.ticket.intended,
                 startable: times.done,
@@ -248,12 +249,12 @@ impl Shard {
                 kind: ErrorKind::Prerequisite,
                 status: None,
             };
-            self.record(lane, job.kind, outcome, unsent);
+            self.record(instance, job.kind, outcome, unsent);
         }
         let mut recorder = self.recorder.borrow_mut();
         let wanted = recorder.wants_exemplar(kind, times.intended);
-        let wanted_above =
-            is_errand && recorder.wants_exemplar(ErrorKind::Prerequisite, job.ticket.intended);
+        let wanted_above = is_prerequisite
+            && recorder.wants_exemplar(ErrorKind::Prerequisite, job.ticket.intended);
         if !(wanted || wanted_above) {
             return;
         }
@@ -286,18 +287,18 @@ impl Shard {
     pub(super) fn interrupt(&self, job: &Job<'_>, times: Times) {
         let request = job.sending();
         self.recorder.borrow_mut().record_in_flight(request, times);
-        self.note_errand(job, times.intended, Some(times.sent));
-        if job.errand.is_some() {
+        self.note_prerequisite(job, times.intended, Some(times.sent));
+        if job.prerequisite.is_some() {
             self.not_sent(job.ticket, times.done);
         }
     }
 
     /// Prerequisites are in no schedule.
-    fn note_errand(&self, job: &Job<'_>, intended: u64, sent: Option<u64>) {
-        if let Some(errand) = &job.errand {
+    fn note_prerequisite(&self, job: &Job<'_>, intended: u64, sent: Option<u64>) {
+        if let Some(prerequisite) = &job.prerequisite {
             self.recorder
                 .borrow_mut()
-                .note_needed(errand.kind, intended, sent);
+                .note_needed(prerequisite.kind, intended, sent);
         }
     }
 
@@ -306,12 +307,12 @@ impl Shard {
         let Some(job) = job else { return };
         let now = now_ns();
         self.not_sent(job.ticket, now);
-        if job.errand.is_some() {
+        if job.prerequisite.is_some() {
             let (request, intended) = (job.sending(), job.intended());
             self.recorder
                 .borrow_mut()
                 .record_not_sent(request, intended, now);
-            self.note_errand(&job, intended, None);
+            self.note_prerequisite(&job, intended, None);
         }
     }
 
@@ -325,8 +326,8 @@ impl Shard {
     /// What was due and never found a free connection.
     pub(super) fn count_not_sent(&self, now: u64) {
         if !self.is_closed_loop {
-            for lane in 0..self.lanes.len() {
-                while let Next::Due(ticket) = self.next(lane, now) {
+            for instance in 0..self.instances.len() {
+                while let Next::Due(ticket) = self.next(instance, now) {
                     self.not_sent(ticket, now);
                 }
             }
@@ -386,23 +387,25 @@ impl Shard {
     /// Notes when the worker got round to what was due at `due`.
     pub(super) fn got_round(&self, due: u64, now: u64) {
         if due < now {
-            self.lanes.iter().for_each(|lane| lane.got_round(due, now));
+            self.instances
+                .iter()
+                .for_each(|instance| instance.got_round(due, now));
         }
     }
 
     /// Until when a request that was intended for `intended` waited for others than the generator, if a connection of the instance
-    /// `lane` was `free` to send it: what it waited for the generator is left out of the middle of that.
-    pub(super) fn startable(&self, lane: usize, intended: u64, free: u64) -> u64 {
+    /// `instance` was `free` to send it: what it waited for the generator is left out of the middle of that.
+    pub(super) fn startable(&self, instance: usize, intended: u64, free: u64) -> u64 {
         if free <= intended {
             return intended;
         }
-        let lane = &self.lanes[lane];
+        let instance = &self.instances[instance];
         // What is overdue now is the generator's too: it may get round to this connection first.
         let due = self.alarm.get().min(self.tick.get());
         if due < free {
-            lane.got_round(due, free);
+            instance.got_round(due, free);
         }
-        free - lane.lateness.borrow_mut().within(intended, free)
+        free - instance.lateness.borrow_mut().within(intended, free)
     }
 
     /// Ends the window early, at `end`.
@@ -426,27 +429,29 @@ impl Shard {
 
     /// Nothing will be due again: connections that wait end.
     pub(super) fn finish(&self) {
-        self.lanes.iter().for_each(Lane::finish);
+        self.instances.iter().for_each(Instance::finish);
     }
 
     /// Whether nothing will be due again for any instance.
     pub(super) fn is_finished(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.finished.get())
+        self.instances
+            .iter()
+            .all(|instance| instance.finished.get())
     }
 
     /// Ends the instances that wait for requests of their own of which none will come, where the number of requests is limited.
     pub(super) fn finish_used_up(&self, now: u64) {
         let mut feed = self.feed.borrow_mut();
         feed.pass(now);
-        let lanes = self.lanes.iter().enumerate();
-        lanes
-            .filter(|(at, lane)| !lane.finished.get() && feed.is_used_up_for(*at))
-            .for_each(|(_, lane)| lane.finish());
+        let instances = self.instances.iter().enumerate();
+        instances
+            .filter(|(at, instance)| !instance.finished.get() && feed.is_used_up_for(*at))
+            .for_each(|(_, instance)| instance.finish());
     }
 
     pub(super) fn abort(&self) {
         self.aborted.set(true);
         self.finish();
-        self.turns.wake_all();
+        self.prerequisites.wake_all();
     }
 }

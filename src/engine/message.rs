@@ -1,0 +1,44 @@
+//! What a request of a scenario says, as the pieces of which a transport makes bytes: what is fixed, what differs between
+//! requests, and what people are not shown. Compiled once per worker.
+
+use crate::scenario::Request;
+use crate::traffic::redact::REDACTED;
+use crate::traffic::template::{Secrets, Template};
+use crate::transport::message::{Message, Text};
+
+/// The request for a target that is called `authority` in the Host header.
+pub(super) fn message<'a>(
+    request: &'a Request,
+    authority: &'a str,
+    secrets: Secrets,
+) -> Message<'a> {
+    let headers = request.headers.iter().zip(&request.sensitive);
+    Message {
+        method: &request.method,
+        authority,
+        target: text(&request.path, secrets),
+        headers: headers
+            .map(|((name, value), &sensitive)| {
+                let hidden = sensitive && secrets == Secrets::Redacted;
+                let value = if hidden {
+                    Text::of(REDACTED.as_bytes())
+                } else {
+                    text(value, secrets)
+                };
+                (name.as_str(), value)
+            })
+            .collect(),
+        body: request.body.as_ref().map(|body| text(body, secrets)),
+    }
+}
+
+fn text(template: &Template, secrets: Secrets) -> Text {
+    let mut text = Text::default();
+    for part in template.parts() {
+        match part.literal(secrets) {
+            Some(bytes) => text.push_bytes(bytes),
+            None => text.push_value(part.clone()),
+        }
+    }
+    text
+}

@@ -1,0 +1,60 @@
+//! The bytes of a request on their way into a stream. It never waits for an answer, and an error does not end the exchange: the
+//! answer may wait in the socket even so.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use crate::transport::stream::Stream;
+
+/// A request that is being sent.
+pub(super) struct Sending<'a> {
+    bytes: &'a [u8],
+    written: usize,
+    flushed: bool,
+    error: Option<io::Error>,
+}
+
+impl<'a> Sending<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            written: 0,
+            flushed: false,
+            error: None,
+        }
+    }
+
+    /// Whether all of it was handed to the system.
+    pub(super) fn is_done(&self) -> bool {
+        self.flushed
+    }
+
+    /// Why no more of it can be sent.
+    pub(super) fn error(&self) -> Option<&io::Error> {
+        self.error.as_ref()
+    }
+
+    /// Sends what the stream takes now.
+    pub(super) fn poll(&mut self, stream: &mut Stream, context: &mut Context<'_>) {
+        if self.flushed || self.error.is_some() {
+            return;
+        }
+        if let Poll::Ready(ended) = self.push(stream, context) {
+            match ended {
+                Ok(()) => self.flushed = true,
+                Err(error) => self.error = Some(error),
+            }
+        }
+    }
+
+    fn push(&mut self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.bytes.len() {
+            match stream.poll_write(context, &self.bytes[self.written..]) {
+                Poll::Ready(Ok(n)) => self.written += n,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        stream.poll_flush(context)
+    }
+}

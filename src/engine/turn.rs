@@ -1,0 +1,137 @@
+//! A request's turn on an HTTP/1 connection: its bytes go out and the response comes in, side by side, for a server may answer
+//! before it has read everything.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use super::exchange::{Ended, Slot};
+use super::sending::Sending;
+use crate::metrics::ErrorKind;
+use crate::transport::http1::{Decoder, Malformed, Progress};
+use crate::transport::stream::Stream;
+use crate::transport::tls::stream_failure;
+
+/// A request that is being sent and answered.
+pub(super) struct Turn<'a> {
+    stream: &'a mut Stream,
+    decoder: &'a mut Decoder,
+    sending: Sending<'a>,
+    /// The connection has answered before.
+    reused: bool,
+    /// Whether it is still open was looked at before anything was sent.
+    checked: bool,
+    /// Nothing of the response has come.
+    silent: bool,
+}
+
+impl<'a> Turn<'a> {
+    /// `served` responses came on the connection before; the decoder has been told which response to await.
+    pub(super) fn new(
+        stream: &'a mut Stream,
+        decoder: &'a mut Decoder,
+        request: &'a [u8],
+        served: u64,
+    ) -> Self {
+        let reused = served > 0;
+        Self {
+            stream,
+            decoder,
+            sending: Sending::new(request),
+            reused,
+            checked: !reused,
+            silent: true,
+        }
+    }
+
+    /// Whether the whole request was handed to the system.
+    pub(super) fn is_sent(&self) -> bool {
+        self.sending.is_done()
+    }
+
+    pub(super) fn poll(&mut self, slot: &Slot, context: &mut Context<'_>) -> Poll<Ended> {
+        slot.listen(context);
+        if slot.expired.get() {
+            return Poll::Ready(Ended::Expired);
+        }
+        if !self.checked {
+            self.checked = true;
+            // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
+            let found = self.stream.poll_read(context, self.decoder.spare());
+            if found.is_ready() {
+                return Poll::Ready(Ended::Stale);
+            }
+        }
+        self.sending.poll(self.stream, context);
+        self.receive(context)
+    }
+
+    fn receive(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        loop {
+            let n = match self.stream.poll_read(context, self.decoder.spare()) {
+                Poll::Ready(Ok(n)) => n,
+                Poll::Ready(Err(error)) => return Poll::Ready(self.broken(&error)),
+                Poll::Pending => return Poll::Pending,
+            };
+            self.silent &= n == 0;
+            match self.decoder.filled(n) {
+                Ok(Progress::Done(response)) => return Poll::Ready(Ended::Response(response)),
+                Ok(Progress::NeedMore) => {}
+                Err(kind) => return Poll::Ready(self.malformed(kind, n)),
+            }
+        }
+    }
+
+    /// The connection failed.
+    fn broken(&self, error: &io::Error) -> Ended {
+        if self.reused && self.silent {
+            return Ended::IdleClose;
+        }
+        // A server that refused the client's certificate says so behind its handshake.
+        let error = match (self.sending.error(), stream_failure(error)) {
+            (Some(write_error), None) => write_error,
+            _ => error,
+        };
+        io_failure(error, !self.reused && self.silent)
+    }
+
+    /// The last `n` bytes, or the end of the stream if there were none, make no response.
+    fn malformed(&self, kind: Malformed, n: usize) -> Ended {
+        if self.reused && self.silent {
+            return Ended::IdleClose;
+        }
+        match self.sending.error() {
+            // The end of the stream is what follows a reset that the write was told of.
+            Some(error) if n == 0 => io_failure(error, false),
+            _ => decode_failure(kind, self.decoder),
+        }
+    }
+}
+
+/// An error of an open connection; `is_first` if nothing was ever received on it.
+fn io_failure(error: &io::Error, is_first: bool) -> Ended {
+    match (error.kind(), stream_failure(error)) {
+        (io::ErrorKind::InvalidData, Some(words)) if is_first => {
+            Ended::Failed(ErrorKind::Tls, words)
+        }
+        (_, Some(words)) => Ended::Failed(ErrorKind::ClosedEarly, words),
+        (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, None) => {
+            let words =
+                format!("{error}: look for a crash, a restart or a full backlog of the server");
+            Ended::Failed(ErrorKind::Reset, words)
+        }
+        (_, None) => Ended::Failed(ErrorKind::ClosedEarly, error.to_string()),
+    }
+}
+
+fn decode_failure(kind: Malformed, decoder: &Decoder) -> Ended {
+    let error = match kind {
+        Malformed::ClosedBeforeResponse => {
+            let words = "the connection was closed without a response: look for a crash or a limit of the server"
+                .to_owned();
+            return Ended::Failed(ErrorKind::ClosedEarly, words);
+        }
+        Malformed::ClosedInHead | Malformed::ClosedInBody => ErrorKind::ClosedEarly,
+        _ => ErrorKind::Malformed,
+    };
+    Ended::Failed(error, format!("{kind}: {}", decoder.excerpt()))
+}

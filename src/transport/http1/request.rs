@@ -1,0 +1,163 @@
+//! The bytes of a request. Compiled once per worker; where every value has a fixed width, the bytes of the last request of
+//! its kind are patched. It allocates nothing once its buffers have grown.
+
+use std::fmt;
+
+use crate::traffic::fleet::Roster;
+use crate::traffic::template::{Values, append_integer};
+use crate::transport::message::{Message, Span, Text};
+
+/// The bytes of a request, and what kind of request they are.
+#[derive(Default)]
+pub struct Rendered {
+    bytes: Vec<u8>,
+    kind: Option<usize>,
+}
+
+/// One kind of request.
+pub(crate) struct Program {
+    kind: usize,
+    head: Text,
+    /// What follows the head and its length, if the length differs between requests.
+    body: Option<Text>,
+    /// Where the values are, if all of it has a fixed width.
+    patches: Option<Vec<Patch>>,
+}
+
+/// The place of a value.
+struct Patch {
+    at: usize,
+    width: usize,
+    span: usize,
+}
+
+impl Rendered {
+    /// The bytes as they are sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+// By hand: requests carry credentials.
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rendered({} bytes)", self.bytes.len())
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Program({} spans)", self.head.spans().len())
+    }
+}
+
+impl Program {
+    /// Compiles the request at index `kind`; its devices are in `roster`.
+    pub(crate) fn new(kind: usize, message: Message<'_>, roster: Option<&Roster>) -> Self {
+        let mut head = fields(&message);
+        let mut body = None;
+        if let Some(content) = message.body {
+            match content.width(roster) {
+                Some(length) => {
+                    let line = format!("Content-Length: {length}\r\n\r\n");
+                    head.push_bytes(line.as_bytes());
+                    head.append(&content);
+                }
+                None => {
+                    head.push_bytes(b"Content-Length: ");
+                    body = Some(content);
+                }
+            }
+        } else if matches!(message.method, "POST" | "PUT" | "PATCH") {
+            // Some servers wait for a body, or answer 411, unless told that there is none.
+            head.push_bytes(b"Content-Length: 0\r\n\r\n");
+        } else {
+            head.push_bytes(b"\r\n");
+        }
+        let patches = body
+            .is_none()
+            .then(|| patches(head.spans(), roster))
+            .flatten();
+        Self {
+            kind,
+            head,
+            body,
+            patches,
+        }
+    }
+
+    /// Makes `out` this request; `scratch` is room for a body whose length is not known before.
+    pub(crate) fn write(&self, values: &Values<'_>, out: &mut Rendered, scratch: &mut Vec<u8>) {
+        if out.kind == Some(self.kind) && self.patch(values, &mut out.bytes) {
+            return;
+        }
+        out.kind = Some(self.kind);
+        let out = &mut out.bytes;
+        out.clear();
+        self.head.write(values, out);
+        if let Some(body) = &self.body {
+            scratch.clear();
+            body.write(values, scratch);
+            append_integer(scratch.len(), out);
+            out.extend_from_slice(b"\r\n\r\n");
+            out.extend_from_slice(scratch);
+        }
+    }
+
+    /// Writes the values over those of the last request; false if one does not fit, and then `bytes` is of no use.
+    fn patch(&self, values: &Values<'_>, bytes: &mut Vec<u8>) -> bool {
+        let Some(patches) = &self.patches else {
+            return false;
+        };
+        let end = bytes.len();
+        for patch in patches {
+            let Span::Value(part) = &self.head.spans()[patch.span] else {
+                continue;
+            };
+            part.append(values, bytes);
+            if bytes.len() - end != patch.width {
+                return false;
+            }
+            bytes.copy_within(end.., patch.at);
+            bytes.truncate(end);
+        }
+        true
+    }
+}
+
+/// Everything up to what tells the length of the body.
+fn fields(message: &Message<'_>) -> Text {
+    let mut head = Text::default();
+    head.push_bytes(message.method.as_bytes());
+    head.push_bytes(b" ");
+    head.append(&message.target);
+    head.push_bytes(b" HTTP/1.1\r\n");
+    let mut names = message.headers.iter().map(|(name, _)| name);
+    if !names.any(|name| name.eq_ignore_ascii_case("host")) {
+        head.push_bytes(format!("Host: {}\r\n", message.authority).as_bytes());
+    }
+    for (name, value) in &message.headers {
+        head.push_bytes(name.as_bytes());
+        head.push_bytes(b": ");
+        head.append(value);
+        head.push_bytes(b"\r\n");
+    }
+    head
+}
+
+fn patches(spans: &[Span], roster: Option<&Roster>) -> Option<Vec<Patch>> {
+    let mut patches = Vec::new();
+    let mut at = 0;
+    for (index, span) in spans.iter().enumerate() {
+        let width = span.width(roster)?;
+        if matches!(span, Span::Value(_)) {
+            patches.push(Patch {
+                at,
+                width,
+                span: index,
+            });
+        }
+        at += width;
+    }
+    Some(patches)
+}
