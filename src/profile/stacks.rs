@@ -3,6 +3,8 @@
 //! It must not know where a profile came from, and it must not change names: what is stored is what was read.
 //! All limits on size are enforced here, so every reader inherits them.
 
+mod merge;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -158,121 +160,6 @@ impl Profile {
             ids.push(self.intern(name)?);
         }
         self.add_ids(ids, Weight { samples, value }, None)?;
-        Ok(())
-    }
-
-    /// Adds the stacks of `other`, a slice of the same capture with a number of its own; durations add up. On an error the
-    /// profile may hold a part of `other`.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if type, unit or known periods differ, [`Error::TooLarge`] for a slice beyond 64, and those of
-    /// [`Profile::add`].
-    pub fn merge_slice(&mut self, other: &Self, slice: usize) -> Result<(), Error> {
-        if slice >= MAX_SLICES {
-            return Err(too_large("slices", MAX_SLICES));
-        }
-        let periods_differ =
-            self.period_ns != other.period_ns && self.period_ns > 0 && other.period_ns > 0;
-        if self.sample_type != other.sample_type || self.unit != other.unit || periods_differ {
-            return Err(Error::Mismatch {
-                ours: self.kind(),
-                theirs: other.kind(),
-            });
-        }
-        let first = self.stacks.is_empty();
-        if !other.stacks.is_empty() && (first || other.counts == RECORDS) {
-            self.counts.clone_from(&other.counts);
-        }
-        let interned: Result<Vec<u32>, Error> =
-            other.names.iter().map(|name| self.intern(name)).collect();
-        let interned = interned?;
-        for counts in other.unordered() {
-            let ids = counts.ids.iter().map(|id| interned[*id as usize]).collect();
-            self.add_ids(ids, counts.weight, Some(slice as u8))?;
-        }
-        for note in &other.notes {
-            self.note(note.clone());
-        }
-        self.period_ns = self.period_ns.max(other.period_ns);
-        self.duration_ns = self.duration_ns.saturating_add(other.duration_ns);
-        Ok(())
-    }
-
-    /// The same as part of a profile of several processes, which took no longer than another one's.
-    pub(super) fn beside(mut self) -> Self {
-        self.duration_ns = 0;
-        self
-    }
-
-    /// Samples as CPU time: each stands for `period_ns` nanoseconds.
-    ///
-    /// # Errors
-    /// [`Error::Overflow`] beyond 64 bits.
-    pub fn into_cpu_time(mut self, period_ns: u64) -> Result<Self, Error> {
-        (self.sample_type, self.unit) = ("cpu".to_owned(), "nanoseconds".to_owned());
-        "samples".clone_into(&mut self.counts);
-        self.period_ns = period_ns;
-        let value = |weight: Weight| weight.samples.checked_mul(period_ns).ok_or(Error::Overflow);
-        self.total.value = value(self.total)?;
-        for (_, counted) in &mut self.stacks {
-            counted.weight.value = value(counted.weight)?;
-        }
-        Ok(self)
-    }
-
-    /// The same profile with its frames renamed and neighbours of one new name joined; `rename` sees normalised names and
-    /// answers `None` for a frame that stays as it is.
-    ///
-    /// # Errors
-    /// Those of [`Profile::add`], if new names are longer than the old.
-    pub(super) fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let mut renamed = Self::new(&self.sample_type, &self.unit, self.period_ns)
-            .counting(&self.counts)
-            .with_duration_ns(self.duration_ns);
-        renamed.notes.clone_from(&self.notes);
-        let mut ids = Vec::with_capacity(self.names.len());
-        for name in &self.names {
-            let new = rename(&super::names::normalise(name));
-            let id = renamed.intern(new.as_deref().unwrap_or(name))?;
-            ids.push((id, new.is_some()));
-        }
-        for counts in self.unordered() {
-            let mut stack: Vec<u32> = Vec::with_capacity(counts.ids.len());
-            for id in counts.ids {
-                let (id, joins) = ids[*id as usize];
-                if !joins || stack.last() != Some(&id) {
-                    stack.push(id);
-                }
-            }
-            // Weight and slices of what falls together add up; the whole goes to the first addition.
-            renamed.add_counted(stack, counts)?;
-        }
-        Ok(renamed)
-    }
-
-    fn add_counted(&mut self, ids: Vec<u32>, counts: Counts<'_>) -> Result<(), Error> {
-        let Weight { samples, value } = counts.weight;
-        let sliced: u64 = counts.by_slice.iter().map(|(_, samples)| samples).sum();
-        if sliced != samples || samples == 0 {
-            self.add_ids(ids, counts.weight, None)?;
-            return Ok(());
-        }
-        let mut left = value;
-        let last = counts.by_slice.len() - 1;
-        for (at, (slice, samples)) in counts.by_slice.iter().enumerate() {
-            // Values are not kept by slice: each takes its part, the last one what is left.
-            let part = if at == last {
-                left
-            } else {
-                (u128::from(value) * u128::from(*samples) / u128::from(sliced)) as u64
-            };
-            left -= part;
-            let weight = Weight {
-                samples: *samples,
-                value: part,
-            };
-            self.add_ids(ids.clone(), weight, Some(*slice))?;
-        }
         Ok(())
     }
 
