@@ -18,6 +18,7 @@ mod load;
 mod pauses;
 mod prerequisite;
 mod program;
+mod scrub;
 mod shard;
 mod source;
 mod spread;

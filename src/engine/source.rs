@@ -1,18 +1,17 @@
 //! Requests as bytes and answers as outcomes: the requests of a variant, compiled once per worker and phase, with what its
 //! devices were given.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::answer::{Answer, Judge, Unmet, kept_body};
 use super::job::Sender;
 use super::program::{Program, Rendered};
+use super::scrub::Known;
 use super::words::{Words, describe};
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
-use crate::traffic::redact::{REDACTED, visible};
-use crate::traffic::template::{Secrets, Template, Values};
+use crate::traffic::template::{Secrets, Values};
 use crate::traffic::variable::Variables;
 use crate::transport::http1::ExpectBody;
 
@@ -194,80 +193,22 @@ impl Source {
         !self.requests[kind].extract.is_empty()
     }
 
-    /// Text from a target, fit to be shown: control characters escaped, and what a request of this kind with the values of
-    /// request `n` sent as secrets replaced, as well as what its device was given and what else is known to be `secrets`;
-    /// cut-off pieces of them too.
-    pub fn scrub(&self, kind: usize, n: u64, text: &[u8], mut secrets: Vec<Vec<u8>>) -> String {
-        let request = &self.requests[kind];
-        let values = values(&self.rosters, &self.variables, request, self.seed, n);
-        let mut hide = |secret: &[u8]| secrets.push(secret.to_vec());
-        let templates = request
-            .headers
-            .iter()
-            .map(|(_, value)| value)
-            .chain([&request.path])
-            .chain(&request.body);
-        templates.for_each(|template: &Template| template.each_secret(&values, &mut hide));
-        for ((_, value), &sensitive) in request.headers.iter().zip(&request.sensitive) {
-            if sensitive {
-                let mut rendered = Vec::new();
-                value.append(&values, &mut rendered);
-                hide(&rendered);
-                // A target may say the credential without its scheme.
-                if let Some(space) = rendered.iter().rposition(|&byte| byte == b' ') {
-                    hide(&rendered[space + 1..]);
-                }
-            }
-        }
-        if let Some(device) = values.device {
-            let same_fleet = |other: &&Request| other.fleet == request.fleet;
-            let others = self.requests.iter().filter(same_fleet);
-            for extract in others.flat_map(|other| &other.extract) {
-                if let Some(value) = self.variables.get(extract.variable, device.index) {
-                    hide(value);
-                }
-            }
-        }
-        visible(&String::from_utf8_lossy(&redact(text, &secrets)))
+    /// Text from a target, fit to be shown: see [`Known::scrub`].
+    pub fn scrub(&self, kind: usize, n: u64, text: &[u8], secrets: Vec<Vec<u8>>) -> String {
+        let values = values(
+            &self.rosters,
+            &self.variables,
+            &self.requests[kind],
+            self.seed,
+            n,
+        );
+        let known = Known {
+            requests: &self.requests,
+            rosters: &self.rosters,
+            values,
+        };
+        known.scrub(kind, text, secrets)
     }
-}
-
-/// The shortest piece of a secret that is hidden; shorter secrets are hidden as a whole.
-const SHORTEST_PIECE: usize = 8;
-
-/// Secrets so short would blank out ordinary text.
-const SHORTEST_SECRET: usize = 4;
-
-/// A text without the stretches that it has in common with any of the secrets. All are looked for in the text as it was:
-/// one that is replaced earlier would leave pieces of those that overlap it. In time linear in text and secrets, which may
-/// both come from a target.
-fn redact(text: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
-    let mut hidden = vec![false; text.len()];
-    for length in SHORTEST_SECRET..=SHORTEST_PIECE {
-        let said: HashSet<&[u8]> = text.windows(length).collect();
-        let common: HashSet<&[u8]> = secrets
-            .iter()
-            .filter(|secret| secret.len().min(SHORTEST_PIECE) == length)
-            .flat_map(|secret| secret.windows(length))
-            .filter(|piece| said.contains(piece))
-            .collect();
-        for (at, piece) in text.windows(length).enumerate() {
-            if common.contains(piece) {
-                hidden[at..at + length].fill(true);
-            }
-        }
-    }
-    let mut shown = Vec::with_capacity(text.len());
-    let mut was_hidden = false;
-    for (&byte, is_hidden) in text.iter().zip(hidden) {
-        if !is_hidden {
-            shown.push(byte);
-        } else if !was_hidden {
-            shown.extend_from_slice(REDACTED.as_bytes());
-        }
-        was_hidden = is_hidden;
-    }
-    shown
 }
 
 /// What request `n` is filled with; apart from `Source` so that its scratch buffer stays free to borrow.

@@ -1,30 +1,17 @@
-//! Which literal texts are credentials. What is redacted here is neither stored nor shown.
+//! Which texts are credentials. What is redacted here is neither stored nor shown.
+
+mod credentials;
+mod names;
+
+pub use credentials::without_credentials;
+pub(crate) use credentials::{credentials, without_known_shapes};
+pub use names::is_sensitive_name;
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
 /// What stands in the place of a value from an answer.
 pub const EXTRACTED: &str = "[extracted]";
-
-/// Whether a header of this name usually carries a credential.
-pub fn is_sensitive_header(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    matches!(
-        name.as_str(),
-        "authorization" | "proxy-authorization" | "cookie" | "x-auth" | "x-amz-security-token"
-    ) || [
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "credential",
-        "api-key",
-        "apikey",
-        "signature",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-}
 
 /// Text of unknown origin, fit for a terminal and a line: control characters and those that turn the direction of
 /// writing are written as escapes.
@@ -43,10 +30,10 @@ pub fn visible(text: &str) -> String {
 
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
 pub(crate) fn line_may_hold_secret(line: &str) -> bool {
-    has_userinfo(line)
+    without_known_shapes(line) != line
         || line
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-            .any(is_sensitive_header)
+            .any(is_sensitive_name)
 }
 
 /// Whether a text holds a URL with credentials.
