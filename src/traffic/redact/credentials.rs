@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::literal::{EXTRACTED, REDACTED, SCHEMES, without_placeholders};
 use super::names::{counts, has_long_value, is_sensitive_in_query, is_sensitive_name};
-use super::{EXTRACTED, REDACTED, SCHEMES, without_placeholders};
 
 /// What may be a name.
 static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z][A-Za-z0-9_.\-]*"));
