@@ -6,13 +6,12 @@ use std::sync::Arc;
 use super::answer::{Answer, Judge, Unmet, kept_body};
 use super::job::Sender;
 use super::message::message;
-use super::scrub::redact;
+use super::scrub::Known;
 use super::words::{Words, describe};
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
-use crate::traffic::redact::visible;
-use crate::traffic::template::{Secrets, Template, Values};
+use crate::traffic::template::{Secrets, Values};
 use crate::traffic::variable::Variables;
 use crate::transport::answer::ExpectBody;
 use crate::transport::http1::{Program, Rendered};
@@ -196,41 +195,21 @@ impl Source {
         !self.requests[kind].extract.is_empty()
     }
 
-    /// Text from a target, fit to be shown: control characters escaped, and what a request of this kind with the values of
-    /// request `n` sent as secrets replaced, as well as what its device was given and what else is known to be `secrets`;
-    /// cut-off pieces of them too.
-    pub fn scrub(&self, kind: usize, n: u64, text: &[u8], mut secrets: Vec<Vec<u8>>) -> String {
-        let request = &self.requests[kind];
-        let values = values(&self.rosters, &self.variables, request, self.seed, n);
-        let mut hide = |secret: &[u8]| secrets.push(secret.to_vec());
-        let templates = request
-            .headers
-            .iter()
-            .map(|(_, value)| value)
-            .chain([&request.path])
-            .chain(&request.body);
-        templates.for_each(|template: &Template| template.each_secret(&values, &mut hide));
-        for ((_, value), &sensitive) in request.headers.iter().zip(&request.sensitive) {
-            if sensitive {
-                let mut rendered = Vec::new();
-                value.append(&values, &mut rendered);
-                hide(&rendered);
-                // A target may say the credential without its scheme.
-                if let Some(space) = rendered.iter().rposition(|&byte| byte == b' ') {
-                    hide(&rendered[space + 1..]);
-                }
-            }
-        }
-        if let Some(device) = values.device {
-            let same_fleet = |other: &&Request| other.fleet == request.fleet;
-            let others = self.requests.iter().filter(same_fleet);
-            for extract in others.flat_map(|other| &other.extract) {
-                if let Some(value) = self.variables.get(extract.variable, device.index) {
-                    hide(value);
-                }
-            }
-        }
-        visible(&String::from_utf8_lossy(&redact(text, &secrets)))
+    /// Text from a target, fit to be shown: see [`Known::scrub`].
+    pub fn scrub(&self, kind: usize, n: u64, text: &[u8], secrets: Vec<Vec<u8>>) -> String {
+        let values = values(
+            &self.rosters,
+            &self.variables,
+            &self.requests[kind],
+            self.seed,
+            n,
+        );
+        let known = Known {
+            requests: &self.requests,
+            rosters: &self.rosters,
+            values,
+        };
+        known.scrub(kind, text, secrets)
     }
 }
 

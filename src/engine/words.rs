@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::answer::{Answer, SHOWN_BODY, Unfit, Unmet};
 use crate::scenario::Request;
-use crate::traffic::expect::{Extract, From, MAX_BODY, hides_header};
-use crate::traffic::redact::REDACTED;
+use crate::traffic::expect::{self, Extract, From, MAX_BODY, hides_header};
+use crate::traffic::redact::{REDACTED, is_sensitive_name};
 use crate::traffic::variable::MAX_VALUE;
 
 /// Characters of a value that are shown.
@@ -29,9 +29,11 @@ impl std::convert::From<String> for Words {
 
 /// An unmet expectation in words, and what must be replaced in them.
 pub(super) fn describe(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> Words {
+    let mut secrets = extractable(request, answer);
+    secrets.extend(credentials(answer));
     Words {
         text: say(unmet, request, answer),
-        secrets: extractable(request, answer),
+        secrets,
     }
 }
 
@@ -59,9 +61,14 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
         }
         Unmet::Header(at) => {
             let (name, expected) = &expect.headers[at];
+            let hides = hides_header(&request.extract, name);
+            let expected = match expected {
+                expect::Value::Is(_) if hides => REDACTED.to_owned(),
+                other => other.to_string(),
+            };
             match answer.head.get(name) {
                 None => format!("there is no header {name}, which should be {expected}"),
-                Some(_) if hides_header(&request.extract, name) => {
+                Some(_) if hides => {
                     format!("header {name} is {REDACTED} instead of {expected}")
                 }
                 Some(found) => {
@@ -90,10 +97,16 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
         Unmet::NotJson => format!("the body is not JSON: {}", body()),
         Unmet::Json(at) => {
             let (pointer, expected) = &expect.json[at];
+            let hides = pointer.split('/').any(is_sensitive_name);
+            let shown = |value: &Value| match value {
+                Value::String(_) | Value::Number(_) if hides => REDACTED.to_owned(),
+                other => other.to_string(),
+            };
+            let expected = shown(expected);
             match json().as_ref().and_then(|json| json.pointer(pointer)) {
                 None => format!("{pointer} is missing and should be {expected}: {}", body()),
                 Some(found) => {
-                    let found = cut(found.to_string());
+                    let found = cut(shown(found));
                     format!("{pointer} is {found} instead of {expected}")
                 }
             }
@@ -149,7 +162,52 @@ fn extractable(request: &Request, answer: &Answer<'_>) -> Vec<Vec<u8>> {
             }
         }
     }
-    // As JSON writes them, if that is not as they are.
+    add_written(&mut found);
+    found
+}
+
+/// What an answer holds under names of credentials: nobody asked for it, and it is as secret as what is extracted.
+fn credentials(answer: &Answer<'_>) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for (name, value) in answer.head.iter() {
+        let name = String::from_utf8_lossy(name);
+        if !is_sensitive_name(&name) {
+            continue;
+        }
+        // The value of a cookie stands between its name and its attributes; a scheme stands before a token.
+        let value = value.split(|&byte| byte == b';').next().unwrap_or_default();
+        let alone = value.rsplitn(2, |&byte| byte == b' ').next();
+        let cookie = value.splitn(2, |&byte| byte == b'=').nth(1);
+        let is_cookie = name.eq_ignore_ascii_case("set-cookie");
+        let secret = if is_cookie { cookie } else { alone };
+        found.extend(secret.map(|secret| secret.trim_ascii().to_vec()));
+    }
+    if let Ok(json) = serde_json::from_slice(answer.body) {
+        named(&json, &mut found);
+    }
+    add_written(&mut found);
+    found
+}
+
+/// The texts and numbers under names of credentials. The parser bounds the depth.
+fn named(value: &Value, found: &mut Vec<Vec<u8>>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| named(value, found)),
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                if is_sensitive_name(name) {
+                    leaves(value, found);
+                } else {
+                    named(value, found);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Adds texts as JSON writes them, if that is not as they are.
+fn add_written(found: &mut Vec<Vec<u8>>) {
     let written = |value: &Vec<u8>| {
         let text = std::str::from_utf8(value).ok()?;
         let quoted = Value::from(text).to_string();
@@ -158,7 +216,6 @@ fn extractable(request: &Request, answer: &Answer<'_>) -> Vec<Vec<u8>> {
     };
     let escaped: Vec<_> = found.iter().filter_map(written).collect();
     found.extend(escaped);
-    found
 }
 
 /// The texts and numbers within a value; `true`, `false` and `null` tell nobody anything. The parser bounds its depth.

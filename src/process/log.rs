@@ -1,13 +1,15 @@
 //! The end of a target's log, for the message that says why it died.
 //!
 //! It reads at an offset and never moves the position that the target writes at. What the target wrote is untrusted:
-//! bounded, and without control characters.
+//! bounded, and without control characters and credentials.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use crate::traffic::redact::without_credentials;
 
 const TAIL_BYTES: u64 = 64 << 10;
 const LINE_CHARS: usize = 400;
@@ -77,7 +79,7 @@ fn lines(bytes: &[u8], n: usize) -> Vec<String> {
     });
     let mut last: Vec<_> = printable.filter(|line| !line.trim().is_empty()).collect();
     last.drain(..last.len().saturating_sub(n));
-    last
+    last.iter().map(|line| without_credentials(line)).collect()
 }
 
 #[cfg(test)]

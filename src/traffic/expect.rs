@@ -4,7 +4,7 @@ use std::fmt;
 
 use regex::bytes::Regex;
 
-use super::redact::is_sensitive_header;
+use super::redact::is_sensitive_name;
 
 /// Bytes of a body that are looked at; a longer one is a failure where its body matters.
 pub const MAX_BODY: usize = 1 << 20;
@@ -101,7 +101,7 @@ impl Expect {
 
 /// Whether what a header holds must not be shown.
 pub fn hides_header(extract: &[Extract], name: &str) -> bool {
-    is_sensitive_header(name)
+    is_sensitive_name(name)
         || extract.iter().any(
             |one| matches!(&one.from, From::Header(header) if header.eq_ignore_ascii_case(name)),
         )

@@ -110,6 +110,11 @@ impl Feed {
         self.at(row as usize, column)
     }
 
+    /// All values of a column.
+    pub(crate) fn cells(&self, column: usize) -> impl Iterator<Item = &[u8]> {
+        (0..self.rows()).map(move |row| self.at(row, column))
+    }
+
     /// Line of the first row whose value in `column` has a byte that `is_bad`.
     pub(crate) fn line_with(&self, column: usize, is_bad: impl Fn(u8) -> bool) -> Option<u32> {
         let found =

@@ -134,6 +134,11 @@ impl Roster {
         self.ids[0].len()
     }
 
+    /// Shows every secret, of which devices may share one.
+    pub(crate) fn each_secret(&self, mut show: impl FnMut(&[u8])) {
+        self.secrets.iter().for_each(|secret| show(secret));
+    }
+
     /// Bytes of every secret.
     pub(super) const SECRET_WIDTH: usize = SECRET_LEN;
 

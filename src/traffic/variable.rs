@@ -47,6 +47,12 @@ impl Variables {
         (!value.is_empty()).then_some(value)
     }
 
+    /// Shows every value that a device has.
+    pub fn each(&self, mut show: impl FnMut(&[u8])) {
+        let cells = self.cells.iter().flatten();
+        cells.for_each(|cell| show(&cell.value));
+    }
+
     /// Gives a device a value, which is not empty.
     ///
     /// # Panics

@@ -16,6 +16,7 @@ mod formats;
 mod ingest;
 mod instances;
 mod interruption;
+mod leaks;
 mod output;
 mod perf;
 mod profiles;
@@ -37,5 +38,7 @@ mod unwritten;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
+#[path = "../support/scripted.rs"]
+pub mod scripted;
 #[path = "../support/secure.rs"]
 pub mod secure;

@@ -7,8 +7,8 @@ use crate::engine::{AcknowledgedIds, Acknowledgement, Rendered, Source};
 use crate::report::figures::load::{describe, planned};
 use crate::scenario::{Plan, ProfileSource, Request, Target, Variant};
 use crate::traffic::fleet::Roster;
-use crate::traffic::redact::{visible, without_userinfo};
-use crate::traffic::template::Stamp;
+use crate::traffic::redact::{visible, without_credentials, without_userinfo};
+use crate::traffic::template::{Secrets, Stamp};
 use crate::units::{format_count, format_duration};
 
 /// Requests that are shown of each variant.
@@ -131,11 +131,12 @@ fn first_requests(plan: &Plan, variant: &Variant, text: &mut String) {
                 shown_before.push(before);
                 source.render(before, n, &mut out);
                 let heading = format!("before the first {} of a device", source.name(kind));
-                render_request(&heading, source.name(before), &out, text);
+                render_request(&heading, source.name(before), &shown(plan, &out), text);
             }
         }
         source.render(kind, n, &mut out);
-        render_request(&format!("request {n}"), source.name(kind), &out, text);
+        let heading = format!("request {n}");
+        render_request(&heading, source.name(kind), &shown(plan, &out), text);
         let mut acknowledged = Vec::new();
         if ids.append(Acknowledgement { kind, n }, &mut acknowledged) > 0 {
             let shown = String::from_utf8_lossy(&acknowledged);
@@ -149,9 +150,18 @@ fn first_requests(plan: &Plan, variant: &Variant, text: &mut String) {
     }
 }
 
-fn render_request(heading: &str, name: &str, request: &Rendered, text: &mut String) {
+/// A request as text, without the credentials that stand in the scenario itself.
+fn shown(plan: &Plan, request: &Rendered) -> String {
+    let request = String::from_utf8_lossy(request.bytes());
+    match plan.secrets {
+        Secrets::Sent => request.into_owned(),
+        Secrets::Redacted => without_credentials(&request),
+    }
+}
+
+fn render_request(heading: &str, name: &str, request: &str, text: &mut String) {
     let _ = writeln!(text, "  {heading}, {name}:");
-    for line in String::from_utf8_lossy(request.bytes()).lines() {
+    for line in request.lines() {
         let _ = writeln!(text, "    {}", visible(line));
     }
 }

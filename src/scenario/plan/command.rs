@@ -5,6 +5,8 @@
 
 use thiserror::Error;
 
+use crate::traffic::redact::without_credentials;
+
 use super::ports::{Known, Ported, Ports, PortsError};
 
 /// A command line as words with places for ports.
@@ -54,7 +56,7 @@ impl Command {
             .map(|word| Ported::parse(word, known))
             .collect();
         Ok(Self {
-            line: line.to_owned(),
+            line: without_credentials(line),
             words: words?,
         })
     }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Error, Source};
-use crate::traffic::redact::is_sensitive_header;
+use crate::traffic::redact::is_sensitive_name;
 
 /// Keys of the gateway's configuration whose values are durations, for which a bare number is the usual mistake.
 const DURATIONS: [&str; 12] = [
@@ -80,7 +80,7 @@ fn words(key: &str, text: &str, message: &str) -> String {
     if let Some(at) = message.find("expected struct ") {
         message.replace_range(at.., "expected a table");
     }
-    if is_sensitive_header(last) {
+    if is_sensitive_name(last) {
         message = without_value(&message);
     }
     if message == "duplicate key" && !text.is_empty() {

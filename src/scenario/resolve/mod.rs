@@ -4,6 +4,7 @@ mod acknowledged;
 mod expect;
 mod feed;
 mod fleet;
+mod hidden;
 mod judged;
 mod load;
 mod needs;

@@ -18,7 +18,7 @@ use crate::scenario::read::names::{check_name, is_token};
 use crate::traffic::expect::Expect;
 use crate::traffic::feeds::Feed;
 use crate::traffic::fleet::Fleet;
-use crate::traffic::redact::{is_literal_secret, is_sensitive_header, without_placeholders};
+use crate::traffic::redact::{is_literal_secret, is_sensitive_name, without_placeholders};
 use crate::traffic::template::{Scope, Template};
 use crate::units::list;
 
@@ -206,7 +206,7 @@ impl Context<'_> {
             {
                 continue;
             }
-            let literal = is_sensitive_header(name) && is_literal_secret(value.get_ref());
+            let literal = is_sensitive_name(name) && is_literal_secret(value.get_ref());
             if literal {
                 secrets.push(value.span());
             }
@@ -221,7 +221,7 @@ impl Context<'_> {
             let value_template = Template::compile(value, salt, &texts.scope)
                 .map_err(|error| refused(error.message))?;
             headers.push((name.clone(), value_template));
-            sensitive.push(is_sensitive_header(name) && is_literal_secret(value));
+            sensitive.push(is_sensitive_name(name) && is_literal_secret(value));
         }
         Ok((headers, sensitive))
     }

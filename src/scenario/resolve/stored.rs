@@ -3,22 +3,14 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::hidden::without_secrets;
 use crate::scenario::overrides::Overrides;
-use crate::traffic::redact::{REDACTED, is_sensitive_header};
+use crate::traffic::redact::{REDACTED, is_sensitive_name, without_credentials};
 use crate::units::format_duration;
 
 /// The text as it is stored: literal credentials redacted, flags noted.
-pub(super) fn stored_text(
-    text: &str,
-    mut secrets: Vec<Range<usize>>,
-    overrides: &Overrides,
-) -> String {
-    secrets.sort_by_key(|span| std::cmp::Reverse(span.start));
-    secrets.dedup();
-    let mut stored = text.to_owned();
-    for span in secrets {
-        stored.replace_range(span, &format!("\"{REDACTED}\""));
-    }
+pub(super) fn stored_text(text: &str, secrets: Vec<Range<usize>>, overrides: &Overrides) -> String {
+    let stored = without_secrets(text, secrets);
     let mut notes = String::new();
     let mut note = |flag: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -67,17 +59,12 @@ pub(super) fn stored_text(
             .map(|body| format!("{} bytes", body.len())),
     );
     for (name, value) in &overrides.headers {
-        note(
-            "-H",
-            Some(format!(
-                "{name}: {}",
-                if is_sensitive_header(name) {
-                    REDACTED
-                } else {
-                    value
-                }
-            )),
-        );
+        let value = if is_sensitive_name(name) {
+            REDACTED.to_owned()
+        } else {
+            without_credentials(value)
+        };
+        note("-H", Some(format!("{name}: {value}")));
     }
     notes + &stored
 }
