@@ -147,7 +147,7 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         connections: ConnectionsJson {
             opened: phase.opening.count(),
             open_us: quantiles_json(quantiles(phase.opening.histogram())),
-            resent: phase.resent,
+            resent: total.resent,
         },
         cpu: CpuJson {
             target_cores,
