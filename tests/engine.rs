@@ -9,6 +9,8 @@ pub mod hostile;
 mod conservation;
 #[path = "engine/own_time.rs"]
 mod own_time;
+#[path = "engine/repeated.rs"]
+mod repeated;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -355,7 +357,7 @@ fn a_request_that_is_sent_again_is_said_to_be() {
     let report = run(address, load, GET);
     assert_eq!((report.total.due, report.total.ok), (20, 20));
     assert_eq!(
-        (report.end().resent, report.end().opening.count()),
+        (report.total.resent, report.end().opening.count()),
         (19, 20)
     );
     served.join().expect("the server ends well");

@@ -12,6 +12,7 @@ pub mod secure;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
 
 use drive::{GET, Report, TELEMETRY, collect, drive_to, run};
 use hostile::{Behaviour, OK};
@@ -247,7 +248,7 @@ fn what_is_no_plain_text_is_no_end_of_an_idle_connection() {
             let report = run_tls(server.addr, &trusting(&authority), "127.0.0.1", load, GET);
             let due = report.total.due;
             assert_eq!(report.total.ok, due, "{act:?}: {report:?}");
-            assert_eq!(report.end().resent, 0, "{act:?}");
+            assert_eq!(report.total.resent, 0, "{act:?}");
             assert_eq!(
                 (server.seen().connections, server.seen().requests),
                 (1, due),
@@ -272,6 +273,24 @@ fn an_idle_connection_that_the_server_closes_is_opened_again_and_resumed() {
             let seen = server.seen();
             assert_eq!(seen.requests, 60, "{act:?}");
             assert!(seen.resumed >= 50, "{act:?}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn what_may_have_been_carried_out_is_not_sent_again_over_tls() {
+    let (authority, pair) = authority();
+    for load in [CLOSED, OPEN] {
+        for ms in [2, 30] {
+            let server = Server::start(&pair, Act::Work(OK, Duration::from_millis(ms)));
+            let tls = trusting(&authority);
+            let report = run_tls(server.addr, &tls, "127.0.0.1", load, TELEMETRY);
+            let total = &report.total;
+            assert_eq!((total.due, total.resent), (60, 0), "{report:?}");
+            assert!(total.ok > 0 && total.failed > 0, "{report:?}");
+            assert_eq!(server.seen().requests, 60, "{report:?}");
+            let words = &report.exemplars[&ErrorKind::ClosedEarly];
+            assert!(words.contains("is not sent again"), "{words}");
         }
     }
 }

@@ -180,7 +180,7 @@ async fn open(
             sent: now,
             done: now,
         };
-        state.fail(&job, kind, None, times, || words.into());
+        state.fail(&job, kind, None, job.booked(times), || words.into());
     }
     if state.is_closed_loop {
         let end = now_ns() + REFUSED_PAUSE.as_nanos() as u64;
@@ -205,7 +205,7 @@ enum After {
     Free(u64),
     /// A prerequisite was answered at this instant; the job goes on.
     Next(u64),
-    /// The server had closed the idle connection before it read the request, which is sent again on a new one.
+    /// The request is sent again on a new connection.
     Again,
     /// The phase is over.
     Over,
@@ -226,8 +226,9 @@ async fn exchange(
         source.awaits(request)
     };
     let sent = now_ns();
-    state.give_up_at(slot, sent + state.timeout.as_nanos() as u64);
-    let ended = wire.exchange(slot, expect, keep_body).await;
+    let waits_since = job.first.map_or(sent, |first| first.sent);
+    state.give_up_at(slot, waits_since + state.timeout.as_nanos() as u64);
+    let ended = wire.exchange(slot, sent, expect, keep_body).await;
     let done = now_ns();
     slot.deadline.set(0);
     let times = Times {
@@ -248,17 +249,20 @@ fn conclude(
     times: Times,
 ) -> After {
     let (request, n) = (job.sending(), job.ticket.n);
+    let asked = times.sent;
+    let times = job.booked(times);
     match ended {
         Ended::Response(response) => {
             let answer = wire.answer(response);
             let judged = state
                 .source
                 .borrow_mut()
-                .judge(request, n, &answer, times.sent, times.done);
+                .judge(request, n, &answer, asked, times.done);
             let status = response.status;
             match judged {
                 Ok(()) => {
                     state.succeed(job, status, times);
+                    job.first = None;
                     if job.prerequisite.take().is_some() {
                         return After::Next(times.done);
                     }
@@ -269,10 +273,20 @@ fn conclude(
             }
         }
         Ended::Stale => return After::Again,
-        Ended::IdleClose => {
-            state.resent.set(state.resent.get() + 1);
+        Ended::Dropped { unread, .. } if unread || state.source.borrow().is_safe(request) => {
+            state.note_resent(job);
+            job.first = Some(times);
             return After::Again;
         }
+        Ended::Dropped { kind, .. } => state.fail(job, kind, None, times, || {
+            let source = state.source.borrow();
+            let how = if kind == ErrorKind::Reset { "reset" } else { "closed" };
+            let method = source.method(request);
+            format!(
+                "the server {how} a kept connection without an answer to a {method}, which is not sent again, for it may have been carried out; look for a crash, for a limit of requests, or for an idle timeout that is shorter than the pauses between requests"
+            )
+            .into()
+        }),
         Ended::Failed(kind, words) => state.fail(job, kind, None, times, || {
             let excerpt = wire.excerpt();
             match words.strip_suffix(&excerpt) {

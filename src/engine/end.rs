@@ -20,9 +20,6 @@ pub struct End {
     pub stopped_seconds: f64,
     /// Every connection that was opened: how long that took, TLS handshake included.
     pub opening: Durations,
-    /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
-    /// an answer, as it does with one that it takes for idle. Each is counted once.
-    pub resent: u64,
     /// Requests that were acknowledged and not noted, because what was noted before was not taken in time.
     pub unnoted: u64,
     /// Why workers ended before their time, the first that did. What all of them had counted until then was handed over.
@@ -38,7 +35,6 @@ pub(super) struct WorkerEnd {
     pub(super) cpu: Option<(CpuMark, CpuMark)>,
     pub(super) stopped_ns: u64,
     pub(super) opening: Durations,
-    pub(super) resent: u64,
     pub(super) unnoted: u64,
     /// The number of requests was reached.
     pub(super) all_sent: bool,
@@ -75,14 +71,12 @@ impl End {
             worker_wait: None,
             stopped_seconds: 0.0,
             opening: Durations::default(),
-            resent: 0,
             unnoted: 0,
             failure: None,
         };
         let (mut window_end, mut last_done, mut all_sent) = (window.start, 0, true);
         for worker in workers {
             end.opening.add(&worker.opening);
-            end.resent += worker.resent;
             end.unnoted += worker.unnoted;
             end.stopped_seconds = end.stopped_seconds.max(worker.stopped_ns as f64 / 1e9);
             end.failure = end.failure.or(worker.failure);

@@ -97,9 +97,14 @@ pub(super) enum Ended {
     Response(Response),
     /// The peer had closed the idle connection; nothing was sent.
     Stale,
-    /// The request was sent and nothing came before the peer closed or reset a connection that it had answered on: it took it
-    /// for idle.
-    IdleClose,
+    /// The request was sent on a connection that the peer had answered on, and the peer closed or reset it without a byte of an
+    /// answer: perhaps it took it for idle, perhaps it had carried the request out.
+    Dropped {
+        /// That it is known not to have read the request.
+        unread: bool,
+        /// What it is if the request is not repeated.
+        kind: ErrorKind,
+    },
     /// Any other failure.
     Failed(ErrorKind, String),
     /// The slot expired.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::clock::now_ns;
 use super::exchange::Slot;
 use super::feed::Ticket;
+use crate::metrics::Times;
 
 /// What a connection is at.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Job<'a> {
     pub(super) kind: usize,
     /// What is sent before it.
     pub(super) prerequisite: Option<Prerequisite<'a>>,
+    /// When what is under way was sent first, if it had to be sent again.
+    pub(super) first: Option<Times>,
 }
 
 /// A prerequisite that is due.
@@ -103,6 +106,14 @@ impl<'a> Prerequisite<'a> {
 }
 
 impl Job<'_> {
+    /// The times of what is under way: all that follows its first sending is the target's.
+    pub(super) fn booked(&self, times: Times) -> Times {
+        self.first.map_or(times, |first| Times {
+            done: times.done,
+            ..first
+        })
+    }
+
     /// The request that is sent next.
     pub(super) fn sending(&self) -> usize {
         self.prerequisite

@@ -34,6 +34,11 @@ impl<'a> Sending<'a> {
         self.error.as_ref()
     }
 
+    /// Whether the system refused the first byte.
+    pub(super) fn is_refused(&self) -> bool {
+        self.written == 0 && self.error.is_some()
+    }
+
     /// Sends what the stream takes now.
     pub(super) fn poll(&mut self, stream: &mut Stream, context: &mut Context<'_>) {
         if self.flushed || self.error.is_some() {

@@ -89,6 +89,17 @@ impl Source {
         &self.requests[kind].name
     }
 
+    /// Method of a kind of request.
+    pub(super) fn method(&self, kind: usize) -> &str {
+        &self.requests[kind].method
+    }
+
+    /// Whether a kind of request may be sent again though it may have been carried out: its method says that it changes nothing
+    /// (RFC 9110 section 9.2.1). PUT and DELETE may be repeated by that document, but what they cost is carried out twice.
+    pub(super) fn is_safe(&self, kind: usize) -> bool {
+        matches!(self.method(kind), "GET" | "HEAD" | "OPTIONS" | "TRACE")
+    }
+
     /// Which request the n-th is.
     pub fn kind(&self, n: u64) -> usize {
         let Some(&total) = self.weights.last().filter(|_| self.weights.len() > 1) else {

@@ -62,7 +62,6 @@ pub(super) struct WorkerState {
     pub(super) last_done: Cell<u64>,
     /// How long each connection took to open, handshake included.
     pub(super) opening: RefCell<Durations>,
-    pub(super) resent: Cell<u64>,
 }
 
 /// One instance of the target: its connections are never used for another one's requests.
@@ -178,7 +177,6 @@ impl WorkerState {
             broken: Cell::new(false),
             last_done: Cell::new(0),
             opening: RefCell::new(Durations::default()),
-            resent: Cell::new(0),
         }
     }
 
@@ -207,6 +205,7 @@ impl WorkerState {
             ticket,
             kind: self.source.borrow().kind(ticket.n),
             prerequisite: None,
+            first: None,
         }
     }
 
@@ -283,6 +282,12 @@ impl WorkerState {
         }
     }
 
+    /// What a job is at is sent again.
+    pub(super) fn note_resent(&self, job: &Job<'_>) {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.note_resent(job.sending(), job.intended());
+    }
+
     /// A job was under way when the phase ended.
     pub(super) fn interrupt(&self, job: &Job<'_>, times: Times) {
         let request = job.sending();
@@ -306,6 +311,9 @@ impl WorkerState {
     pub(super) fn give_up(&self, job: Option<Job<'_>>) {
         let Some(job) = job else { return };
         let now = now_ns();
+        if let Some(first) = job.first {
+            return self.interrupt(&job, Times { done: now, ..first });
+        }
         self.not_sent(job.ticket, now);
         if job.prerequisite.is_some() {
             let (request, intended) = (job.sending(), job.intended());
@@ -420,7 +428,6 @@ impl WorkerState {
         end.last_done = self.last_done.get();
         end.stopped_ns = self.stops.borrow().total();
         end.opening = self.opening.take();
-        end.resent = self.resent.get();
         end.all_sent = self.feed.borrow().is_used_up();
         end.unnoted = self.notes.take().map_or(0, Notes::finish);
         let last = self.recorder.borrow_mut().finish();

@@ -4,6 +4,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
+use super::clock::now_ns;
 use super::exchange::{Ended, Slot};
 use super::sending::Sending;
 use crate::metrics::ErrorKind;
@@ -11,11 +12,22 @@ use crate::transport::http1::{Decoder, Malformed, Progress};
 use crate::transport::stream::Stream;
 use crate::transport::tls::stream_failure;
 
+/// A request of at most so many bytes travels in one segment, TLS included, over whatever network: its peer has all of it or
+/// nothing.
+const ONE_SEGMENT: usize = 1_000;
+
+/// A peer that has worked for longer than this on a request may have carried it out, ns. One that closed the connection before
+/// it read the request resets it within a round trip.
+const AT_ONCE_NS: u64 = 1_500_000;
+
 /// A request that is being sent and answered.
 pub(super) struct Turn<'a> {
     stream: &'a mut Stream,
     decoder: &'a mut Decoder,
     sending: Sending<'a>,
+    request_bytes: usize,
+    /// When it began to be sent, ns.
+    sent: u64,
     /// The connection has answered before.
     reused: bool,
     /// Whether it is still open was looked at before anything was sent.
@@ -25,11 +37,12 @@ pub(super) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// `served` responses came on the connection before; the decoder has been told which response to await.
+    /// `served` responses came on the connection before `sent` (ns); the decoder has been told which response to await.
     pub(super) fn new(
         stream: &'a mut Stream,
         decoder: &'a mut Decoder,
         request: &'a [u8],
+        sent: u64,
         served: u64,
     ) -> Self {
         let reused = served > 0;
@@ -37,6 +50,8 @@ impl<'a> Turn<'a> {
             stream,
             decoder,
             sending: Sending::new(request),
+            request_bytes: request.len(),
+            sent,
             reused,
             checked: !reused,
             silent: true,
@@ -84,7 +99,7 @@ impl<'a> Turn<'a> {
     /// The connection failed.
     fn broken(&self, error: &io::Error) -> Ended {
         if self.reused && self.silent {
-            return Ended::IdleClose;
+            return self.dropped(Some(error.kind()));
         }
         // A server that refused the client's certificate says so behind its handshake.
         let error = match (self.sending.error(), stream_failure(error)) {
@@ -94,10 +109,35 @@ impl<'a> Turn<'a> {
         io_failure(error, !self.reused && self.silent)
     }
 
+    /// The peer ended a connection that it had answered on before, with this error or with none.
+    fn dropped(&self, error: Option<io::ErrorKind>) -> Ended {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        let reset = error
+            .filter(|kind| matches!(kind, BrokenPipe | ConnectionReset))
+            .or_else(|| self.stream.take_error());
+        let is_at_once = || now_ns().saturating_sub(self.sent) <= AT_ONCE_NS;
+        let unread = match reset {
+            _ if self.sending.is_refused() && !self.stream.is_secured() => true,
+            _ if self.request_bytes > ONE_SEGMENT => false,
+            // The connection had ended when the request came: the peer's system answered it with a reset.
+            Some(BrokenPipe) => true,
+            // The peer closed it with the request unread, or took its time to read it and then reset it.
+            Some(ConnectionReset) => is_at_once(),
+            // A peer that closes when it has read everything resets nothing.
+            _ => false,
+        };
+        let kind = if reset.is_some() {
+            ErrorKind::Reset
+        } else {
+            ErrorKind::ClosedEarly
+        };
+        Ended::Dropped { unread, kind }
+    }
+
     /// The last `n` bytes, or the end of the stream if there were none, make no response.
     fn malformed(&self, kind: Malformed, n: usize) -> Ended {
         if self.reused && self.silent {
-            return Ended::IdleClose;
+            return self.dropped(None);
         }
         match self.sending.error() {
             // The end of the stream is what follows a reset that the write was told of.

@@ -96,11 +96,12 @@ impl Wire {
         self.decoder.excerpt().to_string()
     }
 
-    /// Sends `out` and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
+    /// Sends `out`, from `sent` (ns) on, and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
     /// may answer before it has read everything.
     pub(super) async fn exchange(
         &mut self,
         slot: &Slot,
+        sent: u64,
         expect: ExpectBody,
         keep_body: usize,
     ) -> Ended {
@@ -108,7 +109,13 @@ impl Wire {
         let Some(stream) = self.stream.as_mut() else {
             return Ended::Stale;
         };
-        let mut turn = Turn::new(stream, &mut self.decoder, self.out.bytes(), self.served);
+        let mut turn = Turn::new(
+            stream,
+            &mut self.decoder,
+            self.out.bytes(),
+            sent,
+            self.served,
+        );
         let ended = poll_fn(|context| turn.poll(slot, context)).await;
         let is_sent = turn.is_sent();
         self.served += 1;

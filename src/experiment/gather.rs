@@ -41,7 +41,6 @@ pub(super) struct Driven {
     /// By how much the readings that tell the target's CPU miss the ends of the window, share of it.
     pub(super) missed_share: Option<f64>,
     pub(super) opening: Durations,
-    pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Block>,
     /// Latencies of the same.
@@ -317,7 +316,6 @@ impl Gather {
             steal_share: watched.steal_share(),
             missed_share: watched.missed_share(),
             opening: end.opening.clone(),
-            resent: end.resent,
             blocks: self.blocks.complete(),
             batches: self.batches,
             instances: watched.instances(&self.served, seconds),

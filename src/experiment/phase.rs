@@ -66,7 +66,6 @@ impl PhaseRun<'_> {
             acknowledged: Vec::new(),
             died: None,
             opening: Durations::default(),
-            resent: 0,
             instances: Vec::new(),
             services: variant
                 .services
@@ -159,7 +158,6 @@ impl PhaseResult {
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
-        self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
         self.add_shares(&driven, target);
         for (kind, words) in driven.exemplars {

@@ -55,6 +55,7 @@ pub(super) fn figure(metric: &Metric) -> (Figure, &'static str) {
     match metric {
         Metric::Latency(_) => (Figure::Latency, "latency"),
         Metric::ErrorRate => (Figure::ErrorRate, "the error rate"),
+        Metric::Resent | Metric::ResentShare => (Figure::Resent, "what was sent again"),
         Metric::Throughput => (Figure::Throughput, "throughput"),
         Metric::CpuPerRequest => (Figure::CpuPerRequest, "CPU per request"),
         Metric::Share(_) => (Figure::Share, "the share"),
@@ -83,6 +84,11 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
             }
         }
         Metric::ErrorRate => error_rate(tally, total),
+        Metric::Resent => Found::exact(Some(tally.resent as f64), ""),
+        Metric::ResentShare => Found::exact(
+            (tally.sent > 0).then(|| tally.resent as f64 / tally.sent as f64),
+            "no request was sent",
+        ),
         Metric::Throughput => Found::exact(phase.throughput_rps(tally), "there was no window"),
         Metric::CpuPerRequest => Found::exact(
             phase.us_per_request(tally),

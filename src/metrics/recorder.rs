@@ -138,6 +138,13 @@ impl Recorder {
         }
     }
 
+    /// Notes that a request due at `intended` is sent a second time.
+    pub fn note_resent(&mut self, request: usize, intended: u64) {
+        if self.window.contains(intended) {
+            self.current.tallies[request].resent += 1;
+        }
+    }
+
     /// Whether a failure of a request due at `intended` is counted and its kind still lacks an exemplar.
     pub fn wants_exemplar(&self, kind: ErrorKind, intended: u64) -> bool {
         !self.seen[kind as usize] && self.window.contains(intended)

@@ -37,6 +37,8 @@ pub struct Tally {
     pub needed: u64,
     /// Of those, sent before the window ended.
     pub needed_sent_in_window: u64,
+    /// Of the sent, sent a second time, because the target had closed or reset a kept connection without a byte of an answer.
+    pub resent: u64,
     /// Of the due, answered as expected.
     pub ok: u64,
     /// Of those, failed, timeouts included.
@@ -75,6 +77,7 @@ impl Default for Tally {
             sent_in_window: 0,
             needed: 0,
             needed_sent_in_window: 0,
+            resent: 0,
             ok: 0,
             failed: 0,
             timed_out: 0,
@@ -198,6 +201,7 @@ impl Tally {
             (&mut self.sent_in_window, other.sent_in_window),
             (&mut self.needed, other.needed),
             (&mut self.needed_sent_in_window, other.needed_sent_in_window),
+            (&mut self.resent, other.resent),
             (&mut self.ok, other.ok),
             (&mut self.failed, other.failed),
             (&mut self.timed_out, other.timed_out),
@@ -244,7 +248,7 @@ impl Tally {
             self.ok,
             self.failed,
         ) = (0, 0, 0, 0, 0);
-        (self.needed, self.needed_sent_in_window) = (0, 0);
+        (self.needed, self.needed_sent_in_window, self.resent) = (0, 0, 0);
         (
             self.timed_out,
             self.in_flight_at_end,

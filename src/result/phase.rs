@@ -37,8 +37,6 @@ pub struct PhaseResult {
     pub died: Option<String>,
     /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
     pub opening: Durations,
-    /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
-    pub resent: u64,
     /// Each instance of the target, where there are several.
     pub instances: Vec<InstanceUse>,
     /// What ran beside the target, in the order of the plan.

@@ -56,7 +56,6 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         acknowledged: Vec::new(),
         died: None,
         opening: Durations::default(),
-        resent: 0,
         instances: Vec::new(),
         services: Vec::new(),
         expected_bcrypt_rate: None,

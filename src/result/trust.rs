@@ -65,6 +65,8 @@ pub enum Figure {
     Latency,
     /// Failed requests by requests that ended.
     ErrorRate,
+    /// Requests that were sent a second time.
+    Resent,
     /// OK responses a second.
     Throughput,
     /// CPU of the target per OK response.
@@ -159,7 +161,9 @@ impl Cause {
             // Another guest takes the caches too, and some kernels count what the host took while a process ran.
             (Self::Steal, Figure::CpuPerRequest | Figure::Cost) => Bias::HIGHER,
             // Steal hits all code alike, and a share is of samples alone.
-            (_, Figure::Share | Figure::CpuPerRequest | Figure::Cost) => Bias::NONE,
+            (_, Figure::Share | Figure::CpuPerRequest | Figure::Cost | Figure::Resent) => {
+                Bias::NONE
+            }
             (Self::LateReadings, _) => Bias::NONE,
             // Whatever keeps the generator from its work is added to what the target takes.
             (_, Figure::Latency | Figure::ErrorRate) => Bias::HIGHER,

@@ -194,6 +194,23 @@ impl Stream {
         };
     }
 
+    /// Whether it is under TLS.
+    pub fn is_secured(&self) -> bool {
+        matches!(self, Self::TlsTcp(_) | Self::TlsUnix(_))
+    }
+
+    /// The error of the system that neither a read nor a write has told; it is told once. After the end of a stream, `BrokenPipe`
+    /// says that the peer had closed the connection before the bytes came that were written last: its system had no socket for
+    /// them and answered with a reset. `ConnectionReset` says that the peer did not close it in an orderly way.
+    pub fn take_error(&self) -> Option<io::ErrorKind> {
+        let error = match self {
+            Self::Tcp(stream) => stream.take_error(),
+            Self::TlsTcp(stream) => stream.get_ref().0.take_error(),
+            Self::Unix(_) | Self::TlsUnix(_) => return None,
+        };
+        error.ok().flatten().map(|error| error.kind())
+    }
+
     /// Writes all of `bytes` and flushes.
     ///
     /// # Errors

@@ -188,7 +188,7 @@ fn check(case: &Case) {
     let total = &report.total;
     if drive.load.warmup.is_zero() && case.stop_after.is_none() {
         let sent = total.sent - report.by_request[1].sent;
-        assert!(read <= sent + report.end().resent, "{read}: {report:?}");
+        assert!(read <= sent + report.total.resent, "{read}: {report:?}");
     }
     // A schedule that nobody cuts short is due as a whole.
     if let (

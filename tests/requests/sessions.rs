@@ -317,7 +317,7 @@ fn a_handshake_on_a_connection_that_was_taken_for_idle_is_sent_again() {
     let report = run(server.addr, &closed(20, 1, 1), SESSION);
     assert_eq!(report.due_by_request, [4, 20], "{report:?}");
     assert_eq!(
-        (report.total.ok, report.end().resent),
+        (report.total.ok, report.total.resent),
         (24, 3),
         "{report:?}"
     );

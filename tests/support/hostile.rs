@@ -42,6 +42,8 @@ pub enum Behaviour {
     Early(&'static [u8]),
     /// Closes the connection, without saying so, after this many answers.
     CloseAfter(usize, &'static [u8]),
+    /// Answers so many requests of a connection, works on the next one for so long, and closes without a word.
+    DropAfter(usize, &'static [u8], Duration),
     /// Header lines without end.
     EndlessHeaders,
     /// Chunks without end.
@@ -339,6 +341,11 @@ impl Connection {
                         b"5\r\nhello\r\n",
                     )?;
                 }
+                Behaviour::DropAfter(most, _, work) if answers == *most => {
+                    self.shared.pause(*work);
+                    return Ok(());
+                }
+                Behaviour::DropAfter(_, answer, _) => self.write(answer)?,
                 Behaviour::Silent => {}
                 Behaviour::Early(_) | Behaviour::Reset(_) | Behaviour::PerConnection(_) => {
                     unreachable!("resolved above")

@@ -119,6 +119,8 @@ pub enum Act {
     Close(&'static [u8]),
     /// Answers one request and closes without saying so.
     Abandon(&'static [u8]),
+    /// Answers one request, reads another one, works on it for so long, and closes without a word.
+    Work(&'static [u8], Duration),
     /// Answers every request once its head is there, and reads its body only then.
     Early(&'static [u8]),
     /// Reads nothing and says nothing.
@@ -302,6 +304,7 @@ async fn serve(
         assert_eq!(session.alpn_protocol(), Some(b"http/1.1".as_slice()));
     }
     let mut unread = Vec::new();
+    let mut answers = 0;
     loop {
         let length = read_head(&mut stream, &mut unread, seen).await?;
         if let Act::Early(answer) = act {
@@ -328,6 +331,14 @@ async fn serve(
             Act::Abandon(answer) => {
                 stream.write_all(answer).await?;
                 return stream.flush().await;
+            }
+            Act::Work(_, work) if answers == 1 => {
+                tokio::time::sleep(work).await;
+                return Ok(());
+            }
+            Act::Work(answer, _) => {
+                answers += 1;
+                stream.write_all(answer).await?;
             }
             Act::Early(_) | Act::Stall | Act::Plain | Act::Vanish => {}
         }

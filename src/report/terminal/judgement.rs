@@ -37,8 +37,12 @@ pub(super) fn render(judgement: &Judgement, text: &mut String) {
 
 /// A value in the unit of its expression.
 fn found(expr: &str, value: f64) -> String {
-    if expr.starts_with("errors") || expr.starts_with("share") {
+    let is_resent = expr.starts_with("resent");
+    if expr.starts_with("errors") || expr.starts_with("share") || (is_resent && expr.ends_with('%'))
+    {
         format_share(value)
+    } else if is_resent {
+        format_count(value)
     } else if expr.starts_with("throughput") {
         format!("{}/s", format_count(value))
     } else {

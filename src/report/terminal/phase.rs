@@ -82,10 +82,10 @@ fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
         ),
         text,
     );
-    let resent = match phase.resent {
+    let resent = match total.resent {
         0 => String::new(),
         resent => format!(
-            ", {} sent again after the target closed a kept connection",
+            ", {} sent again because the target dropped a kept connection",
             format_count(resent as f64)
         ),
     };

@@ -13,7 +13,7 @@ pub struct Expression {
     pub metric: Metric,
     /// How it must stand to the limit.
     pub comparison: Comparison,
-    /// In the metric's unit: µs, share (0..=1) or requests per second.
+    /// In the metric's unit: µs, share (0..=1), requests or requests per second.
     pub limit: f64,
     text: String,
 }
@@ -25,6 +25,10 @@ pub enum Metric {
     Latency(f64),
     /// Failed requests by requests completed, a share.
     ErrorRate,
+    /// Requests that were sent a second time.
+    Resent,
+    /// The same by requests sent, a share.
+    ResentShare,
     /// OK responses per second.
     Throughput,
     /// CPU of the target per OK request, µs.
@@ -35,7 +39,7 @@ pub enum Metric {
     Cost(Regex),
 }
 
-/// The four comparisons.
+/// The comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `<`
@@ -46,6 +50,8 @@ pub enum Comparison {
     Greater,
     /// `>=`
     GreaterOrEqual,
+    /// `==`
+    Equal,
 }
 
 impl Comparison {
@@ -56,6 +62,7 @@ impl Comparison {
             Self::LessOrEqual => value <= limit,
             Self::Greater => value > limit,
             Self::GreaterOrEqual => value >= limit,
+            Self::Equal => value == limit,
         }
     }
 }
@@ -67,9 +74,16 @@ impl Expression {
     /// A message that says which part is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (metric_text, comparison, limit_text) = split(text).ok_or_else(|| {
-            format!("{text:?} has no comparison; write METRIC < LIMIT with one of <, <=, > and >=")
+            format!(
+                "{text:?} has no comparison; write METRIC < LIMIT with one of <, <=, >, >= and =="
+            )
         })?;
-        let metric = metric(metric_text)?;
+        let metric = metric(metric_text, limit_text)?;
+        if comparison == Comparison::Equal && !matches!(metric, Metric::Resent) {
+            return Err(format!(
+                "in {text:?}: `==` compares counts, and no measured figure is exactly its limit; write < or >"
+            ));
+        }
         let unit = |error: units::UnitError| format!("in {text:?}: {error}");
         let limit = match &metric {
             Metric::Latency(_) | Metric::CpuPerRequest | Metric::Cost(_) => {
@@ -78,7 +92,12 @@ impl Expression {
                     .as_secs_f64()
                     * 1e6
             }
-            Metric::ErrorRate | Metric::Share(_) => units::parse_share(limit_text).map_err(unit)?,
+            Metric::ErrorRate | Metric::Share(_) | Metric::ResentShare => {
+                units::parse_share(limit_text).map_err(unit)?
+            }
+            Metric::Resent => limit_text.parse::<u32>().map(f64::from).map_err(|_| {
+                format!("in {text:?}: `resent` has a number of requests such as 0, or a share such as 1%")
+            })?,
             Metric::Throughput => units::Rate::parse(limit_text).map_err(unit)?.per_second(),
         };
         Ok(Self {
@@ -102,6 +121,10 @@ fn split(text: &str) -> Option<(&str, Comparison, &str)> {
     for (at, byte) in text.bytes().enumerate() {
         match byte {
             b'"' => quoted = !quoted,
+            b'=' if !quoted => {
+                let limit = text[at + 1..].strip_prefix('=')?;
+                return Some((text[..at].trim(), Comparison::Equal, limit.trim()));
+            }
             b'<' | b'>' if !quoted => {
                 let rest = &text[at + 1..];
                 let (or_equal, limit) = rest
@@ -121,7 +144,8 @@ fn split(text: &str) -> Option<(&str, Comparison, &str)> {
     None
 }
 
-fn metric(text: &str) -> Result<Metric, String> {
+/// The metric; of `resent` the limit says whether it is a number or a share.
+fn metric(text: &str, limit: &str) -> Result<Metric, String> {
     if let Some(percentile) = text.strip_prefix("latency.") {
         return quantile(percentile).map(Metric::Latency).ok_or_else(|| format!("`{text}` is not a percentile; write latency.p50, latency.p99, latency.p99.9 or latency.max"));
     }
@@ -141,6 +165,8 @@ fn metric(text: &str) -> Result<Metric, String> {
     };
     match text {
         "errors.rate" => Ok(Metric::ErrorRate),
+        "resent" if limit.ends_with('%') => Ok(Metric::ResentShare),
+        "resent" => Ok(Metric::Resent),
         "throughput" => Ok(Metric::Throughput),
         "cpu_per_request" => Ok(Metric::CpuPerRequest),
         _ => {
@@ -150,7 +176,7 @@ fn metric(text: &str) -> Result<Metric, String> {
                 regex(pattern).map(Metric::Cost)
             } else {
                 Err(format!(
-                    "unknown metric `{text}`; known are latency.pN, errors.rate, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"
+                    "unknown metric `{text}`; known are latency.pN, errors.rate, resent, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"
                 ))
             }
         }
@@ -178,6 +204,9 @@ mod tests {
             ("latency.max < 2s", 2_000_000.0),
             ("errors.rate < 1%", 0.01),
             ("throughput >= 20000/s", 20_000.0),
+            ("resent == 0", 0.0),
+            ("resent<=3", 3.0),
+            ("resent < 1%", 0.01),
             ("cpu_per_request < 100us", 100.0),
             ("share(\"^bcrypt::\") < 5%", 0.05),
             ("cost(\"a<b>\") < 20us", 20.0),
@@ -198,6 +227,12 @@ mod tests {
             ("latency.p101 < 1s", "not a percentile"),
             ("latency.p99 < 50", "not a duration"),
             ("errors.rate < 2", "not a share"),
+            ("errors.rate == 0%", "`==` compares counts"),
+            ("resent = 0", "no comparison"),
+            (
+                "resent < 0.5",
+                "a number of requests such as 0, or a share such as 1%",
+            ),
             ("speed > 1/s", "unknown metric `speed`"),
             ("throughput > 20000", "not a rate"),
             ("share(\"(\") < 5%", "not a regular expression"),

@@ -103,7 +103,11 @@ impl Resolver<'_> {
         if let Some(request) = &given.request
             && !matches!(
                 metric,
-                Metric::Latency(_) | Metric::ErrorRate | Metric::Throughput
+                Metric::Latency(_)
+                    | Metric::ErrorRate
+                    | Metric::Resent
+                    | Metric::ResentShare
+                    | Metric::Throughput
             )
         {
             return Err(self.error(

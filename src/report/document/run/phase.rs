@@ -142,7 +142,7 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         connections: ConnectionsJson {
             opened: phase.opening.count(),
             open_us: quantiles(phase.opening.histogram()),
-            resent: phase.resent,
+            resent: total.resent,
         },
         cpu: CpuJson {
             target_cores,

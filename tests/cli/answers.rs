@@ -1,0 +1,59 @@
+//! Answers as servers really give them: what is told of them, and what it exits with.
+
+use crate::bed::{Outcome, TestBed, url_scenario};
+use crate::hostile::{Behaviour, OK, Server};
+
+/// Answers one request of each connection and drops the next one after 5 ms.
+fn dropping() -> Server {
+    Server::start(Behaviour::DropAfter(
+        1,
+        OK,
+        std::time::Duration::from_millis(5),
+    ))
+}
+
+/// The summary has these words.
+#[track_caller]
+fn tells(outcome: &Outcome, says: &[&str]) {
+    for words in says {
+        let summary = &outcome.stdout;
+        assert!(summary.contains(words), "no {words:?} in {summary}");
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_told_and_can_be_a_threshold() {
+    let server = dropping();
+    let threshold = "[[threshold]]\nexpr = \"resent == 0\"\n";
+    let scenario = url_scenario(server.addr, "300ms", threshold);
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let outcome = outcome.expect(1, &["a threshold failed"]);
+    let resent = outcome.only_phase()["connections"]["resent"].clone();
+    tells(
+        &outcome,
+        &[
+            &format!("{resent} sent again because the target dropped"),
+            &format!("fail resent == 0 · found {resent}"),
+        ],
+    );
+    assert!(resent.as_u64().unwrap() > 0);
+    assert_eq!(outcome.only_phase()["requests"]["failed"], 0);
+    let threshold = "[[threshold]]\nexpr = \"resent <= 100%\"\n";
+    let scenario = url_scenario(server.addr, "300ms", threshold);
+    TestBed::new().scenario(&scenario).run().expect(0, &[]);
+}
+
+#[test]
+fn a_post_that_a_server_drops_fails_and_says_why() {
+    let server = dropping();
+    let scenario = url_scenario(server.addr, "300ms", "method = \"POST\"\nbody = \"x\"\n");
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let says = [
+        "closed_early",
+        "closed a kept connection without an answer to a POST, which is not sent again",
+        "idle timeout that is shorter",
+    ];
+    let outcome = outcome.expect(1, &[]);
+    tells(&outcome, &says);
+    assert_eq!(outcome.only_phase()["connections"]["resent"], 0);
+}
