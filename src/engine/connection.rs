@@ -167,6 +167,7 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
             }
         },
     };
+    let asked_for = job.as_ref().map(Job::sending);
     if let Some(job) = job {
         let times = Times {
             intended: job.intended(),
@@ -179,6 +180,9 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
     if shard.is_closed_loop {
         let end = now_ns() + REFUSED_PAUSE.as_nanos() as u64;
         shard.pause(slot, end).await;
+        if let Some(kind) = asked_for {
+            shard.paused(kind, now, now_ns());
+        }
     } else {
         // A failure at once is no reason for the other tasks to wait until all that is overdue has failed.
         tokio::task::yield_now().await;

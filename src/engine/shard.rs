@@ -200,6 +200,11 @@ impl Shard {
         recorder.note_instance(lane, outcome, times);
     }
 
+    /// A connection that could not be opened for a request paused before it asked again.
+    pub(super) fn paused(&self, kind: usize, begin: u64, end: u64) {
+        self.recorder.borrow_mut().note_pause(kind, begin, end);
+    }
+
     /// A job for a request that is due.
     pub(super) fn job<'a>(&self, ticket: Ticket) -> Job<'a> {
         Job {
@@ -285,7 +290,10 @@ impl Shard {
     /// A job was under way when the phase ended.
     pub(super) fn interrupt(&self, job: &Job<'_>, times: Times) {
         let request = job.sending();
-        self.recorder.borrow_mut().record_in_flight(request, times);
+        let lane = job.ticket.lane;
+        self.recorder
+            .borrow_mut()
+            .record_in_flight(lane, request, times);
         self.note_errand(job, times.intended, Some(times.sent));
         if job.errand.is_some() {
             self.not_sent(job.ticket, times.done);
@@ -310,7 +318,7 @@ impl Shard {
             let (request, intended) = (job.sending(), job.intended());
             self.recorder
                 .borrow_mut()
-                .record_not_sent(request, intended, now);
+                .record_not_sent(job.ticket.lane, request, intended, now);
             self.note_errand(&job, intended, None);
         }
     }
@@ -319,7 +327,7 @@ impl Shard {
         let request = self.source.borrow().kind(ticket.n);
         self.recorder
             .borrow_mut()
-            .record_not_sent(request, ticket.intended, now);
+            .record_not_sent(ticket.lane, request, ticket.intended, now);
     }
 
     /// What was due and never found a free connection.

@@ -3,6 +3,7 @@
 //!
 //! It prints nothing; an [`Observer`] is told how it goes.
 
+mod answering;
 mod background;
 mod blocks;
 mod doubts;
@@ -41,6 +42,7 @@ mod warning;
 mod watch;
 mod watched;
 
+pub use answering::{Absence, Answering, Answerings, Gone, Quiet};
 pub use instances::InstanceUse;
 pub use late::{Late, Planned};
 pub use observer::{Live, Observer, PhaseStart};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::answering::{Answerings, Launch};
 use super::expected::{bcrypt_rate, cache_ttl};
 use super::files::Made;
 use super::gather::Driven;
@@ -17,7 +18,7 @@ use super::stretch::Stretch;
 use super::variant::VariantRun;
 use super::watched::Published;
 use super::{Estimates, Failure, PhaseResult, Round, Uncertainty, Warning};
-use crate::metrics::{Durations, Tally};
+use crate::metrics::{Durations, Served, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
@@ -153,7 +154,7 @@ impl PhaseResult {
         }
         let total = Tally::sum(&driven.tallies);
         if seconds > 0.0 {
-            self.rounds.push(round(&driven, &total));
+            self.rounds.push(round(&driven, &total, &self.load));
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
@@ -256,9 +257,19 @@ impl PhaseResult {
 }
 
 /// The figures of one launch.
-fn round(driven: &Driven, total: &Tally) -> Round {
+fn round(driven: &Driven, total: &Tally, load: &Load) -> Round {
     let seconds = driven.window.seconds();
     let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
+    let served: Vec<Served> = driven.instances.iter().map(|of| of.served).collect();
+    let launch = Launch {
+        load,
+        answered: &driven.answered,
+        tallies: &driven.tallies,
+        served: &served,
+        window: seconds,
+        own_stop: driven.stopped_seconds + driven.throttled_seconds.unwrap_or(0.0),
+        process_ended: driven.process_ended.filter(|_| driven.died.is_none()),
+    };
     Round {
         seconds,
         target_cpu_seconds: cpu,
@@ -269,6 +280,7 @@ fn round(driven: &Driven, total: &Tally) -> Round {
         throttled_seconds: driven.throttled_seconds,
         steal_share: driven.steal_share,
         missed_share: driven.missed_share,
+        answerings: Answerings::of(&launch),
         whole: Estimates::of(total, seconds, cpu),
         uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, total),
     }

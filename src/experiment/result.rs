@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{InstanceUse, Uncertainty, Warning};
+use super::{Answerings, InstanceUse, Uncertainty, Warning};
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
@@ -163,6 +163,8 @@ pub struct Round {
     pub steal_share: Option<f64>,
     /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it.
     pub missed_share: f64,
+    /// For how much of the window the target answered, and until when.
+    pub answerings: Answerings,
     /// The launch as a whole.
     pub whole: Estimates,
     /// How far that may be off.
