@@ -173,6 +173,7 @@ async fn open(
             }
         },
     };
+    let asked_for = job.as_ref().map(Job::sending);
     if let Some(job) = job {
         let times = Times {
             intended: job.intended(),
@@ -185,6 +186,9 @@ async fn open(
     if state.is_closed_loop {
         let end = now_ns() + REFUSED_PAUSE.as_nanos() as u64;
         state.pause(slot, end).await;
+        if let Some(kind) = asked_for {
+            state.paused(kind, now, now_ns());
+        }
     } else {
         // A failure at once is no reason for the other tasks to wait until all that is overdue has failed.
         tokio::task::yield_now().await;

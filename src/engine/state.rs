@@ -199,6 +199,11 @@ impl WorkerState {
         recorder.note_instance(instance, outcome, times);
     }
 
+    /// A connection that could not be opened for a request paused before it asked again.
+    pub(super) fn paused(&self, kind: usize, begin: u64, end: u64) {
+        self.recorder.borrow_mut().note_pause(kind, begin, end);
+    }
+
     /// A job for a request that is due.
     pub(super) fn job<'a>(&self, ticket: Ticket) -> Job<'a> {
         Job {
@@ -291,7 +296,10 @@ impl WorkerState {
     /// A job was under way when the phase ended.
     pub(super) fn interrupt(&self, job: &Job<'_>, times: Times) {
         let request = job.sending();
-        self.recorder.borrow_mut().record_in_flight(request, times);
+        let instance = job.ticket.instance;
+        self.recorder
+            .borrow_mut()
+            .record_in_flight(instance, request, times);
         self.note_prerequisite(job, times.intended, Some(times.sent));
         if job.prerequisite.is_some() {
             self.not_sent(job.ticket, times.done);
@@ -319,7 +327,7 @@ impl WorkerState {
             let (request, intended) = (job.sending(), job.intended());
             self.recorder
                 .borrow_mut()
-                .record_not_sent(request, intended, now);
+                .record_not_sent(job.ticket.instance, request, intended, now);
             self.note_prerequisite(&job, intended, None);
         }
     }
@@ -328,7 +336,7 @@ impl WorkerState {
         let request = self.source.borrow().kind(ticket.n);
         self.recorder
             .borrow_mut()
-            .record_not_sent(request, ticket.intended, now);
+            .record_not_sent(ticket.instance, request, ticket.intended, now);
     }
 
     /// What was due and never found a free connection.

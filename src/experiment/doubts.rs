@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::{Tally, value_at};
+use crate::result::answering;
 use crate::result::{Cause, Doubt, PhaseResult, ProfileResult, Round, STEAL_LIMIT, Trust};
 use crate::scenario::LoadModel;
 use crate::units::{format_duration, format_share, format_us};
@@ -19,6 +20,12 @@ const COMMON_QUANTILE: f64 = 0.99;
 const LAG_LIMIT_US: f64 = 1_000.0;
 /// Share of a window by which readings may miss its ends, above which the CPU time of the target may be off by as much.
 const MISSED_LIMIT: f64 = 0.01;
+/// A silence of this share of the window is many times what a closed loop's p99 can show of it.
+const SILENCE_LIMIT: f64 = 0.05;
+/// Share of a closed loop's time that requests without an OK answer may take: that of the error rate which fails a run.
+const LOST_LIMIT: f64 = 0.01;
+/// The same by the error rate: failures that take as long as answers are told by their number.
+const LOST_FACTOR: f64 = 2.0;
 
 impl PhaseResult {
     /// How far the figures are the target's, and why not; of several launches the worst one.
@@ -54,6 +61,12 @@ impl PhaseResult {
             self.throttled(quantile),
             self.stolen(),
             self.read_late(),
+            self.silent(quantile),
+            self.lost_time(total),
+            self.gone().map(|gone| {
+                let words = format!("{}: figures of the whole window hold that", gone.words);
+                (Cause::Gone, Some(gone.share), words)
+            }),
         ];
         Trust {
             doubts: all.into_iter().flatten().map(doubt).collect(),
@@ -164,6 +177,38 @@ impl PhaseResult {
                 format_share(share)
             );
             (Cause::LateReadings, Some(share.min(1.0)), words)
+        })
+    }
+
+    /// While a closed loop waits for one answer it asks for nothing, so that its percentiles hold one request for each connection.
+    fn silent(&self, quantile: f64) -> Option<Seen> {
+        if self.load.model != LoadModel::Closed {
+            return None;
+        }
+        let (stall, window) = self.stall()?;
+        let share = stall.seconds / window;
+        let limit = SILENCE_LIMIT * ((1.0 - quantile) / (1.0 - COMMON_QUANTILE)).min(1.0);
+        (share >= limit).then(|| {
+            let words = format!(
+                "nothing answered for {} of the {} window, from {} on: percentiles of a closed loop hide that; use an open loop (`rate`) to see what users would wait",
+                answering::in_words(stall.seconds),
+                answering::in_words(window),
+                answering::in_words(stall.from),
+            );
+            (Cause::Silence, Some(share), words)
+        })
+    }
+
+    fn lost_time(&self, total: &Tally) -> Option<Seen> {
+        let share = self.lost_share()?;
+        let rate = total.error_rate();
+        (share >= LOST_LIMIT && share > LOST_FACTOR * rate).then(|| {
+            let words = format!(
+                "requests without an OK answer took {} of the connections' time, and are {} of the requests: the error rate of a closed loop hides that; use an open loop (`rate`) to see what users would meet",
+                format_share(share),
+                format_share(rate)
+            );
+            (Cause::LostTime, Some(share), words)
         })
     }
 

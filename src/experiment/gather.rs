@@ -14,8 +14,8 @@ use super::readings::{Cells, Schedule};
 use super::watched::{Count, Published, Share, Watched};
 use crate::engine::End;
 use crate::metrics::{
-    Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window, latency_quantiles,
-    value_at,
+    Answered, Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window,
+    latency_quantiles, value_at,
 };
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
@@ -28,6 +28,7 @@ const MOST_CELLS: usize = 1_024;
 pub(super) struct Driven {
     pub(super) window: Window,
     pub(super) tallies: Vec<Tally>,
+    pub(super) answered: Answered,
     pub(super) exemplars: BTreeMap<ErrorKind, String>,
     pub(super) target_cpu_seconds: Result<f64, String>,
     pub(super) peak_bytes: Option<u64>,
@@ -40,6 +41,8 @@ pub(super) struct Driven {
     pub(super) steal_share: Option<f64>,
     /// By how much the readings that tell the target's CPU miss the ends of the window, share of it.
     pub(super) missed_share: Option<f64>,
+    /// When the processes of a target that runs by itself were there last, if they ended before the window, s since its start.
+    pub(super) process_ended: Option<f64>,
     pub(super) opening: Durations,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Block>,
@@ -93,6 +96,7 @@ pub(super) struct Gather {
     tallies: Vec<Tally>,
     /// By instance, where there are several.
     served: Vec<Served>,
+    answered: Answered,
     exemplars: BTreeMap<ErrorKind, String>,
     /// By index of the interval.
     waiting: BTreeMap<u64, Waiting>,
@@ -126,6 +130,7 @@ impl Gather {
             round,
             tallies: Vec::new(),
             served: Vec::new(),
+            answered: Answered::default(),
             exemplars: BTreeMap::new(),
             waiting: BTreeMap::new(),
             spare: None,
@@ -179,7 +184,8 @@ impl Gather {
         for (&kind, words) in &interval.exemplars {
             self.exemplars.entry(kind).or_insert_with(|| words.clone());
         }
-        if interval.is_last {
+        if let Some(answered) = &interval.answered {
+            self.answered.add(answered);
             self.ended.push(interval.index);
         }
         let first = interval.index.saturating_sub(interval.joined);
@@ -303,6 +309,7 @@ impl Gather {
         Driven {
             window: end.window,
             tallies: self.tallies,
+            answered: self.answered,
             exemplars: self.exemplars,
             target_cpu_seconds: watched.target_cpu_seconds(seconds, deaths.target.is_some()),
             peak_bytes: watched.peak_bytes(),
@@ -315,6 +322,7 @@ impl Gather {
             throttled_seconds: watched.throttled_seconds(),
             steal_share: watched.steal_share(),
             missed_share: watched.missed_share(),
+            process_ended: watched.process_ended(),
             opening: end.opening.clone(),
             blocks: self.blocks.complete(),
             batches: self.batches,

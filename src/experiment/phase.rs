@@ -15,8 +15,9 @@ use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
 use super::watched::Published;
-use crate::metrics::{Durations, Tally};
+use crate::metrics::{Durations, Served, Tally};
 use crate::process::port::{LocalPorts, Reach};
+use crate::result::answering::{Answerings, Launch};
 use crate::result::{
     AcknowledgedFile, Estimates, Failure, InstanceUse, PhaseResult, Round, ServiceUse, Uncertainty,
     Warning,
@@ -154,7 +155,7 @@ impl PhaseResult {
         }
         let total = Tally::sum(&driven.tallies);
         if seconds > 0.0 {
-            self.rounds.push(round(&driven, &total));
+            self.rounds.push(round(&driven, &total, &self.load));
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
@@ -256,9 +257,19 @@ impl PhaseResult {
 }
 
 /// The figures of one launch.
-fn round(driven: &Driven, total: &Tally) -> Round {
+fn round(driven: &Driven, total: &Tally, load: &Load) -> Round {
     let seconds = driven.window.seconds();
     let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
+    let served: Vec<Served> = driven.instances.iter().map(|of| of.served).collect();
+    let launch = Launch {
+        load,
+        answered: &driven.answered,
+        tallies: &driven.tallies,
+        served: &served,
+        window: seconds,
+        own_stop: driven.stopped_seconds + driven.throttled_seconds.unwrap_or(0.0),
+        process_ended: driven.process_ended.filter(|_| driven.died.is_none()),
+    };
     Round {
         seconds,
         target_cpu_seconds: cpu,
@@ -269,6 +280,7 @@ fn round(driven: &Driven, total: &Tally) -> Round {
         throttled_seconds: driven.throttled_seconds,
         steal_share: driven.steal_share,
         missed_share: driven.missed_share,
+        answerings: Answerings::of(&launch),
         whole: Estimates::of(total, seconds, cpu),
         uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, total),
     }

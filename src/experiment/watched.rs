@@ -181,6 +181,17 @@ impl Watched {
         cores_of(self.cpu, first, last, self.window.end).map(|cores| cores * seconds)
     }
 
+    /// When the target's processes were read last, s since the start of the window, if one of them had ended at its end. The processes
+    /// of what telemload starts end with a word of their own.
+    pub(super) fn process_ended(&self) -> Option<f64> {
+        let (first, last) = self.span()?;
+        if self.cpu != Cpu::Processes || !first.cpu_is_known() || last.cpu_is_known() {
+            return None;
+        }
+        let alive = self.alive.as_ref().unwrap_or(first);
+        Some(alive.seen.at.saturating_sub(self.window.start) as f64 / 1e9)
+    }
+
     /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it.
     pub(super) fn missed_share(&self) -> Option<f64> {
         let (first, last) = self.span()?;

@@ -3,13 +3,15 @@
 use super::{Judgement, Verdict};
 use crate::metrics::{ErrorKind, Tally};
 use crate::result::{Failure, Figure, PhaseResult, RunResult};
+use crate::units::format_share;
 
 /// How a run ended as a whole, in the order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// telemload or its machine failed.
     Internal(String),
-    /// The run says nothing: the target could not be reached, died, gave no OK response, or was not sent the planned rate.
+    /// The run says nothing: the target could not be reached, died, gave no OK response or none any more, or was not sent the planned
+    /// load.
     Invalid(String),
     /// The user ended it.
     Interrupted,
@@ -38,6 +40,9 @@ impl Outcome {
 /// Share of the planned rate below which an open loop was not the planned load.
 pub const PLANNED_SHARE: f64 = 0.99;
 
+/// Share of a closed loop's time in requests without an OK answer from which it was not the load of so many connections.
+const LOST_SHARE: f64 = 0.25;
+
 /// The whole run, from its judgements.
 pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool) -> Outcome {
     match &result.failure {
@@ -48,27 +53,14 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     if asked_to_stop {
         return Outcome::Interrupted;
     }
-    for variant in &result.variants {
-        for phase in &variant.phases {
-            let total = phase.total();
-            let place = || format!("{}, {}", variant.name, phase.name);
-            if total.ok + total.completed_ok == 0 {
-                return Outcome::Invalid(format!(
-                    "{}: no OK response at all{}",
-                    place(),
-                    first_failure(phase, &total, |_| true)
-                ));
-            }
-            if phase.sent_share(&total) < PLANNED_SHARE && !phase.load.overload {
-                let message = format!(
-                    "{}: only {:.1} % of the planned requests could be sent in time{}",
-                    place(),
-                    phase.sent_share(&total) * 100.0,
-                    why_unsent(phase, &total)
-                );
-                return Outcome::Invalid(message);
-            }
-        }
+    let invalid = result.variants.iter().find_map(|variant| {
+        variant.phases.iter().find_map(|phase| {
+            let why = invalid(phase, &phase.total())?;
+            Some(format!("{}, {}: {why}", variant.name, phase.name))
+        })
+    });
+    if let Some(message) = invalid {
+        return Outcome::Invalid(message);
     }
     if judgements
         .iter()
@@ -83,6 +75,41 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     } else {
         Outcome::Pass
     }
+}
+
+/// Why a phase says nothing of the load that was planned. What a load that is meant to be too much does to the target is a finding,
+/// and no reason, as long as it answers at all.
+fn invalid(phase: &PhaseResult, total: &Tally) -> Option<String> {
+    if total.ok + total.completed_ok == 0 {
+        let first = first_failure(phase, total, |_| true);
+        return Some(format!("no OK response at all{first}"));
+    }
+    if phase.load.overload {
+        return None;
+    }
+    if let Some(gone) = phase.gone() {
+        let first = first_failure(phase, total, |_| true);
+        return Some(format!("{}{first}", gone.words));
+    }
+    let lost = phase.lost_share().filter(|share| {
+        // What takes as long as answers is told by its number.
+        *share >= LOST_SHARE && *share > 2.0 * total.error_rate()
+    });
+    if let Some(lost) = lost {
+        return Some(format!(
+            "requests without an OK answer took {} of the connections' time: as many connections had none{}",
+            format_share(lost),
+            first_failure(phase, total, |_| true)
+        ));
+    }
+    let sent = phase.sent_share(total);
+    (sent < PLANNED_SHARE).then(|| {
+        format!(
+            "only {:.1} % of the planned requests could be sent in time{}",
+            sent * 100.0,
+            why_unsent(phase, total)
+        )
+    })
 }
 
 /// What kept planned requests from being sent in time, with the remedy: too high a rate, failures before they could be

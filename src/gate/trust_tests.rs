@@ -7,7 +7,7 @@ use super::*;
 use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
 use crate::result::samples::{failed, ok, phase, run};
-use crate::result::{Cause, Figure, ProfileResult};
+use crate::result::{Answering, Cause, Figure, Gone, ProfileResult, Quiet};
 use crate::scenario::{self, Arrivals, LoadModel, Overrides, Pace};
 use crate::units::Rate;
 
@@ -32,6 +32,27 @@ fn doubtful(cause: Cause) -> PhaseResult {
         Cause::Throttled => round.throttled_seconds = Some(1.0),
         Cause::Steal => round.steal_share = Some(0.1),
         Cause::LateReadings => round.missed_share = Some(0.5),
+        Cause::Silence => {
+            round.answerings.whole = Answering {
+                window: 2.0,
+                stall: Some(Quiet {
+                    from: 0.5,
+                    seconds: 0.3,
+                }),
+                ..Answering::default()
+            };
+        }
+        Cause::LostTime => round.answerings.lost_share = Some(0.24),
+        Cause::Gone => {
+            round.answerings.whole = Answering {
+                window: 2.0,
+                gone: Some(Gone {
+                    from: 1.5,
+                    answers: false,
+                }),
+                ..Answering::default()
+            };
+        }
         Cause::SentLate => {
             phase.load.model = LoadModel::Open {
                 pace: Pace::Constant(Rate::new(500.0).unwrap()),

@@ -1,5 +1,6 @@
 //! What is counted: outcomes, histograms, series. Values in, values out: no clock, no I/O beyond `Write`.
 
+mod answers;
 mod batches;
 mod durations;
 mod interval_log;
@@ -10,11 +11,12 @@ mod served;
 mod summary;
 mod tally;
 
+pub use answers::{Answers, Silence, Unanswered};
 pub use batches::Batches;
 pub use durations::Durations;
 pub use interval_log::IntervalLog;
 pub use outcome::{ErrorKind, Outcome, Times};
-pub use recorder::{Interval, Recorder, Window};
+pub use recorder::{Answered, Interval, Recorder, Window};
 pub use series::{SeriesRow, SeriesWriter};
 pub use served::Served;
 pub use summary::{Quantiles, latency_quantiles, quantiles, value_at};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answers::Answers;
 use super::outcome::{ErrorKind, Outcome, Times};
 use super::served::Served;
 use super::tally::Tally;
@@ -42,8 +43,39 @@ pub struct Interval {
     pub instances: Vec<Served>,
     /// The first failure of each kind that this worker met, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
-    /// The worker has ended: no other interval of it will come.
-    pub is_last: bool,
+    /// When requests were answered in the whole window, where the worker has ended: no other interval of it will come.
+    pub answered: Option<Answered>,
+}
+
+/// When what one worker, or all of them, sent was answered.
+#[derive(Debug, Clone, Default)]
+pub struct Answered {
+    /// By request, in the order of the plan.
+    pub requests: Vec<Answers>,
+    /// By instance of the target; empty where there is one, for it answers all.
+    pub instances: Vec<Answers>,
+}
+
+impl Answered {
+    fn blank(requests: usize, instances: usize) -> Self {
+        let several = if instances > 1 { instances } else { 0 };
+        Self {
+            requests: vec![Answers::default(); requests],
+            instances: vec![Answers::default(); several],
+        }
+    }
+
+    /// Adds what another worker noted of the same window.
+    pub fn add(&mut self, other: &Self) {
+        for (into, from) in [
+            (&mut self.requests, &other.requests),
+            (&mut self.instances, &other.instances),
+        ] {
+            into.resize_with(from.len(), Answers::default);
+            let pairs = into.iter_mut().zip(from);
+            pairs.for_each(|(into, from)| into.add(from));
+        }
+    }
 }
 
 impl Interval {
@@ -56,7 +88,7 @@ impl Interval {
             tallies: vec![Tally::default(); requests],
             instances: vec![Served::default(); if instances > 1 { instances } else { 0 }],
             exemplars: BTreeMap::new(),
-            is_last: false,
+            answered: None,
         }
     }
 
@@ -65,7 +97,7 @@ impl Interval {
         self.tallies.iter_mut().for_each(Tally::clear);
         self.instances.fill(Served::default());
         self.exemplars.clear();
-        self.is_last = false;
+        self.answered = None;
         self.joined = 0;
     }
 }
@@ -76,6 +108,7 @@ pub struct Recorder {
     window: Window,
     interval_ns: u64,
     current: Interval,
+    answered: Answered,
     seen: [bool; ErrorKind::ALL.len()],
 }
 
@@ -86,6 +119,7 @@ impl Recorder {
             window,
             interval_ns,
             current: Interval::blank(requests, instances),
+            answered: Answered::blank(requests, instances),
             seen: [false; ErrorKind::ALL.len()],
         }
     }
@@ -99,6 +133,7 @@ impl Recorder {
         if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.done) {
             tally.completed_ok += 1;
         }
+        self.answered.requests[request].note(self.window, outcome, times);
     }
 
     /// Counts for the instance that it was for a request that [`Recorder::record`] has counted.
@@ -114,20 +149,39 @@ impl Recorder {
         if is_ok && self.window.contains(times.done) {
             served.completed_ok += 1;
         }
+        self.answered.instances[instance].note(self.window, outcome, times);
     }
 
-    /// Counts a request without an answer at the end of the drain.
-    pub fn record_in_flight(&mut self, request: usize, times: Times) {
+    /// Counts a request to `instance` without an answer at the end of the drain.
+    pub fn record_in_flight(&mut self, instance: usize, request: usize, times: Times) {
         if self.window.contains(times.intended) {
             self.current.tallies[request].record_in_flight(times, self.window.end);
         }
+        self.note_unanswered(instance, request, times.intended, times.done);
     }
 
-    /// Counts a request that was due and never sent.
-    pub fn record_not_sent(&mut self, request: usize, intended: u64, now: u64) {
+    /// Counts a request to `instance` that was due and never sent.
+    pub fn record_not_sent(&mut self, instance: usize, request: usize, intended: u64, now: u64) {
         if self.window.contains(intended) {
             self.current.tallies[request].record_not_sent(now.saturating_sub(intended));
         }
+        self.note_unanswered(instance, request, intended, now);
+    }
+
+    fn note_unanswered(&mut self, instance: usize, request: usize, intended: u64, now: u64) {
+        let Answered {
+            requests,
+            instances,
+        } = &mut self.answered;
+        let both = [requests.get_mut(request), instances.get_mut(instance)];
+        for answers in both.into_iter().flatten() {
+            answers.note_unanswered(self.window, intended, now);
+        }
+    }
+
+    /// Notes that a connection that could not be opened paused before it asked again.
+    pub fn note_pause(&mut self, request: usize, begin: u64, end: u64) {
+        self.answered.requests[request].lose(self.window, begin, end);
     }
 
     /// Notes that a request due at `intended`, counted by one of the above, was not scheduled but needed by another one;
@@ -189,7 +243,7 @@ impl Recorder {
     /// Hands over what is left; the worker ends.
     pub fn finish(&mut self) -> Interval {
         Interval {
-            is_last: true,
+            answered: Some(std::mem::take(&mut self.answered)),
             ..std::mem::take(&mut self.current)
         }
     }

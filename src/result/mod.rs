@@ -1,6 +1,7 @@
 //! What a run found: plain values, complete enough to be judged, compared, rendered, stored and read again. Whoever looks at a run,
 //! live or stored, looks at these.
 
+pub(crate) mod answering;
 mod late;
 mod phase;
 mod profiled;
@@ -12,6 +13,7 @@ mod trust;
 mod used;
 mod warning;
 
+pub use answering::{Absence, Answering, Answerings, Gone, Quiet};
 pub use late::{Late, Planned};
 pub use phase::PhaseResult;
 pub use profiled::ProfileResult;

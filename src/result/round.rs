@@ -1,6 +1,6 @@
 //! The figures of one launch, which comparisons look at.
 
-use super::per;
+use super::{Answerings, per};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 
 /// Figures of one launch of a variant's target.
@@ -25,6 +25,8 @@ pub struct Round {
     /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it;
     /// `None` if there are not two.
     pub missed_share: Option<f64>,
+    /// For how much of the window the target answered, and until when.
+    pub answerings: Answerings,
     /// The launch as a whole.
     pub whole: Estimates,
     /// How far that may be off.

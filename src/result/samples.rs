@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, VariantResult};
+use super::{
+    Answerings, Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, VariantResult,
+};
 use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, LoadModel};
@@ -39,6 +41,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         throttled_seconds: None,
         steal_share: None,
         missed_share: Some(0.0),
+        answerings: Answerings::default(),
         whole: none,
         uncertainty: Uncertainty::default(),
     };

@@ -54,6 +54,12 @@ pub enum Cause {
     Steal,
     /// The target's CPU time was read late, or not at all.
     LateReadings,
+    /// A closed loop waited for one answer for a large part of the window.
+    Silence,
+    /// Requests without an OK answer took much more of a closed loop's time than their number tells.
+    LostTime,
+    /// The target, or an instance of it, answered no more.
+    Gone,
     /// A stored result does not say it in a way that this version knows.
     Unstated(TrustLevel),
 }
@@ -119,7 +125,7 @@ impl Bias {
 
 impl Cause {
     /// All that this version finds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::WorkerSaturated,
         Self::WorkerBusy,
         Self::SentLate,
@@ -128,6 +134,9 @@ impl Cause {
         Self::Throttled,
         Self::Steal,
         Self::LateReadings,
+        Self::Silence,
+        Self::LostTime,
+        Self::Gone,
     ];
 
     /// Its name in results; it never changes.
@@ -141,6 +150,9 @@ impl Cause {
             Self::Throttled => "throttled",
             Self::Steal => "steal",
             Self::LateReadings => "late_readings",
+            Self::Silence => "silence",
+            Self::LostTime => "lost_time",
+            Self::Gone => "gone",
             Self::Unstated(_) => "unstated",
         }
     }
@@ -164,7 +176,11 @@ impl Cause {
             (_, Figure::Share | Figure::CpuPerRequest | Figure::Cost | Figure::Resent) => {
                 Bias::NONE
             }
-            (Self::LateReadings, _) => Bias::NONE,
+            // A closed loop asks for little while it waits or while requests fail: its percentiles and its error rate hide that.
+            (Self::Silence, Figure::Latency)
+            | (Self::LostTime, Figure::ErrorRate)
+            | (Self::Gone, Figure::Throughput) => Bias::LOWER,
+            (Self::LateReadings | Self::Silence | Self::LostTime | Self::Gone, _) => Bias::NONE,
             // Whatever keeps the generator from its work is added to what the target takes.
             (_, Figure::Latency | Figure::ErrorRate) => Bias::HIGHER,
             (_, Figure::Throughput) => Bias::LOWER,
@@ -192,7 +208,11 @@ impl Doubt {
     pub fn factor(&self, figure: Figure, cpus: usize) -> f64 {
         let lost = match (self.cause, figure) {
             (
-                Cause::WorkerBusy | Cause::WaitedForCpu | Cause::Stopped | Cause::Throttled,
+                Cause::WorkerBusy
+                | Cause::WaitedForCpu
+                | Cause::Stopped
+                | Cause::Throttled
+                | Cause::Gone,
                 Figure::Throughput,
             ) => self.share,
             (Cause::LateReadings, Figure::CpuPerRequest) => self.share,

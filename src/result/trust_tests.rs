@@ -14,6 +14,9 @@ fn codes_are_stable() {
         "throttled",
         "steal",
         "late_readings",
+        "silence",
+        "lost_time",
+        "gone",
     ];
     assert_eq!(codes, published);
 }

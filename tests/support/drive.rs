@@ -130,7 +130,7 @@ pub fn collect_whatever_happens(mut engine: Engine) -> Report {
             break;
         };
         report.add(&interval);
-        report.ended += u32::from(interval.is_last);
+        report.ended += u32::from(interval.answered.is_some());
         engine.reuse(interval);
     }
     report.end = Some(engine.finish());

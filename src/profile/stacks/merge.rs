@@ -69,7 +69,10 @@ impl Profile {
     ///
     /// # Errors
     /// Those of [`Profile::add`], if new names are longer than the old.
-    pub(in crate::profile) fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub(in crate::profile) fn renamed(
+        &self,
+        rename: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
         let mut renamed = Self::new(&self.sample_type, &self.unit, self.period_ns)
             .counting(&self.counts)
             .with_duration_ns(self.duration_ns);

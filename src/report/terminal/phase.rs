@@ -10,8 +10,11 @@ use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::report::figures::load::describe;
 use crate::report::figures::rate;
-use crate::result::{PhaseResult, TrustLevel};
+use crate::result::{Cause, PhaseResult, Trust, TrustLevel};
 use crate::units::{format_count, format_share, format_us};
+
+/// The target answered for less than this share of the window: what is missing is worth a word.
+const SHORTER: f64 = 0.99;
 
 /// Renders it with its thresholds and warnings.
 pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut String) {
@@ -30,6 +33,7 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
         let (words, code) = (&doubt.words, doubt.cause.code());
         let _ = writeln!(text, "    {style}because{style:#} {words} ({code})");
     }
+    silence(phase, &trust, text);
     answers(phase, &total, text);
     resources::render(phase, &total, text);
     for (label, value) in [
@@ -70,15 +74,40 @@ fn heading(phase: &PhaseResult, level: TrustLevel, style: Style, text: &mut Stri
     );
 }
 
+/// A time without an OK answer that is long against what answers take, where no reason of doubt tells it.
+fn silence(phase: &PhaseResult, trust: &Trust, text: &mut String) {
+    let is_told = trust.doubts.iter().any(|of| of.cause == Cause::Silence);
+    if let Some((stall, _)) = phase.stall().filter(|_| !is_told) {
+        let words = format!(
+            "{:.1} s from {:.1} s on without an OK answer",
+            stall.seconds, stall.from
+        );
+        line("silence", &words, text);
+    }
+}
+
+/// The throughput of the time in which the target answered, if that is not all of the window.
+fn while_it_answered(phase: &PhaseResult, total: &Tally) -> String {
+    let answered = phase.answered_seconds();
+    match phase.answered_rps(total) {
+        Some(rate) if answered < SHORTER * phase.seconds() => {
+            let rate = format_count(rate);
+            format!("; {rate}/s in the {answered:.1} s in which it answered")
+        }
+        _ => String::new(),
+    }
+}
+
 /// What became of the requests, and how long that took.
 fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
     line(
         "throughput",
         &format!(
-            "{} ({} OK in {:.1} s)",
+            "{} ({} OK in {:.1} s{})",
             rate(phase.throughput_rps(total)),
             format_count(total.completed_ok as f64),
-            phase.seconds()
+            phase.seconds(),
+            while_it_answered(phase, total)
         ),
         text,
     );
@@ -111,11 +140,13 @@ fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
 }
 
 fn each_request(phase: &PhaseResult, text: &mut String) {
-    let sent = phase.requests.iter().zip(&phase.tallies);
-    for (name, tally) in sent.filter(|(_, tally)| tally.due > 0) {
+    let sent = phase.requests.iter().zip(&phase.tallies).enumerate();
+    for (at, (name, tally)) in sent.filter(|(_, (_, tally))| tally.due > 0) {
+        let gone = phase.request_gone(at).map(|gone| gone.words(""));
+        let gone = gone.map(|words| format!("{words}, ")).unwrap_or_default();
         let _ = writeln!(
             text,
-            "    · {name}: {}, {}, latency {}",
+            "    · {name}: {gone}{}, {}, latency {}",
             rate(phase.throughput_rps(tally)),
             requests(tally),
             latency(tally)

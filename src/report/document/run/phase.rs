@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::counts::{CountsJson, counts_json};
 use super::profile::{ProfileJson, profile_json};
-use crate::metrics::{Quantiles, quantiles};
+use crate::metrics::{Quantiles, Tally, quantiles};
 use crate::profile::Z95;
 use crate::report::document::load::LoadJson;
 use crate::report::document::processes::{self, InstanceJson, ServiceJson};
@@ -21,7 +21,9 @@ pub(super) struct PhaseJson<'a> {
     #[serde(flatten)]
     counts: CountsJson,
     sent_rps: Option<f64>,
-    per_request: BTreeMap<&'a str, CountsJson>,
+    #[serde(flatten)]
+    answering: AnsweringJson,
+    per_request: BTreeMap<&'a str, RequestJson>,
     exemplars: BTreeMap<&'static str, &'a str>,
     connections: ConnectionsJson,
     cpu: CpuJson,
@@ -44,6 +46,27 @@ pub(super) struct PhaseJson<'a> {
     profile: Option<ProfileJson<'a>>,
     trust: TrustJson,
     warnings: Vec<String>,
+}
+
+/// For how much of the windows the target answered.
+#[derive(Serialize)]
+struct AnsweringJson {
+    answered_s: f64,
+    answered_rps: Option<f64>,
+    longest_silence_s: f64,
+    longest_silence_from_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_time_share: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RequestJson {
+    #[serde(flatten)]
+    counts: CountsJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -128,12 +151,8 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .collect(),
         counts: counts_json(&total, phase),
         sent_rps: phase.sent_rps(&total),
-        per_request: phase
-            .requests
-            .iter()
-            .zip(&phase.tallies)
-            .map(|(name, tally)| (name.as_str(), counts_json(tally, phase)))
-            .collect(),
+        answering: answering_json(phase, &total),
+        per_request: requests_json(phase),
         exemplars: phase
             .exemplars
             .iter()
@@ -171,6 +190,30 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         trust: TrustJson::of(&trust),
         warnings: phase.warnings.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn answering_json(phase: &PhaseResult, total: &Tally) -> AnsweringJson {
+    let silence = phase.longest_silence();
+    AnsweringJson {
+        answered_s: phase.answered_seconds(),
+        answered_rps: phase.answered_rps(total),
+        longest_silence_s: silence.map_or(0.0, |of| of.seconds),
+        longest_silence_from_s: silence.map(|of| of.from),
+        lost_time_share: phase.lost_share(),
+        gone: phase.gone().map(|gone| gone.words),
+    }
+}
+
+fn requests_json(phase: &PhaseResult) -> BTreeMap<&str, RequestJson> {
+    let sent = phase.requests.iter().zip(&phase.tallies).enumerate();
+    sent.map(|(at, (name, tally))| {
+        let request = RequestJson {
+            counts: counts_json(tally, phase),
+            gone: phase.request_gone(at).map(|gone| gone.words("")),
+        };
+        (name.as_str(), request)
+    })
+    .collect()
 }
 
 fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {

@@ -1,0 +1,307 @@
+//! When a target answered as expected, and when requests waited and it did not: what no histogram keeps. No clock; memory is bounded.
+
+use super::outcome::{ErrorKind, Outcome, Times};
+use super::recorder::Window;
+
+/// Bins at most. Neighbours become one when there would be more, so that a bin is 1.05 ms long in windows of up to 34 s and about
+/// 1/16,384 to 1/32,768 of longer ones.
+const BINS: u64 = 1 << 15;
+
+/// A bin is 2^20 ns long at least.
+const FINEST: u32 = 20;
+
+/// When requests of one kind, or those to one instance, were answered. All instants are ns since the start of the window.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    /// A bin is 2^shift ns long.
+    shift: u32,
+    /// Bins in which an OK answer came.
+    answered: Bins,
+    /// Bins in which a request waited that was not answered in the same one.
+    waited: Bins,
+    first: Option<u64>,
+    last: Option<u64>,
+    since: Unanswered,
+    lost_ns: u64,
+}
+
+/// Requests that were due after the last OK answer and had none themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unanswered {
+    /// How many.
+    pub count: u64,
+    /// Of those, answered with something else.
+    pub refused: u64,
+    /// When the first one was due.
+    pub first: u64,
+    /// When the last one was due.
+    pub last: u64,
+    /// Until when one of them was waited for, the drain included.
+    pub until: u64,
+}
+
+/// A time in which requests waited and no OK answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// When it began.
+    pub begin: u64,
+    /// When it ended.
+    pub end: u64,
+}
+
+impl Silence {
+    /// Its length.
+    pub fn length(self) -> u64 {
+        self.end - self.begin
+    }
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            shift: FINEST,
+            answered: Bins::default(),
+            waited: Bins::default(),
+            first: None,
+            last: None,
+            since: Unanswered::default(),
+            lost_ns: 0,
+        }
+    }
+}
+
+impl Answers {
+    /// Notes how a request ended. What ended before the window, or was due after it, is nothing to it.
+    pub fn note(&mut self, window: Window, outcome: Outcome, times: Times) {
+        if !concerns(window, times.intended, times.done) {
+            return;
+        }
+        match outcome {
+            Outcome::Ok { .. } => self.answer(window, times.intended, times.done),
+            Outcome::Failed { kind, status } => {
+                let is_after = self.miss(window, times.intended, times.done);
+                self.since.refused += u64::from(is_after && status.is_some());
+                // The request that it needs has lost that time already.
+                if kind != ErrorKind::Prerequisite {
+                    self.lose(window, times.intended, times.done);
+                }
+            }
+        }
+    }
+
+    /// Notes a request without an answer when the drain ended at `now`.
+    pub fn note_unanswered(&mut self, window: Window, intended: u64, now: u64) {
+        if concerns(window, intended, now) {
+            self.miss(window, intended, now);
+            self.lose(window, intended, now);
+        }
+    }
+
+    /// Notes time in which a connection could not ask.
+    pub fn lose(&mut self, window: Window, begin: u64, end: u64) {
+        let lost = end.min(window.end).saturating_sub(begin.max(window.start));
+        self.lost_ns += lost;
+    }
+
+    fn answer(&mut self, window: Window, intended: u64, done: u64) {
+        let at = done - window.start;
+        self.first.get_or_insert(at);
+        self.last = Some(at);
+        if self.since.count > 0 {
+            self.since = Unanswered::default();
+        }
+        let end = window.end - window.start;
+        let from = intended.saturating_sub(window.start);
+        if at >= end {
+            self.wait(from, end - 1);
+            return;
+        }
+        let to = self.bin(at);
+        let from = from >> self.shift;
+        if from < to {
+            self.waited.fill(from, to);
+        }
+        self.answered.fill(to, to + 1);
+    }
+
+    /// Tells whether the request was due after the last OK answer.
+    fn miss(&mut self, window: Window, intended: u64, done: u64) -> bool {
+        let since_start = |instant: u64| instant.saturating_sub(window.start);
+        let (from, to) = (since_start(intended), since_start(done));
+        let end = window.end - window.start;
+        self.wait(from, to.min(end - 1));
+        if self.last.is_some_and(|last| from < last) {
+            return false;
+        }
+        let since = &mut self.since;
+        let earlier = (since.count > 0).then_some(since.first);
+        since.first = earlier.map_or(from, |first| first.min(from));
+        since.last = since.last.max(from);
+        since.until = since.until.max(to);
+        since.count += 1;
+        true
+    }
+
+    /// A request waited from one instant to another, both included.
+    fn wait(&mut self, from: u64, to: u64) {
+        let to = self.bin(to);
+        let from = from >> self.shift;
+        self.waited.fill(from.min(to), to + 1);
+    }
+
+    fn bin(&mut self, at: u64) -> u64 {
+        while at >> self.shift >= BINS {
+            self.coarsen();
+        }
+        at >> self.shift
+    }
+
+    fn coarsen(&mut self) {
+        self.answered.halve();
+        self.waited.halve();
+        self.shift += 1;
+    }
+
+    /// Adds what another worker noted of the same window.
+    pub fn add(&mut self, other: &Self) {
+        let mut other = other.clone();
+        while self.shift < other.shift {
+            self.coarsen();
+        }
+        while other.shift < self.shift {
+            other.coarsen();
+        }
+        self.answered.add(&other.answered);
+        self.waited.add(&other.waited);
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+        self.lost_ns += other.lost_ns;
+        let last = self.last.unwrap_or(0);
+        let both = [self.since, other.since];
+        let after = both
+            .into_iter()
+            .filter(|since| since.count > 0 && since.last >= last);
+        self.since = after
+            .reduce(|a, b| Unanswered {
+                count: a.count + b.count,
+                refused: a.refused + b.refused,
+                first: a.first.min(b.first),
+                last: a.last.max(b.last),
+                until: a.until.max(b.until),
+            })
+            .unwrap_or_default();
+        self.since.first = self.since.first.max(last);
+    }
+
+    /// Several as one.
+    pub fn sum(all: &[Self]) -> Self {
+        let mut sum = Self::default();
+        all.iter().for_each(|answers| sum.add(answers));
+        sum
+    }
+
+    /// When the last OK answer came, which may be after the window.
+    pub fn last_ok(&self) -> Option<u64> {
+        self.last
+    }
+
+    /// When the first one came.
+    pub fn first_ok(&self) -> Option<u64> {
+        self.first
+    }
+
+    /// What was asked since the last OK answer; `None` if nothing was that had no answer.
+    pub fn unanswered(&self) -> Option<Unanswered> {
+        (self.since.count > 0).then_some(self.since)
+    }
+
+    /// Time of all connections within the window that went into requests without an OK answer, ns.
+    pub fn lost_ns(&self) -> u64 {
+        self.lost_ns
+    }
+
+    /// Each time without an OK answer in a window of `length` ns, from the first to the last bin in which a request waited.
+    pub fn silences(&self, length: u64) -> Vec<Silence> {
+        let mut found = Vec::new();
+        let mut open: Option<Silence> = None;
+        let bins = length.div_ceil(1 << self.shift).min(BINS);
+        for bin in 0..bins {
+            if self.answered.has(bin) {
+                found.extend(open.take());
+            } else if self.waited.has(bin) {
+                let end = ((bin + 1) << self.shift).min(length);
+                let begin = bin << self.shift;
+                open.get_or_insert(Silence { begin, end }).end = end;
+            }
+        }
+        found.extend(open);
+        found
+    }
+}
+
+fn concerns(window: Window, intended: u64, done: u64) -> bool {
+    window.start < window.end && done >= window.start && intended < window.end
+}
+
+/// A set of bins.
+#[derive(Debug, Clone)]
+struct Bins(Box<[u64]>);
+
+impl Default for Bins {
+    fn default() -> Self {
+        Self(vec![0; (BINS / 64) as usize].into())
+    }
+}
+
+impl Bins {
+    fn has(&self, bin: u64) -> bool {
+        self.0[(bin / 64) as usize] >> (bin % 64) & 1 == 1
+    }
+
+    /// Adds the bins from one up to another, which is not added.
+    fn fill(&mut self, from: u64, to: u64) {
+        let (first, last) = ((from / 64) as usize, ((to - 1) / 64) as usize);
+        let (low, high) = (u64::MAX << (from % 64), u64::MAX >> (63 - (to - 1) % 64));
+        if first == last {
+            self.0[first] |= low & high;
+            return;
+        }
+        self.0[first] |= low;
+        self.0[first + 1..last].fill(u64::MAX);
+        self.0[last] |= high;
+    }
+
+    fn add(&mut self, other: &Self) {
+        let words = self.0.iter_mut().zip(&other.0);
+        words.for_each(|(into, from)| *into |= from);
+    }
+
+    /// Two neighbours become one, which is in the set if either was.
+    fn halve(&mut self) {
+        let half = self.0.len() / 2;
+        for at in 0..half {
+            let [low, high] = [self.0[2 * at], self.0[2 * at + 1]].map(pairs);
+            self.0[at] = low | high << 32;
+        }
+        self.0[half..].fill(0);
+    }
+}
+
+/// Bit n of the answer is set if bit 2n or 2n + 1 is: the even bits are moved together, by halves of halves.
+fn pairs(word: u64) -> u64 {
+    let mut bits = (word | word >> 1) & 0x5555_5555_5555_5555;
+    for (by, mask) in [
+        (1, 0x3333_3333_3333_3333),
+        (2, 0x0f0f_0f0f_0f0f_0f0f),
+        (4, 0x00ff_00ff_00ff_00ff),
+        (8, 0x0000_ffff_0000_ffff),
+        (16, 0x0000_0000_ffff_ffff),
+    ] {
+        bits = (bits | bits >> by) & mask;
+    }
+    bits
+}
+
+#[cfg(test)]
+#[path = "answers_tests.rs"]
+mod tests;

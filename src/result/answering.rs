@@ -1,0 +1,339 @@
+//! For how much of a window a target answered, and whether it still did at its end. Pure.
+//!
+//! A rate of failures does not tell that of a closed loop: a refused connection takes 20 ms, an answer 30 µs. So it is judged by time,
+//! and only by time in which requests waited: a target that nobody asks is not dead.
+
+use std::time::Duration;
+
+use super::PhaseResult;
+use crate::metrics::{Answered, Answers, Served, Silence, Tally, Unanswered, value_at};
+use crate::scenario::{Load, LoadModel};
+
+/// A silence of a smaller share of the window changes no figure by as much as is ever told: the limit of the planned rate.
+const SMALL_SHARE: f64 = 0.01;
+
+/// No silence that is shorter is called long, s: on a busy machine all stand still for as long now and then.
+const SHORTEST_STALL: f64 = 0.1;
+
+/// A silence is long if it is this many times the target's slow answers.
+const STALL_FACTOR: f64 = 10.0;
+
+/// Requests that wait for this many times the target's slow answers are not answered any more.
+const GONE_FACTOR: f64 = 3.0;
+
+/// Chance below which a run of failures is not one of the target's usual ones.
+const CHANCE: f64 = 0.01;
+
+/// OK answers from which p99 rests on ten or more: with fewer, p90 is what an answer takes.
+const ENOUGH: u64 = 1_000;
+
+/// A time without an OK answer, s since the start of the window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quiet {
+    /// When it began.
+    pub from: f64,
+    /// Its length.
+    pub seconds: f64,
+}
+
+/// A target that was asked until the end of a window and did not answer any more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gone {
+    /// When the last OK answer came, s since the start of the window; 0 if none did.
+    pub from: f64,
+    /// Whether it answered, but with nothing that was expected.
+    pub answers: bool,
+}
+
+/// How a target answered over a window.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Answering {
+    /// Length of the window, s.
+    pub window: f64,
+    /// That without the long silences, s.
+    pub answered: f64,
+    /// The longest time in which requests waited and no OK answer came.
+    pub longest: Option<Quiet>,
+    /// The same, if it is long against what answers take, and the target answered again.
+    pub stall: Option<Quiet>,
+    /// It answered no more.
+    pub gone: Option<Gone>,
+}
+
+/// How a target answered over the window of a launch, in all and in parts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answerings {
+    /// All requests.
+    pub whole: Answering,
+    /// By request, in the order of the plan.
+    pub requests: Vec<Answering>,
+    /// By instance, where there are several.
+    pub instances: Vec<Answering>,
+    /// Share of the connections' time that went into requests without an OK answer, in a closed loop.
+    pub lost_share: Option<f64>,
+    /// When the process of a target that runs by itself was seen last before it ended, s since the start of the window.
+    pub process_ended: Option<f64>,
+}
+
+/// What a launch came to, as far as it tells that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launch<'a> {
+    pub(crate) load: &'a Load,
+    pub(crate) answered: &'a Answered,
+    pub(crate) tallies: &'a [Tally],
+    /// By instance, where there are several.
+    pub(crate) served: &'a [Served],
+    /// Length of the window, s.
+    pub(crate) window: f64,
+    /// Of that, what the generator itself did not run, s.
+    pub(crate) own_stop: f64,
+    pub(crate) process_ended: Option<f64>,
+}
+
+impl Answerings {
+    pub(crate) fn of(launch: &Launch<'_>) -> Self {
+        let total = Tally::sum(launch.tallies);
+        let answers = Answers::sum(&launch.answered.requests);
+        let known = |answers, ok, failed, slow| {
+            let known = Known {
+                answers,
+                ok,
+                failed,
+                slow,
+                ok_of_all: total.ok,
+                window: launch.window,
+                own_stop: launch.own_stop,
+            };
+            known.answering()
+        };
+        let usual = slow(&total);
+        let requests = launch.answered.requests.iter().zip(launch.tallies);
+        let instances = launch.answered.instances.iter().zip(launch.served);
+        let time = launch.window * f64::from(launch.load.connections);
+        let is_closed = launch.load.model == LoadModel::Closed;
+        let lost = (answers.lost_ns() as f64 / 1e9 / time).min(1.0);
+        Self {
+            whole: known(&answers, total.ok, total.failed, usual),
+            requests: requests
+                .map(|(answers, tally)| known(answers, tally.ok, tally.failed, slow(tally)))
+                .collect(),
+            instances: instances
+                .map(|(answers, served)| known(answers, served.ok, served.failed, usual))
+                .collect(),
+            lost_share: (is_closed && time > 0.0).then_some(lost),
+            process_ended: launch.process_ended,
+        }
+    }
+}
+
+/// What slow answers take, s.
+fn slow(tally: &Tally) -> f64 {
+    let quantile = if tally.ok < ENOUGH { 0.9 } else { 0.99 };
+    value_at(&tally.latency, quantile) / 1e6
+}
+
+/// What there is to be known of requests of one kind, or to one instance.
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    answers: &'a Answers,
+    ok: u64,
+    failed: u64,
+    /// What slow answers take, s.
+    slow: f64,
+    /// OK answers of the whole phase.
+    ok_of_all: u64,
+    window: f64,
+    own_stop: f64,
+}
+
+impl Known<'_> {
+    fn answering(self) -> Answering {
+        let length = (self.window * 1e9) as u64;
+        let last = self.answers.last_ok().unwrap_or(0);
+        let silences = self.answers.silences(length);
+        let mut lengths: Vec<f64> = silences
+            .iter()
+            .filter(|of| of.end <= last)
+            .map(|of| seconds(of.length()))
+            .collect();
+        lengths.sort_by(f64::total_cmp);
+        // Two as long are a habit.
+        let usual = lengths.iter().rev().nth(1).copied().unwrap_or(0.0);
+        let long = (STALL_FACTOR * self.slow)
+            .max(SHORTEST_STALL)
+            .max(2.0 * self.own_stop);
+        let quiet = |of: &Silence| Quiet {
+            from: seconds(of.begin),
+            seconds: seconds(of.length()),
+        };
+        let longest = silences.iter().max_by_key(|of| of.length()).map(quiet);
+        let gone = self
+            .answers
+            .unanswered()
+            .filter(|since| self.is_gone(*since, usual))
+            .map(|since| Gone {
+                from: seconds(last),
+                answers: since.refused > 0,
+            });
+        let is_stall = |of: &&Silence| gone.is_none() || of.end <= last;
+        let stalls = silences.iter().filter(is_stall).map(quiet);
+        let stalls = stalls.filter(|of| of.seconds >= long);
+        let (stall, stalled) = stalls.fold((None, 0.0), |(worst, sum), of: Quiet| {
+            let worst = worst.filter(|worst: &Quiet| worst.seconds >= of.seconds);
+            (Some(worst.unwrap_or(of)), sum + of.seconds)
+        });
+        let silent = stalled + gone.map_or(0.0, |gone| self.window - gone.from);
+        Answering {
+            window: self.window,
+            answered: (self.window - silent).max(0.0),
+            longest,
+            stall,
+            gone,
+        }
+    }
+
+    /// Whether what was asked since the last OK answer tells that the target answers no more, given the second longest silence before.
+    fn is_gone(self, since: Unanswered, usual: f64) -> bool {
+        let begun = seconds(since.first);
+        let within = self.window - begun;
+        // Those that were under way at the end of the window had the drain too.
+        let waited = seconds(since.until).max(self.window) - begun;
+        let before = self.failed.saturating_sub(since.count) as f64;
+        let rate = match self.ok {
+            0 => 1.0 / (self.ok_of_all as f64 + 2.0),
+            ok => (before + 1.0) / (ok as f64 + before + 2.0),
+        };
+        within > SMALL_SHARE * self.window
+            && waited >= GONE_FACTOR * self.slow
+            && waited >= 2.0 * usual
+            && waited >= SHORTEST_STALL.max(2.0 * self.own_stop)
+            && rate.powf(since.count as f64) < CHANCE
+    }
+}
+
+/// What answered no more, in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Absence {
+    /// Who, and from when on.
+    pub words: String,
+    /// What is missing of the window by that, 0..=1.
+    pub share: f64,
+}
+
+impl PhaseResult {
+    /// What answered no more: the target, its process or one of its instances, in the first launch in which that was so.
+    pub fn gone(&self) -> Option<Absence> {
+        self.rounds.iter().enumerate().find_map(|(at, round)| {
+            let mut gone = self.gone_in(&round.answerings)?;
+            if self.rounds.len() > 1 {
+                gone.words += &format!(" of launch {}", at + 1);
+            }
+            Some(gone)
+        })
+    }
+
+    fn gone_in(&self, of: &Answerings) -> Option<Absence> {
+        let ended = of.process_ended.map(|seen| {
+            let seen = in_words(seen);
+            format!("the target's process ended in the window (seen last at {seen})")
+        });
+        let missing = |from: f64| (1.0 - from / of.whole.window).clamp(0.0, 1.0);
+        if let Some(gone) = of.whole.gone {
+            let words = [Some(gone.words("")), ended].into_iter().flatten();
+            return Some(Absence {
+                words: words.collect::<Vec<_>>().join("; "),
+                share: missing(gone.from),
+            });
+        }
+        if let (Some(words), Some(seen)) = (ended, of.process_ended) {
+            let share = missing(seen);
+            return Some(Absence { words, share });
+        }
+        let instances = self.instances.iter().zip(&of.instances);
+        let gone: Vec<_> = instances
+            .filter_map(|(instance, of)| Some((&instance.address, of.gone?)))
+            .collect();
+        let words = gone
+            .iter()
+            .map(|(address, gone)| gone.words(&format!(" at the instance {address}")));
+        let share: f64 = gone.iter().map(|(_, gone)| missing(gone.from)).sum();
+        (!gone.is_empty()).then(|| Absence {
+            words: words.collect::<Vec<_>>().join("; "),
+            share: share / of.instances.len() as f64,
+        })
+    }
+
+    /// The longest stall, and the window that it was in.
+    pub fn stall(&self) -> Option<(Quiet, f64)> {
+        let each = self.each_answering();
+        let stalls = each.filter_map(|of| Some((of.stall?, of.window)));
+        stalls.max_by(|a, b| (a.0.seconds / a.1).total_cmp(&(b.0.seconds / b.1)))
+    }
+
+    /// The longest time in which requests waited and no OK answer came.
+    pub fn longest_silence(&self) -> Option<Quiet> {
+        let each = self.each_answering().filter_map(|of| of.longest);
+        each.max_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+
+    /// Seconds of all windows without the long silences.
+    pub fn answered_seconds(&self) -> f64 {
+        self.each_answering().fold(0.0, |sum, of| sum + of.answered)
+    }
+
+    /// OK responses completed per second of those.
+    pub fn answered_rps(&self, total: &Tally) -> Option<f64> {
+        let seconds = self.answered_seconds();
+        (seconds > 0.0).then(|| total.completed_ok as f64 / seconds)
+    }
+
+    /// The largest share of a closed loop's time that went into requests without an OK answer.
+    pub fn lost_share(&self) -> Option<f64> {
+        let rounds = self.rounds.iter();
+        let shares = rounds.filter_map(|round| round.answerings.lost_share);
+        shares.reduce(f64::max)
+    }
+
+    /// Whether a request of the plan had no OK answer any more, in the first launch in which that was so.
+    pub fn request_gone(&self, at: usize) -> Option<Gone> {
+        let mut rounds = self.rounds.iter();
+        rounds.find_map(|round| round.answerings.requests.get(at)?.gone)
+    }
+
+    fn each_answering(&self) -> impl Iterator<Item = &Answering> {
+        self.rounds.iter().map(|round| &round.answerings.whole)
+    }
+}
+
+impl Gone {
+    /// In words; `whom` may be a place, after a blank.
+    pub fn words(self, whom: &str) -> String {
+        let what = if self.answers {
+            "no OK answer came"
+        } else {
+            "nothing answered"
+        };
+        let from = in_words(self.from);
+        if self.from > 0.0 {
+            format!("{what}{whom} from {from} on")
+        } else {
+            format!("{what}{whom} in the whole window")
+        }
+    }
+}
+
+/// An instant or a time of a window in words.
+pub(crate) fn in_words(seconds: f64) -> String {
+    if seconds >= 1.0 {
+        return format!("{seconds:.1} s");
+    }
+    crate::units::format_duration(Duration::from_millis((seconds * 1e3).round() as u64))
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+#[cfg(test)]
+#[path = "answering_tests.rs"]
+mod tests;

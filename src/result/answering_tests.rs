@@ -1,0 +1,219 @@
+use super::*;
+use crate::metrics::{ErrorKind, Outcome, Times, Window};
+use crate::result::samples::phase;
+
+const MS: u64 = 1_000_000;
+const OK: Outcome = Outcome::Ok { status: 200 };
+const REFUSED: Outcome = Outcome::Failed {
+    kind: ErrorKind::ConnectRefused,
+    status: None,
+};
+const BROKEN: Outcome = Outcome::Failed {
+    kind: ErrorKind::Status,
+    status: Some(500),
+};
+const TIMEOUT: Outcome = Outcome::Failed {
+    kind: ErrorKind::Timeout,
+    status: None,
+};
+
+/// Requests to one instance, instants in ms since the start of the window.
+struct Load {
+    window: Window,
+    answered: Answered,
+    tally: Tally,
+}
+
+impl Load {
+    fn new(seconds: u64) -> Self {
+        let answered = Answered {
+            requests: vec![Answers::default()],
+            instances: Vec::new(),
+        };
+        Self {
+            window: Window {
+                start: 0,
+                end: seconds * 1_000 * MS,
+            },
+            answered,
+            tally: Tally::default(),
+        }
+    }
+
+    fn ends(&mut self, outcome: Outcome, intended: u64, done: u64) {
+        let intended = intended * MS;
+        let times = Times {
+            intended,
+            startable: intended,
+            sent: intended,
+            done: done * MS,
+        };
+        self.tally.record(outcome, times, self.window.end);
+        self.answered.requests[0].note(self.window, outcome, times);
+    }
+
+    /// One connection in a closed loop over some ms, each request of which takes as long.
+    fn closed(mut self, outcome: Outcome, from: u64, to: u64, each: u64) -> Self {
+        let starts = (from..to).step_by(each as usize);
+        starts.for_each(|at| self.ends(outcome, at, at + each));
+        self
+    }
+
+    /// A request each `every` ms that takes as long as `takes`.
+    fn open(mut self, outcome: Outcome, (from, to): (u64, u64), every: u64, takes: u64) -> Self {
+        let starts = (from..to).step_by(every as usize);
+        starts.for_each(|at| self.ends(outcome, at, at + takes));
+        self
+    }
+
+    fn one(mut self, outcome: Outcome, intended: u64, done: u64) -> Self {
+        self.ends(outcome, intended, done);
+        self
+    }
+
+    fn hangs(mut self, intended: u64, until: u64) -> Self {
+        self.answered.requests[0].note_unanswered(self.window, intended * MS, until * MS);
+        self
+    }
+
+    fn found_with(&self, own_stop: f64) -> Answerings {
+        let of = phase(|_| ());
+        Answerings::of(&Launch {
+            load: &of.load,
+            answered: &self.answered,
+            tallies: std::slice::from_ref(&self.tally),
+            served: &[],
+            window: self.window.seconds(),
+            own_stop,
+            process_ended: None,
+        })
+    }
+
+    fn found(&self) -> Answering {
+        self.found_with(0.0).whole
+    }
+}
+
+#[track_caller]
+fn gone(load: &Load, from: f64, words: &str) {
+    let found = load.found();
+    let gone = found.gone.expect("it is gone");
+    assert!((gone.from - from).abs() < 0.01, "{found:?}");
+    assert!((found.answered - from).abs() < 0.05, "{found:?}");
+    assert_eq!(gone.words(""), words);
+}
+
+#[track_caller]
+fn alive(load: &Load) {
+    assert_eq!(load.found().gone, None, "{:?}", load.found());
+}
+
+#[test]
+fn a_target_that_answers_no_more_is_gone() {
+    // Killed: a refused connection each 20 ms.
+    let killed = Load::new(12).closed(OK, 0, 4_000, 1);
+    let killed = killed.open(REFUSED, (4_000, 12_000), 20, 1);
+    gone(&killed, 4.0, "nothing answered from 4.0 s on");
+    // Frozen: what is under way has no answer in the drain.
+    let frozen = Load::new(12).closed(OK, 0, 8_000, 1).hangs(8_000, 22_000);
+    gone(&frozen, 8.0, "nothing answered from 8.0 s on");
+    let timed_out = Load::new(12).closed(OK, 0, 8_000, 1);
+    let timed_out = timed_out
+        .one(TIMEOUT, 8_000, 10_000)
+        .one(TIMEOUT, 10_000, 12_000);
+    gone(&timed_out, 8.0, "nothing answered from 8.0 s on");
+    // It answers, and never as expected.
+    let broken = Load::new(12).closed(OK, 0, 4_000, 1);
+    let broken = broken.closed(BROKEN, 4_000, 12_000, 5);
+    gone(&broken, 4.0, "no OK answer came from 4.0 s on");
+    // An open loop of 10/s.
+    let slow = Load::new(12).open(OK, (0, 4_000), 100, 3);
+    let slow = slow.open(REFUSED, (4_000, 12_000), 100, 1);
+    gone(&slow, 3.903, "nothing answered from 3.9 s on");
+    // One answer in 3 s.
+    let slow = Load::new(20).closed(OK, 0, 9_000, 3_000);
+    let slow = slow.open(REFUSED, (9_000, 20_000), 20, 1);
+    gone(&slow, 9.0, "nothing answered from 9.0 s on");
+}
+
+#[test]
+fn a_target_that_nobody_asks_is_not_gone() {
+    // One request a minute, and one that was due at the end.
+    alive(&Load::new(50).one(OK, 0, 10));
+    alive(&Load::new(61).one(OK, 0, 10).one(TIMEOUT, 60_000, 70_000));
+    // A stage of rate 0.
+    alive(&Load::new(12).open(OK, (0, 6_000), 10, 2));
+    // A burst of which one request is lost, and nothing due behind it.
+    let burst = Load::new(10).open(OK, (9_000, 9_050), 1, 1);
+    alive(&burst.one(TIMEOUT, 9_000, 19_000));
+}
+
+#[test]
+fn a_target_that_answers_in_the_drain_is_not_gone() {
+    let stalled = Load::new(12).closed(OK, 0, 8_000, 1);
+    let stalled = stalled.one(OK, 8_000, 14_000);
+    alive(&stalled);
+    let stall = stalled.found().stall.unwrap();
+    assert!((stall.from - 8.0).abs() < 0.01 && (stall.seconds - 4.0).abs() < 0.01);
+    // One answer in 3 s, and a window that ends in the middle.
+    let slow = Load::new(10).closed(OK, 0, 9_000, 3_000);
+    alive(&slow.one(OK, 9_000, 12_000));
+}
+
+#[test]
+fn failures_as_usual_at_the_end_tell_nothing() {
+    // Every other request fails, the last ones too.
+    let mut load = Load::new(10);
+    for at in (0..9_800).step_by(100) {
+        let outcome = if at % 200 == 0 { OK } else { BROKEN };
+        load.ends(outcome, at, at + 100);
+    }
+    alive(&load.closed(BROKEN, 9_800, 10_000, 100));
+    // A lost request now and then, each of which keeps the one connection for 2 s.
+    let lost = |from| Load::new(10).closed(OK, from, from + 2_000, 1);
+    let mut load = lost(0);
+    for at in [2_000, 5_000] {
+        load = load.one(TIMEOUT, at, at + 2_000);
+        load = load.closed(OK, at + 2_000, at + 3_000, 1);
+    }
+    alive(&load.one(TIMEOUT, 8_000, 10_000));
+    // Too few to tell.
+    alive(&Load::new(10).one(OK, 0, 1).one(TIMEOUT, 1, 10_001));
+    alive(&Load::new(10).one(OK, 0, 1));
+    alive(&Load::new(10));
+    // The last moment of a window.
+    let last = Load::new(12).closed(OK, 0, 11_950, 1);
+    alive(&last.closed(REFUSED, 11_950, 12_000, 10));
+}
+
+#[test]
+fn a_stall_is_long_against_what_answers_take() {
+    let stalled = |each: u64| {
+        let load = Load::new(12).closed(OK, 0, 3_000, each);
+        let load = load.one(OK, 3_000, 8_000);
+        load.closed(OK, 8_000, 12_000, each)
+    };
+    let found = stalled(1).found();
+    let stall = found.stall.unwrap();
+    assert!((stall.from - 3.0).abs() < 0.01 && (stall.seconds - 5.0).abs() < 0.01);
+    assert!((found.answered - 7.0).abs() < 0.01, "{found:?}");
+    // Few requests: p99 would be the stall itself.
+    assert!(stalled(100).found().stall.is_some());
+    assert_eq!(stalled(1_000).found().stall, None);
+    // What the generator slept itself.
+    assert_eq!(stalled(1).found_with(5.0).whole.stall, None);
+    let slow = Load::new(12).closed(OK, 0, 12_000, 3_000).found();
+    assert_eq!((slow.stall, slow.answered), (None, 12.0));
+    assert!((slow.longest.unwrap().seconds - 3.0).abs() < 0.01);
+}
+
+#[test]
+fn time_without_an_answer_is_lost() {
+    let of = phase(|_| ());
+    assert_eq!(of.load.connections, 1);
+    let load = Load::new(10)
+        .closed(OK, 0, 9_000, 1)
+        .one(TIMEOUT, 9_000, 11_000);
+    let lost = load.found_with(0.0).lost_share.unwrap();
+    assert!((lost - 0.1).abs() < 1e-9, "{lost}");
+}
