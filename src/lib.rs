@@ -6,7 +6,7 @@
 //! results, `report` renders them, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
 //! Dependencies point one way: cli → gate, report, selftest → experiment, compare → engine, profile, process → scenario,
-//! pacer → metrics, traffic, transport → units.
+//! pacer → metrics, traffic, transport → units, statistics.
 
 pub mod cli;
 pub mod compare;
@@ -20,6 +20,7 @@ pub mod profile;
 pub mod report;
 pub mod scenario;
 pub mod selftest;
+pub mod statistics;
 pub mod traffic;
 pub mod transport;
 pub mod units;

@@ -53,5 +53,8 @@ pub use rounds::run;
 pub use run_dir::{CreateError, RunDir, WriteError};
 pub use stop::Stop;
 pub use trust::{Bias, Cause, Doubt, Figure, Trust, TrustLevel};
-pub use uncertainty::Uncertainty;
+pub use uncertainty::{
+    ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
+    ASSUMED_TIME_SPREAD, Uncertainty,
+};
 pub use warning::Warning;

@@ -153,7 +153,7 @@ impl PhaseResult {
         }
         let total = Tally::sum(&driven.tallies);
         if seconds > 0.0 {
-            self.rounds.push(round(&driven, &total));
+            self.rounds.push(round(&driven, &total, run.launch.round));
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
@@ -256,10 +256,11 @@ impl PhaseResult {
 }
 
 /// The figures of one launch.
-fn round(driven: &Driven, total: &Tally) -> Round {
+fn round(driven: &Driven, total: &Tally, number: u32) -> Round {
     let seconds = driven.window.seconds();
     let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
     Round {
+        number,
         seconds,
         target_cpu_seconds: cpu,
         generator_cores: driven.generator_cores,

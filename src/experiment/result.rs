@@ -145,6 +145,8 @@ pub struct AcknowledgedFile {
 /// Figures of one launch of a variant's target.
 #[derive(Debug, Clone)]
 pub struct Round {
+    /// Of which round it is, from 1.
+    pub number: u32,
     /// Length of the window, s.
     pub seconds: f64,
     /// CPU of the target over the window, s; `None` if it is not known.

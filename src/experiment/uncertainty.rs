@@ -1,14 +1,29 @@
-//! How far the figures of a launch may be off, from what differs within it. Launches differ by more: that is for comparisons.
+//! How far the figures of a launch may be off, from what differs within it, and what no launch shows: that it was measured at one time.
 
 use super::blocks::Block;
 use crate::metrics::{Batches, Tally, latency_quantiles};
+use crate::statistics::{Z95, nested_half};
+
+/// Relative standard deviation that is assumed of throughput and CPU per request between measurements of one program at different times
+/// of one run. The machine makes it: launches beside each other in time were seen to differ by 0.5 %, and windows of 10 s of one launch
+/// by 5 to 9 %.
+pub const ASSUMED_TIME_SPREAD: f64 = 0.05;
+
+/// The same of percentiles of latency, which depend on where the scheduler puts threads too.
+pub const ASSUMED_LATENCY_TIME_SPREAD: f64 = 0.10;
+
+/// The same as [`ASSUMED_TIME_SPREAD`] between runs, which may be days apart.
+pub const ASSUMED_RUN_SPREAD: f64 = 0.06;
+
+/// The same of percentiles of latency.
+pub const ASSUMED_LATENCY_RUN_SPREAD: f64 = 0.12;
 
 /// Of each figure in [`super::Estimates`]; `None` where nothing shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Uncertainty {
-    /// Relative standard error of the throughput.
+    /// Half of the relative 95 % interval of the throughput, by 1.96: a standard error that few intervals make larger.
     pub throughput: Option<f64>,
-    /// Relative standard error of the CPU per request.
+    /// The same of the CPU per request.
     pub us_per_request: Option<f64>,
     /// 95 % interval of the median latency, µs.
     pub p50_us: Option<(f64, f64)>,
@@ -19,26 +34,18 @@ pub struct Uncertainty {
 impl Uncertainty {
     /// From the full intervals of a launch that came to `total`.
     pub(super) fn of(blocks: &[Block], batches: &Batches, total: &Tally) -> Self {
-        let error = |of: fn(&Block) -> Option<f64>| {
-            relative_error(&blocks.iter().filter_map(of).collect::<Vec<_>>())
-        };
+        let rates: Vec<_> = blocks
+            .iter()
+            .map(|block| (block.throughput(), 1.0))
+            .collect();
+        let known = blocks.iter().filter_map(Block::spent);
+        let spent: Vec<_> = known.map(|(rate, cores)| (cores, rate)).collect();
         let (latency, _) = latency_quantiles(total);
         Self {
-            throughput: error(|block| Some(block.throughput())),
-            us_per_request: error(Block::us_per_request),
+            throughput: nested_half(&rates).map(|half| half / Z95),
+            us_per_request: nested_half(&spent).map(|half| half / Z95),
             p50_us: batches.interval(&latency, 0.5),
             p99_us: batches.interval(&latency, 0.99),
         }
     }
-}
-
-/// Relative standard error of a mean; `None` for fewer than two values.
-fn relative_error(values: &[f64]) -> Option<f64> {
-    let n = values.len() as f64;
-    if n < 2.0 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean > 0.0).then(|| (squares / (n - 1.0) / n).sqrt() / mean)
 }

@@ -216,6 +216,7 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
                 label: &variant.name,
                 run: Some(RunOf {
                     scenario: (&stored.scenario.name, &stored.scenario.sha256),
+                    started_at: &stored.started_at,
                     machine: &stored.machine,
                     interrupted: stored.interrupted,
                 }),
@@ -226,6 +227,7 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
                         phase: &phase.name,
                         load: Some(&phase.load),
                         rounds: phase.rounds(),
+                        generator: phase.generator(),
                         trust: phase.trust.clone(),
                         profile: None,
                         profiled: false,
@@ -259,11 +261,11 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
         let (finding, words) = match keys {
             "" => (
                 Finding::NotJudged,
-                "not judged: +50.0 % (95 %: +38.0 % to +63.0 %); it may come from the base's worker_saturated",
+                "not judged: +50 % (95 %: +20 % to +80 %); it may come from the base's worker_saturated",
             ),
             _ => (
                 Finding::Better,
-                "better: +50.0 % (95 %: +38.0 % to +63.0 %); judged by `allow_untrusted`, in spite of the base's worker_saturated",
+                "better: +50 % (95 %: +20 % to +80 %); judged by `allow_untrusted`, in spite of the base's worker_saturated",
             ),
         };
         assert_eq!(

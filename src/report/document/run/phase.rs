@@ -8,10 +8,10 @@ use super::counts::{CountsJson, QuantilesJson, counts_json, quantiles_json};
 use super::profile::{ProfileJson, profile_json};
 use crate::experiment::{AcknowledgedFile, PhaseResult, Uncertainty};
 use crate::metrics::quantiles;
-use crate::profile::Z95;
 use crate::report::document::load::LoadJson;
 use crate::report::document::processes::{self, InstanceJson, ServiceJson};
 use crate::report::document::trust::TrustJson;
+use crate::statistics::Z95;
 
 #[derive(Serialize)]
 pub(super) struct PhaseJson<'a> {
@@ -48,6 +48,7 @@ pub(super) struct PhaseJson<'a> {
 
 #[derive(Serialize)]
 struct RoundJson {
+    round: u32,
     window_s: f64,
     throughput_rps: Option<f64>,
     target_us_per_request: Option<f64>,
@@ -117,6 +118,7 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .rounds
             .iter()
             .map(|round| RoundJson {
+                round: round.number,
                 window_s: round.seconds,
                 throughput_rps: round.whole.throughput_rps,
                 target_us_per_request: round.whole.us_per_request,

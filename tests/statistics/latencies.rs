@@ -1,0 +1,1 @@
+//! Percentiles of latency: how often their intervals hold the truth.
