@@ -78,8 +78,8 @@ struct StoredRound {
     figures: Figures,
     #[serde(default)]
     relative_error: Figures,
-    latency_p50_interval_us: Option<(f64, f64)>,
-    latency_p99_interval_us: Option<(f64, f64)>,
+    latency_p50_interval_us: Option<(f64, Option<f64>)>,
+    latency_p99_interval_us: Option<(f64, Option<f64>)>,
 }
 
 impl StoredRound {
@@ -90,15 +90,17 @@ impl StoredRound {
             let (value, reach) = (value?, (Z95 * error?).exp());
             Some((value / reach, value * reach))
         };
+        // An end that is not known is open.
+        let ends = |ends: Option<(f64, Option<f64>)>| {
+            ends.map(|(low, high)| (low, high.unwrap_or(f64::INFINITY)))
+        };
         let figures = &self.figures;
         Uncertainty {
             throughput: errors.throughput_rps,
             us_per_request: errors.target_us_per_request,
-            p50_us: self
-                .latency_p50_interval_us
+            p50_us: ends(self.latency_p50_interval_us)
                 .or_else(|| even(figures.latency_p50_us, errors.latency_p50_us)),
-            p99_us: self
-                .latency_p99_interval_us
+            p99_us: ends(self.latency_p99_interval_us)
                 .or_else(|| even(figures.latency_p99_us, errors.latency_p99_us)),
         }
     }

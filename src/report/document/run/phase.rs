@@ -55,6 +55,7 @@ struct RoundJson {
     latency_p50_us: Option<f64>,
     latency_p99_us: Option<f64>,
     relative_error: ErrorsJson,
+    /// Serde writes an open end, which is infinite, as `null`.
     latency_p50_interval_us: Option<(f64, f64)>,
     latency_p99_interval_us: Option<(f64, f64)>,
 }
@@ -194,7 +195,9 @@ fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {
 
 fn errors_json(of: &Uncertainty) -> ErrorsJson {
     // An even error that reaches as far.
-    let even = |(low, high): (f64, f64)| (low > 0.0).then(|| (high / low).ln() / 2.0 / Z95);
+    let even = |(low, high): (f64, f64)| {
+        (low > 0.0 && high.is_finite()).then(|| (high / low).ln() / 2.0 / Z95)
+    };
     ErrorsJson {
         throughput_rps: of.throughput,
         target_us_per_request: of.us_per_request,
