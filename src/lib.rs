@@ -6,7 +6,7 @@
 //! found, `compare` and `gate` judge that, `report` renders it, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
 //! Dependencies point one way: cli → gate, report, selftest → experiment, compare → result → engine, profile, process → scenario,
-//! pacer → metrics, traffic, transport → units.
+//! pacer → metrics, traffic, transport → units, statistics.
 
 pub mod cli;
 pub mod compare;
@@ -21,6 +21,7 @@ pub mod report;
 pub mod result;
 pub mod scenario;
 pub mod selftest;
+pub mod statistics;
 pub mod traffic;
 pub mod transport;
 pub mod units;

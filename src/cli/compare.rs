@@ -315,6 +315,7 @@ impl Run {
             label: self.shown.clone(),
             run: Some(RunOf {
                 scenario: (&self.stored.scenario.name, &self.stored.scenario.sha256),
+                started_at: &self.stored.started_at,
                 machine: &self.stored.machine,
                 interrupted: self.stored.interrupted,
             }),
@@ -392,6 +393,7 @@ impl Phase<'_> {
             phase: &self.name,
             load: self.stored.map(|stored| &stored.load),
             rounds: self.stored.map(StoredPhase::rounds).unwrap_or_default(),
+            generator: self.stored.and_then(StoredPhase::generator),
             trust: self
                 .stored
                 .map_or_else(Trust::default, |stored| stored.trust.clone()),

@@ -13,12 +13,18 @@ pub struct MetricChange {
     pub head: f64,
     /// Head by base, geometric over rounds.
     pub ratio: f64,
-    /// 95 % interval of the ratio.
+    /// 95 % interval of the ratio; 0 and infinity are open ends.
     pub interval: (f64, f64),
+    /// How probable so large a difference is by chance.
+    pub p: f64,
+    /// The same for the smallest p of all figures that are judged together: up to 0.05 it is a finding.
+    pub p_adjusted: f64,
+    /// Figures that are judged together.
+    pub together: usize,
     /// What follows.
     pub finding: Finding,
-    /// Relative change that would have been seen with 80 % power.
-    pub detectable: f64,
+    /// Relative change that would have been seen with 80 % power; `None` if that is not known.
+    pub detectable: Option<f64>,
     /// What the interval rests on.
     pub basis: Basis,
     /// What kept it from a finding, or in spite of what it has one.
@@ -45,9 +51,9 @@ pub enum Finding {
     Better,
     /// The head is worse.
     Worse,
-    /// The interval holds "no change".
+    /// Chance explains it.
     NotDetected,
-    /// It would be better or worse, but what disturbed a side may be what was found.
+    /// It would be better or worse, but what disturbed a side may be what was found; or the interval is too wide to say anything.
     NotJudged,
 }
 
@@ -56,8 +62,10 @@ pub enum Finding {
 pub enum Basis {
     /// This many pairs of launches: what differs from launch to launch is in it.
     Rounds(usize),
-    /// Intervals within launches, and an assumed spread between launches.
-    Assumed,
+    /// What differs within launches, and an assumed spread between the times at which they were measured.
+    Times,
+    /// What differs within launches or between those of a run, and an assumed spread between runs.
+    Runs,
 }
 
 /// What can be said against the figure of one side.
@@ -86,8 +94,16 @@ impl Basis {
     pub fn described(self) -> (&'static str, Option<usize>) {
         match self {
             Self::Rounds(pairs) => ("rounds", Some(pairs)),
-            Self::Assumed => ("assumed launch spread", None),
+            Self::Times => ("assumed time spread", None),
+            Self::Runs => ("assumed run spread", None),
         }
+    }
+}
+
+impl MetricChange {
+    /// Whether an end of the interval is open.
+    pub fn is_open(&self) -> bool {
+        self.interval.0 == 0.0 || self.interval.1.is_infinite()
     }
 }
 

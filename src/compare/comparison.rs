@@ -4,11 +4,13 @@ use super::caution::Caution;
 use super::change::MetricChange;
 use super::doubts::{Doubtful, Untrusted};
 use super::functions::{FunctionComparison, Profiled, functions};
-use super::metrics::{RoundFigures, metrics};
+use super::metrics::{Apart, Between, Measured, RoundFigures, measured};
 use super::pair;
-use super::side::{RunOf, Side, Subject};
+use super::side::{Generator, RunOf, Side, Subject};
+use super::speed::speed;
 use crate::result::{PhaseResult, RunResult};
 use crate::scenario::Plan;
+use crate::statistics::Family;
 
 /// A pair of variants.
 #[derive(Debug)]
@@ -36,10 +38,12 @@ pub struct PhaseComparison {
     pub cautions: Vec<Caution>,
 }
 
-/// All comparisons of the plan for which both sides have results.
+/// All comparisons of the plan for which both sides have results. Their findings are judged together.
 pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
+    let started_at = result.started_at.to_string();
     let run = RunOf {
         scenario: (&plan.name, &plan.sha256),
+        started_at: &started_at,
         machine: &result.machine,
         interrupted: result.interrupted,
     };
@@ -53,25 +57,58 @@ pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
             phases: variant.phases.iter().map(subject).collect(),
         })
     };
-    let untrusted = Untrusted::from(plan.allow_untrusted);
     let pairs = plan.comparisons.iter();
+    let pairs: Vec<_> = pairs
+        .filter_map(|of| Some((side(of.base)?, side(of.head)?)))
+        .collect();
+    let family = pairs.iter().flat_map(|(base, head)| p_values(base, head));
+    let (family, untrusted) = (Family::of(family), Untrusted::from(plan.allow_untrusted));
     pairs
-        .filter_map(|of| Some(sides(&side(of.base)?, &side(of.head)?, untrusted)))
+        .iter()
+        .map(|(base, head)| judged(base, head, untrusted, &family))
         .collect()
 }
 
 /// Compares two sides, phases of one name with each other.
 pub fn sides(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Comparison {
+    judged(base, head, untrusted, &Family::of(p_values(base, head)))
+}
+
+fn judged(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted, family: &Family) -> Comparison {
     Comparison {
         base: base.label.to_owned(),
         head: head.label.to_owned(),
         cautions: pair::cautions(base, head),
-        phases: phases(base, head, untrusted),
+        phases: phases(base, head, untrusted, family),
     }
 }
 
+/// Those of all figures of all phases that both sides have.
+fn p_values(base: &Side<'_>, head: &Side<'_>) -> Vec<f64> {
+    let apart = Apart::of(base, head);
+    let common = base
+        .phases
+        .iter()
+        .filter_map(|of| Some((of, head.find(of.phase)?)));
+    common
+        .flat_map(|(of, other)| figures(of, other, apart))
+        .map(|figure| figure.p())
+        .collect()
+}
+
+fn figures(base: &Subject<'_>, head: &Subject<'_>, apart: Apart) -> Vec<Measured> {
+    let speed = speed(base, head);
+    measured(&base.rounds, &head.rounds, Between { apart, speed })
+}
+
 /// Compares the phases that both sides have.
-fn phases(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Vec<PhaseComparison> {
+fn phases(
+    base: &Side<'_>,
+    head: &Side<'_>,
+    untrusted: Untrusted,
+    family: &Family,
+) -> Vec<PhaseComparison> {
+    let apart = Apart::of(base, head);
     let pairs = base.phases.iter().filter_map(|of| {
         let other = head.find(of.phase)?;
         let doubtful = Doubtful {
@@ -86,9 +123,14 @@ fn phases(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Vec<PhaseCo
                 .map_err(|error| cautions.push(Caution::Incomparable(error)))
                 .ok()
         });
+        let figures = figures(of, other, apart).into_iter();
+        let metrics: Vec<_> = figures
+            .map(|figure| doubtful.judge(figure.judged(family)))
+            .collect();
+        cautions.extend(pair::speed_caution(&metrics, speed(of, other)));
         Some(PhaseComparison {
             phase: of.phase.to_owned(),
-            metrics: metrics(&of.rounds, &other.rounds, &doubtful),
+            metrics,
             functions,
             cautions,
         })
@@ -96,8 +138,19 @@ fn phases(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Vec<PhaseCo
     pairs.collect()
 }
 
+impl Apart {
+    fn of(base: &Side<'_>, head: &Side<'_>) -> Self {
+        match (base.run, head.run) {
+            (Some(run), Some(other)) if run.is(&other) => Self::Rounds,
+            _ => Self::Runs,
+        }
+    }
+}
+
 fn subject(phase: &PhaseResult) -> Subject<'_> {
+    let total = phase.total();
     let rounds = phase.rounds.iter().map(|round| RoundFigures {
+        round: round.number,
         whole: round.whole,
         uncertainty: round.uncertainty,
     });
@@ -105,7 +158,14 @@ fn subject(phase: &PhaseResult) -> Subject<'_> {
         phase: &phase.name,
         load: Some(&phase.load),
         rounds: rounds.collect(),
-        trust: phase.trust(&phase.total()),
+        generator: phase
+            .generator_cores()
+            .zip(phase.throughput_rps(&total))
+            .map(|(cores, throughput_rps)| Generator {
+                cores,
+                throughput_rps,
+            }),
+        trust: phase.trust(&total),
         profile: phase.profile.as_ref().map(|profile| Profiled {
             profile: &profile.profile,
             functions: &profile.functions,

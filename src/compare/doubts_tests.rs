@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::compare::change::Metric;
-use crate::compare::metrics::{RoundFigures, metrics};
+use crate::compare::metrics::{Apart, Between, RoundFigures, measured};
 use crate::result::{Cause, Estimates, TrustLevel, Uncertainty};
+use crate::statistics::Family;
 
 /// Three launches of a side with these figures.
 fn rounds(throughput: f64, us_per_request: f64, latency_us: f64) -> Vec<RoundFigures> {
-    let round = |off: f64| RoundFigures {
+    let round = |(off, round): (f64, u32)| RoundFigures {
+        round,
         whole: Estimates {
             throughput_rps: Some(throughput * off),
             us_per_request: Some(us_per_request * off),
@@ -16,7 +18,23 @@ fn rounds(throughput: f64, us_per_request: f64, latency_us: f64) -> Vec<RoundFig
         },
         uncertainty: Uncertainty::default(),
     };
-    [0.999, 1.0, 1.001].map(round).into()
+    [(0.999, 1), (1.0, 2), (1.001, 3)].map(round).into()
+}
+
+/// Each figure judged alone.
+fn metrics(
+    base: &[RoundFigures],
+    head: &[RoundFigures],
+    doubtful: &Doubtful<'_>,
+) -> Vec<MetricChange> {
+    let between = Between {
+        apart: Apart::Rounds,
+        speed: None,
+    };
+    let measured = measured(base, head, between).into_iter();
+    measured
+        .map(|figure| doubtful.judge(figure.judged(&Family::of([figure.p()]))))
+        .collect()
 }
 
 fn trust(causes: &[(Cause, Option<f64>)]) -> Trust {

@@ -1,39 +1,78 @@
 //! Figures of two phases, launch by launch: head by base, with an interval. Pure arithmetic on what rounds found.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
 use super::change::{Basis, Finding, Metric, MetricChange};
-use super::doubts::Doubtful;
-use crate::profile::{ASSUMED_LAUNCH_SPREAD, Z95};
-use crate::result::{Estimates, Uncertainty};
+use crate::result::{
+    ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
+    ASSUMED_TIME_SPREAD, Estimates, Uncertainty,
+};
+use crate::statistics::{Family, Part, Reach, Z95, combined, smallest_effect, t_quantile, t_tail};
 
 /// Figures of one launch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoundFigures {
+    /// Number of the round that it was launched in, from 1.
+    pub round: u32,
     /// The launch as a whole.
     pub whole: Estimates,
-    /// How far it may be off within the launch; what is not known counts as exact.
+    /// How far it may be off within the launch.
     pub uncertainty: Uncertainty,
 }
-
-/// The 95 % bounds of a figure by the figure, as natural logarithms; neither is negative.
-#[derive(Debug, Clone, Copy, Default)]
-struct Reach {
-    down: f64,
-    up: f64,
-}
-
-/// As [`ASSUMED_LAUNCH_SPREAD`], which holds for throughput too; of latencies, which depend on where the scheduler puts threads.
-pub const ASSUMED_LATENCY_SPREAD: f64 = 0.10;
 
 /// Launches of each side from which their own spread is used.
 pub const ENOUGH_ROUNDS: usize = 3;
 
+/// Launches of each side from which it is said what would have been found: the error of fewer is itself known to a factor of two.
+const ENOUGH_FOR_POWER: usize = 5;
+
+/// The power at which the smallest detectable change is stated.
+const POWER: f64 = 0.8;
+
+/// The part of reports of equal things that may have a finding.
+const FALSE_ALARMS: f64 = 0.05;
+
+/// Factor beyond which an interval says nothing: its end is open.
+const SAYS_NOTHING: f64 = 10.0;
+
+/// Degrees of freedom of an error within a launch at least: intervals are joined while five batches are left.
+const FEWEST_DEGREES: f64 = 4.0;
+
+/// What lies between the measurements of two sides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Between {
+    pub(super) apart: Apart,
+    /// ln of the generator's CPU per request, head by base, where both have the same work: evidence of the machine's speed.
+    pub(super) speed: Option<f64>,
+}
+
+/// How far apart both sides were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Apart {
+    /// In one run: launches of one round follow each other.
+    Rounds,
+    /// In different runs.
+    Runs,
+}
+
+/// One figure of both sides, not yet judged.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Measured {
+    metric: Metric,
+    base: f64,
+    head: f64,
+    /// ln of head by base.
+    log: f64,
+    error: Part,
+    basis: Basis,
+}
+
 impl Metric {
-    fn assumed_spread(self) -> f64 {
-        match self {
-            Self::Throughput | Self::CpuPerRequest => ASSUMED_LAUNCH_SPREAD,
-            Self::P50 | Self::P99 => ASSUMED_LATENCY_SPREAD,
+    /// Standard deviation of ln of a figure that is assumed between times and between runs.
+    fn assumed_spread(self, apart: Apart) -> f64 {
+        match (self, apart) {
+            (Self::Throughput | Self::CpuPerRequest, Apart::Rounds) => ASSUMED_TIME_SPREAD,
+            (Self::Throughput | Self::CpuPerRequest, Apart::Runs) => ASSUMED_RUN_SPREAD,
+            (Self::P50 | Self::P99, Apart::Rounds) => ASSUMED_LATENCY_TIME_SPREAD,
+            (Self::P50 | Self::P99, Apart::Runs) => ASSUMED_LATENCY_RUN_SPREAD,
         }
     }
 
@@ -48,129 +87,257 @@ impl Metric {
         value.filter(|value| *value > 0.0 && value.is_finite())
     }
 
-    /// How far the figure of a launch reaches.
-    fn reach(self, round: &RoundFigures) -> Option<Reach> {
+    /// How far the figure of a launch reaches. One that shows no error of its own is assumed to be off as much as at another time, and a
+    /// percentile by anything.
+    fn reach(self, round: &RoundFigures) -> Reach {
         let known = &round.uncertainty;
-        let even = |error: f64| Reach {
-            down: Z95 * error,
-            up: Z95 * error,
+        let even = |error: Option<f64>| Reach::even(Z95 * error.unwrap_or(ASSUMED_TIME_SPREAD));
+        let ends = |ends: Option<(f64, f64)>| {
+            let (value, (low, high)) = (self.of(&round.whole)?, ends?);
+            (low > 0.0).then(|| Reach {
+                down: (value / low).ln().max(0.0),
+                up: (high / value).ln().max(0.0),
+            })
         };
         match self {
-            Self::Throughput => known.throughput.map(even),
-            Self::CpuPerRequest => known.us_per_request.map(even),
-            Self::P50 => Reach::of(self.of(&round.whole)?, known.p50_us?),
-            Self::P99 => Reach::of(self.of(&round.whole)?, known.p99_us?),
-        }
-    }
-}
-
-impl Reach {
-    /// `None` for bounds of which a ratio cannot be taken.
-    fn of(value: f64, (low, high): (f64, f64)) -> Option<Self> {
-        (low > 0.0 && high.is_finite()).then(|| Self {
-            down: (value / low).ln().max(0.0),
-            up: (high / value).ln().max(0.0),
-        })
-    }
-
-    /// That of the geometric mean of launches.
-    fn of_mean(metric: Metric, rounds: &[RoundFigures]) -> Self {
-        let known: Vec<Self> = rounds.iter().filter_map(|of| metric.reach(of)).collect();
-        let mean = |of: fn(&Self) -> f64| {
-            let squares: f64 = known.iter().map(|reach| of(reach).powi(2)).sum();
-            squares.sqrt() / rounds.len() as f64
-        };
-        Self {
-            down: mean(|reach| reach.down),
-            up: mean(|reach| reach.up),
+            Self::Throughput => even(known.throughput),
+            Self::CpuPerRequest => even(known.us_per_request),
+            Self::P50 => ends(known.p50_us).unwrap_or(Reach::even(f64::INFINITY)),
+            Self::P99 => ends(known.p99_us).unwrap_or(Reach::even(f64::INFINITY)),
         }
     }
 }
 
 /// What is known on both sides, in the order of reports.
-pub(super) fn metrics(
+pub(super) fn measured(
     base: &[RoundFigures],
     head: &[RoundFigures],
-    doubtful: &Doubtful<'_>,
-) -> Vec<MetricChange> {
-    let changes = Metric::ALL.into_iter();
-    changes
-        .filter_map(|metric| Some(doubtful.judge(change(metric, base, head)?)))
+    between: Between,
+) -> Vec<Measured> {
+    let metrics = Metric::ALL.into_iter();
+    metrics
+        .filter_map(|metric| measure(metric, base, head, between))
         .collect()
 }
 
-/// Of launches too few to show how they differ, bounds within them and the assumed spread make the interval.
-fn change(metric: Metric, base: &[RoundFigures], head: &[RoundFigures]) -> Option<MetricChange> {
-    let wholes = |rounds: &[RoundFigures]| {
-        rounds
-            .iter()
-            .map(|round| metric.of(&round.whole))
-            .collect::<Option<Vec<f64>>>()
-            .filter(|values| !values.is_empty())
-    };
-    let (before, after) = (wholes(base)?, wholes(head)?);
-    let pairs = before.len().min(after.len());
-    let logs: Vec<f64> = before
-        .iter()
-        .zip(&after)
-        .map(|(base, head)| (head / base).ln())
-        .collect();
-    let mean = logs.iter().sum::<f64>() / pairs as f64;
-    let (reach, quantile, basis) = if pairs >= ENOUGH_ROUNDS {
-        let variance =
-            logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (pairs - 1) as f64;
-        let student = StudentsT::new(0.0, 1.0, (pairs - 1) as f64).ok()?;
-        let quantile = |part| student.inverse_cdf(part);
-        let half = quantile(0.975) * (variance / pairs as f64).sqrt();
-        (
-            Reach {
-                down: half,
-                up: half,
-            },
-            (quantile(0.975), quantile(0.8)),
-            Basis::Rounds(pairs),
-        )
-    } else {
-        let between = Z95 * metric.assumed_spread() * (2.0 / pairs as f64).sqrt();
-        let (base, head) = (Reach::of_mean(metric, base), Reach::of_mean(metric, head));
-        (
-            Reach {
-                down: norm([head.down, base.up, between]),
-                up: norm([head.up, base.down, between]),
-            },
-            (Z95, 0.841_621),
-            Basis::Assumed,
-        )
-    };
-    let interval = (mean - reach.down, mean + reach.up);
-    let finding = match (interval.0 > 0.0, interval.1 < 0.0, metric) {
-        (true, _, Metric::Throughput)
-        | (_, true, Metric::CpuPerRequest | Metric::P50 | Metric::P99) => Finding::Better,
-        (_, true, Metric::Throughput) | (true, _, _) => Finding::Worse,
-        _ => Finding::NotDetected,
-    };
-    // Two-sided 5 %, power 80 %: the quantiles of both add up.
-    let error = reach.down.max(reach.up) / quantile.0;
-    Some(MetricChange {
-        metric,
-        base: before.iter().sum::<f64>() / before.len() as f64,
-        head: after.iter().sum::<f64>() / after.len() as f64,
-        ratio: mean.exp(),
-        interval: (interval.0.exp(), interval.1.exp()),
-        finding,
-        detectable: ((quantile.0 + quantile.1) * error).exp() - 1.0,
-        basis,
-        doubts: Vec::new(),
-    })
+/// A figure of one launch.
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    of: &'a RoundFigures,
+    value: f64,
 }
 
-/// Reaches of independent errors, as one (G. Y. Zou and A. Donner, Stat. Med. 27, 2008, p. 1693: they need not be even).
-fn norm(reaches: [f64; 3]) -> f64 {
-    reaches
+fn measure(
+    metric: Metric,
+    base: &[RoundFigures],
+    head: &[RoundFigures],
+    between: Between,
+) -> Option<Measured> {
+    let (base, head) = (known(metric, base), known(metric, head));
+    if base.is_empty() || head.is_empty() {
+        return None;
+    }
+    let pairs = match between.apart {
+        Apart::Rounds => pairs(&base, &head),
+        Apart::Runs => Vec::new(),
+    };
+    let measured = if pairs.len() >= ENOUGH_ROUNDS {
+        let (base, head): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+        let logs = base.iter().zip(&head);
+        let logs: Vec<f64> = logs
+            .map(|(base, head)| (head.value / base.value).ln())
+            .collect();
+        Measured {
+            metric,
+            base: mean(base.iter().map(|of| of.value)),
+            head: mean(head.iter().map(|of| of.value)),
+            log: mean(logs.iter().copied()),
+            error: spread(&logs),
+            basis: Basis::Rounds(logs.len()),
+        }
+    } else {
+        let logs =
+            |side: &[Known<'_>]| -> Vec<f64> { side.iter().map(|of| of.value.ln()).collect() };
+        let (before, after) = (logs(&base), logs(&head));
+        Measured {
+            metric,
+            base: mean(base.iter().map(|of| of.value)),
+            head: mean(head.iter().map(|of| of.value)),
+            log: mean(after.iter().copied()) - mean(before.iter().copied()),
+            error: unpaired(metric, &base, &head, between),
+            basis: match between.apart {
+                Apart::Rounds => Basis::Times,
+                Apart::Runs => Basis::Runs,
+            },
+        }
+    };
+    Some(measured.open_where_it_says_nothing())
+}
+
+fn known(metric: Metric, rounds: &[RoundFigures]) -> Vec<Known<'_>> {
+    let known = rounds.iter().filter_map(|of| {
+        let value = metric.of(&of.whole)?;
+        Some(Known { of, value })
+    });
+    known.collect()
+}
+
+/// Launches of the same round: one that died has no pair, and shifts no other.
+fn pairs<'a>(base: &[Known<'a>], head: &[Known<'a>]) -> Vec<(Known<'a>, Known<'a>)> {
+    let pairs = base.iter().filter_map(|base| {
+        let mut head = head.iter();
+        let head = head.find(|head| head.of.round == base.of.round)?;
+        Some((*base, *head))
+    });
+    pairs.collect()
+}
+
+/// The error of two means. Of few launches what differs within them counts, of more what they differ by. The assumed spread of one run
+/// is divided by launches, for each is at a time of its own; that between runs never is, for all rounds of a run share it.
+fn unpaired(metric: Metric, base: &[Known<'_>], head: &[Known<'_>], between: Between) -> Part {
+    let launches = |side: &[Known<'_>]| side.len() as f64;
+    let (of_base, of_head) = (
+        side(metric, base, between.apart),
+        side(metric, head, between.apart),
+    );
+    let per_side = match between.apart {
+        Apart::Rounds => 1.0 / launches(base) + 1.0 / launches(head),
+        Apart::Runs => 2.0,
+    };
+    let assumed = Z95 * metric.assumed_spread(between.apart) * f64::sqrt(per_side);
+    let speed = Z95 * between.speed.unwrap_or(0.0).abs();
+    let assumption = |half| Part {
+        reach: Reach::even(half),
+        degrees: f64::INFINITY,
+    };
+    let of_base = Part {
+        reach: of_base.reach.inverse(),
+        ..of_base
+    };
+    combined(&[of_head, of_base, assumption(assumed), assumption(speed)])
+}
+
+/// The error of the mean of one side's launches.
+fn side(metric: Metric, launches: &[Known<'_>], apart: Apart) -> Part {
+    if apart == Apart::Runs && launches.len() >= ENOUGH_ROUNDS {
+        let logs: Vec<f64> = launches.iter().map(|of| of.value.ln()).collect();
+        return spread(&logs);
+    }
+    let reaches: Vec<Reach> = launches
         .iter()
-        .map(|reach| reach.powi(2))
-        .sum::<f64>()
-        .sqrt()
+        .map(|launch| metric.reach(launch.of))
+        .collect();
+    let norm = |of: fn(&Reach) -> f64| {
+        let squares: f64 = reaches.iter().map(|reach| of(reach).powi(2)).sum();
+        squares.sqrt() / launches.len() as f64
+    };
+    Part {
+        reach: Reach {
+            down: norm(|reach| reach.down),
+            up: norm(|reach| reach.up),
+        },
+        degrees: FEWEST_DEGREES,
+    }
+}
+
+/// The error of the mean of values that are seen to differ.
+fn spread(values: &[f64]) -> Part {
+    let (count, middle) = (values.len() as f64, mean(values.iter().copied()));
+    let squares: f64 = values.iter().map(|value| (value - middle).powi(2)).sum();
+    let error = (squares / (count - 1.0) / count).sqrt();
+    Part {
+        reach: Reach::even(t_quantile(0.975, count - 1.0) * error),
+        degrees: count - 1.0,
+    }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
+}
+
+impl Measured {
+    fn open_where_it_says_nothing(self) -> Self {
+        let open = |reach: f64| {
+            if reach > SAYS_NOTHING.ln() {
+                f64::INFINITY
+            } else {
+                reach
+            }
+        };
+        let reach = self.error.reach;
+        Self {
+            error: Part {
+                reach: Reach {
+                    down: open(reach.down),
+                    up: open(reach.up),
+                },
+                ..self.error
+            },
+            ..self
+        }
+    }
+
+    /// Standard error that a reach stands for.
+    fn error_of(&self, reach: f64) -> f64 {
+        reach / t_quantile(0.975, self.error.degrees)
+    }
+
+    /// How probable so large a difference is by chance, two-sided: it is 0.05 where the interval ends at "no change".
+    pub(super) fn p(&self) -> f64 {
+        let reach = self.error.reach;
+        let towards_zero = if self.log > 0.0 { reach.down } else { reach.up };
+        if self.log == 0.0 {
+            return 1.0;
+        }
+        2.0 * t_tail(
+            self.log.abs() / self.error_of(towards_zero),
+            self.error.degrees,
+        )
+    }
+
+    /// What follows, where it is judged together with others.
+    pub(super) fn judged(&self, family: &Family) -> MetricChange {
+        let reach = self.error.reach;
+        let interval = (self.log - reach.down, self.log + reach.up);
+        let (p, p_adjusted) = (self.p(), family.adjusted(self.p()));
+        let is_open = reach.longer().is_infinite();
+        let holds_none = interval.0 <= 0.0 && interval.1 >= 0.0;
+        let finding = match (self.metric, self.log > 0.0) {
+            _ if is_open && holds_none => Finding::NotJudged,
+            _ if holds_none || p_adjusted > FALSE_ALARMS => Finding::NotDetected,
+            (Metric::Throughput, true) => Finding::Better,
+            (Metric::Throughput, false) => Finding::Worse,
+            (Metric::CpuPerRequest | Metric::P50 | Metric::P99, true) => Finding::Worse,
+            (Metric::CpuPerRequest | Metric::P50 | Metric::P99, false) => Finding::Better,
+        };
+        MetricChange {
+            metric: self.metric,
+            base: self.base,
+            head: self.head,
+            ratio: self.log.exp(),
+            interval: (interval.0.exp(), interval.1.exp()),
+            p,
+            p_adjusted,
+            together: family.len(),
+            finding,
+            detectable: self.detectable(family.len()),
+            basis: self.basis,
+            doubts: Vec::new(),
+        }
+    }
+
+    /// The relative change that would have been found with 80 % power, alone among `together` figures; `None` if that is not known.
+    fn detectable(&self, together: usize) -> Option<f64> {
+        let error = self.error_of(self.error.reach.longer());
+        let is_known = match self.basis {
+            Basis::Rounds(pairs) => pairs >= ENOUGH_FOR_POWER,
+            Basis::Times | Basis::Runs => true,
+        };
+        let level = FALSE_ALARMS / together.max(1) as f64;
+        (is_known && error.is_finite())
+            .then(|| (smallest_effect(level, self.error.degrees, POWER) * error).exp_m1())
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod load;
 mod metrics;
 mod pair;
 mod side;
+mod speed;
 
 pub use caution::{Caution, Incomparable};
 pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange};
@@ -21,5 +22,5 @@ pub use functions::{
     Amounts, Explanation, FunctionComparison, Part, Profiled, ceiling, functions, is_of_cpu,
 };
 pub use load::{LoadDifference, load_differences};
-pub use metrics::{ASSUMED_LATENCY_SPREAD, ENOUGH_ROUNDS, RoundFigures};
-pub use side::{RunOf, Side, Subject};
+pub use metrics::{ENOUGH_ROUNDS, RoundFigures};
+pub use side::{Generator, RunOf, Side, Subject};

@@ -1,11 +1,12 @@
 //! What can be said against comparing two sides, and against comparing one of their phases.
 
 use super::caution::Caution;
+use super::change::{Basis, MetricChange};
 use super::doubts::Untrusted;
 use super::load::load_differences;
 use super::side::{Side, Subject};
 use crate::process::machine::Fingerprint;
-use crate::result::{Figure, TrustLevel};
+use crate::result::{ASSUMED_TIME_SPREAD, Figure, TrustLevel};
 use crate::units::printable;
 
 /// What is to be said of two sides as a whole.
@@ -99,6 +100,19 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
         }
     }
     cautions
+}
+
+/// Said where the machine's speed makes intervals noticeably wider: `speed` is ln of the generator's CPU per request, head by base.
+pub(super) fn speed_caution(metrics: &[MetricChange], speed: Option<f64>) -> Option<Caution> {
+    let speed = speed.filter(|speed| speed.abs() > ASSUMED_TIME_SPREAD)?;
+    let widened = |change: &MetricChange| matches!(change.basis, Basis::Times | Basis::Runs);
+    metrics.iter().any(widened).then(|| {
+        let what = format!(
+            "the generator's own CPU per request changed by {:+.0} % for the same work, so the machine's speed may have: intervals are wider by that; compare in one run with `rounds = 3` or more",
+            speed.exp_m1() * 100.0
+        );
+        Caution::Doubtful { what }
+    })
 }
 
 fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -> Option<Caution> {

@@ -22,6 +22,8 @@ pub struct Side<'a> {
 pub struct RunOf<'a> {
     /// Name and hash of its scenario.
     pub scenario: (&'a str, &'a str),
+    /// When it began, RFC 3339.
+    pub started_at: &'a str,
     /// Where it ran.
     pub machine: &'a Fingerprint,
     /// Whether it ended before its time.
@@ -37,12 +39,31 @@ pub struct Subject<'a> {
     pub load: Option<&'a Load>,
     /// Its launches.
     pub rounds: Vec<RoundFigures>,
+    /// What the generator used for it.
+    pub generator: Option<Generator>,
     /// How far its figures are the target's.
     pub trust: Trust,
     /// Its profile.
     pub profile: Option<Profiled<'a>>,
     /// Whether it was profiled, whatever has become of its profile.
     pub profiled: bool,
+}
+
+/// CPU and work of the generator in a phase.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Generator {
+    /// Its CPU, cores.
+    pub cores: f64,
+    /// OK responses a second.
+    pub throughput_rps: f64,
+}
+
+impl RunOf<'_> {
+    /// Whether both are the same run.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (self.started_at, self.scenario) == (other.started_at, other.scenario)
+            && self.machine == other.machine
+    }
 }
 
 impl Side<'_> {

@@ -45,12 +45,6 @@ impl Block {
         (self.known > 0).then(|| (self.known_rate / known, self.cores / known))
     }
 
-    /// CPU of the target per OK response, µs.
-    pub(super) fn us_per_request(&self) -> Option<f64> {
-        let (rate, cores) = self.spent()?;
-        (rate > 0.0).then(|| cores * 1e6 / rate)
-    }
-
     fn join(&mut self, next: &Self) {
         self.end = next.end;
         self.intervals += next.intervals;
@@ -161,10 +155,6 @@ mod tests {
         assert_eq!(
             (joined[0].spent(), joined[1].spent()),
             (Some((0.0, 0.0)), Some((25.0, 2.5)))
-        );
-        assert_eq!(
-            (joined[0].us_per_request(), joined[1].us_per_request()),
-            (None, Some(1e5))
         );
         // The third of three intervals begins a block that is not over.
         assert_eq!(blocks(2, 3, of).complete().len(), 1);

@@ -155,7 +155,8 @@ impl PhaseResult {
         }
         let total = Tally::sum(&driven.tallies);
         if seconds > 0.0 {
-            self.rounds.push(round(&driven, &total, &self.load));
+            self.rounds
+                .push(round(&driven, &total, run.launch.round, &self.load));
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
@@ -257,7 +258,7 @@ impl PhaseResult {
 }
 
 /// The figures of one launch.
-fn round(driven: &Driven, total: &Tally, load: &Load) -> Round {
+fn round(driven: &Driven, total: &Tally, number: u32, load: &Load) -> Round {
     let seconds = driven.window.seconds();
     let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
     let served: Vec<Served> = driven.instances.iter().map(|of| of.served).collect();
@@ -271,6 +272,7 @@ fn round(driven: &Driven, total: &Tally, load: &Load) -> Round {
         process_ended: driven.process_ended.filter(|_| driven.died.is_none()),
     };
     Round {
+        number,
         seconds,
         target_cpu_seconds: cpu,
         generator_cores: driven.generator_cores,

@@ -15,6 +15,7 @@ use crate::profile::{
 };
 use crate::result::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
+use crate::statistics::{Z95, nested_half, t_quantile};
 
 /// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
 /// each. This much longer at most, beyond twice their length.
@@ -220,33 +221,18 @@ impl Spent {
 }
 
 /// Relative standard error of the CPU per request, from the spread between slices; between intervals if the slices are too few to
-/// show one. `None` if nothing shows it.
+/// show one. `None` if nothing shows it. With the quantile that [`crate::profile::Scale::known_to`] takes for as many slices it reaches as far as
+/// nested batches of them do.
 fn cost_error(slices: &[Vec<Block>], all: &[Block]) -> Option<f64> {
     // Of what nothing is known is left out: a slice without a whole interval, an interval that was read late.
-    let units: Vec<Spent> = if slices.len() < ENOUGH_SLICES {
-        all.chunks(1).filter_map(Spent::of).collect()
-    } else {
-        slices.iter().filter_map(|of| Spent::of(of)).collect()
-    };
-    ratio_error(&units)
-}
-
-/// Relative standard error of R = Σ c / Σ r over K units (W. G. Cochran, Sampling Techniques, 3rd ed., 1977, eq. 6.9, without the
-/// correction for a finite population): √(K/(K − 1) Σ(c − R r)²) / Σ c.
-fn ratio_error(units: &[Spent]) -> Option<f64> {
-    let (rate, cores) = units
-        .iter()
-        .fold((0.0, 0.0), |sum, of| (sum.0 + of.rate, sum.1 + of.cores));
-    if units.len() < 2 || rate <= 0.0 || cores <= 0.0 {
-        return None;
+    let spent = |of: Spent| (of.cores, of.rate);
+    if slices.len() < ENOUGH_SLICES {
+        let units: Vec<_> = all.chunks(1).filter_map(Spent::of).map(spent).collect();
+        return Some(nested_half(&units)? / Z95);
     }
-    let ratio = cores / rate;
-    let squares: f64 = units
-        .iter()
-        .map(|of| (of.cores - ratio * of.rate).powi(2))
-        .sum();
-    let count = units.len() as f64;
-    Some((count / (count - 1.0) * squares).sqrt() / cores)
+    let units = slices.iter().filter_map(|of| Spent::of(of));
+    let units: Vec<_> = units.map(spent).collect();
+    Some(nested_half(&units)? / t_quantile(0.975, slices.len() as f64 - 1.0))
 }
 
 /// The load under which the target is profiled: stages hold the highest rate, so that all samples are of the same load, and
@@ -325,10 +311,10 @@ mod tests {
         // Five slices of 1 core, rates 10, 10, 0, 20, 20; R = 5/60: Σ(c − R r)² = 2/36 + 1 + 2 × 4/9; √(5/4 × 1.9444)/5.
         let error = cost_error(&slices, &all).unwrap();
         assert!((error - 0.311_8).abs() < 1e-4, "{error}");
-        // Fewer slices show no spread, but their intervals do.
+        // Fewer slices show no spread, but their four intervals do: 0.5774 · t(3)/1.96.
         let few = &slices[..2];
         let error = cost_error(few, &few.concat()).unwrap();
-        assert!((error - 0.577_4).abs() < 1e-4, "{error}");
+        assert!((error - 0.937_4).abs() < 1e-4, "{error}");
         assert_eq!(cost_error(&[], &[]), None);
         let idle = [block(0.0, Some(0.1)), block(0.0, Some(0.1))];
         assert_eq!(cost_error(&[], &idle), None);

@@ -1,15 +1,19 @@
 //! Latency in batches of time: how sure a quantile is. Requests of one moment share its fate, so that their number says too little.
 
 use hdrhistogram::Histogram;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::summary::value_at;
+use crate::statistics::{Z95, nested_half, t_quantile};
 
 /// Batches that are kept at most; then two neighbours become one.
 const MOST: usize = 32;
 /// Relative spread that is assumed of quantiles from burst to burst: a window with a single one shows nothing of it. Of one program the
 /// 99th percentile of windows with one burst of expired credentials was seen to differ by factors up to 5.
 const BURST_SPREAD: f64 = 0.5;
+/// Bursts below which a quantile that they make has no upper end: the next window may hold none, or three times as many.
+const FEW_BURSTS: usize = 5;
+/// Requests above a quantile in each batch from which their spread over batches shows bursts; independent ones are as uneven below.
+const ENOUGH_ABOVE: f64 = 2.0;
 /// Coarser than what is reported: only differences between batches count.
 const DIGITS: u8 = 2;
 
@@ -62,44 +66,51 @@ impl Batches {
     }
 
     /// The 95 % interval of a quantile (0..=1) of all that was added, of which `whole` is the distribution, µs: the quantiles at
-    /// p ± t · s (R. S. Woodruff, J. Am. Stat. Assoc. 47, 1952, p. 635). s, the standard error of the part p above the quantile, is
-    /// the larger of √(p(1 − p)/n) and, for K batches with x of n above it, √(K/(K − 1) Σ(x − p n)²)/Σn; t has K − 1 degrees of
-    /// freedom. Where p + t · s is beyond 1 it is the largest value that was seen. Where bursts make the quantile, what these are
-    /// assumed to differ by is added. `None` for fewer than two batches.
+    /// p ± r (R. S. Woodruff, J. Am. Stat. Assoc. 47, 1952, p. 635). r, half of the interval of the part above the quantile, is the
+    /// larger of 1.96 √(p(1 − p)/n) and what nested batches show. Where bursts make the quantile, what these are assumed to differ by is
+    /// added.
+    ///
+    /// The upper end is infinite where it would rest on the largest value of all, and where fewer than five bursts make the quantile.
+    /// `None` for fewer than two batches.
     pub fn interval(&self, whole: &Histogram<u64>, quantile: f64) -> Option<(f64, f64)> {
-        let at = whole.value_at_quantile(quantile);
-        let counted: Vec<(f64, f64)> = self
-            .complete()
-            .iter()
+        let counted = self.above(whole.value_at_quantile(quantile));
+        let (count, sum) = (counted.len() as f64, sum(&counted));
+        if count < 2.0 || sum.1 == 0.0 {
+            return None;
+        }
+        let part = sum.0 / sum.1;
+        let clustered = nested_half(&counted).map_or(0.0, |half| half * part);
+        let reach = clustered.max(Z95 * (quantile * (1.0 - quantile) / sum.1).sqrt());
+        // Less may lie above than the quantile says, where many values are the same: then it is none of what lies above.
+        let decides = part >= (1.0 - quantile) / 2.0;
+        let shows = sum.0 / count >= ENOUGH_ABOVE;
+        let bursts = bursts(&counted).filter(|_| decides && shows);
+        let spread = bursts.map_or(0.0, |bursts| {
+            t_quantile(0.975, count - 1.0) * BURST_SPREAD / bursts.effective.sqrt()
+        });
+        let within = |quantile: f64| value_at(whole, quantile.clamp(0.0, 1.0));
+        let value = within(quantile);
+        let wider = |bound: f64| (bound / value).ln().hypot(spread).exp();
+        let all = whole.len() as f64;
+        let is_open = (quantile + reach) * all > all - 1.0
+            || bursts.is_some_and(|bursts| bursts.count < FEW_BURSTS);
+        let high = if is_open {
+            f64::INFINITY
+        } else {
+            value * wider(within(quantile + reach))
+        };
+        Some((value / wider(within(quantile - reach)), high))
+    }
+
+    /// Requests above a latency, ns, and all, by batch.
+    fn above(&self, at: u64) -> Vec<(f64, f64)> {
+        let batches = self.complete().iter();
+        batches
             .map(|batch| {
                 let below = batch.count_between(0, at);
                 ((batch.len() - below) as f64, batch.len() as f64)
             })
-            .collect();
-        let sum = |of: fn(&(f64, f64)) -> f64| counted.iter().map(of).sum::<f64>();
-        let (above, all, count) = (sum(|of| of.0), sum(|of| of.1), counted.len() as f64);
-        if count < 2.0 || all == 0.0 {
-            return None;
-        }
-        let part = above / all;
-        let squares: f64 = counted.iter().map(|(x, n)| (x - part * n).powi(2)).sum();
-        let clustered = (count / (count - 1.0) * squares).sqrt() / all;
-        let sampled = (quantile * (1.0 - quantile) / all).sqrt();
-        let student = StudentsT::new(0.0, 1.0, count - 1.0).ok()?;
-        let reach = student.inverse_cdf(0.975) * clustered.max(sampled);
-        let within = |quantile: f64| value_at(whole, quantile.clamp(0.0, 1.0));
-        let excess: Vec<f64> = counted.iter().map(|(x, _)| *x).collect();
-        // Less may lie above than the quantile says, where many values are the same: then it is none of what lies above.
-        let decides = part >= (1.0 - quantile) / 2.0;
-        let bursts = bursts(&excess).filter(|_| decides).map_or(0.0, |bursts| {
-            student.inverse_cdf(0.975) * BURST_SPREAD / bursts.sqrt()
-        });
-        let value = within(quantile);
-        let wider = |bound: f64| (bound / value).ln().hypot(bursts).exp();
-        Some((
-            value / wider(within(quantile - reach)),
-            value * wider(within(quantile + reach)),
-        ))
+            .collect()
     }
 
     /// Those of full length.
@@ -109,23 +120,41 @@ impl Batches {
     }
 }
 
-/// How many bursts hold what lies above a quantile, given how much of it each batch has: 1/Σ of the squared parts of runs of batches
-/// with more than the average (the inverse of E. H. Simpson's index, Nature 163, 1949, p. 688). `None` if it is spread over half of
-/// the batches or more, by the same measure: there are no bursts then.
-fn bursts(excess: &[f64]) -> Option<f64> {
+fn sum(counted: &[(f64, f64)]) -> (f64, f64) {
+    counted
+        .iter()
+        .fold((0.0, 0.0), |sum, batch| (sum.0 + batch.0, sum.1 + batch.1))
+}
+
+/// What makes a quantile, where it is not made at all times alike.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Bursts {
+    /// Runs of batches with more than the average above the quantile.
+    count: usize,
+    /// 1/Σ of the squared parts that these runs have of it (the inverse of E. H. Simpson's index, Nature 163, 1949, p. 688).
+    effective: f64,
+}
+
+/// The bursts that hold what lies above a quantile, given how much of it each batch has. `None` if it is spread over half of the
+/// batches or more, by the same measure as of runs: there are no bursts then.
+fn bursts(counted: &[(f64, f64)]) -> Option<Bursts> {
     let diversity = |parts: &[f64]| {
         let squares: f64 = parts.iter().map(|part| part.powi(2)).sum();
         parts.iter().sum::<f64>().powi(2) / squares
     };
+    let excess: Vec<f64> = counted.iter().map(|(above, _)| *above).collect();
     let average = excess.iter().sum::<f64>() / excess.len() as f64;
     // Nothing lies above the largest value.
-    if average == 0.0 || diversity(excess) >= excess.len() as f64 / 2.0 {
+    if average == 0.0 || diversity(&excess) >= excess.len() as f64 / 2.0 {
         return None;
     }
     let runs = excess.chunk_by(|a, b| (*a > average) == (*b > average));
     let runs = runs.filter(|run| run[0] > average);
     let runs: Vec<f64> = runs.map(|run| run.iter().sum()).collect();
-    Some(diversity(&runs))
+    Some(Bursts {
+        count: runs.len(),
+        effective: diversity(&runs),
+    })
 }
 
 fn blank() -> Histogram<u64> {
@@ -159,7 +188,7 @@ mod tests {
     #[track_caller]
     fn check(found: Option<(f64, f64)>, low_ms: f64, high_ms: f64) {
         let (low, high) = found.unwrap();
-        let near = |us: f64, ms: f64| (us / 1e3 / ms - 1.0).abs() < 0.01;
+        let near = |us: f64, ms: f64| us / 1e3 == ms || (us / 1e3 / ms - 1.0).abs() < 0.01;
         assert!(near(low, low_ms) && near(high, high_ms), "{found:?}");
     }
 
@@ -168,54 +197,96 @@ mod tests {
         // 80 of 10,000 requests are slow, all in one of ten intervals: the 99th percentile is that of calm requests by luck.
         let (batches, whole) = intervals(10, 10, 80);
         assert!((value_at(&whole, 0.99) - 1e3).abs() < 2.0);
-        // t with 9 degrees of freedom is 2.262, and there is one burst: 2.262 · 0.5 is 1.131.
+        // t with 9 degrees of freedom is 2.262, and there is one burst: 2.262 · 0.5 is 1.131. The next window may hold two.
         let reaches = |from: f64, to: f64| (to / from).ln().hypot(1.131).exp();
-        let low = 1.0 / reaches(1.0, 1.0);
-        check(batches.interval(&whole, 0.99), low, reaches(1.0, 140.0));
+        check(
+            batches.interval(&whole, 0.99),
+            1.0 / reaches(1.0, 1.0),
+            f64::INFINITY,
+        );
         check(batches.interval(&whole, 0.5), 1.0, 1.0);
         // A quantile that is in the burst may as well be beside it.
         let (batches, whole) = intervals(10, 10, 120);
         let p99 = value_at(&whole, 0.99) / 1e3;
         assert!((p99 - 73.3).abs() < 0.5, "{p99}");
-        let (low, high) = (p99 / reaches(p99, 1.0), p99 * reaches(p99, 140.0));
-        check(batches.interval(&whole, 0.99), low, high);
+        check(
+            batches.interval(&whole, 0.99),
+            p99 / reaches(p99, 1.0),
+            f64::INFINITY,
+        );
+        // Six bursts show what there is of them.
+        let (batches, whole) = intervals(30, 5, 100);
+        let (low, high) = batches.interval(&whole, 0.99).unwrap();
+        assert!(low < 60e3 && (140e3..1e6).contains(&high), "{low} {high}");
     }
 
     #[test]
     fn what_is_slow_at_all_times_is_sure() {
         let (batches, whole) = intervals(10, 1, 20);
-        // √(0.01 · 0.99/10,000) is 0.000995: the quantiles at 0.98775 and 0.99225: the 8th and the 13th of 20 slow ones.
-        check(batches.interval(&whole, 0.99), 92.0, 112.0);
+        // 1.96 √(0.01 · 0.99/10,000) is 0.00195: the quantiles at 0.98805 and 0.99195: the 9th and the 12th of 20 slow ones.
+        check(batches.interval(&whole, 0.99), 96.0, 108.0);
         check(batches.interval(&whole, 0.95), 1.0, 1.0);
     }
 
     #[test]
     fn bursts_are_runs_of_batches() {
         for (excess, expected) in [
-            (&[0.0, 0.0, 5.0, 5.0, 0.0, 0.0][..], Some(1.0)),
-            (&[4.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0], Some(2.0)),
-            (&[9.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0], Some(1.0)),
+            (&[0.0, 0.0, 5.0, 5.0, 0.0, 0.0][..], Some((1, 1.0))),
+            (&[4.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0], Some((2, 2.0))),
+            (&[9.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0], Some((1, 1.0))),
+            (&[6.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0], Some((2, 1.6))),
             (&[5.0, 6.0, 4.0, 5.0], None),
             (&[0.0, 5.0, 0.0, 5.0], None),
             (&[0.0, 0.0, 0.0], None),
         ] {
-            assert_eq!(bursts(excess), expected, "{excess:?}");
+            let counted: Vec<_> = excess.iter().map(|above| (*above, 10.0)).collect();
+            let found = bursts(&counted).map(|bursts| (bursts.count, bursts.effective));
+            assert_eq!(found, expected, "{excess:?}");
         }
     }
 
-    #[test]
-    fn few_requests_are_unsure_though_intervals_are_alike() {
+    /// `count` intervals with `each` latencies from 1 ms on, 1 ms apart.
+    fn alike(count: usize, each: u64) -> (Batches, Histogram<u64>) {
         let mut batches = Batches::default();
         let mut whole = Histogram::new(3).unwrap();
         whole.auto(true);
         let mut interval: Histogram<u64> = whole.clone();
-        (1..=50).for_each(|ms| interval.record(ms * 1_000_000).unwrap());
-        for _ in 0..5 {
+        (1..=each).for_each(|ms| interval.record(ms * 1_000_000).unwrap());
+        for _ in 0..count {
             batches.add(&interval);
             whole.add(&interval).unwrap();
         }
-        // √(0.5 · 0.5/250) is 0.0316, t with 4 degrees of freedom 2.776: the quantiles at 0.412 and 0.588.
-        check(batches.interval(&whole, 0.5), 21.0, 30.0);
+        (batches, whole)
+    }
+
+    #[test]
+    fn few_requests_are_unsure_though_intervals_are_alike() {
+        let (batches, whole) = alike(5, 50);
+        // 1.96 √(0.5 · 0.5/250) is 0.062: the quantiles at 0.438 and 0.562.
+        check(batches.interval(&whole, 0.5), 22.0, 29.0);
+        // Beyond the largest of 250 there may be anything: of 1,000 that are alike 1.6 % are above the upper end.
+        assert_eq!(batches.interval(&whole, 0.99).unwrap().1, f64::INFINITY);
+        let (batches, whole) = alike(10, 100);
+        check(batches.interval(&whole, 0.99), 99.0, 100.0);
+    }
+
+    #[test]
+    fn a_few_independent_requests_above_a_quantile_are_no_bursts() {
+        // Of 500 in ten batches the five slowest are in two of them.
+        let mut batches = Batches::default();
+        let mut whole = Histogram::new(3).unwrap();
+        whole.auto(true);
+        for at in 0..10 {
+            let mut interval = whole.clone();
+            interval.reset();
+            let slow = [3, 0, 0, 0, 0, 0, 2, 0, 0, 0][at];
+            interval.record_n(1_000_000, 50 - slow).unwrap();
+            interval.record_n(1_500_000, slow).unwrap();
+            whole.add(&interval).unwrap();
+            batches.add(&interval);
+        }
+        let (low, _) = batches.interval(&whole, 0.99).unwrap();
+        assert!((990.0..1_010.0).contains(&low), "{low}");
     }
 
     #[test]
@@ -228,8 +299,8 @@ mod tests {
         );
         let kept: u64 = batches.batches.iter().map(Histogram::len).sum();
         assert_eq!(kept, whole.len());
-        // Bursts in every other interval are in every batch of many: √(0.01 · 0.99/992,000) is 0.0001, t with 30 degrees 2.042.
-        check(batches.interval(&whole, 0.99), 86.7, 89.3);
+        // Bursts in every other interval are in every batch of many: 1.96 √(0.01 · 0.99/992,000) is 0.0002.
+        check(batches.interval(&whole, 0.99), 86.8, 89.3);
         assert_eq!(intervals(1, 1, 0).0.interval(&whole, 0.5), None);
         assert_eq!(Batches::default().interval(&whole, 0.5), None);
     }

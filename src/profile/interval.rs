@@ -1,7 +1,6 @@
 //! Intervals of shares. Pure arithmetic: it must not know what is counted.
 
-/// The 97.5 % point of the standard normal distribution.
-pub const Z95: f64 = 1.959_963_984_540_054;
+pub(super) use crate::statistics::Z95;
 
 /// A closed interval.
 #[derive(Debug, Clone, Copy, PartialEq)]

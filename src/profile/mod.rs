@@ -37,7 +37,7 @@ pub use choice::Choice;
 pub use diff::{DeltaFinding, Diff, FunctionDelta, Hidden, Side, Unit, diff};
 pub use error::Error;
 pub use fold::{Fold, fold};
-pub use interval::{Interval, Z95, wilson};
+pub use interval::{Interval, wilson};
 pub use read::read;
 pub use share::{
     ASSUMED_LAUNCH_SPREAD, Difference, ENOUGH_SLICES, FALSE_DISCOVERIES, FEW_SAMPLES,

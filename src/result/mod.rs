@@ -17,7 +17,10 @@ pub use answering::{Absence, Answering, Answerings, Gone, Quiet};
 pub use late::{Late, Planned};
 pub use phase::PhaseResult;
 pub use profiled::ProfileResult;
-pub use round::{Estimates, Round, Uncertainty};
+pub use round::{
+    ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
+    ASSUMED_TIME_SPREAD, Estimates, Round, Uncertainty,
+};
 pub use run::{Failure, RunResult, VariantResult};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};
 pub use used::{AcknowledgedFile, BcryptRate, InstanceUse, ServiceUse};

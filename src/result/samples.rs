@@ -32,6 +32,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         p99_us: None,
     };
     let round = Round {
+        number: 1,
         seconds: 2.0,
         target_cpu_seconds: Some(0.5),
         generator_cores: Some(0.1),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up; a module may use those of lower layers and of its own.
 const LAYERS: [&[&str]; 8] = [
-    &["units"],
+    &["units", "statistics"],
     &["metrics", "traffic", "transport"],
     &["scenario", "pacer"],
     &["engine", "profile", "process"],

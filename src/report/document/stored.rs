@@ -6,11 +6,12 @@ use serde::Deserialize;
 
 use super::run::SCHEMA;
 use super::{load, trust};
-use crate::compare::RoundFigures;
+use crate::compare::{Generator, RoundFigures};
 use crate::process::machine::Fingerprint;
-use crate::profile::{Scale, Z95};
+use crate::profile::Scale;
 use crate::result::{Estimates, Trust, Uncertainty};
 use crate::scenario::{Load, is_name};
+use crate::statistics::Z95;
 use crate::units::printable;
 
 /// A run as it was stored.
@@ -55,6 +56,8 @@ pub struct StoredPhase {
     #[serde(deserialize_with = "load::read")]
     pub load: Load,
     rounds: Vec<StoredRound>,
+    throughput_rps: Option<f64>,
+    cpu: Option<StoredCpu>,
     /// What its profile is worth, if it has one.
     pub profile: Option<StoredProfile>,
     /// How far its figures are the target's.
@@ -63,13 +66,20 @@ pub struct StoredPhase {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+struct StoredCpu {
+    generator_cores: Option<f64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 struct StoredRound {
+    /// Results of earlier versions have none: their launches are in the order of their rounds.
+    round: Option<u32>,
     #[serde(flatten)]
     figures: Figures,
     #[serde(default)]
     relative_error: Figures,
-    latency_p50_interval_us: Option<(f64, f64)>,
-    latency_p99_interval_us: Option<(f64, f64)>,
+    latency_p50_interval_us: Option<(f64, Option<f64>)>,
+    latency_p99_interval_us: Option<(f64, Option<f64>)>,
 }
 
 impl StoredRound {
@@ -80,15 +90,17 @@ impl StoredRound {
             let (value, reach) = (value?, (Z95 * error?).exp());
             Some((value / reach, value * reach))
         };
+        // An end that is not known is open.
+        let ends = |ends: Option<(f64, Option<f64>)>| {
+            ends.map(|(low, high)| (low, high.unwrap_or(f64::INFINITY)))
+        };
         let figures = &self.figures;
         Uncertainty {
             throughput: errors.throughput_rps,
             us_per_request: errors.target_us_per_request,
-            p50_us: self
-                .latency_p50_interval_us
+            p50_us: ends(self.latency_p50_interval_us)
                 .or_else(|| even(figures.latency_p50_us, errors.latency_p50_us)),
-            p99_us: self
-                .latency_p99_interval_us
+            p99_us: ends(self.latency_p99_interval_us)
                 .or_else(|| even(figures.latency_p99_us, errors.latency_p99_us)),
         }
     }
@@ -126,13 +138,22 @@ pub struct StoredProfile {
 impl StoredPhase {
     /// Its launches.
     pub fn rounds(&self) -> Vec<RoundFigures> {
-        let rounds = self.rounds.iter();
+        let rounds = self.rounds.iter().zip(1..);
         rounds
-            .map(|round| RoundFigures {
+            .map(|(round, at)| RoundFigures {
+                round: round.round.unwrap_or(at),
                 whole: round.figures.estimates(),
                 uncertainty: round.uncertainty(),
             })
             .collect()
+    }
+
+    /// What the generator used for it.
+    pub fn generator(&self) -> Option<Generator> {
+        Some(Generator {
+            cores: self.cpu.as_ref()?.generator_cores?,
+            throughput_rps: self.throughput_rps?,
+        })
     }
 
     /// What shares of its profile are multiplied with.

@@ -1,8 +1,14 @@
 //! Changes of metrics and of functions, in words.
 
 use super::shortened;
-use crate::compare::{Finding, FunctionComparison, Metric, MetricChange, ceiling};
+use crate::compare::{
+    Basis, ENOUGH_ROUNDS, Finding, FunctionComparison, Metric, MetricChange, ceiling,
+};
 use crate::profile::{DeltaFinding, FunctionDelta, FunctionShare, Unit};
+use crate::result::{
+    ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
+    ASSUMED_TIME_SPREAD,
+};
 use crate::units::{format_count, format_share, format_us};
 
 /// The columns of a row, in words.
@@ -95,38 +101,143 @@ pub(in crate::report) fn label(metric: Metric) -> &'static str {
 }
 
 /// How ratios are written: per cent when the change is small, else as a factor or a divisor.
-fn notation(ratio: f64) -> fn(f64) -> String {
-    if ratio >= 2.0 {
-        |ratio| format!("×{}", format_count(ratio))
-    } else if ratio > 0.5 {
-        |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0)
-    } else {
-        |ratio| format!("÷{}", format_count(1.0 / ratio))
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notation {
+    Times,
+    Percent,
+    Divided,
+}
+
+impl Notation {
+    fn of(ratio: f64) -> Self {
+        if ratio >= 2.0 {
+            Self::Times
+        } else if ratio > 0.5 {
+            Self::Percent
+        } else {
+            Self::Divided
+        }
+    }
+
+    /// The number that is written of a ratio.
+    fn number(self, ratio: f64) -> f64 {
+        match self {
+            Self::Times => ratio,
+            Self::Percent => (ratio - 1.0) * 100.0,
+            Self::Divided => 1.0 / ratio,
+        }
+    }
+
+    /// A ratio, rounded to a multiple of `step`, which is a power of ten.
+    fn text(self, ratio: f64, step: f64) -> String {
+        let number = (self.number(ratio) / step).round() * step;
+        let digits = (-step.log10()).round().max(0.0) as usize;
+        let plain = if digits == 0 {
+            format_count(number.abs())
+        } else {
+            format!("{:.digits$}", number.abs())
+        };
+        match self {
+            Self::Times => format!("×{plain}"),
+            Self::Divided => format!("÷{plain}"),
+            Self::Percent if number < 0.0 => format!("-{plain} %"),
+            Self::Percent => format!("+{plain} %"),
+        }
     }
 }
 
-pub(in crate::report) fn words(change: &MetricChange) -> String {
+/// The place of the last digit that an interval leaves: the first digit of half its width. Open ends have no width.
+fn step(notation: Notation, change: &MetricChange) -> f64 {
+    let ends = [change.interval.0, change.interval.1];
+    let known = ends.into_iter().filter(|end| *end > 0.0 && end.is_finite());
+    let (value, widths) = (notation.number(change.ratio), known.clone().count() as f64);
+    let sum: f64 = known.map(|end| (notation.number(end) - value).abs()).sum();
+    let half = if widths > 0.0 {
+        sum / widths
+    } else {
+        value.abs()
+    };
+    if half > 0.0 && half.is_finite() {
+        10_f64.powf(half.log10().floor()).clamp(1e-3, 1e9)
+    } else {
+        0.1
+    }
+}
+
+/// A ratio with its interval, in the digits that this leaves.
+fn measured(change: &MetricChange) -> String {
     // One notation for a change and its bounds.
-    let factor = notation(change.ratio);
-    let interval = format!(
-        "{} (95 %: {} to {})",
-        factor(change.ratio),
-        factor(change.interval.0),
-        factor(change.interval.1)
-    );
+    let notation = Notation::of(change.ratio);
+    let step = step(notation, change);
+    let text = |ratio| notation.text(ratio, step);
+    let (low, high) = change.interval;
+    let ends = match (low > 0.0, high.is_finite()) {
+        (true, true) => format!("95 %: {} to {}", text(low), text(high)),
+        (true, false) => format!("95 %: {} and more", text(low)),
+        (false, true) => format!("95 %: {} and less", text(high)),
+        (false, false) => return text(change.ratio),
+    };
+    format!("{} ({ends})", text(change.ratio))
+}
+
+pub(in crate::report) fn words(change: &MetricChange) -> String {
+    let interval = measured(change);
     let doubts = doubts_in_words(change);
     match change.finding {
         Finding::Better => format!("better: {interval}{doubts}"),
         Finding::Worse => format!("worse: {interval}{doubts}"),
         Finding::NotDetected => {
-            let seen = if change.doubts.is_empty() {
-                format!("{} would have been", either(change.detectable))
-            } else {
-                "what would have been is not known".to_owned()
+            let seen = match (change.doubts.is_empty(), change.detectable) {
+                (true, Some(detectable)) => format!("; {} would have been", either(detectable)),
+                (true, None) => String::new(),
+                (false, _) => "; what would have been is not known".to_owned(),
             };
-            format!("no difference detected: {interval}; {seen}{doubts}")
+            format!(
+                "no difference detected: {interval}{}{seen}{doubts}",
+                by_chance(change)
+            )
         }
+        Finding::NotJudged if is_too_wide(change) => format!(
+            "not judged: {interval}; the interval reaches beyond ×10, and says nothing: measure for longer, or with `rounds = 3` or more"
+        ),
         Finding::NotJudged => format!("not judged: {interval}{doubts}"),
+    }
+}
+
+fn is_too_wide(change: &MetricChange) -> bool {
+    change.is_open() && change.interval.0 <= 1.0 && change.interval.1 >= 1.0
+}
+
+/// Said of an interval without "no change" that is no finding all the same.
+fn by_chance(change: &MetricChange) -> String {
+    if change.interval.0 > 1.0 || change.interval.1 < 1.0 {
+        format!(
+            "; chance explains one such interval among the {} figures compared here",
+            change.together
+        )
+    } else {
+        String::new()
+    }
+}
+
+/// What the intervals of a phase rest on that was not measured; `None` if there is nothing.
+pub(in crate::report) fn assumed(changes: &[MetricChange]) -> Option<String> {
+    let has = |basis| changes.iter().any(|change| change.basis == basis);
+    let percent = |spread: f64| format!("{:.0} %", spread * 100.0);
+    if has(Basis::Runs) {
+        Some(format!(
+            "two runs, measured at different times: {} is assumed between runs, {} of latency, however many rounds there are; compare variants within one run to measure it",
+            percent(ASSUMED_RUN_SPREAD),
+            percent(ASSUMED_LATENCY_RUN_SPREAD)
+        ))
+    } else if has(Basis::Times) {
+        Some(format!(
+            "too few launches to measure how measurements at different times differ: {} is assumed, {} of latency; `rounds = {ENOUGH_ROUNDS}` measures it",
+            percent(ASSUMED_TIME_SPREAD),
+            percent(ASSUMED_LATENCY_TIME_SPREAD)
+        ))
+    } else {
+        None
     }
 }
 
@@ -151,11 +262,79 @@ fn doubts_in_words(change: &MetricChange) -> String {
     }
 }
 
-/// A relative change in either direction.
+/// A relative change in either direction, in two digits.
 fn either(change: f64) -> String {
+    let digits = |value: f64| (1.0 - value.log10().floor()).clamp(0.0, 2.0) as usize;
     if change >= 1.0 {
-        format!("× or ÷{}", format_count(1.0 + change))
+        format!("× or ÷{:.*}", digits(1.0 + change), 1.0 + change)
     } else {
-        format!("±{:.1} %", change * 100.0)
+        let percent = change * 100.0;
+        format!("±{:.*} %", digits(percent), percent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(ratio: f64, interval: (f64, f64)) -> MetricChange {
+        MetricChange {
+            metric: Metric::Throughput,
+            base: 1.0,
+            head: ratio,
+            ratio,
+            interval,
+            p: 0.5,
+            p_adjusted: 1.0,
+            together: 8,
+            finding: Finding::NotDetected,
+            detectable: Some(0.123),
+            basis: Basis::Times,
+            doubts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_digits_that_the_interval_leaves_are_written() {
+        for (ratio, interval, expected) in [
+            (379.4, (336.2, 427.1), "×380 (95 %: ×340 to ×430)"),
+            (
+                1.0 / 379.4,
+                (1.0 / 427.1, 1.0 / 336.2),
+                "÷380 (95 %: ÷430 to ÷340)",
+            ),
+            (1.2493, (1.2071, 1.2932), "+25 % (95 %: +21 % to +29 %)"),
+            (0.986, (0.9801, 0.9932), "-1.4 % (95 %: -2.0 % to -0.7 %)"),
+            (2.048, (1.981, 2.123), "×2.05 (95 %: ×1.98 to ×2.12)"),
+            (2.048, (1.2, 3.5), "×2 (95 %: ×1 to ×4)"),
+            (
+                52_345.0,
+                (50_000.0, 55_000.0),
+                "×52,000 (95 %: ×50,000 to ×55,000)",
+            ),
+            (1.0, (1.0, 1.0), "+0.0 % (95 %: +0.0 % to +0.0 %)"),
+            (50.0, (12.0, f64::INFINITY), "×50 (95 %: ×10 and more)"),
+            (0.9, (0.0, 1.1), "-10 % (95 %: +10 % and less)"),
+        ] {
+            assert_eq!(measured(&change(ratio, interval)), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_finding_says_why() {
+        let found = words(&change(0.986, (0.98, 0.993)));
+        assert_eq!(
+            found,
+            "no difference detected: -1.4 % (95 %: -2.0 % to -0.7 %); chance explains one such interval among the 8 figures compared here; ±12 % would have been"
+        );
+        let mut open = change(1.1, (0.5, f64::INFINITY));
+        open.finding = Finding::NotJudged;
+        open.detectable = None;
+        let found = words(&open);
+        assert!(
+            found.ends_with("measure for longer, or with `rounds = 3` or more"),
+            "{found}"
+        );
+        assert!(!found.contains("would have been"), "{found}");
     }
 }

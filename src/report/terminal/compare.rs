@@ -6,12 +6,9 @@ use anstyle::Style;
 use comfy_table::Table;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
-use crate::compare::{
-    ASSUMED_LATENCY_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS, Finding, FunctionComparison,
-    Metric, PhaseComparison,
-};
-use crate::profile::{ASSUMED_LAUNCH_SPREAD, Unit};
-use crate::report::figures::change::{cells, figure, label, words};
+use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
+use crate::profile::Unit;
+use crate::report::figures::change::{assumed, cells, figure, label, words};
 use crate::report::figures::explanation::explanation_lines;
 use crate::units::format_count;
 
@@ -66,19 +63,8 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
     if let (false, Some(found)) = (explained, &phase.functions) {
         explanation(phase, found, text);
     }
-    if phase
-        .metrics
-        .iter()
-        .any(|change| change.basis == Basis::Assumed)
-    {
-        let (spread, latency) = (
-            ASSUMED_LAUNCH_SPREAD * 100.0,
-            ASSUMED_LATENCY_SPREAD * 100.0,
-        );
-        let _ = writeln!(
-            text,
-            "    (too few launches to measure how they differ: {spread:.0} % is assumed, {latency:.0} % for latency; `rounds = {ENOUGH_ROUNDS}` measures it)"
-        );
+    if let Some(assumed) = assumed(&phase.metrics) {
+        let _ = writeln!(text, "    ({assumed})");
     }
     cautions(&phase.cautions, "    ", text);
 }

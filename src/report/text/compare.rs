@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::compare::{Comparison, FunctionComparison, PhaseComparison};
 use crate::profile::Unit;
 use crate::report::document::compare::delta_json;
-use crate::report::figures::change::{cells, figure, label, words};
+use crate::report::figures::change::{assumed, cells, figure, label, words};
 use crate::report::figures::explanation::explanation_lines;
 use crate::units::format_count;
 
@@ -94,6 +94,9 @@ pub fn markdown(comparison: &Comparison) -> String {
                 );
             }
             text.push('\n');
+        }
+        if let Some(assumed) = assumed(&phase.metrics) {
+            let _ = writeln!(text, "{assumed}\n");
         }
         if let Some(found) = &phase.functions {
             functions(phase, found, &mut text);

@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::counts::{CountsJson, counts_json};
 use super::profile::{ProfileJson, profile_json};
 use crate::metrics::{Quantiles, Tally, quantiles};
-use crate::profile::Z95;
 use crate::report::document::load::LoadJson;
 use crate::report::document::processes::{self, InstanceJson, ServiceJson};
 use crate::report::document::trust::TrustJson;
 use crate::result::{AcknowledgedFile, PhaseResult, Uncertainty};
+use crate::statistics::Z95;
 
 #[derive(Serialize)]
 pub(super) struct PhaseJson<'a> {
@@ -71,12 +71,14 @@ struct RequestJson {
 
 #[derive(Serialize)]
 struct RoundJson {
+    round: u32,
     window_s: f64,
     throughput_rps: Option<f64>,
     target_us_per_request: Option<f64>,
     latency_p50_us: Option<f64>,
     latency_p99_us: Option<f64>,
     relative_error: ErrorsJson,
+    /// Serde writes an open end, which is infinite, as `null`.
     latency_p50_interval_us: Option<(f64, f64)>,
     latency_p99_interval_us: Option<(f64, f64)>,
 }
@@ -139,6 +141,7 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .rounds
             .iter()
             .map(|round| RoundJson {
+                round: round.number,
                 window_s: round.seconds,
                 throughput_rps: round.whole.throughput_rps,
                 target_us_per_request: round.whole.us_per_request,
@@ -230,7 +233,9 @@ fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {
 
 fn errors_json(of: &Uncertainty) -> ErrorsJson {
     // An even error that reaches as far.
-    let even = |(low, high): (f64, f64)| (low > 0.0).then(|| (high / low).ln() / 2.0 / Z95);
+    let even = |(low, high): (f64, f64)| {
+        (low > 0.0 && high.is_finite()).then(|| (high / low).ln() / 2.0 / Z95)
+    };
     ErrorsJson {
         throughput_rps: of.throughput,
         target_us_per_request: of.us_per_request,

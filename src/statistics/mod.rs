@@ -1,0 +1,15 @@
+//! Intervals, their combination and what they can show: plain numbers in, plain numbers out. It must not know what is measured.
+
+mod binomial;
+mod family;
+mod nested;
+mod power;
+mod reach;
+mod student;
+
+pub use binomial::clopper_pearson;
+pub use family::Family;
+pub use nested::nested_half;
+pub use power::smallest_effect;
+pub use reach::{Part, Reach, combined};
+pub use student::{Z95, t_quantile, t_tail};

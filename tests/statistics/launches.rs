@@ -1,0 +1,255 @@
+//! Throughput and CPU per request of launches: what is called different, and how often intervals hold the truth.
+
+use telemload::compare::{Finding, Metric, MetricChange, RoundFigures};
+use telemload::result::{Estimates, Uncertainty};
+use telemload::statistics::{Z95, nested_half};
+
+use crate::chance::{Chance, Machine};
+use crate::sides::{Runs, compared};
+use crate::{Share, count};
+
+/// What makes figures differ, as standard deviations of logarithms.
+#[derive(Debug, Clone, Copy)]
+struct World {
+    name: &'static str,
+    /// Of a second, by itself.
+    noise: f64,
+    /// Of the machine's speed, and for how many seconds it lasts.
+    drift: (f64, f64),
+    /// Of launches of one program.
+    launch: f64,
+    /// Of seconds that cost half as much again: how many there are each second.
+    bursts: f64,
+}
+
+const CALM: World = World {
+    name: "independent seconds (5 %)",
+    noise: 0.05,
+    drift: (0.0, 1.0),
+    launch: 0.0,
+    bursts: 0.0,
+};
+const DRIFT: World = World {
+    name: "drift of 6 % that lasts 10 s",
+    noise: 0.01,
+    drift: (0.06, 10.0),
+    launch: 0.0,
+    bursts: 0.0,
+};
+const BURSTS: World = World {
+    name: "bursts: each fifth second costs half as much again",
+    noise: 0.01,
+    drift: (0.0, 1.0),
+    launch: 0.0,
+    bursts: 0.2,
+};
+const LAUNCHES: World = World {
+    name: "launches that differ by 3 %",
+    noise: 0.02,
+    drift: (0.0, 1.0),
+    launch: 0.03,
+    bursts: 0.0,
+};
+const WORLDS: [World; 4] = [CALM, DRIFT, BURSTS, LAUNCHES];
+
+/// A launch in a closed loop, whose target costs 100 µs a request times `factor`.
+fn launch(
+    world: &World,
+    machine: &mut Machine,
+    round: u32,
+    seconds: u32,
+    factor: f64,
+    chance: &mut Chance,
+) -> RoundFigures {
+    const CORES: f64 = 0.9;
+    // Until the next launch is ready.
+    machine.after(3.0, chance);
+    let own = world.launch * chance.normal();
+    let rates: Vec<f64> = (0..seconds)
+        .map(|_| {
+            let ln = own + machine.after(1.0, chance) + world.noise * chance.normal();
+            let burst = if chance.happens(world.bursts) {
+                1.5
+            } else {
+                1.0
+            };
+            CORES * 1e6 / (100.0 * factor * ln.exp() * burst)
+        })
+        .collect();
+    let sum: f64 = rates.iter().sum();
+    let spent: Vec<_> = rates.iter().map(|rate| (CORES, *rate)).collect();
+    let served: Vec<_> = rates.iter().map(|rate| (*rate, 1.0)).collect();
+    RoundFigures {
+        round,
+        whole: Estimates {
+            throughput_rps: Some(sum / f64::from(seconds)),
+            us_per_request: Some(CORES * 1e6 * f64::from(seconds) / sum),
+            p50_us: None,
+            p99_us: None,
+        },
+        uncertainty: Uncertainty {
+            throughput: nested_half(&served).map(|half| half / Z95),
+            us_per_request: nested_half(&spent).map(|half| half / Z95),
+            ..Uncertainty::default()
+        },
+    }
+}
+
+/// Launches of both sides in one run, in alternating order.
+fn run(
+    world: &World,
+    rounds: u32,
+    seconds: u32,
+    factor: f64,
+    chance: &mut Chance,
+) -> [Vec<RoundFigures>; 2] {
+    let mut machine = Machine::new(world.drift.0, world.drift.1, chance);
+    let mut found = [Vec::new(), Vec::new()];
+    for round in 1..=rounds {
+        let order = if round % 2 == 1 { [0, 1] } else { [1, 0] };
+        for side in order {
+            let factor = if side == 1 { factor } else { 1.0 };
+            found[side].push(launch(world, &mut machine, round, seconds, factor, chance));
+        }
+    }
+    found
+}
+
+fn is_finding(change: &MetricChange) -> bool {
+    matches!(change.finding, Finding::Better | Finding::Worse)
+}
+
+fn cost(changes: &[MetricChange]) -> &MetricChange {
+    let mut changes = changes.iter();
+    changes
+        .find(|change| change.metric == Metric::CpuPerRequest)
+        .unwrap()
+}
+
+fn holds(change: &MetricChange, ratio: f64) -> bool {
+    change.interval.0 <= ratio && ratio <= change.interval.1
+}
+
+#[test]
+fn stored_runs_of_one_program_are_not_called_different() {
+    for speed in [0.0, 0.03, 0.06] {
+        for rounds in [1, 2, 3, 5, 10] {
+            let mut chance = Chance::new(1);
+            let (mut alarms, mut covered) = (Share::default(), Share::default());
+            for _ in 0..count(200) {
+                // Rounds of a run differ by 1 %, and runs by the machine's speed on their day.
+                let mut run = || {
+                    let world = World {
+                        noise: 0.02,
+                        launch: 0.01,
+                        ..CALM
+                    };
+                    let day = (speed * chance.normal()).exp();
+                    let mut machine = Machine::new(0.0, 1.0, &mut chance);
+                    let launches = (1..=rounds)
+                        .map(|round| launch(&world, &mut machine, round, 10, day, &mut chance));
+                    launches.collect::<Vec<_>>()
+                };
+                let (base, head) = (run(), run());
+                let changes = compared(Runs::Two, &base, &head);
+                alarms.add(changes.iter().any(is_finding));
+                covered.add(holds(cost(&changes), 1.0));
+            }
+            let case = format!(
+                "two stored runs of {rounds} rounds, runs differ by {:.0} %",
+                speed * 100.0
+            );
+            alarms.is_within((0.0, 0.05), &case, "equal, called different");
+            covered.is_within((0.92, 1.0), &case, "truth in the interval");
+        }
+    }
+}
+
+#[test]
+fn launches_of_one_run_are_not_called_different() {
+    for world in WORLDS {
+        for (rounds, seconds) in [
+            (1, 5),
+            (1, 10),
+            (1, 30),
+            (2, 10),
+            (3, 10),
+            (5, 10),
+            (10, 10),
+        ] {
+            let mut chance = Chance::new(2);
+            let (mut alarms, mut covered) = (Share::default(), Share::default());
+            for _ in 0..count(200) {
+                let [base, head] = run(&world, rounds, seconds, 1.0, &mut chance);
+                let changes = compared(Runs::One, &base, &head);
+                alarms.add(changes.iter().any(is_finding));
+                covered.add(holds(cost(&changes), 1.0));
+            }
+            let case = format!("one run, {rounds} × {seconds} s, {}", world.name);
+            // What is assumed of few launches is more than there is where the machine is calm.
+            let most = if rounds >= 3 { 0.99 } else { 1.0 };
+            alarms.is_within((0.0, 0.05), &case, "equal, called different");
+            covered.is_within((0.92, most), &case, "truth in the interval");
+        }
+    }
+}
+
+#[test]
+fn what_would_have_been_found_is_found_as_often_as_is_said() {
+    let spread = World {
+        noise: 0.01,
+        launch: 0.05,
+        ..CALM
+    };
+    for (runs, rounds) in [
+        (Runs::One, 1),
+        (Runs::One, 5),
+        (Runs::One, 10),
+        (Runs::Two, 1),
+        (Runs::Two, 5),
+    ] {
+        let mut chance = Chance::new(3);
+        // As far apart as is assumed.
+        let world = match runs {
+            Runs::One => spread,
+            Runs::Two => World {
+                launch: 0.01,
+                ..spread
+            },
+        };
+        let mut pair = |factor: f64| {
+            let [base, head] = run(&world, rounds, 10, factor, &mut chance);
+            let day = match runs {
+                Runs::One => [1.0, 1.0],
+                Runs::Two => [(); 2].map(|()| (0.06 * chance.normal()).exp()),
+            };
+            let at = |launches: Vec<RoundFigures>, day: f64| -> Vec<RoundFigures> {
+                let slower = |of: RoundFigures| RoundFigures {
+                    whole: Estimates {
+                        throughput_rps: of.whole.throughput_rps.map(|rate| rate / day),
+                        us_per_request: of.whole.us_per_request.map(|us| us * day),
+                        ..of.whole
+                    },
+                    ..of
+                };
+                launches.into_iter().map(slower).collect()
+            };
+            compared(runs, &at(base, day[0]), &at(head, day[1]))
+        };
+        let stated: Vec<f64> = (0..count(200) / 4)
+            .filter_map(|_| cost(&pair(1.0)).detectable)
+            .collect();
+        let effect = 1.0 + stated.iter().sum::<f64>() / stated.len() as f64;
+        let mut found = Share::default();
+        for _ in 0..count(200) {
+            found.add(is_finding(cost(&pair(effect))));
+        }
+        let sides = match runs {
+            Runs::One => "one run",
+            Runs::Two => "two stored runs",
+        };
+        let case =
+            format!("{sides}, {rounds} rounds, a change of the size that would have been found");
+        found.is_within((0.7, 0.9), &case, "found, promised 80 %");
+    }
+}

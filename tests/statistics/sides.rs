@@ -1,0 +1,52 @@
+//! Two sides of a comparison from launches, through what `telemload compare` calls.
+
+use std::sync::LazyLock;
+
+use telemload::compare::{MetricChange, RoundFigures, RunOf, Side, Subject, Untrusted, sides};
+use telemload::process::machine::Fingerprint;
+use telemload::result::Trust;
+
+static MACHINE: LazyLock<Fingerprint> = LazyLock::new(Fingerprint::read);
+
+/// When the runs of both sides began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Runs {
+    One,
+    Two,
+}
+
+/// What is found of two sides with one phase.
+pub(crate) fn compared(
+    runs: Runs,
+    base: &[RoundFigures],
+    head: &[RoundFigures],
+) -> Vec<MetricChange> {
+    let side = |label, started_at, rounds: &[RoundFigures]| Side {
+        label,
+        run: Some(RunOf {
+            scenario: ("s", "0"),
+            started_at,
+            machine: &MACHINE,
+            interrupted: false,
+        }),
+        phases: vec![Subject {
+            phase: "load",
+            load: None,
+            rounds: rounds.to_vec(),
+            generator: None,
+            trust: Trust::default(),
+            profile: None,
+            profiled: false,
+        }],
+    };
+    let later = match runs {
+        Runs::One => "2026-01-01T00:00:00Z",
+        Runs::Two => "2026-01-09T00:00:00Z",
+    };
+    let (base, head) = (
+        side("base", "2026-01-01T00:00:00Z", base),
+        side("head", later, head),
+    );
+    let mut comparison = sides(&base, &head, Untrusted::NotJudged);
+    comparison.phases.remove(0).metrics
+}
