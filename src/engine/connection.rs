@@ -137,8 +137,11 @@ async fn open(shard: &Shard, slot: &Slot, wire: &mut Wire, held: &mut Option<Job
     slot.deadline.set(0);
     let now = now_ns();
     let (kind, words) = match opened {
-        Ok(()) => {
+        Ok(handshake) => {
             shard.opening.borrow_mut().record(now - begun);
+            if let Some(handshake) = handshake {
+                shard.handshakes.borrow_mut().record(handshake);
+            }
             return Opened::Free(now);
         }
         Err(Unopened::Failed(kind, words)) => (kind, words),

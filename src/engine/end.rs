@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::{Durations, Window};
+use crate::transport::tls::Handshakes;
 
 /// How the load ended.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct End {
     pub stopped_seconds: f64,
     /// Every connection that was opened: how long that took, TLS handshake included.
     pub opening: Durations,
+    /// How they were secured.
+    pub handshakes: Handshakes,
     /// Requests that were sent a second time, because the server had closed or reset a kept connection without a byte of
     /// an answer, as it does with one that it takes for idle. Each is counted once.
     pub resent: u64,
@@ -38,6 +41,7 @@ pub(super) struct WorkerEnd {
     pub(super) cpu: Option<(CpuMark, CpuMark)>,
     pub(super) stopped_ns: u64,
     pub(super) opening: Durations,
+    pub(super) handshakes: Handshakes,
     pub(super) resent: u64,
     pub(super) unnoted: u64,
     /// The number of requests was reached.
@@ -75,6 +79,7 @@ impl End {
             worker_wait: None,
             stopped_seconds: 0.0,
             opening: Durations::default(),
+            handshakes: Handshakes::default(),
             resent: 0,
             unnoted: 0,
             failure: None,
@@ -82,6 +87,7 @@ impl End {
         let (mut window_end, mut last_done, mut all_sent) = (window.start, 0, true);
         for worker in workers {
             end.opening.add(&worker.opening);
+            end.handshakes.add(&worker.handshakes);
             end.resent += worker.resent;
             end.unnoted += worker.unnoted;
             end.stopped_seconds = end.stopped_seconds.max(worker.stopped_ns as f64 / 1e9);

@@ -23,6 +23,7 @@ use crate::scenario::LoadModel;
 use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
+use crate::transport::tls::Handshakes;
 
 /// What the tasks of one worker share; all on one thread.
 pub(super) struct Shard {
@@ -61,6 +62,7 @@ pub(super) struct Shard {
     pub(super) last_done: Cell<u64>,
     /// How long each connection took to open, handshake included.
     pub(super) opening: RefCell<Durations>,
+    pub(super) handshakes: RefCell<Handshakes>,
     pub(super) resent: Cell<u64>,
 }
 
@@ -177,6 +179,7 @@ impl Shard {
             broken: Cell::new(false),
             last_done: Cell::new(0),
             opening: RefCell::new(Durations::default()),
+            handshakes: RefCell::default(),
             resent: Cell::new(0),
         }
     }
@@ -417,6 +420,7 @@ impl Shard {
         end.last_done = self.last_done.get();
         end.stopped_ns = self.stops.borrow().total();
         end.opening = self.opening.take();
+        end.handshakes = self.handshakes.take();
         end.resent = self.resent.get();
         end.all_sent = self.feed.borrow().is_used_up();
         end.unnoted = self.notes.take().map_or(0, Notes::finish);

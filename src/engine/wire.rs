@@ -11,7 +11,7 @@ use super::program::Rendered;
 use crate::metrics::ErrorKind;
 use crate::transport::http1::{Decoder, ExpectBody, Limits, Malformed, Progress, Response};
 use crate::transport::stream::{Endpoint, OpenError, Stream};
-use crate::transport::tls::stream_failure;
+use crate::transport::tls::{Handshake, stream_failure};
 
 /// What the worker says to one connection's task.
 #[derive(Debug, Default)]
@@ -159,8 +159,12 @@ impl Wire {
         self.stream.is_some()
     }
 
-    /// Opens the connection, and secures it if the endpoint says so.
-    pub(super) async fn open(&mut self, endpoint: &Endpoint, slot: &Slot) -> Result<(), Unopened> {
+    /// Opens the connection, and secures it if the endpoint says so; tells how.
+    pub(super) async fn open(
+        &mut self,
+        endpoint: &Endpoint,
+        slot: &Slot,
+    ) -> Result<Option<Handshake>, Unopened> {
         let connecting = unless_expired(slot, Stream::connect(&endpoint.place)).await;
         let mut stream = connecting
             .ok_or(Unopened::Expired("no connection to"))?
@@ -174,9 +178,10 @@ impl Wire {
                 .map_err(|error| unopened(&error))?;
         }
         self.decoder.reset();
+        let handshake = stream.handshake();
         self.stream = Some(stream);
         self.served = 0;
-        Ok(())
+        Ok(handshake)
     }
 
     /// The last response with what was kept of it.

@@ -17,6 +17,7 @@ use crate::metrics::{
     Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window, latency_quantiles,
     value_at,
 };
+use crate::transport::tls::Handshakes;
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
 const MOST_WAITING: usize = 16;
@@ -41,6 +42,7 @@ pub(super) struct Driven {
     /// By how much the readings that tell the target's CPU miss the ends of the window, share of it.
     pub(super) missed_share: f64,
     pub(super) opening: Durations,
+    pub(super) handshakes: Handshakes,
     pub(super) resent: u64,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Block>,
@@ -315,6 +317,7 @@ impl Gather {
             steal_share: watched.steal_share(),
             missed_share: watched.missed_share(),
             opening: end.opening.clone(),
+            handshakes: end.handshakes.clone(),
             resent: end.resent,
             blocks: self.blocks.complete(),
             batches: self.batches,

@@ -21,6 +21,7 @@ use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
+use crate::transport::tls::Handshakes;
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -64,6 +65,7 @@ impl PhaseRun<'_> {
             acknowledged: Vec::new(),
             died: None,
             opening: Durations::default(),
+            handshakes: Handshakes::default(),
             resent: 0,
             instances: Vec::new(),
             services: variant
@@ -157,6 +159,7 @@ impl PhaseResult {
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
+        self.handshakes.add(&driven.handshakes);
         self.resent += driven.resent;
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
         self.add_shares(&driven, target);

@@ -10,6 +10,7 @@ use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
+use crate::transport::tls::Handshakes;
 
 /// A run of a plan.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ pub struct PhaseResult {
     pub died: Option<String>,
     /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
     pub opening: Durations,
+    /// How they were secured, if they were.
+    pub handshakes: Handshakes,
     /// Requests that were sent again because the target had closed a kept connection without a byte of answer.
     pub resent: u64,
     /// Each instance of the target, where there are several.

@@ -7,6 +7,7 @@ use super::{Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, Vari
 use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, LoadModel};
+use crate::transport::tls::Handshakes;
 
 pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
     let mut tally = Tally::default();
@@ -56,6 +57,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         acknowledged: Vec::new(),
         died: None,
         opening: Durations::default(),
+        handshakes: Handshakes::default(),
         resent: 0,
         instances: Vec::new(),
         services: Vec::new(),

@@ -10,6 +10,7 @@ use crate::experiment::{PhaseResult, TrustLevel};
 use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::report::figures::load::describe;
+use crate::transport::tls::Negotiated;
 use crate::units::{format_count, format_share, format_us};
 
 /// Renders it with its thresholds and warnings.
@@ -107,6 +108,9 @@ fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
     if let Some(opened) = connections(phase) {
         line("connections", &opened, text);
     }
+    for negotiated in phase.handshakes.all() {
+        line("TLS", &handshakes(negotiated), text);
+    }
 }
 
 fn each_request(phase: &PhaseResult, text: &mut String) {
@@ -176,6 +180,16 @@ fn connections(phase: &PhaseResult) -> Option<String> {
         format_us(value_at(took, 0.5)),
         format_us(value_at(took, 0.99))
     ))
+}
+
+fn handshakes(negotiated: &Negotiated) -> String {
+    format!(
+        "{} with {}: {} full handshakes, {} resumed",
+        negotiated.version,
+        negotiated.cipher,
+        format_count(negotiated.full as f64),
+        format_count(negotiated.resumed as f64)
+    )
 }
 
 fn requests(total: &Tally) -> String {
