@@ -237,6 +237,85 @@ fn any_certificate_will_do_if_that_is_wanted() {
 }
 
 #[test]
+fn a_certificate_that_no_library_reads_will_do_if_any_will() {
+    let home = tempfile::tempdir().unwrap();
+    let garbage = home.path().join("garbage.cert");
+    std::fs::write(
+        &garbage,
+        "-----BEGIN CERTIFICATE-----\nZ2FyYmFnZSBhbmQgbm90IERFUg==\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
+    let data = |name: &str| std::path::Path::new("tests/data/tls").join(name);
+    for cert in [data("version-1.cert"), data("no-names.cert"), garbage] {
+        let pair = Pair {
+            cert,
+            key: data("version-1.key"),
+        };
+        let server = Server::start(&pair, Act::Serve(OK));
+        let tls = Tls::system().unchecked();
+        let report = run_tls(server.addr, &tls, "127.0.0.1", CLOSED, GET);
+        assert_eq!(report.total.ok, 60, "{pair:?}: {report:?}");
+    }
+}
+
+#[test]
+fn a_certificate_of_version_1_is_the_servers_business() {
+    let data = |name: &str| std::path::Path::new("tests/data/tls").join(name);
+    let tls = Tls::system()
+        .unchecked()
+        .identified(&data("version-1.cert"), &data("version-1.key"))
+        .unwrap();
+    let (authority, pair) = authority();
+    let ca = authority.file();
+    let server = Server::with(&Spec {
+        address: "127.0.0.1:0",
+        pair: &pair,
+        clients: Some(&ca),
+        act: Act::Serve(OK),
+    });
+    // This one takes none of version 1, and that it says so shows that it came.
+    let report = run_tls(server.addr, &tls, "127.0.0.1", CLOSED, GET);
+    let words = report.exemplars.values().next().unwrap();
+    assert!(words.contains("refused the client certificate"), "{words}");
+    let other = authority.issue(&["a client"]);
+    let mismatch = Tls::system().identified(&data("version-1.cert"), &other.key);
+    let words = mismatch.unwrap_err().to_string();
+    assert!(words.contains("is not that of the certificate"), "{words}");
+}
+
+#[test]
+fn a_certificate_without_names_is_refused_without_sending_anyone_in_a_circle() {
+    let data = |name: &str| std::path::Path::new("tests/data/tls").join(name);
+    for (cert, says) in [
+        (
+            "no-names.cert",
+            &[
+                "no alternative names",
+                "subjectAltName=IP:127.0.0.1",
+                "--insecure",
+            ][..],
+        ),
+        (
+            "version-1.cert",
+            &["X.509 version 1", "version 3", "--insecure"],
+        ),
+    ] {
+        let pair = Pair {
+            cert: data(cert),
+            key: data("version-1.key"),
+        };
+        let server = Server::start(&pair, Act::Serve(OK));
+        let tls = Tls::system().trusting(&pair.cert).unwrap();
+        let report = run_tls(server.addr, &tls, "127.0.0.1", CLOSED, GET);
+        let words = report.exemplars.values().next().unwrap();
+        for part in says {
+            assert!(words.contains(part), "no {part:?} in {words}");
+        }
+        assert!(!words.contains("server_name"), "{words}");
+    }
+}
+
+#[test]
 fn what_is_no_plain_text_is_no_end_of_an_idle_connection() {
     // Connections idle between requests, with tickets after the handshake and new keys after each answer.
     let slow =

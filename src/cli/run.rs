@@ -77,6 +77,9 @@ pub(super) struct Args {
     /// Accept any certificate of the target.
     #[arg(long, help_heading = "Connections")]
     insecure: bool,
+    /// Shake hands in full for each connection, as clients that come for the first time do.
+    #[arg(long, help_heading = "Connections")]
+    no_resumption: bool,
     /// Name that the target's certificate is for [default: the URL's host].
     #[arg(long, value_name = "NAME", help_heading = "Connections")]
     server_name: Option<String>,
@@ -250,6 +253,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
             key: args.key.clone(),
             server_name: args.server_name.clone(),
             insecure: args.insecure,
+            no_resumption: args.no_resumption,
         },
         connect_to: args.connect_to.clone(),
         unix_socket: args.unix_socket.clone(),

@@ -143,8 +143,11 @@ async fn open(
     slot.deadline.set(0);
     let now = now_ns();
     let (kind, words) = match opened {
-        Ok(()) => {
+        Ok(handshake) => {
             state.opening.borrow_mut().record(now - begun);
+            if let Some(handshake) = handshake {
+                state.handshakes.borrow_mut().record(handshake);
+            }
             return Opened::Free(now);
         }
         Err(Unopened::Failed(kind, words)) => (kind, words),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::{Durations, Window};
+use crate::transport::tls::Handshakes;
 
 /// How the load ended.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct End {
     pub stopped_seconds: f64,
     /// Every connection that was opened: how long that took, TLS handshake included.
     pub opening: Durations,
+    /// How they were secured.
+    pub handshakes: Handshakes,
     /// Requests that were acknowledged and not noted, because what was noted before was not taken in time.
     pub unnoted: u64,
     /// Why workers ended before their time, the first that did. What all of them had counted until then was handed over.
@@ -35,6 +38,7 @@ pub(super) struct WorkerEnd {
     pub(super) cpu: Option<(CpuMark, CpuMark)>,
     pub(super) stopped_ns: u64,
     pub(super) opening: Durations,
+    pub(super) handshakes: Handshakes,
     pub(super) unnoted: u64,
     /// The number of requests was reached.
     pub(super) all_sent: bool,
@@ -71,12 +75,14 @@ impl End {
             worker_wait: None,
             stopped_seconds: 0.0,
             opening: Durations::default(),
+            handshakes: Handshakes::default(),
             unnoted: 0,
             failure: None,
         };
         let (mut window_end, mut last_done, mut all_sent) = (window.start, 0, true);
         for worker in workers {
             end.opening.add(&worker.opening);
+            end.handshakes.add(&worker.handshakes);
             end.unnoted += worker.unnoted;
             end.stopped_seconds = end.stopped_seconds.max(worker.stopped_ns as f64 / 1e9);
             end.failure = end.failure.or(worker.failure);

@@ -24,6 +24,7 @@ use crate::scenario::LoadModel;
 use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
+use crate::transport::tls::Handshakes;
 
 /// What the tasks of one worker share; all on one thread.
 pub(super) struct WorkerState {
@@ -62,6 +63,7 @@ pub(super) struct WorkerState {
     pub(super) last_done: Cell<u64>,
     /// How long each connection took to open, handshake included.
     pub(super) opening: RefCell<Durations>,
+    pub(super) handshakes: RefCell<Handshakes>,
 }
 
 /// One instance of the target: its connections are never used for another one's requests.
@@ -177,6 +179,7 @@ impl WorkerState {
             broken: Cell::new(false),
             last_done: Cell::new(0),
             opening: RefCell::new(Durations::default()),
+            handshakes: RefCell::default(),
         }
     }
 
@@ -436,6 +439,7 @@ impl WorkerState {
         end.last_done = self.last_done.get();
         end.stopped_ns = self.stops.borrow().total();
         end.opening = self.opening.take();
+        end.handshakes = self.handshakes.take();
         end.all_sent = self.feed.borrow().is_used_up();
         end.unnoted = self.notes.take().map_or(0, Notes::finish);
         let last = self.recorder.borrow_mut().finish();

@@ -12,6 +12,7 @@ use crate::metrics::ErrorKind;
 use crate::transport::answer::{ExpectBody, Response};
 use crate::transport::http1::{Decoder, Limits, Rendered};
 use crate::transport::stream::{Endpoint, OpenError, Stream};
+use crate::transport::tls::Handshake;
 
 /// Why a connection is not open.
 #[derive(Debug)]
@@ -61,8 +62,12 @@ impl Wire {
         self.stream.is_some()
     }
 
-    /// Opens the connection, and secures it if the endpoint says so.
-    pub(super) async fn open(&mut self, endpoint: &Endpoint, slot: &Slot) -> Result<(), Unopened> {
+    /// Opens the connection, and secures it if the endpoint says so; tells how.
+    pub(super) async fn open(
+        &mut self,
+        endpoint: &Endpoint,
+        slot: &Slot,
+    ) -> Result<Option<Handshake>, Unopened> {
         let connecting = unless_expired(slot, Stream::connect(&endpoint.place)).await;
         let mut stream = connecting
             .ok_or(Unopened::Expired("no connection to"))?
@@ -76,9 +81,10 @@ impl Wire {
                 .map_err(|error| unopened(&error))?;
         }
         self.decoder.reset();
+        let handshake = stream.handshake();
         self.stream = Some(stream);
         self.served = 0;
-        Ok(())
+        Ok(handshake)
     }
 
     /// The last response with what was kept of it.

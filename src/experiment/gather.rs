@@ -17,6 +17,7 @@ use crate::metrics::{
     Answered, Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window,
     latency_quantiles, value_at,
 };
+use crate::transport::tls::Handshakes;
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
 const MOST_WAITING: usize = 16;
@@ -44,6 +45,7 @@ pub(super) struct Driven {
     /// When the processes of a target that runs by itself were there last, if they ended before the window, s since its start.
     pub(super) process_ended: Option<f64>,
     pub(super) opening: Durations,
+    pub(super) handshakes: Handshakes,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Block>,
     /// Latencies of the same.
@@ -324,6 +326,7 @@ impl Gather {
             missed_share: watched.missed_share(),
             process_ended: watched.process_ended(),
             opening: end.opening.clone(),
+            handshakes: end.handshakes.clone(),
             blocks: self.blocks.complete(),
             batches: self.batches,
             instances: watched.instances(&self.served, seconds),

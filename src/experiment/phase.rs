@@ -24,6 +24,7 @@ use crate::result::{
 };
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
+use crate::transport::tls::Handshakes;
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -67,6 +68,7 @@ impl PhaseRun<'_> {
             acknowledged: Vec::new(),
             died: None,
             opening: Durations::default(),
+            handshakes: Handshakes::default(),
             instances: Vec::new(),
             services: variant
                 .services
@@ -160,6 +162,7 @@ impl PhaseResult {
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
+        self.handshakes.add(&driven.handshakes);
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
         self.add_shares(&driven, target);
         for (kind, words) in driven.exemplars {

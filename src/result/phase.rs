@@ -7,6 +7,7 @@ use super::{
 };
 use crate::metrics::{Durations, ErrorKind, Tally};
 use crate::scenario::{Load, LoadModel};
+use crate::transport::tls::Handshakes;
 
 /// One phase of a variant, pooled over its rounds.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct PhaseResult {
     pub died: Option<String>,
     /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
     pub opening: Durations,
+    /// How they were secured, if they were.
+    pub handshakes: Handshakes,
     /// Each instance of the target, where there are several.
     pub instances: Vec<InstanceUse>,
     /// What ran beside the target, in the order of the plan.

@@ -9,6 +9,7 @@ use super::{
 use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, LoadModel};
+use crate::transport::tls::Handshakes;
 
 pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
     let mut tally = Tally::default();
@@ -60,6 +61,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         acknowledged: Vec::new(),
         died: None,
         opening: Durations::default(),
+        handshakes: Handshakes::default(),
         instances: Vec::new(),
         services: Vec::new(),
         expected_bcrypt_rate: None,

@@ -57,4 +57,6 @@ pub struct TlsFlags {
     pub server_name: Option<String>,
     /// Accepts any certificate.
     pub insecure: bool,
+    /// Shakes hands in full each time.
+    pub no_resumption: bool,
 }

@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::tls::{Connector, handshake_failure};
+use super::tls::{Connector, Handshake, handshake_failure};
 
 /// Where a target listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Stream {
     /// # Errors
     /// [`OpenError::Tls`].
     pub async fn secure(self, tls: &Connector, place: &Place) -> Result<Self, OpenError> {
-        let connector = TlsConnector::from(tls.config.clone());
+        let connector = TlsConnector::from(tls.config());
         let secured = match self {
             Self::Tcp(stream) => connector
                 .connect(tls.name.clone(), stream)
@@ -145,6 +145,15 @@ impl Stream {
             place: place.clone(),
             words: handshake_failure(&error, &tls.name),
         })
+    }
+
+    /// How it was secured, if it is.
+    pub fn handshake(&self) -> Option<Handshake> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::TlsTcp(stream) => Handshake::of(stream.get_ref().1),
+            Self::TlsUnix(stream) => Handshake::of(stream.get_ref().1),
+        }
     }
 
     /// Reads into `buffer`, which must not be empty; 0 is the end. Under TLS an end without notice is an error, and what

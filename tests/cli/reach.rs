@@ -57,6 +57,54 @@ fn a_url_is_loaded_over_tls() {
 }
 
 #[test]
+fn handshakes_are_counted_and_resumed_as_far_as_is_wanted() {
+    let (authority, server) = secure();
+    let url = format!("https://{}/", server.addr);
+    let ca = authority.file();
+    let args = ["--cacert", text(&ca), "--no-keepalive"];
+    let counted = |outcome: &Outcome| {
+        let tls = outcome.only_phase()["connections"]["tls"].clone();
+        assert_eq!(tls.as_array().map(Vec::len), Some(1), "{tls}");
+        assert_eq!(tls[0]["version"], "TLS 1.3");
+        assert!(
+            tls[0]["cipher"].as_str().unwrap().starts_with("TLS_"),
+            "{tls}"
+        );
+        assert!(
+            outcome.stdout.contains("TLS           TLS 1.3 with"),
+            "{}",
+            outcome.stdout
+        );
+        (
+            tls[0]["full"].as_u64().unwrap(),
+            tls[0]["resumed"].as_u64().unwrap(),
+        )
+    };
+    let (full, resumed) = counted(&run(&url, &args).run().expect(0, &[]));
+    assert!(full + resumed == 20 && resumed > 10, "{full} {resumed}");
+    let flags = [&args[..], &["--no-resumption"]].concat();
+    assert_eq!(counted(&run(&url, &flags).run().expect(0, &[])), (20, 0));
+    let seen = server.ended();
+    assert!(seen.resumed >= resumed, "{seen:?}");
+    let scenario = url_scenario(server.addr, "1h", "")
+        .replace("http://", "https://")
+        .replace(
+            "[load]",
+            "tls = { insecure = true, resumption = \"25%\" }\n[load]",
+        );
+    let outcome = TestBed::new()
+        .scenario(&scenario)
+        .args(["--no-keepalive", "-n", "20"])
+        .run();
+    let (full, resumed) = counted(&outcome.expect(0, &[]));
+    // Which of them take their turn is exact; the first has nothing to resume.
+    assert!(
+        full + resumed == 20 && (1..=6).contains(&resumed),
+        "{full} {resumed}"
+    );
+}
+
+#[test]
 fn a_certificate_that_does_not_fit_is_found_before_the_load() {
     let (_authority, server) = secure();
     let url = format!("https://{}/", server.addr);
@@ -528,6 +576,16 @@ fn wrong_files_are_named_with_their_place() {
             "server_name = \"a b\"",
             "3:30: target.tls.server_name: ",
             "neither a host name",
+        ),
+        (
+            "resumption = \"often\"",
+            "3:29: target.tls.resumption: ",
+            "write",
+        ),
+        (
+            "resumption = 1",
+            "3:29: target.tls.resumption: ",
+            "use true, false or a share",
         ),
         (
             "insecure = 1",

@@ -25,6 +25,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -253,7 +254,10 @@ fn config(spec: &Spec<'_>) -> ServerConfig {
         }
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder.with_single_cert(chain, key).unwrap();
+    // Whatever the certificate is.
+    let key = default_provider().key_provider.load_private_key(key);
+    let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key.unwrap()));
+    let mut config = builder.with_cert_resolver(Arc::new(shown));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config
 }

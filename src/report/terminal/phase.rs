@@ -11,6 +11,7 @@ use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::report::figures::load::describe;
 use crate::report::figures::rate;
 use crate::result::{Cause, PhaseResult, Trust, TrustLevel};
+use crate::transport::tls::Negotiated;
 use crate::units::{format_count, format_share, format_us};
 
 /// The target answered for less than this share of the window: what is missing is worth a word.
@@ -137,6 +138,9 @@ fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
     if let Some(opened) = connections(phase) {
         line("connections", &opened, text);
     }
+    for negotiated in phase.handshakes.all() {
+        line("TLS", &handshakes(negotiated), text);
+    }
 }
 
 fn each_request(phase: &PhaseResult, text: &mut String) {
@@ -208,6 +212,16 @@ fn connections(phase: &PhaseResult) -> Option<String> {
         format_us(value_at(took, 0.5)),
         format_us(value_at(took, 0.99))
     ))
+}
+
+fn handshakes(negotiated: &Negotiated) -> String {
+    format!(
+        "{} with {}: {} full handshakes, {} resumed",
+        negotiated.version,
+        negotiated.cipher,
+        format_count(negotiated.full as f64),
+        format_count(negotiated.resumed as f64)
+    )
 }
 
 fn requests(total: &Tally) -> String {

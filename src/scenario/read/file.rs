@@ -80,6 +80,15 @@ pub(in crate::scenario) struct Tls {
     pub(in crate::scenario) key: Option<Text>,
     pub(in crate::scenario) server_name: Option<Text>,
     pub(in crate::scenario) insecure: Option<Spanned<bool>>,
+    pub(in crate::scenario) resumption: Option<Spanned<Resumption>>,
+}
+
+/// All or no connections, or a share of them such as "30%".
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "use true, false or a share such as \"30%\"")]
+pub(in crate::scenario) enum Resumption {
+    All(bool),
+    Share(String),
 }
 
 #[derive(Debug, Deserialize)]

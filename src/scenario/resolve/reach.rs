@@ -11,6 +11,7 @@ use crate::scenario::plan::{BaseUrl, Route};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::transport::tls::{Tls, TlsError};
+use crate::units::parse_share;
 
 /// The longest path of a unix socket, without the zero byte at its end (unix(7)).
 const LONGEST_SOCKET: usize = 107;
@@ -133,6 +134,7 @@ impl Resolver<'_> {
                 ("--key", flags.key.is_some()),
                 ("--server-name", flags.server_name.is_some()),
                 ("--insecure", flags.insecure),
+                ("--no-resumption", flags.no_resumption),
             ],
             &[("tls", target.tls.as_ref().map(Spanned::span))],
         )
@@ -159,6 +161,7 @@ impl Resolver<'_> {
     /// TLS as keys and flags say, each flag in the place of its key. `--insecure` puts the scenario's `ca` out of use.
     pub(super) fn tls(&self, keys: &file::Tls) -> Result<Tls, Error> {
         let tls = self.identity(self.trust(keys)?, keys)?;
+        let tls = tls.resuming(self.resumption(keys)?);
         let flag = self.overrides.tls.server_name.as_ref();
         let key = keys.server_name.as_ref();
         match flag.or(key.map(Spanned::get_ref)) {
@@ -191,6 +194,21 @@ impl Resolver<'_> {
             None if flags.insecure || by_key => Ok(Tls::system().unchecked()),
             None => Ok(Tls::system()),
         }
+    }
+
+    /// Share of connections that may go on with an earlier session.
+    fn resumption(&self, keys: &file::Tls) -> Result<f64, Error> {
+        if self.overrides.tls.no_resumption {
+            return Ok(0.0);
+        }
+        let Some(given) = &keys.resumption else {
+            return Ok(1.0);
+        };
+        let share = match given.get_ref() {
+            file::Resumption::All(all) => Ok(f64::from(u8::from(*all))),
+            file::Resumption::Share(text) => parse_share(text),
+        };
+        share.map_err(|error| self.error(given.span(), "target.tls.resumption", error.to_string()))
     }
 
     fn identity(&self, tls: Tls, keys: &file::Tls) -> Result<Tls, Error> {

@@ -36,6 +36,10 @@ pub(super) fn stored_text(text: &str, secrets: Vec<Range<usize>>, overrides: &Ov
         "--insecure",
         tls.insecure.then(|| "any certificate".to_owned()),
     );
+    note(
+        "--no-resumption",
+        tls.no_resumption.then(|| "full handshakes".to_owned()),
+    );
     note("--connect-to", overrides.connect_to.clone());
     note("--unix-socket", shown(&overrides.unix_socket));
     note(

@@ -57,7 +57,7 @@ fn certificate(error: &CertificateError, name: &str) -> String {
     match error {
         Kind::UnknownIssuer => "the server's certificate is signed by nobody that is trusted; name its authority with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
         Kind::BadSignature | Kind::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => "the server's certificate is signed by another authority of the name of one that is trusted, as after an authority was made anew; name the right one with `tls.ca` or --cacert, or do without the check with `tls.insecure` or --insecure".to_owned(),
-        Kind::NotValidForName => wrong_name(name, &[]),
+        Kind::NotValidForName => wrong_name(name, &["another name".to_owned()]),
         Kind::NotValidForNameContext { presented, .. } => wrong_name(name, presented),
         Kind::Expired | Kind::ExpiredContext { .. } => {
             "the server's certificate has expired; renew it, or check this machine's clock".to_owned()
@@ -73,20 +73,32 @@ fn certificate(error: &CertificateError, name: &str) -> String {
         Kind::Other(_) if error.to_string().contains("CaUsedAsEndEntity") => {
             "the server shows the certificate of an authority as its own, as `openssl req -x509` makes them unless told `-addext basicConstraints=critical,CA:FALSE`; issue one for the server, or do without the check with `tls.insecure` or --insecure".to_owned()
         }
+        Kind::Other(_) if error.to_string().contains("UnsupportedCertVersion") => {
+            "the server's certificate is of X.509 version 1, as `openssl x509 -req` makes them without `-extfile`, and cannot say what it is for; issue one of version 3 with alternative names, or do without the check with `tls.insecure` or --insecure".to_owned()
+        }
         _ => format!("the server's certificate is not valid: {error}; issue another, or do without the check with `tls.insecure` or --insecure"),
     }
 }
 
 fn wrong_name(name: &str, presented: &[String]) -> String {
+    if presented.is_empty() {
+        let kind = match name.parse::<std::net::IpAddr>() {
+            Ok(_) => "IP",
+            Err(_) => "DNS",
+        };
+        return format!(
+            "the server's certificate has no alternative names (subjectAltName), and its common name is for people alone; issue one with `openssl req -addext subjectAltName={kind}:{name}`, or do without the check with `tls.insecure` or --insecure"
+        );
+    }
     let listed: Vec<String> = presented
         .iter()
         .take(NAMES)
         .map(|name| name.escape_debug().to_string())
         .collect();
-    let whose = match (listed.is_empty(), presented.len() > NAMES) {
-        (true, _) => "another name".to_owned(),
-        (false, false) => listed.join(", "),
-        (false, true) => format!("{} and others", listed.join(", ")),
+    let whose = if presented.len() > NAMES {
+        format!("{} and others", listed.join(", "))
+    } else {
+        listed.join(", ")
     };
     format!(
         "the server's certificate is for {whose}, not for {name}; name the right one with `tls.server_name` or --server-name"
@@ -143,6 +155,21 @@ mod tests {
         );
         check(presented(&five).into(), &["a, b, c, d and others"]);
         check(CertificateError::NotValidForName.into(), &["another name"]);
+        check(
+            presented(&[]).into(),
+            &[
+                "no alternative names",
+                "subjectAltName=DNS:shop.test",
+                "--insecure",
+            ],
+        );
+        let old = OtherError(std::sync::Arc::new(io::Error::other(
+            "UnsupportedCertVersion",
+        )));
+        check(
+            CertificateError::Other(old).into(),
+            &["version 1", "version 3"],
+        );
         check(
             CertificateError::UnknownIssuer.into(),
             &["tls.ca", "--insecure"],

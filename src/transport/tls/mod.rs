@@ -4,92 +4,32 @@
 //! by a [`Tls::connector`] that trusts them, so that plain HTTP never pays for them. No error and no `Debug` output holds
 //! a key.
 
+mod anyone;
 mod fault;
+mod files;
+mod handshakes;
+mod public_key;
+mod share;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, RootCertStore};
 
+use anyone::Anyone;
 pub use fault::{handshake_failure, stream_failure};
-
-/// The most bytes of a file with certificates or a key: the bundle of a whole system has some 200 KiB.
-const MAX_FILE: u64 = 4 << 20;
+pub use files::TlsError;
+use files::{certificates, private_key};
+pub use handshakes::{Handshake, Handshakes, Negotiated};
+use share::Turns;
 
 /// The only protocol that is offered.
 const ALPN: &[u8] = b"http/1.1";
-
-/// Why TLS cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("cannot read {path}: {cause}; paths in a scenario are taken from its directory")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A file holds no certificate.
-    #[error(
-        "{0} holds no certificate; it must be PEM with BEGIN CERTIFICATE, which `openssl x509 -inform der` makes of DER"
-    )]
-    NoCertificate(PathBuf),
-    /// A file is PEM in part only.
-    #[error("{0} is broken PEM: it was cut off or changed; copy it again")]
-    BrokenPem(PathBuf),
-    /// A certificate cannot be decoded.
-    #[error("a certificate in {path} cannot be used: {cause}; export it again")]
-    BadCertificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// A file holds no private key.
-    #[error("{0} holds no private key; it must be PEM with BEGIN PRIVATE KEY")]
-    NoKey(PathBuf),
-    /// A private key wants a passphrase.
-    #[error(
-        "the key in {0} is encrypted; write a plain one with `openssl pkey -in KEY -out PLAIN`"
-    )]
-    EncryptedKey(PathBuf),
-    /// A private key is of a kind that is not supported.
-    #[error("the key in {path} cannot be used: {cause}; use an RSA, ECDSA or Ed25519 key")]
-    BadKey {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// A certificate is that of another key.
-    #[error(
-        "the key in {key} is not that of the certificate in {certificate}; name the pair, the client's own certificate first in its file"
-    )]
-    KeyMismatch {
-        /// File of the certificate.
-        certificate: PathBuf,
-        /// File of the key.
-        key: PathBuf,
-    },
-    /// A name that no certificate can be for.
-    #[error("`{}` is neither a host name nor an address", .0.escape_debug())]
-    Name(String),
-    /// The system trusts nobody.
-    #[error(
-        "the system has no certificate authorities{0}; install `ca-certificates`, or name the target's with `tls.ca` or --cacert"
-    )]
-    NoRoots(String),
-    /// The TLS library refuses what it was given.
-    #[error("TLS cannot be set up: {0}")]
-    Library(rustls::Error),
-}
 
 /// Validated settings of TLS.
 #[derive(Clone)]
@@ -97,6 +37,8 @@ pub struct Tls {
     trust: Trust,
     identity: Option<Arc<CertifiedKey>>,
     server_name: Option<ServerName<'static>>,
+    /// Share of connections that may go on with a session of an earlier one.
+    resumption: f64,
 }
 
 /// Who may vouch for the target.
@@ -117,7 +59,15 @@ impl Tls {
             trust: Trust::System,
             identity: None,
             server_name: None,
+            resumption: 1.0,
         }
+    }
+
+    /// Only this share of connections, 0 to 1, may go on with a session of an earlier one; all others shake hands in full.
+    #[must_use]
+    pub fn resuming(mut self, share: f64) -> Self {
+        self.resumption = share;
+        self
     }
 
     /// The certificates in a PEM file vouch for the target, those of the system no longer do.
@@ -150,23 +100,32 @@ impl Tls {
     /// A file cannot be read or holds nothing usable, the key is encrypted, or it is not that of the certificate.
     pub fn identified(mut self, certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let chain = certificates(certificate)?;
-        let found =
-            CertifiedKey::from_der(chain, private_key(key)?, &provider()).map_err(|error| {
-                match error {
-                    rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch {
-                        certificate: certificate.to_owned(),
-                        key: key.to_owned(),
-                    },
-                    rustls::Error::InvalidCertificate(_) => TlsError::BadCertificate {
-                        path: certificate.to_owned(),
-                        cause: error.to_string(),
-                    },
-                    _ => TlsError::BadKey {
-                        path: key.to_owned(),
-                        cause: error.to_string(),
-                    },
-                }
+        let secret = provider()
+            .key_provider
+            .load_private_key(private_key(key)?)
+            .map_err(|error| TlsError::BadKey {
+                path: key.to_owned(),
+                cause: error.to_string(),
             })?;
+        // What version it has and what is in it is for the server to judge, but one of another key helps nobody.
+        let of_certificate = chain
+            .first()
+            .and_then(|own| public_key::of_certificate(own));
+        let info = secret.public_key();
+        let of_key = info.as_ref().and_then(|info| public_key::of_info(info));
+        if of_certificate.is_none() {
+            return Err(TlsError::BadCertificate {
+                path: certificate.to_owned(),
+                cause: "it has no public key".to_owned(),
+            });
+        }
+        if of_key.is_some() && of_certificate != of_key {
+            return Err(TlsError::KeyMismatch {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+            });
+        }
+        let found = CertifiedKey::new(chain, secret);
         self.identity = Some(Arc::new(found));
         Ok(self)
     }
@@ -194,8 +153,13 @@ impl Tls {
             Some(name) => name.clone(),
             None => server_name(host)?,
         };
+        let resuming = self.client_config()?;
+        let mut full = resuming.clone();
+        full.resumption = Resumption::disabled();
         Ok(Connector {
-            config: Arc::new(self.client_config()?),
+            resuming: Arc::new(resuming),
+            full: Arc::new(full),
+            turns: Turns::new(self.resumption),
             name,
         })
     }
@@ -213,7 +177,7 @@ impl Tls {
             Trust::Only(roots) => builder.with_root_certificates(roots.clone()),
             Trust::Unchecked => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anyone(provider()))),
+                .with_custom_certificate_verifier(Arc::new(Anyone)),
         };
         let mut config = match &self.identity {
             Some(identity) => builder
@@ -237,6 +201,7 @@ impl fmt::Debug for Tls {
             .field("trust", &trust)
             .field("identity", &self.identity.is_some())
             .field("server_name", &self.server_name)
+            .field("resumption", &self.resumption)
             .finish()
     }
 }
@@ -244,8 +209,21 @@ impl fmt::Debug for Tls {
 /// Secures connections to one name; cheap to clone.
 #[derive(Clone)]
 pub struct Connector {
-    pub(super) config: Arc<ClientConfig>,
+    resuming: Arc<ClientConfig>,
+    full: Arc<ClientConfig>,
+    turns: Turns,
     pub(super) name: ServerName<'static>,
+}
+
+impl Connector {
+    /// What the next connection is secured with.
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
+        if self.turns.next() {
+            self.resuming.clone()
+        } else {
+            self.full.clone()
+        }
+    }
 }
 
 impl fmt::Debug for Connector {
@@ -289,128 +267,9 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    certificates_in(&read(path)?, path)
-}
-
-fn certificates_in(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(bytes).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(TlsError::NoCertificate(path.to_owned())),
-        Ok(found) => Ok(found),
-        Err(_) => Err(TlsError::BrokenPem(path.to_owned())),
-    }
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    private_key_in(&read(path)?, path)
-}
-
-fn private_key_in(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let has = |words: &[u8]| memchr::memmem::find(bytes, words).is_some();
-    // The second is the old form, whose body would be taken for a key.
-    if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
-        return Err(TlsError::EncryptedKey(path.to_owned()));
-    }
-    PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
-        _ => TlsError::BrokenPem(path.to_owned()),
-    })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    use std::io::Read as _;
-    let unreadable = |cause| TlsError::Unreadable {
-        path: path.to_owned(),
-        cause,
-    };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
-        let words = format!("it has more than {MAX_FILE} bytes, which is the limit");
-        return Err(unreadable(std::io::Error::other(words)));
-    }
-    Ok(bytes)
-}
-
-/// Accepts every certificate, and still checks that the peer has the key of the one that it shows.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    /// Bytes that look like PEM, and some that do not.
-    fn files() -> impl Strategy<Value = Vec<u8>> {
-        let piece = prop_oneof![
-            Just(b"-----BEGIN CERTIFICATE-----\n".to_vec()),
-            Just(b"-----END CERTIFICATE-----\n".to_vec()),
-            Just(b"-----BEGIN PRIVATE KEY-----\n".to_vec()),
-            Just(b"-----END PRIVATE KEY-----\n".to_vec()),
-            Just(b"-----BEGIN EC PRIVATE KEY-----".to_vec()),
-            Just(b"Proc-Type: 4,ENCRYPTED\n".to_vec()),
-            "[A-Za-z0-9+/=\n]{0,80}".prop_map(String::into_bytes),
-            prop::collection::vec(any::<u8>(), 0..40),
-        ];
-        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn no_file_does_harm_and_no_error_tells_what_is_in_it(bytes in files(), secret in "[A-Z]{24}") {
-            let path = Path::new("a.pem");
-            let marked = [&bytes[..], secret.as_bytes()].concat();
-            for error in [
-                certificates_in(&marked, path).err(),
-                private_key_in(&marked, path).err(),
-            ].into_iter().flatten() {
-                let (shown, debugged) = (error.to_string(), format!("{error:?}"));
-                prop_assert!(!shown.contains(&secret) && !debugged.contains(&secret));
-                prop_assert!(shown.contains("a.pem"));
-            }
-        }
-    }
 
     #[test]
     fn a_name_of_a_certificate_is_a_host_or_an_address() {

@@ -12,6 +12,7 @@ use crate::report::document::processes::{self, InstanceJson, ServiceJson};
 use crate::report::document::trust::TrustJson;
 use crate::result::{AcknowledgedFile, PhaseResult, Uncertainty};
 use crate::statistics::Z95;
+use crate::transport::tls::Negotiated;
 
 #[derive(Serialize)]
 pub(super) struct PhaseJson<'a> {
@@ -97,6 +98,16 @@ struct ConnectionsJson {
     opened: u64,
     open_us: Quantiles,
     resent: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tls: Vec<NegotiatedJson>,
+}
+
+#[derive(Serialize)]
+struct NegotiatedJson {
+    version: &'static str,
+    cipher: &'static str,
+    full: u64,
+    resumed: u64,
 }
 
 #[derive(Serialize)]
@@ -165,6 +176,7 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             opened: phase.opening.count(),
             open_us: quantiles(phase.opening.histogram()),
             resent: total.resent,
+            tls: phase.handshakes.all().iter().map(negotiated).collect(),
         },
         cpu: CpuJson {
             target_cores,
@@ -241,5 +253,14 @@ fn errors_json(of: &Uncertainty) -> ErrorsJson {
         target_us_per_request: of.us_per_request,
         latency_p50_us: of.p50_us.and_then(even),
         latency_p99_us: of.p99_us.and_then(even),
+    }
+}
+
+fn negotiated(one: &Negotiated) -> NegotiatedJson {
+    NegotiatedJson {
+        version: one.version,
+        cipher: one.cipher,
+        full: one.full,
+        resumed: one.resumed,
     }
 }
