@@ -14,8 +14,8 @@ use super::readings::{Cells, Schedule};
 use super::watched::{Count, Published, Share, Watched};
 use crate::engine::End;
 use crate::metrics::{
-    Answered, Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window, latency_quantiles,
-    value_at,
+    Answered, Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window,
+    latency_quantiles, value_at,
 };
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.

@@ -43,6 +43,7 @@ mod watch;
 mod watched;
 
 pub use answering::{Absence, Answering, Answerings, Gone, Quiet};
+pub use doubts::COMMON_QUANTILE;
 pub use instances::InstanceUse;
 pub use late::{Late, Planned};
 pub use observer::{Live, Observer, PhaseStart};

@@ -309,6 +309,13 @@ impl PhaseResult {
     }
 }
 
+impl Round {
+    /// How long the generator did not run within the window, s.
+    pub(super) fn own_stop(&self) -> f64 {
+        self.stopped_seconds + self.throttled_seconds.unwrap_or(0.0)
+    }
+}
+
 impl Estimates {
     /// The figures of a stretch of `seconds`.
     pub(super) fn of(total: &Tally, seconds: f64, target_cpu_seconds: Option<f64>) -> Self {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Answerings, Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, VariantResult};
+use super::{
+    Answerings, Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, VariantResult,
+};
 use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, LoadModel};

@@ -8,6 +8,7 @@
 )]
 
 mod ad_hoc;
+mod alive;
 #[path = "../support/bed.rs"]
 mod bed;
 mod credentials;
@@ -37,5 +38,7 @@ mod unwritten;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
+#[path = "../support/scripted.rs"]
+pub mod scripted;
 #[path = "../support/secure.rs"]
 pub mod secure;
