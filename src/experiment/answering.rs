@@ -28,8 +28,9 @@ const END_SHARE: f64 = 0.1;
 /// The longest pause that a target takes by itself now and then, s.
 const PAUSE: f64 = 1.0;
 
-/// By so many times requests without an OK answer may take more of a closed loop's time than the error rate tells.
-const OUT_OF_PROPORTION: f64 = 2.0;
+/// By so many times requests without an OK answer may take more of a closed loop's time than the error rate tells: failures are a few
+/// times as slow as answers, or as fast, in any loop.
+const OUT_OF_PROPORTION: f64 = 5.0;
 
 /// Chance below which a run of failures is not one of the target's usual ones.
 const CHANCE: f64 = 0.01;

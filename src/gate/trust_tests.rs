@@ -42,7 +42,7 @@ fn doubtful(cause: Cause) -> PhaseResult {
                 ..Answering::default()
             };
         }
-        Cause::LostTime => round.answerings.lost_share = Some(0.24),
+        Cause::LostTime => round.answerings.lost_share = Some(0.9),
         Cause::Gone => {
             round.answerings.whole = Answering {
                 window: 2.0,
