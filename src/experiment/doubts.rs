@@ -15,17 +15,17 @@ const SATURATED_WORKER: f64 = 0.95;
 /// A worker that waits for a CPU for more than this share of a window disturbs a measurement.
 const WAIT_LIMIT: f64 = 0.1;
 /// The highest quantile that a summary looks at without being asked.
-const COMMON_QUANTILE: f64 = 0.99;
+pub const COMMON_QUANTILE: f64 = 0.99;
 /// Dispatch lag above this at p99 disturbs an open loop, µs.
 const LAG_LIMIT_US: f64 = 1_000.0;
 /// Share of a window by which readings may miss its ends, above which the CPU time of the target may be off by as much.
 const MISSED_LIMIT: f64 = 0.01;
-/// A silence of this share of the window is many times what a closed loop's p99 can show of it.
-const SILENCE_LIMIT: f64 = 0.05;
+/// A stall of this share of the window is many times what a closed loop's p99 can show of it.
+const STALL_LIMIT: f64 = 0.05;
+/// An answer that takes this share of the window is worth a word whatever the other connections do.
+const LONG_ANSWER: f64 = 0.25;
 /// Share of a closed loop's time that requests without an OK answer may take: that of the error rate which fails a run.
 const LOST_LIMIT: f64 = 0.01;
-/// The same by the error rate: failures that take as long as answers are told by their number.
-const LOST_FACTOR: f64 = 2.0;
 
 impl PhaseResult {
     /// How far the figures are the target's, and why not; of several launches the worst one.
@@ -61,16 +61,24 @@ impl PhaseResult {
             self.throttled(quantile),
             self.stolen(),
             self.read_late(),
-            self.silent(quantile),
-            self.lost_time(total),
-            self.gone().map(|gone| {
-                let words = format!("{}: figures of the whole window hold that", gone.words);
-                (Cause::Gone, Some(gone.share), words)
-            }),
         ];
+        let own = all.into_iter().flatten().map(doubt);
+        // What a load that is meant to be too much does to the target is what it is for.
+        let absent = self.absences(quantile, total).into_iter();
+        let absent = absent.filter(|_| !self.load.overload);
         Trust {
-            doubts: all.into_iter().flatten().map(doubt).collect(),
+            doubts: absent.chain(own).collect(),
         }
+    }
+
+    /// What the target did not answer, in so far as figures hide it.
+    pub fn absences(&self, quantile: f64, total: &Tally) -> Vec<Doubt> {
+        let gone = self.gone().map(|gone| {
+            let words = format!("{}: figures of the whole window hold that", gone.words);
+            (Cause::Gone, Some(gone.share), words)
+        });
+        let all = [gone, self.lost_time(total), self.stalled(quantile, total)];
+        all.into_iter().flatten().map(doubt).collect()
     }
 }
 
@@ -180,36 +188,69 @@ impl PhaseResult {
         })
     }
 
-    /// While a closed loop waits for one answer it asks for nothing, so that its percentiles hold one request for each connection.
-    fn silent(&self, quantile: f64) -> Option<Seen> {
+    /// While a closed loop waits for an answer it asks for nothing, so that its percentiles hold one request for each connection.
+    fn stalled(&self, quantile: f64, total: &Tally) -> Option<Seen> {
         if self.load.model != LoadModel::Closed {
             return None;
         }
-        let (stall, window) = self.stall()?;
-        let share = stall.seconds / window;
-        let limit = SILENCE_LIMIT * ((1.0 - quantile) / (1.0 - COMMON_QUANTILE)).min(1.0);
-        (share >= limit).then(|| {
+        let limit = STALL_LIMIT * ((1.0 - quantile) / (1.0 - COMMON_QUANTILE)).min(1.0);
+        let remedy = "percentiles of a closed loop hide that; use an open loop (`rate`) to see what users would wait";
+        let stall = self.stall().map(|(stall, window)| {
             let words = format!(
-                "nothing answered for {} of the {} window, from {} on: percentiles of a closed loop hide that; use an open loop (`rate`) to see what users would wait",
+                "nothing answered for {} of the {} window, from {} on: {remedy}",
                 answering::in_words(stall.seconds),
                 answering::in_words(window),
                 answering::in_words(stall.from),
             );
-            (Cause::Silence, Some(share), words)
+            (Cause::Stalled, Some(stall.seconds / window), words)
+        });
+        let is_large = |(_, share, _): &Seen| *share >= Some(limit);
+        stall
+            .filter(is_large)
+            .or_else(|| self.waited_long(limit, remedy, total))
+    }
+
+    /// Answers that took long, if they held a share of the connections' time or one of them that of a window.
+    fn waited_long(&self, limit: f64, remedy: &str, total: &Tally) -> Option<Seen> {
+        let stops = self.rounds.iter().map(Round::own_stop);
+        let long = answering::long(total, stops.fold(0.0, f64::max));
+        let answers = total.latency.iter_recorded().map(|at| {
+            let count = at.count_at_value();
+            (at.value_iterated_to() as f64 / 1e9, count)
+        });
+        let (count, held) = answers
+            .filter(|(seconds, _)| *seconds >= long)
+            .fold((0, 0.0), |(all, sum), (seconds, count)| {
+                (all + count, sum + seconds * count as f64)
+            });
+        let time = self.seconds() * f64::from(self.load.connections);
+        let share = (held / time).min(1.0);
+        let longest = total.latency.max() as f64 / 1e9;
+        let windows = self.rounds.iter().map(|round| round.seconds);
+        let window = windows.fold(f64::INFINITY, f64::min);
+        let is_large = share >= limit || longest >= LONG_ANSWER * window;
+        (count > 0 && is_large).then(|| {
+            let words = format!(
+                "{count} of the answers took {} or more, the longest {}, and held {} of the connections' time: {remedy}",
+                answering::in_words(long),
+                answering::in_words(longest),
+                format_share(share),
+            );
+            (Cause::Stalled, Some(share), words)
         })
     }
 
+    /// Time that requests without an OK answer took, if the error rate does not tell it.
     fn lost_time(&self, total: &Tally) -> Option<Seen> {
-        let share = self.lost_share()?;
-        let rate = total.error_rate();
-        (share >= LOST_LIMIT && share > LOST_FACTOR * rate).then(|| {
-            let words = format!(
-                "requests without an OK answer took {} of the connections' time, and are {} of the requests: the error rate of a closed loop hides that; use an open loop (`rate`) to see what users would meet",
-                format_share(share),
-                format_share(rate)
-            );
-            (Cause::LostTime, Some(share), words)
-        })
+        let share = self
+            .unanswered_share(total)
+            .filter(|share| *share >= LOST_LIMIT)?;
+        let words = format!(
+            "requests without an OK answer in the window took {} of the connections' time, and the error rate is {}: a closed loop hides that; use an open loop (`rate`) to see what users would meet",
+            format_share(share),
+            format_share(total.error_rate())
+        );
+        Some((Cause::LostTime, Some(share), words))
     }
 
     /// Seconds and window of the round in which something took the largest share of it, if that reaches into latencies up to a

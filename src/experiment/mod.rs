@@ -35,6 +35,7 @@ mod variant;
 mod watch;
 mod watched;
 
+pub use doubts::COMMON_QUANTILE;
 pub use observer::{Live, Observer, PhaseStart};
 pub use phase::port_warning;
 pub use rounds::run;

@@ -91,9 +91,13 @@ impl Reading {
             .iter()
             .zip(pairs)
             .map(|(&(name, metric), (last, first))| {
-                increase(*first, *last)
-                    .map(|count| (name, count))
-                    .ok_or_else(|| format!("its metrics have no {metric}"))
+                let (Some(first), Some(last)) = (*first, *last) else {
+                    return Err(format!("its metrics have no {metric}"));
+                };
+                let count = increase(Some(first), Some(last));
+                count.map(|count| (name, count)).ok_or_else(|| {
+                    format!("{metric} went back from {first} to {last} within the window")
+                })
             })
             .collect()
     }
@@ -118,8 +122,10 @@ pub(super) fn cells(first: Option<&Reading>, last: Option<&Reading>) -> Vec<Opti
     counters.chain(gauges).collect()
 }
 
+/// `None` if one is not known, or the counter went back, which no counter does that goes on.
 fn increase(first: Option<f64>, last: Option<f64>) -> Option<u64> {
-    Some(level(last? - first?))
+    let increase = last? - first?;
+    (increase >= 0.0).then(|| level(increase))
 }
 
 fn level(value: f64) -> u64 {
@@ -171,5 +177,10 @@ mod tests {
             nothing.increases(&nothing).unwrap_err(),
             "its metrics have no gateway_bcrypt_total"
         );
+        assert_eq!(
+            reading(5, 0).increases(&reading(7, 0)).unwrap_err(),
+            "gateway_bcrypt_total went back from 7 to 5 within the window"
+        );
+        assert_eq!(cells(Some(&reading(7, 0)), Some(&reading(5, 0)))[0], None);
     }
 }

@@ -316,6 +316,29 @@ fn cpu_that_an_endpoint_tells_is_in_its_row_or_in_none() {
     assert_eq!(why, "it took too long");
 }
 
+#[test]
+fn cpu_that_cannot_be_true_is_not_told() {
+    let why = |used: fn(f64) -> Option<f64>| {
+        let of = Behaviour {
+            cpu: Cpu::Metrics,
+            used,
+            answers_after: |_| Some(3.0),
+            ..CALM
+        };
+        let found = read(of, 100, 6_000, None);
+        found.watched.target_cpu_seconds(6.0, false).unwrap_err()
+    };
+    let constant = why(|_| Some(7_000.0));
+    assert!(
+        constant.contains("did not change within the window"),
+        "{constant}"
+    );
+    // Restarted, and soon above what it had before.
+    let restarted = why(|at| Some(if at < 2_000.0 { 500.0 } else { at - 1_990.0 }));
+    let words = "process_cpu_seconds_total went back from 0.5 to 0.01";
+    assert!(restarted.contains(words), "{restarted}");
+}
+
 fn count(of: u64, late: u64) -> super::super::watched::Count {
     super::super::watched::Count { of, late }
 }

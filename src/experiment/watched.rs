@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::mark::{Asked, Cpu, Mark, Scraped, Used, cores_of, cores_used};
+use super::mark::{Asked, Cpu, Mark, PROCESS_CPU, Scraped, Used, cores_of, cores_used};
 use super::published::Reading;
 use crate::metrics::{Served, Window};
 use crate::process::machine::MachineTimes;
@@ -60,6 +60,10 @@ pub(super) struct Watched {
     alive: Option<Mark>,
     /// The last one but the first whose metrics said something.
     answer: Option<Mark>,
+    /// The latest reading whose metrics told CPU time, and that, s.
+    told: Option<(u64, f64)>,
+    /// What they told before and after they went back, s.
+    went_back: Option<(f64, f64)>,
     gauges: BTreeMap<&'static str, u64>,
     peak_bytes: Option<u64>,
     /// The machine's at the beginning and at the end.
@@ -79,6 +83,8 @@ impl Watched {
             last: None,
             alive: None,
             answer: None,
+            told: None,
+            went_back: None,
             gauges: BTreeMap::new(),
             peak_bytes: None,
             machine: None,
@@ -117,6 +123,14 @@ impl Watched {
         let Ok((_, answer)) = mark.answer() else {
             return;
         };
+        if let Some(told) = answer.cpu_seconds
+            && self.told.is_none_or(|(before, _)| before < index)
+        {
+            let before = self.told.map(|(_, before)| before);
+            let higher = before.filter(|before| told < *before);
+            self.went_back = self.went_back.or(higher.map(|before| (before, told)));
+            self.told = Some((index, told));
+        }
         for (name, value) in Reading::sum(&answer.instances).levels() {
             let peak = self.gauges.entry(name).or_default();
             *peak = value.max(*peak);
@@ -178,7 +192,20 @@ impl Watched {
         }
         let alive = self.alive.as_ref().filter(|_| has_died);
         let last = alive.unwrap_or(last);
-        cores_of(self.cpu, first, last, self.window.end).map(|cores| cores * seconds)
+        if self.cpu == Cpu::Metrics
+            && let Some((before, after)) = self.went_back
+        {
+            return Err(format!(
+                "its {PROCESS_CPU} went back from {before} to {after} within the window: it was restarted, or several processes answer in turn; name its process with `target.pid`"
+            ));
+        }
+        let cores = cores_of(self.cpu, first, last, self.window.end)?;
+        if self.cpu == Cpu::Metrics && cores == 0.0 {
+            return Err(format!(
+                "its {PROCESS_CPU} did not change within the window: it is too coarse, told from a cache, or of another process; use a longer duration, or name its process with `target.pid`"
+            ));
+        }
+        Ok(cores * seconds)
     }
 
     /// When the target's processes were read last, s since the start of the window, if one of them had ended at its end. The processes

@@ -91,14 +91,12 @@ fn invalid(phase: &PhaseResult, total: &Tally) -> Option<String> {
         let first = first_failure(phase, total, |_| true);
         return Some(format!("{}{first}", gone.words));
     }
-    let lost = phase.lost_share().filter(|share| {
-        // What takes as long as answers is told by its number.
-        *share >= LOST_SHARE && *share > 2.0 * total.error_rate()
-    });
-    if let Some(lost) = lost {
+    let lost = phase.unanswered_share(total);
+    if let Some(lost) = lost.filter(|share| *share >= LOST_SHARE) {
         return Some(format!(
-            "requests without an OK answer took {} of the connections' time: as many connections had none{}",
+            "requests without an OK answer in the window took {} of the time of {} connections{}",
             format_share(lost),
+            phase.load.connections,
             first_failure(phase, total, |_| true)
         ));
     }

@@ -32,7 +32,7 @@ fn doubtful(cause: Cause) -> PhaseResult {
         Cause::Throttled => round.throttled_seconds = Some(1.0),
         Cause::Steal => round.steal_share = Some(0.1),
         Cause::LateReadings => round.missed_share = Some(0.5),
-        Cause::Silence => {
+        Cause::Stalled => {
             round.answerings.whole = Answering {
                 window: 2.0,
                 stall: Some(Quiet {
@@ -42,7 +42,7 @@ fn doubtful(cause: Cause) -> PhaseResult {
                 ..Answering::default()
             };
         }
-        Cause::LostTime => round.answerings.lost_share = Some(0.24),
+        Cause::LostTime => round.answerings.lost_share = Some(0.9),
         Cause::Gone => {
             round.answerings.whole = Answering {
                 window: 2.0,

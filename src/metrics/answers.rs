@@ -22,7 +22,17 @@ pub struct Answers {
     first: Option<u64>,
     last: Option<u64>,
     since: Unanswered,
+    late: Late,
     lost_ns: u64,
+}
+
+/// OK answers to requests of the window that came after it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Late {
+    /// How many.
+    pub count: u64,
+    /// How long these requests waited within the window, ns in all.
+    pub waited_ns: u64,
 }
 
 /// Requests that were due after the last OK answer and had none themselves.
@@ -65,6 +75,7 @@ impl Default for Answers {
             first: None,
             last: None,
             since: Unanswered::default(),
+            late: Late::default(),
             lost_ns: 0,
         }
     }
@@ -104,18 +115,20 @@ impl Answers {
     }
 
     fn answer(&mut self, window: Window, intended: u64, done: u64) {
-        let at = done - window.start;
-        self.first.get_or_insert(at);
-        self.last = Some(at);
         if self.since.count > 0 {
             self.since = Unanswered::default();
         }
+        let at = done - window.start;
         let end = window.end - window.start;
         let from = intended.saturating_sub(window.start);
         if at >= end {
+            self.late.count += 1;
+            self.late.waited_ns += end - from;
             self.wait(from, end - 1);
             return;
         }
+        self.first.get_or_insert(at);
+        self.last = Some(at);
         let to = self.bin(at);
         let from = from >> self.shift;
         if from < to {
@@ -176,11 +189,13 @@ impl Answers {
         self.first = self.first.into_iter().chain(other.first).min();
         self.last = self.last.max(other.last);
         self.lost_ns += other.lost_ns;
+        self.late.count += other.late.count;
+        self.late.waited_ns += other.late.waited_ns;
         let last = self.last.unwrap_or(0);
         let both = [self.since, other.since];
         let after = both
             .into_iter()
-            .filter(|since| since.count > 0 && since.last >= last);
+            .filter(|since| since.count > 0 && since.last >= last && self.late.count == 0);
         self.since = after
             .reduce(|a, b| Unanswered {
                 count: a.count + b.count,
@@ -200,7 +215,7 @@ impl Answers {
         sum
     }
 
-    /// When the last OK answer came, which may be after the window.
+    /// When the last OK answer of the window came.
     pub fn last_ok(&self) -> Option<u64> {
         self.last
     }
@@ -213,6 +228,11 @@ impl Answers {
     /// What was asked since the last OK answer; `None` if nothing was that had no answer.
     pub fn unanswered(&self) -> Option<Unanswered> {
         (self.since.count > 0).then_some(self.since)
+    }
+
+    /// The OK answers that came after the window.
+    pub fn late(&self) -> Late {
+        self.late
     }
 
     /// Time of all connections within the window that went into requests without an OK answer, ns.

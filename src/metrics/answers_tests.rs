@@ -92,7 +92,9 @@ fn what_was_due_after_the_last_answer_is_unanswered() {
     // An answer in the drain tells that it lives.
     answers.note(window, OK, times(11_000, 12_500));
     assert_eq!(answers.unanswered(), None);
-    assert_eq!(answers.last_ok(), Some(12_500 * MS));
+    assert_eq!(answers.last_ok(), Some(4_000 * MS));
+    let late = answers.late();
+    assert_eq!((late.count, late.waited_ns), (1, 1_000 * MS));
     assert_eq!(silences(&answers, 12).last().unwrap().1, 12_000);
 }
 

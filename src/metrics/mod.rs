@@ -11,7 +11,7 @@ mod served;
 mod summary;
 mod tally;
 
-pub use answers::{Answers, Silence, Unanswered};
+pub use answers::{Answers, Late, Silence, Unanswered};
 pub use batches::Batches;
 pub use durations::Durations;
 pub use interval_log::IntervalLog;

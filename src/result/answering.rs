@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::PhaseResult;
-use crate::metrics::{Answered, Answers, Served, Silence, Tally, Unanswered, value_at};
+use crate::metrics::{Answered, Answers, Late, Served, Silence, Tally, Unanswered, value_at};
 use crate::scenario::{Load, LoadModel};
 
 /// A silence of a smaller share of the window changes no figure by as much as is ever told: the limit of the planned rate.
@@ -20,6 +20,17 @@ const STALL_FACTOR: f64 = 10.0;
 
 /// Requests that wait for this many times the target's slow answers are not answered any more.
 const GONE_FACTOR: f64 = 3.0;
+
+/// A silence at the end of the window that ended in the drain is no pause, as of a garbage collector, if it is of this share of the
+/// window, and of [`PAUSE`].
+const END_SHARE: f64 = 0.1;
+
+/// The longest pause that a target takes by itself now and then, s.
+const PAUSE: f64 = 1.0;
+
+/// By so many times requests without an OK answer may take more of a closed loop's time than the error rate tells: failures are a few
+/// times as slow as answers, or as fast, in any loop.
+const OUT_OF_PROPORTION: f64 = 5.0;
 
 /// Chance below which a run of failures is not one of the target's usual ones.
 const CHANCE: f64 = 0.01;
@@ -111,7 +122,7 @@ impl Answerings {
         let instances = launch.answered.instances.iter().zip(launch.served);
         let time = launch.window * f64::from(launch.load.connections);
         let is_closed = launch.load.model == LoadModel::Closed;
-        let lost = (answers.lost_ns() as f64 / 1e9 / time).min(1.0);
+        let lost = seconds(answers.lost_ns()) + late(answers.late(), launch.window, usual);
         Self {
             whole: known(&answers, total.ok, total.failed, usual),
             requests: requests
@@ -120,10 +131,38 @@ impl Answerings {
             instances: instances
                 .map(|(answers, served)| known(answers, served.ok, served.failed, usual))
                 .collect(),
-            lost_share: (is_closed && time > 0.0).then_some(lost),
+            lost_share: (is_closed && time > 0.0).then(|| (lost / time).min(1.0)),
             process_ended: launch.process_ended,
         }
     }
+}
+
+/// Time that was lost to answers which came after the window, s, if they had taken long by then: all connections wait for one when a
+/// window ends.
+fn late(late: Late, window: f64, slow: f64) -> f64 {
+    let waited = seconds(late.waited_ns);
+    let each = waited / late.count.max(1) as f64;
+    if each >= at_the_end(window, slow) {
+        waited
+    } else {
+        0.0
+    }
+}
+
+/// How long a request must have waited at the end of a window to be taken for one that was not answered, if it was later, s.
+fn at_the_end(window: f64, slow: f64) -> f64 {
+    PAUSE.max(END_SHARE * window).max(STALL_FACTOR * slow)
+}
+
+/// From where on an answer, or a silence, is long, s.
+pub(crate) fn long(total: &Tally, own_stop: f64) -> f64 {
+    long_of(slow(total), own_stop)
+}
+
+fn long_of(slow: f64, own_stop: f64) -> f64 {
+    (STALL_FACTOR * slow)
+        .max(SHORTEST_STALL)
+        .max(2.0 * own_stop)
 }
 
 /// What slow answers take, s.
@@ -159,22 +198,26 @@ impl Known<'_> {
         lengths.sort_by(f64::total_cmp);
         // Two as long are a habit.
         let usual = lengths.iter().rev().nth(1).copied().unwrap_or(0.0);
-        let long = (STALL_FACTOR * self.slow)
-            .max(SHORTEST_STALL)
-            .max(2.0 * self.own_stop);
+        let long = long_of(self.slow, self.own_stop);
         let quiet = |of: &Silence| Quiet {
             from: seconds(of.begin),
             seconds: seconds(of.length()),
         };
         let longest = silences.iter().max_by_key(|of| of.length()).map(quiet);
-        let gone = self
-            .answers
-            .unanswered()
-            .filter(|since| self.is_gone(*since, usual))
-            .map(|since| Gone {
-                from: seconds(last),
-                answers: since.refused > 0,
-            });
+        let answers_later = self.answers.late().count > 0;
+        let unanswered = self.answers.unanswered().filter(|_| !answers_later);
+        let refused = unanswered.filter(|since| self.is_gone(*since, usual));
+        let at_end = silences.last().filter(|of| of.end >= length);
+        let at_end = at_end.filter(|of| {
+            let quiet = seconds(of.length());
+            answers_later
+                && quiet >= at_the_end(self.window, self.slow)
+                && quiet >= (2.0 * usual).max(2.0 * self.own_stop)
+        });
+        let gone = (refused.is_some() || at_end.is_some()).then(|| Gone {
+            from: seconds(last),
+            answers: refused.is_some_and(|since| since.refused > 0),
+        });
         let is_stall = |of: &&Silence| gone.is_none() || of.end <= last;
         let stalls = silences.iter().filter(is_stall).map(quiet);
         let stalls = stalls.filter(|of| of.seconds >= long);
@@ -292,6 +335,12 @@ impl PhaseResult {
         let rounds = self.rounds.iter();
         let shares = rounds.filter_map(|round| round.answerings.lost_share);
         shares.reduce(f64::max)
+    }
+
+    /// The same, if it is out of proportion to the error rate: failures that take as long as answers are told by their number.
+    pub fn unanswered_share(&self, total: &Tally) -> Option<f64> {
+        self.lost_share()
+            .filter(|share| *share > OUT_OF_PROPORTION * total.error_rate())
     }
 
     /// Whether a request of the plan had no OK answer any more, in the first launch in which that was so.

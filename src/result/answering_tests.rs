@@ -149,18 +149,6 @@ fn a_target_that_nobody_asks_is_not_gone() {
 }
 
 #[test]
-fn a_target_that_answers_in_the_drain_is_not_gone() {
-    let stalled = Load::new(12).closed(OK, 0, 8_000, 1);
-    let stalled = stalled.one(OK, 8_000, 14_000);
-    alive(&stalled);
-    let stall = stalled.found().stall.unwrap();
-    assert!((stall.from - 8.0).abs() < 0.01 && (stall.seconds - 4.0).abs() < 0.01);
-    // One answer in 3 s, and a window that ends in the middle.
-    let slow = Load::new(10).closed(OK, 0, 9_000, 3_000);
-    alive(&slow.one(OK, 9_000, 12_000));
-}
-
-#[test]
 fn failures_as_usual_at_the_end_tell_nothing() {
     // Every other request fails, the last ones too.
     let mut load = Load::new(10);
@@ -216,4 +204,34 @@ fn time_without_an_answer_is_lost() {
         .one(TIMEOUT, 9_000, 11_000);
     let lost = load.found_with(0.0).lost_share.unwrap();
     assert!((lost - 0.1).abs() < 1e-9, "{lost}");
+}
+
+#[test]
+fn a_long_silence_at_the_end_of_the_window_is_none_of_the_drain() {
+    // Frozen for the last 4 of 12 s, and not in the drain.
+    let frozen = Load::new(12).closed(OK, 0, 8_000, 1).one(OK, 8_000, 12_100);
+    gone(&frozen, 8.0, "nothing answered from 8.0 s on");
+    // A pause of a garbage collector, and an answer that takes as long as all others.
+    alive(
+        &Load::new(12)
+            .closed(OK, 0, 11_200, 1)
+            .one(OK, 11_200, 12_100),
+    );
+    alive(
+        &Load::new(10)
+            .closed(OK, 0, 9_000, 3_000)
+            .one(OK, 9_000, 12_000),
+    );
+    alive(&Load::new(1).one(OK, 0, 3_000));
+}
+
+#[test]
+fn a_connection_that_is_answered_when_the_others_have_ended_was_not_answered() {
+    let lost = |load: &Load| load.found_with(0.0).lost_share.unwrap();
+    let starved = Load::new(8).closed(OK, 0, 7_999, 1).one(OK, 0, 8_010);
+    assert!(lost(&starved) > 0.99, "{}", lost(&starved));
+    let slow = Load::new(10)
+        .closed(OK, 0, 9_000, 3_000)
+        .one(OK, 9_000, 12_000);
+    assert_eq!(lost(&slow), 0.0);
 }

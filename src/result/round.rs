@@ -75,6 +75,13 @@ pub struct Uncertainty {
     pub p99_us: Option<(f64, f64)>,
 }
 
+impl Round {
+    /// How long the generator did not run within the window, s.
+    pub(crate) fn own_stop(&self) -> f64 {
+        self.stopped_seconds.unwrap_or(0.0) + self.throttled_seconds.unwrap_or(0.0)
+    }
+}
+
 impl Estimates {
     /// The figures of a stretch of `seconds`.
     pub(crate) fn of(total: &Tally, seconds: f64, target_cpu_seconds: Option<f64>) -> Self {

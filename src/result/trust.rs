@@ -54,8 +54,8 @@ pub enum Cause {
     Steal,
     /// The target's CPU time was read late, or not at all.
     LateReadings,
-    /// A closed loop waited for one answer for a large part of the window.
-    Silence,
+    /// A closed loop waited for few answers for a large part of its time.
+    Stalled,
     /// Requests without an OK answer took much more of a closed loop's time than their number tells.
     LostTime,
     /// The target, or an instance of it, answered no more.
@@ -134,7 +134,7 @@ impl Cause {
         Self::Throttled,
         Self::Steal,
         Self::LateReadings,
-        Self::Silence,
+        Self::Stalled,
         Self::LostTime,
         Self::Gone,
     ];
@@ -150,7 +150,7 @@ impl Cause {
             Self::Throttled => "throttled",
             Self::Steal => "steal",
             Self::LateReadings => "late_readings",
-            Self::Silence => "silence",
+            Self::Stalled => "stalled",
             Self::LostTime => "lost_time",
             Self::Gone => "gone",
             Self::Unstated(_) => "unstated",
@@ -177,10 +177,10 @@ impl Cause {
                 Bias::NONE
             }
             // A closed loop asks for little while it waits or while requests fail: its percentiles and its error rate hide that.
-            (Self::Silence, Figure::Latency)
+            (Self::Stalled, Figure::Latency)
             | (Self::LostTime, Figure::ErrorRate)
             | (Self::Gone, Figure::Throughput) => Bias::LOWER,
-            (Self::LateReadings | Self::Silence | Self::LostTime | Self::Gone, _) => Bias::NONE,
+            (Self::LateReadings | Self::Stalled | Self::LostTime | Self::Gone, _) => Bias::NONE,
             // Whatever keeps the generator from its work is added to what the target takes.
             (_, Figure::Latency | Figure::ErrorRate) => Bias::HIGHER,
             (_, Figure::Throughput) => Bias::LOWER,

@@ -14,7 +14,7 @@ fn codes_are_stable() {
         "throttled",
         "steal",
         "late_readings",
-        "silence",
+        "stalled",
         "lost_time",
         "gone",
     ];

@@ -8,6 +8,7 @@
 )]
 
 mod ad_hoc;
+mod alive;
 mod answers;
 #[path = "../support/bed.rs"]
 mod bed;

@@ -6,6 +6,7 @@ use anstyle::Style;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, line};
 use super::{judgement, profile, resources, story};
+use crate::experiment::COMMON_QUANTILE;
 use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::report::figures::load::describe;
@@ -34,7 +35,7 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
         let (words, code) = (&doubt.words, doubt.cause.code());
         let _ = writeln!(text, "    {style}because{style:#} {words} ({code})");
     }
-    silence(phase, &trust, text);
+    absences(phase, &total, &trust, text);
     answers(phase, &total, text);
     resources::render(phase, &total, text);
     for (label, value) in [
@@ -75,9 +76,16 @@ fn heading(phase: &PhaseResult, level: TrustLevel, style: Style, text: &mut Stri
     );
 }
 
-/// A time without an OK answer that is long against what answers take, where no reason of doubt tells it.
-fn silence(phase: &PhaseResult, trust: &Trust, text: &mut String) {
-    let is_told = trust.doubts.iter().any(|of| of.cause == Cause::Silence);
+/// What the target did not answer where that is no reason of doubt: of a load that is meant to be too much, and a time without an OK
+/// answer that is long against what answers take.
+fn absences(phase: &PhaseResult, total: &Tally, trust: &Trust, text: &mut String) {
+    if phase.load.overload {
+        for found in phase.absences(COMMON_QUANTILE, total) {
+            let (words, code) = (&found.words, found.cause.code());
+            let _ = writeln!(text, "    {DOUBT}behind{DOUBT:#} {words} ({code})");
+        }
+    }
+    let is_told = trust.doubts.iter().any(|of| of.cause == Cause::Stalled);
     if let Some((stall, _)) = phase.stall().filter(|_| !is_told) {
         let words = format!(
             "{:.1} s from {:.1} s on without an OK answer",
