@@ -20,10 +20,24 @@ pub struct Rendered {
 pub(super) struct Program {
     kind: usize,
     spans: Vec<Span>,
-    /// What follows the spans and its length, if the length differs between requests.
-    body: Option<Vec<Span>>,
+    /// What follows the spans, if that cannot be told before.
+    body: Option<Body>,
     /// Where the values are, if all of it has a fixed width.
     patches: Option<Vec<Patch>>,
+}
+
+/// A body that is rendered before it is told how long it is.
+struct Body {
+    spans: Vec<Span>,
+    framing: Framing,
+}
+
+/// How a body's end is told.
+enum Framing {
+    /// By its length.
+    Length,
+    /// By chunks of so many bytes.
+    Chunks(usize),
 }
 
 enum Span {
@@ -72,15 +86,25 @@ impl Program {
         if let Some(template) = &request.body {
             let mut content = Vec::new();
             push_template(&mut content, template, secrets);
-            match width(&content, roster) {
-                Some(length) => {
+            match (request.chunks, width(&content, roster)) {
+                (Some(chunks), _) => {
+                    push_text(&mut spans, b"Transfer-Encoding: chunked\r\n\r\n");
+                    body = Some(Body {
+                        spans: content,
+                        framing: Framing::Chunks(chunks.size),
+                    });
+                }
+                (None, Some(length)) => {
                     let line = format!("Content-Length: {length}\r\n\r\n");
                     push_text(&mut spans, line.as_bytes());
                     content.into_iter().for_each(|span| push(&mut spans, span));
                 }
-                None => {
+                (None, None) => {
                     push_text(&mut spans, b"Content-Length: ");
-                    body = Some(content);
+                    body = Some(Body {
+                        spans: content,
+                        framing: Framing::Length,
+                    });
                 }
             }
         } else if matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
@@ -109,10 +133,15 @@ impl Program {
         append(&self.spans, values, out);
         if let Some(body) = &self.body {
             scratch.clear();
-            append(body, values, scratch);
-            append_integer(scratch.len(), out);
-            out.extend_from_slice(b"\r\n\r\n");
-            out.extend_from_slice(scratch);
+            append(&body.spans, values, scratch);
+            match body.framing {
+                Framing::Length => {
+                    append_integer(scratch.len(), out);
+                    out.extend_from_slice(b"\r\n\r\n");
+                    out.extend_from_slice(scratch);
+                }
+                Framing::Chunks(size) => append_chunks(scratch, size, out),
+            }
         }
     }
 
@@ -192,6 +221,23 @@ fn append(spans: &[Span], values: &Values<'_>, out: &mut Vec<u8>) {
             Span::Value(part) => part.append(values, out),
         }
     }
+}
+
+/// A body in chunks of `size` bytes (RFC 9112, 7.1).
+fn append_chunks(body: &[u8], size: usize, out: &mut Vec<u8>) {
+    for chunk in body.chunks(size) {
+        append_hex(chunk.len(), out);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(chunk);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"0\r\n\r\n");
+}
+
+fn append_hex(number: usize, out: &mut Vec<u8>) {
+    let digits = (number.max(1).ilog2() / 4) + 1;
+    let digit = |at: u32| b"0123456789abcdef"[(number >> (4 * at)) & 15];
+    out.extend((0..digits).rev().map(digit));
 }
 
 impl Span {

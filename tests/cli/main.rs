@@ -33,6 +33,7 @@ mod shortened;
 mod signals;
 mod stopped;
 mod trust;
+mod typed;
 mod unwritten;
 
 #[path = "../support/hostile.rs"]

@@ -1,5 +1,7 @@
 //! One request of a mix.
 
+use std::time::Duration;
+
 use crate::traffic::expect::{Expect, Extract};
 use crate::traffic::template::{Stamp, Template};
 
@@ -22,6 +24,8 @@ pub struct Request {
     pub sensitive: Vec<bool>,
     /// Body, if there is one.
     pub body: Option<Template>,
+    /// How it is sent in chunks instead of with its length.
+    pub chunks: Option<Chunks>,
     /// What is OK.
     pub expect: Expect,
     /// What an OK answer gives to the device.
@@ -30,6 +34,15 @@ pub struct Request {
     pub needs: Vec<Need>,
     /// The ids of what an OK answer acknowledges; each is different for every request of a run.
     pub acknowledged: Vec<Template>,
+}
+
+/// A body in chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunks {
+    /// Bytes of each but the last, above 0.
+    pub size: usize,
+    /// Between two of them.
+    pub pause: Duration,
 }
 
 /// A variable that a request uses, by index, and the request that extracts it. There are no cycles.
