@@ -10,6 +10,7 @@
 mod ad_hoc;
 #[path = "../support/bed.rs"]
 mod bed;
+mod coming_from;
 mod credentials;
 mod failures;
 mod formats;

@@ -393,6 +393,91 @@ fn a_form_is_what_curl_sends() {
     }
 }
 
+/// A server that answers a request whose body came in chunks, and tells its bytes.
+fn chunked_server() -> (String, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let served = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut part = [0; 4096];
+            while !all.ends_with(b"\r\n0\r\n\r\n") {
+                match std::io::Read::read(&mut stream, &mut part) {
+                    Ok(n) if n > 0 => all.extend_from_slice(&part[..n]),
+                    // Opened to see whether it is there.
+                    _ => break,
+                }
+            }
+            if !all.is_empty() {
+                let _ = std::io::Write::write_all(&mut stream, hostile::OK);
+                break;
+            }
+        }
+        String::from_utf8(all).unwrap()
+    });
+    (address, served)
+}
+
+#[test]
+fn a_body_in_chunks() {
+    let (address, served) = chunked_server();
+    let body = "x".repeat((16 << 10) + 1);
+    TestBed::new()
+        .file("b", &body)
+        .args([
+            "run",
+            "-n",
+            "1",
+            "-c",
+            "1",
+            "-H",
+            "Transfer-Encoding: Chunked",
+            "--body",
+            "@b",
+        ])
+        .args([format!("http://{address}/")])
+        .run()
+        .expect(0, &[]);
+    let head = format!("POST / HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let expected = format!("{head}4000\r\n{}\r\n1\r\nx\r\n0\r\n\r\n", &body[1..]);
+    assert!(served.join().unwrap() == expected);
+
+    let (address, served) = chunked_server();
+    let chunks = "body = 'n={{seq}},{{int 10 99}}'\nbody_chunks = { size = \"2B\" }\n";
+    let scenario = url_scenario(address.parse().unwrap(), "1s", chunks)
+        .replace("duration = \"1s\"", "requests = 1");
+    TestBed::new()
+        .scenario(&scenario)
+        .args(["-c", "1"])
+        .run()
+        .expect(0, &[]);
+    let sent = served.join().unwrap();
+    let body = sent.split("\r\n\r\n").nth(1).unwrap();
+    assert!(
+        body.starts_with("2\r\nn=\r\n2\r\n0,\r\n2\r\n") && body.ends_with("\r\n0"),
+        "{sent}"
+    );
+    for (chunks, says) in [
+        (
+            "body_chunks = { size = \"1KiB\" }\n",
+            "request.get.body_chunks: there is no body to send in chunks",
+        ),
+        (
+            "body = \"x\"\nbody_chunks = { size = \"0B\" }\n",
+            "a chunk has 1B to 16MiB",
+        ),
+        ("body = \"x\"\nbody_chunks = { size = 5 }\n", "body_chunks"),
+        (
+            "body = \"x\"\nbody_chunks = { pause = \"1s\" }\n",
+            "unknown key `pause`",
+        ),
+    ] {
+        let text = url_scenario(address.parse().unwrap(), "1s", chunks);
+        TestBed::new().scenario(&text).run().expect(2, &[says]);
+    }
+}
+
 #[test]
 fn flags_of_other_tools_of_one_meaning() {
     let get = "GET / HTTP/1.1\r\nHost: HOST\r\n";
