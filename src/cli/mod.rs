@@ -1,12 +1,15 @@
 //! The command line: clap stays in here, and only here is anything written to stdout or stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod ad_hoc;
+mod body;
 mod compare;
 mod completions;
 mod conclusion;
 mod exit;
 mod files;
 mod flame;
+mod foreign;
 #[cfg(feature = "gateway")]
 mod gateway;
 mod input;
@@ -62,6 +65,13 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(supervisor::exec_with_parent(args.into_iter().skip(2)));
         }
         _ => {}
+    }
+    if args.get(1).is_some_and(|verb| verb == "run")
+        && let Some(run) = Cli::command().find_subcommand("run")
+        && let Some(words) = foreign::one_dash(run, &args)
+    {
+        say(&format!("error: {words}"));
+        return ExitCode::from(USAGE);
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,

@@ -1,64 +1,81 @@
 //! `telemload run`: a scenario or a URL.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use toml::{Table, Value};
 
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::unwritten;
+use super::foreign::Foreign;
 use super::output::{print, progress, say};
 use super::signals::{Answered, Signals};
-use super::values::{header, milliseconds, rate, seconds};
+use super::values::{Timeout, cookie, header, method_or_time, rate, seconds, timeout, user};
+use super::{ad_hoc, body};
 use crate::experiment::{self, CreateError, RunDir};
 use crate::gate::Outcome;
 use crate::process::port::LocalPorts;
 use crate::report::terminal::dry_run;
 use crate::result::RunResult;
-use crate::scenario::{self, Load, Overrides, Plan, Target, TlsFlags};
+use crate::scenario::{self, Header, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
+use crate::traffic::redact::visible;
 use crate::units::Rate;
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    override_usage = "telemload run [OPTIONS] <SCENARIO.toml | URL>",
+    after_help = "Examples:
   telemload run scenarios/200-to-20000.toml
   telemload run -d 5 -c 10 -H 'X-Device-Id: d1' http://127.0.0.1:8080/v1/telemetry
   telemload run -R 2000/s -d 30s --pprof http://127.0.0.1:6060/debug/pprof/profile http://127.0.0.1:8080/
 
 Exit codes: 0 pass · 1 a threshold failed · 2 usage or scenario error · 3 inconclusive ·
-4 invalid (target unreachable, no OK response, planned rate not sent) · 5 internal or I/O error · 130 interrupted")]
+4 invalid (target unreachable, no OK response, planned rate not sent) · 5 internal or I/O error · 130 interrupted"
+)]
 pub(super) struct Args {
     /// Scenario file, or the URL to load.
     #[arg(value_name = "SCENARIO.toml | URL")]
-    target: String,
+    target: Option<String>,
+    /// What else stands there.
+    #[arg(hide = true)]
+    rest: Vec<String>,
     /// Connections [default for a URL: 10].
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, alias = "concurrency", value_name = "N")]
     connections: Option<u32>,
     /// Length of the measured window; a bare number is seconds [default for a URL: 10s].
-    #[arg(short, long, value_parser = seconds)]
+    #[arg(short, long, short_alias = 'z', value_parser = seconds)]
     duration: Option<Duration>,
-    /// Header to send, as `Name: value`; repeatable.
+    /// Header to send, as `Name: value`; repeatable. `Name:` takes it away, `Name;` sends it empty.
     #[arg(short = 'H', long = "header", value_parser = header, value_name = "NAME: VALUE")]
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
     /// Method [default: POST with a body, else GET].
-    #[arg(short = 'M', long)]
+    #[arg(short = 'M', long, short_alias = 'X', alias = "request")]
     method: Option<String>,
     /// Longest that a request may take; a bare number is milliseconds [default for a URL: 10s].
-    #[arg(short = 'T', long, value_parser = milliseconds)]
-    timeout: Option<Duration>,
+    #[arg(short = 'T', long, value_parser = timeout)]
+    timeout: Option<Timeout>,
     /// Stop after this many requests.
     #[arg(short = 'n', long, value_name = "N")]
     requests: Option<u64>,
     /// Open loop at this rate, such as 2000/s; a bare number is requests a second.
     #[arg(short = 'R', long, value_parser = rate)]
     rate: Option<Rate>,
-    /// Body to send, or @FILE.
-    #[arg(long, value_name = "TEXT | @FILE")]
-    body: Option<String>,
+    /// Threads of the generator [default: half of the CPUs].
+    #[arg(long, alias = "threads", value_name = "N")]
+    workers: Option<u32>,
+    /// Seed of the mix, of arrivals and of random values [default: the scenario's, else a new one, which the result names].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    body: body::Given,
+    /// User and password, sent as `Authorization: Basic …`.
+    #[arg(short = 'u', long, short_alias = 'a', alias = "basic-auth", value_parser = user, value_name = "USER:PASSWORD")]
+    user: Option<(String, String)>,
     /// Profile the target through this pprof endpoint while it is loaded.
     #[arg(long, value_name = "URL")]
     pprof: Option<String>,
@@ -90,7 +107,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH", help_heading = "Connections")]
     unix_socket: Option<PathBuf>,
     /// Open a connection for each request, with `Connection: close`.
-    #[arg(long = "no-keepalive", help_heading = "Connections")]
+    #[arg(long = "no-keepalive", aliases = ["no-keep-alive", "disable-keepalive"], help_heading = "Connections")]
     no_keep_alive: bool,
     /// Only this variant of the scenario.
     #[arg(long)]
@@ -105,7 +122,7 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     /// No progress and no messages but errors.
-    #[arg(short, long)]
+    #[arg(short, long, alias = "silent")]
     quiet: bool,
     /// Print the resolved plan and the first requests; send nothing.
     #[arg(long)]
@@ -113,6 +130,33 @@ pub(super) struct Args {
     /// Show secrets in a dry run, and in what failures say.
     #[arg(long)]
     show_secrets: bool,
+    #[command(flatten)]
+    typed: Typed,
+    #[command(flatten)]
+    foreign: Foreign,
+}
+
+/// What users of other tools type, of one meaning in all of them. Not in the help.
+#[derive(Debug, clap::Args)]
+struct Typed {
+    #[arg(short = 'm', hide = true, value_parser = method_or_time)]
+    method_or_time: Option<String>,
+    #[arg(long, hide = true)]
+    head: bool,
+    /// Any certificate in curl, kept connections in ab.
+    #[arg(short = 'k', hide = true)]
+    k: bool,
+    #[arg(long, hide = true, value_parser = cookie)]
+    cookie: Option<String>,
+    #[arg(long, hide = true)]
+    user_agent: Option<String>,
+    #[arg(long, hide = true)]
+    referer: Option<String>,
+    #[arg(long, hide = true)]
+    compressed: bool,
+    /// What telemload does anyway.
+    #[arg(long, aliases = ["latencies", "no-tui", "http1.1", "fail"], short = 'l', hide = true, action = clap::ArgAction::Count)]
+    latency: u8,
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
@@ -123,6 +167,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     allow_connections(&plan)?;
     if !args.quiet {
+        plan.notes
+            .iter()
+            .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
     }
     let started_at = jiff::Timestamp::now();
@@ -166,9 +213,13 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let outcome = conclusion.outcome();
     conclude(&outcome, args.quiet);
+    if let Some(words) = short_timeout(args, &conclusion.result) {
+        say(&words);
+    }
     if !args.quiet {
         if conclusion.is_stored {
-            say(&format!("stored in {}", dir.path().display()));
+            let seed = conclusion.plan.seed;
+            say(&format!("stored in {} (seed {seed})", dir.path().display()));
         }
         proofs(&conclusion.plan, &conclusion.result, &dir)
             .iter()
@@ -234,16 +285,94 @@ fn conclude(outcome: &Outcome, quiet: bool) {
 }
 
 fn plan(args: &Args) -> anyhow::Result<Plan> {
-    let is_url = args.target.contains("://");
-    let body = args.body.as_deref().map(body).transpose()?;
-    let mut overrides = Overrides {
+    let target = target(args)?;
+    let is_url = target.contains("://");
+    let overrides = overrides(args, target)?;
+    let mut notes = Vec::new();
+    let planned = if is_url {
+        if overrides.variant.is_some() {
+            return Err(Usage("--variant goes with a scenario, not with a URL".to_owned()).into());
+        }
+        // A number of requests takes as long as it takes.
+        let duration = if args.requests.is_some() { "1h" } else { "10s" };
+        let text = ad_hoc::scenario(target, duration, &mut notes)?;
+        scenario::parse("command line", &text, Path::new("."), &overrides)
+    } else {
+        scenario::load(Path::new(target), &overrides)
+    };
+    let mut plan = planned.map_err(|error| Usage(error.to_string()))?;
+    plan.notes.extend(notes);
+    Ok(plan)
+}
+
+/// The one scenario or URL; what else was typed was meant otherwise.
+fn target(args: &Args) -> Result<&str, Usage> {
+    let refused = |words: String| Err(Usage(words));
+    let Some(target) = &args.target else {
+        return refused(
+            "name a scenario file or a URL; --help shows what else there is".to_owned(),
+        );
+    };
+    if args.json && target.starts_with(['{', '[', '@', '"']) {
+        return refused("--json prints the result as JSON; a body is --body TEXT with -H 'Content-Type: application/json'".to_owned());
+    }
+    if args.quiet && target.parse::<f64>().is_ok() {
+        return refused(format!(
+            "-q is --quiet; a rate is -R {target}, of all connections together (in hey -q is that of each worker)"
+        ));
+    }
+    if let Some(other) = args.rest.first() {
+        return refused(format!(
+            "there is one scenario or URL, and here are `{}` and `{}`; put a value in quotes if it has spaces",
+            visible(target),
+            visible(other)
+        ));
+    }
+    let of_others = [
+        ".js", ".ts", ".lua", ".py", ".jmx", ".scala", ".yml", ".yaml",
+    ];
+    if of_others.iter().any(|end| target.ends_with(end)) {
+        return refused(format!(
+            "{} is of another tool; a scenario is TOML (docs/coming-from.md translates)",
+            visible(target)
+        ));
+    }
+    Ok(target)
+}
+
+fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
+    let typed = &args.typed;
+    let mut headers = args.headers.clone();
+    let user = args.user.as_ref();
+    headers.extend(user.map(|(user, password)| Header::basic(user, password)));
+    let mut brings = |name: &str, value: Option<String>| {
+        headers.extend(value.map(|value| Header {
+            name: name.to_owned(),
+            value: Some(value),
+            is_default: true,
+        }));
+    };
+    brings("Cookie", typed.cookie.clone());
+    brings("User-Agent", typed.user_agent.clone());
+    brings("Referer", typed.referer.clone());
+    let encodings = "gzip, deflate, br, zstd".to_owned();
+    brings("Accept-Encoding", typed.compressed.then_some(encodings));
+    let (body, header) = args.body.read()?.unzip();
+    headers.extend(header.flatten());
+    let head = typed.head.then(|| "HEAD".to_owned());
+    // Over http neither of its meanings changes anything.
+    let insecure = args.insecure || (typed.k && !target.starts_with("http://"));
+    Ok(Overrides {
         connections: args.connections,
         duration: args.duration,
-        timeout: args.timeout,
+        timeout: args.timeout.as_ref().map(|timeout| timeout.length),
         rate: args.rate,
         requests: args.requests,
-        headers: args.headers.clone(),
-        method: args.method.clone(),
+        workers: args.workers,
+        headers,
+        method: (args.method.clone())
+            .or_else(|| typed.method_or_time.clone())
+            .or(head),
         body,
         pprof: args.pprof.clone(),
         pid: args.pid,
@@ -252,93 +381,37 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
             cert: args.cert.clone(),
             key: args.key.clone(),
             server_name: args.server_name.clone(),
-            insecure: args.insecure,
+            insecure,
             no_resumption: args.no_resumption,
         },
         connect_to: args.connect_to.clone(),
         unix_socket: args.unix_socket.clone(),
         no_keep_alive: args.no_keep_alive,
+        seed: args.seed,
+        fresh_seed: fresh_seed(),
         variant: args.variant.clone(),
         allow_untrusted: args.allow_untrusted,
         show_secrets: args.show_secrets,
-    };
-    let planned = if is_url {
-        if overrides.variant.is_some() {
-            return Err(Usage("--variant goes with a scenario, not with a URL".to_owned()).into());
-        }
-        if overrides.duration.is_none() && overrides.requests.is_none() {
-            overrides.duration = Some(Duration::from_secs(10));
-        }
-        scenario::parse(
-            "command line",
-            &ad_hoc(&args.target)?,
-            Path::new("."),
-            &overrides,
-        )
-    } else {
-        scenario::load(Path::new(&args.target), &overrides)
-    };
-    Ok(planned.map_err(|error| Usage(error.to_string()))?)
+    })
 }
 
-/// The scenario that a URL stands for.
-fn ad_hoc(url: &str) -> anyhow::Result<String> {
-    let authority = url.find("://").map_or(0, |at| at + 3);
-    let split = url[authority..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| authority + at);
-    let (origin, path) = url.split_at(split);
-    let path = if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
-    };
-    // A fragment is never sent.
-    let path = path.split('#').next().unwrap_or("/").to_owned();
-    let table = |entries: Vec<(&str, Value)>| {
-        Value::Table(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.to_owned(), value))
-                .collect::<Table>(),
-        )
-    };
-    let text = |text: &str| Value::String(text.to_owned());
-    let document = table(vec![
-        ("name", text("url")),
-        ("target", table(vec![("url", text(origin))])),
-        (
-            "load",
-            table(vec![
-                ("model", text("closed")),
-                ("connections", Value::Integer(10)),
-                ("duration", text("1h")),
-                ("timeout", text("10s")),
-            ]),
-        ),
-        (
-            "request",
-            Value::Array(vec![table(vec![
-                ("name", text("request")),
-                ("path", text(&path)),
-            ])]),
-        ),
-    ]);
-    toml::to_string(&document).context("cannot write the scenario of the URL")
+/// Another one in each run. JSON's readers have 53 bits for a number.
+fn fresh_seed() -> u64 {
+    RandomState::new().build_hasher().finish() >> 11
 }
 
-fn body(text: &str) -> anyhow::Result<String> {
-    match text.strip_prefix('@') {
-        Some(file) => {
-            let unreadable = |error: &dyn std::fmt::Display| {
-                Usage(format!("--body: cannot read {file}: {error}"))
-            };
-            let bytes = scenario::read_at_most(Path::new(file), scenario::MAX_BODY_FILE)
-                .map_err(|error| unreadable(&error))?;
-            String::from_utf8(bytes).map_err(|error| unreadable(&error).into())
-        }
-        None => Ok(text.to_owned()),
+/// A time-out without a unit that no request met, in the words of its unit.
+fn short_timeout(args: &Args, result: &RunResult) -> Option<String> {
+    let number = args.timeout.as_ref()?.bare.as_ref()?;
+    let phases = result.variants.iter().flat_map(|variant| &variant.phases);
+    let (mut ok, mut timed_out) = (0, 0);
+    for phase in phases {
+        ok += phase.total().ok;
+        timed_out += phase.total().timed_out;
     }
+    (timed_out > ok).then(|| {
+        format!("-T {number} is {number} ms, and most requests took longer; for {number} seconds write -T {number}s")
+    })
 }
 
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.

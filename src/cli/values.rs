@@ -2,14 +2,33 @@
 
 use std::time::Duration;
 
+use crate::scenario::Header;
 use crate::units::{Rate, parse_duration};
 
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    bare(text, Duration::from_secs_f64)
+/// A time-out as it was typed.
+#[derive(Debug, Clone)]
+pub(super) struct Timeout {
+    pub(super) length: Duration,
+    /// The number, if it had no unit.
+    pub(super) bare: Option<String>,
 }
 
-pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
-    bare(text, |number| Duration::from_secs_f64(number / 1e3))
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    bare(text, Duration::from_secs_f64).map_err(|error| {
+        format!("{error}. -d is how long the load lasts; a body is --body, or --data as in curl")
+    })
+}
+
+pub(super) fn timeout(text: &str) -> Result<Timeout, String> {
+    let length = bare(text, |number| Duration::from_secs_f64(number / 1e3));
+    let length = length.map_err(|error| match text.contains('/') {
+        true => format!("-T is the time-out; the media type is -H 'Content-Type: {text}'"),
+        false => error,
+    })?;
+    Ok(Timeout {
+        length,
+        bare: is_number(text).then(|| text.to_owned()),
+    })
 }
 
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
@@ -19,18 +38,71 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
     rate.map_err(|error| error.to_string())
 }
 
-pub(super) fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| "a header is written `Name: value`".to_owned())?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
+/// `Name: value`; as in curl `Name:` takes the header away, and `Name;` sends it empty.
+pub(super) fn header(text: &str) -> Result<Header, String> {
+    if text.starts_with('@') {
+        return Err("headers are not read from files; write each as `Name: value`".to_owned());
+    }
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Err("-H is a header, and the URL stands by itself".to_owned());
+    }
+    let header = |name: &str, value: Option<&str>| Header {
+        name: name.trim().to_owned(),
+        value: value.map(|value| value.trim().to_owned()),
+        is_default: false,
+    };
+    // HTTP/2's own, such as `:authority`, are told apart by whoever sends them.
+    let (first, rest) = text.split_at(text.len().min(usize::from(text.starts_with(':'))));
+    match (rest.split_once(':'), rest.trim_end().strip_suffix(';')) {
+        (Some((name, value)), _) if value.trim().is_empty() => {
+            Ok(header(&format!("{first}{name}"), None))
+        }
+        (Some((name, value)), _) => Ok(header(&format!("{first}{name}"), Some(value))),
+        (None, Some(name)) => Ok(header(name, Some(""))),
+        (None, None) => Err("a header is written `Name: value`".to_owned()),
+    }
+}
+
+/// `USER:PASSWORD`.
+pub(super) fn user(text: &str) -> Result<(String, String), String> {
+    let (user, password) = text.split_once(':').ok_or(
+        "credentials are USER:PASSWORD; virtual users of k6 and locust are connections here (-c)",
+    )?;
+    Ok((user.to_owned(), password.to_owned()))
+}
+
+/// What hey, oha and bombardier call `-m`; in curl it is a time.
+pub(super) fn method_or_time(text: &str) -> Result<String, String> {
+    if text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return Err(format!(
+            "-m is the method, as -M; the longest that a request may take is -T {text}s"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// `NAME=VALUE`; curl would read a file of any other name.
+pub(super) fn cookie(text: &str) -> Result<String, String> {
+    match text.contains('=') {
+        true => Ok(text.to_owned()),
+        false => Err("a cookie is NAME=VALUE; files of cookies are not read".to_owned()),
+    }
 }
 
 /// A duration, or a bare number in the flag's own unit.
 fn bare(text: &str, unit: fn(f64) -> Duration) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=2_592_000.0).contains(&number) => Ok(unit(number)),
-        Ok(_) => Err(format!("{text} is out of range")),
-        Err(_) => parse_duration(text).map_err(|error| error.to_string()),
+    if !is_number(text) {
+        return parse_duration(text).map_err(|error| error.to_string());
     }
+    match text.parse::<f64>() {
+        Ok(number) if number <= 2_592_000.0 => Ok(unit(number)),
+        _ => Err(format!("{text} is out of range")),
+    }
+}
+
+/// Digits with at most one point; `1e3` is none that people write for a duration.
+fn is_number(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && text.parse::<f64>().is_ok()
 }

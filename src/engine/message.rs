@@ -29,6 +29,7 @@ pub(super) fn message<'a>(
             })
             .collect(),
         body: request.body.as_ref().map(|body| text(body, secrets)),
+        chunk_bytes: request.chunks.map(|chunks| chunks.size),
     }
 }
 

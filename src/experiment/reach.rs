@@ -17,7 +17,7 @@ pub(super) async fn find(
     let unreachable =
         |message: &str| Failure::Target(format!("the target {base} cannot be reached: {message}"));
     let tls = base.tls.as_ref();
-    let tls = tls.map(|tls| connector(tls, &base.host)).transpose()?;
+    let tls = tls.map(|tls| connector(tls, base.name())).transpose()?;
     let (host, port) = match route {
         Route::Url => (base.host.as_str(), base.port),
         Route::Host { host, port } => (host.as_str(), *port),

@@ -1,22 +1,21 @@
 //! Scenario files: TOML mirror → validated [`Plan`]. Everything that can be wrong with a scenario is found here,
 //! before anything is started. It starts nothing and reads no file but the scenario and what it names.
 
-mod overrides;
 pub mod plan;
 mod read;
 mod resolve;
 
 use std::path::Path;
 
-pub use overrides::{Overrides, TlsFlags};
 pub use plan::gateway::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
+    Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
     Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold, Variant,
 };
 pub use read::bytes::{MAX_BODY_FILE, read_at_most};
 pub use read::error::Error;
+pub use read::flags::{Body, Content, Field, Header, Overrides, TlsFlags};
 pub use read::names::is_name;
 
 use read::bytes::MAX_FILE;

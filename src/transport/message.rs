@@ -16,6 +16,8 @@ pub(crate) struct Message<'a> {
     pub(crate) headers: Vec<(&'a str, Text)>,
     /// The body, if there is one.
     pub(crate) body: Option<Text>,
+    /// Bytes of each piece that the body is sent in, if not as a whole.
+    pub(crate) chunk_bytes: Option<usize>,
 }
 
 /// Runs of bytes that never change, and the values between them.

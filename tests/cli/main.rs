@@ -12,6 +12,7 @@ mod alive;
 mod answers;
 #[path = "../support/bed.rs"]
 mod bed;
+mod coming_from;
 mod credentials;
 mod failures;
 mod formats;
@@ -36,6 +37,7 @@ mod shortened;
 mod signals;
 mod stopped;
 mod trust;
+mod typed;
 mod unwritten;
 
 #[path = "../support/hostile.rs"]

@@ -197,7 +197,7 @@ seed = 11
     let bed = || {
         TestBed::new()
             .scenario(&scenario)
-            .args(["-c", "1", "-n", "2"])
+            .args(["-c", "1", "-n", "2", "--seed", "5"])
     };
     let dry = bed()
         .args(["--dry-run", "--show-secrets"])

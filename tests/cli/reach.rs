@@ -506,7 +506,7 @@ fn wrong_flags_are_named() {
         (
             secure,
             &["--connect-to", "h:1", "--unix-socket", "s"],
-            "--unix-socket: connections go to `--connect-to` or to `--unix-socket`, not to both",
+            "--unix-socket: connections go to `connect_to` (--connect-to) or to `unix_socket` (--unix-socket), not to both",
         ),
         (secure, &["--unix-socket", ""], "--unix-socket"),
     ];

@@ -23,6 +23,9 @@ pub fn render(plan: &Plan) -> String {
         plan.rounds,
         plan.seed
     );
+    for note in &plan.notes {
+        let _ = writeln!(text, "note: {}", visible(note));
+    }
     for variant in &plan.variants {
         render_variant(plan, variant, &mut text);
     }

@@ -20,7 +20,7 @@ use crate::traffic::template::{Secrets, Stamp, Template};
 pub use judged::{CostModel, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 pub use profile::{Profile, ProfileSource};
-pub use request::{Need, Request};
+pub use request::{Chunks, Need, Request};
 pub use target::{BaseUrl, Route, Service, Target};
 
 /// A scenario after validation.
@@ -34,6 +34,8 @@ pub struct Plan {
     pub sha256: String,
     /// The scenario's text with literal credentials redacted and the flags that override it.
     pub text: String,
+    /// What the user should know of it before it runs.
+    pub notes: Vec<String>,
     /// Seed of the mix, of arrivals and of random values.
     pub seed: u64,
     /// How often each variant is launched and measured; variants alternate between rounds.

@@ -22,6 +22,8 @@ pub struct Request {
     pub sensitive: Vec<bool>,
     /// Body, if there is one.
     pub body: Option<Template>,
+    /// How it is sent in chunks instead of with its length.
+    pub chunks: Option<Chunks>,
     /// What is OK.
     pub expect: Expect,
     /// What an OK answer gives to the device.
@@ -30,6 +32,13 @@ pub struct Request {
     pub needs: Vec<Need>,
     /// The ids of what an OK answer acknowledges; each is different for every request of a run.
     pub acknowledged: Vec<Template>,
+}
+
+/// A body in chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunks {
+    /// Bytes of each but the last, above 0.
+    pub size: usize,
 }
 
 /// A variable that a request uses, by index, and the request that extracts it. There are no cycles.

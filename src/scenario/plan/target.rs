@@ -88,12 +88,19 @@ pub enum Route {
 pub struct BaseUrl {
     /// If the scheme is https.
     pub tls: Option<Tls>,
-    /// Host name or address; an IPv6 address without brackets.
+    /// Host name or address, where connections go; an IPv6 address without brackets, and with its zone.
     pub host: String,
     /// Port, 80 for http and 443 for https if it was not given.
     pub port: u16,
     /// As sent in the Host header.
     pub authority: String,
+}
+
+impl BaseUrl {
+    /// The host as others know it: the zone of an IPv6 address is of this machine alone.
+    pub fn name(&self) -> &str {
+        self.host.split('%').next().unwrap_or_default()
+    }
 }
 
 impl std::fmt::Display for BaseUrl {

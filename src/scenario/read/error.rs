@@ -50,18 +50,24 @@ pub(in crate::scenario) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// An error at the start of `span`, if there is one.
+    /// An error at the start of `span`, if there is one; at the place of a flag its key is that flag.
     pub(in crate::scenario) fn error(
         &self,
         span: Option<Range<usize>>,
         key: &str,
         message: impl Into<String>,
     ) -> Error {
+        let flag = span.as_ref().and_then(|span| self.flag_at(span));
+        let key = match (flag, key.split_once(".headers.")) {
+            (Some(flag @ "-H"), Some((_, header))) => format!("{flag} {header}"),
+            (Some(flag), _) => flag.to_owned(),
+            (None, _) => key.to_owned(),
+        };
         let found = span.and_then(|span| self.place(span.start));
         Error {
             file: self.file.to_owned(),
             place: found.as_ref().map(|(place, _)| *place),
-            key: key.to_owned(),
+            key,
             message: message.into(),
             line: found.map(|(_, line)| line),
         }
@@ -69,6 +75,7 @@ impl Source<'_> {
 
     /// Line, column (in characters) and text of the line that holds byte `offset`.
     fn place(&self, offset: usize) -> Option<((usize, usize), String)> {
+        // Behind the end are the places of flags, which have no line.
         let before = self.text.get(..offset)?;
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = self.text[line_start..].lines().next().unwrap_or_default();

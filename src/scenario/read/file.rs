@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
+pub(in crate::scenario) use super::texts::Text;
+use super::texts::{Fields, Texts};
 use super::values::{Length, PerSecond, Share};
-
-/// A text with its place.
-pub(in crate::scenario) type Text = Spanned<String>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,8 +19,7 @@ pub(in crate::scenario) struct File {
     pub(in crate::scenario) name: Text,
     #[serde(default)]
     pub(in crate::scenario) description: String,
-    #[serde(default)]
-    pub(in crate::scenario) seed: u64,
+    pub(in crate::scenario) seed: Option<u64>,
     #[serde(default)]
     pub(in crate::scenario) allow_untrusted: bool,
     pub(in crate::scenario) rounds: Option<Spanned<u32>>,
@@ -190,16 +189,47 @@ pub(in crate::scenario) struct Request {
     pub(in crate::scenario) method: Option<Text>,
     pub(in crate::scenario) path: Text,
     #[serde(default)]
-    pub(in crate::scenario) headers: InOrder<Text>,
+    pub(in crate::scenario) headers: InOrder<Spanned<Texts>>,
     pub(in crate::scenario) body: Option<Text>,
     pub(in crate::scenario) body_file: Option<Text>,
     pub(in crate::scenario) body_raw: Option<Text>,
+    /// What only a flag can give.
+    #[serde(skip)]
+    pub(in crate::scenario) body_bytes: Option<Spanned<Vec<u8>>>,
+    pub(in crate::scenario) form: Option<Spanned<InOrder<Spanned<Fields>>>>,
+    pub(in crate::scenario) body_chunks: Option<Spanned<Chunks>>,
     #[serde(default)]
     pub(in crate::scenario) expect: Expect,
     #[serde(default)]
     pub(in crate::scenario) extract: InOrder<Text>,
     #[serde(default)]
     pub(in crate::scenario) acknowledged: Vec<Text>,
+}
+
+impl Request {
+    /// Takes every body away.
+    pub(in crate::scenario) fn drop_bodies(&mut self) {
+        (self.body, self.body_file, self.body_raw) = (None, None, None);
+        (self.body_bytes, self.form) = (None, None);
+    }
+
+    /// The places of its bodies, of which there is one at most.
+    pub(in crate::scenario) fn bodies(&self) -> impl Iterator<Item = Range<usize>> {
+        let texts = [&self.body, &self.body_file, &self.body_raw];
+        let texts = texts.map(|text| text.as_ref().map(Spanned::span));
+        let others = [
+            self.body_bytes.as_ref().map(Spanned::span),
+            self.form.as_ref().map(Spanned::span),
+        ];
+        texts.into_iter().chain(others).flatten()
+    }
+}
+
+/// How a body is sent in chunks.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct Chunks {
+    pub(in crate::scenario) size: Option<Spanned<gateway_config::Size>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,22 +9,6 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Error, Source};
 use crate::traffic::redact::is_sensitive_name;
 
-/// Keys of the gateway's configuration whose values are durations, for which a bare number is the usual mistake.
-const DURATIONS: [&str; 12] = [
-    "cache_ttl",
-    "local_ttl",
-    "token_ttl",
-    "refusal_ttl",
-    "store_timeout",
-    "body_timeout",
-    "header_timeout",
-    "idle_timeout",
-    "drain_requests",
-    "drain_payloads",
-    "batch_age",
-    "sink_latency",
-];
-
 /// The error of a reader; `root` is what it read, unless the text is no TOML at all.
 pub(in crate::scenario) fn refused(
     source: Source<'_>,
@@ -86,15 +70,7 @@ fn words(key: &str, text: &str, message: &str) -> String {
     if message == "duplicate key" && !text.is_empty() {
         return format!("`{text}` is given twice; remove one");
     }
-    let is_a_value = !message.starts_with("unknown key") && !message.starts_with("missing key");
-    if DURATIONS.contains(&last) && is_a_value {
-        message = if message.starts_with("invalid type") {
-            message
-        } else {
-            format!("{text} is not a duration")
-        };
-        message += "; write a number with a unit, such as \"250ms\" or \"30s\"";
-    } else if message.starts_with("missing key") {
+    if message.starts_with("missing key") {
         message += "; add it";
     } else if message.starts_with("unknown key") && !message.contains("expected") {
         message += "; remove it";
@@ -179,12 +155,6 @@ mod tests {
             "5",
             "invalid type: integer `5`, expected struct Load",
             "invalid type: integer `5`, expected a table",
-        );
-        check(
-            "target.gateway.cache_ttl",
-            "400",
-            "invalid type: integer `400`, expected a string",
-            "invalid type: integer `400`, expected a string; write a number with a unit, such as \"250ms\" or \"30s\"",
         );
         check(
             "target.gateway.auth",

@@ -71,8 +71,7 @@ impl Resolver<'_> {
                 .allow_absent
                 .as_ref()
                 .is_some_and(|allowed| *allowed.get_ref()),
-            allow_untrusted: self.overrides.allow_untrusted
-                || given.allow_untrusted.unwrap_or(allow_untrusted),
+            allow_untrusted: given.allow_untrusted.unwrap_or(allow_untrusted),
         })
     }
 

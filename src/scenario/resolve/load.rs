@@ -1,4 +1,4 @@
-//! Phases and their loads: tables and flags → [`Phase`], [`Load`].
+//! Phases and their loads: tables → [`Phase`], [`Load`].
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -91,11 +91,10 @@ impl Resolver<'_> {
         let timeout = self.timeout(load, key)?;
         let workers = self.workers(load, key, connections, instances)?;
         if connections < workers * instances {
-            return Err(self.at_fault(
-                self.overrides.connections.map(|_| "-c"),
-                Some(load.connections.span()),
+            return Err(self.error(
+                load.connections.span(),
                 &at("connections"),
-                &format!(
+                format!(
                     "each of the {instances} instances needs a connection of each worker; use {} or more",
                     workers * instances
                 ),
@@ -125,53 +124,42 @@ impl Resolver<'_> {
             warmup,
             timeout,
             workers,
-            keep_alive: !self.overrides.no_keep_alive && load.keep_alive.unwrap_or(true),
+            keep_alive: load.keep_alive.unwrap_or(true),
             weights: self.weights(given, key, &file.request)?,
             overload: load.overload.unwrap_or(false),
         })
     }
 
     fn connections(&self, load: &file::Load, key: &str) -> Result<u32, Error> {
-        let flag = self.overrides.connections;
-        let connections = flag.unwrap_or(*load.connections.get_ref());
+        let connections = *load.connections.get_ref();
         if (1..=100_000).contains(&connections) {
             return Ok(connections);
         }
-        Err(self.at_fault(
-            flag.map(|_| "-c"),
-            Some(load.connections.span()),
+        Err(self.error(
+            load.connections.span(),
             &format!("{key}.connections"),
             "use 1 to 100000 connections",
         ))
     }
 
     fn requests(&self, load: &file::Load, key: &str) -> Result<Option<u64>, Error> {
-        let (flag, given) = (self.overrides.requests, load.requests.as_ref());
-        let requests = flag.or(given.map(|requests| *requests.get_ref()));
-        if requests != Some(0) {
-            return Ok(requests);
+        match &load.requests {
+            Some(requests) if *requests.get_ref() == 0 => {
+                let key = format!("{key}.requests");
+                Err(self.error(requests.span(), &key, "use at least 1 request"))
+            }
+            requests => Ok(requests.as_ref().map(|requests| *requests.get_ref())),
         }
-        Err(self.at_fault(
-            flag.map(|_| "-n"),
-            given.map(Spanned::span),
-            &format!("{key}.requests"),
-            "use at least 1 request",
-        ))
     }
 
     fn timeout(&self, load: &file::Load, key: &str) -> Result<Duration, Error> {
-        let (flag, given) = (self.overrides.timeout, load.timeout.as_ref());
-        let key = format!("{key}.timeout");
-        let timeout = flag.unwrap_or_else(|| length(given, Duration::from_secs(10)));
+        let timeout = length(load.timeout.as_ref(), Duration::from_secs(10));
         if !timeout.is_zero() {
             return Ok(timeout);
         }
-        Err(self.at_fault(
-            flag.map(|_| "-T"),
-            given.map(Spanned::span),
-            &key,
-            "a timeout is above 0s",
-        ))
+        let place = load.timeout.as_ref().map(Spanned::span);
+        let key = format!("{key}.timeout");
+        Err(self.source.error(place, &key, "a timeout is above 0s"))
     }
 
     /// The mix of this load: what it says of some requests, and what the others say of themselves.
@@ -249,22 +237,18 @@ impl Resolver<'_> {
         let at = |name: &str| format!("{key}.{name}");
         let duration = match (staged, requests) {
             (Some(staged), _) => self.length_of_stages(load, key, staged)?,
-            (None, None) if load.duration.is_none() && self.overrides.duration.is_none() => {
+            (None, None) if load.duration.is_none() => {
                 return Err(self.error(
                     given.span(),
                     key,
                     "a load needs a `duration` or a number of `requests`",
                 ));
             }
-            (None, _) => {
-                let flag = self.overrides.duration;
-                flag.unwrap_or_else(|| length(load.duration.as_ref(), LONGEST_OF_REQUESTS))
-            }
+            (None, _) => length(load.duration.as_ref(), LONGEST_OF_REQUESTS),
         };
         if duration < Duration::from_millis(100) {
             let length = load.duration.as_ref().map(Spanned::span);
-            return Err(self.at_fault(
-                self.overrides.duration.map(|_| "-d"),
+            return Err(self.source.error(
                 length.or(load.stages.as_ref().map(Spanned::span)),
                 &at(if staged.is_some() {
                     "stages"
@@ -277,42 +261,20 @@ impl Resolver<'_> {
         Ok(duration)
     }
 
-    /// What a flag took the place of is not at fault.
-    fn at_fault(
-        &self,
-        flag: Option<&str>,
-        span: Option<Range<usize>>,
-        key: &str,
-        why: &str,
-    ) -> Error {
-        flag.map_or_else(
-            || self.source.error(span, key, why),
-            |flag| self.source.error(None, flag, why),
-        )
-    }
-
-    /// How long a load with stages lasts: as they do, unless a flag makes it one of a constant rate.
+    /// How long a load with stages lasts: as they do.
     fn length_of_stages(
         &self,
         load: &file::Load,
         key: &str,
         staged: &Staged,
     ) -> Result<Duration, Error> {
-        if let Some(duration) = &load.duration {
-            return Err(self.error(
+        match &load.duration {
+            None => Ok(staged.length),
+            Some(duration) => Err(self.error(
                 duration.span(),
                 &format!("{key}.duration"),
-                "a load with `stages` lasts as long as they do; remove the `duration`",
-            ));
-        }
-        match (self.overrides.duration, self.overrides.rate) {
-            (Some(_), None) => Err(self.source.error(
-                None,
-                "-d",
-                format!("the stages of `{key}` last as long as they say; change their `over` and `hold`, or give -R too for a constant rate"),
+                format!("the stages of `{key}` last as long as they say; remove the `duration` and change their `over` and `hold`, or give -R too for a constant rate"),
             )),
-            (Some(duration), Some(_)) => Ok(duration),
-            (None, _) => Ok(staged.length),
         }
     }
 
@@ -323,10 +285,6 @@ impl Resolver<'_> {
         staged: Option<Staged>,
     ) -> Result<LoadModel, Error> {
         let arrivals = self.arrivals(load, key)?;
-        if let Some(rate) = self.overrides.rate {
-            let pace = Pace::Constant(rate);
-            return Ok(LoadModel::Open { pace, arrivals });
-        }
         let is_open = match load.model.get_ref().as_str() {
             "closed" => false,
             "open" => true,

@@ -1,9 +1,12 @@
 //! Mirror → plan: the checks that TOML types cannot make.
 
 mod acknowledged;
+mod body;
+mod context;
 mod expect;
 mod feed;
 mod fleet;
+mod headers;
 mod hidden;
 mod judged;
 mod load;
@@ -27,10 +30,11 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::overrides::Overrides;
-use super::plan::{Plan, Target, Variant};
+use super::plan::{Phase, Plan, Request, Target, Variant};
 use super::read::error::{Error, Source};
 use super::read::file;
+use super::read::flagged::lay_flags;
+use super::read::flags::Overrides;
 use super::read::merge::overlay;
 use super::read::names::check_name;
 use super::read::refusal::{refused, span_of};
@@ -39,6 +43,7 @@ use crate::traffic::feeds::Feed;
 use crate::traffic::redact::has_userinfo;
 use crate::traffic::template::Secrets;
 use acknowledged::Numbers;
+use context::{Context, Found};
 use resolver::Resolver;
 use stored::stored_text;
 use variants::{select_variant, take_variants};
@@ -54,18 +59,21 @@ pub(super) fn plan(
     let mut root = root.into_inner();
     let names_and_tables = take_variants(source, &mut root)?;
     let mut variants = Vec::new();
-    let mut secret_spans = Vec::new();
+    let mut found = Found::default();
+    let wanted = overrides.variant.as_deref();
     let mut shared = None;
     let mut feeds = None;
     for (name, table) in &names_and_tables {
         let merged = overlay(source, &root, table, name)?;
         let reader = toml::de::Deserializer::from(Spanned::new(span.clone(), merged.clone()));
-        let file = file::File::deserialize(reader)
+        let mut file = file::File::deserialize(reader)
             .map_err(|error| refused(source, Some(&merged), &error))?;
+        let notes = lay_flags(source, &mut file, overrides);
+        notes.into_iter().for_each(|note| found.note(note));
         let resolver = Resolver {
             source,
             directory,
-            overrides,
+            wanted,
             names: &names_and_tables,
             table: &merged,
         };
@@ -74,21 +82,29 @@ pub(super) fn plan(
             Some(feeds) => feeds,
             none => none.insert(resolver.feeds(&file.feed)?),
         };
-        variants.push(resolver.variant(name, &file, feeds, &mut secret_spans)?);
+        variants.push(resolver.variant(name, &file, feeds, &mut found)?);
         shared = shared.or(Some(file));
     }
     let shared = shared.expect("there is at least one variant");
     let resolver = Resolver {
         source,
         directory,
-        overrides,
+        wanted,
         names: &names_and_tables,
         table: &root,
     };
     resolver.check_all_sent(&shared.request, &variants)?;
     let mut plan = resolver.shared(&shared, variants)?;
-    plan.text = stored_text(source.text, secret_spans, overrides);
-    select_variant(source, &mut plan, overrides.variant.as_deref())?;
+    plan.seed = overrides
+        .seed
+        .or(shared.seed)
+        .unwrap_or(overrides.fresh_seed);
+    if overrides.show_secrets {
+        plan.secrets = Secrets::Sent;
+    }
+    plan.text = stored_text(source.text, found.secrets, overrides);
+    plan.notes = found.notes;
+    select_variant(source, &mut plan, wanted)?;
     Ok(plan)
 }
 
@@ -134,7 +150,7 @@ impl Resolver<'_> {
                 "rounds are between 1 and 100",
             ));
         }
-        let allow_untrusted = file.allow_untrusted || self.overrides.allow_untrusted;
+        let allow_untrusted = file.allow_untrusted;
         Ok(Plan {
             name: file.name.get_ref().clone(),
             description: file.description.clone(),
@@ -143,18 +159,15 @@ impl Resolver<'_> {
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
             text: String::new(),
-            seed: file.seed,
+            seed: 0,
+            notes: Vec::new(),
             rounds,
             interval,
             comparisons: self.comparisons(&file.compare)?,
             thresholds: self.thresholds(&file.threshold, allow_untrusted, &variants)?,
             allow_untrusted,
             cost: self.cost(&file.cost)?,
-            secrets: if self.overrides.show_secrets {
-                Secrets::Sent
-            } else {
-                Secrets::Redacted
-            },
+            secrets: Secrets::Redacted,
             variants,
         })
     }
@@ -164,7 +177,7 @@ impl Resolver<'_> {
         name: &str,
         file: &file::File,
         feeds: &[Arc<Feed>],
-        secrets: &mut Vec<Range<usize>>,
+        found: &mut Found,
     ) -> Result<Variant, Error> {
         let services = self.services(&file.service)?;
         let target = self.target(&file.target, &services)?;
@@ -172,25 +185,29 @@ impl Resolver<'_> {
         let fleets = file
             .fleet
             .iter()
-            .map(|(name, fleet)| self.fleet(name, fleet, file.seed))
+            .map(|(name, fleet)| self.fleet(name, fleet, file.seed.unwrap_or(0)))
             .collect::<Result<Vec<_>, _>>()?;
-        let context = request::Context {
+        let context = Context {
             source: self.source,
             directory: self.directory,
-            overrides: self.overrides,
+            authorization: self.authorization(file.target.get_ref()),
             fleets: &fleets,
             feeds,
             numbers: self.numbers(file),
         };
-        let requests = request::requests(&context, &file.request, file.target.span(), secrets)?;
+        found.closing.clear();
+        let requests = request::requests(&context, &file.request, file.target.span(), found)?;
+        let mut phases = self.phases(name, file, instances)?;
+        self.close_connections(&mut phases, &requests, &found.closing)?;
         let profile = self.profile(file.profile.as_ref(), &target)?;
         let urls = [
+            file.target.get_ref().url.as_ref(),
             file.target.get_ref().metrics.as_ref(),
             file.profile
                 .as_ref()
                 .and_then(|profile| profile.url.as_ref()),
         ];
-        secrets.extend(
+        found.secrets.extend(
             urls.into_iter()
                 .flatten()
                 .filter(|url| has_userinfo(url.get_ref()))
@@ -200,28 +217,45 @@ impl Resolver<'_> {
             && let gateway_config::StoreKind::Redis(url) = &config.store
             && url.has_credentials()
         {
-            secrets.extend(span_of(self.table, &["target", "gateway", "store"]));
+            found
+                .secrets
+                .extend(span_of(self.table, &["target", "gateway", "store"]));
         }
         Ok(Variant {
             name: name.to_owned(),
             target,
             services,
-            phases: self.phases(name, file, instances)?,
+            phases,
             fleets,
             requests,
             profile,
         })
     }
 
+    /// A load in which every request says `Connection: close` has a connection for each of them.
+    fn close_connections(
+        &self,
+        phases: &mut [Phase],
+        requests: &[Request],
+        closing: &[(Range<usize>, String)],
+    ) -> Result<(), Error> {
+        let Some((place, key)) = closing.first() else {
+            return Ok(());
+        };
+        if closing.len() < requests.len() {
+            return Err(self.error(place.clone(), key, "`Connection: close` holds for all requests of a load or for none; leave it out, and give the load `keep_alive = false`"));
+        }
+        for phase in phases {
+            phase.load.keep_alive = false;
+        }
+        Ok(())
+    }
+
     /// Whether the run has a single stretch of load, as far as the variant at hand tells.
     fn numbers(&self, file: &file::File) -> Numbers {
-        let variants = self
-            .overrides
-            .variant
-            .as_ref()
-            .map_or(self.names.len(), |_| 1);
+        let variants = self.wanted.map_or(self.names.len(), |_| 1);
         let rounds = file.rounds.as_ref().map_or(1, |rounds| *rounds.get_ref());
-        let is_profiled = file.profile.is_some() || self.overrides.pprof.is_some();
+        let is_profiled = file.profile.is_some();
         if variants == 1 && rounds == 1 && file.phase.len() <= 1 && !is_profiled {
             Numbers::Once
         } else {

@@ -9,11 +9,8 @@ use super::target::is_http_url;
 use crate::scenario::plan::{Profile, ProfileSource, Target};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file;
+use crate::scenario::read::flagged::PROFILE_LENGTHS;
 use crate::scenario::read::values::length;
-
-/// pprof endpoints count whole seconds, and many servers write for no longer than some minutes.
-const SHORTEST_PROFILE: Duration = Duration::from_secs(1);
-const LONGEST_PROFILE: Duration = Duration::from_secs(300);
 
 impl Resolver<'_> {
     pub(super) fn profile(
@@ -21,27 +18,23 @@ impl Resolver<'_> {
         profile: Option<&file::Profile>,
         target: &Target,
     ) -> Result<Option<Profile>, Error> {
-        let source = match (profile, &self.overrides.pprof) {
-            (None, None) => return Ok(None),
-            (_, Some(url)) => self.pprof(None, Some(url), target)?,
-            (Some(profile), None) => match profile.cpu.get_ref().as_str() {
-                "pprof" => {
-                    let url = profile.url.as_ref().map(Spanned::get_ref);
-                    self.pprof(Some(profile), url, target)?
-                }
-                "perf" => self.perf(profile, target)?,
-                other => {
-                    return Err(self.error(
-                        profile.cpu.span(),
-                        "profile.cpu",
-                        format!(
-                            "`{other}` is not a way to profile; use \"pprof\", or \"perf\" for a local process without an endpoint"
-                        ),
-                    ));
-                }
-            },
+        let Some(profile) = profile else {
+            return Ok(None);
         };
-        let hz = profile.and_then(|profile| profile.hz.as_ref());
+        let source = match profile.cpu.get_ref().as_str() {
+            "pprof" => self.pprof(profile, target)?,
+            "perf" => self.perf(profile, target)?,
+            other => {
+                return Err(self.error(
+                    profile.cpu.span(),
+                    "profile.cpu",
+                    format!(
+                        "`{other}` is not a way to profile; use \"pprof\", or \"perf\" for a local process without an endpoint"
+                    ),
+                ));
+            }
+        };
+        let hz = profile.hz.as_ref();
         let samples = hz.map_or(99, |hz| *hz.get_ref());
         if !(1..=1_000).contains(&samples) {
             return Err(self.source.error(
@@ -57,26 +50,20 @@ impl Resolver<'_> {
         }))
     }
 
-    /// The target's endpoint at `url`, as a flag or `profile` says.
-    fn pprof(
-        &self,
-        profile: Option<&file::Profile>,
-        url: Option<&String>,
-        target: &Target,
-    ) -> Result<ProfileSource, Error> {
-        let (key, cpu) = ("profile.url", profile.map(|profile| profile.cpu.span()));
-        let place = profile.and_then(|profile| profile.url.as_ref());
-        match (url, target) {
+    /// The target's endpoint.
+    fn pprof(&self, profile: &file::Profile, target: &Target) -> Result<ProfileSource, Error> {
+        let key = "profile.url";
+        match (&profile.url, target) {
             (None, Target::Gateway { .. }) => {}
-            (None, _) => return Err(self.source.error(cpu, key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\", or sample its processes with `cpu = \"perf\"`")),
+            (None, _) => return Err(self.error(profile.cpu.span(), key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\", or sample its processes with `cpu = \"perf\"`")),
             (Some(url), _) => {
-                if !is_http_url(&url.replace("{port}", "1")) {
-                    let place = place.map(Spanned::span);
-                    return Err(self.source.error(place, key, "it is not an http:// or https:// URL"));
+                if !is_http_url(&url.get_ref().replace("{port}", "1")) {
+                    return Err(self.error(url.span(), key, "it is not an http:// or https:// URL"));
                 }
             }
         }
-        Ok(ProfileSource::Pprof { url: url.cloned() })
+        let url = profile.url.as_ref().map(|url| url.get_ref().clone());
+        Ok(ProfileSource::Pprof { url })
     }
 
     /// perf, which needs to know the target's processes.
@@ -98,14 +85,11 @@ impl Resolver<'_> {
         Ok(ProfileSource::Perf)
     }
 
-    fn profile_duration(&self, profile: Option<&file::Profile>) -> Result<Duration, Error> {
-        let given = profile.and_then(|profile| profile.duration.as_ref());
-        let duration = match self.overrides.duration {
-            // The flag is for the load, which may be shorter or longer than any profile.
-            Some(duration) => duration.clamp(SHORTEST_PROFILE, LONGEST_PROFILE),
-            None => length(given, Duration::from_secs(10)),
-        };
-        if !(SHORTEST_PROFILE..=LONGEST_PROFILE).contains(&duration) {
+    fn profile_duration(&self, profile: &file::Profile) -> Result<Duration, Error> {
+        let given = profile.duration.as_ref();
+        let duration = length(given, Duration::from_secs(10));
+        let (shortest, longest) = PROFILE_LENGTHS;
+        if !(shortest..=longest).contains(&duration) {
             return Err(self.source.error(
                 given.map(Spanned::span),
                 "profile.duration",

@@ -1,8 +1,8 @@
-//! How a target is reached: its URL, the way that connections take to it, and TLS. Keys and flags → [`BaseUrl`], [`Route`],
+//! How a target is reached: its URL, the way that connections take to it, and TLS. Keys → [`BaseUrl`], [`Route`],
 //! [`Tls`]. Files that `tls` names are read here; nothing is connected.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::Spanned;
 
@@ -10,6 +10,7 @@ use super::resolver::Resolver;
 use crate::scenario::plan::{BaseUrl, Route};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
+use crate::scenario::read::flags::basic;
 use crate::transport::tls::{Tls, TlsError};
 use crate::units::parse_share;
 
@@ -36,171 +37,87 @@ impl Resolver<'_> {
         })
     }
 
+    /// What a URL says of who asks, as the value of a header.
+    pub(super) fn authorization(&self, target: &file::Target) -> Option<String> {
+        let (user, password) = origin(target.url.as_ref()?.get_ref()).ok()?.user?;
+        Some(basic(&user, &password))
+    }
+
     /// The way that connections to a URL target take.
     pub(super) fn route(&self, target: &file::Target) -> Result<Route, Error> {
-        // A flag takes the place of either key.
-        let flags = (&self.overrides.connect_to, &self.overrides.unix_socket);
-        let (host, socket) = match flags {
-            (None, None) => (
-                target
-                    .connect_to
-                    .as_ref()
-                    .map(|text| text.get_ref().clone()),
-                target
-                    .unix_socket
-                    .as_ref()
-                    .map(|text| self.directory.join(text.get_ref())),
-            ),
-            (host, socket) => (host.clone(), socket.clone()),
+        let refused_socket = |socket: &Text, message: String| {
+            Err(self.error(socket.span(), "target.unix_socket", message))
         };
-        let is_flag = flags.0.is_some() || flags.1.is_some();
-        let refused = |text: &Option<Text>, key: &str, flag: &str, message: String| {
-            let span = text.as_ref().map(Spanned::span).filter(|_| !is_flag);
-            let key = if is_flag { flag } else { key };
-            self.source.error(span, key, message)
-        };
-        let refused_socket = |message: String| {
-            refused(
-                &target.unix_socket,
-                "target.unix_socket",
-                "--unix-socket",
-                message,
-            )
-        };
-        match (host, socket) {
+        match (&target.connect_to, &target.unix_socket) {
             (None, None) => Ok(Route::Url),
-            (Some(_), Some(_)) => {
-                let (one, other) = if is_flag {
-                    ("--connect-to", "--unix-socket")
-                } else {
-                    ("connect_to", "unix_socket")
-                };
-                Err(refused_socket(format!(
-                    "connections go to `{one}` or to `{other}`, not to both; remove one"
-                )))
-            }
-            (Some(text), None) => host_and_port(&text).ok_or_else(|| {
+            (Some(_), Some(socket)) => refused_socket(
+                socket,
+                "connections go to `connect_to` (--connect-to) or to `unix_socket` (--unix-socket), not to both; remove one".to_owned(),
+            ),
+            (Some(text), None) => host_and_port(text.get_ref()).ok_or_else(|| {
                 let message = format!(
                     "`{}` is not HOST:PORT; write one such as \"127.0.0.1:8443\" or \"[::1]:8443\"",
-                    text.escape_debug()
+                    text.get_ref().escape_debug()
                 );
-                refused(
-                    &target.connect_to,
-                    "target.connect_to",
-                    "--connect-to",
-                    message,
-                )
+                self.error(text.span(), "target.connect_to", message)
             }),
-            (None, Some(path)) => {
+            (None, Some(socket)) => {
+                let path = self.path(socket);
                 let length = path.as_os_str().len();
                 if (1..=LONGEST_SOCKET).contains(&length) {
-                    Ok(Route::Unix(path.into()))
-                } else {
-                    Err(refused_socket(format!(
-                        "the path of a unix socket has 1 to {LONGEST_SOCKET} bytes, and this one {length}; use a shorter one"
-                    )))
+                    return Ok(Route::Unix(path.into()));
                 }
+                refused_socket(socket, format!(
+                    "the path of a unix socket has 1 to {LONGEST_SOCKET} bytes, and this one {length}; use a shorter one"
+                ))
             }
         }
     }
 
-    /// Refuses keys and flags that say where connections go.
+    /// Refuses what says where connections go.
     pub(super) fn refuse_route(&self, target: &file::Target, with: &str) -> Result<(), Error> {
-        let overrides = self.overrides;
-        self.refuse_all(
-            with,
-            &[
-                ("--connect-to", overrides.connect_to.is_some()),
-                ("--unix-socket", overrides.unix_socket.is_some()),
-            ],
-            &[
-                ("connect_to", target.connect_to.as_ref().map(Spanned::span)),
-                (
-                    "unix_socket",
-                    target.unix_socket.as_ref().map(Spanned::span),
-                ),
-            ],
-        )
+        self.refuse(target.connect_to.as_ref(), "target.connect_to", with)?;
+        self.refuse(target.unix_socket.as_ref(), "target.unix_socket", with)
     }
 
-    /// Refuses keys and flags of TLS.
+    /// Refuses what is said of TLS.
     pub(super) fn refuse_tls(&self, target: &file::Target, with: &str) -> Result<(), Error> {
-        let flags = &self.overrides.tls;
-        self.refuse_all(
-            with,
-            &[
-                ("--cacert", flags.ca.is_some()),
-                ("--cert", flags.cert.is_some()),
-                ("--key", flags.key.is_some()),
-                ("--server-name", flags.server_name.is_some()),
-                ("--insecure", flags.insecure),
-                ("--no-resumption", flags.no_resumption),
-            ],
-            &[("tls", target.tls.as_ref().map(Spanned::span))],
-        )
+        self.refuse(target.tls.as_ref(), "target.tls", with)
     }
 
-    fn refuse_all(
-        &self,
-        with: &str,
-        flags: &[(&str, bool)],
-        keys: &[(&str, Option<std::ops::Range<usize>>)],
-    ) -> Result<(), Error> {
-        let message = format!("it goes only with {with}");
-        if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
-            return Err(self.source.error(None, flag, message));
-        }
-        for (key, span) in keys {
-            if let Some(span) = span {
-                return Err(self.error(span.clone(), &format!("target.{key}"), message));
-            }
-        }
-        Ok(())
-    }
-
-    /// TLS as keys and flags say, each flag in the place of its key. `--insecure` puts the scenario's `ca` out of use.
+    /// TLS as it is said.
     pub(super) fn tls(&self, keys: &file::Tls) -> Result<Tls, Error> {
         let tls = self.identity(self.trust(keys)?, keys)?;
         let tls = tls.resuming(self.resumption(keys)?);
-        let flag = self.overrides.tls.server_name.as_ref();
-        let key = keys.server_name.as_ref();
-        match flag.or(key.map(Spanned::get_ref)) {
-            Some(name) => tls.named(name).map_err(|error| {
-                let flag = flag.map(|_| "--server-name");
-                self.tls_error(flag, key, "server_name", &error)
-            }),
+        match &keys.server_name {
+            Some(name) => tls
+                .named(name.get_ref())
+                .map_err(|error| self.tls_error(name, "server_name", &error)),
             None => Ok(tls),
         }
     }
 
     fn trust(&self, keys: &file::Tls) -> Result<Tls, Error> {
-        let flags = &self.overrides.tls;
-        let by_key = keys
+        let is_insecure = keys
             .insecure
             .as_ref()
             .is_some_and(|insecure| *insecure.get_ref());
-        let refused = |error: &dyn Display| {
-            let flag = flags.ca.as_ref().map(|_| "--cacert");
-            self.tls_error(flag, keys.ca.as_ref(), "ca", error)
-        };
-        let ca = self
-            .file(flags.ca.as_ref(), keys.ca.as_ref())
-            .filter(|_| !flags.insecure || flags.ca.is_some());
-        match ca {
-            Some(_) if flags.insecure || (by_key && flags.ca.is_none()) => Err(refused(
+        match &keys.ca {
+            Some(ca) if is_insecure => Err(self.tls_error(
+                ca,
+                "ca",
                 &"`ca` says whom to trust and `insecure` trusts anyone; remove one",
             )),
-            Some(ca) => Tls::system().trusting(&ca).map_err(|error| refused(&error)),
-            None if flags.insecure || by_key => Ok(Tls::system().unchecked()),
+            Some(ca) => Tls::system()
+                .trusting(&self.path(ca))
+                .map_err(|error| self.tls_error(ca, "ca", &error)),
+            None if is_insecure => Ok(Tls::system().unchecked()),
             None => Ok(Tls::system()),
         }
     }
 
     /// Share of connections that may go on with an earlier session.
     fn resumption(&self, keys: &file::Tls) -> Result<f64, Error> {
-        if self.overrides.tls.no_resumption {
-            return Ok(0.0);
-        }
         let Some(given) = &keys.resumption else {
             return Ok(1.0);
         };
@@ -212,58 +129,37 @@ impl Resolver<'_> {
     }
 
     fn identity(&self, tls: Tls, keys: &file::Tls) -> Result<Tls, Error> {
-        let flags = &self.overrides.tls;
-        let of_cert = |error: &dyn Display| {
-            let flag = flags.cert.as_ref().map(|_| "--cert");
-            self.tls_error(flag, keys.cert.as_ref(), "cert", error)
-        };
-        let of_key = |error: &dyn Display| {
-            let flag = flags.key.as_ref().map(|_| "--key");
-            self.tls_error(flag, keys.key.as_ref(), "key", error)
-        };
-        let cert = self.file(flags.cert.as_ref(), keys.cert.as_ref());
-        let key = self.file(flags.key.as_ref(), keys.key.as_ref());
-        match (cert, key) {
+        match (&keys.cert, &keys.key) {
             (None, None) => Ok(tls),
-            (Some(cert), Some(key)) => tls.identified(&cert, &key).map_err(|error| match error {
-                TlsError::NoKey(_)
-                | TlsError::EncryptedKey(_)
-                | TlsError::BadKey { .. }
-                | TlsError::KeyMismatch { .. } => of_key(&error),
-                _ if is_about(&error, &key) && cert != key => of_key(&error),
-                _ => of_cert(&error),
-            }),
-            (Some(_), None) => Err(of_cert(
+            (Some(cert), Some(key)) => {
+                let (cert_file, key_file) = (self.path(cert), self.path(key));
+                tls.identified(&cert_file, &key_file)
+                    .map_err(|error| match error {
+                        TlsError::NoKey(_)
+                        | TlsError::EncryptedKey(_)
+                        | TlsError::BadKey { .. }
+                        | TlsError::KeyMismatch { .. } => self.tls_error(key, "key", &error),
+                        _ if is_about(&error, &key_file) && cert_file != key_file => {
+                            self.tls_error(key, "key", &error)
+                        }
+                        _ => self.tls_error(cert, "cert", &error),
+                    })
+            }
+            (Some(cert), None) => Err(self.tls_error(
+                cert,
+                "cert",
                 &"a client certificate needs its private key; add `key` (--key)",
             )),
-            (None, Some(_)) => Err(of_key(
+            (None, Some(key)) => Err(self.tls_error(
+                key,
+                "key",
                 &"a private key needs its certificate; add `cert` (--cert)",
             )),
         }
     }
 
-    /// A flag's file as it is, a key's beside the scenario.
-    fn file(&self, flag: Option<&PathBuf>, key: Option<&Text>) -> Option<PathBuf> {
-        flag.cloned()
-            .or(key.map(|key| self.directory.join(key.get_ref())))
-    }
-
-    /// At the flag if it was given, else at the key.
-    fn tls_error(
-        &self,
-        flag: Option<&str>,
-        text: Option<&Text>,
-        key: &str,
-        error: &dyn Display,
-    ) -> Error {
-        match flag {
-            Some(flag) => self.source.error(None, flag, error.to_string()),
-            None => {
-                let span = text.map(Spanned::span);
-                let key = format!("target.tls.{key}");
-                self.source.error(span, &key, error.to_string())
-            }
-        }
+    fn tls_error(&self, at: &Text, key: &str, error: &dyn Display) -> Error {
+        self.error(at.span(), &format!("target.tls.{key}"), error.to_string())
     }
 }
 
@@ -281,10 +177,13 @@ struct Origin {
     host: String,
     port: u16,
     authority: String,
+    /// User and password, if there are any.
+    user: Option<(String, String)>,
 }
 
 fn origin(text: &str) -> Result<Origin, String> {
-    let url = reqwest::Url::parse(text).map_err(|error| {
+    let (plain, zone) = without_zone(text);
+    let url = reqwest::Url::parse(&plain).map_err(|error| {
         format!("it is not a URL: {error}; write one such as \"http://127.0.0.1:8080\"")
     })?;
     let is_secure = match url.scheme() {
@@ -296,12 +195,6 @@ fn origin(text: &str) -> Result<Origin, String> {
             ));
         }
     };
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "credentials do not belong in a URL; send them in a header, from {{env.NAME}}"
-                .to_owned(),
-        );
-    }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err("a target is an origin such as \"http://127.0.0.1:8080\"; the path belongs to the request".to_owned());
     }
@@ -310,23 +203,72 @@ fn origin(text: &str) -> Result<Origin, String> {
     let authority = url
         .port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    let decoded = |text: &str| String::from_utf8_lossy(&percent_decoded(text)).into_owned();
     Ok(Origin {
         is_secure,
-        host: without_brackets(host).to_owned(),
+        host: without_brackets(host).to_owned() + &zone,
         port: url.port_or_known_default().unwrap_or(default),
         authority,
+        user: has_user.then(|| {
+            let password = url.password().unwrap_or_default();
+            (decoded(url.username()), decoded(password))
+        }),
     })
 }
 
+/// What stands before the zone of an IPv6 address in brackets (RFC 6874) and behind it, and the zone with its `%`: it says which
+/// interface of this machine leads there, and is for nobody else.
+fn without_zone(text: &str) -> (String, String) {
+    let zone = text.find('[').and_then(|open| {
+        let close = open + text[open..].find(']')?;
+        let percent = open + text[open..close].find('%')?;
+        let zone = &text[percent + 1..close];
+        let zone = zone.strip_prefix("25").unwrap_or(zone);
+        let is_name = !zone.is_empty()
+            && zone
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte));
+        is_name.then(|| {
+            (
+                format!("{}{}", &text[..percent], &text[close..]),
+                format!("%{zone}"),
+            )
+        })
+    });
+    zone.unwrap_or_else(|| (text.to_owned(), String::new()))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let code = behind.get(..2).filter(|_| first == b'%');
+        let code = code.and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &behind[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = behind;
+            }
+        }
+    }
+    bytes
+}
+
 fn host_and_port(text: &str) -> Option<Route> {
+    let (plain, zone) = without_zone(text);
     // What a URL may have between its slashes and its path, and nothing but that.
-    let url = reqwest::Url::parse(&format!("http://{text}/")).ok()?;
-    let (host, port) = text.rsplit_once(':')?;
+    let url = reqwest::Url::parse(&format!("http://{plain}/")).ok()?;
+    let (host, port) = plain.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|&port| port > 0)?;
-    let plain = url.path() == "/" && url.username().is_empty() && url.password().is_none();
-    let is_host = plain && !host.is_empty() && !host.contains(['/', '@', '?', '#', '\\']);
+    let is_plain = url.path() == "/" && url.username().is_empty() && url.password().is_none();
+    let is_host = is_plain && !host.is_empty() && !host.contains(['/', '@', '?', '#', '\\']);
     is_host.then(|| Route::Host {
-        host: without_brackets(url.host_str().unwrap_or(host)).to_owned(),
+        host: without_brackets(url.host_str().unwrap_or(host)).to_owned() + &zone,
         port,
     })
 }
@@ -374,7 +316,6 @@ mod tests {
         for (url, says) in [
             ("ftp://a.test", "use http:// or https://"),
             ("https://a.test/x", "belongs to the request"),
-            ("https://u:p@a.test", "credentials do not belong"),
             ("a.test", "not a URL"),
         ] {
             let error = origin(url).err().unwrap_or_default();

@@ -1,55 +1,32 @@
 //! Request tables → compiled requests.
 
 use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::acknowledged::{self, Numbers};
+use super::acknowledged;
+use super::context::{Context, Found, Templates};
 use super::expect;
+use super::headers::Headers;
 use super::needs::{self, Extracted, Place};
-use crate::scenario::overrides::Overrides;
 use crate::scenario::plan::Request;
-use crate::scenario::read::bytes::{MAX_BODY_FILE, read_at_most};
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::names::{check_name, is_token};
 use crate::traffic::expect::Expect;
-use crate::traffic::feeds::Feed;
-use crate::traffic::fleet::Fleet;
-use crate::traffic::redact::{is_literal_secret, is_sensitive_name, without_placeholders};
-use crate::traffic::template::{Scope, Template};
+use crate::traffic::redact::without_placeholders;
+use crate::traffic::template::Scope;
 use crate::units::list;
-
-/// What requests are resolved in.
-pub(super) struct Context<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) directory: &'a Path,
-    pub(super) overrides: &'a Overrides,
-    pub(super) fleets: &'a [Fleet],
-    pub(super) feeds: &'a [Arc<Feed>],
-    pub(super) numbers: Numbers,
-}
 
 /// Largest weight of a request: the sum over all of them stays exact.
 const MAX_WEIGHT: u32 = 1_000_000;
 
-/// What the templates of one request have in common.
-struct Texts<'a> {
-    source: Source<'a>,
-    scope: Scope<'a>,
-}
-
-/// Names and values, and whether the literal value at the same index is a credential.
-type Headers = (Vec<(String, Template)>, Vec<bool>);
-
-/// Resolves all requests; the places of literal credentials are added to `secrets`.
+/// Resolves all requests.
 pub(super) fn requests(
     context: &Context<'_>,
     given: &[file::Request],
     target: Range<usize>,
-    secrets: &mut Vec<Range<usize>>,
+    found: &mut Found,
 ) -> Result<Vec<Request>, Error> {
     if given.is_empty() {
         return Err(context.source.error(
@@ -80,7 +57,7 @@ pub(super) fn requests(
                 .error(Some(request.name.span()), "request.name", message));
         }
         let salt = requests.len() as u64 + 1;
-        let resolved = context.request(request, salt, &extracted.names, secrets)?;
+        let resolved = context.request(request, salt, &extracted.names, found)?;
         context.check_columns(request, &resolved)?;
         requests.push(resolved);
     }
@@ -115,7 +92,7 @@ impl Context<'_> {
         request: &file::Request,
         salt: u64,
         variables: &[String],
-        secrets: &mut Vec<Range<usize>>,
+        found: &mut Found,
     ) -> Result<Request, Error> {
         let name = request.name.get_ref().clone();
         let key = |part: &str| format!("request.{name}.{part}");
@@ -124,7 +101,7 @@ impl Context<'_> {
             .as_ref()
             .map(|fleet| self.fleet(fleet, &key("fleet")))
             .transpose()?;
-        let texts = Texts {
+        let texts = Templates {
             source: self.source,
             scope: Scope {
                 has_fleet: fleet.is_some(),
@@ -133,17 +110,24 @@ impl Context<'_> {
             },
         };
         let salt = salt * 1_000;
-        let path_text = request.path.get_ref();
-        if !path_text.starts_with('/') || has_unsendable(&without_placeholders(path_text), " ") {
-            return Err(self.source.error(Some(request.path.span()), &key("path"), "a path starts with `/` and has neither spaces nor control characters; write %20 for a space"));
-        }
+        check_path(request.path.get_ref()).map_err(|message| {
+            self.source
+                .error(Some(request.path.span()), &key("path"), message)
+        })?;
         let method = self.method(request, &key("method"))?;
         let path = texts.compile(&request.path, &key("path"), salt)?;
-        let (headers, sensitive) = self.headers(request, &texts, salt + 10, secrets)?;
+        let mut headers = Headers::of(self, request, &texts, salt + 10, found)?;
         check_weight(self.source, request.weight.as_ref(), &key("weight"))?;
+        let body = self.body(request, salt + 1, &texts)?;
+        let chunks = self.chunks(request, headers.chunked.as_ref())?;
+        headers.check_length(self.source, &key("headers"), body.as_ref(), found)?;
+        let body = body
+            .map(|body| headers.describe(self.source, &key("headers"), body))
+            .transpose()?;
         Ok(Request {
-            path,
-            body: self.body(request, &key("body"), salt + 1, &texts)?,
+            path: path.percent_encoded(),
+            body,
+            chunks,
             expect: self.expect(request, &method)?,
             acknowledged: acknowledged::ids(
                 self.source,
@@ -156,23 +140,20 @@ impl Context<'_> {
             fleet,
             weight: own_weight(request),
             method,
-            headers,
-            sensitive,
+            headers: headers.list,
+            sensitive: headers.sensitive,
             extract: Vec::new(),
             needs: Vec::new(),
         })
     }
 
     fn method(&self, request: &file::Request, key: &str) -> Result<String, Error> {
-        let method = self.overrides.method.clone().or(request
-            .method
-            .as_ref()
-            .map(|method| method.get_ref().clone()));
-        let has_body = self.overrides.body.is_some()
-            || request.body.is_some()
-            || request.body_file.is_some()
-            || request.body_raw.is_some();
-        let method = method.unwrap_or_else(|| if has_body { "POST" } else { "GET" }.to_owned());
+        let default = match request.bodies().next() {
+            Some(_) => "POST",
+            None => "GET",
+        };
+        let method = request.method.as_ref();
+        let method = method.map_or(default, |method| method.get_ref()).to_owned();
         if is_token(&method) {
             return Ok(method);
         }
@@ -183,47 +164,6 @@ impl Context<'_> {
         Err(self
             .source
             .error(request.method.as_ref().map(Spanned::span), key, message))
-    }
-
-    fn headers(
-        &self,
-        request: &file::Request,
-        texts: &Texts<'_>,
-        salt: u64,
-        secrets: &mut Vec<Range<usize>>,
-    ) -> Result<Headers, Error> {
-        let mut headers = Vec::new();
-        let mut sensitive = Vec::new();
-        for (header, value) in &request.headers.0 {
-            let name = header.get_ref();
-            let key = format!("request.{}.headers.{name}", request.name.get_ref());
-            check_header(name, value.get_ref())
-                .map_err(|message| self.source.error(Some(header.span()), &key, message))?;
-            let overridden = &self.overrides.headers;
-            if overridden
-                .iter()
-                .any(|(other, _)| other.eq_ignore_ascii_case(name))
-            {
-                continue;
-            }
-            let literal = is_sensitive_name(name) && is_literal_secret(value.get_ref());
-            if literal {
-                secrets.push(value.span());
-            }
-            let salt = salt + headers.len() as u64;
-            headers.push((name.clone(), texts.compile(value, &key, salt)?));
-            sensitive.push(literal);
-        }
-        for (name, value) in &self.overrides.headers {
-            let refused = |message: String| self.source.error(None, &format!("-H {name}"), message);
-            check_header(name, value).map_err(refused)?;
-            let salt = salt + headers.len() as u64;
-            let value_template = Template::compile(value, salt, &texts.scope)
-                .map_err(|error| refused(error.message))?;
-            headers.push((name.clone(), value_template));
-            sensitive.push(is_sensitive_name(name) && is_literal_secret(value));
-        }
-        Ok((headers, sensitive))
     }
 
     fn expect(&self, request: &file::Request, method: &str) -> Result<Expect, Error> {
@@ -288,107 +228,17 @@ impl Context<'_> {
                 )
             })
     }
-
-    fn body(
-        &self,
-        request: &file::Request,
-        key: &str,
-        salt: u64,
-        texts: &Texts<'_>,
-    ) -> Result<Option<Template>, Error> {
-        if let Some(body) = &self.overrides.body {
-            return Template::compile(body, salt, &texts.scope)
-                .map(Some)
-                .map_err(|error| self.source.error(None, "--body", error.message));
-        }
-        let given = [&request.body, &request.body_file, &request.body_raw];
-        if let Some(second) = given.into_iter().flatten().nth(1) {
-            return Err(self.source.error(
-                Some(second.span()),
-                key,
-                "a request has one of `body`, `body_file` and `body_raw`",
-            ));
-        }
-        if let Some(body) = &request.body {
-            return texts.compile(body, key, salt).map(Some);
-        }
-        if let Some(file) = &request.body_raw {
-            let bytes = self.read(file, &format!("{key}_raw"))?;
-            return Ok(Some(Template::raw(bytes)));
-        }
-        let Some(file) = &request.body_file else {
-            return Ok(None);
-        };
-        let key = format!("{key}_file");
-        let bytes = self.read(file, &key)?;
-        let refused = |message: String| {
-            let path = self.directory.join(file.get_ref());
-            let message = format!("{}: {message}", path.display());
-            self.source.error(Some(file.span()), &key, message)
-        };
-        let text = String::from_utf8(bytes).map_err(|error| {
-            refused(format!(
-                "not UTF-8 text: {}; name it in `body_raw` to send its bytes as they are",
-                error.utf8_error()
-            ))
-        })?;
-        Template::compile(&text, salt, &texts.scope)
-            .map(Some)
-            .map_err(|error| refused(error.message))
-    }
-
-    fn read(&self, file: &Text, key: &str) -> Result<Vec<u8>, Error> {
-        let path = self.directory.join(file.get_ref());
-        read_at_most(&path, MAX_BODY_FILE).map_err(|error| {
-            let message = format!(
-                "cannot read {}: {error}; it is looked for beside the scenario",
-                path.display()
-            );
-            self.source.error(Some(file.span()), key, message)
-        })
-    }
 }
 
-impl Texts<'_> {
-    fn compile(&self, text: &Text, key: &str, salt: u64) -> Result<Template, Error> {
-        Template::compile(text.get_ref(), salt, &self.scope).map_err(|error| {
-            // The value's quotes and escapes differ from its text; the n-th `{{` is the same in both.
-            let nth = text.get_ref()[..error.offset].matches("{{").count();
-            let span = text.span();
-            let at = self
-                .source
-                .text
-                .get(span.clone())
-                .and_then(|raw| raw.match_indices("{{").nth(nth))
-                .map_or(0, |(at, _)| at);
-            self.source
-                .error(Some(span.start + at..span.end), key, error.message)
-        })
+fn check_path(path: &str) -> Result<(), &'static str> {
+    let plain = without_placeholders(path);
+    if !path.starts_with('/') || plain.contains(|c: char| c.is_control() || c == ' ') {
+        return Err(
+            "a path starts with `/` and has neither spaces nor control characters; write %20 for a space",
+        );
     }
-}
-
-fn check_header(name: &str, value: &str) -> Result<(), String> {
-    if !is_token(name) {
-        return Err(format!(
-            "`{}` is not a header name; use letters, digits and `-`",
-            name.escape_debug()
-        ));
-    }
-    if ["content-length", "transfer-encoding", "connection"]
-        .iter()
-        .any(|reserved| name.eq_ignore_ascii_case(reserved))
-    {
-        return Err(format!(
-            "`{name}` is written by telemload itself; leave it out"
-        ));
-    }
-    if has_unsendable(value, "") {
-        return Err("a header's value has no line breaks or control characters".to_owned());
+    if plain.contains('#') {
+        return Err("what follows a `#` is never sent; leave it out, or write %23 for the sign");
     }
     Ok(())
-}
-
-fn has_unsendable(text: &str, also: &str) -> bool {
-    text.chars()
-        .any(|c| (c.is_control() && c != '\t') || also.contains(c))
 }

@@ -43,11 +43,11 @@ impl Resolver<'_> {
         };
         match (&target.gateway, &target.command, &target.url) {
             (Some(config), None, None) => {
-                self.refuse_what_needs_a_url(target, span)?;
+                self.refuse_what_needs_a_url(target)?;
                 self.gateway(target, config, &services, started)
             }
             (None, Some(line), None) => {
-                self.refuse_what_needs_a_url(target, span)?;
+                self.refuse_what_needs_a_url(target)?;
                 self.command(target, line, &services, started)
             }
             (None, None, Some(url)) => self.url(target, url),
@@ -142,8 +142,11 @@ impl Resolver<'_> {
         self.check_ready(ready, target.ready.as_ref(), "target.ready")?;
         self.refuse_route(target, "`url`")?;
         let tls = match &target.tls {
-            Some(tls) => Some(self.tls(tls.get_ref())?),
-            None => {
+            // Flags alone do not say that it serves https.
+            Some(tls) if self.source.flag_at(&tls.span()).is_none() => {
+                Some(self.tls(tls.get_ref())?)
+            }
+            _ => {
                 self.refuse_tls(target, "`command` with `tls = { … }`")?;
                 None
             }
@@ -179,33 +182,33 @@ impl Resolver<'_> {
         Ok(Target::Url {
             base,
             route,
-            pid: self.overrides.pid.or(given),
+            pid: given,
             metrics: target.metrics.as_ref().map(|url| url.get_ref().clone()),
         })
     }
 
     /// A key that goes only `with` another one.
-    fn refuse<T>(&self, given: Option<&Spanned<T>>, key: &str, with: &str) -> Result<(), Error> {
+    pub(super) fn refuse<T>(
+        &self,
+        given: Option<&Spanned<T>>,
+        key: &str,
+        with: &str,
+    ) -> Result<(), Error> {
         match given {
             Some(given) => Err(self.error(given.span(), key, format!("it goes only with {with}"))),
             None => Ok(()),
         }
     }
 
-    /// Keys and flags that only a target has which runs already.
-    fn refuse_what_needs_a_url(
-        &self,
-        target: &file::Target,
-        span: Range<usize>,
-    ) -> Result<(), Error> {
-        if self.overrides.pid.is_some() {
+    /// What only a target has which runs already.
+    fn refuse_what_needs_a_url(&self, target: &file::Target) -> Result<(), Error> {
+        if let Some(pid) = &target.pid {
             return Err(self.error(
-                span,
-                "--pid",
-                "telemload knows the process that it starts; leave the flag out",
+                pid.span(),
+                "target.pid",
+                "telemload knows the process that it starts; leave it out, for it goes only with `url`",
             ));
         }
-        self.refuse(target.pid.as_ref(), "target.pid", "`url`")?;
         self.refuse(target.metrics.as_ref(), "target.metrics", "`url`")
     }
 

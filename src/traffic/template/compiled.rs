@@ -42,6 +42,37 @@ impl Template {
         }
     }
 
+    /// Several, one after the other.
+    pub fn join(templates: impl IntoIterator<Item = Self>) -> Self {
+        let parts = templates.into_iter().flat_map(|one| one.parts).collect();
+        Self { parts }
+    }
+
+    /// The same as part of a request's target: what may not stand there is written as `%XX`, and what is written so stays.
+    pub fn percent_encoded(mut self) -> Self {
+        self.parts.iter_mut().for_each(Part::percent_encode);
+        self
+    }
+
+    /// How many bytes it is, if they are the same in every request.
+    pub fn literal_len(&self) -> Option<usize> {
+        let literal = |part: &Part| match part {
+            Part::Text(bytes) => Some(bytes.len()),
+            _ => None,
+        };
+        self.parts.iter().map(literal).sum()
+    }
+
+    /// Whether these bytes are part of what it writes as it stands.
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            _ => None,
+        });
+        let finder = memchr::memmem::Finder::new(bytes);
+        texts.into_iter().any(|text| finder.find(text).is_some())
+    }
+
     /// Fills in what is the same in all requests of a stretch of load.
     pub(crate) fn stamp(&mut self, stamp: Stamp) {
         self.parts.iter_mut().for_each(|part| part.stamp(stamp));
@@ -62,7 +93,11 @@ impl Template {
 
     /// The feeds' columns that it writes as they are.
     pub(crate) fn columns(&self) -> impl Iterator<Item = (&Feed, usize)> {
-        self.parts.iter().filter_map(|part| match part {
+        let plain = self.parts.iter().flat_map(|part| match part {
+            Part::Percent(inner) => inner.as_slice(),
+            part => std::slice::from_ref(part),
+        });
+        plain.filter_map(|part| match part {
             Part::Column { feed, column } => Some((&**feed, *column)),
             _ => None,
         })

@@ -12,5 +12,5 @@ mod values;
 
 pub use compiled::Template;
 pub(crate) use part::{Part, append_integer};
-pub(crate) use placeholder::is_built_in;
+pub(crate) use placeholder::{is_built_in, literal_unless_known};
 pub use values::{Scope, Secrets, Stamp, TemplateError, Values};

@@ -45,6 +45,8 @@ pub(crate) enum Part {
     },
     Variable(usize),
     Base64(Vec<Part>),
+    /// As it may stand in a request's target.
+    Percent(Vec<Part>),
 }
 
 /// A whole number drawn from `low` on; a span of 0 is the whole range.
@@ -67,7 +69,7 @@ impl Part {
     /// All parts, with those that are encoded in the place of their code.
     pub(crate) fn leaves(parts: &[Self]) -> impl Iterator<Item = &Self> {
         parts.iter().flat_map(|part| match part {
-            Self::Base64(inner) => inner.as_slice(),
+            Self::Base64(inner) | Self::Percent(inner) => inner.as_slice(),
             _ => std::slice::from_ref(part),
         })
     }
@@ -82,7 +84,9 @@ impl Part {
                 *salt = random::draw(*salt, u64::from(stamp.stretch), STRETCH_SALT);
                 return;
             }
-            Self::Base64(inner) => return inner.iter_mut().for_each(|part| part.stamp(stamp)),
+            Self::Base64(inner) | Self::Percent(inner) => {
+                return inner.iter_mut().for_each(|part| part.stamp(stamp));
+            }
             _ => return,
         };
         *self = Self::Text(text.into_bytes().into());
@@ -91,7 +95,7 @@ impl Part {
     pub(super) fn is_secret(&self) -> bool {
         match self {
             Self::DeviceSecret | Self::Env(_) | Self::Column { .. } | Self::Variable(_) => true,
-            Self::Base64(inner) => inner.iter().any(Self::is_secret),
+            Self::Base64(inner) | Self::Percent(inner) => inner.iter().any(Self::is_secret),
             _ => false,
         }
     }
@@ -100,6 +104,9 @@ impl Part {
     pub(crate) fn literal(&self, secrets: Secrets) -> Option<&[u8]> {
         match self {
             Self::Text(bytes) => Some(bytes),
+            Self::Percent(inner) if secrets == Secrets::Redacted => {
+                inner.first().and_then(|part| part.literal(secrets))
+            }
             Self::Variable(_) if secrets == Secrets::Redacted => Some(EXTRACTED.as_bytes()),
             _ if secrets == Secrets::Redacted && self.is_secret() => Some(REDACTED.as_bytes()),
             Self::Env(bytes) => Some(bytes),
@@ -133,7 +140,12 @@ impl Part {
                 let widths = inner.iter().map(|part| part.width(roster));
                 widths.sum::<Option<usize>>().map(encoded_len)
             }
-            Self::Seq | Self::Stretch | Self::Run | Self::Column { .. } | Self::Variable(_) => None,
+            Self::Seq
+            | Self::Stretch
+            | Self::Run
+            | Self::Column { .. }
+            | Self::Variable(_)
+            | Self::Percent(_) => None,
         }
     }
 
@@ -176,6 +188,26 @@ impl Part {
                 out.extend_from_slice(value.unwrap_or(EXTRACTED.as_bytes()));
             }
             Self::Base64(inner) => append_base64(inner, values, out),
+            Self::Percent(inner) => {
+                let start = out.len();
+                inner.iter().for_each(|part| part.append(values, out));
+                percent_encode(out, start);
+            }
+        }
+    }
+
+    /// Becomes what may stand in a request's target.
+    pub(super) fn percent_encode(&mut self) {
+        let encode = |bytes: &mut Box<[u8]>| {
+            let mut encoded = std::mem::take(bytes).into_vec();
+            percent_encode(&mut encoded, 0);
+            *bytes = encoded.into();
+        };
+        match self {
+            Self::Text(bytes) | Self::Env(bytes) => encode(bytes),
+            Self::Choice { options, .. } => options.iter_mut().for_each(encode),
+            Self::Column { .. } | Self::Variable(_) => *self = Self::Percent(vec![self.clone()]),
+            _ => {}
         }
     }
 }
@@ -232,6 +264,27 @@ fn append_now(format: NowFormat, out: &mut Vec<u8>) {
 /// The code of `bytes` bytes, padding included.
 fn encoded_len(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
+}
+
+/// Writes `%XX` for the bytes from `start` on that would end a request's target or are no part of a URL.
+fn percent_encode(out: &mut Vec<u8>, start: usize) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    let encoded = out[start..].iter().filter(|&&byte| !is_plain(byte)).count();
+    let (mut from, mut to) = (out.len(), out.len() + 2 * encoded);
+    out.resize(to, 0);
+    // From the end on, so that nothing is written over that is still to be read.
+    while from < to {
+        from -= 1;
+        let byte = out[from];
+        if is_plain(byte) {
+            to -= 1;
+            out[to] = byte;
+        } else {
+            to -= 3;
+            let digit = |nibble: u8| b"0123456789ABCDEF"[usize::from(nibble)];
+            out[to..to + 3].copy_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
 }
 
 /// What is encoded is written behind the text first, then its code behind that, which then takes its place.

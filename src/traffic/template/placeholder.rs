@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::part::{Drawn, NowFormat, Part, push_text};
 use super::values::Scope;
 
-const KNOWN: &str = "device.id, device.secret, seq, stretch, run, int A B, float A B [DECIMALS], uuid, now [rfc3339 | unix | unix_ms | unix_ns], choice A B …, base64 A \"TEXT\" …, env.NAME, FEED.COLUMN, and what requests extract";
+const KNOWN: &str = "device.id, device.secret, seq, stretch, run, int A B, float A B [DECIMALS], uuid, now [rfc3339 | unix | unix_ms | unix_ns], choice A B …, base64 A \"TEXT\" …, \"TEXT\", env.NAME, FEED.COLUMN, and what requests extract";
 
 /// Names that placeholders begin with; neither a feed nor a variable may take one.
 const BUILT_IN: [&str; 11] = [
@@ -17,12 +17,63 @@ pub(crate) fn is_built_in(name: &str) -> bool {
     BUILT_IN.contains(&name)
 }
 
+/// A text from the command line as a template: `{{` stands for itself unless a placeholder that is known begins there. `names`
+/// are those of feeds and of what requests extract. The first that looks like a placeholder and is none is told in `notes`.
+pub(crate) fn literal_unless_known(
+    text: &str,
+    names: &[String],
+    notes: &mut Vec<String>,
+) -> String {
+    let mut template = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        template.push_str(&rest[..open]);
+        rest = &rest[open..];
+        let end = rest.find("}}").map(|close| close + 2);
+        if let Some(end) = end.filter(|end| is_known(rest[2..end - 2].trim(), names)) {
+            template.push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
+        let word = end.map(|end| &rest[..end]);
+        if let Some(word) = word.filter(|word| notes.is_empty() && word.len() <= 40) {
+            notes.push(format!("`{word}` is no placeholder, and is sent as it is"));
+        }
+        template.push_str(r#"{{"{{"}}"#);
+        rest = &rest[2..];
+    }
+    template + rest
+}
+
+fn is_known(inner: &str, names: &[String]) -> bool {
+    let name = inner.split_whitespace().next().unwrap_or_default();
+    let first = name.split('.').next().unwrap_or_default();
+    let has_part = name.len() > first.len();
+    match first {
+        "device" | "env" => has_part,
+        _ if has_part => names.iter().any(|known| known == first),
+        _ => {
+            is_built_in(name) || names.iter().any(|known| known == name) || quoted(inner).is_some()
+        }
+    }
+}
+
+/// The text of a placeholder that is a text in quotes, such as `"{{"`.
+fn quoted(inner: &str) -> Option<&str> {
+    let quote = inner.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let text = inner.strip_prefix(quote)?.strip_suffix(quote)?;
+    (!text.contains(quote)).then_some(text)
+}
+
 /// Compiles a placeholder's trimmed text.
 pub(super) fn compile(text: &str, salt: u64, scope: &Scope<'_>) -> Result<Part, String> {
     let mut words = text.split_whitespace();
     let name = words
         .next()
         .ok_or_else(|| format!("an empty placeholder; known are {KNOWN}"))?;
+    if let Some(text) = quoted(text) {
+        return Ok(Part::Text(text.as_bytes().into()));
+    }
     if name == "base64" {
         return base64(text, text["base64".len()..].trim(), salt, scope);
     }

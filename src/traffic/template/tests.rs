@@ -83,8 +83,51 @@ fn placeholders_become_values() {
         ("x{{base64 token}}y", "xdDBry"),
         ("{{base64 'a b'   seq \"\"}}", "YSBiNQ=="),
         ("{{base64 \"\"}}", ""),
+        (r#"{{"{{"}}seq}}{{ '"' }}"#, r#"{{seq}}""#),
     ] {
         assert_eq!(rendered(text, 5), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_path_holds_nothing_that_ends_it() {
+    for (text, expected) in [
+        ("/a%20b", "/a%20b"),
+        ("/ä b#\u{7f}", "/%C3%A4%20b%23%7F"),
+        ("/{{token}}/{{cars.note}}/{{choice ü ü}}", "/t0k/yy/%C3%BC"),
+    ] {
+        let mut variables = Variables::new([1]);
+        variables.set(0, 0, b"t0k", 1);
+        let values = Values {
+            seq: 5,
+            seed: 42,
+            device: Some(Device::fixed(b"car-0007", b"hunter2")),
+            variables: &variables,
+        };
+        let mut out = b"GET ".to_vec();
+        let template = compile(text, true).unwrap().percent_encoded();
+        template.append(&values, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("GET {expected}"));
+    }
+    let hidden = compile("/{{token}}{{cars.vin}}", true)
+        .unwrap()
+        .percent_encoded();
+    let shown = hidden
+        .parts()
+        .iter()
+        .filter_map(|part| part.literal(Secrets::Redacted));
+    let shown: Vec<u8> = shown.flatten().copied().collect();
+    assert_eq!(shown, b"/[extracted][redacted]");
+}
+
+proptest! {
+    #[test]
+    fn what_is_typed_is_sent_as_it_is_but_for_placeholders(text in "[a-z{} \"'.]{0,40}") {
+        let template = literal_unless_known(&text, &[], &mut Vec::new());
+        let known = ["seq", "stretch", "run", "uuid", "now", "int", "float", "choice", "base64", "device.", "env.", "'", "\""];
+        if !known.iter().any(|word| text.contains(word)) {
+            prop_assert_eq!(rendered(&template, 0), text);
+        }
     }
 }
 

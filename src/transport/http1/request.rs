@@ -18,10 +18,24 @@ pub struct Rendered {
 pub(crate) struct Program {
     kind: usize,
     head: Text,
-    /// What follows the head and its length, if the length differs between requests.
-    body: Option<Text>,
+    /// What follows the head, if that cannot be told before.
+    body: Option<Body>,
     /// Where the values are, if all of it has a fixed width.
     patches: Option<Vec<Patch>>,
+}
+
+/// A body that is rendered before it is told how long it is.
+struct Body {
+    text: Text,
+    framing: Framing,
+}
+
+/// How a body's end is told.
+enum Framing {
+    /// By its length.
+    Length,
+    /// By chunks of so many bytes.
+    Chunks(usize),
 }
 
 /// The place of a value.
@@ -57,15 +71,25 @@ impl Program {
         let mut head = fields(&message);
         let mut body = None;
         if let Some(content) = message.body {
-            match content.width(roster) {
-                Some(length) => {
+            match (message.chunk_bytes, content.width(roster)) {
+                (Some(size), _) => {
+                    head.push_bytes(b"Transfer-Encoding: chunked\r\n\r\n");
+                    body = Some(Body {
+                        text: content,
+                        framing: Framing::Chunks(size),
+                    });
+                }
+                (None, Some(length)) => {
                     let line = format!("Content-Length: {length}\r\n\r\n");
                     head.push_bytes(line.as_bytes());
                     head.append(&content);
                 }
-                None => {
+                (None, None) => {
                     head.push_bytes(b"Content-Length: ");
-                    body = Some(content);
+                    body = Some(Body {
+                        text: content,
+                        framing: Framing::Length,
+                    });
                 }
             }
         } else if matches!(message.method, "POST" | "PUT" | "PATCH") {
@@ -97,10 +121,15 @@ impl Program {
         self.head.write(values, out);
         if let Some(body) = &self.body {
             scratch.clear();
-            body.write(values, scratch);
-            append_integer(scratch.len(), out);
-            out.extend_from_slice(b"\r\n\r\n");
-            out.extend_from_slice(scratch);
+            body.text.write(values, scratch);
+            match body.framing {
+                Framing::Length => {
+                    append_integer(scratch.len(), out);
+                    out.extend_from_slice(b"\r\n\r\n");
+                    out.extend_from_slice(scratch);
+                }
+                Framing::Chunks(size) => append_chunks(scratch, size, out),
+            }
         }
     }
 
@@ -123,6 +152,23 @@ impl Program {
         }
         true
     }
+}
+
+/// A body in chunks of `size` bytes (RFC 9112, 7.1).
+fn append_chunks(body: &[u8], size: usize, out: &mut Vec<u8>) {
+    for chunk in body.chunks(size) {
+        append_hex(chunk.len(), out);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(chunk);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"0\r\n\r\n");
+}
+
+fn append_hex(number: usize, out: &mut Vec<u8>) {
+    let digits = (number.max(1).ilog2() / 4) + 1;
+    let digit = |at: u32| b"0123456789abcdef"[(number >> (4 * at)) & 15];
+    out.extend((0..digits).rev().map(digit));
 }
 
 /// Everything up to what tells the length of the body.

@@ -39,13 +39,13 @@ pub struct Config {
     /// Begins every key in a shared store; instances with the same one share. A random one if not given.
     pub store_prefix: Option<String>,
     /// How long the store may take to answer before the gateway goes on without it.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub store_timeout: SignedDuration,
     /// Life of a digest in the process, in front of a shared store; every request asks the store if not given.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional")]
+    #[serde(with = "crate::lasting::optional")]
     pub local_ttl: Option<SignedDuration>,
     /// Life of a cached digest.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub cache_ttl: SignedDuration,
     /// From when on that life counts.
     pub cache_expiry: Expiry,
@@ -58,12 +58,12 @@ pub struct Config {
     /// Key of `hmac-sha256`; the same for all instances that share a store. A random one if not given.
     pub digest_key: Option<Key>,
     /// Life of a session's token, in whole seconds.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub token_ttl: SignedDuration,
     /// Key that signs tokens; the same for all instances that clients may reach. A random one if not given.
     pub token_key: Option<Key>,
     /// `shielded`: how long a refused credential is refused without another bcrypt.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub refusal_ttl: SignedDuration,
     /// `shielded`: how many refused credentials are remembered.
     pub refusals: usize,
@@ -82,21 +82,21 @@ pub struct Config {
     /// Largest accepted request body, in KiB.
     pub body_limit_kib: usize,
     /// How long a body may take.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub body_timeout: SignedDuration,
     /// Largest accepted request head, in KiB.
     pub header_limit_kib: usize,
     /// How long a request's head may take, from its first byte; the first one from the connection's start.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub header_timeout: SignedDuration,
     /// How long a connection may be kept open between requests.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub idle_timeout: SignedDuration,
     /// How long requests in flight may go on after the stop began.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub drain_requests: SignedDuration,
     /// How long the stop may take to store what is queued, after the last request is answered.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub drain_payloads: SignedDuration,
     /// Open connections; more wait in the kernel's backlog.
     pub max_connections: usize,
@@ -122,12 +122,12 @@ pub struct Config {
     /// Bytes that make a batch of `pool` complete.
     pub batch_size: Size,
     /// Age of its oldest payload that makes a batch of `pool` complete.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub batch_age: SignedDuration,
     /// Where payloads go: `memory`, `file:///directory` or `s3://bucket/prefix`.
     pub sink: String,
     /// Added to every upload: a stand-in for a remote object store.
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(with = "crate::lasting")]
     pub sink_latency: SignedDuration,
     /// Uploads at once beyond which the sink answers 503 SlowDown: a stand-in for a remote object store.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,6 +18,7 @@ mod auth;
 mod config;
 mod ingest;
 mod key;
+mod lasting;
 mod launch;
 mod range;
 mod settings;

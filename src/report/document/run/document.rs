@@ -40,6 +40,7 @@ pub fn json(
         scenario: ScenarioJson {
             name: &plan.name,
             sha256: &plan.sha256,
+            seed: plan.seed,
         },
         started_at: result.started_at.to_string(),
         machine: &result.machine,
@@ -74,6 +75,7 @@ struct Tool {
 struct ScenarioJson<'a> {
     name: &'a str,
     sha256: &'a str,
+    seed: u64,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,177 @@
+//! What users of other tools type: flags that mean something else here, or one thing in one tool and another thing in the next.
+//! Each is refused with the flag that does it. Flags of one meaning alone are aliases, hidden ones, in `run`.
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, Error};
+
+/// Flags that are not taken over: their letter or name, and what to write instead.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "t",
+        "it is the threads of wrk (here --workers), the time-out of hey, oha and bombardier (-T), and how long ab and locust load (-d)",
+    ),
+    (
+        "s",
+        "it is a script in wrk (here a scenario file), a time-out in ab (-T), and silence in curl (-q)",
+    ),
+    (
+        "A",
+        "it is the user agent in curl (-H 'User-Agent: …'), what is accepted in hey and oha (-H 'Accept: …'), and credentials in ab (--user)",
+    ),
+    (
+        "b",
+        "it is a cookie in curl (--cookie) and the body in bombardier (--body)",
+    ),
+    ("D", "the file of a body is --body @FILE"),
+    ("p", "the file of a body is --body @FILE"),
+    (
+        "f",
+        "the file of a body is --body @FILE; that a status is a failure needs no flag",
+    ),
+    ("C", "a cookie is --cookie NAME=VALUE"),
+    ("I", "for HEAD write -M HEAD"),
+    (
+        "i",
+        "it is HEAD in ab (-M HEAD), iterations in k6 (-n), and headers on the terminal in curl (--dry-run shows those of the request)",
+    ),
+    ("r", "a rate is -R, and redirects are not followed"),
+    (
+        "L",
+        "redirects are not followed: load the URL that they lead to; percentiles need no flag",
+    ),
+    (
+        "location",
+        "redirects are not followed: load the URL that they lead to",
+    ),
+    ("G", "write the query into the URL"),
+    ("get", "write the query into the URL"),
+    (
+        "o",
+        "the run directory is --out DIR, and --json prints the result",
+    ),
+    (
+        "output",
+        "the run directory is --out DIR, and --json prints the result",
+    ),
+    (
+        "v",
+        "--dry-run shows what would be sent, --version the version",
+    ),
+    ("http2", "telemload speaks HTTP/1.1 alone; leave it out"),
+    (
+        "http2-prior-knowledge",
+        "telemload speaks HTTP/1.1 alone; leave it out",
+    ),
+    ("http3", "telemload speaks HTTP/1.1 alone; leave it out"),
+    (
+        "latency-correction",
+        "in an open loop (-R) latency always counts from the intended start; leave it out",
+    ),
+    ("vus", "virtual users are connections here: -c N"),
+    ("users", "users are connections here: -c N"),
+    ("iterations", "the number of requests is -n N"),
+    ("run-time", "how long the load lasts is -d DURATION"),
+    (
+        "spawn-rate",
+        "all connections are opened before the load; a rate that rises is `stages` of a scenario",
+    ),
+    ("script", "a script is a scenario file here"),
+    (
+        "host",
+        "the URL names the host; to send another one write -H 'Host: …'",
+    ),
+    (
+        "resolve",
+        "where connections go is --connect-to ADDRESS:PORT",
+    ),
+    (
+        "max-time",
+        "the longest that a request may take is -T with a unit, such as -T 5s",
+    ),
+    (
+        "connect-timeout",
+        "opening a connection has as long as a request: -T with a unit, such as -T 5s",
+    ),
+    ("upload-file", "to send a file write -M PUT --body @FILE"),
+    ("next", "one URL at a time; several requests are a scenario"),
+];
+
+/// Takes the flags of [`REFUSED`] and refuses them in words.
+#[derive(Debug)]
+pub(super) struct Foreign;
+
+impl clap::Args for Foreign {
+    fn augment_args(command: Command) -> Command {
+        command.args(REFUSED.iter().map(|(flag, _)| {
+            let arg = Arg::new(*flag)
+                .hide(true)
+                .num_args(0..=1)
+                .action(ArgAction::Append)
+                .allow_hyphen_values(false);
+            match flag.as_bytes() {
+                [letter] => arg.short(char::from(*letter)),
+                _ => arg.long(*flag),
+            }
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for Foreign {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let typed = |(flag, _): &&(&str, &str)| {
+            matches.value_source(flag) == Some(ValueSource::CommandLine)
+        };
+        match REFUSED.iter().find(typed) {
+            None => Ok(Self),
+            Some((flag, words)) => {
+                let dashes = if flag.len() == 1 { "-" } else { "--" };
+                let message = format!("{dashes}{flag} is not taken: {words}\n");
+                Err(Error::raw(ErrorKind::UnknownArgument, message))
+            }
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        Self::from_arg_matches(matches).map(|_| ())
+    }
+}
+
+/// A flag that Go's tools take with one dash, such as `-rate`: letters of their own otherwise, which would mean anything.
+pub(super) fn one_dash(command: &Command, args: &[OsString]) -> Option<String> {
+    let args = args.iter().skip(2).filter_map(|arg| arg.to_str());
+    let mut words = args.take_while(|arg| *arg != "--").filter_map(|arg| {
+        let name = arg.strip_prefix('-')?.split('=').next()?;
+        (name.len() > 2 && !name.starts_with('-')).then_some(name)
+    });
+    let is_long = |name: &str| {
+        command.get_arguments().any(|arg| {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            arg.get_long() == Some(name) || aliases.contains(&name)
+        })
+    };
+    let found = words.find(|name| is_long(name))?;
+    Some(format!("-{found} begins with two dashes here: --{found}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    #[test]
+    fn no_flag_is_refused_twice() {
+        // clap's own checks: a letter or name that two arguments have is a panic.
+        Foreign::augment_args(Command::new("run")).debug_assert();
+        for (flag, words) in REFUSED {
+            assert!(!words.is_empty() && !words.ends_with('.'), "{flag}");
+        }
+    }
+}
