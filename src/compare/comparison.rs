@@ -3,11 +3,11 @@
 use super::caution::Caution;
 use super::change::MetricChange;
 use super::doubts::{Doubtful, Untrusted};
-use super::functions::{FunctionComparison, Profiled, functions};
-use super::metrics::{RoundFigures, metrics};
+use super::functions::{FunctionComparison, functions};
+use super::metrics::metrics;
 use super::pair;
-use super::side::{RunOf, Side, Subject};
-use crate::result::{PhaseResult, RunResult};
+use super::side::Side;
+use crate::result::RunResult;
 use crate::scenario::Plan;
 
 /// A pair of variants.
@@ -38,20 +38,11 @@ pub struct PhaseComparison {
 
 /// All comparisons of the plan for which both sides have results.
 pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
-    let run = RunOf {
-        scenario: (&plan.name, &plan.sha256),
-        machine: &result.machine,
-        interrupted: result.interrupted,
-    };
     let side = |at: usize| {
         let name = &plan.variants[at].name;
         let mut variants = result.variants.iter();
         let variant = variants.find(|variant| variant.name == *name)?;
-        Some(Side {
-            label: &variant.name,
-            run: Some(run),
-            phases: variant.phases.iter().map(subject).collect(),
-        })
+        Some(Side::of(result, variant, &variant.name))
     };
     let untrusted = Untrusted::from(plan.allow_untrusted);
     let pairs = plan.comparisons.iter();
@@ -75,7 +66,7 @@ fn phases(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Vec<PhaseCo
     let pairs = base.phases.iter().filter_map(|of| {
         let other = head.find(of.phase)?;
         let doubtful = Doubtful {
-            trust: (&of.trust, &other.trust),
+            trust: (of.trust, other.trust),
             cpus: (base.cpus(), head.cpus()),
             untrusted,
         };
@@ -94,23 +85,4 @@ fn phases(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Vec<PhaseCo
         })
     });
     pairs.collect()
-}
-
-fn subject(phase: &PhaseResult) -> Subject<'_> {
-    let rounds = phase.rounds.iter().map(|round| RoundFigures {
-        whole: round.whole,
-        uncertainty: round.uncertainty,
-    });
-    Subject {
-        phase: &phase.name,
-        load: Some(&phase.load),
-        rounds: rounds.collect(),
-        trust: phase.trust(&phase.total()),
-        profile: phase.profile.as_ref().map(|profile| Profiled {
-            profile: &profile.profile,
-            functions: &profile.functions,
-            per_request: profile.scale(),
-        }),
-        profiled: phase.profile.is_some(),
-    }
 }

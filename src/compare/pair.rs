@@ -12,14 +12,14 @@ use crate::units::printable;
 pub(super) fn cautions(base: &Side<'_>, head: &Side<'_>) -> Vec<Caution> {
     let mut cautions = Vec::new();
     if let Some((from, to)) = base.run.zip(head.run) {
-        if from.scenario.0 != to.scenario.0 {
-            let (from, to) = (printable(from.scenario.0), printable(to.scenario.0));
+        if from.scenario.name != to.scenario.name {
+            let (from, to) = (printable(&from.scenario.name), printable(&to.scenario.name));
             let what = format!("the scenarios are {from} and {to}");
             cautions.push(Caution::Scenario { what });
-        } else if from.scenario.1 != to.scenario.1 {
+        } else if from.scenario.sha256 != to.scenario.sha256 {
             let what = format!(
                 "the scenario {} was changed between the runs",
-                printable(from.scenario.0)
+                printable(&from.scenario.name)
             );
             cautions.push(Caution::Scenario { what });
         }

@@ -85,14 +85,14 @@ impl Reading {
     }
 
     /// The increase of every counter since an earlier reading, by name.
-    pub(super) fn increases(&self, since: &Self) -> Result<BTreeMap<&'static str, u64>, String> {
+    pub(super) fn increases(&self, since: &Self) -> Result<BTreeMap<String, u64>, String> {
         let pairs = self.counters.iter().zip(&since.counters);
         COUNTERS
             .iter()
             .zip(pairs)
             .map(|(&(name, metric), (last, first))| {
                 increase(*first, *last)
-                    .map(|count| (name, count))
+                    .map(|count| (name.to_owned(), count))
                     .ok_or_else(|| format!("its metrics have no {metric}"))
             })
             .collect()

@@ -68,7 +68,11 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
         Metric::Latency(quantile) => {
             let (latency, exact_below) = latency_quantiles(tally);
             if latency.is_empty() {
-                return Found::unknown("there was no OK response");
+                return Found::unknown(if tally.ok == 0 {
+                    "there was no OK response"
+                } else {
+                    "the stored run lacks its histograms"
+                });
             }
             let value = value_at(&latency, *quantile);
             if *quantile <= exact_below {
@@ -89,13 +93,15 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
             "the target's CPU is not known, or there was no OK response",
         ),
         Metric::Share(pattern) | Metric::Cost(pattern) => {
-            let Some(profile) = phase
-                .profile
-                .as_ref()
-                .filter(|profile| !profile.profile.is_empty())
-            else {
+            let Some(profile) = &phase.profile else {
                 return Found::unknown("there is no profile");
             };
+            let Some(taken) = &profile.taken else {
+                return Found::unknown("its profile.pb.gz is gone");
+            };
+            if taken.profile.is_empty() {
+                return Found::unknown("there is no profile");
+            }
             let scale = match metric {
                 Metric::Cost(_) => match profile.scale() {
                     Some(scale) => scale,
@@ -103,12 +109,12 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
                 },
                 _ => Scale::SHARE,
             };
-            let found = inclusive(&profile.profile, pattern);
+            let found = inclusive(&taken.profile, pattern);
             let interval = scale.interval_of(found.share);
             let reason = format!(
                 "{} of {} samples, 95 % interval {} to {}",
                 found.samples,
-                profile.profile.samples(),
+                taken.profile.samples(),
                 shown(metric, interval.low),
                 shown(metric, interval.high)
             );

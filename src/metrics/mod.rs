@@ -2,6 +2,7 @@
 
 mod batches;
 mod durations;
+mod histogram_log;
 mod interval_log;
 mod outcome;
 mod recorder;
@@ -12,6 +13,7 @@ mod tally;
 
 pub use batches::Batches;
 pub use durations::Durations;
+pub use histogram_log::{HistogramLog, read_histograms};
 pub use interval_log::IntervalLog;
 pub use outcome::{ErrorKind, Outcome, Times};
 pub use recorder::{Interval, Recorder, Window};

@@ -13,7 +13,7 @@ const MAX_NS: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
 
 /// What was counted. Latencies cover requests due in the window; `completed_ok` covers responses completed in it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
     /// Latency of OK responses, ns.
     pub latency: Histogram<u64>,

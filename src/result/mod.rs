@@ -1,8 +1,9 @@
 //! What a run found: plain values, complete enough to be judged, compared, rendered, stored and read again. Whoever looks at a run,
 //! live or stored, looks at these.
 
-mod late;
+mod note;
 mod phase;
+mod pooled;
 mod profiled;
 mod round;
 mod run;
@@ -10,16 +11,14 @@ mod run;
 pub(crate) mod samples;
 mod trust;
 mod used;
-mod warning;
 
-pub use late::{Late, Planned};
+pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
-pub use profiled::ProfileResult;
+pub use profiled::{ProfileResult, Samples};
 pub use round::{Estimates, Round, Uncertainty};
-pub use run::{Failure, RunResult, VariantResult};
+pub use run::{Failure, RunResult, ScenarioId, VariantResult};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};
-pub use used::{AcknowledgedFile, BcryptRate, InstanceUse, ServiceUse};
-pub use warning::Warning;
+pub use used::{AcknowledgedFile, BcryptRate, InstanceUse, ProcessUse, ServiceUse};
 
 fn per(amount: f64, of: f64) -> Option<f64> {
     (of > 0.0).then(|| amount / of)

@@ -4,7 +4,7 @@ use super::per;
 use crate::metrics::{Tally, latency_quantiles, value_at};
 
 /// Figures of one launch of a variant's target.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Round {
     /// Length of the window, s.
     pub seconds: f64,
@@ -32,7 +32,7 @@ pub struct Round {
 }
 
 /// The figures that are compared; `None` where one is not known.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Estimates {
     /// OK responses a second.
     pub throughput_rps: Option<f64>,

@@ -70,15 +70,8 @@ fn answers_that_all_fail_are_counted_and_quoted() {
         assert_eq!(phase["errors"]["status"], failed, "{what}");
         assert_eq!(phase["throughput_rps"], 0.0, "{what}");
         // Every limit holds for 0: what was not measured is not 0.
-        for of in [
-            phase,
-            &phase["per_request"]
-                .as_object()
-                .unwrap()
-                .values()
-                .next()
-                .unwrap(),
-        ] {
+        let each = phase["per_request"].as_object().unwrap().values();
+        for of in each.chain([&phase]) {
             for times in ["latency_us", "service_time_us"] {
                 for point in ["min", "mean", "p50", "p99", "max"] {
                     assert!(of[times][point].is_null(), "{what}: {times}.{point}");

@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::run::json as document;
 use super::*;
-use crate::compare::{Finding, RunOf, Side, Subject, Untrusted, compare, sides};
-use crate::result::samples::{self, run};
-use crate::result::{Cause, Doubt, RunResult, TrustLevel, VariantResult};
+use crate::compare::{Comparison, Finding, Side, Untrusted, compare, sides};
+use crate::gate::{Judgements, Outcome, judge};
+use crate::metrics::{ErrorKind, Served};
+use crate::result::samples::{self, concluded, run};
+use crate::result::{
+    AcknowledgedFile, BcryptRate, Cause, Doubt, Estimates, Failure, InstanceUse, Note, ProcessUse,
+    ProfileResult, RunResult, ServiceUse, TrustLevel, Uncertainty, VariantResult,
+};
 use crate::scenario::{self, LoadModel, Overrides, Plan};
 
 const RUN: &str = r#"{
@@ -26,9 +30,9 @@ const RUN: &str = r#"{
 
 #[test]
 fn a_result_is_read_without_what_is_not_known() {
-    let run = parse(RUN).unwrap();
+    let run = read(RUN).unwrap();
     let phase = &run.variants[0].phases[0];
-    let rounds = phase.rounds();
+    let rounds = &phase.rounds;
     assert_eq!(rounds[0].whole.throughput_rps, Some(10.5));
     let known = rounds[0].uncertainty;
     assert_eq!((known.throughput, known.p50_us), (Some(0.01), None));
@@ -38,7 +42,10 @@ fn a_result_is_read_without_what_is_not_known() {
     // An error alone reaches as far to either side.
     let (low, high) = known.p50_us.unwrap();
     assert!((low - 8.2200).abs() < 1e-3 && (high - 12.1654).abs() < 1e-3);
-    assert_eq!(phase.scale().unwrap().factor, 50.5);
+    assert_eq!(
+        phase.profile.as_ref().unwrap().scale().unwrap().factor,
+        50.5
+    );
     assert!(phase.load.keep_alive);
     assert_eq!(phase.trust.level(), TrustLevel::Trusted);
 }
@@ -73,17 +80,17 @@ fn another_schema_is_refused() {
             "`/tmp/\u{fffd}v` is no name of a variant or phase",
         ),
     ] {
-        let error = parse(&RUN.replacen(from, to, 1)).unwrap_err();
+        let error = read(&RUN.replacen(from, to, 1)).unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
 }
 
 /// Written before loads were read as a whole, and before trust had codes.
-const EARLIER: &str = include_str!("../../../tests/data/result-suspect.json");
+const EARLIER: &str = include_str!("../../../../tests/data/result-suspect.json");
 
 #[test]
 fn a_result_of_an_earlier_version_is_read_as_a_whole() {
-    let run = parse(EARLIER).unwrap();
+    let run = read(EARLIER).unwrap();
     let phase = &run.variants[0].phases[0];
     let LoadModel::Open { pace, arrivals } = &phase.load.model else {
         panic!("{:?}", phase.load)
@@ -102,9 +109,9 @@ fn a_result_of_an_earlier_version_is_read_as_a_whole() {
 
 #[test]
 fn trust_is_read_as_far_as_it_is_known() {
-    let read = |trust: &str| {
+    let trust_of = |trust: &str| {
         let text = RUN.replacen(r#"{"level": "trusted", "reasons": []}"#, trust, 1);
-        parse(&text).unwrap().variants[0].phases[0].trust.clone()
+        read(&text).unwrap().variants[0].phases[0].trust.clone()
     };
     let doubt = |cause, share, words: &str| Doubt {
         cause,
@@ -142,7 +149,7 @@ fn trust_is_read_as_far_as_it_is_known() {
             vec![doubt(limited, None, "a; b")],
         ),
     ] {
-        assert_eq!(read(trust).doubts, expected, "{trust}");
+        assert_eq!(trust_of(trust).doubts, expected, "{trust}");
     }
 }
 
@@ -195,11 +202,29 @@ fn result(plan: &Plan) -> RunResult {
             VariantResult {
                 name: variant.name.clone(),
                 target: String::new(),
-                phases: vec![phase],
+                phases: vec![concluded(phase)],
             }
         })
         .collect();
     result
+}
+
+fn written(result: &RunResult, comparisons: &[Comparison]) -> String {
+    let judged = |variant: &VariantResult| vec![Vec::new(); variant.phases.len()];
+    json(&Concluded {
+        result,
+        comparisons,
+        judgements: &result.variants.iter().map(judged).collect::<Judgements>(),
+        outcome: &Outcome::Pass,
+        interrupted: false,
+    })
+}
+
+/// The result as its two files have it.
+fn read_again(result: &RunResult) -> RunResult {
+    let mut again = read(&written(result, &[])).unwrap();
+    attach(&mut again, &histograms(result)).unwrap();
+    again
 }
 
 #[test]
@@ -208,30 +233,10 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
         let plan = plan(keys);
         let result = result(&plan);
         let live = compare(&plan, &result);
-        let text = document(&plan, &result, &live, &vec![vec![Vec::new()]; 2], false);
-        let stored = parse(&text).unwrap();
+        let stored = read(&written(&result, &live)).unwrap();
         let side = |at: usize| {
             let variant = &stored.variants[at];
-            Side {
-                label: &variant.name,
-                run: Some(RunOf {
-                    scenario: (&stored.scenario.name, &stored.scenario.sha256),
-                    machine: &stored.machine,
-                    interrupted: stored.interrupted,
-                }),
-                phases: variant
-                    .phases
-                    .iter()
-                    .map(|phase| Subject {
-                        phase: &phase.name,
-                        load: Some(&phase.load),
-                        rounds: phase.rounds(),
-                        trust: phase.trust.clone(),
-                        profile: None,
-                        profiled: false,
-                    })
-                    .collect(),
-            }
+            Side::of(&stored, variant, &variant.name)
         };
         let untrusted = Untrusted::from(plan.allow_untrusted);
         let again = sides(&side(0), &side(1), untrusted);
@@ -288,4 +293,216 @@ fn a_run_that_ended_early_is_doubted_while_it_is_there_too() {
             "the run of after ended before its time"
         ]
     );
+}
+
+/// A phase in which everything is there that a phase can have.
+fn full() -> crate::result::PhaseResult {
+    let mut phase = samples::phase(|tally| {
+        samples::ok(tally, 900, 1_234);
+        samples::ok(tally, 3, 70_000);
+        samples::failed(tally, 40, ErrorKind::Timeout);
+        samples::failed(tally, 2, ErrorKind::Status);
+        tally.note_needed(Some(1), 7);
+        tally.record_not_sent(5_000);
+    });
+    // Behind `telemetry` in the scenario, and before it in the alphabet.
+    phase.requests.push("a".to_owned());
+    let mut other = crate::metrics::Tally::default();
+    samples::ok(&mut other, 7, 99);
+    phase.tallies.push(other);
+    phase
+        .exemplars
+        .insert(ErrorKind::Status, "status 503: no".to_owned());
+    let round = &mut phase.rounds[0];
+    round.seconds = 1.0 / 3.0;
+    round.whole = Estimates {
+        throughput_rps: Some(1e9 / 7.0),
+        us_per_request: Some(0.1 + 0.2),
+        p50_us: Some(1_234.567),
+        p99_us: None,
+    };
+    round.uncertainty = Uncertainty {
+        throughput: Some(0.01),
+        us_per_request: None,
+        p50_us: Some((1_000.0, 1_500.1)),
+        p99_us: None,
+    };
+    (round.worker_wait, round.throttled_seconds) = (Some(0.123), Some(0.001));
+    (round.steal_share, round.missed_share) = (Some(0.2), None);
+    let mut unknown = phase.rounds[0].clone();
+    (unknown.target_cpu_seconds, unknown.whole.us_per_request) = (None, None);
+    (unknown.generator_cores, unknown.busiest_worker) = (None, None);
+    phase.rounds.push(unknown);
+    phase.target_cpus = 3.0;
+    phase.peak_bytes = Some(1 << 40);
+    phase.counters.insert("bcrypt".to_owned(), 5);
+    phase.peaks.insert("in_flight".to_owned(), 6);
+    phase.acknowledged.push(AcknowledgedFile {
+        file: "v/load/acknowledged.ids".into(),
+        ids: 12,
+        sink: Some("file:///x".to_owned()),
+    });
+    phase.died = Some("it ended".to_owned());
+    phase.opening.record(5);
+    phase.opening.record(50_000_000);
+    phase.resent = 4;
+    let used = ProcessUse {
+        cpu_seconds: Some(0.7),
+        peak_bytes: Some(9),
+    };
+    phase.instances.push(InstanceUse {
+        address: "127.0.0.1:1".to_owned(),
+        used,
+        served: Served {
+            ok: 3,
+            failed: 1,
+            completed_ok: 2,
+        },
+        counters: [("bcrypt".to_owned(), 5)].into(),
+    });
+    phase.services.push(ServiceUse {
+        name: "redis".to_owned(),
+        used: ProcessUse {
+            cpu_seconds: None,
+            ..used
+        },
+    });
+    phase.expected_bcrypt_rate = Some(BcryptRate {
+        least: 1.5,
+        most: 3.0,
+    });
+    phase.profile = Some(ProfileResult {
+        samples: 77,
+        slices: 5,
+        hz: 99,
+        capture_ratio: Some(0.93),
+        us_per_request: Some(12.5),
+        throughput_rps: None,
+        steal_share: Some(0.01),
+        us_error: 0.02,
+        taken: None,
+    });
+    phase.note([Note::warning("few_requests", "latency", "few".to_owned()).with_remedy("more")]);
+    concluded(phase)
+}
+
+#[test]
+fn a_run_that_is_written_and_read_is_the_same_run() {
+    for failure in [
+        None,
+        Some(Failure::Target("it died".to_owned())),
+        Some(Failure::Internal("the disk".to_owned())),
+    ] {
+        let mut live = run(full(), failure);
+        live.variants[0].target = "command `x`".to_owned();
+        live.variants[0].phases.push(samples::phase(|_| {}));
+        live.started_at = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
+        let again = read_again(&live);
+        assert!(again == live, "what is read is not what was written");
+        // And once more: what is read can be stored.
+        assert_eq!(written(&again, &[]), written(&live, &[]));
+        assert_eq!(histograms(&again), histograms(&live));
+    }
+}
+
+#[test]
+fn a_stored_phase_is_judged_as_it_was_when_it_ended() {
+    let thresholds = [
+        "latency.p99.9 < 80ms",
+        "latency.p50 < 1ms",
+        "errors.rate < 1%",
+        "throughput > 1/s",
+        "cpu_per_request < 1ms",
+    ];
+    let text: String = thresholds.iter().fold(String::new(), |text, expr| {
+        format!("{text}[[threshold]]\nexpr = \"{expr}\"\n")
+    });
+    let plan = scenario::parse(
+        "t",
+        &format!("name = \"t\"\n[target]\nurl = \"http://127.0.0.1:1\"\n[load]\nmodel = \"closed\"\nconnections = 1\nduration = \"1s\"\n[[request]]\nname = \"telemetry\"\npath = \"/\"\n{text}"),
+        Path::new("."),
+        &Overrides::default(),
+    )
+    .unwrap();
+    let live = run(full(), None);
+    let judged = |run: &RunResult| {
+        let (variant, phase) = (&run.variants[0], &run.variants[0].phases[0]);
+        judge(&plan.thresholds, variant, phase, &phase.total())
+    };
+    assert_eq!(judged(&read_again(&live)), judged(&live));
+    let unknown = judged(&live).iter().filter(|of| of.value.is_none()).count();
+    assert_eq!(unknown, 1, "the CPU of one launch");
+    // Without its histograms a run has no latencies, and says so; all else is as it was.
+    let bare = judged(&read(&written(&live, &[])).unwrap());
+    assert_eq!(bare[0].value, None);
+    let reason = bare[0].reason.as_ref().unwrap();
+    assert!(reason.contains("lacks its histograms"), "{reason}");
+    assert_eq!(bare[2..], judged(&live)[2..]);
+}
+
+#[test]
+fn histograms_of_another_run_are_refused() {
+    let live = run(full(), None);
+    let other = run(samples::phase(|tally| samples::ok(tally, 5, 5)), None);
+    let mut again = read(&written(&live, &[])).unwrap();
+    let error = attach(&mut again, &histograms(&other)).unwrap_err();
+    assert!(
+        error.contains("v/load/telemetry are not those of the result"),
+        "{error}"
+    );
+}
+
+#[test]
+fn counts_that_no_run_has_are_refused() {
+    let text = written(&run(full(), None), &[]);
+    for (from, to, says) in [
+        ("\"due\": 953", "\"due\": 954", "do not add up"),
+        ("\"status\": 2", "\"status\": 200", "do not add up"),
+        (
+            "\"file\": \"v/load",
+            "\"file\": \"../v",
+            "is no file of a run directory",
+        ),
+        (
+            "\"started_at\": \"",
+            "\"started_at\": \"x",
+            "`started_at` is no time",
+        ),
+    ] {
+        assert!(text.contains(from), "{from} in {text}");
+        let error = read(&text.replace(from, to)).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+/// Written by the version before this, without histograms.
+const BEFORE: &str = include_str!("../../../../tests/data/result-earlier.json");
+
+#[test]
+fn a_result_of_the_version_before_is_read_and_compared() {
+    let run = read(BEFORE).unwrap();
+    let phase = &run.variants[0].phases[0];
+    let total = phase.total();
+    assert_eq!((total.due, total.ok, total.failed), (400, 271, 45));
+    assert_eq!((total.not_sent, total.completed_ok), (76, 153));
+    assert_eq!(total.errors[ErrorKind::Status as usize], 45);
+    // 37.0 % of what was planned, as was said of it.
+    assert_eq!(total.sent_in_window, 148);
+    assert!(total.latency.is_empty());
+    assert_eq!(phase.target_cpus.round(), 2.0);
+    let us = phase.us_per_request(&total).unwrap();
+    assert!((us - 339.0).abs() < 1.0, "{us}");
+    assert_eq!(phase.rounds[0].stopped_seconds, None);
+    assert_eq!(phase.services[0].name, "beside");
+    assert!(phase.services[0].used.cpu_seconds.unwrap() > 0.0);
+    assert_eq!(phase.trust.doubts[0].cause, Cause::SentLate);
+    let note = &phase.notes[0];
+    assert_eq!(note.code, "unstated");
+    assert!(note.to_string().starts_with("only 139 OK responses"));
+    let side = |at: usize| Side::of(&run, &run.variants[at], &run.variants[at].name);
+    let found = sides(&side(0), &side(1), Untrusted::NotJudged);
+    let metrics = &found.phases[0].metrics;
+    let findings: Vec<_> = metrics.iter().map(|of| of.finding).collect();
+    let doubted = Finding::NotJudged;
+    assert_eq!(findings, [doubted, Finding::Better, doubted, doubted]);
 }
