@@ -3,6 +3,7 @@
 use super::caution::Caution;
 use super::change::MetricChange;
 use super::doubts::{Doubtful, Untrusted};
+use super::errors::ErrorRates;
 use super::functions::{FunctionComparison, functions};
 use super::metrics::metrics;
 use super::pair;
@@ -30,6 +31,8 @@ pub struct PhaseComparison {
     pub phase: String,
     /// What is known on both sides.
     pub metrics: Vec<MetricChange>,
+    /// How many requests failed; `None` for profiles on their own.
+    pub errors: Option<ErrorRates>,
     /// What changed by function; `None` if either profile is missing or they do not measure the same.
     pub functions: Option<FunctionComparison>,
     /// What makes it doubtful.
@@ -79,6 +82,10 @@ fn phases(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Vec<PhaseCo
         });
         Some(PhaseComparison {
             phase: of.phase.to_owned(),
+            errors: of
+                .answers
+                .zip(other.answers)
+                .map(|(of, other)| ErrorRates::of(of, other, &doubtful)),
             metrics: metrics(&of.rounds, &other.rounds, &doubtful),
             functions,
             cautions,

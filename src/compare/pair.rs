@@ -74,6 +74,9 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
         }
     }
     for (side, subject) in [base, head] {
+        cautions.extend(unanswered_caution(side.label, subject));
+    }
+    for (side, subject) in [base, head] {
         cautions.extend(untrusted_caution(side.label, subject, untrusted));
     }
     let has_costs = |of: &Subject<'_>| of.profile.is_some_and(|of| of.per_request.is_some());
@@ -99,6 +102,17 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
         }
     }
     cautions
+}
+
+/// A side without any OK response has no figure to compare but its failures.
+fn unanswered_caution(label: &str, subject: &Subject<'_>) -> Option<Caution> {
+    let answers = subject.answers.filter(|answers| answers.ok == 0)?;
+    let (failed, unanswered) = (answers.failed, answers.unanswered);
+    let what = format!(
+        "{label} · {} had no OK response ({failed} requests failed, {unanswered} were never answered): nothing but that can be compared; see its `exemplars` in result.json",
+        subject.phase
+    );
+    Some(Caution::Doubtful { what })
 }
 
 fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -> Option<Caution> {

@@ -1,5 +1,6 @@
 //! One side of a comparison: a variant of a run, whether that has just ended or was stored, or a profile on its own.
 
+use super::errors::Answers;
 use super::functions::Profiled;
 use super::metrics::RoundFigures;
 use crate::process::machine::Fingerprint;
@@ -37,6 +38,8 @@ pub struct Subject<'a> {
     pub load: Option<&'a Load>,
     /// Its launches.
     pub rounds: Vec<RoundFigures>,
+    /// How its requests ended; `None` for a profile on its own.
+    pub answers: Option<Answers>,
     /// How far its figures are the target's.
     pub trust: &'a Trust,
     /// Its profile.
@@ -87,6 +90,7 @@ impl<'a> Subject<'a> {
             phase: &phase.name,
             load: Some(&phase.load),
             rounds: rounds.collect(),
+            answers: Some(Answers::of(&phase.total())),
             trust: &phase.trust,
             profile: phase.profile.as_ref().and_then(taken),
             profiled: phase.profile.is_some(),
@@ -100,6 +104,7 @@ impl<'a> Subject<'a> {
             phase,
             load: None,
             rounds: Vec::new(),
+            answers: None,
             trust: UNKNOWN,
             profile: Some(profile),
             profiled: true,

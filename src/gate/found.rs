@@ -1,6 +1,6 @@
 //! The figure that a threshold looks at, with the bounds within which the truth lies.
 
-use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
+use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::profile::{Scale, inclusive};
 use crate::result::{Bias, Figure, PhaseResult};
 use crate::scenario::plan::threshold::Metric;
@@ -145,22 +145,9 @@ fn error_rate(tally: &Tally, total: &Tally) -> Found {
     Found {
         value: Some(tally.error_rate()),
         bounds: Some((share(tally.failed), share(tally.failed + unanswered))),
-        least: share(tally.failed - late(tally, total)),
+        least: share(tally.failed - tally.late_failures(total)),
         reason,
     }
-}
-
-/// Failures that a generator may have made by being late: time-outs, and where there are some what needed their answers.
-fn late(tally: &Tally, total: &Tally) -> u64 {
-    let count = |of: &Tally, kind: ErrorKind| of.errors[kind as usize];
-    let timed_out =
-        |of: &Tally| count(of, ErrorKind::Timeout) + count(of, ErrorKind::ConnectTimeout);
-    let unmet = if timed_out(total) > 0 {
-        count(tally, ErrorKind::Prerequisite)
-    } else {
-        0
-    };
-    timed_out(tally) + unmet
 }
 
 fn shown(metric: &Metric, value: f64) -> String {

@@ -261,6 +261,20 @@ impl Tally {
             .filter(|&(_, count)| count > 0)
     }
 
+    /// Failures that a generator may have made by being late: time-outs, and where there are some among all requests what needed
+    /// their answers.
+    pub fn late_failures(&self, total: &Self) -> u64 {
+        let count = |of: &Self, kind: ErrorKind| of.errors[kind as usize];
+        let timed_out =
+            |of: &Self| count(of, ErrorKind::Timeout) + count(of, ErrorKind::ConnectTimeout);
+        let unmet = if timed_out(total) > 0 {
+            count(self, ErrorKind::Prerequisite)
+        } else {
+            0
+        };
+        timed_out(self) + unmet
+    }
+
     /// Share of failed requests among those that ended; 0 if none did.
     pub fn error_rate(&self) -> f64 {
         let ended = self.ok + self.failed;

@@ -11,7 +11,7 @@ use crate::compare::{
     Metric, PhaseComparison,
 };
 use crate::profile::{ASSUMED_LAUNCH_SPREAD, Unit};
-use crate::report::figures::change::{cells, figure, label, words};
+use crate::report::figures::change::{cells, error_rate, error_words, figure, label, words};
 use crate::report::figures::explanation::explanation_lines;
 use crate::units::format_count;
 
@@ -62,6 +62,16 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
             explained = true;
             explanation(phase, found, text);
         }
+    }
+    if let Some(errors) = &phase.errors {
+        let (style, words) = (style(errors.finding), error_words(errors));
+        let _ = writeln!(
+            text,
+            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
+            "error rate",
+            error_rate(errors.base),
+            error_rate(errors.head)
+        );
     }
     if let (false, Some(found)) = (explained, &phase.functions) {
         explanation(phase, found, text);
