@@ -8,13 +8,13 @@ use super::files::{apart, write_all};
 use super::input::{Costs, Reading, bytes, side};
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
-use crate::compare::{Caution, Comparison, Profiled, RunOf, Side, Subject, Untrusted, sides};
+use crate::compare::{Caution, Comparison, Profiled, Side, Subject, Untrusted, sides};
 use crate::experiment::RunDir;
-use crate::profile::{FunctionTable, Profile, Scale};
-use crate::report::document::stored::{self, StoredPhase, StoredRun, StoredVariant};
+use crate::profile::Scale;
+use crate::report::document::run::HISTOGRAMS;
 use crate::report::page::flame_files::{self, Drawn};
 use crate::report::{document, terminal, text};
-use crate::result::Trust;
+use crate::result::{PhaseResult, RunResult, Samples, VariantResult};
 
 /// Before and after: figures, which functions explain their change, and a differential flame graph.
 ///
@@ -53,10 +53,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
-    let (base, head) = (Given::of(&args.base)?, Given::of(&args.head)?);
-    let (base, head, notes) = opened(args, &base, &head)?;
+    let (base, head, notes) = opened(args, Given::of(&args.base)?, Given::of(&args.head)?)?;
+    let (base, head) = (base.side(), head.side());
     let untrusted = Untrusted::from(args.allow_untrusted);
-    let mut comparison = sides(&base.side(), &head.side(), untrusted);
+    let mut comparison = sides(&base, &head, untrusted);
     refuse(&comparison)?;
     comparison.cautions.extend(notes);
     let mut written = Ok(());
@@ -92,51 +92,46 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// Opens both sides, with what is to be said of that.
-fn opened<'a>(
-    args: &Args,
-    base: &'a Given,
-    head: &'a Given,
-) -> anyhow::Result<(Opened<'a>, Opened<'a>, Vec<Caution>)> {
-    let (base, mut head, mut notes) = match (base, head) {
-        (Given::Run(base), Given::Run(head)) => {
-            if args.costs.scales()?.is_some() {
-                return Err(Usage(
-                    "--base-cost and --head-cost go with profiles; runs have their own".to_owned(),
-                )
-                .into());
-            }
-            let mut notes = Vec::new();
-            let base = base.opened(&args.reading, &mut notes)?;
-            let head = head.opened(&args.reading, &mut notes)?;
-            (base, head, notes)
-        }
+fn opened(args: &Args, base: Given, head: Given) -> anyhow::Result<(Opened, Opened, Vec<Caution>)> {
+    let (base, head) = match (base, head) {
+        (Given::Run(base), Given::Run(head)) => (base, head),
         (Given::Profile(base), Given::Profile(head)) => {
             if args.allow_untrusted {
                 let message = "--allow-untrusted goes with runs; profiles have no trust";
                 return Err(Usage(message.to_owned()).into());
             }
-            at_most_one_stdin([base.as_path(), head])?;
+            at_most_one_stdin([base.as_path(), &head])?;
             let (of_base, of_head) = args.costs.scales()?.unzip();
-            let of = |path, scale| Opened::of_profile(path, &args.reading, scale);
-            (of(base, of_base)?, of(head, of_head)?, Vec::new())
+            let of = |path: &Path, scale| Opened::profile(path, &args.reading, scale);
+            return Ok((of(&base, of_base)?, of(&head, of_head)?, Vec::new()));
         }
         _ => {
             let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
             return Err(Usage(message.to_owned()).into());
         }
     };
+    if args.costs.scales()?.is_some() {
+        let message = "--base-cost and --head-cost go with profiles; runs have their own";
+        return Err(Usage(message.to_owned()).into());
+    }
+    let (mut base, mut head, mut notes) = (*base, *head, Vec::new());
+    base.open_profiles(&args.reading, &mut notes)?;
+    head.open_profiles(&args.reading, &mut notes)?;
     // Two phases that are alone belong together, whatever they are called.
-    if let ([only], [other]) = (base.phases.as_slice(), head.phases.as_mut_slice()) {
+    let (of_base, of_head) = (&base.shown, &head.shown);
+    let base_phases = &base.found.variants[base.variant].phases;
+    let head_phases = &mut head.found.variants[head.variant].phases;
+    if let ([only], [other]) = (base_phases.as_slice(), head_phases.as_mut_slice()) {
         if other.name != only.name {
             let what = format!(
-                "{} of {} is compared with {} of {}, for each is alone",
-                only.name, base.label, other.name, head.label
+                "{} of {of_base} is compared with {} of {of_head}, for each is alone",
+                only.name, other.name
             );
             notes.push(Caution::Doubtful { what });
         }
         other.name.clone_from(&only.name);
     }
-    Ok((base, head, notes))
+    Ok((Opened::Run(base), Opened::Run(head), notes))
 }
 
 /// What cannot be compared at all is an error here, where it was asked for.
@@ -155,26 +150,21 @@ fn refuse(comparison: &Comparison) -> anyhow::Result<()> {
 }
 
 /// The differential flame graphs of all phases with two profiles.
-fn pictures(base: &Opened<'_>, head: &Opened<'_>, comparison: &Comparison) -> Vec<Drawn> {
+fn pictures(base: &Side<'_>, head: &Side<'_>, comparison: &Comparison) -> Vec<Drawn> {
     let mut all = Vec::new();
-    for phase in &base.phases {
-        let Some(other) = head.phases.iter().find(|of| of.name == phase.name) else {
+    for of_phase in &comparison.phases {
+        let sides = base.find(&of_phase.phase).zip(head.find(&of_phase.phase));
+        let profiles = sides.and_then(|(base, head)| base.profile.zip(head.profile));
+        let Some((from, to)) = profiles else {
             continue;
         };
-        let (Some(from), Some(to)) = (&phase.profile, &other.profile) else {
-            continue;
-        };
-        let of_phase = comparison.phases.iter().find(|of| of.phase == phase.name);
-        let notes = comparison
-            .cautions
-            .iter()
-            .chain(of_phase.into_iter().flat_map(|of| &of.cautions));
+        let notes = comparison.cautions.iter().chain(&of_phase.cautions);
         all.extend(flame_files::files(&flame_files::Pictured {
-            title: &format!("{} → {} · {}", base.label, head.label, phase.name),
-            labels: (&base.label, &head.label),
-            directory: Path::new(&phase.name),
-            profiles: (&from.0, &to.0),
-            per_request: phase.scale.zip(other.scale),
+            title: &format!("{} → {} · {}", base.label, head.label, of_phase.phase),
+            labels: (base.label, head.label),
+            directory: Path::new(&of_phase.phase),
+            profiles: (from.profile, to.profile),
+            per_request: from.per_request.zip(to.per_request),
             notes: &notes.map(ToString::to_string).collect::<Vec<_>>(),
         }));
     }
@@ -190,7 +180,7 @@ enum Given {
 /// A stored run and the variant that is meant.
 struct Run {
     directory: PathBuf,
-    stored: StoredRun,
+    found: RunResult,
     variant: usize,
     shown: String,
 }
@@ -246,8 +236,16 @@ impl Run {
         }
         let refused = |reason: &str| Usage(format!("{}: {reason}", file.display()));
         let json = String::from_utf8(bytes(file)?).map_err(|_| refused("it is no text"))?;
-        let stored = stored::parse(&json).map_err(|reason| refused(&reason))?;
-        let names: Vec<&str> = stored
+        let mut found = document::run::read(&json).map_err(|reason| refused(&reason))?;
+        let histograms = directory.join(HISTOGRAMS);
+        // Results of earlier versions have none.
+        if histograms.exists() {
+            let refused = |reason: &str| Usage(format!("{}: {reason}", histograms.display()));
+            let text = String::from_utf8(bytes(&histograms)?);
+            let text = text.map_err(|_| refused("it is no text"))?;
+            document::run::attach(&mut found, &text).map_err(|reason| refused(&reason))?;
+        }
+        let names: Vec<&str> = found
             .variants
             .iter()
             .map(|variant| variant.name.as_str())
@@ -275,56 +273,40 @@ impl Run {
         };
         Ok(Self {
             directory: directory.to_owned(),
-            stored,
+            found,
             variant,
             shown: text.to_owned(),
         })
     }
 
-    fn variant(&self) -> &StoredVariant {
-        &self.stored.variants[self.variant]
-    }
-
     /// Reads its profiles; what is gone is noted.
-    fn opened(&self, reading: &Reading, notes: &mut Vec<Caution>) -> anyhow::Result<Opened<'_>> {
-        let variant = self.variant();
-        let mut phases = Vec::new();
-        for stored in &variant.phases {
-            let mut profile = None;
-            if stored.profile.is_some() {
-                if let Some(path) = self.profile(variant, stored) {
-                    let read = reading.quietly(&path)?;
-                    let table = FunctionTable::of(&read);
-                    profile = Some((read, table));
-                } else {
-                    let what = format!(
-                        "{} · {} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",
-                        self.shown, stored.name
-                    );
-                    notes.push(Caution::Doubtful { what });
-                }
+    fn open_profiles(&mut self, reading: &Reading, notes: &mut Vec<Caution>) -> anyhow::Result<()> {
+        let variant = &self.found.variants[self.variant];
+        let paths: Vec<_> = variant
+            .phases
+            .iter()
+            .map(|phase| self.profile(variant, phase))
+            .collect();
+        let phases = &mut self.found.variants[self.variant].phases;
+        for (phase, path) in phases.iter_mut().zip(paths) {
+            let Some(profile) = &mut phase.profile else {
+                continue;
+            };
+            if let Some(path) = path {
+                profile.taken = Some(Samples::of(reading.quietly(&path)?.into()));
+            } else {
+                let what = format!(
+                    "{} · {} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",
+                    self.shown, phase.name
+                );
+                notes.push(Caution::Doubtful { what });
             }
-            phases.push(Phase {
-                name: stored.name.clone(),
-                scale: stored.scale(),
-                stored: Some(stored),
-                profile,
-            });
         }
-        Ok(Opened {
-            label: self.shown.clone(),
-            run: Some(RunOf {
-                scenario: (&self.stored.scenario.name, &self.stored.scenario.sha256),
-                started_at: &self.stored.started_at,
-                machine: &self.stored.machine,
-                interrupted: self.stored.interrupted,
-            }),
-            phases,
-        })
+        Ok(())
     }
 
     /// Where the profile of a phase is: several launches profile in the last one.
-    fn profile(&self, variant: &StoredVariant, phase: &StoredPhase) -> Option<PathBuf> {
+    fn profile(&self, variant: &VariantResult, phase: &PhaseResult) -> Option<PathBuf> {
         let directory = self.directory.join(&variant.name).join(&phase.name);
         let rounds = fs::read_dir(&directory).ok()?.filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -347,62 +329,36 @@ impl Run {
 }
 
 /// What an argument names, with what its profiles hold.
-struct Opened<'a> {
-    label: String,
-    run: Option<RunOf<'a>>,
-    phases: Vec<Phase<'a>>,
+enum Opened {
+    Run(Run),
+    Profile {
+        label: String,
+        taken: Samples,
+        scale: Option<Scale>,
+    },
 }
 
-struct Phase<'a> {
-    name: String,
-    stored: Option<&'a StoredPhase>,
-    profile: Option<(Profile, FunctionTable)>,
-    scale: Option<Scale>,
-}
-
-impl Opened<'_> {
-    fn of_profile(path: &Path, reading: &Reading, scale: Option<Scale>) -> anyhow::Result<Self> {
-        let profile = side(reading, path, scale)?;
-        let table = FunctionTable::of(&profile);
-        Ok(Self {
+impl Opened {
+    fn profile(path: &Path, reading: &Reading, scale: Option<Scale>) -> anyhow::Result<Self> {
+        Ok(Self::Profile {
             label: shown(path),
-            run: None,
-            phases: vec![Phase {
-                name: "profile".to_owned(),
-                stored: None,
-                profile: Some((profile, table)),
-                scale,
-            }],
+            taken: Samples::of(side(reading, path, scale)?.into()),
+            scale,
         })
     }
 
     fn side(&self) -> Side<'_> {
-        Side {
-            label: &self.label,
-            run: self.run,
-            phases: self.phases.iter().map(Phase::subject).collect(),
-        }
-    }
-}
-
-impl Phase<'_> {
-    fn subject(&self) -> Subject<'_> {
-        let profile = self.profile.as_ref();
-        let was_profiled = self.stored.is_some_and(|stored| stored.profile.is_some());
-        Subject {
-            phase: &self.name,
-            load: self.stored.map(|stored| &stored.load),
-            rounds: self.stored.map(StoredPhase::rounds).unwrap_or_default(),
-            generator: self.stored.and_then(StoredPhase::generator),
-            trust: self
-                .stored
-                .map_or_else(Trust::default, |stored| stored.trust.clone()),
-            profile: profile.map(|(profile, functions)| Profiled {
-                profile,
-                functions,
-                per_request: self.scale,
-            }),
-            profiled: profile.is_some() || was_profiled,
+        match self {
+            Self::Run(run) => Side::of(&run.found, &run.found.variants[run.variant], &run.shown),
+            Self::Profile {
+                label,
+                taken,
+                scale,
+            } => Side {
+                label,
+                run: None,
+                phases: vec![Subject::of_profile("profile", Profiled::of(taken, *scale))],
+            },
         }
     }
 }

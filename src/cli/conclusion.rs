@@ -16,6 +16,7 @@ use super::output::say;
 use crate::compare::{Comparison, compare};
 use crate::experiment::{RunDir, Stop};
 use crate::gate::{self, Judgements};
+use crate::report::document::run::{Concluded, HISTOGRAMS, histograms};
 use crate::report::page::flame_files;
 use crate::report::{document, terminal};
 use crate::result::RunResult;
@@ -119,13 +120,13 @@ impl Conclusion {
     }
 
     pub(super) fn document(&self) -> String {
-        document::run::json(
-            &self.plan,
-            &self.result,
-            &self.comparisons,
-            &self.judgements,
-            self.interrupted,
-        )
+        document::run::json(&Concluded {
+            result: &self.result,
+            comparisons: &self.comparisons,
+            judgements: &self.judgements,
+            outcome: &self.outcome(),
+            interrupted: self.interrupted,
+        })
     }
 
     pub(super) fn summary(&self) -> String {
@@ -159,8 +160,12 @@ impl Conclusion {
     }
 
     fn store_result(&mut self, dir: &RunDir) {
-        let file = PathBuf::from("result.json");
-        let written = write_all(dir, [(file, self.document())]);
+        let files = [
+            ("result.json", self.document()),
+            (HISTOGRAMS, histograms(&self.result)),
+        ];
+        let files = files.map(|(name, text)| (PathBuf::from(name), text));
+        let written = write_all(dir, files);
         self.is_stored |= written.is_ok();
         self.note(written);
     }

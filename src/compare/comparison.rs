@@ -3,12 +3,13 @@
 use super::caution::Caution;
 use super::change::MetricChange;
 use super::doubts::{Doubtful, Untrusted};
-use super::functions::{FunctionComparison, Profiled, functions};
-use super::metrics::{Apart, Between, Measured, RoundFigures, measured};
+use super::errors::ErrorRates;
+use super::functions::{FunctionComparison, functions};
+use super::metrics::{Apart, Between, Measured, measured};
 use super::pair;
-use super::side::{Generator, RunOf, Side, Subject};
+use super::side::{Side, Subject};
 use super::speed::speed;
-use crate::result::{PhaseResult, RunResult};
+use crate::result::RunResult;
 use crate::scenario::Plan;
 use crate::statistics::Family;
 
@@ -32,6 +33,8 @@ pub struct PhaseComparison {
     pub phase: String,
     /// What is known on both sides.
     pub metrics: Vec<MetricChange>,
+    /// How many requests failed; `None` for profiles on their own.
+    pub errors: Option<ErrorRates>,
     /// What changed by function; `None` if either profile is missing or they do not measure the same.
     pub functions: Option<FunctionComparison>,
     /// What makes it doubtful.
@@ -40,22 +43,11 @@ pub struct PhaseComparison {
 
 /// All comparisons of the plan for which both sides have results. Their findings are judged together.
 pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
-    let started_at = result.started_at.to_string();
-    let run = RunOf {
-        scenario: (&plan.name, &plan.sha256),
-        started_at: &started_at,
-        machine: &result.machine,
-        interrupted: result.interrupted,
-    };
     let side = |at: usize| {
         let name = &plan.variants[at].name;
         let mut variants = result.variants.iter();
         let variant = variants.find(|variant| variant.name == *name)?;
-        Some(Side {
-            label: &variant.name,
-            run: Some(run),
-            phases: variant.phases.iter().map(subject).collect(),
-        })
+        Some(Side::of(result, variant, &variant.name))
     };
     let pairs = plan.comparisons.iter();
     let pairs: Vec<_> = pairs
@@ -112,7 +104,7 @@ fn phases(
     let pairs = base.phases.iter().filter_map(|of| {
         let other = head.find(of.phase)?;
         let doubtful = Doubtful {
-            trust: (&of.trust, &other.trust),
+            trust: (of.trust, other.trust),
             cpus: (base.cpus(), head.cpus()),
             untrusted,
         };
@@ -130,6 +122,10 @@ fn phases(
         cautions.extend(pair::speed_caution(&metrics, speed(of, other)));
         Some(PhaseComparison {
             phase: of.phase.to_owned(),
+            errors: of
+                .answers
+                .zip(other.answers)
+                .map(|(of, other)| ErrorRates::of(of, other, &doubtful)),
             metrics,
             functions,
             cautions,
@@ -144,33 +140,5 @@ impl Apart {
             (Some(run), Some(other)) if run.is(&other) => Self::Rounds,
             _ => Self::Runs,
         }
-    }
-}
-
-fn subject(phase: &PhaseResult) -> Subject<'_> {
-    let total = phase.total();
-    let rounds = phase.rounds.iter().map(|round| RoundFigures {
-        round: round.number,
-        whole: round.whole,
-        uncertainty: round.uncertainty,
-    });
-    Subject {
-        phase: &phase.name,
-        load: Some(&phase.load),
-        rounds: rounds.collect(),
-        generator: phase
-            .generator_cores()
-            .zip(phase.throughput_rps(&total))
-            .map(|(cores, throughput_rps)| Generator {
-                cores,
-                throughput_rps,
-            }),
-        trust: phase.trust(&total),
-        profile: phase.profile.as_ref().map(|profile| Profiled {
-            profile: &profile.profile,
-            functions: &profile.functions,
-            per_request: profile.scale(),
-        }),
-        profiled: phase.profile.is_some(),
     }
 }

@@ -8,6 +8,7 @@ use crate::profile::{
 };
 
 use super::caution::{Caution, Incomparable};
+use crate::result::Samples;
 use crate::units::printable;
 
 /// A profile and what it costs.
@@ -19,6 +20,17 @@ pub struct Profiled<'a> {
     pub functions: &'a FunctionTable,
     /// What shares are multiplied with to be CPU-µs per request; `None` if that is not known.
     pub per_request: Option<Scale>,
+}
+
+impl<'a> Profiled<'a> {
+    /// Samples of a run, or of a profile on its own.
+    pub fn of(taken: &'a Samples, per_request: Option<Scale>) -> Self {
+        Self {
+            profile: &taken.profile,
+            functions: &taken.functions,
+            per_request,
+        }
+    }
 }
 
 /// What changed by function.

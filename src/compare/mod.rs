@@ -7,6 +7,7 @@ mod caution;
 mod change;
 mod comparison;
 mod doubts;
+mod errors;
 mod functions;
 mod load;
 mod metrics;
@@ -18,6 +19,7 @@ pub use caution::{Caution, Incomparable};
 pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange};
 pub use comparison::{Comparison, PhaseComparison, compare, sides};
 pub use doubts::Untrusted;
+pub use errors::{Answers, ErrorRates};
 pub use functions::{
     Amounts, Explanation, FunctionComparison, Part, Profiled, ceiling, functions, is_of_cpu,
 };

@@ -13,14 +13,14 @@ use crate::units::printable;
 pub(super) fn cautions(base: &Side<'_>, head: &Side<'_>) -> Vec<Caution> {
     let mut cautions = Vec::new();
     if let Some((from, to)) = base.run.zip(head.run) {
-        if from.scenario.0 != to.scenario.0 {
-            let (from, to) = (printable(from.scenario.0), printable(to.scenario.0));
+        if from.scenario.name != to.scenario.name {
+            let (from, to) = (printable(&from.scenario.name), printable(&to.scenario.name));
             let what = format!("the scenarios are {from} and {to}");
             cautions.push(Caution::Scenario { what });
-        } else if from.scenario.1 != to.scenario.1 {
+        } else if from.scenario.sha256 != to.scenario.sha256 {
             let what = format!(
                 "the scenario {} was changed between the runs",
-                printable(from.scenario.0)
+                printable(&from.scenario.name)
             );
             cautions.push(Caution::Scenario { what });
         }
@@ -75,6 +75,9 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
         }
     }
     for (side, subject) in [base, head] {
+        cautions.extend(unanswered_caution(side.label, subject));
+    }
+    for (side, subject) in [base, head] {
         cautions.extend(untrusted_caution(side.label, subject, untrusted));
     }
     let has_costs = |of: &Subject<'_>| of.profile.is_some_and(|of| of.per_request.is_some());
@@ -113,6 +116,17 @@ pub(super) fn speed_caution(metrics: &[MetricChange], speed: Option<f64>) -> Opt
         );
         Caution::Doubtful { what }
     })
+}
+
+/// A side without any OK response has no figure to compare but its failures.
+fn unanswered_caution(label: &str, subject: &Subject<'_>) -> Option<Caution> {
+    let answers = subject.answers.filter(|answers| answers.ok == 0)?;
+    let (failed, unanswered) = (answers.failed, answers.unanswered);
+    let what = format!(
+        "{label} · {} had no OK response ({failed} requests failed, {unanswered} were never answered): nothing but that can be compared; see its `exemplars` in result.json",
+        subject.phase
+    );
+    Some(Caution::Doubtful { what })
 }
 
 fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -> Option<Caution> {

@@ -1,9 +1,11 @@
-//! One side of a comparison, of a run that has just ended or of a stored one.
+//! One side of a comparison: a variant of a run, whether that has just ended or was stored, or a profile on its own.
 
+use super::errors::Answers;
 use super::functions::Profiled;
 use super::metrics::RoundFigures;
+use crate::metrics::Tally;
 use crate::process::machine::Fingerprint;
-use crate::result::Trust;
+use crate::result::{PhaseResult, ProfileResult, RunResult, ScenarioId, Trust, VariantResult};
 use crate::scenario::Load;
 
 /// A variant of a run, or a profile on its own.
@@ -20,10 +22,10 @@ pub struct Side<'a> {
 /// The run that a side is of.
 #[derive(Debug, Clone, Copy)]
 pub struct RunOf<'a> {
-    /// Name and hash of its scenario.
-    pub scenario: (&'a str, &'a str),
-    /// When it began, RFC 3339.
-    pub started_at: &'a str,
+    /// Its scenario.
+    pub scenario: &'a ScenarioId,
+    /// When it began.
+    pub started_at: jiff::Timestamp,
     /// Where it ran.
     pub machine: &'a Fingerprint,
     /// Whether it ended before its time.
@@ -41,8 +43,10 @@ pub struct Subject<'a> {
     pub rounds: Vec<RoundFigures>,
     /// What the generator used for it.
     pub generator: Option<Generator>,
+    /// How its requests ended; `None` for a profile on its own.
+    pub answers: Option<Answers>,
     /// How far its figures are the target's.
-    pub trust: Trust,
+    pub trust: &'a Trust,
     /// Its profile.
     pub profile: Option<Profiled<'a>>,
     /// Whether it was profiled, whatever has become of its profile.
@@ -58,6 +62,15 @@ pub struct Generator {
     pub throughput_rps: f64,
 }
 
+impl Generator {
+    fn of(phase: &PhaseResult, total: &Tally) -> Option<Self> {
+        Some(Self {
+            cores: phase.generator_cores()?,
+            throughput_rps: phase.throughput_rps(total)?,
+        })
+    }
+}
+
 impl RunOf<'_> {
     /// Whether both are the same run.
     pub(super) fn is(&self, other: &Self) -> bool {
@@ -66,14 +79,71 @@ impl RunOf<'_> {
     }
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
+    /// A variant of a run.
+    pub fn of(run: &'a RunResult, variant: &'a VariantResult, label: &'a str) -> Self {
+        Self {
+            label,
+            run: Some(RunOf {
+                scenario: &run.scenario,
+                started_at: run.started_at,
+                machine: &run.machine,
+                interrupted: run.interrupted,
+            }),
+            phases: variant.phases.iter().map(Subject::of).collect(),
+        }
+    }
+
     /// CPUs of its machine; as many as there can be if that is not known.
     pub(super) fn cpus(&self) -> usize {
         self.run
             .map_or(usize::MAX, |run| run.machine.logical_cpus.max(1))
     }
 
-    pub(super) fn find(&self, phase: &str) -> Option<&Subject<'_>> {
+    /// Its phase of a name.
+    pub fn find(&self, phase: &str) -> Option<&Subject<'a>> {
         self.phases.iter().find(|subject| subject.phase == phase)
+    }
+}
+
+impl<'a> Subject<'a> {
+    fn of(phase: &'a PhaseResult) -> Self {
+        let total = phase.total();
+        let rounds = phase.rounds.iter().map(|round| RoundFigures {
+            round: round.number,
+            whole: round.whole,
+            uncertainty: round.uncertainty,
+        });
+        let taken = |profile: &'a ProfileResult| {
+            profile
+                .taken
+                .as_ref()
+                .map(|taken| Profiled::of(taken, profile.scale()))
+        };
+        Self {
+            phase: &phase.name,
+            load: Some(&phase.load),
+            rounds: rounds.collect(),
+            generator: Generator::of(phase, &total),
+            answers: Some(Answers::of(&total)),
+            trust: &phase.trust,
+            profile: phase.profile.as_ref().and_then(taken),
+            profiled: phase.profile.is_some(),
+        }
+    }
+
+    /// A profile on its own, which nothing is known of but its samples.
+    pub fn of_profile(phase: &'a str, profile: Profiled<'a>) -> Self {
+        const UNKNOWN: &Trust = &Trust { doubts: Vec::new() };
+        Self {
+            phase,
+            load: None,
+            rounds: Vec::new(),
+            generator: None,
+            answers: None,
+            trust: UNKNOWN,
+            profile: Some(profile),
+            profiled: true,
+        }
     }
 }

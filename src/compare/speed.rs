@@ -28,6 +28,8 @@ mod tests {
     use super::*;
     use crate::result::{Trust, samples};
 
+    static UNKNOWN: Trust = Trust { doubts: Vec::new() };
+
     #[test]
     fn only_the_same_work_tells_of_the_machine() {
         let (one, mut other) = (samples::phase(|_| {}).load, samples::phase(|_| {}).load);
@@ -39,7 +41,8 @@ mod tests {
                 cores,
                 throughput_rps,
             }),
-            trust: Trust::default(),
+            answers: None,
+            trust: &UNKNOWN,
             profile: None,
             profiled: false,
         };

@@ -28,15 +28,29 @@ const LONG_ANSWER: f64 = 0.25;
 const LOST_LIMIT: f64 = 0.01;
 
 impl PhaseResult {
-    /// How far the figures are the target's, and why not; of several launches the worst one.
-    pub fn trust(&self, total: &Tally) -> Trust {
-        self.trust_up_to(COMMON_QUANTILE, total)
+    /// Concludes how far the figures are the target's, and why not; of several launches the worst one.
+    pub(crate) fn conclude_trust(&mut self) {
+        self.trust.doubts = self.doubts(COMMON_QUANTILE, &self.total());
     }
 
-    /// The same where latencies are looked at up to a quantile: one request in a thousand that was late is nothing to p99 and all of
-    /// p99.9.
+    /// The trust where latencies are looked at up to a quantile: one request in a thousand that was late is nothing to p99 and all of
+    /// p99.9. What was concluded stands, and what a higher quantile adds needs figures that early results lack.
     pub fn trust_up_to(&self, quantile: f64, total: &Tally) -> Trust {
-        let quantile = quantile.max(COMMON_QUANTILE);
+        let mut trust = self.trust.clone();
+        if quantile <= COMMON_QUANTILE {
+            return trust;
+        }
+        for doubt in self.doubts(quantile, total) {
+            match trust.doubts.iter_mut().find(|of| of.cause == doubt.cause) {
+                Some(known) => *known = doubt,
+                None => trust.doubts.push(doubt),
+            }
+        }
+        trust
+    }
+
+    /// What speaks against the figures, where latencies are looked at up to a quantile.
+    fn doubts(&self, quantile: f64, total: &Tally) -> Vec<Doubt> {
         let worker = self.busiest_worker();
         let busy = worker.filter(|share| *share >= BUSY_WORKER).map(|share| {
             let used = format!(
@@ -66,9 +80,7 @@ impl PhaseResult {
         // What a load that is meant to be too much does to the target is what it is for.
         let absent = self.absences(quantile, total).into_iter();
         let absent = absent.filter(|_| !self.load.overload);
-        Trust {
-            doubts: absent.chain(own).collect(),
-        }
+        absent.chain(own).collect()
     }
 
     /// What the target did not answer, in so far as figures hide it.

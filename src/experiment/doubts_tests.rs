@@ -3,7 +3,7 @@
 use super::*;
 use crate::metrics::{Outcome, Times};
 use crate::result::TrustLevel;
-use crate::result::samples::{ok, phase};
+use crate::result::samples::{concluded, ok, phase};
 use crate::scenario::{Arrivals, Pace};
 use crate::units::Rate;
 
@@ -15,7 +15,7 @@ fn disturbed(how: impl FnOnce(&mut Round)) -> PhaseResult {
 }
 
 fn trust(phase: &PhaseResult) -> Trust {
-    phase.trust(&phase.total())
+    concluded(phase.clone()).trust
 }
 
 #[track_caller]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::background::{Background, failed};
 use super::blocks;
-use super::gather::{Deaths, Driven, Emit, Gather};
+use super::gather::{Deaths, Emit, Gather, StretchEnd};
 use super::launch::{Death, Launched};
 use super::ledger::Lines;
 use super::mark::Cpu;
@@ -18,7 +18,7 @@ use super::watched::Watched;
 use super::{Observer, Stop};
 use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::Window;
-use crate::result::Failure;
+use crate::result::{AcknowledgedFile, Failure};
 
 /// How long a capture may take to notice that its target is gone.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ impl PhaseRun<'_> {
         target: &mut Launched,
         stretch: &Stretch<'_>,
         beside: B,
-    ) -> Result<(Driven, Option<B::Output>), Failure> {
+    ) -> Result<(StretchEnd, Option<B::Output>), Failure> {
         let observer = self.launch.observer;
         observer.phase(&self.launch.start(stretch));
         let mut course = self.begin(target, stretch).await?;
@@ -82,13 +82,22 @@ impl PhaseRun<'_> {
         gather.cut(end.window.end);
         gather.emit(Emit::Everything, &mut |_| ());
         observer.phase_over();
-        let mut driven = gather.into_driven(&end, deaths, &watched);
+        let instances = target.instances.iter();
+        let addresses: Vec<&str> = instances.map(|of| of.authority.as_str()).collect();
+        let mut over = gather.over(self.blank(), &addresses, &end, deaths, &watched);
         if let Some(error) = unwatched {
-            fail(&mut driven, error.to_string());
+            fail(&mut over, error.to_string());
         }
         match acknowledged {
-            Ok(ids) => driven.acknowledged = ids,
-            Err(error) => fail(&mut driven, error.to_string()),
+            Ok(ids) => over
+                .found
+                .acknowledged
+                .extend(ids.map(|ids| AcknowledgedFile {
+                    file: self.acknowledged_file(),
+                    ids,
+                    sink: target.sink.clone(),
+                })),
+            Err(error) => fail(&mut over, error.to_string()),
         }
         if end.unnoted > 0 {
             let lacks = format!(
@@ -96,9 +105,9 @@ impl PhaseRun<'_> {
                 self.acknowledged_file().display(),
                 end.unnoted
             );
-            fail(&mut driven, lacks);
+            fail(&mut over, lacks);
         }
-        Ok((driven, beside.output))
+        Ok((over, beside.output))
     }
 
     async fn begin(&self, target: &Launched, stretch: &Stretch<'_>) -> Result<Course, Failure> {
@@ -293,8 +302,8 @@ impl Deaths {
 }
 
 /// Notes why the load was not what it should have been, unless something else came first.
-fn fail(driven: &mut Driven, words: String) {
-    driven.failed.get_or_insert(words);
+fn fail(over: &mut StretchEnd, words: String) {
+    over.failed.get_or_insert(words);
 }
 
 fn no_thread(error: &std::io::Error) -> Failure {

@@ -8,16 +8,18 @@ use super::background::Background;
 use super::blocks::{Block, Blocks};
 use super::files::{Files, Line};
 use super::lateness::Lateness;
+use super::notes;
 use super::observer::Live;
 use super::published;
 use super::readings::{Cells, Schedule};
-use super::watched::{Count, Published, Share, Watched};
+use super::watched::{Count, Watched};
 use crate::engine::End;
 use crate::metrics::{
-    Answered, Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window,
-    latency_quantiles, value_at,
+    Answered, Batches, ErrorKind, Interval, SeriesRow, Served, Tally, Window, latency_quantiles,
+    value_at,
 };
-use crate::transport::tls::Handshakes;
+use crate::result::answering::{Answerings, Launch};
+use crate::result::{Estimates, Note, PhaseResult, Round, Uncertainty};
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
 const MOST_WAITING: usize = 16;
@@ -25,43 +27,21 @@ const MOST_WAITING: usize = 16;
 /// Readings that wait for workers at most.
 const MOST_CELLS: usize = 1_024;
 
-/// What a stretch of load came to.
-pub(super) struct Driven {
+/// A stretch of load that is over.
+pub(super) struct StretchEnd {
+    /// What it found, as a phase of this launch alone.
+    pub(super) found: PhaseResult,
     pub(super) window: Window,
-    pub(super) tallies: Vec<Tally>,
-    pub(super) answered: Answered,
-    pub(super) exemplars: BTreeMap<ErrorKind, String>,
-    pub(super) target_cpu_seconds: Result<f64, String>,
-    pub(super) peak_bytes: Option<u64>,
-    pub(super) published: Result<Published, String>,
-    pub(super) generator_cores: Option<f64>,
-    pub(super) busiest_worker: Option<f64>,
-    pub(super) worker_wait: Option<f64>,
-    pub(super) stopped_seconds: f64,
-    pub(super) throttled_seconds: Option<f64>,
-    pub(super) steal_share: Option<f64>,
-    /// By how much the readings that tell the target's CPU miss the ends of the window, share of it.
-    pub(super) missed_share: Option<f64>,
-    /// When the processes of a target that runs by itself were there last, if they ended before the window, s since its start.
-    pub(super) process_ended: Option<f64>,
-    pub(super) opening: Durations,
-    pub(super) handshakes: Handshakes,
     /// Full intervals of the window.
     pub(super) blocks: Vec<Block>,
-    /// Latencies of the same.
-    pub(super) batches: Batches,
-    /// Each instance of the target.
-    pub(super) instances: Vec<Share>,
-    /// Each service beside it.
-    pub(super) services: Vec<Share>,
+    /// Why the CPU of the target is not known.
+    pub(super) no_cpu: Option<String>,
+    /// Whether what the gateway published ended before the window, or why it is not known.
+    pub(super) published: Result<Option<Note>, String>,
     /// Services that ended by themselves, in words.
     pub(super) services_ended: Vec<String>,
-    /// Why the target ended early.
-    pub(super) died: Option<String>,
     /// Why telemload or its disk failed.
     pub(super) failed: Option<String>,
-    /// Ids that were written of what was acknowledged, if that is written.
-    pub(super) acknowledged: Option<u64>,
     pub(super) late: Lateness,
 }
 
@@ -305,40 +285,82 @@ impl Gather {
         self.rows.count(1, u64::from(!is_taken));
     }
 
-    pub(super) fn into_driven(self, end: &End, deaths: Deaths, watched: &Watched) -> Driven {
+    /// Everything that was found, in a phase that is blank and whose instances listen at `addresses`.
+    pub(super) fn over(
+        self,
+        blank: PhaseResult,
+        addresses: &[&str],
+        end: &End,
+        deaths: Deaths,
+        watched: &Watched,
+    ) -> StretchEnd {
         let seconds = end.window.seconds();
+        let mut found = blank;
+        for (into, from) in found.tallies.iter_mut().zip(self.tallies) {
+            *into = from;
+        }
+        let cpu = watched.target_cpu_seconds(seconds, deaths.target.is_some());
+        let total = found.total();
         let used = |cores: f64| Some(cores).filter(|cores| *cores > 0.0);
-        Driven {
+        let blocks = self.blocks.complete();
+        if seconds > 0.0 {
+            let target_cpu_seconds = cpu.as_ref().ok().copied();
+            let throttled_seconds = watched.throttled_seconds();
+            let answerings = Answerings::of(&Launch {
+                load: &found.load,
+                answered: &self.answered,
+                tallies: &found.tallies,
+                served: &self.served,
+                window: seconds,
+                own_stop: end.stopped_seconds + throttled_seconds.unwrap_or(0.0),
+                process_ended: watched.process_ended().filter(|_| deaths.target.is_none()),
+            });
+            found.rounds.push(Round {
+                number: self.round,
+                seconds,
+                target_cpu_seconds,
+                // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
+                generator_cores: watched.own_cores().or(used(end.generator_cores)),
+                busiest_worker: used(end.busiest_worker),
+                worker_wait: end.worker_wait,
+                stopped_seconds: Some(end.stopped_seconds),
+                throttled_seconds,
+                steal_share: watched.steal_share(),
+                missed_share: watched.missed_share(),
+                answerings,
+                whole: Estimates::of(&total, seconds, target_cpu_seconds),
+                uncertainty: Uncertainty::of(&blocks, &self.batches, &total),
+            });
+            let services = watched.services(seconds);
+            for (at, service) in found.services.iter_mut().enumerate() {
+                service.used = services.get(at).copied().unwrap_or_default();
+            }
+        }
+        found.exemplars = self.exemplars;
+        found.peak_bytes = watched.peak_bytes();
+        let served: Vec<_> = addresses.iter().copied().zip(self.served).collect();
+        found.instances = watched.instances(&served, seconds);
+        found.opening.clone_from(&end.opening);
+        found.handshakes.clone_from(&end.handshakes);
+        found.died = deaths.target;
+        let published = watched.published().map(|published| {
+            found.counters = published.counters;
+            found.peaks = published.peaks;
+            let ended = published.ended;
+            ended.map(|(after, why)| notes::counters_end(after, &why))
+        });
+        StretchEnd {
+            found,
             window: end.window,
-            tallies: self.tallies,
-            answered: self.answered,
-            exemplars: self.exemplars,
-            target_cpu_seconds: watched.target_cpu_seconds(seconds, deaths.target.is_some()),
-            peak_bytes: watched.peak_bytes(),
-            published: watched.published(),
-            // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
-            generator_cores: watched.own_cores().or(used(end.generator_cores)),
-            busiest_worker: used(end.busiest_worker),
-            worker_wait: end.worker_wait,
-            stopped_seconds: end.stopped_seconds,
-            throttled_seconds: watched.throttled_seconds(),
-            steal_share: watched.steal_share(),
-            missed_share: watched.missed_share(),
-            process_ended: watched.process_ended(),
-            opening: end.opening.clone(),
-            handshakes: end.handshakes.clone(),
-            blocks: self.blocks.complete(),
-            batches: self.batches,
-            instances: watched.instances(&self.served, seconds),
-            services: watched.services(seconds),
+            blocks,
+            no_cpu: cpu.err(),
+            published,
             services_ended: deaths.services,
-            died: deaths.target,
             failed: self
                 .files
                 .and_then(|files| files.finish().err())
                 .map(|error| error.to_string())
                 .or_else(|| end.failure.clone()),
-            acknowledged: None,
             late: Lateness {
                 cpu: watched.cpu(),
                 processes: watched.processes,

@@ -2,22 +2,7 @@
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use super::watched::Share;
 use crate::result::InstanceUse;
-
-impl InstanceUse {
-    /// Adds what it did in a launch at `address`.
-    pub(super) fn add(&mut self, address: &str, share: &Share) {
-        address.clone_into(&mut self.address);
-        self.served.add(share.served);
-        let both = self.cpu_seconds.zip(share.cpu_seconds);
-        self.cpu_seconds = both.map(|(before, now)| before + now);
-        self.peak_bytes = self.peak_bytes.max(share.peak_bytes);
-        for (name, count) in &share.counters {
-            *self.counters.entry(name).or_default() += count;
-        }
-    }
-}
 
 /// Chance of as uneven a spread below which it is called uneven.
 const CHANCE: f64 = 0.001;
@@ -56,7 +41,10 @@ pub(super) fn uneven(instances: &[InstanceUse]) -> Option<Vec<(String, f64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
     use crate::metrics::Served;
+    use crate::result::ProcessUse;
 
     fn check(counts: &[u64], expected: Option<&[f64]>) {
         let instances: Vec<InstanceUse> = counts
@@ -66,7 +54,9 @@ mod tests {
                     completed_ok,
                     ..Served::default()
                 },
-                ..InstanceUse::blank("a".to_owned())
+                address: "a".to_owned(),
+                used: ProcessUse::NOTHING,
+                counters: BTreeMap::new(),
             })
             .collect();
         let found = uneven(&instances);

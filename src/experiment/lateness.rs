@@ -1,8 +1,9 @@
 //! What was late or missing in a stretch of load, and when a reader is told. Pure.
 
 use super::mark::Cpu;
+use super::notes::{self, Planned};
 use super::watched::Count;
-use crate::result::{Late, Planned, Warning};
+use crate::result::{self, Note};
 
 /// Readings that may be late or missing without a word: single ones are on any machine.
 const SHARE: f64 = 0.01;
@@ -18,8 +19,8 @@ pub(super) struct Lateness {
 }
 
 impl Lateness {
-    /// Adds what a reader should know to `warnings`, in sum over the launches of which there is something to know.
-    pub(super) fn warn(&self, warnings: &mut Vec<Warning>) {
+    /// What a reader should know of it.
+    pub(super) fn notes(&self) -> impl Iterator<Item = Note> {
         let metrics = match self.cpu {
             Cpu::Metrics => Planned::Cpu,
             Cpu::Processes | Cpu::Nowhere => Planned::Metrics,
@@ -29,33 +30,25 @@ impl Lateness {
             Cpu::Processes => self.processes,
             Cpu::Metrics | Cpu::Nowhere => Count::default(),
         };
-        for (what, count, share) in [
+        let all = [
             (Planned::Processes, processes, SHARE),
             (metrics, self.metrics, SHARE),
             (Planned::Rows, self.rows, 0.0),
-        ] {
-            let Count { of, late } = count;
-            if late as f64 <= share * of as f64 {
-                continue;
-            }
-            let known = warnings.iter_mut().find_map(|warning| match warning {
-                Warning::Late(known) if known.what == what => Some(known),
-                _ => None,
-            });
-            match known {
-                Some(known) => {
-                    known.late += late;
-                    known.of += of;
-                }
-                None => warnings.push(Warning::Late(Late { what, late, of })),
-            }
-        }
+        ];
+        let told = all
+            .into_iter()
+            .filter(|(_, count, share)| count.late as f64 > share * count.of as f64);
+        told.map(|(what, count, _)| {
+            let part = count.late;
+            notes::late(what, result::Count { part, of: count.of })
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::samples::phase;
 
     fn told(cpu: Cpu, counts: [(u64, u64); 3], launches: usize) -> Vec<String> {
         let [processes, metrics, rows] = counts.map(|(late, of)| Count { of, late });
@@ -65,9 +58,9 @@ mod tests {
             metrics,
             rows,
         };
-        let mut warnings = Vec::new();
-        (0..launches).for_each(|_| lateness.warn(&mut warnings));
-        warnings.iter().map(ToString::to_string).collect()
+        let mut phase = phase(|_| {});
+        (0..launches).for_each(|_| phase.note(lateness.notes()));
+        phase.notes.iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod lateness;
 mod launch;
 mod ledger;
 mod mark;
+mod notes;
 mod observer;
 mod phase;
 mod probe;

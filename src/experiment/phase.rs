@@ -6,22 +6,18 @@ use std::sync::Arc;
 
 use super::expected::{bcrypt_rate, cache_ttl};
 use super::files::Made;
-use super::gather::Driven;
+use super::gather::StretchEnd;
 use super::instances::uneven;
 use super::launch::Launched;
 use super::mark::Cpu;
+use super::notes;
 use super::published;
 use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
-use super::watched::Published;
-use crate::metrics::{Durations, Served, Tally};
+use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
-use crate::result::answering::{Answerings, Launch};
-use crate::result::{
-    AcknowledgedFile, Estimates, Failure, InstanceUse, PhaseResult, Round, ServiceUse, Uncertainty,
-    Warning,
-};
+use crate::result::{Failure, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
 use crate::transport::tls::Handshakes;
@@ -75,13 +71,13 @@ impl PhaseRun<'_> {
                 .iter()
                 .map(|service| ServiceUse {
                     name: service.name.clone(),
-                    cpu_seconds: Some(0.0),
-                    peak_bytes: None,
+                    used: ProcessUse::NOTHING,
                 })
                 .collect(),
             expected_bcrypt_rate: bcrypt_rate(variant, &self.phase.load),
             profile: None,
-            warnings: known_before(&variant.target, &self.phase.load),
+            trust: Trust::default(),
+            notes: known_before(&variant.target, &self.phase.load),
         }
     }
 
@@ -97,18 +93,48 @@ impl PhaseRun<'_> {
             length: self.phase.load.warmup + self.phase.load.duration,
             profiled: false,
         };
-        let driven = self
+        let (over, _) = self
             .drive(target, &stretch, std::future::pending::<()>())
-            .await?
-            .0;
-        result.target_cpus = target.cpus;
-        let added = result.add(driven, target, self);
-        result
-            .warnings
-            .retain(|of| !matches!(of, Warning::UnevenInstances(_)));
-        let uneven = uneven(&result.instances).map(Warning::UnevenInstances);
-        result.warnings.extend(uneven);
-        added
+            .await?;
+        let ended = self.add(over, target, result);
+        result.notes.retain(|of| of.code != notes::UNEVEN_INSTANCES);
+        let uneven = uneven(&result.instances);
+        result.note(uneven.map(|shares| notes::uneven_instances(&shares)));
+        result.conclude_trust();
+        ended
+    }
+
+    /// Adds the measured stretch of one launch.
+    fn add(
+        &self,
+        over: StretchEnd,
+        target: &Launched,
+        result: &mut PhaseResult,
+    ) -> Result<Ended, Failure> {
+        let mut found = over.found;
+        found.target_cpus = target.cpus;
+        let has_window = !found.rounds.is_empty();
+        let services = over.services_ended.iter();
+        found.note(services.map(|words| notes::service_ended(words)));
+        if let (Some(why), true) = (over.no_cpu, has_window) {
+            // Where metrics tell it, they say why they do not.
+            let unnamed = target.no_tree().filter(|_| over.late.cpu == Cpu::Nowhere);
+            found.note([notes::no_target_cpu(&unnamed.unwrap_or(why))]);
+        }
+        match over.published {
+            Ok(ended_early) => found.note(ended_early),
+            Err(why) if target.is_gateway && has_window => found.note([notes::no_counters(&why)]),
+            Err(_) => {}
+        }
+        let ok = found.total().ok;
+        if (1..FEW_REQUESTS).contains(&ok) {
+            found.note([notes::few_requests(ok)]);
+        }
+        found.note(short_window(self.launch.variant));
+        found.note(over.late.notes());
+        let ended = ended(&found, over.failed);
+        result.add(found);
+        ended
     }
 
     pub(super) fn directory(&self) -> PathBuf {
@@ -143,156 +169,17 @@ impl PhaseRun<'_> {
     }
 }
 
-impl PhaseResult {
-    /// Adds the measured stretch of one launch.
-    fn add(
-        &mut self,
-        driven: Driven,
-        target: &Launched,
-        run: &PhaseRun<'_>,
-    ) -> Result<Ended, Failure> {
-        let seconds = driven.window.seconds();
-        for (into, from) in self.tallies.iter_mut().zip(&driven.tallies) {
-            into.add(from);
-        }
-        let total = Tally::sum(&driven.tallies);
-        if seconds > 0.0 {
-            self.rounds
-                .push(round(&driven, &total, run.launch.round, &self.load));
-        }
-        self.add_acknowledged(driven.acknowledged, target, run);
-        self.opening.add(&driven.opening);
-        self.handshakes.add(&driven.handshakes);
-        self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
-        self.add_shares(&driven, target);
-        for (kind, words) in driven.exemplars {
-            self.exemplars.entry(kind).or_insert(words);
-        }
-        let ended = driven.services_ended.into_iter();
-        let mut warnings: Vec<Warning> = ended.map(Warning::ServiceEnded).collect();
-        if let (Err(why), true) = (driven.target_cpu_seconds, seconds > 0.0) {
-            // Where metrics tell it, they say why they do not.
-            let unnamed = target.no_tree().filter(|_| driven.late.cpu == Cpu::Nowhere);
-            warnings.push(Warning::NoTargetCpu(unnamed.unwrap_or(why)));
-        }
-        match driven.published {
-            Ok(published) => warnings.extend(self.add_published(published)),
-            Err(why) if target.is_gateway && seconds > 0.0 => {
-                warnings.push(Warning::NoCounters(why));
-            }
-            Err(_) => {}
-        }
-        if (1..FEW_REQUESTS).contains(&total.ok) {
-            warnings.push(Warning::FewRequests { ok: total.ok });
-        }
-        warnings.extend(short_window(run.launch.variant));
-        for warning in warnings {
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-        }
-        driven.late.warn(&mut self.warnings);
-        self.conclude(driven.died, driven.failed)
-    }
-
-    /// Adds what each service and each instance used.
-    fn add_shares(&mut self, driven: &Driven, target: &Launched) {
-        if driven.window.seconds() > 0.0 {
-            for (into, from) in self.services.iter_mut().zip(&driven.services) {
-                into.add(from.cpu_seconds, from.peak_bytes);
-            }
-        }
-        for (at, share) in driven.instances.iter().enumerate() {
-            let address = &target.instances[at].authority;
-            if self.instances.len() == at {
-                self.instances.push(InstanceUse::blank(address.clone()));
-            }
-            self.instances[at].add(address, share);
-        }
-    }
-
-    /// Adds what the gateway published; a warning if that ended before the window.
-    fn add_published(&mut self, published: Published) -> Option<Warning> {
-        for (name, count) in published.counters {
-            *self.counters.entry(name).or_default() += count;
-        }
-        for (name, value) in published.peaks {
-            let peak = self.peaks.entry(name).or_default();
-            *peak = value.max(*peak);
-        }
-        let ended = published.ended;
-        ended.map(|(after, why)| Warning::CountersEnd { after, why })
-    }
-
-    /// Adds ids that were written to the file of a phase of a launch.
-    pub(super) fn add_acknowledged(
-        &mut self,
-        ids: Option<u64>,
-        target: &Launched,
-        run: &PhaseRun<'_>,
-    ) {
-        let Some(ids) = ids else { return };
-        let file = run.acknowledged_file();
-        match self.acknowledged.iter_mut().find(|one| one.file == file) {
-            Some(known) => known.ids += ids,
-            None => self.acknowledged.push(AcknowledgedFile {
-                file,
-                ids,
-                sink: target.sink.clone(),
-            }),
-        }
-    }
-
-    /// Notes that the target died, which ends its launch and not the run; a failure of telemload or of the disk ends both.
-    pub(super) fn conclude(
-        &mut self,
-        died: Option<String>,
-        failed: Option<String>,
-    ) -> Result<Ended, Failure> {
-        if let Some(words) = failed {
-            return Err(Failure::Internal(words));
-        }
-        if died.is_none() {
-            return Ok(Ended::InTime);
-        }
-        self.died = self.died.take().or(died);
-        Ok(Ended::WithTarget)
-    }
-}
-
-/// The figures of one launch.
-fn round(driven: &Driven, total: &Tally, number: u32, load: &Load) -> Round {
-    let seconds = driven.window.seconds();
-    let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
-    let served: Vec<Served> = driven.instances.iter().map(|of| of.served).collect();
-    let launch = Launch {
-        load,
-        answered: &driven.answered,
-        tallies: &driven.tallies,
-        served: &served,
-        window: seconds,
-        own_stop: driven.stopped_seconds + driven.throttled_seconds.unwrap_or(0.0),
-        process_ended: driven.process_ended.filter(|_| driven.died.is_none()),
-    };
-    Round {
-        number,
-        seconds,
-        target_cpu_seconds: cpu,
-        generator_cores: driven.generator_cores,
-        busiest_worker: driven.busiest_worker,
-        worker_wait: driven.worker_wait,
-        stopped_seconds: Some(driven.stopped_seconds),
-        throttled_seconds: driven.throttled_seconds,
-        steal_share: driven.steal_share,
-        missed_share: driven.missed_share,
-        answerings: Answerings::of(&launch),
-        whole: Estimates::of(total, seconds, cpu),
-        uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, total),
+/// How a stretch ended. That the target died ends its launch and not the run; a failure of telemload or of the disk ends both.
+pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended, Failure> {
+    match (failed, &found.died) {
+        (Some(words), _) => Err(Failure::Internal(words)),
+        (None, None) => Ok(Ended::InTime),
+        (None, Some(_)) => Ok(Ended::WithTarget),
     }
 }
 
 /// A warning if the gateway's cache remembers for longer than each window of the variant lasts.
-fn short_window(variant: &Variant) -> Option<Warning> {
+fn short_window(variant: &Variant) -> Option<Note> {
     let ttl = cache_ttl(variant)?;
     let longest = variant
         .phases
@@ -301,16 +188,13 @@ fn short_window(variant: &Variant) -> Option<Warning> {
         .max()
         .unwrap_or_default()
         .as_secs_f64();
-    (longest < ttl).then_some(Warning::WindowShorterThanTtl {
-        window: longest,
-        ttl,
-    })
+    (longest < ttl).then(|| notes::window_shorter_than_ttl(longest, ttl))
 }
 
 /// What a reader should know of a load before it begins.
-fn known_before(target: &Target, load: &Load) -> Vec<Warning> {
+fn known_before(target: &Target, load: &Load) -> Vec<Note> {
     let unchecked = target.tls().is_some_and(|tls| !tls.is_checked());
-    let unchecked = unchecked.then_some(Warning::AnyCertificate);
+    let unchecked = unchecked.then(notes::any_certificate);
     unchecked
         .into_iter()
         .chain(port_warning(target, load))
@@ -319,7 +203,7 @@ fn known_before(target: &Target, load: &Load) -> Vec<Warning> {
 
 /// Whether an open loop with a connection for each request may run out of local ports. A closed loop has no rate to tell
 /// from.
-pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
+pub fn port_warning(target: &Target, load: &Load) -> Option<Note> {
     let LoadModel::Open { pace, .. } = &load.model else {
         return None;
     };
@@ -333,8 +217,5 @@ pub fn port_warning(target: &Target, load: &Load) -> Option<Warning> {
     };
     let ports = LocalPorts::read()?;
     let held = ports.held(pace.highest().per_second(), reach);
-    (held > f64::from(ports.count())).then_some(Warning::FewPorts {
-        held,
-        ports: ports.count(),
-    })
+    (held > f64::from(ports.count())).then(|| notes::few_ports(held, ports.count()))
 }

@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::blocks::Block;
-use super::gather::Driven;
+use super::gather::StretchEnd;
 use super::launch::Launched;
-use super::phase::{Ended, PhaseRun};
+use super::notes;
+use super::phase::{Ended, PhaseRun, ended};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
-use crate::metrics::Tally;
-use crate::profile::{
-    ENOUGH_SLICES, FEW_SAMPLES, FunctionTable, Profile as SampledProfile, flamegraph,
-};
-use crate::result::{Estimates, Failure, PhaseResult, ProfileResult, Warning};
+use crate::profile::{ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, flamegraph};
+use crate::result::{Estimates, Failure, Note, PhaseResult, ProfileResult, Samples};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
 use crate::statistics::{Z95, nested_half, t_quantile};
 
@@ -42,30 +40,27 @@ impl PhaseRun<'_> {
             profiled: true,
         };
         let sampling = Sampler::new(target, plan, self.stop).sample();
-        let (mut driven, taken) = self.drive(target, &stretch, sampling).await?;
-        for words in std::mem::take(&mut driven.services_ended) {
-            let warning = Warning::ServiceEnded(words);
-            if !result.warnings.contains(&warning) {
-                result.warnings.push(warning);
-            }
-        }
-        driven.late.warn(&mut result.warnings);
-        result.add_acknowledged(driven.acknowledged, target, self);
-        let ended = result.conclude(driven.died.take(), driven.failed.take());
+        let (over, taken) = self.drive(target, &stretch, sampling).await?;
+        let services = over.services_ended.iter();
+        result.note(services.map(|words| notes::service_ended(words)));
+        result.note(over.late.notes());
+        result.acknowledge(&over.found.acknowledged);
+        result.died = result.died.take().or_else(|| over.found.died.clone());
+        let ended = ended(&over.found, over.failed.clone());
         match self.finish(taken).await {
-            Some(Ok(captured)) => self.add(captured, plan, &driven, result).await?,
-            Some(Err(error)) => result.warnings.push(Warning::NoProfile(error.to_string())),
+            Some(Ok(captured)) => self.add_profile(captured, plan, &over, result).await?,
+            Some(Err(error)) => result.note([notes::no_profile(&error.to_string())]),
             None => {}
         }
         ended
     }
 
     /// Adds a profile to the result, and stores it.
-    async fn add(
+    async fn add_profile(
         &self,
         captured: Captured,
         plan: &Profile,
-        driven: &Driven,
+        over: &StretchEnd,
         result: &mut PhaseResult,
     ) -> Result<(), Failure> {
         let Captured {
@@ -76,17 +71,14 @@ impl PhaseRun<'_> {
         } = captured;
         if let Some(why) = short {
             let seconds = sampled.iter().map(Sampled::seconds).sum();
-            result.warnings.push(Warning::ShortProfile { seconds, why });
+            result.note([notes::short_profile(seconds, &why)]);
         }
-        let total = Tally::sum(&driven.tallies);
-        let blocks = |of: &Sampled| of.blocks(&driven.blocks, driven.window.start);
+        let round = over.found.rounds.first();
+        let blocks = |of: &Sampled| of.blocks(&over.blocks, over.window.start);
         let slices: Vec<Vec<Block>> = sampled.iter().map(blocks).collect();
         let all = slices.concat();
         let estimates = Spent::of(&all).map_or_else(
-            || {
-                let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
-                Estimates::of(&total, driven.window.seconds(), cpu)
-            },
+            || round.map_or_else(Estimates::default, |round| round.whole),
             Spent::estimates,
         );
         let us_error = cost_error(&slices, &all).unwrap_or(0.0);
@@ -95,31 +87,31 @@ impl PhaseRun<'_> {
             .zip(profile.cpu_ns())
             .filter(|(used, _)| *used > 0.0)
             .map(|(used, sampled)| sampled as f64 / 1e9 / used);
+        let steal_share = round.and_then(|round| round.steal_share);
         if profile.samples() < FEW_SAMPLES {
-            result.warnings.push(Warning::FewSamples(profile.samples()));
+            result.note([notes::few_samples(profile.samples())]);
         }
         if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
-            result.warnings.push(Warning::CaptureRatio {
-                ratio,
-                steal: driven.steal_share,
-            });
+            result.note([notes::capture_ratio(ratio, steal_share)]);
         }
         // In the result before anything is written: a full disk costs files and no figures.
         let profile = Arc::new(profile);
+        let taken = Samples::of(Arc::clone(&profile));
         result.profile = Some(ProfileResult {
-            functions: FunctionTable::of(&profile),
+            samples: profile.samples(),
+            slices: taken.functions.slices.len(),
+            taken: Some(taken),
             us_error,
-            profile: Arc::clone(&profile),
             hz: plan.hz,
             capture_ratio,
             us_per_request: estimates.us_per_request,
             throughput_rps: estimates.throughput_rps,
-            steal_share: driven.steal_share,
+            steal_share,
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
         if !profile.is_empty() {
             let undrawn = self.draw(profile, plan.hz, &estimates).await?;
-            result.warnings.extend(undrawn);
+            result.note(undrawn);
         }
         Ok(())
     }
@@ -148,7 +140,7 @@ impl PhaseRun<'_> {
         profile: Arc<SampledProfile>,
         hz: u32,
         estimates: &Estimates,
-    ) -> Result<Option<Warning>, Failure> {
+    ) -> Result<Option<Note>, Failure> {
         let title = format!(
             "{} · {} · {}",
             self.launch.plan.name, self.launch.variant.name, self.phase.name
@@ -176,7 +168,7 @@ impl PhaseRun<'_> {
                 Err(error) => error.to_string(),
             },
         };
-        Ok(Some(Warning::NotDrawn(why)))
+        Ok(Some(notes::not_drawn(&why)))
     }
 }
 

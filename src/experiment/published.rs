@@ -85,7 +85,7 @@ impl Reading {
     }
 
     /// The increase of every counter since an earlier reading, by name.
-    pub(super) fn increases(&self, since: &Self) -> Result<BTreeMap<&'static str, u64>, String> {
+    pub(super) fn increases(&self, since: &Self) -> Result<BTreeMap<String, u64>, String> {
         let pairs = self.counters.iter().zip(&since.counters);
         COUNTERS
             .iter()
@@ -95,7 +95,7 @@ impl Reading {
                     return Err(format!("its metrics have no {metric}"));
                 };
                 let count = increase(Some(first), Some(last));
-                count.map(|count| (name, count)).ok_or_else(|| {
+                count.map(|count| (name.to_owned(), count)).ok_or_else(|| {
                     format!("{metric} went back from {first} to {last} within the window")
                 })
             })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::launch::{Launched, Start};
+use super::notes;
 use super::observer::Observer;
 use super::phase::{Ended, PhaseRun};
 use super::run_dir::RunDir;
@@ -10,7 +11,7 @@ use super::sampling;
 use super::stop::Stop;
 use super::variant::{Stamps, VariantRun};
 use crate::process::machine::Fingerprint;
-use crate::result::{Failure, RunResult, VariantResult, Warning};
+use crate::result::{Failure, RunResult, ScenarioId, VariantResult};
 use crate::scenario::Plan;
 use crate::traffic::fleet::{Hashes, Roster};
 
@@ -81,6 +82,11 @@ pub async fn run(
 /// A result without any phase.
 fn blank(plan: &Plan, started_at: jiff::Timestamp) -> RunResult {
     RunResult {
+        scenario: ScenarioId {
+            name: plan.name.clone(),
+            sha256: plan.sha256.clone(),
+            seed: Some(plan.seed),
+        },
         started_at,
         machine: Fingerprint::read(),
         variants: plan
@@ -150,7 +156,7 @@ impl VariantRun<'_> {
         let Some(at) = driven? else {
             // One that ended before it was stopped has told so already.
             if let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut()) {
-                last.warnings.push(Warning::BadStop(complaint));
+                last.note([notes::bad_stop(&complaint)]);
             }
             return Ok(None);
         };

@@ -8,6 +8,7 @@ use super::mark::{Asked, Cpu, Mark, PROCESS_CPU, Scraped, Used, cores_of, cores_
 use super::published::Reading;
 use crate::metrics::{Served, Window};
 use crate::process::machine::MachineTimes;
+use crate::result::{InstanceUse, ProcessUse};
 
 /// CPU is not told for less, ns.
 const SHORTEST_CPU_SPAN: u64 = 50_000_000;
@@ -30,22 +31,11 @@ impl Count {
 #[derive(Debug)]
 pub(super) struct Published {
     /// Increase of each counter.
-    pub(super) counters: BTreeMap<&'static str, u64>,
+    pub(super) counters: BTreeMap<String, u64>,
     /// The highest value of each gauge that was read.
-    pub(super) peaks: BTreeMap<&'static str, u64>,
+    pub(super) peaks: BTreeMap<String, u64>,
     /// Why the last reading is not that of the window's end, and how long after its start that one was, s.
     pub(super) ended: Option<(f64, String)>,
-}
-
-/// What one process of several used over the window.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Share {
-    pub(super) cpu_seconds: Option<f64>,
-    pub(super) peak_bytes: Option<u64>,
-    /// Of an instance: what it answered, where there are several.
-    pub(super) served: Served,
-    /// Of an instance with metrics.
-    pub(super) counters: BTreeMap<&'static str, u64>,
 }
 
 /// All readings of a window.
@@ -264,7 +254,7 @@ impl Watched {
     }
 
     /// What each service used.
-    pub(super) fn services(&self, seconds: f64) -> Vec<Share> {
+    pub(super) fn services(&self, seconds: f64) -> Vec<ProcessUse> {
         let Some((first, last)) = self.span() else {
             return Vec::new();
         };
@@ -272,9 +262,9 @@ impl Watched {
         pairs.map(|of| self.share(of, seconds)).collect()
     }
 
-    /// What each instance used and counted, where there are several.
-    pub(super) fn instances(&self, served: &[Served], seconds: f64) -> Vec<Share> {
-        let of = |(at, served): (usize, &Served)| {
+    /// What each instance used and counted, where there are several, given where each listens.
+    pub(super) fn instances(&self, served: &[(&str, Served)], seconds: f64) -> Vec<InstanceUse> {
+        let of = |(at, &(address, served)): (usize, &(&str, Served))| {
             let pair = self.span().and_then(|(first, last)| {
                 Some((first.seen.instances.get(at)?, last.seen.instances.get(at)?))
             });
@@ -283,23 +273,23 @@ impl Watched {
                 let pair = first.instances.get(at).zip(last.instances.get(at));
                 pair.and_then(|(first, last)| last.increases(first).ok())
             });
-            Share {
-                served: *served,
+            InstanceUse {
+                address: address.to_owned(),
+                used: pair.map_or_else(ProcessUse::default, |pair| self.share(pair, seconds)),
+                served,
                 counters: counters.unwrap_or_default(),
-                ..pair.map_or_else(Share::default, |pair| self.share(pair, seconds))
             }
         };
         served.iter().enumerate().map(of).collect()
     }
 
     /// What a process used between two readings, scaled to a window of `seconds`.
-    fn share(&self, pair: (&Used, &Used), seconds: f64) -> Share {
+    fn share(&self, pair: (&Used, &Used), seconds: f64) -> ProcessUse {
         let cores = cores_used(pair, self.window.end).ok();
-        Share {
+        ProcessUse {
             cpu_seconds: cores.map(|cores| cores * seconds),
             // Peaks begin with the first reading and never shrink.
             peak_bytes: pair.1.peak_bytes,
-            ..Share::default()
         }
     }
 
@@ -320,7 +310,11 @@ impl Watched {
         let after = at.saturating_sub(begun) as f64 / 1e9;
         Ok(Published {
             counters,
-            peaks: self.gauges.clone(),
+            peaks: self
+                .gauges
+                .iter()
+                .map(|(&name, &value)| (name.to_owned(), value))
+                .collect(),
             ended: unread.map(|why| (after, why)),
         })
     }

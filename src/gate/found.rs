@@ -1,6 +1,6 @@
 //! The figure that a threshold looks at, with the bounds within which the truth lies.
 
-use crate::metrics::{ErrorKind, Tally, latency_quantiles, value_at};
+use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::profile::{Scale, inclusive};
 use crate::result::{Bias, Figure, PhaseResult};
 use crate::scenario::plan::threshold::Metric;
@@ -69,7 +69,11 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
         Metric::Latency(quantile) => {
             let (latency, exact_below) = latency_quantiles(tally);
             if latency.is_empty() {
-                return Found::unknown("there was no OK response");
+                return Found::unknown(if tally.ok == 0 {
+                    "there was no OK response"
+                } else {
+                    "the stored run lacks its histograms"
+                });
             }
             let value = value_at(&latency, *quantile);
             if *quantile <= exact_below {
@@ -95,13 +99,15 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
             "the target's CPU is not known, or there was no OK response",
         ),
         Metric::Share(pattern) | Metric::Cost(pattern) => {
-            let Some(profile) = phase
-                .profile
-                .as_ref()
-                .filter(|profile| !profile.profile.is_empty())
-            else {
+            let Some(profile) = &phase.profile else {
                 return Found::unknown("there is no profile");
             };
+            let Some(taken) = &profile.taken else {
+                return Found::unknown("its profile.pb.gz is gone");
+            };
+            if taken.profile.is_empty() {
+                return Found::unknown("there is no profile");
+            }
             let scale = match metric {
                 Metric::Cost(_) => match profile.scale() {
                     Some(scale) => scale,
@@ -109,12 +115,12 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
                 },
                 _ => Scale::SHARE,
             };
-            let found = inclusive(&profile.profile, pattern);
+            let found = inclusive(&taken.profile, pattern);
             let interval = scale.interval_of(found.share);
             let reason = format!(
                 "{} of {} samples, 95 % interval {} to {}",
                 found.samples,
-                profile.profile.samples(),
+                taken.profile.samples(),
                 shown(metric, interval.low),
                 shown(metric, interval.high)
             );
@@ -145,22 +151,9 @@ fn error_rate(tally: &Tally, total: &Tally) -> Found {
     Found {
         value: Some(tally.error_rate()),
         bounds: Some((share(tally.failed), share(tally.failed + unanswered))),
-        least: share(tally.failed - late(tally, total)),
+        least: share(tally.failed - tally.late_failures(total)),
         reason,
     }
-}
-
-/// Failures that a generator may have made by being late: time-outs, and where there are some what needed their answers.
-fn late(tally: &Tally, total: &Tally) -> u64 {
-    let count = |of: &Tally, kind: ErrorKind| of.errors[kind as usize];
-    let timed_out =
-        |of: &Tally| count(of, ErrorKind::Timeout) + count(of, ErrorKind::ConnectTimeout);
-    let unmet = if timed_out(total) > 0 {
-        count(tally, ErrorKind::Prerequisite)
-    } else {
-        0
-    };
-    timed_out(tally) + unmet
 }
 
 fn shown(metric: &Metric, value: f64) -> String {

@@ -50,6 +50,17 @@ pub struct Judgement {
     pub doubts: Vec<&'static str>,
 }
 
+impl Judgement {
+    /// The threshold, its verdict and the reason.
+    fn in_words(&self) -> String {
+        let request = self.request.as_ref();
+        let request = request.map_or_else(String::new, |name| format!(" for {name}"));
+        let reason = self.reason.as_ref();
+        let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+        format!("{}{request}: {}{reason}", self.expr, self.verdict.name())
+    }
+}
+
 /// Judgements of every phase, in the order of the result's variants and phases.
 pub type Judgements = Vec<Vec<Vec<Judgement>>>;
 
@@ -60,7 +71,6 @@ pub fn judge(
     phase: &PhaseResult,
     total: &Tally,
 ) -> Vec<Judgement> {
-    let trust = phase.trust(total);
     let fits =
         |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     thresholds
@@ -68,16 +78,11 @@ pub fn judge(
         .filter(|threshold| {
             fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)
         })
-        .map(|threshold| judge_one(threshold, phase, total, &trust))
+        .map(|threshold| judge_one(threshold, phase, total))
         .collect()
 }
 
-fn judge_one(
-    threshold: &Threshold,
-    phase: &PhaseResult,
-    total: &Tally,
-    trust: &Trust,
-) -> Judgement {
+fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judgement {
     let expr = &threshold.expr;
     let tally = match &threshold.request {
         Some(name) => phase
@@ -121,7 +126,7 @@ fn judge_one(
         judgement,
         &found,
         threshold,
-        further.as_ref().unwrap_or(trust),
+        further.as_ref().unwrap_or(&phase.trust),
     )
 }
 

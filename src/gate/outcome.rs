@@ -1,6 +1,6 @@
 //! A run as a whole: one outcome with an exit code.
 
-use super::{Judgement, Verdict};
+use super::{Judgement, Judgements, Verdict};
 use crate::metrics::{ErrorKind, Tally};
 use crate::result::{Failure, Figure, PhaseResult, RunResult};
 use crate::units::format_share;
@@ -24,6 +24,40 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Its name in results.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Internal(_) => "error",
+            Self::Invalid(_) => "invalid",
+            Self::Interrupted => "interrupted",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+            Self::Pass => "pass",
+        }
+    }
+
+    /// Why it is not a pass, in words: what failed or could not be judged, with its place.
+    pub fn reasons(&self, result: &RunResult, judgements: &Judgements) -> Vec<String> {
+        let because = match self {
+            Self::Internal(message) | Self::Invalid(message) => return vec![message.clone()],
+            Self::Interrupted => return vec!["the run was ended before its time".to_owned()],
+            Self::Fail => Verdict::Fail,
+            Self::Inconclusive => Verdict::Inconclusive,
+            Self::Pass => return Vec::new(),
+        };
+        let variants = result.variants.iter().zip(judgements);
+        let phases = variants.flat_map(|(variant, judged)| {
+            let phases = variant.phases.iter().zip(judged);
+            phases.map(move |(phase, judged)| (&variant.name, &phase.name, judged))
+        });
+        phases
+            .flat_map(|(variant, phase, judged)| {
+                let judged = judged.iter().filter(move |of| of.verdict == because);
+                judged.map(move |of| format!("{variant}, {phase}: {}", of.in_words()))
+            })
+            .collect()
+    }
+
     /// The exit code of the command.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -124,8 +158,7 @@ fn why_unsent(phase: &PhaseResult, total: &Tally) -> String {
     let mut why = String::new();
     if is_late {
         why += "; lower the rate, or allow more connections";
-        let trust = phase.trust(total);
-        let doubts = trust.about(Figure::Throughput);
+        let doubts = phase.trust.about(Figure::Throughput);
         let codes: Vec<_> = doubts.map(|(doubt, _)| doubt.cause.code()).collect();
         if !codes.is_empty() {
             let codes = codes.join(", ");

@@ -2,16 +2,16 @@
 
 use super::*;
 use crate::metrics::ErrorKind;
-use crate::profile::{FunctionTable, Profile};
-use crate::result::samples::{failed, ok, phase, run};
-use crate::result::{Failure, ProfileResult};
+use crate::profile::Profile;
+use crate::result::samples::{concluded, failed, ok, phase, run};
+use crate::result::{Failure, ProfileResult, Samples};
 use crate::scenario::plan::threshold::Expression;
 use crate::scenario::{Arrivals, LoadModel, Pace};
 use crate::units::Rate;
 
 pub(super) fn judged(threshold: &Threshold, phase: &PhaseResult) -> Judgement {
     let total = phase.total();
-    judge_one(threshold, phase, &total, &phase.trust(&total))
+    judge_one(threshold, &concluded(phase.clone()), &total)
 }
 
 pub(super) fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
@@ -88,8 +88,9 @@ fn shares_are_judged_by_their_interval() {
         .unwrap();
     profile.add(["main", "other"], 950, 9_500_000_000).unwrap();
     with_profile.profile = Some(ProfileResult {
-        functions: FunctionTable::of(&profile),
-        profile: profile.into(),
+        samples: profile.samples(),
+        slices: 0,
+        taken: Some(Samples::of(profile.into())),
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(1_000.0),

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::tests::{judged, verdict};
 use super::*;
 use crate::metrics::ErrorKind;
-use crate::profile::{FunctionTable, Profile};
-use crate::result::samples::{failed, ok, phase, run};
-use crate::result::{Answering, Cause, Figure, Gone, ProfileResult, Quiet};
+use crate::profile::Profile;
+use crate::result::samples::{concluded, failed, ok, phase, run};
+use crate::result::{Answering, Cause, Figure, Gone, ProfileResult, Quiet, Samples};
 use crate::scenario::{self, Arrivals, LoadModel, Overrides, Pace};
 use crate::units::Rate;
 
@@ -90,8 +90,9 @@ fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
             .unwrap();
     }
     ProfileResult {
-        functions: FunctionTable::of(&profile),
-        profile: profile.into(),
+        samples: profile.samples(),
+        slices: 0,
+        taken: Some(Samples::of(profile.into())),
         hz: 99,
         capture_ratio: None,
         us_per_request: Some(us_per_request),
@@ -333,7 +334,7 @@ fn the_main_job_passes_although_its_phases_are_suspect() {
                 &[("bcrypt::hash", bcrypt), ("main", 100 - bcrypt)],
                 20.0,
             ));
-            phase
+            concluded(phase)
         });
         let variant = VariantResult {
             name: variant.name.clone(),
@@ -342,7 +343,7 @@ fn the_main_job_passes_although_its_phases_are_suspect() {
         };
         for phase in &variant.phases {
             let judged = judge(&plan.thresholds, &variant, phase, &phase.total());
-            assert_eq!(phase.trust(&phase.total()).level().name(), "suspect");
+            assert_eq!(phase.trust.level().name(), "suspect");
             judgements.extend(judged);
         }
         result.variants.push(variant);

@@ -5,7 +5,7 @@ use std::fmt;
 use hdrhistogram::Histogram;
 
 /// Durations in ns, three digits. Grows on use and costs nothing until then.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Durations(Histogram<u64>);
 
 impl Default for Durations {
@@ -39,6 +39,13 @@ impl Durations {
     /// The distribution, ns.
     pub fn histogram(&self) -> &Histogram<u64> {
         &self.0
+    }
+}
+
+impl From<Histogram<u64>> for Durations {
+    fn from(mut histogram: Histogram<u64>) -> Self {
+        histogram.auto(true);
+        Self(histogram)
     }
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod batches;
 mod durations;
+mod histogram_log;
 mod interval_log;
 mod outcome;
 mod recorder;
@@ -14,6 +15,7 @@ mod tally;
 pub use answers::{Answers, Late, Silence, Unanswered};
 pub use batches::Batches;
 pub use durations::Durations;
+pub use histogram_log::{HistogramLog, read_histograms};
 pub use interval_log::IntervalLog;
 pub use outcome::{ErrorKind, Outcome, Times};
 pub use recorder::{Answered, Interval, Recorder, Window};

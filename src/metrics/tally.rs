@@ -13,7 +13,7 @@ const MAX_NS: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
 
 /// What was counted. Latencies cover requests due in the window; `completed_ok` covers responses completed in it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
     /// Latency of OK responses, ns.
     pub latency: Histogram<u64>,
@@ -263,6 +263,20 @@ impl Tally {
             .into_iter()
             .map(|kind| (kind, self.errors[kind as usize]))
             .filter(|&(_, count)| count > 0)
+    }
+
+    /// Failures that a generator may have made by being late: time-outs, and where there are some among all requests what needed
+    /// their answers.
+    pub fn late_failures(&self, total: &Self) -> u64 {
+        let count = |of: &Self, kind: ErrorKind| of.errors[kind as usize];
+        let timed_out =
+            |of: &Self| count(of, ErrorKind::Timeout) + count(of, ErrorKind::ConnectTimeout);
+        let unmet = if timed_out(total) > 0 {
+            count(self, ErrorKind::Prerequisite)
+        } else {
+            0
+        };
+        timed_out(self) + unmet
     }
 
     /// Share of failed requests among those that ended; 0 if none did.

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::PhaseResult;
 use crate::metrics::{Answered, Answers, Late, Served, Silence, Tally, Unanswered, value_at};
 use crate::scenario::{Load, LoadModel};
@@ -39,7 +41,7 @@ const CHANCE: f64 = 0.01;
 const ENOUGH: u64 = 1_000;
 
 /// A time without an OK answer, s since the start of the window.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quiet {
     /// When it began.
     pub from: f64,
@@ -48,7 +50,7 @@ pub struct Quiet {
 }
 
 /// A target that was asked until the end of a window and did not answer any more.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Gone {
     /// When the last OK answer came, s since the start of the window; 0 if none did.
     pub from: f64,
@@ -57,7 +59,7 @@ pub struct Gone {
 }
 
 /// How a target answered over a window.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Answering {
     /// Length of the window, s.
     pub window: f64,
@@ -72,7 +74,7 @@ pub struct Answering {
 }
 
 /// How a target answered over the window of a launch, in all and in parts.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Answerings {
     /// All requests.
     pub whole: Answering,

@@ -2,8 +2,9 @@
 //! live or stored, looks at these.
 
 pub(crate) mod answering;
-mod late;
+mod note;
 mod phase;
+mod pooled;
 mod profiled;
 mod round;
 mod run;
@@ -11,20 +12,18 @@ mod run;
 pub(crate) mod samples;
 mod trust;
 mod used;
-mod warning;
 
 pub use answering::{Absence, Answering, Answerings, Gone, Quiet};
-pub use late::{Late, Planned};
+pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
-pub use profiled::ProfileResult;
+pub use profiled::{ProfileResult, Samples};
 pub use round::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
     ASSUMED_TIME_SPREAD, Estimates, Round, Uncertainty,
 };
-pub use run::{Failure, RunResult, VariantResult};
+pub use run::{Failure, RunResult, ScenarioId, VariantResult};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};
-pub use used::{AcknowledgedFile, BcryptRate, InstanceUse, ServiceUse};
-pub use warning::Warning;
+pub use used::{AcknowledgedFile, BcryptRate, InstanceUse, ProcessUse, ServiceUse};
 
 fn per(amount: f64, of: f64) -> Option<f64> {
     (of > 0.0).then(|| amount / of)

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AcknowledgedFile, BcryptRate, InstanceUse, ProfileResult, Round, ServiceUse, Warning, per,
+    AcknowledgedFile, BcryptRate, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust, per,
 };
 use crate::metrics::{Durations, ErrorKind, Tally};
 use crate::scenario::{Load, LoadModel};
 use crate::transport::tls::Handshakes;
 
 /// One phase of a variant, pooled over its rounds.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PhaseResult {
     /// Its name.
     pub name: String,
@@ -29,9 +29,9 @@ pub struct PhaseResult {
     /// Largest memory of the target within a window, bytes.
     pub peak_bytes: Option<u64>,
     /// Increase of the gateway's counters over the windows, by name.
-    pub counters: BTreeMap<&'static str, u64>,
+    pub counters: BTreeMap<String, u64>,
     /// The highest value of the gateway's gauges at the ends of intervals, by name.
-    pub peaks: BTreeMap<&'static str, u64>,
+    pub peaks: BTreeMap<String, u64>,
     /// What the target acknowledged, if requests say how that is called.
     pub acknowledged: Vec<AcknowledgedFile>,
     /// How the target ended in the middle of the load, the first time that it did.
@@ -48,8 +48,10 @@ pub struct PhaseResult {
     pub expected_bcrypt_rate: Option<BcryptRate>,
     /// The profile of the profiled phase.
     pub profile: Option<ProfileResult>,
+    /// How far its figures are the target's.
+    pub trust: Trust,
     /// What a reader should know.
-    pub warnings: Vec<Warning>,
+    pub notes: Vec<Note>,
 }
 
 impl PhaseResult {
@@ -96,7 +98,7 @@ impl PhaseResult {
 
     /// CPU of a service, cores.
     pub fn service_cores(&self, service: &ServiceUse) -> Option<f64> {
-        per(service.cpu_seconds?, self.seconds())
+        per(service.used.cpu_seconds?, self.seconds())
     }
 
     /// CPU of all services, cores; `None` if one is not known, or there is none.

@@ -18,7 +18,7 @@ pub const ASSUMED_RUN_SPREAD: f64 = 0.06;
 pub const ASSUMED_LATENCY_RUN_SPREAD: f64 = 0.12;
 
 /// Figures of one launch of a variant's target.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Round {
     /// Of which round it is, from 1.
     pub number: u32,
@@ -50,7 +50,7 @@ pub struct Round {
 }
 
 /// The figures that are compared; `None` where one is not known.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Estimates {
     /// OK responses a second.
     pub throughput_rps: Option<f64>,

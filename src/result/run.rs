@@ -2,12 +2,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::PhaseResult;
 use crate::process::machine::Fingerprint;
 
 /// A run of a plan.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunResult {
+    /// What it is a run of.
+    pub scenario: ScenarioId,
     /// When it began.
     pub started_at: jiff::Timestamp,
     /// The machine it ran on.
@@ -20,8 +24,20 @@ pub struct RunResult {
     pub failure: Option<Failure>,
 }
 
+/// Which scenario: runs of one are comparable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScenarioId {
+    /// Its name.
+    pub name: String,
+    /// The hash of its text.
+    pub sha256: String,
+    /// Of its random values; `None` in results of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
 /// Why a run ended early.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The target could not be started or reached, or it died.
     Target(String),
@@ -38,7 +54,7 @@ impl fmt::Display for Failure {
 }
 
 /// One variant's results.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VariantResult {
     /// Its name.
     pub name: String,

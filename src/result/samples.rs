@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Answerings, Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, VariantResult,
+    Answerings, Estimates, Failure, PhaseResult, Round, RunResult, ScenarioId, Trust, Uncertainty,
+    VariantResult,
 };
 use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
@@ -66,8 +67,15 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         services: Vec::new(),
         expected_bcrypt_rate: None,
         profile: None,
-        warnings: Vec::new(),
+        trust: Trust::default(),
+        notes: Vec::new(),
     }
+}
+
+/// With the trust that follows from its figures.
+pub(crate) fn concluded(mut phase: PhaseResult) -> PhaseResult {
+    phase.conclude_trust();
+    phase
 }
 
 pub(crate) fn ok(tally: &mut Tally, count: u64, latency_us: u64) {
@@ -102,12 +110,17 @@ fn times(latency_us: u64) -> Times {
 
 pub(crate) fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
     RunResult {
+        scenario: ScenarioId {
+            name: "s".to_owned(),
+            sha256: "ab".to_owned(),
+            seed: Some(42),
+        },
         started_at: jiff::Timestamp::UNIX_EPOCH,
         machine: Fingerprint::read(),
         variants: vec![VariantResult {
             name: "v".to_owned(),
             target: String::new(),
-            phases: vec![phase],
+            phases: vec![concluded(phase)],
         }],
         interrupted: failure.is_some(),
         failure,

@@ -7,10 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::bed::{
-    TestBed, command_scenario, descendant, device_request, echo, free_port, gateway_scenario,
-    signal, url_scenario,
+    Outcome, TestBed, as_documented, command_scenario, descendant, device_request, echo, free_port,
+    gateway_scenario, signal, url_scenario,
 };
 use crate::hostile::{self, Behaviour, Server};
 
@@ -70,17 +71,94 @@ fn answers_that_all_fail_are_counted_and_quoted() {
         assert_eq!(phase["errors"]["status"], failed, "{what}");
         assert_eq!(phase["throughput_rps"], 0.0, "{what}");
         // Every limit holds for 0: what was not measured is not 0.
-        let of_request = phase["per_request"].as_object().unwrap().values().next();
-        for of in [&phase, of_request.unwrap()] {
+        let each = phase["per_request"].as_object().unwrap().values();
+        for of in each.chain([&phase]) {
             for times in ["latency_us", "service_time_us"] {
                 for point in ["min", "mean", "p50", "p99", "max"] {
                     assert!(of[times][point].is_null(), "{what}: {times}.{point}");
                 }
             }
         }
+        let verdict = &outcome.result()["verdict"];
+        assert_eq!(
+            (&verdict["outcome"], &verdict["exit_code"]),
+            (&json!("invalid"), &json!(4))
+        );
+        let reason = verdict["reasons"][0].as_str().unwrap();
+        assert!(
+            reason.starts_with("default, load: no OK response at all"),
+            "{what}: {reason}"
+        );
         let line = format!("{failed} × status");
         assert!(outcome.stderr.contains(&line), "{what}: {}", outcome.stderr);
     }
+}
+
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno";
+
+/// Runs a URL whose server always answers so.
+fn answered(answer: &'static [u8], code: i32) -> Outcome {
+    let server = Server::start(Behaviour::Canned(answer));
+    let scenario = url_scenario(server.addr, "300ms", "");
+    TestBed::new().scenario(&scenario).run().expect(code, &[])
+}
+
+#[test]
+fn runs_without_an_ok_response_are_compared_by_their_errors() {
+    let (refused, good) = (answered(REFUSAL, 4), answered(hostile::OK, 0));
+    let compared = |base: &Outcome, head: &Outcome, flags: &[&str]| {
+        let sides = [base, head].map(Outcome::dir);
+        let bed = TestBed::new().args(["compare"]).args(sides).args(flags);
+        bed.run().expect(0, &[]).stdout
+    };
+    let text = compared(&refused, &refused, &[]);
+    for words in [
+        "had no OK response",
+        "error rate",
+        "100 % → 100 %",
+        "no difference detected",
+    ] {
+        assert!(text.contains(words), "no {words:?}: {text}");
+    }
+    let text = compared(&good, &refused, &[]);
+    for words in ["0 % → 100 %", "worse: +100 pp"] {
+        assert!(text.contains(words), "no {words:?}: {text}");
+    }
+    let text = compared(&refused, &good, &["--markdown"]);
+    assert!(
+        text.contains("| error rate | 100 % | 0 % | better: -100 pp"),
+        "{text}"
+    );
+    let json = as_documented("compare", &compared(&good, &refused, &["--json"]));
+    let errors = &json["phases"][0]["errors"];
+    assert_eq!(errors["finding"], "worse", "{errors}");
+    assert_eq!(errors["head"]["error_rate"], 1.0, "{errors}");
+}
+
+#[test]
+fn histograms_that_are_not_those_of_the_result_are_refused() {
+    let (one, other) = (answered(hostile::OK, 0), answered(hostile::OK, 0));
+    let compare = || {
+        TestBed::new()
+            .args(["compare"])
+            .args([one.dir(), other.dir()])
+            .run()
+    };
+    let file = one.dir().join("histograms.hlog");
+    let own = fs::read_to_string(&file).unwrap();
+    for (text, says) in [
+        (own.clone() + "Tag=x,0,1,1,!\n", "it holds no histogram"),
+        (
+            own.replace("/latency,", "/other,"),
+            "are not those of the result beside it",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        compare().expect(2, &["histograms.hlog", says]);
+    }
+    // Without them a run is what those of earlier versions are.
+    fs::remove_file(&file).unwrap();
+    compare().expect(0, &[]);
 }
 
 #[test]
@@ -94,6 +172,9 @@ fn some_failures_fail_the_built_in_threshold() {
     let threshold = &result["variants"][0]["thresholds"][0];
     assert_eq!(threshold["expr"], "errors.rate < 1%");
     assert_eq!(threshold["verdict"], "fail");
+    assert_eq!(result["verdict"]["exit_code"], 1);
+    let reasons = result["verdict"]["reasons"].as_array().unwrap();
+    assert_eq!(reasons, &[json!("default, load: errors.rate < 1%: fail")]);
     assert!(threshold["value"].as_f64().unwrap() > 0.2, "{threshold}");
     let phase = outcome.only_phase();
     assert!(phase["per_request"]["cars"]["requests"]["failed"] == 0);

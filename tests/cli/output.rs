@@ -273,6 +273,7 @@ fn without_out_each_run_has_a_directory_of_its_own() {
     let directory = runs[0].as_ref().unwrap().path();
     for file in [
         "result.json",
+        "histograms.hlog",
         "scenario.toml",
         "default/load/series.csv",
         "default/load/latency.hlog",

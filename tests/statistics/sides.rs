@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use telemload::compare::{MetricChange, RoundFigures, RunOf, Side, Subject, Untrusted, sides};
 use telemload::process::machine::Fingerprint;
-use telemload::result::Trust;
+use telemload::result::{ScenarioId, Trust};
 
 static MACHINE: LazyLock<Fingerprint> = LazyLock::new(Fingerprint::read);
 
@@ -21,11 +21,17 @@ pub(crate) fn compared(
     base: &[RoundFigures],
     head: &[RoundFigures],
 ) -> Vec<MetricChange> {
-    let side = |label, started_at, rounds: &[RoundFigures]| Side {
+    let trust = Trust::default();
+    let scenario = ScenarioId {
+        name: "s".to_owned(),
+        sha256: "0".to_owned(),
+        seed: None,
+    };
+    let side = |label, started_at: &str, rounds: &[RoundFigures]| Side {
         label,
         run: Some(RunOf {
-            scenario: ("s", "0"),
-            started_at,
+            scenario: &scenario,
+            started_at: started_at.parse().unwrap(),
             machine: &MACHINE,
             interrupted: false,
         }),
@@ -34,7 +40,8 @@ pub(crate) fn compared(
             load: None,
             rounds: rounds.to_vec(),
             generator: None,
-            trust: Trust::default(),
+            answers: None,
+            trust: &trust,
             profile: None,
             profiled: false,
         }],

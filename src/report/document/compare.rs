@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::compare::{
-    Comparison, FunctionComparison, MetricChange, Part, PhaseComparison, ceiling,
+    Answers, Comparison, DoubtedSide, ErrorRates, FunctionComparison, MetricChange, Part,
+    PhaseComparison, ceiling,
 };
 use crate::profile::{
     ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta,
@@ -28,6 +29,8 @@ struct PhaseJson<'a> {
     warnings: Vec<String>,
     metrics: Vec<MetricJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<ErrorsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<ProfileJson<'a>>,
 }
 
@@ -48,6 +51,27 @@ pub(super) struct MetricJson {
     pairs: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     doubts: Vec<DoubtJson>,
+}
+
+/// The error rates of both sides.
+#[derive(Serialize)]
+pub(super) struct ErrorsJson {
+    base: AnswersJson,
+    head: AnswersJson,
+    change: Option<f64>,
+    change_low: Option<f64>,
+    change_high: Option<f64>,
+    finding: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    doubts: Vec<DoubtJson>,
+}
+
+#[derive(Serialize)]
+struct AnswersJson {
+    ok: u64,
+    failed: u64,
+    unanswered: u64,
+    error_rate: Option<f64>,
 }
 
 /// A doubt of a side on a figure of its.
@@ -145,6 +169,7 @@ fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {
         phase: &phase.phase,
         warnings: phase.cautions.iter().map(ToString::to_string).collect(),
         metrics: phase.metrics.iter().map(MetricJson::of).collect(),
+        errors: phase.errors.as_ref().map(ErrorsJson::of),
         profile: phase.functions.as_ref().map(profile_json),
     }
 }
@@ -166,14 +191,42 @@ impl MetricJson {
             detectable_change: change.detectable,
             basis,
             pairs,
-            doubts: change
-                .doubts
-                .iter()
-                .map(|doubt| DoubtJson {
-                    side: doubt.side,
-                    code: doubt.cause.code(),
-                })
-                .collect(),
+            doubts: change.doubts.iter().map(DoubtJson::of).collect(),
+        }
+    }
+}
+
+impl ErrorsJson {
+    pub(super) fn of(errors: &ErrorRates) -> Self {
+        let interval = errors.change.map(|(_, interval)| interval);
+        Self {
+            base: AnswersJson::of(errors.base),
+            head: AnswersJson::of(errors.head),
+            change: errors.change.map(|(change, _)| change),
+            change_low: interval.map(|of| of.low),
+            change_high: interval.map(|of| of.high),
+            finding: errors.finding.name(),
+            doubts: errors.doubts.iter().map(DoubtJson::of).collect(),
+        }
+    }
+}
+
+impl AnswersJson {
+    fn of(answers: Answers) -> Self {
+        Self {
+            ok: answers.ok,
+            failed: answers.failed,
+            unanswered: answers.unanswered,
+            error_rate: answers.error_rate(),
+        }
+    }
+}
+
+impl DoubtJson {
+    fn of(doubt: &DoubtedSide) -> Self {
+        Self {
+            side: doubt.side,
+            code: doubt.cause.code(),
         }
     }
 }

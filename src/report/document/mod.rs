@@ -1,13 +1,9 @@
 //! What is stored: JSON documents with published keys, and reading them again.
 
 pub mod compare;
-mod load;
-mod processes;
 pub mod profile;
 pub mod run;
 pub mod selftest;
-pub mod stored;
-mod trust;
 
 use serde::Serialize;
 

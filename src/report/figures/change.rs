@@ -2,7 +2,8 @@
 
 use super::shortened;
 use crate::compare::{
-    Basis, ENOUGH_ROUNDS, Finding, FunctionComparison, Metric, MetricChange, ceiling,
+    Answers, Basis, DoubtedSide, ENOUGH_ROUNDS, ErrorRates, Finding, FunctionComparison, Metric,
+    MetricChange, ceiling,
 };
 use crate::profile::{DeltaFinding, FunctionDelta, FunctionShare, Unit};
 use crate::result::{
@@ -182,7 +183,7 @@ fn measured(change: &MetricChange) -> String {
 
 pub(in crate::report) fn words(change: &MetricChange) -> String {
     let interval = measured(change);
-    let doubts = doubts_in_words(change);
+    let doubts = doubts_in_words(change.finding, &change.doubts);
     match change.finding {
         Finding::Better => format!("better: {interval}{doubts}"),
         Finding::Worse => format!("worse: {interval}{doubts}"),
@@ -241,10 +242,43 @@ pub(in crate::report) fn assumed(changes: &[MetricChange]) -> Option<String> {
     }
 }
 
+/// An error rate; "–" where no request ended.
+pub(in crate::report) fn error_rate(answers: Answers) -> String {
+    answers
+        .error_rate()
+        .map_or_else(|| "–".to_owned(), format_share)
+}
+
+/// What became of an error rate.
+pub(in crate::report) fn error_words(errors: &ErrorRates) -> String {
+    let Some((change, interval)) = errors.change else {
+        return "not judged: no request of one side ended".to_owned();
+    };
+    let points = |change: f64| {
+        let sign = if change < 0.0 { "-" } else { "+" };
+        format!(
+            "{sign}{}",
+            format_share(change.abs().min(1.0)).replace('%', "pp")
+        )
+    };
+    let doubts = doubts_in_words(errors.finding, &errors.doubts);
+    let unanswered = match (errors.base.unanswered, errors.head.unanswered) {
+        (0, 0) => String::new(),
+        (base, head) => format!("; {base} and {head} more were never answered"),
+    };
+    format!(
+        "{}: {} (95 %: {} to {}){doubts}{unanswered}",
+        errors.finding.name(),
+        points(change),
+        points(interval.low),
+        points(interval.high)
+    )
+}
+
 /// What can be said against a change; empty if nothing can.
-fn doubts_in_words(change: &MetricChange) -> String {
+fn doubts_in_words(finding: Finding, doubts: &[DoubtedSide]) -> String {
     let of = |side: &str| {
-        let doubts = change.doubts.iter().filter(|doubt| doubt.side == side);
+        let doubts = doubts.iter().filter(|doubt| doubt.side == side);
         let codes: Vec<_> = doubts.map(|doubt| doubt.cause.code()).collect();
         (!codes.is_empty()).then(|| format!("the {side}'s {}", codes.join(" and ")))
     };
@@ -253,7 +287,7 @@ fn doubts_in_words(change: &MetricChange) -> String {
         return String::new();
     }
     let sides = sides.join(" and ");
-    match change.finding {
+    match finding {
         Finding::NotJudged => format!("; it may come from {sides}"),
         Finding::NotDetected => format!(", for {sides}"),
         Finding::Better | Finding::Worse => {

@@ -80,6 +80,9 @@ pub fn of_run(scenario: &str, result: &RunResult, comparison: &Comparison) -> Ve
         let (Some((base, head)), Some(_)) = (sides, &phase.functions) else {
             continue;
         };
+        let (Some(of_base), Some(of_head)) = (&base.taken, &head.taken) else {
+            continue;
+        };
         all.extend(files(&Pictured {
             title: &format!(
                 "{scenario} · {} → {} · {}",
@@ -87,7 +90,7 @@ pub fn of_run(scenario: &str, result: &RunResult, comparison: &Comparison) -> Ve
             ),
             labels: (&comparison.base, &comparison.head),
             directory: &root.join(&phase.phase),
-            profiles: (&base.profile, &head.profile),
+            profiles: (&of_base.profile, &of_head.profile),
             per_request: base.scale().zip(head.scale()),
             notes: &phase
                 .cautions

@@ -8,7 +8,9 @@ use comfy_table::Table;
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
 use crate::profile::Unit;
-use crate::report::figures::change::{assumed, cells, figure, label, words};
+use crate::report::figures::change::{
+    assumed, cells, error_rate, error_words, figure, label, words,
+};
 use crate::report::figures::explanation::explanation_lines;
 use crate::units::format_count;
 
@@ -59,6 +61,16 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
             explained = true;
             explanation(phase, found, text);
         }
+    }
+    if let Some(errors) = &phase.errors {
+        let (style, words) = (style(errors.finding), error_words(errors));
+        let _ = writeln!(
+            text,
+            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
+            "error rate",
+            error_rate(errors.base),
+            error_rate(errors.head)
+        );
     }
     if let (false, Some(found)) = (explained, &phase.functions) {
         explanation(phase, found, text);

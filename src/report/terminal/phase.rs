@@ -21,7 +21,7 @@ const SHORTER: f64 = 0.99;
 /// Renders it with its thresholds and warnings.
 pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut String) {
     let total = phase.total();
-    let trust = phase.trust(&total);
+    let trust = &phase.trust;
     let style = match trust.level() {
         TrustLevel::Trusted => GOOD,
         TrustLevel::Suspect | TrustLevel::ClientLimited => DOUBT,
@@ -57,8 +57,8 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
     for judgement in judgements {
         judgement::render(judgement, text);
     }
-    for warning in &phase.warnings {
-        let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {warning}");
+    for note in &phase.notes {
+        let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {note}");
     }
 }
 
@@ -257,7 +257,10 @@ fn requests(total: &Tally) -> String {
 fn latency(total: &Tally) -> String {
     let (histogram, exact_below) = latency_quantiles(total);
     if histogram.is_empty() {
-        return "no OK response".to_owned();
+        return match total.ok {
+            0 => "no OK response".to_owned(),
+            _ => "not stored".to_owned(),
+        };
     }
     let points = [
         ("p50", 0.5),

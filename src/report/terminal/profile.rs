@@ -2,7 +2,7 @@
 
 use super::style::{indent, line, plain_table};
 use crate::report::figures::{rate, shortened};
-use crate::result::ProfileResult;
+use crate::result::{ProfileResult, Samples};
 use crate::units::{format_count, format_share, format_us};
 
 /// Functions that a phase lists.
@@ -22,17 +22,19 @@ pub(super) fn render(profile: &ProfileResult, text: &mut String) {
         "profile",
         &format!(
             "{} samples at {} Hz · {} while profiled{cost}{ratio}",
-            profile.profile.samples(),
+            profile.samples,
             profile.hz,
             rate(profile.throughput_rps)
         ),
         text,
     );
-    functions(profile, text);
+    if let Some(taken) = &profile.taken {
+        functions(taken, profile.us_per_request, text);
+    }
 }
 
-fn functions(profile: &ProfileResult, text: &mut String) {
-    let mut by_self: Vec<_> = profile
+fn functions(taken: &Samples, us_per_request: Option<f64>, text: &mut String) {
+    let mut by_self: Vec<_> = taken
         .functions
         .functions
         .iter()
@@ -43,8 +45,8 @@ fn functions(profile: &ProfileResult, text: &mut String) {
         by_own.then_with(|| a.function.cmp(&b.function))
     });
     let mut table = plain_table(&["self", "total", "µs/request", "function"], 3);
-    let us = profile.us_per_request;
-    let cost = |share: f64| us.map_or_else(|| "–".to_owned(), |us| format_count(share * us));
+    let cost =
+        |share: f64| us_per_request.map_or_else(|| "–".to_owned(), |us| format_count(share * us));
     for function in by_self.into_iter().take(TOP_FUNCTIONS) {
         table.add_row([
             format_share(function.self_share.value),

@@ -38,7 +38,7 @@ fn target_cpu(phase: &PhaseResult, total: &Tally) -> String {
 fn of_instance(phase: &PhaseResult, of: &InstanceUse) -> String {
     let seconds = phase.seconds();
     let answered = (seconds > 0.0).then(|| of.served.completed_ok as f64 / seconds);
-    let cores = of.cpu_seconds.map_or(String::new(), |cpu| {
+    let cores = of.used.cpu_seconds.map_or(String::new(), |cpu| {
         format!(" · {:.2} cores", cpu / seconds)
     });
     let cost = of.us_per_request().map_or(String::new(), |us| {
@@ -55,7 +55,7 @@ fn of_instance(phase: &PhaseResult, of: &InstanceUse) -> String {
         "{} {}{cores}{cost}{bcrypts}{failed}{}",
         of.address,
         rate(answered),
-        peak(of.peak_bytes)
+        peak(of.used.peak_bytes)
     )
 }
 
@@ -70,7 +70,11 @@ fn services(phase: &PhaseResult, total: &Tally) -> String {
         let cost = cost.map_or(String::new(), |us| {
             format!(" · {} per request", format_us(us))
         });
-        format!("{} {cores}{cost}{}", service.name, peak(service.peak_bytes))
+        format!(
+            "{} {cores}{cost}{}",
+            service.name,
+            peak(service.used.peak_bytes)
+        )
     };
     let each: Vec<String> = phase.services.iter().map(of).collect();
     each.join("; ")

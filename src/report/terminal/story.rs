@@ -54,7 +54,7 @@ pub(super) fn counters(phase: &PhaseResult, total: &Tally) -> Option<String> {
 
 /// What became of payloads, in one line; `None` where there were none.
 pub(super) fn payloads(phase: &PhaseResult) -> Option<String> {
-    let of = |known: &BTreeMap<&'static str, u64>, name: &str| known.get(name).copied();
+    let of = |known: &BTreeMap<String, u64>, name: &str| known.get(name).copied();
     let count = |name: &str| of(&phase.counters, name).filter(|&count| count > 0);
     let peak = |name: &str| of(&phase.peaks, name).filter(|&peak| peak > 0);
     count("payloads_accepted").or(count("payloads_rejected"))?;
@@ -191,7 +191,7 @@ const ROWS: [(&str, Cell); 9] = [
             .phase
             .profile
             .as_ref()
-            .and_then(|profile| bcrypt_share(&profile.profile))
+            .and_then(|profile| bcrypt_share(&profile.taken.as_ref()?.profile))
             .map(format_share)
     }),
     ("CPU per request", |column| {

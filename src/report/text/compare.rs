@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use crate::compare::{Comparison, FunctionComparison, PhaseComparison};
 use crate::profile::Unit;
 use crate::report::document::compare::delta_json;
-use crate::report::figures::change::{assumed, cells, figure, label, words};
+use crate::report::figures::change::{
+    assumed, cells, error_rate, error_words, figure, label, words,
+};
 use crate::report::figures::explanation::explanation_lines;
 use crate::units::format_count;
 
@@ -81,7 +83,7 @@ pub fn markdown(comparison: &Comparison) -> String {
         for caution in &phase.cautions {
             let _ = writeln!(text, "> **Note** {}\n", plain(&caution.to_string()));
         }
-        if !phase.metrics.is_empty() {
+        if !phase.metrics.is_empty() || phase.errors.is_some() {
             text.push_str("| | before | after | |\n|---|--:|--:|---|\n");
             for change in &phase.metrics {
                 let _ = writeln!(
@@ -91,6 +93,15 @@ pub fn markdown(comparison: &Comparison) -> String {
                     figure(change.metric, change.base),
                     figure(change.metric, change.head),
                     words(change)
+                );
+            }
+            if let Some(errors) = &phase.errors {
+                let _ = writeln!(
+                    text,
+                    "| error rate | {} | {} | {} |",
+                    error_rate(errors.base),
+                    error_rate(errors.head),
+                    error_words(errors)
                 );
             }
             text.push('\n');

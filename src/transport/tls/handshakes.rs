@@ -1,6 +1,11 @@
 //! What handshakes came to: how many with which version and cipher, in full or resumed. Pure.
 
+use std::borrow::Cow;
+
 use rustls::{CipherSuite, ClientConnection, HandshakeKind};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::units::printable;
 
 /// How one connection was secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +38,14 @@ impl Handshake {
 }
 
 /// Handshakes with one version and cipher.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negotiated {
     /// Such as `TLS 1.3`.
-    pub version: &'static str,
+    #[serde(deserialize_with = "plain")]
+    pub version: Cow<'static, str>,
     /// As IANA names it.
-    pub cipher: &'static str,
+    #[serde(deserialize_with = "plain")]
+    pub cipher: Cow<'static, str>,
     /// Handshakes in full.
     pub full: u64,
     /// Those that went on with a session of another connection.
@@ -46,13 +53,14 @@ pub struct Negotiated {
 }
 
 /// All handshakes of a load.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Handshakes(Vec<Negotiated>);
 
 impl Handshakes {
     /// Counts one.
     pub fn record(&mut self, one: Handshake) {
-        let at = self.place(one.version, one.cipher);
+        let at = self.place(&one.version.into(), &one.cipher.into());
         at.resumed += u64::from(one.is_resumed);
         at.full += u64::from(!one.is_resumed);
     }
@@ -60,10 +68,15 @@ impl Handshakes {
     /// Counts those of another.
     pub fn add(&mut self, other: &Self) {
         for one in &other.0 {
-            let at = self.place(one.version, one.cipher);
+            let at = self.place(&one.version, &one.cipher);
             at.full += one.full;
             at.resumed += one.resumed;
         }
+    }
+
+    /// Whether no connection was secured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// By version and cipher, in the order in which they came first.
@@ -71,15 +84,19 @@ impl Handshakes {
         &self.0
     }
 
-    fn place(&mut self, version: &'static str, cipher: &'static str) -> &mut Negotiated {
+    fn place(
+        &mut self,
+        version: &Cow<'static, str>,
+        cipher: &Cow<'static, str>,
+    ) -> &mut Negotiated {
         let found = self
             .0
             .iter()
-            .position(|one| (one.version, one.cipher) == (version, cipher));
+            .position(|one| (&one.version, &one.cipher) == (version, cipher));
         let at = found.unwrap_or_else(|| {
             self.0.push(Negotiated {
-                version,
-                cipher,
+                version: version.clone(),
+                cipher: cipher.clone(),
                 full: 0,
                 resumed: 0,
             });
@@ -87,6 +104,12 @@ impl Handshakes {
         });
         &mut self.0[at]
     }
+}
+
+/// A stored text, fit to be shown.
+fn plain<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'static, str>, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok(printable(&text).into_owned().into())
 }
 
 #[cfg(test)]
@@ -109,7 +132,7 @@ mod tests {
         let found: Vec<_> = all
             .all()
             .iter()
-            .map(|one| (one.version, one.full, one.resumed))
+            .map(|one| (&*one.version, one.full, one.resumed))
             .collect();
         assert_eq!(found, [("TLS 1.3", 1, 2), ("TLS 1.2", 1, 0)]);
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::compare::Comparison;
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
-use crate::report::document::compare::MetricJson;
+use crate::report::document::compare::{ErrorsJson, MetricJson};
 
 /// Functions that a comparison lists by change of self cost, and as many by change of total cost.
 const TOP_DELTAS: usize = 50;
@@ -15,6 +15,7 @@ pub(super) struct ComparisonJson<'a> {
     head: &'a str,
     warnings: Vec<String>,
     metrics: Vec<PhaseMetricJson<'a>>,
+    errors: Vec<PhaseErrorsJson<'a>>,
     functions: Vec<DeltaJson<'a>>,
 }
 
@@ -23,6 +24,13 @@ struct PhaseMetricJson<'a> {
     phase: &'a str,
     #[serde(flatten)]
     metric: MetricJson,
+}
+
+#[derive(Serialize)]
+struct PhaseErrorsJson<'a> {
+    phase: &'a str,
+    #[serde(flatten)]
+    errors: ErrorsJson,
 }
 
 #[derive(Serialize)]
@@ -57,6 +65,14 @@ pub(super) fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
                 phase.metrics.iter().map(|change| PhaseMetricJson {
                     phase: &phase.phase,
                     metric: MetricJson::of(change),
+                })
+            })
+            .collect(),
+        errors: phases()
+            .filter_map(|phase| {
+                Some(PhaseErrorsJson {
+                    phase: &phase.phase,
+                    errors: ErrorsJson::of(phase.errors.as_ref()?),
                 })
             })
             .collect(),

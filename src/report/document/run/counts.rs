@@ -1,28 +1,36 @@
-//! Counts and latencies of requests in `result.json`.
+//! Counts and latencies of requests in `result.json`: counts are read again, and distributions are in the histograms beside it.
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Quantiles, Tally, latency_quantiles, quantiles};
+use crate::metrics::{ErrorKind, Quantiles, Tally, latency_quantiles, quantiles};
 use crate::result::PhaseResult;
 
 /// What is reported of all requests, and of each kind.
-#[derive(Serialize)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct CountsJson {
     requests: RequestsJson,
-    errors: BTreeMap<&'static str, u64>,
-    status: BTreeMap<u16, u64>,
+    errors: BTreeMap<String, u64>,
+    status: BTreeMap<String, u64>,
     throughput_rps: Option<f64>,
+    #[serde(skip_deserializing)]
     latency_us: Quantiles,
+    #[serde(skip_deserializing)]
     service_time_us: Quantiles,
+    #[serde(skip_deserializing)]
     queue_wait_us: Quantiles,
+    #[serde(skip_deserializing)]
     dispatch_lag_us: Quantiles,
+    #[serde(skip_deserializing)]
     failed_latency_us: Quantiles,
+    #[serde(skip_deserializing)]
     exact_below: f64,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct RequestsJson {
     due: u64,
     sent: u64,
@@ -31,36 +39,132 @@ struct RequestsJson {
     timed_out: u64,
     in_flight_at_end: u64,
     not_sent: u64,
+    needed: u64,
+    needed_sent_in_window: u64,
+    sent_in_window: Option<u64>,
+    completed_ok: Option<u64>,
+    resent: u64,
 }
 
-pub(super) fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {
-    let (latency, exact_below) = latency_quantiles(tally);
-    CountsJson {
-        requests: RequestsJson {
-            due: tally.due,
-            sent: tally.sent,
-            ok: tally.ok,
-            failed: tally.failed,
-            timed_out: tally.timed_out,
-            in_flight_at_end: tally.in_flight_at_end,
-            not_sent: tally.not_sent,
-        },
-        errors: tally
-            .error_counts()
-            .map(|(kind, count)| (kind.name(), count))
-            .collect(),
-        status: tally
-            .status
-            .iter()
-            .filter(|&(_, &count)| count > 0)
-            .map(|(&status, &count)| (status, count))
-            .collect(),
-        throughput_rps: phase.throughput_rps(tally),
-        latency_us: quantiles(&latency),
-        service_time_us: quantiles(&tally.service_time),
-        queue_wait_us: quantiles(&tally.queue_wait),
-        dispatch_lag_us: quantiles(&tally.dispatch_lag),
-        failed_latency_us: quantiles(&tally.failed_latency),
-        exact_below,
+impl CountsJson {
+    pub(super) fn of(tally: &Tally, phase: &PhaseResult) -> Self {
+        let (latency, exact_below) = latency_quantiles(tally);
+        Self {
+            requests: RequestsJson {
+                due: tally.due,
+                sent: tally.sent,
+                ok: tally.ok,
+                failed: tally.failed,
+                timed_out: tally.timed_out,
+                in_flight_at_end: tally.in_flight_at_end,
+                not_sent: tally.not_sent,
+                needed: tally.needed,
+                needed_sent_in_window: tally.needed_sent_in_window,
+                sent_in_window: Some(tally.sent_in_window),
+                completed_ok: Some(tally.completed_ok),
+                resent: tally.resent,
+            },
+            errors: tally
+                .error_counts()
+                .map(|(kind, count)| (kind.name().to_owned(), count))
+                .collect(),
+            status: tally
+                .status
+                .iter()
+                .filter(|&(_, &count)| count > 0)
+                .map(|(status, &count)| (status.to_string(), count))
+                .collect(),
+            throughput_rps: phase.throughput_rps(tally),
+            latency_us: quantiles(&latency),
+            service_time_us: quantiles(&tally.service_time),
+            queue_wait_us: quantiles(&tally.queue_wait),
+            dispatch_lag_us: quantiles(&tally.dispatch_lag),
+            failed_latency_us: quantiles(&tally.failed_latency),
+            exact_below,
+        }
     }
+
+    /// The counts of windows of `seconds`, without any histogram.
+    pub(super) fn tally(self, seconds: f64) -> Result<Tally, String> {
+        let RequestsJson {
+            due,
+            sent,
+            ok,
+            failed,
+            timed_out,
+            in_flight_at_end,
+            not_sent,
+            needed,
+            needed_sent_in_window,
+            sent_in_window,
+            completed_ok,
+            resent,
+        } = self.requests;
+        // Earlier versions tell the rate alone, and what was sent in the window of all requests alone.
+        let of_rate = self.throughput_rps.map_or(0.0, |rate| rate * seconds);
+        let mut tally = Tally {
+            due,
+            sent,
+            sent_in_window: sent_in_window.unwrap_or(sent),
+            needed,
+            needed_sent_in_window,
+            ok,
+            failed,
+            timed_out,
+            in_flight_at_end,
+            not_sent,
+            resent,
+            completed_ok: completed_ok.unwrap_or(of_rate.round() as u64),
+            ..Tally::default()
+        };
+        for (status, count) in self.status {
+            let status = status
+                .parse()
+                .map_err(|_| "`status` has a key that is no status".to_owned())?;
+            tally.status.insert(status, count);
+        }
+        // A kind that a later version tells apart is a failure all the same.
+        for kind in ErrorKind::ALL {
+            tally.errors[kind as usize] = self.errors.get(kind.name()).copied().unwrap_or(0);
+        }
+        if adds_up(&tally) {
+            Ok(tally)
+        } else {
+            Err("the counts of `requests` and `errors` do not add up".to_owned())
+        }
+    }
+}
+
+/// More than any run counts, and little enough to be added up.
+const MOST: u64 = 1 << 53;
+
+/// Whether counts are as those of a run, on which arithmetic relies.
+fn adds_up(tally: &Tally) -> bool {
+    let counts = [
+        tally.due,
+        tally.sent,
+        tally.completed_ok,
+        tally.ok,
+        tally.failed,
+        tally.in_flight_at_end,
+        tally.not_sent,
+    ];
+    let all = counts
+        .iter()
+        .chain(&tally.errors)
+        .chain(tally.status.values());
+    if all.clone().any(|&count| count > MOST) {
+        return false;
+    }
+    let failed: u64 = tally.errors.iter().sum();
+    let answered = tally.status.values();
+    let answered = answered.fold(0, |sum: u64, count| sum.saturating_add(*count));
+    answered <= tally.due
+        && tally.due == tally.ok + tally.failed + tally.in_flight_at_end + tally.not_sent
+        && failed <= tally.failed
+        && tally.timed_out <= tally.failed
+        && tally.sent <= tally.due
+        && tally.sent_in_window <= tally.sent
+        && tally.needed <= tally.due
+        && tally.needed_sent_in_window <= tally.needed.min(tally.sent_in_window)
 }

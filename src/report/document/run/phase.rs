@@ -1,266 +1,333 @@
-//! A phase of a variant in `result.json`.
+//! A phase of a variant in `result.json`, written and read again.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::counts::{CountsJson, counts_json};
-use super::profile::{ProfileJson, profile_json};
-use crate::metrics::{Quantiles, Tally, quantiles};
-use crate::report::document::load::LoadJson;
-use crate::report::document::processes::{self, InstanceJson, ServiceJson};
-use crate::report::document::trust::TrustJson;
-use crate::result::{AcknowledgedFile, PhaseResult, Uncertainty};
-use crate::statistics::Z95;
-use crate::transport::tls::Negotiated;
+use super::counts::CountsJson;
+use super::processes::{InstanceJson, ServiceJson};
+use super::profile::ProfileJson;
+use super::round::RoundJson;
+use super::{in_order, load, trust};
+use crate::metrics::{Durations, ErrorKind, Quantiles, Tally, quantiles};
+use crate::result::{AcknowledgedFile, BcryptRate, Note, PhaseResult, Trust};
+use crate::scenario::Load;
+use crate::transport::tls::Handshakes;
+use crate::units::printable;
 
-#[derive(Serialize)]
-pub(super) struct PhaseJson<'a> {
-    name: &'a str,
-    load: LoadJson,
+#[derive(Serialize, Deserialize)]
+pub(super) struct PhaseJson {
+    pub(super) name: String,
+    #[serde(with = "load")]
+    load: Load,
     rounds: Vec<RoundJson>,
     #[serde(flatten)]
     counts: CountsJson,
     sent_rps: Option<f64>,
     #[serde(flatten)]
     answering: AnsweringJson,
-    per_request: BTreeMap<&'a str, RequestJson>,
-    exemplars: BTreeMap<&'static str, &'a str>,
+    #[serde(default, with = "in_order")]
+    per_request: Vec<(String, RequestJson)>,
+    #[serde(default)]
+    exemplars: BTreeMap<String, String>,
+    #[serde(default)]
     connections: ConnectionsJson,
+    #[serde(default)]
     cpu: CpuJson,
+    #[serde(default)]
     memory: MemoryJson,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    instances: Vec<InstanceJson<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    services: Vec<ServiceJson<'a>>,
-    gateway: BTreeMap<&'static str, u64>,
-    gateway_peak: BTreeMap<&'static str, u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    instances: Vec<InstanceJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    services: Vec<ServiceJson>,
+    #[serde(default)]
+    gateway: BTreeMap<String, u64>,
+    #[serde(default)]
+    gateway_peak: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acknowledged: Option<AcknowledgedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<&'a str>,
+    ended: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_bcrypt_rps_most: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    profile: Option<ProfileJson<'a>>,
-    trust: TrustJson,
+    profile: Option<ProfileJson>,
+    #[serde(with = "trust")]
+    trust: Trust,
+    /// The sentences of `notes`, which earlier versions have alone.
+    #[serde(default)]
     warnings: Vec<String>,
+    notes: Option<Vec<Note>>,
 }
 
-/// For how much of the windows the target answered.
-#[derive(Serialize)]
+/// For how much of the windows the target answered; each launch has what this follows from.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct AnsweringJson {
+    #[serde(skip_deserializing)]
     answered_s: f64,
+    #[serde(skip_deserializing)]
     answered_rps: Option<f64>,
+    #[serde(skip_deserializing)]
     longest_silence_s: f64,
+    #[serde(skip_deserializing)]
     longest_silence_from_s: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     lost_time_share: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     gone: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct RequestJson {
     #[serde(flatten)]
     counts: CountsJson,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     gone: Option<String>,
 }
 
-#[derive(Serialize)]
-struct RoundJson {
-    round: u32,
-    window_s: f64,
-    throughput_rps: Option<f64>,
-    target_us_per_request: Option<f64>,
-    latency_p50_us: Option<f64>,
-    latency_p99_us: Option<f64>,
-    relative_error: ErrorsJson,
-    /// Serde writes an open end, which is infinite, as `null`.
-    latency_p50_interval_us: Option<(f64, f64)>,
-    latency_p99_interval_us: Option<(f64, f64)>,
-}
-
-/// Relative standard errors of a launch's figures.
-#[derive(Serialize)]
-struct ErrorsJson {
-    throughput_rps: Option<f64>,
-    target_us_per_request: Option<f64>,
-    latency_p50_us: Option<f64>,
-    latency_p99_us: Option<f64>,
-}
-
-#[derive(Serialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct ConnectionsJson {
+    #[serde(skip_deserializing)]
     opened: u64,
+    #[serde(skip_deserializing)]
     open_us: Quantiles,
+    #[serde(default)]
     resent: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tls: Vec<NegotiatedJson>,
+    #[serde(default, skip_serializing_if = "Handshakes::is_empty")]
+    tls: Handshakes,
 }
 
-#[derive(Serialize)]
-struct NegotiatedJson {
-    version: &'static str,
-    cipher: &'static str,
-    full: u64,
-    resumed: u64,
-}
-
-#[derive(Serialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct CpuJson {
     target_cores: Option<f64>,
     target_utilisation: Option<f64>,
+    target_cpus: Option<f64>,
     target_us_per_request: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     service_cores: Option<Option<f64>>,
     generator_cores: Option<f64>,
     generator_wait_share: Option<f64>,
     steal_share: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct MemoryJson {
     target_peak_bytes: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct AcknowledgedJson {
+    #[serde(skip_deserializing)]
     ids: u64,
-    files: Vec<AcknowledgedFileJson>,
+    files: Vec<AcknowledgedFile>,
 }
 
-#[derive(Serialize)]
-struct AcknowledgedFileJson {
-    file: String,
-    ids: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sink: Option<String>,
+impl PhaseJson {
+    pub(super) fn of(phase: &PhaseResult) -> Self {
+        let total = phase.total();
+        let seconds = phase.seconds();
+        let each = phase.requests.iter().zip(&phase.tallies).enumerate();
+        let exemplars = phase.exemplars.iter();
+        let instances = phase.instances.iter();
+        let services = phase.services.iter();
+        let rate = phase.expected_bcrypt_rate;
+        Self {
+            name: phase.name.clone(),
+            load: phase.load.clone(),
+            rounds: phase.rounds.iter().map(RoundJson::of).collect(),
+            counts: CountsJson::of(&total, phase),
+            sent_rps: phase.sent_rps(&total),
+            answering: AnsweringJson::of(phase, &total),
+            per_request: each
+                .map(|(at, (name, tally))| (name.clone(), RequestJson::of(phase, at, tally)))
+                .collect(),
+            exemplars: exemplars
+                .map(|(kind, words)| (kind.name().to_owned(), words.clone()))
+                .collect(),
+            connections: ConnectionsJson {
+                opened: phase.opening.count(),
+                open_us: quantiles(phase.opening.histogram()),
+                resent: total.resent,
+                tls: phase.handshakes.clone(),
+            },
+            cpu: CpuJson::of(phase, &total),
+            memory: MemoryJson {
+                target_peak_bytes: phase.peak_bytes,
+            },
+            instances: instances.map(|of| InstanceJson::of(of, seconds)).collect(),
+            services: services
+                .map(|of| ServiceJson::of(of, phase, &total))
+                .collect(),
+            gateway: phase.counters.clone(),
+            gateway_peak: phase.peaks.clone(),
+            acknowledged: AcknowledgedJson::of(&phase.acknowledged),
+            ended: phase.died.clone(),
+            expected_bcrypt_rps: rate.map(|rate| rate.least),
+            expected_bcrypt_rps_most: rate
+                .filter(|rate| rate.most > rate.least)
+                .map(|rate| rate.most),
+            profile: phase.profile.as_ref().map(ProfileJson::of),
+            trust: phase.trust.clone(),
+            warnings: phase.notes.iter().map(ToString::to_string).collect(),
+            notes: Some(phase.notes.clone()),
+        }
+    }
+
+    /// The phase without its histograms and the samples of its profile, which are in files of their own.
+    pub(super) fn phase(self) -> Result<PhaseResult, String> {
+        let rounds = (1..).zip(self.rounds);
+        let rounds: Vec<_> = rounds.map(|(number, round)| round.round(number)).collect();
+        let seconds: f64 = rounds.iter().map(|round| round.seconds).sum();
+        let plain = |text: &str| printable(text).into_owned();
+        let (mut requests, mut tallies) = (Vec::new(), Vec::new());
+        for (name, request) in self.per_request {
+            requests.push(plain(&name));
+            tallies.push(request.counts.tally(seconds)?);
+        }
+        // Earlier versions tell of all requests alone what was sent within the window.
+        let total = self.counts.tally(seconds)?;
+        if !add_up_to(&tallies, &total) {
+            return Err("the counts of `per_request` do not add up".to_owned());
+        }
+        let sent: u64 = tallies
+            .iter()
+            .map(|tally: &Tally| tally.sent_in_window)
+            .sum();
+        let told = self
+            .sent_rps
+            .map_or(sent, |rate| (rate * seconds).round() as u64);
+        let mut late = sent.saturating_sub(total.sent_in_window.min(told));
+        for tally in &mut tallies {
+            let part = late.min(tally.sent_in_window - tally.needed_sent_in_window);
+            tally.sent_in_window -= part;
+            late -= part;
+        }
+        let exemplar = |kind: ErrorKind| Some((kind, plain(self.exemplars.get(kind.name())?)));
+        let acknowledged = self.acknowledged.map(AcknowledgedJson::files).transpose()?;
+        let instances = self.instances.into_iter();
+        let services = self.services.into_iter();
+        let notes = self.notes.map_or_else(
+            || {
+                self.warnings
+                    .iter()
+                    .map(|words| Note::unstated(words))
+                    .collect()
+            },
+            |notes| notes.into_iter().map(Note::printable).collect(),
+        );
+        Ok(PhaseResult {
+            name: self.name,
+            load: self.load,
+            requests,
+            tallies,
+            exemplars: ErrorKind::ALL.into_iter().filter_map(exemplar).collect(),
+            rounds,
+            target_cpus: self.cpu.target_cpus(),
+            peak_bytes: self.memory.target_peak_bytes,
+            counters: self.gateway,
+            peaks: self.gateway_peak,
+            acknowledged: acknowledged.unwrap_or_default(),
+            died: self.ended.map(|words| plain(&words)),
+            opening: Durations::default(),
+            handshakes: self.connections.tls,
+            instances: instances.map(|of| of.instance(seconds)).collect(),
+            services: services.map(|of| of.service(seconds)).collect(),
+            expected_bcrypt_rate: self.expected_bcrypt_rps.map(|least| BcryptRate {
+                least,
+                most: self.expected_bcrypt_rps_most.unwrap_or(least),
+            }),
+            profile: self.profile.map(ProfileJson::profile),
+            trust: self.trust,
+            notes,
+        })
+    }
 }
 
-pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
-    let total = phase.total();
-    let trust = phase.trust(&total);
-    let target_cores = phase.target_cores();
-    PhaseJson {
-        name: &phase.name,
-        load: LoadJson::of(&phase.load),
-        rounds: phase
-            .rounds
+/// Whether the counts of each request are what those of all are, whose bounds are known.
+fn add_up_to(tallies: &[Tally], total: &Tally) -> bool {
+    let counts: [fn(&Tally) -> u64; 2] = [|tally| tally.due, |tally| tally.completed_ok];
+    counts.iter().all(|count| {
+        let sum = tallies
             .iter()
-            .map(|round| RoundJson {
-                round: round.number,
-                window_s: round.seconds,
-                throughput_rps: round.whole.throughput_rps,
-                target_us_per_request: round.whole.us_per_request,
-                latency_p50_us: round.whole.p50_us,
-                latency_p99_us: round.whole.p99_us,
-                relative_error: errors_json(&round.uncertainty),
-                latency_p50_interval_us: round.uncertainty.p50_us,
-                latency_p99_interval_us: round.uncertainty.p99_us,
-            })
-            .collect(),
-        counts: counts_json(&total, phase),
-        sent_rps: phase.sent_rps(&total),
-        answering: answering_json(phase, &total),
-        per_request: requests_json(phase),
-        exemplars: phase
-            .exemplars
-            .iter()
-            .map(|(kind, words)| (kind.name(), words.as_str()))
-            .collect(),
-        connections: ConnectionsJson {
-            opened: phase.opening.count(),
-            open_us: quantiles(phase.opening.histogram()),
-            resent: total.resent,
-            tls: phase.handshakes.all().iter().map(negotiated).collect(),
-        },
-        cpu: CpuJson {
-            target_cores,
-            target_utilisation: target_cores.map(|cores| cores / phase.target_cpus),
-            target_us_per_request: phase.us_per_request(&total),
+            .fold(0, |sum: u64, tally| sum.saturating_add(count(tally)));
+        sum == count(total)
+    })
+}
+
+impl AnsweringJson {
+    fn of(phase: &PhaseResult, total: &Tally) -> Self {
+        let silence = phase.longest_silence();
+        Self {
+            answered_s: phase.answered_seconds(),
+            answered_rps: phase.answered_rps(total),
+            longest_silence_s: silence.map_or(0.0, |of| of.seconds),
+            longest_silence_from_s: silence.map(|of| of.from),
+            lost_time_share: phase.lost_share(),
+            gone: phase.gone().map(|gone| gone.words),
+        }
+    }
+}
+
+impl RequestJson {
+    fn of(phase: &PhaseResult, at: usize, tally: &Tally) -> Self {
+        Self {
+            counts: CountsJson::of(tally, phase),
+            gone: phase.request_gone(at).map(|gone| gone.words("")),
+        }
+    }
+}
+
+impl CpuJson {
+    fn of(phase: &PhaseResult, total: &Tally) -> Self {
+        let cores = phase.target_cores();
+        Self {
+            target_cores: cores,
+            target_utilisation: cores.map(|cores| cores / phase.target_cpus),
+            target_cpus: Some(phase.target_cpus),
+            target_us_per_request: phase.us_per_request(total),
             service_cores: (!phase.services.is_empty()).then(|| phase.all_service_cores()),
             generator_cores: phase.generator_cores(),
             generator_wait_share: phase.worker_wait(),
             steal_share: phase.steal_share(),
-        },
-        memory: MemoryJson {
-            target_peak_bytes: phase.peak_bytes,
-        },
-        instances: processes::instances(phase),
-        services: processes::services(phase, &total),
-        gateway: phase.counters.clone(),
-        gateway_peak: phase.peaks.clone(),
-        acknowledged: acknowledged_json(&phase.acknowledged),
-        ended: phase.died.as_deref(),
-        expected_bcrypt_rps: phase.expected_bcrypt_rate.map(|rate| rate.least),
-        expected_bcrypt_rps_most: phase
-            .expected_bcrypt_rate
-            .filter(|rate| rate.most > rate.least)
-            .map(|rate| rate.most),
-        profile: phase.profile.as_ref().map(profile_json),
-        trust: TrustJson::of(&trust),
-        warnings: phase.warnings.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Earlier versions tell it by what it makes of the cores.
+    fn target_cpus(&self) -> f64 {
+        let told = self.target_cpus.or_else(|| {
+            let both = self.target_cores.zip(self.target_utilisation);
+            both.map(|(cores, utilisation)| cores / utilisation)
+        });
+        told.filter(|cpus| *cpus > 0.0 && cpus.is_finite())
+            .unwrap_or(1.0)
     }
 }
 
-fn answering_json(phase: &PhaseResult, total: &Tally) -> AnsweringJson {
-    let silence = phase.longest_silence();
-    AnsweringJson {
-        answered_s: phase.answered_seconds(),
-        answered_rps: phase.answered_rps(total),
-        longest_silence_s: silence.map_or(0.0, |of| of.seconds),
-        longest_silence_from_s: silence.map(|of| of.from),
-        lost_time_share: phase.lost_share(),
-        gone: phase.gone().map(|gone| gone.words),
+impl AcknowledgedJson {
+    fn of(files: &[AcknowledgedFile]) -> Option<Self> {
+        (!files.is_empty()).then(|| Self {
+            ids: files.iter().map(|file| file.ids).sum(),
+            files: files.to_vec(),
+        })
     }
-}
 
-fn requests_json(phase: &PhaseResult) -> BTreeMap<&str, RequestJson> {
-    let sent = phase.requests.iter().zip(&phase.tallies).enumerate();
-    sent.map(|(at, (name, tally))| {
-        let request = RequestJson {
-            counts: counts_json(tally, phase),
-            gone: phase.request_gone(at).map(|gone| gone.words("")),
+    /// The files, which must lie within the run directory.
+    fn files(self) -> Result<Vec<AcknowledgedFile>, String> {
+        let is_within = |path: &Path| {
+            let mut parts = path.components();
+            parts.all(|part| matches!(part, Component::Normal(_)))
         };
-        (name.as_str(), request)
-    })
-    .collect()
-}
-
-fn acknowledged_json(files: &[AcknowledgedFile]) -> Option<AcknowledgedJson> {
-    let one = |file: &AcknowledgedFile| AcknowledgedFileJson {
-        file: file.file.display().to_string(),
-        ids: file.ids,
-        sink: file.sink.clone(),
-    };
-    (!files.is_empty()).then(|| AcknowledgedJson {
-        ids: files.iter().map(|file| file.ids).sum(),
-        files: files.iter().map(one).collect(),
-    })
-}
-
-fn errors_json(of: &Uncertainty) -> ErrorsJson {
-    // An even error that reaches as far.
-    let even = |(low, high): (f64, f64)| {
-        (low > 0.0 && high.is_finite()).then(|| (high / low).ln() / 2.0 / Z95)
-    };
-    ErrorsJson {
-        throughput_rps: of.throughput,
-        target_us_per_request: of.us_per_request,
-        latency_p50_us: of.p50_us.and_then(even),
-        latency_p99_us: of.p99_us.and_then(even),
-    }
-}
-
-fn negotiated(one: &Negotiated) -> NegotiatedJson {
-    NegotiatedJson {
-        version: one.version,
-        cipher: one.cipher,
-        full: one.full,
-        resumed: one.resumed,
+        match self.files.iter().find(|of| !is_within(&of.file)) {
+            None => Ok(self.files),
+            Some(out) => {
+                let shown = out.file.display().to_string();
+                let shown = printable(&shown).into_owned();
+                Err(format!("`{shown}` is no file of a run directory"))
+            }
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! Trust as `result.json` has it, written and read again.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::result::{Cause, Doubt, Trust, TrustLevel};
 use crate::units::printable;
 
 /// Trust in a phase as it is in a result. What comes from outside may have any level, code and number of reasons.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct TrustJson {
+struct TrustJson {
     level: String,
     reasons: Vec<String>,
     /// In the order of `reasons`; earlier versions have none.
@@ -22,7 +22,7 @@ struct DoubtJson {
 }
 
 impl TrustJson {
-    pub(super) fn of(trust: &Trust) -> Self {
+    fn of(trust: &Trust) -> Self {
         let doubts = trust.doubts.iter();
         Self {
             level: trust.level().to_string(),
@@ -69,7 +69,12 @@ impl TrustJson {
     }
 }
 
+/// Writes trust into a document.
+pub(super) fn serialize<S: Serializer>(trust: &Trust, document: S) -> Result<S::Ok, S::Error> {
+    TrustJson::of(trust).serialize(document)
+}
+
 /// Reads the trust of a document.
-pub(super) fn read<'de, D: Deserializer<'de>>(document: D) -> Result<Trust, D::Error> {
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(document: D) -> Result<Trust, D::Error> {
     Ok(TrustJson::deserialize(document)?.trust())
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Stage};
 use crate::units::Rate;
 
 /// A load as it is in a result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct LoadJson {
+struct LoadJson {
     model: Model,
     connections: u32,
     #[serde(default = "kept_alive")]
@@ -64,7 +64,7 @@ fn kept_alive() -> bool {
 }
 
 impl LoadJson {
-    pub(super) fn of(load: &Load) -> Self {
+    fn of(load: &Load) -> Self {
         let open = match &load.model {
             LoadModel::Closed => None,
             LoadModel::Open { pace, arrivals } => Some((pace, *arrivals)),
@@ -130,8 +130,13 @@ impl LoadJson {
     }
 }
 
+/// Writes a load into a document.
+pub(super) fn serialize<S: Serializer>(load: &Load, document: S) -> Result<S::Ok, S::Error> {
+    LoadJson::of(load).serialize(document)
+}
+
 /// Reads a load of a document.
-pub(super) fn read<'de, D: Deserializer<'de>>(document: D) -> Result<Load, D::Error> {
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(document: D) -> Result<Load, D::Error> {
     LoadJson::deserialize(document)?
         .load()
         .map_err(de::Error::custom)
@@ -248,7 +253,7 @@ mod tests {
             ),
         ] {
             let text = format!("{begin}, {rest}}}");
-            let error = read(&mut serde_json::Deserializer::from_str(&text)).unwrap_err();
+            let error = deserialize(&mut serde_json::Deserializer::from_str(&text)).unwrap_err();
             assert!(error.to_string().contains(says), "{text}: {error}");
         }
     }

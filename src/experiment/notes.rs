@@ -1,0 +1,206 @@
+//! What a reader should know about a phase: each note in one place, with its code and its remedy. Pure.
+
+use std::time::Duration;
+
+use crate::result::{Count, Note, STEAL_LIMIT};
+use crate::units::{format_duration, format_share};
+
+/// Code of [`uneven_instances`], which is concluded anew after each launch.
+pub(super) const UNEVEN_INSTANCES: &str = "uneven_instances";
+
+/// What may be late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Planned {
+    /// Readings of a target's processes.
+    Processes,
+    /// Readings of its metrics.
+    Metrics,
+    /// The same, where they alone tell its CPU.
+    Cpu,
+    /// Rows of its series.
+    Rows,
+}
+
+/// The CPU of the target was not measured.
+pub(super) fn no_target_cpu(why: &str) -> Note {
+    let words = format!("the target's CPU is not known: {why}");
+    Note::warning("no_target_cpu", "target", words)
+}
+
+/// Fewer samples than percentiles need.
+pub(super) fn few_requests(ok: u64) -> Note {
+    let words = format!("only {ok} OK responses: p99 and above rest on a few of them");
+    Note::warning("few_requests", "latency", words).with_remedy("use a longer duration")
+}
+
+/// The window shows no expiry of the cache; both in seconds.
+pub(super) fn window_shorter_than_ttl(window: f64, ttl: f64) -> Note {
+    let words = format!(
+        "the window of {} is shorter than the cache's TTL of {} and shows no expiry",
+        seconds(window),
+        seconds(ttl)
+    );
+    Note::warning("window_shorter_than_ttl", "load", words).with_remedy("use a longer duration")
+}
+
+/// The profile was not taken.
+pub(super) fn no_profile(why: &str) -> Note {
+    Note::warning("no_profile", "profile", format!("no profile: {why}"))
+}
+
+/// The flame graph was not drawn.
+pub(super) fn not_drawn(why: &str) -> Note {
+    let words = format!("flame.svg could not be drawn: {why}");
+    Note::warning("not_drawn", "profile", words)
+}
+
+/// The profile ended before its time.
+pub(super) fn short_profile(seconds: u32, why: &str) -> Note {
+    let words = format!("the profile has only the first {seconds} s: {why}");
+    Note::warning("short_profile", "profile", words)
+}
+
+/// The profile saw too little or too much of the CPU time, while the machine's host took a share of all.
+pub(super) fn capture_ratio(ratio: f64, steal: Option<f64>) -> Note {
+    let held = format!(
+        "the profile holds {:.0} % of the target's CPU time: ",
+        ratio * 100.0
+    );
+    let note = |why: &str| Note::warning("capture_ratio", "profile", held.clone() + why);
+    match steal {
+        _ if ratio < 1.0 => note("shares are sound only if what is missing was lost at random"),
+        Some(steal) if steal > STEAL_LIMIT => note(&format!(
+            "the machine's host took {:.0} % of all CPU time meanwhile, which a sampler's clock counts and a process's CPU time may not; shares are sound if that hits all code alike",
+            steal * 100.0
+        ))
+        .with_remedy("measure on a quieter machine to be sure"),
+        _ => note("its CPU time may lack processes that ended meanwhile; costs are then too small"),
+    }
+}
+
+/// The profile has few samples.
+pub(super) fn few_samples(samples: u64) -> Note {
+    let words = format!("the profile has {samples} samples: shares are rough");
+    Note::warning("few_samples", "profile", words).with_remedy("profile for longer")
+}
+
+/// The gateway's counters could not be read.
+pub(super) fn no_counters(why: &str) -> Note {
+    let words = format!("the gateway's counters are not known: {why}");
+    Note::warning("no_counters", "gateway", words)
+}
+
+/// The gateway's counters could not be read at the end of the window: they were read last so many seconds after its start.
+pub(super) fn counters_end(after: f64, why: &str) -> Note {
+    let words = format!(
+        "the gateway's counters are those of the first {}: {why}",
+        seconds(after)
+    );
+    Note::warning("counters_end", "gateway", words)
+}
+
+/// The target's certificate was not checked.
+pub(super) fn any_certificate() -> Note {
+    let words =
+        "the target's certificate was not checked (`insecure`): what answered may be anyone";
+    Note::warning("any_certificate", "target", words.to_owned())
+        .with_remedy("name its authority with `tls.ca` or --cacert")
+}
+
+/// Connections that are closed may hold more local ports than there are, so many at a time at worst.
+pub(super) fn few_ports(held: f64, ports: u32) -> Note {
+    let words = format!(
+        "a connection for each request may hold {held:.0} local ports at this rate, for Linux keeps the port of a connection that this side closed first, and there are {ports}: what finds none fails as connect_failed"
+    );
+    Note::warning("few_ports", "generator", words).with_remedy(
+        "`sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` gives more, `sysctl -w net.ipv4.tcp_tw_reuse=1` frees them after a second",
+    )
+}
+
+/// Chance does not explain how unevenly the instances shared the OK responses.
+pub(super) fn uneven_instances(shares: &[(String, f64)]) -> Note {
+    let each = shares
+        .iter()
+        .map(|(address, share)| format!("{} by {address}", format_share(*share)));
+    let words = format!(
+        "the instances answered unequal shares of the OK responses: {}",
+        each.collect::<Vec<_>>().join(", ")
+    );
+    Note::warning(UNEVEN_INSTANCES, "instances", words)
+        .with_remedy("look at their failures and CPU")
+}
+
+/// Readings of the target, or rows of the series, were late or missing.
+pub(super) fn late(what: Planned, count: Count) -> Note {
+    let (code, subject, words, remedy) = match what {
+        Planned::Processes => (
+            "late_processes",
+            "target",
+            "readings of the target's processes were late or missing, and have empty cells in series.csv: the machine was too busy to read them in time",
+            "leave telemload a core, or use a longer `interval`",
+        ),
+        Planned::Metrics => (
+            "late_metrics",
+            "target",
+            "readings of the target's metrics were late or missing, and have empty cells in series.csv",
+            "use a longer `interval` than its endpoint takes to answer",
+        ),
+        Planned::Cpu => (
+            "late_cpu",
+            "target",
+            "readings of the target's metrics were late or missing, and its CPU has empty cells in series.csv",
+            "use a longer `interval` than its endpoint takes to answer, or name its process with `target.pid`",
+        ),
+        Planned::Rows => (
+            "late_rows",
+            "series",
+            "rows are missing in series.csv and latency.hlog: a worker of the generator or the disk was too slow",
+            "leave telemload a core, or name a directory on a faster disk with --out",
+        ),
+    };
+    Note {
+        count: Some(count),
+        ..Note::warning(code, subject, words.to_owned()).with_remedy(remedy)
+    }
+}
+
+/// A service ended by itself: the target had to go on without it.
+pub(super) fn service_ended(words: &str) -> Note {
+    let words = format!("the figures hold a target without one of its services: {words}");
+    Note::warning("service_ended", "services", words)
+}
+
+/// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
+pub(super) fn bad_stop(why: &str) -> Note {
+    let words = format!("the gateway did not end well after the load: {why}");
+    Note::warning("bad_stop", "gateway", words)
+}
+
+fn seconds(seconds: f64) -> String {
+    format_duration(Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_ratio_says_what_it_may_come_from() {
+        let check = |ratio: f64, steal: Option<f64>, says: &str| {
+            let said = capture_ratio(ratio, steal).to_string();
+            assert!(said.contains(says), "{said}");
+        };
+        check(
+            0.5,
+            Some(0.3),
+            "holds 50 % of the target's CPU time: shares are sound only if",
+        );
+        check(
+            1.4,
+            Some(0.17),
+            "the machine's host took 17 % of all CPU time meanwhile",
+        );
+        check(1.4, Some(0.01), "may lack processes that ended");
+        check(1.4, None, "may lack processes that ended");
+    }
+}
