@@ -55,6 +55,6 @@ pub use stop::Stop;
 pub use trust::{Bias, Cause, Doubt, Figure, Trust, TrustLevel};
 pub use uncertainty::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
-    ASSUMED_TIME_SPREAD, Uncertainty,
+    ASSUMED_TIME_SPREAD, Tail, Uncertainty,
 };
 pub use warning::Warning;

@@ -16,9 +16,10 @@ use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
 use super::watched::Published;
-use super::{Estimates, Failure, PhaseResult, Round, Uncertainty, Warning};
+use super::{Estimates, Failure, PhaseResult, Round, Tail, Uncertainty, Warning};
 use crate::metrics::{Durations, Tally};
 use crate::process::port::{LocalPorts, Reach};
+use crate::scenario::plan::threshold::Metric;
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
 
@@ -153,7 +154,7 @@ impl PhaseResult {
         }
         let total = Tally::sum(&driven.tallies);
         if seconds > 0.0 {
-            self.rounds.push(round(&driven, &total, run.launch.round));
+            self.rounds.push(round(&driven, &total, run));
         }
         self.add_acknowledged(driven.acknowledged, target, run);
         self.opening.add(&driven.opening);
@@ -256,11 +257,16 @@ impl PhaseResult {
 }
 
 /// The figures of one launch.
-fn round(driven: &Driven, total: &Tally, number: u32) -> Round {
+fn round(driven: &Driven, total: &Tally, run: &PhaseRun<'_>) -> Round {
     let seconds = driven.window.seconds();
     let cpu = driven.target_cpu_seconds.as_ref().ok().copied();
+    let thresholds = run.launch.plan.thresholds.iter();
+    let limits = thresholds.filter_map(|of| match of.expr.metric {
+        Metric::Latency(_) => Some(of.expr.limit),
+        _ => None,
+    });
     Round {
-        number,
+        number: run.launch.round,
         seconds,
         target_cpu_seconds: cpu,
         generator_cores: driven.generator_cores,
@@ -272,6 +278,9 @@ fn round(driven: &Driven, total: &Tally, number: u32) -> Round {
         missed_share: driven.missed_share,
         whole: Estimates::of(total, seconds, cpu),
         uncertainty: Uncertainty::of(&driven.blocks, &driven.batches, total),
+        tails: limits
+            .map(|limit| Tail::of(&driven.batches, limit))
+            .collect(),
     }
 }
 

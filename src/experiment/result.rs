@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{InstanceUse, Uncertainty, Warning};
+use super::{InstanceUse, Tail, Uncertainty, Warning};
 use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
@@ -169,6 +169,8 @@ pub struct Round {
     pub whole: Estimates,
     /// How far that may be off.
     pub uncertainty: Uncertainty,
+    /// At each limit that thresholds set to latencies.
+    pub tails: Vec<Tail>,
 }
 
 /// The figures that are compared; `None` where one is not known.

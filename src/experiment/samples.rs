@@ -42,6 +42,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         missed_share: 0.0,
         whole: none,
         uncertainty: Uncertainty::default(),
+        tails: Vec::new(),
     };
     PhaseResult {
         name: "load".to_owned(),

@@ -49,3 +49,25 @@ impl Uncertainty {
         }
     }
 }
+
+/// How requests beyond a limit come together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tail {
+    /// The limit, µs.
+    pub limit_us: f64,
+    /// How many times wider the interval of the part of requests beyond it is than if they were independent; at least 1.
+    pub inflation: f64,
+}
+
+impl Tail {
+    /// At a limit and at the two that a machine of another speed would have: beyond the limit itself there may be nothing to see.
+    pub(super) fn of(batches: &Batches, limit_us: f64) -> Self {
+        let speed = (Z95 * ASSUMED_LATENCY_TIME_SPREAD).exp();
+        let limits = [limit_us / speed, limit_us, limit_us * speed];
+        let inflation = limits.into_iter().map(|limit| batches.inflation(limit));
+        Self {
+            limit_us,
+            inflation: inflation.fold(1.0, f64::max),
+        }
+    }
+}

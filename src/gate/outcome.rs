@@ -1,5 +1,6 @@
 //! A run as a whole: one outcome with an exit code.
 
+use super::bounds::PLANNED_SHARE;
 use super::{Judgement, Verdict};
 use crate::experiment::{Failure, Figure, PhaseResult, RunResult};
 use crate::metrics::{ErrorKind, Tally};
@@ -34,9 +35,6 @@ impl Outcome {
         }
     }
 }
-
-/// Share of the planned rate below which an open loop was not the planned load.
-pub const PLANNED_SHARE: f64 = 0.99;
 
 /// The whole run, from its judgements.
 pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool) -> Outcome {

@@ -8,7 +8,7 @@ use crate::experiment::samples::{failed, ok, phase, run};
 use crate::experiment::{Cause, Figure, ProfileResult};
 use crate::metrics::ErrorKind;
 use crate::profile::{FunctionTable, Profile};
-use crate::scenario::{self, Arrivals, LoadModel, Overrides, Pace};
+use crate::scenario::{self, Arrivals, Judge, LoadModel, Overrides, Pace};
 use crate::units::Rate;
 
 /// A phase in which one cause is at work, and in which every figure is known.
@@ -192,6 +192,7 @@ fn allowing(expr: &str) -> Threshold {
         request: None,
         allow_absent: false,
         allow_untrusted: true,
+        judge: Judge::Interval,
     }
 }
 

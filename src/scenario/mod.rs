@@ -12,7 +12,7 @@ pub use overrides::{Overrides, TlsFlags};
 pub use plan::gateway::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
-    Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,
+    Arrivals, BaseUrl, ComparisonPlan, CostModel, Judge, Load, LoadModel, Need, Pace, Phase, Plan,
     Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold, Variant,
 };
 pub use read::bytes::{MAX_BODY_FILE, read_at_most};

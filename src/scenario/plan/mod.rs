@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
 
-pub use judged::{CostModel, Threshold};
+pub use judged::{CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 pub use profile::{Profile, ProfileSource};
 pub use request::{Need, Request};

@@ -134,6 +134,12 @@ impl Resolver<'_> {
             ));
         }
         let allow_untrusted = file.allow_untrusted || self.overrides.allow_untrusted;
+        let defaults = judged::Defaults {
+            allow_untrusted,
+            judge: self
+                .judge(file.judge.as_ref(), "judge")?
+                .unwrap_or_default(),
+        };
         Ok(Plan {
             name: file.name.get_ref().clone(),
             description: file.description.clone(),
@@ -146,7 +152,7 @@ impl Resolver<'_> {
             rounds,
             interval,
             comparisons: self.comparisons(&file.compare)?,
-            thresholds: self.thresholds(&file.threshold, allow_untrusted, &variants)?,
+            thresholds: self.thresholds(&file.threshold, defaults, &variants)?,
             allow_untrusted,
             cost: self.cost(&file.cost)?,
             secrets: if self.overrides.show_secrets {
