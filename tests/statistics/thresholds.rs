@@ -149,8 +149,10 @@ fn cpu_per_request_at_the_limit_is_not_judged() {
                 })
                 .collect();
             let requests: f64 = spent.iter().map(|(_, rate)| rate).sum();
-            let mut tally = Tally::default();
-            tally.completed_ok = requests as u64;
+            let tally = Tally {
+                completed_ok: requests as u64,
+                ..Tally::default()
+            };
             let mut round = round();
             round.target_cpu_seconds = Some(9.0);
             round.uncertainty.us_per_request = nested_half(&spent).map(|half| half / Z95);

@@ -118,7 +118,7 @@ impl Resolver<'_> {
             "name",
             file.name.get_ref(),
         )?;
-        let interval = length(file.interval.as_ref(), Duration::from_secs(1));
+        let interval = length(file.interval.as_ref(), usual_interval(&variants));
         if !(Duration::from_millis(50)..=Duration::from_secs(60)).contains(&interval) {
             let span = file.interval.as_ref().map(Spanned::span);
             return Err(self
@@ -233,4 +233,13 @@ impl Resolver<'_> {
             Numbers::Again
         }
     }
+}
+
+/// A tenth of the shortest window, in whole tenths of a second, up to a second: fewer intervals would not show how far its figures may
+/// be off.
+fn usual_interval(variants: &[Variant]) -> Duration {
+    let phases = variants.iter().flat_map(|variant| &variant.phases);
+    let shortest = phases.map(|phase| phase.load.duration).min();
+    let tenths = shortest.unwrap_or_default().as_millis() / 1_000;
+    Duration::from_millis(100 * tenths.clamp(1, 10) as u64)
 }
