@@ -5,7 +5,10 @@ use crate::result::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
     ASSUMED_TIME_SPREAD, Estimates, Uncertainty,
 };
-use crate::statistics::{Family, Part, Reach, Z95, combined, smallest_effect, t_quantile, t_tail};
+use crate::statistics::{
+    Family, Part, Reach, Z95, combined, error_of_mean, reach_of_mean, smallest_effect, t_quantile,
+    t_tail,
+};
 
 /// Figures of one launch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -152,7 +155,7 @@ fn measure(
             base: mean(base.iter().map(|of| of.value)),
             head: mean(head.iter().map(|of| of.value)),
             log: mean(logs.iter().copied()),
-            error: spread(&logs),
+            error: error_of_mean(&logs),
             basis: Basis::Rounds(logs.len()),
         }
     } else {
@@ -221,33 +224,15 @@ fn unpaired(metric: Metric, base: &[Known<'_>], head: &[Known<'_>], between: Bet
 fn side(metric: Metric, launches: &[Known<'_>], apart: Apart) -> Part {
     if apart == Apart::Runs && launches.len() >= ENOUGH_ROUNDS {
         let logs: Vec<f64> = launches.iter().map(|of| of.value.ln()).collect();
-        return spread(&logs);
+        return error_of_mean(&logs);
     }
     let reaches: Vec<Reach> = launches
         .iter()
         .map(|launch| metric.reach(launch.of))
         .collect();
-    let norm = |of: fn(&Reach) -> f64| {
-        let squares: f64 = reaches.iter().map(|reach| of(reach).powi(2)).sum();
-        squares.sqrt() / launches.len() as f64
-    };
     Part {
-        reach: Reach {
-            down: norm(|reach| reach.down),
-            up: norm(|reach| reach.up),
-        },
+        reach: reach_of_mean(&reaches),
         degrees: FEWEST_DEGREES,
-    }
-}
-
-/// The error of the mean of values that are seen to differ.
-fn spread(values: &[f64]) -> Part {
-    let (count, middle) = (values.len() as f64, mean(values.iter().copied()));
-    let squares: f64 = values.iter().map(|value| (value - middle).powi(2)).sum();
-    let error = (squares / (count - 1.0) / count).sqrt();
-    Part {
-        reach: Reach::even(t_quantile(0.975, count - 1.0) * error),
-        degrees: count - 1.0,
     }
 }
 

@@ -84,7 +84,8 @@ impl PhaseRun<'_> {
         observer.phase_over();
         let instances = target.instances.iter();
         let addresses: Vec<&str> = instances.map(|of| of.authority.as_str()).collect();
-        let mut over = gather.over(self.blank(), &addresses, &end, deaths, &watched);
+        let limits = self.launch.plan.latency_limits();
+        let mut over = gather.over(self.blank(), &addresses, &limits, &end, deaths, &watched);
         if let Some(error) = unwatched {
             fail(&mut over, error.to_string());
         }

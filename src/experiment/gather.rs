@@ -19,7 +19,7 @@ use crate::metrics::{
     value_at,
 };
 use crate::result::answering::{Answerings, Launch};
-use crate::result::{Estimates, Note, PhaseResult, Round, Uncertainty};
+use crate::result::{Estimates, Note, PhaseResult, Round, Tail, Uncertainty};
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
 const MOST_WAITING: usize = 16;
@@ -285,11 +285,13 @@ impl Gather {
         self.rows.count(1, u64::from(!is_taken));
     }
 
-    /// Everything that was found, in a phase that is blank and whose instances listen at `addresses`.
+    /// Everything that was found, in a phase that is blank and whose instances listen at `addresses`; `limits` are those of
+    /// thresholds on latencies, µs.
     pub(super) fn over(
         self,
         blank: PhaseResult,
         addresses: &[&str],
+        limits: &[f64],
         end: &End,
         deaths: Deaths,
         watched: &Watched,
@@ -330,6 +332,10 @@ impl Gather {
                 answerings,
                 whole: Estimates::of(&total, seconds, target_cpu_seconds),
                 uncertainty: Uncertainty::of(&blocks, &self.batches, &total),
+                tails: limits
+                    .iter()
+                    .map(|&limit| Tail::of(&self.batches, limit))
+                    .collect(),
             });
             let services = watched.services(seconds);
             for (at, service) in found.services.iter_mut().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::blocks::Block;
 use crate::metrics::{Batches, Tally, latency_quantiles};
-use crate::result::Uncertainty;
+use crate::result::{ASSUMED_LATENCY_TIME_SPREAD, Tail, Uncertainty};
 use crate::statistics::{Z95, nested_half};
 
 impl Uncertainty {
@@ -20,6 +20,19 @@ impl Uncertainty {
             us_per_request: nested_half(&spent).map(|half| half / Z95),
             p50_us: batches.interval(&latency, 0.5),
             p99_us: batches.interval(&latency, 0.99),
+        }
+    }
+}
+
+impl Tail {
+    /// At a limit and at the two that a machine of another speed would have: beyond the limit itself there may be nothing to see.
+    pub(super) fn of(batches: &Batches, limit_us: f64) -> Self {
+        let speed = (Z95 * ASSUMED_LATENCY_TIME_SPREAD).exp();
+        let limits = [limit_us / speed, limit_us, limit_us * speed];
+        let inflation = limits.into_iter().map(|limit| batches.inflation(limit));
+        Self {
+            limit_us,
+            inflation: inflation.fold(1.0, f64::max),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Judges a run: thresholds to verdicts, and all of it to one verdict with an exit code. Pure.
 
+mod bounds;
 mod found;
 mod outcome;
 
@@ -8,8 +9,9 @@ use crate::result::{PhaseResult, ProfileResult, Trust, VariantResult};
 use crate::scenario::Threshold;
 use crate::scenario::plan::threshold::{Expression, Metric};
 
+pub use bounds::PLANNED_SHARE;
 use found::{Found, figure, find};
-pub use outcome::{Outcome, PLANNED_SHARE, outcome};
+pub use outcome::{Outcome, outcome};
 
 /// What a threshold, or a run, comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,14 +96,23 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
     };
     let found = tally.map_or_else(
         || Found::unknown("the phase does not send this request"),
-        |tally| find(&expr.metric, phase, tally, total),
+        |tally| find(expr, threshold.judge, phase, tally, total),
     );
+    let of_bounds = verdict(expr, found.bounds);
+    let unsure = found
+        .unsure
+        .as_ref()
+        .filter(|_| of_bounds == Verdict::Inconclusive);
+    let unsure = unsure.map(|words| {
+        format!("{words}: measure for longer, or set `judge = \"value\"` to judge the value alone")
+    });
+    let reasons: Vec<String> = found.reason.iter().cloned().chain(unsure).collect();
     let judgement = Judgement {
         expr: expr.to_string(),
         request: threshold.request.clone(),
         value: found.value,
-        verdict: verdict(expr, found.bounds),
-        reason: found.reason.clone(),
+        verdict: of_bounds,
+        reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         doubts: Vec::new(),
     };
     if let (Metric::Share(pattern) | Metric::Cost(pattern), Some(0.0), false) =

@@ -1,5 +1,6 @@
 //! A run as a whole: one outcome with an exit code.
 
+use super::bounds::PLANNED_SHARE;
 use super::{Judgement, Judgements, Verdict};
 use crate::metrics::{ErrorKind, Tally};
 use crate::result::{Failure, Figure, PhaseResult, RunResult};
@@ -70,9 +71,6 @@ impl Outcome {
         }
     }
 }
-
-/// Share of the planned rate below which an open loop was not the planned load.
-pub const PLANNED_SHARE: f64 = 0.99;
 
 /// Share of a closed loop's time in requests without an OK answer from which it was not the load of so many connections.
 const LOST_SHARE: f64 = 0.25;

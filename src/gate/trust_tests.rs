@@ -8,7 +8,7 @@ use crate::metrics::ErrorKind;
 use crate::profile::Profile;
 use crate::result::samples::{concluded, failed, ok, phase, run};
 use crate::result::{Answering, Cause, Figure, Gone, ProfileResult, Quiet, Samples};
-use crate::scenario::{self, Arrivals, LoadModel, Overrides, Pace};
+use crate::scenario::{self, Arrivals, Judge, LoadModel, Overrides, Pace};
 use crate::units::Rate;
 
 /// A phase in which one cause is at work, and in which every figure is known.
@@ -214,6 +214,7 @@ fn allowing(expr: &str) -> Threshold {
         request: None,
         allow_absent: false,
         allow_untrusted: true,
+        judge: Judge::Interval,
     }
 }
 

@@ -102,6 +102,22 @@ impl Batches {
         Some((value / wider(within(quantile - reach)), high))
     }
 
+    /// How many times wider the interval of the part of requests above a latency, µs, is than if they were independent; at least 1.
+    pub fn inflation(&self, latency_us: f64) -> f64 {
+        let counted = self.above((latency_us * 1e3) as u64);
+        let sum = sum(&counted);
+        let part = sum.0 / sum.1;
+        let Some(half) = nested_half(&counted) else {
+            return 1.0;
+        };
+        let sampled = Z95 * (part * (1.0 - part) / sum.1).sqrt();
+        if sampled > 0.0 {
+            (half * part / sampled).max(1.0)
+        } else {
+            1.0
+        }
+    }
+
     /// Requests above a latency, ns, and all, by batch.
     fn above(&self, at: u64) -> Vec<(f64, f64)> {
         let batches = self.complete().iter();

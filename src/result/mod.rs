@@ -19,7 +19,7 @@ pub use phase::PhaseResult;
 pub use profiled::{ProfileResult, Samples};
 pub use round::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
-    ASSUMED_TIME_SPREAD, Estimates, Round, Uncertainty,
+    ASSUMED_TIME_SPREAD, Estimates, Round, Tail, Uncertainty,
 };
 pub use run::{Failure, RunResult, ScenarioId, VariantResult};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};

@@ -1,5 +1,7 @@
 //! The figures of one launch, which comparisons look at.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Answerings, per};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 
@@ -47,6 +49,17 @@ pub struct Round {
     pub whole: Estimates,
     /// How far that may be off.
     pub uncertainty: Uncertainty,
+    /// At each limit that thresholds set to latencies.
+    pub tails: Vec<Tail>,
+}
+
+/// How requests beyond a limit come together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Tail {
+    /// The limit, µs.
+    pub limit_us: f64,
+    /// How many times wider the interval of the part of requests beyond it is than if they were independent; at least 1.
+    pub inflation: f64,
 }
 
 /// The figures that are compared; `None` where one is not known.

@@ -47,6 +47,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         answerings: Answerings::default(),
         whole: none,
         uncertainty: Uncertainty::default(),
+        tails: Vec::new(),
     };
     PhaseResult {
         name: "load".to_owned(),

@@ -11,5 +11,5 @@ pub use binomial::clopper_pearson;
 pub use family::Family;
 pub use nested::nested_half;
 pub use power::smallest_effect;
-pub use reach::{Part, Reach, combined};
+pub use reach::{Part, Reach, combined, error_of_mean, reach_of_mean};
 pub use student::{Z95, t_quantile, t_tail};

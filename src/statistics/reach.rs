@@ -44,6 +44,30 @@ impl Reach {
     }
 }
 
+/// The reach of the mean of so many values that each have one.
+pub fn reach_of_mean(reaches: &[Reach]) -> Reach {
+    let norm = |of: fn(&Reach) -> f64| {
+        let squares: f64 = reaches.iter().map(|reach| of(reach).powi(2)).sum();
+        squares.sqrt() / reaches.len() as f64
+    };
+    Reach {
+        down: norm(|reach| reach.down),
+        up: norm(|reach| reach.up),
+    }
+}
+
+/// The error of the mean of values, two at least, from what they are seen to differ by.
+pub fn error_of_mean(values: &[f64]) -> Part {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let error = (squares / (count - 1.0) / count).sqrt();
+    Part {
+        reach: Reach::even(t_quantile(0.975, count - 1.0) * error),
+        degrees: count - 1.0,
+    }
+}
+
 /// Independent errors as one: reaches add up as squares and need not be even (G. Y. Zou and A. Donner, Stat. Med. 27, 2008, p. 1693),
 /// and degrees of freedom follow Welch and Satterthwaite.
 pub fn combined(parts: &[Part]) -> Part {

@@ -162,6 +162,43 @@ fn histograms_that_are_not_those_of_the_result_are_refused() {
 }
 
 #[test]
+fn a_percentile_of_too_few_requests_is_judged_by_its_value_alone_or_not_at_all() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let scenario = |top: &str, keys: &str, limit: &str| {
+        let threshold = format!("[[threshold]]\nexpr = \"latency.p99 < {limit}\"\n{keys}\n");
+        let text = url_scenario(server.addr, "60s", &threshold);
+        let text = text.replace("duration = \"60s\"", "duration = \"60s\"\nrequests = 20");
+        // What the machine does to trust is not what is tested here.
+        TestBed::new().scenario(&format!("allow_untrusted = true\n{top}\n{text}"))
+    };
+    let outcome = scenario("", "", "1h").run();
+    let outcome = outcome.expect(3, &["a threshold could not be judged"]);
+    let judged = &outcome.result()["variants"][0]["thresholds"][0];
+    assert_eq!(judged["verdict"], "inconclusive");
+    let reason = judged["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("20 requests are too few to judge it: 368 or more tell"),
+        "{reason}"
+    );
+    // Far beyond the limit they are all the same, and by value each is judged.
+    scenario("", "", "1ns")
+        .run()
+        .expect(1, &["a threshold failed"]);
+    scenario("", "judge = \"value\"", "1h").run().expect(0, &[]);
+    scenario("judge = \"value\"", "", "1h").run().expect(0, &[]);
+    let interval = "judge = \"interval\"";
+    scenario("judge = \"value\"", interval, "1h")
+        .run()
+        .expect(3, &[]);
+    let dry = scenario("judge = \"value\"", "", "1h").args(["--dry-run"]);
+    let shown = dry.run().expect(0, &[]).stdout;
+    assert!(
+        shown.contains("latency.p99 < 1h (by the value alone)"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn some_failures_fail_the_built_in_threshold() {
     let requests = device_request("cars") + &device_request("thieves");
     let outcome = TestBed::new()

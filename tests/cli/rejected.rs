@@ -575,6 +575,11 @@ fn comparisons_and_thresholds() {
         "22:16: threshold.allow_absent: ",
         &["only share(…) and cost(…)", "leave it out"],
     );
+    appended(
+        &threshold("judge = \"mean\""),
+        "22:9: threshold.judge: ",
+        &["`mean` is not \"interval\" or \"value\""],
+    );
 }
 
 #[test]

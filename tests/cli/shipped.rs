@@ -187,9 +187,10 @@ fn a_bitmask_helps_users_and_not_devices() {
             );
             assert_eq!(metric["basis"], "rounds");
             assert_eq!(metric["pairs"], 3);
+            // An end is open where the machine was too busy for three short rounds to tell.
             let (low, high) = (
-                number(&metric, &["ratio_low"]),
-                number(&metric, &["ratio_high"]),
+                metric["ratio_low"].as_f64().unwrap_or(0.0),
+                metric["ratio_high"].as_f64().unwrap_or(f64::INFINITY),
             );
             assert!(
                 low <= number(&metric, &["ratio"]) && number(&metric, &["ratio"]) <= high,

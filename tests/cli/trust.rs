@@ -135,7 +135,7 @@ fn a_stored_result_is_compared_with_all_that_speaks_against_it() {
     for words in [
         "base · load is suspect: a worker of the generator waited for a CPU for 21 % of the window",
         "the loads differ in arrivals (bursts of 10; bursts of 1000) and timeout (3s; 10s)",
-        "not judged: ×2 (95 %: ",
+        "not judged: ×2.0 (95 %: ",
         "it may come from the base's unstated",
     ] {
         assert!(text.contains(words), "no {words:?}: {text}");

@@ -13,6 +13,7 @@ mod chance;
 mod latencies;
 mod launches;
 mod sides;
+mod thresholds;
 
 use telemload::statistics::clopper_pearson;
 

@@ -198,9 +198,7 @@ pub(in crate::report) fn words(change: &MetricChange) -> String {
                 by_chance(change)
             )
         }
-        Finding::NotJudged if is_too_wide(change) => format!(
-            "not judged: {interval}; the interval reaches beyond ×10, and says nothing: measure for longer, or with `rounds = 3` or more"
-        ),
+        Finding::NotJudged if is_too_wide(change) => "not judged: the interval reaches beyond ×10, and says nothing: measure for longer, or with `rounds = 3` or more".to_owned(),
         Finding::NotJudged => format!("not judged: {interval}{doubts}"),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::{AcknowledgedIds, Acknowledgement, Rendered, Source};
 use crate::report::figures::load::{describe, planned};
-use crate::scenario::{Plan, ProfileSource, Request, Target, Variant};
+use crate::scenario::{Judge, Plan, ProfileSource, Request, Target, Variant};
 use crate::traffic::fleet::Roster;
 use crate::traffic::redact::{visible, without_credentials, without_userinfo};
 use crate::traffic::template::{Secrets, Stamp};
@@ -44,7 +44,15 @@ pub fn render(plan: &Plan) -> String {
         } else {
             ""
         };
-        let _ = writeln!(text, "threshold: {}{only}{untrusted}", threshold.expr);
+        let value = match threshold.judge {
+            Judge::Interval => "",
+            Judge::Value => " (by the value alone)",
+        };
+        let _ = writeln!(
+            text,
+            "threshold: {}{only}{untrusted}{value}",
+            threshold.expr
+        );
     }
     text
 }

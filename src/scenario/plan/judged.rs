@@ -17,6 +17,18 @@ pub struct Threshold {
     pub allow_absent: bool,
     /// Whether it is judged where the figure may not be the target's.
     pub allow_untrusted: bool,
+    /// What is held against the limit.
+    pub judge: Judge,
+}
+
+/// What of a figure is held against a limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Judge {
+    /// Its 95 % interval: a limit within it is not judged.
+    #[default]
+    Interval,
+    /// Its value, as if that were exact.
+    Value,
 }
 
 /// How many instances a rate needs, and what they cost.

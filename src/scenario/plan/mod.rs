@@ -14,10 +14,11 @@ mod target;
 
 use std::time::Duration;
 
+use self::threshold::Metric;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
 
-pub use judged::{CostModel, Threshold};
+pub use judged::{CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 pub use profile::{Profile, ProfileSource};
 pub use request::{Chunks, Need, Request};
@@ -54,6 +55,20 @@ pub struct Plan {
     pub cost: CostModel,
     /// Whether dry runs and the words of failures show secrets.
     pub secrets: Secrets,
+}
+
+impl Plan {
+    /// The limits of thresholds on latencies, µs.
+    pub(crate) fn latency_limits(&self) -> Vec<f64> {
+        let limits = self
+            .thresholds
+            .iter()
+            .filter_map(|of| match of.expr.metric {
+                Metric::Latency(_) => Some(of.expr.limit),
+                _ => None,
+            });
+        limits.collect()
+    }
 }
 
 /// One variant with everything resolved.

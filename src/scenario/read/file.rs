@@ -22,6 +22,7 @@ pub(in crate::scenario) struct File {
     pub(in crate::scenario) seed: Option<u64>,
     #[serde(default)]
     pub(in crate::scenario) allow_untrusted: bool,
+    pub(in crate::scenario) judge: Option<Text>,
     pub(in crate::scenario) rounds: Option<Spanned<u32>>,
     pub(in crate::scenario) interval: Option<Spanned<Length>>,
     pub(in crate::scenario) target: Spanned<Target>,
@@ -286,6 +287,7 @@ pub(in crate::scenario) struct Threshold {
     pub(in crate::scenario) request: Option<Text>,
     pub(in crate::scenario) allow_absent: Option<Spanned<bool>>,
     pub(in crate::scenario) allow_untrusted: Option<bool>,
+    pub(in crate::scenario) judge: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

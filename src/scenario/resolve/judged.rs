@@ -4,10 +4,17 @@ use toml::Spanned;
 
 use super::resolver::Resolver;
 use crate::scenario::plan::threshold::{Expression, Metric};
-use crate::scenario::plan::{CostModel, Threshold, Variant};
+use crate::scenario::plan::{CostModel, Judge, Threshold, Variant};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::units::{Rate, list};
+
+/// What thresholds have in common that do not say otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) allow_untrusted: bool,
+    pub(super) judge: Judge,
+}
 
 /// Holds for every run that says nothing of its errors.
 const BUILT_IN: &str = "errors.rate < 1%";
@@ -16,12 +23,12 @@ impl Resolver<'_> {
     pub(super) fn thresholds(
         &self,
         given: &[file::Threshold],
-        allow_untrusted: bool,
+        defaults: Defaults,
         variants: &[Variant],
     ) -> Result<Vec<Threshold>, Error> {
         let mut thresholds = given
             .iter()
-            .map(|threshold| self.threshold(threshold, allow_untrusted, variants))
+            .map(|threshold| self.threshold(threshold, defaults, variants))
             .collect::<Result<Vec<_>, _>>()?;
         if !thresholds
             .iter()
@@ -33,7 +40,8 @@ impl Resolver<'_> {
                 phase: None,
                 request: None,
                 allow_absent: false,
-                allow_untrusted,
+                allow_untrusted: defaults.allow_untrusted,
+                judge: defaults.judge,
             });
         }
         Ok(thresholds)
@@ -42,7 +50,7 @@ impl Resolver<'_> {
     fn threshold(
         &self,
         given: &file::Threshold,
-        allow_untrusted: bool,
+        defaults: Defaults,
         variants: &[Variant],
     ) -> Result<Threshold, Error> {
         let expr = Expression::parse(given.expr.get_ref())
@@ -71,8 +79,24 @@ impl Resolver<'_> {
                 .allow_absent
                 .as_ref()
                 .is_some_and(|allowed| *allowed.get_ref()),
-            allow_untrusted: given.allow_untrusted.unwrap_or(allow_untrusted),
+            allow_untrusted: given.allow_untrusted.unwrap_or(defaults.allow_untrusted),
+            judge: self
+                .judge(given.judge.as_ref(), "threshold.judge")?
+                .unwrap_or(defaults.judge),
         })
+    }
+
+    /// What is held against limits, if it is said.
+    pub(super) fn judge(&self, given: Option<&Text>, key: &str) -> Result<Option<Judge>, Error> {
+        let Some(given) = given else { return Ok(None) };
+        match given.get_ref().as_str() {
+            "interval" => Ok(Some(Judge::Interval)),
+            "value" => Ok(Some(Judge::Value)),
+            other => {
+                let message = format!("`{other}` is not \"interval\" or \"value\"");
+                Err(self.error(given.span(), key, message))
+            }
+        }
     }
 
     /// What a threshold is limited to must be in one of the variants that it looks at.

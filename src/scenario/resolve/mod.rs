@@ -135,7 +135,7 @@ impl Resolver<'_> {
             "name",
             file.name.get_ref(),
         )?;
-        let interval = length(file.interval.as_ref(), Duration::from_secs(1));
+        let interval = length(file.interval.as_ref(), usual_interval(&variants));
         if !(Duration::from_millis(50)..=Duration::from_secs(60)).contains(&interval) {
             let span = file.interval.as_ref().map(Spanned::span);
             return Err(self
@@ -151,6 +151,12 @@ impl Resolver<'_> {
             ));
         }
         let allow_untrusted = file.allow_untrusted;
+        let defaults = judged::Defaults {
+            allow_untrusted,
+            judge: self
+                .judge(file.judge.as_ref(), "judge")?
+                .unwrap_or_default(),
+        };
         Ok(Plan {
             name: file.name.get_ref().clone(),
             description: file.description.clone(),
@@ -164,7 +170,7 @@ impl Resolver<'_> {
             rounds,
             interval,
             comparisons: self.comparisons(&file.compare)?,
-            thresholds: self.thresholds(&file.threshold, allow_untrusted, &variants)?,
+            thresholds: self.thresholds(&file.threshold, defaults, &variants)?,
             allow_untrusted,
             cost: self.cost(&file.cost)?,
             secrets: Secrets::Redacted,
@@ -262,4 +268,13 @@ impl Resolver<'_> {
             Numbers::Again
         }
     }
+}
+
+/// A tenth of the shortest window, in whole tenths of a second, up to a second: fewer intervals would not show how far its figures may
+/// be off.
+fn usual_interval(variants: &[Variant]) -> Duration {
+    let phases = variants.iter().flat_map(|variant| &variant.phases);
+    let shortest = phases.map(|phase| phase.load.duration).min();
+    let tenths = shortest.unwrap_or_default().as_millis() / 1_000;
+    Duration::from_millis(100 * tenths.clamp(1, 10) as u64)
 }

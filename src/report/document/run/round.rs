@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::{Answerings, Estimates, Round, Uncertainty};
+use crate::result::{Answerings, Estimates, Round, Tail, Uncertainty};
 use crate::statistics::Z95;
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub(super) struct RoundJson {
     steal_share: Option<f64>,
     missed_share: Option<f64>,
     answering: Option<Answerings>,
+    #[serde(default)]
+    tails: Vec<Tail>,
 }
 
 /// The ends of an interval; `None` where it is open.
@@ -43,7 +45,9 @@ impl RoundJson {
     pub(super) fn of(round: &Round) -> Self {
         let (whole, known) = (&round.whole, &round.uncertainty);
         // An even error that reaches as far.
-        let even = |(low, high): (f64, f64)| (low > 0.0).then(|| (high / low).ln() / 2.0 / Z95);
+        let even = |(low, high): (f64, f64)| {
+            (low > 0.0 && high.is_finite()).then(|| (high / low).ln() / 2.0 / Z95)
+        };
         Self {
             round: Some(round.number),
             window_s: round.seconds,
@@ -70,6 +74,7 @@ impl RoundJson {
             steal_share: round.steal_share,
             missed_share: round.missed_share,
             answering: Some(round.answerings.clone()),
+            tails: round.tails.clone(),
         }
     }
 
@@ -98,6 +103,7 @@ impl RoundJson {
             steal_share: self.steal_share,
             missed_share: self.missed_share,
             answerings: self.answering.unwrap_or_default(),
+            tails: self.tails,
             uncertainty: Uncertainty {
                 throughput: errors.throughput_rps,
                 us_per_request: errors.target_us_per_request,

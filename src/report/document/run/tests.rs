@@ -10,7 +10,7 @@ use crate::metrics::{ErrorKind, Served};
 use crate::result::samples::{self, concluded, run};
 use crate::result::{
     AcknowledgedFile, Answering, Answerings, BcryptRate, Cause, Doubt, Estimates, Failure, Gone,
-    InstanceUse, Note, ProcessUse, ProfileResult, Quiet, RunResult, ServiceUse, TrustLevel,
+    InstanceUse, Note, ProcessUse, ProfileResult, Quiet, RunResult, ServiceUse, Tail, TrustLevel,
     Uncertainty, VariantResult,
 };
 use crate::scenario::{self, LoadModel, Overrides, Plan};
@@ -354,6 +354,10 @@ fn full() -> crate::result::PhaseResult {
         lost_share: Some(0.2),
         process_ended: Some(1.6),
     };
+    round.tails.push(Tail {
+        limit_us: 5_000.0,
+        inflation: 1.5,
+    });
     (round.worker_wait, round.throttled_seconds) = (Some(0.123), Some(0.001));
     (round.steal_share, round.missed_share) = (Some(0.2), None);
     let mut unknown = phase.rounds[0].clone();
