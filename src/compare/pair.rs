@@ -32,7 +32,10 @@ pub(super) fn cautions(base: &Side<'_>, head: &Side<'_>) -> Vec<Caution> {
     for side in [base, head] {
         if side.run.is_some_and(|run| run.interrupted) {
             let what = format!("the run of {} ended before its time", side.label);
-            cautions.push(Caution::Doubtful { what });
+            cautions.push(Caution::Doubtful {
+                code: "ended_early",
+                what,
+            });
         }
     }
     for (side, other) in [(base, head), (head, base)] {
@@ -89,7 +92,10 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
             let what = format!(
                 "costs of functions of {label} hold what moved its CPU per request ({codes}), all by the same factor: shares do not"
             );
-            cautions.push(Caution::Doubtful { what });
+            cautions.push(Caution::Doubtful {
+                code: "moved_costs",
+                what,
+            });
         }
     }
     for ((side, subject), (_, other)) in [(base, head), (head, base)] {
@@ -98,7 +104,10 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
                 "{} was profiled in {} alone: functions cannot be compared",
                 subject.phase, side.label
             );
-            cautions.push(Caution::Doubtful { what });
+            cautions.push(Caution::Doubtful {
+                code: "profiled_alone",
+                what,
+            });
         }
     }
     cautions
@@ -112,7 +121,10 @@ fn unanswered_caution(label: &str, subject: &Subject<'_>) -> Option<Caution> {
         "{label} · {} had no OK response ({failed} requests failed, {unanswered} were never answered): nothing but that can be compared; see its `exemplars` in result.json",
         subject.phase
     );
-    Some(Caution::Doubtful { what })
+    Some(Caution::Doubtful {
+        code: "no_ok_response",
+        what,
+    })
 }
 
 fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -> Option<Caution> {
@@ -131,5 +143,8 @@ fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -
         subject.phase,
         reasons.join("; ")
     );
-    Some(Caution::Doubtful { what })
+    Some(Caution::Doubtful {
+        code: "untrusted",
+        what,
+    })
 }
