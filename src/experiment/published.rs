@@ -93,7 +93,10 @@ impl Reading {
             .map(|(&(name, metric), (last, first))| {
                 increase(*first, *last)
                     .map(|count| (name.to_owned(), count))
-                    .ok_or_else(|| format!("its metrics have no {metric}"))
+                    .ok_or_else(|| match last {
+                        Some(_) if first.is_some() => format!("its {metric} went back"),
+                        _ => format!("its metrics have no {metric}"),
+                    })
             })
             .collect()
     }
@@ -118,8 +121,10 @@ pub(super) fn cells(first: Option<&Reading>, last: Option<&Reading>) -> Vec<Opti
     counters.chain(gauges).collect()
 }
 
+/// Of a counter that went back nothing is known: what counted was started anew.
 fn increase(first: Option<f64>, last: Option<f64>) -> Option<u64> {
-    Some(level(last? - first?))
+    let by = last? - first?;
+    (by >= 0.0).then(|| level(by))
 }
 
 fn level(value: f64) -> u64 {
@@ -162,6 +167,16 @@ mod tests {
             (None, Some(3))
         );
         assert!(cells(Some(&first), None).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_counter_that_went_back_is_not_known() {
+        let (first, last) = (reading(12, 0), reading(5, 0));
+        assert!(cells(Some(&first), Some(&last)).contains(&None));
+        assert_eq!(
+            last.increases(&first).unwrap_err(),
+            "its gateway_bcrypt_total went back"
+        );
     }
 
     #[test]
