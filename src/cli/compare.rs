@@ -127,7 +127,10 @@ fn opened(args: &Args, base: Given, head: Given) -> anyhow::Result<(Opened, Open
                 "{} of {of_base} is compared with {} of {of_head}, for each is alone",
                 only.name, other.name
             );
-            notes.push(Caution::Doubtful { what });
+            notes.push(Caution::Doubtful {
+                code: "phases_of_two_names",
+                what,
+            });
         }
         other.name.clone_from(&only.name);
     }
@@ -299,7 +302,10 @@ impl Run {
                     "{} · {} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",
                     self.shown, phase.name
                 );
-                notes.push(Caution::Doubtful { what });
+                notes.push(Caution::Doubtful {
+                    code: "profile_gone",
+                    what,
+                });
             }
         }
         Ok(())

@@ -34,7 +34,10 @@ pub(super) fn apart(drawn: Vec<Drawn>) -> (Vec<(PathBuf, String)>, Vec<Caution>)
             Ok(file) => files.push(file),
             Err(what) => {
                 say(&format!("warning: {what}"));
-                undrawn.push(Caution::Doubtful { what });
+                undrawn.push(Caution::Doubtful {
+                    code: "not_drawn",
+                    what,
+                });
             }
         }
     }

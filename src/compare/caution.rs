@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::load::LoadDifference;
+use crate::result::Note;
 use crate::units::format_share;
 
 /// What makes a comparison doubtful; each says what to do or to bear in mind.
@@ -53,6 +54,8 @@ pub enum Caution {
     },
     /// A side was not trusted or not finished when it was measured.
     Doubtful {
+        /// Its name in results.
+        code: &'static str,
         /// Which, and why.
         what: String,
     },
@@ -68,6 +71,24 @@ pub struct Incomparable {
     pub base: String,
     /// Type and unit of the head.
     pub head: String,
+}
+
+impl Caution {
+    /// As it is told: its words name what to do.
+    pub fn note(&self) -> Note {
+        let (code, subject) = match self {
+            Self::Scenario { .. } => ("scenarios_differ", "scenario"),
+            Self::Load { .. } => ("loads_differ", "load"),
+            Self::Machine { .. } => ("machines_differ", "machine"),
+            Self::ProfileType { .. } => ("profile_types_differ", "profile"),
+            Self::Incomparable(_) => ("profiles_incomparable", "profile"),
+            Self::FewSamples { .. } => ("few_samples", "profile"),
+            Self::Names { .. } => ("names_differ", "profile"),
+            Self::OneSided { .. } => ("one_sided", "phase"),
+            Self::Doubtful { code, .. } => (*code, "run"),
+        };
+        Note::warning(code, subject, self.to_string())
+    }
 }
 
 impl fmt::Display for Caution {
@@ -107,7 +128,7 @@ impl fmt::Display for Caution {
             Self::OneSided { phase } => {
                 write!(f, "phase {phase} is on one side alone and left out")
             }
-            Self::Doubtful { what } => f.write_str(what),
+            Self::Doubtful { what, .. } => f.write_str(what),
         }
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn cautions(base: &Side<'_>, head: &Side<'_>) -> Vec<Caution> {
     for side in [base, head] {
         if side.run.is_some_and(|run| run.interrupted) {
             let what = format!("the run of {} ended before its time", side.label);
-            cautions.push(Caution::Doubtful { what });
+            cautions.push(Caution::Doubtful {
+                code: "ended_early",
+                what,
+            });
         }
     }
     for (side, other) in [(base, head), (head, base)] {
@@ -90,7 +93,10 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
             let what = format!(
                 "costs of functions of {label} hold what moved its CPU per request ({codes}), all by the same factor: shares do not"
             );
-            cautions.push(Caution::Doubtful { what });
+            cautions.push(Caution::Doubtful {
+                code: "moved_costs",
+                what,
+            });
         }
     }
     for ((side, subject), (_, other)) in [(base, head), (head, base)] {
@@ -99,7 +105,10 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
                 "{} was profiled in {} alone: functions cannot be compared",
                 subject.phase, side.label
             );
-            cautions.push(Caution::Doubtful { what });
+            cautions.push(Caution::Doubtful {
+                code: "profiled_alone",
+                what,
+            });
         }
     }
     cautions
@@ -114,7 +123,10 @@ pub(super) fn speed_caution(metrics: &[MetricChange], speed: Option<f64>) -> Opt
             "the generator's own CPU per request changed by {:+.0} % for the same work, so the machine's speed may have: intervals are wider by that; compare in one run with `rounds = 3` or more",
             speed.exp_m1() * 100.0
         );
-        Caution::Doubtful { what }
+        Caution::Doubtful {
+            code: "machine_speed",
+            what,
+        }
     })
 }
 
@@ -126,7 +138,10 @@ fn unanswered_caution(label: &str, subject: &Subject<'_>) -> Option<Caution> {
         "{label} · {} had no OK response ({failed} requests failed, {unanswered} were never answered): nothing but that can be compared; see its `exemplars` in result.json",
         subject.phase
     );
-    Some(Caution::Doubtful { what })
+    Some(Caution::Doubtful {
+        code: "no_ok_response",
+        what,
+    })
 }
 
 fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -> Option<Caution> {
@@ -145,5 +160,8 @@ fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -
         subject.phase,
         reasons.join("; ")
     );
-    Some(Caution::Doubtful { what })
+    Some(Caution::Doubtful {
+        code: "untrusted",
+        what,
+    })
 }

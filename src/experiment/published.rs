@@ -171,6 +171,16 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_that_went_back_is_not_known() {
+        let (first, last) = (reading(12, 0), reading(5, 0));
+        assert!(cells(Some(&first), Some(&last)).contains(&None));
+        assert_eq!(
+            last.increases(&first).unwrap_err(),
+            "its gateway_bcrypt_total went back"
+        );
+    }
+
+    #[test]
     fn a_counter_that_is_not_published_is_named() {
         let nothing = Reading::of(&Metrics::default());
         assert_eq!(

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::compare::{
-    Answers, Comparison, DoubtedSide, ErrorRates, FunctionComparison, MetricChange, Part,
+    Answers, Caution, Comparison, DoubtedSide, ErrorRates, FunctionComparison, MetricChange, Part,
     PhaseComparison, ceiling,
 };
 use crate::profile::{
     ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta,
     FunctionShare, Unit,
 };
+use crate::result::Note;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "telemload.compare/1";
@@ -20,6 +21,7 @@ struct Document<'a> {
     base: &'a str,
     head: &'a str,
     warnings: Vec<String>,
+    notes: Vec<Note>,
     phases: Vec<PhaseJson<'a>>,
 }
 
@@ -27,6 +29,7 @@ struct Document<'a> {
 struct PhaseJson<'a> {
     phase: &'a str,
     warnings: Vec<String>,
+    notes: Vec<Note>,
     metrics: Vec<MetricJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<ErrorsJson>,
@@ -160,6 +163,7 @@ pub fn json(comparison: &Comparison) -> String {
             .iter()
             .map(ToString::to_string)
             .collect(),
+        notes: comparison.cautions.iter().map(Caution::note).collect(),
         phases: comparison.phases.iter().map(phase_json).collect(),
     })
 }
@@ -168,6 +172,7 @@ fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {
     PhaseJson {
         phase: &phase.phase,
         warnings: phase.cautions.iter().map(ToString::to_string).collect(),
+        notes: phase.cautions.iter().map(Caution::note).collect(),
         metrics: phase.metrics.iter().map(MetricJson::of).collect(),
         errors: phase.errors.as_ref().map(ErrorsJson::of),
         profile: phase.functions.as_ref().map(profile_json),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::compare::Comparison;
 use crate::profile::{DeltaFinding, Diff, FunctionDelta, FunctionShare, Unit};
 use crate::report::document::compare::{ErrorsJson, MetricJson};
+use crate::result::Note;
 
 /// Functions that a comparison lists by change of self cost, and as many by change of total cost.
 const TOP_DELTAS: usize = 50;
@@ -14,6 +15,7 @@ pub(super) struct ComparisonJson<'a> {
     base: &'a str,
     head: &'a str,
     warnings: Vec<String>,
+    notes: Vec<PhaseNoteJson<'a>>,
     metrics: Vec<PhaseMetricJson<'a>>,
     errors: Vec<PhaseErrorsJson<'a>>,
     functions: Vec<DeltaJson<'a>>,
@@ -24,6 +26,14 @@ struct PhaseMetricJson<'a> {
     phase: &'a str,
     #[serde(flatten)]
     metric: MetricJson,
+}
+
+#[derive(Serialize)]
+struct PhaseNoteJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'a str>,
+    #[serde(flatten)]
+    note: Note,
 }
 
 #[derive(Serialize)]
@@ -59,6 +69,19 @@ pub(super) fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
                 let cautions = phase.cautions.iter();
                 cautions.map(|caution| format!("{}: {caution}", phase.phase))
             }))
+            .collect(),
+        notes: comparison
+            .cautions
+            .iter()
+            .map(|caution| (None, caution))
+            .chain(phases().flat_map(|phase| {
+                let cautions = phase.cautions.iter();
+                cautions.map(|caution| (Some(phase.phase.as_str()), caution))
+            }))
+            .map(|(phase, caution)| PhaseNoteJson {
+                phase,
+                note: caution.note(),
+            })
             .collect(),
         metrics: phases()
             .flat_map(|phase| {

@@ -17,4 +17,6 @@ pub use document::{Concluded, SCHEMA, json, read};
 pub use histograms::{FILE as HISTOGRAMS, attach, text as histograms};
 
 #[cfg(test)]
+mod round_trip_tests;
+#[cfg(test)]
 mod tests;

@@ -310,7 +310,9 @@ impl CpuJson {
 impl AcknowledgedJson {
     fn of(files: &[AcknowledgedFile]) -> Option<Self> {
         (!files.is_empty()).then(|| Self {
-            ids: files.iter().map(|file| file.ids).sum(),
+            ids: files
+                .iter()
+                .fold(0, |sum: u64, file| sum.saturating_add(file.ids)),
             files: files.to_vec(),
         })
     }

@@ -5,14 +5,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::compare::{Comparison, Finding, Side, Untrusted, compare, sides};
-use crate::gate::{Judgements, Outcome, judge};
-use crate::metrics::{ErrorKind, Served};
+use crate::gate::{Judgements, Outcome};
+use crate::metrics::ErrorKind;
 use crate::result::samples::{self, concluded, run};
-use crate::result::{
-    AcknowledgedFile, Answering, Answerings, BcryptRate, Cause, Doubt, Estimates, Failure, Gone,
-    InstanceUse, Note, ProcessUse, ProfileResult, Quiet, RunResult, ServiceUse, Tail, TrustLevel,
-    Uncertainty, VariantResult,
-};
+use crate::result::{Cause, Doubt, Estimates, RunResult, TrustLevel, VariantResult};
 use crate::scenario::{self, LoadModel, Overrides, Plan};
 
 const RUN: &str = r#"{
@@ -215,7 +211,7 @@ fn result(plan: &Plan) -> RunResult {
     result
 }
 
-fn written(result: &RunResult, comparisons: &[Comparison]) -> String {
+pub(super) fn written(result: &RunResult, comparisons: &[Comparison]) -> String {
     let judged = |variant: &VariantResult| vec![Vec::new(); variant.phases.len()];
     json(&Concluded {
         result,
@@ -224,13 +220,6 @@ fn written(result: &RunResult, comparisons: &[Comparison]) -> String {
         outcome: &Outcome::Pass,
         interrupted: false,
     })
-}
-
-/// The result as its two files have it.
-fn read_again(result: &RunResult) -> RunResult {
-    let mut again = read(&written(result, &[])).unwrap();
-    attach(&mut again, &histograms(result)).unwrap();
-    again
 }
 
 #[test]
@@ -299,215 +288,6 @@ fn a_run_that_ended_early_is_doubted_while_it_is_there_too() {
             "the run of after ended before its time"
         ]
     );
-}
-
-/// A phase in which everything is there that a phase can have.
-fn full() -> crate::result::PhaseResult {
-    let mut phase = samples::phase(|tally| {
-        samples::ok(tally, 900, 1_234);
-        samples::ok(tally, 3, 70_000);
-        samples::failed(tally, 40, ErrorKind::Timeout);
-        samples::failed(tally, 2, ErrorKind::Status);
-        tally.note_needed(Some(1), 7);
-        tally.record_not_sent(5_000);
-    });
-    // Behind `telemetry` in the scenario, and before it in the alphabet.
-    phase.requests.push("a".to_owned());
-    let mut other = crate::metrics::Tally::default();
-    samples::ok(&mut other, 7, 99);
-    phase.tallies.push(other);
-    phase
-        .exemplars
-        .insert(ErrorKind::Status, "status 503: no".to_owned());
-    let round = &mut phase.rounds[0];
-    round.seconds = 1.0 / 3.0;
-    round.whole = Estimates {
-        throughput_rps: Some(1e9 / 7.0),
-        us_per_request: Some(0.1 + 0.2),
-        p50_us: Some(1_234.567),
-        p99_us: None,
-    };
-    round.uncertainty = Uncertainty {
-        throughput: Some(0.01),
-        us_per_request: None,
-        p50_us: Some((1_000.0, 1_500.1)),
-        p99_us: Some((2_000.0, f64::INFINITY)),
-    };
-    let quiet = Quiet {
-        from: 0.25,
-        seconds: 0.1,
-    };
-    let answering = Answering {
-        window: 2.0,
-        answered: 1.9,
-        longest: Some(quiet),
-        stall: Some(quiet),
-        gone: Some(Gone {
-            from: 1.5,
-            answers: true,
-        }),
-    };
-    round.answerings = Answerings {
-        whole: answering,
-        requests: vec![answering; 2],
-        instances: vec![answering],
-        lost_share: Some(0.2),
-        process_ended: Some(1.6),
-    };
-    round.tails.push(Tail {
-        limit_us: 5_000.0,
-        inflation: 1.5,
-    });
-    (round.worker_wait, round.throttled_seconds) = (Some(0.123), Some(0.001));
-    (round.steal_share, round.missed_share) = (Some(0.2), None);
-    let mut unknown = phase.rounds[0].clone();
-    (unknown.target_cpu_seconds, unknown.whole.us_per_request) = (None, None);
-    (unknown.generator_cores, unknown.busiest_worker) = (None, None);
-    phase.rounds.push(unknown);
-    phase.target_cpus = 3.0;
-    phase.peak_bytes = Some(1 << 40);
-    phase.counters.insert("bcrypt".to_owned(), 5);
-    phase.peaks.insert("in_flight".to_owned(), 6);
-    phase.acknowledged.push(AcknowledgedFile {
-        file: "v/load/acknowledged.ids".into(),
-        ids: 12,
-        sink: Some("file:///x".to_owned()),
-    });
-    phase.died = Some("it ended".to_owned());
-    phase.opening.record(5);
-    phase.opening.record(50_000_000);
-    phase.tallies[0].resent = 4;
-    phase.handshakes = serde_json::from_value(serde_json::json!([
-        {"version": "TLS 1.3", "cipher": "TLS_AES_128_GCM_SHA256", "full": 2, "resumed": 1}
-    ]))
-    .unwrap();
-    let used = ProcessUse {
-        cpu_seconds: Some(0.7),
-        peak_bytes: Some(9),
-    };
-    phase.instances.push(InstanceUse {
-        address: "127.0.0.1:1".to_owned(),
-        used,
-        served: Served {
-            ok: 3,
-            failed: 1,
-            completed_ok: 2,
-        },
-        counters: [("bcrypt".to_owned(), 5)].into(),
-    });
-    phase.services.push(ServiceUse {
-        name: "redis".to_owned(),
-        used: ProcessUse {
-            cpu_seconds: None,
-            ..used
-        },
-    });
-    phase.expected_bcrypt_rate = Some(BcryptRate {
-        least: 1.5,
-        most: 3.0,
-    });
-    phase.profile = Some(ProfileResult {
-        samples: 77,
-        slices: 5,
-        hz: 99,
-        capture_ratio: Some(0.93),
-        us_per_request: Some(12.5),
-        throughput_rps: None,
-        steal_share: Some(0.01),
-        us_error: 0.02,
-        taken: None,
-    });
-    phase.note([Note::warning("few_requests", "latency", "few".to_owned()).with_remedy("more")]);
-    concluded(phase)
-}
-
-#[test]
-fn a_run_that_is_written_and_read_is_the_same_run() {
-    for failure in [
-        None,
-        Some(Failure::Target("it died".to_owned())),
-        Some(Failure::Internal("the disk".to_owned())),
-    ] {
-        let mut live = run(full(), failure);
-        live.variants[0].target = "command `x`".to_owned();
-        live.variants[0].phases.push(samples::phase(|_| {}));
-        live.started_at = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
-        let again = read_again(&live);
-        assert!(again == live, "what is read is not what was written");
-        // And once more: what is read can be stored.
-        assert_eq!(written(&again, &[]), written(&live, &[]));
-        assert_eq!(histograms(&again), histograms(&live));
-    }
-}
-
-#[test]
-fn a_stored_phase_is_judged_as_it_was_when_it_ended() {
-    let thresholds = [
-        "latency.p99.9 < 80ms",
-        "latency.p50 < 1ms",
-        "errors.rate < 1%",
-        "throughput > 1/s",
-        "cpu_per_request < 1ms",
-    ];
-    let text: String = thresholds.iter().fold(String::new(), |text, expr| {
-        format!("{text}[[threshold]]\nexpr = \"{expr}\"\n")
-    });
-    let plan = scenario::parse(
-        "t",
-        &format!("name = \"t\"\n[target]\nurl = \"http://127.0.0.1:1\"\n[load]\nmodel = \"closed\"\nconnections = 1\nduration = \"1s\"\n[[request]]\nname = \"telemetry\"\npath = \"/\"\n{text}"),
-        Path::new("."),
-        &Overrides::default(),
-    )
-    .unwrap();
-    let live = run(full(), None);
-    let judged = |run: &RunResult| {
-        let (variant, phase) = (&run.variants[0], &run.variants[0].phases[0]);
-        judge(&plan.thresholds, variant, phase, &phase.total())
-    };
-    assert_eq!(judged(&read_again(&live)), judged(&live));
-    let unknown = judged(&live).iter().filter(|of| of.value.is_none()).count();
-    assert_eq!(unknown, 1, "the CPU of one launch");
-    // Without its histograms a run has no latencies, and says so; all else is as it was.
-    let bare = judged(&read(&written(&live, &[])).unwrap());
-    assert_eq!(bare[0].value, None);
-    let reason = bare[0].reason.as_ref().unwrap();
-    assert!(reason.contains("lacks its histograms"), "{reason}");
-    assert_eq!(bare[2..], judged(&live)[2..]);
-}
-
-#[test]
-fn histograms_of_another_run_are_refused() {
-    let live = run(full(), None);
-    let other = run(samples::phase(|tally| samples::ok(tally, 5, 5)), None);
-    let mut again = read(&written(&live, &[])).unwrap();
-    let error = attach(&mut again, &histograms(&other)).unwrap_err();
-    assert!(
-        error.contains("v/load/telemetry are not those of the result"),
-        "{error}"
-    );
-}
-
-#[test]
-fn counts_that_no_run_has_are_refused() {
-    let text = written(&run(full(), None), &[]);
-    for (from, to, says) in [
-        ("\"due\": 953", "\"due\": 954", "do not add up"),
-        ("\"status\": 2", "\"status\": 200", "do not add up"),
-        (
-            "\"file\": \"v/load",
-            "\"file\": \"../v",
-            "is no file of a run directory",
-        ),
-        (
-            "\"started_at\": \"",
-            "\"started_at\": \"x",
-            "`started_at` is no time",
-        ),
-    ] {
-        assert!(text.contains(from), "{from} in {text}");
-        let error = read(&text.replace(from, to)).unwrap_err();
-        assert!(error.contains(says), "{error}");
-    }
 }
 
 /// Written by the version before this, without histograms.
