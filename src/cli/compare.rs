@@ -8,7 +8,9 @@ use super::files::{apart, write_all};
 use super::input::{Costs, Reading, bytes, side};
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
-use crate::compare::{Caution, Comparison, Profiled, RunOf, Side, Subject, Untrusted, sides};
+use crate::compare::{
+    Caution, Comparison, Profiled, RunOf, Side, Subject, Untrusted, order, sides,
+};
 use crate::experiment::{RunDir, Trust};
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::report::document::stored::{self, StoredPhase, StoredRun, StoredVariant};
@@ -24,7 +26,8 @@ use crate::report::{document, terminal, text};
   telemload compare runs/a:before runs/a:after --out diff
   telemload compare old.pb.gz new.pb.gz --base-cost 38ms --head-cost 310us --markdown")]
 pub(super) struct Args {
-    /// Before: a run directory, with :VARIANT if it has several; or a profile (`-` is standard input).
+    /// Before: a run directory, with :VARIANT if it has several; or a profile (`-` is standard input), or several slices of one capture
+    /// with commas between them.
     #[arg(value_name = "RUN[:VARIANT] | PROFILE")]
     base: String,
     /// After.
@@ -117,7 +120,11 @@ fn opened<'a>(
             at_most_one_stdin([base.as_path(), head])?;
             let (of_base, of_head) = args.costs.scales()?.unzip();
             let of = |path, scale| Opened::of_profile(path, &args.reading, scale);
-            (of(base, of_base)?, of(head, of_head)?, Vec::new())
+            let (base, head) = (of(base, of_base)?, of(head, of_head)?);
+            let notes = base.profile().zip(head.profile());
+            let notes = notes.and_then(|(base, head)| order(base, head));
+            let notes = notes.into_iter().collect();
+            (base, head, notes)
         }
         _ => {
             let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
@@ -372,6 +379,11 @@ impl Opened<'_> {
                 scale,
             }],
         })
+    }
+
+    /// The profile of its first phase.
+    fn profile(&self) -> Option<&Profile> {
+        Some(&self.phases.first()?.profile.as_ref()?.0)
     }
 
     fn side(&self) -> Side<'_> {

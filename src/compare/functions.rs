@@ -3,8 +3,8 @@
 //! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
 
 use crate::profile::{
-    DeltaFinding, Diff, FEW_SAMPLES, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale,
-    Side, Unit, diff,
+    DeltaFinding, Diff, FEW_SAMPLES, FunctionDelta, FunctionShare, FunctionTable, Observed,
+    Profile, Scale, Side, Unit, diff, doubts, doubts_between, share_with,
 };
 
 use super::caution::{Caution, Incomparable};
@@ -98,8 +98,9 @@ pub fn functions(
     let scales = base.per_request.zip(head.per_request);
     let (unit, (of_base, of_head)) = match scales {
         Some(scales) => (Unit::PerRequest, scales),
-        None => (Unit::Share, (Scale::SHARE, Scale::SHARE)),
+        None => without_requests(base.profile, head.profile),
     };
+    cautions.extend(stacks(base.profile, head.profile));
     let (base_side, head_side) = (
         Side {
             table: base.functions,
@@ -118,6 +119,10 @@ pub fn functions(
     }
     let found = diff(base_side, head_side, unit);
     let (gone, new) = found.unmatched(base_side, head_side);
+    let (gone, new) = (
+        share_with(base.profile, &gone),
+        share_with(head.profile, &new),
+    );
     if gone > UNMATCHED && new > UNMATCHED {
         cautions.push(Caution::Names { gone, new });
     }
@@ -132,6 +137,73 @@ pub fn functions(
         scales,
         explanation: explain(&found),
         diff: found,
+    })
+}
+
+/// What two profiles are compared in that know of no requests: CPU time per second, other values as they are, or shares.
+fn without_requests(base: &Profile, head: &Profile) -> (Unit, (Scale, Scale)) {
+    let per_second = |profile: &Profile| {
+        let seconds = profile.duration_ns() as f64 / 1e9;
+        let cpu = profile.cpu_ns().filter(|ns| *ns > 0 && seconds > 0.0)?;
+        Some(Scale::rate(cpu as f64 / 1e3 / seconds))
+    };
+    if let Some(scales) = per_second(base).zip(per_second(head)) {
+        return (Unit::PerSecond, scales);
+    }
+    let has_values = |profile: &Profile| profile.is_of_values() && !is_of_cpu(profile);
+    if !has_values(base) || !has_values(head) {
+        return (Unit::Share, (Scale::SHARE, Scale::SHARE));
+    }
+    let unit = match base.unit() {
+        "bytes" => Unit::Bytes,
+        "nanoseconds" => Unit::Nanoseconds,
+        _ => Unit::Count,
+    };
+    let amount = |profile: &Profile| Scale::amount(profile.value() as f64);
+    (unit, (amount(base), amount(head)))
+}
+
+/// What is to be said of the stacks of both sides, and of how their samples follow each other.
+fn stacks(base: &Profile, head: &Profile) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    let mut say = |what: String| cautions.push(Caution::Stacks { what });
+    let (of_base, of_head) = (doubts(base), doubts(head));
+    for (side, all) in [("base", &of_base), ("head", &of_head)] {
+        for what in all {
+            say(format!("the profile of the {side}: {what}"));
+        }
+    }
+    if let Some(what) = doubts_between(base, head) {
+        say(what);
+    }
+    let sides = [("base", base), ("head", head)];
+    let is_unsliced = |profile: &Profile| {
+        profile.design_effect() > 1.0 && (profile.is_of_values() || profile.slices().len() < 2)
+    };
+    let unsliced = sides.iter().filter(|(_, profile)| is_unsliced(profile));
+    let unsliced: Vec<&str> = unsliced.map(|(side, _)| *side).collect();
+    if let Some((_, profile)) = sides.iter().find(|(_, profile)| is_unsliced(profile)) {
+        say(format!(
+            "the profile of the {} is not in slices, which show whether samples come in bursts: {:.0} of its samples are taken for one; capture with telemload, or give several files (a1,a2,a3)",
+            unsliced.join(" and of the "),
+            profile.design_effect()
+        ));
+    }
+    for (side, profile) in sides {
+        if profile.observed() == Observed::Records {
+            say(format!(
+                "how many samples the profile of the {side} holds is not known: each of its records counts as one; --value says what its numbers are"
+            ));
+        }
+    }
+    cautions
+}
+
+/// What is to be said if the head was taken before the base.
+pub fn order(base: &Profile, head: &Profile) -> Option<Caution> {
+    let (before, after) = (base.taken_ns(), head.taken_ns());
+    (before > 0 && after > 0 && after < before).then(|| Caution::Stacks {
+        what: "the head was captured before the base: are the sides swapped?".to_owned(),
     })
 }
 
@@ -233,6 +305,10 @@ pub fn ceiling(function: &FunctionShare) -> f64 {
 }
 
 #[cfg(test)]
+#[path = "halves_tests.rs"]
+mod halves;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -264,6 +340,8 @@ mod tests {
             of(head, &tables.1, us.map(|us| us.1)),
             &mut cautions,
         );
+        // Profiles of a few lines are never in slices.
+        cautions.retain(|caution| !caution.to_string().contains("not in slices"));
         (found, cautions)
     }
 

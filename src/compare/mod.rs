@@ -18,7 +18,7 @@ pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange};
 pub use comparison::{Comparison, PhaseComparison, compare, sides};
 pub use doubts::Untrusted;
 pub use functions::{
-    Amounts, Explanation, FunctionComparison, Part, Profiled, ceiling, functions, is_of_cpu,
+    Amounts, Explanation, FunctionComparison, Part, Profiled, ceiling, functions, is_of_cpu, order,
 };
 pub use load::{LoadDifference, load_differences};
 pub use metrics::{ASSUMED_LATENCY_SPREAD, ENOUGH_ROUNDS, RoundFigures};

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use super::exit::Usage;
 use super::files::write;
 use super::input::Reading;
-use super::output::print;
+use super::output::{print, say};
 use super::path::{at_most_one_stdin, name, shown};
-use crate::profile::{FunctionTable, encode, flamegraph, folded};
-use crate::report::figures::top::{Order, Top};
+use crate::profile::{FunctionTable, doubts, encode, flamegraph, folded};
+use crate::report::figures::top::{Order, Top, observed};
 use crate::report::{document, terminal, text};
 
 /// Profiles on their own: pprof, folded stacks and `perf script` text in; tables, flame graphs and differences out.
@@ -102,6 +102,9 @@ fn top(args: &TopArgs) -> anyhow::Result<u8> {
         let name = shown(&args.profiles[0]);
         return Err(Usage(format!("{name}: {}", crate::profile::Error::Empty)).into());
     }
+    for doubt in doubts(&profile) {
+        say(&format!("note: {doubt}"));
+    }
     let functions = FunctionTable::of(&profile);
     let top = Top {
         profile: &profile,
@@ -142,7 +145,7 @@ fn render(args: &RenderArgs) -> anyhow::Result<u8> {
                 .title
                 .clone()
                 .unwrap_or_else(|| name(&args.profiles[0]));
-            let subtitle = format!("{} samples, {}", profile.samples(), profile.kind());
+            let subtitle = format!("{}, {}", observed(&profile), profile.kind());
             let svg = flamegraph::svg(&profile, &title, &subtitle, None);
             svg.map_err(|error| Usage(error.to_string()))?.into_bytes()
         }

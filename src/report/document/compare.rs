@@ -182,7 +182,7 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
             change: ChangeJson::of(of(delta)),
         }
     };
-    let hidden = diff.hidden();
+    let hidden = diff.hidden;
     ProfileJson {
         unit: diff.unit.name(),
         base_type: &found.types.0,
@@ -191,7 +191,7 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
         head_samples: found.samples.1,
         base: diff.whole.0,
         head: diff.whole.1,
-        change: (diff.unit == Unit::PerRequest).then(|| ChangeJson::of(&diff.change)),
+        change: (diff.unit != Unit::Share).then(|| ChangeJson::of(&diff.change)),
         false_discoveries: FALSE_DISCOVERIES,
         assumed_launch_spread: ASSUMED_LAUNCH_SPREAD,
         detectable_change: hidden.map_or(0.0, |hidden| hidden.in_any),

@@ -1,6 +1,19 @@
 //! Which functions of a profile are shown, and in which order.
 
-use crate::profile::{FunctionShare, FunctionTable, Profile};
+use crate::profile::{FunctionShare, FunctionTable, Observed, Profile};
+use crate::units::format_count;
+
+/// How many samples a profile has, and what they are.
+pub fn observed(profile: &Profile) -> String {
+    let count = format_count(profile.samples() as f64);
+    let (about, noun) = match profile.observed() {
+        Observed::Samples => ("", "sample"),
+        Observed::Estimated => ("about ", "sample"),
+        Observed::Records => ("", "record"),
+    };
+    let plural = if profile.samples() == 1 { "" } else { "s" };
+    format!("{about}{count} {noun}{plural}")
+}
 
 /// By which share functions are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

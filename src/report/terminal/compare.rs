@@ -10,8 +10,8 @@ use crate::compare::{
     ASSUMED_LATENCY_SPREAD, Basis, Caution, Comparison, ENOUGH_ROUNDS, Finding, FunctionComparison,
     Metric, PhaseComparison,
 };
-use crate::profile::{ASSUMED_LAUNCH_SPREAD, Unit};
-use crate::report::figures::change::{cells, figure, label, words};
+use crate::profile::ASSUMED_LAUNCH_SPREAD;
+use crate::report::figures::change::{cells, figure, label, unit_in_words, words};
 use crate::report::figures::explanation::explanation_lines;
 use crate::units::format_count;
 
@@ -95,10 +95,7 @@ pub(super) fn functions(comparison: &Comparison, text: &mut String) {
         let Some(found) = &phase.functions else {
             continue;
         };
-        let what = match found.diff.unit {
-            Unit::PerRequest => "CPU per request",
-            Unit::Share => "share of the profile",
-        };
+        let what = unit_in_words(found);
         let _ = writeln!(
             text,
             "\n  {}: {what} by function, by the change of its own, findings first ({} and {} samples)",

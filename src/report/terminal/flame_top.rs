@@ -2,9 +2,9 @@
 
 use super::style::{indent, plain_table};
 use crate::compare::is_of_cpu;
-use crate::profile::Profile;
+use crate::profile::{Observed, Profile};
 use crate::report::figures::change::if_free;
-use crate::report::figures::top::Top;
+use crate::report::figures::top::{Top, observed};
 use crate::report::figures::{amount, shortened};
 use crate::units::{format_count, format_share};
 
@@ -12,18 +12,16 @@ use crate::units::{format_count, format_share};
 pub fn render(top: &Top<'_>) -> String {
     let profile = top.profile;
     let slices = match top.functions.slices.len() {
+        _ if profile.observed() == Observed::Records => {
+            "how many samples they are is not known".to_owned()
+        }
         0 | 1 => "not in slices: intervals cover chance in sampling alone".to_owned(),
         slices => format!("in {slices} slices"),
     };
     let mut text = format!(
-        "{}: {} {}{}, {slices}\n",
+        "{}: {}{}, {slices}\n",
         profile.kind(),
-        format_count(profile.samples() as f64),
-        if profile.samples() == 1 {
-            "sample"
-        } else {
-            "samples"
-        },
+        observed(profile),
         whole(profile)
     );
     let rows = top.rows();

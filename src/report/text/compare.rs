@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::compare::{Comparison, FunctionComparison, PhaseComparison};
-use crate::profile::Unit;
 use crate::report::document::compare::delta_json;
-use crate::report::figures::change::{cells, figure, label, words};
+use crate::report::figures::change::{cells, figure, label, unit_in_words, words};
 use crate::report::figures::explanation::explanation_lines;
 use crate::units::format_count;
 
@@ -106,10 +105,7 @@ fn functions(phase: &PhaseComparison, found: &FunctionComparison, text: &mut Str
     for line in explanation_lines(phase, found) {
         let _ = writeln!(text, "- {}", plain(&line));
     }
-    let what = match found.diff.unit {
-        Unit::PerRequest => "CPU per request",
-        Unit::Share => "share of the profile",
-    };
+    let what = unit_in_words(found);
     let _ = writeln!(
         text,
         "\n<details><summary>Functions by {what} ({} and {} samples)</summary>\n",
