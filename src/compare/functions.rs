@@ -3,11 +3,12 @@
 //! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
 
 use crate::profile::{
-    DeltaFinding, Diff, FEW_SAMPLES, FunctionDelta, FunctionShare, FunctionTable, Observed,
-    Profile, Scale, Side, Unit, diff, doubts, doubts_between, share_with,
+    Diff, FEW_SAMPLES, FunctionShare, FunctionTable, Observed, Profile, Scale, Side, Unit, diff,
+    doubts, doubts_between, share_with,
 };
 
 use super::caution::{Caution, Incomparable};
+use super::explanation::{Explanation, explain};
 use crate::units::printable;
 
 /// A profile and what it costs.
@@ -28,6 +29,8 @@ pub struct FunctionComparison {
     pub diff: Diff,
     /// Samples of base and head.
     pub samples: (u64, u64),
+    /// What these are.
+    pub observed: (Observed, Observed),
     /// Sample types and units of base and head.
     pub types: (String, String),
     /// What the samples of base and head stand for; `None` for CPU time, of which only what it is spent on can be compared.
@@ -49,24 +52,6 @@ pub struct Amounts {
     pub unit: String,
 }
 
-/// Which functions explain what changed.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Explanation {
-    /// The function with the least other content below which nearly all of the whole's change is; no leaf.
-    pub below: Option<Part>,
-    /// The functions whose own cost changed most, until nine tenths of all such changes are named.
-    pub own: Vec<Part>,
-}
-
-/// A function and its part of a change.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Part {
-    /// Index into [`Diff::functions`].
-    pub function: usize,
-    /// Its change by that of the whole; of different signs it is negative. `None` if the whole did not change, for all that is known.
-    pub part: Option<f64>,
-}
-
 /// Sample types that count CPU time, whatever a tool calls it.
 const CPU_TYPES: [&str; 6] = [
     "cpu",
@@ -76,12 +61,6 @@ const CPU_TYPES: [&str; 6] = [
     "cycles",
     "cpu-cycles",
 ];
-/// What part of a change is "nearly all".
-const NEARLY_ALL: f64 = 0.9;
-/// Functions that an explanation names at most.
-const MOST_NAMED: usize = 5;
-/// A function below this part of all changes explains nothing.
-const WORTH_NAMING: f64 = 0.03;
 /// Shares of both sides in functions that the other lacks, from which the names do not seem to match.
 const UNMATCHED: f64 = 0.2;
 
@@ -98,7 +77,7 @@ pub fn functions(
     let scales = base.per_request.zip(head.per_request);
     let (unit, (of_base, of_head)) = match scales {
         Some(scales) => (Unit::PerRequest, scales),
-        None => without_requests(base.profile, head.profile),
+        None => amounts(base.profile, head.profile),
     };
     cautions.extend(stacks(base.profile, head.profile));
     let (base_side, head_side) = (
@@ -128,6 +107,7 @@ pub fn functions(
     }
     Ok(FunctionComparison {
         samples: (base.functions.samples, head.functions.samples),
+        observed: (base.profile.observed(), head.profile.observed()),
         types: (kind(base.profile), kind(head.profile)),
         amounts: (!is_of_cpu(base.profile)).then(|| Amounts {
             base: base.profile.value(),
@@ -135,13 +115,13 @@ pub fn functions(
             unit: base.profile.unit().to_owned(),
         }),
         scales,
-        explanation: explain(&found),
+        explanation: explain(&found, base.profile, head.profile),
         diff: found,
     })
 }
 
 /// What two profiles are compared in that know of no requests: CPU time per second, other values as they are, or shares.
-fn without_requests(base: &Profile, head: &Profile) -> (Unit, (Scale, Scale)) {
+pub fn amounts(base: &Profile, head: &Profile) -> (Unit, (Scale, Scale)) {
     let per_second = |profile: &Profile| {
         let seconds = profile.duration_ns() as f64 / 1e9;
         let cpu = profile.cpu_ns().filter(|ns| *ns > 0 && seconds > 0.0)?;
@@ -239,65 +219,6 @@ fn comparable(
     Ok(())
 }
 
-fn explain(diff: &Diff) -> Explanation {
-    // Shares sum to one on both sides: there is no whole that changed. Nor are there parts of a change that may be none.
-    let part = |delta: f64| diff.has_changed().then(|| delta / diff.change.delta);
-    Explanation {
-        below: below(diff, part),
-        own: own(diff, part),
-    }
-}
-
-fn below(diff: &Diff, part: impl Fn(f64) -> Option<f64>) -> Option<Part> {
-    let content = |at: usize| {
-        let delta = &diff.functions[at];
-        let total = |side: &Option<FunctionShare>, whole: f64| {
-            side.as_ref()
-                .map_or(0.0, |function| function.total_share.value * whole)
-        };
-        total(&delta.base, diff.whole.0).max(total(&delta.head, diff.whole.1))
-    };
-    let largest = diff.whole.0.max(diff.whole.1);
-    diff.functions
-        .iter()
-        .enumerate()
-        .filter(|(_, delta)| delta.total_finding == DeltaFinding::Changed)
-        .filter_map(|(at, delta)| Some((content(at), at, part(delta.total.delta)?)))
-        .filter(|(_, _, part)| (NEARLY_ALL..=1.0 / NEARLY_ALL).contains(part))
-        // What is on every stack explains nothing, and a leaf is named by its own cost.
-        .filter(|(content, at, _)| {
-            let delta = &diff.functions[*at];
-            let is_leaf = (delta.own.delta / delta.total.delta) > NEARLY_ALL;
-            *content < largest * 0.999 && !is_leaf
-        })
-        .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, function, part)| Part {
-            function,
-            part: Some(part),
-        })
-}
-
-fn own(diff: &Diff, part: impl Fn(f64) -> Option<f64>) -> Vec<Part> {
-    let changed = diff.functions.iter().enumerate();
-    let changed = changed.filter(|(_, delta)| delta.own_finding == DeltaFinding::Changed);
-    let size = |delta: &FunctionDelta| delta.own.delta.abs();
-    // Changes of both signs: what rose and what fell must not cancel out.
-    let all: f64 = changed.clone().map(|(_, delta)| size(delta)).sum();
-    let mut own = Vec::new();
-    let mut named = 0.0;
-    for (function, delta) in changed.take(MOST_NAMED) {
-        if named >= NEARLY_ALL * all || size(delta) < WORTH_NAMING * all {
-            break;
-        }
-        named += size(delta);
-        own.push(Part {
-            function,
-            part: part(delta.own.delta),
-        });
-    }
-    own
-}
-
 /// How many times the requests the same CPU could serve at most if the function cost nothing (Amdahl's law); infinite for a
 /// function that is everything.
 pub fn ceiling(function: &FunctionShare) -> f64 {
@@ -310,7 +231,9 @@ mod halves;
 
 #[cfg(test)]
 mod tests {
+    use super::super::explanation::Part;
     use super::*;
+    use crate::profile::DeltaFinding;
 
     fn profile(kind: (&str, &str), stacks: &str) -> Profile {
         let mut profile = Profile::new(kind.0, kind.1, 0);
@@ -390,6 +313,38 @@ mod tests {
         });
         let named: Vec<_> = named.collect();
         assert_eq!(named, [("parse_new", None), ("parse_old", None)]);
+    }
+
+    #[test]
+    fn what_moved_into_its_caller_is_a_pair() {
+        let base = profile(CPU, "main;parse;inner 4000\nmain;other 6000");
+        let head = profile(CPU, "main;parse 4000\nmain;other 6000");
+        let (found, _) = compared(&base, &head, None);
+        let found = found.unwrap();
+        let name = |at: usize| found.diff.functions[at].function.as_str();
+        let moved = found.explanation.moved.iter();
+        let moved: Vec<_> = moved
+            .map(|of| (name(of.function), name(of.caller)))
+            .collect();
+        assert_eq!(moved, [("inner", "parse")]);
+        // One that went without its caller's rising is none.
+        let head = profile(CPU, "main;parse 100\nmain;other 9900");
+        let (found, _) = compared(&base, &head, None);
+        assert_eq!(found.unwrap().explanation.moved, []);
+    }
+
+    #[test]
+    fn what_changed_with_its_callees_alone_is_named() {
+        let base = profile(CPU, "main;x;p 3000\nmain;y;p 1000\nmain;z 6000");
+        let head = profile(CPU, "main;x;p 1000\nmain;y;p 3000\nmain;z 6000");
+        let (found, _) = compared(&base, &head, None);
+        let found = found.unwrap();
+        assert_eq!(found.explanation.own, []);
+        let callees = found.explanation.callees.iter();
+        let names: Vec<_> = callees
+            .map(|of| found.diff.functions[of.function].function.as_str())
+            .collect();
+        assert_eq!(names, ["x", "y"]);
     }
 
     #[test]

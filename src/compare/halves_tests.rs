@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::super::caution::Caution;
 use super::*;
-use crate::profile::{Choice, read};
+use crate::profile::{Choice, DeltaFinding, FunctionDelta, read};
 
 /// A congruential generator: the sequence is the same wherever the test runs.
 struct Draw(u64);
@@ -39,7 +39,7 @@ impl Draw {
 }
 
 const FUNCTIONS: usize = 60;
-const OBSERVATIONS: usize = 2_000;
+const OBSERVATIONS: usize = 1_000;
 /// Bytes between two samples of a heap.
 const RATE: i64 = 524_288;
 
@@ -273,6 +273,40 @@ fn drawn(kind: &Kind, draw: &mut Draw, first: f64) -> Vec<Observation> {
             (function, (kind.values)(draw, function))
         })
         .collect()
+}
+
+/// An object that is far larger than the distance between samples is no chance, and functions whose bytes are the same did not change.
+#[test]
+fn a_new_object_of_many_megabytes_is_a_finding() {
+    let heap = |more: &[Observation]| {
+        let serve = std::iter::repeat_n((3, scaled(64)), 60);
+        let cache = std::iter::repeat_n((5, scaled(64)), 40);
+        let all: Vec<_> = serve.chain(cache).chain(more.iter().cloned()).collect();
+        pprof(
+            &["inuse_objects/count", "inuse_space/bytes"],
+            (RATE, "space/bytes"),
+            &all,
+        )
+    };
+    let found = changed(&heap(&[]), &heap(&[(9, vec![1, 87_244_800])]));
+    assert_eq!(found, ["f9", "handle2", "main"]);
+}
+
+/// A profile that was taken before the one it is compared with is perhaps the other side.
+#[test]
+fn sides_that_seem_to_be_swapped_are_doubted() {
+    let taken = |time_nanos| {
+        let profile = proto::Profile {
+            time_nanos,
+            sample_type: vec![proto::ValueType { r#type: 1, unit: 2 }],
+            string_table: ["", "samples", "count"].map(str::to_owned).to_vec(),
+            ..Default::default()
+        };
+        read(&profile.encode_to_vec(), Choice::default()).expect("reads")
+    };
+    let doubted = |base, head| order(&taken(base), &taken(head)).is_some();
+    assert!(doubted(2, 1));
+    assert!(!doubted(1, 2) && !doubted(0, 2) && !doubted(2, 0));
 }
 
 #[test]

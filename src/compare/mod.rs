@@ -7,6 +7,7 @@ mod caution;
 mod change;
 mod comparison;
 mod doubts;
+mod explanation;
 mod functions;
 mod load;
 mod metrics;
@@ -17,8 +18,9 @@ pub use caution::{Caution, Incomparable};
 pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange};
 pub use comparison::{Comparison, PhaseComparison, compare, sides};
 pub use doubts::Untrusted;
+pub use explanation::{Explanation, Moved, Part};
 pub use functions::{
-    Amounts, Explanation, FunctionComparison, Part, Profiled, ceiling, functions, is_of_cpu, order,
+    Amounts, FunctionComparison, Profiled, amounts, ceiling, functions, is_of_cpu, order,
 };
 pub use load::{LoadDifference, load_differences};
 pub use metrics::{ASSUMED_LATENCY_SPREAD, ENOUGH_ROUNDS, RoundFigures};

@@ -49,7 +49,7 @@ pub use read::read;
 pub use share::{ENOUGH_SLICES, FEW_SAMPLES, FEWEST_SAMPLES, Share};
 pub use soundness::{doubts, doubts_between};
 pub use stacks::{Observed, Profile, Stack};
-pub use table::{FunctionShare, FunctionTable, Matched, inclusive, share_with};
+pub use table::{FunctionShare, FunctionTable, Matched, inclusive, main_caller, share_with};
 
 #[cfg(test)]
 mod tests;

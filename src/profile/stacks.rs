@@ -101,6 +101,17 @@ pub enum Observed {
     Records,
 }
 
+impl Observed {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Estimated => "estimated",
+            Self::Records => "records",
+        }
+    }
+}
+
 /// One distinct call stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack<'a> {

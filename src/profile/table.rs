@@ -2,6 +2,7 @@
 //!
 //! Functions are told apart by their normalised names. It must count a function once per sample however often it recurs.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use regex::Regex;
@@ -299,6 +300,30 @@ pub fn share_with(profile: &Profile, functions: &HashSet<&str>) -> f64 {
         .filter(|counts| counts.ids.iter().any(|id| has[*id as usize]));
     let weight: u64 = with.map(|counts| profile.weighed(counts.weight)).sum();
     weight as f64 / profile.whole().max(1) as f64
+}
+
+/// The caller that has most of what a function weighs, and its part of that.
+pub fn main_caller(profile: &Profile, function: &str) -> Option<(String, f64)> {
+    let names: Vec<Cow<'_, str>> = profile.names().iter().map(|of| normalise(of)).collect();
+    let is = |id: &u32| names[*id as usize] == function;
+    let mut by_caller: HashMap<&str, u64> = HashMap::new();
+    let mut all = 0;
+    for counts in profile.unordered() {
+        let Some(at) = counts.ids.iter().position(is) else {
+            continue;
+        };
+        let weight = profile.weighed(counts.weight);
+        all += weight;
+        if let Some(caller) = at.checked_sub(1) {
+            *by_caller
+                .entry(&names[counts.ids[caller] as usize])
+                .or_default() += weight;
+        }
+    }
+    let most = by_caller
+        .into_iter()
+        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
+    most.map(|(caller, weight)| (caller.to_owned(), weight as f64 / all.max(1) as f64))
 }
 
 /// What a pattern matched.

@@ -16,6 +16,7 @@ mod formats;
 mod ingest;
 mod instances;
 mod interruption;
+mod observed;
 mod output;
 mod perf;
 mod profiles;

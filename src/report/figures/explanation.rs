@@ -56,6 +56,26 @@ pub(in crate::report) fn explanation_lines(
         let name = shortened(&delta(own).function);
         lines.push(format!("{}{name} itself: {change}", share_of(own)));
     }
+    for callees in &found.explanation.callees {
+        let change = with_bounds(found, &delta(callees).total);
+        let name = shortened(&delta(callees).function);
+        lines.push(format!(
+            "{}{name} with what it calls: {change}",
+            share_of(callees)
+        ));
+    }
+    for moved in &found.explanation.moved {
+        let (function, caller) = (
+            &found.diff.functions[moved.function],
+            &found.diff.functions[moved.caller],
+        );
+        lines.push(format!(
+            "{} is part of its caller {} on one side, as after inlining: together they changed by {}",
+            shortened(&function.function),
+            shortened(&caller.function),
+            signed(found, function.own.delta + caller.own.delta)
+        ));
+    }
     lines.extend(rest(found));
     if found.diff.unit == Unit::Share {
         let mut words =

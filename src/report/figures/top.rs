@@ -5,13 +5,18 @@ use crate::units::format_count;
 
 /// How many samples a profile has, and what they are.
 pub fn observed(profile: &Profile) -> String {
-    let count = format_count(profile.samples() as f64);
-    let (about, noun) = match profile.observed() {
+    counted(profile.samples(), profile.observed())
+}
+
+/// So many samples, as what they are.
+pub(in crate::report) fn counted(samples: u64, observed: Observed) -> String {
+    let count = format_count(samples as f64);
+    let (about, noun) = match observed {
         Observed::Samples => ("", "sample"),
         Observed::Estimated => ("about ", "sample"),
         Observed::Records => ("", "record"),
     };
-    let plural = if profile.samples() == 1 { "" } else { "s" };
+    let plural = if samples == 1 { "" } else { "s" };
     format!("{about}{count} {noun}{plural}")
 }
 

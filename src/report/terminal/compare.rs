@@ -13,7 +13,7 @@ use crate::compare::{
 use crate::profile::ASSUMED_LAUNCH_SPREAD;
 use crate::report::figures::change::{cells, figure, label, unit_in_words, words};
 use crate::report::figures::explanation::explanation_lines;
-use crate::units::format_count;
+use crate::report::figures::top::counted;
 
 /// Functions that a comparison lists.
 pub(super) const TOP_DELTAS: usize = 12;
@@ -98,10 +98,10 @@ pub(super) fn functions(comparison: &Comparison, text: &mut String) {
         let what = unit_in_words(found);
         let _ = writeln!(
             text,
-            "\n  {}: {what} by function, by the change of its own, findings first ({} and {} samples)",
+            "\n  {}: {what} by function, by the change of its own, findings first ({} and {})",
             phase.phase,
-            format_count(found.samples.0 as f64),
-            format_count(found.samples.1 as f64)
+            counted(found.samples.0, found.observed.0),
+            counted(found.samples.1, found.observed.1)
         );
         indent(&delta_table(found).to_string(), "    ", text);
     }
