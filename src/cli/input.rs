@@ -9,7 +9,7 @@ use super::exit::Usage;
 use super::output::say;
 use super::path::{is_stdio, shown};
 use crate::compare::is_of_cpu;
-use crate::profile::{self, Choice, Fold, Meaning, Profile, Scale};
+use crate::profile::{self, Choice, Fold, Labelled, Meaning, Profile, Scale};
 use crate::units::parse_duration;
 
 /// The largest profile that is read, as it is stored.
@@ -70,7 +70,12 @@ impl Reading {
     pub(super) fn quietly(&self, path: &Path) -> anyhow::Result<Profile> {
         let bytes = bytes(path)?;
         let refused = |error: profile::Error| Usage(format!("{}: {error}", shown(path)));
-        let choice = Choice {
+        let read = profile::read(&bytes, self.choice()).map_err(refused)?;
+        Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
+    }
+
+    fn choice(&self) -> Choice<'_> {
+        Choice {
             sample_type: self.sample_type.as_deref(),
             profile: self.profile.as_deref(),
             value: self.value,
@@ -78,9 +83,21 @@ impl Reading {
                 .label
                 .as_ref()
                 .map(|(key, value)| (key.as_str(), value.as_str())),
-        };
-        let read = profile::read(&bytes, choice).map_err(refused)?;
-        Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
+        }
+    }
+
+    /// The labels of a profile.
+    pub(super) fn labels(&self, path: &Path) -> anyhow::Result<Vec<Labelled>> {
+        let found = profile::labelled(&bytes(path)?, self.choice());
+        Ok(found.map_err(|error| Usage(format!("{}: {error}", shown(path))))?)
+    }
+
+    /// The same for the samples of one label.
+    pub(super) fn of_label(&self, key: &str, value: &str) -> Self {
+        Self {
+            label: Some((key.to_owned(), value.to_owned())),
+            ..self.clone()
+        }
     }
 
     /// Several files as the slices of one capture.

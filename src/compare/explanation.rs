@@ -48,7 +48,7 @@ pub(super) fn explain(diff: &Diff, base: &Profile, head: &Profile) -> Explanatio
     let part = |delta: f64| diff.has_changed().then(|| delta / diff.change.delta);
     let (below, own) = (below(diff, part), own(diff, part));
     Explanation {
-        callees: callees(diff, below.iter().chain(&own), part),
+        callees: callees(diff, &below.iter().chain(&own), part),
         moved: moved(diff, &own, base, head),
         below,
         own,
@@ -57,7 +57,7 @@ pub(super) fn explain(diff: &Diff, base: &Profile, head: &Profile) -> Explanatio
 
 fn callees<'a>(
     diff: &Diff,
-    named: impl Iterator<Item = &'a Part> + Clone,
+    named: &(impl Iterator<Item = &'a Part> + Clone),
     part: impl Fn(f64) -> Option<f64>,
 ) -> Vec<Part> {
     let same = |a: f64, b: f64| a * b > 0.0 && (a / b).max(b / a) < 1.0 / NEARLY_ALL;

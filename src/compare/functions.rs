@@ -74,6 +74,33 @@ pub fn functions(
     cautions: &mut Vec<Caution>,
 ) -> Result<FunctionComparison, Incomparable> {
     comparable(base.profile, head.profile, cautions)?;
+    if of_one_capture(base.profile, head.profile) {
+        let parts = [base, head].map(|side| side.profile.clone().as_part());
+        let tables = parts.each_ref().map(FunctionTable::of);
+        let part = |side: usize, per_request| Profiled {
+            profile: &parts[side],
+            functions: &tables[side],
+            per_request,
+        };
+        return Ok(compared(
+            part(0, base.per_request),
+            part(1, head.per_request),
+            cautions,
+        ));
+    }
+    Ok(compared(base, head, cautions))
+}
+
+/// Whether both are parts of one capture, taken at one nanosecond: then nothing differs but by chance.
+fn of_one_capture(base: &Profile, head: &Profile) -> bool {
+    base.taken_ns() > 0 && base.taken_ns() == head.taken_ns() && base.is_of_values()
+}
+
+fn compared(
+    base: Profiled<'_>,
+    head: Profiled<'_>,
+    cautions: &mut Vec<Caution>,
+) -> FunctionComparison {
     let scales = base.per_request.zip(head.per_request);
     let (unit, (of_base, of_head)) = match scales {
         Some(scales) => (Unit::PerRequest, scales),
@@ -105,7 +132,7 @@ pub fn functions(
     if gone > UNMATCHED && new > UNMATCHED {
         cautions.push(Caution::Names { gone, new });
     }
-    Ok(FunctionComparison {
+    FunctionComparison {
         samples: (base.functions.samples, head.functions.samples),
         observed: (base.profile.observed(), head.profile.observed()),
         types: (kind(base.profile), kind(head.profile)),
@@ -117,7 +144,7 @@ pub fn functions(
         scales,
         explanation: explain(&found, base.profile, head.profile),
         diff: found,
-    })
+    }
 }
 
 /// What two profiles are compared in that know of no requests: CPU time per second, other values as they are, or shares.
@@ -245,7 +272,7 @@ mod tests {
         profile
     }
 
-    fn compared(
+    fn comparing(
         base: &Profile,
         head: &Profile,
         us: Option<(f64, f64)>,
@@ -277,7 +304,7 @@ mod tests {
             "main;auth;bcrypt;expand 600\nmain;auth;bcrypt;encrypt 350\nmain;parse 50",
         );
         let head = profile(CPU, "main;parse 990\nmain;auth;lookup 10");
-        let (found, cautions) = compared(&base, &head, Some((8_000.0, 400.0)));
+        let (found, cautions) = comparing(&base, &head, Some((8_000.0, 400.0)));
         let found = found.unwrap();
         let name = |part: &Part| {
             let function = &found.diff.functions[part.function].function;
@@ -303,7 +330,7 @@ mod tests {
     fn what_moved_within_a_whole_that_did_not_change_is_named() {
         let base = profile(CPU, "main;parse_old 2000\nmain;other 8000");
         let head = profile(CPU, "main;parse_new 2000\nmain;other 8000");
-        let (found, _) = compared(&base, &head, Some((100.0, 100.1)));
+        let (found, _) = comparing(&base, &head, Some((100.0, 100.1)));
         let found = found.unwrap();
         assert!(!found.diff.has_changed());
         assert_eq!(found.explanation.below, None);
@@ -319,7 +346,7 @@ mod tests {
     fn what_moved_into_its_caller_is_a_pair() {
         let base = profile(CPU, "main;parse;inner 4000\nmain;other 6000");
         let head = profile(CPU, "main;parse 4000\nmain;other 6000");
-        let (found, _) = compared(&base, &head, None);
+        let (found, _) = comparing(&base, &head, None);
         let found = found.unwrap();
         let name = |at: usize| found.diff.functions[at].function.as_str();
         let moved = found.explanation.moved.iter();
@@ -329,7 +356,7 @@ mod tests {
         assert_eq!(moved, [("inner", "parse")]);
         // One that went without its caller's rising is none.
         let head = profile(CPU, "main;parse 100\nmain;other 9900");
-        let (found, _) = compared(&base, &head, None);
+        let (found, _) = comparing(&base, &head, None);
         assert_eq!(found.unwrap().explanation.moved, []);
     }
 
@@ -337,7 +364,7 @@ mod tests {
     fn what_changed_with_its_callees_alone_is_named() {
         let base = profile(CPU, "main;x;p 3000\nmain;y;p 1000\nmain;z 6000");
         let head = profile(CPU, "main;x;p 1000\nmain;y;p 3000\nmain;z 6000");
-        let (found, _) = compared(&base, &head, None);
+        let (found, _) = comparing(&base, &head, None);
         let found = found.unwrap();
         assert_eq!(found.explanation.own, []);
         let callees = found.explanation.callees.iter();
@@ -351,7 +378,7 @@ mod tests {
     fn without_costs_shares_are_compared_and_explain_no_whole() {
         let base = profile(CPU, "main;a 900\nmain;b 100");
         let head = profile(CPU, "main;a 500\nmain;b 500");
-        let (found, _) = compared(&base, &head, None);
+        let (found, _) = comparing(&base, &head, None);
         let found = found.unwrap();
         assert_eq!(found.diff.unit, Unit::Share);
         let parts: Vec<_> = found.explanation.own.iter().map(|of| of.part).collect();
@@ -363,7 +390,7 @@ mod tests {
     #[test]
     fn what_measures_something_else_is_refused() {
         let stacks = "main;a 900\nmain;b 100";
-        let (found, _) = compared(
+        let (found, _) = comparing(
             &profile(CPU, stacks),
             &profile(("alloc_space", "bytes"), stacks),
             None,
@@ -376,7 +403,7 @@ mod tests {
             "{message}"
         );
         // Time that was waited is no CPU time, though the unit is the same.
-        let (found, _) = compared(
+        let (found, _) = comparing(
             &profile(CPU, stacks),
             &profile(("delay", "nanoseconds"), stacks),
             None,
@@ -384,10 +411,10 @@ mod tests {
         let message = found.unwrap_err().to_string();
         assert!(message.contains("delay/nanoseconds"), "{message}");
         let heap = profile(("inuse_space", "bytes"), stacks);
-        let (found, _) = compared(&heap, &heap, None);
+        let (found, _) = comparing(&heap, &heap, None);
         let amounts = found.unwrap().amounts.unwrap();
         assert_eq!((amounts.base, amounts.unit.as_str()), (1_000, "bytes"));
-        let (found, cautions) = compared(
+        let (found, cautions) = comparing(
             &profile(CPU, stacks),
             &profile(("samples", "count"), stacks),
             None,
@@ -401,7 +428,7 @@ mod tests {
 
     #[test]
     fn names_that_do_not_match_are_a_caution() {
-        let (_, cautions) = compared(
+        let (_, cautions) = comparing(
             &profile(CPU, "main;a::f 900\nmain;a::g 100"),
             &profile(CPU, "main;f 900\nmain;g 100"),
             Some((10.0, 10.0)),

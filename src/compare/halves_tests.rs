@@ -56,6 +56,15 @@ fn stack(function: usize) -> [String; 3] {
 
 /// A profile.proto of types (`type/unit`), a record for each function and kind of observation.
 fn pprof(types: &[&str], period: (i64, &str), observations: &[Observation]) -> Vec<u8> {
+    pprof_at(0, types, period, observations)
+}
+
+fn pprof_at(
+    time_nanos: i64,
+    types: &[&str],
+    period: (i64, &str),
+    observations: &[Observation],
+) -> Vec<u8> {
     let mut strings = vec![String::new()];
     let mut text = |text: &str| {
         let known = strings.iter().position(|known| known == text);
@@ -128,6 +137,7 @@ fn pprof(types: &[&str], period: (i64, &str), observations: &[Observation]) -> V
         string_table: strings,
         period_type,
         period: period.0,
+        time_nanos,
         ..Default::default()
     };
     profile.encode_to_vec()
@@ -278,18 +288,20 @@ fn drawn(kind: &Kind, draw: &mut Draw, first: f64) -> Vec<Observation> {
 /// An object that is far larger than the distance between samples is no chance, and functions whose bytes are the same did not change.
 #[test]
 fn a_new_object_of_many_megabytes_is_a_finding() {
-    let heap = |more: &[Observation]| {
+    let heap_at = |time, more: &[Observation]| {
         let serve = std::iter::repeat_n((3, scaled(64)), 60);
         let cache = std::iter::repeat_n((5, scaled(64)), 40);
         let all: Vec<_> = serve.chain(cache).chain(more.iter().cloned()).collect();
-        pprof(
-            &["inuse_objects/count", "inuse_space/bytes"],
-            (RATE, "space/bytes"),
-            &all,
-        )
+        let types = ["inuse_objects/count", "inuse_space/bytes"];
+        pprof_at(time, &types, (RATE, "space/bytes"), &all)
     };
-    let found = changed(&heap(&[]), &heap(&[(9, vec![1, 87_244_800])]));
+    let large = [(9, vec![1, 87_244_800])];
+    let found = changed(&heap_at(0, &[]), &heap_at(0, &large));
     assert_eq!(found, ["f9", "handle2", "main"]);
+    assert_eq!(changed(&heap_at(1, &[]), &heap_at(2, &large)), found);
+    // Of one capture it is in one half or in the other.
+    let none: [&str; 0] = [];
+    assert_eq!(changed(&heap_at(5, &[]), &heap_at(5, &large)), none);
 }
 
 /// A profile that was taken before the one it is compared with is perhaps the other side.

@@ -215,7 +215,13 @@ impl Columns {
                     return Ok(Weight::default());
                 }
                 let weight = Weight::of(seen, value);
-                return Ok(if is_certain { weight.certain() } else { weight });
+                // What was allocated in a while is of chance, whatever its size; what there is at one time is not.
+                let is_there = !self.sample_type.starts_with("alloc");
+                return Ok(if is_certain && is_there {
+                    weight.certain()
+                } else {
+                    weight
+                });
             }
         };
         Ok(Weight::of(samples, value))

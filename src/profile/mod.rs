@@ -44,6 +44,7 @@ pub use difference::{ASSUMED_LAUNCH_SPREAD, Difference, FALSE_DISCOVERIES, Scale
 pub use error::Error;
 pub use fold::{Fold, fold};
 pub use interval::{Interval, Z95, wilson};
+pub use labels::{Labelled, labelled};
 pub use observations::Meaning;
 pub use read::read;
 pub use share::{ENOUGH_SLICES, FEW_SAMPLES, FEWEST_SAMPLES, Share};

@@ -107,7 +107,7 @@ pub fn doubts_between(base: &Profile, head: &Profile) -> Option<String> {
     for (at, profile) in sides.into_iter().enumerate() {
         for counts in profile.unordered() {
             let weight = profile.weighed(counts.weight) as f64 / (profile.whole() as f64).max(1.0);
-            let ids = names[at].from_root(counts.ids);
+            let ids = names[at].below_thread(counts.ids);
             let Some((root, callees)) = ids.split_first() else {
                 continue;
             };
@@ -183,7 +183,7 @@ impl Names {
     }
 
     /// A stack without the name of its thread.
-    fn from_root<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+    fn below_thread<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
         match ids {
             [_, rest @ ..] if self.threads => rest,
             ids => ids,
@@ -233,7 +233,7 @@ impl Seen {
                 }
             }
         }
-        let own = names.from_root(ids);
+        let own = names.below_thread(ids);
         let ends = [own.first(), own.last()];
         if own.last().is_some_and(|id| kind(id) == Kind::Kernel) {
             self.kernel += weight;

@@ -52,6 +52,8 @@ pub struct Profile {
     taken_ns: i64,
     /// Whether the root of a stack is the name of a thread.
     begins_at_threads: bool,
+    /// Whether it is a part of one capture that was taken at random, so that everything in it came by chance.
+    is_part: bool,
     names: Vec<Arc<str>>,
     ids: HashMap<Arc<str>, u32>,
     name_bytes: usize,
@@ -86,8 +88,10 @@ pub(super) struct Counts<'a> {
 pub(super) struct Weight {
     pub(super) samples: u64,
     pub(super) value: u64,
-    /// The sum of the squares of what each sample that came by chance weighs.
+    /// The sum of the squares of what each sample weighs.
     pub(super) squares: f64,
+    /// Those of samples that did not come by chance, such as of objects which no heap sampler misses.
+    pub(super) certain: f64,
 }
 
 /// What the samples of a profile are.
@@ -135,6 +139,7 @@ impl Profile {
             duration_ns: 0,
             taken_ns: 0,
             begins_at_threads: false,
+            is_part: false,
             names: Vec::new(),
             ids: HashMap::new(),
             name_bytes: 0,
@@ -164,6 +169,13 @@ impl Profile {
     /// The same profile of stacks that begin with the name of their thread.
     pub(super) fn beginning_at_threads(mut self) -> Self {
         self.begins_at_threads = true;
+        self
+    }
+
+    /// The same as one part of a capture, which is compared with another one of it.
+    #[must_use]
+    pub fn as_part(mut self) -> Self {
+        self.is_part = self.is_of_values();
         self
     }
 
@@ -340,8 +352,10 @@ impl Profile {
 
     /// The squares of the same.
     pub(super) fn squared(&self, weight: Weight) -> f64 {
-        if self.is_of_values() {
+        if self.is_part {
             weight.squares
+        } else if self.is_of_values() {
+            weight.squares - weight.certain
         } else {
             weight.samples as f64
         }
@@ -490,13 +504,14 @@ impl Weight {
             samples,
             value,
             squares: (value as f64).powi(2) / samples.max(1) as f64,
+            certain: 0.0,
         }
     }
 
     /// The same as what was there for certain.
     pub(super) fn certain(self) -> Self {
         Self {
-            squares: 0.0,
+            certain: self.squares,
             ..self
         }
     }
@@ -507,6 +522,7 @@ impl Weight {
             samples: sum(self.samples, other.samples)?,
             value: sum(self.value, other.value)?,
             squares: self.squares + other.squares,
+            certain: self.certain + other.certain,
         })
     }
 }

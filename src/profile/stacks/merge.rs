@@ -110,6 +110,7 @@ impl Profile {
             samples,
             value,
             squares,
+            certain,
         } = counts.weight;
         let sliced: u64 = counts.by_slice.iter().map(|(_, samples)| samples).sum();
         if sliced != samples || samples == 0 {
@@ -130,6 +131,7 @@ impl Profile {
                 samples: *samples,
                 value: part,
                 squares: squares * *samples as f64 / sliced as f64,
+                certain: certain * *samples as f64 / sliced as f64,
             };
             self.add_ids(ids.clone(), weight, Some(*slice))?;
         }
