@@ -8,9 +8,9 @@ use super::files::{apart, write_all};
 use super::input::{Costs, Reading, bytes, side};
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
-use crate::compare::{Caution, Comparison, Profiled, Side, Subject, Untrusted, sides};
+use crate::compare::{Caution, Comparison, Profiled, Side, Subject, Untrusted, order, sides};
 use crate::experiment::RunDir;
-use crate::profile::Scale;
+use crate::profile::{Profile, Scale};
 use crate::report::document::run::HISTOGRAMS;
 use crate::report::page::flame_files::{self, Drawn};
 use crate::report::{document, terminal, text};
@@ -25,7 +25,8 @@ use crate::result::{PhaseResult, RunResult, Samples, VariantResult};
   telemload compare runs/a:before runs/a:after --out diff
   telemload compare old.pb.gz new.pb.gz --base-cost 38ms --head-cost 310us --markdown")]
 pub(super) struct Args {
-    /// Before: a run directory, with :VARIANT if it has several; or a profile (`-` is standard input).
+    /// Before: a run directory, with :VARIANT if it has several; or a profile (`-` is standard input), or several slices of one capture
+    /// with commas between them.
     #[arg(value_name = "RUN[:VARIANT] | PROFILE")]
     base: String,
     /// After.
@@ -103,7 +104,11 @@ fn opened(args: &Args, base: Given, head: Given) -> anyhow::Result<(Opened, Open
             at_most_one_stdin([base.as_path(), &head])?;
             let (of_base, of_head) = args.costs.scales()?.unzip();
             let of = |path: &Path, scale| Opened::profile(path, &args.reading, scale);
-            return Ok((of(&base, of_base)?, of(&head, of_head)?, Vec::new()));
+            let (base, head) = (of(&base, of_base)?, of(&head, of_head)?);
+            let notes = base.taken().zip(head.taken());
+            let notes = notes.and_then(|(base, head)| order(base, head));
+            let notes = notes.into_iter().collect();
+            return Ok((base, head, notes));
         }
         _ => {
             let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
@@ -351,6 +356,14 @@ impl Opened {
             taken: Samples::of(side(reading, path, scale)?.into()),
             scale,
         })
+    }
+
+    /// The profile, if it is one on its own.
+    fn taken(&self) -> Option<&Profile> {
+        match self {
+            Self::Profile { taken, .. } => Some(&taken.profile),
+            Self::Run(_) => None,
+        }
     }
 
     fn side(&self) -> Side<'_> {

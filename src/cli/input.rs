@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::exit::Usage;
 use super::output::say;
 use super::path::{is_stdio, shown};
 use crate::compare::is_of_cpu;
-use crate::profile::{self, Choice, Fold, Profile, Scale};
+use crate::profile::{self, Choice, Fold, Labelled, Meaning, Profile, Scale};
 use crate::units::parse_duration;
 
 /// The largest profile that is read, as it is stored.
@@ -28,6 +28,10 @@ pub(super) struct Reading {
     /// Read only samples that have this label, such as endpoint=/slow; labels of profile.proto alone.
     #[arg(long = "where", value_name = "KEY=VALUE", value_parser = label)]
     pub(super) label: Option<(String, String)>,
+    /// What the numbers of a profile are where it does not tell: samples, ns, bytes or period (of an event, as perf's folders write)
+    /// [default: what they look like].
+    #[arg(long, value_name = "MEANING", value_parser = meaning)]
+    pub(super) value: Option<Meaning>,
     /// Fold frames that carry no news into one: plumbing is that of tokio, hyper, futures, tower, axum, thread starts and Go's
     /// runtime.
     #[arg(long, value_name = "PRESET", value_parser = preset)]
@@ -39,6 +43,10 @@ fn preset(text: &str) -> Result<Fold, String> {
         "plumbing" => Ok(Fold::Plumbing),
         _ => Err("there is one preset: plumbing".to_owned()),
     }
+}
+
+fn meaning(text: &str) -> Result<Meaning, String> {
+    Meaning::named(text).ok_or_else(|| format!("it is one of {}", Meaning::NAMES))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -62,16 +70,34 @@ impl Reading {
     pub(super) fn quietly(&self, path: &Path) -> anyhow::Result<Profile> {
         let bytes = bytes(path)?;
         let refused = |error: profile::Error| Usage(format!("{}: {error}", shown(path)));
-        let choice = Choice {
+        let read = profile::read(&bytes, self.choice()).map_err(refused)?;
+        Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
+    }
+
+    fn choice(&self) -> Choice<'_> {
+        Choice {
             sample_type: self.sample_type.as_deref(),
             profile: self.profile.as_deref(),
+            value: self.value,
             label: self
                 .label
                 .as_ref()
                 .map(|(key, value)| (key.as_str(), value.as_str())),
-        };
-        let read = profile::read(&bytes, choice).map_err(refused)?;
-        Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
+        }
+    }
+
+    /// The labels of a profile.
+    pub(super) fn labels(&self, path: &Path) -> anyhow::Result<Vec<Labelled>> {
+        let found = profile::labelled(&bytes(path)?, self.choice());
+        Ok(found.map_err(|error| Usage(format!("{}: {error}", shown(path))))?)
+    }
+
+    /// The same for the samples of one label.
+    pub(super) fn of_label(&self, key: &str, value: &str) -> Self {
+        Self {
+            label: Some((key.to_owned(), value.to_owned())),
+            ..self.clone()
+        }
     }
 
     /// Several files as the slices of one capture.
@@ -121,7 +147,7 @@ impl Costs {
 
 /// A profile that can be one side of a comparison, and can have the cost that was given for it.
 pub(super) fn side(reading: &Reading, path: &Path, cost: Option<Scale>) -> anyhow::Result<Profile> {
-    let profile = reading.read(path)?;
+    let profile = reading.profiles(&slices(path))?;
     if profile.is_empty() {
         return Err(Usage(format!("{}: {}", shown(path), profile::Error::Empty)).into());
     }
@@ -134,6 +160,16 @@ pub(super) fn side(reading: &Reading, path: &Path, cost: Option<Scale>) -> anyho
         .into());
     }
     Ok(profile)
+}
+
+/// The files of a side: one, or with commas several slices of one capture.
+fn slices(path: &Path) -> Vec<PathBuf> {
+    match path.to_str() {
+        Some(text) if text.contains(',') && !path.exists() => {
+            text.split(',').map(PathBuf::from).collect()
+        }
+        _ => vec![path.to_owned()],
+    }
 }
 
 pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {

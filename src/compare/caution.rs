@@ -47,6 +47,11 @@ pub enum Caution {
         /// Share of the head in functions that the base does not have.
         new: f64,
     },
+    /// Stacks of a side, or its samples, are not what they seem.
+    Stacks {
+        /// Of which side, and what.
+        what: String,
+    },
     /// A phase is on one side alone.
     OneSided {
         /// Its name.
@@ -85,6 +90,7 @@ impl Caution {
             Self::FewSamples { .. } => ("few_samples", "profile"),
             Self::Names { .. } => ("names_differ", "profile"),
             Self::OneSided { .. } => ("one_sided", "phase"),
+            Self::Stacks { .. } => ("stacks", "profile"),
             Self::Doubtful { code, .. } => (*code, "run"),
         };
         Note::warning(code, subject, self.to_string())
@@ -121,14 +127,14 @@ impl fmt::Display for Caution {
             ),
             Self::Names { gone, new } => write!(
                 f,
-                "names do not seem to match: {} of the base and {} of the head are in functions that the other side does not have; unless that is the change, build both with the same compiler and debug settings",
+                "names do not seem to match: {} of the base and {} of the head are in stacks with functions that the other side does not have; unless that is the change, build both with the same compiler and debug settings",
                 format_share(*gone),
                 format_share(*new)
             ),
             Self::OneSided { phase } => {
                 write!(f, "phase {phase} is on one side alone and left out")
             }
-            Self::Doubtful { what, .. } => f.write_str(what),
+            Self::Stacks { what } | Self::Doubtful { what, .. } => f.write_str(what),
         }
     }
 }

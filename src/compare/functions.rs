@@ -3,11 +3,12 @@
 //! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
 
 use crate::profile::{
-    DeltaFinding, Diff, FEW_SAMPLES, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale,
-    Side, Unit, diff,
+    Diff, FEW_SAMPLES, FunctionShare, FunctionTable, Observed, Profile, Scale, Side, Unit, diff,
+    doubts, doubts_between, share_with,
 };
 
 use super::caution::{Caution, Incomparable};
+use super::explanation::{Explanation, explain};
 use crate::result::Samples;
 use crate::units::printable;
 
@@ -40,6 +41,8 @@ pub struct FunctionComparison {
     pub diff: Diff,
     /// Samples of base and head.
     pub samples: (u64, u64),
+    /// What these are.
+    pub observed: (Observed, Observed),
     /// Sample types and units of base and head.
     pub types: (String, String),
     /// What the samples of base and head stand for; `None` for CPU time, of which only what it is spent on can be compared.
@@ -61,24 +64,6 @@ pub struct Amounts {
     pub unit: String,
 }
 
-/// Which functions explain what changed.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Explanation {
-    /// The function with the least other content below which nearly all of the whole's change is; no leaf.
-    pub below: Option<Part>,
-    /// The functions whose own cost changed most, until nine tenths of all such changes are named.
-    pub own: Vec<Part>,
-}
-
-/// A function and its part of a change.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Part {
-    /// Index into [`Diff::functions`].
-    pub function: usize,
-    /// Its change by that of the whole; of different signs it is negative. `None` if the whole did not change, for all that is known.
-    pub part: Option<f64>,
-}
-
 /// Sample types that count CPU time, whatever a tool calls it.
 const CPU_TYPES: [&str; 6] = [
     "cpu",
@@ -88,12 +73,6 @@ const CPU_TYPES: [&str; 6] = [
     "cycles",
     "cpu-cycles",
 ];
-/// What part of a change is "nearly all".
-const NEARLY_ALL: f64 = 0.9;
-/// Functions that an explanation names at most.
-const MOST_NAMED: usize = 5;
-/// A function below this part of all changes explains nothing.
-const WORTH_NAMING: f64 = 0.03;
 /// Shares of both sides in functions that the other lacks, from which the names do not seem to match.
 const UNMATCHED: f64 = 0.2;
 
@@ -107,11 +86,39 @@ pub fn functions(
     cautions: &mut Vec<Caution>,
 ) -> Result<FunctionComparison, Incomparable> {
     comparable(base.profile, head.profile, cautions)?;
+    if of_one_capture(base.profile, head.profile) {
+        let parts = [base, head].map(|side| side.profile.clone().as_part());
+        let tables = parts.each_ref().map(FunctionTable::of);
+        let part = |side: usize, per_request| Profiled {
+            profile: &parts[side],
+            functions: &tables[side],
+            per_request,
+        };
+        return Ok(compared(
+            part(0, base.per_request),
+            part(1, head.per_request),
+            cautions,
+        ));
+    }
+    Ok(compared(base, head, cautions))
+}
+
+/// Whether both are parts of one capture, taken at one nanosecond: then nothing differs but by chance.
+fn of_one_capture(base: &Profile, head: &Profile) -> bool {
+    base.taken_ns() > 0 && base.taken_ns() == head.taken_ns() && base.is_of_values()
+}
+
+fn compared(
+    base: Profiled<'_>,
+    head: Profiled<'_>,
+    cautions: &mut Vec<Caution>,
+) -> FunctionComparison {
     let scales = base.per_request.zip(head.per_request);
     let (unit, (of_base, of_head)) = match scales {
         Some(scales) => (Unit::PerRequest, scales),
-        None => (Unit::Share, (Scale::SHARE, Scale::SHARE)),
+        None => amounts(base.profile, head.profile),
     };
+    cautions.extend(stacks(base.profile, head.profile));
     let (base_side, head_side) = (
         Side {
             table: base.functions,
@@ -130,11 +137,16 @@ pub fn functions(
     }
     let found = diff(base_side, head_side, unit);
     let (gone, new) = found.unmatched(base_side, head_side);
+    let (gone, new) = (
+        share_with(base.profile, &gone),
+        share_with(head.profile, &new),
+    );
     if gone > UNMATCHED && new > UNMATCHED {
         cautions.push(Caution::Names { gone, new });
     }
-    Ok(FunctionComparison {
+    FunctionComparison {
         samples: (base.functions.samples, head.functions.samples),
+        observed: (base.profile.observed(), head.profile.observed()),
         types: (kind(base.profile), kind(head.profile)),
         amounts: (!is_of_cpu(base.profile)).then(|| Amounts {
             base: base.profile.value(),
@@ -142,8 +154,75 @@ pub fn functions(
             unit: base.profile.unit().to_owned(),
         }),
         scales,
-        explanation: explain(&found),
+        explanation: explain(&found, base.profile, head.profile),
         diff: found,
+    }
+}
+
+/// What two profiles are compared in that know of no requests: CPU time per second, other values as they are, or shares.
+pub fn amounts(base: &Profile, head: &Profile) -> (Unit, (Scale, Scale)) {
+    let per_second = |profile: &Profile| {
+        let seconds = profile.duration_ns() as f64 / 1e9;
+        let cpu = profile.cpu_ns().filter(|ns| *ns > 0 && seconds > 0.0)?;
+        Some(Scale::rate(cpu as f64 / 1e3 / seconds))
+    };
+    if let Some(scales) = per_second(base).zip(per_second(head)) {
+        return (Unit::PerSecond, scales);
+    }
+    let has_values = |profile: &Profile| profile.is_of_values() && !is_of_cpu(profile);
+    if !has_values(base) || !has_values(head) {
+        return (Unit::Share, (Scale::SHARE, Scale::SHARE));
+    }
+    let unit = match base.unit() {
+        "bytes" => Unit::Bytes,
+        "nanoseconds" => Unit::Nanoseconds,
+        _ => Unit::Count,
+    };
+    let amount = |profile: &Profile| Scale::amount(profile.value() as f64);
+    (unit, (amount(base), amount(head)))
+}
+
+/// What is to be said of the stacks of both sides, and of how their samples follow each other.
+fn stacks(base: &Profile, head: &Profile) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    let mut say = |what: String| cautions.push(Caution::Stacks { what });
+    let (of_base, of_head) = (doubts(base), doubts(head));
+    for (side, all) in [("base", &of_base), ("head", &of_head)] {
+        for what in all {
+            say(format!("the profile of the {side}: {what}"));
+        }
+    }
+    if let Some(what) = doubts_between(base, head) {
+        say(what);
+    }
+    let sides = [("base", base), ("head", head)];
+    let is_unsliced = |profile: &Profile| {
+        profile.design_effect() > 1.0 && (profile.is_of_values() || profile.slices().len() < 2)
+    };
+    let unsliced = sides.iter().filter(|(_, profile)| is_unsliced(profile));
+    let unsliced: Vec<&str> = unsliced.map(|(side, _)| *side).collect();
+    if let Some((_, profile)) = sides.iter().find(|(_, profile)| is_unsliced(profile)) {
+        say(format!(
+            "the profile of the {} is not in slices, which show whether samples come in bursts: {:.0} of its samples are taken for one; capture with telemload, or give several files (a1,a2,a3)",
+            unsliced.join(" and of the "),
+            profile.design_effect()
+        ));
+    }
+    for (side, profile) in sides {
+        if profile.observed() == Observed::Records {
+            say(format!(
+                "how many samples the profile of the {side} holds is not known: each of its records counts as one; --value says what its numbers are"
+            ));
+        }
+    }
+    cautions
+}
+
+/// What is to be said if the head was taken before the base.
+pub fn order(base: &Profile, head: &Profile) -> Option<Caution> {
+    let (before, after) = (base.taken_ns(), head.taken_ns());
+    (before > 0 && after > 0 && after < before).then(|| Caution::Stacks {
+        what: "the head was captured before the base: are the sides swapped?".to_owned(),
     })
 }
 
@@ -179,65 +258,6 @@ fn comparable(
     Ok(())
 }
 
-fn explain(diff: &Diff) -> Explanation {
-    // Shares sum to one on both sides: there is no whole that changed. Nor are there parts of a change that may be none.
-    let part = |delta: f64| diff.has_changed().then(|| delta / diff.change.delta);
-    Explanation {
-        below: below(diff, part),
-        own: own(diff, part),
-    }
-}
-
-fn below(diff: &Diff, part: impl Fn(f64) -> Option<f64>) -> Option<Part> {
-    let content = |at: usize| {
-        let delta = &diff.functions[at];
-        let total = |side: &Option<FunctionShare>, whole: f64| {
-            side.as_ref()
-                .map_or(0.0, |function| function.total_share.value * whole)
-        };
-        total(&delta.base, diff.whole.0).max(total(&delta.head, diff.whole.1))
-    };
-    let largest = diff.whole.0.max(diff.whole.1);
-    diff.functions
-        .iter()
-        .enumerate()
-        .filter(|(_, delta)| delta.total_finding == DeltaFinding::Changed)
-        .filter_map(|(at, delta)| Some((content(at), at, part(delta.total.delta)?)))
-        .filter(|(_, _, part)| (NEARLY_ALL..=1.0 / NEARLY_ALL).contains(part))
-        // What is on every stack explains nothing, and a leaf is named by its own cost.
-        .filter(|(content, at, _)| {
-            let delta = &diff.functions[*at];
-            let is_leaf = (delta.own.delta / delta.total.delta) > NEARLY_ALL;
-            *content < largest * 0.999 && !is_leaf
-        })
-        .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, function, part)| Part {
-            function,
-            part: Some(part),
-        })
-}
-
-fn own(diff: &Diff, part: impl Fn(f64) -> Option<f64>) -> Vec<Part> {
-    let changed = diff.functions.iter().enumerate();
-    let changed = changed.filter(|(_, delta)| delta.own_finding == DeltaFinding::Changed);
-    let size = |delta: &FunctionDelta| delta.own.delta.abs();
-    // Changes of both signs: what rose and what fell must not cancel out.
-    let all: f64 = changed.clone().map(|(_, delta)| size(delta)).sum();
-    let mut own = Vec::new();
-    let mut named = 0.0;
-    for (function, delta) in changed.take(MOST_NAMED) {
-        if named >= NEARLY_ALL * all || size(delta) < WORTH_NAMING * all {
-            break;
-        }
-        named += size(delta);
-        own.push(Part {
-            function,
-            part: part(delta.own.delta),
-        });
-    }
-    own
-}
-
 /// How many times the requests the same CPU could serve at most if the function cost nothing (Amdahl's law); infinite for a
 /// function that is everything.
 pub fn ceiling(function: &FunctionShare) -> f64 {
@@ -245,8 +265,14 @@ pub fn ceiling(function: &FunctionShare) -> f64 {
 }
 
 #[cfg(test)]
+#[path = "halves_tests.rs"]
+mod halves;
+
+#[cfg(test)]
 mod tests {
+    use super::super::explanation::Part;
     use super::*;
+    use crate::profile::DeltaFinding;
 
     fn profile(kind: (&str, &str), stacks: &str) -> Profile {
         let mut profile = Profile::new(kind.0, kind.1, 0);
@@ -258,7 +284,7 @@ mod tests {
         profile
     }
 
-    fn compared(
+    fn comparing(
         base: &Profile,
         head: &Profile,
         us: Option<(f64, f64)>,
@@ -276,6 +302,8 @@ mod tests {
             of(head, &tables.1, us.map(|us| us.1)),
             &mut cautions,
         );
+        // Profiles of a few lines are never in slices.
+        cautions.retain(|caution| !caution.to_string().contains("not in slices"));
         (found, cautions)
     }
 
@@ -288,7 +316,7 @@ mod tests {
             "main;auth;bcrypt;expand 600\nmain;auth;bcrypt;encrypt 350\nmain;parse 50",
         );
         let head = profile(CPU, "main;parse 990\nmain;auth;lookup 10");
-        let (found, cautions) = compared(&base, &head, Some((8_000.0, 400.0)));
+        let (found, cautions) = comparing(&base, &head, Some((8_000.0, 400.0)));
         let found = found.unwrap();
         let name = |part: &Part| {
             let function = &found.diff.functions[part.function].function;
@@ -314,7 +342,7 @@ mod tests {
     fn what_moved_within_a_whole_that_did_not_change_is_named() {
         let base = profile(CPU, "main;parse_old 2000\nmain;other 8000");
         let head = profile(CPU, "main;parse_new 2000\nmain;other 8000");
-        let (found, _) = compared(&base, &head, Some((100.0, 100.1)));
+        let (found, _) = comparing(&base, &head, Some((100.0, 100.1)));
         let found = found.unwrap();
         assert!(!found.diff.has_changed());
         assert_eq!(found.explanation.below, None);
@@ -327,10 +355,42 @@ mod tests {
     }
 
     #[test]
+    fn what_moved_into_its_caller_is_a_pair() {
+        let base = profile(CPU, "main;parse;inner 4000\nmain;other 6000");
+        let head = profile(CPU, "main;parse 4000\nmain;other 6000");
+        let (found, _) = comparing(&base, &head, None);
+        let found = found.unwrap();
+        let name = |at: usize| found.diff.functions[at].function.as_str();
+        let moved = found.explanation.moved.iter();
+        let moved: Vec<_> = moved
+            .map(|of| (name(of.function), name(of.caller)))
+            .collect();
+        assert_eq!(moved, [("inner", "parse")]);
+        // One that went without its caller's rising is none.
+        let head = profile(CPU, "main;parse 100\nmain;other 9900");
+        let (found, _) = comparing(&base, &head, None);
+        assert_eq!(found.unwrap().explanation.moved, []);
+    }
+
+    #[test]
+    fn what_changed_with_its_callees_alone_is_named() {
+        let base = profile(CPU, "main;x;p 3000\nmain;y;p 1000\nmain;z 6000");
+        let head = profile(CPU, "main;x;p 1000\nmain;y;p 3000\nmain;z 6000");
+        let (found, _) = comparing(&base, &head, None);
+        let found = found.unwrap();
+        assert_eq!(found.explanation.own, []);
+        let callees = found.explanation.callees.iter();
+        let names: Vec<_> = callees
+            .map(|of| found.diff.functions[of.function].function.as_str())
+            .collect();
+        assert_eq!(names, ["x", "y"]);
+    }
+
+    #[test]
     fn without_costs_shares_are_compared_and_explain_no_whole() {
         let base = profile(CPU, "main;a 900\nmain;b 100");
         let head = profile(CPU, "main;a 500\nmain;b 500");
-        let (found, _) = compared(&base, &head, None);
+        let (found, _) = comparing(&base, &head, None);
         let found = found.unwrap();
         assert_eq!(found.diff.unit, Unit::Share);
         let parts: Vec<_> = found.explanation.own.iter().map(|of| of.part).collect();
@@ -342,7 +402,7 @@ mod tests {
     #[test]
     fn what_measures_something_else_is_refused() {
         let stacks = "main;a 900\nmain;b 100";
-        let (found, _) = compared(
+        let (found, _) = comparing(
             &profile(CPU, stacks),
             &profile(("alloc_space", "bytes"), stacks),
             None,
@@ -355,7 +415,7 @@ mod tests {
             "{message}"
         );
         // Time that was waited is no CPU time, though the unit is the same.
-        let (found, _) = compared(
+        let (found, _) = comparing(
             &profile(CPU, stacks),
             &profile(("delay", "nanoseconds"), stacks),
             None,
@@ -363,10 +423,10 @@ mod tests {
         let message = found.unwrap_err().to_string();
         assert!(message.contains("delay/nanoseconds"), "{message}");
         let heap = profile(("inuse_space", "bytes"), stacks);
-        let (found, _) = compared(&heap, &heap, None);
+        let (found, _) = comparing(&heap, &heap, None);
         let amounts = found.unwrap().amounts.unwrap();
         assert_eq!((amounts.base, amounts.unit.as_str()), (1_000, "bytes"));
-        let (found, cautions) = compared(
+        let (found, cautions) = comparing(
             &profile(CPU, stacks),
             &profile(("samples", "count"), stacks),
             None,
@@ -380,7 +440,7 @@ mod tests {
 
     #[test]
     fn names_that_do_not_match_are_a_caution() {
-        let (_, cautions) = compared(
+        let (_, cautions) = comparing(
             &profile(CPU, "main;a::f 900\nmain;a::g 100"),
             &profile(CPU, "main;f 900\nmain;g 100"),
             Some((10.0, 10.0)),

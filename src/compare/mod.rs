@@ -8,6 +8,7 @@ mod change;
 mod comparison;
 mod doubts;
 mod errors;
+mod explanation;
 mod functions;
 mod load;
 mod metrics;
@@ -20,8 +21,9 @@ pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange};
 pub use comparison::{Comparison, PhaseComparison, compare, sides};
 pub use doubts::Untrusted;
 pub use errors::{Answers, ErrorRates};
+pub use explanation::{Explanation, Moved, Part};
 pub use functions::{
-    Amounts, Explanation, FunctionComparison, Part, Profiled, ceiling, functions, is_of_cpu,
+    Amounts, FunctionComparison, Profiled, amounts, ceiling, functions, is_of_cpu, order,
 };
 pub use load::{LoadDifference, load_differences};
 pub use metrics::{ENOUGH_ROUNDS, RoundFigures};

@@ -1,6 +1,7 @@
 //! What is read of a file that holds several things, and how that is said.
 
 use super::Error;
+use super::observations::Meaning;
 use crate::units::printable;
 
 /// Names that a message lists.
@@ -16,6 +17,8 @@ pub struct Choice<'a> {
     pub profile: Option<&'a str>,
     /// Key and value of a label that samples must have.
     pub label: Option<(&'a str, &'a str)>,
+    /// What the numbers are, where the file does not tell.
+    pub value: Option<Meaning>,
 }
 
 /// One of several profiles of a file.

@@ -5,10 +5,11 @@
 //! this length. It must not draw a conclusion from a function that is missing on one side without asking how many samples
 //! could have shown it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::share::{Difference, FEWEST_SAMPLES, Scale, detectable, findings_up_to};
-use super::{FunctionShare, FunctionTable, Share};
+use super::difference::{Detectable, Difference, Scale, findings_up_to};
+use super::share::{FEWEST_SAMPLES, Share};
+use super::{FunctionShare, FunctionTable};
 
 /// Samples of a function below which its absence on the other side says nothing.
 const SHOULD_BE_SEEN: f64 = 5.0;
@@ -55,11 +56,11 @@ pub enum DeltaFinding {
 /// All functions of two profiles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diff {
-    /// Functions that themselves changed first; among these and among the rest the largest change of the function itself, then of
-    /// its total, then by name.
+    /// Functions that themselves changed first, then those that changed with what they call, those that did not, and those with too few
+    /// samples; in each part the largest change of the function itself first, then of its total, then by name.
     pub functions: Vec<FunctionDelta>,
-    /// The p up to which a change of a total is a finding.
-    pub limit: f64,
+    /// What functions that were judged and have no finding could have hidden; `None` if there are none.
+    pub hidden: Option<Hidden>,
     /// Base and head of the whole, in the unit of the scales.
     pub whole: (f64, f64),
     /// Head minus base of the whole; without an interval for shares, and where a side has no sample.
@@ -82,6 +83,14 @@ pub struct Hidden {
 pub enum Unit {
     /// CPU-µs per request.
     PerRequest,
+    /// CPU-µs per second of the capture.
+    PerSecond,
+    /// Bytes.
+    Bytes,
+    /// Nanoseconds that were waited, or measured on the wall.
+    Nanoseconds,
+    /// Whatever else the values are, such as objects.
+    Count,
     /// Shares of the profile, 0..=1: a function can rise because another fell.
     Share,
 }
@@ -91,6 +100,10 @@ impl Unit {
     pub fn name(self) -> &'static str {
         match self {
             Self::PerRequest => "us_per_request",
+            Self::PerSecond => "us_per_second",
+            Self::Bytes => "bytes",
+            Self::Nanoseconds => "nanoseconds",
+            Self::Count => "count",
             Self::Share => "share",
         }
     }
@@ -106,22 +119,23 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
     for function in &head.table.functions {
         by_name.entry(&function.function).or_default().1 = Some(function);
     }
-    let absent = (base.table.absent(), head.table.absent());
     let known = base.table.samples > 0 && head.table.samples > 0;
     let mut functions: Vec<FunctionDelta> = by_name
         .into_iter()
         .map(|(function, (before, after))| {
-            let difference = |part: fn(&FunctionShare) -> super::Share| {
-                Difference::of(
-                    (before.map_or(absent.0, part), base.scale),
-                    (after.map_or(absent.1, part), head.scale),
-                )
+            let shares = |part: fn(&FunctionShare) -> Share| {
+                base.table
+                    .beside(before.map(part), head.table, after.map(part))
             };
-            let samples = |part: fn(&FunctionShare) -> u64| {
-                before.map_or(0, part).saturating_add(after.map_or(0, part))
-            };
-            let judged = |samples: u64| {
-                if known && samples >= FEWEST_SAMPLES {
+            let (total, own) = (
+                shares(|function| function.total_share),
+                shares(|function| function.self_share),
+            );
+            let difference =
+                |of: (Share, Share)| Difference::of((of.0, base.scale), (of.1, head.scale));
+            let judged = |of: (Share, Share)| {
+                // The sum of what may be no whole numbers.
+                if known && of.0.hits + of.1.hits >= FEWEST_SAMPLES as f64 - 1e-6 {
                     DeltaFinding::NotDetected
                 } else {
                     DeltaFinding::TooFew
@@ -129,10 +143,10 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
             };
             FunctionDelta {
                 function: function.to_owned(),
-                total: difference(|function| function.total_share),
-                own: difference(|function| function.self_share),
-                total_finding: judged(samples(|function| function.total_samples)),
-                own_finding: judged(samples(|function| function.self_samples)),
+                total: difference(total),
+                own: difference(own),
+                total_finding: judged(total),
+                own_finding: judged(own),
                 base: before.cloned(),
                 head: after.cloned(),
             }
@@ -144,10 +158,10 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
     judge(&mut functions, |delta| {
         (&mut delta.own_finding, delta.own.p)
     });
+    let hidden = hidden(&functions, base, head, limit);
     functions.sort_by(|a, b| {
         let by = |f: fn(&FunctionDelta) -> f64| f(b).abs().total_cmp(&f(a).abs());
-        let quiet = |of: &FunctionDelta| of.own_finding != DeltaFinding::Changed;
-        (quiet(a).cmp(&quiet(b)))
+        (rank(a).cmp(&rank(b)))
             .then_with(|| by(|delta| delta.own.delta))
             .then_with(|| by(|delta| delta.total.delta))
             .then_with(|| a.function.cmp(&b.function))
@@ -162,16 +176,59 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
     let whole = (whole(base), whole(head));
     Diff {
         functions,
-        limit,
+        hidden,
         whole,
         change: match unit {
             Unit::PerRequest if known => {
-                Difference::of((Share::WHOLE, base.scale), (Share::WHOLE, head.scale))
+                Difference::plain((Share::WHOLE, base.scale), (Share::WHOLE, head.scale))
             }
-            Unit::PerRequest | Unit::Share => Difference::unjudged(whole.1 - whole.0),
+            Unit::PerSecond if known => {
+                Difference::plain((Share::WHOLE, base.scale), (Share::WHOLE, head.scale))
+            }
+            Unit::Bytes | Unit::Nanoseconds | Unit::Count if known => {
+                let all = |side: Side<'_>| (side.table.all(), side.scale);
+                Difference::plain(all(base), all(head))
+            }
+            _ => Difference::unjudged(whole.1 - whole.0),
         },
         unit,
     }
+}
+
+fn rank(of: &FunctionDelta) -> u8 {
+    let is = |finding| of.own_finding == finding || of.total_finding == finding;
+    match of.own_finding {
+        DeltaFinding::Changed => 0,
+        _ if is(DeltaFinding::Changed) => 1,
+        _ if is(DeltaFinding::NotDetected) => 2,
+        _ => 3,
+    }
+}
+
+fn hidden(
+    functions: &[FunctionDelta],
+    base: Side<'_>,
+    head: Side<'_>,
+    limit: f64,
+) -> Option<Hidden> {
+    let mut detectable = Detectable::at(limit);
+    let quiet = functions
+        .iter()
+        .filter(|delta| delta.total_finding == DeltaFinding::NotDetected);
+    let mut hidden: Vec<f64> = quiet
+        .map(|delta| {
+            let total = |of: &Option<FunctionShare>| of.as_ref().map(|of| of.total_share);
+            let (before, after) =
+                base.table
+                    .beside(total(&delta.base), head.table, total(&delta.head));
+            detectable.change((before, base.scale), (after, head.scale), &delta.total)
+        })
+        .collect();
+    hidden.sort_unstable_by(f64::total_cmp);
+    Some(Hidden {
+        in_any: *hidden.last()?,
+        in_half: hidden[(hidden.len() - 1) / 2],
+    })
 }
 
 fn judge(
@@ -198,32 +255,18 @@ impl Diff {
         self.change.interval.low > 0.0 || self.change.interval.high < 0.0
     }
 
-    /// What functions that were judged and have no finding could have hidden; `None` if there are none.
-    pub fn hidden(&self) -> Option<Hidden> {
-        let quiet = self
-            .functions
-            .iter()
-            .filter(|delta| delta.total_finding == DeltaFinding::NotDetected);
-        let hidden = detectable(quiet.map(|delta| &delta.total), self.limit);
-        Some(Hidden {
-            in_any: *hidden.last()?,
-            in_half: hidden[(hidden.len() - 1) / 2],
-        })
-    }
-
     /// How many functions came to this.
     pub fn count(&self, finding: DeltaFinding) -> usize {
         let totals = self.functions.iter().map(|delta| delta.total_finding);
         totals.filter(|of| *of == finding).count()
     }
 
-    /// The shares of base and head that are in functions which the other side does not have, though it has samples enough
-    /// to show them at the same cost.
-    pub fn unmatched(&self, base: Side<'_>, head: Side<'_>) -> (f64, f64) {
+    /// The functions of base and of head which the other side does not have, though it has samples enough to show them at the same cost.
+    pub fn unmatched(&self, base: Side<'_>, head: Side<'_>) -> (HashSet<&str>, HashSet<&str>) {
         let missing = |own: Side<'_>,
                        other: Side<'_>,
                        of: fn(&FunctionDelta) -> Option<&FunctionShare>|
-         -> f64 {
+         -> HashSet<&str> {
             let functions = self.functions.iter();
             functions
                 .filter(|delta| delta.base.is_none() || delta.head.is_none())
@@ -232,8 +275,8 @@ impl Diff {
                     let amount = function.total_share.value * own.scale.factor;
                     amount / other.scale.factor * other.table.samples as f64 >= SHOULD_BE_SEEN
                 })
-                .map(|function| function.self_share.value)
-                .sum()
+                .map(|function| function.function.as_str())
+                .collect()
         };
         (
             missing(base, head, |delta| delta.base.as_ref()),

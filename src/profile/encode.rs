@@ -17,7 +17,7 @@ use super::pprof::plain;
 use super::stacks::{Counts, MAX_SLICES, too_large};
 use super::symbols::SLICE_LABEL;
 use super::wire::{Field, fields};
-use super::{Error, Profile};
+use super::{Error, Observed, Profile};
 
 /// What the merged profile may have unpacked; what is read may have the same.
 const MAX_MERGED: usize = 256 << 20;
@@ -322,7 +322,7 @@ fn message<M: Message + Default>(bytes: &[u8], what: &str) -> Result<M, Error> {
 /// # Errors
 /// [`Error::Io`] if compressing fails, [`Error::Overflow`] for counts beyond 63 bits.
 pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
-    let has_values = profile.unit() != "count";
+    let has_values = profile.unit() != "count" || profile.observed() != Observed::Samples;
     let counts = if has_values {
         profile.counts()
     } else {
@@ -358,6 +358,7 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
     });
     let period = proto::ValueType { r#type: 3, unit: 5 };
     let document = proto::Profile {
+        time_nanos: profile.taken_ns(),
         sample_type,
         sample,
         location,

@@ -99,6 +99,11 @@ pub enum Error {
     /// A label was asked for of a format whose labels are not read.
     #[error("labels are read of profile.proto alone; leave --where out")]
     WithoutLabels,
+    /// The meaning of numbers was given for a format that has it.
+    #[error(
+        "--value says what the numbers of profile.proto and of folded stacks are; this format says it itself: leave --value out"
+    )]
+    ValuesAreKnown,
     /// A line of a folded file cannot be understood.
     #[error("folded stacks, line {line}: {reason}")]
     Folded {

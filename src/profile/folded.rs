@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::stacks::RECORDS;
+use super::observations::{Meaning, Step, Survey};
+use super::stacks::{OBSERVATIONS, RECORDS};
 use super::{Error, Profile};
+use crate::units::format_count;
 
 const MAX_LINE: usize = 1 << 20;
 
@@ -41,34 +43,86 @@ pub fn write(profile: &Profile, mut writer: impl Write) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Folded`] names the line; [`Error::TooLarge`] and [`Error::Overflow`] as in [`Profile::add`].
 pub fn read(text: &[u8]) -> Result<Profile, Error> {
+    read_as(text, None)
+}
+
+/// The same of numbers of which the user says what they are.
+///
+/// # Errors
+/// Those of [`read`].
+pub(super) fn read_as(text: &[u8], meaning: Option<Meaning>) -> Result<Profile, Error> {
     let fraction = lines(text).filter_map(|(_, line)| fraction(line)).max();
     let digits = fraction.unwrap_or(0).min(FRACTIONS.len() - 1);
-    let mut profile = Profile::new("samples", FRACTIONS[digits], 0);
+    let mut survey = Survey::default();
     for (number, line) in lines(text) {
-        let fail = |reason| Error::Folded {
-            line: number,
-            reason,
-        };
-        if line.len() > MAX_LINE {
-            return Err(fail("it is longer than 1 MiB"));
+        survey.add(parsed(number, line, digits)?.1);
+    }
+    let step = match meaning {
+        _ if digits > 0 => Step::Record,
+        None => survey.of_counts(),
+        Some(Meaning::Samples) => Step::Each(1),
+        Some(Meaning::Nanoseconds) => survey.of_times(1),
+        Some(Meaning::Bytes) => Step::Record,
+        Some(Meaning::Periods) => survey.of_periods(),
+    };
+    let (sample_type, unit) = match meaning {
+        Some(Meaning::Nanoseconds) => ("samples", "nanoseconds"),
+        Some(Meaning::Bytes) => ("space", "bytes"),
+        Some(Meaning::Periods) => ("samples", "periods"),
+        _ if step == Step::Each(1) || digits > 0 => ("samples", FRACTIONS[digits]),
+        _ => ("samples", "units"),
+    };
+    let mut profile = Profile::new(sample_type, unit, 0);
+    for (number, line) in lines(text) {
+        let (stack, value) = parsed(number, line, digits)?;
+        profile.add(stack.trim_end().split(';'), step.observations(value), value)?;
+    }
+    if meaning.is_none() && digits == 0 {
+        profile.note_all(unsure(step));
+    }
+    Ok(match step {
+        Step::Each(1) => profile,
+        Step::Each(_) => profile.counting(OBSERVATIONS),
+        Step::Record => profile.counting(RECORDS),
+    })
+}
+
+/// What is to be said of numbers that are no counts.
+fn unsure(step: Step) -> Option<String> {
+    let taken = match step {
+        Step::Each(1) => return None,
+        Step::Each(step) => format!(
+            "are taken for multiples of {}, each one sample",
+            format_count(step as f64)
+        ),
+        Step::Record => {
+            "do not look like counts of samples, so that each line counts as one".to_owned()
         }
-        let line = String::from_utf8_lossy(line);
-        let (stack, samples) = line.rsplit_once([' ', '\t']).ok_or_else(|| {
+    };
+    Some(format!(
+        "its numbers {taken}; --value says what they are ({})",
+        Meaning::NAMES
+    ))
+}
+
+/// A line's stack and number.
+fn parsed(number: u64, line: &[u8], digits: usize) -> Result<(Cow<'_, str>, u64), Error> {
+    let fail = |reason| Error::Folded {
+        line: number,
+        reason,
+    };
+    if line.len() > MAX_LINE {
+        return Err(fail("it is longer than 1 MiB"));
+    }
+    let split = line
+        .iter()
+        .rposition(|byte| matches!(byte, b' ' | b'\t'))
+        .ok_or_else(|| {
             fail("found no number behind a space; write every line like `root;caller;leaf 12`")
         })?;
-        let value = scaled(samples, digits).map_err(fail)?;
-        let samples = if digits == 0 {
-            value
-        } else {
-            u64::from(value > 0)
-        };
-        profile.add(stack.trim_end().split(';'), samples, value)?;
-    }
-    Ok(if digits == 0 {
-        profile
-    } else {
-        profile.counting(RECORDS)
-    })
+    let samples = String::from_utf8_lossy(&line[split + 1..]);
+    let value = scaled(&samples, digits).map_err(fail)?;
+    Ok((String::from_utf8_lossy(&line[..split]), value))
 }
 
 /// Units of numbers with so many digits behind the point.

@@ -3,8 +3,11 @@
 //! Labels are looked at apart from reading: what they cost is bounded by the keys and values that a message shows.
 
 use super::Error;
-use super::symbols::SLICE_LABEL;
-use super::symbols::Tables;
+use super::choice::Choice;
+use super::columns::Columns;
+use super::pprof::plain;
+use super::sample::Sample;
+use super::symbols::{SLICE_LABEL, Tables};
 use super::wire::{Field, fields};
 use crate::units::printable;
 
@@ -95,6 +98,69 @@ pub(super) fn note(tables: &Tables<'_>, raw: &[u8]) -> Option<String> {
     Some(format!(
         "its samples have the labels {known}; --where KEY=VALUE selects"
     ))
+}
+
+/// A label, and what of the profile has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Labelled {
+    /// Such as `endpoint`.
+    pub key: String,
+    /// Such as `/slow`.
+    pub value: String,
+    /// Samples that have it.
+    pub samples: u64,
+    /// Their values.
+    pub amount: u64,
+}
+
+/// All labels of a profile.proto, by key, the values with most samples first; of keys and values with many only the first that were met.
+///
+/// # Errors
+/// [`Error::WithoutLabels`] for other formats, and those of reading it.
+pub fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error> {
+    let raw = plain(bytes)?;
+    let tables = Tables::read(&raw).map_err(|_| Error::WithoutLabels)?;
+    let columns = Columns::choose(&tables, &raw, choice)?;
+    let slices = tables.indices(SLICE_LABEL);
+    let mut found: Vec<(Label, u64, u64)> = Vec::new();
+    let mut keys: Vec<i64> = Vec::new();
+    let mut sample = Sample::default();
+    for (number, message) in (1..).zip(samples(&raw)) {
+        sample.fill(message, None)?;
+        let weight = columns.weight(&sample.values, number)?;
+        for label in labels(message).filter(|label| !slices.contains(&label.key)) {
+            if let Some((_, samples, amount)) = found.iter_mut().find(|of| of.0 == label) {
+                *samples = samples.saturating_add(weight.samples);
+                *amount = amount.saturating_add(weight.value);
+                continue;
+            }
+            if !keys.contains(&label.key) && keys.len() < KEYS {
+                keys.push(label.key);
+            }
+            let values = found.iter().filter(|of| of.0.key == label.key).count();
+            if keys.contains(&label.key) && values < VALUES {
+                found.push((label, weight.samples, weight.value));
+            }
+        }
+    }
+    let mut all: Vec<Labelled> = Vec::new();
+    for (label, samples, amount) in found {
+        all.push(Labelled {
+            key: tables.string(label.key)?.into_owned(),
+            value: match label.text {
+                0 => label.number.to_string(),
+                index => tables.string(index)?.into_owned(),
+            },
+            samples,
+            amount,
+        });
+    }
+    all.sort_by(|a, b| {
+        let by_weight = (b.amount, b.samples).cmp(&(a.amount, a.samples));
+        let by_key = a.key.cmp(&b.key).then(by_weight);
+        by_key.then_with(|| a.value.cmp(&b.value))
+    });
+    Ok(all)
 }
 
 /// Keys with some of their values.
@@ -210,6 +276,25 @@ mod tests {
         );
         let plain = read(&encode(&small_profile()), Choice::default()).expect("reads");
         assert!(plain.notes().is_empty());
+    }
+
+    #[test]
+    fn labels_have_their_samples() {
+        let all = super::labelled(&labelled(), Choice::default()).expect("reads");
+        let all: Vec<_> = all
+            .iter()
+            .map(|of| (of.key.as_str(), of.value.as_str(), of.samples, of.amount))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                ("endpoint", "/slow", 2, 20_000_000),
+                ("endpoint", "/fast", 1, 10_000_000),
+                ("size", "30", 1, 10_000_000),
+            ]
+        );
+        let error = super::labelled(b"main;f 3", Choice::default()).expect_err("has none");
+        assert!(error.to_string().contains("profile.proto alone"));
     }
 
     #[test]

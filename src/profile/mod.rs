@@ -7,7 +7,9 @@
 
 pub mod capture;
 mod choice;
+mod columns;
 mod diff;
+mod difference;
 pub mod encode;
 mod error;
 mod faults;
@@ -18,14 +20,17 @@ mod interval;
 mod json;
 mod labels;
 pub mod names;
+mod observations;
 mod other;
 mod otlp;
 pub mod perf_script;
 pub mod pprof;
 mod pruning;
 mod read;
+mod runs;
 mod sample;
 mod share;
+mod soundness;
 mod stacks;
 mod symbols;
 mod table;
@@ -35,16 +40,17 @@ mod wire;
 
 pub use choice::Choice;
 pub use diff::{DeltaFinding, Diff, FunctionDelta, Hidden, Side, Unit, diff};
+pub use difference::{ASSUMED_LAUNCH_SPREAD, Difference, FALSE_DISCOVERIES, Scale};
 pub use error::Error;
 pub use fold::{Fold, fold};
 pub use interval::{Interval, wilson};
+pub use labels::{Labelled, labelled};
+pub use observations::Meaning;
 pub use read::read;
-pub use share::{
-    ASSUMED_LAUNCH_SPREAD, Difference, ENOUGH_SLICES, FALSE_DISCOVERIES, FEW_SAMPLES,
-    FEWEST_SAMPLES, Scale, Share,
-};
-pub use stacks::{Profile, Stack};
-pub use table::{FunctionShare, FunctionTable, Matched, inclusive};
+pub use share::{ENOUGH_SLICES, FEW_SAMPLES, FEWEST_SAMPLES, Share};
+pub use soundness::{doubts, doubts_between};
+pub use stacks::{Observed, Profile, Stack};
+pub use table::{FunctionShare, FunctionTable, Matched, inclusive, main_caller, share_with};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Names of functions that are the same in two builds of a program.
+//! Names of functions that are the same in two builds and two runs of a program.
 //!
 //! What a compiler adds to a name to tell its own products apart (hashes, disambiguators, numbers of closures and clones) goes,
 //! what the programmer wrote stays. It must not merge functions of different names. Rust's legacy mangling has no
@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
+
+use super::runs;
 
 /// Names above this length in bytes stay as they are: no compiler's clone is told from another in them.
 const LONGEST: usize = 16 << 10;
@@ -58,8 +60,11 @@ fn pass(name: &str) -> Cow<'_, str> {
     if name.len() > LONGEST {
         return Cow::Borrowed(name);
     }
-    let stem = without_clone_suffixes(name);
-    let readable = demangled(stem).map_or(Cow::Borrowed(stem), Cow::Owned);
+    let stem = match runs::settled(name) {
+        Cow::Borrowed(settled) => Cow::Borrowed(without_clone_suffixes(settled)),
+        Cow::Owned(settled) => Cow::Owned(without_clone_suffixes(&settled).to_owned()),
+    };
+    let readable = demangled(&stem).map_or(stem, Cow::Owned);
     let readable = match readable {
         Cow::Borrowed(text) => Cow::Borrowed(without_hash(text)),
         Cow::Owned(text) => Cow::Owned(without_hash(&text).to_owned()),

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::observations;
 use super::stacks::{MAX_DEPTH, MAX_NAME, RECORDS, Weight, long_name, too_large};
 use super::wire::{Field, fields, varints};
 use super::{Error, Profile};
@@ -305,7 +306,11 @@ fn add<'a>(
     profile: &mut Profile,
 ) -> Result<bool, Error> {
     let is_count = one.unit == "count";
-    let by_period = one.period > 0 && one.period_unit == one.unit;
+    // What stands for a period and cannot be one (1) is none.
+    let ns = observations::nanoseconds(&one.unit).unwrap_or(0);
+    let by_period = one.period > 1
+        && one.period_unit == one.unit
+        && one.period.saturating_mul(ns) >= observations::SHORTEST_PERIOD_NS;
     for sample in samples(&[one]) {
         let (mut stack, mut value, mut has_value, mut times) = (0, 0_u64, false, 0);
         for field in fields(sample) {
@@ -338,7 +343,7 @@ fn add<'a>(
             (false, _) => times.max(1),
         };
         let ids = names.stack(stack, profile)?;
-        profile.add_ids(ids, Weight { samples, value }, None)?;
+        profile.add_ids(ids, Weight::of(samples, value), None)?;
     }
     Ok(is_count || by_period)
 }

@@ -6,35 +6,32 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
-use std::num::NonZeroU64;
 
 use flate2::read::MultiGzDecoder;
 use prost::encoding::encoded_len_varint;
 
 use super::choice::Choice;
+use super::columns::Columns;
 use super::faults::{self, Fault};
 use super::labels::{self, Filter};
 use super::pruning::Pruning;
 use super::sample::Sample;
-use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_SLICES, MAX_STACKS, RECORDS, Weight, too_large};
-use super::symbols::{Tables, malformed};
+use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_SLICES, MAX_STACKS, Weight, too_large};
+use super::symbols::Tables;
 use super::wire::{Field, fields};
 use super::{Error, Profile};
-use crate::units::printable;
 
 /// What a profile may unpack to. 30 s of a busy service are some MiB.
 const MAX_UNPACKED: usize = 256 << 20;
 /// Frames of all samples that repeat none before. A profile as large as what is read has half of it.
 const MAX_EXPANDED: usize = 8 * MAX_FRAMES;
-/// Sample types that a message lists.
-const SHOWN_TYPES: usize = 8;
 
 /// Reads a profile, gzipped or not.
 ///
 /// Of several sample types `cpu` in nanoseconds is taken, else the profile's default, else the last. The number of samples is the
 /// chosen type itself if it counts, else the `samples` type (of CPU time) or the counting type that stands right before the chosen
-/// one (objects for bytes, contentions for delays). Where there is neither, it is the value over the period, and without a period
-/// in the same unit shares are of values. Inlined calls become frames of their own; a frame without a name is
+/// one (contentions for delays; objects for bytes, of which those that were seen are worked out). Where there is neither, it is the value
+/// over the period, or over what all values are multiples of, and else each record is one. Inlined calls become frames of their own; a frame without a name is
 /// called after its file and address. `drop_frames` is honoured; labels are noted and not kept.
 ///
 /// # Errors
@@ -134,10 +131,11 @@ fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
 
 fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profile, Error> {
     let tables = Tables::read(raw)?;
-    let columns = Columns::choose(&tables, choice.sample_type)?;
+    let columns = Columns::choose(&tables, raw, choice)?;
     let slice_key = tables.slice_key();
     let mut profile = Profile::new(&columns.sample_type, &columns.unit, tables.period_ns()?)
-        .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0));
+        .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0))
+        .taken_at(tables.time_nanos);
     let locations = tables.resolve(&mut profile)?;
     let mut pruning = Pruning::new(&tables)?;
     let filter = choice
@@ -198,165 +196,10 @@ fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profi
     if let Some(note) = labels::note(&tables, raw).filter(|_| filter.is_none()) {
         profile.note(note);
     }
-    let counts = columns.counted(&profile);
-    Ok(profile.counting(counts))
-}
-
-/// Which of a sample's values are read.
-struct Columns {
-    sample_type: String,
-    unit: String,
-    all: usize,
-    value: usize,
-    samples: Samples,
-    /// The name of what samples are counts of.
-    counts: String,
-}
-
-/// Where the number of samples is from.
-enum Samples {
-    Column(usize),
-    /// The value that one sample stands for.
-    Period(NonZeroU64),
-    /// Each record counts once.
-    Records,
-}
-
-impl Columns {
-    fn choose(tables: &Tables<'_>, wanted: Option<&str>) -> Result<Self, Error> {
-        let mut types = Vec::new();
-        for value_type in &tables.sample_types {
-            types.push((
-                tables.string(value_type.r#type)?,
-                tables.string(value_type.unit)?,
-            ));
-        }
-        let default = tables.string(tables.default_sample_type)?;
-        let cpu = |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| {
-            name.eq_ignore_ascii_case("cpu") && unit == "nanoseconds"
-        };
-        let named = || {
-            types
-                .iter()
-                .position(|(name, _)| !default.is_empty() && *name == default)
-        };
-        let value = match wanted {
-            Some(wanted) => {
-                let found = types.iter().position(|(name, _)| name == wanted);
-                let found = found.or_else(|| {
-                    types
-                        .iter()
-                        .position(|of| cpu(of) && wanted.eq_ignore_ascii_case("cpu"))
-                });
-                found.ok_or_else(|| no_sample_type(wanted, &types))?
-            }
-            None => types
-                .iter()
-                .position(cpu)
-                .or_else(named)
-                .unwrap_or(types.len() - 1),
-        };
-        let is_count = |at: &usize| types[*at].1 == "count";
-        let before = || value.checked_sub(1).filter(is_count);
-        let samples = || (0..types.len()).find(|at| is_count(at) && types[*at].0 == "samples");
-        let column = if is_count(&value) {
-            Some(value)
-        } else if cpu(&types[value]) {
-            samples().or_else(before)
-        } else {
-            before().or_else(samples)
-        };
-        let (name, unit) = &types[value];
-        let period = u64::try_from(tables.period).ok().and_then(NonZeroU64::new);
-        let (samples, counts) = match (column, period) {
-            (Some(column), _) => (Samples::Column(column), &*types[column].0),
-            (None, Some(period)) if tables.string(tables.period_type.unit)? == *unit => {
-                (Samples::Period(period), "samples")
-            }
-            _ => (Samples::Records, RECORDS),
-        };
-        Ok(Self {
-            sample_type: if cpu(&types[value]) {
-                "cpu".to_owned()
-            } else {
-                name.to_string()
-            },
-            unit: unit.to_string(),
-            all: types.len(),
-            value,
-            samples,
-            counts: counts.to_owned(),
-        })
+    if let Some(note) = columns.note() {
+        profile.note(note);
     }
-
-    /// The columns that are read: the values, and the samples if they have one.
-    fn read(&self) -> Vec<usize> {
-        match self.samples {
-            Samples::Column(column) => vec![self.value, column],
-            _ => vec![self.value],
-        }
-    }
-
-    fn weight(&self, of: &[i64], number: u64) -> Result<Weight, Error> {
-        if of.len() != self.all {
-            let values = of.len();
-            return Err(malformed(format!(
-                "sample {number} has {values} values for {} sample types",
-                self.all
-            )));
-        }
-        let positive = |column: usize| {
-            let value = of[column];
-            let reason = || {
-                format!(
-                    "sample {number} has the negative value {value}; differences of profiles are not read: give the two profiles to `telemload flame diff`"
-                )
-            };
-            u64::try_from(value).map_err(|_| malformed(reason()))
-        };
-        let value = positive(self.value)?;
-        let samples = match self.samples {
-            Samples::Column(column) => positive(column)?,
-            _ if value == 0 => 0,
-            Samples::Period(period) => {
-                (value / period + value % period / period.get().div_ceil(2)).max(1)
-            }
-            Samples::Records => 1,
-        };
-        Ok(Weight { value, samples })
-    }
-
-    /// What the samples that were read are counts of: of a period that most values fall short of they are none.
-    fn counted(&self, profile: &Profile) -> &str {
-        match self.samples {
-            Samples::Period(period) => {
-                let stand_for = u128::from(profile.samples()) * u128::from(period.get());
-                let value = u128::from(profile.value());
-                if stand_for.abs_diff(value) * 100 > value {
-                    RECORDS
-                } else {
-                    &self.counts
-                }
-            }
-            _ => &self.counts,
-        }
-    }
-}
-
-fn no_sample_type(wanted: &str, types: &[(Cow<'_, str>, Cow<'_, str>)]) -> Error {
-    let shown = types.iter().take(SHOWN_TYPES);
-    let names: Vec<String> = shown
-        .map(|(name, _)| printable(name).chars().take(40).collect())
-        .collect();
-    let more = if types.len() > SHOWN_TYPES {
-        ", …"
-    } else {
-        ""
-    };
-    Error::SampleType {
-        wanted: wanted.to_owned(),
-        known: format!("{}{more}", names.join(", ")),
-    }
+    Ok(profile.counting(columns.counts()))
 }
 
 #[cfg(test)]

@@ -66,8 +66,9 @@ fn the_sample_type_is_cpu_time_else_the_default_else_the_last() {
             p.sample[0].value = vec![8, 800, 5, 500];
         }
     };
-    check(heap(0), Ok(&[("main;verify;hash", 5, 500)]));
-    check(heap(10), Ok(&[("main;verify;hash", 8, 800)]));
+    // Objects are scaled by a period that this one does not tell.
+    check(heap(0), Ok(&[("main;verify;hash", 1, 500)]));
+    check(heap(10), Ok(&[("main;verify;hash", 1, 800)]));
     check(
         |p| p.default_sample_type = 1,
         Ok(&[("main", 1, 10_000_000), ("main;verify;hash", 3, 30_000_000)]),
@@ -162,7 +163,7 @@ fn shares_are_of_what_was_measured() {
     let (cpu, samples) = ("cpu/nanoseconds", "samples/count");
     let second = 1_000_000_000;
     let long = [&[9 * second][..], &[second]];
-    // Without a count the period says how many samples there were, else CPU time weighs.
+    // Without a count the period says how many samples there were, else what all times are multiples of.
     shared(
         &[cpu],
         10_000_000,
@@ -170,21 +171,21 @@ fn shares_are_of_what_was_measured() {
         None,
         (cpu, &[(900, 0.9), (100, 0.1)]),
     );
-    shared(&[cpu], 0, &long, None, (cpu, &[(1, 0.9), (1, 0.1)]));
+    shared(&[cpu], 0, &long, None, (cpu, &[(9, 0.9), (1, 0.1)]));
     shared(
         &[cpu],
         100 * second,
         &long,
         None,
-        (cpu, &[(1, 0.9), (1, 0.1)]),
+        (cpu, &[(9, 0.9), (1, 0.1)]),
     );
-    shared(&[cpu], 2, &[&[9], &[1]], None, (cpu, &[(5, 0.9), (1, 0.1)]));
+    shared(&[cpu], 2, &[&[9], &[1]], None, (cpu, &[(1, 0.9), (1, 0.1)]));
     shared(
         &["cpu/microseconds"],
         10_000_000,
         &long,
         None,
-        ("cpu/microseconds", &[(1, 0.9), (1, 0.1)]),
+        ("cpu/microseconds", &[(9, 0.9), (1, 0.1)]),
     );
     shared(
         &[cpu, samples],
@@ -206,14 +207,14 @@ fn shares_are_of_what_was_measured() {
         0,
         &records,
         None,
-        ("inuse_space/bytes", &[(1, 0.75), (9, 0.25)]),
+        ("inuse_space/bytes", &[(1, 0.75), (1, 0.25)]),
     );
     shared(
         &heap,
         0,
         &records,
         Some("inuse_objects"),
-        ("inuse_objects/count", &[(9, 0.9), (1, 0.1)]),
+        ("inuse_objects/count", &[(1, 0.9), (1, 0.1)]),
     );
     let all = [samples, cpu, "inuse_objects/count", "inuse_space/bytes"];
     shared(
@@ -221,7 +222,7 @@ fn shares_are_of_what_was_measured() {
         0,
         &[&[0, 0, 3, 60], &[0, 0, 1, 40]],
         Some("inuse_space"),
-        ("inuse_space/bytes", &[(3, 0.6), (1, 0.4)]),
+        ("inuse_space/bytes", &[(1, 0.6), (1, 0.4)]),
     );
     shared(
         &["contentions/count", "delay/nanoseconds", "depth/levels"],

@@ -83,11 +83,14 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
     if choice.label.is_some() && format != Format::Pprof {
         return Err(Error::WithoutLabels);
     }
+    if choice.value.is_some() && !matches!(format, Format::Pprof | Format::Folded) {
+        return Err(Error::ValuesAreKnown);
+    }
     match format {
         Format::Pprof => decode_choice(raw, choice),
         Format::Otlp => otlp::read(raw, choice.sample_type),
         Format::PerfScript => perf_script::read(&String::from_utf8_lossy(raw), choice.sample_type),
-        Format::Folded => folded_stacks(raw, choice.sample_type),
+        Format::Folded => folded_stacks(raw, choice),
         Format::Json => json(&String::from_utf8_lossy(raw), choice),
     }
 }
@@ -125,7 +128,8 @@ fn of_type(profile: Profile, wanted: Option<&str>, why: &str) -> Result<Profile,
     }
 }
 
-fn folded_stacks(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error> {
+fn folded_stacks(raw: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
+    let sample_type = choice.sample_type;
     if folded::is_differential(raw) {
         return Err(Error::Other {
             what: "a differential of folded stacks, two numbers a line".to_owned(),
@@ -134,7 +138,7 @@ fn folded_stacks(raw: &[u8], sample_type: Option<&str>) -> Result<Profile, Error
             ),
         });
     }
-    match folded::read(raw) {
+    match folded::read_as(raw, choice.value) {
         Ok(profile) => of_type(profile, sample_type, "as folded stacks do"),
         Err(error @ Error::Folded { .. }) => {
             let text = String::from_utf8_lossy(raw);

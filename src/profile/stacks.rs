@@ -33,6 +33,11 @@ const MAX_NOTES: usize = 64;
 
 /// What samples are counts of if nobody counted them: entries of the profile that was read, which weigh nothing.
 pub(super) const RECORDS: &str = "telemload_records";
+/// What samples are counts of if they were worked out from the values.
+pub(super) const OBSERVATIONS: &str = "telemload_observations";
+/// How many samples are taken for one where nothing shows whether they come in bursts: with fewer, 3 to 100 % of comparisons of one and the
+/// same program find something.
+const DESIGN_EFFECT: f64 = 10.0;
 
 /// Aggregated call stacks of one kind of sample.
 #[derive(Debug, Clone)]
@@ -43,6 +48,12 @@ pub struct Profile {
     counts: String,
     period_ns: u64,
     duration_ns: u64,
+    /// When it was taken, in ns since 1970, 0 if unknown.
+    taken_ns: i64,
+    /// Whether the root of a stack is the name of a thread.
+    begins_at_threads: bool,
+    /// Whether it is a part of one capture that was taken at random, so that everything in it came by chance.
+    is_part: bool,
     names: Vec<Arc<str>>,
     ids: HashMap<Arc<str>, u32>,
     name_bytes: usize,
@@ -73,10 +84,36 @@ pub(super) struct Counts<'a> {
     pub(super) by_slice: &'a [(u8, u64)],
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Weight {
     pub(super) samples: u64,
     pub(super) value: u64,
+    /// The sum of the squares of what each sample weighs.
+    pub(super) squares: f64,
+    /// Those of samples that did not come by chance, such as of objects which no heap sampler misses.
+    pub(super) certain: f64,
+}
+
+/// What the samples of a profile are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// Counted by who took them.
+    Samples,
+    /// Worked out from the values.
+    Estimated,
+    /// Entries of the profile, for nobody knows how many samples are in each.
+    Records,
+}
+
+impl Observed {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Estimated => "estimated",
+            Self::Records => "records",
+        }
+    }
 }
 
 /// One distinct call stack.
@@ -100,6 +137,9 @@ impl Profile {
             counts: "samples".to_owned(),
             period_ns,
             duration_ns: 0,
+            taken_ns: 0,
+            begins_at_threads: false,
+            is_part: false,
             names: Vec::new(),
             ids: HashMap::new(),
             name_bytes: 0,
@@ -120,6 +160,25 @@ impl Profile {
         self
     }
 
+    /// The same profile with the time at which it was taken, in ns since 1970.
+    pub(super) fn taken_at(mut self, taken_ns: i64) -> Self {
+        self.taken_ns = taken_ns;
+        self
+    }
+
+    /// The same profile of stacks that begin with the name of their thread.
+    pub(super) fn beginning_at_threads(mut self) -> Self {
+        self.begins_at_threads = true;
+        self
+    }
+
+    /// The same as one part of a capture, which is compared with another one of it.
+    #[must_use]
+    pub fn as_part(mut self) -> Self {
+        self.is_part = self.is_of_values();
+        self
+    }
+
     /// The same profile with samples that are counts of something else.
     pub(super) fn counting(mut self, counts: &str) -> Self {
         counts.clone_into(&mut self.counts);
@@ -131,6 +190,11 @@ impl Profile {
         if !self.notes.contains(&note) && self.notes.len() < MAX_NOTES {
             self.notes.push(note);
         }
+    }
+
+    /// Says all that there is to say.
+    pub(super) fn note_all(&mut self, notes: impl IntoIterator<Item = String>) {
+        notes.into_iter().for_each(|note| self.note(note));
     }
 
     /// What a reader has to say: what was chosen of several things, what was left out.
@@ -159,7 +223,7 @@ impl Profile {
             }
             ids.push(self.intern(name)?);
         }
-        self.add_ids(ids, Weight { samples, value }, None)?;
+        self.add_ids(ids, Weight::of(samples, value), None)?;
         Ok(())
     }
 
@@ -240,11 +304,41 @@ impl Profile {
         }
     }
 
+    /// What the samples are.
+    pub fn observed(&self) -> Observed {
+        match &*self.counts {
+            RECORDS => Observed::Records,
+            OBSERVATIONS => Observed::Estimated,
+            _ => Observed::Samples,
+        }
+    }
+
+    /// When it was taken, in ns since 1970; 0 if unknown.
+    pub fn taken_ns(&self) -> i64 {
+        self.taken_ns
+    }
+
+    /// Whether stacks begin with the names of their threads.
+    pub(super) fn begins_at_threads(&self) -> bool {
+        self.begins_at_threads
+    }
+
+    /// How many samples are taken for one where slices do not show how they follow each other: those of a heap do not, for each byte is drawn.
+    pub fn design_effect(&self) -> f64 {
+        let is_heap = self.unit == "bytes"
+            || (self.observed() == Observed::Estimated && self.sample_type.contains("objects"));
+        if is_heap { 1.0 } else { DESIGN_EFFECT }
+    }
+
     /// Whether shares are of values (bytes, delays, CPU time of which no samples are known) and not of samples, which stand for
     /// CPU time.
     pub fn is_of_values(&self) -> bool {
-        let counted = self.cpu_ns().is_some() && self.counts != RECORDS;
-        self.unit != "count" && !counted && self.total.value > 0
+        let observed = self.observed();
+        let counted = match &*self.unit {
+            "count" => observed == Observed::Samples,
+            _ => self.cpu_ns().is_some() && observed != Observed::Records,
+        };
+        !counted && self.total.value > 0
     }
 
     /// The weight of which shares are taken: values or samples.
@@ -254,6 +348,22 @@ impl Profile {
         } else {
             weight.samples
         }
+    }
+
+    /// The squares of the same.
+    pub(super) fn squared(&self, weight: Weight) -> f64 {
+        if self.is_part {
+            weight.squares
+        } else if self.is_of_values() {
+            weight.squares - weight.certain
+        } else {
+            weight.samples as f64
+        }
+    }
+
+    /// The squares of the whole.
+    pub(super) fn whole_squared(&self) -> f64 {
+        self.squared(self.total)
     }
 
     /// The whole of which shares are taken.
@@ -388,11 +498,31 @@ impl Counted {
 }
 
 impl Weight {
+    /// Samples that share a value evenly.
+    pub(super) fn of(samples: u64, value: u64) -> Self {
+        Self {
+            samples,
+            value,
+            squares: (value as f64).powi(2) / samples.max(1) as f64,
+            certain: 0.0,
+        }
+    }
+
+    /// The same as what was there for certain.
+    pub(super) fn certain(self) -> Self {
+        Self {
+            certain: self.squares,
+            ..self
+        }
+    }
+
     fn plus(self, other: Self) -> Result<Self, Error> {
         let sum = |a: u64, b: u64| a.checked_add(b).ok_or(Error::Overflow);
         Ok(Self {
             samples: sum(self.samples, other.samples)?,
             value: sum(self.value, other.value)?,
+            squares: self.squares + other.squares,
+            certain: self.certain + other.certain,
         })
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Tables<'a> {
     mappings: Vec<&'a [u8]>,
     pub(super) period_type: proto::ValueType,
     pub(super) period: i64,
+    pub(super) time_nanos: i64,
     pub(super) duration_nanos: i64,
     pub(super) drop_frames: i64,
     pub(super) keep_frames: i64,
@@ -64,6 +65,7 @@ impl<'a> Tables<'a> {
                 Field::Bytes(11, bytes) => tables.period_type = message_of(bytes, "period type")?,
                 Field::Varint(7, value) => tables.drop_frames = value.cast_signed(),
                 Field::Varint(8, value) => tables.keep_frames = value.cast_signed(),
+                Field::Varint(9, value) => tables.time_nanos = value.cast_signed(),
                 Field::Varint(10, value) => tables.duration_nanos = value.cast_signed(),
                 Field::Varint(12, value) => tables.period = value.cast_signed(),
                 Field::Varint(14, value) => tables.default_sample_type = value.cast_signed(),
@@ -160,7 +162,7 @@ impl<'a> Tables<'a> {
         for message in &self.mappings {
             let mapping: proto::Mapping = message_of(message, "mapping")?;
             self.bytes(mapping.filename)?;
-            insert(&mut files, mapping.id, mapping.filename, "mapping")?;
+            insert(&mut files, mapping.id, Place::of(&mapping), "mapping")?;
         }
         let mut names = Names::of(self, profile);
         let mut locations = HashMap::new();
@@ -169,8 +171,8 @@ impl<'a> Tables<'a> {
             let location: proto::Location = message_of(message, "location")?;
             let id = location.id;
             let file = match files.get(&location.mapping_id) {
-                Some(file) => *file,
-                None if location.mapping_id == 0 => 0,
+                Some(place) => *place,
+                None if location.mapping_id == 0 => Place::default(),
                 None => return Err(dangling(id, "mapping", location.mapping_id)),
             };
             lines += location.line.len();
@@ -185,16 +187,48 @@ impl<'a> Tables<'a> {
                     None => return Err(dangling(id, "function", line.function_id)),
                 };
                 frames.push(match named {
-                    None => names.place(file, location.address)?,
+                    None => names.place(file.file, file.offset(location.address))?,
                     Some(index) => names.function(index)?,
                 });
             }
             if frames.is_empty() {
-                frames.push(names.place(file, location.address)?);
+                frames.push(names.place(file.file, file.offset(location.address))?);
             }
             insert(&mut locations, id, frames, "location")?;
         }
         Ok(locations)
+    }
+}
+
+/// Where a file was loaded.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Index of its name.
+    file: i64,
+    begin: u64,
+    end: u64,
+    /// Of the begin, in the file.
+    offset: u64,
+}
+
+impl Place {
+    fn of(mapping: &proto::Mapping) -> Self {
+        Self {
+            file: mapping.filename,
+            begin: mapping.memory_start,
+            end: mapping.memory_limit,
+            offset: mapping.file_offset,
+        }
+    }
+
+    /// An address by its place in the file, which is the same wherever that was loaded; the kernel is loaded where its addresses are.
+    fn offset(self, address: u64) -> u64 {
+        let is_inside = (self.begin..self.end).contains(&address);
+        if is_inside && self.begin > 0 {
+            (address - self.begin).saturating_add(self.offset)
+        } else {
+            address
+        }
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! Functions are told apart by their normalised names. It must count a function once per sample however often it recurs.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use regex::Regex;
 
 use super::Profile;
 use super::names::normalise;
-use super::share::Share;
+use super::share::{Part, Share, Whole};
+use super::stacks::Counts;
 
 /// All functions of a profile.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +24,9 @@ pub struct FunctionTable {
     pub slices: Vec<u64>,
     /// What the shares are of, which is the sum of all values: CPU nanoseconds, bytes.
     pub value: u64,
-    /// Observations that the shares rest on: the samples, or fewer if shares are of values that differ much.
-    observations: f64,
+    /// Whether shares are of values and not of samples.
+    is_of_values: bool,
+    whole: Whole,
 }
 
 /// One function.
@@ -51,30 +54,28 @@ impl FunctionTable {
     pub fn of(profile: &Profile) -> Self {
         let mut counting = Counting::new(profile);
         for (number, counts) in profile.unordered().enumerate() {
-            let weight = profile.weighed(counts.weight);
+            let seen = Seen::of(profile, counts);
             for id in counts.ids {
                 let function = counting.function_of[*id as usize];
                 let row = &mut counting.rows[function];
                 if row.last_seen != number {
                     row.last_seen = number;
-                    row.total
-                        .add(counts.weight.samples, weight, counts.by_slice);
+                    row.total.add(seen);
                 }
             }
             let leaf = counts.ids.last().expect("a stack has at least one frame");
             let row = &mut counting.rows[counting.function_of[*leaf as usize]];
-            row.own.add(counts.weight.samples, weight, counts.by_slice);
+            row.own.add(seen);
         }
         let mut table = Self::without_functions(profile);
-        let whole = profile.whole();
         let mut functions: Vec<FunctionShare> = counting
             .rows
             .into_iter()
             // Names of locations that no sample refers to are no functions of the profile.
             .filter(|row| row.total.weight > 0 || row.total.samples > 0)
             .map(|row| FunctionShare {
-                self_share: table.share(&row.own, whole),
-                total_share: table.share(&row.total, whole),
+                self_share: table.share(&row.own),
+                total_share: table.share(&row.total),
                 self_samples: row.own.samples,
                 total_samples: row.total.samples,
                 function: row.function,
@@ -89,9 +90,46 @@ impl FunctionTable {
         table
     }
 
-    /// The share of a function that no sample shows.
-    pub fn absent(&self) -> Share {
-        self.share(&Count::default(), 1)
+    /// The shares of a function here and on another side, as comparisons take them: what one observation of it is worth is known from both,
+    /// also where only one of them has any.
+    pub(super) fn beside(
+        &self,
+        ours: Option<Share>,
+        of: &Self,
+        theirs: Option<Share>,
+    ) -> (Share, Share) {
+        let alike = self.is_of_values == of.is_of_values;
+        let absent = |table: &Self, seen: Share| {
+            if alike {
+                let by_slice = table.slices.iter().map(|n| (0, *n));
+                Share::absent(table.whole, seen.grain, by_slice)
+            } else {
+                table.share(&Count::default())
+            }
+        };
+        match (ours, theirs) {
+            (Some(ours), None) => (ours, absent(of, ours)),
+            (None, Some(theirs)) => (absent(self, theirs), theirs),
+            (Some(ours), Some(theirs)) if alike && self.is_of_values => {
+                let value = |share: Share, table: &Self| share.value * table.whole.value;
+                let (a, b) = (value(ours, self), value(theirs, of));
+                let grain = (a * ours.grain + b * theirs.grain) / (a + b);
+                (
+                    ours.with_grain(self.whole, grain),
+                    theirs.with_grain(of.whole, grain),
+                )
+            }
+            (Some(ours), Some(theirs)) => (ours, theirs),
+            (None, None) => (self.share(&Count::default()), of.share(&Count::default())),
+        }
+    }
+    /// The whole, of which the amount is known as well as its observations tell.
+    pub(super) fn all(&self) -> Share {
+        let part = Part {
+            value: self.whole.value,
+            squares: self.whole.squares,
+        };
+        Share::estimate(part, self.whole, std::iter::empty())
     }
 
     /// What is known of a profile as a whole.
@@ -106,47 +144,64 @@ impl FunctionTable {
             samples: profile.samples(),
             slices: slices.to_vec(),
             value: profile.value(),
-            observations: observations(profile),
+            is_of_values: profile.is_of_values(),
+            whole: Whole {
+                value: profile.whole() as f64,
+                squares: profile.whole_squared(),
+                effect: profile.design_effect(),
+            },
         }
     }
 
     /// The share of what was counted in the `whole`.
-    pub(super) fn share(&self, count: &Count, whole: u64) -> Share {
-        let value = count.weight as f64 / whole.max(1) as f64;
+    pub(super) fn share(&self, count: &Count) -> Share {
         let hits = |at: usize| count.by_slice.get(at).copied().unwrap_or(0);
         let by_slice = self.slices.iter().enumerate().map(|(at, n)| (hits(at), *n));
-        Share::estimate(value, self.observations, by_slice)
+        let part = Part {
+            value: count.weight as f64,
+            squares: count.squares,
+        };
+        Share::estimate(part, self.whole, by_slice)
     }
-}
-
-/// The observations that shares rest on. Of values it is Kish's effective number, (Σv)² / Σ(v²/n) over stacks of n samples and the value v,
-/// where a few large ones count for little (L. Kish, Survey Sampling, 1965, section 8.2).
-fn observations(profile: &Profile) -> f64 {
-    if !profile.is_of_values() {
-        return profile.samples() as f64;
-    }
-    let squares: f64 = profile
-        .unordered()
-        .map(|counts| (counts.weight.value as f64).powi(2) / counts.weight.samples.max(1) as f64)
-        .sum();
-    (profile.value() as f64).powi(2) / squares.max(f64::MIN_POSITIVE)
 }
 
 /// What was counted of one function.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Count {
-    pub(super) samples: u64,
     pub(super) weight: u64,
+    samples: u64,
+    squares: f64,
     /// Samples by slice, as far as there were any.
-    pub(super) by_slice: Vec<u64>,
+    by_slice: Vec<u64>,
+}
+
+/// What was seen of one stack, weighed as shares are.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) weight: u64,
+    pub(super) squares: f64,
+    pub(super) samples: u64,
+    pub(super) by_slice: &'a [(u8, u64)],
+}
+
+impl<'a> Seen<'a> {
+    pub(super) fn of(profile: &Profile, counts: Counts<'a>) -> Self {
+        Self {
+            weight: profile.weighed(counts.weight),
+            squares: profile.squared(counts.weight),
+            samples: counts.weight.samples,
+            by_slice: counts.by_slice,
+        }
+    }
 }
 
 impl Count {
-    pub(super) fn add(&mut self, samples: u64, weight: u64, by_slice: &[(u8, u64)]) {
+    pub(super) fn add(&mut self, seen: Seen<'_>) {
         // Bounded by the profile's total, which fits.
-        self.samples += samples;
-        self.weight += weight;
-        for (slice, samples) in by_slice {
+        self.samples += seen.samples;
+        self.weight += seen.weight;
+        self.squares += seen.squares;
+        for (slice, samples) in seen.by_slice {
             let at = usize::from(*slice);
             if self.by_slice.len() <= at {
                 self.by_slice.resize(at + 1, 0);
@@ -160,6 +215,7 @@ impl Count {
     pub(super) fn join(&mut self, other: &Self) {
         self.samples += other.samples;
         self.weight += other.weight;
+        self.squares += other.squares;
         if self.by_slice.len() < other.by_slice.len() {
             self.by_slice.resize(other.by_slice.len(), 0);
         }
@@ -223,15 +279,51 @@ pub fn inclusive(profile: &Profile, pattern: &Regex) -> Matched {
     let mut count = Count::default();
     for counts in profile.unordered() {
         if counts.ids.iter().any(|id| matches[*id as usize]) {
-            let weight = profile.weighed(counts.weight);
-            count.add(counts.weight.samples, weight, counts.by_slice);
+            count.add(Seen::of(profile, counts));
         }
     }
     let table = FunctionTable::without_functions(profile);
     Matched {
         samples: count.samples,
-        share: table.share(&count, profile.whole()),
+        share: table.share(&count),
     }
+}
+
+/// The share of a profile whose stacks have one of the functions.
+pub fn share_with(profile: &Profile, functions: &HashSet<&str>) -> f64 {
+    let names = profile.names().iter();
+    let has: Vec<bool> = names
+        .map(|name| functions.contains(&*normalise(name)))
+        .collect();
+    let with = profile
+        .unordered()
+        .filter(|counts| counts.ids.iter().any(|id| has[*id as usize]));
+    let weight: u64 = with.map(|counts| profile.weighed(counts.weight)).sum();
+    weight as f64 / profile.whole().max(1) as f64
+}
+
+/// The caller that has most of what a function weighs, and its part of that.
+pub fn main_caller(profile: &Profile, function: &str) -> Option<(String, f64)> {
+    let names: Vec<Cow<'_, str>> = profile.names().iter().map(|of| normalise(of)).collect();
+    let is = |id: &u32| names[*id as usize] == function;
+    let mut by_caller: HashMap<&str, u64> = HashMap::new();
+    let mut all = 0;
+    for counts in profile.unordered() {
+        let Some(at) = counts.ids.iter().position(is) else {
+            continue;
+        };
+        let weight = profile.weighed(counts.weight);
+        all += weight;
+        if let Some(caller) = at.checked_sub(1) {
+            *by_caller
+                .entry(&names[counts.ids[caller] as usize])
+                .or_default() += weight;
+        }
+    }
+    let most = by_caller
+        .into_iter()
+        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
+    most.map(|(caller, weight)| (caller.to_owned(), weight as f64 / all.max(1) as f64))
 }
 
 /// What a pattern matched.

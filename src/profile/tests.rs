@@ -206,8 +206,9 @@ fn what_does_not_add_up_is_named() {
     check(
         |p| p.sample[1].value = vec![i64::MAX, 0],
         Ok(&[
-            ("main", i64::MAX as u64, 0),
-            ("main;verify;hash", 3, 30_000_000),
+            // So many samples there are not: each record is one.
+            ("main", 1, 0),
+            ("main;verify;hash", 2, 30_000_000),
         ]),
     );
     check(
@@ -231,7 +232,7 @@ fn what_does_not_add_up_is_named() {
     );
     let overflow = |p: &mut proto::Profile| {
         for sample in &mut p.sample {
-            sample.value = vec![i64::MAX, 1];
+            sample.value = vec![1, i64::MAX];
         }
     };
     check(overflow, Err("more than 64 bits"));
@@ -261,6 +262,16 @@ fn frames_without_names_are_called_after_their_place() {
         p.location[0].line.clear();
     };
     check(no_lines, Ok(&[("libc.so.6+0x12", 1, 10_000_000)]));
+    // Wherever a program is loaded, a place in its file is the same.
+    for begin in [0x55d0_0000_0000, 0x7f10_0000_0000] {
+        let loaded = |p: &mut proto::Profile| {
+            nameless(1, begin + 0x510, 0)(p);
+            p.mapping[0].memory_start = begin;
+            p.mapping[0].memory_limit = begin + 0x1_0000;
+            p.mapping[0].file_offset = 0x1000;
+        };
+        check(loaded, Ok(&[("libc.so.6+0x1510", 1, 10_000_000)]));
+    }
     let no_frames = |p: &mut proto::Profile| p.sample[1].location_id.clear();
     check(
         no_frames,

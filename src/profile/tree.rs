@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Profile;
 use super::stacks::Weight;
-use super::table::Count;
+use super::table::{Count, Seen};
 
 /// Frames below this share of every side are not kept: a quarter of a pixel of a wide screen.
 pub(super) const NARROWEST: f64 = 1e-4;
@@ -155,9 +155,7 @@ impl Names {
 struct Path<'a> {
     ids: &'a [u32],
     side: usize,
-    samples: u64,
-    weight: u64,
-    by_slice: &'a [(u8, u64)],
+    seen: Seen<'a>,
     /// Frames that it has in common with the path before it.
     shared: usize,
 }
@@ -170,9 +168,10 @@ fn paths<'a>(sides: &'a [Side<'_>], names: &Names) -> Vec<Path<'a>> {
         paths.extend(stacks.map(|counts| Path {
             ids: counts.ids,
             side: number,
-            samples: counts.weight.samples,
-            weight: (side.weight)(side.profile, counts.weight),
-            by_slice: counts.by_slice,
+            seen: Seen {
+                weight: (side.weight)(side.profile, counts.weight),
+                ..Seen::of(side.profile, counts)
+            },
             shared: 0,
         }));
     }
@@ -233,7 +232,7 @@ impl<N: Default, F: Fn(&Frame) -> N> Walk<'_, N, F> {
             let alone = depth - path.shared.max(next);
             let mut weights = [0, 0];
             same.iter()
-                .for_each(|path| weights[path.side] += path.weight);
+                .for_each(|path| weights[path.side] += path.seen.weight);
             let narrow = |side: usize| self.part(side, weights[side]) < self.pruned.below;
             if alone > 0 && narrow(0) && narrow(1) {
                 depth -= alone;
@@ -247,9 +246,9 @@ impl<N: Default, F: Fn(&Frame) -> N> Walk<'_, N, F> {
             let last = self.open.last_mut().expect("the root stays open");
             for path in same {
                 if depth == path.ids.len() {
-                    last.own[path.side].add(path.samples, path.weight, path.by_slice);
+                    last.own[path.side].add(path.seen);
                 }
-                last.total[path.side].add(path.samples, path.weight, path.by_slice);
+                last.total[path.side].add(path.seen);
             }
             if self.nodes.len() > self.limits.frames + self.open.len() || !self.fits() {
                 return false;

@@ -2,8 +2,9 @@
 //!
 //! A frame that only one side has stays in it; frames that are too narrow to be seen are left out and counted. It must not draw.
 
+use super::difference::{Difference, Scale, findings_up_to};
 use super::names::normalise;
-use super::share::{Difference, FEWEST_SAMPLES, Scale, findings_up_to};
+use super::share::{FEWEST_SAMPLES, Share};
 use super::stacks::Profile;
 use super::table::{Count, FunctionTable};
 pub use super::tree::Pruned;
@@ -91,7 +92,6 @@ pub fn union(
     let tables = profiles.map(FunctionTable::without_functions);
     let judging = Judging {
         tables: &tables,
-        wholes: profiles.map(Profile::whole),
         scales,
     };
     let limits = Limits {
@@ -112,19 +112,23 @@ pub fn union(
 /// What frames are judged by.
 struct Judging<'a> {
     tables: &'a [FunctionTable; 2],
-    wholes: [u64; 2],
     scales: Option<(Scale, Scale)>,
 }
 
 impl Judging<'_> {
     fn node(&self, frame: &Frame) -> Node {
         let share = |counts: &[Count; 2]| {
-            [0, 1].map(|side| self.tables[side].share(&counts[side], self.wholes[side]))
+            let [base, head] = self.tables;
+            let seen = |side: usize| {
+                (counts[side].weight > 0).then(|| self.tables[side].share(&counts[side]))
+            };
+            let (base, head) = base.beside(seen(0), head, seen(1));
+            [base, head]
         };
         let (own, total) = (share(&frame.own), share(&frame.total));
-        let judged = |counts: &[Count; 2]| {
+        let judged = |shares: &[Share; 2]| {
             let known = self.tables.iter().all(|table| table.samples > 0);
-            if known && counts[0].samples.saturating_add(counts[1].samples) >= FEWEST_SAMPLES {
+            if known && shares[0].hits + shares[1].hits >= FEWEST_SAMPLES as f64 - 1e-6 {
                 DeltaFinding::NotDetected
             } else {
                 DeltaFinding::TooFew
@@ -132,9 +136,9 @@ impl Judging<'_> {
         };
         let delta = |scales: (Scale, Scale)| NodeDelta {
             total: Difference::of((total[0], scales.0), (total[1], scales.1)),
-            total_finding: judged(&frame.total),
+            total_finding: judged(&total),
             own: Difference::of((own[0], scales.0), (own[1], scales.1)),
-            own_finding: judged(&frame.own),
+            own_finding: judged(&own),
         };
         let weights = |side: usize| Weights {
             total: total[side].value,
@@ -224,8 +228,8 @@ mod tests {
     #[test]
     fn frames_of_either_side_are_in_the_tree() {
         let tree = tree(
-            "main;bcrypt;expand 500\nmain;parse 500",
-            "main;parse 980\nmain;lookup 20",
+            "main;bcrypt;expand 5000\nmain;parse 5000",
+            "main;parse 8800\nmain;lookup 1200",
         );
         assert_eq!(
             lines(&tree),
@@ -234,8 +238,8 @@ mod tests {
                 "1 main 200 100 Changed",
                 "2 bcrypt 100 0 Changed",
                 "3 expand 100 0 Changed",
-                "2 lookup 0 2 Changed",
-                "2 parse 100 98 NotDetected",
+                "2 lookup 0 12 Changed",
+                "2 parse 100 88 NotDetected",
             ]
         );
         assert_eq!(tree.pruned.frames, 0);

@@ -20,6 +20,7 @@ mod ingest;
 mod instances;
 mod interruption;
 mod leaks;
+mod observed;
 mod output;
 mod perf;
 mod profiles;

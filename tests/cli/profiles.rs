@@ -341,7 +341,7 @@ fn a_comparison_of_profiles_says_what_explains_the_change() {
         "CPU per request 8 ms → 400 µs as given: -7.6 ms (95 %: -8.07 ms to -7.13 ms)",
         "95 % of it below bcrypt::hash: -7.2 ms (95 %: ",
         "95 % of it expand itself: -7.2 ms (95 %: ",
-        "no detectable change in 2 other functions: one of ±",
+        "no detectable change in 3 other functions: one of ±",
         "3 % assumed between launches",
         "if free",
     ] {

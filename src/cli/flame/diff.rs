@@ -6,7 +6,7 @@ use crate::cli::exit::Usage;
 use crate::cli::files::write;
 use crate::cli::input::{Costs, Reading, side};
 use crate::cli::path::{at_most_one_stdin, name, shown};
-use crate::compare::{Caution, Profiled, functions};
+use crate::compare::{Caution, Profiled, functions, order};
 use crate::profile::FunctionTable;
 use crate::profile::flamegraph::{Pair, diff_svg};
 use crate::report::page::flame_diff::{FlameDiff, html};
@@ -14,7 +14,7 @@ use crate::report::page::flame_diff::{FlameDiff, html};
 /// A differential flame graph of two profiles; `telemload compare` prints their differences as a table.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Profile before; `-` is standard input.
+    /// Profile before; `-` is standard input. Slices of one capture stand with commas between them.
     base: PathBuf,
     /// Profile after.
     head: PathBuf,
@@ -43,7 +43,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     );
     // Refused and doubted as in a comparison.
     let tables = (FunctionTable::of(&base), FunctionTable::of(&head));
-    let mut cautions: Vec<Caution> = Vec::new();
+    let mut cautions: Vec<Caution> = order(&base, &head).into_iter().collect();
     let of = |profile, functions, scale| Profiled {
         profile,
         functions,

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use super::exit::Usage;
 use super::files::write;
 use super::input::Reading;
-use super::output::print;
-use super::path::{at_most_one_stdin, name, shown};
-use crate::profile::{FunctionTable, encode, flamegraph, folded};
-use crate::report::figures::top::{Order, Top};
+use super::output::{print, say};
+use super::path::{at_most_one_stdin, is_stdio, name, shown};
+use crate::profile::{FunctionTable, doubts, encode, flamegraph, folded};
+use crate::report::figures::top::{Order, Top, observed};
 use crate::report::{document, terminal, text};
+use crate::units::printable;
 
 /// Profiles on their own: pprof, folded stacks and `perf script` text in; tables, flame graphs and differences out.
 #[derive(Debug, clap::Args)]
@@ -48,6 +49,12 @@ struct TopArgs {
     /// Order by the share of the function itself, or with what it calls.
     #[arg(long, value_name = "ORDER", default_value = "self", value_parser = order)]
     sort: Order,
+    /// List the labels of a profile.proto's samples, with their samples.
+    #[arg(long, conflicts_with_all = ["json", "csv", "by"])]
+    labels: bool,
+    /// A table for each value of a label, such as endpoint.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["json", "csv", "label"])]
+    by: Option<String>,
     /// Print JSON.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -97,10 +104,16 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
 
 fn top(args: &TopArgs) -> anyhow::Result<u8> {
     at_most_one_stdin(args.profiles.iter().map(PathBuf::as_path))?;
+    if args.labels || args.by.is_some() {
+        return labels(args);
+    }
     let profile = args.reading.profiles(&args.profiles)?;
     if profile.is_empty() {
         let name = shown(&args.profiles[0]);
         return Err(Usage(format!("{name}: {}", crate::profile::Error::Empty)).into());
+    }
+    for doubt in doubts(&profile) {
+        say(&format!("note: {doubt}"));
     }
     let functions = FunctionTable::of(&profile);
     let top = Top {
@@ -116,6 +129,54 @@ fn top(args: &TopArgs) -> anyhow::Result<u8> {
     } else {
         terminal::flame_top::render(&top)
     })?;
+    Ok(0)
+}
+
+/// The labels of one profile, or its functions by the values of one of them.
+fn labels(args: &TopArgs) -> anyhow::Result<u8> {
+    let [path] = &args.profiles[..] else {
+        return Err(Usage("--labels and --by take one profile".to_owned()).into());
+    };
+    if is_stdio(path) {
+        return Err(Usage("--labels and --by read a file twice: name one".to_owned()).into());
+    }
+    let found = args.reading.labels(path)?;
+    let Some(key) = &args.by else {
+        let profile = args.reading.quietly(path)?;
+        print(&terminal::flame_top::labels(&profile, &found))?;
+        return Ok(0);
+    };
+    let values = found.iter().filter(|of| of.key == *key);
+    if values.clone().next().is_none() {
+        let mut keys: Vec<&str> = found.iter().map(|of| of.key.as_str()).collect();
+        keys.dedup();
+        let keys = if keys.is_empty() {
+            "none".to_owned()
+        } else {
+            printable(&keys.join(", ")).into_owned()
+        };
+        let message = format!(
+            "{}: no sample has a label {}; its samples have {keys}",
+            shown(path),
+            printable(key)
+        );
+        return Err(Usage(message).into());
+    }
+    for of in values {
+        let profile = args.reading.of_label(key, &of.value).quietly(path)?;
+        let functions = FunctionTable::of(&profile);
+        print(&format!(
+            "{}={}\n{}\n",
+            printable(key),
+            printable(&of.value),
+            terminal::flame_top::render(&Top {
+                profile: &profile,
+                functions: &functions,
+                limit: args.limit.or(Some(SHOWN)),
+                order: args.sort,
+            })
+        ))?;
+    }
     Ok(0)
 }
 
@@ -142,7 +203,7 @@ fn render(args: &RenderArgs) -> anyhow::Result<u8> {
                 .title
                 .clone()
                 .unwrap_or_else(|| name(&args.profiles[0]));
-            let subtitle = format!("{} samples, {}", profile.samples(), profile.kind());
+            let subtitle = format!("{}, {}", observed(&profile), profile.kind());
             let svg = flamegraph::svg(&profile, &title, &subtitle, None);
             svg.map_err(|error| Usage(error.to_string()))?.into_bytes()
         }

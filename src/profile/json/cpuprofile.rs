@@ -102,11 +102,7 @@ pub(in crate::profile) fn read(root: &Object<'_>) -> Result<Profile, Error> {
             }
         }
         ids.reverse();
-        let weight = Weight {
-            samples: *hits,
-            value: *hits,
-        };
-        profile.add_ids(ids, weight, None)?;
+        profile.add_ids(ids, Weight::of(*hits, *hits), None)?;
     }
     Ok(profile)
 }

@@ -224,6 +224,7 @@ impl Thread<'_> {
             };
             sum.samples = sum.samples.checked_add(samples).ok_or(Error::Overflow)?;
             sum.value = sum.value.checked_add(value).ok_or(Error::Overflow)?;
+            sum.squares += (value as f64).powi(2) / samples.max(1) as f64;
         }
         profile.add_ids(Vec::new(), without, None)?;
         self.add_stacks(weights, shared, libs, profile, nameless)

@@ -177,7 +177,7 @@ impl Reading<'_> {
         } else {
             u64::from(value > 0)
         };
-        Weight { samples, value }
+        Weight::of(samples, value)
     }
 
     fn sampled(&mut self, object: &Object<'_>) -> Result<(), Error> {

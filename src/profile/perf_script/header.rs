@@ -14,6 +14,8 @@ pub(super) struct Header<'a> {
     pub(super) thread: &'a str,
     /// Seconds on the recording's clock.
     pub(super) time: Option<f64>,
+    /// How much of the event the sample stands for.
+    pub(super) period: Option<u64>,
     /// The event as it was printed; empty if it was not.
     pub(super) event: &'a str,
     /// What follows on the line: the stack of one frame, or what a tracepoint says.
@@ -36,15 +38,16 @@ impl<'a> Header<'a> {
             let Some(time) = time(token) else { continue };
             let behind = &line[at + token.len()..];
             // Without an event (-F comm,pid,time) nothing may follow but a frame.
-            let (event, rest) = match event(behind) {
+            let (period, event, rest) = match event(behind) {
                 Some(found) => found,
-                None if behind.trim().is_empty() || behind_header(behind) => ("", behind),
+                None if behind.trim().is_empty() || behind_header(behind) => (None, "", behind),
                 None => continue,
             };
             if let Some(thread) = thread(&line[..at]) {
                 return Some(Self {
                     thread,
                     time: Some(time),
+                    period,
                     event,
                     rest,
                 });
@@ -60,13 +63,14 @@ impl<'a> Header<'a> {
                 continue;
             }
             let end = at + token.len();
-            if let Some((event, rest)) = event(&line[end..])
+            if let Some((period, event, rest)) = event(&line[end..])
                 && (rest.trim().is_empty() || event.contains(':') || behind_header(rest))
                 && let Some(thread) = thread(&line[..end])
             {
                 return Some(Self {
                     thread,
                     time: None,
+                    period,
                     event,
                     rest,
                 });
@@ -149,17 +153,19 @@ fn is_mark(token: &str) -> bool {
                 .all(|byte| b".dDnNpPhHsSzZbB0123456789".contains(&byte)))
 }
 
-/// The event, and what follows it.
-fn event(behind: &str) -> Option<(&str, &str)> {
+/// The period and the event, and what follows them.
+fn event(behind: &str) -> Option<(Option<u64>, &str, &str)> {
     let mut words = tokens(behind);
     let (mut at, mut word) = words.next()?;
+    let mut period = None;
     if digits(word) {
+        period = word.parse().ok();
         (at, word) = words.next()?;
     }
     let name = word.strip_suffix(':')?;
     let begins =
         name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '{');
-    begins.then(|| (name, &behind[at + word.len()..]))
+    begins.then(|| (period, name, &behind[at + word.len()..]))
 }
 
 /// Events that every kind of core counts: what the processor's own unit calls them is the same on each.

@@ -1,6 +1,7 @@
 //! Reads the text that `perf script` prints (simpleperf's too): a paragraph a sample, its header, its stack with the leaf first.
 //!
-//! Samples count once each: periods, which vary while perf keeps its rate, are left out, because shares and intervals are of samples. Their
+//! Samples count once each: periods, which vary while perf keeps its rate, are left out, because shares and intervals are of samples; where they
+//! differ much that is said. Their
 //! times divide them into slices. A sample without a callchain stays one. The root of a stack is the thread's name. What cannot be read of a
 //! stack is counted and said.
 
@@ -19,6 +20,7 @@ use samples::{Sample, Samples};
 
 use super::stacks::{MAX_DEPTH, MAX_STACKS, Weight, too_large};
 use super::{Error, Profile};
+use crate::units::format_count;
 
 /// Slices of equal time that a recording is divided into.
 const SLICES: usize = 10;
@@ -100,13 +102,14 @@ fn sliced(
 ) -> Result<Profile, Error> {
     let shown = counted_as(event);
     let mut stacks = Stacks {
-        profile: Profile::new(&shown, "count", 0),
+        profile: Profile::new(&shown, "count", 0).beginning_at_threads(),
         lines: HashMap::new(),
         frames: Vec::new(),
         places: HashMap::new(),
         threads: HashMap::new(),
         unread: 0,
         first_unread: 0,
+        periods: Periods::default(),
     };
     let mut last = ("", false);
     for sample in Samples::of(text) {
@@ -119,9 +122,11 @@ fn sliced(
         }
         if let Some(slice) = place(sample.header.time) {
             stacks.add(&sample, slice as u8)?;
+            stacks.periods.add(sample.header.period);
         }
     }
     let mut profile = stacks.profile;
+    profile.note_all(stacks.periods.note());
     match stacks.unread {
         0 => {}
         1 => profile.note(format!(
@@ -147,14 +152,51 @@ struct Stacks<'a> {
     threads: HashMap<&'a str, u32>,
     unread: u64,
     first_unread: u64,
+    periods: Periods,
+}
+
+/// What samples stand for, which differs while perf keeps its rate.
+#[derive(Default)]
+struct Periods {
+    samples: f64,
+    sum: f64,
+    squares: f64,
+    largest: u64,
+    smallest: u64,
+}
+
+impl Periods {
+    fn add(&mut self, period: Option<u64>) {
+        let Some(period) = period.filter(|period| *period > 0) else {
+            return;
+        };
+        self.smallest = if self.samples == 0.0 {
+            period
+        } else {
+            self.smallest.min(period)
+        };
+        self.largest = self.largest.max(period);
+        self.samples += 1.0;
+        self.sum += period as f64;
+        self.squares += (period as f64).powi(2);
+    }
+
+    /// Said if samples weighed by their periods were worth less than half of their number (Kish's effective number).
+    fn note(&self) -> Option<String> {
+        let worth = self.sum.powi(2) / self.squares;
+        (worth < self.samples / 2.0).then(|| {
+            format!(
+                "the periods of its samples are from {} to {}, and each sample counts once, whereas `perf report` weighs them by their periods; record with a fixed period (-c), or the event cpu-clock",
+                format_count(self.smallest as f64),
+                format_count(self.largest as f64)
+            )
+        })
+    }
 }
 
 impl<'a> Stacks<'a> {
     fn add(&mut self, sample: &Sample<'a>, slice: u8) -> Result<(), Error> {
-        let weight = Weight {
-            samples: 1,
-            value: 1,
-        };
+        let weight = Weight::of(1, 1);
         let slice = Some(slice);
         let name = sample.header.thread;
         let thread = match self.threads.get(name) {

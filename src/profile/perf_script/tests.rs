@@ -233,3 +233,20 @@ fn a_stack_without_a_header_is_known_and_refused() {
         "# ========\n# captured on    : Sun\n# ========\n"
     ));
 }
+
+#[test]
+fn periods_of_other_orders_of_magnitude_are_said() {
+    let text = |periods: [u64; 3]| {
+        let mut text = String::new();
+        for period in periods {
+            text += &format!("api 42 1.5: {period} cycles:\n\t55 f+0x1 (/srv/api)\n\n");
+        }
+        text
+    };
+    let notes = |periods| {
+        let profile = read(&text(periods), None).expect("reads");
+        profile.notes().to_vec()
+    };
+    assert!(notes([1, 1, 150_000_000])[0].contains("are from 1 to 150,000,000"));
+    assert!(notes([1, 140_000_000, 150_000_000]).is_empty());
+}

@@ -1,6 +1,6 @@
 //! Profiles made of others: slices joined to one capture, frames renamed, samples taken for CPU time.
 
-use super::{Counts, MAX_SLICES, Profile, RECORDS, Weight, too_large};
+use super::{Counts, MAX_SLICES, OBSERVATIONS, Profile, RECORDS, Weight, too_large};
 use crate::profile::Error;
 use crate::profile::names::normalise;
 
@@ -24,7 +24,9 @@ impl Profile {
             });
         }
         let first = self.stacks.is_empty();
-        if !other.stacks.is_empty() && (first || other.counts == RECORDS) {
+        if !other.stacks.is_empty()
+            && (first || other.counts == RECORDS || other.counts == OBSERVATIONS)
+        {
             self.counts.clone_from(&other.counts);
         }
         let interned: Result<Vec<u32>, Error> =
@@ -36,6 +38,10 @@ impl Profile {
         }
         for note in &other.notes {
             self.note(note.clone());
+        }
+        if first {
+            self.taken_ns = other.taken_ns;
+            self.begins_at_threads = other.begins_at_threads;
         }
         self.period_ns = self.period_ns.max(other.period_ns);
         self.duration_ns = self.duration_ns.saturating_add(other.duration_ns);
@@ -57,9 +63,9 @@ impl Profile {
         "samples".clone_into(&mut self.counts);
         self.period_ns = period_ns;
         let value = |weight: Weight| weight.samples.checked_mul(period_ns).ok_or(Error::Overflow);
-        self.total.value = value(self.total)?;
+        self.total = Weight::of(self.total.samples, value(self.total)?);
         for (_, counted) in &mut self.stacks {
-            counted.weight.value = value(counted.weight)?;
+            counted.weight = Weight::of(counted.weight.samples, value(counted.weight)?);
         }
         Ok(self)
     }
@@ -77,6 +83,8 @@ impl Profile {
             .counting(&self.counts)
             .with_duration_ns(self.duration_ns);
         renamed.notes.clone_from(&self.notes);
+        renamed.taken_ns = self.taken_ns;
+        renamed.begins_at_threads = self.begins_at_threads;
         let mut ids = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let new = rename(&normalise(name));
@@ -98,7 +106,12 @@ impl Profile {
     }
 
     fn add_counted(&mut self, ids: Vec<u32>, counts: Counts<'_>) -> Result<(), Error> {
-        let Weight { samples, value } = counts.weight;
+        let Weight {
+            samples,
+            value,
+            squares,
+            certain,
+        } = counts.weight;
         let sliced: u64 = counts.by_slice.iter().map(|(_, samples)| samples).sum();
         if sliced != samples || samples == 0 {
             self.add_ids(ids, counts.weight, None)?;
@@ -117,6 +130,8 @@ impl Profile {
             let weight = Weight {
                 samples: *samples,
                 value: part,
+                squares: squares * *samples as f64 / sliced as f64,
+                certain: certain * *samples as f64 / sliced as f64,
             };
             self.add_ids(ids.clone(), weight, Some(*slice))?;
         }

@@ -41,7 +41,7 @@ prop_compose! {
 fn everything(profile: &Profile) {
     let mut text = Vec::new();
     folded::write(profile, &mut text).expect("writes to memory");
-    let read = folded::read(text.as_slice()).expect("reads what was written");
+    let read = folded::read_as(&text, Some(Meaning::Samples)).expect("reads what was written");
     assert_eq!(read.samples(), profile.whole());
     let mut again = Vec::new();
     folded::write(&read, &mut again).expect("writes to memory");

@@ -91,6 +91,8 @@ struct ProfileJson<'a> {
     head_type: &'a str,
     base_samples: u64,
     head_samples: u64,
+    base_observed: &'static str,
+    head_observed: &'static str,
     base: f64,
     head: f64,
     change: Option<ChangeJson>,
@@ -102,6 +104,8 @@ struct ProfileJson<'a> {
     too_few_samples: usize,
     below: Option<PartJson<'a>>,
     own: Vec<PartJson<'a>>,
+    callees: Vec<PartJson<'a>>,
+    moved: Vec<MovedJson<'a>>,
     functions: Vec<DeltaJson<'a>>,
 }
 
@@ -111,6 +115,12 @@ struct PartJson<'a> {
     part: Option<f64>,
     #[serde(flatten)]
     change: ChangeJson,
+}
+
+#[derive(Serialize)]
+struct MovedJson<'a> {
+    function: &'a str,
+    caller: &'a str,
 }
 
 /// Head minus base, with its 95 % interval.
@@ -246,16 +256,18 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
             change: ChangeJson::of(of(delta)),
         }
     };
-    let hidden = diff.hidden();
+    let hidden = diff.hidden;
     ProfileJson {
         unit: diff.unit.name(),
         base_type: &found.types.0,
         head_type: &found.types.1,
         base_samples: found.samples.0,
         head_samples: found.samples.1,
+        base_observed: found.observed.0.name(),
+        head_observed: found.observed.1.name(),
         base: diff.whole.0,
         head: diff.whole.1,
-        change: (diff.unit == Unit::PerRequest).then(|| ChangeJson::of(&diff.change)),
+        change: (diff.unit != Unit::Share).then(|| ChangeJson::of(&diff.change)),
         false_discoveries: FALSE_DISCOVERIES,
         assumed_launch_spread: ASSUMED_LAUNCH_SPREAD,
         detectable_change: hidden.map_or(0.0, |hidden| hidden.in_any),
@@ -272,6 +284,21 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
             .own
             .iter()
             .map(|of| part(of, |delta| &delta.own))
+            .collect(),
+        callees: found
+            .explanation
+            .callees
+            .iter()
+            .map(|of| part(of, |delta| &delta.total))
+            .collect(),
+        moved: found
+            .explanation
+            .moved
+            .iter()
+            .map(|of| MovedJson {
+                function: &diff.functions[of.function].function,
+                caller: &diff.functions[of.caller].function,
+            })
             .collect(),
         functions: diff
             .functions

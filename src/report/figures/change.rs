@@ -6,6 +6,7 @@ use crate::compare::{
     MetricChange, ceiling,
 };
 use crate::profile::{DeltaFinding, FunctionDelta, FunctionShare, Unit};
+use crate::report::figures;
 use crate::result::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
     ASSUMED_TIME_SPREAD,
@@ -64,22 +65,47 @@ fn amount(found: &FunctionComparison, function: Option<&FunctionShare>, whole: f
     let Some(function) = function else {
         return "–".to_owned();
     };
-    match found.diff.unit {
-        Unit::PerRequest => format_us(function.total_share.value * whole),
-        Unit::Share => format_share(function.total_share.value),
-    }
+    in_unit(found, function.total_share.value * whole)
 }
 
 /// A change in the unit of the comparison.
 pub(in crate::report) fn signed(found: &FunctionComparison, change: f64) -> String {
     let sign = if change < 0.0 { "-" } else { "+" };
-    match found.diff.unit {
-        Unit::PerRequest => format!("{sign}{}", format_us(change.abs())),
+    if found.diff.unit == Unit::Share {
         // Percentage points, of which there are a hundred.
-        Unit::Share => format!(
-            "{sign}{}",
-            format_share(change.abs().min(1.0)).replace('%', "pp")
-        ),
+        let points = format_share(change.abs().min(1.0)).replace('%', "pp");
+        return format!("{sign}{points}");
+    }
+    if change.is_infinite() {
+        return format!("{sign}∞");
+    }
+    format!("{sign}{}", in_unit(found, change.abs()))
+}
+
+/// A figure in the unit of the comparison.
+pub(in crate::report) fn in_unit(found: &FunctionComparison, value: f64) -> String {
+    match found.diff.unit {
+        Unit::PerRequest => format_us(value),
+        Unit::PerSecond => format!("{}/s", format_us(value)),
+        Unit::Bytes => figures::amount(value, "bytes"),
+        Unit::Nanoseconds => figures::amount(value, "nanoseconds"),
+        Unit::Count => {
+            let unit = found.amounts.as_ref().map_or("count", |of| &of.unit);
+            figures::amount(value, unit)
+        }
+        Unit::Share => format_share(value),
+    }
+}
+
+/// What functions are compared in.
+pub(in crate::report) fn unit_in_words(found: &FunctionComparison) -> &'static str {
+    match found.diff.unit {
+        Unit::PerRequest => "CPU per request",
+        Unit::PerSecond => "CPU per second",
+        Unit::Bytes => "bytes",
+        Unit::Nanoseconds => "time",
+        Unit::Count => "amount",
+        Unit::Share => "share of the profile",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which functions explain a change, in words.
 
-use super::change::signed;
+use super::change::{in_unit, signed};
 use super::{amount, shortened};
 use crate::compare::{FunctionComparison, Part, PhaseComparison};
 use crate::profile::{ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FEWEST_SAMPLES, Unit};
@@ -28,13 +28,23 @@ pub(in crate::report) fn explanation_lines(
             format!("while profiled {base} → {head}: {change}")
         });
     }
+    if found.diff.unit == Unit::PerSecond {
+        let (base, head) = found.diff.whole;
+        lines.push(format!(
+            "CPU per second {} → {}: {}; a function is judged by its share as well, for the loads may differ",
+            in_unit(found, base),
+            in_unit(found, head),
+            with_bounds(found, &found.diff.change)
+        ));
+    }
     if let Some(amounts) = &found.amounts {
         let of = |value: u64| amount(value as f64, &amounts.unit);
-        lines.push(format!(
-            "in all {} → {}",
-            of(amounts.base),
-            of(amounts.head)
-        ));
+        let (base, head) = (of(amounts.base), of(amounts.head));
+        let change = match found.diff.unit {
+            Unit::Share => String::new(),
+            _ => format!(": {}", with_bounds(found, &found.diff.change)),
+        };
+        lines.push(format!("in all {base} → {head}{change}"));
     }
     if let Some(below) = &found.explanation.below {
         let total = with_bounds(found, &delta(below).total);
@@ -45,6 +55,26 @@ pub(in crate::report) fn explanation_lines(
         let change = with_bounds(found, &delta(own).own);
         let name = shortened(&delta(own).function);
         lines.push(format!("{}{name} itself: {change}", share_of(own)));
+    }
+    for callees in &found.explanation.callees {
+        let change = with_bounds(found, &delta(callees).total);
+        let name = shortened(&delta(callees).function);
+        lines.push(format!(
+            "{}{name} with what it calls: {change}",
+            share_of(callees)
+        ));
+    }
+    for moved in &found.explanation.moved {
+        let (function, caller) = (
+            &found.diff.functions[moved.function],
+            &found.diff.functions[moved.caller],
+        );
+        lines.push(format!(
+            "{} is part of its caller {} on one side, as after inlining: together they changed by {}",
+            shortened(&function.function),
+            shortened(&caller.function),
+            signed(found, function.own.delta + caller.own.delta)
+        ));
     }
     lines.extend(rest(found));
     if found.diff.unit == Unit::Share {
@@ -84,7 +114,7 @@ fn rest(found: &FunctionComparison) -> Vec<String> {
         count(DeltaFinding::NotDetected),
         count(DeltaFinding::TooFew),
     );
-    if let Some(hidden) = found.diff.hidden() {
+    if let Some(hidden) = found.diff.hidden {
         let changed = count(DeltaFinding::Changed) > 0;
         let either = |change: f64| signed(found, change).replace('+', "±");
         let in_half = if quiet > 1 {

@@ -29,6 +29,9 @@ pub(in crate::report) fn rate(per_second: Option<f64>) -> String {
 pub(in crate::report) fn amount(value: f64, unit: &str) -> String {
     match unit {
         "nanoseconds" => format_us(value / 1e3),
+        "microseconds" => format_us(value),
+        "milliseconds" => format_us(value * 1e3),
+        "seconds" => format_us(value * 1e6),
         "bytes" => bytesize::ByteSize(value as u64).display().iec().to_string(),
         unit => format!("{} {}", format_count(value), printable(unit)),
     }

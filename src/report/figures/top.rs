@@ -1,6 +1,24 @@
 //! Which functions of a profile are shown, and in which order.
 
-use crate::profile::{FunctionShare, FunctionTable, Profile};
+use crate::profile::{FunctionShare, FunctionTable, Observed, Profile};
+use crate::units::format_count;
+
+/// How many samples a profile has, and what they are.
+pub fn observed(profile: &Profile) -> String {
+    counted(profile.samples(), profile.observed())
+}
+
+/// So many samples, as what they are.
+pub(in crate::report) fn counted(samples: u64, observed: Observed) -> String {
+    let count = format_count(samples as f64);
+    let (about, noun) = match observed {
+        Observed::Samples => ("", "sample"),
+        Observed::Estimated => ("about ", "sample"),
+        Observed::Records => ("", "record"),
+    };
+    let plural = if samples == 1 { "" } else { "s" };
+    format!("{about}{count} {noun}{plural}")
+}
 
 /// By which share functions are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::compare::amounts;
 use crate::profile::union::{NodeDelta, Pruned, Union, union};
 use crate::profile::{
     DeltaFinding, Diff, Error, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale, Share,
@@ -41,7 +42,7 @@ pub struct FlameDiff<'a> {
     pub base: &'a Profile,
     /// After.
     pub head: &'a Profile,
-    /// CPU-µs per request of both, if both are known.
+    /// CPU-µs per request of both, if both are known; without them what profiles can be compared in is shown.
     pub per_request: Option<(Scale, Scale)>,
     /// What makes the comparison doubtful.
     pub notes: &'a [String],
@@ -53,6 +54,8 @@ struct Data<'a> {
     title: &'a str,
     base: Side<'a>,
     head: Side<'a>,
+    /// What the figures under `per_request` are in.
+    unit: &'static str,
     notes: &'a [String],
     kind: String,
     names: Vec<&'a str>,
@@ -120,18 +123,27 @@ struct PrunedJson {
 /// # Errors
 /// [`Error::Empty`] if neither profile has a sample.
 pub fn html(of: &FlameDiff<'_>) -> Result<String, Error> {
+    let (unit, scales) = match of.per_request {
+        Some(scales) => (Unit::PerRequest, Some(scales)),
+        None => match amounts(of.base, of.head) {
+            (Unit::Share, _) => (Unit::Share, None),
+            (unit, scales) => (unit, Some(scales)),
+        },
+    };
+    let of = &FlameDiff {
+        per_request: scales,
+        ..*of
+    };
     let tree = union(of.base, of.head, of.per_request)?;
     let tables = (FunctionTable::of(of.base), FunctionTable::of(of.head));
     let compared = |unit, scales: (Scale, Scale)| {
         let side = |table, scale| crate::profile::Side { table, scale };
         diff(side(&tables.0, scales.0), side(&tables.1, scales.1), unit)
     };
-    let per_request = of
-        .per_request
-        .map(|scales| compared(Unit::PerRequest, scales));
+    let per_request = of.per_request.map(|scales| compared(unit, scales));
     let share = compared(Unit::Share, (Scale::SHARE, Scale::SHARE));
     let told = Told::of(&tree, share, per_request);
-    let data = serde_json::to_string(&data(of, &tree, &told)).expect("all keys are strings");
+    let data = serde_json::to_string(&data(of, unit, &tree, &told)).expect("all keys are strings");
     let parts = [
         ("{{policy}}", policy()),
         ("{{title}}", escaped(of.title)),
@@ -238,7 +250,7 @@ impl Told {
     }
 }
 
-fn data<'a>(of: &FlameDiff<'a>, tree: &'a Union, told: &Told) -> Data<'a> {
+fn data<'a>(of: &FlameDiff<'a>, unit: Unit, tree: &'a Union, told: &Told) -> Data<'a> {
     let side = |label, profile: &Profile, us: Option<f64>| Side {
         label,
         samples: profile.samples(),
@@ -264,6 +276,7 @@ fn data<'a>(of: &FlameDiff<'a>, tree: &'a Union, told: &Told) -> Data<'a> {
             of.head,
             of.per_request.map(|scales| scales.1.factor),
         ),
+        unit: unit.name(),
         notes: of.notes,
         kind: of.head.kind(),
         names: told

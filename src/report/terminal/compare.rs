@@ -7,12 +7,11 @@ use comfy_table::Table;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
-use crate::profile::Unit;
 use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, label, words,
+    assumed, cells, error_rate, error_words, figure, label, unit_in_words, words,
 };
 use crate::report::figures::explanation::explanation_lines;
-use crate::units::format_count;
+use crate::report::figures::top::counted;
 
 /// Functions that a comparison lists.
 pub(super) const TOP_DELTAS: usize = 12;
@@ -93,16 +92,13 @@ pub(super) fn functions(comparison: &Comparison, text: &mut String) {
         let Some(found) = &phase.functions else {
             continue;
         };
-        let what = match found.diff.unit {
-            Unit::PerRequest => "CPU per request",
-            Unit::Share => "share of the profile",
-        };
+        let what = unit_in_words(found);
         let _ = writeln!(
             text,
-            "\n  {}: {what} by function, by the change of its own, findings first ({} and {} samples)",
+            "\n  {}: {what} by function, by the change of its own, findings first ({} and {})",
             phase.phase,
-            format_count(found.samples.0 as f64),
-            format_count(found.samples.1 as f64)
+            counted(found.samples.0, found.observed.0),
+            counted(found.samples.1, found.observed.1)
         );
         indent(&delta_table(found).to_string(), "    ", text);
     }

@@ -2,9 +2,9 @@
 
 use super::style::{indent, plain_table};
 use crate::compare::is_of_cpu;
-use crate::profile::Profile;
+use crate::profile::{Labelled, Observed, Profile};
 use crate::report::figures::change::if_free;
-use crate::report::figures::top::Top;
+use crate::report::figures::top::{Top, observed};
 use crate::report::figures::{amount, shortened};
 use crate::units::{format_count, format_share};
 
@@ -12,18 +12,16 @@ use crate::units::{format_count, format_share};
 pub fn render(top: &Top<'_>) -> String {
     let profile = top.profile;
     let slices = match top.functions.slices.len() {
+        _ if profile.observed() == Observed::Records => {
+            "how many samples they are is not known".to_owned()
+        }
         0 | 1 => "not in slices: intervals cover chance in sampling alone".to_owned(),
         slices => format!("in {slices} slices"),
     };
     let mut text = format!(
-        "{}: {} {}{}, {slices}\n",
+        "{}: {}{}, {slices}\n",
         profile.kind(),
-        format_count(profile.samples() as f64),
-        if profile.samples() == 1 {
-            "sample"
-        } else {
-            "samples"
-        },
+        observed(profile),
         whole(profile)
     );
     let rows = top.rows();
@@ -73,6 +71,35 @@ pub fn render(top: &Top<'_>) -> String {
             format_count(left_out as f64)
         ));
     }
+    text
+}
+
+/// Labels with what of the profile has them.
+pub fn labels(profile: &Profile, labels: &[Labelled]) -> String {
+    if labels.is_empty() {
+        return "its samples have no labels\n".to_owned();
+    }
+    let mut table = plain_table(&["share", "samples", "", "label"], 3);
+    for of in labels {
+        let (part, whole) = if profile.is_of_values() {
+            (of.amount, profile.value())
+        } else {
+            (of.samples, profile.samples())
+        };
+        let has_amount = profile.is_of_values() || profile.cpu_ns().is_some();
+        table.add_row([
+            format_share(part as f64 / whole.max(1) as f64),
+            format_count(of.samples as f64),
+            if has_amount {
+                amount(of.amount as f64, profile.unit())
+            } else {
+                String::new()
+            },
+            format!("{}={}", shortened(&of.key), shortened(&of.value)),
+        ]);
+    }
+    let mut text = String::new();
+    indent(&table.to_string(), "  ", &mut text);
     text
 }
 

@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::compare::{Comparison, FunctionComparison, PhaseComparison};
-use crate::profile::Unit;
 use crate::report::document::compare::delta_json;
 use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, label, words,
+    assumed, cells, error_rate, error_words, figure, label, unit_in_words, words,
 };
 use crate::report::figures::explanation::explanation_lines;
-use crate::units::format_count;
+use crate::report::figures::top::counted;
 
 /// Functions that the Markdown lists.
 const MARKDOWN_FUNCTIONS: usize = 20;
@@ -120,15 +119,12 @@ fn functions(phase: &PhaseComparison, found: &FunctionComparison, text: &mut Str
     for line in explanation_lines(phase, found) {
         let _ = writeln!(text, "- {}", plain(&line));
     }
-    let what = match found.diff.unit {
-        Unit::PerRequest => "CPU per request",
-        Unit::Share => "share of the profile",
-    };
+    let what = unit_in_words(found);
     let _ = writeln!(
         text,
-        "\n<details><summary>Functions by {what} ({} and {} samples)</summary>\n",
-        format_count(found.samples.0 as f64),
-        format_count(found.samples.1 as f64)
+        "\n<details><summary>Functions by {what} ({} and {})</summary>\n",
+        counted(found.samples.0, found.observed.0),
+        counted(found.samples.1, found.observed.1)
     );
     text.push_str("| before | after | change | 95 % | | own | | if free | function |\n|--:|--:|--:|--:|---|--:|---|--:|---|\n");
     for delta in found.diff.functions.iter().take(MARKDOWN_FUNCTIONS) {

@@ -34,7 +34,7 @@
     zoom: 0, focus: -1, hover: -1, query: '', regex: false, matches: null,
   };
 
-  /* Amounts of a frame in the unit shown: µs of CPU per request, or parts of 1. */
+  /* Amounts of a frame in the unit shown: µs of CPU per request, what else the profiles can be compared in, or parts of 1. */
   const factor = (side) => (state.unit === 'share' ? 1 : data[side].us);
   const before = (i) => data.b[i] * factor('base');
   const after = (i) => data.h[i] * factor('head');
@@ -53,10 +53,20 @@
   };
   const amount = (value) => {
     if (state.unit === 'share') return digits(value * 100) + ' %';
-    const size = Math.abs(value);
-    if (size >= 1e6) return digits(value / 1e6) + ' s';
-    if (size >= 1e3) return digits(value / 1e3) + ' ms';
-    return digits(value) + ' µs';
+    if (data.unit === 'count') return digits(value);
+    if (data.unit === 'bytes') {
+      const power = Math.min(4, Math.floor(Math.log2(Math.max(1, Math.abs(value))) / 10));
+      return `${digits(value / 1024 ** power)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
+    }
+    const us = data.unit === 'nanoseconds' ? value / 1e3 : value, size = Math.abs(us);
+    const end = data.unit === 'us_per_second' ? '/s' : '';
+    if (size >= 1e6) return digits(us / 1e6) + ' s' + end;
+    if (size >= 1e3) return digits(us / 1e3) + ' ms' + end;
+    return digits(us) + ' µs' + end;
+  };
+  const UNITS = {
+    us_per_request: ['CPU per request', 'µs / request'], us_per_second: ['CPU per second', 'CPU / second'],
+    bytes: ['bytes', 'Bytes'], nanoseconds: ['time', 'Time'], count: ['amount', 'Amount'], share: ['', 'µs / request'],
   };
   const signed = (value) =>
     (value < 0 ? '−' : value > 0 ? '+' : '') + (state.unit === 'share' ? digits(Math.abs(value) * 100) + ' pp' : amount(Math.abs(value)));
@@ -334,7 +344,7 @@
       const [from, to] = [data.base.us, data.head.us];
       const us = (value) => { const kept = state.unit; state.unit = 'per_request'; const text = amount(value); state.unit = kept; return text; };
       const ratio = to <= 0 || to === from ? '' : from / to >= 2 ? `÷${digits(from / to)}` : to / from >= 2 ? `×${digits(to / from)}` : (to < from ? '−' : '+') + percent(Math.abs(to / from - 1));
-      line.append(element('span', 'CPU per request '), element('strong', `${us(from)} → ${us(to)} `));
+      line.append(element('span', UNITS[data.unit][0] + ' '), element('strong', `${us(from)} → ${us(to)} `));
       if (ratio) line.append(element('strong', ratio, data.per_request.found[0] !== 'c' ? '' : to < from ? 'less' : 'more'));
       line.append(element('span', '  ·  '));
     }
@@ -386,7 +396,7 @@
     const path = [];
     for (let i = parent[state.zoom]; i > 0; i = parent[i]) path.push(nameOf(i));
     const what = {
-      union: state.unit === 'share' ? 'Widths: the larger share of both sides' : 'Widths: the larger cost of both sides',
+      union: state.unit === 'share' ? 'Widths: the larger share of both sides' : 'Widths: the larger of both sides',
       base: 'Widths: before', head: 'Widths: after',
     }[state.view];
     const note = state.unit === 'share' ? ' · shares sum to 100 %: one can rise because another fell' : ' · click a frame to zoom, point at it for figures';
@@ -418,6 +428,7 @@
     for (const button of $('units').children) {
       button.setAttribute('aria-pressed', String(button.dataset.unit === state.unit));
       button.disabled = !data[button.dataset.unit];
+      if (button.dataset.unit !== 'share') button.textContent = UNITS[data.unit][1];
     }
   };
 

@@ -1,0 +1,387 @@
+//! Differences of shares, and when one is a finding. Pure arithmetic: it must not know of what they are shares.
+//!
+//! A machine that is slower makes every cost of a request larger by the same factor. So a cost is judged by its share of the whole too, and the
+//! whole by itself: what moved with everything else is one finding.
+
+use std::collections::HashMap;
+
+use super::interval::{Interval, Z95};
+use super::share::{NORMAL_FROM, Share, quantile_975, t_quantile, t_tail};
+
+/// The part of the findings of one table that may be chance.
+pub const FALSE_DISCOVERIES: f64 = 0.01;
+
+/// Relative spread from launch to launch that is assumed of the CPU time per request, of the whole and of each function: no slice of one
+/// launch shows it, and byte-identical programs were seen to differ by 1 to 3 %.
+pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.03;
+
+/// The factor between the speeds of a machine at two times, or of two machines of one kind, beyond which not all costs change by it alone: a
+/// shared machine was seen to change by a fifth.
+const MACHINE_SPEED: f64 = 1.25;
+
+/// The power at which the smallest detectable change is stated.
+const POWER: f64 = 0.8;
+
+/// Above this p no difference is a finding in a table of any length.
+const NO_FINDING: f64 = 0.05;
+
+/// One side of a comparison: what a share is multiplied with, such as µs of CPU per request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// The factor; not negative.
+    pub factor: f64,
+    /// Its relative standard error within the launch.
+    error: f64,
+    /// Degrees of freedom of the error.
+    degrees: f64,
+    /// What shares of it are.
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A part of a whole that is one.
+    Share,
+    /// What a request costs, which a slower machine makes larger.
+    Cost,
+    /// What is spent in a second, which the load makes larger.
+    Rate,
+    /// Bytes, or time that was waited: each function's own, whatever the others hold.
+    Amount,
+}
+
+impl Scale {
+    /// Shares as they are.
+    pub const SHARE: Self = Self {
+        factor: 1.0,
+        error: 0.0,
+        degrees: f64::INFINITY,
+        kind: Kind::Share,
+    };
+
+    /// A cost of which is not known how sure it is: without an error of its own.
+    pub const fn cost(factor: f64) -> Self {
+        Self {
+            factor,
+            kind: Kind::Cost,
+            ..Self::SHARE
+        }
+    }
+
+    /// What is spent in a second: of different loads only what has another share too is a finding.
+    pub const fn rate(factor: f64) -> Self {
+        Self {
+            factor,
+            kind: Kind::Rate,
+            ..Self::SHARE
+        }
+    }
+
+    /// A whole of bytes or of time that was waited, to which a function adds what is its own.
+    pub const fn amount(factor: f64) -> Self {
+        Self {
+            factor,
+            kind: Kind::Amount,
+            ..Self::SHARE
+        }
+    }
+
+    /// The same with a relative standard error, known from this many slices; with fewer than [`super::ENOUGH_SLICES`] it rests on shorter
+    /// and more numerous stretches.
+    #[must_use]
+    pub fn known_to(self, error: f64, slices: usize) -> Self {
+        let degrees = if slices < super::ENOUGH_SLICES {
+            f64::INFINITY
+        } else {
+            slices as f64 - 1.0
+        };
+        Self {
+            error,
+            degrees,
+            ..self
+        }
+    }
+
+    /// Standard error of a share of it, without that of the share.
+    fn error_of(self, share: Share) -> f64 {
+        share.value * self.factor * self.error
+    }
+
+    /// Half of the 95 % interval of the same.
+    fn half_of(self, share: Share) -> f64 {
+        quantile_975(self.degrees) * self.error_of(share)
+    }
+
+    /// Standard errors of a share below and above, in the unit of the scale.
+    fn errors_of(self, share: Share) -> (f64, f64) {
+        let (below, above) = match self.kind {
+            Kind::Amount => share.amount_errors,
+            _ => share.errors,
+        };
+        (below * self.factor, above * self.factor)
+    }
+
+    /// How far the 95 % interval of the same reaches.
+    fn reach_of(self, share: Share) -> (f64, f64) {
+        let (below, above) = match self.kind {
+            Kind::Amount => {
+                let (below, above) = share.amount_errors;
+                (below * Z95, above * Z95)
+            }
+            _ => share.reach,
+        };
+        (below * self.factor, above * self.factor)
+    }
+
+    /// By how much the same launch again would differ. A share can only change against the rest: of a whole that is one, the odds
+    /// have the spread, and p has p(1 − p) of it.
+    fn launch_error_of(self, share: Share) -> f64 {
+        let rest = match self.kind {
+            Kind::Share => 1.0 - share.value,
+            Kind::Cost | Kind::Rate | Kind::Amount => 1.0,
+        };
+        ASSUMED_LAUNCH_SPREAD * share.value * self.factor * rest
+    }
+
+    /// The 95 % interval of a share of it, in its unit: what is true of this launch.
+    pub fn interval_of(self, share: Share) -> Interval {
+        let half = self.half_of(share);
+        let below = ((share.value - share.interval.low) * self.factor).hypot(half);
+        let above = ((share.interval.high - share.value) * self.factor).hypot(half);
+        let value = share.value * self.factor;
+        Interval {
+            low: (value - below).max(0.0),
+            high: value + above,
+        }
+    }
+}
+
+/// Head minus base.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// In the unit of the scales.
+    pub delta: f64,
+    /// Its 95 % interval by Newcombe's square-and-add; the errors of the scales and what launches are assumed to differ by are added as
+    /// squares.
+    pub interval: Interval,
+    /// How probable so large a difference is by chance, two-sided.
+    pub p: f64,
+    degrees: f64,
+}
+
+impl Difference {
+    pub(super) const NONE: Self = Self::unjudged(0.0);
+
+    /// One of which nothing else is known.
+    pub(super) const fn unjudged(delta: f64) -> Self {
+        Self {
+            delta,
+            interval: Interval {
+                low: 0.0,
+                high: 0.0,
+            },
+            p: 1.0,
+            degrees: f64::INFINITY,
+        }
+    }
+
+    /// The difference of two scaled shares. Of costs its p is that of what no other speed of the machine explains.
+    pub fn of(base: (Share, Scale), head: (Share, Scale)) -> Self {
+        let plain = Self::plain(base, head);
+        if plain.p > NO_FINDING || !matches!(base.1.kind, Kind::Cost | Kind::Rate) {
+            return plain;
+        }
+        let share = Self::plain((base.0, Scale::SHARE), (head.0, Scale::SHARE)).p;
+        let beyond = match base.1.kind {
+            Kind::Cost => Self::beyond_speed(base, head, plain.delta),
+            _ => 1.0,
+        };
+        Self {
+            p: plain.p.max(share.min(beyond)),
+            ..plain
+        }
+    }
+
+    /// The p of what is left of a difference if the machine was as much slower as it can be on the side that costs more.
+    fn beyond_speed(mut base: (Share, Scale), mut head: (Share, Scale), delta: f64) -> f64 {
+        let slower = if delta > 0.0 { &mut head } else { &mut base };
+        slower.1.factor /= MACHINE_SPEED;
+        let left = Self::plain(base, head);
+        if left.delta * delta > 0.0 {
+            left.p
+        } else {
+            1.0
+        }
+    }
+
+    /// The difference of two scaled shares, whatever explains it.
+    pub(super) fn plain(base: (Share, Scale), head: (Share, Scale)) -> Self {
+        let ((before, b), (after, h)) = (base, head);
+        let (from, to) = (before.value * b.factor, after.value * h.factor);
+        // What is equal but for rounding is equal.
+        let delta = match to - from {
+            rest if rest.abs() <= 1e-12 * to.abs().max(from.abs()) => 0.0,
+            delta => delta,
+        };
+        let launches = b.launch_error_of(before).hypot(h.launch_error_of(after));
+        let beside = b.half_of(before).hypot(h.half_of(after));
+        let beside = beside.hypot(Z95 * launches);
+        // Newcombe's square-and-add interval of a difference (R. G. Newcombe, Stat. Med. 17, 1998, p. 873, method 10).
+        let (before_reach, after_reach) = (b.reach_of(before), h.reach_of(after));
+        let (below, above) = (
+            before_reach.1.hypot(after_reach.0),
+            before_reach.0.hypot(after_reach.1),
+        );
+        // Towards zero: what would have to be by chance.
+        let (before_errors, after_errors) = (b.errors_of(before), h.errors_of(after));
+        let (of_base, of_head) = if delta > 0.0 {
+            (before_errors.1, after_errors.0)
+        } else {
+            (before_errors.0, after_errors.1)
+        };
+        let parts = [
+            (of_base, before.degrees),
+            (of_head, after.degrees),
+            (b.error_of(before), b.degrees),
+            (h.error_of(after), h.degrees),
+            (launches, f64::INFINITY),
+        ];
+        let error = parts.iter().fold(0.0, |sum: f64, part| sum.hypot(part.0));
+        // Welch and Satterthwaite; an assumption has no limit on its degrees.
+        let limited: f64 = parts
+            .iter()
+            .map(|(error, degrees)| error.powi(4) / degrees)
+            .sum();
+        let degrees = error.powi(4) / limited;
+        Self {
+            delta,
+            interval: Interval {
+                low: delta - below.hypot(beside),
+                high: delta + above.hypot(beside),
+            },
+            p: if delta == 0.0 {
+                1.0
+            } else if error > 0.0 {
+                2.0 * t_tail(delta.abs() / error, degrees)
+            } else {
+                0.0
+            },
+            degrees: if degrees.is_nan() {
+                f64::INFINITY
+            } else {
+                degrees
+            },
+        }
+    }
+}
+
+/// The smallest changes that are found with 80 % power where findings need a p of at most a limit.
+pub(super) struct Detectable {
+    limit: f64,
+    /// By degrees of freedom, rounded down, so that few quantiles have to be searched for.
+    reaches: HashMap<u64, f64>,
+}
+
+/// Rounds in which a change settles that its own error depends on.
+const ROUNDS: usize = 40;
+
+impl Detectable {
+    pub(super) fn at(limit: f64) -> Self {
+        Self {
+            limit,
+            reaches: HashMap::new(),
+        }
+    }
+
+    fn reach(&mut self, degrees: f64) -> f64 {
+        let limit = self.limit;
+        let degrees = degrees.min(NORMAL_FROM).floor();
+        *self
+            .reaches
+            .entry(degrees as u64)
+            .or_insert_with(|| t_quantile(1.0 - limit / 2.0, degrees) + t_quantile(POWER, degrees))
+    }
+
+    /// The change that would have been found of a difference that was not.
+    pub(super) fn change(
+        &mut self,
+        base: (Share, Scale),
+        head: (Share, Scale),
+        found: &Difference,
+    ) -> f64 {
+        let reach = self.reach(found.degrees);
+        let change = rise(base, head, reach);
+        if !matches!(base.1.kind, Kind::Cost | Kind::Rate) {
+            return change;
+        }
+        // Of costs the share has to change as well, or more than the machine's speed explains.
+        let of_share = rise((base.0, Scale::SHARE), (head.0, Scale::SHARE), reach);
+        let (share, whole) = (pooled(base.0, head.0), head.1.factor);
+        let rest = 1.0 - share - of_share;
+        let by_share = if rest > 0.0 {
+            of_share * whole / rest
+        } else {
+            f64::INFINITY
+        };
+        let beyond = match base.1.kind {
+            Kind::Cost => MACHINE_SPEED * change + (MACHINE_SPEED - 1.0) * share * whole,
+            _ => f64::INFINITY,
+        };
+        change.max(by_share.min(beyond))
+    }
+}
+
+/// The share of both sides, or that of a single observation if neither has any.
+fn pooled(base: Share, head: Share) -> f64 {
+    let seen = (base.value + head.value) / 2.0;
+    if seen > 0.0 {
+        seen
+    } else {
+        base.errors.1.max(head.errors.1) / Z95
+    }
+}
+
+/// The rise d that is as many times its own error as `reach` says. The error is taken at the change, not at none:
+/// e(d)² = e_base² + e_head² (p + d)/p + s² (p² + (p + d)²) with the errors e of sampling, p the pooled share and s what launches and scales
+/// are off by.
+fn rise((before, b): (Share, Scale), (after, h): (Share, Scale), reach: f64) -> f64 {
+    let share = pooled(before, after) * h.factor;
+    let widest = |of: (f64, f64)| of.0.max(of.1);
+    let of_base = widest(b.errors_of(before));
+    let of_head = widest(h.errors_of(after));
+    let rest = match b.kind {
+        Kind::Share => 1.0 - pooled(before, after),
+        _ => 1.0,
+    };
+    let launches = ASSUMED_LAUNCH_SPREAD * rest;
+    let (of_before, of_after) = (b.error.hypot(launches), h.error.hypot(launches));
+    let mut change = 0.0_f64;
+    for _ in 0..ROUNDS {
+        let grown = share + change;
+        let sampling = of_base.hypot(of_head * (grown / share).sqrt());
+        let error = sampling.hypot((of_before * share).hypot(of_after * grown));
+        let next = reach * error;
+        if (next - change).abs() <= 1e-3 * next || !next.is_finite() {
+            return next;
+        }
+        change = next;
+    }
+    change
+}
+
+/// The largest p that is a finding when at most [`FALSE_DISCOVERIES`] of the findings may be chance, by the procedure of Benjamini and
+/// Hochberg (J. R. Stat. Soc. B 57, 1995, p. 289); with no finding, what the first would have needed.
+pub(super) fn findings_up_to(p_values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = p_values.collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let all = sorted.len().max(1) as f64;
+    let limit = |rank: usize| FALSE_DISCOVERIES * rank as f64 / all;
+    let kept = (1..=sorted.len())
+        .rev()
+        .find(|rank| sorted[rank - 1] <= limit(*rank));
+    limit(kept.unwrap_or(1))
+}
+
+#[cfg(test)]
+#[path = "difference_tests.rs"]
+mod tests;

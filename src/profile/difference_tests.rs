@@ -1,0 +1,121 @@
+//! Differences of known shares.
+
+use super::super::share::{Part, Whole};
+use super::*;
+
+fn counted(value: f64, n: f64, slices: &[(u64, u64)]) -> Share {
+    let whole = Whole {
+        value: n,
+        squares: n,
+        effect: 1.0,
+    };
+    let part = Part {
+        value: value * n,
+        squares: value * n,
+    };
+    Share::estimate(part, whole, slices.iter().copied())
+}
+
+fn sampled(k: u64, n: u64) -> Share {
+    counted(k as f64 / n as f64, n as f64, &[])
+}
+
+/// Newcombe 1998, table II, row (a) of method 10: 56/70 - 48/80 is 0.0524 to 0.3339.
+#[test]
+fn the_interval_of_a_difference_is_newcombes() {
+    let (before, after) = (sampled(48, 80), sampled(56, 70));
+    let found = Difference::plain((before, Scale::SHARE), (after, Scale::SHARE));
+    // Without what is assumed between launches.
+    let launches = [before, after].map(|share| Z95 * Scale::SHARE.launch_error_of(share));
+    let without = |end: f64| {
+        let half = (end - found.delta).powi(2) - launches[0].powi(2) - launches[1].powi(2);
+        half.sqrt()
+    };
+    let (low, high) = (
+        found.delta - without(found.interval.low),
+        found.delta + without(found.interval.high),
+    );
+    assert!(
+        (low - 0.0524).abs() < 5e-5 && (high - 0.3339).abs() < 5e-5,
+        "{low} {high}"
+    );
+}
+
+#[test]
+fn a_cost_that_is_not_well_known_makes_differences_uncertain() {
+    let scale = |error| Scale::cost(100.0).known_to(error, 0);
+    let of = |error| {
+        Difference::of(
+            (sampled(500, 1_000), scale(error)),
+            (sampled(600, 1_000), scale(error)),
+        )
+    };
+    let (exact, rough) = (of(0.0), of(0.1));
+    assert!((exact.delta - 10.0).abs() < 1e-9 && rough.delta == exact.delta);
+    assert!(exact.p < 0.01 && rough.p > 0.1);
+    assert!(rough.interval.low < 0.0 && exact.interval.low > 0.0);
+    let share = (sampled(500, 1_000), sampled(600, 1_000));
+    let hidden = |found, error| {
+        Detectable::at(0.05).change((share.0, scale(error)), (share.1, scale(error)), found)
+    };
+    assert!(hidden(&rough, 0.1) > hidden(&exact, 0.0));
+    // The same error from six slices is less well known: t(5) is 2.571, and p is larger.
+    let share = sampled(500, 1_000);
+    let of = |slices| Scale::cost(100.0).known_to(0.1, slices);
+    assert!((of(6).half_of(share) - 2.571 * 5.0).abs() < 0.01);
+    let against = |slices| {
+        let other = (sampled(500, 1_000), of(slices));
+        Difference::of((sampled(200, 1_000), of(slices)), other).p
+    };
+    assert!(against(6) > 5.0 * against(0));
+    let cost = of(6).interval_of(share);
+    assert!(
+        (cost.low - 36.78).abs() < 0.05 && (cost.high - 63.22).abs() < 0.05,
+        "{cost:?}"
+    );
+}
+
+/// However many samples there are, what launches differ by is no finding.
+#[test]
+fn launches_of_one_program_differ() {
+    let p = |(before, after), scale: fn(f64) -> Scale, by| {
+        let of = |share: f64| counted(share, 1e9, &[]);
+        Difference::of((of(before), scale(1.0)), (of(after), scale(by))).p
+    };
+    let share = |_| Scale::SHARE;
+    assert!(
+        p((0.5, 0.5), Scale::cost, 1.05) > 0.2,
+        "the whole costs 5 % more"
+    );
+    assert!(
+        p((0.5, 0.5), Scale::cost, 1.25) > 0.2,
+        "so much slower may a machine be"
+    );
+    assert!(p((0.5, 0.5), Scale::cost, 2.0) < 1e-5);
+    assert!(p((0.1, 0.2), Scale::cost, 1.30) < 1e-5);
+    assert!(
+        p((0.5, 0.5), Scale::rate, 2.0) > 0.2,
+        "twice the load is no change of any function"
+    );
+    assert!(
+        p((0.1, 0.2), Scale::rate, 0.5) > 0.2,
+        "nor is what became of the others"
+    );
+    assert!(
+        p((0.10, 0.105), Scale::cost, 1.0) > 0.2,
+        "a function costs 5 % more"
+    );
+    assert!(p((0.10, 0.105), share, 1.0) > 0.1);
+    assert!(p((0.10, 0.13), share, 1.0) < 1e-5);
+    // What is nearly everything has little room to change.
+    assert!(p((0.99, 0.98), share, 1.0) < 1e-5);
+}
+
+#[test]
+fn findings_follow_the_published_procedure() {
+    // Of four p values at 1 % the limits are 0.0025, 0.005, 0.0075, 0.01: the third is kept and with it those below.
+    let limit = findings_up_to([0.02, 0.004, 0.0074, 0.003].into_iter());
+    assert!((limit - 0.0075).abs() < 1e-12, "{limit}");
+    assert!((findings_up_to([0.5, 0.2].into_iter()) - 0.005).abs() < 1e-12);
+    assert!((findings_up_to(std::iter::empty()) - 0.01).abs() < 1e-12);
+}

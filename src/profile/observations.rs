@@ -1,0 +1,247 @@
+//! What one observation of a column of numbers is: a sample, a multiple of something, or nothing that can be known.
+//!
+//! Numbers of profiles are counts of samples only if they look like it. It must not guess in favour of more observations: where numbers
+//! could be anything, each record counts as one.
+
+/// What the numbers of a profile are, where the user says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Counts of samples.
+    Samples,
+    /// Nanoseconds.
+    Nanoseconds,
+    /// Bytes.
+    Bytes,
+    /// Periods of an event, such as cycles.
+    Periods,
+}
+
+impl Meaning {
+    /// What each is called on the command line.
+    pub const NAMES: &str = "samples, ns, bytes, period";
+
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "samples" => Some(Self::Samples),
+            "ns" => Some(Self::Nanoseconds),
+            "bytes" => Some(Self::Bytes),
+            "period" => Some(Self::Periods),
+            _ => None,
+        }
+    }
+}
+
+/// Of counts of samples the smallest is hardly ever as large, for most stacks are rare; of a few stacks it may be larger.
+const LARGEST_SMALLEST: u64 = 10_000;
+const LARGEST_SMALLEST_OF_FEW: u64 = 1_000_000;
+/// Records that are no longer a few.
+const SOME_RECORDS: u64 = 5;
+/// Samples that no profile has: 100 Hz on 64 CPUs give them in four hours.
+const TOO_MANY: u128 = 100_000_000;
+/// Records of which not all are multiples of a number by chance.
+const MANY_RECORDS: u64 = 20;
+/// Samples are not taken more often than each 100 µs, nor is a given period below a microsecond one.
+const SHORTEST_STEP_NS: u64 = 100_000;
+pub(super) const SHORTEST_PERIOD_NS: u64 = 1_000;
+/// An object as many times larger than the period is recorded with certainty: it is missed once in 5·10⁸ times.
+const CERTAIN: f64 = 20.0;
+
+/// All numbers of a column that are not zero, in short.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Survey {
+    divisor: u64,
+    smallest: u64,
+    total: u128,
+    records: u64,
+    /// The sum of the numbers as multiples of the period, rounded.
+    rounded: u128,
+    period: u64,
+}
+
+/// What stands for one observation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// So much of the value.
+    Each(u64),
+    /// A record, whatever its value.
+    Record,
+}
+
+impl Survey {
+    /// With the period that the profile names; 0 if it names none.
+    pub(super) fn with_period(period: u64) -> Self {
+        Self {
+            period,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, value: u64) {
+        if value == 0 {
+            return;
+        }
+        self.smallest = if self.records == 0 {
+            value
+        } else {
+            self.smallest.min(value)
+        };
+        self.divisor = divisor(self.divisor, value);
+        self.records += 1;
+        self.total += u128::from(value);
+        if self.period > 0 {
+            self.rounded += u128::from(multiples(value, self.period));
+        }
+    }
+
+    /// Of numbers that are said to be counts.
+    pub(super) fn of_counts(&self) -> Step {
+        let step = self.divisor.max(1);
+        let is_multiple = self.records >= MANY_RECORDS && step > 1;
+        if !is_multiple && self.are_counts_of(1) {
+            Step::Each(1)
+        } else if step > 1 && self.are_counts_of(step) {
+            Step::Each(step)
+        } else {
+            Step::Record
+        }
+    }
+
+    fn are_counts_of(&self, step: u64) -> bool {
+        let step_wide = u128::from(step);
+        let largest = if self.records < SOME_RECORDS {
+            LARGEST_SMALLEST_OF_FEW
+        } else {
+            LARGEST_SMALLEST
+        };
+        self.smallest / step < largest && self.total / step_wide < TOO_MANY
+    }
+
+    /// Of times in a unit of so many nanoseconds.
+    pub(super) fn of_times(&self, unit_ns: u64) -> Step {
+        let is_long = |step: u64, least| step.saturating_mul(unit_ns) >= least;
+        let stands_for = self.rounded * u128::from(self.period);
+        if self.period > 1
+            && is_long(self.period, SHORTEST_PERIOD_NS)
+            && stands_for.abs_diff(self.total) * 100 <= self.total
+        {
+            Step::Each(self.period)
+        } else {
+            self.of_steps(|step| is_long(step, SHORTEST_STEP_NS))
+        }
+    }
+
+    /// Of periods of an event.
+    pub(super) fn of_periods(&self) -> Step {
+        self.of_steps(|step| step > 1)
+    }
+
+    fn of_steps(&self, is_step: impl Fn(u64) -> bool) -> Step {
+        if is_step(self.divisor) && self.are_counts_of(self.divisor) {
+            Step::Each(self.divisor)
+        } else {
+            Step::Record
+        }
+    }
+}
+
+impl Step {
+    /// How many observations a value is, at least one.
+    pub(super) fn observations(self, value: u64) -> u64 {
+        match self {
+            _ if value == 0 => 0,
+            Self::Each(step) => multiples(value, step).max(1),
+            Self::Record => 1,
+        }
+    }
+}
+
+/// Nanoseconds of a unit of time.
+pub(super) fn nanoseconds(unit: &str) -> Option<u64> {
+    match unit {
+        "nanoseconds" | "ns" => Some(1),
+        "microseconds" | "us" => Some(1_000),
+        "milliseconds" | "ms" => Some(1_000_000),
+        "seconds" | "s" => Some(1_000_000_000),
+        _ => None,
+    }
+}
+
+/// How many objects a heap sampler saw, of what it scaled them to, and whether it would have seen any of them for certain.
+///
+/// Each byte is the sampled one with the chance 1 / period, so that an object of s bytes is seen with 1 − exp(−s / period), and the sampler
+/// divides by that (Go's `runtime/pprof`, gperftools, V8).
+pub(super) fn of_heap(objects: u64, bytes: u64, period: u64) -> (u64, bool) {
+    if objects == 0 {
+        return (u64::from(bytes > 0), false);
+    }
+    let size = bytes as f64 / objects as f64 / period as f64;
+    let seen = objects as f64 * -(-size).exp_m1();
+    ((seen.round() as u64).max(1), size >= CERTAIN)
+}
+
+fn multiples(value: u64, step: u64) -> u64 {
+    value / step + u64::from(value % step >= step.div_ceil(2))
+}
+
+fn divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survey(period: u64, values: &[u64]) -> Survey {
+        let mut survey = Survey::with_period(period);
+        values.iter().for_each(|value| survey.add(*value));
+        survey
+    }
+
+    #[test]
+    fn counts_are_counts_only_if_they_look_like_it() {
+        for (values, expected) in [
+            (&[3, 7][..], Step::Each(1)),
+            (&[0, 300, 100], Step::Each(1)),
+            (&[20_202_020, 10_101_010], Step::Each(10_101_010)),
+            (&[70_000_000, 30_000_000], Step::Each(10_000_000)),
+            // Periods that vary, and bytes.
+            (&[3_000_000_001, 1, 7], Step::Record),
+            (&[48_123, 52_001, 66_770, 512_345, 1_048_577], Step::Record),
+            (&[10_000, 20_000], Step::Each(1)),
+            (&[10; 30], Step::Each(10)),
+            (&[], Step::Each(1)),
+        ] {
+            assert_eq!(survey(0, values).of_counts(), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_multiples_of_a_period_that_can_be_one() {
+        const MS: u64 = 1_000_000;
+        for (period, values, expected) in [
+            (10 * MS, &[30 * MS, 70 * MS][..], Step::Each(10 * MS)),
+            (10 * MS, &[29_999_999, 70_000_001], Step::Each(10 * MS)),
+            (1, &[70 * MS, 30 * MS], Step::Each(10 * MS)),
+            (1_000 * MS, &[70 * MS, 30 * MS], Step::Each(10 * MS)),
+            (0, &[5 * MS, 2 * MS], Step::Each(MS)),
+            (1, &[70_000_001, 30_000_000], Step::Record),
+        ] {
+            assert_eq!(survey(period, values).of_times(1), expected, "{values:?}");
+        }
+        assert_eq!(
+            survey(0, &[70_000, 30_000]).of_times(1_000),
+            Step::Each(10_000)
+        );
+    }
+
+    #[test]
+    fn scaled_objects_are_counted_back() {
+        // Of 64 bytes at a rate of 524,288 each seen one stands for 8,192.5.
+        assert_eq!(of_heap(40_963, 5 * 524_320, 524_288), (5, false));
+        assert_eq!(of_heap(1, 87_244_800, 524_288), (1, true));
+        assert_eq!(of_heap(3, 3 * 524_288, 524_288), (2, false));
+        assert_eq!(of_heap(1, 8, 524_288), (1, false));
+        assert_eq!(of_heap(0, 0, 524_288), (0, false));
+    }
+}

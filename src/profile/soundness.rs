@@ -1,0 +1,323 @@
+//! What makes stacks doubtful: cut off, broken, without names, of waiting instead of work.
+//!
+//! It says what it found in words and judges nothing. What it counts are shares of the whole.
+
+use std::collections::HashMap;
+
+use super::Profile;
+use super::names::normalise;
+use crate::units::{format_share, printable};
+
+/// Depths at which samplers cut stacks: Go's 64 and 128, perf's 127 and those that are set often, with and without a thread's name as the root.
+const DEPTHS: [usize; 12] = [64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1024];
+/// From this share on a doubt is said.
+const SAID: f64 = 0.05;
+/// From this share on stacks that are cut or begin elsewhere are said: they shrink what calls them.
+const CUT: f64 = 0.01;
+/// From this share on names are missing too often.
+const NAMELESS: f64 = 0.2;
+
+/// Functions in which a thread waits, as runtimes and kernels call them.
+const WAITING: [&str; 18] = [
+    "(idle)",
+    "runtime.gopark",
+    "swapper",
+    "do_idle",
+    "cpuidle_enter",
+    "cpuidle_enter_state",
+    "cpu_startup_entry",
+    "default_idle",
+    "default_idle_call",
+    "intel_idle",
+    "acpi_idle_enter",
+    "poll_idle",
+    "native_safe_halt",
+    "pv_native_safe_halt",
+    "mwait_idle",
+    "jdk/internal/misc/Unsafe.park",
+    "jdk.internal.misc.Unsafe.park",
+    "sun.misc.Unsafe.park",
+];
+/// The same where a profile is of time on the wall: on a CPU these are the work of going to sleep.
+const WAITING_ON_THE_WALL: [&str; 14] = [
+    "epoll_wait",
+    "__epoll_wait",
+    "epoll_pwait",
+    "poll",
+    "__poll",
+    "select",
+    "__select",
+    "nanosleep",
+    "clock_nanosleep",
+    "futex_wait",
+    "pthread_cond_wait",
+    "pthread_cond_timedwait",
+    "java/lang/Object.wait",
+    "java.lang.Object.wait",
+];
+const KERNELS: [&str; 3] = ["[kernel.kallsyms]", "[kernel]", "[guest.kernel.kallsyms]"];
+
+/// What is to be said of one profile.
+pub fn doubts(profile: &Profile) -> Vec<String> {
+    let mut seen = Seen::default();
+    let names = Names::of(profile);
+    for counts in profile.unordered() {
+        seen.add(&names, counts.ids, profile.weighed(counts.weight) as f64);
+    }
+    let whole = (profile.whole() as f64).max(1.0);
+    let mut doubts = Vec::new();
+    doubts.extend(seen.cut(whole));
+    let share = |weight: f64| weight / whole;
+    if share(seen.nameless) >= NAMELESS {
+        doubts.push(format!(
+            "{} of it begins or ends in names without symbols and may not reach main: build with symbols and frame pointers, or record with `--call-graph dwarf`",
+            format_share(share(seen.nameless))
+        ));
+    }
+    if share(seen.kernel) >= SAID {
+        doubts.push(format!(
+            "{} of it is in the kernel, whose functions have no names: record as root, or with kernel.kptr_restrict at 0",
+            format_share(share(seen.kernel))
+        ));
+    }
+    if let Some((weight, name)) = seen.waiting()
+        && share(seen.waits) >= SAID
+    {
+        doubts.push(format!(
+            "{} of it is time that was waited and no work ({} in {}): other shares depend on how much there was to do",
+            format_share(share(seen.waits)),
+            format_share(share(weight)),
+            printable(&name)
+        ));
+    }
+    if seen.machine {
+        doubts.push(
+            "it was recorded of the whole machine: other programs are in it, and what the machine idled".to_owned(),
+        );
+    }
+    doubts
+}
+
+/// What is to be said of two profiles whose stacks begin at different places: each side's share that begins at functions which others call.
+pub fn doubts_between(base: &Profile, head: &Profile) -> Option<String> {
+    let sides = [base, head];
+    let names = sides.map(Names::of);
+    let (mut inner, mut roots) = (HashMap::new(), [HashMap::new(), HashMap::new()]);
+    let mut reached = [0.0; 2];
+    for (at, profile) in sides.into_iter().enumerate() {
+        for counts in profile.unordered() {
+            let weight = profile.weighed(counts.weight) as f64 / (profile.whole() as f64).max(1.0);
+            let ids = names[at].below_thread(counts.ids);
+            let Some((root, callees)) = ids.split_first() else {
+                continue;
+            };
+            reached[at] += weight;
+            let name = |id: &u32| names[at].texts[*id as usize].as_str();
+            *roots[at].entry(name(root)).or_insert(0.0) += weight;
+            let mut last = name(root);
+            for id in callees {
+                // What calls itself is a root all the same.
+                if name(id) != last {
+                    let most: &mut f64 = inner.entry(name(id)).or_default();
+                    *most = most.max(weight);
+                }
+                last = name(id);
+            }
+        }
+    }
+    let is_called = |name: &str| inner.get(name).copied().unwrap_or(0.0);
+    let mut broken = [0.0; 2];
+    let mut largest = (0.0, "");
+    for at in [0, 1] {
+        for (name, weight) in &roots[at] {
+            // A root of the other side too, and as often, is one in both.
+            let other = roots[1 - at].get(name).copied().unwrap_or(0.0);
+            if is_called(name) >= CUT && other < 0.9 * weight {
+                broken[at] += weight - other;
+                if *weight > largest.0 {
+                    largest = (*weight, *name);
+                }
+            }
+        }
+    }
+    (broken[0].max(broken[1]) >= CUT).then(|| {
+        format!(
+            "stacks are cut off: {} of the base and {} of the head begin at functions that are called elsewhere, such as {}, and lack their callers; what changed of callers may come from that",
+            format_share(broken[0]),
+            format_share(broken[1]),
+            printable(largest.1)
+        )
+    })
+}
+
+/// A profile's names as functions are told apart by.
+struct Names {
+    texts: Vec<String>,
+    kinds: Vec<Kind>,
+    threads: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Named,
+    Nameless,
+    Kernel,
+    Waiting,
+    Idle,
+}
+
+impl Names {
+    fn of(profile: &Profile) -> Self {
+        let on_the_wall = profile.sample_type() == "wall";
+        let names = profile.names().iter();
+        let texts: Vec<String> = names.map(|name| normalise(name).into_owned()).collect();
+        let is_threaded = profile.begins_at_threads();
+        let kinds = texts
+            .iter()
+            .map(|name| kind(name, on_the_wall, is_threaded));
+        Self {
+            kinds: kinds.collect(),
+            texts,
+            threads: is_threaded,
+        }
+    }
+
+    /// A stack without the name of its thread.
+    fn below_thread<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        match ids {
+            [_, rest @ ..] if self.threads => rest,
+            ids => ids,
+        }
+    }
+}
+
+fn kind(name: &str, on_the_wall: bool, is_threaded: bool) -> Kind {
+    let module =
+        is_threaded && name.starts_with('[') && name.ends_with(']') && name != "[no stack]";
+    if KERNELS.contains(&name) {
+        Kind::Kernel
+    } else if name == "swapper" {
+        Kind::Idle
+    } else if WAITING.contains(&name) || (on_the_wall && WAITING_ON_THE_WALL.contains(&name)) {
+        Kind::Waiting
+    } else if name == "[unknown]" || name == "[address]" || module || name.contains("+0x") {
+        Kind::Nameless
+    } else {
+        Kind::Named
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    by_depth: HashMap<usize, f64>,
+    nameless: f64,
+    kernel: f64,
+    waits: f64,
+    by_wait: HashMap<String, f64>,
+    machine: bool,
+}
+
+impl Seen {
+    fn add(&mut self, names: &Names, ids: &[u32], weight: f64) {
+        *self.by_depth.entry(ids.len()).or_default() += weight;
+        let kind = |id: &u32| names.kinds[*id as usize];
+        self.machine |= names.threads && ids.first().is_some_and(|id| kind(id) == Kind::Idle);
+        let waits = |id: &&u32| matches!(kind(id), Kind::Waiting | Kind::Idle);
+        if let Some(id) = ids.iter().find(waits) {
+            self.waits += weight;
+            let name = &names.texts[*id as usize];
+            match self.by_wait.get_mut(name) {
+                Some(sum) => *sum += weight,
+                None => {
+                    self.by_wait.insert(name.clone(), weight);
+                }
+            }
+        }
+        let own = names.below_thread(ids);
+        let ends = [own.first(), own.last()];
+        if own.last().is_some_and(|id| kind(id) == Kind::Kernel) {
+            self.kernel += weight;
+        } else if ends
+            .into_iter()
+            .flatten()
+            .any(|id| kind(id) == Kind::Nameless)
+        {
+            self.nameless += weight;
+        }
+    }
+
+    fn waiting(&self) -> Option<(f64, String)> {
+        let all = self.by_wait.iter().map(|(name, weight)| (*weight, name));
+        let most = all.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)));
+        most.map(|(weight, name)| (weight, name.clone()))
+    }
+
+    /// Stacks as deep as a sampler keeps at most, where those a frame less or more deep are far fewer.
+    fn cut(&self, whole: f64) -> Option<String> {
+        let at = |depth: usize| self.by_depth.get(&depth).copied().unwrap_or(0.0);
+        let depth = DEPTHS.into_iter().find(|depth| {
+            let beside = at(depth - 1) + at(depth + 1);
+            at(*depth) >= CUT * whole && at(*depth) > 3.0 * beside
+        })?;
+        Some(format!(
+            "{} of it is exactly {depth} frames deep, where samplers cut stacks: callers such as main have too small a share",
+            format_share(at(depth) / whole)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::folded;
+    use super::*;
+
+    fn read(text: &str) -> Profile {
+        folded::read(text.as_bytes()).expect("reads")
+    }
+
+    #[track_caller]
+    fn check(profile: &Profile, expected: &[&str]) {
+        let doubts = doubts(profile);
+        assert_eq!(doubts.len(), expected.len(), "{doubts:?}");
+        for (doubt, expected) in doubts.iter().zip(expected) {
+            assert!(doubt.contains(expected), "{doubt}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_said() {
+        check(&read("main;f 90\nmain;g 10"), &[]);
+        check(
+            &read("node;(idle) 80\nnode;work 20"),
+            &["80 % of it is time that was waited"],
+        );
+        let deep = |depth: usize| vec!["f"; depth].join(";");
+        check(
+            &read(&format!("{} 50\nmain;f 50", deep(64))),
+            &["50 % of it is exactly 64 frames deep"],
+        );
+        let text = format!("{} 50\n{} 40\n{} 60", deep(64), deep(63), deep(65));
+        check(&read(&text), &[]);
+        check(
+            &read("api;[unknown] 30\napi;main;work 70"),
+            &["30 % of it begins or ends in names without symbols"],
+        );
+        check(
+            &read("api;main;[kernel.kallsyms] 10\napi;main;work 90"),
+            &["10 % of it is in the kernel"],
+        );
+    }
+
+    #[test]
+    fn stacks_that_lack_their_callers_are_found() {
+        let whole = read("main;run;f0;f1 1000");
+        let cut = read("main;run;f0;f1 500\nf0;f1 500");
+        let found = doubts_between(&whole, &cut).expect("half of it is cut");
+        assert!(
+            found.contains("0 % of the base and 50 % of the head") && found.contains("f0"),
+            "{found}"
+        );
+        assert_eq!(doubts_between(&cut, &cut), None);
+        assert_eq!(doubts_between(&whole, &read("start;other 5")), None);
+    }
+}
