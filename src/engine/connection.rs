@@ -15,6 +15,7 @@ use super::prerequisite::ready;
 use super::state::WorkerState;
 use super::wire::{Reuse, Unopened, Wire};
 use crate::metrics::{ErrorKind, Times};
+use crate::transport::quirk::Quirk;
 
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
 const REFUSED_PAUSE: Duration = Duration::from_millis(10);
@@ -84,10 +85,14 @@ async fn serve(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) {
             None => match state.next(slot.instance, free) {
                 Next::Due(ticket) => state.job(ticket),
                 Next::Finished => return state.instances[slot.instance].finish(),
-                Next::NotBefore => match park(state, slot, wire).await {
-                    Some(ticket) => state.job(ticket),
-                    None => return,
-                },
+                Next::NotBefore => {
+                    let ticket = park(state, slot, wire).await;
+                    note_surplus(state, wire);
+                    match ticket {
+                        Some(ticket) => state.job(ticket),
+                        None => return,
+                    }
+                }
             },
         };
         if !wire.is_open() {
@@ -240,10 +245,18 @@ async fn exchange(
     conclude(state, wire, job, ended, times)
 }
 
+/// Counts bytes that belong to no answer.
+fn note_surplus(state: &WorkerState, wire: &mut Wire) {
+    if wire.take_surplus() {
+        let mut recorder = state.recorder.borrow_mut();
+        recorder.note_quirk(Quirk::Surplus, now_ns(), String::new);
+    }
+}
+
 /// Records how an exchange ended.
 fn conclude(
     state: &WorkerState,
-    wire: &Wire,
+    wire: &mut Wire,
     job: &mut Job<'_>,
     ended: Ended,
     times: Times,
@@ -259,6 +272,9 @@ fn conclude(
                 .borrow_mut()
                 .judge(request, n, &answer, asked, times.done);
             let status = response.status;
+            if !response.quirks.is_empty() {
+                state.note_quirks(job, response.quirks, |quirk| wire.quote(quirk));
+            }
             match judged {
                 Ok(()) => {
                     state.succeed(job, status, times);
@@ -272,7 +288,10 @@ fn conclude(
                 }),
             }
         }
-        Ended::Stale => return After::Again,
+        Ended::Stale => {
+            note_surplus(state, wire);
+            return After::Again;
+        }
         Ended::Dropped { unread, .. } if unread || state.source.borrow().is_safe(request) => {
             state.note_resent(job);
             job.first = Some(times);

@@ -21,8 +21,9 @@ use super::wire::Reuse;
 use super::words::Words;
 use crate::metrics::{Durations, ErrorKind, Outcome, Recorder, Times, Window};
 use crate::scenario::LoadModel;
-use crate::traffic::redact::visible;
+use crate::traffic::redact::{REDACTED, is_sensitive_header, visible};
 use crate::traffic::template::Secrets;
+use crate::transport::quirk::{Quirk, Quirks};
 use crate::transport::stream::Endpoint;
 
 /// What the tasks of one worker share; all on one thread.
@@ -107,6 +108,16 @@ impl Instance {
             .borrow_mut()
             .drain(..)
             .for_each(|slot| slot.wake());
+    }
+}
+
+/// A header line without its value if that is a credential, or one that a server gives.
+fn header_without_secret(line: String) -> String {
+    let name = line.split([':', ' ', '\t']).next().unwrap_or_default();
+    if is_sensitive_header(name) || name.eq_ignore_ascii_case("set-cookie") {
+        format!("{name}: {REDACTED}")
+    } else {
+        line
     }
 }
 
@@ -279,6 +290,23 @@ impl WorkerState {
                 let source = self.source.borrow();
                 source.scrub(request, n, words.text.as_bytes(), words.secrets)
             }
+        }
+    }
+
+    /// Counts what an answer does that it should not; `quote` has its bytes.
+    #[cold]
+    pub(super) fn note_quirks(
+        &self,
+        job: &Job<'_>,
+        quirks: Quirks,
+        quote: impl Fn(Quirk) -> String,
+    ) {
+        let mut recorder = self.recorder.borrow_mut();
+        for quirk in quirks.iter() {
+            recorder.note_quirk(quirk, job.intended(), || {
+                let line = header_without_secret(quote(quirk));
+                self.shown(job.sending(), job.ticket.n, line.into())
+            });
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Turn<'a> {
     checked: bool,
     /// Nothing of the response has come.
     silent: bool,
+    /// Bytes were there before anything was sent.
+    has_surplus: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -55,12 +57,18 @@ impl<'a> Turn<'a> {
             reused,
             checked: !reused,
             silent: true,
+            has_surplus: false,
         }
     }
 
     /// Whether the whole request was handed to the system.
     pub(super) fn is_sent(&self) -> bool {
         self.sending.is_done()
+    }
+
+    /// Whether bytes were there before anything was sent.
+    pub(super) fn has_surplus(&self) -> bool {
+        self.has_surplus
     }
 
     pub(super) fn poll(&mut self, slot: &Slot, context: &mut Context<'_>) -> Poll<Ended> {
@@ -72,7 +80,8 @@ impl<'a> Turn<'a> {
             self.checked = true;
             // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
             let found = self.stream.poll_read(context, self.decoder.spare());
-            if found.is_ready() {
+            if let Poll::Ready(found) = found {
+                self.has_surplus = found.is_ok_and(|n| n > 0);
                 return Poll::Ready(Ended::Stale);
             }
         }
@@ -87,8 +96,9 @@ impl<'a> Turn<'a> {
                 Poll::Ready(Err(error)) => return Poll::Ready(self.broken(&error)),
                 Poll::Pending => return Poll::Pending,
             };
-            self.silent &= n == 0;
-            match self.decoder.filled(n) {
+            let decoded = self.decoder.filled(n);
+            self.silent &= n == 0 || self.decoder.is_silent();
+            match decoded {
                 Ok(Progress::Done(response)) => return Poll::Ready(Ended::Response(response)),
                 Ok(Progress::NeedMore) => {}
                 Err(kind) => return Poll::Ready(self.malformed(kind, n)),

@@ -14,8 +14,8 @@ use super::readings::{Cells, Schedule};
 use super::watched::{Count, Published, Share, Watched};
 use crate::engine::End;
 use crate::metrics::{
-    Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window, latency_quantiles,
-    value_at,
+    Batches, Durations, ErrorKind, Interval, Oddities, SeriesRow, Served, Tally, Window,
+    latency_quantiles, value_at,
 };
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
@@ -29,6 +29,7 @@ pub(super) struct Driven {
     pub(super) window: Window,
     pub(super) tallies: Vec<Tally>,
     pub(super) exemplars: BTreeMap<ErrorKind, String>,
+    pub(super) oddities: Oddities,
     pub(super) target_cpu_seconds: Result<f64, String>,
     pub(super) peak_bytes: Option<u64>,
     pub(super) published: Result<Published, String>,
@@ -93,6 +94,7 @@ pub(super) struct Gather {
     tallies: Vec<Tally>,
     /// By instance, where there are several.
     served: Vec<Served>,
+    oddities: Oddities,
     exemplars: BTreeMap<ErrorKind, String>,
     /// By index of the interval.
     waiting: BTreeMap<u64, Waiting>,
@@ -127,6 +129,7 @@ impl Gather {
             tallies: Vec::new(),
             served: Vec::new(),
             exemplars: BTreeMap::new(),
+            oddities: Oddities::default(),
             waiting: BTreeMap::new(),
             spare: None,
             ended: Vec::new(),
@@ -176,6 +179,7 @@ impl Gather {
         for (into, from) in self.served.iter_mut().zip(&interval.instances) {
             into.add(*from);
         }
+        self.oddities.add(&interval.oddities);
         for (&kind, words) in &interval.exemplars {
             self.exemplars.entry(kind).or_insert_with(|| words.clone());
         }
@@ -303,6 +307,7 @@ impl Gather {
             window: end.window,
             tallies: self.tallies,
             exemplars: self.exemplars,
+            oddities: self.oddities,
             target_cpu_seconds: watched.target_cpu_seconds(seconds, deaths.target.is_some()),
             peak_bytes: watched.peak_bytes(),
             published: watched.published(),

@@ -17,7 +17,7 @@ use super::stretch::Stretch;
 use super::variant::VariantRun;
 use super::watched::Published;
 use super::{Estimates, Failure, PhaseResult, Round, Uncertainty, Warning};
-use crate::metrics::{Durations, Tally};
+use crate::metrics::{Durations, Oddities, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::traffic::fleet::Roster;
@@ -56,6 +56,7 @@ impl PhaseRun<'_> {
                 .collect(),
             tallies: vec![Tally::default(); variant.requests.len()],
             exemplars: BTreeMap::new(),
+            oddities: Oddities::default(),
             rounds: Vec::new(),
             target_cpus: 1.0,
             peak_bytes: None,
@@ -158,6 +159,7 @@ impl PhaseResult {
         self.opening.add(&driven.opening);
         self.peak_bytes = self.peak_bytes.max(driven.peak_bytes);
         self.add_shares(&driven, target);
+        self.oddities.add(&driven.oddities);
         for (kind, words) in driven.exemplars {
             self.exemplars.entry(kind).or_insert(words);
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{InstanceUse, Uncertainty, Warning};
-use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
+use crate::metrics::{Durations, ErrorKind, Oddities, Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
@@ -67,6 +67,8 @@ pub struct PhaseResult {
     pub tallies: Vec<Tally>,
     /// The first failure of each kind, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
+    /// What answers did that they should not, though they count.
+    pub oddities: Oddities,
     /// Each launch's own figures.
     pub rounds: Vec<Round>,
     /// CPUs that the target may use.

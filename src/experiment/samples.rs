@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Estimates, Failure, PhaseResult, Round, RunResult, Uncertainty, VariantResult};
-use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
+use crate::metrics::{Durations, ErrorKind, Oddities, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, LoadModel};
 
@@ -48,6 +48,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         requests: vec!["telemetry".to_owned()],
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
+        oddities: Oddities::default(),
         rounds: vec![round],
         target_cpus: 1.0,
         peak_bytes: None,

@@ -3,6 +3,7 @@
 mod batches;
 mod durations;
 mod interval_log;
+mod oddities;
 mod outcome;
 mod recorder;
 mod series;
@@ -13,6 +14,7 @@ mod tally;
 pub use batches::Batches;
 pub use durations::Durations;
 pub use interval_log::IntervalLog;
+pub use oddities::Oddities;
 pub use outcome::{ErrorKind, Outcome, Times};
 pub use recorder::{Interval, Recorder, Window};
 pub use series::{SeriesRow, SeriesWriter};

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::oddities::Oddities;
 use super::outcome::{ErrorKind, Outcome, Times};
 use super::served::Served;
 use super::tally::Tally;
+use crate::transport::quirk::Quirk;
 
 /// The measured window, ns on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Interval {
     pub instances: Vec<Served>,
     /// The first failure of each kind that this worker met, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
+    /// What answers did that they should not.
+    pub oddities: Oddities,
     /// The worker has ended: no other interval of it will come.
     pub is_last: bool,
 }
@@ -56,6 +60,7 @@ impl Interval {
             tallies: vec![Tally::default(); requests],
             instances: vec![Served::default(); if instances > 1 { instances } else { 0 }],
             exemplars: BTreeMap::new(),
+            oddities: Oddities::default(),
             is_last: false,
         }
     }
@@ -65,6 +70,7 @@ impl Interval {
         self.tallies.iter_mut().for_each(Tally::clear);
         self.instances.fill(Served::default());
         self.exemplars.clear();
+        self.oddities.clear();
         self.is_last = false;
         self.joined = 0;
     }
@@ -77,6 +83,7 @@ pub struct Recorder {
     interval_ns: u64,
     current: Interval,
     seen: [bool; ErrorKind::ALL.len()],
+    quoted: [bool; Quirk::ALL.len()],
 }
 
 impl Recorder {
@@ -87,6 +94,7 @@ impl Recorder {
             interval_ns,
             current: Interval::blank(requests, instances),
             seen: [false; ErrorKind::ALL.len()],
+            quoted: [false; Quirk::ALL.len()],
         }
     }
 
@@ -154,6 +162,22 @@ impl Recorder {
     pub fn keep_exemplar(&mut self, kind: ErrorKind, words: String) {
         self.seen[kind as usize] = true;
         self.current.exemplars.insert(kind, words);
+    }
+
+    /// Counts a quirk of the answer to a request due at `at`, or of bytes that came then; the first one is quoted.
+    pub fn note_quirk(&mut self, quirk: Quirk, at: u64, quote: impl FnOnce() -> String) {
+        if !self.window.contains(at) {
+            return;
+        }
+        self.current.oddities.count(quirk);
+        if !self.quoted[quirk as usize] {
+            let words = quote();
+            // Bytes between answers are not kept.
+            if !words.is_empty() {
+                self.quoted[quirk as usize] = true;
+                self.current.oddities.quote(quirk, words);
+            }
+        }
     }
 
     /// Whether the current interval has ended.

@@ -57,3 +57,33 @@ fn a_post_that_a_server_drops_fails_and_says_why() {
     tells(&outcome, &says);
     assert_eq!(outcome.only_phase()["connections"]["resent"], 0);
 }
+
+#[test]
+fn odd_answers_count_and_are_told_with_the_bytes_of_one() {
+    let answer: &[u8] = b"HTTP/1.1 200 OK\r\nX-Kind : a\x1b[31m\r\nContent-Length: 5\r\n\r\nhello!";
+    let server = Server::start(Behaviour::Canned(answer));
+    let scenario = url_scenario(server.addr, "300ms", "");
+    let outcome = TestBed::new().scenario(&scenario).run().expect(0, &[]);
+    tells(
+        &outcome,
+        &[
+            "answers have space before the colon of a header; such as `X-Kind : a\\x1b[31m`",
+            "answers have control characters in the value of a header",
+            "answers are followed by bytes that belong to no answer",
+            "such as `!`",
+        ],
+    );
+    let phase = outcome.only_phase();
+    assert_eq!(phase["requests"]["failed"], 0);
+    assert!(phase["oddities"]["surplus"]["answers"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_line_that_says_how_the_body_ends_is_not_guessed_at() {
+    let answer: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello";
+    let server = Server::start(Behaviour::Canned(answer));
+    let scenario = url_scenario(server.addr, "300ms", "");
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let says = ["a content-length or transfer-encoding line is malformed"];
+    tells(&outcome.expect(4, &[]), &says);
+}

@@ -50,6 +50,7 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
     for judgement in judgements {
         judgement::render(judgement, text);
     }
+    oddities(phase, text);
     for warning in &phase.warnings {
         let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {warning}");
     }
@@ -141,6 +142,23 @@ fn troubles(phase: &PhaseResult, total: &Tally, text: &mut String) {
     }
     if let Some(died) = &phase.died {
         let _ = writeln!(text, "    {BAD}ended{BAD:#} {died}");
+    }
+}
+
+/// What answers did that they should not, each with the bytes of one.
+fn oddities(phase: &PhaseResult, text: &mut String) {
+    for (quirk, answers, quote) in phase.oddities.iter() {
+        let answers = format_count(answers as f64);
+        let such = if quote.is_empty() {
+            String::new()
+        } else {
+            format!("; such as `{quote}`")
+        };
+        let _ = writeln!(
+            text,
+            "    {DOUBT}note{DOUBT:#} {answers} answers {}{such}",
+            quirk.words()
+        );
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct PhaseJson<'a> {
     sent_rps: f64,
     per_request: BTreeMap<&'a str, CountsJson>,
     exemplars: BTreeMap<&'static str, &'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    oddities: BTreeMap<&'static str, OddityJson<'a>>,
     connections: ConnectionsJson,
     cpu: CpuJson,
     memory: MemoryJson,
@@ -72,6 +74,13 @@ struct ConnectionsJson {
     opened: u64,
     open_us: QuantilesJson,
     resent: u64,
+}
+
+/// What answers did that they should not.
+#[derive(Serialize)]
+struct OddityJson<'a> {
+    answers: u64,
+    quote: &'a str,
 }
 
 #[derive(Serialize)]
@@ -143,6 +152,11 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
             .exemplars
             .iter()
             .map(|(kind, words)| (kind.name(), words.as_str()))
+            .collect(),
+        oddities: phase
+            .oddities
+            .iter()
+            .map(|(quirk, answers, quote)| (quirk.name(), OddityJson { answers, quote }))
             .collect(),
         connections: ConnectionsJson {
             opened: phase.opening.count(),
