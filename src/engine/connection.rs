@@ -14,7 +14,7 @@ use super::job::Job;
 use super::prerequisite::ready;
 use super::state::WorkerState;
 use super::wire::{Reuse, Unopened, Wire};
-use crate::metrics::{ErrorKind, Times};
+use crate::metrics::{ErrorKind, Outcome, Times};
 use crate::transport::quirk::Quirk;
 
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
@@ -272,20 +272,27 @@ fn conclude(
                 .borrow_mut()
                 .judge(request, n, &answer, asked, times.done);
             let status = response.status;
+            let moved = wire.moved(response, times.done);
             if !response.quirks.is_empty() {
                 state.note_quirks(job, response.quirks, |quirk| wire.quote(quirk));
             }
             match judged {
                 Ok(()) => {
                     state.succeed(job, status, times);
+                    state.note_moved(job, Outcome::Ok { status }, moved, times);
                     job.first = None;
                     if job.prerequisite.take().is_some() {
                         return After::Next(times.done);
                     }
                 }
-                Err(unmet) => state.fail(job, unmet.kind(), Some(status), times, || {
-                    state.source.borrow().describe(request, unmet, &answer)
-                }),
+                Err(unmet) => {
+                    let kind = unmet.kind();
+                    state.fail(job, kind, Some(status), times, || {
+                        state.source.borrow().describe(request, unmet, &answer)
+                    });
+                    let status = Some(status);
+                    state.note_moved(job, Outcome::Failed { kind, status }, moved, times);
+                }
             }
         }
         Ended::Stale => {

@@ -19,7 +19,7 @@ use super::source::Source;
 use super::spread::Spread;
 use super::wire::Reuse;
 use super::words::Words;
-use crate::metrics::{Durations, ErrorKind, Outcome, Recorder, Times, Window};
+use crate::metrics::{Durations, ErrorKind, Moved, Outcome, Recorder, Times, Window};
 use crate::scenario::LoadModel;
 use crate::traffic::redact::{REDACTED, is_sensitive_header, visible};
 use crate::traffic::template::Secrets;
@@ -208,6 +208,12 @@ impl WorkerState {
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(kind, outcome, times);
         recorder.note_instance(instance, outcome, times);
+    }
+
+    /// Counts what the answer moved to what a job was at, after that was recorded.
+    pub(super) fn note_moved(&self, job: &Job<'_>, outcome: Outcome, moved: Moved, times: Times) {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.note_moved(job.sending(), outcome, moved, times);
     }
 
     /// A job for a request that is due.

@@ -36,6 +36,8 @@ pub(super) struct Turn<'a> {
     silent: bool,
     /// Bytes were there before anything was sent.
     has_surplus: bool,
+    /// When the first byte of the response was read, ns, if the response was not complete with it.
+    first_byte: Option<u64>,
 }
 
 impl<'a> Turn<'a> {
@@ -58,6 +60,7 @@ impl<'a> Turn<'a> {
             checked: !reused,
             silent: true,
             has_surplus: false,
+            first_byte: None,
         }
     }
 
@@ -69,6 +72,11 @@ impl<'a> Turn<'a> {
     /// Whether bytes were there before anything was sent.
     pub(super) fn has_surplus(&self) -> bool {
         self.has_surplus
+    }
+
+    /// When the first byte of the response was read, ns, if the response was not complete with it.
+    pub(super) fn first_byte(&self) -> Option<u64> {
+        self.first_byte
     }
 
     pub(super) fn poll(&mut self, slot: &Slot, context: &mut Context<'_>) -> Poll<Ended> {
@@ -100,7 +108,11 @@ impl<'a> Turn<'a> {
             self.silent &= n == 0 || self.decoder.is_silent();
             match decoded {
                 Ok(Progress::Done(response)) => return Poll::Ready(Ended::Response(response)),
-                Ok(Progress::NeedMore) => {}
+                Ok(Progress::NeedMore) => {
+                    if self.first_byte.is_none() && !self.silent {
+                        self.first_byte = Some(now_ns());
+                    }
+                }
                 Err(kind) => return Poll::Ready(self.malformed(kind, n)),
             }
         }

@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::exchange::{Ended, Slot, unless_expired};
 use super::feed::Ticket;
 use super::turn::Turn;
-use crate::metrics::ErrorKind;
+use crate::metrics::{ErrorKind, Moved};
 use crate::transport::answer::{ExpectBody, Response};
 use crate::transport::http1::{Decoder, Limits, Rendered};
 use crate::transport::quirk::Quirk;
@@ -44,6 +44,8 @@ pub(super) struct Wire {
     served: u64,
     /// The connection carries no further request.
     is_spent: bool,
+    /// When the first byte of the last answer was read, ns, if that was not complete with it.
+    first_byte: Option<u64>,
     /// Bytes came on it that belong to no answer, while no request was under way.
     has_surplus: bool,
 }
@@ -57,6 +59,7 @@ impl Wire {
             out: Rendered::default(),
             served: 0,
             is_spent: false,
+            first_byte: None,
             has_surplus: false,
         }
     }
@@ -95,6 +98,18 @@ impl Wire {
         }
     }
 
+    /// What the last exchange moved, and when its answer began, if that was complete at `done` (ns).
+    pub(super) fn moved(&self, response: Response, done: u64) -> Moved {
+        let sent = self.out.bytes().len() as u64;
+        Moved {
+            sent,
+            sent_body: self.out.body_len() as u64,
+            received: response.header_bytes + response.body_bytes,
+            received_body: response.body_bytes,
+            first_byte: self.first_byte.unwrap_or(done),
+        }
+    }
+
     /// The bytes of the last answer that are such a quirk.
     pub(super) fn quote(&self, quirk: Quirk) -> String {
         self.decoder.quote(quirk).to_string()
@@ -128,6 +143,7 @@ impl Wire {
         let ended = poll_fn(|context| turn.poll(slot, context)).await;
         let is_sent = turn.is_sent();
         self.has_surplus |= turn.has_surplus();
+        self.first_byte = turn.first_byte();
         self.served += 1;
         self.is_spent = self.reuse == Reuse::Close
             || !is_sent

@@ -282,6 +282,8 @@ impl Gather {
             p50_us: live.p50_us,
             p99_us: live.p99_us,
             max_us: at(1.0),
+            first_byte_p99_us: (!tally.first_byte.is_empty())
+                .then(|| value_at(&tally.first_byte, 0.99)),
             queue_wait_p99_us: (!tally.queue_wait.is_empty())
                 .then(|| value_at(&tally.queue_wait, 0.99)),
             target_cores: cores,

@@ -54,6 +54,7 @@ impl Found {
 pub(super) fn figure(metric: &Metric) -> (Figure, &'static str) {
     match metric {
         Metric::Latency(_) => (Figure::Latency, "latency"),
+        Metric::FirstByte(_) => (Figure::Latency, "the time to the first byte"),
         Metric::ErrorRate => (Figure::ErrorRate, "the error rate"),
         Metric::Resent | Metric::ResentShare => (Figure::Resent, "what was sent again"),
         Metric::Throughput => (Figure::Throughput, "throughput"),
@@ -83,6 +84,10 @@ pub(super) fn find(metric: &Metric, phase: &PhaseResult, tally: &Tally, total: &
                 reason: Some(reason),
             }
         }
+        Metric::FirstByte(quantile) => Found::exact(
+            (!tally.first_byte.is_empty()).then(|| value_at(&tally.first_byte, *quantile)),
+            "there was no OK response",
+        ),
         Metric::ErrorRate => error_rate(tally, total),
         Metric::Resent => Found::exact(Some(tally.resent as f64), ""),
         Metric::ResentShare => Found::exact(

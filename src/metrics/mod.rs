@@ -15,7 +15,7 @@ pub use batches::Batches;
 pub use durations::Durations;
 pub use interval_log::IntervalLog;
 pub use oddities::Oddities;
-pub use outcome::{ErrorKind, Outcome, Times};
+pub use outcome::{ErrorKind, Moved, Outcome, Times};
 pub use recorder::{Interval, Recorder, Window};
 pub use series::{SeriesRow, SeriesWriter};
 pub use served::Served;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::oddities::Oddities;
-use super::outcome::{ErrorKind, Outcome, Times};
+use super::outcome::{ErrorKind, Moved, Outcome, Times};
 use super::served::Served;
 use super::tally::Tally;
 use crate::transport::quirk::Quirk;
@@ -106,6 +106,17 @@ impl Recorder {
         }
         if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.done) {
             tally.completed_ok += 1;
+        }
+    }
+
+    /// Counts what an answer moved of a request that [`Recorder::record`] has counted.
+    pub fn note_moved(&mut self, request: usize, outcome: Outcome, moved: Moved, times: Times) {
+        let tally = &mut self.current.tallies[request];
+        if self.window.contains(times.done) {
+            tally.add_moved(moved);
+        }
+        if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.intended) {
+            tally.record_first_byte(moved.first_byte.saturating_sub(times.sent));
         }
     }
 

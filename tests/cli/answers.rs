@@ -87,3 +87,27 @@ fn a_line_that_says_how_the_body_ends_is_not_guessed_at() {
     let says = ["a content-length or transfer-encoding line is malformed"];
     tells(&outcome.expect(4, &[]), &says);
 }
+
+#[test]
+fn the_first_byte_and_the_bytes_are_told() {
+    let server = Server::start(Behaviour::Canned(OK));
+    let more = "[[threshold]]\nexpr = \"first_byte.p99 < 1us\"\n";
+    let scenario = url_scenario(server.addr, "300ms", more);
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let outcome = outcome.expect_one_of(&[1, 3]);
+    let says = [
+        "time went to",
+        "first byte ",
+        "rest of the answer",
+        "/s received (",
+        "first_byte.p99 < 1us · found",
+    ];
+    tells(&outcome, &says);
+    let phase = outcome.only_phase();
+    assert!(phase["first_byte_us"]["p50"].as_f64().unwrap() > 0.0);
+    let bytes = |key: &str| phase["bytes"][key].as_u64().unwrap();
+    assert_eq!(bytes("received") / OK.len() as u64 * 5, bytes("received_body"));
+    assert_eq!(bytes("sent_body"), 0);
+    let row = &outcome.series("default/load")[0];
+    assert!(row["first_byte_p99_us"] > 0.0);
+}

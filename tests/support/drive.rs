@@ -217,6 +217,11 @@ impl Report {
         assert_eq!(tally.sent, tally.queue_wait.len(), "{self:?}");
         assert_eq!(tally.sent, tally.dispatch_lag.len(), "{self:?}");
         assert_eq!(tally.ok, tally.service_time.len(), "{self:?}");
+        assert_eq!(tally.ok, tally.first_byte.len(), "{self:?}");
+        assert!(
+            tally.first_byte.max() <= tally.service_time.max(),
+            "{self:?}"
+        );
     }
 }
 

@@ -14,8 +14,10 @@ pub(super) struct CountsJson {
     errors: BTreeMap<&'static str, u64>,
     status: BTreeMap<u16, u64>,
     throughput_rps: f64,
+    bytes: BytesJson,
     latency_us: QuantilesJson,
     service_time_us: QuantilesJson,
+    first_byte_us: QuantilesJson,
     queue_wait_us: QuantilesJson,
     dispatch_lag_us: QuantilesJson,
     failed_latency_us: QuantilesJson,
@@ -31,6 +33,15 @@ struct RequestsJson {
     timed_out: u64,
     in_flight_at_end: u64,
     not_sent: u64,
+}
+
+/// Bytes of answers that were complete in the window, and of their requests.
+#[derive(Serialize)]
+struct BytesJson {
+    received: u64,
+    received_body: u64,
+    sent: u64,
+    sent_body: u64,
 }
 
 #[derive(Serialize)]
@@ -70,8 +81,15 @@ pub(super) fn counts_json(tally: &Tally, phase: &PhaseResult) -> CountsJson {
             .map(|(&status, &count)| (status, count))
             .collect(),
         throughput_rps: phase.throughput_rps(tally),
+        bytes: BytesJson {
+            received: tally.received,
+            received_body: tally.received_body,
+            sent: tally.sent_bytes,
+            sent_body: tally.sent_body,
+        },
         latency_us: quantiles_json(quantiles(&latency)),
         service_time_us: quantiles_json(quantiles(&tally.service_time)),
+        first_byte_us: quantiles_json(quantiles(&tally.first_byte)),
         queue_wait_us: quantiles_json(quantiles(&tally.queue_wait)),
         dispatch_lag_us: quantiles_json(quantiles(&tally.dispatch_lag)),
         failed_latency_us: quantiles_json(quantiles(&tally.failed_latency)),
