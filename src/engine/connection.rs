@@ -15,6 +15,7 @@ use super::prerequisite::ready;
 use super::state::WorkerState;
 use super::wire::{Reuse, Unopened, Wire};
 use crate::metrics::{ErrorKind, Outcome, Times};
+use crate::transport::answer::Response;
 use crate::transport::quirk::Quirk;
 
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
@@ -253,6 +254,46 @@ fn note_surplus(state: &WorkerState, wire: &mut Wire) {
     }
 }
 
+/// Records a complete answer, and what it moved.
+fn answered(
+    state: &WorkerState,
+    wire: &Wire,
+    job: &mut Job<'_>,
+    response: Response,
+    times: Times,
+) -> After {
+    let (request, n) = (job.sending(), job.ticket.n);
+    let (answer, status) = (wire.answer(response), response.status);
+    let asked = times.sent;
+    let times = job.booked(times);
+    let judged = state
+        .source
+        .borrow_mut()
+        .judge(request, n, &answer, asked, times.done);
+    let moved = wire.moved(response, times.done);
+    if !response.quirks.is_empty() {
+        state.note_quirks(job, response.quirks, |quirk| wire.quote(quirk));
+    }
+    match judged {
+        Ok(()) => {
+            state.succeed(job, status, times);
+            state.note_moved(job, Outcome::Ok { status }, moved, times);
+            job.first = None;
+            if job.prerequisite.take().is_some() {
+                return After::Next(times.done);
+            }
+        }
+        Err(unmet) => {
+            let (kind, status) = (unmet.kind(), Some(status));
+            state.fail(job, kind, status, times, || {
+                state.source.borrow().describe(request, unmet, &answer)
+            });
+            state.note_moved(job, Outcome::Failed { kind, status }, moved, times);
+        }
+    }
+    After::Free(times.done)
+}
+
 /// Records how an exchange ended.
 fn conclude(
     state: &WorkerState,
@@ -261,40 +302,11 @@ fn conclude(
     ended: Ended,
     times: Times,
 ) -> After {
-    let (request, n) = (job.sending(), job.ticket.n);
-    let asked = times.sent;
+    let request = job.sending();
+    let exchanged = times;
     let times = job.booked(times);
     match ended {
-        Ended::Response(response) => {
-            let answer = wire.answer(response);
-            let judged = state
-                .source
-                .borrow_mut()
-                .judge(request, n, &answer, asked, times.done);
-            let status = response.status;
-            let moved = wire.moved(response, times.done);
-            if !response.quirks.is_empty() {
-                state.note_quirks(job, response.quirks, |quirk| wire.quote(quirk));
-            }
-            match judged {
-                Ok(()) => {
-                    state.succeed(job, status, times);
-                    state.note_moved(job, Outcome::Ok { status }, moved, times);
-                    job.first = None;
-                    if job.prerequisite.take().is_some() {
-                        return After::Next(times.done);
-                    }
-                }
-                Err(unmet) => {
-                    let kind = unmet.kind();
-                    state.fail(job, kind, Some(status), times, || {
-                        state.source.borrow().describe(request, unmet, &answer)
-                    });
-                    let status = Some(status);
-                    state.note_moved(job, Outcome::Failed { kind, status }, moved, times);
-                }
-            }
-        }
+        Ended::Response(response) => return answered(state, wire, job, response, exchanged),
         Ended::Stale => {
             note_surplus(state, wire);
             return After::Again;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::traffic::redact::REDACTED;
+use crate::traffic::redact::{REDACTED, is_sensitive_header};
 
 /// The shortest piece of a secret that is hidden; shorter secrets are hidden as a whole.
 const SHORTEST_PIECE: usize = 8;
@@ -40,4 +40,14 @@ pub(super) fn redact(text: &[u8], secrets: &[Vec<u8>]) -> Vec<u8> {
         was_hidden = is_hidden;
     }
     shown
+}
+
+/// A header line without its value if that is a credential, or one that a server gives.
+pub(super) fn header_without_secret(line: String) -> String {
+    let name = line.split([':', ' ', '\t']).next().unwrap_or_default();
+    if is_sensitive_header(name) || name.eq_ignore_ascii_case("set-cookie") {
+        format!("{name}: {REDACTED}")
+    } else {
+        line
+    }
 }

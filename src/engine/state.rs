@@ -12,19 +12,20 @@ use super::drive::Drive;
 use super::end::WorkerEnd;
 use super::exchange::Slot;
 use super::feed::{Feed, Next, Ticket};
+use super::instance::Instance;
 use super::intervals::Intervals;
 use super::job::{Job, Prerequisites};
-use super::pauses::{Connections, Lateness, Pauses};
+use super::pauses::Pauses;
+use super::scrub::header_without_secret;
 use super::source::Source;
 use super::spread::Spread;
 use super::wire::Reuse;
 use super::words::Words;
 use crate::metrics::{Durations, ErrorKind, Moved, Outcome, Recorder, Times, Window};
 use crate::scenario::LoadModel;
-use crate::traffic::redact::{REDACTED, is_sensitive_header, visible};
+use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
 use crate::transport::quirk::{Quirk, Quirks};
-use crate::transport::stream::Endpoint;
 
 /// What the tasks of one worker share; all on one thread.
 pub(super) struct WorkerState {
@@ -63,62 +64,6 @@ pub(super) struct WorkerState {
     pub(super) last_done: Cell<u64>,
     /// How long each connection took to open, handshake included.
     pub(super) opening: RefCell<Durations>,
-}
-
-/// One instance of the target: its connections are never used for another one's requests.
-pub(super) struct Instance {
-    pub(super) endpoint: Endpoint,
-    /// Connections that it may have, and how many it has.
-    pub(super) most: usize,
-    pub(super) opened: Cell<usize>,
-    /// Connections that wait for a request; the one that was used last is used next.
-    pub(super) idle: RefCell<Vec<Rc<Slot>>>,
-    /// Nothing will be due again for it.
-    pub(super) finished: Cell<bool>,
-    lateness: RefCell<Lateness>,
-}
-
-impl Instance {
-    pub(super) fn new(endpoint: Endpoint, most: usize) -> Self {
-        Self {
-            endpoint,
-            most,
-            opened: Cell::new(0),
-            idle: RefCell::default(),
-            finished: Cell::new(false),
-            lateness: RefCell::default(),
-        }
-    }
-
-    /// The worker got round at `now` to what was due at `due`.
-    fn got_round(&self, due: u64, now: u64) {
-        let is_free = !self.idle.borrow().is_empty() || self.opened.get() < self.most;
-        let connections = if is_free {
-            Connections::Free
-        } else {
-            Connections::Busy
-        };
-        self.lateness.borrow_mut().note(due, now, connections);
-    }
-
-    /// Nothing will be due again: connections that wait end.
-    pub(super) fn finish(&self) {
-        self.finished.set(true);
-        self.idle
-            .borrow_mut()
-            .drain(..)
-            .for_each(|slot| slot.wake());
-    }
-}
-
-/// A header line without its value if that is a credential, or one that a server gives.
-fn header_without_secret(line: String) -> String {
-    let name = line.split([':', ' ', '\t']).next().unwrap_or_default();
-    if is_sensitive_header(name) || name.eq_ignore_ascii_case("set-cookie") {
-        format!("{name}: {REDACTED}")
-    } else {
-        line
-    }
 }
 
 /// A worker that wakes later than this did not run, ns.

@@ -106,7 +106,10 @@ fn the_first_byte_and_the_bytes_are_told() {
     let phase = outcome.only_phase();
     assert!(phase["first_byte_us"]["p50"].as_f64().unwrap() > 0.0);
     let bytes = |key: &str| phase["bytes"][key].as_u64().unwrap();
-    assert_eq!(bytes("received") / OK.len() as u64 * 5, bytes("received_body"));
+    assert_eq!(
+        bytes("received") / OK.len() as u64 * 5,
+        bytes("received_body")
+    );
     assert_eq!(bytes("sent_body"), 0);
     let row = &outcome.series("default/load")[0];
     assert!(row["first_byte_p99_us"] > 0.0);
