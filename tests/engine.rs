@@ -7,6 +7,10 @@ pub mod hostile;
 
 #[path = "engine/conservation.rs"]
 mod conservation;
+#[path = "engine/moved.rs"]
+mod moved;
+#[path = "engine/odd_answers.rs"]
+mod odd_answers;
 #[path = "engine/own_time.rs"]
 mod own_time;
 #[path = "engine/repeated.rs"]
@@ -380,7 +384,6 @@ fn each_misbehaviour_has_its_kind_of_error() {
             Behaviour::CloseAfter(1, hostile::LENGTH_TOO_LARGE),
             ClosedEarly,
         ),
-        (Behaviour::Canned(hostile::LENGTH_TOO_SMALL), Malformed),
         (Behaviour::Canned(hostile::CONFLICTING_LENGTHS), Malformed),
         (Behaviour::Canned(hostile::BAD_CHUNK_SIZE), Malformed),
         (

@@ -5,7 +5,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use telemload::transport::answer::{ExpectBody, Response};
-use telemload::transport::http1::{Decoder, Limits, Malformed, Progress};
+use telemload::transport::http1::{Decoder, Excerpt, Limits, Malformed, Progress};
+use telemload::transport::quirk::Quirk;
 
 const LIMITS: Limits = Limits {
     header_block: 4096,
@@ -35,7 +36,31 @@ fuzz_target!(|input: &[u8]| {
     let with_other = again(other, usize::MAX);
     assert_eq!(with_other, decode(&mut Decoder::new(LIMITS), raw, other, 1));
     assert_eq!(whole, again(expects, usize::MAX));
+    follows(raw, usize::from(*split).max(1));
 });
+
+/// The same bytes where another response came before: whatever they are, they hold no more memory than a header block.
+fn follows(raw: &[u8], piece: usize) {
+    let mut decoder = Decoder::new(LIMITS);
+    decoder.start(ExpectBody::No, KEEP);
+    let first = b"HTTP/1.1 200 OK\r\n\r\n";
+    decoder.spare()[..first.len()].copy_from_slice(first);
+    assert!(matches!(decoder.filled(first.len()), Ok(Progress::Done(_))));
+    decoder.start(ExpectBody::Yes, KEEP);
+    let mut rest = raw;
+    while !rest.is_empty() {
+        let spare = decoder.spare();
+        assert!(!spare.is_empty() && spare.len() <= LIMITS.header_block + 16 * 1024);
+        let taken = piece.min(rest.len()).min(spare.len());
+        spare[..taken].copy_from_slice(&rest[..taken]);
+        rest = &rest[taken..];
+        match decoder.filled(taken) {
+            Ok(Progress::NeedMore) => {}
+            Ok(Progress::Done(_)) => return,
+            Err(_) => return,
+        }
+    }
+}
 
 fn decode(
     decoder: &mut Decoder,
@@ -43,6 +68,7 @@ fn decode(
     expects: ExpectBody,
     piece: usize,
 ) -> (Result<Response, Malformed>, Vec<u8>) {
+    decoder.reset();
     decoder.start(expects, KEEP);
     let mut rest = raw;
     let mut complete = None;
@@ -54,9 +80,14 @@ fn decode(
         rest = &rest[taken..];
         match decoder.filled(taken) {
             Ok(Progress::NeedMore) => {}
-            Ok(Progress::Done(response)) => complete = Some(response),
-            Err(Malformed::Unsolicited) if complete.is_some() => {
-                return (Err(Malformed::Surplus), Vec::new());
+            Ok(Progress::Done(response)) => {
+                let mut response = response;
+                // Bytes behind a response make it what it is if they come with its end.
+                if !rest.is_empty() {
+                    response.quirks.add(Quirk::Surplus);
+                    response.keep_alive = false;
+                }
+                complete = Some(response);
             }
             Err(kind) => return (Err(kind), Vec::new()),
         }
@@ -67,6 +98,12 @@ fn decode(
         });
         assert!(head.unwrap_or(0) <= LIMITS.header_block);
         assert!(decoder.body().len() <= KEEP);
+        for quirk in Quirk::ALL {
+            assert!(decoder.quote(quirk).bytes().len() <= Excerpt::MAX);
+        }
+        if complete.is_some() {
+            break;
+        }
     }
     match complete.map_or_else(|| decoder.eof(), |response| Ok(Progress::Done(response))) {
         Ok(Progress::Done(response)) => (Ok(response), decoder.body().to_vec()),

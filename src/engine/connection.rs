@@ -14,7 +14,9 @@ use super::job::Job;
 use super::prerequisite::ready;
 use super::state::WorkerState;
 use super::wire::{Reuse, Unopened, Wire};
-use crate::metrics::{ErrorKind, Times};
+use crate::metrics::{ErrorKind, Outcome, Times};
+use crate::transport::answer::Response;
+use crate::transport::quirk::Quirk;
 
 /// Pause of a closed-loop connection after it could not be opened: a target that is down is not to be stormed.
 const REFUSED_PAUSE: Duration = Duration::from_millis(10);
@@ -84,10 +86,14 @@ async fn serve(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) {
             None => match state.next(slot.instance, free) {
                 Next::Due(ticket) => state.job(ticket),
                 Next::Finished => return state.instances[slot.instance].finish(),
-                Next::NotBefore => match park(state, slot, wire).await {
-                    Some(ticket) => state.job(ticket),
-                    None => return,
-                },
+                Next::NotBefore => {
+                    let ticket = park(state, slot, wire).await;
+                    note_surplus(state, wire);
+                    match ticket {
+                        Some(ticket) => state.job(ticket),
+                        None => return,
+                    }
+                }
             },
         };
         if !wire.is_open() {
@@ -247,39 +253,71 @@ async fn exchange(
     conclude(state, wire, job, ended, times)
 }
 
+/// Counts bytes that belong to no answer.
+fn note_surplus(state: &WorkerState, wire: &mut Wire) {
+    if wire.take_surplus() {
+        let mut recorder = state.recorder.borrow_mut();
+        recorder.note_quirk(Quirk::Surplus, now_ns(), String::new);
+    }
+}
+
+/// Records a complete answer, and what it moved.
+fn answered(
+    state: &WorkerState,
+    wire: &Wire,
+    job: &mut Job<'_>,
+    response: Response,
+    times: Times,
+) -> After {
+    let (request, n) = (job.sending(), job.ticket.n);
+    let (answer, status) = (wire.answer(response), response.status);
+    let asked = times.sent;
+    let times = job.booked(times);
+    let judged = state
+        .source
+        .borrow_mut()
+        .judge(request, n, &answer, asked, times.done);
+    let moved = wire.moved(response, times.done);
+    if !response.quirks.is_empty() {
+        state.note_quirks(job, response.quirks, |quirk| wire.quote(quirk));
+    }
+    match judged {
+        Ok(()) => {
+            state.succeed(job, status, times);
+            state.note_moved(job, Outcome::Ok { status }, moved, times);
+            job.first = None;
+            if job.prerequisite.take().is_some() {
+                return After::Next(times.done);
+            }
+        }
+        Err(unmet) => {
+            let (kind, status) = (unmet.kind(), Some(status));
+            state.fail(job, kind, status, times, || {
+                state.source.borrow().describe(request, unmet, &answer)
+            });
+            state.note_moved(job, Outcome::Failed { kind, status }, moved, times);
+        }
+    }
+    After::Free(times.done)
+}
+
 /// Records how an exchange ended.
 fn conclude(
     state: &WorkerState,
-    wire: &Wire,
+    wire: &mut Wire,
     job: &mut Job<'_>,
     ended: Ended,
     times: Times,
 ) -> After {
-    let (request, n) = (job.sending(), job.ticket.n);
-    let asked = times.sent;
+    let request = job.sending();
+    let exchanged = times;
     let times = job.booked(times);
     match ended {
-        Ended::Response(response) => {
-            let answer = wire.answer(response);
-            let judged = state
-                .source
-                .borrow_mut()
-                .judge(request, n, &answer, asked, times.done);
-            let status = response.status;
-            match judged {
-                Ok(()) => {
-                    state.succeed(job, status, times);
-                    job.first = None;
-                    if job.prerequisite.take().is_some() {
-                        return After::Next(times.done);
-                    }
-                }
-                Err(unmet) => state.fail(job, unmet.kind(), Some(status), times, || {
-                    state.source.borrow().describe(request, unmet, &answer)
-                }),
-            }
+        Ended::Response(response) => return answered(state, wire, job, response, exchanged),
+        Ended::Stale => {
+            note_surplus(state, wire);
+            return After::Again;
         }
-        Ended::Stale => return After::Again,
         Ended::Dropped { unread, .. } if unread || state.source.borrow().is_safe(request) => {
             state.note_resent(job);
             job.first = Some(times);

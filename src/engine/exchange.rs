@@ -95,7 +95,7 @@ impl Slot {
 pub(super) enum Ended {
     /// A complete response; the request may still be unsent in part.
     Response(Response),
-    /// The peer had closed the idle connection; nothing was sent.
+    /// The peer had closed the idle connection, or sent what nobody had asked for; nothing was sent.
     Stale,
     /// The request was sent on a connection that the peer had answered on, and the peer closed or reset it without a byte of an
     /// answer: perhaps it took it for idle, perhaps it had carried the request out.

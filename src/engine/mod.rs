@@ -13,6 +13,7 @@ mod drive;
 mod end;
 mod exchange;
 mod feed;
+mod instance;
 mod intervals;
 mod job;
 mod load;

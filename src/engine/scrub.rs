@@ -5,7 +5,9 @@ use std::collections::HashSet;
 
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
-use crate::traffic::redact::{REDACTED, credentials, visible, without_credentials};
+use crate::traffic::redact::{
+    REDACTED, credentials, is_sensitive_name, visible, without_credentials,
+};
 use crate::traffic::template::{Template, Values};
 
 /// The most bytes of a request that are searched for credentials.
@@ -200,4 +202,14 @@ fn replaced(text: &[u8], hidden: &[bool]) -> Vec<u8> {
         was_hidden = is_hidden;
     }
     shown
+}
+
+/// A header line without its value if that is a credential, or one that a server gives.
+pub(super) fn header_without_secret(line: String) -> String {
+    let name = line.split([':', ' ', '\t']).next().unwrap_or_default();
+    if is_sensitive_name(name) || name.eq_ignore_ascii_case("set-cookie") {
+        format!("{name}: {REDACTED}")
+    } else {
+        line
+    }
 }

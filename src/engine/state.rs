@@ -12,18 +12,20 @@ use super::drive::Drive;
 use super::end::WorkerEnd;
 use super::exchange::Slot;
 use super::feed::{Feed, Next, Ticket};
+use super::instance::Instance;
 use super::intervals::Intervals;
 use super::job::{Job, Prerequisites};
-use super::pauses::{Connections, Lateness, Pauses};
+use super::pauses::Pauses;
+use super::scrub::header_without_secret;
 use super::source::Source;
 use super::spread::Spread;
 use super::wire::Reuse;
 use super::words::Words;
-use crate::metrics::{Durations, ErrorKind, Outcome, Recorder, Times, Window};
+use crate::metrics::{Durations, ErrorKind, Moved, Outcome, Recorder, Times, Window};
 use crate::scenario::LoadModel;
 use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
-use crate::transport::stream::Endpoint;
+use crate::transport::quirk::{Quirk, Quirks};
 use crate::transport::tls::Handshakes;
 
 /// What the tasks of one worker share; all on one thread.
@@ -64,52 +66,6 @@ pub(super) struct WorkerState {
     /// How long each connection took to open, handshake included.
     pub(super) opening: RefCell<Durations>,
     pub(super) handshakes: RefCell<Handshakes>,
-}
-
-/// One instance of the target: its connections are never used for another one's requests.
-pub(super) struct Instance {
-    pub(super) endpoint: Endpoint,
-    /// Connections that it may have, and how many it has.
-    pub(super) most: usize,
-    pub(super) opened: Cell<usize>,
-    /// Connections that wait for a request; the one that was used last is used next.
-    pub(super) idle: RefCell<Vec<Rc<Slot>>>,
-    /// Nothing will be due again for it.
-    pub(super) finished: Cell<bool>,
-    lateness: RefCell<Lateness>,
-}
-
-impl Instance {
-    pub(super) fn new(endpoint: Endpoint, most: usize) -> Self {
-        Self {
-            endpoint,
-            most,
-            opened: Cell::new(0),
-            idle: RefCell::default(),
-            finished: Cell::new(false),
-            lateness: RefCell::default(),
-        }
-    }
-
-    /// The worker got round at `now` to what was due at `due`.
-    fn got_round(&self, due: u64, now: u64) {
-        let is_free = !self.idle.borrow().is_empty() || self.opened.get() < self.most;
-        let connections = if is_free {
-            Connections::Free
-        } else {
-            Connections::Busy
-        };
-        self.lateness.borrow_mut().note(due, now, connections);
-    }
-
-    /// Nothing will be due again: connections that wait end.
-    pub(super) fn finish(&self) {
-        self.finished.set(true);
-        self.idle
-            .borrow_mut()
-            .drain(..)
-            .for_each(|slot| slot.wake());
-    }
 }
 
 /// A worker that wakes later than this did not run, ns.
@@ -207,6 +163,12 @@ impl WorkerState {
         self.recorder.borrow_mut().note_pause(kind, begin, end);
     }
 
+    /// Counts what the answer moved to what a job was at, after that was recorded.
+    pub(super) fn note_moved(&self, job: &Job<'_>, outcome: Outcome, moved: Moved, times: Times) {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.note_moved(job.sending(), outcome, moved, times);
+    }
+
     /// A job for a request that is due.
     pub(super) fn job<'a>(&self, ticket: Ticket) -> Job<'a> {
         Job {
@@ -287,6 +249,23 @@ impl WorkerState {
                 let source = self.source.borrow();
                 source.scrub(request, n, words.text.as_bytes(), words.secrets)
             }
+        }
+    }
+
+    /// Counts what an answer does that it should not; `quote` has its bytes.
+    #[cold]
+    pub(super) fn note_quirks(
+        &self,
+        job: &Job<'_>,
+        quirks: Quirks,
+        quote: impl Fn(Quirk) -> String,
+    ) {
+        let mut recorder = self.recorder.borrow_mut();
+        for quirk in quirks.iter() {
+            recorder.note_quirk(quirk, job.intended(), || {
+                let line = header_without_secret(quote(quirk));
+                self.shown(job.sending(), job.ticket.n, line.into())
+            });
         }
     }
 

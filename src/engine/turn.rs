@@ -34,6 +34,10 @@ pub(super) struct Turn<'a> {
     checked: bool,
     /// Nothing of the response has come.
     silent: bool,
+    /// Bytes were there before anything was sent.
+    has_surplus: bool,
+    /// When the first byte of the response was read, ns, if the response was not complete with it.
+    first_byte: Option<u64>,
 }
 
 impl<'a> Turn<'a> {
@@ -55,12 +59,24 @@ impl<'a> Turn<'a> {
             reused,
             checked: !reused,
             silent: true,
+            has_surplus: false,
+            first_byte: None,
         }
     }
 
     /// Whether the whole request was handed to the system.
     pub(super) fn is_sent(&self) -> bool {
         self.sending.is_done()
+    }
+
+    /// Whether bytes were there before anything was sent.
+    pub(super) fn has_surplus(&self) -> bool {
+        self.has_surplus
+    }
+
+    /// When the first byte of the response was read, ns, if the response was not complete with it.
+    pub(super) fn first_byte(&self) -> Option<u64> {
+        self.first_byte
     }
 
     pub(super) fn poll(&mut self, slot: &Slot, context: &mut Context<'_>) -> Poll<Ended> {
@@ -72,7 +88,8 @@ impl<'a> Turn<'a> {
             self.checked = true;
             // What is readable before anything was sent is the end of an idle connection, or bytes that nobody asked for.
             let found = self.stream.poll_read(context, self.decoder.spare());
-            if found.is_ready() {
+            if let Poll::Ready(found) = found {
+                self.has_surplus = found.is_ok_and(|n| n > 0);
                 return Poll::Ready(Ended::Stale);
             }
         }
@@ -87,10 +104,15 @@ impl<'a> Turn<'a> {
                 Poll::Ready(Err(error)) => return Poll::Ready(self.broken(&error)),
                 Poll::Pending => return Poll::Pending,
             };
-            self.silent &= n == 0;
-            match self.decoder.filled(n) {
+            let decoded = self.decoder.filled(n);
+            self.silent &= n == 0 || self.decoder.is_silent();
+            match decoded {
                 Ok(Progress::Done(response)) => return Poll::Ready(Ended::Response(response)),
-                Ok(Progress::NeedMore) => {}
+                Ok(Progress::NeedMore) => {
+                    if self.first_byte.is_none() && !self.silent {
+                        self.first_byte = Some(now_ns());
+                    }
+                }
                 Err(kind) => return Poll::Ready(self.malformed(kind, n)),
             }
         }

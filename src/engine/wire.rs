@@ -8,9 +8,10 @@ use super::answer::Answer;
 use super::exchange::{Ended, Slot, unless_expired};
 use super::feed::Ticket;
 use super::turn::Turn;
-use crate::metrics::ErrorKind;
+use crate::metrics::{ErrorKind, Moved};
 use crate::transport::answer::{ExpectBody, Response};
 use crate::transport::http1::{Decoder, Limits, Rendered};
+use crate::transport::quirk::Quirk;
 use crate::transport::stream::{Endpoint, OpenError, Stream};
 use crate::transport::tls::Handshake;
 
@@ -44,6 +45,10 @@ pub(super) struct Wire {
     served: u64,
     /// The connection carries no further request.
     is_spent: bool,
+    /// When the first byte of the last answer was read, ns, if that was not complete with it.
+    first_byte: Option<u64>,
+    /// Bytes came on it that belong to no answer, while no request was under way.
+    has_surplus: bool,
 }
 
 impl Wire {
@@ -55,6 +60,8 @@ impl Wire {
             out: Rendered::default(),
             served: 0,
             is_spent: false,
+            first_byte: None,
+            has_surplus: false,
         }
     }
 
@@ -97,6 +104,23 @@ impl Wire {
         }
     }
 
+    /// What the last exchange moved, and when its answer began, if that was complete at `done` (ns).
+    pub(super) fn moved(&self, response: Response, done: u64) -> Moved {
+        let sent = self.out.bytes().len() as u64;
+        Moved {
+            sent,
+            sent_body: self.out.body_len() as u64,
+            received: response.header_bytes + response.body_bytes,
+            received_body: response.body_bytes,
+            first_byte: self.first_byte.unwrap_or(done),
+        }
+    }
+
+    /// The bytes of the last answer that are such a quirk.
+    pub(super) fn quote(&self, quirk: Quirk) -> String {
+        self.decoder.quote(quirk).to_string()
+    }
+
     /// The bytes that the words of the last failure end with, if a response was malformed.
     pub(super) fn excerpt(&self) -> String {
         self.decoder.excerpt().to_string()
@@ -124,6 +148,8 @@ impl Wire {
         );
         let ended = poll_fn(|context| turn.poll(slot, context)).await;
         let is_sent = turn.is_sent();
+        self.has_surplus |= turn.has_surplus();
+        self.first_byte = turn.first_byte();
         self.served += 1;
         self.is_spent = self.reuse == Reuse::Close
             || !is_sent
@@ -131,11 +157,17 @@ impl Wire {
         ended
     }
 
-    /// Closes the connection if the last exchange was to be its last one. Apart from that exchange, whose time it is not.
+    /// Gives back what the last answer took, and closes the connection if that exchange was to be its last one. Apart from that exchange, whose time it is not.
     pub(super) async fn settle(&mut self) {
+        self.decoder.relax();
         if std::mem::take(&mut self.is_spent) {
             self.close().await;
         }
+    }
+
+    /// Whether bytes came that belong to no answer, since this was asked last.
+    pub(super) fn take_surplus(&mut self) -> bool {
+        std::mem::take(&mut self.has_surplus)
     }
 
     /// Closes the connection if it is open.
@@ -162,7 +194,8 @@ impl Wire {
             if let Some(stream) = self.stream.as_mut() {
                 let mut byte = [0; 1];
                 // Closed, reset, or bytes that nobody asked for: in each case it is of no further use.
-                if stream.poll_read(context, &mut byte).is_ready() {
+                if let Poll::Ready(found) = stream.poll_read(context, &mut byte) {
+                    self.has_surplus |= found.is_ok_and(|n| n > 0);
                     self.stream = None;
                 }
             }

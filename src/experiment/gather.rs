@@ -15,8 +15,8 @@ use super::readings::{Cells, Schedule};
 use super::watched::{Count, Watched};
 use crate::engine::End;
 use crate::metrics::{
-    Answered, Batches, ErrorKind, Interval, SeriesRow, Served, Tally, Window, latency_quantiles,
-    value_at,
+    Answered, Batches, ErrorKind, Interval, Oddities, SeriesRow, Served, Tally, Window,
+    latency_quantiles, value_at,
 };
 use crate::result::answering::{Answerings, Launch};
 use crate::result::{Estimates, Note, PhaseResult, Round, Tail, Uncertainty};
@@ -79,6 +79,7 @@ pub(super) struct Gather {
     /// By instance, where there are several.
     served: Vec<Served>,
     answered: Answered,
+    oddities: Oddities,
     exemplars: BTreeMap<ErrorKind, String>,
     /// By index of the interval.
     waiting: BTreeMap<u64, Waiting>,
@@ -114,6 +115,7 @@ impl Gather {
             served: Vec::new(),
             answered: Answered::default(),
             exemplars: BTreeMap::new(),
+            oddities: Oddities::default(),
             waiting: BTreeMap::new(),
             spare: None,
             ended: Vec::new(),
@@ -163,6 +165,7 @@ impl Gather {
         for (into, from) in self.served.iter_mut().zip(&interval.instances) {
             into.add(*from);
         }
+        self.oddities.add(&interval.oddities);
         for (&kind, words) in &interval.exemplars {
             self.exemplars.entry(kind).or_insert_with(|| words.clone());
         }
@@ -266,6 +269,8 @@ impl Gather {
             p50_us: live.p50_us,
             p99_us: live.p99_us,
             max_us: at(1.0),
+            first_byte_p99_us: (!tally.first_byte.is_empty())
+                .then(|| value_at(&tally.first_byte, 0.99)),
             queue_wait_p99_us: (!tally.queue_wait.is_empty())
                 .then(|| value_at(&tally.queue_wait, 0.99)),
             target_cores: cores,
@@ -343,6 +348,7 @@ impl Gather {
             }
         }
         found.exemplars = self.exemplars;
+        found.oddities = self.oddities;
         found.peak_bytes = watched.peak_bytes();
         let served: Vec<_> = addresses.iter().copied().zip(self.served).collect();
         found.instances = watched.instances(&served, seconds);

@@ -15,7 +15,7 @@ use super::published;
 use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
-use crate::metrics::{Durations, Tally};
+use crate::metrics::{Durations, Oddities, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::result::{Failure, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
@@ -56,6 +56,7 @@ impl PhaseRun<'_> {
                 .collect(),
             tallies: vec![Tally::default(); variant.requests.len()],
             exemplars: BTreeMap::new(),
+            oddities: Oddities::default(),
             rounds: Vec::new(),
             target_cpus: 1.0,
             peak_bytes: None,

@@ -69,6 +69,7 @@ impl Found {
 pub(super) fn figure(metric: &Metric) -> (Figure, &'static str) {
     match metric {
         Metric::Latency(_) => (Figure::Latency, "latency"),
+        Metric::FirstByte(_) => (Figure::Latency, "the time to the first byte"),
         Metric::ErrorRate => (Figure::ErrorRate, "the error rate"),
         Metric::Resent | Metric::ResentShare => (Figure::Resent, "what was sent again"),
         Metric::Throughput => (Figure::Throughput, "throughput"),
@@ -88,6 +89,10 @@ pub(super) fn find(
 ) -> Found {
     match &expr.metric {
         Metric::Latency(quantile) => latency(*quantile, expr.limit, judge, phase, tally),
+        Metric::FirstByte(_) if tally.first_byte.is_empty() => {
+            Found::unknown("there was no OK response, or the stored run lacks its histograms")
+        }
+        Metric::FirstByte(quantile) => Found::exact(value_at(&tally.first_byte, *quantile)),
         Metric::ErrorRate => error_rate(judge, tally, total),
         Metric::Resent => Found::exact(tally.resent as f64),
         Metric::ResentShare if tally.sent == 0 => Found::unknown("no request was sent"),

@@ -129,7 +129,9 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
     }
     // A stop that is too short for p99 may be all of a higher percentile; costs are of the profiled phase.
     let further = match &expr.metric {
-        Metric::Latency(quantile) => Some(phase.trust_up_to(*quantile, total)),
+        Metric::Latency(quantile) | Metric::FirstByte(quantile) => {
+            Some(phase.trust_up_to(*quantile, total))
+        }
         Metric::Cost(_) => phase.profile.as_ref().map(ProfileResult::trust),
         _ => None,
     };

@@ -98,6 +98,21 @@ pub enum Outcome {
     },
 }
 
+/// What an exchange with an answer moved, in bytes of heads and bodies, without what frames chunks and without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Of the request.
+    pub sent: u64,
+    /// Of its body.
+    pub sent_body: u64,
+    /// Of the answer.
+    pub received: u64,
+    /// Of its body.
+    pub received_body: u64,
+    /// When the first byte of the answer was read, ns on the monotonic clock.
+    pub first_byte: u64,
+}
+
 /// The four times of one request, ns on the monotonic clock; none is before the one above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::answers::Answers;
-use super::outcome::{ErrorKind, Outcome, Times};
+use super::oddities::Oddities;
+use super::outcome::{ErrorKind, Moved, Outcome, Times};
 use super::served::Served;
 use super::tally::Tally;
+use crate::transport::quirk::Quirk;
 
 /// The measured window, ns on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Interval {
     pub instances: Vec<Served>,
     /// The first failure of each kind that this worker met, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
+    /// What answers did that they should not.
+    pub oddities: Oddities,
     /// When requests were answered in the whole window, where the worker has ended: no other interval of it will come.
     pub answered: Option<Answered>,
 }
@@ -89,6 +93,7 @@ impl Interval {
             instances: vec![Served::default(); if instances > 1 { instances } else { 0 }],
             exemplars: BTreeMap::new(),
             answered: None,
+            oddities: Oddities::default(),
         }
     }
 
@@ -98,6 +103,7 @@ impl Interval {
         self.instances.fill(Served::default());
         self.exemplars.clear();
         self.answered = None;
+        self.oddities.clear();
         self.joined = 0;
     }
 }
@@ -110,6 +116,7 @@ pub struct Recorder {
     current: Interval,
     answered: Answered,
     seen: [bool; ErrorKind::ALL.len()],
+    quoted: [bool; Quirk::ALL.len()],
 }
 
 impl Recorder {
@@ -121,6 +128,7 @@ impl Recorder {
             current: Interval::blank(requests, instances),
             answered: Answered::blank(requests, instances),
             seen: [false; ErrorKind::ALL.len()],
+            quoted: [false; Quirk::ALL.len()],
         }
     }
 
@@ -134,6 +142,17 @@ impl Recorder {
             tally.completed_ok += 1;
         }
         self.answered.requests[request].note(self.window, outcome, times);
+    }
+
+    /// Counts what an answer moved of a request that [`Recorder::record`] has counted.
+    pub fn note_moved(&mut self, request: usize, outcome: Outcome, moved: Moved, times: Times) {
+        let tally = &mut self.current.tallies[request];
+        if self.window.contains(times.done) {
+            tally.add_moved(moved);
+        }
+        if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.intended) {
+            tally.record_first_byte(moved.first_byte.saturating_sub(times.sent));
+        }
     }
 
     /// Counts for the instance that it was for a request that [`Recorder::record`] has counted.
@@ -208,6 +227,22 @@ impl Recorder {
     pub fn keep_exemplar(&mut self, kind: ErrorKind, words: String) {
         self.seen[kind as usize] = true;
         self.current.exemplars.insert(kind, words);
+    }
+
+    /// Counts a quirk of the answer to a request due at `at`, or of bytes that came then; the first one is quoted.
+    pub fn note_quirk(&mut self, quirk: Quirk, at: u64, quote: impl FnOnce() -> String) {
+        if !self.window.contains(at) {
+            return;
+        }
+        self.current.oddities.count(quirk);
+        if !self.quoted[quirk as usize] {
+            let words = quote();
+            // Bytes between answers are not kept.
+            if !words.is_empty() {
+                self.quoted[quirk as usize] = true;
+                self.current.oddities.quote(quirk, words);
+            }
+        }
     }
 
     /// Whether the current interval has ended.

@@ -21,6 +21,8 @@ pub struct SeriesRow {
     pub max_us: Option<f64>,
     /// 99th percentile of queue wait, µs; `None` if nothing was sent.
     pub queue_wait_p99_us: Option<f64>,
+    /// 99th percentile of the time to the first byte, µs; `None` if there was no OK response.
+    pub first_byte_p99_us: Option<f64>,
     /// CPU of the target, cores; `None` if it is not known.
     pub target_cores: Option<f64>,
     /// Memory of the target, bytes; `None` if it is not known.
@@ -43,7 +45,7 @@ impl<W: Write> SeriesWriter<W> {
     pub fn new(mut out: W, columns: &[&str]) -> io::Result<Self> {
         write!(
             out,
-            "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,target_cores,target_bytes"
+            "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,first_byte_p99_us,target_cores,target_bytes"
         )?;
         for column in columns {
             write!(out, ",{column}")?;
@@ -62,7 +64,7 @@ impl<W: Write> SeriesWriter<W> {
         let us = |value: Option<f64>| optional(value.map(|us| format!("{us:.1}")));
         write!(
             self.out,
-            "{},{},{:.1},{},{},{},{},{},{},{}",
+            "{},{},{:.1},{},{},{},{},{},{},{},{}",
             row.round,
             row.t_ms,
             row.throughput_rps,
@@ -71,6 +73,7 @@ impl<W: Write> SeriesWriter<W> {
             us(row.p99_us),
             us(row.max_us),
             us(row.queue_wait_p99_us),
+            us(row.first_byte_p99_us),
             optional(row.target_cores.map(|cores| format!("{cores:.3}"))),
             optional(row.target_bytes.map(|bytes| bytes.to_string())),
         )?;
@@ -114,8 +117,8 @@ mod tests {
             .unwrap();
         let text = String::from_utf8(out).unwrap();
         let rows: Vec<&str> = text.lines().collect();
-        assert_eq!(rows[0].split(',').count(), 11);
-        assert_eq!(rows[1], "1,1000,250.0,0,,1.2,,,,,");
-        assert_eq!(rows[2], "0,0,0.0,0,,,,,1.988,5,7");
+        assert_eq!(rows[0].split(',').count(), 12);
+        assert_eq!(rows[1], "1,1000,250.0,0,,1.2,,,,,,");
+        assert_eq!(rows[2], "0,0,0.0,0,,,,,,1.988,5,7");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::outcome::{ErrorKind, Outcome, Times};
+use super::outcome::{ErrorKind, Moved, Outcome, Times};
 
 /// Largest value that is recorded as it is: an hour. Longer ones count as an hour.
 const MAX_NS: u64 = 3_600_000_000_000;
@@ -23,6 +23,8 @@ pub struct Tally {
     pub failed_latency: Histogram<u64>,
     /// Service time of OK responses, ns.
     pub service_time: Histogram<u64>,
+    /// From sending a request to the first byte of its OK response, ns.
+    pub first_byte: Histogram<u64>,
     /// Queue wait of what was sent, ns.
     pub queue_wait: Histogram<u64>,
     /// Dispatch lag of what was sent, ns.
@@ -51,6 +53,14 @@ pub struct Tally {
     pub not_sent: u64,
     /// OK responses completed in the window, whenever they were due.
     pub completed_ok: u64,
+    /// Bytes of the answers that were complete in the window, whatever they were.
+    pub received: u64,
+    /// Of those, of bodies.
+    pub received_body: u64,
+    /// Bytes of the requests that had these answers.
+    pub sent_bytes: u64,
+    /// Of those, of bodies.
+    pub sent_body: u64,
     /// Responses by status, of requests due in the window.
     pub status: BTreeMap<u16, u64>,
     /// Failures by kind.
@@ -70,6 +80,7 @@ impl Default for Tally {
             censored: growing(),
             failed_latency: growing(),
             service_time: growing(),
+            first_byte: growing(),
             queue_wait: growing(),
             dispatch_lag: growing(),
             due: 0,
@@ -84,6 +95,10 @@ impl Default for Tally {
             in_flight_at_end: 0,
             not_sent: 0,
             completed_ok: 0,
+            received: 0,
+            received_body: 0,
+            sent_bytes: 0,
+            sent_body: 0,
             status: BTreeMap::new(),
             errors: [0; ErrorKind::ALL.len()],
         }
@@ -130,6 +145,19 @@ impl Tally {
         if !matches!(outcome, Outcome::Failed { kind, .. } if kind.is_unsent()) {
             self.record_sending(times, window_end);
         }
+    }
+
+    /// Counts the bytes of an answer that was complete in the window, and of its request.
+    pub fn add_moved(&mut self, moved: Moved) {
+        self.received += moved.received;
+        self.received_body += moved.received_body;
+        self.sent_bytes += moved.sent;
+        self.sent_body += moved.sent_body;
+    }
+
+    /// Counts the time to the first byte of an OK response, ns.
+    pub fn record_first_byte(&mut self, nanos: u64) {
+        record(&mut self.first_byte, nanos);
     }
 
     /// Counts a request that was due in the window and has no answer at the end of the drain.
@@ -189,6 +217,7 @@ impl Tally {
             (&mut self.censored, &other.censored),
             (&mut self.failed_latency, &other.failed_latency),
             (&mut self.service_time, &other.service_time),
+            (&mut self.first_byte, &other.first_byte),
             (&mut self.queue_wait, &other.queue_wait),
             (&mut self.dispatch_lag, &other.dispatch_lag),
         ] {
@@ -208,6 +237,10 @@ impl Tally {
             (&mut self.in_flight_at_end, other.in_flight_at_end),
             (&mut self.not_sent, other.not_sent),
             (&mut self.completed_ok, other.completed_ok),
+            (&mut self.received, other.received),
+            (&mut self.received_body, other.received_body),
+            (&mut self.sent_bytes, other.sent_bytes),
+            (&mut self.sent_body, other.sent_body),
         ] {
             *into += from;
         }
@@ -232,6 +265,7 @@ impl Tally {
             &mut self.censored,
             &mut self.failed_latency,
             &mut self.service_time,
+            &mut self.first_byte,
             &mut self.queue_wait,
             &mut self.dispatch_lag,
         ] {
@@ -249,6 +283,8 @@ impl Tally {
             self.failed,
         ) = (0, 0, 0, 0, 0);
         (self.needed, self.needed_sent_in_window, self.resent) = (0, 0, 0);
+        (self.received, self.received_body) = (0, 0);
+        (self.sent_bytes, self.sent_body) = (0, 0);
         (
             self.timed_out,
             self.in_flight_at_end,

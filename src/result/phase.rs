@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     AcknowledgedFile, BcryptRate, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust, per,
 };
-use crate::metrics::{Durations, ErrorKind, Tally};
+use crate::metrics::{Durations, ErrorKind, Oddities, Tally};
 use crate::scenario::{Load, LoadModel};
 use crate::transport::tls::Handshakes;
 
@@ -38,6 +38,8 @@ pub struct PhaseResult {
     pub died: Option<String>,
     /// Every connection that was opened, those of warm-ups too: how long that took, TLS handshake included.
     pub opening: Durations,
+    /// What answers did that they should not, though they could be read.
+    pub oddities: Oddities,
     /// How they were secured, if they were.
     pub handshakes: Handshakes,
     /// Each instance of the target, where there are several.

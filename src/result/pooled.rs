@@ -21,6 +21,7 @@ impl PhaseResult {
             died,
             opening,
             handshakes,
+            oddities,
             instances,
             services,
             expected_bcrypt_rate: _,
@@ -48,6 +49,7 @@ impl PhaseResult {
         self.died = self.died.take().or(died);
         self.opening.add(&opening);
         self.handshakes.add(&handshakes);
+        self.oddities.add(&oddities);
         for (at, of) in instances.into_iter().enumerate() {
             match self.instances.get_mut(at) {
                 Some(known) => known.add(&of),

@@ -7,7 +7,7 @@ use super::{
     Answerings, Estimates, Failure, PhaseResult, Round, RunResult, ScenarioId, Trust, Uncertainty,
     VariantResult,
 };
-use crate::metrics::{Durations, ErrorKind, Outcome as RequestOutcome, Tally, Times};
+use crate::metrics::{Durations, ErrorKind, Oddities, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, LoadModel};
 use crate::transport::tls::Handshakes;
@@ -55,6 +55,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         requests: vec!["telemetry".to_owned()],
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
+        oddities: Oddities::default(),
         rounds: vec![round],
         target_cpus: 1.0,
         peak_bytes: None,

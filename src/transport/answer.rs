@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::quirk::Quirks;
+
 /// A complete response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Response {
@@ -13,6 +15,8 @@ pub struct Response {
     pub header_bytes: u64,
     /// Bytes of the body, without chunk sizes and trailers.
     pub body_bytes: u64,
+    /// What it does that it should not.
+    pub quirks: Quirks,
 }
 
 /// Whether a response to the request has a body.
@@ -57,7 +61,11 @@ impl<'a> Head<'a> {
             .filter_map(|line| {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 let colon = memchr::memchr(b':', line)?;
-                Some((&line[..colon], trimmed(&line[colon + 1..])))
+                let name = trimmed(&line[..colon]);
+                // What is no header was left out when the block was read.
+                let is_one = !line.starts_with(b" ") && !line.starts_with(b"\t");
+                (is_one && !name.is_empty() && name.iter().all(|byte| is_token(*byte)))
+                    .then(|| (name, trimmed(&line[colon + 1..])))
             })
     }
 }
@@ -70,6 +78,11 @@ impl fmt::Debug for Head<'_> {
             .field("bytes", &self.block.len())
             .finish()
     }
+}
+
+/// Whether a name may have it: a `tchar` of RFC 9110 section 5.6.2.
+pub(super) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Without spaces and tabs around it.

@@ -6,5 +6,6 @@
 pub mod answer;
 pub mod http1;
 pub(crate) mod message;
+pub mod quirk;
 pub mod stream;
 pub mod tls;

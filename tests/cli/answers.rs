@@ -57,3 +57,60 @@ fn a_post_that_a_server_drops_fails_and_says_why() {
     tells(&outcome, &says);
     assert_eq!(outcome.only_phase()["connections"]["resent"], 0);
 }
+
+#[test]
+fn odd_answers_count_and_are_told_with_the_bytes_of_one() {
+    let answer: &[u8] = b"HTTP/1.1 200 OK\r\nX-Kind : a\x1b[31m\r\nContent-Length: 5\r\n\r\nhello!";
+    let server = Server::start(Behaviour::Canned(answer));
+    let scenario = url_scenario(server.addr, "300ms", "");
+    let outcome = TestBed::new().scenario(&scenario).run().expect(0, &[]);
+    tells(
+        &outcome,
+        &[
+            "answers have space before the colon of a header; such as `X-Kind : a\\x1b[31m`",
+            "answers have control characters in the value of a header",
+            "answers are followed by bytes that belong to no answer",
+            "such as `!`",
+        ],
+    );
+    let phase = outcome.only_phase();
+    assert_eq!(phase["requests"]["failed"], 0);
+    assert!(phase["oddities"]["surplus"]["answers"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_line_that_says_how_the_body_ends_is_not_guessed_at() {
+    let answer: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello";
+    let server = Server::start(Behaviour::Canned(answer));
+    let scenario = url_scenario(server.addr, "300ms", "");
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let says = ["a content-length or transfer-encoding line is malformed"];
+    tells(&outcome.expect(4, &[]), &says);
+}
+
+#[test]
+fn the_first_byte_and_the_bytes_are_told() {
+    let server = Server::start(Behaviour::Canned(OK));
+    let more = "[[threshold]]\nexpr = \"first_byte.p99 < 1us\"\n";
+    let scenario = url_scenario(server.addr, "300ms", more);
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let outcome = outcome.expect_one_of(&[1, 3]);
+    let says = [
+        "time went to",
+        "first byte ",
+        "rest of the answer",
+        "/s received (",
+        "first_byte.p99 < 1us · found",
+    ];
+    tells(&outcome, &says);
+    let phase = outcome.only_phase();
+    assert!(phase["first_byte_us"]["p50"].as_f64().unwrap() > 0.0);
+    let bytes = |key: &str| phase["bytes"][key].as_u64().unwrap();
+    assert_eq!(
+        bytes("received") / OK.len() as u64 * 5,
+        bytes("received_body")
+    );
+    assert_eq!(bytes("sent_body"), 0);
+    let row = &outcome.series("default/load")[0];
+    assert!(row["first_byte_p99_us"] > 0.0);
+}

@@ -46,6 +46,7 @@ impl Bed {
                 died: None,
                 opening: Durations::default(),
                 handshakes: Default::default(),
+                oddities: Default::default(),
                 instances: Vec::new(),
                 services: Vec::new(),
                 expected_bcrypt_rate: None,

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use telemload::engine::{Drive, End, Engine};
-use telemload::metrics::{ErrorKind, Interval, Served, Tally};
+use telemload::metrics::{ErrorKind, Interval, Oddities, Served, Tally};
 use telemload::scenario::{Overrides, parse};
 use telemload::traffic::fleet::Roster;
 use telemload::traffic::template::Stamp;
@@ -42,6 +42,8 @@ pub struct Report {
     pub joined: u64,
     /// OK responses completed, by interval.
     pub completed: BTreeMap<u64, u64>,
+    /// What answers did that they should not.
+    pub oddities: Oddities,
     /// Failures in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
     /// Distinct places in memory of the intervals that came.
@@ -117,6 +119,7 @@ pub fn collect_whatever_happens(mut engine: Engine) -> Report {
         served: Vec::new(),
         joined: 0,
         completed: BTreeMap::new(),
+        oddities: Oddities::default(),
         exemplars: BTreeMap::new(),
         places: BTreeSet::new(),
         intervals: 0,
@@ -173,6 +176,7 @@ impl Report {
             self.total.add(tally);
             *self.completed.entry(interval.index).or_default() += tally.completed_ok;
         }
+        self.oddities.add(&interval.oddities);
         for (&kind, words) in &interval.exemplars {
             self.exemplars.entry(kind).or_insert_with(|| words.clone());
         }
@@ -213,6 +217,11 @@ impl Report {
         assert_eq!(tally.sent, tally.queue_wait.len(), "{self:?}");
         assert_eq!(tally.sent, tally.dispatch_lag.len(), "{self:?}");
         assert_eq!(tally.ok, tally.service_time.len(), "{self:?}");
+        assert_eq!(tally.ok, tally.first_byte.len(), "{self:?}");
+        assert!(
+            tally.first_byte.max() <= tally.service_time.max(),
+            "{self:?}"
+        );
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use bytesize::ByteSize;
+use hdrhistogram::Histogram;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, line};
 use super::{judgement, profile, resources, story};
@@ -57,6 +59,7 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
     for judgement in judgements {
         judgement::render(judgement, text);
     }
+    oddities(phase, text);
     for note in &phase.notes {
         let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {note}");
     }
@@ -143,12 +146,50 @@ fn answers(phase: &PhaseResult, total: &Tally, text: &mut String) {
             line(label, &pair, text);
         }
     }
+    if let Some(spent) = time_spent(total) {
+        line("time went to", &spent, text);
+    }
+    if let Some(moved) = transfer(phase, total) {
+        line("transfer", &moved, text);
+    }
     if let Some(opened) = connections(phase) {
         line("connections", &opened, text);
     }
     for negotiated in phase.handshakes.all() {
         line("TLS", &handshakes(negotiated), text);
     }
+}
+
+/// Where the time of a request went, on the average.
+fn time_spent(total: &Tally) -> Option<String> {
+    if total.first_byte.is_empty() {
+        return None;
+    }
+    let us = |histogram: &Histogram<u64>| format_us(histogram.mean() / 1e3);
+    let rest = total.service_time.mean() - total.first_byte.mean();
+    Some(format!(
+        "queue wait {} · dispatch {} · first byte {} · rest of the answer {} (means)",
+        us(&total.queue_wait),
+        us(&total.dispatch_lag),
+        us(&total.first_byte),
+        format_us(rest.max(0.0) / 1e3)
+    ))
+}
+
+/// What answers and their requests moved.
+fn transfer(phase: &PhaseResult, total: &Tally) -> Option<String> {
+    let seconds = phase.seconds();
+    if total.received == 0 || seconds == 0.0 {
+        return None;
+    }
+    let size = |bytes: f64| ByteSize(bytes as u64).display().si();
+    Some(format!(
+        "{}/s received ({}, bodies {}) · {}/s sent",
+        size(total.received as f64 / seconds),
+        size(total.received as f64),
+        size(total.received_body as f64),
+        size(total.sent_bytes as f64 / seconds)
+    ))
 }
 
 fn each_request(phase: &PhaseResult, text: &mut String) {
@@ -185,6 +226,23 @@ fn troubles(phase: &PhaseResult, total: &Tally, text: &mut String) {
     }
     if let Some(died) = &phase.died {
         let _ = writeln!(text, "    {BAD}ended{BAD:#} {died}");
+    }
+}
+
+/// What answers did that they should not, each with the bytes of one.
+fn oddities(phase: &PhaseResult, text: &mut String) {
+    for (quirk, answers, quote) in phase.oddities.iter() {
+        let answers = format_count(answers as f64);
+        let such = if quote.is_empty() {
+            String::new()
+        } else {
+            format!("; such as `{quote}`")
+        };
+        let _ = writeln!(
+            text,
+            "    {DOUBT}note{DOUBT:#} {answers} answers {}{such}",
+            quirk.words()
+        );
     }
 }
 

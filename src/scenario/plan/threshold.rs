@@ -23,6 +23,8 @@ pub struct Expression {
 pub enum Metric {
     /// A quantile (0..=1) of latency, µs; 1 is the maximum.
     Latency(f64),
+    /// A quantile (0..=1) of the time from sending to the first byte, µs; 1 is the maximum.
+    FirstByte(f64),
     /// Failed requests by requests completed, a share.
     ErrorRate,
     /// Requests that were sent a second time.
@@ -86,7 +88,7 @@ impl Expression {
         }
         let unit = |error: units::UnitError| format!("in {text:?}: {error}");
         let limit = match &metric {
-            Metric::Latency(_) | Metric::CpuPerRequest | Metric::Cost(_) => {
+            Metric::Latency(_) | Metric::FirstByte(_) | Metric::CpuPerRequest | Metric::Cost(_) => {
                 units::parse_duration(limit_text)
                     .map_err(unit)?
                     .as_secs_f64()
@@ -146,8 +148,16 @@ fn split(text: &str) -> Option<(&str, Comparison, &str)> {
 
 /// The metric; of `resent` the limit says whether it is a number or a share.
 fn metric(text: &str, limit: &str) -> Result<Metric, String> {
-    if let Some(percentile) = text.strip_prefix("latency.") {
-        return quantile(percentile).map(Metric::Latency).ok_or_else(|| format!("`{text}` is not a percentile; write latency.p50, latency.p99, latency.p99.9 or latency.max"));
+    for (prefix, of) in [
+        ("latency", Metric::Latency as fn(f64) -> Metric),
+        ("first_byte", Metric::FirstByte),
+    ] {
+        let percentile = text
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_prefix('.'));
+        if let Some(percentile) = percentile {
+            return quantile(percentile).map(of).ok_or_else(|| format!("`{text}` is not a percentile; write {prefix}.p50, {prefix}.p99, {prefix}.p99.9 or {prefix}.max"));
+        }
     }
     let pattern = |prefix: &str| {
         text.strip_prefix(prefix)
@@ -176,7 +186,7 @@ fn metric(text: &str, limit: &str) -> Result<Metric, String> {
                 regex(pattern).map(Metric::Cost)
             } else {
                 Err(format!(
-                    "unknown metric `{text}`; known are latency.pN, errors.rate, resent, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"
+                    "unknown metric `{text}`; known are latency.pN, first_byte.pN, errors.rate, resent, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"
                 ))
             }
         }
@@ -202,6 +212,7 @@ mod tests {
             ("latency.p99 < 50ms", 50_000.0),
             ("latency.p99.9<=1.5s", 1_500_000.0),
             ("latency.max < 2s", 2_000_000.0),
+            ("first_byte.p99 < 20ms", 20_000.0),
             ("errors.rate < 1%", 0.01),
             ("throughput >= 20000/s", 20_000.0),
             ("resent == 0", 0.0),
@@ -225,6 +236,7 @@ mod tests {
         for (text, part) in [
             ("latency.p99", "no comparison"),
             ("latency.p101 < 1s", "not a percentile"),
+            ("first_byte.99 < 1s", "write first_byte.p50"),
             ("latency.p99 < 50", "not a duration"),
             ("errors.rate < 2", "not a share"),
             ("errors.rate == 0%", "`==` compares counts"),

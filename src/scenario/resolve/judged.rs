@@ -127,6 +127,7 @@ impl Resolver<'_> {
             && !matches!(
                 metric,
                 Metric::Latency(_)
+                    | Metric::FirstByte(_)
                     | Metric::ErrorRate
                     | Metric::Resent
                     | Metric::ResentShare

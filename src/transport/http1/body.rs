@@ -3,6 +3,7 @@
 
 use super::limits::MAX_CHUNK_LINE;
 use super::malformed::Malformed;
+use crate::transport::answer::is_token;
 
 /// Counts a body and keeps its prefix.
 #[derive(Default)]
@@ -196,9 +197,4 @@ impl Chunks {
             _ => Err(Malformed::TrailerLine),
         }
     }
-}
-
-/// A `tchar` of RFC 9110 section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -4,14 +4,19 @@ use std::fmt;
 
 use super::body::{Chunks, Tally, portion};
 use super::head::{self, End, Framing};
+use super::lenient::{self, Lines};
 use super::limits::{Limits, MAX_INTERIM};
 use super::malformed::{Excerpt, Malformed};
 use crate::transport::answer::{ExpectBody, Head, Response};
+use crate::transport::quirk::{Quirk, Quirks};
 
 /// The buffer before a response needed more: thousands of connections with small responses stay small.
 pub(super) const FIRST_READ: usize = 1536;
 /// The room for a read once a response did not fit the first.
 pub(super) const READ: usize = 16 * 1024;
+
+/// What a buffer may keep between responses.
+const KEPT: usize = 4 * READ;
 
 /// The longest header block that is remembered: thousands of connections stay small.
 const MAX_KNOWN: usize = 512;
@@ -37,12 +42,19 @@ pub struct Decoder {
     /// Where the search for the end of the header block goes on; 0 before the first attempt to parse it.
     searched: usize,
     interim: u8,
+    /// The status line of the header block under way can be read.
+    has_status: bool,
+    /// A response was complete on this connection before.
+    has_answered: bool,
+    /// Bytes that belong to no response came before this one.
+    has_skipped: bool,
     /// The last read left no room, so that more is likely to wait in the socket.
     crowded: bool,
     response: Response,
     pub(super) tally: Tally,
     excerpt: Excerpt,
     known: Known,
+    lines: Lines,
 }
 
 /// The last header block that was parsed at once: a server that answers alike sends the same bytes until its Date
@@ -88,6 +100,7 @@ const NO_RESPONSE: Response = Response {
     keep_alive: false,
     header_bytes: 0,
     body_bytes: 0,
+    quirks: Quirks::NONE,
 };
 
 impl Decoder {
@@ -102,19 +115,23 @@ impl Decoder {
             head_len: 0,
             searched: 0,
             interim: 0,
+            has_status: false,
+            has_answered: false,
+            has_skipped: false,
             crowded: false,
             response: NO_RESPONSE,
             tally: Tally::default(),
             excerpt: Excerpt::EMPTY,
             known: Known::default(),
+            lines: Lines::default(),
         }
     }
 
     /// A request is about to be sent: forgets the last response and awaits one, of whose body up to `keep_body` bytes
-    /// are kept. It may also be the first request of a new connection that takes over this decoder.
+    /// are kept.
     #[inline]
     pub fn start(&mut self, expects: ExpectBody, keep_body: usize) {
-        self.reset();
+        self.forget();
         self.stage = Stage::Head;
         self.expects = expects;
         self.tally.restart(keep_body, self.limits.body);
@@ -122,11 +139,28 @@ impl Decoder {
 
     /// Forgets everything but the buffer, for a new connection that is idle at first.
     pub fn reset(&mut self) {
+        self.forget();
+        self.has_answered = false;
+    }
+
+    /// Gives back what a long header block took, if the last response has no more use.
+    #[inline]
+    pub fn relax(&mut self) {
+        if self.buffer.len() > KEPT {
+            self.forget();
+            self.buffer = Vec::new();
+        }
+    }
+
+    #[inline]
+    fn forget(&mut self) {
         self.stage = Stage::Idle;
         self.len = 0;
         self.head_len = 0;
         self.searched = 0;
         self.interim = 0;
+        self.has_status = false;
+        self.has_skipped = false;
         self.crowded = false;
         self.response = NO_RESPONSE;
         self.tally.restart(0, self.limits.body);
@@ -198,7 +232,7 @@ impl Decoder {
             Stage::Head if self.len == 0 && self.interim == 0 => {
                 Err(self.fail(Malformed::ClosedBeforeResponse, 0))
             }
-            Stage::Head => Err(self.give_up(Malformed::ClosedInHead)),
+            Stage::Head => Err(self.fail(Malformed::ClosedInHead, 0)),
             Stage::Length(_) | Stage::Chunked(_) => Err(self.fail(Malformed::ClosedInBody, 0)),
         }
     }
@@ -221,9 +255,31 @@ impl Decoder {
         &self.tally.kept
     }
 
-    /// The bytes at which the last failure arose: the chunk line, the surplus, or else the start of the response.
+    /// The bytes at which the last failure arose: the chunk line, or else the start of the response.
     pub fn excerpt(&self) -> Excerpt {
         self.excerpt
+    }
+
+    /// The bytes of the current or last response that are such a quirk, until the next `start`.
+    pub fn quote(&self, quirk: Quirk) -> Excerpt {
+        let block = &self.buffer[..self.head_len];
+        let line_of = |at: usize| {
+            let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |before| before + 1);
+            let line = &block[start..at];
+            Excerpt::of(line.strip_suffix(b"\r").unwrap_or(line))
+        };
+        match quirk {
+            Quirk::Surplus => self.excerpt,
+            Quirk::StatusLine => line_of(memchr::memchr(b'\n', block).unwrap_or(0)),
+            Quirk::BareLineFeed => line_of(head::bare_line_feed(block).unwrap_or(0)),
+            Quirk::LengthAndChunks => Excerpt::of(b"Content-Length, Transfer-Encoding: chunked"),
+            _ => Excerpt::of(block.get(self.lines.get(quirk)).unwrap_or_default()),
+        }
+    }
+
+    /// Whether nothing of the response that is awaited has come.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.stage, Stage::Head) && self.interim == 0 && self.len == 0
     }
 
     /// Whether the final header block is complete, and then read into `response` and `stage`.
@@ -231,7 +287,7 @@ impl Decoder {
         while self.len > 0 {
             let Some(parsed) = self.parse_head().map_err(|kind| self.fail(kind, 0))? else {
                 if self.len >= self.limits.header_block {
-                    return Err(self.give_up(Malformed::HeadTooLong));
+                    return Err(self.fail(Malformed::HeadTooLong, 0));
                 }
                 return Ok(false);
             };
@@ -245,30 +301,67 @@ impl Decoder {
     }
 
     /// httparse starts from byte 0 on every call. So there is one attempt at the first bytes, which mostly are the whole
-    /// block, and after that one when the block's end is known to be there.
+    /// block, and after that one when the block's end is known to be there, or one that is more patient.
     fn parse_head(&mut self) -> Result<Option<head::Parsed>, Malformed> {
-        let block = &self.buffer[..self.len.min(self.limits.header_block)];
-        if !head::begins_http1(block) {
+        if !head::begins_http1(&self.buffer[..self.len]) && !self.skip_surplus() {
             return Err(Malformed::NotHttp1);
         }
+        let block = &self.buffer[..self.len.min(self.limits.header_block)];
         if self.searched == 0 {
             if let Some(parsed) = self.known.parsed(block, self.expects) {
                 return Ok(Some(parsed));
             }
-            if let Some(parsed) = head::parse(block, self.expects)? {
-                self.known.learn(block, self.expects, parsed);
-                return Ok(Some(parsed));
+            match head::parse(block, self.expects) {
+                Ok(Some(parsed)) => {
+                    self.known.learn(block, self.expects, parsed);
+                    return Ok(Some(parsed));
+                }
+                Ok(None) | Err(None) => {}
+                Err(Some(kind)) => return Err(kind),
             }
         }
         match head::find_end(block, self.searched) {
-            End::At(_) => head::parse(block, self.expects)?
-                .ok_or(Malformed::HeaderLine)
-                .map(Some),
+            End::At(end) => self.parse_block(end).map(Some),
             End::Beyond(at) => {
+                if !self.has_status
+                    && let Some(end) = memchr::memchr(b'\n', &block[self.searched..])
+                {
+                    self.has_status = true;
+                    lenient::check_status(&block[..self.searched + end])?;
+                }
                 self.searched = at;
                 Ok(None)
             }
         }
+    }
+
+    /// Parses the header block of `end` bytes.
+    fn parse_block(&mut self, end: usize) -> Result<head::Parsed, Malformed> {
+        let block = &mut self.buffer[..end];
+        match head::parse(block, self.expects) {
+            Ok(Some(parsed)) => Ok(parsed),
+            Err(Some(kind)) => Err(kind),
+            Ok(None) | Err(None) => lenient::parse(block, self.expects, &mut self.lines),
+        }
+    }
+
+    /// Leaves out what is in front of a response, if another one was before it: it belongs to that. True if what is left may
+    /// become one.
+    #[cold]
+    fn skip_surplus(&mut self) -> bool {
+        if !self.has_answered || self.interim > 0 {
+            return false;
+        }
+        let seen = &self.buffer[..self.len];
+        let begins = (0..self.len).find(|at| head::begins_http1(&seen[*at..]));
+        let skipped = begins.unwrap_or(self.len);
+        if !std::mem::replace(&mut self.has_skipped, true) {
+            self.excerpt = Excerpt::of(&seen[..skipped]);
+        }
+        self.buffer.copy_within(skipped..self.len, 0);
+        self.len -= skipped;
+        self.searched = 0;
+        true
     }
 
     fn skip_interim(&mut self, parsed: head::Parsed) -> Result<(), Malformed> {
@@ -282,6 +375,9 @@ impl Decoder {
         self.buffer.copy_within(parsed.len..self.len, 0);
         self.len -= parsed.len;
         self.searched = 0;
+        self.has_status = false;
+        self.lines = Lines::default();
+        self.response.quirks.join(parsed.quirks);
         Ok(())
     }
 
@@ -298,6 +394,10 @@ impl Decoder {
         self.head_len = parsed.len;
         self.response.status = parsed.status;
         self.response.keep_alive = parsed.keep_alive;
+        self.response.quirks.join(parsed.quirks);
+        if self.has_skipped {
+            self.end_with_surplus();
+        }
         Ok(())
     }
 
@@ -329,8 +429,13 @@ impl Decoder {
             Stage::Idle | Stage::Head => return Err(self.fail(Malformed::Unsolicited, at)),
         };
         match end {
-            Some(end) if at + end < self.len => Err(self.fail(Malformed::Surplus, at + end)),
-            Some(_) => Ok(self.done()),
+            Some(end) => {
+                if at + end < self.len {
+                    self.excerpt = Excerpt::of(&self.buffer[at + end..self.len]);
+                    self.end_with_surplus();
+                }
+                Ok(self.done())
+            }
             None => {
                 self.len = self.head_len;
                 Ok(Progress::NeedMore)
@@ -338,20 +443,20 @@ impl Decoder {
         }
     }
 
+    /// The connection is not to be used again: what else comes on it belongs to nothing.
+    #[cold]
+    fn end_with_surplus(&mut self) {
+        self.response.quirks.add(Quirk::Surplus);
+        self.response.keep_alive = false;
+    }
+
     #[inline]
     fn done(&mut self) -> Progress {
         self.stage = Stage::Idle;
+        self.has_answered = true;
         self.len = self.head_len;
         self.response.body_bytes = self.tally.bytes;
         Progress::Done(self.response)
-    }
-
-    /// A header block that will not be complete: what is already wrong with it is the better reason.
-    #[cold]
-    fn give_up(&mut self, otherwise: Malformed) -> Malformed {
-        let block = &self.buffer[..self.len.min(self.limits.header_block)];
-        let kind = head::parse(block, self.expects).err().unwrap_or(otherwise);
-        self.fail(kind, 0)
     }
 
     /// Keeps the bytes from `at` as the excerpt.

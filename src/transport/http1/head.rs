@@ -3,11 +3,15 @@
 
 use std::mem::MaybeUninit;
 
-use super::limits::MAX_HEADERS;
 use super::malformed::Malformed;
 use crate::transport::answer::{ExpectBody, trimmed};
+use crate::transport::quirk::{Quirk, Quirks};
 
+/// How every response begins.
 const PREFIX: &[u8] = b"HTTP/1.";
+
+/// Header lines that are read at once; blocks with more take the slower way.
+const AT_ONCE: usize = 128;
 
 /// How the end of a body is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,7 @@ pub(super) struct Parsed {
     pub(super) status: u16,
     pub(super) keep_alive: bool,
     pub(super) framing: Framing,
+    pub(super) quirks: Quirks,
 }
 
 /// Where a header block ends.
@@ -57,44 +62,44 @@ pub(super) fn begins_http1(block: &[u8]) -> bool {
     block[..seen] == PREFIX[..seen]
 }
 
-/// Parses the header block at the start of `block`; `None` if its end is not there.
-pub(super) fn parse(block: &[u8], expects: ExpectBody) -> Result<Option<Parsed>, Malformed> {
-    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+/// Parses the header block at the start of `block` if it is as it should be; `None` if its end is not there. `Err(None)` if
+/// it has to be read as [`lenient`](super::lenient) does.
+pub(super) fn parse(
+    block: &[u8],
+    expects: ExpectBody,
+) -> Result<Option<Parsed>, Option<Malformed>> {
+    let mut headers = [const { MaybeUninit::uninit() }; AT_ONCE];
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let len = match config.parse_response_with_uninit_headers(&mut response, block, &mut headers) {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(named(error)),
+        Err(_) => return Err(None),
     };
-    let status = response
-        .code
-        .filter(|code| *code >= 100)
-        .ok_or(Malformed::StatusLine)?;
+    let status = response.code.filter(|code| *code >= 100).ok_or(None)?;
     let mut fields = Fields::default();
     for header in response.headers.iter() {
-        fields.read(header.name, header.value)?;
+        fields
+            .read(header.name.as_bytes(), header.value)
+            .map_err(Some)?;
     }
     let http10 = response.version == Some(0);
-    let framing = fields.framing(status, expects)?;
-    // RFC 9112 section 6.1: a 1.0 message with a transfer coding ends the connection.
-    let keep_alive = !fields.close
-        && framing != Framing::UntilClose
-        && (!http10 || (fields.keep_alive && fields.coding == Coding::Absent));
-    Ok(Some(Parsed {
-        len,
-        status,
-        keep_alive,
-        framing,
-    }))
+    let mut parsed = fields.parsed(len, status, http10, expects).map_err(Some)?;
+    if block[STATUS_END] != b' ' {
+        parsed.quirks.add(Quirk::StatusLine);
+    }
+    if bare_line_feed(&block[..len]).is_some() {
+        parsed.quirks.add(Quirk::BareLineFeed);
+    }
+    Ok(Some(parsed))
 }
 
-fn named(error: httparse::Error) -> Malformed {
-    match error {
-        httparse::Error::Version | httparse::Error::Status => Malformed::StatusLine,
-        httparse::Error::TooManyHeaders => Malformed::TooManyHeaders,
-        _ => Malformed::HeaderLine,
-    }
+/// Where the status ends in a line that httparse takes.
+const STATUS_END: usize = b"HTTP/1.1 200".len();
+
+/// The first line feed that follows no carriage return.
+pub(super) fn bare_line_feed(block: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\n', block).find(|at| *at == 0 || block[at - 1] != b'\r')
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -103,13 +108,15 @@ enum Coding {
     Absent,
     /// Only empty list members so far.
     Empty,
+    /// None that changes anything.
+    Identity,
     ChunkedLast,
     OtherLast,
 }
 
 /// The few fields that decide about the connection and the body.
 #[derive(Debug, Default)]
-struct Fields {
+pub(super) struct Fields {
     length: Option<u64>,
     coding: Coding,
     chunked_seen: bool,
@@ -118,11 +125,11 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(&mut self, name: &str, value: &[u8]) -> Result<(), Malformed> {
+    pub(super) fn read(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
         match name.len() {
-            10 if name.eq_ignore_ascii_case("connection") => self.connection(value),
-            14 if name.eq_ignore_ascii_case("content-length") => self.content_length(value)?,
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+            10 if name.eq_ignore_ascii_case(b"connection") => self.connection(value),
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value)?,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 self.transfer_encoding(value)?
             }
             _ => {}
@@ -158,7 +165,13 @@ impl Fields {
                 .split(|byte| *byte == b';')
                 .next()
                 .unwrap_or_default();
-            if !trimmed(name).eq_ignore_ascii_case(b"chunked") {
+            let name_alone = trimmed(name);
+            if name_alone.eq_ignore_ascii_case(b"identity") {
+                // It changes nothing, wherever it stands; it was a coding before RFC 7230.
+                if self.coding == Coding::Empty {
+                    self.coding = Coding::Identity;
+                }
+            } else if !name_alone.eq_ignore_ascii_case(b"chunked") {
                 self.coding = Coding::OtherLast;
             } else if self.chunked_seen || name.len() != member.len() {
                 return Err(Malformed::TransferEncoding);
@@ -170,18 +183,43 @@ impl Fields {
         Ok(())
     }
 
-    /// RFC 9112 section 6.3. A length beside a transfer coding "ought to be handled as an error" there, and is one here;
-    /// a coding that does not end in `chunked` delimits a response by the connection's close.
+    /// What a block of `len` bytes with these fields and this status means.
+    pub(super) fn parsed(
+        &self,
+        len: usize,
+        status: u16,
+        http10: bool,
+        expects: ExpectBody,
+    ) -> Result<Parsed, Malformed> {
+        let framing = self.framing(status, expects)?;
+        let both = framing == Framing::Chunked && self.length.is_some();
+        // RFC 9112 sections 6.1 and 6.3: a 1.0 message with a transfer coding ends the connection, and so do both.
+        let keep_alive = !self.close
+            && !both
+            && framing != Framing::UntilClose
+            && (!http10 || (self.keep_alive && self.coding == Coding::Absent));
+        Ok(Parsed {
+            len,
+            status,
+            keep_alive,
+            framing,
+            quirks: both.then_some(Quirk::LengthAndChunks).into_iter().collect(),
+        })
+    }
+
+    /// RFC 9112 section 6.3: `chunked` overrides a length, and a coding that does not end in `chunked` delimits a response by
+    /// the connection's close. Where clients differ it is an error: `chunked` that is not last, a length beside another coding.
     fn framing(&self, status: u16, expects: ExpectBody) -> Result<Framing, Malformed> {
         if expects == ExpectBody::No || matches!(status, 100..=199 | 204 | 304) {
             return Ok(Framing::Nothing);
         }
         match (self.coding, self.length) {
-            (Coding::Absent, Some(length)) => Ok(Framing::Length(length)),
-            (Coding::Absent, None) => Ok(Framing::UntilClose),
-            (_, Some(_)) => Err(Malformed::LengthAndEncoding),
-            (Coding::Empty, None) => Err(Malformed::TransferEncoding),
-            (Coding::ChunkedLast, None) => Ok(Framing::Chunked),
+            (Coding::Absent | Coding::Identity, Some(length)) => Ok(Framing::Length(length)),
+            (Coding::Absent | Coding::Identity, None) => Ok(Framing::UntilClose),
+            (Coding::Empty, _) => Err(Malformed::TransferEncoding),
+            (Coding::ChunkedLast, _) => Ok(Framing::Chunked),
+            (Coding::OtherLast, _) if self.chunked_seen => Err(Malformed::TransferEncoding),
+            (Coding::OtherLast, Some(_)) => Err(Malformed::LengthAndEncoding),
             (Coding::OtherLast, None) => Ok(Framing::UntilClose),
         }
     }

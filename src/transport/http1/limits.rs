@@ -1,7 +1,5 @@
 //! What a response may have.
 
-/// The most header lines of a response.
-pub const MAX_HEADERS: usize = 128;
 /// The most bytes of a chunk's size line, its extension and CRLF included.
 pub const MAX_CHUNK_LINE: usize = 1024;
 /// The most interim (1xx) responses before a final one.
@@ -10,7 +8,7 @@ pub const MAX_INTERIM: u8 = 16;
 /// What a response may have at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a header block, and of all trailers of a body. Default 64 KiB.
+    /// Bytes of a header block, and of all trailers of a body. Default 300 KiB, which is what curl takes; browsers take 256.
     pub header_block: usize,
     /// Bytes of a body without its framing. Default: no limit, since bodies are discarded.
     pub body: u64,
@@ -19,7 +17,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header_block: 64 * 1024,
+            header_block: 300 * 1024,
             body: u64::MAX,
         }
     }

@@ -24,11 +24,6 @@ pub enum Malformed {
         "the server sent bytes that no request had asked for: look for a wrong content-length or a timeout notice"
     )]
     Unsolicited,
-    /// Bytes followed a complete response, though requests are never pipelined.
-    #[error(
-        "bytes follow the end of the response: the server's content-length is too small or it answered twice"
-    )]
-    Surplus,
     /// The first bytes are not those of HTTP/1.
     #[error("the response does not begin with HTTP/1: check the scheme and port of the url")]
     NotHttp1,
@@ -37,17 +32,15 @@ pub enum Malformed {
         "the status line is malformed: the server must send HTTP/1.0 or 1.1 and a three-digit status"
     )]
     StatusLine,
-    /// A header line cannot be read.
-    #[error("a header line is malformed: the server must send `name: value` on one line")]
-    HeaderLine,
-    /// More header lines than [`MAX_HEADERS`](super::MAX_HEADERS).
+    /// A line that may say how the body ends cannot be read.
     #[error(
-        "too many header lines: the server must send at most {}",
-        super::MAX_HEADERS
+        "a content-length or transfer-encoding line is malformed: the server must send `name: value` on one line"
     )]
-    TooManyHeaders,
+    HeaderLine,
     /// The header block exceeds [`Limits::header_block`](super::Limits::header_block).
-    #[error("the header block is too long: raise the header limit or send fewer headers")]
+    #[error(
+        "the header block has more than 300 KiB, which neither browsers nor curl take: the server must send fewer or shorter headers"
+    )]
     HeadTooLong,
     /// A `Content-Length` is not a decimal number of at most 64 bits.
     #[error(
@@ -57,9 +50,9 @@ pub enum Malformed {
     /// Several `Content-Length` values differ.
     #[error("the content-length values differ: the server or a proxy before it must send one")]
     ConflictingLengths,
-    /// Both `Content-Length` and `Transfer-Encoding` are present.
+    /// Both `Content-Length` and a `Transfer-Encoding` other than `chunked` are present.
     #[error(
-        "both content-length and transfer-encoding are present: the server must send one of them"
+        "both content-length and a transfer-encoding other than chunked are present: the server must send one of them"
     )]
     LengthAndEncoding,
     /// The `Transfer-Encoding` is empty, repeats `chunked`, or gives it parameters.
@@ -86,10 +79,10 @@ pub enum Malformed {
     #[error("a trailer line is malformed: the server must send `name: value` on one line")]
     TrailerLine,
     /// The trailers exceed [`Limits::header_block`](super::Limits::header_block).
-    #[error("the trailers are too long: raise the header limit or send fewer trailers")]
+    #[error("the trailers have more than 300 KiB: the server must send fewer or shorter ones")]
     TrailersTooLong,
     /// The body exceeds [`Limits::body`](super::Limits::body).
-    #[error("the body is too long: raise the body limit")]
+    #[error("the body is longer than is read here: have the server send a shorter one")]
     BodyTooLong,
     /// More interim (1xx) responses than [`MAX_INTERIM`](super::MAX_INTERIM) before the final one.
     #[error(

@@ -8,6 +8,7 @@
 mod body;
 mod decoder;
 mod head;
+mod lenient;
 mod limits;
 mod malformed;
 mod request;
@@ -15,7 +16,7 @@ mod request;
 mod tests;
 
 pub use decoder::{Decoder, Progress};
-pub use limits::{Limits, MAX_CHUNK_LINE, MAX_HEADERS, MAX_INTERIM};
+pub use limits::{Limits, MAX_CHUNK_LINE, MAX_INTERIM};
 pub use malformed::{Excerpt, Malformed};
 pub(crate) use request::Program;
 pub use request::Rendered;

@@ -11,6 +11,8 @@ use crate::transport::message::{Message, Span, Text};
 #[derive(Default)]
 pub struct Rendered {
     bytes: Vec<u8>,
+    /// How many of the last ones are the body.
+    body_len: usize,
     kind: Option<usize>,
 }
 
@@ -20,6 +22,8 @@ pub(crate) struct Program {
     head: Text,
     /// What follows the head, if that cannot be told before.
     body: Option<Body>,
+    /// Length of a body that is in `head`.
+    body_len: usize,
     /// Where the values are, if all of it has a fixed width.
     patches: Option<Vec<Patch>>,
 }
@@ -50,6 +54,11 @@ impl Rendered {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// How many of the last bytes are the body.
+    pub fn body_len(&self) -> usize {
+        self.body_len
+    }
 }
 
 // By hand: requests carry credentials.
@@ -69,7 +78,7 @@ impl Program {
     /// Compiles the request at index `kind`; its devices are in `roster`.
     pub(crate) fn new(kind: usize, message: Message<'_>, roster: Option<&Roster>) -> Self {
         let mut head = fields(&message);
-        let mut body = None;
+        let (mut body, mut body_len) = (None, 0);
         if let Some(content) = message.body {
             match (message.chunk_bytes, content.width(roster)) {
                 (Some(size), _) => {
@@ -80,6 +89,7 @@ impl Program {
                     });
                 }
                 (None, Some(length)) => {
+                    body_len = length;
                     let line = format!("Content-Length: {length}\r\n\r\n");
                     head.push_bytes(line.as_bytes());
                     head.append(&content);
@@ -106,6 +116,7 @@ impl Program {
             kind,
             head,
             body,
+            body_len,
             patches,
         }
     }
@@ -116,20 +127,22 @@ impl Program {
             return;
         }
         out.kind = Some(self.kind);
-        let out = &mut out.bytes;
-        out.clear();
-        self.head.write(values, out);
+        out.body_len = self.body_len;
+        let bytes = &mut out.bytes;
+        bytes.clear();
+        self.head.write(values, bytes);
         if let Some(body) = &self.body {
             scratch.clear();
             body.text.write(values, scratch);
             match body.framing {
                 Framing::Length => {
-                    append_integer(scratch.len(), out);
-                    out.extend_from_slice(b"\r\n\r\n");
-                    out.extend_from_slice(scratch);
+                    append_integer(scratch.len(), bytes);
+                    bytes.extend_from_slice(b"\r\n\r\n");
+                    bytes.extend_from_slice(scratch);
                 }
-                Framing::Chunks(size) => append_chunks(scratch, size, out),
+                Framing::Chunks(size) => append_chunks(scratch, size, bytes),
             }
+            out.body_len = scratch.len();
         }
     }
 

@@ -15,10 +15,13 @@ pub(super) struct CountsJson {
     errors: BTreeMap<String, u64>,
     status: BTreeMap<String, u64>,
     throughput_rps: Option<f64>,
+    bytes: BytesJson,
     #[serde(skip_deserializing)]
     latency_us: Quantiles,
     #[serde(skip_deserializing)]
     service_time_us: Quantiles,
+    #[serde(skip_deserializing)]
+    first_byte_us: Quantiles,
     #[serde(skip_deserializing)]
     queue_wait_us: Quantiles,
     #[serde(skip_deserializing)]
@@ -44,6 +47,15 @@ struct RequestsJson {
     sent_in_window: Option<u64>,
     completed_ok: Option<u64>,
     resent: u64,
+}
+
+/// Bytes of answers that were complete in the window, and of their requests.
+#[derive(Default, Serialize, Deserialize)]
+struct BytesJson {
+    received: u64,
+    received_body: u64,
+    sent: u64,
+    sent_body: u64,
 }
 
 impl CountsJson {
@@ -75,8 +87,15 @@ impl CountsJson {
                 .map(|(status, &count)| (status.to_string(), count))
                 .collect(),
             throughput_rps: phase.throughput_rps(tally),
+            bytes: BytesJson {
+                received: tally.received,
+                received_body: tally.received_body,
+                sent: tally.sent_bytes,
+                sent_body: tally.sent_body,
+            },
             latency_us: quantiles(&latency),
             service_time_us: quantiles(&tally.service_time),
+            first_byte_us: quantiles(&tally.first_byte),
             queue_wait_us: quantiles(&tally.queue_wait),
             dispatch_lag_us: quantiles(&tally.dispatch_lag),
             failed_latency_us: quantiles(&tally.failed_latency),
@@ -114,6 +133,10 @@ impl CountsJson {
             in_flight_at_end,
             not_sent,
             resent,
+            received: self.bytes.received,
+            received_body: self.bytes.received_body,
+            sent_bytes: self.bytes.sent,
+            sent_body: self.bytes.sent_body,
             completed_ok: completed_ok.unwrap_or(of_rate.round() as u64),
             ..Tally::default()
         };

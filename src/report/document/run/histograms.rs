@@ -10,12 +10,13 @@ use crate::result::{PhaseResult, RunResult};
 pub const FILE: &str = "histograms.hlog";
 
 /// What a tally has histograms of, by their tags.
-fn parts(tally: &mut Tally) -> [(&'static str, &mut Histogram<u64>); 6] {
+fn parts(tally: &mut Tally) -> [(&'static str, &mut Histogram<u64>); 7] {
     [
         ("latency", &mut tally.latency),
         ("censored", &mut tally.censored),
         ("failed_latency", &mut tally.failed_latency),
         ("service_time", &mut tally.service_time),
+        ("first_byte", &mut tally.first_byte),
         ("queue_wait", &mut tally.queue_wait),
         ("dispatch_lag", &mut tally.dispatch_lag),
     ]

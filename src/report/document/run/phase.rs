@@ -10,9 +10,10 @@ use super::processes::{InstanceJson, ServiceJson};
 use super::profile::ProfileJson;
 use super::round::RoundJson;
 use super::{in_order, load, trust};
-use crate::metrics::{Durations, ErrorKind, Quantiles, Tally, quantiles};
+use crate::metrics::{Durations, ErrorKind, Oddities, Quantiles, Tally, quantiles};
 use crate::result::{AcknowledgedFile, BcryptRate, Note, PhaseResult, Trust};
 use crate::scenario::Load;
+use crate::transport::quirk::Quirk;
 use crate::transport::tls::Handshakes;
 use crate::units::printable;
 
@@ -31,6 +32,8 @@ pub(super) struct PhaseJson {
     per_request: Vec<(String, RequestJson)>,
     #[serde(default)]
     exemplars: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    oddities: BTreeMap<String, OddityJson>,
     #[serde(default)]
     connections: ConnectionsJson,
     #[serde(default)]
@@ -101,6 +104,13 @@ struct ConnectionsJson {
     tls: Handshakes,
 }
 
+/// What answers did that they should not.
+#[derive(Serialize, Deserialize)]
+struct OddityJson {
+    answers: u64,
+    quote: String,
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct CpuJson {
     target_cores: Option<f64>,
@@ -148,6 +158,7 @@ impl PhaseJson {
             exemplars: exemplars
                 .map(|(kind, words)| (kind.name().to_owned(), words.clone()))
                 .collect(),
+            oddities: phase.oddities.iter().map(OddityJson::of).collect(),
             connections: ConnectionsJson {
                 opened: phase.opening.count(),
                 open_us: quantiles(phase.opening.histogram()),
@@ -234,6 +245,7 @@ impl PhaseJson {
             died: self.ended.map(|words| plain(&words)),
             opening: Durations::default(),
             handshakes: self.connections.tls,
+            oddities: OddityJson::oddities(&self.oddities),
             instances: instances.map(|of| of.instance(seconds)).collect(),
             services: services.map(|of| of.service(seconds)).collect(),
             expected_bcrypt_rate: self.expected_bcrypt_rps.map(|least| BcryptRate {
@@ -269,6 +281,24 @@ impl AnsweringJson {
             lost_time_share: phase.lost_share(),
             gone: phase.gone().map(|gone| gone.words),
         }
+    }
+}
+
+impl OddityJson {
+    fn of((quirk, answers, quote): (Quirk, u64, &str)) -> (String, Self) {
+        let quote = quote.to_owned();
+        (quirk.name().to_owned(), Self { answers, quote })
+    }
+
+    /// Those that are known: a later version may tell others.
+    fn oddities(stored: &BTreeMap<String, Self>) -> Oddities {
+        let mut oddities = Oddities::default();
+        for quirk in Quirk::ALL {
+            if let Some(of) = stored.get(quirk.name()) {
+                oddities.put(quirk, of.answers, printable(&of.quote).into_owned());
+            }
+        }
+        oddities
     }
 }
 

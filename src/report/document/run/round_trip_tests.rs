@@ -5,7 +5,7 @@ use std::path::Path;
 use super::tests::written;
 use super::*;
 use crate::gate::judge;
-use crate::metrics::{ErrorKind, Served, Tally};
+use crate::metrics::{ErrorKind, Moved, Served, Tally};
 use crate::result::samples::{self, concluded, run};
 use crate::result::{
     AcknowledgedFile, Answering, Answerings, BcryptRate, Estimates, Failure, Gone, InstanceUse,
@@ -13,6 +13,7 @@ use crate::result::{
     Uncertainty,
 };
 use crate::scenario::{self, Overrides};
+use crate::transport::quirk::Quirk;
 
 /// The result as its two files have it.
 fn read_again(result: &RunResult) -> RunResult {
@@ -120,6 +121,16 @@ fn add_uses(phase: &mut PhaseResult) {
     phase.opening.record(5);
     phase.opening.record(50_000_000);
     phase.tallies[0].resent = 4;
+    phase.tallies[0].first_byte.record(1_000).unwrap();
+    phase.tallies[0].add_moved(Moved {
+        received: 500,
+        received_body: 400,
+        sent: 300,
+        sent_body: 200,
+        first_byte: 5,
+    });
+    phase.oddities.put(Quirk::Surplus, 3, "x".to_owned());
+    phase.oddities.put(Quirk::FoldedHeader, 1, String::new());
     phase.handshakes = serde_json::from_value(serde_json::json!([
         {"version": "TLS 1.3", "cipher": "TLS_AES_128_GCM_SHA256", "full": 2, "resumed": 1}
     ]))

@@ -151,7 +151,6 @@ fn an_excerpt_shows_where_it_went_wrong() {
             "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
             r"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         ),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nabc", "bc"),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n",
             r"zz\r\n",
@@ -188,7 +187,9 @@ fn debug_output_shows_no_byte_of_a_response() {
     .expect("a valid response");
     let shown = format!("{decoder:?} {:?}", decoder.head());
     assert!(!shown.contains("s3cret"), "{shown}");
-    feed(&mut decoder, b"s3cret").progress.expect_err("surplus");
+    feed(&mut decoder, b"s3cret")
+        .progress
+        .expect_err("nobody asked for it");
     let shown = format!("{decoder:?} {:?}", decoder.excerpt());
     assert!(!shown.contains("s3cret"), "{shown}");
 }

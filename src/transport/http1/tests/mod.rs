@@ -8,6 +8,7 @@ use super::decoder::{FIRST_READ, READ};
 use super::head::End;
 use super::*;
 use crate::transport::answer::{ExpectBody, Response};
+use crate::transport::quirk::{Quirk, Quirks};
 
 /// What a user of the decoder sees of one exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,8 @@ impl Default for Case {
 }
 
 impl Case {
-    /// Feeds `raw` in pieces, then the end of the stream. Bytes behind a response that ended with its piece are reported
-    /// as `Unsolicited`; they are the same finding as `Surplus`.
+    /// Feeds `raw` in pieces, then the end of the stream. Bytes behind a response that ended with its piece make it what it is
+    /// if they come in the same piece.
     fn decode(&self, raw: &[u8], pieces: impl FnMut() -> usize) -> Seen {
         self.decode_with(&mut Decoder::new(self.limits), raw, pieces)
     }
@@ -46,6 +47,7 @@ impl Case {
         raw: &[u8],
         mut pieces: impl FnMut() -> usize,
     ) -> Seen {
+        decoder.reset();
         decoder.start(self.expects, self.keep);
         let mut rest = raw;
         let mut complete = None;
@@ -62,9 +64,14 @@ impl Case {
             self.check_bounds(decoder);
             match n.progress {
                 Ok(Progress::NeedMore) => {}
-                Ok(Progress::Done(response)) => complete = Some(response),
-                Err(Malformed::Unsolicited) if complete.is_some() => {
-                    break Some(Malformed::Surplus);
+                Ok(Progress::Done(response)) => {
+                    let mut response = response;
+                    if !rest.is_empty() {
+                        response.quirks.add(Quirk::Surplus);
+                        response.keep_alive = false;
+                    }
+                    complete = Some(response);
+                    break None;
                 }
                 Err(kind) => break Some(kind),
             }
@@ -145,5 +152,6 @@ fn response(status: u16, keep_alive: bool, header_bytes: usize, body_bytes: usiz
         keep_alive,
         header_bytes: header_bytes as u64,
         body_bytes: body_bytes as u64,
+        quirks: Quirks::NONE,
     }
 }

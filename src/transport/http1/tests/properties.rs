@@ -79,6 +79,13 @@ fn nearly_a_response() -> impl Strategy<Value = Vec<u8>> {
         Just(b"Connection: close\r\n".to_vec()),
         Just(b"\r\n".to_vec()),
         Just(b"\n".to_vec()),
+        Just(b"X: y\r\n z\r\n".to_vec()),
+        Just(b"X : y\r\n".to_vec()),
+        Just(b"no colon\r\n".to_vec()),
+        Just(b"Content-Length : 3\r\n".to_vec()),
+        Just(b" \r\n".to_vec()),
+        Just(b"X: \x01\r\n".to_vec()),
+        Just(b"Transfer-Encoding: identity\r\n".to_vec()),
         Just(b"3\r\nabc\r\n".to_vec()),
         Just(b"0\r\n".to_vec()),
         Just(b"ffffffffffffffff\r\n".to_vec()),
@@ -143,6 +150,38 @@ proptest! {
             let mut sizes = splits.iter().copied().cycle();
             let pieces = || sizes.next().unwrap_or(1);
             prop_assert_eq!(case.decode_with(&mut decoder, raw, pieces), case.whole(raw));
+        }
+    }
+
+    #[test]
+    fn the_patient_reader_agrees_with_the_fast_one(raw in nearly_a_response(), no_body in any::<bool>()) {
+        let expects = if no_body { ExpectBody::No } else { ExpectBody::Yes };
+        if let End::At(end) = head::find_end(&raw, 0)
+            && let Ok(Some(fast)) = head::parse(&raw, expects)
+        {
+            let mut block = raw[..end].to_vec();
+            let patient = lenient::parse(&mut block, expects, &mut lenient::Lines::default());
+            prop_assert_eq!(patient, Ok(fast));
+            prop_assert_eq!(&block, &raw[..end], "nothing is changed in a good block");
+        }
+    }
+
+    #[test]
+    fn surplus_of_any_bytes_never_holds_memory_nor_panics(surplus in prop::collection::vec(any::<u8>(), 0..5_000), splits in splits()) {
+        let mut decoder = Decoder::new(Limits { header_block: 1_000, body: 1_000 });
+        decoder.start(ExpectBody::No, 0);
+        prop_assert!(matches!(feed(&mut decoder, b"HTTP/1.1 200 OK\r\n\r\n").progress, Ok(Progress::Done(_))));
+        decoder.start(ExpectBody::Yes, 0);
+        let mut rest = &surplus[..];
+        let mut sizes = splits.iter().copied().cycle();
+        while !rest.is_empty() {
+            let piece = sizes.next().unwrap_or(1).clamp(1, rest.len());
+            let fed = feed(&mut decoder, &rest[..piece]);
+            rest = &rest[fed.taken..];
+            prop_assert!(decoder.buffer.capacity() <= FIRST_READ.max(1_000) + READ);
+            if !matches!(fed.progress, Ok(Progress::NeedMore)) {
+                break;
+            }
         }
     }
 }
