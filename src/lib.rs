@@ -5,7 +5,7 @@
 //! requests of `traffic`, by the schedule of `pacer`, over `transport`), records (`metrics`) and profiles (`profile`) it; `compare` and `gate` judge the
 //! results, `report` renders them, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
-//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → engine, profile, process → scenario,
+//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → tenant → engine, profile, process → scenario,
 //! pacer → metrics, traffic, transport → units.
 
 pub mod cli;
@@ -20,6 +20,7 @@ pub mod profile;
 pub mod report;
 pub mod scenario;
 pub mod selftest;
+pub mod tenant;
 pub mod traffic;
 pub mod transport;
 pub mod units;

@@ -9,7 +9,6 @@ use super::blocks::{Block, Blocks};
 use super::files::{Files, Line};
 use super::lateness::Lateness;
 use super::observer::Live;
-use super::published;
 use super::readings::{Cells, Schedule};
 use super::watched::{Count, Published, Share, Watched};
 use crate::engine::End;
@@ -17,6 +16,7 @@ use crate::metrics::{
     Answered, Batches, Durations, ErrorKind, Interval, SeriesRow, Served, Tally, Window,
     latency_quantiles, value_at,
 };
+use crate::tenant;
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
 const MOST_WAITING: usize = 16;
@@ -291,7 +291,7 @@ impl Gather {
             target_bytes: cells.as_ref().and_then(|cells| cells.rss_bytes),
             published: match cells {
                 Some(cells) => cells.published,
-                None if files.has_columns => published::cells(None, None),
+                None if files.has_columns => tenant::cells(None, None),
                 None => Vec::new(),
             },
         };

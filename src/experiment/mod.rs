@@ -3,12 +3,12 @@
 //!
 //! It prints nothing; an [`Observer`] is told how it goes.
 
+mod absence;
 mod answering;
 mod background;
 mod blocks;
 mod doubts;
 mod drive;
-mod expected;
 mod files;
 mod gather;
 mod instance;
@@ -22,7 +22,6 @@ mod observer;
 mod phase;
 mod probe;
 mod profiled;
-mod published;
 mod reach;
 mod readings;
 mod result;
@@ -42,15 +41,16 @@ mod warning;
 mod watch;
 mod watched;
 
-pub use answering::{Absence, Answering, Answerings, Gone, Quiet};
+pub use absence::Absence;
+pub use answering::{Answering, Answerings, Gone, Quiet};
 pub use doubts::COMMON_QUANTILE;
 pub use instances::InstanceUse;
 pub use late::{Late, Planned};
 pub use observer::{Live, Observer, PhaseStart};
 pub use phase::port_warning;
 pub use result::{
-    AcknowledgedFile, BcryptRate, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult,
-    ServiceUse, VariantResult,
+    AcknowledgedFile, Estimates, Failure, PhaseResult, ProfileResult, Round, RunResult, ServiceUse,
+    VariantResult,
 };
 pub use rounds::run;
 pub use run_dir::{CreateError, RunDir, WriteError};

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::answering::{Answerings, Launch};
-use super::expected::{bcrypt_rate, cache_ttl};
 use super::files::Made;
 use super::gather::Driven;
 use super::instances::{InstanceUse, uneven};
 use super::launch::Launched;
 use super::mark::Cpu;
-use super::published;
 use super::result::{AcknowledgedFile, ServiceUse};
 use super::stop::Stop;
 use super::stretch::Stretch;
@@ -21,6 +19,7 @@ use super::{Estimates, Failure, PhaseResult, Round, Uncertainty, Warning};
 use crate::metrics::{Durations, Served, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
+use crate::tenant;
 use crate::traffic::fleet::Roster;
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
@@ -76,7 +75,7 @@ impl PhaseRun<'_> {
                     peak_bytes: None,
                 })
                 .collect(),
-            expected_bcrypt_rate: bcrypt_rate(variant, &self.phase.load),
+            expected: tenant::expected(variant, &self.phase.load),
             profile: None,
             warnings: known_before(&variant.target, &self.phase.load),
         }
@@ -130,8 +129,8 @@ impl PhaseRun<'_> {
 
     pub(super) fn files(&self, target: &Launched) -> Result<Made, Failure> {
         let directory = self.directory();
-        let columns = if target.is_gateway {
-            published::columns()
+        let columns = if target.is_known {
+            tenant::columns()
         } else {
             Vec::new()
         };
@@ -173,7 +172,7 @@ impl PhaseResult {
         }
         match driven.published {
             Ok(published) => warnings.extend(self.add_published(published)),
-            Err(why) if target.is_gateway && seconds > 0.0 => {
+            Err(why) if target.is_known && seconds > 0.0 => {
                 warnings.push(Warning::NoCounters(why));
             }
             Err(_) => {}
@@ -207,7 +206,7 @@ impl PhaseResult {
         }
     }
 
-    /// Adds what the gateway published; a warning if that ended before the window.
+    /// Adds what the target published of itself; a warning if that ended before the window.
     fn add_published(&mut self, published: Published) -> Option<Warning> {
         for (name, count) in published.counters {
             *self.counters.entry(name).or_default() += count;
@@ -286,9 +285,9 @@ fn round(driven: &Driven, total: &Tally, load: &Load) -> Round {
     }
 }
 
-/// A warning if the gateway's cache remembers for longer than each window of the variant lasts.
+/// A warning if the target remembers for longer than each window of the variant lasts.
 fn short_window(variant: &Variant) -> Option<Warning> {
-    let ttl = cache_ttl(variant)?;
+    let ttl = tenant::remembers_for(variant)?;
     let longest = variant
         .phases
         .iter()

@@ -10,6 +10,7 @@ use crate::metrics::{Durations, ErrorKind, Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::profile::{FunctionTable, Profile, Scale};
 use crate::scenario::{Load, LoadModel};
+use crate::tenant::{Expected, Told};
 
 /// A run of a plan.
 #[derive(Debug)]
@@ -73,9 +74,9 @@ pub struct PhaseResult {
     pub target_cpus: f64,
     /// Largest memory of the target within a window, bytes.
     pub peak_bytes: Option<u64>,
-    /// Increase of the gateway's counters over the windows, by name.
+    /// Increase of what the target counts of itself over the windows, by name.
     pub counters: BTreeMap<&'static str, u64>,
-    /// The highest value of the gateway's gauges at the ends of intervals, by name.
+    /// The highest value of its gauges at the ends of intervals, by name.
     pub peaks: BTreeMap<&'static str, u64>,
     /// What the target acknowledged, if requests say how that is called.
     pub acknowledged: Vec<AcknowledgedFile>,
@@ -89,21 +90,12 @@ pub struct PhaseResult {
     pub instances: Vec<InstanceUse>,
     /// What ran beside the target, in the order of the plan.
     pub services: Vec<ServiceUse>,
-    /// bcrypts a second that devices and TTL imply, for the bundled gateway.
-    pub expected_bcrypt_rate: Option<BcryptRate>,
+    /// What its load should cost a target that telemload knows.
+    pub expected: Option<Expected>,
     /// The profile of the profiled phase.
     pub profile: Option<ProfileResult>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
-}
-
-/// bcrypts a second that devices, TTL and instances imply.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BcryptRate {
-    /// If no instance computes what another one of its shared store has.
-    pub least: f64,
-    /// If each computes for itself, which is what requests lead to that come within the time of one bcrypt.
-    pub most: f64,
 }
 
 /// What a service used within the windows.
@@ -138,7 +130,7 @@ pub struct AcknowledgedFile {
     pub file: PathBuf,
     /// Its lines.
     pub ids: u64,
-    /// Where the bundled gateway stored what it acknowledged, if it outlives the gateway.
+    /// Where the target stored what it acknowledged, if that is known and outlives it.
     pub sink: Option<String>,
 }
 
@@ -286,18 +278,15 @@ impl PhaseResult {
         worst(self.rounds.iter().map(|round| round.worker_wait))
     }
 
-    /// A counter's increase per second.
-    pub fn counter_rate(&self, name: &str) -> Option<f64> {
-        per(*self.counters.get(name)? as f64, self.seconds())
-    }
-
-    /// Cache hits by lookups.
-    pub fn hit_rate(&self) -> Option<f64> {
-        let (hits, misses) = (
-            *self.counters.get("cache_hits")? as f64,
-            *self.counters.get("cache_misses")? as f64,
-        );
-        per(hits, hits + misses)
+    /// What is known of a target that telemload knows.
+    pub fn told(&self, total: &Tally) -> Told<'_> {
+        Told {
+            counters: &self.counters,
+            peaks: &self.peaks,
+            seconds: self.seconds(),
+            ok: total.completed_ok,
+            expected: self.expected,
+        }
     }
 
     /// Share of the scheduled requests that were sent in the window; 1 for a closed loop.

@@ -62,7 +62,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         resent: 0,
         instances: Vec::new(),
         services: Vec::new(),
-        expected_bcrypt_rate: None,
+        expected: None,
         profile: None,
         warnings: Vec::new(),
     }

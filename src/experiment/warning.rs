@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Late;
 use super::trust::STEAL_LIMIT;
+use crate::tenant::NAME;
 
 /// What a reader should know about a phase; each names the remedy.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,9 +44,9 @@ pub enum Warning {
     },
     /// The profile has few samples.
     FewSamples(u64),
-    /// The gateway's counters could not be read.
+    /// What the target counts of itself could not be read.
     NoCounters(String),
-    /// The gateway's counters could not be read at the end of the window.
+    /// The same at the end of the window.
     CountersEnd {
         /// When they were read last, s after its start.
         after: f64,
@@ -67,7 +68,7 @@ pub enum Warning {
     Late(Late),
     /// A service ended by itself: the target had to go on without it.
     ServiceEnded(String),
-    /// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
+    /// The target reported a failure when it was stopped, such as acknowledged payloads that are lost.
     BadStop(String),
 }
 
@@ -113,10 +114,10 @@ impl fmt::Display for Warning {
                 f,
                 "the profile has {samples} samples: shares are rough; profile for longer"
             ),
-            Self::NoCounters(why) => write!(f, "the gateway's counters are not known: {why}"),
+            Self::NoCounters(why) => write!(f, "the {NAME}'s counters are not known: {why}"),
             Self::CountersEnd { after, why } => write!(
                 f,
-                "the gateway's counters are those of the first {}: {why}",
+                "the {NAME}'s counters are those of the first {}: {why}",
                 seconds(*after)
             ),
             Self::AnyCertificate => f.write_str(
@@ -141,7 +142,7 @@ impl fmt::Display for Warning {
                 f,
                 "the figures hold a target without one of its services: {words}"
             ),
-            Self::BadStop(why) => write!(f, "the gateway did not end well after the load: {why}"),
+            Self::BadStop(why) => write!(f, "the {NAME} did not end well after the load: {why}"),
         }
     }
 }

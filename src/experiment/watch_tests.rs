@@ -7,10 +7,10 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::experiment::mark::{Answer, Cpu, Used};
-use crate::experiment::published::Reading;
 use crate::experiment::readings::{Offer, Schedule};
 use crate::metrics::Window;
 use crate::process::metrics::parse;
+use crate::tenant::Reading;
 
 const MS: u64 = 1_000_000;
 const START: u64 = 7_000 * MS;
@@ -329,7 +329,10 @@ fn cpu_that_cannot_be_true_is_not_told() {
         found.watched.target_cpu_seconds(6.0, false).unwrap_err()
     };
     let constant = why(|_| Some(7_000.0));
-    assert!(constant.contains("did not change within the window"), "{constant}");
+    assert!(
+        constant.contains("did not change within the window"),
+        "{constant}"
+    );
     // Restarted, and soon above what it had before.
     let restarted = why(|at| Some(if at < 2_000.0 { 500.0 } else { at - 1_990.0 }));
     let words = "process_cpu_seconds_total went back from 0.5 to 0.01";

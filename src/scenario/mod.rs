@@ -9,7 +9,7 @@ mod resolve;
 use std::path::Path;
 
 pub use overrides::{Overrides, TlsFlags};
-pub use plan::gateway::LAUNCH_DIRECTORY;
+pub use plan::places::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
     Arrivals, BaseUrl, ComparisonPlan, CostModel, Load, LoadModel, Need, Pace, Phase, Plan,

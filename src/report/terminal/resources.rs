@@ -3,6 +3,7 @@
 use super::style::line;
 use crate::experiment::{InstanceUse, PhaseResult, ServiceUse};
 use crate::metrics::Tally;
+use crate::tenant;
 use crate::units::{format_count, format_share, format_us};
 
 /// Renders a line for each.
@@ -43,15 +44,14 @@ fn of_instance(phase: &PhaseResult, of: &InstanceUse) -> String {
     let cost = of.us_per_request().map_or(String::new(), |us| {
         format!(" · {} per request", format_us(us))
     });
-    let bcrypts = of.counters.get("bcrypt").map_or(String::new(), |count| {
-        format!(" · {} bcrypt", format_count(*count as f64))
-    });
+    let own = tenant::of_instance(&of.counters);
+    let own = own.map_or(String::new(), |words| format!(" · {words}"));
     let failed = match of.served.failed {
         0 => String::new(),
         failed => format!(" · {} failed", format_count(failed as f64)),
     };
     format!(
-        "{} {}/s{cores}{cost}{bcrypts}{failed}{}",
+        "{} {}/s{cores}{cost}{own}{failed}{}",
         of.address,
         format_count(rate),
         peak(of.peak_bytes)

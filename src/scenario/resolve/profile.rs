@@ -67,7 +67,7 @@ impl Resolver<'_> {
         let (key, cpu) = ("profile.url", profile.map(|profile| profile.cpu.span()));
         let place = profile.and_then(|profile| profile.url.as_ref());
         match (url, target) {
-            (None, Target::Gateway { .. }) => {}
+            (None, Target::Bundled { .. }) => {}
             (None, _) => return Err(self.source.error(cpu, key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\", or sample its processes with `cpu = \"perf\"`")),
             (Some(url), _) => {
                 if !is_http_url(&url.replace("{port}", "1")) {

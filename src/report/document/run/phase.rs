@@ -186,9 +186,9 @@ pub(super) fn phase_json(phase: &PhaseResult) -> PhaseJson<'_> {
         gateway_peak: phase.peaks.clone(),
         acknowledged: acknowledged_json(&phase.acknowledged),
         ended: phase.died.as_deref(),
-        expected_bcrypt_rps: phase.expected_bcrypt_rate.map(|rate| rate.least),
+        expected_bcrypt_rps: phase.expected.map(|rate| rate.least),
         expected_bcrypt_rps_most: phase
-            .expected_bcrypt_rate
+            .expected
             .filter(|rate| rate.most > rate.least)
             .map(|rate| rate.most),
         profile: phase.profile.as_ref().map(profile_json),
