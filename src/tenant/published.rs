@@ -50,7 +50,7 @@ const GAUGES: [(&str, &str); 6] = [
     ),
 ];
 
-/// The gateway's figures at one moment, in the order of [`COUNTERS`] and [`GAUGES`].
+/// The gateway's figures at one moment, in the order of the tables above.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
     counters: [Option<f64>; COUNTERS.len()],
