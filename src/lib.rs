@@ -5,7 +5,7 @@
 //! requests of `traffic`, by the schedule of `pacer`, over `transport`), records (`metrics`) and profiles (`profile`) it; `result` is what it
 //! found, `compare` and `gate` judge that, `report` renders it, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
-//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → result → engine, profile, process → scenario,
+//! Dependencies point one way: cli → gate, report, selftest → experiment, compare → result → tenant → engine, profile, process → scenario,
 //! pacer → metrics, traffic, transport → units, statistics.
 
 pub mod cli;
@@ -22,6 +22,7 @@ pub mod result;
 pub mod scenario;
 pub mod selftest;
 pub mod statistics;
+pub mod tenant;
 pub mod traffic;
 pub mod transport;
 pub mod units;

@@ -84,7 +84,7 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
     };
     let plan = scenario::load(path, &overrides).map_err(|error| Usage(error.to_string()))?;
     let variant = &plan.variants[0];
-    let Target::Gateway { config, places, .. } = &variant.target else {
+    let Target::Bundled { config, places, .. } = &variant.target else {
         return Err(Usage(format!(
             "variant `{}` of {} has no `target.gateway`",
             variant.name,

@@ -243,7 +243,7 @@ fn proofs(plan: &Plan, result: &RunResult, dir: &RunDir) -> Vec<String> {
         for file in files.filter(|file| file.ids > 0) {
             let Some(sink) = &file.sink else { continue };
             let mut place = vec!["--sink".to_owned(), sink.clone()];
-            if let Some(Target::Gateway { config, .. }) = planned.map(|variant| &variant.target) {
+            if let Some(Target::Bundled { config, .. }) = planned.map(|variant| &variant.target) {
                 let access = [
                     ("--s3-endpoint", &config.s3_endpoint),
                     ("--s3-region", &config.s3_region),

@@ -31,7 +31,7 @@ pub(super) struct Line {
 pub(super) struct Files {
     lines: SyncSender<Line>,
     writing: Background<()>,
-    /// Whether rows have what the gateway publishes.
+    /// Whether rows have what the target publishes of itself.
     pub(super) has_columns: bool,
 }
 

@@ -10,7 +10,6 @@ use super::files::{Files, Line};
 use super::lateness::Lateness;
 use super::notes;
 use super::observer::Live;
-use super::published;
 use super::readings::{Cells, Schedule};
 use super::watched::{Count, Watched};
 use crate::engine::End;
@@ -20,6 +19,7 @@ use crate::metrics::{
 };
 use crate::result::answering::{Answerings, Launch};
 use crate::result::{Estimates, Note, PhaseResult, Round, Tail, Uncertainty};
+use crate::tenant;
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
 const MOST_WAITING: usize = 16;
@@ -36,7 +36,7 @@ pub(super) struct StretchEnd {
     pub(super) blocks: Vec<Block>,
     /// Why the CPU of the target is not known.
     pub(super) no_cpu: Option<String>,
-    /// Whether what the gateway published ended before the window, or why it is not known.
+    /// Whether what the target published ended before the window, or why it is not known.
     pub(super) published: Result<Option<Note>, String>,
     /// Services that ended by themselves, in words.
     pub(super) services_ended: Vec<String>,
@@ -277,7 +277,7 @@ impl Gather {
             target_bytes: cells.as_ref().and_then(|cells| cells.rss_bytes),
             published: match cells {
                 Some(cells) => cells.published,
-                None if files.has_columns => published::cells(None, None),
+                None if files.has_columns => tenant::cells(None, None),
                 None => Vec::new(),
             },
         };

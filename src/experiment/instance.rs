@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gateway_config::{Config, Device, Launch};
-
 use super::probe::Watching;
 use super::reach::{local, port_of};
 use super::started::{Started, ToStart};
@@ -13,11 +11,9 @@ use crate::process::ProcessTree;
 use crate::process::ready::Probe;
 use crate::result::Failure;
 use crate::scenario::BaseUrl;
+use crate::tenant;
 use crate::transport::stream::Endpoint;
 use crate::transport::tls::Tls;
-
-/// What a gateway has beyond the longest stop that it promises: it may be in the middle of a system call.
-const STOP_MARGIN: Duration = Duration::from_secs(1);
 
 /// A process that is loaded.
 #[derive(Debug)]
@@ -40,44 +36,28 @@ pub(super) struct Instance {
     is_killed: bool,
 }
 
-/// What all bundled gateways of a launch are started with.
-pub(super) struct GatewayStart<'a> {
-    pub(super) config: &'a Config,
-    pub(super) devices: &'a [Device],
-}
-
 impl Instance {
-    /// Starts a bundled gateway at `port`.
-    pub(super) async fn gateway(
-        start: &GatewayStart<'_>,
+    /// Starts telemload's own target at `port`.
+    pub(super) async fn bundled(
+        start: &tenant::Start,
         port: u16,
         log: PathBuf,
     ) -> Result<Self, Failure> {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
-        let launch = Launch {
-            listen,
-            config: start.config.clone(),
-            devices: start.devices.to_vec(),
-        };
-        let payload = serde_json::to_vec(&launch).map_err(|error| {
-            Failure::Internal(format!("cannot write the gateway's configuration: {error}"))
-        })?;
+        let process = start.at(listen).map_err(Failure::Internal)?;
         let own = std::env::current_exe().map_err(|error| {
             Failure::Internal(format!("cannot find telemload's own binary: {error}"))
         })?;
-        let argv = vec![
-            own.to_string_lossy().into_owned(),
-            "gateway".to_owned(),
-            "--stdin".to_owned(),
-        ];
+        let args = process.args.map(str::to_owned);
+        let argv = [own.to_string_lossy().into_owned()].into_iter().chain(args);
         let start_it = ToStart {
-            payload,
-            grace: gateway_config::stop_within(start.config) + STOP_MARGIN,
-            ..ToStart::new("gateway".to_owned(), argv, log)
+            payload: process.payload,
+            grace: process.grace,
+            ..ToStart::new(tenant::NAME.to_owned(), argv.collect(), log)
         };
         let mut instance = Self::started(Started::spawn(start_it).await?, local(port, None)?);
-        instance.metrics_url = Some(format!("http://{listen}/metrics"));
-        instance.pprof_url = Some(format!("http://{listen}/debug/pprof/profile"));
+        instance.metrics_url = Some(process.metrics_url);
+        instance.pprof_url = Some(process.pprof_url);
         Ok(instance)
     }
 

@@ -5,10 +5,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use gateway_config::{Config, Device, IngestMode, Key};
 use tokio::sync::mpsc::channel;
 
-use super::instance::{GatewayStart, Instance};
+use super::instance::Instance;
 use super::probe::{TargetProbe, Watching};
 use super::reach::{control_tls, find, internal, pick_port};
 use super::services::Services;
@@ -17,9 +16,10 @@ use super::{Observer, RunDir, Stop};
 use crate::process::client::control_client;
 use crate::process::cpus::Confined;
 use crate::result::Failure;
-use crate::scenario::plan::gateway::LaunchPlaces;
+use crate::scenario::plan::places::LaunchPlaces;
 use crate::scenario::plan::ports::Ports;
 use crate::scenario::{Target, Variant};
+use crate::tenant;
 use crate::traffic::fleet::{Hashes, Roster};
 use crate::transport::stream::Place;
 use crate::transport::tls::Tls;
@@ -38,9 +38,9 @@ pub(super) struct Launched {
     pub(super) found_at: Option<Place>,
     /// CPUs that all instances may use.
     pub(super) cpus: f64,
-    /// Whether metrics have the bundled gateway's counters.
-    pub(super) is_gateway: bool,
-    /// Where the bundled gateway stores payloads, if it does and they outlive it.
+    /// Whether telemload knows what it publishes of itself.
+    pub(super) is_known: bool,
+    /// Where it stores payloads, if that is known and they outlive it.
     pub(super) sink: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl Launched {
             services: Services::default(),
             found_at: None,
             cpus: machine_cpus(),
-            is_gateway: false,
+            is_known: false,
             sink: None,
         };
         let mut stopping = stop.clone();
@@ -100,37 +100,32 @@ impl Launched {
         let target = &start.variant.target;
         let logs = logs(directory, target.instances());
         match target {
-            Target::Gateway {
+            Target::Bundled {
                 config,
                 places,
                 port,
                 ready_within,
                 ..
             } => {
-                let cost = config.bcrypt_cost;
-                let devices = registry(start.rosters, cost, hashes, start.observer).await?;
+                let cost = tenant::hash_cost(config);
+                let hashes = registry(start.rosters, cost, hashes, start.observer).await?;
                 let known = LaunchPlaces {
                     services: self.services.ports(),
                     directory: &std::path::absolute(directory).map_err(|error| internal(&error))?,
                 };
-                let filled = places.fill(config, known).map_err(|(key, why)| {
-                    Failure::Internal(format!("target.gateway.{key}: {why}"))
-                })?;
-                let config = shared(filled, target.instances())?;
-                self.sink = durable_sink(&config);
-                self.is_gateway = true;
-                self.cpus = config.cpus as f64 * f64::from(target.instances());
-                let gateway = GatewayStart {
-                    config: &config,
-                    devices: &devices,
-                };
+                let places = (places, known);
+                let bundled = tenant::Start::new(config, places, target.instances(), hashes)
+                    .map_err(Failure::Internal)?;
+                self.sink = bundled.sink();
+                self.is_known = true;
+                self.cpus = bundled.cpus() as f64 * f64::from(target.instances());
                 for (at, log) in logs.into_iter().enumerate() {
-                    // A gateway takes the first of the CPUs that it finds: several would crowd on these.
+                    // Each takes the first of the CPUs that it finds: several would crowd on these.
                     let several = target.instances() > 1;
-                    let _confined = several.then(|| Confined::to(at, config.cpus));
-                    let instance = Instance::gateway(&gateway, pick_port(*port)?, log).await?;
+                    let _confined = several.then(|| Confined::to(at, bundled.cpus()));
+                    let instance = Instance::bundled(&bundled, pick_port(*port)?, log).await?;
                     let instance = self.instances.push_mut(instance);
-                    instance.wait_ready("/healthz", *ready_within).await?;
+                    instance.wait_ready(tenant::READY, *ready_within).await?;
                 }
             }
             Target::Command {
@@ -212,7 +207,7 @@ impl Launched {
         })
     }
 
-    /// Stops what was started, the services last; kills it as soon as nobody waits any more. Of bundled gateways, which end with 0
+    /// Stops what was started, the services last; kills it as soon as nobody waits any more. Of targets that telemload knows, which end with 0
     /// if all is well, the words for another end.
     pub(super) async fn stop(&mut self, stop: &Stop) -> Option<String> {
         let mut stop = stop.clone();
@@ -232,7 +227,7 @@ impl Launched {
         }
         self.services.stop().await;
         let complaint = complaints.join("; ");
-        (self.is_gateway && !complaint.is_empty()).then_some(complaint)
+        (self.is_known && !complaint.is_empty()).then_some(complaint)
     }
 }
 
@@ -245,40 +240,13 @@ fn logs(directory: &Path, instances: u32) -> Vec<std::path::PathBuf> {
     (1..=instances).map(|at| directory.join(name(at))).collect()
 }
 
-/// The configuration of instances that clients may reach in turn: one place in a shared store, and keys that all know.
-fn shared(mut config: Config, instances: u32) -> Result<Config, Failure> {
-    if instances == 1 {
-        return Ok(config);
-    }
-    let random = || {
-        Key::random()
-            .map_err(|error| Failure::Internal(format!("no key for the gateways: {error}")))
-    };
-    if config.store_prefix.is_none() {
-        let hex = serde_json::to_value(random()?).unwrap_or_default();
-        let prefix = hex
-            .as_str()
-            .and_then(|hex| hex.get(..16))
-            .unwrap_or_default();
-        config.store_prefix = Some(format!("telemload-{prefix}:"));
-    }
-    config.digest_key = Some(random()?);
-    config.token_key = Some(random()?);
-    Ok(config)
-}
-
-fn durable_sink(config: &Config) -> Option<String> {
-    let stores = config.ingest != IngestMode::Discard && config.sink != "memory";
-    stores.then(|| config.sink.clone())
-}
-
 /// Hashes on threads of its own, so that signals are seen meanwhile; dropping the future ends it with the hash at hand.
 async fn registry(
     rosters: &Arc<[Roster]>,
     cost: u32,
     hashes: &mut Hashes,
     observer: &dyn Observer,
-) -> Result<Vec<Device>, Failure> {
+) -> Result<Vec<(String, String)>, Failure> {
     let refused =
         |why: String| Failure::Internal(format!("cannot hash the devices' secrets: {why}"));
     observer.hashing(hashes.missing(rosters, cost) as u64);
@@ -297,13 +265,9 @@ async fn registry(
     }
     let (known, registry) = hashing.await.map_err(|error| refused(error.to_string()))?;
     *hashes = known;
-    let pairs = registry
+    registry
         .map_err(|error| refused(error.to_string()))?
-        .ok_or_else(|| refused("it was ended".to_owned()))?;
-    Ok(pairs
-        .into_iter()
-        .map(|(id, hash)| Device { id, hash })
-        .collect())
+        .ok_or_else(|| refused("it was ended".to_owned()))
 }
 
 fn machine_cpus() -> f64 {

@@ -1,6 +1,6 @@
 //! What is read of a target at one planned instant, and the CPU that it used between two of them. Pure.
 
-use super::published::Reading;
+use crate::tenant::Reading;
 
 /// Where the CPU of a target comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Scraped {
 }
 
 impl Mark {
-    /// What the gateway published then, if that was answered in time.
+    /// What it published of itself then, if that was answered in time.
     pub(super) fn reading(&self) -> Option<Reading> {
         Some(Reading::sum(&self.answer().ok()?.1.instances))
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::result::{Count, Note, STEAL_LIMIT};
+use crate::tenant::NAME;
 use crate::units::{format_duration, format_share};
 
 /// Code of [`uneven_instances`], which is concluded anew after each launch.
@@ -84,19 +85,19 @@ pub(super) fn few_samples(samples: u64) -> Note {
     Note::warning("few_samples", "profile", words).with_remedy("profile for longer")
 }
 
-/// The gateway's counters could not be read.
+/// What the target counts of itself could not be read.
 pub(super) fn no_counters(why: &str) -> Note {
-    let words = format!("the gateway's counters are not known: {why}");
-    Note::warning("no_counters", "gateway", words)
+    let words = format!("the {NAME}'s counters are not known: {why}");
+    Note::warning("no_counters", NAME, words)
 }
 
-/// The gateway's counters could not be read at the end of the window: they were read last so many seconds after its start.
+/// The same at the end of the window: they were read last so many seconds after its start.
 pub(super) fn counters_end(after: f64, why: &str) -> Note {
     let words = format!(
-        "the gateway's counters are those of the first {}: {why}",
+        "the {NAME}'s counters are those of the first {}: {why}",
         seconds(after)
     );
-    Note::warning("counters_end", "gateway", words)
+    Note::warning("counters_end", NAME, words)
 }
 
 /// The target's certificate was not checked.
@@ -170,10 +171,10 @@ pub(super) fn service_ended(words: &str) -> Note {
     Note::warning("service_ended", "services", words)
 }
 
-/// The gateway reported a failure when it was stopped, such as acknowledged payloads that are lost.
+/// The target reported a failure when it was stopped, such as acknowledged payloads that are lost.
 pub(super) fn bad_stop(why: &str) -> Note {
-    let words = format!("the gateway did not end well after the load: {why}");
-    Note::warning("bad_stop", "gateway", words)
+    let words = format!("the {NAME} did not end well after the load: {why}");
+    Note::warning("bad_stop", NAME, words)
 }
 
 fn seconds(seconds: f64) -> String {

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::expected::{bcrypt_rate, cache_ttl};
 use super::files::Made;
 use super::gather::StretchEnd;
 use super::instances::uneven;
 use super::launch::Launched;
 use super::mark::Cpu;
 use super::notes;
-use super::published;
 use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
@@ -19,6 +17,7 @@ use crate::metrics::{Durations, Oddities, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::result::{Failure, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
+use crate::tenant;
 use crate::traffic::fleet::Roster;
 use crate::transport::tls::Handshakes;
 
@@ -75,7 +74,7 @@ impl PhaseRun<'_> {
                     used: ProcessUse::NOTHING,
                 })
                 .collect(),
-            expected_bcrypt_rate: bcrypt_rate(variant, &self.phase.load),
+            expected: tenant::expected(variant, &self.phase.load),
             profile: None,
             trust: Trust::default(),
             notes: known_before(&variant.target, &self.phase.load),
@@ -124,7 +123,7 @@ impl PhaseRun<'_> {
         }
         match over.published {
             Ok(ended_early) => found.note(ended_early),
-            Err(why) if target.is_gateway && has_window => found.note([notes::no_counters(&why)]),
+            Err(why) if target.is_known && has_window => found.note([notes::no_counters(&why)]),
             Err(_) => {}
         }
         let ok = found.total().ok;
@@ -160,8 +159,8 @@ impl PhaseRun<'_> {
 
     pub(super) fn files(&self, target: &Launched) -> Result<Made, Failure> {
         let directory = self.directory();
-        let columns = if target.is_gateway {
-            published::columns()
+        let columns = if target.is_known {
+            tenant::columns()
         } else {
             Vec::new()
         };
@@ -179,9 +178,9 @@ pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended
     }
 }
 
-/// A warning if the gateway's cache remembers for longer than each window of the variant lasts.
+/// A warning if the target remembers for longer than each window of the variant lasts.
 fn short_window(variant: &Variant) -> Option<Note> {
-    let ttl = cache_ttl(variant)?;
+    let ttl = tenant::remembers_for(variant)?;
     let longest = variant
         .phases
         .iter()

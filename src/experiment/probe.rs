@@ -7,13 +7,13 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 
 use super::mark::{Answer, Cpu, PROCESS_CPU, Scraped, Seen, Used};
-use super::published::{Reading, is_published};
 use super::watch::Probe;
 use crate::engine::now_ns;
 use crate::process::cgroup;
 use crate::process::machine::{MachineTimes, own_cpu_ns};
 use crate::process::metrics::{self, Metrics};
 use crate::process::{ProcessTree, TreeReading};
+use crate::tenant::{Reading, is_published};
 
 /// Longest time that metrics may take.
 const SCRAPE: Duration = Duration::from_millis(500);

@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::mark::{Asked, Cpu, Mark, Scraped, Seen, cores_of};
-use super::published;
 use super::watched::Watched;
 use crate::metrics::Window;
 use crate::process::machine::MachineTimes;
+use crate::tenant;
 
 /// When a target is read: at the beginning of each interval, and at the end of the window.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub(super) struct Offer {
     pub(super) cpu: Cpu,
     /// It publishes metrics.
     pub(super) has_metrics: bool,
-    /// Rows have what the bundled gateway publishes.
+    /// Rows have what the target publishes of itself.
     pub(super) has_columns: bool,
 }
 
@@ -196,7 +196,7 @@ impl Readings {
         let pair = before.filter(|before| in_time(before) && in_time(last));
         let published = if self.offer.has_columns {
             let (first, last) = (before.and_then(Mark::reading), last.reading());
-            published::cells(first.as_ref(), last.as_ref())
+            tenant::cells(first.as_ref(), last.as_ref())
         } else {
             Vec::new()
         };

@@ -7,10 +7,10 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::experiment::mark::{Answer, Cpu, Used};
-use crate::experiment::published::Reading;
 use crate::experiment::readings::{Offer, Schedule};
 use crate::metrics::Window;
 use crate::process::metrics::parse;
+use crate::tenant::Reading;
 
 const MS: u64 = 1_000_000;
 const START: u64 = 7_000 * MS;

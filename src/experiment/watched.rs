@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::mark::{Asked, Cpu, Mark, PROCESS_CPU, Scraped, Used, cores_of, cores_used};
-use super::published::Reading;
 use crate::metrics::{Served, Window};
 use crate::process::machine::MachineTimes;
 use crate::result::{InstanceUse, ProcessUse};
+use crate::tenant::Reading;
 
 /// CPU is not told for less, ns.
 const SHORTEST_CPU_SPAN: u64 = 50_000_000;
@@ -27,7 +27,7 @@ impl Count {
     }
 }
 
-/// What the gateway published of itself over a window.
+/// What a target published of itself over a window.
 #[derive(Debug)]
 pub(super) struct Published {
     /// Increase of each counter.
@@ -293,7 +293,7 @@ impl Watched {
         }
     }
 
-    /// What the gateway published over the window. One that was too busy to answer at its end, or had ended, is told by the last answer
+    /// What the target published of itself over the window. One that was too busy to answer at its end, or had ended, is told by the last answer
     /// that there is.
     pub(super) fn published(&self) -> Result<Published, String> {
         let first = self

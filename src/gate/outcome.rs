@@ -119,27 +119,31 @@ fn invalid(phase: &PhaseResult, total: &Tally) -> Option<String> {
     if phase.load.overload {
         return None;
     }
-    if let Some(gone) = phase.gone() {
-        let first = first_failure(phase, total, |_| true);
-        return Some(format!("{}{first}", gone.words));
-    }
-    let lost = phase.unanswered_share(total);
-    if let Some(lost) = lost.filter(|share| *share >= LOST_SHARE) {
-        return Some(format!(
-            "requests without an OK answer in the window took {} of the time of {} connections{}",
-            format_share(lost),
-            phase.load.connections,
-            first_failure(phase, total, |_| true)
-        ));
-    }
     let sent = phase.sent_share(total);
-    (sent < PLANNED_SHARE).then(|| {
+    let is_planned = sent >= PLANNED_SHARE;
+    let lost = phase.unanswered_share(total);
+    let lost = lost.filter(|share| *share >= LOST_SHARE).map(|share| {
         format!(
+            "requests without an OK answer in the window took {} of the time of {} connections",
+            format_share(share),
+            phase.load.connections
+        )
+    });
+    let mut reasons: Vec<String> = Vec::new();
+    if let Some(mut words) = phase.gone().map(|gone| gone.words).or(lost) {
+        if is_planned {
+            words += &first_failure(phase, total, |_| true);
+        }
+        reasons.push(words);
+    }
+    if !is_planned {
+        reasons.push(format!(
             "only {:.1} % of the planned requests could be sent in time{}",
             sent * 100.0,
             why_unsent(phase, total)
-        )
-    })
+        ));
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// What kept planned requests from being sent in time, with the remedy: too high a rate, failures before they could be

@@ -4,7 +4,7 @@ use super::*;
 use crate::metrics::ErrorKind;
 use crate::profile::Profile;
 use crate::result::samples::{concluded, failed, ok, phase, run};
-use crate::result::{Failure, ProfileResult, Samples, Tail};
+use crate::result::{Answering, Answerings, Failure, Gone, ProfileResult, Samples, Tail};
 use crate::scenario::plan::threshold::Expression;
 use crate::scenario::{Arrivals, Judge, LoadModel, Pace};
 use crate::units::Rate;
@@ -375,4 +375,42 @@ fn verdicts_take_precedence_in_order() {
         1
     );
     assert_eq!(code(&[judgement(Verdict::Fail)], true), 130);
+}
+
+#[test]
+fn a_target_that_answers_no_more_is_invalid_and_says_since_when() {
+    let gone = Some(Gone {
+        from: 1.5,
+        answers: false,
+    });
+    let answering = |gone| Answering {
+        window: 2.0,
+        gone,
+        ..Answering::default()
+    };
+    let check = |set: &dyn Fn(&mut Answerings), says: &str| {
+        let mut phase = phase(|tally| ok(tally, 1_000, 100));
+        phase.rounds[0].answerings.whole = answering(None);
+        set(&mut phase.rounds[0].answerings);
+        match outcome(&run(phase, None), &[], false) {
+            Outcome::Invalid(message) => assert_eq!(message, says),
+            other => panic!("{other:?}, and not {says}"),
+        }
+        let mut meant = self::phase(|tally| ok(tally, 1_000, 100));
+        set(&mut meant.rounds[0].answerings);
+        meant.load.overload = true;
+        assert_eq!(outcome(&run(meant, None), &[], false), Outcome::Pass);
+    };
+    check(
+        &|of| of.whole = answering(gone),
+        "v, load: nothing answered from 1.5 s on",
+    );
+    check(
+        &|of| of.process_ended = Some(1.0),
+        "v, load: the target's process ended in the window (seen last at 1.0 s)",
+    );
+    check(
+        &|of| of.lost_share = Some(0.9),
+        "v, load: requests without an OK answer in the window took 90 % of the time of 1 connections",
+    );
 }

@@ -1,7 +1,7 @@
 //! When a target answered as expected, and when requests waited and it did not: what no histogram keeps. No clock; memory is bounded.
 
 use super::outcome::{ErrorKind, Outcome, Times};
-use super::recorder::Window;
+use super::window::Window;
 
 /// Bins at most. Neighbours become one when there would be more, so that a bin is 1.05 ms long in windows of up to 34 s and about
 /// 1/16,384 to 1/32,768 of longer ones.

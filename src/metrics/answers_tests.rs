@@ -1,3 +1,5 @@
+//! Silences of known requests.
+
 use super::*;
 use proptest::prelude::*;
 

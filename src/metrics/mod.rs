@@ -12,6 +12,7 @@ mod series;
 mod served;
 mod summary;
 mod tally;
+mod window;
 
 pub use answers::{Answers, Late, Silence, Unanswered};
 pub use batches::Batches;
@@ -20,8 +21,9 @@ pub use histogram_log::{HistogramLog, read_histograms};
 pub use interval_log::IntervalLog;
 pub use oddities::Oddities;
 pub use outcome::{ErrorKind, Moved, Outcome, Times};
-pub use recorder::{Answered, Interval, Recorder, Window};
+pub use recorder::{Answered, Interval, Recorder};
 pub use series::{SeriesRow, SeriesWriter};
 pub use served::Served;
 pub use summary::{Quantiles, latency_quantiles, quantiles, value_at};
 pub use tally::Tally;
+pub use window::Window;

@@ -7,28 +7,8 @@ use super::oddities::Oddities;
 use super::outcome::{ErrorKind, Moved, Outcome, Times};
 use super::served::Served;
 use super::tally::Tally;
+use super::window::Window;
 use crate::transport::quirk::Quirk;
-
-/// The measured window, ns on the monotonic clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// First instant.
-    pub start: u64,
-    /// First instant after it.
-    pub end: u64,
-}
-
-impl Window {
-    /// Whether the instant lies in it.
-    pub fn contains(self, instant: u64) -> bool {
-        (self.start..self.end).contains(&instant)
-    }
-
-    /// Its length, seconds.
-    pub fn seconds(self) -> f64 {
-        self.end.saturating_sub(self.start) as f64 / 1e9
-    }
-}
 
 /// What one worker counted in one interval.
 #[derive(Debug, Default)]

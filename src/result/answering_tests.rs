@@ -1,3 +1,5 @@
+//! Targets that are gone, that are slow, and that nobody asks: what is told of each.
+
 use super::*;
 use crate::metrics::{ErrorKind, Outcome, Times, Window};
 use crate::result::samples::phase;

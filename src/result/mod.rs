@@ -1,6 +1,7 @@
 //! What a run found: plain values, complete enough to be judged, compared, rendered, stored and read again. Whoever looks at a run,
 //! live or stored, looks at these.
 
+mod absence;
 pub(crate) mod answering;
 mod note;
 mod phase;
@@ -13,7 +14,8 @@ pub(crate) mod samples;
 mod trust;
 mod used;
 
-pub use answering::{Absence, Answering, Answerings, Gone, Quiet};
+pub use absence::Absence;
+pub use answering::{Answering, Answerings, Gone, Quiet};
 pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
 pub use profiled::{ProfileResult, Samples};
@@ -23,7 +25,7 @@ pub use round::{
 };
 pub use run::{Failure, RunResult, ScenarioId, VariantResult};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};
-pub use used::{AcknowledgedFile, BcryptRate, InstanceUse, ProcessUse, ServiceUse};
+pub use used::{AcknowledgedFile, InstanceUse, ProcessUse, ServiceUse};
 
 fn per(amount: f64, of: f64) -> Option<f64> {
     (of > 0.0).then(|| amount / of)

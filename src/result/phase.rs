@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    AcknowledgedFile, BcryptRate, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust, per,
-};
+use super::{AcknowledgedFile, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust, per};
 use crate::metrics::{Durations, ErrorKind, Oddities, Tally};
 use crate::scenario::{Load, LoadModel};
+use crate::tenant::{Expected, Told};
 use crate::transport::tls::Handshakes;
 
 /// One phase of a variant, pooled over its rounds.
@@ -28,9 +27,9 @@ pub struct PhaseResult {
     pub target_cpus: f64,
     /// Largest memory of the target within a window, bytes.
     pub peak_bytes: Option<u64>,
-    /// Increase of the gateway's counters over the windows, by name.
+    /// Increase of what the target counts of itself over the windows, by name.
     pub counters: BTreeMap<String, u64>,
-    /// The highest value of the gateway's gauges at the ends of intervals, by name.
+    /// The highest value of its gauges at the ends of intervals, by name.
     pub peaks: BTreeMap<String, u64>,
     /// What the target acknowledged, if requests say how that is called.
     pub acknowledged: Vec<AcknowledgedFile>,
@@ -46,8 +45,8 @@ pub struct PhaseResult {
     pub instances: Vec<InstanceUse>,
     /// What ran beside the target, in the order of the plan.
     pub services: Vec<ServiceUse>,
-    /// bcrypts a second that devices and TTL imply, for the bundled gateway.
-    pub expected_bcrypt_rate: Option<BcryptRate>,
+    /// What its load should cost a target that telemload knows.
+    pub expected: Option<Expected>,
     /// The profile of the profiled phase.
     pub profile: Option<ProfileResult>,
     /// How far its figures are the target's.
@@ -131,18 +130,15 @@ impl PhaseResult {
         worst(self.rounds.iter().map(|round| round.worker_wait))
     }
 
-    /// A counter's increase per second.
-    pub fn counter_rate(&self, name: &str) -> Option<f64> {
-        per(*self.counters.get(name)? as f64, self.seconds())
-    }
-
-    /// Cache hits by lookups.
-    pub fn hit_rate(&self) -> Option<f64> {
-        let (hits, misses) = (
-            *self.counters.get("cache_hits")? as f64,
-            *self.counters.get("cache_misses")? as f64,
-        );
-        per(hits, hits + misses)
+    /// What is known of a target that telemload knows.
+    pub fn told(&self, total: &Tally) -> Told<'_> {
+        Told {
+            counters: &self.counters,
+            peaks: &self.peaks,
+            seconds: self.seconds(),
+            ok: total.completed_ok,
+            expected: self.expected,
+        }
     }
 
     /// Share of the scheduled requests that were sent in the window; 1 for a closed loop.

@@ -24,7 +24,7 @@ impl PhaseResult {
             oddities,
             instances,
             services,
-            expected_bcrypt_rate: _,
+            expected: _,
             profile,
             trust: _,
             notes,

@@ -67,7 +67,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         handshakes: Handshakes::default(),
         instances: Vec::new(),
         services: Vec::new(),
-        expected_bcrypt_rate: None,
+        expected: None,
         profile: None,
         trust: Trust::default(),
         notes: Vec::new(),

@@ -90,16 +90,7 @@ pub struct AcknowledgedFile {
     pub file: PathBuf,
     /// Its lines.
     pub ids: u64,
-    /// Where the bundled gateway stored what it acknowledged, if it outlives the gateway.
+    /// Where the target stored what it acknowledged, if that is known and outlives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sink: Option<String>,
-}
-
-/// bcrypts a second that devices, TTL and instances imply.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BcryptRate {
-    /// If no instance computes what another one of its shared store has.
-    pub least: f64,
-    /// If each computes for itself, which is what requests lead to that come within the time of one bcrypt.
-    pub most: f64,
 }

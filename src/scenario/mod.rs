@@ -7,7 +7,7 @@ mod resolve;
 
 use std::path::Path;
 
-pub use plan::gateway::LAUNCH_DIRECTORY;
+pub use plan::places::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
     Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Judge, Load, LoadModel, Need, Pace,

@@ -397,7 +397,7 @@ expr = "errors.rate <= 100%"
     let running = TestBed::new().scenario(scenario).start();
     running.wait_for_rows(2);
     signal(descendant(running.pid(), "gateway --stdin"), Signal::STOP);
-    let run = running.wait().expect(0, &[]);
+    let run = running.wait().expect(4, &["nothing answered from "]);
     let warnings = run.only_phase()["warnings"].to_string();
     assert!(
         warnings.contains("it had not stopped after 2.25s and was killed"),

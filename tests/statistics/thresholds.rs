@@ -49,7 +49,7 @@ impl Bed {
                 oddities: Default::default(),
                 instances: Vec::new(),
                 services: Vec::new(),
-                expected_bcrypt_rate: None,
+                expected: None,
                 profile: None,
                 trust: Default::default(),
                 notes: Vec::new(),

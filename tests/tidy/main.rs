@@ -12,11 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up; a module may use those of lower layers and of its own.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["units", "statistics"],
     &["metrics", "traffic", "transport"],
     &["scenario", "pacer"],
     &["engine", "profile", "process"],
+    &["tenant"],
     &["result"],
     &["experiment", "compare"],
     &["gate", "report", "selftest"],

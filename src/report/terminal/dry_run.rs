@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::{AcknowledgedIds, Acknowledgement, Rendered, Source};
 use crate::report::figures::load::{describe, planned};
 use crate::scenario::{Judge, Plan, ProfileSource, Request, Target, Variant};
+use crate::tenant;
 use crate::traffic::fleet::Roster;
 use crate::traffic::redact::{visible, without_credentials, without_userinfo};
 use crate::traffic::template::{Secrets, Stamp};
@@ -103,7 +104,7 @@ fn render_variant(plan: &Plan, variant: &Variant, text: &mut String) {
     if let Some(profile) = &variant.profile {
         let from = match &profile.source {
             ProfileSource::Pprof { url: Some(url) } => without_userinfo(url),
-            ProfileSource::Pprof { url: None } => "the gateway's endpoint".to_owned(),
+            ProfileSource::Pprof { url: None } => format!("the {}'s endpoint", tenant::NAME),
             ProfileSource::Perf => "perf".to_owned(),
         };
         let _ = writeln!(
@@ -120,7 +121,7 @@ fn render_variant(plan: &Plan, variant: &Variant, text: &mut String) {
 fn first_requests(plan: &Plan, variant: &Variant, text: &mut String) {
     let authority = match &variant.target {
         Target::Url { base, .. } => base.authority.clone(),
-        Target::Gateway { port, .. } | Target::Command { port, .. } => port
+        Target::Bundled { port, .. } | Target::Command { port, .. } => port
             .map_or("127.0.0.1:{port}".to_owned(), |port| {
                 format!("127.0.0.1:{port}")
             }),

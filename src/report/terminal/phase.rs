@@ -7,13 +7,14 @@ use bytesize::ByteSize;
 use hdrhistogram::Histogram;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, line};
-use super::{judgement, profile, resources, story};
+use super::{judgement, profile, resources};
 use crate::experiment::COMMON_QUANTILE;
 use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::report::figures::load::describe;
 use crate::report::figures::rate;
 use crate::result::{Cause, PhaseResult, Trust, TrustLevel};
+use crate::tenant;
 use crate::transport::tls::Negotiated;
 use crate::units::{format_count, format_share, format_us};
 
@@ -40,14 +41,11 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
     absences(phase, &total, &trust, text);
     answers(phase, &total, text);
     resources::render(phase, &total, text);
-    for (label, value) in [
-        ("gateway", story::counters(phase, &total)),
-        ("payloads", story::payloads(phase)),
-        ("acknowledged", acknowledged(phase)),
-    ] {
-        if let Some(value) = value {
-            line(label, &value, text);
-        }
+    for (label, words) in tenant::lines(&phase.told(&total)) {
+        line(label, &words, text);
+    }
+    if let Some(words) = acknowledged(phase) {
+        line("acknowledged", &words, text);
     }
     if let Some(profile) = &phase.profile {
         profile::render(profile, text);

@@ -4,6 +4,7 @@ use super::style::line;
 use crate::metrics::Tally;
 use crate::report::figures::rate;
 use crate::result::{InstanceUse, PhaseResult, ServiceUse};
+use crate::tenant;
 use crate::units::{format_count, format_share, format_us};
 
 /// Renders a line for each.
@@ -44,15 +45,14 @@ fn of_instance(phase: &PhaseResult, of: &InstanceUse) -> String {
     let cost = of.us_per_request().map_or(String::new(), |us| {
         format!(" · {} per request", format_us(us))
     });
-    let bcrypts = of.counters.get("bcrypt").map_or(String::new(), |count| {
-        format!(" · {} bcrypt", format_count(*count as f64))
-    });
+    let own = tenant::of_instance(&of.counters);
+    let own = own.map_or(String::new(), |words| format!(" · {words}"));
     let failed = match of.served.failed {
         0 => String::new(),
         failed => format!(" · {} failed", format_count(failed as f64)),
     };
     format!(
-        "{} {}{cores}{cost}{bcrypts}{failed}{}",
+        "{} {}{cores}{cost}{own}{failed}{}",
         of.address,
         rate(answered),
         peak(of.used.peak_bytes)

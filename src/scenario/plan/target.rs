@@ -7,14 +7,14 @@ use std::time::Duration;
 use gateway_config::IngestMode;
 
 use super::command::Command;
-use super::gateway::Places;
+use super::places::Places;
 use crate::transport::tls::Tls;
 
 /// What is loaded.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// The bundled gateway as a child process.
-    Gateway {
+    Bundled {
         /// Its configuration, as it was written.
         config: Box<gateway_config::Config>,
         /// Where that names ports of services.
@@ -121,7 +121,7 @@ impl Target {
 
     fn describe_one(&self) -> String {
         match self {
-            Self::Gateway { config, .. } => {
+            Self::Bundled { config, .. } => {
                 let ingest = match config.ingest {
                     IngestMode::Discard => String::new(),
                     mode => format!(", ingest {mode} into {}", config.sink),
@@ -143,7 +143,7 @@ impl Target {
     /// How many processes it is.
     pub fn instances(&self) -> u32 {
         match self {
-            Self::Gateway { instances, .. } | Self::Command { instances, .. } => *instances,
+            Self::Bundled { instances, .. } | Self::Command { instances, .. } => *instances,
             Self::Url { .. } => 1,
         }
     }
@@ -151,7 +151,7 @@ impl Target {
     /// How it is spoken to, if that is over TLS.
     pub fn tls(&self) -> Option<&Tls> {
         match self {
-            Self::Gateway { .. } => None,
+            Self::Bundled { .. } => None,
             Self::Command { tls, .. } => tls.as_ref(),
             Self::Url { base, .. } => base.tls.as_ref(),
         }

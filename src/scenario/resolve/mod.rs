@@ -219,7 +219,7 @@ impl Resolver<'_> {
                 .filter(|url| has_userinfo(url.get_ref()))
                 .map(Spanned::span),
         );
-        if let Target::Gateway { config, .. } = &target
+        if let Target::Bundled { config, .. } = &target
             && let gateway_config::StoreKind::Redis(url) = &config.store
             && url.has_credentials()
         {

@@ -54,7 +54,7 @@ impl Resolver<'_> {
     fn pprof(&self, profile: &file::Profile, target: &Target) -> Result<ProfileSource, Error> {
         let key = "profile.url";
         match (&profile.url, target) {
-            (None, Target::Gateway { .. }) => {}
+            (None, Target::Bundled { .. }) => {}
             (None, _) => return Err(self.error(profile.cpu.span(), key, "only the bundled gateway has a known endpoint; give the target's, such as \"http://127.0.0.1:{port}/debug/pprof/profile\", or sample its processes with `cpu = \"perf\"`")),
             (Some(url), _) => {
                 if !is_http_url(&url.get_ref().replace("{port}", "1")) {

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::resolver::Resolver;
 use crate::scenario::plan::command::Command;
-use crate::scenario::plan::gateway::{LAUNCH_DIRECTORY, LaunchPlaces, Places};
+use crate::scenario::plan::places::{LAUNCH_DIRECTORY, LaunchPlaces, Places};
 use crate::scenario::plan::ports::{Braces, Known};
 use crate::scenario::plan::{Service, Target};
 use crate::scenario::read::error::Error;
@@ -104,7 +104,7 @@ impl Resolver<'_> {
                 ));
             }
         }
-        Ok(Target::Gateway {
+        Ok(Target::Bundled {
             config: Box::new(config),
             places,
             instances: started.instances,

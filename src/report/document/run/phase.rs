@@ -11,8 +11,9 @@ use super::profile::ProfileJson;
 use super::round::RoundJson;
 use super::{in_order, load, trust};
 use crate::metrics::{Durations, ErrorKind, Oddities, Quantiles, Tally, quantiles};
-use crate::result::{AcknowledgedFile, BcryptRate, Note, PhaseResult, Trust};
+use crate::result::{AcknowledgedFile, Note, PhaseResult, Trust};
 use crate::scenario::Load;
+use crate::tenant::Expected;
 use crate::transport::quirk::Quirk;
 use crate::transport::tls::Handshakes;
 use crate::units::printable;
@@ -144,7 +145,7 @@ impl PhaseJson {
         let exemplars = phase.exemplars.iter();
         let instances = phase.instances.iter();
         let services = phase.services.iter();
-        let rate = phase.expected_bcrypt_rate;
+        let rate = phase.expected;
         Self {
             name: phase.name.clone(),
             load: phase.load.clone(),
@@ -248,7 +249,7 @@ impl PhaseJson {
             oddities: OddityJson::oddities(&self.oddities),
             instances: instances.map(|of| of.instance(seconds)).collect(),
             services: services.map(|of| of.service(seconds)).collect(),
-            expected_bcrypt_rate: self.expected_bcrypt_rps.map(|least| BcryptRate {
+            expected: self.expected_bcrypt_rps.map(|least| Expected {
                 least,
                 most: self.expected_bcrypt_rps_most.unwrap_or(least),
             }),

@@ -8,11 +8,11 @@ use crate::gate::judge;
 use crate::metrics::{ErrorKind, Moved, Served, Tally};
 use crate::result::samples::{self, concluded, run};
 use crate::result::{
-    AcknowledgedFile, Answering, Answerings, BcryptRate, Estimates, Failure, Gone, InstanceUse,
-    Note, PhaseResult, ProcessUse, ProfileResult, Quiet, Round, RunResult, ServiceUse, Tail,
-    Uncertainty,
+    AcknowledgedFile, Answering, Answerings, Estimates, Failure, Gone, InstanceUse, Note,
+    PhaseResult, ProcessUse, ProfileResult, Quiet, Round, RunResult, ServiceUse, Tail, Uncertainty,
 };
 use crate::scenario::{self, Overrides};
+use crate::tenant::Expected;
 use crate::transport::quirk::Quirk;
 
 /// The result as its two files have it.
@@ -156,7 +156,7 @@ fn add_uses(phase: &mut PhaseResult) {
             ..used
         },
     });
-    phase.expected_bcrypt_rate = Some(BcryptRate {
+    phase.expected = Some(Expected {
         least: 1.5,
         most: 3.0,
     });

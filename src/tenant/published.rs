@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::process::metrics::Metrics;
 
 /// Counters, whose increase counts: name in results, name at the endpoint.
-pub(super) const COUNTERS: [(&str, &str); 22] = [
+const COUNTERS: [(&str, &str); 22] = [
     ("bcrypt", "gateway_bcrypt_total"),
     ("cache_hits", "gateway_cache_hits_total"),
     ("cache_misses", "gateway_cache_misses_total"),
@@ -38,7 +38,7 @@ pub(super) const COUNTERS: [(&str, &str); 22] = [
 ];
 
 /// Gauges, whose value at a moment counts: name in results, name at the endpoint.
-pub(super) const GAUGES: [(&str, &str); 6] = [
+const GAUGES: [(&str, &str); 6] = [
     ("in_flight", "gateway_in_flight"),
     ("bcrypt_queue", "gateway_bcrypt_queue"),
     ("ingest_tasks", "gateway_ingest_tasks"),
@@ -50,21 +50,22 @@ pub(super) const GAUGES: [(&str, &str); 6] = [
     ),
 ];
 
-/// The gateway's figures at one moment, in the order of [`COUNTERS`] and [`GAUGES`].
+/// The gateway's figures at one moment, in the order of the tables above.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Reading {
+pub struct Reading {
     counters: [Option<f64>; COUNTERS.len()],
     gauges: [Option<f64>; GAUGES.len()],
 }
 
 /// Whether a metric is among them.
-pub(super) fn is_published(metric: &str) -> bool {
+pub fn is_published(metric: &str) -> bool {
     let all = COUNTERS.iter().chain(&GAUGES);
     metric.starts_with("gateway_") && all.map(|(_, name)| *name).any(|name| name == metric)
 }
 
 impl Reading {
-    pub(super) fn of(metrics: &Metrics) -> Self {
+    /// From what an endpoint says.
+    pub fn of(metrics: &Metrics) -> Self {
         Self {
             counters: COUNTERS.map(|(_, metric)| metrics.get(metric)),
             gauges: GAUGES.map(|(_, metric)| metrics.get(metric)),
@@ -72,7 +73,7 @@ impl Reading {
     }
 
     /// What several instances published, as if one had.
-    pub(super) fn sum(instances: &[Self]) -> Self {
+    pub fn sum(instances: &[Self]) -> Self {
         let known = |all: &mut dyn Iterator<Item = Option<f64>>| {
             all.flatten().reduce(|sum, value| sum + value)
         };
@@ -85,7 +86,10 @@ impl Reading {
     }
 
     /// The increase of every counter since an earlier reading, by name.
-    pub(super) fn increases(&self, since: &Self) -> Result<BTreeMap<String, u64>, String> {
+    ///
+    /// # Errors
+    /// The counter that is missing, or went back.
+    pub fn increases(&self, since: &Self) -> Result<BTreeMap<String, u64>, String> {
         let pairs = self.counters.iter().zip(&since.counters);
         COUNTERS
             .iter()
@@ -103,20 +107,20 @@ impl Reading {
     }
 
     /// The gauges that are known, by name.
-    pub(super) fn levels(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub fn levels(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let named = GAUGES.iter().zip(self.gauges);
         named.filter_map(|(&(name, _), value)| Some((name, level(value?))))
     }
 }
 
 /// Names of the columns of a series.
-pub(super) fn columns() -> Vec<&'static str> {
+pub fn columns() -> Vec<&'static str> {
     let names = COUNTERS.iter().chain(&GAUGES);
     names.map(|(name, _)| *name).collect()
 }
 
 /// The cells of an interval under [`columns`]: the increase of counters over it, and gauges at its end.
-pub(super) fn cells(first: Option<&Reading>, last: Option<&Reading>) -> Vec<Option<u64>> {
+pub fn cells(first: Option<&Reading>, last: Option<&Reading>) -> Vec<Option<u64>> {
     let counters = (0..COUNTERS.len()).map(|at| increase(first?.counters[at], last?.counters[at]));
     let gauges = (0..GAUGES.len()).map(|at| Some(level(last?.gauges[at]?)));
     counters.chain(gauges).collect()

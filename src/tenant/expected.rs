@@ -2,12 +2,20 @@
 
 use gateway_config::{Auth, Expiry, StoreKind};
 
-use crate::result::BcryptRate;
 use crate::scenario::{Arrivals, Load, LoadModel, Pace, Phase, Target, Variant};
 use crate::traffic::fleet::{Credentials, Fleet, Order};
 
+/// bcrypts a second that devices, TTL and instances imply.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// If no instance computes what another one of its shared store has.
+    pub least: f64,
+    /// If each computes for itself, which is what requests lead to that come within the time of one bcrypt.
+    pub most: f64,
+}
+
 /// Seconds that the gateway remembers a credential, if valid devices send theirs and it does so.
-pub(super) fn cache_ttl(variant: &Variant) -> Option<f64> {
+pub fn remembers_for(variant: &Variant) -> Option<f64> {
     let config = gateway(variant)?;
     let sends = |phase: &Phase| sending(variant, &phase.load).next().is_some();
     (remembers(config.auth) && variant.phases.iter().any(sends))
@@ -18,7 +26,7 @@ pub(super) fn cache_ttl(variant: &Variant) -> Option<f64> {
 /// rate of requests must be known and is not. Instances with a memory store have a cache each, whose devices report to it at
 /// random, once in so many reports. In a shared store an expired entry may be computed by one instance or by each, singleflight or
 /// not: they do not wait for each other.
-pub(super) fn bcrypt_rate(variant: &Variant, load: &Load) -> Option<BcryptRate> {
+pub fn expected(variant: &Variant, load: &Load) -> Option<Expected> {
     let config = gateway(variant)?;
     let instances = f64::from(variant.target.instances());
     if config.store != StoreKind::Memory || config.auth == Auth::Token {
@@ -27,10 +35,10 @@ pub(super) fn bcrypt_rate(variant: &Variant, load: &Load) -> Option<BcryptRate> 
             Auth::Token => least,
             _ => least * instances,
         };
-        return Some(BcryptRate { least, most });
+        return Some(Expected { least, most });
     }
     let all = instances * of_one_cache(variant, load, instances)?;
-    Some(BcryptRate {
+    Some(Expected {
         least: all,
         most: all,
     })
@@ -76,7 +84,7 @@ fn of_one_cache(variant: &Variant, load: &Load, caches: f64) -> Option<f64> {
 
 fn gateway(variant: &Variant) -> Option<&gateway_config::Config> {
     match &variant.target {
-        Target::Gateway { config, .. } => Some(config),
+        Target::Bundled { config, .. } => Some(config),
         Target::Command { .. } | Target::Url { .. } => None,
     }
 }
@@ -204,7 +212,7 @@ mod tests {
     use super::*;
     use crate::scenario::{Overrides, parse};
 
-    fn expected(gateway: &str, fleet: &str, load: &str) -> Option<f64> {
+    fn of_text(gateway: &str, fleet: &str, load: &str) -> Option<f64> {
         let text = format!(
             "name = \"t\"\ntarget.gateway = {{ cpus = 1, cache_ttl = \"5s\", {gateway} }}\n[fleet.cars]\n{fleet}\n[load]\nconnections = 1\nduration = \"1s\"\n{load}\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\nheaders = {{ X-Device-Id = \"a\" }}\n[[request]]\nname = \"other\"\nweight = 0\npath = \"/\"\n[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\nrequest.other.weight = 1\n"
         );
@@ -235,7 +243,7 @@ mod tests {
             );
             let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
             let variant = &plan.variants[0];
-            let found = bcrypt_rate(variant, &variant.phases[0].load).unwrap();
+            let found = super::expected(variant, &variant.phases[0].load).unwrap();
             assert!((found.least - least).abs() < 1e-9, "{store}: {found:?}");
             assert!((found.most - most).abs() < 1e-9, "{store}: {found:?}");
         }
@@ -274,7 +282,7 @@ mod tests {
             // Two thirds and a third of 3/s.
             (fixed, zipf, open("3"), Some(1.0 / 5.5 + 1.0 / 6.0)),
         ] {
-            let found = expected(gateway, fleet, &load);
+            let found = of_text(gateway, fleet, &load);
             let same = match (found, want) {
                 (Some(found), Some(want)) => (found - want).abs() < 1e-9,
                 (found, want) => found == want,
