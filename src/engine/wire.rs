@@ -343,6 +343,7 @@ async fn unless_expired<F: Future>(slot: &Slot, future: F) -> Option<F::Output> 
 fn unopened(error: &OpenError) -> Unopened {
     let kind = match error {
         OpenError::Tls { .. } => ErrorKind::Tls,
+        OpenError::Proxy { .. } => ErrorKind::Proxy,
         OpenError::Connect { cause, .. } => match cause.kind() {
             io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
             io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,

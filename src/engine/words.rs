@@ -8,6 +8,9 @@ use crate::traffic::expect::{self, Extract, From, MAX_BODY, hides_header};
 use crate::traffic::redact::{REDACTED, is_sensitive_name};
 use crate::traffic::variable::MAX_VALUE;
 
+/// The status of a proxy that does not know who asks.
+const PROXY_AUTHENTICATION: u16 = 407;
+
 /// Characters of a value that are shown.
 const SHOWN_VALUE: usize = 120;
 
@@ -50,6 +53,10 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
         Unmet::Status if let Some(location) = redirection(request, answer) => format!(
             "status {}: redirected to {location}, which telemload does not follow; load that address itself",
             answer.status
+        ),
+        Unmet::Status if answer.status == PROXY_AUTHENTICATION => format!(
+            "status 407: the proxy wants other credentials; write --proxy http://USER:PASSWORD@HOST:PORT, or `target.proxy`: {}",
+            body()
         ),
         Unmet::Status if expect.status.is_empty() => {
             format!("status {}: {}", answer.status, body())

@@ -34,6 +34,10 @@ pub struct Overrides {
     pub connect_to: Option<String>,
     /// Unix socket that connections go to.
     pub unix_socket: Option<PathBuf>,
+    /// Forward proxy that connections go through.
+    pub proxy: Option<String>,
+    /// Addresses that connections come from, several of them divided by commas.
+    pub bind: Option<String>,
     /// Opens a connection for each request.
     pub no_keep_alive: bool,
     /// Only this variant.

@@ -4,5 +4,7 @@
 //! may read clocks or know of schedules, workers and metrics: whoever uses them brings deadlines and counts what came of it.
 
 pub mod http1;
+pub mod proxy;
+pub mod sources;
 pub mod stream;
 pub mod tls;

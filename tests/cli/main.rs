@@ -20,6 +20,7 @@ mod leaks;
 mod output;
 mod perf;
 mod profiles;
+mod proxies;
 mod reach;
 mod readings;
 mod recorded;

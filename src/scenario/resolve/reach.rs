@@ -106,6 +106,7 @@ impl Resolver<'_> {
 
     /// Refuses keys and flags that say where connections go.
     pub(super) fn refuse_route(&self, target: &file::Target, with: &str) -> Result<(), Error> {
+        self.refuse_proxy(target)?;
         let overrides = self.overrides;
         self.refuse_all(
             with,
@@ -318,7 +319,7 @@ fn origin(text: &str) -> Result<Origin, String> {
     })
 }
 
-fn host_and_port(text: &str) -> Option<Route> {
+pub(super) fn host_and_port(text: &str) -> Option<Route> {
     // What a URL may have between its slashes and its path, and nothing but that.
     let url = reqwest::Url::parse(&format!("http://{text}/")).ok()?;
     let (host, port) = text.rsplit_once(':')?;

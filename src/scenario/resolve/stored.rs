@@ -41,6 +41,11 @@ pub(super) fn stored_text(text: &str, secrets: Vec<Range<usize>>, overrides: &Ov
         tls.no_resumption.then(|| "full handshakes".to_owned()),
     );
     note("--connect-to", overrides.connect_to.clone());
+    note(
+        "--proxy",
+        overrides.proxy.as_deref().map(without_credentials),
+    );
+    note("--bind", overrides.bind.clone());
     note("--unix-socket", shown(&overrides.unix_socket));
     note(
         "--no-keepalive",

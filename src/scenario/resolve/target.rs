@@ -177,6 +177,7 @@ impl Resolver<'_> {
             ));
         }
         Ok(Target::Url {
+            proxy: self.proxy(target, &base, &route)?,
             base,
             route,
             pid: self.overrides.pid.or(given),
