@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, SHOWN_BODY, Unfit, Unmet};
 use crate::scenario::Request;
+use crate::traffic::content::{Undecoded, decode};
 use crate::traffic::expect::{self, Extract, From, MAX_BODY, hides_header};
 use crate::traffic::redact::{REDACTED, is_sensitive_name};
 use crate::traffic::variable::MAX_VALUE;
@@ -32,11 +33,50 @@ impl std::convert::From<String> for Words {
 
 /// An unmet expectation in words, and what must be replaced in them.
 pub(super) fn describe(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> Words {
+    let (content, decoded);
+    let answer = match answer.encodings() {
+        None => answer,
+        Some(encodings) => {
+            content = shown_content(encodings, answer);
+            decoded = answer.with_body(&content);
+            &decoded
+        }
+    };
     let mut secrets = extractable(request, answer);
     secrets.extend(credentials(answer));
     Words {
         text: say(unmet, request, answer),
         secrets,
+    }
+}
+
+/// What can be decoded of a body that came encoded and may have been cut.
+fn shown_content(encodings: &[u8], answer: &Answer<'_>) -> Vec<u8> {
+    let mut content = Vec::new();
+    let ended = decode(encodings, answer.body, MAX_BODY, &mut content);
+    if ended.is_err() && content.is_empty() {
+        let encodings = cut(String::from_utf8_lossy(encodings).into_owned());
+        content = format!("{} bytes encoded as {encodings}", answer.body_bytes).into_bytes();
+    }
+    content
+}
+
+/// Why a body could not be looked into.
+fn describe_encoded(undecoded: Undecoded, answer: &Answer<'_>) -> String {
+    let encodings = String::from_utf8_lossy(answer.encodings().unwrap_or_default());
+    let encodings = cut(encodings.into_owned());
+    match undecoded {
+        Undecoded::Unknown => format!(
+            "the body is encoded as `{encodings}`, and telemload decodes gzip, deflate, br and zstd; ask for one of them with the header Accept-Encoding"
+        ),
+        Undecoded::Broken => format!(
+            "the body is not the `{encodings}` that its Content-Encoding says, or ends too early; look at the server, or a proxy in between"
+        ),
+        Undecoded::TooLong => {
+            format!(
+                "the body has more than {MAX_BODY} bytes decoded, and at most those are looked at"
+            )
+        }
     }
 }
 
@@ -88,6 +128,7 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
             "the body has {} bytes, and at most {MAX_BODY} are looked at",
             answer.body_bytes
         ),
+        Unmet::Encoded(undecoded) => describe_encoded(undecoded, answer),
         Unmet::Contains => format!(
             "the body does not hold `{}`: {}",
             expect.contains.as_deref().unwrap_or_default(),

@@ -136,10 +136,12 @@ impl Tunnel {
     fn refusal(&self, status: u16) -> String {
         let to = &self.to;
         match status {
-            407 if self.has_credentials => "the proxy refused the credentials (407); check user and password in --proxy or `target.proxy`".to_owned(),
+            // Some say 401 to wrong credentials.
+            401 | 407 if self.has_credentials => format!("the proxy refused the credentials ({status}); check user and password in --proxy or `target.proxy`"),
             407 => "the proxy wants credentials (407); write --proxy http://USER:PASSWORD@HOST:PORT, or `target.proxy` with {{env.NAME}} for the password".to_owned(),
             403 | 405 => format!("the proxy lets nobody through to {to} ({status}); allow that host and port for CONNECT in its settings"),
-            502..=504 => format!("the proxy cannot reach {to} ({status}); check host and port, and whether the proxy may go there"),
+            // 500 is what some say of a name or port that is not there.
+            500 | 502..=504 => format!("the proxy cannot reach {to} ({status}); check host and port, and whether the proxy may go there"),
             _ => format!("the proxy answered CONNECT to {to} with status {status}; see its log, and whether it is a forward proxy"),
         }
     }
