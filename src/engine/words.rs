@@ -90,40 +90,8 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
     };
     let body = || shown_body(request, answer, json());
     match unmet {
-        Unmet::Status if let Some(location) = redirection(request, answer) => format!(
-            "status {}: redirected to {location}, which telemload does not follow; load that address itself",
-            answer.status
-        ),
-        Unmet::Status if answer.status == PROXY_AUTHENTICATION => format!(
-            "status 407: the proxy wants other credentials; write --proxy http://USER:PASSWORD@HOST:PORT, or `target.proxy`: {}",
-            body()
-        ),
-        Unmet::Status if expect.status.is_empty() => {
-            format!("status {}: {}", answer.status, body())
-        }
-        Unmet::Status => {
-            let expected: Vec<String> = expect.status.iter().map(u16::to_string).collect();
-            let expected = expected.join(" or ");
-            format!("status {} instead of {expected}: {}", answer.status, body())
-        }
-        Unmet::Header(at) => {
-            let (name, expected) = &expect.headers[at];
-            let hides = hides_header(&request.extract, name);
-            let expected = match expected {
-                expect::Value::Is(_) if hides => REDACTED.to_owned(),
-                other => other.to_string(),
-            };
-            match answer.head.get(name) {
-                None => format!("there is no header {name}, which should be {expected}"),
-                Some(_) if hides => {
-                    format!("header {name} is {REDACTED} instead of {expected}")
-                }
-                Some(found) => {
-                    let found = cut(String::from_utf8_lossy(found).into_owned());
-                    format!("header {name} is `{found}` instead of {expected}")
-                }
-            }
-        }
+        Unmet::Status => describe_status(request, answer, &body()),
+        Unmet::Header(at) => describe_header(at, request, answer),
         Unmet::TooLong => format!(
             "the body has {} bytes, and at most {MAX_BODY} are looked at",
             answer.body_bytes
@@ -147,7 +115,8 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
             let (pointer, expected) = &expect.json[at];
             let hides = pointer.split('/').any(is_sensitive_name);
             let shown = |value: &Value| match value {
-                Value::String(_) | Value::Number(_) if hides => REDACTED.to_owned(),
+                Value::Bool(_) | Value::Null => value.to_string(),
+                _ if hides => REDACTED.to_owned(),
                 other => other.to_string(),
             };
             let expected = shown(expected);
@@ -160,6 +129,46 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
             }
         }
         Unmet::Extract(at, unfit) => describe_unfit(&request.extract[at], unfit, &body),
+    }
+}
+
+/// A status that is not expected, and what came with it.
+fn describe_status(request: &Request, answer: &Answer<'_>, body: &str) -> String {
+    let status = answer.status;
+    if let Some(location) = redirection(request, answer) {
+        return format!(
+            "status {status}: redirected to {location}, which telemload does not follow; load that address itself"
+        );
+    }
+    if status == PROXY_AUTHENTICATION {
+        return format!(
+            "status {status}: the proxy wants other credentials; write --proxy http://USER:PASSWORD@HOST:PORT, or `target.proxy`: {body}"
+        );
+    }
+    let expected: Vec<String> = request.expect.status.iter().map(u16::to_string).collect();
+    match expected.join(" or ").as_str() {
+        "" => format!("status {status}: {body}"),
+        expected => format!("status {status} instead of {expected}: {body}"),
+    }
+}
+
+/// A header that is not as expected.
+fn describe_header(at: usize, request: &Request, answer: &Answer<'_>) -> String {
+    let (name, expected) = &request.expect.headers[at];
+    let hides = hides_header(&request.extract, name);
+    let expected = match expected {
+        expect::Value::Is(_) if hides => REDACTED.to_owned(),
+        other => other.to_string(),
+    };
+    match answer.head.get(name) {
+        None => format!("there is no header {name}, which should be {expected}"),
+        Some(_) if hides => {
+            format!("header {name} is {REDACTED} instead of {expected}")
+        }
+        Some(found) => {
+            let found = cut(String::from_utf8_lossy(found).into_owned());
+            format!("header {name} is `{found}` instead of {expected}")
+        }
     }
 }
 
