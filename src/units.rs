@@ -207,6 +207,21 @@ pub fn parse_share(text: &str) -> Result<f64, UnitError> {
     }
 }
 
+/// What a part of a URL stands for; a `%` without a code stays.
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        let code = rest
+            .get(1..3)
+            .filter(|_| byte == b'%')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        decoded.push(code.unwrap_or(byte));
+        rest = if code.is_some() { &rest[3..] } else { behind };
+    }
+    decoded
+}
+
 /// The text with U+FFFD for what has no shape of its own or turns what stands around it: control characters, marks of direction,
 /// characters of no width. What a profile or a server names reaches a terminal only like this.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {

@@ -23,6 +23,7 @@ use crate::result::RunResult;
 use crate::scenario::{self, Header, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::traffic::redact::visible;
+use crate::transport::sources::Sources;
 use crate::units::Rate;
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
@@ -106,6 +107,17 @@ pub(super) struct Args {
     /// Connect to a unix socket; the URL still names the target.
     #[arg(long, value_name = "PATH", help_heading = "Connections")]
     unix_socket: Option<PathBuf>,
+    /// Forward proxy to go through; none is taken from the environment.
+    #[arg(
+        short = 'x',
+        long,
+        value_name = "http://[USER:PASSWORD@]HOST:PORT",
+        help_heading = "Connections"
+    )]
+    proxy: Option<String>,
+    /// Address of this machine that connections come from, or a network of them, in turn; repeatable.
+    #[arg(long, value_name = "ADDR[/PREFIX]", help_heading = "Connections")]
+    bind: Vec<String>,
     /// Open a connection for each request, with `Connection: close`.
     #[arg(long = "no-keepalive", aliases = ["no-keep-alive", "disable-keepalive"], help_heading = "Connections")]
     no_keep_alive: bool,
@@ -386,6 +398,8 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
         },
         connect_to: args.connect_to.clone(),
         unix_socket: args.unix_socket.clone(),
+        proxy: args.proxy.clone(),
+        bind: (!args.bind.is_empty()).then(|| args.bind.join(",")),
         no_keep_alive: args.no_keep_alive,
         seed: args.seed,
         fresh_seed: fresh_seed(),
@@ -440,12 +454,16 @@ fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
 /// Every connection over TCP has a local port.
 fn enough_ports(plan: &Plan) -> anyhow::Result<()> {
     let variants = plan.variants.iter();
-    let phases = variants
+    let needed = variants
         .filter(|variant| variant.target.takes_ports())
-        .flat_map(|variant| &variant.phases);
-    let needed = phases.map(|phase| phase.load.connections).max();
+        .flat_map(|variant| {
+            let sources = variant.sources.as_ref().map_or(1, Sources::count);
+            let phases = variant.phases.iter();
+            phases.map(move |phase| u64::from(phase.load.connections).div_ceil(sources))
+        })
+        .max();
     match (LocalPorts::read(), needed) {
-        (Some(ports), Some(needed)) if needed > ports.count() => Err(Usage(format!("the load needs {needed} local ports and the system gives {}; run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections", ports.count())).into()),
+        (Some(ports), Some(needed)) if needed > u64::from(ports.count()) => Err(Usage(format!("the load needs {needed} local ports of each address that it comes from and the system gives {}; come from more addresses with --bind, on this machine --bind 127.0.0.0/8, run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections", ports.count())).into()),
         _ => Ok(()),
     }
 }
@@ -454,7 +472,7 @@ fn warn_of_ports(plan: &Plan) {
     let mut said = Vec::new();
     for variant in &plan.variants {
         for phase in &variant.phases {
-            let warning = experiment::port_warning(&variant.target, &phase.load);
+            let warning = experiment::port_warning(variant, &phase.load);
             if let Some(warning) = warning.filter(|warning| !said.contains(warning)) {
                 say(&format!("note: {warning}"));
                 said.push(warning);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::metrics::ErrorKind;
 use crate::scenario::Request;
+use crate::traffic::content::{self, Undecoded};
 use crate::traffic::expect::{self, Expect, Extract, From, MAX_BODY};
 use crate::traffic::json::{Found, Pointers};
 use crate::traffic::variable::MAX_VALUE;
@@ -23,12 +24,35 @@ pub(super) struct Answer<'a> {
     pub(super) body_bytes: u64,
 }
 
+impl<'a> Answer<'a> {
+    /// What its body is encoded with, if it is.
+    pub(super) fn encodings(&self) -> Option<&'a [u8]> {
+        let encodings = self.head.get("content-encoding")?;
+        content::is_encoded(encodings).then_some(encodings)
+    }
+
+    /// The same with another body, all of it.
+    pub(super) fn with_body<'b>(&self, body: &'b [u8]) -> Answer<'b>
+    where
+        'a: 'b,
+    {
+        Answer {
+            status: self.status,
+            head: self.head,
+            body,
+            body_bytes: body.len() as u64,
+        }
+    }
+}
+
 /// What is not as expected; numbers are indices into what the request expects or extracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unmet {
     Status,
     Header(usize),
     TooLong,
+    /// It came encoded and cannot be looked into.
+    Encoded(Undecoded),
     Contains,
     Matches,
     NotJson,
@@ -73,6 +97,8 @@ pub(super) struct Judge {
     pointers: Option<Pointers>,
     /// A value that does not stand in an answer as it is taken.
     scratch: Vec<u8>,
+    /// The body of an answer that came encoded.
+    content: Vec<u8>,
 }
 
 impl Judge {
@@ -83,6 +109,7 @@ impl Judge {
             expect: request.expect.clone(),
             pointers: looks_at_json(request).then(|| Pointers::new(expected.chain(extracted))),
             scratch: Vec::new(),
+            content: Vec::new(),
         }
     }
 
@@ -103,8 +130,19 @@ impl Judge {
                 return Err(Unmet::Header(at));
             }
         }
+        let decoded;
+        let mut answer = answer;
         let mut found = None;
         if looks_at_body(request) {
+            if answer.body_bytes > answer.body.len() as u64 {
+                return Err(Unmet::TooLong);
+            }
+            if let Some(encodings) = answer.encodings() {
+                content::decode(encodings, answer.body, MAX_BODY, &mut self.content)
+                    .map_err(Unmet::Encoded)?;
+                decoded = answer.with_body(&self.content);
+                answer = &decoded;
+            }
             judge_body(expect, answer)?;
             if let Some(pointers) = &mut self.pointers {
                 let json = pointers.find(answer.body).map_err(|_| Unmet::NotJson)?;
@@ -128,9 +166,6 @@ impl fmt::Debug for Judge {
 }
 
 fn judge_body(expect: &Expect, answer: &Answer<'_>) -> Result<(), Unmet> {
-    if answer.body_bytes > answer.body.len() as u64 {
-        return Err(Unmet::TooLong);
-    }
     let contains = |text: &str| memchr::memmem::find(answer.body, text.as_bytes()).is_some();
     if expect
         .contains

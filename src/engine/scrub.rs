@@ -9,6 +9,7 @@ use crate::traffic::redact::{
     REDACTED, credentials, is_sensitive_name, visible, without_credentials,
 };
 use crate::traffic::template::{Template, Values};
+use crate::units::percent_decoded;
 
 /// The most bytes of a request that are searched for credentials.
 const MOST_SEARCHED: usize = 1 << 20;
@@ -145,20 +146,6 @@ fn hash(beginning: &[u8]) -> usize {
         .iter()
         .fold(0u32, |sum, &byte| (sum << 8) | u32::from(byte));
     (number.wrapping_mul(0x9E37_79B1) >> 16) as usize
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        let code = rest
-            .get(1..3)
-            .filter(|_| byte == b'%')
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        decoded.push(code.unwrap_or(byte));
-        rest = if code.is_some() { &rest[3..] } else { behind };
-    }
-    decoded
 }
 
 /// The shortest piece of a secret that is hidden; shorter secrets are hidden as a whole.

@@ -206,7 +206,8 @@ impl Source {
         !self.requests[kind].extract.is_empty()
     }
 
-    /// Text from a target, fit to be shown: see [`Known::scrub`].
+    /// Text from a target that answers request `n` of this kind, fit to be shown: without control characters, without what telemload
+    /// knows to be secret or to be among `secrets`, and without what looks like a credential.
     pub fn scrub(&self, kind: usize, n: u64, text: &[u8], secrets: Vec<Vec<u8>>) -> String {
         let values = values(
             &self.rosters,

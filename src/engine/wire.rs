@@ -208,6 +208,7 @@ impl Wire {
 fn unopened(error: &OpenError) -> Unopened {
     let kind = match error {
         OpenError::Tls { .. } => ErrorKind::Tls,
+        OpenError::Proxy { .. } => ErrorKind::Proxy,
         OpenError::Connect { cause, .. } => match cause.kind() {
             io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
             io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,

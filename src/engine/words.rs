@@ -4,9 +4,13 @@ use serde_json::Value;
 
 use super::answer::{Answer, SHOWN_BODY, Unfit, Unmet};
 use crate::scenario::Request;
+use crate::traffic::content::{Undecoded, decode};
 use crate::traffic::expect::{self, Extract, From, MAX_BODY, hides_header};
 use crate::traffic::redact::{REDACTED, is_sensitive_name};
 use crate::traffic::variable::MAX_VALUE;
+
+/// The status of a proxy that does not know who asks.
+const PROXY_AUTHENTICATION: u16 = 407;
 
 /// Characters of a value that are shown.
 const SHOWN_VALUE: usize = 120;
@@ -29,11 +33,50 @@ impl std::convert::From<String> for Words {
 
 /// An unmet expectation in words, and what must be replaced in them.
 pub(super) fn describe(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> Words {
+    let (content, decoded);
+    let answer = match answer.encodings() {
+        None => answer,
+        Some(encodings) => {
+            content = shown_content(encodings, answer);
+            decoded = answer.with_body(&content);
+            &decoded
+        }
+    };
     let mut secrets = extractable(request, answer);
     secrets.extend(credentials(answer));
     Words {
         text: say(unmet, request, answer),
         secrets,
+    }
+}
+
+/// What can be decoded of a body that came encoded and may have been cut.
+fn shown_content(encodings: &[u8], answer: &Answer<'_>) -> Vec<u8> {
+    let mut content = Vec::new();
+    let ended = decode(encodings, answer.body, MAX_BODY, &mut content);
+    if ended.is_err() && content.is_empty() {
+        let encodings = cut(String::from_utf8_lossy(encodings).into_owned());
+        content = format!("{} bytes encoded as {encodings}", answer.body_bytes).into_bytes();
+    }
+    content
+}
+
+/// Why a body could not be looked into.
+fn describe_encoded(undecoded: Undecoded, answer: &Answer<'_>) -> String {
+    let encodings = String::from_utf8_lossy(answer.encodings().unwrap_or_default());
+    let encodings = cut(encodings.into_owned());
+    match undecoded {
+        Undecoded::Unknown => format!(
+            "the body is encoded as `{encodings}`, and telemload decodes gzip, deflate, br and zstd; ask for one of them with the header Accept-Encoding"
+        ),
+        Undecoded::Broken => format!(
+            "the body is not the `{encodings}` that its Content-Encoding says, or ends too early; look at the server, or a proxy in between"
+        ),
+        Undecoded::TooLong => {
+            format!(
+                "the body has more than {MAX_BODY} bytes decoded, and at most those are looked at"
+            )
+        }
     }
 }
 
@@ -47,40 +90,13 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
     };
     let body = || shown_body(request, answer, json());
     match unmet {
-        Unmet::Status if let Some(location) = redirection(request, answer) => format!(
-            "status {}: redirected to {location}, which telemload does not follow; load that address itself",
-            answer.status
-        ),
-        Unmet::Status if expect.status.is_empty() => {
-            format!("status {}: {}", answer.status, body())
-        }
-        Unmet::Status => {
-            let expected: Vec<String> = expect.status.iter().map(u16::to_string).collect();
-            let expected = expected.join(" or ");
-            format!("status {} instead of {expected}: {}", answer.status, body())
-        }
-        Unmet::Header(at) => {
-            let (name, expected) = &expect.headers[at];
-            let hides = hides_header(&request.extract, name);
-            let expected = match expected {
-                expect::Value::Is(_) if hides => REDACTED.to_owned(),
-                other => other.to_string(),
-            };
-            match answer.head.get(name) {
-                None => format!("there is no header {name}, which should be {expected}"),
-                Some(_) if hides => {
-                    format!("header {name} is {REDACTED} instead of {expected}")
-                }
-                Some(found) => {
-                    let found = cut(String::from_utf8_lossy(found).into_owned());
-                    format!("header {name} is `{found}` instead of {expected}")
-                }
-            }
-        }
+        Unmet::Status => describe_status(request, answer, &body()),
+        Unmet::Header(at) => describe_header(at, request, answer),
         Unmet::TooLong => format!(
             "the body has {} bytes, and at most {MAX_BODY} are looked at",
             answer.body_bytes
         ),
+        Unmet::Encoded(undecoded) => describe_encoded(undecoded, answer),
         Unmet::Contains => format!(
             "the body does not hold `{}`: {}",
             expect.contains.as_deref().unwrap_or_default(),
@@ -99,7 +115,8 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
             let (pointer, expected) = &expect.json[at];
             let hides = pointer.split('/').any(is_sensitive_name);
             let shown = |value: &Value| match value {
-                Value::String(_) | Value::Number(_) if hides => REDACTED.to_owned(),
+                Value::Bool(_) | Value::Null => value.to_string(),
+                _ if hides => REDACTED.to_owned(),
                 other => other.to_string(),
             };
             let expected = shown(expected);
@@ -112,6 +129,46 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
             }
         }
         Unmet::Extract(at, unfit) => describe_unfit(&request.extract[at], unfit, &body),
+    }
+}
+
+/// A status that is not expected, and what came with it.
+fn describe_status(request: &Request, answer: &Answer<'_>, body: &str) -> String {
+    let status = answer.status;
+    if let Some(location) = redirection(request, answer) {
+        return format!(
+            "status {status}: redirected to {location}, which telemload does not follow; load that address itself"
+        );
+    }
+    if status == PROXY_AUTHENTICATION {
+        return format!(
+            "status {status}: the proxy wants other credentials; write --proxy http://USER:PASSWORD@HOST:PORT, or `target.proxy`: {body}"
+        );
+    }
+    let expected: Vec<String> = request.expect.status.iter().map(u16::to_string).collect();
+    match expected.join(" or ").as_str() {
+        "" => format!("status {status}: {body}"),
+        expected => format!("status {status} instead of {expected}: {body}"),
+    }
+}
+
+/// A header that is not as expected.
+fn describe_header(at: usize, request: &Request, answer: &Answer<'_>) -> String {
+    let (name, expected) = &request.expect.headers[at];
+    let hides = hides_header(&request.extract, name);
+    let expected = match expected {
+        expect::Value::Is(_) if hides => REDACTED.to_owned(),
+        other => other.to_string(),
+    };
+    match answer.head.get(name) {
+        None => format!("there is no header {name}, which should be {expected}"),
+        Some(_) if hides => {
+            format!("header {name} is {REDACTED} instead of {expected}")
+        }
+        Some(found) => {
+            let found = cut(String::from_utf8_lossy(found).into_owned());
+            format!("header {name} is `{found}` instead of {expected}")
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::launch::{Death, Launched};
 use super::ledger::Lines;
 use super::mark::Cpu;
 use super::phase::PhaseRun;
+use super::reach::from;
 use super::readings::{Offer, Readings, Schedule};
 use super::stretch::Stretch;
 use super::watch::{Told, Watch};
@@ -118,8 +119,8 @@ impl PhaseRun<'_> {
             endpoints: target
                 .instances
                 .iter()
-                .map(|instance| instance.endpoint.clone())
-                .collect(),
+                .map(|instance| from(&instance.endpoint, launch.variant.sources.as_ref()))
+                .collect::<Result<_, _>>()?,
             authority: target.instances[0].authority.clone(),
             load: stretch.load.clone(),
             requests: launch.variant.requests_of(stretch.load, stamp).into(),

@@ -150,10 +150,11 @@ impl Launched {
             Target::Url {
                 base,
                 route,
+                proxy,
                 pid,
                 metrics,
             } => {
-                let (endpoint, found_at) = find(base, route).await?;
+                let (endpoint, found_at) = find(base, route, proxy.as_ref()).await?;
                 let mut found = Instance::found(base, endpoint, *pid)?;
                 found.metrics_url.clone_from(metrics);
                 self.found_at = found_at;

@@ -16,7 +16,7 @@ use super::variant::VariantRun;
 use crate::metrics::{Durations, Oddities, Tally};
 use crate::process::port::{LocalPorts, Reach};
 use crate::result::{Failure, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
-use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
+use crate::scenario::{Load, LoadModel, Phase, Variant};
 use crate::tenant;
 use crate::traffic::fleet::Roster;
 use crate::transport::tls::Handshakes;
@@ -77,7 +77,7 @@ impl PhaseRun<'_> {
             expected: tenant::expected(variant, &self.phase.load),
             profile: None,
             trust: Trust::default(),
-            notes: known_before(&variant.target, &self.phase.load),
+            notes: known_before(variant, &self.phase.load),
         }
     }
 
@@ -192,25 +192,26 @@ fn short_window(variant: &Variant) -> Option<Note> {
 }
 
 /// What a reader should know of a load before it begins.
-fn known_before(target: &Target, load: &Load) -> Vec<Note> {
-    let unchecked = target.tls().is_some_and(|tls| !tls.is_checked());
+fn known_before(variant: &Variant, load: &Load) -> Vec<Note> {
+    let unchecked = variant.target.tls().is_some_and(|tls| !tls.is_checked());
     let unchecked = unchecked.then(notes::any_certificate);
     unchecked
         .into_iter()
-        .chain(port_warning(target, load))
+        .chain(port_warning(variant, load))
         .collect()
 }
 
 /// Whether an open loop with a connection for each request may run out of local ports. A closed loop has no rate to tell
 /// from.
-pub fn port_warning(target: &Target, load: &Load) -> Option<Note> {
+pub fn port_warning(variant: &Variant, load: &Load) -> Option<Note> {
     let LoadModel::Open { pace, .. } = &load.model else {
         return None;
     };
-    if load.keep_alive || !target.takes_ports() {
+    let is_one = variant.sources.as_ref().is_none_or(|all| all.count() == 1);
+    if load.keep_alive || !variant.target.takes_ports() || !is_one {
         return None;
     }
-    let reach = if target.is_loopback() {
+    let reach = if variant.target.is_loopback() {
         Reach::Loopback
     } else {
         Reach::Network

@@ -1,18 +1,22 @@
 //! Where a target is and how it is spoken to: found by its URL, or the port at which it will listen. Sends nothing of the load.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::process::port::{check_port_free, free_port};
 use crate::result::Failure;
 use crate::scenario::{BaseUrl, ProfileSource, Route, Target, Variant};
-use crate::transport::stream::{Endpoint, Place, Stream};
+use crate::transport::proxy::Proxy;
+use crate::transport::sources::Sources;
+use crate::transport::stream::{Behind, Endpoint, Place, Stream, Way, check_source};
 use crate::transport::tls::{Connector, Tls};
 
 /// Where a URL target answers, and which of several addresses that is.
 pub(super) async fn find(
     base: &BaseUrl,
     route: &Route,
+    proxy: Option<&Proxy>,
 ) -> Result<(Endpoint, Option<Place>), Failure> {
     let unreachable =
         |message: &str| Failure::Target(format!("the target {base} cannot be reached: {message}"));
@@ -30,6 +34,11 @@ pub(super) async fn find(
             return Ok((endpoint, None));
         }
     };
+    let behind = proxy.map(|proxy| behind(proxy, host, port, tls.is_some()));
+    let (host, port) = match proxy {
+        Some(proxy) => (proxy.host.as_str(), proxy.port),
+        None => (host, port),
+    };
     let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| {
         unreachable(&format!(
             "the name {host} cannot be resolved: {error}; check the host, or name its address with --connect-to"
@@ -39,7 +48,14 @@ pub(super) async fn find(
     // A name may stand for several, such as ::1 and 127.0.0.1, and the target need not listen on the first.
     for address in addresses {
         let endpoint = Endpoint {
-            place: Place::Tcp(address),
+            place: match &behind {
+                None => Place::Tcp(address),
+                behind => Place::Way(Arc::new(Way {
+                    address,
+                    sources: None,
+                    behind: behind.clone(),
+                })),
+            },
             tls: tls.clone(),
         };
         match knock(&endpoint).await {
@@ -56,6 +72,40 @@ pub(super) async fn find(
         refusals.push(format!("the name {host} has no address; check the host"));
     }
     Err(unreachable(&refusals.join("; ")))
+}
+
+/// What a proxy is to reach: by its name, which the proxy resolves.
+fn behind(proxy: &Proxy, host: &str, port: u16, is_secure: bool) -> Behind {
+    let name = match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    Behind {
+        tunnel: is_secure.then(|| proxy.tunnel(&name)),
+        name,
+    }
+}
+
+/// The way of a load's connections to where its target was found.
+pub(super) fn from(endpoint: &Endpoint, sources: Option<&Sources>) -> Result<Endpoint, Failure> {
+    let mut endpoint = endpoint.clone();
+    let (Some(sources), Some(address)) = (sources, endpoint.place.address()) else {
+        return Ok(endpoint);
+    };
+    let Some(sources) = sources.towards(address.ip()) else {
+        return Err(Failure::Target(format!(
+            "no address of --bind (`target.bind`) is of the family of {address}; name one that is"
+        )));
+    };
+    for source in sources.firsts() {
+        check_source(source).map_err(|error| {
+            Failure::Target(format!(
+                "no connection can come from {source} of --bind (`target.bind`): {error}; name addresses of this machine"
+            ))
+        })?;
+    }
+    endpoint.place = endpoint.place.from(sources);
+    Ok(endpoint)
 }
 
 /// The most addresses of a name whose refusals are told.
@@ -94,6 +144,8 @@ pub(super) fn local(port: u16, tls: Option<&Tls>) -> Result<Endpoint, Failure> {
 pub(super) fn port_of(place: &Place) -> Option<u16> {
     match place {
         Place::Tcp(address) => Some(address.port()),
+        // That of a proxy says nothing of the target.
+        Place::Way(way) => way.behind.is_none().then(|| way.address.port()),
         Place::Unix(_) => None,
     }
 }

@@ -11,6 +11,8 @@ pub enum ErrorKind {
     ConnectTimeout,
     /// The connection could not be opened for another reason, such as a lack of file descriptors or ports.
     ConnectFailed,
+    /// A proxy did not let the connection through.
+    Proxy,
     /// The connection could not be secured, or the peer refused who telemload says that it is.
     Tls,
     /// The peer reset the connection.
@@ -31,10 +33,11 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, in the order in which they are reported.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectFailed,
+        Self::Proxy,
         Self::Tls,
         Self::Reset,
         Self::ClosedEarly,
@@ -52,6 +55,7 @@ impl ErrorKind {
             Self::ConnectRefused
                 | Self::ConnectTimeout
                 | Self::ConnectFailed
+                | Self::Proxy
                 | Self::Tls
                 | Self::Prerequisite
         )
@@ -63,6 +67,7 @@ impl ErrorKind {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectFailed => "connect_failed",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Reset => "reset",
             Self::ClosedEarly => "closed_early",

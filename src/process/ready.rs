@@ -137,7 +137,7 @@ impl Probe {
         let opened = Stream::open(&self.endpoint).await;
         let mut stream = opened.map_err(|error| match error {
             OpenError::Connect { cause, .. } => cause.kind().to_string(),
-            OpenError::Tls { words, .. } => words,
+            OpenError::Tls { words, .. } | OpenError::Proxy { words, .. } => words,
         })?;
         let Some(path) = &self.path else {
             return Ok(Seen::Accepted);

@@ -6,6 +6,8 @@
 pub mod answer;
 pub mod http1;
 pub(crate) mod message;
+pub mod proxy;
 pub mod quirk;
+pub mod sources;
 pub mod stream;
 pub mod tls;

@@ -6,17 +6,21 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::proxy::Tunnel;
+use super::sources::Sources;
 use super::tls::{Connector, Handshake, handshake_failure};
 
 /// Where a target listens.
@@ -26,6 +30,61 @@ pub enum Place {
     Tcp(SocketAddr),
     /// A unix socket.
     Unix(Arc<Path>),
+    /// An address and port that is reached in a way of its own.
+    Way(Arc<Way>),
+}
+
+/// How an address is reached other than straight from any address of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// Where connections go: to the target, or to a proxy.
+    pub address: SocketAddr,
+    /// Addresses that they come from, unless the system chooses.
+    pub sources: Option<Sources>,
+    /// If they go to a proxy: what stands behind it.
+    pub behind: Option<Behind>,
+}
+
+/// What stands behind a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Its host and port, for people.
+    pub name: String,
+    /// How the proxy lets through to it; it is asked in each request if there is nothing.
+    pub tunnel: Option<Tunnel>,
+}
+
+impl Place {
+    /// The same, reached from these addresses. A unix socket is reached from none.
+    #[must_use]
+    pub fn from(self, sources: Sources) -> Self {
+        let (address, behind) = match &self {
+            Self::Tcp(address) => (*address, None),
+            Self::Way(way) => (way.address, way.behind.clone()),
+            Self::Unix(_) => return self,
+        };
+        Self::Way(Arc::new(Way {
+            address,
+            sources: Some(sources),
+            behind,
+        }))
+    }
+
+    /// Where connections go, unless that is a unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Way(way) => Some(way.address),
+            Self::Unix(_) => None,
+        }
+    }
+
+    fn comes_from(&self) -> Option<&Sources> {
+        match self {
+            Self::Way(way) => way.sources.as_ref(),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -33,6 +92,10 @@ impl fmt::Display for Place {
         match self {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => path.display().fmt(f),
+            Self::Way(way) => match &way.behind {
+                None => way.address.fmt(f),
+                Some(behind) => write!(f, "{} through the proxy {}", behind.name, way.address),
+            },
         }
     }
 }
@@ -56,6 +119,14 @@ pub enum OpenError {
         place: Place,
         /// What the system said.
         cause: io::Error,
+    },
+    /// A proxy did not let through.
+    #[error("no connection to {place}: {words}")]
+    Proxy {
+        /// Where to.
+        place: Place,
+        /// What is wrong, with the remedy.
+        words: String,
     },
     /// It could not be secured.
     #[error("no TLS with {place}: {words}")]
@@ -105,23 +176,43 @@ impl Stream {
         }
     }
 
-    /// Connects, without TLS.
+    /// Connects, through a proxy if there is one, without TLS.
     ///
     /// # Errors
-    /// [`OpenError::Connect`].
+    /// [`OpenError::Connect`], [`OpenError::Proxy`].
     pub async fn connect(place: &Place) -> Result<Self, OpenError> {
         let connected = match place {
-            Place::Tcp(address) => TcpStream::connect(address).await.map(|stream| {
-                // Fails only on a socket that is gone already, which the first exchange will report.
-                let _ = stream.set_nodelay(true);
-                Self::Tcp(stream)
-            }),
+            Place::Tcp(address) => TcpStream::connect(address).await.map(Self::of_tcp),
+            Place::Way(way) => return Self::connect_by(way, place).await,
             Place::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
         };
-        connected.map_err(|cause| OpenError::Connect {
-            place: place.clone(),
-            cause,
-        })
+        connected.map_err(|cause| refused(place, cause))
+    }
+
+    fn of_tcp(stream: TcpStream) -> Self {
+        // Fails only on a socket that is gone already, which the first exchange will report.
+        let _ = stream.set_nodelay(true);
+        Self::Tcp(stream)
+    }
+
+    async fn connect_by(way: &Way, place: &Place) -> Result<Self, OpenError> {
+        let connected = match &way.sources {
+            Some(sources) => connect_from(sources.next(), way.address).await,
+            None => TcpStream::connect(way.address).await,
+        };
+        let mut stream = connected.map_err(|cause| refused(place, cause))?;
+        if let Some(tunnel) = way
+            .behind
+            .as_ref()
+            .and_then(|behind| behind.tunnel.as_ref())
+        {
+            let opened = tunnel.open(&mut stream).await;
+            opened.map_err(|words| OpenError::Proxy {
+                place: place.clone(),
+                words,
+            })?;
+        }
+        Ok(Self::of_tcp(stream))
     }
 
     /// Shakes hands over a plain connection to `place`; one that is secured already stays as it is.
@@ -241,13 +332,43 @@ impl Stream {
     }
 }
 
+fn refused(place: &Place, cause: io::Error) -> OpenError {
+    OpenError::Connect {
+        place: place.clone(),
+        cause,
+    }
+}
+
+/// Connects from an address. Its port is chosen when the other end is known, so that one port serves for many targets and no
+/// connection takes one that another could have used.
+async fn connect_from(source: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    setsockopt(&socket, IpBindAddressNoPort, &true)?;
+    socket.bind(SocketAddr::new(source, 0))?;
+    socket.connect(address).await
+}
+
+/// Whether this machine has an address that connections can come from.
+///
+/// # Errors
+/// What the system says.
+pub fn check_source(source: IpAddr) -> io::Result<()> {
+    std::net::UdpSocket::bind(SocketAddr::new(source, 0)).map(drop)
+}
+
 /// What helps against the refusals that a load test meets.
 fn remedy(place: &Place, error: &io::Error) -> &'static str {
     match (place, error.kind(), error.raw_os_error()) {
         (_, _, Some(EMFILE)) => "; raise the limit with `ulimit -n`, or use fewer connections",
         (_, _, Some(ENFILE)) => "; raise the system's limit with `sysctl fs.file-max`",
+        (place, io::ErrorKind::AddrNotAvailable, _) if place.comes_from().is_some() => {
+            "; this machine does not have all the addresses of --bind (`target.bind`), or no local port of them is free: name its own, name more of them, or use fewer connections"
+        }
         (_, io::ErrorKind::AddrNotAvailable, _) => {
-            "; no local port is free: keep connections alive, use fewer, or widen the range with `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`"
+            "; no local port is free: keep connections alive, use fewer, come from more addresses with --bind, or widen the range with `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`"
         }
         (Place::Unix(_), io::ErrorKind::NotFound, _) => "; start the target, or check the path",
         (Place::Unix(_), io::ErrorKind::ConnectionRefused, _) => {
@@ -260,10 +381,10 @@ fn remedy(place: &Place, error: &io::Error) -> &'static str {
         (_, io::ErrorKind::PermissionDenied, _) => {
             "; check who may connect there, and the firewall"
         }
-        (Place::Tcp(_), io::ErrorKind::ConnectionRefused, _) => {
+        (Place::Tcp(_) | Place::Way(_), io::ErrorKind::ConnectionRefused, _) => {
             "; nothing listens there: start it, or check host and port"
         }
-        (Place::Tcp(_), io::ErrorKind::TimedOut, _) => {
+        (Place::Tcp(_) | Place::Way(_), io::ErrorKind::TimedOut, _) => {
             "; check host, port and firewall, and whether the target's backlog is full"
         }
         _ => "",

@@ -24,6 +24,7 @@ mod observed;
 mod output;
 mod perf;
 mod profiles;
+mod proxies;
 mod reach;
 mod readings;
 mod recorded;

@@ -8,6 +8,7 @@
 
 mod answers;
 mod bytes;
+mod encoded;
 mod sessions;
 
 #[path = "../support/drive.rs"]

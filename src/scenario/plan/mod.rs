@@ -17,6 +17,7 @@ use std::time::Duration;
 use self::threshold::Metric;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
+use crate::transport::sources::Sources;
 
 pub use judged::{CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
@@ -88,6 +89,8 @@ pub struct Variant {
     pub requests: Vec<Request>,
     /// If the target is profiled.
     pub profile: Option<Profile>,
+    /// Addresses of this machine that connections of a load come from, unless the system chooses.
+    pub sources: Option<Sources>,
 }
 
 /// A pair of variants, by index.
@@ -108,6 +111,11 @@ impl Variant {
             request.weight = self.weight_of(at, load);
         }
         requests.iter_mut().for_each(|request| request.stamp(stamp));
+        if let Some((proxy, origin)) = self.target.asked_proxy() {
+            for request in &mut requests {
+                request.ask_proxy(&origin, proxy.authorization.as_deref());
+            }
+        }
         if !load.keep_alive {
             for request in &mut requests {
                 let close = Template::raw(b"close".to_vec());

@@ -51,6 +51,20 @@ pub struct Need {
 }
 
 impl Request {
+    /// Names the whole URL in the request line, as a proxy wants it, and tells the proxy who asks.
+    pub(super) fn ask_proxy(&mut self, origin: &str, authorization: Option<&str>) {
+        const NAME: &str = "Proxy-Authorization";
+        self.path.prefix(origin);
+        let has_own = |(name, _): &(String, Template)| name.eq_ignore_ascii_case(NAME);
+        if let Some(value) = authorization
+            && !self.headers.iter().any(has_own)
+        {
+            let value = Template::raw(value.as_bytes().to_vec());
+            self.headers.push((NAME.to_owned(), value));
+            self.sensitive.push(true);
+        }
+    }
+
     /// The request as one stretch of load sends it.
     pub(super) fn stamp(&mut self, stamp: Stamp) {
         let headers = self.headers.iter_mut().map(|(_, value)| value);

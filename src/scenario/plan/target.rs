@@ -8,6 +8,7 @@ use gateway_config::IngestMode;
 
 use super::command::Command;
 use super::places::Places;
+use crate::transport::proxy::Proxy;
 use crate::transport::tls::Tls;
 
 /// What is loaded.
@@ -47,6 +48,8 @@ pub enum Target {
         base: BaseUrl,
         /// Where connections go.
         route: Route,
+        /// The forward proxy that they go through.
+        proxy: Option<Proxy>,
         /// Process to measure, if it is local.
         pid: Option<u32>,
         /// Prometheus endpoint with `process_cpu_seconds_total`.
@@ -132,11 +135,31 @@ impl Target {
                 )
             }
             Self::Command { command, .. } => format!("command `{}`", command.line()),
-            Self::Url { base, route, .. } => match route {
-                Route::Url => base.to_string(),
-                Route::Host { host, port } => format!("{base} through {host}:{port}"),
-                Route::Unix(path) => format!("{base} through {}", path.display()),
-            },
+            Self::Url {
+                base, route, proxy, ..
+            } => {
+                let base = match route {
+                    Route::Url => base.to_string(),
+                    Route::Host { host, port } => format!("{base} through {host}:{port}"),
+                    Route::Unix(path) => format!("{base} through {}", path.display()),
+                };
+                match proxy {
+                    Some(proxy) => format!("{base} through the proxy {proxy}"),
+                    None => base,
+                }
+            }
+        }
+    }
+
+    /// The proxy that is asked in each request, with the origin that it is asked for: where there is no TLS to tunnel.
+    pub(super) fn asked_proxy(&self) -> Option<(&Proxy, String)> {
+        match self {
+            Self::Url {
+                base,
+                proxy: Some(proxy),
+                ..
+            } if base.tls.is_none() => Some((proxy, base.to_string())),
+            _ => None,
         }
     }
 

@@ -60,6 +60,8 @@ pub(in crate::scenario) struct Target {
     pub(in crate::scenario) tls: Option<Spanned<Tls>>,
     pub(in crate::scenario) connect_to: Option<Text>,
     pub(in crate::scenario) unix_socket: Option<Text>,
+    pub(in crate::scenario) proxy: Option<Text>,
+    pub(in crate::scenario) bind: Option<Text>,
     pub(in crate::scenario) instances: Option<Spanned<u32>>,
 }
 

@@ -94,6 +94,8 @@ impl Over<'_> {
             "--unix-socket",
             flags.unix_socket.as_deref(),
         );
+        self.replace(&mut target.proxy, "--proxy", flags.proxy.clone());
+        self.replace(&mut target.bind, "--bind", flags.bind.clone());
         self.tls(&mut target.tls);
     }
 

@@ -42,6 +42,10 @@ pub struct Overrides {
     pub connect_to: Option<String>,
     /// Unix socket that connections go to.
     pub unix_socket: Option<PathBuf>,
+    /// Forward proxy that connections go through.
+    pub proxy: Option<String>,
+    /// Addresses that connections come from, several of them divided by commas.
+    pub bind: Option<String>,
     /// Opens a connection for each request.
     pub no_keep_alive: bool,
     /// Of the mix, of arrivals and of random values.
@@ -158,7 +162,7 @@ pub enum Content {
 }
 
 /// The flags that can be at fault, by the number of their place.
-const FLAGS: [&str; 20] = [
+const FLAGS: [&str; 22] = [
     "-c",
     "-d",
     "-T",
@@ -179,6 +183,8 @@ const FLAGS: [&str; 20] = [
     "--no-resumption",
     "--connect-to",
     "--unix-socket",
+    "--proxy",
+    "--bind",
 ];
 
 impl Source<'_> {
@@ -220,6 +226,8 @@ impl Overrides {
             ("--no-resumption", set(tls.no_resumption, "full handshakes")),
             ("--connect-to", self.connect_to.clone()),
             ("--unix-socket", path(&self.unix_socket)),
+            ("--proxy", self.proxy.as_deref().map(without_credentials)),
+            ("--bind", self.bind.clone()),
             (
                 "--no-keepalive",
                 set(self.no_keep_alive, "a connection for each request"),

@@ -19,6 +19,7 @@ mod service;
 mod stored;
 mod target;
 mod variants;
+mod way;
 
 use std::ops::Range;
 use std::path::Path;
@@ -235,6 +236,7 @@ impl Resolver<'_> {
             fleets,
             requests,
             profile,
+            sources: self.sources(file.target.get_ref())?,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::flags::basic;
 use crate::transport::tls::{Tls, TlsError};
-use crate::units::parse_share;
+use crate::units::{parse_share, percent_decoded};
 
 /// The longest path of a unix socket, without the zero byte at its end (unix(7)).
 const LONGEST_SOCKET: usize = 107;
@@ -76,6 +76,7 @@ impl Resolver<'_> {
 
     /// Refuses what says where connections go.
     pub(super) fn refuse_route(&self, target: &file::Target, with: &str) -> Result<(), Error> {
+        self.refuse(target.proxy.as_ref(), "target.proxy", "`url`")?;
         self.refuse(target.connect_to.as_ref(), "target.connect_to", with)?;
         self.refuse(target.unix_socket.as_ref(), "target.unix_socket", with)
     }
@@ -239,27 +240,7 @@ fn without_zone(text: &str) -> (String, String) {
     zone.unwrap_or_else(|| (text.to_owned(), String::new()))
 }
 
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&first, behind)) = rest.split_first() {
-        let code = behind.get(..2).filter(|_| first == b'%');
-        let code = code.and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = behind;
-            }
-        }
-    }
-    bytes
-}
-
-fn host_and_port(text: &str) -> Option<Route> {
+pub(super) fn host_and_port(text: &str) -> Option<Route> {
     let (plain, zone) = without_zone(text);
     // What a URL may have between its slashes and its path, and nothing but that.
     let url = reqwest::Url::parse(&format!("http://{plain}/")).ok()?;

@@ -180,6 +180,7 @@ impl Resolver<'_> {
             ));
         }
         Ok(Target::Url {
+            proxy: self.proxy(target, &base, &route)?,
             base,
             route,
             pid: given,

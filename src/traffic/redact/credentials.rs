@@ -115,8 +115,13 @@ fn shapes(text: &str) -> Vec<Range<usize>> {
                 .map_or(whole.range(), |user| user.range()),
         )
     });
+    let is_filled_in = |shape: &str| {
+        let (_, password) = shape.split_once(':').unwrap_or(("", shape));
+        password.contains("{{") && without_placeholders(password).is_empty()
+    };
     found
         .filter(|range| !text[range.clone()].contains(REDACTED))
+        .filter(|range| !is_filled_in(&text[range.clone()]))
         .collect()
 }
 
@@ -434,6 +439,7 @@ mod tests {
             "{\"token_type\":\"bearer\",\"expires_in\":3600,\"tokens\":12,\"password\":null,\"token\":\"\"}",
             "Authorization: Bearer {{env.TOKEN}}",
             "Authorization: [redacted]",
+            "http://ann:{{env.PASSWORD}}@proxy:3128",
             "Basic {{base64 device.id \":\" device.secret}}",
             "{\"token\":\"{{token}}\",\"seq\":{{seq}}}",
             "{\"token\":{{token}},\"seq\":{{seq}}}",

@@ -2,7 +2,7 @@
 
 use super::part::{Part, push_text};
 use super::placeholder;
-use super::values::{Scope, Stamp, TemplateError, Values};
+use super::values::{Scope, Secrets, Stamp, TemplateError, Values};
 use crate::traffic::feeds::Feed;
 
 /// A compiled text.
@@ -71,6 +71,19 @@ impl Template {
         });
         let finder = memchr::memmem::Finder::new(bytes);
         texts.into_iter().any(|text| finder.find(text).is_some())
+    }
+
+    /// Puts a literal text before all others.
+    pub(crate) fn prefix(&mut self, text: &str) {
+        self.parts.insert(0, Part::Text(text.as_bytes().into()));
+    }
+
+    /// The text, if it is the same in every request.
+    pub(crate) fn fixed(&self) -> Option<Vec<u8>> {
+        let parts = self.parts.iter().map(|part| part.literal(Secrets::Sent));
+        parts
+            .collect::<Option<Vec<&[u8]>>>()
+            .map(|parts| parts.concat())
     }
 
     /// Fills in what is the same in all requests of a stretch of load.
