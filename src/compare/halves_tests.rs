@@ -38,8 +38,8 @@ impl Draw {
     }
 }
 
-const FUNCTIONS: usize = 60;
-const OBSERVATIONS: usize = 1_000;
+const FUNCTIONS: usize = 40;
+const OBSERVATIONS: usize = 600;
 /// Bytes between two samples of a heap.
 const RATE: i64 = 524_288;
 
