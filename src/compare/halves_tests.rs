@@ -38,8 +38,8 @@ impl Draw {
     }
 }
 
-const FUNCTIONS: usize = 60;
-const OBSERVATIONS: usize = 1_000;
+const FUNCTIONS: usize = 40;
+const OBSERVATIONS: usize = 600;
 /// Bytes between two samples of a heap.
 const RATE: i64 = 524_288;
 
@@ -110,8 +110,28 @@ fn pprof_at(
             ..Default::default()
         });
     }
+    let (location, function) = symbols(&ids, &mut strings);
+    let profile = proto::Profile {
+        sample_type,
+        sample,
+        location,
+        function,
+        string_table: strings,
+        period_type,
+        period: period.0,
+        time_nanos,
+        ..Default::default()
+    };
+    profile.encode_to_vec()
+}
+
+/// A location and a function for each name.
+fn symbols(
+    ids: &BTreeMap<String, u64>,
+    strings: &mut Vec<String>,
+) -> (Vec<proto::Location>, Vec<proto::Function>) {
     let (mut location, mut function) = (Vec::new(), Vec::new());
-    for (name, id) in &ids {
+    for (name, id) in ids {
         strings.push(name.clone());
         let name = strings.len() as i64 - 1;
         function.push(proto::Function {
@@ -129,18 +149,7 @@ fn pprof_at(
             ..Default::default()
         });
     }
-    let profile = proto::Profile {
-        sample_type,
-        sample,
-        location,
-        function,
-        string_table: strings,
-        period_type,
-        period: period.0,
-        time_nanos,
-        ..Default::default()
-    };
-    profile.encode_to_vec()
+    (location, function)
 }
 
 fn folded(observations: &[Observation]) -> Vec<u8> {

@@ -159,13 +159,7 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
         (&mut delta.own_finding, delta.own.p)
     });
     let hidden = hidden(&functions, base, head, limit);
-    functions.sort_by(|a, b| {
-        let by = |f: fn(&FunctionDelta) -> f64| f(b).abs().total_cmp(&f(a).abs());
-        (rank(a).cmp(&rank(b)))
-            .then_with(|| by(|delta| delta.own.delta))
-            .then_with(|| by(|delta| delta.total.delta))
-            .then_with(|| a.function.cmp(&b.function))
-    });
+    functions.sort_by(order);
     let whole = |side: Side<'_>| {
         if side.table.samples > 0 {
             side.scale.factor
@@ -193,6 +187,14 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
         },
         unit,
     }
+}
+
+fn order(a: &FunctionDelta, b: &FunctionDelta) -> std::cmp::Ordering {
+    let by = |f: fn(&FunctionDelta) -> f64| f(b).abs().total_cmp(&f(a).abs());
+    (rank(a).cmp(&rank(b)))
+        .then_with(|| by(|delta| delta.own.delta))
+        .then_with(|| by(|delta| delta.total.delta))
+        .then_with(|| a.function.cmp(&b.function))
 }
 
 fn rank(of: &FunctionDelta) -> u8 {

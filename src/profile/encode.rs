@@ -13,7 +13,7 @@ use pprof_format as proto;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-use super::pprof::plain;
+use super::plain::plain;
 use super::stacks::{Counts, MAX_SLICES, too_large};
 use super::symbols::SLICE_LABEL;
 use super::wire::{Field, fields};

@@ -5,7 +5,7 @@
 use super::Error;
 use super::choice::Choice;
 use super::columns::Columns;
-use super::pprof::plain;
+use super::plain::plain;
 use super::sample::Sample;
 use super::symbols::{SLICE_LABEL, Tables};
 use super::wire::{Field, fields};

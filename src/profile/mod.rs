@@ -24,6 +24,7 @@ mod observations;
 mod other;
 mod otlp;
 pub mod perf_script;
+mod plain;
 pub mod pprof;
 mod pruning;
 mod read;
@@ -36,6 +37,7 @@ mod symbols;
 mod table;
 mod tree;
 pub mod union;
+mod weight;
 mod wire;
 
 pub use choice::Choice;
@@ -49,8 +51,9 @@ pub use observations::Meaning;
 pub use read::read;
 pub use share::{ENOUGH_SLICES, FEW_SAMPLES, FEWEST_SAMPLES, Share};
 pub use soundness::{doubts, doubts_between};
-pub use stacks::{Observed, Profile, Stack};
+pub use stacks::{Profile, Stack};
 pub use table::{FunctionShare, FunctionTable, Matched, inclusive, main_caller, share_with};
+pub use weight::Observed;
 
 #[cfg(test)]
 mod tests;

@@ -325,7 +325,7 @@ fn is_dtrace(text: &str) -> bool {
 
 /// What an answer is that should have been a profile; `None` for what is not known.
 pub(super) fn something_else(raw: &[u8]) -> Option<Other> {
-    if super::pprof::is_gzip(raw) {
+    if super::plain::is_gzip(raw) {
         return None;
     }
     let raw = without_mark(raw);

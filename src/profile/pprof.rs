@@ -5,15 +5,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
 use prost::encoding::encoded_len_varint;
 
 use super::choice::Choice;
 use super::columns::Columns;
 use super::faults::{self, Fault};
 use super::labels::{self, Filter};
+use super::plain::plain;
 use super::pruning::Pruning;
 use super::sample::Sample;
 use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_SLICES, MAX_STACKS, Weight, too_large};
@@ -21,8 +20,6 @@ use super::symbols::Tables;
 use super::wire::{Field, fields};
 use super::{Error, Profile};
 
-/// What a profile may unpack to. 30 s of a busy service are some MiB.
-const MAX_UNPACKED: usize = 256 << 20;
 /// Frames of all samples that repeat none before. A profile as large as what is read has half of it.
 const MAX_EXPANDED: usize = 8 * MAX_FRAMES;
 
@@ -101,32 +98,6 @@ fn parts(raw: &[u8]) -> Vec<&[u8]> {
         .zip(ends)
         .map(|(begin, end)| &raw[*begin..end])
         .collect()
-}
-
-/// The bytes without their gzip, if they have one.
-pub(super) fn plain(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
-    if is_gzip(bytes) {
-        Ok(Cow::Owned(gunzip(bytes, MAX_UNPACKED)?))
-    } else if bytes.len() > MAX_UNPACKED {
-        Err(too_large("bytes", MAX_UNPACKED))
-    } else {
-        Ok(Cow::Borrowed(bytes))
-    }
-}
-
-/// Whether the bytes begin like a gzip stream.
-pub(super) fn is_gzip(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0x1f, 0x8b])
-}
-
-fn gunzip(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
-    let mut raw = Vec::new();
-    let mut reader = MultiGzDecoder::new(bytes).take(limit as u64 + 1);
-    reader.read_to_end(&mut raw).map_err(Error::Gzip)?;
-    if raw.len() > limit {
-        return Err(too_large("unpacked bytes", limit));
-    }
-    Ok(raw)
 }
 
 fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profile, Error> {

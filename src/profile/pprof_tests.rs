@@ -4,6 +4,7 @@ use std::io::Write;
 
 use pprof_format as proto;
 
+use super::super::plain::gunzip;
 use super::super::tests::{check, encode, gzip, small_profile, stacks};
 use super::super::{FunctionTable, flamegraph, folded, pprof};
 use super::*;

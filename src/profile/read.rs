@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use super::choice::Choice;
 use super::json::{Object, cpuprofile, firefox, speedscope, unknown};
 use super::other::{self, without_mark};
-use super::pprof::{decode_choice, plain};
+use super::plain::plain;
+use super::pprof::decode_choice;
 use super::{Error, Profile, folded, otlp, perf_script};
 
 /// How the profile is written.
