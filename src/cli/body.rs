@@ -12,7 +12,7 @@ pub(super) struct Given {
     /// Body to send, or @FILE, or @- for standard input. Known placeholders in it are filled in.
     #[arg(long, value_name = "TEXT | @FILE")]
     body: Option<String>,
-    /// Field of a form (multipart/form-data): NAME=TEXT, NAME=@FILE[;type=TYPE][;filename=NAME]; repeatable.
+    /// Field of a form (multipart/form-data): NAME=TEXT or NAME=@FILE, and `;type=TYPE` or `;filename=NAME` behind it; repeatable.
     #[arg(short = 'F', long, value_name = "NAME=CONTENT")]
     form: Vec<String>,
     /// As curl sends it: several are joined by `&`, the media type is that of a form.
@@ -183,14 +183,15 @@ impl Input {
             found.map(|(_, value)| value.clone())
         };
         let (content, own_name) = if let Some(file) = content.strip_prefix('@') {
+            let file = &unquoted(file);
             let own = Path::new(file).file_name();
             let own = own.map(|name| name.to_string_lossy().into_owned());
             let own = own.unwrap_or_else(|| file.to_owned());
             (Content::Raw(self.read(flag, file)?), Some(own))
         } else if let Some(file) = content.strip_prefix('<') {
-            (Content::Raw(self.read(flag, file)?), None)
+            (Content::Raw(self.read(flag, &unquoted(file))?), None)
         } else {
-            (Content::Text(content.to_owned()), None)
+            (Content::Text(unquoted(content)), None)
         };
         Ok(Field {
             name: name.to_owned(),
@@ -209,6 +210,11 @@ fn settings(content: &str) -> Result<(&str, Vec<Setting>), Usage> {
     let mut rest = content;
     let mut found = Vec::new();
     while let Some((before, setting)) = rest.rsplit_once(';') {
+        // Within quotes it is text.
+        let quoted = before.trim_start_matches(['@', '<']).strip_prefix('"');
+        if quoted.is_some_and(|rest| !rest.ends_with('"')) {
+            break;
+        }
         let Some((key, value)) = setting.split_once('=') else {
             break;
         };
@@ -223,10 +229,27 @@ fn settings(content: &str) -> Result<(&str, Vec<Setting>), Usage> {
             }
             _ => break,
         };
-        found.push((key, value.trim_matches('"').to_owned()));
+        found.push((key, unquoted(value)));
         rest = before;
     }
     Ok((rest, found))
+}
+
+/// What stands between quotes that are around all of a text, as curl takes it: a backslash stands for what follows it.
+fn unquoted(text: &str) -> String {
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let Some(inner) = inner else {
+        return text.to_owned();
+    };
+    let mut plain = String::new();
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        let escaped = (c == '\\').then(|| chars.next()).flatten();
+        plain.push(escaped.unwrap_or(c));
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -238,6 +261,12 @@ mod tests {
         for (text, content, media_type, filename) in [
             ("a=b", "b", None, None),
             ("a=", "", None, None),
+            (
+                "a=\"b\\\"c;type=x\";type=text/plain",
+                "b\"c;type=x",
+                Some("text/plain"),
+                None,
+            ),
             ("a=b;c=d", "b;c=d", None, None),
             (
                 "a={\"x\":1};type=application/json",

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error};
 
@@ -99,9 +98,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("next", "one URL at a time; several requests are a scenario"),
 ];
 
-/// Takes the flags of [`REFUSED`] and refuses them in words.
+/// Takes the flags of [`REFUSED`], of which the first that was typed is refused in words.
 #[derive(Debug)]
-pub(super) struct Foreign;
+pub(super) struct Foreign {
+    pub(super) refused: Option<String>,
+}
 
 impl clap::Args for Foreign {
     fn augment_args(command: Command) -> Command {
@@ -128,18 +129,16 @@ impl clap::FromArgMatches for Foreign {
         let typed = |(flag, _): &&(&str, &str)| {
             matches.value_source(flag) == Some(ValueSource::CommandLine)
         };
-        match REFUSED.iter().find(typed) {
-            None => Ok(Self),
-            Some((flag, words)) => {
-                let dashes = if flag.len() == 1 { "-" } else { "--" };
-                let message = format!("{dashes}{flag} is not taken: {words}\n");
-                Err(Error::raw(ErrorKind::UnknownArgument, message))
-            }
-        }
+        let refused = REFUSED.iter().find(typed).map(|(flag, words)| {
+            let dashes = if flag.len() == 1 { "-" } else { "--" };
+            format!("{dashes}{flag} is not taken: {words}")
+        });
+        Ok(Self { refused })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        Self::from_arg_matches(matches).map(|_| ())
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 

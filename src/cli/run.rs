@@ -320,6 +320,9 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
 /// The one scenario or URL; what else was typed was meant otherwise.
 fn target(args: &Args) -> Result<&str, Usage> {
     let refused = |words: String| Err(Usage(words));
+    if let Some(words) = &args.foreign.refused {
+        return refused(words.clone());
+    }
     let Some(target) = &args.target else {
         return refused(
             "name a scenario file or a URL; --help shows what else there is".to_owned(),
@@ -434,7 +437,12 @@ fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     const OTHERS: u64 = 64;
     const EACH_WORKER: u64 = 8;
     let phases = plan.variants.iter().flat_map(|variant| &variant.phases);
-    let of = |load: &Load| u64::from(load.connections) + u64::from(load.workers) * EACH_WORKER;
+    let mut requests = plan.variants.iter().flat_map(|variant| &variant.requests);
+    // A connection with pauses has a timer.
+    let has_pauses = requests.any(|request| request.chunks.is_some_and(|of| !of.pause.is_zero()));
+    let each = if has_pauses { 2 } else { 1 };
+    let of =
+        |load: &Load| u64::from(load.connections) * each + u64::from(load.workers) * EACH_WORKER;
     let needed = phases.map(|phase| of(&phase.load)).max().unwrap_or(0) + OTHERS;
     enough_ports(plan)?;
     let mut limit = getrlimit(Resource::Nofile);

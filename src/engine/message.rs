@@ -1,6 +1,8 @@
 //! What a request of a scenario says, as the pieces of which a transport makes bytes: what is fixed, what differs between
 //! requests, and what people are not shown. Compiled once per worker.
 
+use std::time::Duration;
+
 use crate::scenario::Request;
 use crate::traffic::redact::REDACTED;
 use crate::traffic::template::{Secrets, Template};
@@ -30,6 +32,7 @@ pub(super) fn message<'a>(
             .collect(),
         body: request.body.as_ref().map(|body| text(body, secrets)),
         chunk_bytes: request.chunks.map(|chunks| chunks.size),
+        chunk_pause: request.chunks.map_or(Duration::ZERO, |chunks| chunks.pause),
     }
 }
 

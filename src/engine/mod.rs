@@ -9,6 +9,7 @@ mod clock;
 mod connection;
 mod deadlines;
 mod dispatch;
+mod drip;
 mod drive;
 mod end;
 mod exchange;

@@ -4,6 +4,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
+use super::drip::Drip;
 use crate::transport::stream::Stream;
 
 /// A request that is being sent.
@@ -12,6 +13,8 @@ pub(super) struct Sending<'a> {
     written: usize,
     flushed: bool,
     error: Option<io::Error>,
+    /// Of a request that pauses on its way.
+    drip: Option<Drip<'a>>,
 }
 
 impl<'a> Sending<'a> {
@@ -21,7 +24,18 @@ impl<'a> Sending<'a> {
             written: 0,
             flushed: false,
             error: None,
+            drip: None,
         }
+    }
+
+    /// The same with pauses on its way.
+    pub(super) fn slowed(self, drip: Option<Drip<'a>>) -> Self {
+        Self { drip, ..self }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Whether all of it was handed to the system.
@@ -54,7 +68,18 @@ impl<'a> Sending<'a> {
 
     fn push(&mut self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.bytes.len() {
-            match stream.poll_write(context, &self.bytes[self.written..]) {
+            let end = match &mut self.drip {
+                None => self.bytes.len(),
+                Some(drip) => drip.end(self.written, context).min(self.bytes.len()),
+            };
+            if end == self.written {
+                // What was written before a pause is on its way in it.
+                return match stream.poll_flush(context) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    _ => Poll::Pending,
+                };
+            }
+            match stream.poll_write(context, &self.bytes[self.written..end]) {
                 Poll::Ready(Ok(n)) => self.written += n,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,

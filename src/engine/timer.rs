@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::task::{Context, Poll};
 
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -40,6 +41,30 @@ impl Timer {
         if now >= instant {
             return Ok(now);
         }
+        self.set(instant)?;
+        loop {
+            // The expiry need not be read: the next settime resets it, and readiness is edge-triggered.
+            self.fd.readable().await?.clear_ready();
+            let now = now_ns();
+            if now >= instant {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// Ready at `instant` (ns, monotonic), or if it cannot be waited for.
+    pub(super) fn poll_until(&self, instant: u64, context: &mut Context<'_>) -> Poll<()> {
+        while now_ns() < instant && self.set(instant).is_ok() {
+            match self.fd.poll_read_ready(context) {
+                Poll::Ready(Ok(mut ready)) => ready.clear_ready(),
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn set(&self, instant: u64) -> io::Result<()> {
         let value = Timespec {
             tv_sec: (instant / 1_000_000_000) as i64,
             tv_nsec: (instant % 1_000_000_000) as _,
@@ -56,13 +81,6 @@ impl Timer {
                 it_value: value,
             },
         )?;
-        loop {
-            // The expiry need not be read: the next settime resets it, and readiness is edge-triggered.
-            self.fd.readable().await?.clear_ready();
-            let now = now_ns();
-            if now >= instant {
-                return Ok(now);
-            }
-        }
+        Ok(())
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Turn<'a> {
     pub(super) fn new(
         stream: &'a mut Stream,
         decoder: &'a mut Decoder,
-        request: &'a [u8],
+        sending: Sending<'a>,
         sent: u64,
         served: u64,
     ) -> Self {
@@ -53,8 +53,8 @@ impl<'a> Turn<'a> {
         Self {
             stream,
             decoder,
-            sending: Sending::new(request),
-            request_bytes: request.len(),
+            request_bytes: sending.bytes(),
+            sending,
             sent,
             reused,
             checked: !reused,
@@ -170,7 +170,7 @@ impl<'a> Turn<'a> {
 }
 
 /// An error of an open connection; `is_first` if nothing was ever received on it.
-fn io_failure(error: &io::Error, is_first: bool) -> Ended {
+pub(super) fn io_failure(error: &io::Error, is_first: bool) -> Ended {
     match (error.kind(), stream_failure(error)) {
         (io::ErrorKind::InvalidData, Some(words)) if is_first => {
             Ended::Failed(ErrorKind::Tls, words)

@@ -5,9 +5,12 @@ use std::io;
 use std::task::Poll;
 
 use super::answer::Answer;
+use super::drip::Drip;
 use super::exchange::{Ended, Slot, unless_expired};
 use super::feed::Ticket;
-use super::turn::Turn;
+use super::sending::Sending;
+use super::timer::Timer;
+use super::turn::{Turn, io_failure};
 use crate::metrics::{ErrorKind, Moved};
 use crate::transport::answer::{ExpectBody, Response};
 use crate::transport::http1::{Decoder, Limits, Rendered};
@@ -49,6 +52,8 @@ pub(super) struct Wire {
     first_byte: Option<u64>,
     /// Bytes came on it that belong to no answer, while no request was under way.
     has_surplus: bool,
+    /// Of pauses within a request, once there was one.
+    timer: Option<Timer>,
 }
 
 impl Wire {
@@ -62,6 +67,7 @@ impl Wire {
             is_spent: false,
             first_byte: None,
             has_surplus: false,
+            timer: None,
         }
     }
 
@@ -139,13 +145,18 @@ impl Wire {
         let Some(stream) = self.stream.as_mut() else {
             return Ended::Stale;
         };
-        let mut turn = Turn::new(
-            stream,
-            &mut self.decoder,
-            self.out.bytes(),
-            sent,
-            self.served,
-        );
+        let mut sending = Sending::new(self.out.bytes());
+        if let Some(stops) = self.out.stops() {
+            if self.timer.is_none() {
+                match Timer::new() {
+                    Ok(timer) => self.timer = Some(timer),
+                    Err(error) => return io_failure(&error, false),
+                }
+            }
+            let drip = self.timer.as_ref().map(|timer| Drip::new(stops, timer));
+            sending = sending.slowed(drip);
+        }
+        let mut turn = Turn::new(stream, &mut self.decoder, sending, sent, self.served);
         let ended = poll_fn(|context| turn.poll(slot, context)).await;
         let is_sent = turn.is_sent();
         self.has_surplus |= turn.has_surplus();

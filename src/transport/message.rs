@@ -1,5 +1,7 @@
 //! A request before it is bytes, whatever protocol it is sent over: its pieces, some of which have a value for each request.
 
+use std::time::Duration;
+
 use crate::traffic::fleet::Roster;
 use crate::traffic::template::{Part, Values};
 
@@ -18,6 +20,8 @@ pub(crate) struct Message<'a> {
     pub(crate) body: Option<Text>,
     /// Bytes of each piece that the body is sent in, if not as a whole.
     pub(crate) chunk_bytes: Option<usize>,
+    /// Before each of these but the first.
+    pub(crate) chunk_pause: Duration,
 }
 
 /// Runs of bytes that never change, and the values between them.

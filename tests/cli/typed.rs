@@ -469,13 +469,54 @@ fn a_body_in_chunks() {
         ),
         ("body = \"x\"\nbody_chunks = { size = 5 }\n", "body_chunks"),
         (
-            "body = \"x\"\nbody_chunks = { pause = \"1s\" }\n",
-            "unknown key `pause`",
+            "body = \"x\"\nbody_chunks = { pause = \"11m\" }\n",
+            "a pause between chunks is at most 10m",
+        ),
+        (
+            "body = \"x\"\nbody_chunks = { pause = 5 }\n",
+            "expected a duration",
         ),
     ] {
         let text = url_scenario(address.parse().unwrap(), "1s", chunks);
         TestBed::new().scenario(&text).run().expect(2, &[says]);
     }
+}
+
+#[test]
+fn a_slow_client_pauses_between_its_chunks() {
+    let (address, served) = chunked_server();
+    let chunks = "body = \"123456789\"\nbody_chunks = { size = \"2B\", pause = \"30ms\" }\n";
+    let scenario = url_scenario(address.parse().unwrap(), "1s", chunks)
+        .replace("duration = \"1s\"", "requests = 1");
+    let outcome = TestBed::new()
+        .scenario(&scenario)
+        .args(["-c", "1"])
+        .run()
+        .expect(0, &[]);
+    let sent = served.join().unwrap();
+    assert!(
+        sent.ends_with("2\r\n12\r\n2\r\n34\r\n2\r\n56\r\n2\r\n78\r\n1\r\n9\r\n0\r\n\r\n"),
+        "{sent}"
+    );
+    // Four pauses: no machine is so fast that they are shorter.
+    let service = outcome.only_phase()["service_time_us"]["min"]
+        .as_f64()
+        .unwrap();
+    assert!(service >= 119_000.0, "{service}");
+    // The time-out goes on in them.
+    let (address, _served) = chunked_server();
+    let scenario = scenario
+        .replace("30ms", "5s")
+        .replace("timeout = \"5s\"", "timeout = \"100ms\"");
+    let scenario = scenario.lines().map(|line| match line.starts_with("url") {
+        true => format!("url = \"http://{address}\"\n"),
+        false => format!("{line}\n"),
+    });
+    let outcome = TestBed::new()
+        .scenario(&scenario.collect::<String>())
+        .args(["-c", "1"])
+        .run();
+    outcome.expect(4, &["1 × timeout"]);
 }
 
 #[test]

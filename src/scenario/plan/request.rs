@@ -1,5 +1,7 @@
 //! One request of a mix.
 
+use std::time::Duration;
+
 use crate::traffic::expect::{Expect, Extract};
 use crate::traffic::template::{Stamp, Template};
 
@@ -39,6 +41,8 @@ pub struct Request {
 pub struct Chunks {
     /// Bytes of each but the last, above 0.
     pub size: usize,
+    /// Before each but the first.
+    pub pause: Duration,
 }
 
 /// A variable that a request uses, by index, and the request that extracts it. There are no cycles.

@@ -233,6 +233,7 @@ impl Request {
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct Chunks {
     pub(in crate::scenario) size: Option<Spanned<gateway_config::Size>>,
+    pub(in crate::scenario) pause: Option<Spanned<Length>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,7 @@
 //! Bodies of requests: text, bytes, forms, and whether they come in chunks.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -11,6 +12,7 @@ use crate::scenario::read::bytes::{MAX_BODY_FILE, read_at_most};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::texts::{FieldEntry, FieldTable, Fields};
+use crate::scenario::read::values::length;
 use crate::traffic::template::Template;
 
 /// The media type of a form.
@@ -18,6 +20,9 @@ pub(super) const MULTIPART: &str = "multipart/form-data";
 
 /// As large as what many clients read of a file at once.
 const CHUNK: u64 = 16 << 10;
+
+/// A longer pause is a client that is gone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// A body, and the media type that it cannot do without.
 pub(super) struct Body {
@@ -115,8 +120,13 @@ impl Context<'_> {
             let place = size.map_or(place, Spanned::span);
             return refused(place, "a chunk has 1B to 16MiB");
         }
+        let pause = given.and_then(|chunks| chunks.get_ref().pause.as_ref());
+        if let Some(pause) = pause.filter(|pause| pause.get_ref().0 > LONGEST_PAUSE) {
+            return refused(pause.span(), "a pause between chunks is at most 10m");
+        }
         Ok(Some(Chunks {
             size: bytes as usize,
+            pause: length(pause, Duration::ZERO),
         }))
     }
 

@@ -208,7 +208,6 @@ impl Resolver<'_> {
         self.close_connections(&mut phases, &requests, &found.closing)?;
         let profile = self.profile(file.profile.as_ref(), &target)?;
         let urls = [
-            file.target.get_ref().url.as_ref(),
             file.target.get_ref().metrics.as_ref(),
             file.profile
                 .as_ref()

@@ -18,5 +18,5 @@ mod tests;
 pub use decoder::{Decoder, Progress};
 pub use limits::{Limits, MAX_CHUNK_LINE, MAX_INTERIM};
 pub use malformed::{Excerpt, Malformed};
-pub(crate) use request::Program;
 pub use request::Rendered;
+pub(crate) use request::{Program, Stops};

@@ -14,6 +14,16 @@ pub struct Rendered {
     /// How many of the last ones are the body.
     body_len: usize,
     kind: Option<usize>,
+    stops: Stops,
+}
+
+/// Where a request's bytes pause on their way, and for how long.
+#[derive(Debug, Default)]
+pub(crate) struct Stops {
+    /// Number of bytes before each pause, rising.
+    pub(crate) ends: Vec<usize>,
+    /// Length of each, ns.
+    pub(crate) pause: u64,
 }
 
 /// One kind of request.
@@ -38,8 +48,8 @@ struct Body {
 enum Framing {
     /// By its length.
     Length,
-    /// By chunks of so many bytes.
-    Chunks(usize),
+    /// By chunks of so many bytes, with a pause (ns) before each but the first.
+    Chunks { size: usize, pause: u64 },
 }
 
 /// The place of a value.
@@ -58,6 +68,11 @@ impl Rendered {
     /// How many of the last bytes are the body.
     pub fn body_len(&self) -> usize {
         self.body_len
+    }
+
+    /// Where they pause, if they do.
+    pub(crate) fn stops(&self) -> Option<&Stops> {
+        (!self.stops.ends.is_empty()).then_some(&self.stops)
     }
 }
 
@@ -85,7 +100,10 @@ impl Program {
                     head.push_bytes(b"Transfer-Encoding: chunked\r\n\r\n");
                     body = Some(Body {
                         text: content,
-                        framing: Framing::Chunks(size),
+                        framing: Framing::Chunks {
+                            size,
+                            pause: message.chunk_pause.as_nanos() as u64,
+                        },
                     });
                 }
                 (None, Some(length)) => {
@@ -128,7 +146,8 @@ impl Program {
         }
         out.kind = Some(self.kind);
         out.body_len = self.body_len;
-        let bytes = &mut out.bytes;
+        let (stops, bytes) = (&mut out.stops, &mut out.bytes);
+        stops.ends.clear();
         bytes.clear();
         self.head.write(values, bytes);
         if let Some(body) = &self.body {
@@ -140,7 +159,10 @@ impl Program {
                     bytes.extend_from_slice(b"\r\n\r\n");
                     bytes.extend_from_slice(scratch);
                 }
-                Framing::Chunks(size) => append_chunks(scratch, size, bytes),
+                Framing::Chunks { size, pause } => {
+                    stops.pause = pause;
+                    append_chunks(scratch, size, bytes, stops);
+                }
             }
             out.body_len = scratch.len();
         }
@@ -167,9 +189,12 @@ impl Program {
     }
 }
 
-/// A body in chunks of `size` bytes (RFC 9112, 7.1).
-fn append_chunks(body: &[u8], size: usize, out: &mut Vec<u8>) {
-    for chunk in body.chunks(size) {
+/// A body in chunks of `size` bytes (RFC 9112, 7.1), with the stops between them if there is a pause.
+fn append_chunks(body: &[u8], size: usize, out: &mut Vec<u8>, stops: &mut Stops) {
+    for (at, chunk) in body.chunks(size).enumerate() {
+        if at > 0 && stops.pause > 0 {
+            stops.ends.push(out.len());
+        }
         append_hex(chunk.len(), out);
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(chunk);
