@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::background::{Background, failed};
 use super::blocks;
-use super::gather::{Deaths, Emit, Gather, StretchEnd};
+use super::gather::{Deaths, Emit, Gather, Known, StretchEnd};
 use super::launch::{Death, Launched};
 use super::ledger::Lines;
 use super::mark::Cpu;
@@ -85,8 +85,11 @@ impl PhaseRun<'_> {
         observer.phase_over();
         let instances = target.instances.iter();
         let addresses: Vec<&str> = instances.map(|of| of.authority.as_str()).collect();
-        let limits = self.launch.plan.latency_limits();
-        let mut over = gather.over(self.blank(), &addresses, &limits, &end, deaths, &watched);
+        let known = Known {
+            addresses: &addresses,
+            limits: &self.launch.plan.latency_limits(),
+        };
+        let mut over = gather.over(self.blank(), &known, &end, deaths, &watched);
         if let Some(error) = unwatched {
             fail(&mut over, error.to_string());
         }

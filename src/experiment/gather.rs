@@ -45,6 +45,14 @@ pub(super) struct StretchEnd {
     pub(super) late: Lateness,
 }
 
+/// What is known of a stretch besides what was counted.
+pub(super) struct Known<'a> {
+    /// Where the instances listen, in their order.
+    pub(super) addresses: &'a [&'a str],
+    /// Those of thresholds on latencies, µs.
+    pub(super) limits: &'a [f64],
+}
+
 /// What ended by itself, in words.
 #[derive(Debug, Default)]
 pub(super) struct Deaths {
@@ -290,57 +298,35 @@ impl Gather {
         self.rows.count(1, u64::from(!is_taken));
     }
 
-    /// Everything that was found, in a phase that is blank and whose instances listen at `addresses`; `limits` are those of
-    /// thresholds on latencies, µs.
+    /// Everything that was found, in a phase that is blank.
     pub(super) fn over(
         self,
         blank: PhaseResult,
-        addresses: &[&str],
-        limits: &[f64],
+        known: &Known<'_>,
         end: &End,
         deaths: Deaths,
         watched: &Watched,
     ) -> StretchEnd {
         let seconds = end.window.seconds();
         let mut found = blank;
-        for (into, from) in found.tallies.iter_mut().zip(self.tallies) {
-            *into = from;
+        for (into, from) in found.tallies.iter_mut().zip(&self.tallies) {
+            into.add(from);
         }
         let cpu = watched.target_cpu_seconds(seconds, deaths.target.is_some());
-        let total = found.total();
-        let used = |cores: f64| Some(cores).filter(|cores| *cores > 0.0);
+        let answerings = self.answerings(&found, end, &deaths, watched);
         let blocks = self.blocks.complete();
         if seconds > 0.0 {
-            let target_cpu_seconds = cpu.as_ref().ok().copied();
-            let throttled_seconds = watched.throttled_seconds();
-            let answerings = Answerings::of(&Launch {
-                load: &found.load,
-                answered: &self.answered,
-                tallies: &found.tallies,
-                served: &self.served,
-                window: seconds,
-                own_stop: end.stopped_seconds + throttled_seconds.unwrap_or(0.0),
-                process_ended: watched.process_ended().filter(|_| deaths.target.is_none()),
-            });
+            let cpu_seconds = cpu.as_ref().ok().copied();
+            let uncertainty = Uncertainty::of(&blocks, &self.batches, &found.total());
+            let limits = known.limits.iter();
             found.rounds.push(Round {
                 number: self.round,
-                seconds,
-                target_cpu_seconds,
-                // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
-                generator_cores: watched.own_cores().or(used(end.generator_cores)),
-                busiest_worker: used(end.busiest_worker),
-                worker_wait: end.worker_wait,
-                stopped_seconds: Some(end.stopped_seconds),
-                throttled_seconds,
-                steal_share: watched.steal_share(),
-                missed_share: watched.missed_share(),
-                answerings,
-                whole: Estimates::of(&total, seconds, target_cpu_seconds),
-                uncertainty: Uncertainty::of(&blocks, &self.batches, &total),
+                uncertainty,
                 tails: limits
-                    .iter()
                     .map(|&limit| Tail::of(&self.batches, limit))
                     .collect(),
+                answerings,
+                ..figures(&found, cpu_seconds, end, watched)
             });
             let services = watched.services(seconds);
             for (at, service) in found.services.iter_mut().enumerate() {
@@ -350,7 +336,7 @@ impl Gather {
         found.exemplars = self.exemplars;
         found.oddities = self.oddities;
         found.peak_bytes = watched.peak_bytes();
-        let served: Vec<_> = addresses.iter().copied().zip(self.served).collect();
+        let served: Vec<_> = known.addresses.iter().copied().zip(self.served).collect();
         found.instances = watched.instances(&served, seconds);
         found.opening.clone_from(&end.opening);
         found.handshakes.clone_from(&end.handshakes);
@@ -380,6 +366,47 @@ impl Gather {
                 rows: self.rows,
             },
         }
+    }
+
+    fn answerings(
+        &self,
+        found: &PhaseResult,
+        end: &End,
+        deaths: &Deaths,
+        watched: &Watched,
+    ) -> Answerings {
+        Answerings::of(&Launch {
+            load: &found.load,
+            answered: &self.answered,
+            tallies: &found.tallies,
+            served: &self.served,
+            window: end.window.seconds(),
+            own_stop: end.stopped_seconds + watched.throttled_seconds().unwrap_or(0.0),
+            process_ended: watched.process_ended().filter(|_| deaths.target.is_none()),
+        })
+    }
+}
+
+/// The figures of a launch, without how far they may be off.
+fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &Watched) -> Round {
+    let seconds = end.window.seconds();
+    // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
+    let used = |cores: f64| Some(cores).filter(|cores| *cores > 0.0);
+    Round {
+        number: 1,
+        seconds,
+        target_cpu_seconds: cpu_seconds,
+        generator_cores: watched.own_cores().or(used(end.generator_cores)),
+        busiest_worker: used(end.busiest_worker),
+        worker_wait: end.worker_wait,
+        stopped_seconds: Some(end.stopped_seconds),
+        throttled_seconds: watched.throttled_seconds(),
+        steal_share: watched.steal_share(),
+        missed_share: watched.missed_share(),
+        answerings: Answerings::default(),
+        whole: Estimates::of(&found.total(), seconds, cpu_seconds),
+        uncertainty: Uncertainty::default(),
+        tails: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How far the figures of a phase may be off: the bounds that thresholds are held against. Pure.
 
+use crate::compare::ENOUGH_ROUNDS;
 use crate::metrics::{Tally, latency_quantiles};
 use crate::result::{ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_TIME_SPREAD, PhaseResult, Round};
 use crate::statistics::{Reach, Z95, clopper_pearson, error_of_mean, reach_of_mean};
@@ -7,9 +8,6 @@ use crate::units::{format_count, format_share, format_us};
 
 /// Share of the planned rate below which an open loop was not the planned load.
 pub const PLANNED_SHARE: f64 = 0.99;
-
-/// Launches from which their own spread is used.
-const ENOUGH_ROUNDS: usize = 3;
 
 /// Bounds of a figure, and their words.
 #[derive(Debug)]

@@ -192,10 +192,7 @@ fn a_percentile_of_too_few_requests_is_judged_by_its_value_alone_or_not_at_all()
         .expect(3, &[]);
     let dry = scenario("judge = \"value\"", "", "1h").args(["--dry-run"]);
     let shown = dry.run().expect(0, &[]).stdout;
-    assert!(
-        shown.contains("latency.p99 < 1h (by the value alone)"),
-        "{shown}"
-    );
+    assert!(shown.contains("(by the value alone)"), "{shown}");
 }
 
 #[test]
