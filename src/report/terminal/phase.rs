@@ -38,7 +38,7 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
         let (words, code) = (&doubt.words, doubt.cause.code());
         let _ = writeln!(text, "    {style}because{style:#} {words} ({code})");
     }
-    absences(phase, &total, &trust, text);
+    absences(phase, &total, trust, text);
     answers(phase, &total, text);
     resources::render(phase, &total, text);
     for (label, words) in tenant::lines(&phase.told(&total)) {

@@ -60,7 +60,7 @@ pub struct Handshakes(Vec<Negotiated>);
 impl Handshakes {
     /// Counts one.
     pub fn record(&mut self, one: Handshake) {
-        let at = self.place(&one.version.into(), &one.cipher.into());
+        let at = self.place(one.version.into(), one.cipher.into());
         at.resumed += u64::from(one.is_resumed);
         at.full += u64::from(!one.is_resumed);
     }
@@ -68,7 +68,7 @@ impl Handshakes {
     /// Counts those of another.
     pub fn add(&mut self, other: &Self) {
         for one in &other.0 {
-            let at = self.place(&one.version, &one.cipher);
+            let at = self.place(one.version.clone(), one.cipher.clone());
             at.full += one.full;
             at.resumed += one.resumed;
         }
@@ -84,19 +84,15 @@ impl Handshakes {
         &self.0
     }
 
-    fn place(
-        &mut self,
-        version: &Cow<'static, str>,
-        cipher: &Cow<'static, str>,
-    ) -> &mut Negotiated {
+    fn place(&mut self, version: Cow<'static, str>, cipher: Cow<'static, str>) -> &mut Negotiated {
         let found = self
             .0
             .iter()
-            .position(|one| (&one.version, &one.cipher) == (version, cipher));
+            .position(|one| (&one.version, &one.cipher) == (&version, &cipher));
         let at = found.unwrap_or_else(|| {
             self.0.push(Negotiated {
-                version: version.clone(),
-                cipher: cipher.clone(),
+                version,
+                cipher,
                 full: 0,
                 resumed: 0,
             });
