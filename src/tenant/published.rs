@@ -180,7 +180,7 @@ mod tests {
         assert!(cells(Some(&first), Some(&last)).contains(&None));
         assert_eq!(
             last.increases(&first).unwrap_err(),
-            "its gateway_bcrypt_total went back"
+            "gateway_bcrypt_total went back from 12 to 5 within the window"
         );
     }
 
