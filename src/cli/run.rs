@@ -325,7 +325,7 @@ fn target(args: &Args) -> Result<&str, Usage> {
     }
     let Some(target) = &args.target else {
         return refused(
-            "name a scenario file or a URL; --help shows what else there is".to_owned(),
+            "name a scenario file or a URL: telemload run <SCENARIO.toml | URL>; --help shows what else there is".to_owned(),
         );
     };
     if args.json && target.starts_with(['{', '[', '@', '"']) {

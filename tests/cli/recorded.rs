@@ -168,7 +168,8 @@ fn nothing_of_a_run_is_lost_with_a_gateway_that_is_stopped_or_killed_in_its_midd
         let pid = descendant(running.pid(), "gateway --stdin");
         signal(pid, what);
         let run = running.wait();
-        assert!(matches!(run.code, Some(0 | 1)), "{}", run.stderr);
+        // Four failures among few answers may be more or less than 1 % of them.
+        assert!(matches!(run.code, Some(0 | 1 | 3)), "{}", run.stderr);
         let phase = run.only_phase();
         let ended = phase["ended"].as_str().unwrap();
         assert!(ended.contains("the target ended in the middle"), "{ended}");

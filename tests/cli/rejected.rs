@@ -556,7 +556,7 @@ fn comparisons_and_thresholds() {
     for (expr, says) in [
         ("latncy.p99 < 50ms", "known are latency.pN"),
         ("latency.p99 < 50", "write a number with a unit"),
-        ("latency.p99 = 50ms", "one of <, <=, > and >="),
+        ("latency.p99 = 50ms", "one of <, <=, >, >= and =="),
         ("share('(') < 5%", "share(\"PATTERN\")"),
     ] {
         appended(

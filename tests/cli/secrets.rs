@@ -90,7 +90,7 @@ fn a_target_that_echoes_requests_does_not_spread_their_secrets() {
 
 #[test]
 fn bytes_that_are_no_http_are_shown_without_secrets() {
-    let address = echo("400 Bad\x01Request", str::to_owned);
+    let address = echo("400 Bad Request\r\nContent-Length: x", str::to_owned);
     let scenario = url_scenario(address, "200ms", CREDENTIALS);
     let secrets = device_secrets(&scenario);
     let outcome = TestBed::new()

@@ -20,6 +20,7 @@ use crate::gate::Outcome;
 use crate::process::client::control_client_with;
 use crate::process::perf;
 use crate::profile::{Profile, capture, encode, perf_script};
+use crate::scenario::Header;
 use crate::transport::tls::Tls;
 use crate::units::{format_count, format_duration};
 
@@ -41,7 +42,7 @@ pub(super) struct Args {
     slice: Option<Duration>,
     /// Header to send, as `Name: value`; repeatable.
     #[arg(short = 'H', long = "header", value_parser = header, value_name = "NAME: VALUE", conflicts_with = "pid")]
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
     /// Samples per second and busy core, where the endpoint takes it (Go does not) [default with --pid: 99].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     hz: Option<u32>,
@@ -251,9 +252,11 @@ async fn record(
 }
 
 /// A client for `url` that sends the given headers and shows none of them.
-fn client(url: &str, headers: &[(String, String)]) -> anyhow::Result<reqwest::Client> {
+fn client(url: &str, headers: &[Header]) -> anyhow::Result<reqwest::Client> {
     let mut all = HeaderMap::new();
-    for (name, value) in headers {
+    for Header { name, value, .. } in headers {
+        // `Name:` sends none.
+        let Some(value) = value else { continue };
         let of = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| Usage(format!("-H: `{name}` is no header name")))?;
         let mut value = HeaderValue::from_str(value).map_err(|_| {
