@@ -173,16 +173,22 @@ impl Notation {
     }
 }
 
-/// The place of the last digit that an interval leaves: the first digit of half its width. Open ends have no width.
+/// The place of the last digit that an interval leaves: the first digit of half its width, and no further left than that of the
+/// smallest factor that is written. Open ends have no width.
 fn step(notation: Notation, change: &MetricChange) -> f64 {
     let ends = [change.interval.0, change.interval.1];
     let known = ends.into_iter().filter(|end| *end > 0.0 && end.is_finite());
     let (value, widths) = (notation.number(change.ratio), known.clone().count() as f64);
-    let sum: f64 = known.map(|end| (notation.number(end) - value).abs()).sum();
+    let sum: f64 = known.clone().map(|end| (notation.number(end) - value).abs()).sum();
     let half = if widths > 0.0 {
         sum / widths
     } else {
         value.abs()
+    };
+    let written = known.map(|end| notation.number(end)).chain([value]);
+    let half = match notation {
+        Notation::Percent => half,
+        Notation::Times | Notation::Divided => written.fold(half, f64::min),
     };
     if half > 0.0 && half.is_finite() {
         10_f64.powf(half.log10().floor()).clamp(1e-3, 1e9)
@@ -372,6 +378,7 @@ mod tests {
             ),
             (1.0, (1.0, 1.0), "+0.0 % (95 %: +0.0 % to +0.0 %)"),
             (50.0, (12.0, f64::INFINITY), "×50 (95 %: ×10 and more)"),
+            (1.0 / 155.0, (0.0, 1.0 / 17.0), "÷160 (95 %: ÷20 and less)"),
             (0.9, (0.0, 1.1), "-10 % (95 %: +10 % and less)"),
         ] {
             assert_eq!(measured(&change(ratio, interval)), expected);
