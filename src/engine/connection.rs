@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 
 use super::clock::now_ns;
-use super::exchange::{Ended, Slot};
+use super::exchange::{Begin, Ended, Slot};
 use super::feed::{Next, Ticket};
 use super::job::Job;
 use super::prerequisite::ready;
@@ -184,6 +184,17 @@ async fn open(
     };
     let asked_for = job.as_ref().map(Job::sending);
     if let Some(job) = job {
+        // What was sent and dropped was sent, though no connection was to be had to send it again.
+        let (kind, words) = if job.first.is_some() {
+            (
+                ErrorKind::ClosedEarly,
+                format!(
+                    "the connection was closed without a response, and there was none to send it again: {words}"
+                ),
+            )
+        } else {
+            (kind, words)
+        };
         let times = Times {
             intended: job.intended(),
             startable: now,
@@ -241,7 +252,9 @@ async fn exchange(
     let sent = now_ns();
     let waits_since = job.first.map_or(sent, |first| first.sent);
     state.give_up_at(slot, waits_since + state.timeout.as_nanos() as u64);
-    let ended = wire.exchange(slot, sent, expect, keep_body).await;
+    let ended = wire
+        .exchange(slot, Begin { sent, free }, expect, keep_body)
+        .await;
     let done = now_ns();
     slot.deadline.set(0);
     let times = Times {

@@ -8,6 +8,14 @@ use super::feed::Ticket;
 use crate::metrics::ErrorKind;
 use crate::transport::answer::Response;
 
+/// When a request begins to be sent, ns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begin {
+    pub(super) sent: u64,
+    /// When the connection had done with what was before.
+    pub(super) free: u64,
+}
+
 /// What the worker says to one connection's task.
 #[derive(Debug, Default)]
 pub(super) struct Slot {

@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use super::clock::now_ns;
-use super::exchange::{Ended, Slot};
+use super::exchange::{Begin, Ended, Slot};
 use super::sending::Sending;
 use crate::metrics::ErrorKind;
 use crate::transport::http1::{Decoder, Malformed, Progress};
@@ -20,14 +20,17 @@ const ONE_SEGMENT: usize = 1_000;
 /// it read the request resets it within a round trip.
 const AT_ONCE_NS: u64 = 1_500_000;
 
+/// No server closes a connection for being idle before this, ns: a reset at once of one that was in use comes from what the server
+/// did with the request.
+const IDLE_NS: u64 = 1_000_000_000;
+
 /// A request that is being sent and answered.
 pub(super) struct Turn<'a> {
     stream: &'a mut Stream,
     decoder: &'a mut Decoder,
     sending: Sending<'a>,
     request_bytes: usize,
-    /// When it began to be sent, ns.
-    sent: u64,
+    begin: Begin,
     /// The connection has answered before.
     reused: bool,
     /// Whether it is still open was looked at before anything was sent.
@@ -46,7 +49,7 @@ impl<'a> Turn<'a> {
         stream: &'a mut Stream,
         decoder: &'a mut Decoder,
         sending: Sending<'a>,
-        sent: u64,
+        begin: Begin,
         served: u64,
     ) -> Self {
         let reused = served > 0;
@@ -55,7 +58,7 @@ impl<'a> Turn<'a> {
             decoder,
             request_bytes: sending.bytes(),
             sending,
-            sent,
+            begin,
             reused,
             checked: !reused,
             silent: true,
@@ -137,13 +140,15 @@ impl<'a> Turn<'a> {
         let reset = error
             .filter(|kind| matches!(kind, BrokenPipe | ConnectionReset))
             .or_else(|| self.stream.take_error());
-        let is_at_once = || now_ns().saturating_sub(self.sent) <= AT_ONCE_NS;
+        let Begin { sent, free } = self.begin;
+        let was_idle = sent.saturating_sub(free) >= IDLE_NS;
+        let is_at_once = || was_idle && now_ns().saturating_sub(sent) <= AT_ONCE_NS;
         let unread = match reset {
             _ if self.sending.is_refused() && !self.stream.is_secured() => true,
             _ if self.request_bytes > ONE_SEGMENT => false,
             // The connection had ended when the request came: the peer's system answered it with a reset.
             Some(BrokenPipe) => true,
-            // The peer closed it with the request unread, or took its time to read it and then reset it.
+            // The peer closed an idle one as the request came, or read it and then reset the connection.
             Some(ConnectionReset) => is_at_once(),
             // A peer that closes when it has read everything resets nothing.
             _ => false,

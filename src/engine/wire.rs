@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::answer::Answer;
 use super::drip::Drip;
-use super::exchange::{Ended, Slot, unless_expired};
+use super::exchange::{Begin, Ended, Slot, unless_expired};
 use super::feed::Ticket;
 use super::sending::Sending;
 use super::timer::Timer;
@@ -132,12 +132,12 @@ impl Wire {
         self.decoder.excerpt().to_string()
     }
 
-    /// Sends `out`, from `sent` (ns) on, and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
+    /// Sends `out` and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
     /// may answer before it has read everything.
     pub(super) async fn exchange(
         &mut self,
         slot: &Slot,
-        sent: u64,
+        begin: Begin,
         expect: ExpectBody,
         keep_body: usize,
     ) -> Ended {
@@ -156,7 +156,7 @@ impl Wire {
             let drip = self.timer.as_ref().map(|timer| Drip::new(stops, timer));
             sending = sending.slowed(drip);
         }
-        let mut turn = Turn::new(stream, &mut self.decoder, sending, sent, self.served);
+        let mut turn = Turn::new(stream, &mut self.decoder, sending, begin, self.served);
         let ended = poll_fn(|context| turn.poll(slot, context)).await;
         let is_sent = turn.is_sent();
         self.has_surplus |= turn.has_surplus();

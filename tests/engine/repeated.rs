@@ -95,7 +95,7 @@ fn check_failed(report: &Report, case: &str) {
 fn what_may_have_been_carried_out_is_not_sent_again() {
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         for end in [End::Closes, End::Resets] {
-            for ms in [2, 30] {
+            for ms in [0, 2, 30] {
                 for load in [CLOSED, OPEN] {
                     let case = format!("{method} {end:?} after {ms} ms, {load}");
                     let (address, seen) = server(Duration::from_millis(ms), end);
