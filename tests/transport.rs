@@ -156,7 +156,7 @@ fn a_connection_that_is_closed_while_idle_can_be_opened_again() {
         0
     );
     let closed = client.decoder.eof().expect_err("no response is due");
-    assert!(closed.is_idle_close());
+    assert_eq!(closed, Malformed::ClosedBeforeResponse);
     assert_eq!(
         Client::connect(&server).exchange(GET),
         Outcome::Answered(200)

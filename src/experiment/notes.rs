@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::result::{Count, Note, STEAL_LIMIT};
 use crate::tenant::NAME;
+use crate::traffic::redact::without_credentials;
 use crate::units::{format_duration, format_share};
 
 /// Code of [`uneven_instances`], which is concluded anew after each launch.
@@ -44,9 +45,10 @@ pub(super) fn window_shorter_than_ttl(window: f64, ttl: f64) -> Note {
     Note::warning("window_shorter_than_ttl", "load", words).with_remedy("use a longer duration")
 }
 
-/// The profile was not taken.
+/// The profile was not taken. Why may be what an endpoint answered, with what it was asked.
 pub(super) fn no_profile(why: &str) -> Note {
-    Note::warning("no_profile", "profile", format!("no profile: {why}"))
+    let words = format!("no profile: {}", without_credentials(why));
+    Note::warning("no_profile", "profile", words)
 }
 
 /// The flame graph was not drawn.

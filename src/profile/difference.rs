@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use super::interval::{Interval, Z95};
-use super::share::{NORMAL_FROM, Share, quantile_975, t_quantile, t_tail};
+use super::share::{Share, quantile_975};
+use crate::statistics::{NORMAL_FROM, t_quantile, t_tail};
 
 /// The part of the findings of one table that may be chance.
 pub const FALSE_DISCOVERIES: f64 = 0.01;

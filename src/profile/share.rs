@@ -6,10 +6,9 @@
 
 use std::sync::LazyLock;
 
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
-
 use super::interval::{Interval, Z95, wilson_share};
 use super::stacks::MAX_SLICES;
+use crate::statistics::t_quantile;
 
 /// Slices from which the spread between them says enough to assume nothing; of fewer, from two on, it is the least that is believed.
 pub const ENOUGH_SLICES: usize = 5;
@@ -22,9 +21,6 @@ pub const FEW_SAMPLES: u64 = 200;
 
 /// Bursts below which the share that they make is known no better than how many there were.
 const FEWEST_BURSTS: f64 = 5.0;
-
-/// Degrees of freedom beyond which Student's t is taken for normal; the library's is less exact there.
-pub(super) const NORMAL_FROM: f64 = 1e4;
 
 /// What a share is of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -279,25 +275,6 @@ pub(super) fn quantile_975(degrees: f64) -> f64 {
     } else {
         Z95
     }
-}
-
-pub(super) fn t_quantile(p: f64, degrees: f64) -> f64 {
-    match student(degrees) {
-        Some(student) => student.inverse_cdf(p),
-        None => Normal::standard().inverse_cdf(p),
-    }
-}
-
-pub(super) fn t_tail(t: f64, degrees: f64) -> f64 {
-    match student(degrees) {
-        Some(student) => student.sf(t),
-        None => Normal::standard().sf(t),
-    }
-}
-
-fn student(degrees: f64) -> Option<StudentsT> {
-    let few = degrees.is_finite() && degrees < NORMAL_FROM;
-    few.then(|| StudentsT::new(0.0, 1.0, degrees.max(1.0)).expect("the parameters are positive"))
 }
 
 #[cfg(test)]

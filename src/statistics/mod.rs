@@ -12,4 +12,5 @@ pub use family::Family;
 pub use nested::nested_half;
 pub use power::smallest_effect;
 pub use reach::{Part, Reach, combined, error_of_mean, reach_of_mean};
+pub(crate) use student::NORMAL_FROM;
 pub use student::{Z95, t_quantile, t_tail};

@@ -6,7 +6,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 pub const Z95: f64 = 1.959_963_984_540_054;
 
 /// Degrees of freedom beyond which Student's t is taken for normal; the library's is less exact there.
-const NORMAL_FROM: f64 = 1e4;
+pub(crate) const NORMAL_FROM: f64 = 1e4;
 
 /// The 97.5 % points of Student's t from one degree of freedom on: the library searches for each.
 const T975: [f64; 30] = [

@@ -95,14 +95,6 @@ pub enum Malformed {
     SwitchingProtocols,
 }
 
-impl Malformed {
-    /// Whether not a single byte of an answer came, so that a connection that was reused may simply have been idle for
-    /// too long.
-    pub fn is_idle_close(self) -> bool {
-        self == Self::ClosedBeforeResponse
-    }
-}
-
 /// Up to 64 of the bytes at which a response went wrong, for an exemplar. Displays escaped, as printable ASCII.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Excerpt {

@@ -171,6 +171,11 @@ fn adds_up(tally: &Tally) -> bool {
         tally.failed,
         tally.in_flight_at_end,
         tally.not_sent,
+        tally.resent,
+        tally.received,
+        tally.received_body,
+        tally.sent_bytes,
+        tally.sent_body,
     ];
     let all = counts
         .iter()

@@ -235,6 +235,11 @@ fn counts_that_no_run_has_are_refused() {
         ("\"due\": 953", "\"due\": 954", "do not add up"),
         ("\"status\": 2", "\"status\": 200", "do not add up"),
         (
+            "\"received\": 500",
+            "\"received\": 18446744073709551615",
+            "do not add up",
+        ),
+        (
             "\"file\": \"v/load",
             "\"file\": \"../v",
             "is no file of a run directory",
