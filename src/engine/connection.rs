@@ -184,17 +184,7 @@ async fn open(
     };
     let asked_for = job.as_ref().map(Job::sending);
     if let Some(job) = job {
-        // What was sent and dropped was sent, though no connection was to be had to send it again.
-        let (kind, words) = if job.first.is_some() {
-            (
-                ErrorKind::ClosedEarly,
-                format!(
-                    "the connection was closed without a response, and there was none to send it again: {words}"
-                ),
-            )
-        } else {
-            (kind, words)
-        };
+        let (kind, words) = unopened(&job, kind, words);
         let times = Times {
             intended: job.intended(),
             startable: now,
@@ -214,6 +204,16 @@ async fn open(
         tokio::task::yield_now().await;
     }
     Opened::Failed(now_ns())
+}
+
+/// What a job fails of whose connection could not be opened: what was sent and dropped before was sent.
+fn unopened(job: &Job<'_>, kind: ErrorKind, words: String) -> (ErrorKind, String) {
+    if job.first.is_none() {
+        return (kind, words);
+    }
+    let before =
+        "the connection was closed without a response, and there was none to send it again";
+    (ErrorKind::ClosedEarly, format!("{before}: {words}"))
 }
 
 /// Waits until a request is handed over; `None` at the end of the phase.
