@@ -2,7 +2,7 @@
 //! waits for a disk or a target while the load goes on.
 
 use std::pin::Pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::background::{Background, failed};
 use super::blocks;
@@ -10,6 +10,7 @@ use super::gather::{Deaths, Emit, Gather, Known, StretchEnd};
 use super::launch::{Death, Launched};
 use super::ledger::Lines;
 use super::mark::Cpu;
+use super::notes;
 use super::phase::PhaseRun;
 use super::reach::from;
 use super::readings::{Offer, Readings, Schedule};
@@ -20,6 +21,7 @@ use super::{Observer, Stop};
 use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::Window;
 use crate::result::{AcknowledgedFile, Failure};
+use crate::scenario::LoadModel;
 
 /// How long a capture may take to notice that its target is gone.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -32,7 +34,12 @@ struct Course {
     /// Writes what is acknowledged.
     ledger: Option<Background<u64>>,
     deaths: Deaths,
+    /// How long it took until the load began.
+    preparing: Duration,
 }
+
+/// A closed loop that begins later than this waited for its connections.
+const LONG_PREPARING: Duration = Duration::from_secs(1);
 
 /// What runs beside a load from the start of its window on, and its answer.
 struct Beside<'a, B: Future> {
@@ -64,6 +71,7 @@ impl PhaseRun<'_> {
             mut gather,
             ledger,
             mut deaths,
+            preparing,
         } = course;
         let end = engine.finish();
         let mut rest = Vec::new();
@@ -90,6 +98,9 @@ impl PhaseRun<'_> {
             limits: &self.launch.plan.latency_limits(),
         };
         let mut over = gather.over(self.blank(), &known, &end, deaths, &watched);
+        if stretch.load.model == LoadModel::Closed && preparing > LONG_PREPARING {
+            over.found.note([notes::slow_opening(preparing)]);
+        }
         if let Some(error) = unwatched {
             fail(&mut over, error.to_string());
         }
@@ -139,10 +150,12 @@ impl PhaseRun<'_> {
         } else {
             Some(self.files(target)?)
         };
+        let asked = Instant::now();
         let mut engine = Engine::start(&drive)
             .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
         let ledger = self.ledger(stretch, &drive, &mut engine)?;
         let window = self.begun(&engine).await;
+        let preparing = asked.elapsed();
         let until_start = Duration::from_nanos(window.start.saturating_sub(now_ns()));
         let files = files.map(|files| files.begin(SystemTime::now() + until_start));
         let files = files.transpose().map_err(|error| no_thread(&error))?;
@@ -173,6 +186,7 @@ impl PhaseRun<'_> {
                 target: None,
                 services: target.services.down(),
             },
+            preparing,
         })
     }
 
@@ -232,6 +246,7 @@ impl Course {
             gather,
             ledger,
             deaths,
+            preparing: _,
         } = self;
         let (mut has_begun, mut is_watched) = (false, true);
         let (mut stopping, mut unwritten, mut unrecorded) = (false, false, false);

@@ -45,6 +45,15 @@ pub(super) fn window_shorter_than_ttl(window: f64, ttl: f64) -> Note {
     Note::warning("window_shorter_than_ttl", "load", words).with_remedy("use a longer duration")
 }
 
+/// The connections of a closed loop were not open at once.
+pub(super) fn slow_opening(took: Duration) -> Note {
+    let words = format!(
+        "the load began {:.1} s after it was prepared: until then connections waited to be opened or were given up, which is in no figure; use fewer connections, or look at what the target accepts at a time",
+        took.as_secs_f64()
+    );
+    Note::warning("slow_opening", "connections", words)
+}
+
 /// The profile was not taken. Why may be what an endpoint answered, with what it was asked.
 pub(super) fn no_profile(why: &str) -> Note {
     let words = format!("no profile: {}", without_credentials(why));

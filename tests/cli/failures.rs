@@ -438,3 +438,20 @@ fn a_profile_that_cannot_be_had_is_a_warning_however_late_that_turns_out() {
         );
     }
 }
+
+#[test]
+fn connections_that_take_long_to_be_opened_before_the_load_are_told() {
+    // Its backlog holds some 128 connections; to all others it says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let args = ["run", &url, "-c", "200", "-T", "1200ms", "-d", "200ms"];
+    let outcome = TestBed::new()
+        .args(&args)
+        .run()
+        .expect(4, &["the load began "]);
+    assert!(
+        outcome.stdout.contains(" s after it was prepared"),
+        "{}",
+        outcome.stdout
+    );
+}
