@@ -272,11 +272,24 @@ fn passwords_of_proxies_and_urls_are_neither_stored_nor_quoted() {
         "url = \"http://127.0.0.1:1\"\nproxy = ann:{}@127.0.0.1:1\n",
         "url = \"http://127.0.0.1:1\"\nproxy = [\"ann:{}@127.0.0.1:1\"]\n",
         "url = \"http://127.0.0.1:1\"\nproxy = \"ann:{}@127.0.0.1:1\n",
+        "url = \"http://127.0.0.1:1\"\nproxi = \"ann:{}@127.0.0.1:1\"\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = \"ann:\n{}@127.0.0.1:1\"\n",
+        "url = \"http://127.0.0.1:1\"\nconnect_to = \"ann:{}@127.0.0.1:1\"\n",
+        "\"u\\u0072l\" = \"http://ann:1/{}@127.0.0.1:1\"\n",
         "url = \"http://ann:x/{}@127.0.0.1:1\"\n",
         "url = \"http://ann:1/{}@127.0.0.1:1\"\n",
     ] {
         let outcome = TestBed::new().scenario(&with(target)).run();
         keeps(&outcome.expect(2, &["scenario.toml:"]), &[]);
+    }
+    for args in [
+        vec!["http:ann:{}@127.0.0.1:1/"],
+        vec!["--connect-to", "ann:{}@h:1", "http://127.0.0.1:1/"],
+        vec!["--proxy", "ann:{}@h", "http://127.0.0.1:1/"],
+    ] {
+        let args = args.iter().map(|arg| arg.replace("{}", KEY));
+        let outcome = TestBed::new().args(["run"]).args(args).run();
+        keeps(&outcome.expect(2, &["error: "]), &[]);
     }
     for (flag, value) in [
         ("--proxy", format!("ann:{KEY}@127.0.0.1:1")),

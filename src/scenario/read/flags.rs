@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::Source;
-use crate::traffic::redact::{REDACTED, is_sensitive_name, without_credentials};
+use crate::traffic::redact::{REDACTED, is_sensitive_name, without_credentials, without_user};
 use crate::units::{Rate, format_duration};
 
 /// Flags that take the place of what the scenario says about load and requests; `None` leaves it.
@@ -190,16 +190,6 @@ impl std::fmt::Debug for Content {
     }
 }
 
-/// A proxy without its user and password, which may hold anything up to the last `@` and need no scheme before them.
-fn proxy_without_user(proxy: &str) -> String {
-    let scheme = proxy.get(.."http://".len());
-    let scheme = scheme.filter(|text| text.eq_ignore_ascii_case("http://"));
-    match proxy.rsplit_once('@') {
-        Some((_, place)) => format!("{}{REDACTED}@{place}", scheme.unwrap_or_default()),
-        None => proxy.to_owned(),
-    }
-}
-
 /// The flags that can be at fault, by the number of their place.
 const FLAGS: [&str; 22] = [
     "-c",
@@ -265,7 +255,7 @@ impl Overrides {
             ("--no-resumption", set(tls.no_resumption, "full handshakes")),
             ("--connect-to", self.connect_to.clone()),
             ("--unix-socket", path(&self.unix_socket)),
-            ("--proxy", self.proxy.as_deref().map(proxy_without_user)),
+            ("--proxy", self.proxy.as_deref().map(without_user)),
             ("--bind", self.bind.clone()),
             (
                 "--no-keepalive",

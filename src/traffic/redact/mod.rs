@@ -26,14 +26,23 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// Keys of a scenario whose values may hold a user and a password before an `@`, whether they are well formed or not.
-const NAMES_OF_URLS: [&str; 4] = ["url", "proxy", "metrics", "store"];
-
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
 pub(crate) fn line_may_hold_secret(line: &str) -> bool {
-    let has_at = line.contains('@');
-    without_known_shapes(line) != line
+    // A password may stand before an `@`, in whatever form it was typed.
+    line.contains('@')
+        || without_known_shapes(line) != line
         || line
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-            .any(|word| is_sensitive_name(word) || (has_at && NAMES_OF_URLS.contains(&word)))
+            .any(is_sensitive_name)
+}
+
+/// A place, such as a proxy, without its user and password, which may hold anything up to the last `@` and need no scheme
+/// before them.
+pub(crate) fn without_user(place: &str) -> String {
+    let scheme = place.get(.."http://".len());
+    let scheme = scheme.filter(|text| text.eq_ignore_ascii_case("http://"));
+    match place.rsplit_once('@') {
+        Some((_, place)) => format!("{}{REDACTED}@{place}", scheme.unwrap_or_default()),
+        None => place.to_owned(),
+    }
 }
