@@ -270,7 +270,7 @@ async fn exchange(
 fn note_surplus(state: &WorkerState, wire: &mut Wire) {
     if wire.take_surplus() {
         let mut recorder = state.recorder.borrow_mut();
-        recorder.note_quirk(Quirk::Surplus, now_ns(), String::new);
+        recorder.count_quirk(Quirk::Surplus, now_ns());
     }
 }
 

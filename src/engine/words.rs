@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, SHOWN_BODY, Unfit, Unmet};
 use crate::scenario::Request;
-use crate::traffic::content::{Undecoded, decode};
+use crate::traffic::content::{MOST_PIECES, Undecoded, decode};
 use crate::traffic::expect::{self, Extract, From, MAX_BODY, hides_header};
 use crate::traffic::redact::{REDACTED, is_sensitive_name};
 use crate::traffic::variable::MAX_VALUE;
@@ -77,6 +77,9 @@ fn describe_encoded(undecoded: Undecoded, answer: &Answer<'_>) -> String {
                 "the body has more than {MAX_BODY} bytes decoded, and at most those are looked at"
             )
         }
+        Undecoded::TooManyPieces => format!(
+            "the body is `{encodings}` in more than {MOST_PIECES} members or frames, and at most those are decoded; let the server encode it as one"
+        ),
     }
 }
 

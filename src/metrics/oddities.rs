@@ -17,17 +17,17 @@ impl Oddities {
         self.counts[quirk as usize] += 1;
     }
 
-    /// Keeps the bytes of the first.
+    /// Keeps the bytes of the first, if they are known.
     pub fn quote(&mut self, quirk: Quirk, words: String) {
-        self.quotes.entry(quirk).or_insert(words);
+        if !words.is_empty() {
+            self.quotes.entry(quirk).or_insert(words);
+        }
     }
 
     /// Sets how often there was one, with the bytes of the first; none if they are not known.
     pub fn put(&mut self, quirk: Quirk, count: u64, words: String) {
         self.counts[quirk as usize] = count;
-        if !words.is_empty() {
-            self.quotes.insert(quirk, words);
-        }
+        self.quote(quirk, words);
     }
 
     /// Adds what was counted elsewhere.

@@ -209,20 +209,22 @@ impl Recorder {
         self.current.exemplars.insert(kind, words);
     }
 
-    /// Counts a quirk of the answer to a request due at `at`, or of bytes that came then; the first one is quoted.
+    /// Counts a quirk of the answer to a request due at `at`; the first one is quoted, and no other, though its bytes may not be
+    /// known: a quote costs more than an answer.
     pub fn note_quirk(&mut self, quirk: Quirk, at: u64, quote: impl FnOnce() -> String) {
-        if !self.window.contains(at) {
-            return;
+        if self.count_quirk(quirk, at) && !std::mem::replace(&mut self.quoted[quirk as usize], true)
+        {
+            self.current.oddities.quote(quirk, quote());
         }
-        self.current.oddities.count(quirk);
-        if !self.quoted[quirk as usize] {
-            let words = quote();
-            // Bytes between answers are not kept.
-            if !words.is_empty() {
-                self.quoted[quirk as usize] = true;
-                self.current.oddities.quote(quirk, words);
-            }
+    }
+
+    /// Counts a quirk that came at `at` and whose bytes are not kept; whether it is counted.
+    pub fn count_quirk(&mut self, quirk: Quirk, at: u64) -> bool {
+        let is_counted = self.window.contains(at);
+        if is_counted {
+            self.current.oddities.count(quirk);
         }
+        is_counted
     }
 
     /// Whether the current interval has ended.
@@ -367,6 +369,26 @@ mod tests {
         let first = recorder.rotate(None);
         assert_eq!(first.exemplars[&ErrorKind::Reset], "gone");
         assert!(!recorder.wants_exemplar(ErrorKind::Reset, 2_000));
+    }
+
+    #[test]
+    fn a_quirk_is_asked_for_its_bytes_once_even_if_they_are_not_known() {
+        let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
+        let mut asked = 0;
+        for words in ["", "X-A : one", "X-B : two"] {
+            recorder.note_quirk(Quirk::SpaceBeforeColon, 1_000, || {
+                asked += 1;
+                words.to_owned()
+            });
+        }
+        assert_eq!(asked, 1);
+        let mut all = recorder.finish().oddities;
+        assert!(all.iter().eq([(Quirk::SpaceBeforeColon, 3, "")]));
+        // Another worker may know them.
+        let mut other = Recorder::new(WINDOW, 1_000, 1, 1);
+        other.note_quirk(Quirk::SpaceBeforeColon, 1_000, || "X-C : three".to_owned());
+        all.add(&other.finish().oddities);
+        assert!(all.iter().eq([(Quirk::SpaceBeforeColon, 4, "X-C : three")]));
     }
 
     #[test]

@@ -22,21 +22,29 @@ pub use read::names::is_name;
 use read::bytes::MAX_FILE;
 use read::error::Source;
 
+use crate::traffic::redact::without_user;
+
 /// Reads and validates a scenario file.
 ///
 /// # Errors
 /// The file cannot be read, or says something that cannot be run; the error names file, line, column and key.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
     let file = path.display().to_string();
+    let may_be_url = file.contains(':');
+    let shown = if may_be_url {
+        without_user(&file)
+    } else {
+        file.clone()
+    };
     let unreadable = |message: String| Error {
-        file: file.clone(),
+        file: shown.clone(),
         place: None,
         key: String::new(),
         message,
         line: None,
     };
     let bytes = read_at_most(path, MAX_FILE).map_err(|error| {
-        let url = if file.contains(':') {
+        let url = if may_be_url {
             "; a URL begins with http://"
         } else {
             ""

@@ -13,6 +13,10 @@ const MOST_CODINGS: usize = 4;
 /// The most bytes that a decoder may look back (RFC 8878 3.1.1.1.2 says 8 MiB, brotli's largest is 16).
 const ZSTD_WINDOW: u64 = 8 << 20;
 
+/// The most members of gzip (RFC 1952 2.2) and frames of zstd (RFC 8878 3.1) of one body: each costs a decoder, however little
+/// is in it.
+pub const MOST_PIECES: usize = 16;
+
 /// Bytes that brotli takes in at once.
 const BROTLI_BUFFER: usize = 4 << 10;
 
@@ -25,6 +29,8 @@ pub enum Undecoded {
     Broken,
     /// It has more bytes than are looked at.
     TooLong,
+    /// It is in more than [`MOST_PIECES`] pieces.
+    TooManyPieces,
 }
 
 /// Whether a body needs to be decoded, by its Content-Encoding.
@@ -88,7 +94,7 @@ fn undo(coding: &[u8], body: &[u8], most: usize, content: &mut Vec<u8>) -> Resul
     }
     if is("gzip") || is("x-gzip") {
         let mut rest = body;
-        loop {
+        for _ in 0..MOST_PIECES {
             let mut member = GzDecoder::new(rest);
             read(&mut member, most, content)?;
             rest = member.into_inner();
@@ -97,6 +103,7 @@ fn undo(coding: &[u8], body: &[u8], most: usize, content: &mut Vec<u8>) -> Resul
                 return Ok(());
             }
         }
+        Err(Undecoded::TooManyPieces)
     } else if is("deflate") {
         // Meant is zlib (RFC 1950), but some send what is within it.
         let is_zlib = body.len() >= 2
@@ -112,12 +119,15 @@ fn undo(coding: &[u8], body: &[u8], most: usize, content: &mut Vec<u8>) -> Resul
         read(&mut decoder, most, content)
     } else if is("zstd") {
         let mut rest = body;
-        while !rest.is_empty() {
+        for _ in 0..MOST_PIECES {
             let frame = StreamingDecoder::new_with_max_window_size(&mut rest, ZSTD_WINDOW);
             let mut frame = frame.map_err(|_| Undecoded::Broken)?;
             read(&mut frame, most, content)?;
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(Undecoded::TooManyPieces)
     } else {
         Err(Undecoded::Unknown)
     }
@@ -222,6 +232,21 @@ mod tests {
             decoded("zstd", &body, 1_000),
             (Err(Undecoded::TooLong), vec![0; 1_000])
         );
+    }
+
+    #[test]
+    fn a_body_of_too_many_pieces_is_not_decoded() {
+        let zstd = |bytes: &[u8]| compress_to_vec(bytes, CompressionLevel::Fastest);
+        for (coding, piece) in [("gzip", gzip(b"a")), ("zstd", zstd(b"a"))] {
+            let (ended, content) = decoded(coding, &piece.repeat(MOST_PIECES), 1_000);
+            assert_eq!((ended, content.len()), (Ok(()), MOST_PIECES), "{coding}");
+            let (ended, content) = decoded(coding, &piece.repeat(MOST_PIECES + 1), 1_000);
+            assert_eq!(
+                (ended, content.len()),
+                (Err(Undecoded::TooManyPieces), MOST_PIECES),
+                "{coding}"
+            );
+        }
     }
 
     proptest! {

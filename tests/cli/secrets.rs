@@ -243,3 +243,70 @@ fn credentials_of_control_urls_are_not_stored() {
         .expect(0, &[]);
     keeps(&outcome, &[]);
 }
+
+#[test]
+fn passwords_of_proxies_and_urls_are_neither_stored_nor_quoted() {
+    let good = url_scenario("127.0.0.1:1".parse().unwrap(), "200ms", "");
+    let url = "url = \"http://127.0.0.1:1\"\n";
+    let with = |line: &str| {
+        assert!(good.contains(url));
+        good.replace(url, &line.replace("{}", KEY))
+    };
+    // Nothing listens there: what is stored is looked at.
+    for target in [
+        "url = \"http://127.0.0.1:1\"\nproxy = \"ann:{}@127.0.0.1:1\"\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = \"http://ann:x/{}@127.0.0.1:1\"\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = \"ann:1/{}@127.0.0.1:1\"\n",
+        "url = \"http://ann:p@{}@127.0.0.1:1/\"\n",
+        "url = 'http://ann:p\" {}@127.0.0.1:1/'\n",
+    ] {
+        let outcome = TestBed::new().scenario(&with(target)).run();
+        let outcome = outcome.expect(4, &[]);
+        keeps(&outcome, &[]);
+        let stored = outcome.read("scenario.toml");
+        assert!(stored.contains("[redacted]"), "{stored}");
+    }
+    for target in [
+        "url = \"http://127.0.0.1:1\"\nproxy = \"ann:{}@127.0.0.1\"\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = \"ann:1/{}@127.0.0.1\"\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = ann:{}@127.0.0.1:1\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = [\"ann:{}@127.0.0.1:1\"]\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = \"ann:{}@127.0.0.1:1\n",
+        "url = \"http://127.0.0.1:1\"\nproxi = \"ann:{}@127.0.0.1:1\"\n",
+        "url = \"http://127.0.0.1:1\"\nproxy = \"ann:\n{}@127.0.0.1:1\"\n",
+        "url = \"http://127.0.0.1:1\"\nconnect_to = \"ann:{}@127.0.0.1:1\"\n",
+        "\"u\\u0072l\" = \"http://ann:1/{}@127.0.0.1:1\"\n",
+        "url = \"http://ann:x/{}@127.0.0.1:1\"\n",
+        "url = \"http://ann:1/{}@127.0.0.1:1\"\n",
+    ] {
+        let outcome = TestBed::new().scenario(&with(target)).run();
+        keeps(&outcome.expect(2, &["scenario.toml:"]), &[]);
+    }
+    for args in [
+        vec!["http:ann:{}@127.0.0.1:1/"],
+        vec!["--connect-to", "ann:{}@h:1", "http://127.0.0.1:1/"],
+        vec!["--proxy", "ann:{}@h", "http://127.0.0.1:1/"],
+    ] {
+        let args = args.iter().map(|arg| arg.replace("{}", KEY));
+        let outcome = TestBed::new().args(["run"]).args(args).run();
+        keeps(&outcome.expect(2, &["error: "]), &[]);
+    }
+    for (flag, value) in [
+        ("--proxy", format!("ann:{KEY}@127.0.0.1:1")),
+        ("--proxy", format!("http://ann:x/{KEY}@127.0.0.1:1")),
+        ("--pprof", format!("http://127.0.0.1:1/p?token={KEY}")),
+    ] {
+        let run = |more: &[&str]| {
+            TestBed::new()
+                .args(["run", "-n", "2", "-d", "2s", flag, &value])
+                .args(more)
+                .args(["http://127.0.0.1:1/"])
+                .run()
+        };
+        keeps(&run(&["--dry-run"]).expect(0, &[]), &[]);
+        let outcome = run(&["--out", "out"]);
+        keeps(&outcome, &[]);
+        let stored = outcome.read("scenario.toml");
+        assert!(stored.contains("[redacted]"), "{stored}");
+    }
+}

@@ -88,6 +88,11 @@ fn what_cannot_be_looked_into_is_an_error_with_words() {
         ("gzip", gzip(LOGIN)[..20].to_vec(), "ends too early"),
         ("gzip", bomb.clone(), "has more than 1048576 bytes decoded"),
         (
+            "gzip",
+            gzip(b"").repeat(1_000),
+            "in more than 16 members or frames",
+        ),
+        (
             "gzip, gzip",
             gzip(&bomb),
             "has more than 1048576 bytes decoded",

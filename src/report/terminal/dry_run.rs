@@ -8,7 +8,7 @@ use crate::report::figures::load::{describe, planned};
 use crate::scenario::{Judge, Plan, ProfileSource, Request, Target, Variant};
 use crate::tenant;
 use crate::traffic::fleet::Roster;
-use crate::traffic::redact::{visible, without_credentials, without_userinfo};
+use crate::traffic::redact::{visible, without_credentials};
 use crate::traffic::template::{Secrets, Stamp};
 use crate::units::{format_count, format_duration};
 
@@ -103,7 +103,7 @@ fn render_variant(plan: &Plan, variant: &Variant, text: &mut String) {
     }
     if let Some(profile) = &variant.profile {
         let from = match &profile.source {
-            ProfileSource::Pprof { url: Some(url) } => without_userinfo(url),
+            ProfileSource::Pprof { url: Some(url) } => without_credentials(url),
             ProfileSource::Pprof { url: None } => format!("the {}'s endpoint", tenant::NAME),
             ProfileSource::Perf => "perf".to_owned(),
         };

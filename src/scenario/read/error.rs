@@ -92,10 +92,11 @@ impl Source<'_> {
     }
 }
 
-/// A line of TOML with a dot for each character within quotes, so that columns stay.
+/// A line of TOML with a dot for each character within quotes, and before an `@` outside of them, so that columns stay.
 fn without_texts(line: &str) -> String {
     let mut quote = None;
-    line.chars()
+    let shown: String = line
+        .chars()
         .map(|c| match quote {
             None => {
                 quote = (c == '"' || c == '\'').then_some(c);
@@ -107,5 +108,9 @@ fn without_texts(line: &str) -> String {
             }
             Some(_) => '·',
         })
-        .collect()
+        .collect();
+    match shown.rsplit_once('@') {
+        Some((user, rest)) => format!("{}@{rest}", "·".repeat(user.chars().count())),
+        None => shown,
+    }
 }

@@ -8,11 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::Source;
-use crate::traffic::redact::{REDACTED, is_sensitive_name, without_credentials, without_userinfo};
+use crate::traffic::redact::{REDACTED, is_sensitive_name, without_credentials, without_user};
 use crate::units::{Rate, format_duration};
 
 /// Flags that take the place of what the scenario says about load and requests; `None` leaves it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Overrides {
     /// Connections of every phase.
     pub connections: Option<u32>,
@@ -58,6 +58,14 @@ pub struct Overrides {
     pub allow_untrusted: bool,
     /// Secrets are shown in dry runs and in the words of failures.
     pub show_secrets: bool,
+}
+
+// By hand: proxies, URLs and headers hold credentials.
+impl std::fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Overrides ")?;
+        f.debug_list().entries(self.shown()).finish()
+    }
 }
 
 /// Flags that take the place of keys of `tls`; paths are taken from the working directory.
@@ -132,15 +140,20 @@ impl std::fmt::Debug for Body {
 impl Body {
     fn describe(&self) -> String {
         match self {
-            Self::Text(text) => format!("{} bytes", text.len()),
-            Self::Raw(bytes) => format!("{} bytes", bytes.len()),
+            Self::Text(text) => bytes(text),
+            Self::Raw(raw) => bytes(raw),
             Self::Form(fields) => format!("a form of {} fields", fields.len()),
         }
     }
 }
 
+/// How long a content is, which is all that is shown of it.
+fn bytes(content: impl AsRef<[u8]>) -> String {
+    format!("{} bytes", content.as_ref().len())
+}
+
 /// A field of a form.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Field {
     /// Its name.
     pub name: String,
@@ -152,13 +165,29 @@ pub struct Field {
     pub media_type: Option<String>,
 }
 
+// By hand, as for bodies.
+impl std::fmt::Debug for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Field({}: {:?})", self.name, self.content)
+    }
+}
+
 /// What a field of a form holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Content {
     /// Text, in which placeholders are filled in.
     Text(String),
     /// Bytes that are sent as they are.
     Raw(Vec<u8>),
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&match self {
+            Self::Text(text) => bytes(text),
+            Self::Raw(raw) => bytes(raw),
+        })
+    }
 }
 
 /// The flags that can be at fault, by the number of their place.
@@ -216,7 +245,7 @@ impl Overrides {
             ("-n", self.requests.map(|n| n.to_string())),
             ("--workers", self.workers.map(|n| n.to_string())),
             ("-M", self.method.clone()),
-            ("--pprof", self.pprof.as_deref().map(without_userinfo)),
+            ("--pprof", self.pprof.as_deref().map(without_credentials)),
             ("--pid", self.pid.map(|pid| pid.to_string())),
             ("--cacert", path(&tls.ca)),
             ("--cert", path(&tls.cert)),
@@ -226,7 +255,7 @@ impl Overrides {
             ("--no-resumption", set(tls.no_resumption, "full handshakes")),
             ("--connect-to", self.connect_to.clone()),
             ("--unix-socket", path(&self.unix_socket)),
-            ("--proxy", self.proxy.as_deref().map(without_credentials)),
+            ("--proxy", self.proxy.as_deref().map(without_user)),
             ("--bind", self.bind.clone()),
             (
                 "--no-keepalive",
@@ -252,5 +281,53 @@ impl Overrides {
             .into_iter()
             .filter_map(|(flag, value)| Some((flag, value?)));
         values.chain(headers).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_flag_is_shown_with_its_credentials() {
+        for (proxy, pprof) in [
+            ("ann:hushhush@127.0.0.1:9", "http://h/p?token=hushhush"),
+            ("http://ann:x/hushhush@h:9", "http://ann:x@hushhush@h/p"),
+            (
+                "ann:9/hushhush@h:9",
+                "http://ann:hushhush@h/p?token=hushhush",
+            ),
+            ("ann:@hushhush@h:9", "http://ann:x/hushhush@h/p"),
+        ] {
+            let field = |content| Field {
+                name: "password".to_owned(),
+                content,
+                filename: Some("f".to_owned()),
+                media_type: None,
+            };
+            let flags = Overrides {
+                proxy: Some(proxy.to_owned()),
+                pprof: Some(pprof.to_owned()),
+                ..Overrides::default()
+            };
+            let shown = format!("{:?} {flags:?}", flags.shown());
+            assert!(!shown.contains("hush"), "{shown}");
+            assert!(shown.contains("[redacted]@"), "{shown}");
+            for content in [
+                Content::Text("hushhush".to_owned()),
+                Content::Raw(b"hushhush".to_vec()),
+            ] {
+                let shown = format!("{content:?} {:?}", field(content.clone()));
+                let bytes = format!("{:?}", b"hushhush");
+                assert!(
+                    !shown.contains("hush") && !shown.contains(&bytes),
+                    "{shown}"
+                );
+                assert!(
+                    shown.contains("8 bytes") && shown.contains("password"),
+                    "{shown}"
+                );
+            }
+        }
     }
 }

@@ -118,11 +118,21 @@ fn comments(text: &str, scalars: &[Range<usize>]) -> Vec<(Range<usize>, String)>
         } else {
             without_known_shapes(comment)
         };
+        let shown = without_user_of_proxy(&shown).unwrap_or(shown);
         if shown != comment {
             comments.push((from + hash..range.end, shown));
         }
     }
     comments
+}
+
+/// A comment without the user of a proxy, who stands between its name and the last `@`, with a scheme before it or without.
+fn without_user_of_proxy(comment: &str) -> Option<String> {
+    let name = comment.to_ascii_lowercase().find("proxy")?;
+    let (before, behind) = comment.split_at(name + "proxy".len());
+    let (user, place) = behind.rsplit_once('@')?;
+    let is_hidden = user.ends_with(REDACTED) || user.ends_with("}}");
+    (!is_hidden).then(|| format!("{before} {REDACTED}@{place}"))
 }
 
 #[cfg(test)]
@@ -155,6 +165,8 @@ mod tests {
             "weight = 1 # token={}",
             "path = \"/#x\" # token={}",
             "metrics = \"http://ann:{}@h/metrics\"",
+            "# proxy = \"ann:{}@h:1\"",
+            "weight = 1 # HTTP_PROXY=http://ann:1/{}@h:1",
         ] {
             let text = format!("[[request]]\n{}\n[x]\ny = 1\n", place.replace("{}", secret));
             let shown = stored(&text);

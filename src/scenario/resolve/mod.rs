@@ -41,7 +41,7 @@ use super::read::names::check_name;
 use super::read::refusal::{refused, span_of};
 use super::read::values::length;
 use crate::traffic::feeds::Feed;
-use crate::traffic::redact::has_userinfo;
+use crate::traffic::redact::shows_user;
 use crate::traffic::template::Secrets;
 use acknowledged::Numbers;
 use context::{Context, Found};
@@ -207,18 +207,7 @@ impl Resolver<'_> {
         let mut phases = self.phases(name, file, instances)?;
         self.close_connections(&mut phases, &requests, &found.closing)?;
         let profile = self.profile(file.profile.as_ref(), &target)?;
-        let urls = [
-            file.target.get_ref().metrics.as_ref(),
-            file.profile
-                .as_ref()
-                .and_then(|profile| profile.url.as_ref()),
-        ];
-        found.secrets.extend(
-            urls.into_iter()
-                .flatten()
-                .filter(|url| has_userinfo(url.get_ref()))
-                .map(Spanned::span),
-        );
+        found.secrets.extend(urls_with_users(file));
         if let Target::Bundled { config, .. } = &target
             && let gateway_config::StoreKind::Redis(url) = &config.store
             && url.has_credentials()
@@ -269,6 +258,22 @@ impl Resolver<'_> {
             Numbers::Again
         }
     }
+}
+
+/// The places of URLs that are hidden as a whole, for the credentials that they have or may have.
+fn urls_with_users(file: &file::File) -> impl Iterator<Item = Range<usize>> {
+    let target = file.target.get_ref();
+    let profile = file.profile.as_ref();
+    let asked = [
+        target.metrics.as_ref(),
+        profile.and_then(|profile| profile.url.as_ref()),
+    ];
+    let asked = asked.into_iter().flatten();
+    let asked = asked.filter(|url| url.get_ref().contains('@'));
+    let reached = [target.url.as_ref(), target.proxy.as_ref()];
+    let reached = reached.into_iter().flatten();
+    let reached = reached.filter(|url| shows_user(url.get_ref()));
+    asked.chain(reached).map(Spanned::span)
 }
 
 /// A tenth of the shortest window, in whole tenths of a second, up to a second: fewer intervals would not show how far its figures may

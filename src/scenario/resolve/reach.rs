@@ -11,6 +11,7 @@ use crate::scenario::plan::{BaseUrl, Route};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::flags::basic;
+use crate::traffic::redact::without_user;
 use crate::transport::tls::{Tls, TlsError};
 use crate::units::{parse_share, percent_decoded};
 
@@ -57,7 +58,7 @@ impl Resolver<'_> {
             (Some(text), None) => host_and_port(text.get_ref()).ok_or_else(|| {
                 let message = format!(
                     "`{}` is not HOST:PORT; write one such as \"127.0.0.1:8443\" or \"[::1]:8443\"",
-                    text.get_ref().escape_debug()
+                    without_user(text.get_ref()).escape_debug()
                 );
                 self.error(text.span(), "target.connect_to", message)
             }),

@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::literal::{EXTRACTED, REDACTED, SCHEMES, without_placeholders};
+use super::literal::{EXTRACTED, REDACTED, SCHEMES, is_literal_secret, without_placeholders};
 use super::names::{counts, has_long_value, is_sensitive_in_query, is_sensitive_name};
+use super::userinfo::userinfos;
 
 /// What may be a name.
 static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z][A-Za-z0-9_.\-]*"));
@@ -38,7 +39,6 @@ static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
         | \b(?:ya29|SG|hvs|hvb)\.[A-Za-z0-9_.-]{16,}
         | \$(?:2[abxy]|argon2id?|argon2d|scrypt|[156y])\$[A-Za-z0-9./$=,+]{16,}
         | -----BEGIN[\ ](?:[A-Z]+[\ ])*PRIVATE[\ ]KEY-----(?s:.*?)(?:-----END[\ ](?:[A-Z]+[\ ])*PRIVATE[\ ]KEY-----|\z)
-        | ://(?P<user>[^/?\#\s"'`<>@]+)@
     "#,
     )
 });
@@ -108,21 +108,29 @@ fn shapes(text: &str) -> Vec<Range<usize>> {
             let value = found.name("s")?;
             return is_token(scheme.as_str(), value.as_str()).then(|| value.range());
         }
-        let whole = found.get(0)?;
-        Some(
-            found
-                .name("user")
-                .map_or(whole.range(), |user| user.range()),
-        )
+        found.get(0).map(|whole| whole.range())
     });
-    let is_filled_in = |shape: &str| {
-        let (_, password) = shape.split_once(':').unwrap_or(("", shape));
-        password.contains("{{") && without_placeholders(password).is_empty()
-    };
-    found
-        .filter(|range| !text[range.clone()].contains(REDACTED))
-        .filter(|range| !is_filled_in(&text[range.clone()]))
-        .collect()
+    let found = found.filter(|range| !text[range.clone()].contains(REDACTED));
+    let users = userinfos(text).into_iter();
+    let users = users.filter(|range| !is_hidden_user(&text[range.clone()]));
+    found.chain(users).collect()
+}
+
+/// Whether the user and the password of a URL are hidden already, or come from placeholders.
+fn is_hidden_user(user: &str) -> bool {
+    let (_, password) = user.split_once(':').unwrap_or(("", user));
+    let is_filled_in = without_placeholders(password).is_empty() && !is_literal_secret(password);
+    user == REDACTED || is_filled_in
+}
+
+/// Whether a URL in which no `@` belongs to anything but its credentials shows some of them after
+/// [`without_credentials`]: it may be written in ways that are no URL in a text.
+pub(crate) fn shows_user(url: &str) -> bool {
+    let shown = without_credentials(url);
+    shown.rsplit_once('@').is_some_and(|(user, _)| {
+        let user = user.split_once("://").map_or(user, |(_, user)| user);
+        !is_hidden_user(user)
+    })
 }
 
 /// Whether a word behind a scheme is a credential and not the next word of a sentence.
@@ -424,6 +432,20 @@ mod tests {
             ),
             ("Basic YW5uOmh1c2g= is wrong", "Basic [redacted] is wrong"),
             ("see http://ann:pw@h/x", "see http://[redacted]@h/x"),
+            (
+                "url = \"http://ann:p@ss@h:9/\"",
+                "url = \"http://[redacted]@h:9/\"",
+            ),
+            ("http://u:pw@h:1/x@y", "http://[redacted]@h:1/x@y"),
+            ("url = \"http://u@h\"", "url = \"http://[redacted]@h\""),
+            ("no url @", "no url @"),
+            ("http://a@b@c:d@h/?m=a@b", "http://[redacted]@h/?m=a@b"),
+            ("http://ann:hu/sh@h:9", "http://[redacted]@h:9"),
+            ("http://ann:hu?s#h@h:9/x", "http://[redacted]@h:9/x"),
+            (
+                "'http://a:p@h' 'http://b:q@@h'",
+                "'http://[redacted]@h' 'http://[redacted]@h'",
+            ),
         ] {
             assert_eq!(without_credentials(text), shown);
         }
@@ -448,6 +470,10 @@ mod tests {
             "the key is 5",
             "a::Token<u8>",
             "http://h/x?mail=a@b",
+            "http://h:80/x?mail=a@b",
+            "http://[::1]:80/x@b",
+            "http://127.0.0.1:{port}/x@b",
+            "http://{host}/x@b",
         ] {
             assert_eq!(without_credentials(text), text);
         }

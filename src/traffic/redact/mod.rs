@@ -3,9 +3,10 @@
 mod credentials;
 mod literal;
 mod names;
+mod userinfo;
 
 pub use credentials::without_credentials;
-pub(crate) use credentials::{credentials, without_known_shapes};
+pub(crate) use credentials::{credentials, shows_user, without_known_shapes};
 pub use literal::{EXTRACTED, REDACTED};
 pub(crate) use literal::{is_literal_secret, without_placeholders};
 pub use names::is_sensitive_name;
@@ -27,42 +28,21 @@ pub fn visible(text: &str) -> String {
 
 /// Whether a line of a scenario may hold a literal credential, so that an error must not quote it whole.
 pub(crate) fn line_may_hold_secret(line: &str) -> bool {
-    without_known_shapes(line) != line
+    // A password may stand before an `@`, in whatever form it was typed.
+    line.contains('@')
+        || without_known_shapes(line) != line
         || line
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
             .any(is_sensitive_name)
 }
 
-/// Whether a text holds a URL with credentials.
-pub(crate) fn has_userinfo(text: &str) -> bool {
-    without_userinfo(text) != text
-}
-
-/// A URL without the credentials in it.
-pub fn without_userinfo(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority = rest.find(['/', '?', '#', '"']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://{REDACTED}{}", &rest[at..]),
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_in_urls_are_replaced() {
-        for (url, shown) in [
-            ("http://u:pw@h:1/x@y", "http://[redacted]@h:1/x@y"),
-            ("url = \"http://u@h\"", "url = \"http://[redacted]@h\""),
-            ("http://h/x?mail=a@b", "http://h/x?mail=a@b"),
-            ("no url @", "no url @"),
-        ] {
-            assert_eq!(without_userinfo(url), shown);
-        }
+/// A place, such as a proxy, without its user and password, which may hold anything up to the last `@` and need no scheme
+/// before them.
+pub(crate) fn without_user(place: &str) -> String {
+    let scheme = place.get(.."http://".len());
+    let scheme = scheme.filter(|text| text.eq_ignore_ascii_case("http://"));
+    match place.rsplit_once('@') {
+        Some((_, place)) => format!("{}{REDACTED}@{place}", scheme.unwrap_or_default()),
+        None => place.to_owned(),
     }
 }
