@@ -179,7 +179,10 @@ fn step(notation: Notation, change: &MetricChange) -> f64 {
     let ends = [change.interval.0, change.interval.1];
     let known = ends.into_iter().filter(|end| *end > 0.0 && end.is_finite());
     let (value, widths) = (notation.number(change.ratio), known.clone().count() as f64);
-    let sum: f64 = known.clone().map(|end| (notation.number(end) - value).abs()).sum();
+    let sum: f64 = known
+        .clone()
+        .map(|end| (notation.number(end) - value).abs())
+        .sum();
     let half = if widths > 0.0 {
         sum / widths
     } else {
