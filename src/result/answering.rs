@@ -206,7 +206,7 @@ impl Known<'_> {
         lengths.sort_by(f64::total_cmp);
         // Two as long are a habit.
         let usual = lengths.iter().rev().nth(1).copied().unwrap_or(0.0);
-        let slow = slow(self.tally, self.waited_share(&silences));
+        let slow = self.slow(&silences, usual);
         let long = long_of(slow, self.own_stop);
         let quiet = |of: &Silence| Quiet {
             from: seconds(of.begin),
@@ -242,6 +242,19 @@ impl Known<'_> {
             stall,
             gone,
         }
+    }
+
+    /// What slow answers take, s, given the silences and the second longest of them. Behind a silence of an open loop requests wait for
+    /// those before them, for as long as that takes: then the median of what was due earlier tells more.
+    fn slow(&self, silences: &[Silence], usual: f64) -> f64 {
+        let slow = slow(self.tally, self.waited_share(silences));
+        let longest = silences.iter().max_by_key(|of| of.length());
+        let longest = longest.filter(|of| seconds(of.length()) >= 2.0 * usual);
+        let earlier = longest.map_or(0.0, |of| seconds(of.begin) / self.window);
+        if self.at_once.is_some() || earlier * (self.tally.ok as f64) < FEWEST {
+            return slow;
+        }
+        slow.min(value_at(&self.tally.latency, earlier / 2.0) / 1e6)
     }
 
     /// Share of the OK answers whose requests waited through the longest silence, or in an open loop through one of half its length: there

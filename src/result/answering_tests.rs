@@ -269,6 +269,13 @@ fn what_an_answer_takes_is_not_told_by_those_that_waited_through_a_silence() {
     let stall = within.stall.expect("it stalled");
     assert!((stall.seconds - 2.0).abs() < 0.01, "{within:?}");
     assert!((within.answered - 2.0).abs() < 0.01, "{within:?}");
+    // Those that are due later wait for those before them, to the end of the window.
+    let mut behind = Load::new(4).frozen(1_000, 5, (1_000, 1_000));
+    for (at, nth) in (1_000..4_000).step_by(5).zip(1..) {
+        behind.ends(OK, at, 3_000 + 4 * nth);
+    }
+    let behind = behind.found();
+    assert!((behind.answered - 2.0).abs() < 0.02, "{behind:?}");
     // Twice.
     let mut twice = Load::new(8).frozen(4_000, 5, (1_000, 3_000));
     for at in (4_000..8_000).step_by(5) {
