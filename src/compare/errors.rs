@@ -54,6 +54,21 @@ impl Answers {
         (self.ended() > 0).then(|| self.failed as f64 / self.ended() as f64)
     }
 
+    /// As if those without an end had failed, or succeeded.
+    fn had_all_failed(self, failed: bool) -> Self {
+        let (more_ok, more_failed) = if failed {
+            (0, self.unanswered)
+        } else {
+            (self.unanswered, 0)
+        };
+        Self {
+            ok: self.ok + more_ok,
+            failed: self.failed + more_failed,
+            unanswered: 0,
+            ..self
+        }
+    }
+
     /// As if the generator had made all failures that it can make.
     fn without_late(self) -> Self {
         Self {
@@ -69,7 +84,7 @@ impl ErrorRates {
         let found = Self {
             base,
             head,
-            finding: change.map_or(Finding::NotJudged, |(_, interval)| finding(interval)),
+            finding: finding(base, head),
             change,
             doubts: Vec::new(),
         };
@@ -89,8 +104,8 @@ impl ErrorRates {
             Finding::Worse => (self.base, self.head.without_late()),
             _ => (self.base.without_late(), self.head),
         };
-        let least = change(base, head).map(|(_, interval)| finding(interval));
-        if !is_too_low && (!is_too_high || least == Some(self.finding)) {
+        let least = finding(base, head);
+        if !is_too_low && (!is_too_high || least == self.finding) {
             return self;
         }
         let of = |(side, trust): (&'static str, &Trust), is_meant: bool| {
@@ -112,16 +127,37 @@ impl ErrorRates {
     }
 }
 
-fn finding(change: Interval) -> Finding {
-    match (change.low > 0.0, change.high < 0.0) {
-        (true, _) => Finding::Worse,
-        (_, true) => Finding::Better,
-        _ => Finding::NotDetected,
+/// What follows whether the requests without an end succeeded or failed; nothing if that decides it.
+fn finding(base: Answers, head: Answers) -> Finding {
+    let of = |base, head| match difference(base, head) {
+        None => Finding::NotJudged,
+        Some((_, interval)) if interval.low > 0.0 => Finding::Worse,
+        Some((_, interval)) if interval.high < 0.0 => Finding::Better,
+        Some(_) => Finding::NotDetected,
+    };
+    let least = of(base.had_all_failed(true), head.had_all_failed(false));
+    let most = of(base.had_all_failed(false), head.had_all_failed(true));
+    if least == most && base.ended() > 0 && head.ended() > 0 {
+        least
+    } else {
+        Finding::NotJudged
     }
 }
 
-/// The difference of two shares with its 95 % interval from those of both (R. G. Newcombe, Stat. Med. 17, 1998, p. 873, method 10).
+/// Head minus base of the requests that ended, with the interval that it has whether the others succeeded or failed.
 fn change(base: Answers, head: Answers) -> Option<(f64, Interval)> {
+    let (change, _) = difference(base, head)?;
+    let least = difference(base.had_all_failed(true), head.had_all_failed(false))?;
+    let most = difference(base.had_all_failed(false), head.had_all_failed(true))?;
+    let interval = Interval {
+        low: least.1.low,
+        high: most.1.high,
+    };
+    Some((change, interval))
+}
+
+/// The difference of two shares with its 95 % interval from those of both (R. G. Newcombe, Stat. Med. 17, 1998, p. 873, method 10).
+fn difference(base: Answers, head: Answers) -> Option<(f64, Interval)> {
     let (before, after) = (base.error_rate()?, head.error_rate()?);
     let of_base = wilson(base.failed, base.ended());
     let of_head = wilson(head.failed, head.ended());
@@ -190,6 +226,27 @@ mod tests {
         check(answers(48, 48), answers(48, 48), Finding::NotDetected);
         // Where nothing ended nothing is known.
         check(answers(0, 0), answers(9, 9), Finding::NotJudged);
+    }
+
+    #[test]
+    fn requests_without_an_end_may_have_failed() {
+        let open = |of: Answers, unanswered| Answers { unanswered, ..of };
+        let check = |base, head, expected| {
+            let found = rates(base, head, [None, None]);
+            assert_eq!(found.finding, expected, "{found:?}");
+        };
+        let fine = answers(0, 1_000);
+        check(fine, open(fine, 9_000), Finding::NotJudged);
+        check(open(fine, 9_000), fine, Finding::NotJudged);
+        check(open(fine, 9_000), open(fine, 9_000), Finding::NotJudged);
+        // Whatever became of them.
+        check(fine, open(answers(500, 1_000), 1_000), Finding::Worse);
+        check(open(answers(500, 1_000), 100), fine, Finding::Better);
+        check(open(fine, 1), open(fine, 2), Finding::NotDetected);
+        let found = rates(fine, open(fine, 9_000), [None, None]);
+        let (change, interval) = found.change.unwrap();
+        assert_eq!(change, 0.0);
+        assert!(interval.low <= 0.0 && interval.high > 0.89, "{interval:?}");
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl PhaseResult {
             let words = format!("{}: figures of the whole window hold that", gone.words);
             (Cause::Gone, Some(gone.share), words)
         });
+        let gone = gone.or_else(|| self.requests_gone());
         let all = [gone, self.lost_time(total), self.stalled(quantile, total)];
         all.into_iter().flatten().map(doubt).collect()
     }
@@ -124,6 +125,21 @@ fn doubt((cause, share, words): Seen) -> Doubt {
 type Seen = (Cause, Option<f64>, String);
 
 impl PhaseResult {
+    /// The kinds of request that had no OK answer any more, where the target as a whole had.
+    fn requests_gone(&self) -> Option<Seen> {
+        let requests = self.requests.iter().enumerate();
+        let gone: Vec<String> = requests
+            .filter_map(|(at, name)| Some(self.request_gone(at)?.words(&format!(" to `{name}`"))))
+            .collect();
+        (!gone.is_empty()).then(|| {
+            let words = format!(
+                "{}: figures of all requests hide that; look at why, or give the request a threshold of its own",
+                gone.join("; ")
+            );
+            (Cause::RequestGone, None, words)
+        })
+    }
+
     /// The largest share of a core that a worker used in any round.
     fn busiest_worker(&self) -> Option<f64> {
         let rounds = self.rounds.iter();

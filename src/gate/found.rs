@@ -92,7 +92,7 @@ pub(super) fn find(
         Metric::FirstByte(_) if tally.first_byte.is_empty() => {
             Found::unknown("there was no OK response, or the stored run lacks its histograms")
         }
-        Metric::FirstByte(quantile) => Found::exact(value_at(&tally.first_byte, *quantile)),
+        Metric::FirstByte(quantile) => first_byte(*quantile, tally),
         Metric::ErrorRate => error_rate(judge, tally, total),
         Metric::Resent => Found::exact(tally.resent as f64),
         Metric::ResentShare if tally.sent == 0 => Found::unknown("no request was sent"),
@@ -156,6 +156,39 @@ fn latency(quantile: f64, limit: f64, judge: Judge, phase: &PhaseResult, tally: 
         found.reason = Some(reason);
     }
     found
+}
+
+/// A percentile of the time to the first byte. What was never answered waited for it at least as long as in all without the longest wait
+/// before a request was sent; what was never sent did not wait for it at all.
+fn first_byte(quantile: f64, tally: &Tally) -> Found {
+    let (known, missing) = (tally.first_byte.len(), tally.censored.len());
+    if missing == 0 {
+        return Found::exact(value_at(&tally.first_byte, quantile));
+    }
+    let before = if tally.not_sent > 0 {
+        u64::MAX
+    } else {
+        tally.queue_wait.max() + tally.dispatch_lag.max()
+    };
+    let mut all = tally.first_byte.clone();
+    for at in tally.censored.iter_recorded() {
+        let waited = at.value_iterated_to().saturating_sub(before);
+        all.record_n(waited, at.count_at_value())
+            .expect("a histogram that grows takes any value");
+    }
+    let least = value_at(&all, quantile);
+    let of_known = quantile * (known + missing) as f64 / known as f64;
+    let most = if of_known <= 1.0 {
+        value_at(&tally.first_byte, of_known)
+    } else {
+        f64::INFINITY
+    };
+    let reason = "requests that were never answered make it a lower bound".to_owned();
+    Found {
+        bounds: Some((least, most)),
+        reason: (most > least).then_some(reason),
+        ..Found::exact(least)
+    }
 }
 
 /// OK responses a second: an open loop that sends what it plans has the throughput of its plan on a machine of any speed.

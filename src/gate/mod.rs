@@ -133,6 +133,7 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
             Some(phase.trust_up_to(*quantile, total))
         }
         Metric::Cost(_) => phase.profile.as_ref().map(ProfileResult::trust),
+        _ if threshold.request.is_some() => Some(phase.trust.of_one_request()),
         _ => None,
     };
     doubted(

@@ -190,6 +190,35 @@ fn a_tail_of_unanswered_requests_can_fail_a_threshold_but_not_pass_it() {
 }
 
 #[test]
+fn a_first_byte_that_never_came_is_beyond_those_that_did() {
+    let of = |record: fn(&mut Tally)| {
+        phase(|tally| {
+            ok(tally, 90, 100);
+            (0..90).for_each(|_| tally.record_first_byte(100_000));
+            record(tally);
+        })
+    };
+    let timed_out = of(|tally| failed(tally, 10, ErrorKind::Timeout));
+    for (expr, expected) in [
+        ("first_byte.p50 < 1ms", Verdict::Pass),
+        ("first_byte.p99 < 500ms", Verdict::Fail),
+        ("first_byte.p99 < 5s", Verdict::Inconclusive),
+        ("first_byte.max < 500ms", Verdict::Fail),
+    ] {
+        assert_eq!(verdict(&timed_out, expr).verdict, expected, "{expr}");
+    }
+    let reason = verdict(&timed_out, "first_byte.p99 < 5s").reason.unwrap();
+    assert!(reason.contains("lower bound"), "{reason}");
+    // What was never sent waited for no byte.
+    let unsent = of(|tally| (0..10).for_each(|_| tally.record_not_sent(9_000_000_000)));
+    let verdicts = ["first_byte.p50 < 1ms", "first_byte.p99 < 500ms"].map(|expr| {
+        let judgement = verdict(&unsent, expr);
+        judgement.verdict
+    });
+    assert_eq!(verdicts, [Verdict::Pass, Verdict::Inconclusive]);
+}
+
+#[test]
 fn requests_without_an_end_leave_the_error_rate_open() {
     let mut overloaded = phase(|tally| {
         ok(tally, 900, 100);

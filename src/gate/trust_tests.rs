@@ -53,6 +53,16 @@ fn doubtful(cause: Cause) -> PhaseResult {
                 ..Answering::default()
             };
         }
+        Cause::RequestGone => {
+            round.answerings.requests = vec![Answering {
+                window: 2.0,
+                gone: Some(Gone {
+                    from: 0.0,
+                    answers: true,
+                }),
+                ..Answering::default()
+            }];
+        }
         Cause::SentLate => {
             phase.load.model = LoadModel::Open {
                 pace: Pace::Constant(Rate::new(500.0).unwrap()),
@@ -216,6 +226,17 @@ fn allowing(expr: &str) -> Threshold {
         allow_untrusted: true,
         judge: Judge::Interval,
     }
+}
+
+#[test]
+fn a_request_that_is_gone_makes_no_threshold_of_one_request_doubtful() {
+    let of_one = Threshold {
+        request: Some("telemetry".to_owned()),
+        allow_untrusted: false,
+        ..allowing("errors.rate < 20%")
+    };
+    let phase = doubtful(Cause::RequestGone);
+    assert_eq!(judged(&of_one, &phase).verdict, Verdict::Pass);
 }
 
 #[test]

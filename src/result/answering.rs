@@ -35,6 +35,9 @@ const CHANCE: f64 = 0.01;
 /// OK answers from which p99 rests on ten or more: with fewer, p90 is what an answer takes.
 const ENOUGH: u64 = 1_000;
 
+/// OK answers without those that waited through a silence, from which they tell what an answer takes.
+const FEWEST: f64 = 10.0;
+
 /// A time without an OK answer, s since the start of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quiet {
@@ -102,31 +105,33 @@ impl Answerings {
     pub(crate) fn of(launch: &Launch<'_>) -> Self {
         let total = Tally::sum(launch.tallies);
         let answers = Answers::sum(&launch.answered.requests);
-        let known = |answers, ok, failed, slow| {
+        let is_closed = launch.load.model == LoadModel::Closed;
+        let known = |answers, ok, failed, tally| {
             let known = Known {
                 answers,
                 ok,
                 failed,
-                slow,
+                tally,
+                at_once: is_closed.then_some(launch.load.connections),
                 ok_of_all: total.ok,
                 window: launch.window,
                 own_stop: launch.own_stop,
             };
             known.answering()
         };
-        let usual = slow(&total);
         let requests = launch.answered.requests.iter().zip(launch.tallies);
         let instances = launch.answered.instances.iter().zip(launch.served);
         let time = launch.window * f64::from(launch.load.connections);
-        let is_closed = launch.load.model == LoadModel::Closed;
+        let late_share = answers.late().count as f64 / total.ok.max(1) as f64;
+        let usual = slow(&total, late_share);
         let lost = seconds(answers.lost_ns()) + late(answers.late(), launch.window, usual);
         Self {
-            whole: known(&answers, total.ok, total.failed, usual),
+            whole: known(&answers, total.ok, total.failed, &total),
             requests: requests
-                .map(|(answers, tally)| known(answers, tally.ok, tally.failed, slow(tally)))
+                .map(|(answers, tally)| known(answers, tally.ok, tally.failed, tally))
                 .collect(),
             instances: instances
-                .map(|(answers, served)| known(answers, served.ok, served.failed, usual))
+                .map(|(answers, served)| known(answers, served.ok, served.failed, &total))
                 .collect(),
             lost_share: (is_closed && time > 0.0).then(|| (lost / time).min(1.0)),
             process_ended: launch.process_ended,
@@ -153,7 +158,7 @@ fn at_the_end(window: f64, slow: f64) -> f64 {
 
 /// From where on an answer, or a silence, is long, s.
 pub(crate) fn long(total: &Tally, own_stop: f64) -> f64 {
-    long_of(slow(total), own_stop)
+    long_of(slow(total, 0.0), own_stop)
 }
 
 fn long_of(slow: f64, own_stop: f64) -> f64 {
@@ -162,9 +167,13 @@ fn long_of(slow: f64, own_stop: f64) -> f64 {
         .max(2.0 * own_stop)
 }
 
-/// What slow answers take, s.
-fn slow(tally: &Tally) -> f64 {
+/// What slow answers take, s, without the share of them that waited through a silence: these took as long as it did, whatever an answer
+/// takes.
+fn slow(tally: &Tally, waited: f64) -> f64 {
     let quantile = if tally.ok < ENOUGH { 0.9 } else { 0.99 };
+    let others = 1.0 - waited.min(1.0);
+    let tell = others * tally.ok as f64 >= FEWEST;
+    let quantile = if tell { quantile * others } else { quantile };
     value_at(&tally.latency, quantile) / 1e6
 }
 
@@ -174,8 +183,10 @@ struct Known<'a> {
     answers: &'a Answers,
     ok: u64,
     failed: u64,
-    /// What slow answers take, s.
-    slow: f64,
+    /// What tells how long answers take.
+    tally: &'a Tally,
+    /// Requests that wait at once at most, in a closed loop.
+    at_once: Option<u32>,
     /// OK answers of the whole phase.
     ok_of_all: u64,
     window: f64,
@@ -195,7 +206,8 @@ impl Known<'_> {
         lengths.sort_by(f64::total_cmp);
         // Two as long are a habit.
         let usual = lengths.iter().rev().nth(1).copied().unwrap_or(0.0);
-        let long = long_of(self.slow, self.own_stop);
+        let slow = self.slow(&silences, usual);
+        let long = long_of(slow, self.own_stop);
         let quiet = |of: &Silence| Quiet {
             from: seconds(of.begin),
             seconds: seconds(of.length()),
@@ -208,7 +220,7 @@ impl Known<'_> {
         let at_end = at_end.filter(|of| {
             let quiet = seconds(of.length());
             answers_later
-                && quiet >= at_the_end(self.window, self.slow)
+                && quiet >= at_the_end(self.window, slow)
                 && quiet >= (2.0 * usual).max(2.0 * self.own_stop)
         });
         let gone = (refused.is_some() || at_end.is_some()).then(|| Gone {
@@ -232,6 +244,33 @@ impl Known<'_> {
         }
     }
 
+    /// What slow answers take, s, given the silences and the second longest of them. Behind a silence of an open loop requests wait for
+    /// those before them, for as long as that takes: then the median of what was due earlier tells more.
+    fn slow(&self, silences: &[Silence], usual: f64) -> f64 {
+        let slow = slow(self.tally, self.waited_share(silences));
+        let longest = silences.iter().max_by_key(|of| of.length());
+        let longest = longest.filter(|of| seconds(of.length()) >= 2.0 * usual);
+        let earlier = longest.map_or(0.0, |of| seconds(of.begin) / self.window);
+        if self.at_once.is_some() || earlier * (self.tally.ok as f64) < FEWEST {
+            return slow;
+        }
+        slow.min(value_at(&self.tally.latency, earlier / 2.0) / 1e6)
+    }
+
+    /// Share of the OK answers whose requests waited through the longest silence, or in an open loop through one of half its length: there
+    /// as many are due in each time.
+    fn waited_share(&self, silences: &[Silence]) -> f64 {
+        let ok = self.tally.ok.max(1) as f64;
+        if let Some(connections) = self.at_once {
+            return f64::from(connections) / ok;
+        }
+        let lengths = silences.iter().map(|of| of.length());
+        let longest = lengths.clone().max().unwrap_or(0);
+        let silent: u64 = lengths.filter(|length| *length >= longest / 2).sum();
+        let late = self.answers.late().count as f64 / ok;
+        (seconds(silent) / self.window).max(late)
+    }
+
     /// Whether what was asked since the last OK answer tells that the target answers no more, given the second longest silence before.
     fn is_gone(self, since: Unanswered, usual: f64) -> bool {
         let begun = seconds(since.first);
@@ -244,7 +283,7 @@ impl Known<'_> {
             ok => (before + 1.0) / (ok as f64 + before + 2.0),
         };
         within > SMALL_SHARE * self.window
-            && waited >= GONE_FACTOR * self.slow
+            && waited >= GONE_FACTOR * slow(self.tally, 0.0)
             && waited >= 2.0 * usual
             && waited >= SHORTEST_STALL.max(2.0 * self.own_stop)
             && rate.powf(since.count as f64) < CHANCE

@@ -3,6 +3,8 @@
 use super::*;
 use crate::metrics::{ErrorKind, Outcome, Times, Window};
 use crate::result::samples::phase;
+use crate::scenario::{Arrivals, Pace};
+use crate::units::Rate;
 
 const MS: u64 = 1_000_000;
 const OK: Outcome = Outcome::Ok { status: 200 };
@@ -24,6 +26,8 @@ struct Load {
     window: Window,
     answered: Answered,
     tally: Tally,
+    model: LoadModel,
+    connections: u32,
 }
 
 impl Load {
@@ -39,6 +43,8 @@ impl Load {
             },
             answered,
             tally: Tally::default(),
+            model: LoadModel::Closed,
+            connections: 1,
         }
     }
 
@@ -61,6 +67,19 @@ impl Load {
         self
     }
 
+    /// Requests each `every` ms, each of which takes 2 ms, or waits until the target runs again.
+    fn frozen(mut self, to: u64, every: u64, (from, until): (u64, u64)) -> Self {
+        self.model = LoadModel::Open {
+            pace: Pace::Constant(Rate::new(1.0).unwrap()),
+            arrivals: Arrivals::Constant,
+        };
+        for at in (0..to).step_by(every as usize) {
+            let is_quick = at + 2 < from || at >= until;
+            self.ends(OK, at, if is_quick { at + 2 } else { until });
+        }
+        self
+    }
+
     /// A request each `every` ms that takes as long as `takes`.
     fn open(mut self, outcome: Outcome, (from, to): (u64, u64), every: u64, takes: u64) -> Self {
         let starts = (from..to).step_by(every as usize);
@@ -79,9 +98,11 @@ impl Load {
     }
 
     fn found_with(&self, own_stop: f64) -> Answerings {
-        let of = phase(|_| ());
+        let mut load = phase(|_| ()).load;
+        load.model = self.model.clone();
+        load.connections = self.connections;
         Answerings::of(&Launch {
-            load: &of.load,
+            load: &load,
             answered: &self.answered,
             tallies: std::slice::from_ref(&self.tally),
             served: &[],
@@ -236,4 +257,58 @@ fn a_connection_that_is_answered_when_the_others_have_ended_was_not_answered() {
         .closed(OK, 0, 9_000, 3_000)
         .one(OK, 9_000, 12_000);
     assert_eq!(lost(&slow), 0.0);
+}
+
+#[test]
+fn what_an_answer_takes_is_not_told_by_those_that_waited_through_a_silence() {
+    // An open loop of 40/s; the target runs again in the drain.
+    let at_end = Load::new(4).frozen(4_000, 25, (2_000, 6_000));
+    gone(&at_end, 1.977, "nothing answered from 2.0 s on");
+    // 200/s; it runs again within the window.
+    let within = Load::new(4).frozen(4_000, 5, (1_500, 3_500)).found();
+    let stall = within.stall.expect("it stalled");
+    assert!((stall.seconds - 2.0).abs() < 0.01, "{within:?}");
+    assert!((within.answered - 2.0).abs() < 0.01, "{within:?}");
+    // Those that are due later wait for those before them, to the end of the window.
+    let mut behind = Load::new(4).frozen(1_000, 5, (1_000, 1_000));
+    for (at, nth) in (1_000..4_000).step_by(5).zip(1..) {
+        behind.ends(OK, at, 3_000 + 4 * nth);
+    }
+    let behind = behind.found();
+    assert!((behind.answered - 2.0).abs() < 0.02, "{behind:?}");
+    // Twice.
+    let mut twice = Load::new(8).frozen(4_000, 5, (1_000, 3_000));
+    for at in (4_000..8_000).step_by(5) {
+        let is_quick = !(5_000..7_000).contains(&at);
+        twice.ends(OK, at, if is_quick { at + 2 } else { 7_000 });
+    }
+    assert!((twice.found().answered - 4.0).abs() < 0.05);
+    // A closed loop of which one request in 41 waits: more than p99 leaves out.
+    let mut many = Load::new(4);
+    many.connections = 200;
+    for _ in 0..200 {
+        many = many.closed(OK, 0, 2_000, 50).one(OK, 2_000, 15_000);
+    }
+    gone(&many, 2.0, "nothing answered from 2.0 s on");
+    assert!(many.found_with(0.0).lost_share.unwrap() > 0.49);
+}
+
+#[test]
+fn a_slow_open_loop_is_neither_silent_nor_gone() {
+    let open = |every, takes| {
+        let mut load = Load::new(60);
+        load.model = Load::new(1).frozen(0, 1, (0, 0)).model;
+        load.open(OK, (0, 60_000), every, takes)
+    };
+    for (every, takes) in [(100, 3_000), (3_000, 3_000), (5_000, 3_000), (1_000, 700)] {
+        let found = open(every, takes).found();
+        assert_eq!((found.stall, found.gone), (None, None), "{found:?}");
+    }
+    // A few connections of a closed loop, in step.
+    let mut few = Load::new(60);
+    few.connections = 4;
+    for _ in 0..4 {
+        few = few.closed(OK, 0, 60_000, 3_000);
+    }
+    assert_eq!((few.found().stall, few.found().gone), (None, None));
 }

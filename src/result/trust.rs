@@ -60,6 +60,8 @@ pub enum Cause {
     LostTime,
     /// The target, or an instance of it, answered no more.
     Gone,
+    /// A kind of request had no OK answer any more, and others had.
+    RequestGone,
     /// A stored result does not say it in a way that this version knows.
     Unstated(TrustLevel),
 }
@@ -125,7 +127,7 @@ impl Bias {
 
 impl Cause {
     /// All that this version finds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::WorkerSaturated,
         Self::WorkerBusy,
         Self::SentLate,
@@ -137,6 +139,7 @@ impl Cause {
         Self::Stalled,
         Self::LostTime,
         Self::Gone,
+        Self::RequestGone,
     ];
 
     /// Its name in results; it never changes.
@@ -153,6 +156,7 @@ impl Cause {
             Self::Stalled => "stalled",
             Self::LostTime => "lost_time",
             Self::Gone => "gone",
+            Self::RequestGone => "request_gone",
             Self::Unstated(_) => "unstated",
         }
     }
@@ -179,8 +183,17 @@ impl Cause {
             // A closed loop asks for little while it waits or while requests fail: its percentiles and its error rate hide that.
             (Self::Stalled, Figure::Latency)
             | (Self::LostTime, Figure::ErrorRate)
+            // The rate of all requests hides that those of one kind fail.
+            | (Self::RequestGone, Figure::ErrorRate)
             | (Self::Gone, Figure::Throughput) => Bias::LOWER,
-            (Self::LateReadings | Self::Stalled | Self::LostTime | Self::Gone, _) => Bias::NONE,
+            (
+                Self::LateReadings
+                | Self::Stalled
+                | Self::LostTime
+                | Self::Gone
+                | Self::RequestGone,
+                _,
+            ) => Bias::NONE,
             // Whatever keeps the generator from its work is added to what the target takes.
             (_, Figure::Latency | Figure::ErrorRate) => Bias::HIGHER,
             (_, Figure::Throughput) => Bias::LOWER,
@@ -240,6 +253,15 @@ impl Trust {
     pub fn level(&self) -> TrustLevel {
         let levels = self.doubts.iter().map(|doubt| doubt.cause.level());
         levels.max().unwrap_or(TrustLevel::Trusted)
+    }
+
+    /// What of it bears on one kind of request: figures of one hide none of the others.
+    pub fn of_one_request(&self) -> Self {
+        let doubts = self.doubts.iter();
+        let doubts = doubts.filter(|doubt| doubt.cause != Cause::RequestGone);
+        Self {
+            doubts: doubts.cloned().collect(),
+        }
     }
 
     /// What can be said against a figure.

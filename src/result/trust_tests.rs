@@ -17,6 +17,7 @@ fn codes_are_stable() {
         "stalled",
         "lost_time",
         "gone",
+        "request_gone",
     ];
     assert_eq!(codes, published);
 }

@@ -101,6 +101,29 @@ fn a_target_that_is_killed_is_invalid() {
     gone(&signalled("", open, Signal::KILL).expect(4, &words));
 }
 
+/// The target answers for the first half, and again in the drain.
+#[test]
+fn an_open_loop_that_waits_for_half_of_its_window_is_invalid() {
+    static LATER: AtomicBool = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
+    let server = Scripted::start(move |_| {
+        let is_quick = answered.fetch_add(1, Ordering::Relaxed) < 40;
+        while !is_quick && !LATER.load(Ordering::Relaxed) {
+            thread::park_timeout(std::time::Duration::from_millis(5));
+        }
+        OK.to_vec()
+    });
+    let load =
+        "model = \"open\"\nrate = \"20/s\"\nconnections = 90\nduration = \"4s\"\ntimeout = \"20s\"";
+    let text = scenario(server.addr.port(), "", load);
+    let running = TestBed::new().scenario(&text).start();
+    // The last row ends with the window.
+    running.wait_for_rows(40);
+    LATER.store(true, Ordering::Relaxed);
+    let words = ["invalid: default, load: nothing answered from "];
+    gone(&running.wait().expect(4, &words));
+}
+
 #[test]
 fn a_target_that_is_frozen_is_invalid() {
     let words = ["invalid: default, load: nothing answered from "];
@@ -150,6 +173,23 @@ fn answers_with_errors_alone_are_no_answers() {
         "status 500",
     ];
     TestBed::new().scenario(&text).run().expect(4, &words);
+}
+
+#[test]
+fn a_kind_of_request_that_never_succeeds_is_a_reason_of_doubt() {
+    let server = Scripted::start(|asked| match asked.path.as_str() {
+        "/login" => BROKEN.to_vec(),
+        _ => OK.to_vec(),
+    });
+    let load =
+        "model = \"open\"\nrate = \"500/s\"\nconnections = 4\nduration = \"2s\"\ntimeout = \"1s\"";
+    let text = scenario(server.addr.port(), "", load)
+        + "weight = 49\n[[request]]\nname = \"login\"\npath = \"/login\"\nweight = 1\n[[threshold]]\nexpr = \"errors.rate < 5%\"\n";
+    let words = ["(request_gone)", "no OK answer came to `login`"];
+    let outcome = TestBed::new().scenario(&text).run().expect(3, &[]);
+    for words in words {
+        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    }
 }
 
 /// Answers the first `served` connections that ask, and the others when `later` says so.
