@@ -445,7 +445,7 @@ fn connections_that_take_long_to_be_opened_before_the_load_are_told() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let args = ["run", &url, "-c", "200", "-T", "1200ms", "-d", "200ms"];
-    let outcome = TestBed::new().args(&args).run().expect(4, &[]);
+    let outcome = TestBed::new().args(args).run().expect(4, &[]);
     assert!(
         outcome.stdout.contains(" s after it was prepared"),
         "{}",

@@ -91,10 +91,11 @@ pub(super) fn parse(
     }
     let http10 = response.version == Some(0);
     let mut parsed = fields.parsed(len, status, http10, expects).map_err(Some)?;
-    if block[line_ends(block) + STATUS_END] != b' ' {
+    let start = line_ends(block);
+    if block[start + STATUS_END] != b' ' {
         parsed.quirks.add(Quirk::StatusLine);
     }
-    if bare_line_feed(&block[..len]).is_some() {
+    if bare_line_feed(&block[start..len]).is_some() {
         parsed.quirks.add(Quirk::BareLineFeed);
     }
     Ok(Some(parsed))
