@@ -41,12 +41,6 @@ pub(super) enum End {
     Beyond(usize),
 }
 
-/// How many bytes at its beginning end lines that are empty: what an answer before has too many.
-pub(super) fn line_ends(block: &[u8]) -> usize {
-    let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
-    block.iter().take_while(is_end).count()
-}
-
 /// Searches the empty line from `from`, where an earlier search stopped. Bare LF counts as a line's end, as in `parse`.
 pub(super) fn find_end(block: &[u8], from: usize) -> End {
     let mut at = from;
@@ -91,11 +85,10 @@ pub(super) fn parse(
     }
     let http10 = response.version == Some(0);
     let mut parsed = fields.parsed(len, status, http10, expects).map_err(Some)?;
-    let start = line_ends(block);
-    if block[start + STATUS_END] != b' ' {
+    if block[STATUS_END] != b' ' {
         parsed.quirks.add(Quirk::StatusLine);
     }
-    if bare_line_feed(&block[start..len]).is_some() {
+    if bare_line_feed(&block[..len]).is_some() {
         parsed.quirks.add(Quirk::BareLineFeed);
     }
     Ok(Some(parsed))

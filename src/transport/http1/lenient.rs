@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::head::{Fields, Parsed, line_ends};
+use super::head::{Fields, Parsed};
 use super::malformed::Malformed;
 use crate::transport::answer::{ExpectBody, is_token, trimmed};
 use crate::transport::quirk::{Quirk, Quirks};
@@ -37,11 +37,8 @@ pub(super) fn parse(
 ) -> Result<Parsed, Malformed> {
     *lines = Lines::default();
     let mut quirks = Quirks::default();
-    let mut at = line_ends(block);
-    if at == block.len() {
-        return Err(Malformed::StatusLine);
-    }
-    unfold(block, at, &mut quirks, lines)?;
+    unfold(block, &mut quirks, lines)?;
+    let mut at = 0;
     let mut next = || {
         let line = line_at(block, at);
         let end = line.end;
@@ -147,13 +144,8 @@ fn status_line(line: &[u8]) -> Result<StatusLine, Malformed> {
 }
 
 /// Writes blanks over the ends of lines that go on in the next one.
-fn unfold(
-    block: &mut [u8],
-    start: usize,
-    quirks: &mut Quirks,
-    lines: &mut Lines,
-) -> Result<(), Malformed> {
-    let mut at = behind(block, line_at(block, start).end);
+fn unfold(block: &mut [u8], quirks: &mut Quirks, lines: &mut Lines) -> Result<(), Malformed> {
+    let mut at = behind(block, line_at(block, 0).end);
     while at < block.len() {
         let mut line = line_at(block, at);
         // A line that begins with a blank goes on with nothing if it is the first one.

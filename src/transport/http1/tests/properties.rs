@@ -156,7 +156,9 @@ proptest! {
     #[test]
     fn the_patient_reader_agrees_with_the_fast_one(raw in nearly_a_response(), no_body in any::<bool>()) {
         let expects = if no_body { ExpectBody::No } else { ExpectBody::Yes };
-        if let End::At(end) = head::find_end(&raw, 0)
+        // The decoder gives neither what begins otherwise.
+        if raw.starts_with(b"HTTP/")
+            && let End::At(end) = head::find_end(&raw, 0)
             && let Ok(Some(fast)) = head::parse(&raw, expects)
         {
             let mut block = raw[..end].to_vec();
