@@ -3,7 +3,7 @@
 use super::change::{DoubtedSide, Finding};
 use super::doubts::{Doubtful, Untrusted};
 use crate::metrics::Tally;
-use crate::profile::{Interval, wilson};
+use crate::profile::{Bounds, wilson};
 use crate::result::{Figure, Trust};
 
 /// How requests of a phase ended.
@@ -27,7 +27,7 @@ pub struct ErrorRates {
     /// Of the head.
     pub head: Answers,
     /// Head minus base with its 95 % interval, as if each request failed by itself; `None` if no request of a side ended.
-    pub change: Option<(f64, Interval)>,
+    pub change: Option<(f64, Bounds)>,
     /// What follows.
     pub finding: Finding,
     /// What kept it from a finding, or in spite of what it has one.
@@ -145,11 +145,11 @@ fn finding(base: Answers, head: Answers) -> Finding {
 }
 
 /// Head minus base of the requests that ended, with the interval that it has whether the others succeeded or failed.
-fn change(base: Answers, head: Answers) -> Option<(f64, Interval)> {
+fn change(base: Answers, head: Answers) -> Option<(f64, Bounds)> {
     let (change, _) = difference(base, head)?;
     let least = difference(base.had_all_failed(true), head.had_all_failed(false))?;
     let most = difference(base.had_all_failed(false), head.had_all_failed(true))?;
-    let interval = Interval {
+    let interval = Bounds {
         low: least.1.low,
         high: most.1.high,
     };
@@ -157,14 +157,14 @@ fn change(base: Answers, head: Answers) -> Option<(f64, Interval)> {
 }
 
 /// The difference of two shares with its 95 % interval from those of both (R. G. Newcombe, Stat. Med. 17, 1998, p. 873, method 10).
-fn difference(base: Answers, head: Answers) -> Option<(f64, Interval)> {
+fn difference(base: Answers, head: Answers) -> Option<(f64, Bounds)> {
     let (before, after) = (base.error_rate()?, head.error_rate()?);
     let of_base = wilson(base.failed, base.ended());
     let of_head = wilson(head.failed, head.ended());
     let difference = after - before;
     let down = (after - of_head.low).hypot(of_base.high - before);
     let up = (of_head.high - after).hypot(before - of_base.low);
-    let interval = Interval {
+    let interval = Bounds {
         low: difference - down,
         high: difference + up,
     };

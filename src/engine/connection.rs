@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 
 use super::clock::now_ns;
+use super::due::{Next, Ticket};
 use super::exchange::{Begin, Ended, Slot};
-use super::feed::{Next, Ticket};
 use super::job::Job;
 use super::prerequisite::ready;
 use super::state::WorkerState;
@@ -140,7 +140,7 @@ async fn open(
         return Opened::Over;
     }
     let instance = &state.instances[slot.instance];
-    if state.is_closed_loop && held.is_none() && state.feed.borrow().is_over(begun) {
+    if state.is_closed_loop && held.is_none() && state.due.borrow().is_over(begun) {
         instance.finish();
         return Opened::Over;
     }

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::clock::now_ns;
 use super::connection;
-use super::feed::Next;
+use super::due::Next;
 use super::state::WorkerState;
 use super::timer::Timer;
 use crate::pacer::Pacer;
@@ -54,8 +54,8 @@ async fn give_way() {
 const MOST_IN_A_ROW: u32 = 64;
 
 /// Follows the schedule: at each intended start a request goes to an idle connection of its instance, or one more is opened.
-/// Requests that find neither wait in the feed, and the next connection that is free takes the earliest. `alarm` is a second
-/// cursor in the schedule of the feed: what lies between the two waits, however much it is, without a queue that could grow.
+/// Requests that find neither wait in `due`, and the next connection that is free takes the earliest. `alarm` is a second
+/// cursor in the schedule of `due`: what lies between the two waits, however much it is, without a queue that could grow.
 pub(super) async fn dispatch(
     state: &Rc<WorkerState>,
     mut alarm: Pacer,

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
-use super::feed::Ticket;
+use super::due::Ticket;
 use crate::metrics::ErrorKind;
 use crate::transport::answer::Response;
 

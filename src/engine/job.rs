@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::clock::now_ns;
+use super::due::Ticket;
 use super::exchange::Slot;
-use super::feed::Ticket;
 use crate::metrics::Times;
 
 /// What a connection is at.

@@ -9,9 +9,9 @@ use super::acknowledged::Notes;
 use super::clock::now_ns;
 use super::deadlines::Deadlines;
 use super::drive::Drive;
+use super::due::{DueRequests, Next, Ticket};
 use super::end::WorkerEnd;
 use super::exchange::Slot;
-use super::feed::{Feed, Next, Ticket};
 use super::instance::Instance;
 use super::intervals::Intervals;
 use super::job::{Job, Prerequisites};
@@ -35,7 +35,7 @@ pub(super) struct WorkerState {
     pub(super) spread: Spread,
     pub(super) reuse: Reuse,
     pub(super) timeout: Duration,
-    pub(super) feed: RefCell<Feed>,
+    pub(super) due: RefCell<DueRequests>,
     pub(super) source: RefCell<Source>,
     pub(super) recorder: RefCell<Recorder>,
     /// Whether the words of failures show secrets.
@@ -110,7 +110,7 @@ impl WorkerState {
                 Reuse::Close
             },
             timeout: load.timeout,
-            feed: RefCell::new(Feed::new(load, spread, worker, u64::MAX, NEVER)),
+            due: RefCell::new(DueRequests::new(load, spread, worker, u64::MAX, NEVER)),
             recorder: RefCell::new(Recorder::new(
                 NEVER,
                 1,
@@ -146,7 +146,7 @@ impl WorkerState {
     }
 
     pub(super) fn next(&self, instance: usize, now: u64) -> Next {
-        self.feed.borrow_mut().take(instance, now)
+        self.due.borrow_mut().take(instance, now)
     }
 
     /// Records what the instance `instance` made of a request.
@@ -409,7 +409,7 @@ impl WorkerState {
     /// Ends the window early, at `end`.
     pub(super) fn cut(&self, end: u64) {
         self.recorder.borrow_mut().cut(end);
-        self.feed.borrow_mut().cut(end);
+        self.due.borrow_mut().cut(end);
     }
 
     /// Hands over all that was counted.
@@ -419,7 +419,7 @@ impl WorkerState {
         end.stopped_ns = self.stops.borrow().total();
         end.opening = self.opening.take();
         end.handshakes = self.handshakes.take();
-        end.all_sent = self.feed.borrow().is_used_up();
+        end.all_sent = self.due.borrow().is_used_up();
         end.unnoted = self.notes.take().map_or(0, Notes::finish);
         let last = self.recorder.borrow_mut().finish();
         self.intervals.report(last);
@@ -439,11 +439,11 @@ impl WorkerState {
 
     /// Ends the instances that wait for requests of their own of which none will come, where the number of requests is limited.
     pub(super) fn finish_used_up(&self, now: u64) {
-        let mut feed = self.feed.borrow_mut();
-        feed.pass(now);
+        let mut due = self.due.borrow_mut();
+        due.pass(now);
         let instances = self.instances.iter().enumerate();
         instances
-            .filter(|(at, instance)| !instance.finished.get() && feed.is_used_up_for(*at))
+            .filter(|(at, instance)| !instance.finished.get() && due.is_used_up_for(*at))
             .for_each(|(_, instance)| instance.finish());
     }
 

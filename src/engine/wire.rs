@@ -6,8 +6,8 @@ use std::task::Poll;
 
 use super::answer::Answer;
 use super::drip::Drip;
+use super::due::Ticket;
 use super::exchange::{Begin, Ended, Slot, unless_expired};
-use super::feed::Ticket;
 use super::sending::Sending;
 use super::timer::Timer;
 use super::turn::{Turn, io_failure};

@@ -15,8 +15,8 @@ use super::clock::{now_ns, thread_cpu_ns, thread_wait_ns};
 use super::connection;
 use super::dispatch::{dispatch, release};
 use super::drive::Drive;
+use super::due::DueRequests;
 use super::end::{CpuMark, WorkerEnd};
-use super::feed::Feed;
 use super::intervals::Intervals;
 use super::source::Source;
 use super::start::{Arrival, Course, PREPARING_TICK_NS, window};
@@ -142,9 +142,9 @@ fn start(
 ) -> JoinHandle<io::Result<()>> {
     let load = &drive.load;
     let window = window(load, begin);
-    let feed = Feed::new(load, state.spread, worker, begin, window);
-    let alarm = feed.alarm();
-    *state.feed.borrow_mut() = feed;
+    let due = DueRequests::new(load, state.spread, worker, begin, window);
+    let alarm = due.alarm();
+    *state.due.borrow_mut() = due;
     *state.recorder.borrow_mut() = Recorder::new(
         window,
         drive.interval.as_nanos() as u64,
@@ -189,7 +189,7 @@ async fn supervise(
     let mut is_stopping = false;
     let mut was_late = false;
     // The window lasts as long as planned, however long before its end the last request was due.
-    let over = || state.aborted.get() || state.feed.borrow().is_over(now_ns());
+    let over = || state.aborted.get() || state.due.borrow().is_over(now_ns());
     while state.live.get() > 0 || !over() {
         let due = now_ns() + tick;
         state.tick.set(due);

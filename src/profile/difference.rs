@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::interval::{Interval, Z95};
+use super::bounds::{Bounds, Z95};
 use super::share::{Share, quantile_975};
 use crate::statistics::{NORMAL_FROM, t_quantile, t_tail};
 
@@ -145,12 +145,12 @@ impl Scale {
     }
 
     /// The 95 % interval of a share of it, in its unit: what is true of this launch.
-    pub fn interval_of(self, share: Share) -> Interval {
+    pub fn interval_of(self, share: Share) -> Bounds {
         let half = self.half_of(share);
         let below = ((share.value - share.interval.low) * self.factor).hypot(half);
         let above = ((share.interval.high - share.value) * self.factor).hypot(half);
         let value = share.value * self.factor;
-        Interval {
+        Bounds {
             low: (value - below).max(0.0),
             high: value + above,
         }
@@ -164,7 +164,7 @@ pub struct Difference {
     pub delta: f64,
     /// Its 95 % interval by Newcombe's square-and-add; the errors of the scales and what launches are assumed to differ by are added as
     /// squares.
-    pub interval: Interval,
+    pub interval: Bounds,
     /// How probable so large a difference is by chance, two-sided.
     pub p: f64,
     degrees: f64,
@@ -177,7 +177,7 @@ impl Difference {
     pub(super) const fn unjudged(delta: f64) -> Self {
         Self {
             delta,
-            interval: Interval {
+            interval: Bounds {
                 low: 0.0,
                 high: 0.0,
             },
@@ -256,7 +256,7 @@ impl Difference {
         let degrees = error.powi(4) / limited;
         Self {
             delta,
-            interval: Interval {
+            interval: Bounds {
                 low: delta - below.hypot(beside),
                 high: delta + above.hypot(beside),
             },

@@ -5,6 +5,7 @@
 //! pure but [`capture`], the only module that opens a connection. Profiles come from targets and files, so nothing here may
 //! panic or grow without bound on any bytes, and nothing but [`names`] may decide which two functions are the same.
 
+mod bounds;
 pub mod capture;
 mod choice;
 mod columns;
@@ -16,7 +17,6 @@ mod faults;
 pub mod flamegraph;
 mod fold;
 pub mod folded;
-mod interval;
 mod json;
 mod labels;
 pub mod names;
@@ -40,12 +40,12 @@ pub mod union;
 mod weight;
 mod wire;
 
+pub use bounds::{Bounds, wilson};
 pub use choice::Choice;
 pub use diff::{DeltaFinding, Diff, FunctionDelta, Hidden, Side, Unit, diff};
 pub use difference::{ASSUMED_LAUNCH_SPREAD, Difference, FALSE_DISCOVERIES, Scale};
 pub use error::Error;
 pub use fold::{Fold, fold};
-pub use interval::{Interval, wilson};
 pub use labels::{Labelled, labelled};
 pub use observations::Meaning;
 pub use read::read;

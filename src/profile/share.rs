@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::interval::{Interval, Z95, wilson_share};
+use super::bounds::{Bounds, Z95, wilson_share};
 use super::stacks::MAX_SLICES;
 use crate::statistics::t_quantile;
 
@@ -49,7 +49,7 @@ pub struct Share {
     /// The estimate.
     pub value: f64,
     /// Its 95 % interval: the wider of Wilson's and the one between slices.
-    pub interval: Interval,
+    pub interval: Bounds,
     /// Standard errors towards lower and towards higher values, which differ near 0 and 1, as comparisons take them.
     pub(super) errors: Sides,
     /// How far the 95 % interval that comparisons take reaches.
@@ -75,7 +75,7 @@ impl Share {
     /// The whole, which is known.
     pub(super) const WHOLE: Self = Self {
         value: 1.0,
-        interval: Interval {
+        interval: Bounds {
             low: 1.0,
             high: 1.0,
         },

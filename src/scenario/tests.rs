@@ -225,136 +225,112 @@ fn a_rate_flag_takes_the_place_of_stages_for_as_long_as_they_last() {
     }
 }
 
+/// A change of the staged scenario, where its refusal says that the fault is, and what else it says.
+const REFUSED_STAGES: &[(&str, &str, &str, &str)] = &[
+    (
+        "warmup = \"1s\"",
+        "duration = \"9s\"",
+        "10:12: load.duration: ",
+        "remove the `duration`",
+    ),
+    (
+        "rate = \"100/s\"\n",
+        "",
+        "9:10: load.warmup: ",
+        "give a `rate` above it",
+    ),
+    (
+        "{ hold = \"1m\" }",
+        "{ hold = \"1m\", over = \"1s\" }",
+        "load.stages: ",
+        "{ hold = \"60s\" }",
+    ),
+    ("{ hold = \"1m\" }", "{}", "load.stages: ", "a stage is"),
+    (
+        "\"2000/s\"",
+        "\"2000\"",
+        "8:18: load.stages.to: ",
+        "\"20000/s\"",
+    ),
+    (
+        "\"2000/s\"",
+        "2000",
+        "8:18: load.stages.to: ",
+        "\"20000/s\"",
+    ),
+    (
+        "over = \"30s\"",
+        "over = 30",
+        "load.stages.over: ",
+        "a number with a unit",
+    ),
+    (
+        "hold = \"1m\"",
+        "keep = \"1m\"",
+        "load.stages.keep: ",
+        "`hold`",
+    ),
+    (
+        "{ to = \"2000/s\", over = \"30s\" }, { hold = \"1m\" }",
+        "",
+        "load.stages: ",
+        "add one",
+    ),
+    (
+        "rate = \"100/s\"\nstages = [{ to = \"2000/s\", over = \"30s\" }",
+        "stages = [{ to = \"0/s\", over = \"30s\" }",
+        "load.stages: ",
+        "less than one request",
+    ),
+    ("\"30s\"", "\"720h\"", "load.stages: ", "30 days in all"),
+    (
+        "model = \"open\"",
+        "model = \"closed\"",
+        "7:8: load: ",
+        "neither `rate`, `stages` nor `arrivals`",
+    ),
+    (
+        "warmup = \"1s\"",
+        "arrivals = \"even\"",
+        "10:12: load.arrivals: ",
+        "{ burst = 100 }",
+    ),
+    (
+        "warmup = \"1s\"",
+        "arrivals = { burst = 0 }",
+        "10:12: load.arrivals: ",
+        "1 to 100000",
+    ),
+    (
+        "warmup = \"1s\"",
+        "arrivals = { bursts = 5 }",
+        "load.arrivals",
+        "{ burst = 100 }",
+    ),
+    (
+        "warmup = \"1s\"",
+        "arrivals = 5",
+        "load.arrivals",
+        "{ burst = 100 }",
+    ),
+];
+
 #[test]
 fn stages_and_bursts_that_cannot_be_meant_are_refused_with_a_remedy() {
     let none = Overrides::default;
-    for (from, to, overrides, at, says) in [
-        (
-            "",
-            "",
-            Overrides {
-                duration: Some(Duration::from_secs(5)),
-                ..none()
-            },
-            "x.toml: -d: ",
-            "give -R too",
-        ),
-        (
-            "warmup = \"1s\"",
-            "duration = \"9s\"",
-            none(),
-            "10:12: load.duration: ",
-            "remove the `duration`",
-        ),
-        (
-            "rate = \"100/s\"\n",
-            "",
-            none(),
-            "9:10: load.warmup: ",
-            "give a `rate` above it",
-        ),
-        (
-            "{ hold = \"1m\" }",
-            "{ hold = \"1m\", over = \"1s\" }",
-            none(),
-            "load.stages: ",
-            "{ hold = \"60s\" }",
-        ),
-        (
-            "{ hold = \"1m\" }",
-            "{}",
-            none(),
-            "load.stages: ",
-            "a stage is",
-        ),
-        (
-            "\"2000/s\"",
-            "\"2000\"",
-            none(),
-            "8:18: load.stages.to: ",
-            "\"20000/s\"",
-        ),
-        (
-            "\"2000/s\"",
-            "2000",
-            none(),
-            "8:18: load.stages.to: ",
-            "\"20000/s\"",
-        ),
-        (
-            "over = \"30s\"",
-            "over = 30",
-            none(),
-            "load.stages.over: ",
-            "a number with a unit",
-        ),
-        (
-            "hold = \"1m\"",
-            "keep = \"1m\"",
-            none(),
-            "load.stages.keep: ",
-            "`hold`",
-        ),
-        (
-            "{ to = \"2000/s\", over = \"30s\" }, { hold = \"1m\" }",
-            "",
-            none(),
-            "load.stages: ",
-            "add one",
-        ),
-        (
-            "rate = \"100/s\"\nstages = [{ to = \"2000/s\", over = \"30s\" }",
-            "stages = [{ to = \"0/s\", over = \"30s\" }",
-            none(),
-            "load.stages: ",
-            "less than one request",
-        ),
-        (
-            "\"30s\"",
-            "\"720h\"",
-            none(),
-            "load.stages: ",
-            "30 days in all",
-        ),
-        (
-            "model = \"open\"",
-            "model = \"closed\"",
-            none(),
-            "7:8: load: ",
-            "neither `rate`, `stages` nor `arrivals`",
-        ),
-        (
-            "warmup = \"1s\"",
-            "arrivals = \"even\"",
-            none(),
-            "10:12: load.arrivals: ",
-            "{ burst = 100 }",
-        ),
-        (
-            "warmup = \"1s\"",
-            "arrivals = { burst = 0 }",
-            none(),
-            "10:12: load.arrivals: ",
-            "1 to 100000",
-        ),
-        (
-            "warmup = \"1s\"",
-            "arrivals = { bursts = 5 }",
-            none(),
-            "load.arrivals",
-            "{ burst = 100 }",
-        ),
-        (
-            "warmup = \"1s\"",
-            "arrivals = 5",
-            none(),
-            "load.arrivals",
-            "{ burst = 100 }",
-        ),
-    ] {
-        let error = staged(from, to, &overrides).unwrap_err();
+    for (from, to, at, says) in REFUSED_STAGES {
+        let error = staged(from, to, &none()).unwrap_err();
         assert!(error.contains(at) && error.contains(says), "{to}: {error}");
     }
+    let longer = Overrides {
+        duration: Some(Duration::from_secs(5)),
+        ..none()
+    };
+    let error = staged("", "", &longer).unwrap_err();
+    assert!(
+        error.contains("x.toml: -d: ") && error.contains("give -R too"),
+        "{error}"
+    );
     let load = staged("warmup = \"1s\"", "arrivals = { burst = 5 }", &none()).unwrap();
     assert!(
         matches!(load.model, LoadModel::Open { arrivals: Arrivals::Burst(size), .. } if size.get() == 5)

@@ -7,14 +7,14 @@ use crate::transport::answer::is_token;
 
 /// Counts a body and keeps its prefix.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct BodyCount {
     pub(super) bytes: u64,
     pub(super) kept: Vec<u8>,
     keep: usize,
     limit: u64,
 }
 
-impl Tally {
+impl BodyCount {
     pub(super) fn restart(&mut self, keep: usize, limit: u64) {
         self.bytes = 0;
         self.kept.clear();
@@ -100,14 +100,14 @@ impl Chunks {
     pub(super) fn advance(
         &mut self,
         input: &[u8],
-        tally: &mut Tally,
+        count: &mut BodyCount,
     ) -> Result<Option<usize>, Fault> {
         let mut at = 0;
         let mut line_start = 0;
         while at < input.len() {
             if self.step == Step::Data {
                 let taken = portion(self.left, input.len() - at);
-                tally.take(&input[at..at + taken]);
+                count.take(&input[at..at + taken]);
                 self.left -= taken as u64;
                 at += taken;
                 line_start = at;
@@ -116,7 +116,7 @@ impl Chunks {
                 }
                 continue;
             }
-            self.step = self.next(input[at], tally).map_err(|kind| Fault {
+            self.step = self.next(input[at], count).map_err(|kind| Fault {
                 kind,
                 at: line_start,
             })?;
@@ -130,14 +130,14 @@ impl Chunks {
         Ok(None)
     }
 
-    fn next(&mut self, byte: u8, tally: &Tally) -> Result<Step, Malformed> {
+    fn next(&mut self, byte: u8, count: &BodyCount) -> Result<Step, Malformed> {
         match self.step {
             Step::FirstDigit | Step::Digits | Step::Blank | Step::Extension | Step::SizeLf => {
                 self.line += 1;
                 if self.line > MAX_CHUNK_LINE {
                     return Err(Malformed::ChunkLineTooLong);
                 }
-                self.size_line(byte, tally)
+                self.size_line(byte, count)
             }
             Step::DataCr if byte == b'\r' => Ok(Step::DataLf),
             Step::DataLf if byte == b'\n' => {
@@ -157,7 +157,7 @@ impl Chunks {
     }
 
     /// Stricter than `httparse::parse_chunk_size`, which reads an empty line as size 0, the end of the body.
-    fn size_line(&mut self, byte: u8, tally: &Tally) -> Result<Step, Malformed> {
+    fn size_line(&mut self, byte: u8, count: &BodyCount) -> Result<Step, Malformed> {
         match (self.step, byte) {
             (Step::FirstDigit | Step::Digits, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = char::from(byte).to_digit(16).ok_or(Malformed::ChunkSize)?;
@@ -175,7 +175,7 @@ impl Chunks {
                 Ok(Step::TrailerStart)
             }
             (Step::SizeLf, b'\n') => {
-                tally.announce(self.left)?;
+                count.announce(self.left)?;
                 Ok(Step::Data)
             }
             _ => Err(Malformed::ChunkSize),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::body::{Chunks, Tally, portion};
+use super::body::{BodyCount, Chunks, portion};
 use super::head::{self, End, Framing};
 use super::lenient::{self, Lines};
 use super::limits::{Limits, MAX_INTERIM};
@@ -51,7 +51,7 @@ pub struct Decoder {
     /// The last read left no room, so that more is likely to wait in the socket.
     crowded: bool,
     response: Response,
-    pub(super) tally: Tally,
+    pub(super) body: BodyCount,
     excerpt: Excerpt,
     known: Known,
     lines: Lines,
@@ -120,7 +120,7 @@ impl Decoder {
             has_skipped: false,
             crowded: false,
             response: NO_RESPONSE,
-            tally: Tally::default(),
+            body: BodyCount::default(),
             excerpt: Excerpt::EMPTY,
             known: Known::default(),
             lines: Lines::default(),
@@ -134,7 +134,7 @@ impl Decoder {
         self.forget();
         self.stage = Stage::Head;
         self.expects = expects;
-        self.tally.restart(keep_body, self.limits.body);
+        self.body.restart(keep_body, self.limits.body);
     }
 
     /// Forgets everything but the buffer, for a new connection that is idle at first.
@@ -163,7 +163,7 @@ impl Decoder {
         self.has_skipped = false;
         self.crowded = false;
         self.response = NO_RESPONSE;
-        self.tally.restart(0, self.limits.body);
+        self.body.restart(0, self.limits.body);
         self.excerpt = Excerpt::EMPTY;
     }
 
@@ -252,7 +252,7 @@ impl Decoder {
     /// The kept first bytes of the body of the current or last response, until the next `start`. They are all of it if
     /// there are [`Response::body_bytes`] of them. Transfer codings other than chunked are not undone.
     pub fn body(&self) -> &[u8] {
-        &self.tally.kept
+        &self.body.kept
     }
 
     /// The bytes at which the last failure arose: the chunk line, or else the start of the response.
@@ -407,19 +407,19 @@ impl Decoder {
         let end = match &mut self.stage {
             Stage::Length(left) => {
                 let taken = portion(*left, input.len());
-                self.tally.take(&input[..taken]);
+                self.body.take(&input[..taken]);
                 *left -= taken as u64;
                 (*left == 0).then_some(taken)
             }
-            Stage::Chunked(chunks) => match chunks.advance(input, &mut self.tally) {
+            Stage::Chunked(chunks) => match chunks.advance(input, &mut self.body) {
                 Ok(end) => end,
                 Err(fault) => return Err(self.fail(fault.kind, at + fault.at)),
             },
             Stage::UntilClose => {
-                if let Err(kind) = self.tally.announce(input.len() as u64) {
+                if let Err(kind) = self.body.announce(input.len() as u64) {
                     return Err(self.fail(kind, 0));
                 }
-                self.tally.take(input);
+                self.body.take(input);
                 None
             }
             Stage::Failed(kind) => {
@@ -455,7 +455,7 @@ impl Decoder {
         self.stage = Stage::Idle;
         self.has_answered = true;
         self.len = self.head_len;
-        self.response.body_bytes = self.tally.bytes;
+        self.response.body_bytes = self.body.bytes;
         Progress::Done(self.response)
     }
 

@@ -82,7 +82,7 @@ fn a_decoder_serves_many_responses_without_growing() {
                 return (
                     decoder.buffer.capacity(),
                     decoder.buffer.as_ptr(),
-                    decoder.tally.kept.as_ptr(),
+                    decoder.body.kept.as_ptr(),
                 );
             }
         }

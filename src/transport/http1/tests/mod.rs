@@ -104,7 +104,7 @@ impl Case {
             "{} bytes of buffer",
             decoder.buffer.capacity()
         );
-        assert!(decoder.tally.kept.len() <= self.keep);
+        assert!(decoder.body.kept.len() <= self.keep);
     }
 
     fn whole(&self, raw: &[u8]) -> Seen {

@@ -27,7 +27,7 @@ pub(super) enum Next {
 }
 
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(super) struct DueRequests {
     model: Model,
     spread: Spread,
     begin: u64,
@@ -56,7 +56,7 @@ struct Cursor {
     left: Option<u64>,
 }
 
-impl Feed {
+impl DueRequests {
     /// The part of `worker`; the schedule begins at `begin`, which is before the window by the warm-up.
     pub(super) fn new(
         load: &Load,
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_is_due_whenever_a_connection_is_free() {
-        let mut feed = Feed::new(
+        let mut requests = DueRequests::new(
             &load(LoadModel::Closed, None, 2),
             Spread::new(0, 1),
             1,
@@ -243,7 +243,7 @@ mod tests {
             WINDOW,
         );
         assert_eq!(
-            feed.take(0, 1_500_000_000),
+            requests.take(0, 1_500_000_000),
             Next::Due(Ticket {
                 n: 1,
                 intended: 1_500_000_000,
@@ -251,17 +251,17 @@ mod tests {
             })
         );
         assert_eq!(
-            feed.take(0, 1_600_000_000),
+            requests.take(0, 1_600_000_000),
             Next::Due(Ticket {
                 n: 3,
                 intended: 1_600_000_000,
                 instance: 0
             })
         );
-        assert_eq!(feed.take(0, WINDOW.start - 1), Next::NotBefore);
-        assert!(!feed.is_over(WINDOW.end - 1));
-        assert_eq!(feed.take(0, 2_000_000_000), Next::Finished);
-        assert!(feed.is_over(WINDOW.end));
+        assert_eq!(requests.take(0, WINDOW.start - 1), Next::NotBefore);
+        assert!(!requests.is_over(WINDOW.end - 1));
+        assert_eq!(requests.take(0, 2_000_000_000), Next::Finished);
+        assert!(requests.is_over(WINDOW.end));
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
             pace: Pace::Constant(Rate::new(10.0).unwrap()),
             arrivals: Arrivals::Constant,
         };
-        let mut feed = Feed::new(
+        let mut requests = DueRequests::new(
             &load(model.clone(), None, 1),
             Spread::new(0, 1),
             0,
@@ -278,7 +278,7 @@ mod tests {
             WINDOW,
         );
         let mut intended = Vec::new();
-        while let Next::Due(ticket) = feed.take(0, u64::MAX) {
+        while let Next::Due(ticket) = requests.take(0, u64::MAX) {
             intended.push(ticket.intended / 1_000_000);
         }
         assert_eq!(
@@ -287,15 +287,15 @@ mod tests {
                 900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 1_600, 1_700, 1_800, 1_900
             ]
         );
-        let mut feed = Feed::new(
+        let mut requests = DueRequests::new(
             &load(model.clone(), None, 1),
             Spread::new(0, 1),
             0,
             900_000_000,
             WINDOW,
         );
-        feed.take(0, 900_000_000);
-        assert_eq!(feed.take(0, 999_999_999), Next::NotBefore);
+        requests.take(0, 900_000_000);
+        assert_eq!(requests.take(0, 999_999_999), Next::NotBefore);
     }
 
     #[test]
@@ -315,9 +315,9 @@ mod tests {
             warmup: Duration::from_millis(200),
             ..load(model, None, 1)
         };
-        let mut feed = Feed::new(&load, Spread::new(0, 1), 0, 800_000_000, WINDOW);
+        let mut requests = DueRequests::new(&load, Spread::new(0, 1), 0, 800_000_000, WINDOW);
         let mut intended = Vec::new();
-        while let Next::Due(ticket) = feed.take(0, u64::MAX) {
+        while let Next::Due(ticket) = requests.take(0, u64::MAX) {
             intended.push(ticket.intended / 1_000_000);
         }
         assert_eq!(intended[..3], [800, 900, 1_000]);
@@ -331,18 +331,18 @@ mod tests {
         for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
             let pace = Pace::Constant(Rate::new(1e-14).unwrap());
             let model = LoadModel::Open { pace, arrivals };
-            let mut feed = Feed::new(
+            let mut requests = DueRequests::new(
                 &load(model.clone(), None, 1),
                 Spread::new(0, 1),
                 0,
                 WINDOW.start,
                 WINDOW,
             );
-            let mut due = 0;
-            while let Next::Due(_) = feed.take(0, WINDOW.start) {
-                due += 1;
+            let mut taken = 0;
+            while let Next::Due(_) = requests.take(0, WINDOW.start) {
+                taken += 1;
             }
-            assert_eq!((due, feed.take(0, u64::MAX)), (1, Next::Finished));
+            assert_eq!((taken, requests.take(0, u64::MAX)), (1, Next::Finished));
         }
     }
 
@@ -350,16 +350,16 @@ mod tests {
     fn a_number_of_requests_is_shared_by_the_workers_and_spares_the_warm_up() {
         let total: u64 = (0..3)
             .map(|worker| {
-                let mut feed = Feed::new(
+                let mut requests = DueRequests::new(
                     &load(LoadModel::Closed, Some(10), 3),
                     Spread::new(0, 1),
                     worker,
                     0,
                     WINDOW,
                 );
-                assert!(matches!(feed.take(0, 5), Next::Due(_)));
+                assert!(matches!(requests.take(0, 5), Next::Due(_)));
                 std::iter::from_fn(|| {
-                    matches!(feed.take(0, WINDOW.start), Next::Due(_)).then_some(())
+                    matches!(requests.take(0, WINDOW.start), Next::Due(_)).then_some(())
                 })
                 .count() as u64
             })
@@ -368,10 +368,10 @@ mod tests {
     }
 
     /// What several instances take when each asks for all that is due by `now`, in turn.
-    fn taken(feed: &mut Feed, instances: usize, now: u64) -> Vec<Ticket> {
+    fn taken(requests: &mut DueRequests, instances: usize, now: u64) -> Vec<Ticket> {
         let mut taken = Vec::new();
         for instance in 0..instances {
-            while let Next::Due(ticket) = feed.take(instance, now) {
+            while let Next::Due(ticket) = requests.take(instance, now) {
                 taken.push(ticket);
             }
         }
@@ -392,8 +392,8 @@ mod tests {
             let load = load(open(1_000.0, arrivals), None, 1);
             let due = |instances| {
                 let spread = Spread::new(9, instances);
-                let mut feed = Feed::new(&load, spread, 0, WINDOW.start, WINDOW);
-                let due = taken(&mut feed, instances, u64::MAX);
+                let mut requests = DueRequests::new(&load, spread, 0, WINDOW.start, WINDOW);
+                let due = taken(&mut requests, instances, u64::MAX);
                 assert!(
                     due.iter()
                         .all(|ticket| ticket.instance == spread.of(ticket.n))
@@ -409,14 +409,14 @@ mod tests {
     fn an_instance_that_takes_nothing_keeps_its_requests_and_theirs_alone() {
         let load = load(open(1_000.0, Arrivals::Constant), None, 1);
         let spread = Spread::new(9, 2);
-        let mut feed = Feed::new(&load, spread, 0, WINDOW.start, WINDOW);
+        let mut requests = DueRequests::new(&load, spread, 0, WINDOW.start, WINDOW);
         let mut first = 0;
-        while let Next::Due(_) = feed.take(0, WINDOW.start + 500_000_000) {
+        while let Next::Due(_) = requests.take(0, WINDOW.start + 500_000_000) {
             first += 1;
         }
         assert!((200..300).contains(&first), "{first}");
         // Half a second later, what waits is still there with its intended start.
-        let Next::Due(waiting) = feed.take(1, WINDOW.start + 500_000_000) else {
+        let Next::Due(waiting) = requests.take(1, WINDOW.start + 500_000_000) else {
             panic!("it waits");
         };
         assert!(waiting.intended < WINDOW.start + 20_000_000, "{waiting:?}");
@@ -425,30 +425,30 @@ mod tests {
     #[test]
     fn a_number_of_requests_is_reached_by_all_instances_together() {
         let load = load(open(1_000.0, Arrivals::Constant), Some(40), 1);
-        let mut feed = Feed::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
-        assert_eq!(taken(&mut feed, 3, u64::MAX).len(), 40);
-        assert!(feed.is_used_up());
+        let mut requests = DueRequests::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        assert_eq!(taken(&mut requests, 3, u64::MAX).len(), 40);
+        assert!(requests.is_used_up());
         // Before the last ones are due for their own instance, nobody is done.
-        let mut feed = Feed::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        let mut requests = DueRequests::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
         let before = WINDOW.start + 38_500_000;
-        assert_eq!(taken(&mut feed, 3, before).len(), 39);
-        feed.pass(before);
-        assert!((0..3).all(|instance| !feed.is_used_up_for(instance)));
+        assert_eq!(taken(&mut requests, 3, before).len(), 39);
+        requests.pass(before);
+        assert!((0..3).all(|instance| !requests.is_used_up_for(instance)));
         // The last one passes the others by.
         let last = WINDOW.start + 39_000_000;
-        feed.pass(last);
+        requests.pass(last);
         let done = (0..3)
-            .filter(|&instance| feed.is_used_up_for(instance))
+            .filter(|&instance| requests.is_used_up_for(instance))
             .count();
         assert_eq!(done, 2);
-        assert_eq!(taken(&mut feed, 3, last).len(), 1);
-        assert!(feed.is_used_up());
+        assert_eq!(taken(&mut requests, 3, last).len(), 1);
+        assert!(requests.is_used_up());
         let load = Load {
             model: LoadModel::Closed,
             ..load
         };
-        let mut feed = Feed::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
-        let numbers: std::collections::BTreeSet<u64> = taken(&mut feed, 3, WINDOW.start)
+        let mut requests = DueRequests::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        let numbers: std::collections::BTreeSet<u64> = taken(&mut requests, 3, WINDOW.start)
             .iter()
             .map(|of| of.n)
             .collect();

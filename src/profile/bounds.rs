@@ -4,14 +4,14 @@ pub(super) use crate::statistics::Z95;
 
 /// A closed interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
+pub struct Bounds {
     /// The lower end.
     pub low: f64,
     /// The upper end.
     pub high: f64,
 }
 
-impl Interval {
+impl Bounds {
     /// Whether the two have a point in common.
     pub fn overlaps(self, other: Self) -> bool {
         self.low <= other.high && other.low <= self.high
@@ -31,14 +31,14 @@ impl Interval {
 /// (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n), with p = k/n and z = 1.96.
 ///
 /// It covers chance in sampling alone, not the differences between runs. Without samples nothing is known: [0, 1].
-pub fn wilson(k: u64, n: u64) -> Interval {
+pub fn wilson(k: u64, n: u64) -> Bounds {
     wilson_share(k.min(n) as f64 / n.max(1) as f64, n as f64)
 }
 
 /// Wilson's interval of a share of `n` observations, which need not be a whole number.
-pub(super) fn wilson_share(p: f64, n: f64) -> Interval {
+pub(super) fn wilson_share(p: f64, n: f64) -> Bounds {
     if n <= 0.0 {
-        return Interval {
+        return Bounds {
             low: 0.0,
             high: 1.0,
         };
@@ -48,7 +48,7 @@ pub(super) fn wilson_share(p: f64, n: f64) -> Interval {
     let spread = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z2 / n;
     // The ends are exact where the share is: rounding must not make "never seen" impossible.
-    Interval {
+    Bounds {
         low: if p <= 0.0 {
             0.0
         } else {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn overlap_includes_the_ends() {
-        let interval = |low, high| Interval { low, high };
+        let interval = |low, high| Bounds { low, high };
         assert!(interval(1.0, 2.0).overlaps(interval(2.0, 3.0)));
         assert!(interval(1.0, 4.0).overlaps(interval(2.0, 3.0)));
         assert!(!interval(1.0, 2.0).overlaps(interval(2.1, 3.0)));
