@@ -3,6 +3,7 @@
 
 mod absence;
 pub(crate) mod answering;
+mod blocks;
 mod note;
 mod phase;
 mod pooled;
@@ -16,6 +17,7 @@ mod used;
 
 pub use absence::Absence;
 pub use answering::{Answering, Answerings, Gone, Quiet};
+pub use blocks::{ArmBlock, Arms, Around, Block, Turns};
 pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
 pub use profiled::{ProfileResult, Samples};

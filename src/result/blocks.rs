@@ -1,0 +1,92 @@
+//! Two arms that were loaded in turns: what a gate and a comparison of variants side by side judge. Plain values.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::metrics::{ErrorKind, Tally};
+
+/// The two sides of a comparison: what was before a change, and what is after it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arms<T> {
+    /// Before the change.
+    pub base: T,
+    /// After it.
+    pub head: T,
+}
+
+impl<T> Arms<T> {
+    /// The same of each arm.
+    pub fn map<U>(self, mut of: impl FnMut(T) -> U) -> Arms<U> {
+        Arms {
+            base: of(self.base),
+            head: of(self.head),
+        }
+    }
+
+    /// Each by reference.
+    pub fn as_ref(&self) -> Arms<&T> {
+        Arms {
+            base: &self.base,
+            head: &self.head,
+        }
+    }
+}
+
+/// One block: both arms up at once, loaded in turns by one generator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Which launch of the arms it ran on, from 1: blocks of one launch are one observation.
+    pub launch: u32,
+    /// Whether the turns went head, base, base, head rather than base, head, head, base.
+    pub head_first: bool,
+    /// What each arm did.
+    pub arms: Arms<ArmBlock>,
+    /// What else the machine did.
+    pub around: Around,
+}
+
+/// What one arm did in a block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmBlock {
+    /// CPU time of its processes from the block's begin to its end, the other arm's turns included, so that work which is done
+    /// later is charged; `None` if it cannot be read.
+    pub cpu: Option<Duration>,
+    /// Largest memory, bytes.
+    pub peak_bytes: Option<u64>,
+    /// Turns in which its connections were never idle.
+    pub closed: Turns,
+    /// Turns at a fixed rate; `None` where latencies are not asked for.
+    pub open: Option<Turns>,
+    /// How it ended by itself, in words.
+    pub died: Option<String>,
+}
+
+/// All turns of one kind of one arm in one block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turns {
+    /// Length of all of them, without the first ones that were dropped.
+    pub active: Duration,
+    /// How many.
+    pub count: u32,
+    /// What was counted in them, by request in the order of the plan.
+    pub tallies: Vec<Tally>,
+    /// The first failure of each kind, in words.
+    pub exemplars: BTreeMap<ErrorKind, String>,
+}
+
+/// What the machine did beside the arms and the generator during a block: evidence, and the fixed rules by which latencies are void.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Around {
+    /// CPUs that others used; `None` if the system does not say.
+    pub foreign_cores: Option<f64>,
+    /// Share of CPU time that the hypervisor took, 0 to 1.
+    pub steal: Option<f64>,
+    /// How long the control group was throttled.
+    pub throttled: Duration,
+    /// CPUs that the generator used.
+    pub generator_cores: f64,
+    /// 99th percentile of the generator's lateness in the turns at a fixed rate; zero without such.
+    pub dispatch_lag_p99: Duration,
+}
