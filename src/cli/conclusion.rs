@@ -18,6 +18,7 @@ use crate::experiment::{RunDir, Stop};
 use crate::gate::{self, Judgements};
 use crate::report::document::run::{Concluded, HISTOGRAMS, histograms};
 use crate::report::page::flame_files;
+use crate::report::terminal::run::{Detail, Summary};
 use crate::report::{document, terminal};
 use crate::result::RunResult;
 use crate::scenario::Plan;
@@ -129,13 +130,17 @@ impl Conclusion {
         })
     }
 
-    pub(super) fn summary(&self) -> String {
-        terminal::run::render(
-            &self.plan,
-            &self.result,
-            &self.comparisons,
-            &self.judgements,
-        )
+    /// For people; `floor` is what this machine could show at best.
+    pub(super) fn summary(&self, floor: Option<&str>, detail: Detail) -> String {
+        terminal::run::render(&Summary {
+            plan: &self.plan,
+            result: &self.result,
+            comparisons: &self.comparisons,
+            judgements: &self.judgements,
+            outcome: &self.outcome(),
+            floor,
+            detail,
+        })
     }
 
     pub(super) fn outcome(&self) -> gate::Outcome {

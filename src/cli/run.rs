@@ -19,6 +19,7 @@ use crate::experiment::{self, CreateError, RunDir};
 use crate::gate::Outcome;
 use crate::process::port::LocalPorts;
 use crate::report::terminal::dry_run;
+use crate::report::terminal::run::Detail;
 use crate::result::RunResult;
 use crate::scenario::{self, Header, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
@@ -136,6 +137,9 @@ pub(super) struct Args {
     /// No progress and no messages but errors.
     #[arg(short, long, alias = "silent")]
     quiet: bool,
+    /// All that is known of functions in the summary.
+    #[arg(long)]
+    verbose: bool,
     /// Print the resolved plan and the first requests; send nothing.
     #[arg(long)]
     dry_run: bool,
@@ -220,8 +224,13 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     } else {
         let machine = &conclusion.result.machine;
         let floor = floor::path().and_then(|path| Floor::known(&path, machine));
-        let floor = floor.map_or_else(String::new, |floor| floor.quote() + "\n");
-        print(&(conclusion.summary() + &floor))
+        let floor = floor.map(|floor| floor.quote());
+        let detail = if args.verbose {
+            Detail::Full
+        } else {
+            Detail::Brief
+        };
+        print(&conclusion.summary(floor.as_deref(), detail))
     };
     let outcome = conclusion.outcome();
     conclude(&outcome, args.quiet);

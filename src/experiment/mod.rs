@@ -9,6 +9,7 @@ mod doubts;
 mod drive;
 mod files;
 mod gather;
+mod hints;
 mod instance;
 mod instances;
 mod lateness;

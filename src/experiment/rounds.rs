@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::hints::hints;
 use super::launch::{Launched, Start};
 use super::notes;
 use super::observer::Observer;
@@ -76,6 +77,10 @@ pub async fn run(
     }
     result.interrupted |= result.failure.is_some();
     result.variants.retain(|variant| !variant.phases.is_empty());
+    let phases = result.variants.iter_mut().flat_map(|of| &mut of.phases);
+    for phase in phases {
+        phase.note(hints(phase));
+    }
     result
 }
 

@@ -25,6 +25,9 @@ pub struct Note {
     pub remedy: Option<String>,
 }
 
+/// The subject of hints.
+const HINT: &str = "hint";
+
 /// How much a note matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -55,6 +58,19 @@ impl Note {
             words,
             remedy: None,
         }
+    }
+
+    /// What figures are known to mean.
+    pub(crate) fn hint(code: &'static str, words: String) -> Self {
+        Self {
+            severity: Severity::Info,
+            ..Self::warning(code, HINT, words)
+        }
+    }
+
+    /// Whether it is a hint.
+    pub fn is_hint(&self) -> bool {
+        self.subject == HINT
     }
 
     /// One that a result of an earlier version has as a sentence alone.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use comfy_table::Table;
 
+use super::run::Detail;
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
 use crate::report::figures::change::{
@@ -21,7 +22,7 @@ pub fn render(comparison: &Comparison) -> String {
     let mut text = String::new();
     heading(comparison, &mut text);
     for phase in &comparison.phases {
-        changes(phase, &mut text);
+        changes(phase, Detail::Full, &mut text);
     }
     functions(comparison, &mut text);
     text
@@ -44,7 +45,7 @@ fn cautions(cautions: &[Caution], by: &str, text: &mut String) {
 }
 
 /// What changed in a phase, and what explains it.
-pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
+pub(super) fn changes(phase: &PhaseComparison, detail: Detail, text: &mut String) {
     let _ = writeln!(text, "  {}", phase.phase);
     let mut explained = false;
     for change in &phase.metrics {
@@ -58,7 +59,7 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
         );
         if let (Metric::CpuPerRequest, Some(found)) = (change.metric, &phase.functions) {
             explained = true;
-            explanation(phase, found, text);
+            explanation(phase, found, detail, text);
         }
     }
     if let Some(errors) = &phase.errors {
@@ -72,7 +73,7 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
         );
     }
     if let (false, Some(found)) = (explained, &phase.functions) {
-        explanation(phase, found, text);
+        explanation(phase, found, detail, text);
     }
     if let Some(assumed) = assumed(&phase.metrics) {
         let _ = writeln!(text, "    ({assumed})");
@@ -80,8 +81,21 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
     cautions(&phase.cautions, "    ", text);
 }
 
-fn explanation(phase: &PhaseComparison, found: &FunctionComparison, text: &mut String) {
-    for line in explanation_lines(phase, found) {
+/// The lines of an explanation that a summary has; the first say most.
+const FIRST_LINES: usize = 3;
+
+fn explanation(
+    phase: &PhaseComparison,
+    found: &FunctionComparison,
+    detail: Detail,
+    text: &mut String,
+) {
+    let lines = explanation_lines(phase, found);
+    let told = match detail {
+        Detail::Brief => FIRST_LINES.min(lines.len()),
+        Detail::Full => lines.len(),
+    };
+    for line in &lines[..told] {
         let _ = writeln!(text, "      {line}");
     }
 }

@@ -12,3 +12,4 @@ pub mod run;
 pub mod selftest;
 mod story;
 mod style;
+mod verdict;

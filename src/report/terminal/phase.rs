@@ -59,7 +59,8 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
     }
     oddities(phase, text);
     for note in &phase.notes {
-        let _ = writeln!(text, "    {DOUBT}note{DOUBT:#} {note}");
+        let what = if note.is_hint() { "hint" } else { "note" };
+        let _ = writeln!(text, "    {DOUBT}{what}{DOUBT:#} {note}");
     }
 }
 
