@@ -39,8 +39,8 @@ pub struct Block {
     pub number: u32,
     /// Which launch of the arms it ran on, from 1: blocks of one launch are one observation.
     pub launch: u32,
-    /// Whether the measured turns began with head, base, base, head rather than with base, head, head, base. The other order follows
-    /// each time: both have three of 24 turns.
+    /// Whether the measured turns began with head, base, base, head rather than with base, head, head, base. The two orders alternate
+    /// in groups of four turns.
     pub head_first: bool,
     /// What each arm did.
     pub arms: Arms<ArmBlock>,
@@ -77,6 +77,18 @@ pub struct Turns {
     pub tallies: Vec<Tally>,
     /// The first failure of each kind, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
+}
+
+impl Turns {
+    /// Of an arm that was not loaded.
+    pub fn nothing() -> Self {
+        Self {
+            active: Duration::ZERO,
+            count: 0,
+            tallies: Vec::new(),
+            exemplars: BTreeMap::new(),
+        }
+    }
 }
 
 /// What the machine did beside the arms and the generator during a block: evidence, and the fixed rules by which latencies are void.
