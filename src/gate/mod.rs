@@ -3,6 +3,7 @@
 mod bounds;
 mod found;
 mod outcome;
+pub mod paired;
 
 use crate::metrics::Tally;
 use crate::result::{PhaseResult, ProfileResult, Trust, VariantResult};
