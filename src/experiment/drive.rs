@@ -129,11 +129,14 @@ impl PhaseRun<'_> {
     async fn begin(&self, target: &Launched, stretch: &Stretch<'_>) -> Result<Course, Failure> {
         let launch = self.launch;
         let stamp = launch.stamps.next();
+        let sources = launch.variant.sources.as_ref();
+        let instances = target.instances.iter().map(|of| &of.endpoint);
         let drive = Drive {
-            endpoints: target
-                .instances
-                .iter()
-                .map(|instance| from(&instance.endpoint, launch.variant.sources.as_ref()))
+            endpoints: instances
+                .map(|endpoint| from(endpoint, sources))
+                .collect::<Result<_, _>>()?,
+            hosts: (target.hosts.iter())
+                .map(|endpoint| from(endpoint, sources))
                 .collect::<Result<_, _>>()?,
             authority: target.instances[0].authority.clone(),
             load: stretch.load.clone(),
@@ -177,10 +180,11 @@ impl PhaseRun<'_> {
             blocks::MOST
         };
         let (workers, round) = (stretch.load.workers, launch.round);
+        let elsewhere = self.blank().elsewhere().collect();
         Ok(Course {
             engine,
             watch,
-            gather: Gather::new(schedule, workers, round, most, files),
+            gather: Gather::new(schedule, workers, round, most, files).without(elsewhere),
             ledger,
             deaths: Deaths {
                 target: None,
