@@ -10,10 +10,12 @@ use tokio::task::spawn_local;
 use super::clock::now_ns;
 use super::due::{Next, Ticket};
 use super::exchange::{Begin, Ended, Slot};
+use super::hosts::Host;
 use super::job::Job;
 use super::prerequisite::ready;
 use super::state::WorkerState;
 use super::wire::{Reuse, Unopened, Wire};
+use super::wires::Wires;
 use crate::metrics::{ErrorKind, Outcome, Times};
 use crate::transport::answer::Response;
 use crate::transport::quirk::Quirk;
@@ -53,24 +55,29 @@ impl Drop for Life {
 
 /// The life of a connection, which ends with the phase.
 async fn connection(state: &WorkerState, slot: &Rc<Slot>) {
-    let mut wire = Wire::new(state.reuse);
-    serve(state, slot, &mut wire).await;
-    wire.close().await;
+    let mut wires = Wires::new(state.reuse, state.hosts.others());
+    serve(state, slot, &mut wires).await;
+    wires.close().await;
 }
 
-async fn serve(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) {
+async fn serve(state: &WorkerState, slot: &Rc<Slot>, wires: &mut Wires) {
     let mut free = now_ns();
     // A request that belongs to this connection before it is open, or that waits for its prerequisite.
     let mut held: Option<Job<'_>> = None;
     // Whether it is opened before there is a request for it: always in a closed loop. In an open loop only at first, so
     // that a connection that becomes free meanwhile can serve the request for which this one was added. Where each request
     // has its own connection, opening that is part of its wait.
-    let keeps = state.reuse == Reuse::KeepAlive;
-    let mut eager = keeps;
+    let mut eager = state.opens_target;
     let mut is_first = true;
     loop {
-        if !wire.is_open() && (eager || held.is_some()) {
-            let opened = open(state, slot, wire, &mut held).await;
+        let needed = match &held {
+            Some(job) => Some(state.host(job.sending())),
+            None => eager.then_some(Host::Target),
+        };
+        if let Some(host) = needed
+            && !wires.to(host).is_open()
+        {
+            let opened = open(state, slot, wires.to(host), host, &mut held).await;
             if std::mem::take(&mut is_first) {
                 state.opened_first();
             }
@@ -78,7 +85,7 @@ async fn serve(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) {
                 Opened::Free(instant) | Opened::Failed(instant) => free = instant,
                 Opened::Over => return,
             }
-            eager = keeps && state.is_closed_loop;
+            eager = state.opens_target && state.is_closed_loop;
             continue;
         }
         let mut job = match held.take() {
@@ -87,8 +94,8 @@ async fn serve(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) {
                 Next::Due(ticket) => state.job(ticket),
                 Next::Finished => return state.instances[slot.instance].finish(),
                 Next::NotBefore => {
-                    let ticket = park(state, slot, wire).await;
-                    note_surplus(state, wire);
+                    let ticket = park(state, slot, wires).await;
+                    note_surplus(state, wires.take_surplus());
                     match ticket {
                         Some(ticket) => state.job(ticket),
                         None => return,
@@ -96,13 +103,20 @@ async fn serve(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) {
                 }
             },
         };
-        if !wire.is_open() {
+        let host = state.host(job.sending());
+        if host == Host::Target && !wires.to(host).is_open() {
             held = Some(job);
             continue;
         }
         match ready(&mut job, state, slot).await {
             Some(instant) => free = free.max(instant),
             None => return state.give_up(Some(job)),
+        }
+        // A prerequisite may go to another host.
+        let wire = wires.to(state.host(job.sending()));
+        if !wire.is_open() {
+            held = Some(job);
+            continue;
         }
         let after = exchange(state, slot, wire, &mut job, free).await;
         wire.settle().await;
@@ -132,6 +146,7 @@ async fn open(
     state: &WorkerState,
     slot: &Slot,
     wire: &mut Wire,
+    host: Host,
     held: &mut Option<Job<'_>>,
 ) -> Opened {
     let begun = now_ns();
@@ -145,14 +160,19 @@ async fn open(
         return Opened::Over;
     }
     state.give_up_at(slot, begun + state.timeout.as_nanos() as u64);
-    let opened = wire.open(&instance.endpoint, slot).await;
+    let endpoint = state.hosts.endpoint(host, instance);
+    let opened = wire.open(endpoint, slot).await;
     slot.deadline.set(0);
     let now = now_ns();
     let (kind, words) = match opened {
         Ok(handshake) => {
-            state.opening.borrow_mut().record(now - begun);
-            if let Some(handshake) = handshake {
-                state.handshakes.borrow_mut().record(handshake);
+            state.hosts.note_opened(host, now - begun, handshake);
+            if let Some(job) = held
+                && host != Host::Target
+                && state.is_closed_loop
+                && state.reuse == Reuse::KeepAlive
+            {
+                job.delay(now - begun);
             }
             return Opened::Free(now);
         }
@@ -165,7 +185,7 @@ async fn open(
             ErrorKind::ConnectTimeout,
             format!(
                 "{what} {} within {:?}; check the firewall, and whether the target keeps up with new connections",
-                instance.endpoint.place, state.timeout
+                endpoint.place, state.timeout
             ),
         ),
     };
@@ -181,6 +201,14 @@ async fn open(
                 return Opened::Over;
             }
         },
+    };
+    let job = match job {
+        // The target cannot be reached, and another host may be.
+        Some(job) if state.host(job.sending()) != host => {
+            *held = Some(job);
+            None
+        }
+        job => job,
     };
     let asked_for = job.as_ref().map(Job::sending);
     if let Some(job) = job {
@@ -209,7 +237,7 @@ async fn open(
 
 /// What a job fails of whose connection could not be opened: what was sent and dropped before was sent.
 fn unopened(job: &Job<'_>, kind: ErrorKind, words: String) -> (ErrorKind, String) {
-    if job.first.is_none() {
+    if job.first().is_none() {
         return (kind, words);
     }
     let before =
@@ -218,10 +246,10 @@ fn unopened(job: &Job<'_>, kind: ErrorKind, words: String) -> (ErrorKind, String
 }
 
 /// Waits until a request is handed over; `None` at the end of the phase.
-async fn park(state: &WorkerState, slot: &Rc<Slot>, wire: &mut Wire) -> Option<Ticket> {
+async fn park(state: &WorkerState, slot: &Rc<Slot>, wires: &mut Wires) -> Option<Ticket> {
     let instance = &state.instances[slot.instance];
     instance.idle.borrow_mut().push(slot.clone());
-    wire.idle(slot, || instance.finished.get()).await
+    wires.idle(slot, || instance.finished.get()).await
 }
 
 /// What a connection does after an exchange.
@@ -251,7 +279,7 @@ async fn exchange(
         source.awaits(request)
     };
     let sent = now_ns();
-    let waits_since = job.first.map_or(sent, |first| first.sent);
+    let waits_since = job.first().map_or(sent, |first| first.sent);
     state.give_up_at(slot, waits_since + state.timeout.as_nanos() as u64);
     let ended = wire
         .exchange(slot, Begin { sent, free }, expect, keep_body)
@@ -268,8 +296,8 @@ async fn exchange(
 }
 
 /// Counts bytes that belong to no answer.
-fn note_surplus(state: &WorkerState, wire: &mut Wire) {
-    if wire.take_surplus() {
+fn note_surplus(state: &WorkerState, times: usize) {
+    for _ in 0..times {
         let mut recorder = state.recorder.borrow_mut();
         recorder.count_quirk(Quirk::Surplus, now_ns());
     }
@@ -299,7 +327,6 @@ fn answered(
         Ok(()) => {
             state.succeed(job, status, times);
             state.note_moved(job, Outcome::Ok { status }, moved, times);
-            job.first = None;
             if job.prerequisite.take().is_some() {
                 return After::Next(times.done);
             }
@@ -329,12 +356,12 @@ fn conclude(
     match ended {
         Ended::Response(response) => return answered(state, wire, job, response, exchanged),
         Ended::Stale => {
-            note_surplus(state, wire);
+            note_surplus(state, usize::from(wire.take_surplus()));
             return After::Again;
         }
         Ended::Dropped { unread, .. } if unread || state.source.borrow().is_safe(request) => {
             state.note_resent(job);
-            job.first = Some(times);
+            job.send_again(times);
             return After::Again;
         }
         Ended::Dropped { kind, .. } => state.fail(job, kind, None, times, || {

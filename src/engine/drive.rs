@@ -15,6 +15,8 @@ pub struct Drive {
     /// Where each instance of the target listens, and whether it speaks TLS: at least one, and no more than each worker has
     /// connections. Requests are spread over them by a seeded hash of their numbers, connections take prerequisites.
     pub endpoints: Vec<Endpoint>,
+    /// The other hosts that requests go to, in the order that they refer to.
+    pub hosts: Vec<Endpoint>,
     /// The target as named in the Host header, whichever instance answers.
     pub authority: String,
     /// The load.

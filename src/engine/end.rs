@@ -23,10 +23,21 @@ pub struct End {
     pub opening: Durations,
     /// How they were secured.
     pub handshakes: Handshakes,
+    /// The same by host, the target first.
+    pub hosts: Vec<Connections>,
     /// Requests that were acknowledged and not noted, because what was noted before was not taken in time.
     pub unnoted: u64,
     /// Why workers ended before their time, the first that did. What all of them had counted until then was handed over.
     pub failure: Option<String>,
+}
+
+/// The connections to one host.
+#[derive(Debug, Clone, Default)]
+pub struct Connections {
+    /// How long it took to open each, TLS handshake included.
+    pub opening: Durations,
+    /// How they were secured.
+    pub handshakes: Handshakes,
 }
 
 /// How one worker ended.
@@ -37,8 +48,8 @@ pub(super) struct WorkerEnd {
     /// At the window's start and end; `None` for one that failed.
     pub(super) cpu: Option<(CpuMark, CpuMark)>,
     pub(super) stopped_ns: u64,
-    pub(super) opening: Durations,
-    pub(super) handshakes: Handshakes,
+    /// By host, the target first.
+    pub(super) hosts: Vec<Connections>,
     pub(super) unnoted: u64,
     /// The number of requests was reached.
     pub(super) all_sent: bool,
@@ -76,13 +87,13 @@ impl End {
             stopped_seconds: 0.0,
             opening: Durations::default(),
             handshakes: Handshakes::default(),
+            hosts: Vec::new(),
             unnoted: 0,
             failure: None,
         };
         let (mut window_end, mut last_done, mut all_sent) = (window.start, 0, true);
         for worker in workers {
-            end.opening.add(&worker.opening);
-            end.handshakes.add(&worker.handshakes);
+            end.add_connections(&worker.hosts);
             end.unnoted += worker.unnoted;
             end.stopped_seconds = end.stopped_seconds.max(worker.stopped_ns as f64 / 1e9);
             end.failure = end.failure.or(worker.failure);
@@ -99,6 +110,17 @@ impl End {
         }
         end.window.end = window_end.min(window.end);
         end
+    }
+
+    fn add_connections(&mut self, hosts: &[Connections]) {
+        let known = self.hosts.len().max(hosts.len());
+        self.hosts.resize_with(known, Connections::default);
+        for (into, from) in self.hosts.iter_mut().zip(hosts) {
+            self.opening.add(&from.opening);
+            self.handshakes.add(&from.handshakes);
+            into.opening.add(&from.opening);
+            into.handshakes.add(&from.handshakes);
+        }
     }
 
     fn add_cpu(&mut self, first: CpuMark, last: CpuMark) {

@@ -19,8 +19,8 @@ pub(super) struct Job<'a> {
     pub(super) kind: usize,
     /// What is sent before it.
     pub(super) prerequisite: Option<Prerequisite<'a>>,
-    /// When what is under way was sent first, if it had to be sent again.
-    pub(super) first: Option<Times>,
+    /// When the request was sent first, if it has to be sent again.
+    first: Option<Times>,
 }
 
 /// A prerequisite that is due.
@@ -30,6 +30,8 @@ pub(super) struct Prerequisite<'a> {
     pub(super) kind: usize,
     /// When it became due: when the connection could have sent the request but for it, ns.
     since: u64,
+    /// When it was sent first, if it has to be sent again.
+    first: Option<Times>,
     _claim: Claim<'a>,
 }
 
@@ -100,15 +102,52 @@ impl<'a> Prerequisite<'a> {
         Self {
             kind,
             since: now_ns(),
+            first: None,
             _claim: claim,
         }
     }
 }
 
 impl Job<'_> {
+    pub(super) fn new(ticket: Ticket, kind: usize) -> Self {
+        Self {
+            ticket,
+            kind,
+            prerequisite: None,
+            first: None,
+        }
+    }
+
+    /// When what is under way was sent first, if it has to be sent again.
+    pub(super) fn first(&self) -> Option<Times> {
+        let prerequisite = self.prerequisite.as_ref();
+        prerequisite.map_or(self.first, |prerequisite| prerequisite.first)
+    }
+
+    /// When the request was sent first, if it has to be sent again, whatever is sent before that.
+    pub(super) fn request_sent(&self) -> Option<Times> {
+        self.first
+    }
+
+    /// What is under way is sent again; these are its times until now.
+    pub(super) fn send_again(&mut self, times: Times) {
+        match &mut self.prerequisite {
+            Some(prerequisite) => prerequisite.first = Some(times),
+            None => self.first = Some(times),
+        }
+    }
+
+    /// What is under way became due later, by so many ns.
+    pub(super) fn delay(&mut self, by: u64) {
+        self.ticket.intended += by;
+        if let Some(prerequisite) = &mut self.prerequisite {
+            prerequisite.since += by;
+        }
+    }
+
     /// The times of what is under way: all that follows its first sending is the target's.
     pub(super) fn booked(&self, times: Times) -> Times {
-        self.first.map_or(times, |first| Times {
+        self.first().map_or(times, |first| Times {
             done: times.done,
             ..first
         })

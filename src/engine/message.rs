@@ -8,16 +8,17 @@ use crate::traffic::redact::REDACTED;
 use crate::traffic::template::{Secrets, Template};
 use crate::transport::message::{Message, Text};
 
-/// The request for a target that is called `authority` in the Host header.
+/// The request; its Host header names the target by `authority`, and another host as the request says.
 pub(super) fn message<'a>(
     request: &'a Request,
     authority: &'a str,
     secrets: Secrets,
 ) -> Message<'a> {
+    let elsewhere = request.elsewhere.as_ref();
     let headers = request.headers.iter().zip(&request.sensitive);
     Message {
         method: &request.method,
-        authority,
+        authority: elsewhere.map_or(authority, |elsewhere| &elsewhere.authority),
         target: text(&request.path, secrets),
         headers: headers
             .map(|((name, value), &sensitive)| {

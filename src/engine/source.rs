@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Judge, Unmet, kept_body};
+use super::hosts::Host;
 use super::job::Sender;
 use super::message::message;
 use super::scrub::Known;
+
 use super::words::{Words, describe};
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
@@ -92,6 +94,20 @@ impl Source {
     /// Method of a kind of request.
     pub(super) fn method(&self, kind: usize) -> &str {
         &self.requests[kind].method
+    }
+
+    /// Where a kind of request goes.
+    pub(super) fn host(&self, kind: usize) -> Host {
+        let elsewhere = self.requests[kind].elsewhere.as_ref();
+        elsewhere.map_or(Host::Target, |elsewhere| Host::Other(elsewhere.host))
+    }
+
+    /// Whether any request goes to the target.
+    pub(super) fn sends_to_target(&self) -> bool {
+        let drawn = (0..self.kinds()).filter(|&kind| self.requests[kind].weight > 0);
+        drawn
+            .flat_map(|kind| self.before(kind).into_iter().chain([kind]))
+            .any(|kind| self.host(kind) == Host::Target)
     }
 
     /// Whether a kind of request may be sent again though it may have been carried out: its method says that it changes nothing

@@ -12,6 +12,7 @@ use super::drive::Drive;
 use super::due::{DueRequests, Next, Ticket};
 use super::end::WorkerEnd;
 use super::exchange::Slot;
+use super::hosts::{Host, Hosts};
 use super::instance::Instance;
 use super::intervals::Intervals;
 use super::job::{Job, Prerequisites};
@@ -21,17 +22,17 @@ use super::source::Source;
 use super::spread::Spread;
 use super::wire::Reuse;
 use super::words::Words;
-use crate::metrics::{Durations, ErrorKind, Moved, Outcome, Recorder, Times, Window};
+use crate::metrics::{ErrorKind, Moved, Outcome, Recorder, Times, Window};
 use crate::scenario::LoadModel;
 use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
 use crate::transport::quirk::{Quirk, Quirks};
-use crate::transport::tls::Handshakes;
 
 /// What the tasks of one worker share; all on one thread.
 pub(super) struct WorkerState {
     /// By instance of the target.
     pub(super) instances: Vec<Instance>,
+    pub(super) hosts: Hosts,
     pub(super) spread: Spread,
     pub(super) reuse: Reuse,
     pub(super) timeout: Duration,
@@ -63,10 +64,12 @@ pub(super) struct WorkerState {
     /// A connection task panicked.
     pub(super) broken: Cell<bool>,
     pub(super) last_done: Cell<u64>,
-    /// How long each connection took to open, handshake included.
-    pub(super) opening: RefCell<Durations>,
-    pub(super) handshakes: RefCell<Handshakes>,
+    /// Whether connections to the target are opened before there is a request for them.
+    pub(super) opens_target: bool,
 }
+
+/// What no instance has for a number.
+const NO_INSTANCE: usize = usize::MAX;
 
 /// A worker that wakes later than this did not run, ns.
 const STOP_NS: u64 = 10_000_000;
@@ -94,7 +97,8 @@ impl WorkerState {
         let most = spread.connections(worker, connections);
         let instances = drive.endpoints.iter().zip(most);
         let is_closed_loop = load.model == LoadModel::Closed;
-        let opened_first = if is_closed_loop && load.keep_alive {
+        let opens_target = load.keep_alive && source.sends_to_target();
+        let opened_first = if is_closed_loop && opens_target {
             connections
         } else {
             0
@@ -103,6 +107,7 @@ impl WorkerState {
             instances: instances
                 .map(|(endpoint, most)| Instance::new(endpoint.clone(), most))
                 .collect(),
+            hosts: Hosts::new(drive.hosts.clone()),
             spread,
             reuse: if load.keep_alive {
                 Reuse::KeepAlive
@@ -134,8 +139,7 @@ impl WorkerState {
             live: Cell::new(0),
             broken: Cell::new(false),
             last_done: Cell::new(0),
-            opening: RefCell::new(Durations::default()),
-            handshakes: RefCell::default(),
+            opens_target,
         }
     }
 
@@ -155,13 +159,27 @@ impl WorkerState {
         }
     }
 
-    /// Records what the instance `instance` made of a request.
+    /// Records what became of a request, which the instance `instance` answered if it went to the target.
     pub(super) fn record(&self, instance: usize, kind: usize, outcome: Outcome, times: Times) {
         self.rotate_if_over(times.done);
         self.last_done.set(times.done);
+        let instance = self.answering(instance, kind);
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(kind, outcome, times);
         recorder.note_instance(instance, outcome, times);
+    }
+
+    /// Where requests of this kind go.
+    pub(super) fn host(&self, kind: usize) -> Host {
+        self.source.borrow().host(kind)
+    }
+
+    /// The instance that answers a request of this kind.
+    fn answering(&self, instance: usize, kind: usize) -> usize {
+        match self.host(kind) {
+            Host::Target => instance,
+            Host::Other(_) => NO_INSTANCE,
+        }
     }
 
     /// A connection that could not be opened for a request paused before it asked again.
@@ -177,12 +195,7 @@ impl WorkerState {
 
     /// A job for a request that is due.
     pub(super) fn job<'a>(&self, ticket: Ticket) -> Job<'a> {
-        Job {
-            ticket,
-            kind: self.source.borrow().kind(ticket.n),
-            prerequisite: None,
-            first: None,
-        }
+        Job::new(ticket, self.source.borrow().kind(ticket.n))
     }
 
     /// What a job was at ended as expected: the job itself, or what had to come before it.
@@ -284,14 +297,25 @@ impl WorkerState {
     /// A job was under way when the phase ended.
     pub(super) fn interrupt(&self, job: &Job<'_>, times: Times) {
         let request = job.sending();
-        let instance = job.ticket.instance;
+        let instance = self.answering(job.ticket.instance, request);
         self.recorder
             .borrow_mut()
             .record_in_flight(instance, request, times);
         self.note_prerequisite(job, times.intended, Some(times.sent));
         if job.prerequisite.is_some() {
-            self.not_sent(job.ticket, times.done);
+            self.leave(job, times.done);
         }
+    }
+
+    /// The phase is over before the request of a job could be sent, or sent again.
+    fn leave(&self, job: &Job<'_>, now: u64) {
+        let Some(times) = job.request_sent() else {
+            return self.not_sent(job.ticket, now);
+        };
+        let instance = self.answering(job.ticket.instance, job.kind);
+        let times = Times { done: now, ..times };
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.record_in_flight(instance, job.kind, times);
     }
 
     /// Prerequisites are in no schedule.
@@ -307,24 +331,26 @@ impl WorkerState {
     pub(super) fn give_up(&self, job: Option<Job<'_>>) {
         let Some(job) = job else { return };
         let now = now_ns();
-        if let Some(first) = job.first {
+        if let Some(first) = job.first() {
             return self.interrupt(&job, Times { done: now, ..first });
         }
-        self.not_sent(job.ticket, now);
+        self.leave(&job, now);
         if job.prerequisite.is_some() {
             let (request, intended) = (job.sending(), job.intended());
+            let instance = self.answering(job.ticket.instance, request);
             self.recorder
                 .borrow_mut()
-                .record_not_sent(job.ticket.instance, request, intended, now);
+                .record_not_sent(instance, request, intended, now);
             self.note_prerequisite(&job, intended, None);
         }
     }
 
     pub(super) fn not_sent(&self, ticket: Ticket, now: u64) {
         let request = self.source.borrow().kind(ticket.n);
+        let instance = self.answering(ticket.instance, request);
         self.recorder
             .borrow_mut()
-            .record_not_sent(ticket.instance, request, ticket.intended, now);
+            .record_not_sent(instance, request, ticket.intended, now);
     }
 
     /// What was due and never found a free connection.
@@ -423,8 +449,7 @@ impl WorkerState {
         self.count_not_sent(now_ns());
         end.last_done = self.last_done.get();
         end.stopped_ns = self.stops.borrow().total();
-        end.opening = self.opening.take();
-        end.handshakes = self.handshakes.take();
+        end.hosts = self.hosts.take();
         end.all_sent = self.due.borrow().is_used_up();
         end.unnoted = self.notes.take().map_or(0, Notes::finish);
         let last = self.recorder.borrow_mut().finish();

@@ -2,11 +2,10 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use super::answer::Answer;
 use super::drip::Drip;
-use super::due::Ticket;
 use super::exchange::{Begin, Ended, Slot, unless_expired};
 use super::sending::Sending;
 use super::timer::Timer;
@@ -192,27 +191,15 @@ impl Wire {
         }
     }
 
-    /// Waits for a ticket or for `over`; a connection that the peer closes meanwhile is closed here too.
-    pub(super) async fn idle(&mut self, slot: &Slot, over: impl Fn() -> bool) -> Option<Ticket> {
-        poll_fn(|context| {
-            slot.listen(context);
-            if let Some(ticket) = slot.ticket.take() {
-                return Poll::Ready(Some(ticket));
+    /// Closes the connection if its peer did, or sent what nobody asked for: in each case it is of no further use.
+    pub(super) fn look(&mut self, context: &mut Context<'_>) {
+        if let Some(stream) = self.stream.as_mut() {
+            let mut byte = [0; 1];
+            if let Poll::Ready(found) = stream.poll_read(context, &mut byte) {
+                self.has_surplus |= found.is_ok_and(|n| n > 0);
+                self.stream = None;
             }
-            if over() {
-                return Poll::Ready(None);
-            }
-            if let Some(stream) = self.stream.as_mut() {
-                let mut byte = [0; 1];
-                // Closed, reset, or bytes that nobody asked for: in each case it is of no further use.
-                if let Poll::Ready(found) = stream.poll_read(context, &mut byte) {
-                    self.has_surplus |= found.is_ok_and(|n| n > 0);
-                    self.stream = None;
-                }
-            }
-            Poll::Pending
-        })
-        .await
+        }
     }
 }
 

@@ -27,10 +27,15 @@ pub(super) struct Aim<'a> {
 impl Aim<'_> {
     /// The orders for this target.
     pub(super) fn at(self, target: &Launched) -> Result<Drive, Failure> {
-        let endpoints = target.instances.iter();
-        let endpoints = endpoints.map(|of| from(&of.endpoint, self.variant.sources.as_ref()));
+        let sources = self.variant.sources.as_ref();
+        let instances = target.instances.iter().map(|of| &of.endpoint);
         Ok(Drive {
-            endpoints: endpoints.collect::<Result<_, _>>()?,
+            endpoints: instances
+                .map(|endpoint| from(endpoint, sources))
+                .collect::<Result<_, _>>()?,
+            hosts: (target.hosts.iter())
+                .map(|endpoint| from(endpoint, sources))
+                .collect::<Result<_, _>>()?,
             authority: target.instances[0].authority.clone(),
             load: self.load.clone(),
             turns: self.turns,

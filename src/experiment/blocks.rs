@@ -34,12 +34,20 @@ impl Block {
         }
     }
 
+    /// The same where `rate` OK responses a second came from others than the target.
+    pub(super) fn without(mut self, rate: f64) -> Self {
+        if self.known > 0 {
+            self.known_rate -= rate;
+        }
+        self
+    }
+
     /// OK responses a second.
     pub(super) fn throughput(&self) -> f64 {
         self.rate / f64::from(self.intervals)
     }
 
-    /// OK responses a second and CPU in cores where both are known.
+    /// OK responses of the target a second and its CPU in cores where both are known.
     pub(super) fn spent(&self) -> Option<(f64, f64)> {
         let known = f64::from(self.known);
         (self.known > 0).then(|| (self.known_rate / known, self.cores / known))
@@ -158,6 +166,17 @@ mod tests {
         );
         // The third of three intervals begins a block that is not over.
         assert_eq!(blocks(2, 3, of).complete().len(), 1);
+    }
+
+    #[test]
+    fn what_others_answered_is_no_answer_of_the_target() {
+        let known = Block::new(0, 100, 30.0, Some(0.5)).without(20.0);
+        assert_eq!(
+            (known.throughput(), known.spent()),
+            (30.0, Some((10.0, 0.5)))
+        );
+        let unknown = Block::new(0, 100, 30.0, None).without(20.0);
+        assert_eq!((unknown.throughput(), unknown.spent()), (30.0, None));
     }
 
     #[test]

@@ -172,10 +172,11 @@ impl PhaseRun<'_> {
             blocks::MOST
         };
         let (workers, round) = (stretch.load.workers, launch.round);
+        let elsewhere = self.blank().elsewhere().collect();
         Ok(Course {
             engine,
             watch,
-            gather: Gather::new(schedule, workers, round, most, files),
+            gather: Gather::new(schedule, workers, round, most, files).without(elsewhere),
             ledger,
             deaths: Deaths {
                 target: None,

@@ -74,6 +74,8 @@ pub(super) enum Emit {
 struct Waiting {
     /// All requests of all workers; `None` as long as nothing happened.
     tally: Option<Tally>,
+    /// OK responses of other hosts than the target.
+    elsewhere: u64,
     workers: u32,
     /// A worker counted it together with its neighbours.
     is_joined: bool,
@@ -84,6 +86,8 @@ pub(super) struct Gather {
     workers: u32,
     round: u32,
     tallies: Vec<Tally>,
+    /// Indices of the requests to other hosts than the target.
+    elsewhere: Vec<usize>,
     /// By instance, where there are several.
     served: Vec<Served>,
     answered: Answered,
@@ -120,6 +124,7 @@ impl Gather {
             workers,
             round,
             tallies: Vec::new(),
+            elsewhere: Vec::new(),
             served: Vec::new(),
             answered: Answered::default(),
             exemplars: BTreeMap::new(),
@@ -135,6 +140,11 @@ impl Gather {
             files,
             rows: Count::default(),
         }
+    }
+
+    /// The same where these requests, by index, go to other hosts than the target.
+    pub(super) fn without(self, elsewhere: Vec<usize>) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// The thread that writes files, if there are any.
@@ -198,6 +208,8 @@ impl Gather {
                     .get_or_insert_with(|| spare.take().unwrap_or_default());
                 tally.add(from);
             }
+            let elsewhere = self.elsewhere.iter().map(|&at| &interval.tallies[at]);
+            waiting.elsewhere += elsewhere.map(|from| from.completed_ok).sum::<u64>();
         }
     }
 
@@ -225,7 +237,7 @@ impl Gather {
             let is_whole = !waiting.is_joined && (is_counted || which == Emit::Everything);
             let tally = waiting.tally.unwrap_or_default();
             if is_whole {
-                self.row(index, &tally, cells, tell);
+                self.row(index, &tally, waiting.elsewhere, cells, tell);
             } else {
                 // What a late worker still reports would be missing in it.
                 self.rows.count(1, 1);
@@ -240,6 +252,7 @@ impl Gather {
         &mut self,
         index: u64,
         tally: &Tally,
+        elsewhere: u64,
         cells: Option<Cells>,
         tell: &mut dyn FnMut(&Live),
     ) {
@@ -249,12 +262,13 @@ impl Gather {
         } = self.schedule;
         let start = index * interval_ns;
         let length = interval_ns.min((window.end - window.start).saturating_sub(start));
-        let rate = tally.completed_ok as f64 / (length as f64 / 1e9);
+        let rate_of = |completed: u64| completed as f64 / (length as f64 / 1e9);
+        let rate = rate_of(tally.completed_ok);
         let cores = cells.as_ref().and_then(|cells| cells.cores);
         let (latency, _) = latency_quantiles(tally);
         if length == interval_ns {
             let block = Block::new(start, start + length, rate, cores);
-            self.blocks.add(block);
+            self.blocks.add(block.without(rate_of(elsewhere)));
             self.batches.add(&latency);
         }
         let at = |quantile| (!latency.is_empty()).then(|| value_at(&latency, quantile));
@@ -340,6 +354,10 @@ impl Gather {
         found.instances = watched.instances(&served, seconds);
         found.opening.clone_from(&end.opening);
         found.handshakes.clone_from(&end.handshakes);
+        for (host, of) in found.hosts.iter_mut().zip(&end.hosts) {
+            host.opening.clone_from(&of.opening);
+            host.handshakes.clone_from(&of.handshakes);
+        }
         found.died = deaths.target;
         let published = watched.published().map(|published| {
             found.counters = published.counters;
@@ -389,7 +407,7 @@ impl Gather {
 
 /// The figures of a launch, without how far they may be off.
 fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &Watched) -> Round {
-    let seconds = end.window.seconds();
+    let (seconds, total) = (end.window.seconds(), found.total());
     // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
     let used = |cores: f64| Some(cores).filter(|cores| *cores > 0.0);
     Round {
@@ -404,7 +422,7 @@ fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &W
         steal_share: watched.steal_share(),
         missed_share: watched.missed_share(),
         answerings: Answerings::default(),
-        whole: Estimates::of(&found.total(), seconds, cpu_seconds),
+        whole: Estimates::of(&total, found.target_ok(&total), seconds, cpu_seconds),
         uncertainty: Uncertainty::default(),
         tails: Vec::new(),
     }

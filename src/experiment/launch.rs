@@ -21,7 +21,7 @@ use crate::scenario::plan::ports::Ports;
 use crate::scenario::{Target, Variant};
 use crate::tenant;
 use crate::traffic::fleet::{Hashes, Roster};
-use crate::transport::stream::Place;
+use crate::transport::stream::{Endpoint, Place};
 use crate::transport::tls::Tls;
 
 /// A target that answers.
@@ -32,6 +32,8 @@ pub(super) struct Launched {
     control_tls: Option<Tls>,
     /// At least one; they are loaded alike.
     pub(super) instances: Vec<Instance>,
+    /// The other hosts that requests go to.
+    pub(super) hosts: Vec<Endpoint>,
     /// What runs beside it.
     pub(super) services: Services,
     /// Which of a name's addresses it was found at; `None` if there was no choice.
@@ -75,6 +77,7 @@ impl Launched {
             client,
             control_tls,
             instances: Vec::new(),
+            hosts: Vec::new(),
             services: Services::default(),
             found_at: None,
             cpus: machine_cpus(),
@@ -154,12 +157,16 @@ impl Launched {
                 pid,
                 metrics,
             } => {
-                let (endpoint, found_at) = find(base, route, proxy.as_ref()).await?;
+                let (endpoint, found_at) = find("target", base, route, proxy.as_ref()).await?;
                 let mut found = Instance::found(base, endpoint, *pid)?;
                 found.metrics_url.clone_from(metrics);
                 self.found_at = found_at;
                 self.instances.push(found);
             }
+        }
+        for host in &start.variant.hosts {
+            let found = find("host", &host.base, &host.route, host.proxy.as_ref()).await?;
+            self.hosts.push(found.0);
         }
         Ok(())
     }

@@ -112,10 +112,10 @@ pub(super) fn counters_end(after: f64, why: &str) -> Note {
 }
 
 /// The target's certificate was not checked.
-pub(super) fn any_certificate() -> Note {
+pub(super) fn any_certificate(whose: &str) -> Note {
     let words =
-        "the target's certificate was not checked (`insecure`): what answered may be anyone";
-    Note::warning("any_certificate", "target", words.to_owned())
+        format!("{whose}'s certificate was not checked (`insecure`): what answered may be anyone");
+    Note::warning("any_certificate", "target", words)
         .with_remedy("name its authority with `tls.ca` or --cacert")
 }
 

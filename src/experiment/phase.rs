@@ -15,11 +15,11 @@ use super::stretch::Stretch;
 use super::variant::VariantRun;
 use crate::metrics::{Durations, Oddities, Tally};
 use crate::process::port::{LocalPorts, Reach};
-use crate::result::{Failure, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
-use crate::scenario::{Load, LoadModel, Phase, Variant};
+use crate::result::{Failure, HostUse, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
+use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::tenant;
 use crate::traffic::fleet::Roster;
-use crate::transport::tls::Handshakes;
+use crate::transport::tls::{Handshakes, Tls};
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -66,6 +66,7 @@ impl PhaseRun<'_> {
             opening: Durations::default(),
             handshakes: Handshakes::default(),
             instances: Vec::new(),
+            hosts: hosts(variant),
             services: variant
                 .services
                 .iter()
@@ -169,6 +170,28 @@ impl PhaseRun<'_> {
     }
 }
 
+/// The hosts that requests go to, the target first; none where that is the only one.
+fn hosts(variant: &Variant) -> Vec<HostUse> {
+    if variant.hosts.is_empty() {
+        return Vec::new();
+    }
+    let target = match &variant.target {
+        Target::Url { base, .. } => base.to_string(),
+        Target::Bundled { .. } | Target::Command { .. } => "target".to_owned(),
+    };
+    let of = |host: Option<usize>| {
+        let requests = variant.requests.iter().enumerate();
+        let at = requests
+            .filter(move |(_, request)| request.elsewhere.as_ref().map(|of| of.host) == host);
+        at.map(|(at, _)| at).collect()
+    };
+    let others = variant.hosts.iter().enumerate();
+    let others = others.map(|(at, host)| HostUse::new(host.base.to_string(), of(Some(at))));
+    std::iter::once(HostUse::new(target, of(None)))
+        .chain(others)
+        .collect()
+}
+
 /// How a stretch ended. That the target died ends its launch and not the run; a failure of telemload or of the disk ends both.
 pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended, Failure> {
     match (failed, &found.died) {
@@ -193,10 +216,14 @@ fn short_window(variant: &Variant) -> Option<Note> {
 
 /// What a reader should know of a load before it begins.
 fn known_before(variant: &Variant, load: &Load) -> Vec<Note> {
-    let unchecked = variant.target.tls().is_some_and(|tls| !tls.is_checked());
-    let unchecked = unchecked.then(notes::any_certificate);
-    unchecked
+    let is_unchecked = |tls: Option<&Tls>| tls.is_some_and(|tls| !tls.is_checked());
+    let target = is_unchecked(variant.target.tls()).then(|| notes::any_certificate("the target"));
+    let others = variant.hosts.iter().map(|host| &host.base);
+    let others = others.filter(|base| is_unchecked(base.tls.as_ref()));
+    let others = others.map(|base| notes::any_certificate(&base.to_string()));
+    target
         .into_iter()
+        .chain(others)
         .chain(port_warning(variant, load))
         .collect()
 }

@@ -12,14 +12,15 @@ use crate::transport::sources::Sources;
 use crate::transport::stream::{Behind, Endpoint, Place, Stream, Way, check_source};
 use crate::transport::tls::{Connector, Tls};
 
-/// Where a URL target answers, and which of several addresses that is.
+/// Where the host of a URL answers, and which of several addresses that is; `what` it is, for people.
 pub(super) async fn find(
+    what: &str,
     base: &BaseUrl,
     route: &Route,
     proxy: Option<&Proxy>,
 ) -> Result<(Endpoint, Option<Place>), Failure> {
     let unreachable =
-        |message: &str| Failure::Target(format!("the target {base} cannot be reached: {message}"));
+        |message: &str| Failure::Target(format!("the {what} {base} cannot be reached: {message}"));
     let tls = base.tls.as_ref();
     let tls = tls.map(|tls| connector(tls, base.name())).transpose()?;
     let (host, port) = match route {

@@ -4,6 +4,7 @@
 mod absence;
 pub(crate) mod answering;
 mod blocks;
+mod host;
 mod note;
 mod phase;
 mod pooled;
@@ -18,6 +19,7 @@ mod used;
 pub use absence::Absence;
 pub use answering::{Answering, Answerings, Gone, Quiet};
 pub use blocks::{ArmBlock, Arms, Around, Block, Turns};
+pub use host::HostUse;
 pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
 pub use profiled::{ProfileResult, Samples};

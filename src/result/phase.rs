@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{AcknowledgedFile, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust, per};
+use super::{
+    AcknowledgedFile, HostUse, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust, per,
+};
 use crate::metrics::{Durations, ErrorKind, Oddities, Tally};
 use crate::scenario::{Load, LoadModel};
 use crate::tenant::{Expected, Told};
@@ -43,6 +45,8 @@ pub struct PhaseResult {
     pub handshakes: Handshakes,
     /// Each instance of the target, where there are several.
     pub instances: Vec<InstanceUse>,
+    /// The hosts that requests go to, the target first, where there are others than that.
+    pub hosts: Vec<HostUse>,
     /// What ran beside the target, in the order of the plan.
     pub services: Vec<ServiceUse>,
     /// What its load should cost a target that telemload knows.
@@ -92,9 +96,12 @@ impl PhaseResult {
         per(self.target_cpu_seconds()?, self.seconds())
     }
 
-    /// CPU of the target per OK response, µs.
+    /// CPU of the target per OK response of its own, µs.
     pub fn us_per_request(&self, total: &Tally) -> Option<f64> {
-        per(self.target_cpu_seconds()? * 1e6, total.completed_ok as f64)
+        per(
+            self.target_cpu_seconds()? * 1e6,
+            self.target_ok(total) as f64,
+        )
     }
 
     /// CPU of a service, cores.
@@ -136,7 +143,7 @@ impl PhaseResult {
             counters: &self.counters,
             peaks: &self.peaks,
             seconds: self.seconds(),
-            ok: total.completed_ok,
+            ok: self.target_ok(total),
             expected: self.expected,
         }
     }

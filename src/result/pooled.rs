@@ -23,6 +23,7 @@ impl PhaseResult {
             handshakes,
             oddities,
             instances,
+            hosts,
             services,
             expected: _,
             profile,
@@ -55,6 +56,9 @@ impl PhaseResult {
                 Some(known) => known.add(&of),
                 None => self.instances.push(of),
             }
+        }
+        for (into, from) in self.hosts.iter_mut().zip(&hosts) {
+            into.add(from);
         }
         for (into, from) in self.services.iter_mut().zip(services) {
             into.used.add(from.used);

@@ -96,16 +96,20 @@ impl Round {
 }
 
 impl Estimates {
-    /// The figures of a stretch of `seconds`.
-    pub(crate) fn of(total: &Tally, seconds: f64, target_cpu_seconds: Option<f64>) -> Self {
+    /// The figures of a stretch of `seconds`; `target_ok` OK responses were the target's.
+    pub(crate) fn of(
+        total: &Tally,
+        target_ok: u64,
+        seconds: f64,
+        target_cpu_seconds: Option<f64>,
+    ) -> Self {
         let latency = |quantile| {
             let (histogram, _) = latency_quantiles(total);
             (!histogram.is_empty()).then(|| value_at(&histogram, quantile))
         };
         Self {
             throughput_rps: per(total.completed_ok as f64, seconds),
-            us_per_request: target_cpu_seconds
-                .and_then(|cpu| per(cpu * 1e6, total.completed_ok as f64)),
+            us_per_request: target_cpu_seconds.and_then(|cpu| per(cpu * 1e6, target_ok as f64)),
             p50_us: latency(0.5),
             p99_us: latency(0.99),
         }

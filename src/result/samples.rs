@@ -66,6 +66,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         opening: Durations::default(),
         handshakes: Handshakes::default(),
         instances: Vec::new(),
+        hosts: Vec::new(),
         services: Vec::new(),
         expected: None,
         profile: None,

@@ -106,6 +106,7 @@ fn sending<'a>(variant: &'a Variant, load: &'a Load) -> impl Iterator<Item = (&'
             .filter(|(_, request)| {
                 let mut names = request.headers.iter().map(|(name, _)| name);
                 request.fleet == Some(at)
+                    && request.elsewhere.is_none()
                     && names.any(|name| name.eq_ignore_ascii_case("x-device-id"))
             })
             .map(|(at, _)| u64::from(variant.weight_of(at, load)))

@@ -16,6 +16,7 @@ mod coming_from;
 mod credentials;
 mod failures;
 mod formats;
+mod hosts;
 mod ingest;
 mod instances;
 mod interruption;

@@ -48,6 +48,7 @@ impl Bed {
                 handshakes: Default::default(),
                 oddities: Default::default(),
                 instances: Vec::new(),
+                hosts: Vec::new(),
                 services: Vec::new(),
                 expected: None,
                 profile: None,

@@ -76,6 +76,7 @@ pub fn drive_to(endpoint: Endpoint, authority: &str, load: &str, requests: &str)
     let variant = &plan.variants[0];
     Drive {
         endpoints: vec![endpoint],
+        hosts: Vec::new(),
         authority: authority.to_owned(),
         load: variant.phases[0].load.clone(),
         turns: None,

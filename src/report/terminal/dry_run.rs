@@ -80,6 +80,14 @@ fn render_variant(plan: &Plan, variant: &Variant, text: &mut String) {
             format_duration(service.ready_within)
         );
     }
+    for (at, host) in variant.hosts.iter().enumerate() {
+        let requests = variant.requests.iter();
+        let names = requests
+            .filter(|of| of.elsewhere.as_ref().is_some_and(|of| of.host == at))
+            .map(|of| of.name.as_str());
+        let names: Vec<&str> = names.collect();
+        let _ = writeln!(text, "  host {}: {}", host.describe(), names.join(", "));
+    }
     for fleet in &variant.fleets {
         let _ = writeln!(
             text,

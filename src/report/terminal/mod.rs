@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod dry_run;
 pub mod flame_top;
+mod hosts;
 mod judgement;
 mod phase;
 mod profile;

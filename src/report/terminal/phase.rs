@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use hdrhistogram::Histogram;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, line};
-use super::{judgement, profile, resources};
+use super::{hosts, judgement, profile, resources};
 use crate::experiment::COMMON_QUANTILE;
 use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, latency_quantiles, value_at};
@@ -41,6 +41,7 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
     absences(phase, &total, trust, text);
     answers(phase, &total, text);
     resources::render(phase, &total, text);
+    hosts::render(phase, &total, text);
     for (label, words) in tenant::lines(&phase.told(&total)) {
         line(label, &words, text);
     }
@@ -261,7 +262,8 @@ fn acknowledged(phase: &PhaseResult) -> Option<String> {
 
 /// What opening connections took, where more were opened than are kept.
 fn connections(phase: &PhaseResult) -> Option<String> {
-    let kept = u64::from(phase.load.connections) * phase.rounds.len() as u64;
+    let hosts = phase.hosts.len().max(1) as u64;
+    let kept = u64::from(phase.load.connections) * hosts * phase.rounds.len() as u64;
     if phase.opening.count() == 0 || (phase.load.keep_alive && phase.opening.count() <= kept) {
         return None;
     }
@@ -279,7 +281,7 @@ fn connections(phase: &PhaseResult) -> Option<String> {
     ))
 }
 
-fn handshakes(negotiated: &Negotiated) -> String {
+pub(super) fn handshakes(negotiated: &Negotiated) -> String {
     format!(
         "{} with {}: {} full handshakes, {} resumed",
         negotiated.version,
@@ -289,7 +291,7 @@ fn handshakes(negotiated: &Negotiated) -> String {
     )
 }
 
-fn requests(total: &Tally) -> String {
+pub(super) fn requests(total: &Tally) -> String {
     let mut text = format!(
         "{} due, {} OK, {} failed",
         format_count(total.due as f64),
@@ -311,7 +313,7 @@ fn requests(total: &Tally) -> String {
     text
 }
 
-fn latency(total: &Tally) -> String {
+pub(super) fn latency(total: &Tally) -> String {
     let (histogram, exact_below) = latency_quantiles(total);
     if histogram.is_empty() {
         return match total.ok {

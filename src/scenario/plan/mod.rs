@@ -7,6 +7,7 @@ pub mod ports;
 pub mod threshold;
 pub(super) mod words;
 
+mod host;
 mod judged;
 mod load;
 mod profile;
@@ -20,11 +21,12 @@ use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
 use crate::transport::sources::Sources;
 
+pub use host::{BaseUrl, Host, Route};
 pub use judged::{CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 pub use profile::{Profile, ProfileSource};
-pub use request::{Chunks, Need, Request};
-pub use target::{BaseUrl, Route, Service, Target};
+pub use request::{Chunks, Elsewhere, Need, Request};
+pub use target::{Service, Target};
 
 /// A scenario after validation.
 #[derive(Debug, Clone)]
@@ -82,6 +84,8 @@ pub struct Variant {
     pub target: Target,
     /// What runs beside it, in the order in which it is started.
     pub services: Vec<Service>,
+    /// Other hosts that requests go to, in the order in which they are named.
+    pub hosts: Vec<Host>,
     /// Fleets by the order of their names.
     pub fleets: Vec<Fleet>,
     /// At least one.
@@ -112,8 +116,12 @@ impl Variant {
             request.weight = self.weight_of(at, load);
         }
         requests.iter_mut().for_each(|request| request.stamp(stamp));
-        if let Some((proxy, origin)) = self.target.asked_proxy() {
-            for request in &mut requests {
+        for request in &mut requests {
+            let asked = match &request.elsewhere {
+                None => self.target.asked_proxy(),
+                Some(elsewhere) => self.hosts[elsewhere.host].asked_proxy(),
+            };
+            if let Some((proxy, origin)) = asked {
                 request.ask_proxy(&origin, proxy.authorization.as_deref());
             }
         }

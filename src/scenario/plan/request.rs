@@ -14,6 +14,8 @@ pub struct Request {
     pub fleet: Option<usize>,
     /// Share of the mix, unless a load has its own; 0 if it is sent only when another one needs what it brings.
     pub weight: u32,
+    /// Where it goes, if that is not the target.
+    pub elsewhere: Option<Elsewhere>,
     /// As sent.
     pub method: String,
     /// Path and query.
@@ -34,6 +36,15 @@ pub struct Request {
     pub needs: Vec<Need>,
     /// The ids of what an OK answer acknowledges; each is different for every request of a run.
     pub acknowledged: Vec<Template>,
+}
+
+/// Another host than the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Index into the variant's hosts.
+    pub host: usize,
+    /// As sent in the Host header.
+    pub authority: String,
 }
 
 /// A body in chunks.

@@ -1,12 +1,11 @@
 //! What is loaded, and what runs beside it.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_config::IngestMode;
 
 use super::command::Command;
+use super::host::{BaseUrl, Route};
 use super::places::Places;
 use crate::transport::proxy::Proxy;
 use crate::transport::tls::Tls;
@@ -70,49 +69,6 @@ pub struct Service {
     pub ready_within: Duration,
 }
 
-/// Where connections to a URL target go. The URL names it in the Host header and to TLS in any case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
-    /// To the URL's host and port.
-    Url,
-    /// To another host and port.
-    Host {
-        /// Host name or address; an IPv6 address without brackets.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// To a unix socket.
-    Unix(Arc<Path>),
-}
-
-/// Scheme and authority of a URL target.
-#[derive(Debug, Clone)]
-pub struct BaseUrl {
-    /// If the scheme is https.
-    pub tls: Option<Tls>,
-    /// Host name or address, where connections go; an IPv6 address without brackets, and with its zone.
-    pub host: String,
-    /// Port, 80 for http and 443 for https if it was not given.
-    pub port: u16,
-    /// As sent in the Host header.
-    pub authority: String,
-}
-
-impl BaseUrl {
-    /// The host as others know it: the zone of an IPv6 address is of this machine alone.
-    pub fn name(&self) -> &str {
-        self.host.split('%').next().unwrap_or_default()
-    }
-}
-
-impl std::fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority)
-    }
-}
-
 impl Target {
     /// What kind it is and how it is configured, for people.
     pub fn describe(&self) -> String {
@@ -137,29 +93,15 @@ impl Target {
             Self::Command { command, .. } => format!("command `{}`", command.line()),
             Self::Url {
                 base, route, proxy, ..
-            } => {
-                let base = match route {
-                    Route::Url => base.to_string(),
-                    Route::Host { host, port } => format!("{base} through {host}:{port}"),
-                    Route::Unix(path) => format!("{base} through {}", path.display()),
-                };
-                match proxy {
-                    Some(proxy) => format!("{base} through the proxy {proxy}"),
-                    None => base,
-                }
-            }
+            } => base.by(route, proxy.as_ref()),
         }
     }
 
     /// The proxy that is asked in each request, with the origin that it is asked for: where there is no TLS to tunnel.
     pub(super) fn asked_proxy(&self) -> Option<(&Proxy, String)> {
         match self {
-            Self::Url {
-                base,
-                proxy: Some(proxy),
-                ..
-            } if base.tls.is_none() => Some((proxy, base.to_string())),
-            _ => None,
+            Self::Url { base, proxy, .. } => base.asked(proxy.as_ref()),
+            Self::Bundled { .. } | Self::Command { .. } => None,
         }
     }
 

@@ -29,6 +29,8 @@ pub(in crate::scenario) struct File {
     #[serde(default)]
     pub(in crate::scenario) service: Vec<Service>,
     #[serde(default)]
+    pub(in crate::scenario) host: Vec<Host>,
+    #[serde(default)]
     pub(in crate::scenario) fleet: BTreeMap<Text, Fleet>,
     #[serde(default)]
     pub(in crate::scenario) feed: BTreeMap<Text, Feed>,
@@ -72,6 +74,17 @@ pub(in crate::scenario) struct Service {
     pub(in crate::scenario) command: Text,
     pub(in crate::scenario) ready: Option<Text>,
     pub(in crate::scenario) ready_within: Option<Spanned<Length>>,
+}
+
+/// How another host than the target's is reached.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct Host {
+    pub(in crate::scenario) url: Text,
+    pub(in crate::scenario) tls: Option<Spanned<Tls>>,
+    pub(in crate::scenario) connect_to: Option<Text>,
+    pub(in crate::scenario) unix_socket: Option<Text>,
+    pub(in crate::scenario) proxy: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -190,7 +203,8 @@ pub(in crate::scenario) struct Request {
     pub(in crate::scenario) fleet: Option<Text>,
     pub(in crate::scenario) weight: Option<Spanned<u32>>,
     pub(in crate::scenario) method: Option<Text>,
-    pub(in crate::scenario) path: Text,
+    pub(in crate::scenario) path: Option<Text>,
+    pub(in crate::scenario) url: Option<Text>,
     #[serde(default)]
     pub(in crate::scenario) headers: InOrder<Spanned<Texts>>,
     pub(in crate::scenario) body: Option<Text>,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::acknowledged::Numbers;
+use super::hosts::Hosts;
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file::Text;
 use crate::traffic::feeds::Feed;
@@ -15,8 +16,7 @@ use crate::traffic::template::{Scope, Template};
 pub(super) struct Context<'a> {
     pub(super) source: Source<'a>,
     pub(super) directory: &'a Path,
-    /// What the target's URL says of who asks: a header's value.
-    pub(super) authorization: Option<String>,
+    pub(super) hosts: &'a Hosts,
     pub(super) fleets: &'a [Fleet],
     pub(super) feeds: &'a [Arc<Feed>],
     pub(super) numbers: Numbers,
@@ -37,6 +37,8 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
     /// Where requests say `Connection: close`, each with its key.
     pub(super) closing: Vec<(Range<usize>, String)>,
+    /// Indices of the `[[host]]` tables of hosts that requests go to.
+    pub(super) ways: Vec<usize>,
 }
 
 impl Found {

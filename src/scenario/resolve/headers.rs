@@ -51,6 +51,7 @@ impl Headers {
     pub(super) fn of(
         context: &Context<'_>,
         request: &file::Request,
+        authorization: Option<&str>,
         templates: &Templates<'_>,
         salt: u64,
         found: &mut Found,
@@ -100,12 +101,12 @@ impl Headers {
                 headers.push(name, template, literal);
             }
         }
-        if let Some(value) = &context.authorization
+        if let Some(value) = authorization
             && !headers.has("authorization")
         {
             headers.push(
                 "Authorization",
-                Template::raw(value.clone().into_bytes()),
+                Template::raw(value.as_bytes().to_vec()),
                 true,
             );
         }

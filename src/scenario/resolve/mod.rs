@@ -8,6 +8,7 @@ mod feed;
 mod fleet;
 mod headers;
 mod hidden;
+mod hosts;
 mod judged;
 mod load;
 mod needs;
@@ -95,6 +96,7 @@ pub(super) fn plan(
         table: &root,
     };
     resolver.check_all_sent(&shared.request, &variants)?;
+    resolver.check_ways(&shared.host, &found)?;
     let mut plan = resolver.shared(&shared, variants)?;
     plan.seed = overrides
         .seed
@@ -194,10 +196,11 @@ impl Resolver<'_> {
             .iter()
             .map(|(name, fleet)| self.fleet(name, fleet, file.seed.unwrap_or(0)))
             .collect::<Result<Vec<_>, _>>()?;
+        let hosts = self.hosts(file, found)?;
         let context = Context {
             source: self.source,
             directory: self.directory,
-            authorization: self.authorization(file.target.get_ref()),
+            hosts: &hosts,
             fleets: &fleets,
             feeds,
             numbers: self.numbers(file),
@@ -220,6 +223,7 @@ impl Resolver<'_> {
             name: name.to_owned(),
             target,
             services,
+            hosts: hosts.list,
             phases,
             fleets,
             requests,
@@ -271,7 +275,9 @@ fn urls_with_users(file: &file::File) -> impl Iterator<Item = Range<usize>> {
     let asked = asked.into_iter().flatten();
     let asked = asked.filter(|url| url.get_ref().contains('@'));
     let reached = [target.url.as_ref(), target.proxy.as_ref()];
-    let reached = reached.into_iter().flatten();
+    let others = file.request.iter().map(|request| request.url.as_ref());
+    let proxies = file.host.iter().map(|host| host.proxy.as_ref());
+    let reached = reached.into_iter().chain(others).chain(proxies).flatten();
     let reached = reached.filter(|url| shows_user(url.get_ref()));
     asked.chain(reached).map(Spanned::span)
 }

@@ -1,4 +1,4 @@
-//! How a target is reached: its URL, the way that connections take to it, and TLS. Keys → [`BaseUrl`], [`Route`],
+//! How a target or another host is reached: its URL, the way that connections take to it, and TLS. Keys → [`BaseUrl`], [`Route`],
 //! [`Tls`]. Files that `tls` names are read here; nothing is connected.
 
 use std::fmt::Display;
@@ -18,38 +18,76 @@ use crate::units::{parse_share, percent_decoded};
 /// The longest path of a unix socket, without the zero byte at its end (unix(7)).
 const LONGEST_SOCKET: usize = 107;
 
+/// What a table says of the way to a host.
+#[derive(Clone, Copy)]
+pub(super) struct Access<'a> {
+    /// Its name, for errors.
+    pub(super) table: &'a str,
+    pub(super) tls: Option<&'a Spanned<file::Tls>>,
+    pub(super) connect_to: Option<&'a Text>,
+    pub(super) unix_socket: Option<&'a Text>,
+    pub(super) proxy: Option<&'a Text>,
+}
+
+impl<'a> Access<'a> {
+    /// Nothing is said.
+    pub(super) const NONE: Self = Self {
+        table: "host",
+        tls: None,
+        connect_to: None,
+        unix_socket: None,
+        proxy: None,
+    };
+
+    pub(super) fn to_target(target: &'a file::Target) -> Self {
+        Self {
+            table: "target",
+            tls: target.tls.as_ref(),
+            connect_to: target.connect_to.as_ref(),
+            unix_socket: target.unix_socket.as_ref(),
+            proxy: target.proxy.as_ref(),
+        }
+    }
+
+    pub(super) fn to_host(host: &'a file::Host) -> Self {
+        Self {
+            table: "host",
+            tls: host.tls.as_ref(),
+            connect_to: host.connect_to.as_ref(),
+            unix_socket: host.unix_socket.as_ref(),
+            proxy: host.proxy.as_ref(),
+        }
+    }
+
+    pub(super) fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.table)
+    }
+}
+
 impl Resolver<'_> {
-    /// A URL target's origin, with TLS if its scheme is https.
-    pub(super) fn base(&self, target: &file::Target, url: &Text) -> Result<BaseUrl, Error> {
-        let origin = origin(url.get_ref())
-            .map_err(|message| self.error(url.span(), "target.url", message))?;
+    /// What a URL says of its host, with TLS if its scheme is https.
+    pub(super) fn base(&self, access: Access<'_>, origin: &Origin) -> Result<BaseUrl, Error> {
         let tls = if origin.is_secure {
-            let given = target.tls.as_ref().map(Spanned::get_ref);
-            Some(self.tls(given.unwrap_or(&file::Tls::default()))?)
+            let given = access.tls.map(Spanned::get_ref);
+            Some(self.tls(access.table, given.unwrap_or(&file::Tls::default()))?)
         } else {
-            self.refuse_tls(target, "an https:// URL")?;
+            self.refuse(access.tls, &access.key("tls"), "an https:// URL")?;
             None
         };
         Ok(BaseUrl {
             tls,
-            host: origin.host,
+            host: origin.host.clone(),
             port: origin.port,
-            authority: origin.authority,
+            authority: origin.authority.clone(),
         })
     }
 
-    /// What a URL says of who asks, as the value of a header.
-    pub(super) fn authorization(&self, target: &file::Target) -> Option<String> {
-        let (user, password) = origin(target.url.as_ref()?.get_ref()).ok()?.user?;
-        Some(basic(&user, &password))
-    }
-
-    /// The way that connections to a URL target take.
-    pub(super) fn route(&self, target: &file::Target) -> Result<Route, Error> {
+    /// The way that connections take to the host of a URL.
+    pub(super) fn route(&self, access: Access<'_>) -> Result<Route, Error> {
         let refused_socket = |socket: &Text, message: String| {
-            Err(self.error(socket.span(), "target.unix_socket", message))
+            Err(self.error(socket.span(), &access.key("unix_socket"), message))
         };
-        match (&target.connect_to, &target.unix_socket) {
+        match (access.connect_to, access.unix_socket) {
             (None, None) => Ok(Route::Url),
             (Some(_), Some(socket)) => refused_socket(
                 socket,
@@ -60,7 +98,7 @@ impl Resolver<'_> {
                     "`{}` is not HOST:PORT; write one such as \"127.0.0.1:8443\" or \"[::1]:8443\"",
                     without_user(text.get_ref()).escape_debug()
                 );
-                self.error(text.span(), "target.connect_to", message)
+                self.error(text.span(), &access.key("connect_to"), message)
             }),
             (None, Some(socket)) => {
                 let path = self.path(socket);
@@ -88,71 +126,90 @@ impl Resolver<'_> {
     }
 
     /// TLS as it is said.
-    pub(super) fn tls(&self, keys: &file::Tls) -> Result<Tls, Error> {
-        let tls = self.identity(self.trust(keys)?, keys)?;
-        let tls = tls.resuming(self.resumption(keys)?);
-        match &keys.server_name {
+    pub(super) fn tls(&self, table: &str, keys: &file::Tls) -> Result<Tls, Error> {
+        let keys = Keys {
+            resolver: self,
+            table,
+            keys,
+        };
+        keys.tls()
+    }
+}
+
+/// The keys of one `tls`.
+struct Keys<'a> {
+    resolver: &'a Resolver<'a>,
+    table: &'a str,
+    keys: &'a file::Tls,
+}
+
+impl Keys<'_> {
+    fn tls(&self) -> Result<Tls, Error> {
+        let tls = self.identity(self.trust()?)?;
+        let tls = tls.resuming(self.resumption()?);
+        match &self.keys.server_name {
             Some(name) => tls
                 .named(name.get_ref())
-                .map_err(|error| self.tls_error(name, "server_name", &error)),
+                .map_err(|error| self.error(name, "server_name", &error)),
             None => Ok(tls),
         }
     }
 
-    fn trust(&self, keys: &file::Tls) -> Result<Tls, Error> {
-        let is_insecure = keys
+    fn trust(&self) -> Result<Tls, Error> {
+        let is_insecure = self
+            .keys
             .insecure
             .as_ref()
             .is_some_and(|insecure| *insecure.get_ref());
-        match &keys.ca {
-            Some(ca) if is_insecure => Err(self.tls_error(
+        match &self.keys.ca {
+            Some(ca) if is_insecure => Err(self.error(
                 ca,
                 "ca",
                 &"`ca` says whom to trust and `insecure` trusts anyone; remove one",
             )),
             Some(ca) => Tls::system()
-                .trusting(&self.path(ca))
-                .map_err(|error| self.tls_error(ca, "ca", &error)),
+                .trusting(&self.resolver.path(ca))
+                .map_err(|error| self.error(ca, "ca", &error)),
             None if is_insecure => Ok(Tls::system().unchecked()),
             None => Ok(Tls::system()),
         }
     }
 
     /// Share of connections that may go on with an earlier session.
-    fn resumption(&self, keys: &file::Tls) -> Result<f64, Error> {
-        let Some(given) = &keys.resumption else {
+    fn resumption(&self) -> Result<f64, Error> {
+        let Some(given) = &self.keys.resumption else {
             return Ok(1.0);
         };
         let share = match given.get_ref() {
             file::Resumption::All(all) => Ok(f64::from(u8::from(*all))),
             file::Resumption::Share(text) => parse_share(text),
         };
-        share.map_err(|error| self.error(given.span(), "target.tls.resumption", error.to_string()))
+        share.map_err(|error| self.error(given, "resumption", &error))
     }
 
-    fn identity(&self, tls: Tls, keys: &file::Tls) -> Result<Tls, Error> {
-        match (&keys.cert, &keys.key) {
+    fn identity(&self, tls: Tls) -> Result<Tls, Error> {
+        match (&self.keys.cert, &self.keys.key) {
             (None, None) => Ok(tls),
             (Some(cert), Some(key)) => {
-                let (cert_file, key_file) = (self.path(cert), self.path(key));
+                let (cert_file, key_file) = (self.resolver.path(cert), self.resolver.path(key));
                 tls.identified(&cert_file, &key_file)
                     .map_err(|error| match error {
                         TlsError::NoKey(_)
                         | TlsError::EncryptedKey(_)
                         | TlsError::BadKey { .. }
-                        | TlsError::KeyMismatch { .. } => self.tls_error(key, "key", &error),
+                        | TlsError::KeyMismatch { .. } => self.error(key, "key", &error),
                         _ if is_about(&error, &key_file) && cert_file != key_file => {
-                            self.tls_error(key, "key", &error)
+                            self.error(key, "key", &error)
                         }
-                        _ => self.tls_error(cert, "cert", &error),
+                        _ => self.error(cert, "cert", &error),
                     })
             }
-            (Some(cert), None) => Err(self.tls_error(
+            (Some(cert), None) => Err(self.error(
                 cert,
                 "cert",
                 &"a client certificate needs its private key; add `key` (--key)",
             )),
-            (None, Some(key)) => Err(self.tls_error(
+            (None, Some(key)) => Err(self.error(
                 key,
                 "key",
                 &"a private key needs its certificate; add `cert` (--cert)",
@@ -160,8 +217,9 @@ impl Resolver<'_> {
         }
     }
 
-    fn tls_error(&self, at: &Text, key: &str, error: &dyn Display) -> Error {
-        self.error(at.span(), &format!("target.tls.{key}"), error.to_string())
+    fn error<T>(&self, at: &Spanned<T>, key: &str, error: &dyn Display) -> Error {
+        let key = format!("{}.tls.{key}", self.table);
+        self.resolver.error(at.span(), &key, error.to_string())
     }
 }
 
@@ -173,8 +231,8 @@ fn is_about(error: &TlsError, file: &Path) -> bool {
     }
 }
 
-/// What a URL says of a target.
-struct Origin {
+/// What a URL says of whom it names.
+pub(super) struct Origin {
     is_secure: bool,
     host: String,
     port: u16,
@@ -183,7 +241,20 @@ struct Origin {
     user: Option<(String, String)>,
 }
 
-fn origin(text: &str) -> Result<Origin, String> {
+impl Origin {
+    /// Whether both name the same host, at the same port and in the same way.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.is_secure == other.is_secure && self.host == other.host && self.port == other.port
+    }
+
+    /// Who asks, as the value of a header.
+    pub(super) fn authorization(&self) -> Option<String> {
+        let (user, password) = self.user.as_ref()?;
+        Some(basic(user, password))
+    }
+}
+
+pub(super) fn origin(text: &str) -> Result<Origin, String> {
     let (plain, zone) = without_zone(text);
     let url = reqwest::Url::parse(&plain).map_err(|error| {
         format!("it is not a URL: {error}; write one such as \"http://127.0.0.1:8080\"")

@@ -8,8 +8,9 @@ use super::acknowledged;
 use super::context::{Context, Found, Templates};
 use super::expect;
 use super::headers::Headers;
+use super::hosts::Destination;
 use super::needs::{self, Extracted, Place};
-use crate::scenario::plan::Request;
+use crate::scenario::plan::{Elsewhere, Request};
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::names::{check_name, is_token};
@@ -37,7 +38,7 @@ pub(super) fn requests(
     }
     let extracted = Extracted::of(context.source, given)?;
     let mut requests: Vec<Request> = Vec::new();
-    for request in given {
+    for (request, destination) in given.iter().zip(&context.hosts.destinations) {
         check_name(
             context.source,
             Some(request.name.span()),
@@ -57,7 +58,7 @@ pub(super) fn requests(
                 .error(Some(request.name.span()), "request.name", message));
         }
         let salt = requests.len() as u64 + 1;
-        let resolved = context.request(request, salt, &extracted.names, found)?;
+        let resolved = context.request(request, destination, salt, &extracted.names, found)?;
         context.check_columns(request, &resolved)?;
         requests.push(resolved);
     }
@@ -90,6 +91,7 @@ impl Context<'_> {
     fn request(
         &self,
         request: &file::Request,
+        destination: &Destination,
         salt: u64,
         variables: &[String],
         found: &mut Found,
@@ -110,13 +112,13 @@ impl Context<'_> {
             },
         };
         let salt = salt * 1_000;
-        check_path(request.path.get_ref()).map_err(|message| {
-            self.source
-                .error(Some(request.path.span()), &key("path"), message)
-        })?;
+        let (path, path_key) = (&destination.path, key(destination.key));
+        check_path(path.get_ref())
+            .map_err(|message| self.source.error(Some(path.span()), &path_key, message))?;
         let method = self.method(request, &key("method"))?;
-        let path = texts.compile(&request.path, &key("path"), salt)?;
-        let mut headers = Headers::of(self, request, &texts, salt + 10, found)?;
+        let path = texts.compile(path, &path_key, salt)?;
+        let asks = destination.authorization.as_deref();
+        let mut headers = Headers::of(self, request, asks, &texts, salt + 10, found)?;
         check_weight(self.source, request.weight.as_ref(), &key("weight"))?;
         let body = self.body(request, salt + 1, &texts)?;
         let chunks = self.chunks(request, headers.chunked.as_ref())?;
@@ -138,6 +140,10 @@ impl Context<'_> {
             )?,
             name,
             fleet,
+            elsewhere: destination.host.map(|host| Elsewhere {
+                host,
+                authority: self.hosts.list[host].base.authority.clone(),
+            }),
             weight: own_weight(request),
             method,
             headers: headers.list,
@@ -194,6 +200,9 @@ impl Context<'_> {
                 };
                 if let Some(line) = line {
                     let (part, what) = match place {
+                        Place::Path if given.url.is_some() => {
+                            ("url", "a space, a line break or a control character")
+                        }
                         Place::Path => ("path", "a space, a line break or a control character"),
                         _ => ("headers", "a line break or a control character"),
                     };

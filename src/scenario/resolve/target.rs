@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use super::reach::{Access, origin};
 use super::resolver::Resolver;
 use crate::scenario::plan::command::Command;
 use crate::scenario::plan::places::{LAUNCH_DIRECTORY, LaunchPlaces, Places};
@@ -144,7 +145,7 @@ impl Resolver<'_> {
         let tls = match &target.tls {
             // Flags alone do not say that it serves https.
             Some(tls) if self.source.flag_at(&tls.span()).is_none() => {
-                Some(self.tls(tls.get_ref())?)
+                Some(self.tls("target", tls.get_ref())?)
             }
             _ => {
                 self.refuse_tls(target, "`command` with `tls = { … }`")?;
@@ -168,7 +169,10 @@ impl Resolver<'_> {
             "`gateway` or `command`",
         )?;
         self.refuse(target.ready.as_ref(), "target.ready", "`command`")?;
-        let (base, route) = (self.base(target, url)?, self.route(target)?);
+        let access = Access::to_target(target);
+        let named = origin(url.get_ref())
+            .map_err(|message| self.error(url.span(), "target.url", message))?;
+        let (base, route) = (self.base(access, &named)?, self.route(access)?);
         let given = target.pid.as_ref().map(|pid| *pid.get_ref());
         if let Some(metrics) = &target.metrics
             && !is_http_url(metrics.get_ref())
@@ -180,7 +184,7 @@ impl Resolver<'_> {
             ));
         }
         Ok(Target::Url {
-            proxy: self.proxy(target, &base, &route)?,
+            proxy: self.proxy(access, &base, &route)?,
             base,
             route,
             pid: given,

@@ -1,7 +1,7 @@
 //! The way that connections take: through a forward proxy, and from which addresses of this machine. Keys and flags →
 //! [`Proxy`], [`Sources`]. Nothing is read from the environment but what `{{env.NAME}}` names.
 
-use super::reach::host_and_port;
+use super::reach::{Access, host_and_port};
 use super::resolver::Resolver;
 use crate::scenario::plan::{BaseUrl, Route};
 use crate::scenario::read::error::Error;
@@ -12,17 +12,17 @@ use crate::transport::sources::{Block, Sources};
 use crate::units::percent_decoded;
 
 impl Resolver<'_> {
-    /// The proxy of a URL target.
+    /// The proxy that connections to the host of a URL go through.
     pub(super) fn proxy(
         &self,
-        target: &file::Target,
+        access: Access<'_>,
         base: &BaseUrl,
         route: &Route,
     ) -> Result<Option<Proxy>, Error> {
-        let Some(text) = &target.proxy else {
+        let Some(text) = access.proxy else {
             return Ok(None);
         };
-        let refused = |message: String| self.error(text.span(), "target.proxy", message);
+        let refused = |message: String| self.error(text.span(), &access.key("proxy"), message);
         match route {
             Route::Unix(_) => return Err(refused("connections go to a unix socket or to a proxy, not to both; remove one".to_owned())),
             Route::Host { .. } if base.tls.is_none() => return Err(refused("a proxy is asked for the URL's own host where there is no TLS; remove `connect_to` (--connect-to), or change the URL".to_owned())),

@@ -34,6 +34,10 @@ pub fn text(run: &RunResult) -> String {
                 }
             }
             log.add(&format!("{place}/open"), seconds, phase.opening.histogram());
+            for (at, host) in phase.hosts.iter().enumerate() {
+                let tag = format!("{place}/hosts/{at}/open");
+                log.add(&tag, seconds, host.opening.histogram());
+            }
         }
     }
     log.into_text()
@@ -68,6 +72,11 @@ pub fn attach(run: &mut RunResult, text: &str) -> Result<(), String> {
             }
             if let Some(of) = read.remove(&format!("{place}/open")) {
                 phase.opening = Durations::from(of);
+            }
+            for (at, host) in phase.hosts.iter_mut().enumerate() {
+                if let Some(of) = read.remove(&format!("{place}/hosts/{at}/open")) {
+                    host.opening = Durations::from(of);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ mod comparison;
 mod counts;
 mod document;
 mod histograms;
+mod hosts;
 mod in_order;
 mod load;
 mod phase;

@@ -6,6 +6,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 
 use super::counts::CountsJson;
+use super::hosts::HostJson;
 use super::processes::{InstanceJson, ServiceJson};
 use super::profile::ProfileJson;
 use super::round::RoundJson;
@@ -43,6 +44,8 @@ pub(super) struct PhaseJson {
     memory: MemoryJson,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     instances: Vec<InstanceJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<HostJson>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     services: Vec<ServiceJson>,
     #[serde(default)]
@@ -171,6 +174,7 @@ impl PhaseJson {
                 target_peak_bytes: phase.peak_bytes,
             },
             instances: instances.map(|of| InstanceJson::of(of, seconds)).collect(),
+            hosts: HostJson::all(phase),
             services: services
                 .map(|of| ServiceJson::of(of, phase, &total))
                 .collect(),
@@ -231,6 +235,8 @@ impl PhaseJson {
             },
             |notes| notes.into_iter().map(Note::printable).collect(),
         );
+        let hosts = self.hosts.into_iter();
+        let hosts = hosts.map(|of| of.host(&requests)).collect();
         Ok(PhaseResult {
             name: self.name,
             load: self.load,
@@ -248,6 +254,7 @@ impl PhaseJson {
             handshakes: self.connections.tls,
             oddities: OddityJson::oddities(&self.oddities),
             instances: instances.map(|of| of.instance(seconds)).collect(),
+            hosts,
             services: services.map(|of| of.service(seconds)).collect(),
             expected: self.expected_bcrypt_rps.map(|least| Expected {
                 least,

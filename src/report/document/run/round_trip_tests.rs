@@ -8,7 +8,7 @@ use crate::gate::judge;
 use crate::metrics::{ErrorKind, Moved, Served, Tally};
 use crate::result::samples::{self, concluded, run};
 use crate::result::{
-    AcknowledgedFile, Answering, Answerings, Estimates, Failure, Gone, InstanceUse, Note,
+    AcknowledgedFile, Answering, Answerings, Estimates, Failure, Gone, HostUse, InstanceUse, Note,
     PhaseResult, ProcessUse, ProfileResult, Quiet, Round, RunResult, ServiceUse, Tail, Uncertainty,
 };
 use crate::scenario::{self, Overrides};
@@ -149,6 +149,10 @@ fn add_uses(phase: &mut PhaseResult) {
         },
         counters: [("bcrypt".to_owned(), 5)].into(),
     });
+    let other = HostUse::new("https://idp.test".to_owned(), vec![0]);
+    phase.hosts = vec![HostUse::new("target".to_owned(), Vec::new()), other];
+    phase.hosts[1].opening.record(700);
+    phase.hosts[1].handshakes = phase.handshakes.clone();
     phase.services.push(ServiceUse {
         name: "redis".to_owned(),
         used: ProcessUse {
