@@ -4,6 +4,7 @@ mod bounds;
 mod findings;
 mod found;
 mod outcome;
+pub mod paired;
 
 use crate::metrics::Tally;
 use crate::result::{PhaseResult, ProfileResult, Trust, VariantResult};

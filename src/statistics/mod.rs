@@ -3,6 +3,7 @@
 mod binomial;
 mod family;
 mod nested;
+mod paired;
 mod power;
 mod reach;
 mod student;
@@ -10,6 +11,7 @@ mod student;
 pub use binomial::{clopper_pearson, fewest_trials};
 pub use family::Family;
 pub use nested::nested_half;
+pub use paired::{Paired, sign_flip};
 pub use power::smallest_effect;
 pub use reach::{Part, Reach, combined, error_of_mean, reach_of_mean};
 pub(crate) use student::NORMAL_FROM;

@@ -1,6 +1,7 @@
 //! The validated plan: what a run does, with nothing left to check. Immutable once made.
 
 pub mod command;
+pub mod gate;
 pub mod places;
 pub mod ports;
 pub mod threshold;
