@@ -3,6 +3,7 @@
 
 mod ad_hoc;
 mod body;
+mod ci;
 mod compare;
 mod completions;
 mod conclusion;
@@ -15,6 +16,7 @@ mod gateway;
 mod input;
 mod output;
 mod path;
+mod proofs;
 mod run;
 mod selftest;
 mod signals;

@@ -9,7 +9,8 @@ use super::run::Detail;
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
 use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, label, unit_in_words, words,
+    assumed, cells, error_rate, error_words, figure, known_figure, label, unit_in_words,
+    unmeasured_words, words,
 };
 use crate::report::figures::explanation::explanation_lines;
 use crate::report::figures::top::counted;
@@ -61,6 +62,16 @@ pub(super) fn changes(phase: &PhaseComparison, detail: Detail, text: &mut String
             explained = true;
             explanation(phase, found, detail, text);
         }
+    }
+    for of in &phase.unmeasured {
+        let _ = writeln!(
+            text,
+            "    {:<16} {:>10} → {:<10} {DOUBT}{}{DOUBT:#}",
+            label(of.metric),
+            known_figure(of.metric, of.base),
+            known_figure(of.metric, of.head),
+            unmeasured_words(of)
+        );
     }
     if let Some(errors) = &phase.errors {
         let (style, words) = (style(errors.finding), error_words(errors));
