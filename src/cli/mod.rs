@@ -15,9 +15,11 @@ mod gateway;
 mod input;
 mod output;
 mod path;
+mod report;
 mod run;
 mod selftest;
 mod signals;
+mod stored;
 mod values;
 #[cfg(feature = "gateway")]
 mod verify_sink;
@@ -48,6 +50,7 @@ struct Cli {
 enum Command {
     Run(Box<run::Args>),
     Compare(compare::Args),
+    Report(report::Args),
     Flame(flame::Args),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
@@ -89,6 +92,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::exec(&args),
         Command::Selftest(args) => selftest::exec(&args),
         Command::Compare(args) => compare::exec(&args),
+        Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),

@@ -1,7 +1,9 @@
 //! Renders results: for people on a terminal, for programs as JSON. Strings out; only `cli` writes them anywhere.
 
+pub mod chart;
 pub mod document;
 pub mod figures;
+pub mod inert;
 pub mod page;
 pub mod terminal;
 pub mod text;

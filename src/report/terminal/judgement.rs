@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{BAD, DOUBT, GOOD};
 use crate::gate::{Judgement, Verdict};
-use crate::units::{format_count, format_share, format_us};
+use crate::report::figures::found;
 
 /// Renders it with its verdict first.
 pub(super) fn render(judgement: &Judgement, text: &mut String) {
@@ -33,19 +33,4 @@ pub(super) fn render(judgement: &Judgement, text: &mut String) {
         judgement.verdict.name(),
         judgement.expr
     );
-}
-
-/// A value in the unit of its expression.
-fn found(expr: &str, value: f64) -> String {
-    let is_resent = expr.starts_with("resent");
-    if expr.starts_with("errors") || expr.starts_with("share") || (is_resent && expr.ends_with('%'))
-    {
-        format_share(value)
-    } else if is_resent {
-        format_count(value)
-    } else if expr.starts_with("throughput") {
-        format!("{}/s", format_count(value))
-    } else {
-        format_us(value)
-    }
 }

@@ -151,7 +151,7 @@ fn functions(phase: &PhaseComparison, found: &FunctionComparison, text: &mut Str
 }
 
 /// Text of others without markup: names come from profiles.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
