@@ -1,23 +1,22 @@
 //! `telemload compare`: two stored runs, or two profiles, before and after.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ci::Outputs;
 use super::exit::Usage;
 use super::files::{apart, write_all};
-use super::input::{Costs, Reading, bytes, side};
+use super::input::{Costs, Reading, side};
 use super::output::{print, say};
 use super::path::{at_most_one_stdin, shown};
+use super::stored;
 use crate::compare::{Caution, Comparison, Profiled, Side, Subject, Untrusted, order, sides};
 use crate::experiment::RunDir;
 use crate::gate::{Compared, FailOn, compared};
 use crate::profile::{Profile, Scale};
 use crate::report::checks::{Checks, Mark, of_comparison};
-use crate::report::document::run::HISTOGRAMS;
 use crate::report::page::flame_files::{self, Drawn};
 use crate::report::{document, terminal, text};
-use crate::result::{PhaseResult, RunResult, Samples, VariantResult};
+use crate::result::{RunResult, Samples};
 
 /// Before and after: figures, which functions explain their change, and a differential flame graph.
 ///
@@ -306,24 +305,8 @@ impl Run {
         variant: Option<&str>,
         text: &str,
     ) -> anyhow::Result<Self> {
-        if !file.exists() {
-            return Err(Usage(format!(
-                "{} has no result.json: it is no run directory, or its run was killed",
-                directory.display()
-            ))
-            .into());
-        }
+        let found = stored::run(directory, file)?.0;
         let refused = |reason: &str| Usage(format!("{}: {reason}", file.display()));
-        let json = String::from_utf8(bytes(file)?).map_err(|_| refused("it is no text"))?;
-        let mut found = document::run::read(&json).map_err(|reason| refused(&reason))?;
-        let histograms = directory.join(HISTOGRAMS);
-        // Results of earlier versions have none.
-        if histograms.exists() {
-            let refused = |reason: &str| Usage(format!("{}: {reason}", histograms.display()));
-            let text = String::from_utf8(bytes(&histograms)?);
-            let text = text.map_err(|_| refused("it is no text"))?;
-            document::run::attach(&mut found, &text).map_err(|reason| refused(&reason))?;
-        }
         let names: Vec<&str> = found
             .variants
             .iter()
@@ -364,7 +347,7 @@ impl Run {
         let paths: Vec<_> = variant
             .phases
             .iter()
-            .map(|phase| self.profile(variant, phase))
+            .map(|phase| stored::profile(&self.directory, variant, phase))
             .collect();
         let phases = &mut self.found.variants[self.variant].phases;
         for (phase, path) in phases.iter_mut().zip(paths) {
@@ -385,28 +368,6 @@ impl Run {
             }
         }
         Ok(())
-    }
-
-    /// Where the profile of a phase is: several launches profile in the last one.
-    fn profile(&self, variant: &VariantResult, phase: &PhaseResult) -> Option<PathBuf> {
-        let directory = self.directory.join(&variant.name).join(&phase.name);
-        let rounds = fs::read_dir(&directory).ok()?.filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let number: u32 = path
-                .file_name()?
-                .to_str()?
-                .strip_prefix("round-")?
-                .parse()
-                .ok()?;
-            Some((number, path))
-        });
-        let mut places: Vec<_> = rounds.chain([(0, directory.clone())]).collect();
-        places.sort();
-        places
-            .into_iter()
-            .rev()
-            .map(|(_, place)| place.join("profile.pb.gz"))
-            .find(|path| path.exists())
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::files::{apart, write_all};
 use super::output::say;
+use super::report;
 use crate::compare::{Comparison, compare};
 use crate::experiment::{RunDir, Stop};
 use crate::gate::{self, Judgements};
@@ -174,6 +175,32 @@ impl Conclusion {
         self.store_result(dir);
         if self.draw(dir, patience) && self.is_stored {
             self.store_result(dir);
+        }
+        self.store_page(dir, patience);
+    }
+
+    /// The page is made of what is in the directory by now; a user who does not wait for it can have it made later.
+    fn store_page(&mut self, dir: &RunDir, patience: &Patience<'_>) {
+        let (result, comparisons) = (Arc::clone(&self.result), Arc::clone(&self.comparisons));
+        let (judgements, outcome) = (self.judgements.clone(), self.outcome());
+        let (path, interrupted) = (dir.path().to_owned(), self.interrupted);
+        let made = patience.wait_for(move || {
+            let concluded = Concluded {
+                result: &result,
+                comparisons: &comparisons,
+                judgements: &judgements,
+                outcome: &outcome,
+                interrupted,
+            };
+            report::page(&path, concluded)
+        });
+        match made {
+            Ok(Some(page)) => {
+                let file = (PathBuf::from(report::PAGE), page);
+                self.note(write_all(dir, [file]));
+            }
+            Ok(None) => {}
+            Err(error) => self.note(Err(error)),
         }
     }
 

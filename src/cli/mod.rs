@@ -17,9 +17,11 @@ mod input;
 mod output;
 mod path;
 mod proofs;
+mod report;
 mod run;
 mod selftest;
 mod signals;
+mod stored;
 mod values;
 #[cfg(feature = "gateway")]
 mod verify_sink;
@@ -50,6 +52,7 @@ struct Cli {
 enum Command {
     Run(Box<run::Args>),
     Compare(compare::Args),
+    Report(report::Args),
     Flame(flame::Args),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
@@ -91,6 +94,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::exec(&args),
         Command::Selftest(args) => selftest::exec(&args),
         Command::Compare(args) => compare::exec(&args),
+        Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),

@@ -46,18 +46,25 @@ pub struct PhaseComparison {
 
 /// All comparisons of the plan for which both sides have results. Their findings are judged together.
 pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
-    let side = |at: usize| {
-        let name = &plan.variants[at].name;
+    let name = |at: usize| plan.variants[at].name.as_str();
+    let pairs = plan.comparisons.iter();
+    let pairs: Vec<_> = pairs.map(|of| (name(of.base), name(of.head))).collect();
+    within(result, &pairs, Untrusted::from(plan.allow_untrusted))
+}
+
+/// Compares variants of a run by their names, base and head, as far as both have results. Their findings are judged together.
+pub fn within(result: &RunResult, pairs: &[(&str, &str)], untrusted: Untrusted) -> Vec<Comparison> {
+    let side = |name: &str| {
         let mut variants = result.variants.iter();
-        let variant = variants.find(|variant| variant.name == *name)?;
+        let variant = variants.find(|variant| variant.name == name)?;
         Some(Side::of(result, variant, &variant.name))
     };
-    let pairs = plan.comparisons.iter();
+    let pairs = pairs.iter();
     let pairs: Vec<_> = pairs
-        .filter_map(|of| Some((side(of.base)?, side(of.head)?)))
+        .filter_map(|(base, head)| Some((side(base)?, side(head)?)))
         .collect();
     let family = pairs.iter().flat_map(|(base, head)| p_values(base, head));
-    let (family, untrusted) = (Family::of(family), Untrusted::from(plan.allow_untrusted));
+    let family = Family::of(family);
     pairs
         .iter()
         .map(|(base, head)| judged(base, head, untrusted, &family))

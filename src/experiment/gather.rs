@@ -297,6 +297,11 @@ impl Gather {
                 .then(|| value_at(&tally.queue_wait, 0.99)),
             target_cores: cores,
             target_bytes: cells.as_ref().and_then(|cells| cells.rss_bytes),
+            dispatch_lag_p99_us: (!tally.dispatch_lag.is_empty())
+                .then(|| value_at(&tally.dispatch_lag, 0.99)),
+            generator_cores: cells.as_ref().and_then(|cells| cells.own_cores),
+            service_cores: cells.as_ref().and_then(|cells| cells.service_cores),
+            errors: tally.errors,
             published: match cells {
                 Some(cells) => cells.published,
                 None if files.has_columns => tenant::cells(None, None),

@@ -41,6 +41,8 @@ fn cells(index: u64, cores: f64) -> Cells {
         index,
         cores: Some(cores),
         rss_bytes: None,
+        own_cores: None,
+        service_cores: None,
         published: Vec::new(),
     }
 }

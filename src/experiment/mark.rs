@@ -104,6 +104,22 @@ impl Mark {
         self.seen.instances.iter().map(|of| of.peak_bytes).sum()
     }
 
+    /// CPU of telemload itself from here to `last`, cores.
+    pub(super) fn own_cores(&self, last: &Self) -> Option<f64> {
+        let span = last.seen.at.checked_sub(self.seen.at)?;
+        let used = last.seen.own_cpu_ns.checked_sub(self.seen.own_cpu_ns)?;
+        (span > 0).then(|| used as f64 / span as f64)
+    }
+
+    /// CPU of all services from here to `last`, cores; `None` if there is none, or one is not known.
+    pub(super) fn service_cores(&self, last: &Self) -> Option<f64> {
+        let pairs = self.seen.services.iter().zip(&last.seen.services);
+        pairs
+            .map(|pair| cores_used(pair, u64::MAX).ok())
+            .reduce(|sum, cores| Some(sum? + cores?))
+            .flatten()
+    }
+
     pub(super) fn cpu_is_known(&self) -> bool {
         let mut instances = self.seen.instances.iter();
         instances.all(|of| of.cpu_seconds.is_ok())

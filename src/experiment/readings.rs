@@ -39,6 +39,10 @@ pub(super) struct Cells {
     pub(super) cores: Option<f64>,
     /// Its memory at the end.
     pub(super) rss_bytes: Option<u64>,
+    /// CPU of telemload itself, cores.
+    pub(super) own_cores: Option<f64>,
+    /// CPU of all services, cores; `None` without services.
+    pub(super) service_cores: Option<f64>,
     /// Under the columns of what is published.
     pub(super) published: Vec<Option<u64>>,
 }
@@ -204,6 +208,8 @@ impl Readings {
             index: last.index - 1,
             cores: pair.and_then(|before| cores_of(self.offer.cpu, before, last, u64::MAX).ok()),
             rss_bytes: last.rss_bytes().filter(|_| !last.is_late),
+            own_cores: before.and_then(|before| before.own_cores(last)),
+            service_cores: before.and_then(|before| before.service_cores(last)),
             published,
         }
     }

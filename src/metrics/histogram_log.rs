@@ -97,6 +97,28 @@ pub fn read_histograms(text: &str) -> Result<BTreeMap<String, Histogram<u64>>, S
     Ok(read)
 }
 
+/// Reads a log of intervals, one after the other: where each begins, s, and its histogram. A last line without its end, as a killed run
+/// leaves it, is left out.
+///
+/// # Errors
+/// Each of its own: a message that names the line.
+pub fn read_intervals(
+    text: &str,
+) -> impl Iterator<Item = Result<(f64, Histogram<u64>), String>> + '_ {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let lines = whole.lines().enumerate();
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '"']));
+    lines.map(|(at, line)| {
+        let of = |error: &str| format!("line {}: {error}", at + 1);
+        let start = line.split(',').next().and_then(|start| start.parse().ok());
+        let start = start.filter(|start: &f64| start.is_finite() && *start >= 0.0);
+        let start = start.ok_or_else(|| of("it does not say when its interval begins"))?;
+        let payload = line.rsplit(',').next().unwrap_or(line);
+        let histogram = decode(payload).map_err(|error| of(&error))?;
+        Ok((start, histogram))
+    })
+}
+
 /// A histogram from its V2 payload, deflated and in base64.
 fn decode(payload: &str) -> Result<Histogram<u64>, String> {
     let broken = || "it holds no histogram".to_owned();

@@ -63,6 +63,7 @@ impl<W: Write> std::fmt::Debug for IntervalLog<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::read_intervals;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     #[test]
@@ -101,5 +102,18 @@ mod tests {
             })
             .collect();
         assert_eq!(starts, [0, 1, 2].map(Duration::from_secs));
+        // Ours reads it too, but for a line that was cut off.
+        let cut = format!("{text}3.000,1.000,1,HISTF");
+        let read: Vec<_> = read_intervals(&cut).collect();
+        let read: Result<Vec<_>, String> = read.into_iter().collect();
+        let read = read.unwrap();
+        let starts: Vec<f64> = read.iter().map(|(start, _)| *start).collect();
+        assert_eq!(starts, [0.0, 1.0, 2.0]);
+        assert!(
+            read.iter()
+                .all(|(_, of)| of.len() == 1 && of.max() >= 123_456)
+        );
+        let broken = read_intervals("0.000,1.000,1,HISTF\n").next().unwrap();
+        assert_eq!(broken.unwrap_err(), "line 1: it holds no histogram");
     }
 }

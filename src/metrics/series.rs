@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::outcome::ErrorKind;
+
 /// One interval of a phase.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SeriesRow {
@@ -27,6 +29,14 @@ pub struct SeriesRow {
     pub target_cores: Option<f64>,
     /// Memory of the target, bytes; `None` if it is not known.
     pub target_bytes: Option<u64>,
+    /// 99th percentile of dispatch lag, µs; `None` if nothing was sent.
+    pub dispatch_lag_p99_us: Option<f64>,
+    /// CPU of the generator with all its threads, cores; `None` if it is not known.
+    pub generator_cores: Option<f64>,
+    /// CPU of all services, cores; `None` if it is not known, or there is none.
+    pub service_cores: Option<f64>,
+    /// Failures by kind, in the order of [`ErrorKind::ALL`].
+    pub errors: [u64; ErrorKind::ALL.len()],
     /// What the target publishes of itself, in the order of the writer's columns; `None` is not known.
     pub published: Vec<Option<u64>>,
 }
@@ -45,8 +55,11 @@ impl<W: Write> SeriesWriter<W> {
     pub fn new(mut out: W, columns: &[&str]) -> io::Result<Self> {
         write!(
             out,
-            "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,first_byte_p99_us,target_cores,target_bytes"
+            "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,first_byte_p99_us,target_cores,target_bytes,dispatch_lag_p99_us,generator_cores,service_cores"
         )?;
+        for kind in ErrorKind::ALL {
+            write!(out, ",errors_{kind}")?;
+        }
         for column in columns {
             write!(out, ",{column}")?;
         }
@@ -62,9 +75,10 @@ impl<W: Write> SeriesWriter<W> {
     pub fn write(&mut self, row: &SeriesRow) -> io::Result<()> {
         let optional = |value: Option<String>| value.unwrap_or_default();
         let us = |value: Option<f64>| optional(value.map(|us| format!("{us:.1}")));
+        let cores = |value: Option<f64>| optional(value.map(|cores| format!("{cores:.3}")));
         write!(
             self.out,
-            "{},{},{:.1},{},{},{},{},{},{},{},{}",
+            "{},{},{:.1},{},{},{},{},{},{},{},{},{},{},{}",
             row.round,
             row.t_ms,
             row.throughput_rps,
@@ -74,9 +88,15 @@ impl<W: Write> SeriesWriter<W> {
             us(row.max_us),
             us(row.queue_wait_p99_us),
             us(row.first_byte_p99_us),
-            optional(row.target_cores.map(|cores| format!("{cores:.3}"))),
+            cores(row.target_cores),
             optional(row.target_bytes.map(|bytes| bytes.to_string())),
+            us(row.dispatch_lag_p99_us),
+            cores(row.generator_cores),
+            cores(row.service_cores),
         )?;
+        for count in row.errors {
+            write!(self.out, ",{count}")?;
+        }
         for cell in &row.published {
             write!(
                 self.out,
@@ -89,9 +109,54 @@ impl<W: Write> SeriesWriter<W> {
     }
 }
 
+/// A series as it was stored, by anybody: columns by name. What is no number is not known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoredSeries {
+    names: Vec<String>,
+    columns: Vec<Vec<Option<f64>>>,
+}
+
+impl StoredSeries {
+    /// Reads the text of a series. A last line without its end, as a killed run leaves it, is left out.
+    pub fn read(text: &str) -> Self {
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let mut lines = whole.lines();
+        let names: Vec<String> = lines
+            .next()
+            .map(|head| head.split(',').map(str::to_owned).collect())
+            .unwrap_or_default();
+        let mut columns = vec![Vec::new(); names.len()];
+        for line in lines {
+            let mut cells = line.split(',');
+            for column in &mut columns {
+                let cell = cells.next().and_then(|cell| cell.parse::<f64>().ok());
+                column.push(cell.filter(|value| value.is_finite()));
+            }
+        }
+        Self { names, columns }
+    }
+
+    /// A column.
+    pub fn column(&self, name: &str) -> Option<&[Option<f64>]> {
+        let at = self.names.iter().position(|of| of == name)?;
+        Some(&self.columns[at])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stored_is_read_by_name() {
+        let series = StoredSeries::read("t_ms,failed,new\n0,1,\n1000,x,inf\n2000,7\n3000,");
+        let column = |name| series.column(name).unwrap().to_vec();
+        assert_eq!(column("t_ms"), [Some(0.0), Some(1000.0), Some(2000.0)]);
+        assert_eq!(column("failed"), [Some(1.0), None, Some(7.0)]);
+        assert_eq!(column("new"), [None, None, None]);
+        assert_eq!(series.column("other"), None);
+        assert_eq!(StoredSeries::read("").column("t_ms"), None);
+    }
 
     #[test]
     fn what_is_not_known_is_left_empty() {
@@ -111,14 +176,22 @@ mod tests {
             .write(&SeriesRow {
                 target_cores: Some(1.98765),
                 target_bytes: Some(5),
+                dispatch_lag_p99_us: Some(2.5),
+                generator_cores: Some(0.4),
+                errors: std::array::from_fn(|at| 3 * u64::from(at == ErrorKind::Timeout as usize)),
                 published: vec![Some(7)],
                 ..SeriesRow::default()
             })
             .unwrap();
         let text = String::from_utf8(out).unwrap();
         let rows: Vec<&str> = text.lines().collect();
-        assert_eq!(rows[0].split(',').count(), 12);
-        assert_eq!(rows[1], "1,1000,250.0,0,,1.2,,,,,,");
-        assert_eq!(rows[2], "0,0,0.0,0,,,,,,1.988,5,7");
+        let kinds = ErrorKind::ALL.len();
+        assert_eq!(rows[0].split(',').count(), 15 + kinds);
+        let (none, some) = (",0".repeat(kinds), ",0".repeat(kinds - 1));
+        assert_eq!(rows[1], format!("1,1000,250.0,0,,1.2,,,,,,,,{none},"));
+        assert_eq!(
+            rows[2],
+            format!("0,0,0.0,0,,,,,,1.988,5,2.5,0.400,{some},3,7")
+        );
     }
 }

@@ -10,10 +10,14 @@ pub(in crate::report) fn name(judgement: &Judgement) -> String {
     format!("{}{request}", judgement.expr)
 }
 
-/// The value that was found, in the unit of the expression; `None` if none was.
+/// The value that was found, in words; `None` if none was.
 pub(in crate::report) fn found(judgement: &Judgement) -> Option<String> {
-    let value = judgement.value?;
-    Some(format!("found {}", in_unit(&judgement.expr, value)))
+    value(judgement).map(|value| format!("found {value}"))
+}
+
+/// The value that was found, in the unit of the expression; `None` if none was.
+pub(in crate::report) fn value(judgement: &Judgement) -> Option<String> {
+    Some(in_unit(&judgement.expr, judgement.value?))
 }
 
 fn in_unit(expr: &str, value: f64) -> String {

@@ -5,10 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::compare::amounts;
 use crate::profile::union::{NodeDelta, Pruned, Union, union};
@@ -16,6 +13,7 @@ use crate::profile::{
     DeltaFinding, Diff, Error, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale, Share,
     Unit, diff,
 };
+use crate::report::inert::{escaped, hash, json};
 
 const PAGE: &str = include_str!("assets/flame-diff.html");
 const STYLE: &str = include_str!("assets/flame-diff.css");
@@ -123,6 +121,11 @@ struct PrunedJson {
 /// # Errors
 /// [`Error::Empty`] if neither profile has a sample.
 pub fn html(of: &FlameDiff<'_>) -> Result<String, Error> {
+    Ok(around(of.title, &island(of)?))
+}
+
+/// What the page's script reads, inert in markup.
+pub(super) fn island(of: &FlameDiff<'_>) -> Result<String, Error> {
     let (unit, scales) = match of.per_request {
         Some(scales) => (Unit::PerRequest, Some(scales)),
         None => match amounts(of.base, of.head) {
@@ -143,12 +146,18 @@ pub fn html(of: &FlameDiff<'_>) -> Result<String, Error> {
     let per_request = of.per_request.map(|scales| compared(unit, scales));
     let share = compared(Unit::Share, (Scale::SHARE, Scale::SHARE));
     let told = Told::of(&tree, share, per_request);
-    let data = serde_json::to_string(&data(of, unit, &tree, &told)).expect("all keys are strings");
+    Ok(json(
+        &serde_json::to_string(&data(of, unit, &tree, &told)).expect("all keys are strings"),
+    ))
+}
+
+/// The page around some data.
+pub(super) fn around(title: &str, data: &str) -> String {
     let parts = [
         ("{{policy}}", policy()),
-        ("{{title}}", escaped(of.title)),
+        ("{{title}}", escaped(title)),
         ("{{style}}", STYLE.to_owned()),
-        ("{{data}}", inert(&data)),
+        ("{{data}}", data.to_owned()),
         ("{{script}}", SCRIPT.to_owned()),
     ];
     // In one pass: what is put in is not looked at again.
@@ -163,7 +172,7 @@ pub fn html(of: &FlameDiff<'_>) -> Result<String, Error> {
         rest = after;
     }
     page.push_str(rest);
-    Ok(page)
+    page
 }
 
 /// What is told of functions, and the names that the page needs.
@@ -342,34 +351,15 @@ fn rounded(value: f64) -> f64 {
 }
 
 fn policy() -> String {
-    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    let [style, script] = hashes();
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
+        "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
     )
 }
 
-/// JSON in which nothing ends a script element or begins a comment.
-fn inert(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn escaped(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+/// Of style and script, for a page that has this one in a frame.
+pub(super) fn hashes() -> [String; 2] {
+    [hash(STYLE), hash(SCRIPT)]
 }
 
 #[cfg(test)]

@@ -67,39 +67,79 @@ pub fn files(of: &Pictured<'_>) -> Vec<Drawn> {
 
 /// The pictures of a run's comparison: `compare/<base>..<head>/<phase>/`.
 pub fn of_run(scenario: &str, result: &RunResult, comparison: &Comparison) -> Vec<Drawn> {
-    let phase_of = |variant: &str, phase: &str| -> Option<&PhaseResult> {
+    let root = Path::new("compare").join(format!("{}..{}", comparison.base, comparison.head));
+    let compared = compared(scenario, result, comparison);
+    let drawn = compared.iter().flat_map(|of| {
+        files(&Pictured {
+            title: &of.title,
+            labels: of.labels,
+            directory: &root.join(&of.phase),
+            profiles: of.profiles,
+            per_request: of.per_request,
+            notes: &of.notes,
+        })
+    });
+    drawn.collect()
+}
+
+/// A compared phase of which both sides have samples.
+pub(super) struct Compared<'a> {
+    title: String,
+    labels: (&'a str, &'a str),
+    pub(super) phase: String,
+    profiles: (&'a Profile, &'a Profile),
+    per_request: Option<(Scale, Scale)>,
+    notes: Vec<String>,
+}
+
+impl Compared<'_> {
+    /// What its graph is drawn of.
+    pub(super) fn pair(&self) -> FlameDiff<'_> {
+        FlameDiff {
+            title: &self.title,
+            base_label: self.labels.0,
+            head_label: self.labels.1,
+            base: self.profiles.0,
+            head: self.profiles.1,
+            per_request: self.per_request,
+            notes: &self.notes,
+        }
+    }
+}
+
+/// The phases of a comparison of a run that a graph can be drawn of.
+pub(super) fn compared<'a>(
+    scenario: &str,
+    result: &'a RunResult,
+    comparison: &'a Comparison,
+) -> Vec<Compared<'a>> {
+    let phase_of = |variant: &str, phase: &str| -> Option<&'a PhaseResult> {
         let found = result.variants.iter().find(|of| of.name == variant)?;
         found.phases.iter().find(|of| of.name == phase)
     };
-    let root = Path::new("compare").join(format!("{}..{}", comparison.base, comparison.head));
-    let mut all = Vec::new();
-    for phase in &comparison.phases {
-        let sides = phase_of(&comparison.base, &phase.phase)
-            .and_then(|base| base.profile.as_ref())
-            .zip(phase_of(&comparison.head, &phase.phase).and_then(|head| head.profile.as_ref()));
-        let (Some((base, head)), Some(_)) = (sides, &phase.functions) else {
-            continue;
-        };
-        let (Some(of_base), Some(of_head)) = (&base.taken, &head.taken) else {
-            continue;
-        };
-        all.extend(files(&Pictured {
-            title: &format!(
+    let phases = comparison.phases.iter();
+    let known = phases.filter_map(|phase| {
+        phase.functions.as_ref()?;
+        let base = phase_of(&comparison.base, &phase.phase)?.profile.as_ref()?;
+        let head = phase_of(&comparison.head, &phase.phase)?.profile.as_ref()?;
+        let profiles = (
+            &*base.taken.as_ref()?.profile,
+            &*head.taken.as_ref()?.profile,
+        );
+        let cautions = phase.cautions.iter();
+        Some(Compared {
+            title: format!(
                 "{scenario} · {} → {} · {}",
                 comparison.base, comparison.head, phase.phase
             ),
             labels: (&comparison.base, &comparison.head),
-            directory: &root.join(&phase.phase),
-            profiles: (&of_base.profile, &of_head.profile),
+            phase: phase.phase.clone(),
+            profiles,
             per_request: base.scale().zip(head.scale()),
-            notes: &phase
-                .cautions
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-        }));
-    }
-    all
+            notes: cautions.map(ToString::to_string).collect(),
+        })
+    });
+    known.collect()
 }
 
 #[cfg(test)]

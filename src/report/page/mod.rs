@@ -2,3 +2,5 @@
 
 pub mod flame_diff;
 pub mod flame_files;
+pub mod run;
+mod table;

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod junit;
 pub mod markdown;
 pub mod profile;
+pub mod run;
 
 /// A table as CSV (RFC 4180); a cell that a spreadsheet would take for a formula is made text.
 pub(super) fn csv<const N: usize>(

@@ -2,6 +2,7 @@
 //! types that wrote it: each file here has a part of the document, with its way from the model and back.
 
 mod comparison;
+mod conclusions;
 mod counts;
 mod document;
 mod histograms;
@@ -14,6 +15,7 @@ mod profile;
 mod round;
 mod trust;
 
+pub use conclusions::{Conclusions, read as conclusions};
 pub use document::{Concluded, SCHEMA, json, read};
 pub use histograms::{FILE as HISTOGRAMS, attach, text as histograms};
 

@@ -1,0 +1,560 @@
+//! Charts as SVG files: presentation attributes alone, no script and no style, so that they are seen wherever a picture is.
+//!
+//! Classes let a page that has styles give them other colours; a file of its own has its title and its legend inside.
+
+use std::fmt::Write as _;
+
+use super::{Axis, Chart, Curves, Heat, Limit, Line, Look, Panel, Shape, Span, Unit, words};
+use crate::report::inert::escaped;
+use crate::units::format_us;
+
+/// Colours of variants on white, told apart by readers with any colour vision (M. Okabe and K. Ito, 2008), the darker ones of them.
+pub const COLOURS: [&str; 6] = [
+    "#0072b2", "#c44e00", "#00735c", "#a3467a", "#7a6000", "#3f4a55",
+];
+const INK: &str = "#1b2026";
+const SOFT: &str = "#5b6673";
+const GRID: &str = "#d5dae0";
+
+const WIDTH: f64 = 720.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = 12.0;
+/// Height of the axis below a chart.
+const FOOT: f64 = 22.0;
+/// Of a lane of bars, and of a line of a legend.
+const LANE: f64 = 26.0;
+const LEGEND: f64 = 18.0;
+
+/// Whether a picture stands alone, with its title and legend, or in a page that has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A file of its own.
+    Alone,
+    /// A figure that has both beside it.
+    InPage,
+}
+
+/// The colour of a variant, and its class.
+fn paint(variant: Option<usize>) -> (&'static str, String) {
+    match variant {
+        Some(at) => (
+            COLOURS[at % COLOURS.len()],
+            format!("v{}", at % COLOURS.len()),
+        ),
+        None => (SOFT, "vn".to_owned()),
+    }
+}
+
+fn dashes(look: Look) -> &'static str {
+    match look {
+        Look::Solid | Look::Thin => "",
+        Look::Dashed => " stroke-dasharray=\"7 4\"",
+        Look::Dotted => " stroke-dasharray=\"2 3\"",
+    }
+}
+
+fn thickness(look: Look) -> f64 {
+    match look {
+        Look::Solid => 1.8,
+        Look::Dashed | Look::Dotted => 1.5,
+        Look::Thin => 0.7,
+    }
+}
+
+/// A piece of a line, for a legend.
+pub(in crate::report) fn sample(line: &Line) -> String {
+    let (colour, class) = paint(line.variant);
+    format!(
+        "<svg viewBox=\"0 0 26 8\" width=\"26\" height=\"8\" aria-hidden=\"true\"><path class=\"{class}\" d=\"M0 4h26\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{}\"{}/></svg>",
+        thickness(line.look) + 0.5,
+        dashes(line.look)
+    )
+}
+
+/// A chart of a panel.
+pub fn of_chart(panel: &Panel, chart: &Chart, place: Place) -> String {
+    let end = panel.xs.last().copied().unwrap_or(0.0) + panel.step;
+    let lanes = chart.shape == Shape::Lanes;
+    let height = if lanes {
+        LANE * chart.lines.len() as f64
+    } else {
+        150.0
+    };
+    let mut draw = Drawing::new(&title(panel, &chart.title), place, height, (0.0, end));
+    if place == Place::Alone {
+        draw.legend(&chart.lines);
+    }
+    if lanes {
+        draw.lanes(&panel.xs, panel.step, &chart.lines);
+    } else {
+        let scale = Scale::of(chart.shape, chart.lines.iter(), std::iter::empty());
+        draw.scale_lines(&scale, chart.unit);
+        draw.marks(&panel.marks);
+        for line in &chart.lines {
+            draw.line(&panel.xs, line, &scale);
+        }
+    }
+    draw.time_axis();
+    draw.end()
+}
+
+/// The percentile curves of a phase: those of all requests together.
+pub fn of_curves(curves: &Curves, place: Place) -> String {
+    let lines: Vec<Line> = curves
+        .lines
+        .iter()
+        .filter(|of| of.request.is_none())
+        .cloned()
+        .collect();
+    let end = curves.xs.last().copied().unwrap_or(1.0);
+    let title = format!("Latency by percentile · {}", curves.phase);
+    let mut draw = Drawing::new(&title, place, 230.0, (0.0, end));
+    if place == Place::Alone {
+        draw.legend(&lines);
+    }
+    let limits = curves.limits.iter().map(|limit| limit.value);
+    let scale = Scale::of(Shape::Log, lines.iter(), limits);
+    draw.scale_lines(&scale, Unit::Us);
+    for span in &curves.spans {
+        draw.span(span, &scale);
+    }
+    for line in &lines {
+        draw.line(&curves.xs, line, &scale);
+    }
+    for limit in &curves.limits {
+        draw.limit(limit, &scale);
+    }
+    draw.axis(Axis::Percentile);
+    draw.end()
+}
+
+/// The latencies of a launch over time.
+pub fn of_heat(panel: &Panel, heat: &Heat, place: Place) -> String {
+    let end = panel.xs.last().copied().unwrap_or(0.0) + panel.step;
+    let title = title(panel, &format!("Latencies over time · {}", heat.name));
+    let mut draw = Drawing::new(&title, place, 150.0, (0.0, end));
+    if let Some((first, last)) = heat.range() {
+        let scale = Scale {
+            low: Heat::bounds(first).0,
+            high: Heat::bounds(last).1,
+            is_log: true,
+        };
+        draw.heat(heat, &scale);
+        draw.scale_lines(&scale, Unit::Us);
+    }
+    draw.time_axis();
+    draw.end()
+}
+
+fn title(panel: &Panel, title: &str) -> String {
+    let launch = if panel.round > 1 {
+        format!(", launch {}", panel.round)
+    } else {
+        String::new()
+    };
+    format!("{title} · {}{launch}", panel.phase)
+}
+
+/// Values to heights.
+struct Scale {
+    low: f64,
+    high: f64,
+    is_log: bool,
+}
+
+impl Scale {
+    fn of<'a>(
+        shape: Shape,
+        lines: impl Iterator<Item = &'a Line>,
+        others: impl Iterator<Item = f64>,
+    ) -> Self {
+        let values = lines.flat_map(|line| line.values.iter().flatten().copied());
+        let ends = values
+            .chain(others)
+            .fold((f64::INFINITY, 0.0_f64), |ends, value| {
+                (ends.0.min(value), ends.1.max(value))
+            });
+        let high = if ends.1 > 0.0 { ends.1 } else { 1.0 };
+        match shape {
+            Shape::Log => {
+                let low = 10_f64.powf(ends.0.max(1.0).min(high).log10().floor());
+                Self {
+                    low,
+                    high: (high * 1.15).max(low * 10.0),
+                    is_log: true,
+                }
+            }
+            Shape::Linear | Shape::Lanes => Self {
+                low: 0.0,
+                high: high * 1.08,
+                is_log: false,
+            },
+        }
+    }
+
+    /// Part of the height, 0 at the bottom.
+    fn part(&self, value: f64) -> f64 {
+        let part = if self.is_log {
+            (value.max(1e-9) / self.low).log10() / (self.high / self.low).log10()
+        } else {
+            value / self.high
+        };
+        part.clamp(0.0, 1.0)
+    }
+
+    /// Where lines go across.
+    fn steps(&self) -> Vec<f64> {
+        if self.is_log {
+            let decades = (self.high / self.low).log10();
+            let every = (decades / 5.0).ceil().max(1.0);
+            let first = self.low.log10().ceil();
+            let count = (decades / every).floor() as usize;
+            let at = (0..=count).map(|at| 10_f64.powf(first + at as f64 * every));
+            return at.filter(|value| *value <= self.high).collect();
+        }
+        let step = nice(self.high / 3.0);
+        let count = (self.high / step).floor() as usize;
+        (0..=count).map(|at| at as f64 * step).collect()
+    }
+}
+
+/// A length that is 1, 2 or 5 of a power of ten, and at least so long.
+fn nice(least: f64) -> f64 {
+    let power = 10_f64.powf(least.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|of| of * power);
+    steps
+        .into_iter()
+        .find(|step| *step >= least * 0.999)
+        .unwrap_or(power * 10.0)
+}
+
+/// A picture in the making.
+struct Drawing {
+    text: String,
+    top: f64,
+    height: f64,
+    ends: (f64, f64),
+}
+
+// Writing to a String cannot fail, here and below.
+impl Drawing {
+    fn new(title: &str, place: Place, height: f64, ends: (f64, f64)) -> Self {
+        let title = escaped(title);
+        let top = if place == Place::Alone {
+            30.0 + LEGEND
+        } else {
+            8.0
+        };
+        let all = top + height + FOOT;
+        let mut text = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {all}\" width=\"{WIDTH}\" height=\"{all}\" role=\"img\" aria-label=\"{title}\" font-family=\"system-ui, sans-serif\" font-size=\"12\">"
+        );
+        if place == Place::Alone {
+            let _ = write!(
+                text,
+                "<rect width=\"{WIDTH}\" height=\"{all}\" fill=\"#ffffff\"/><text x=\"{LEFT}\" y=\"20\" font-size=\"15\" font-weight=\"600\" fill=\"{INK}\">{title}</text>"
+            );
+        }
+        let ends = if ends.1 > ends.0 {
+            ends
+        } else {
+            (ends.0, ends.0 + 1.0)
+        };
+        Self {
+            text,
+            top,
+            height,
+            ends,
+        }
+    }
+
+    fn x(&self, at: f64) -> f64 {
+        let part = (at - self.ends.0) / (self.ends.1 - self.ends.0);
+        LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, part: f64) -> f64 {
+        self.top + (1.0 - part) * self.height
+    }
+
+    fn legend(&mut self, lines: &[Line]) {
+        let mut x = LEFT;
+        for line in lines {
+            let (colour, _) = paint(line.variant);
+            let width = 34.0 + 6.6 * line.name.chars().count() as f64;
+            if x + width > WIDTH {
+                break;
+            }
+            let _ = write!(
+                self.text,
+                "<path d=\"M{x:.0} 36h22\" stroke=\"{colour}\" stroke-width=\"2\"{}/><text x=\"{:.0}\" y=\"40\" fill=\"{INK}\">{}</text>",
+                dashes(line.look),
+                x + 26.0,
+                escaped(&line.name)
+            );
+            x += width + 8.0;
+        }
+    }
+
+    fn scale_lines(&mut self, scale: &Scale, unit: Unit) {
+        for value in scale.steps() {
+            let y = self.y(scale.part(value));
+            let _ = write!(
+                self.text,
+                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{}\" stroke=\"{GRID}\"/><text class=\"soft\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{SOFT}\">{}</text>",
+                WIDTH - RIGHT,
+                LEFT - 6.0,
+                y + 4.0,
+                words(unit, value)
+            );
+        }
+    }
+
+    fn line(&mut self, xs: &[f64], line: &Line, scale: &Scale) {
+        let (colour, class) = paint(line.variant);
+        let mut path = String::new();
+        let mut is_on = false;
+        for (x, value) in xs.iter().zip(&line.values) {
+            let Some(value) = value else {
+                // Points in steps wider than the axis' own are joined all the same.
+                is_on &= line.request.is_some();
+                continue;
+            };
+            let command = if is_on { 'L' } else { 'M' };
+            let _ = write!(
+                path,
+                "{command}{:.1} {:.1}",
+                self.x(*x),
+                self.y(scale.part(*value))
+            );
+            is_on = true;
+        }
+        if path.is_empty() {
+            return;
+        }
+        let _ = write!(
+            self.text,
+            "<path class=\"{class}\" d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"{}/>",
+            thickness(line.look),
+            dashes(line.look)
+        );
+    }
+
+    fn lanes(&mut self, xs: &[f64], step: f64, lines: &[Line]) {
+        let values = lines.iter().flat_map(|line| line.values.iter().flatten());
+        let most = values.copied().fold(0.0, f64::max).max(1e-9);
+        for (lane, line) in lines.iter().enumerate() {
+            let (colour, class) = paint(line.variant);
+            let bottom = self.top + (lane + 1) as f64 * LANE;
+            let _ = write!(
+                self.text,
+                "<path class=\"grid\" d=\"M{LEFT} {bottom}H{}\" stroke=\"{GRID}\"/><text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"{SOFT}\">{}</text>",
+                WIDTH - RIGHT,
+                LEFT - 6.0,
+                bottom - 6.0,
+                escaped(&line.name.chars().take(11).collect::<String>())
+            );
+            let mut path = String::new();
+            for (x, value) in xs.iter().zip(&line.values) {
+                let Some(value) = value.filter(|value| *value > 0.0) else {
+                    continue;
+                };
+                let (from, to) = (self.x(*x), self.x(x + step));
+                // One that ran is seen beside hundreds.
+                let height = (value / most * (LANE - 4.0)).max(3.0);
+                let _ = write!(
+                    path,
+                    "M{from:.1} {bottom}v-{height:.1}h{:.1}v{height:.1}z",
+                    (to - from).max(1.0)
+                );
+            }
+            if !path.is_empty() {
+                let _ = write!(
+                    self.text,
+                    "<path class=\"f{class}\" d=\"{path}\" fill=\"{colour}\"/>"
+                );
+            }
+        }
+    }
+
+    fn heat(&mut self, heat: &Heat, scale: &Scale) {
+        const SHADES: usize = 6;
+        let mut shades = vec![String::new(); SHADES];
+        for (column, (first, counts)) in heat.columns.iter().enumerate() {
+            let from = self.x(column as f64 * heat.step);
+            let width = self.x((column + 1) as f64 * heat.step) - from;
+            for (at, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let (low, high) = Heat::bounds(first + at);
+                let (top, bottom) = (self.y(scale.part(high)), self.y(scale.part(low)));
+                let part = (1.0 + *count as f64).ln() / (1.0 + heat.most as f64).ln();
+                let shade = ((part * SHADES as f64) as usize).min(SHADES - 1);
+                let _ = write!(
+                    shades[shade],
+                    "M{from:.1} {top:.1}h{width:.1}V{bottom:.1}H{from:.1}z"
+                );
+            }
+        }
+        let (colour, class) = paint(Some(heat.variant));
+        for (shade, path) in shades
+            .iter()
+            .enumerate()
+            .filter(|(_, path)| !path.is_empty())
+        {
+            let opacity = (shade + 1) as f64 / SHADES as f64;
+            let _ = write!(
+                self.text,
+                "<path class=\"f{class}\" d=\"{path}\" fill=\"{colour}\" fill-opacity=\"{opacity:.2}\"/>"
+            );
+        }
+    }
+
+    fn span(&mut self, span: &Span, scale: &Scale) {
+        let (colour, class) = paint(Some(span.variant));
+        let (x, low) = (self.x(span.at), self.y(scale.part(span.low)));
+        let high = self.y(span.high.map_or(1.0, |high| scale.part(high)));
+        let end = if span.high.is_some() {
+            format!("M{:.1} {high:.1}h10", x - 5.0)
+        } else {
+            String::new()
+        };
+        let _ = write!(
+            self.text,
+            "<path class=\"{class}\" d=\"M{x:.1} {low:.1}V{high:.1}M{:.1} {low:.1}h10{end}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.2\" stroke-opacity=\"0.75\"/>",
+            x - 5.0
+        );
+    }
+
+    fn limit(&mut self, limit: &Limit, scale: &Scale) {
+        let (x, y) = (self.x(limit.at), self.y(scale.part(limit.value)));
+        let _ = write!(
+            self.text,
+            "<path class=\"ink\" d=\"M{LEFT} {y:.1}H{x:.1}\" stroke=\"{INK}\" stroke-dasharray=\"1 3\"/><path class=\"ink\" d=\"M{x:.1} {:.1}v12\" stroke=\"{INK}\" stroke-width=\"2\"/><text class=\"text\" x=\"{}\" y=\"{:.1}\" fill=\"{INK}\">{}</text>",
+            y - 6.0,
+            LEFT + 6.0,
+            y - 4.0,
+            escaped(&limit.words)
+        );
+    }
+
+    fn marks(&mut self, marks: &[f64]) {
+        for mark in marks {
+            let x = self.x(*mark);
+            let _ = write!(
+                self.text,
+                "<path class=\"grid\" d=\"M{x:.1} {}v{}\" stroke=\"{SOFT}\" stroke-dasharray=\"3 3\"/>",
+                self.top, self.height
+            );
+        }
+    }
+
+    fn time_axis(&mut self) {
+        self.axis(Axis::Time);
+    }
+
+    fn axis(&mut self, axis: Axis) {
+        let (y, end) = (self.top + self.height, self.ends.1);
+        let _ = write!(
+            self.text,
+            "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{}\" stroke=\"{SOFT}\"/>",
+            WIDTH - RIGHT
+        );
+        let step = match axis {
+            Axis::Time => nice(end / 8.0),
+            Axis::Percentile => 1.0,
+        };
+        for at in 0..=(end / step).floor() as usize {
+            let value = at as f64 * step;
+            let label = match axis {
+                Axis::Time => format_us(value * 1e6).replace(".0 ", " "),
+                Axis::Percentile => percentile(at),
+            };
+            let _ = write!(
+                self.text,
+                "<path class=\"grid\" d=\"M{:.1} {y:.1}v4\" stroke=\"{SOFT}\"/><text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{SOFT}\">{label}</text>",
+                self.x(value),
+                self.x(value).min(WIDTH - RIGHT - 14.0),
+                y + 16.0
+            );
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.text.push_str("</svg>");
+        self.text
+    }
+}
+
+/// A power of ten of 1 / (1 − p) as a percentile.
+fn percentile(nines: usize) -> String {
+    match nines {
+        0 => "0 %".to_owned(),
+        1 => "90 %".to_owned(),
+        2 => "99 %".to_owned(),
+        more => format!("99.{} %", "9".repeat(more - 2)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_few() {
+        let linear = |high| {
+            Scale {
+                low: 0.0,
+                high,
+                is_log: false,
+            }
+            .steps()
+        };
+        assert_eq!(linear(10_800.0), [0.0, 5_000.0, 10_000.0]);
+        assert_eq!(linear(1.08), [0.0, 0.5, 1.0]);
+        let log = Scale {
+            low: 10.0,
+            high: 2e6,
+            is_log: true,
+        }
+        .steps();
+        assert_eq!(log.len(), 3, "{log:?}");
+        assert_eq!(
+            [0, 1, 2, 4].map(percentile),
+            ["0 %", "90 %", "99 %", "99.99 %"]
+        );
+    }
+
+    #[test]
+    fn names_are_text() {
+        let limit = Limit {
+            at: 2.0,
+            value: 5e4,
+            words: "</text><script>alert(1)</script>\u{202e}'".to_owned(),
+        };
+        let line = Line {
+            name: "\"><img src=x onerror=alert(1)>".to_owned(),
+            variant: Some(7),
+            request: None,
+            look: Look::Solid,
+            values: vec![Some(10.0), None, Some(1e6)],
+        };
+        let curves = Curves {
+            phase: "<b>".to_owned(),
+            xs: vec![0.0, 1.0, 2.0],
+            lines: vec![line],
+            limits: vec![limit],
+            spans: vec![Span {
+                variant: 0,
+                at: 1.0,
+                low: 5.0,
+                high: None,
+            }],
+        };
+        for place in [Place::Alone, Place::InPage] {
+            let svg = of_curves(&curves, place);
+            for hostile in ["<script", "<img", "<b>", "\u{202e}"] {
+                assert!(!svg.contains(hostile), "{svg}");
+            }
+            assert!(svg.contains("&lt;script&gt;") && !svg.contains("NaN"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the page of a run holds.
+
+use super::*;
+use crate::gate::{Judgement, Outcome, Verdict};
+use crate::metrics::ErrorKind;
+use crate::result::samples::{failed, ok, phase, run};
+use crate::result::{Failure, RunResult};
+
+const HOSTILE: &str = "</script><script>window.owned=1</script><img src=x onerror=\"window.owned=1\">--><!--'\u{202e}{{ data }}";
+
+fn page(result: &RunResult, expr: &str, outcome: &Outcome, scenario: &str) -> String {
+    let judgement = Judgement {
+        expr: expr.to_owned(),
+        line: None,
+        request: None,
+        value: Some(10.0),
+        verdict: Verdict::Fail,
+        reason: Some(expr.to_owned()),
+        doubts: Vec::new(),
+    };
+    let judgements: Vec<_> = result
+        .variants
+        .iter()
+        .map(|variant| vec![vec![judgement.clone()]; variant.phases.len()])
+        .collect();
+    html(&Run {
+        concluded: Concluded {
+            result,
+            comparisons: &[],
+            judgements: &judgements,
+            outcome,
+            interrupted: false,
+        },
+        recorded: &[],
+        scenario: Some(scenario),
+    })
+}
+
+fn loaded(request: &str) -> RunResult {
+    let mut found = run(
+        phase(|tally| {
+            ok(tally, 1_000, 250);
+            failed(tally, 10, ErrorKind::Status);
+        }),
+        None,
+    );
+    let phase = &mut found.variants[0].phases[0];
+    phase.requests = vec![request.to_owned(), "other".to_owned()];
+    phase.tallies.push(phase.tallies[0].clone());
+    phase
+        .exemplars
+        .insert(ErrorKind::Status, request.to_owned());
+    found
+}
+
+#[test]
+fn names_of_others_cannot_leave_their_place() {
+    let mut found = loaded(HOSTILE);
+    found.scenario.name = HOSTILE.to_owned();
+    found.variants[0].name = HOSTILE.to_owned();
+    found.variants[0].target = HOSTILE.to_owned();
+    let expr = format!("latency.p99 < 50ms {HOSTILE}");
+    let page = page(&found, &expr, &Outcome::Fail, HOSTILE);
+    // The island and the page's own; an image is markup wherever it stands.
+    assert_eq!(page.matches("<script").count(), 2);
+    assert_eq!(page.matches("</script>").count(), 2);
+    assert!(!page.contains("<img") && !page.contains("onerror=\"") && !page.contains('\u{202e}'));
+    assert!(page.contains("&lt;img src=x onerror=&quot;"));
+}
+
+#[test]
+fn the_policy_names_what_is_in_the_page_and_nothing_else() {
+    let page = page(
+        &loaded("a"),
+        "latency.p99 < 50ms",
+        &Outcome::Fail,
+        "name = 1",
+    );
+    let part = |from: &str, to: &str| page.split(from).nth(1).unwrap().split(to).next().unwrap();
+    let policy = part("Content-Security-Policy\" content=\"", "\">");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(
+        policy.contains(&hash(part("<style>", "</style>"))),
+        "{policy}"
+    );
+    let script = page.rsplit("<script>").next().unwrap();
+    let script = script.split("</script>").next().unwrap();
+    assert!(policy.contains(&hash(script)), "{policy}");
+    for unsafe_source in ["unsafe", "http", "*"] {
+        assert!(!policy.contains(unsafe_source), "{policy}");
+    }
+    // Neither attributes that a policy of hashes forbids nor anything from elsewhere.
+    let markup = page
+        .split("<body>")
+        .nth(1)
+        .unwrap()
+        .split("<script")
+        .next()
+        .unwrap();
+    for outside in [" style=\"", " onclick", " src=", "href=\"http", "url("] {
+        assert!(!markup.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn what_is_vendored_is_what_its_makers_published() {
+    for (text, sha256) in [
+        (
+            include_str!("assets/uplot.js"),
+            "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f",
+        ),
+        (
+            include_str!("assets/uplot.css"),
+            "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+        ),
+        (
+            include_str!("assets/uplot-LICENSE"),
+            "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd",
+        ),
+    ] {
+        use sha2::{Digest, Sha256};
+        let found = Sha256::digest(text);
+        let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, sha256);
+    }
+    assert!(
+        SCRIPT.contains("The MIT License"),
+        "the licence goes with the code"
+    );
+}
+
+#[test]
+fn a_run_that_measured_nothing_has_a_page_that_says_so() {
+    let mut found = loaded("a");
+    found.variants.clear();
+    found.failure = Some(Failure::Target("nothing listens at 127.0.0.1:9".to_owned()));
+    let outcome = Outcome::Invalid("nothing listens at 127.0.0.1:9".to_owned());
+    let text = page(&found, "", &outcome, "");
+    for words in [
+        "<h1 class=\"bad\">Invalid: the run says nothing",
+        "exit code 4",
+        "The run ended early: nothing listens at 127.0.0.1:9.",
+        "No variant was loaded",
+        "No window was measured.",
+    ] {
+        assert!(text.contains(words), "no {words:?}");
+    }
+    let mut short = loaded("a");
+    short.variants[0].phases[0].rounds.clear();
+    short.interrupted = true;
+    let text = page(&short, "latency.p99 < 50ms", &Outcome::Interrupted, "");
+    for words in [
+        "Interrupted: the run was ended",
+        "v · load: the load ended before its window began.",
+    ] {
+        assert!(text.contains(words), "no {words:?}");
+    }
+}
+
+#[test]
+fn two_hundred_requests_and_two_variants_stay_small() {
+    let mut found = loaded("a");
+    let one = &mut found.variants[0].phases[0];
+    one.requests = (0..200).map(|at| format!("GET /v1/things/{at}")).collect();
+    one.tallies = vec![one.tallies[0].clone(); 200];
+    let mut other = found.variants[0].clone();
+    other.name = "w".to_owned();
+    found.variants.push(other);
+    let text = page(&found, "latency.p99 < 50ms", &Outcome::Pass, "");
+    assert!(text.len() < 700_000, "{}", text.len());
+    assert!(text.contains("GET /v1/things/199"));
+}
