@@ -4,6 +4,7 @@
 //! It prints nothing; an [`Observer`] is told how it goes.
 
 mod background;
+mod beside;
 mod blocks;
 mod doubts;
 mod drive;

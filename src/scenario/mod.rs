@@ -10,7 +10,7 @@ use std::path::Path;
 pub use plan::places::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
-    Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Judge, Load, LoadModel, Need, Pace,
+    Also, Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Judge, Load, LoadModel, Need, Pace,
     Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold,
     Variant,
 };

@@ -12,6 +12,7 @@ mod alive;
 mod answers;
 #[path = "../support/bed.rs"]
 mod bed;
+mod captures;
 mod coming_from;
 mod credentials;
 mod failures;

@@ -21,7 +21,7 @@ use crate::transport::sources::Sources;
 
 pub use judged::{CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
-pub use profile::{Profile, ProfileSource};
+pub use profile::{Also, Profile, ProfileSource};
 pub use request::{Chunks, Need, Request};
 pub use target::{BaseUrl, Route, Service, Target};
 
