@@ -356,6 +356,12 @@ impl Run {
             };
             if let Some(path) = path {
                 profile.taken = Some(Samples::of(reading.quietly(&path)?.into()));
+                for also in &mut profile.also {
+                    let path = path.with_file_name(format!("{}.pb.gz", also.kind.name()));
+                    if path.exists() {
+                        also.taken = Some(Samples::of(reading.quietly(&path)?.into()));
+                    }
+                }
             } else {
                 let what = format!(
                     "{} · {} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",

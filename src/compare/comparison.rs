@@ -4,14 +4,15 @@ use super::caution::Caution;
 use super::change::{MetricChange, Unjudged, Unmeasured};
 use super::doubts::{Doubtful, Untrusted};
 use super::errors::{Answers, ErrorRates};
-use super::functions::{FunctionComparison, functions};
+use super::functions::{FunctionComparison, functions, functions_in};
 use super::load::load_differences;
 use super::metrics::{Apart, Between, Measured, measured, unmeasured};
 use super::pair;
 use super::side::{Side, Subject};
 use super::speed::speed;
+use crate::profile::Unit;
 use crate::result::RunResult;
-use crate::scenario::Plan;
+use crate::scenario::{Also, Plan};
 use crate::statistics::{Family, fewest_trials};
 
 /// A pair of variants.
@@ -40,6 +41,8 @@ pub struct PhaseComparison {
     pub errors: Option<ErrorRates>,
     /// What changed by function; `None` if either profile is missing or they do not measure the same.
     pub functions: Option<FunctionComparison>,
+    /// The same of what was captured beside the CPU on both sides.
+    pub also: Vec<(Also, FunctionComparison)>,
     /// What makes it doubtful.
     pub cautions: Vec<Caution>,
 }
@@ -138,6 +141,33 @@ fn figures(base: &Subject<'_>, head: &Subject<'_>, apart: Apart) -> Vec<Measured
     measured(&base.rounds, &head.rounds, Between { apart, speed })
 }
 
+/// Compares what both captured beside the CPU; what is to be said of it names it.
+fn beside(
+    base: &Subject<'_>,
+    head: &Subject<'_>,
+    cautions: &mut Vec<Caution>,
+) -> Vec<(Also, FunctionComparison)> {
+    let pairs = base.also.iter().filter_map(|(kind, of)| {
+        let other = head.also.iter().find(|(other, _)| other == kind)?;
+        Some((*kind, *of, other.1))
+    });
+    let mut all = Vec::new();
+    for (kind, of, other) in pairs {
+        let unit = match kind {
+            Also::Heap => Unit::Bytes,
+            Also::Block | Also::Mutex | Also::Goroutine => Unit::Nanoseconds,
+        };
+        let mut said = Vec::new();
+        if let Ok(found) = functions_in(of, other, unit, &mut said) {
+            all.push((kind, found));
+        }
+        cautions.extend(said.into_iter().map(|caution| Caution::Stacks {
+            what: format!("{}: {caution}", kind.name()),
+        }));
+    }
+    all
+}
+
 /// Compares the phases that both sides have.
 fn phases(
     base: &Side<'_>,
@@ -161,6 +191,7 @@ fn phases(
                 .ok()
         });
         let differ = loads_differ(of, other);
+        let also = beside(of, other, &mut cautions);
         let figures = figures(of, other, apart).into_iter();
         let metrics: Vec<_> = figures
             .map(|figure| match figure.is_comparable(differ) {
@@ -182,6 +213,7 @@ fn phases(
             metrics,
             unmeasured: unmeasured(&of.rounds, &other.rounds),
             functions,
+            also,
             cautions,
         })
     });

@@ -85,6 +85,19 @@ pub fn functions(
     head: Profiled<'_>,
     cautions: &mut Vec<Caution>,
 ) -> Result<FunctionComparison, Incomparable> {
+    functions_in(base, head, Unit::PerRequest, cautions)
+}
+
+/// The same of what was captured beside the CPU: amounts per request in their unit, where both sides know them.
+///
+/// # Errors
+/// As for [`functions`].
+pub(super) fn functions_in(
+    base: Profiled<'_>,
+    head: Profiled<'_>,
+    unit: Unit,
+    cautions: &mut Vec<Caution>,
+) -> Result<FunctionComparison, Incomparable> {
     comparable(base.profile, head.profile, cautions)?;
     if of_one_capture(base.profile, head.profile) {
         let parts = [base, head].map(|side| side.profile.clone().as_part());
@@ -97,10 +110,11 @@ pub fn functions(
         return Ok(compared(
             part(0, base.per_request),
             part(1, head.per_request),
+            unit,
             cautions,
         ));
     }
-    Ok(compared(base, head, cautions))
+    Ok(compared(base, head, unit, cautions))
 }
 
 /// Whether both are parts of one capture, taken at one nanosecond: then nothing differs but by chance.
@@ -111,11 +125,12 @@ fn of_one_capture(base: &Profile, head: &Profile) -> bool {
 fn compared(
     base: Profiled<'_>,
     head: Profiled<'_>,
+    per_request: Unit,
     cautions: &mut Vec<Caution>,
 ) -> FunctionComparison {
     let scales = base.per_request.zip(head.per_request);
     let (unit, (of_base, of_head)) = match scales {
-        Some(scales) => (Unit::PerRequest, scales),
+        Some(scales) => (per_request, scales),
         None => amounts(base.profile, head.profile),
     };
     cautions.extend(stacks(base.profile, head.profile));
@@ -148,11 +163,18 @@ fn compared(
         samples: (base.functions.samples, head.functions.samples),
         observed: (base.profile.observed(), head.profile.observed()),
         types: (kind(base.profile), kind(head.profile)),
-        amounts: (!is_of_cpu(base.profile)).then(|| Amounts {
-            base: base.profile.value(),
-            head: head.profile.value(),
-            unit: base.profile.unit().to_owned(),
-        }),
+        amounts: match (scales, per_request) {
+            (Some((of_base, of_head)), Unit::Bytes | Unit::Nanoseconds) => Some(Amounts {
+                base: of_base.factor.round() as u64,
+                head: of_head.factor.round() as u64,
+                unit: per_request.name().to_owned(),
+            }),
+            _ => (!is_of_cpu(base.profile)).then(|| Amounts {
+                base: base.profile.value(),
+                head: head.profile.value(),
+                unit: base.profile.unit().to_owned(),
+            }),
+        },
         scales,
         explanation: explain(&found, base.profile, head.profile),
         diff: found,
@@ -201,6 +223,16 @@ fn stacks(base: &Profile, head: &Profile) -> Vec<Caution> {
     };
     let unsliced = sides.iter().filter(|(_, profile)| is_unsliced(profile));
     let unsliced: Vec<&str> = unsliced.map(|(side, _)| *side).collect();
+    if base.is_of_values()
+        && head.is_of_values()
+        && base.slices().len().min(head.slices().len()) > 1
+    {
+        say(format!(
+            "of values no spread between slices is known, which shows whether they come in bursts: {:.0} of its samples are taken for one",
+            base.design_effect()
+        ));
+        return cautions;
+    }
     if let Some((_, profile)) = sides.iter().find(|(_, profile)| is_unsliced(profile)) {
         say(format!(
             "the profile of the {} is not in slices, which show whether samples come in bursts: {:.0} of its samples are taken for one; capture with telemload, or give several files (a1,a2,a3)",

@@ -6,7 +6,7 @@ use super::metrics::RoundFigures;
 use crate::metrics::Tally;
 use crate::process::machine::Fingerprint;
 use crate::result::{PhaseResult, ProfileResult, RunResult, ScenarioId, Trust, VariantResult};
-use crate::scenario::Load;
+use crate::scenario::{Also, Load};
 
 /// A variant of a run, or a profile on its own.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub struct Subject<'a> {
     pub trust: &'a Trust,
     /// Its profile.
     pub profile: Option<Profiled<'a>>,
+    /// What was captured beside the CPU.
+    pub also: Vec<(Also, Profiled<'a>)>,
     /// Whether it was profiled, whatever has become of its profile.
     pub profiled: bool,
 }
@@ -128,6 +130,7 @@ impl<'a> Subject<'a> {
             answers: Some(Answers::of(&total)),
             trust: &phase.trust,
             profile: phase.profile.as_ref().and_then(taken),
+            also: phase.profile.iter().flat_map(beside).collect(),
             profiled: phase.profile.is_some(),
         }
     }
@@ -143,7 +146,15 @@ impl<'a> Subject<'a> {
             answers: None,
             trust: UNKNOWN,
             profile: Some(profile),
+            also: Vec::new(),
             profiled: true,
         }
     }
+}
+
+fn beside(profile: &ProfileResult) -> impl Iterator<Item = (Also, Profiled<'_>)> {
+    profile.also.iter().filter_map(|also| {
+        let taken = also.taken.as_ref()?;
+        Some((also.kind, Profiled::of(taken, also.scale())))
+    })
 }

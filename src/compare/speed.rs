@@ -44,6 +44,7 @@ mod tests {
             answers: None,
             trust: &UNKNOWN,
             profile: None,
+            also: Vec::new(),
             profiled: false,
         };
         let base = subject(&one, 0.5, 1_000.0);

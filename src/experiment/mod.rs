@@ -5,6 +5,7 @@
 
 mod aim;
 mod background;
+mod beside;
 mod blocks;
 mod doubts;
 mod drive;

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use crate::result::{Count, Note, STEAL_LIMIT};
+use crate::scenario::Also;
 use crate::tenant::NAME;
 use crate::traffic::redact::without_credentials;
-use crate::units::{format_duration, format_share};
+use crate::units::{format_duration, format_share, printable};
+
+/// Values of a label that a note shows.
+const SHOWN_VALUES: usize = 3;
 
 /// Code of [`uneven_instances`], which is concluded anew after each launch.
 pub(super) const UNEVEN_INSTANCES: &str = "uneven_instances";
@@ -60,6 +64,46 @@ pub(super) fn no_profile(why: &str) -> Note {
     Note::warning("no_profile", "profile", words)
 }
 
+/// A profile beside that of the CPU was not taken.
+pub(super) fn no_also(kind: Also, why: &str) -> Note {
+    let words = format!("no {} profile: {}", kind.name(), without_credentials(why));
+    Note::warning("no_also_profile", "profile", words)
+}
+
+/// Such a profile is empty.
+pub(super) fn empty_also(kind: Also) -> Note {
+    let words = format!(
+        "no {} profile: the target recorded nothing meanwhile",
+        kind.name()
+    );
+    let remedy = match kind {
+        Also::Block => "Go records it after `runtime.SetBlockProfileRate(n)` alone, such as 10000",
+        Also::Mutex => "Go records it after `runtime.SetMutexProfileFraction(n)` alone, such as 10",
+        Also::Heap | Also::Goroutine => "profile for longer",
+    };
+    Note::warning("no_also_profile", "profile", words).with_remedy(remedy)
+}
+
+/// No sample has the label of a request.
+pub(super) fn no_request_label(key: &str, others: &[String]) -> Note {
+    let values = others.iter().take(SHOWN_VALUES).map(String::as_str);
+    let values: Vec<&str> = values.collect();
+    let has = if values.is_empty() {
+        "no sample has it".to_owned()
+    } else {
+        let values = values.join(", ");
+        format!("its values are {values}, and no request has such a name or path")
+    };
+    let words = format!(
+        "the cost of each request is not known by the label {}: {}",
+        printable(key),
+        printable(&has)
+    );
+    Note::warning("no_request_label", "profile", words).with_remedy(
+        "set it around a request's work, as Go's `pprof.Do` does, to the request's name or path",
+    )
+}
+
 /// The flame graph was not drawn.
 pub(super) fn not_drawn(why: &str) -> Note {
     let words = format!("flame.svg could not be drawn: {why}");
@@ -88,6 +132,15 @@ pub(super) fn capture_ratio(ratio: f64, steal: Option<f64>) -> Note {
         .with_remedy("measure on a quieter machine to be sure"),
         _ => note("its CPU time may lack processes that ended meanwhile; costs are then too small"),
     }
+}
+
+/// The time of a profile was over before there were the samples that were asked for.
+pub(super) fn fewer_samples(found: u64, wanted: u64, seconds: u32) -> Note {
+    let words = format!(
+        "the profile has {found} of the {wanted} samples that were asked for: the target's CPU use gave no more in {seconds} s"
+    );
+    Note::warning("fewer_samples", "profile", words)
+        .with_remedy("raise `profile.duration`, or load the target more")
 }
 
 /// The profile has few samples.

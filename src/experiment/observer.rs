@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::profile::Forecast;
 use crate::scenario::Load;
 
 /// Is told how a run goes; what it does with it is not the experiment's business.
@@ -29,6 +30,8 @@ pub struct PhaseStart<'a> {
     pub round: (u32, u32),
     /// Whether this is the profiled repetition of the phase.
     pub profiled: bool,
+    /// How long its samples take, if these end it.
+    pub forecast: Option<Forecast>,
     /// Its load.
     pub load: &'a Load,
     /// Warm-up and window; `None` if it ends with a number of requests.

@@ -93,6 +93,7 @@ impl PhaseRun<'_> {
             load: &self.phase.load,
             length: self.phase.load.warmup + self.phase.load.duration,
             profiled: false,
+            forecast: None,
         };
         let (over, _) = self
             .drive(target, &stretch, std::future::pending::<()>())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beside;
 use super::blocks::Block;
 use super::gather::StretchEnd;
 use super::launch::Launched;
@@ -10,9 +11,12 @@ use super::notes;
 use super::phase::{Ended, PhaseRun, ended};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
-use crate::profile::{ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, flamegraph};
-use crate::result::{Estimates, Failure, Note, PhaseResult, ProfileResult, Samples};
-use crate::scenario::{Arrivals, Load, LoadModel, Pace, Profile};
+use crate::profile::capture::{self, CaptureError};
+use crate::profile::{ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, by_label, flamegraph};
+use crate::result::{
+    AlsoResult, Estimates, Failure, Note, PhaseResult, ProfileResult, RequestCost, Samples,
+};
+use crate::scenario::{Also, Arrivals, Load, LoadModel, Pace, Profile};
 use crate::statistics::{Z95, nested_half, t_quantile};
 
 /// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
@@ -33,13 +37,17 @@ impl PhaseRun<'_> {
             requests: None,
             ..self.phase.load.clone()
         };
+        let sampler = Sampler::new(target, plan, result.target_cores(), self.stop);
+        let forecast = sampler.forecast();
+        let length = forecast.map_or(plan.duration, |forecast| forecast.length());
         let stretch = Stretch {
             phase: &self.phase.name,
             load: &load,
-            length: load.warmup + plan.duration,
+            length: load.warmup + length,
             profiled: true,
+            forecast,
         };
-        let sampling = Sampler::new(target, plan, self.stop).sample();
+        let sampling = sampler.sample();
         let (over, taken) = self.drive(target, &stretch, sampling).await?;
         let services = over.services_ended.iter();
         result.note(services.map(|words| notes::service_ended(words)));
@@ -68,11 +76,8 @@ impl PhaseRun<'_> {
             bytes,
             slices: sampled,
             short,
+            also,
         } = captured;
-        if let Some(why) = short {
-            let seconds = sampled.iter().map(Sampled::seconds).sum();
-            result.note([notes::short_profile(seconds, &why)]);
-        }
         let round = over.found.rounds.first();
         let blocks = |of: &Sampled| of.blocks(&over.blocks, over.window.start);
         let slices: Vec<Vec<Block>> = sampled.iter().map(blocks).collect();
@@ -88,12 +93,21 @@ impl PhaseRun<'_> {
             .filter(|(used, _)| *used > 0.0)
             .map(|(used, sampled)| sampled as f64 / 1e9 / used);
         let steal_share = round.and_then(|round| round.steal_share);
+        let seconds: u32 = sampled.iter().map(Sampled::seconds).sum();
+        if let Some(why) = short {
+            result.note([notes::short_profile(seconds, &why)]);
+        } else if let Some(wanted) = plan.samples.filter(|wanted| is_short_of(&profile, *wanted)) {
+            let found = profile.samples();
+            result.note([notes::fewer_samples(found, wanted, seconds)]);
+        }
         if profile.samples() < FEW_SAMPLES {
             result.note([notes::few_samples(profile.samples())]);
         }
         if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
             result.note([notes::capture_ratio(ratio, steal_share)]);
         }
+        let also = self.beside(also, &estimates, result)?;
+        let by_request = self.by_request(&profile, &bytes, plan, (over, &estimates), result);
         // In the result before anything is written: a full disk costs files and no figures.
         let profile = Arc::new(profile);
         let taken = Samples::of(Arc::clone(&profile));
@@ -107,6 +121,8 @@ impl PhaseRun<'_> {
             us_per_request: estimates.us_per_request,
             throughput_rps: estimates.throughput_rps,
             steal_share,
+            also,
+            by_request,
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
         if !profile.is_empty() {
@@ -114,6 +130,60 @@ impl PhaseRun<'_> {
             result.note(undrawn);
         }
         Ok(())
+    }
+
+    /// What was captured beside the CPU; it is stored, and what is missing is noted.
+    fn beside(
+        &self,
+        captured: Vec<(Also, Result<capture::Captured, CaptureError>)>,
+        estimates: &Estimates,
+        result: &mut PhaseResult,
+    ) -> Result<Vec<AlsoResult>, Failure> {
+        let mut all = Vec::new();
+        for (kind, captured) in captured {
+            match beside::also(kind, captured, estimates.throughput_rps) {
+                Ok((also, bytes)) => {
+                    let file = format!("{}.pb.gz", kind.name());
+                    self.write(&self.directory().join(file), &bytes)?;
+                    all.push(also);
+                }
+                Err(note) => result.note([note]),
+            }
+        }
+        Ok(all)
+    }
+
+    /// What each kind of request costs, if a label of the samples tells it.
+    fn by_request(
+        &self,
+        profile: &SampledProfile,
+        bytes: &[u8],
+        plan: &Profile,
+        (over, estimates): (&StretchEnd, &Estimates),
+        result: &mut PhaseResult,
+    ) -> Vec<RequestCost> {
+        let Some(key) = &plan.request_label else {
+            return Vec::new();
+        };
+        let requests = &self.launch.variant.requests;
+        let group = |value: &str| beside::request_of(requests, value);
+        let found = match by_label(bytes, profile, key, requests.len(), group) {
+            Ok(found) => found,
+            Err(error) => {
+                result.note([notes::no_request_label(key, &[error.to_string()])]);
+                return Vec::new();
+            }
+        };
+        let tallies = requests
+            .iter()
+            .zip(&over.found.tallies)
+            .map(|(request, tally)| (request.name.as_str(), tally));
+        let tallies: Vec<_> = tallies.collect();
+        let costs = beside::costs(&found, &tallies, estimates.us_per_request);
+        if costs.is_empty() && !profile.is_empty() {
+            result.note([notes::no_request_label(key, &found.others)]);
+        }
+        costs
     }
 
     /// `None` if no samples were taken, or the user does not wait for their names.
@@ -170,6 +240,11 @@ impl PhaseRun<'_> {
         };
         Ok(Some(notes::not_drawn(&why)))
     }
+}
+
+/// Whether a profile has less than nine tenths of the samples that were asked for: perf's are worked out beforehand.
+fn is_short_of(profile: &SampledProfile, wanted: u64) -> bool {
+    (profile.samples() as f64) < 0.9 * wanted as f64
 }
 
 /// What intervals in which samples were taken came to: after them the target works on the symbols of its profile, which is no

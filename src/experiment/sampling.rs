@@ -10,10 +10,10 @@ use super::launch::Launched;
 use crate::engine::now_ns;
 use crate::process::perf::{self, PerfError, Recording};
 use crate::process::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
-use crate::profile::capture::{self, CaptureError};
-use crate::profile::{self, Profile as SampledProfile, encode, perf_script};
+use crate::profile::capture::{self, CaptureError, Course};
+use crate::profile::{self, Forecast, Profile as SampledProfile, encode, perf_script};
 use crate::result::Failure;
-use crate::scenario::{Plan, Profile, ProfileSource, Target};
+use crate::scenario::{Also, Plan, Profile, ProfileSource, Target};
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,8 @@ pub(super) struct Captured {
     pub(super) slices: Vec<Sampled>,
     /// Why there are fewer slices than planned.
     pub(super) short: Option<String>,
+    /// What was captured beside the CPU, or why that was not.
+    pub(super) also: Vec<(Also, Result<capture::Captured, CaptureError>)>,
 }
 
 /// Samples that were taken under load; what is left needs none.
@@ -81,13 +83,14 @@ pub(super) struct Sampler {
     /// pprof endpoints of the instances; none if perf takes the samples.
     urls: Option<Vec<String>>,
     request: capture::Request,
+    also: Vec<Also>,
     hz: u32,
     stop: Stop,
 }
 
 impl Sampler {
-    /// Nothing is started yet.
-    pub(super) fn new(target: &Launched, plan: &Profile, stop: &Stop) -> Self {
+    /// Nothing is started yet. `cores` is what the target was measured to use.
+    pub(super) fn new(target: &Launched, plan: &Profile, cores: Option<f64>, stop: &Stop) -> Self {
         let trees = target.instances.iter().map(|of| of.tree.clone());
         let trees: Option<Vec<_>> = trees.collect();
         let urls = match &plan.source {
@@ -98,10 +101,17 @@ impl Sampler {
             client: target.client.clone(),
             trees: trees.ok_or_else(|| target.no_tree().unwrap_or_default()),
             urls,
-            request: capture::Request::in_slices(plan.duration, Some(plan.hz)),
+            request: capture::Request::in_slices(plan.duration, Some(plan.hz))
+                .until(plan.samples, cores.map(|cores| cores * f64::from(plan.hz))),
+            also: plan.also.clone(),
             hz: plan.hz,
             stop: stop.clone(),
         }
+    }
+
+    /// How long the capture takes, if samples end it.
+    pub(super) fn forecast(&self) -> Option<Forecast> {
+        Course::new(self.request).forecast()
     }
 
     /// Takes samples of a target under load: of several instances in the same slices, as one profile. It ends as soon as the run is
@@ -114,7 +124,7 @@ impl Sampler {
     }
 
     async fn by_pprof(&self, urls: &[String]) -> Result<Captured, SampleError> {
-        let mut slices = capture::Slices::new(&self.client, urls, self.request)?;
+        let mut slices = capture::Slices::new(&self.client, urls, self.request)?.with(&self.also);
         let (mut sampled, mut short) = (Vec::new(), None);
         let mut stop = self.stop.clone();
         while let (Some(seconds), None) = (slices.next_seconds(), &short) {
@@ -145,6 +155,7 @@ impl Sampler {
             bytes: capture.bytes,
             slices: sampled,
             short: short.map(|why| why.to_string()),
+            also: capture.also,
         })
     }
 
@@ -158,10 +169,11 @@ impl Sampler {
         };
         let mut recording = Recording::start(&request).await?;
         let (mut sampled, mut short) = (Vec::new(), None);
+        let mut course = Course::new(self.request);
         let mut stop = self.stop.clone();
         // One recording without gaps: a slice begins where the last one ended, however late that was noticed.
         let mut begin = now_ns();
-        for seconds in self.request.lengths() {
+        while let Some(seconds) = course.next_seconds() {
             let slice = self.begin(begin, seconds);
             begin += slice.window.as_nanos() as u64;
             let left = Duration::from_nanos(begin.saturating_sub(now_ns()));
@@ -175,7 +187,11 @@ impl Sampler {
             if short.is_some() {
                 break;
             }
-            sampled.push(slice.end());
+            let slice = slice.end();
+            // perf tells its samples when it ends: they are as many as the CPU time says.
+            let cpu_seconds = slice.cpu_seconds().unwrap_or(0.0);
+            course.took(seconds, cpu_seconds * f64::from(self.hz));
+            sampled.push(slice);
         }
         recording.stop();
         Ok(Recorded {
@@ -219,6 +235,7 @@ impl Taken {
             profile,
             slices,
             short,
+            also: Vec::new(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::profile::Forecast;
 use crate::scenario::Load;
 
 /// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
@@ -14,6 +15,8 @@ pub(super) struct Stretch<'a> {
     /// Warm-up and window as they are expected to be.
     pub(super) length: Duration,
     pub(super) profiled: bool,
+    /// How long samples take, if these end it.
+    pub(super) forecast: Option<Forecast>,
 }
 
 impl Stretch<'_> {

@@ -60,6 +60,7 @@ impl VariantRun<'_> {
             phase: stretch.phase,
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
+            forecast: stretch.forecast,
             load: stretch.load,
             length: (stretch.load.requests.is_none()).then_some(stretch.length),
         }

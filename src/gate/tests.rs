@@ -258,6 +258,8 @@ fn shares_are_judged_by_their_interval() {
         throughput_rps: Some(1.0),
         steal_share: None,
         us_error: 0.0,
+        also: Vec::new(),
+        by_request: Vec::new(),
     });
     for (expr, expected) in [
         ("share(\"^bcrypt::\") < 7%", Verdict::Pass),

@@ -109,6 +109,8 @@ fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
         throughput_rps: Some(1.0),
         steal_share: None,
         us_error: 0.0,
+        also: Vec::new(),
+        by_request: Vec::new(),
     }
 }
 

@@ -108,6 +108,11 @@ impl ProcessTree {
         })
     }
 
+    /// The process that all others descend from.
+    pub fn root(&self) -> u32 {
+        self.root.unsigned_abs()
+    }
+
     /// The processes that are measured now, in ascending order. It is asked for rarely, and looks at all processes of the machine:
     /// lists of children may lack one.
     ///

@@ -40,6 +40,8 @@ pub struct Merger {
     drop_frames: i64,
     keep_frames: i64,
     default_sample_type: i64,
+    /// The sample type that readers are to take, whatever the slices say.
+    preferred: Option<&'static str>,
     time_nanos: i64,
     duration_nanos: i64,
 }
@@ -63,6 +65,14 @@ impl Interned {
 }
 
 impl Merger {
+    /// The same of profiles whose readers are to take this sample type.
+    pub fn preferring(sample_type: &'static str) -> Self {
+        Self {
+            preferred: Some(sample_type),
+            ..Self::default()
+        }
+    }
+
     /// Adds the next slice, gzipped or not.
     ///
     /// # Errors
@@ -101,6 +111,9 @@ impl Merger {
     /// # Errors
     /// [`Error::Io`] if compressing fails.
     pub fn finish(mut self) -> Result<Vec<u8>, Error> {
+        if let Some(preferred) = self.preferred {
+            self.default_sample_type = self.string(preferred.as_bytes());
+        }
         let types = std::mem::take(&mut self.types);
         for (r#type, unit) in types {
             self.put(1, &proto::ValueType { r#type, unit });

@@ -211,14 +211,14 @@ fn samples(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use pprof_format as proto;
 
     use super::super::tests::{encode, small_profile};
     use super::super::{Choice, read};
 
     /// Two samples of one endpoint, one of another, one with a number.
-    fn labelled() -> Vec<u8> {
+    pub(in crate::profile) fn labelled() -> Vec<u8> {
         let mut profile = small_profile();
         let at = profile.string_table.len() as i64;
         profile

@@ -6,9 +6,11 @@
 //! panic or grow without bound on any bytes, and nothing but [`names`] may decide which two functions are the same.
 
 mod bounds;
+mod by_label;
 pub mod capture;
 mod choice;
 mod columns;
+mod course;
 mod diff;
 mod difference;
 pub mod encode;
@@ -41,7 +43,9 @@ mod weight;
 mod wire;
 
 pub use bounds::{Bounds, wilson};
+pub use by_label::{ByLabel, by_label};
 pub use choice::Choice;
+pub use course::Forecast;
 pub use diff::{DeltaFinding, Diff, FunctionDelta, Hidden, Side, Unit, diff};
 pub use difference::{ASSUMED_LAUNCH_SPREAD, Difference, FALSE_DISCOVERIES, Scale};
 pub use error::Error;
@@ -52,7 +56,9 @@ pub use read::read;
 pub use share::{ENOUGH_SLICES, FEW_SAMPLES, FEWEST_SAMPLES, Share};
 pub use soundness::{doubts, doubts_between};
 pub use stacks::{Profile, Stack};
-pub use table::{FunctionShare, FunctionTable, Matched, inclusive, main_caller, share_with};
+pub use table::{
+    FunctionShare, FunctionTable, Matched, inclusive, main_caller, matched, share_with,
+};
 pub use weight::Observed;
 
 #[cfg(test)]

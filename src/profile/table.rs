@@ -212,6 +212,33 @@ impl Count {
 }
 
 impl Count {
+    /// All samples of a profile.
+    pub(super) fn of_all(profile: &Profile) -> Self {
+        Self {
+            weight: profile.whole(),
+            samples: profile.samples(),
+            squares: profile.whole_squared(),
+            by_slice: profile.slices().to_vec(),
+        }
+    }
+
+    /// Without a part of them.
+    pub(super) fn take_away(&mut self, part: &Self) {
+        self.samples = self.samples.saturating_sub(part.samples);
+        self.weight = self.weight.saturating_sub(part.weight);
+        self.squares = (self.squares - part.squares).max(0.0);
+        for (from, taken) in self.by_slice.iter_mut().zip(&part.by_slice) {
+            *from = from.saturating_sub(*taken);
+        }
+    }
+
+    pub(super) fn matched(&self, table: &FunctionTable) -> Matched {
+        Matched {
+            samples: self.samples,
+            share: table.share(self),
+        }
+    }
+
     pub(super) fn join(&mut self, other: &Self) {
         self.samples += other.samples;
         self.weight += other.weight;
@@ -282,11 +309,12 @@ pub fn inclusive(profile: &Profile, pattern: &Regex) -> Matched {
             count.add(Seen::of(profile, counts));
         }
     }
-    let table = FunctionTable::without_functions(profile);
-    Matched {
-        samples: count.samples,
-        share: table.share(&count),
-    }
+    count.matched(&FunctionTable::without_functions(profile))
+}
+
+/// A part of a profile, which was read of it alone, as a share of the whole.
+pub fn matched(part: &Profile, whole: &Profile) -> Matched {
+    Count::of_all(part).matched(&FunctionTable::without_functions(whole))
 }
 
 /// The share of a profile whose stacks have one of the functions.

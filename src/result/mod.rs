@@ -22,7 +22,7 @@ pub use blocks::{ArmBlock, Arms, Around, Block, Turns};
 pub use host::HostUse;
 pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
-pub use profiled::{ProfileResult, Samples};
+pub use profiled::{AlsoResult, ProfileResult, RequestCost, Samples};
 pub use round::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
     ASSUMED_TIME_SPREAD, Estimates, Round, Tail, Uncertainty,

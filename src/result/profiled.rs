@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::profile::{FunctionTable, Profile, Scale};
+use crate::scenario::Also;
 
 /// What the profiled phase found.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,38 @@ pub struct ProfileResult {
     pub us_error: f64,
     /// The samples themselves; `None` for a stored profile that was not read.
     pub taken: Option<Samples>,
+    /// What was captured beside the CPU.
+    pub also: Vec<AlsoResult>,
+    /// What kinds of requests cost, by a label of the samples; empty if none was named.
+    pub by_request: Vec<RequestCost>,
+}
+
+/// A profile that was captured beside that of the CPU.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlsoResult {
+    /// What it is of.
+    pub kind: Also,
+    /// Delays, objects or goroutines that were seen.
+    pub samples: u64,
+    /// Slices of the capture.
+    pub slices: usize,
+    /// Per OK request: bytes that were allocated, ns that goroutines waited, or were there.
+    pub per_request: Option<f64>,
+    /// The samples themselves; `None` for a stored profile that was not read.
+    pub taken: Option<Samples>,
+}
+
+/// The CPU time of one kind of request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestCost {
+    /// Its name; `None` for samples that have the label of none, such as those of a collector.
+    pub request: Option<String>,
+    /// Samples.
+    pub samples: u64,
+    /// Their share of all samples, with its 95 % interval.
+    pub share: (f64, f64, f64),
+    /// CPU per OK request of this kind, µs, with the interval of the share. For samples of no request: per OK request of any kind.
+    pub us_per_request: Option<(f64, f64, f64)>,
 }
 
 /// Samples with what they hold.
@@ -49,6 +82,23 @@ impl Samples {
         Self {
             functions: FunctionTable::of(&profile),
             profile,
+        }
+    }
+}
+
+impl AlsoResult {
+    /// What a share is multiplied with to be its part per request.
+    pub fn scale(&self) -> Option<Scale> {
+        self.per_request
+            .filter(|amount| *amount > 0.0)
+            .map(Scale::amount)
+    }
+
+    /// What amounts per request are in.
+    pub fn unit(&self) -> &'static str {
+        match self.kind {
+            Also::Heap => "bytes",
+            Also::Block | Also::Mutex | Also::Goroutine => "nanoseconds",
         }
     }
 }

@@ -12,6 +12,7 @@ mod alive;
 mod answers;
 #[path = "../support/bed.rs"]
 mod bed;
+mod captures;
 mod ci;
 mod coming_from;
 mod compared;

@@ -19,7 +19,9 @@ use crate::experiment::Stop;
 use crate::gate::Outcome;
 use crate::process::client::control_client_with;
 use crate::process::perf;
-use crate::profile::{Profile, capture, encode, perf_script};
+use crate::process::{CpuWindow, ProcessTree};
+use crate::profile::capture::{self, Course, Request};
+use crate::profile::{Forecast, Profile, encode, perf_script};
 use crate::scenario::Header;
 use crate::transport::tls::Tls;
 use crate::units::{format_count, format_duration};
@@ -31,12 +33,15 @@ pub(super) struct Args {
     /// pprof endpoint, such as http://127.0.0.1:6060/debug/pprof/profile.
     #[arg(long, value_name = "URL", group = "source")]
     url: Option<String>,
-    /// Local process without an endpoint: sampled by `perf record`.
+    /// Local process without an endpoint, with what runs below it: sampled by `perf record`.
     #[arg(long, group = "source")]
     pid: Option<u32>,
-    /// For how long, in whole seconds; a bare number is seconds.
-    #[arg(short, long, value_parser = whole_seconds, default_value = "10s")]
-    duration: Duration,
+    /// For how long, in whole seconds; a bare number is seconds [default: 10s; 120s at most with --samples].
+    #[arg(short, long, value_parser = whole_seconds)]
+    duration: Option<Duration>,
+    /// Capture until there are so many samples, for the duration at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    samples: Option<u64>,
     /// Length of a slice, in whole seconds [default: a tenth of the duration]. The spread between slices widens intervals.
     #[arg(long, value_parser = whole_seconds, conflicts_with = "pid")]
     slice: Option<Duration>,
@@ -49,6 +54,20 @@ pub(super) struct Args {
     /// File to write; `-` is standard output.
     #[arg(short, long, value_name = "FILE", default_value = "profile.pb.gz")]
     out: PathBuf,
+}
+
+/// Length of a capture if nothing else is said, and how long one waits for its samples.
+const DEFAULT_LENGTH: Duration = Duration::from_secs(10);
+const LONGEST_FOR_SAMPLES: Duration = Duration::from_secs(120);
+
+impl Args {
+    fn request(&self, hz: Option<u32>) -> Request {
+        let duration = self.duration.unwrap_or(match self.samples {
+            Some(_) => LONGEST_FOR_SAMPLES,
+            None => DEFAULT_LENGTH,
+        });
+        Request::in_slices(duration, hz).until(self.samples, None)
+    }
 }
 
 /// Exit code for a target that gives no profile.
@@ -139,30 +158,48 @@ fn whole_seconds(text: &str) -> Result<Duration, String> {
     Ok(length)
 }
 
-fn begin(args: &Args, source: &str) {
+fn begin(request: &Request, source: &str) {
+    let length = format_duration(request.duration);
+    let length = match request.samples {
+        Some(samples) => {
+            let samples = format_count(samples as f64);
+            format!("{samples} samples (within {length})")
+        }
+        None => length,
+    };
     say(&format!(
-        "capturing {} of {source}; Ctrl-C ends it and keeps what there is",
-        format_duration(args.duration)
+        "capturing {length} of {source}; Ctrl-C ends it and keeps what there is"
     ));
+}
+
+/// Says once, when the first slice has shown it, how long the samples take that are still missing.
+fn foretell(slices: usize, goes_on: bool, forecast: Option<Forecast>) {
+    if let (1, true, Some(forecast)) = (slices, goes_on, forecast) {
+        say(&forecast.to_string());
+    }
 }
 
 async fn from_url(args: &Args, url: &str, mut stop: Stop) -> anyhow::Result<Captured> {
     let refused = |error: capture::CaptureError| Usage(error.to_string());
     let client = client(url, &args.headers)?;
-    let mut request = capture::Request::in_slices(args.duration, args.hz);
+    let mut request = args.request(args.hz);
     if let Some(slice) = args.slice {
         request.slice_seconds = u32::try_from(slice.as_secs()).unwrap_or(u32::MAX);
     }
     let mut slices = capture::Slices::new(&client, &[url], request).map_err(refused)?;
-    begin(args, &slices.shown());
+    begin(&request, &slices.shown());
     let mut failed = None;
     let mut is_interrupted = false;
+    let mut taken = 0;
     while slices.next_seconds().is_some() && failed.is_none() && !is_interrupted {
         // An endpoint whose client leaves gives up the slice.
         tokio::select! {
             taken = slices.take() => failed = taken.err(),
             () = stop.asked() => is_interrupted = true,
         }
+        taken += 1;
+        let goes_on = slices.next_seconds().is_some() && failed.is_none() && !is_interrupted;
+        foretell(taken, goes_on, slices.forecast());
     }
     match (slices.finish().map_err(refused)?, failed) {
         (Some(capture), failed) => {
@@ -184,11 +221,13 @@ async fn from_url(args: &Args, url: &str, mut stop: Stop) -> anyhow::Result<Capt
 
 async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captured> {
     let hz = args.hz.unwrap_or(DEFAULT_HZ);
+    let ended = |_| Usage(perf::PerfError::NoProcess(pid).to_string());
+    let tree = ProcessTree::of(pid).map_err(ended)?;
     let request = perf::Request {
-        pids: vec![pid],
+        pids: tree.pids().map_err(ended)?,
         hz,
     };
-    let recorded = record(args, &request, stop)
+    let recorded = record(args, &request, &tree, stop)
         .await
         .map_err(|error| match error {
             perf::PerfError::Missing
@@ -219,14 +258,18 @@ struct Recorded {
 async fn record(
     args: &Args,
     request: &perf::Request,
+    tree: &ProcessTree,
     mut stop: Stop,
 ) -> Result<Recorded, perf::PerfError> {
     let mut recording = perf::Recording::start(request).await?;
-    begin(args, &format!("process {}", request.pids[0]));
+    let planned = args.request(None);
+    begin(&planned, &format!("process {}", tree.root()));
+    let mut course = Course::new(planned);
     let mut slices = Vec::new();
     let mut begin = now_ns();
     let mut is_interrupted = false;
-    for seconds in capture::Request::in_slices(args.duration, None).lengths() {
+    while let Some(seconds) = course.next_seconds() {
+        let cpu = CpuWindow::begin(tree).ok();
         let length = Duration::from_secs(u64::from(seconds));
         let end = begin + length.as_nanos() as u64;
         let left = Duration::from_nanos(end.saturating_sub(now_ns()));
@@ -242,6 +285,12 @@ async fn record(
             break;
         }
         begin = end;
+        // perf tells its samples when it ends: they are as many as the CPU time says.
+        let used = cpu.and_then(|cpu| cpu.end().ok());
+        let cpu_seconds = used.map_or(0.0, |used| used.cpu_seconds);
+        course.took(seconds, cpu_seconds * f64::from(request.hz));
+        let goes_on = course.next_seconds().is_some();
+        foretell(slices.len(), goes_on, course.forecast());
     }
     recording.stop();
     Ok(Recorded {

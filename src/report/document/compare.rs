@@ -35,6 +35,16 @@ struct PhaseJson<'a> {
     errors: Option<ErrorsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<ProfileJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<AlsoJson<'a>>,
+}
+
+/// What was captured beside the CPU.
+#[derive(Serialize)]
+struct AlsoJson<'a> {
+    kind: &'static str,
+    per_request: bool,
+    profile: ProfileJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -190,6 +200,15 @@ fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {
         metrics: MetricJson::of_phase(phase).collect(),
         errors: phase.errors.as_ref().map(ErrorsJson::of),
         profile: phase.functions.as_ref().map(profile_json),
+        also: phase
+            .also
+            .iter()
+            .map(|(kind, found)| AlsoJson {
+                kind: kind.name(),
+                per_request: found.scales.is_some(),
+                profile: profile_json(found),
+            })
+            .collect(),
     }
 }
 

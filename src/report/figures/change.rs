@@ -11,6 +11,7 @@ use crate::result::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
     ASSUMED_TIME_SPREAD,
 };
+use crate::scenario::Also;
 use crate::units::{format_count, format_share, format_us};
 
 /// The columns of a row, in words.
@@ -107,6 +108,22 @@ pub(in crate::report) fn unit_in_words(found: &FunctionComparison) -> &'static s
         Unit::Count => "amount",
         Unit::Share => "share of the profile",
     }
+}
+
+/// What is compared that was captured beside the CPU.
+pub(in crate::report) fn kind_in_words(kind: Also, found: &FunctionComparison) -> String {
+    let what = match kind {
+        Also::Block => "time waited at channels, selects and locks",
+        Also::Mutex => "time others waited for locks that it held",
+        Also::Heap => "bytes allocated",
+        Also::Goroutine => "time of goroutines",
+    };
+    let by = if found.scales.is_some() {
+        "per request"
+    } else {
+        "in the profile"
+    };
+    format!("{what} {by}")
 }
 
 /// A value of a metric with its unit.

@@ -9,8 +9,8 @@ use super::run::Detail;
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
 use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, known_figure, label, unit_in_words,
-    unmeasured_words, words,
+    assumed, cells, error_rate, error_words, figure, kind_in_words, known_figure, label,
+    unit_in_words, unmeasured_words, words,
 };
 use crate::report::figures::explanation::explanation_lines;
 use crate::report::figures::top::counted;
@@ -125,6 +125,23 @@ pub(super) fn functions(comparison: &Comparison, text: &mut String) {
             counted(found.samples.0, found.observed.0),
             counted(found.samples.1, found.observed.1)
         );
+        indent(&delta_table(found).to_string(), "    ", text);
+    }
+    for (phase, (kind, found)) in comparison
+        .phases
+        .iter()
+        .flat_map(|phase| phase.also.iter().map(move |of| (phase, of)))
+    {
+        let what = kind_in_words(*kind, found);
+        let _ = writeln!(
+            text,
+            "\n  {} · {}: {what} by function, by the change of its own, findings first ({} and {})",
+            phase.phase,
+            kind.name(),
+            counted(found.samples.0, found.observed.0),
+            counted(found.samples.1, found.observed.1)
+        );
+        explanation(phase, found, text);
         indent(&delta_table(found).to_string(), "    ", text);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::{AcknowledgedIds, Acknowledgement, Rendered, Source};
 use crate::report::figures::load::{describe, planned};
-use crate::scenario::{Judge, Plan, ProfileSource, Request, Target, Variant};
+use crate::scenario::{Judge, Plan, Profile, ProfileSource, Request, Target, Variant};
 use crate::tenant;
 use crate::traffic::fleet::Roster;
 use crate::traffic::redact::{visible, without_credentials};
@@ -118,11 +118,22 @@ fn render_variant(plan: &Plan, variant: &Variant, text: &mut String) {
         let _ = writeln!(
             text,
             "  profile: {} at {} Hz from {from}",
-            format_duration(profile.duration),
+            length(profile),
             profile.hz
         );
     }
     first_requests(plan, variant, text);
+}
+
+fn length(profile: &Profile) -> String {
+    let duration = format_duration(profile.duration);
+    match profile.samples {
+        Some(samples) => {
+            let samples = format_count(samples as f64);
+            format!("{samples} samples, {duration} at most,")
+        }
+        None => duration,
+    }
 }
 
 /// The first requests of the first phase, with what a device sends before them.

@@ -106,8 +106,9 @@ impl Observer for Progress {
             "{} · {}{profiled}{stages}{round}",
             phase.variant, phase.phase
         );
-        let prefix = match (self.mode, seconds) {
-            (Mode::Lines(_), Some(seconds)) => format!("{prefix}: {seconds} s"),
+        let prefix = match (self.mode, seconds, phase.forecast) {
+            (Mode::Lines(_), _, Some(forecast)) => format!("{prefix}: {forecast}"),
+            (Mode::Lines(_), Some(seconds), None) => format!("{prefix}: {seconds} s"),
             _ => prefix,
         };
         let style = match seconds {
@@ -115,6 +116,9 @@ impl Observer for Progress {
             None => "{prefix} {elapsed}  {msg}",
         };
         self.show(seconds.unwrap_or(0), prefix, style);
+        if let Some(forecast) = phase.forecast {
+            self.with_bar(|bar| bar.println(forecast.to_string()));
+        }
     }
 
     fn live(&self, live: &Live) {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::compare::{Comparison, FunctionComparison, PhaseComparison};
 use crate::report::document::compare::delta_json;
 use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, known_figure, label, unit_in_words,
-    unmeasured_words, words,
+    assumed, cells, error_rate, error_words, figure, kind_in_words, known_figure, label,
+    unit_in_words, unmeasured_words, words,
 };
 use crate::report::figures::explanation::explanation_lines;
 use crate::report::figures::top::counted;
@@ -121,17 +121,21 @@ pub fn markdown(comparison: &Comparison) -> String {
             let _ = writeln!(text, "{assumed}\n");
         }
         if let Some(found) = &phase.functions {
-            functions(phase, found, &mut text);
+            functions(phase, found, unit_in_words(found), &mut text);
+        }
+        for (kind, found) in &phase.also {
+            let what = kind_in_words(*kind, found);
+            let _ = writeln!(text, "#### {}: {what}\n", kind.name());
+            functions(phase, found, &what, &mut text);
         }
     }
     text
 }
 
-fn functions(phase: &PhaseComparison, found: &FunctionComparison, text: &mut String) {
+fn functions(phase: &PhaseComparison, found: &FunctionComparison, what: &str, text: &mut String) {
     for line in explanation_lines(phase, found) {
         let _ = writeln!(text, "- {}", plain(&line));
     }
-    let what = unit_in_words(found);
     let _ = writeln!(
         text,
         "\n<details><summary>Functions by {what} ({} and {})</summary>\n",

@@ -24,7 +24,7 @@ use crate::transport::sources::Sources;
 pub use host::{BaseUrl, Host, Route};
 pub use judged::{CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
-pub use profile::{Profile, ProfileSource};
+pub use profile::{Also, Profile, ProfileSource};
 pub use request::{Chunks, Elsewhere, Need, Request};
 pub use target::{Service, Target};
 

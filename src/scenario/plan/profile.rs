@@ -9,8 +9,47 @@ pub struct Profile {
     pub source: ProfileSource,
     /// Samples per second and busy core.
     pub hz: u32,
-    /// Whole seconds.
+    /// Whole seconds; the longest time, if `samples` end the capture.
     pub duration: Duration,
+    /// Samples after which the capture ends.
+    pub samples: Option<u64>,
+    /// What is captured beside the CPU, each once.
+    pub also: Vec<Also>,
+    /// The label of samples whose values are the names or the paths of requests.
+    pub request_label: Option<String>,
+}
+
+/// A profile that Go's runtime serves beside that of the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Also {
+    /// Time that goroutines waited at channels, selects and locks.
+    Block,
+    /// Time that others waited for locks, where these were released.
+    Mutex,
+    /// Bytes that were allocated.
+    Heap,
+    /// Where goroutines are.
+    Goroutine,
+}
+
+impl Also {
+    /// All that there are.
+    pub const ALL: [Self; 4] = [Self::Block, Self::Mutex, Self::Heap, Self::Goroutine];
+
+    /// Its name in scenarios and files, which is that of its endpoint.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Mutex => "mutex",
+            Self::Heap => "heap",
+            Self::Goroutine => "goroutine",
+        }
+    }
+
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// Who takes the samples of a profile.

@@ -286,6 +286,10 @@ pub(in crate::scenario) struct Profile {
     pub(in crate::scenario) url: Option<Text>,
     pub(in crate::scenario) hz: Option<Spanned<u32>>,
     pub(in crate::scenario) duration: Option<Spanned<Length>>,
+    pub(in crate::scenario) samples: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(in crate::scenario) also: Vec<Text>,
+    pub(in crate::scenario) request_label: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -167,14 +167,19 @@ impl Over<'_> {
 
     fn profile(&self, profile: &mut Option<file::Profile>) {
         if let Some(url) = &self.flags.pprof {
-            let (hz, duration) = profile
-                .take()
-                .map_or((None, None), |profile| (profile.hz, profile.duration));
-            *profile = Some(file::Profile {
-                cpu: self.at("--pprof", "pprof".to_owned()),
-                url: Some(self.at("--pprof", url.clone())),
-                hz,
-                duration,
+            let cpu = self.at("--pprof", "pprof".to_owned());
+            let url = Some(self.at("--pprof", url.clone()));
+            *profile = Some(match profile.take() {
+                Some(given) => file::Profile { cpu, url, ..given },
+                None => file::Profile {
+                    cpu,
+                    url,
+                    hz: None,
+                    duration: None,
+                    samples: None,
+                    also: Vec::new(),
+                    request_label: None,
+                },
             });
         }
         // The flag is for the load, which may be shorter or longer than any profile.

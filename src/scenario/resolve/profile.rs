@@ -6,11 +6,14 @@ use toml::Spanned;
 
 use super::resolver::Resolver;
 use super::target::is_http_url;
-use crate::scenario::plan::{Profile, ProfileSource, Target};
+use crate::scenario::plan::{Also, Profile, ProfileSource, Target};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file;
 use crate::scenario::read::flagged::PROFILE_LENGTHS;
 use crate::scenario::read::values::length;
+
+/// How long a capture waits for its samples if nothing else is said.
+pub(super) const LONGEST_FOR_SAMPLES: Duration = Duration::from_secs(120);
 
 impl Resolver<'_> {
     pub(super) fn profile(
@@ -47,6 +50,9 @@ impl Resolver<'_> {
             source,
             hz: samples,
             duration: self.profile_duration(profile)?,
+            samples: self.profile_samples(profile)?,
+            also: self.also(profile)?,
+            request_label: self.request_label(profile)?,
         }))
     }
 
@@ -85,16 +91,92 @@ impl Resolver<'_> {
         Ok(ProfileSource::Perf)
     }
 
+    /// What is captured beside the CPU: from endpoints that stand beside that of the CPU.
+    fn also(&self, profile: &file::Profile) -> Result<Vec<Also>, Error> {
+        const KEY: &str = "profile.also";
+        let mut all = Vec::new();
+        for name in &profile.also {
+            let known = Also::ALL.map(Also::name).join(", ");
+            let kind = Also::named(name.get_ref()).ok_or_else(|| {
+                let why = format!("`{}` is none of {known}", name.get_ref());
+                self.error(name.span(), KEY, why)
+            })?;
+            if !all.contains(&kind) {
+                all.push(kind);
+            }
+        }
+        let Some(first) = profile.also.first() else {
+            return Ok(all);
+        };
+        let path = profile.url.as_ref().map(|url| {
+            let url = url.get_ref();
+            url.split(['?', '#']).next().unwrap_or_default()
+        });
+        if profile.cpu.get_ref() != "pprof" {
+            let why = "it is read from pprof endpoints; use `cpu = \"pprof\"` with a `url`";
+            return Err(self.error(first.span(), KEY, why));
+        }
+        match path {
+            None => Err(self.error(
+                first.span(),
+                KEY,
+                "the bundled gateway serves a profile of the CPU alone; leave `also` out",
+            )),
+            Some(path) if path.ends_with("/profile") => Ok(all),
+            Some(_) => Err(self.error(
+                first.span(),
+                KEY,
+                "these stand beside a `url` whose path ends in /profile, as Go's net/http/pprof serves them",
+            )),
+        }
+    }
+
+    /// The label that tells requests apart.
+    fn request_label(&self, profile: &file::Profile) -> Result<Option<String>, Error> {
+        let Some(label) = &profile.request_label else {
+            return Ok(None);
+        };
+        let why = if profile.cpu.get_ref() != "pprof" {
+            "perf's samples have no labels of requests; use `cpu = \"pprof\"` with a target that sets them, as Go's `pprof.Do` does"
+        } else if label.get_ref().is_empty() {
+            "name the label, such as \"endpoint\""
+        } else {
+            return Ok(Some(label.get_ref().clone()));
+        };
+        Err(self.error(label.span(), "profile.request_label", why))
+    }
+
+    fn profile_samples(&self, profile: &file::Profile) -> Result<Option<u64>, Error> {
+        let Some(given) = &profile.samples else {
+            return Ok(None);
+        };
+        let samples = *given.get_ref();
+        if !(1..=1_000_000).contains(&samples) {
+            let why = "a profile ends after 1 to 1000000 samples";
+            return Err(self.error(given.span(), "profile.samples", why));
+        }
+        Ok(Some(samples))
+    }
+
     fn profile_duration(&self, profile: &file::Profile) -> Result<Duration, Error> {
         let given = profile.duration.as_ref();
-        let duration = length(given, Duration::from_secs(10));
-        let (shortest, longest) = PROFILE_LENGTHS;
+        let until_samples = profile.samples.is_some();
+        let (default, why) = if until_samples {
+            let why = "a profile of a number of samples takes 1s to 3600s";
+            (LONGEST_FOR_SAMPLES, why)
+        } else {
+            let why = "a profile takes 1s to 300s; pprof endpoints count whole seconds";
+            (Duration::from_secs(10), why)
+        };
+        let duration = length(given, default);
+        let (shortest, mut longest) = PROFILE_LENGTHS;
+        if until_samples {
+            longest = Duration::from_secs(3_600);
+        }
         if !(shortest..=longest).contains(&duration) {
-            return Err(self.source.error(
-                given.map(Spanned::span),
-                "profile.duration",
-                "a profile takes 1s to 300s; pprof endpoints count whole seconds",
-            ));
+            return Err(self
+                .source
+                .error(given.map(Spanned::span), "profile.duration", why));
         }
         // pprof endpoints take whole seconds; a fraction would silently become their default.
         Ok(Duration::from_secs(duration.as_secs()))

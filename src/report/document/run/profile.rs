@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::ProfileResult;
+use crate::result::{AlsoResult, ProfileResult, RequestCost};
+use crate::scenario::Also;
 
 /// Functions that a profile lists, by total share.
 const TOP_FUNCTIONS: usize = 50;
@@ -23,6 +24,43 @@ pub(super) struct ProfileJson {
     steal_share: Option<f64>,
     #[serde(skip_deserializing)]
     top: Vec<FunctionJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<AlsoJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    by_request: Vec<RequestJson>,
+}
+
+/// What was captured beside the CPU.
+#[derive(Serialize, Deserialize)]
+struct AlsoJson {
+    kind: String,
+    unit: String,
+    samples: u64,
+    slices: usize,
+    per_request: Option<f64>,
+    #[serde(skip_deserializing)]
+    top: Vec<AmountJson>,
+}
+
+#[derive(Serialize)]
+struct AmountJson {
+    function: String,
+    self_share: f64,
+    total_share: f64,
+    self_per_request: Option<f64>,
+    total_per_request: Option<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RequestJson {
+    request: Option<String>,
+    samples: u64,
+    share: f64,
+    share_low: f64,
+    share_high: f64,
+    us_per_request: Option<f64>,
+    us_per_request_low: Option<f64>,
+    us_per_request_high: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +100,8 @@ impl ProfileJson {
             throughput_rps: profile.throughput_rps,
             steal_share: profile.steal_share,
             top: top.collect(),
+            also: profile.also.iter().map(AlsoJson::of).collect(),
+            by_request: profile.by_request.iter().map(RequestJson::of).collect(),
         }
     }
 
@@ -77,6 +117,74 @@ impl ProfileJson {
             steal_share: self.steal_share,
             us_error: self.target_us_error.max(0.0),
             taken: None,
+            also: self.also.into_iter().filter_map(AlsoJson::also).collect(),
+            by_request: self.by_request.into_iter().map(RequestJson::cost).collect(),
+        }
+    }
+}
+
+impl AlsoJson {
+    fn of(also: &AlsoResult) -> Self {
+        let amount = |share: f64| also.per_request.map(|all| share * all);
+        let functions = also
+            .taken
+            .iter()
+            .flat_map(|taken| &taken.functions.functions);
+        let top = functions.take(TOP_FUNCTIONS).map(|function| AmountJson {
+            function: function.function.clone(),
+            self_share: function.self_share.value,
+            total_share: function.total_share.value,
+            self_per_request: amount(function.self_share.value),
+            total_per_request: amount(function.total_share.value),
+        });
+        Self {
+            kind: also.kind.name().to_owned(),
+            unit: also.unit().to_owned(),
+            samples: also.samples,
+            slices: also.slices,
+            per_request: also.per_request,
+            top: top.collect(),
+        }
+    }
+
+    /// Without its samples; `None` for a kind that this version does not know.
+    fn also(self) -> Option<AlsoResult> {
+        Some(AlsoResult {
+            kind: Also::named(&self.kind)?,
+            samples: self.samples,
+            slices: self.slices,
+            per_request: self.per_request,
+            taken: None,
+        })
+    }
+}
+
+impl RequestJson {
+    fn of(cost: &RequestCost) -> Self {
+        let (share, share_low, share_high) = cost.share;
+        let us = cost.us_per_request;
+        Self {
+            request: cost.request.clone(),
+            samples: cost.samples,
+            share,
+            share_low,
+            share_high,
+            us_per_request: us.map(|us| us.0),
+            us_per_request_low: us.map(|us| us.1),
+            us_per_request_high: us.map(|us| us.2),
+        }
+    }
+
+    fn cost(self) -> RequestCost {
+        let bounds = self.us_per_request_low.zip(self.us_per_request_high);
+        RequestCost {
+            request: self.request,
+            samples: self.samples,
+            share: (self.share, self.share_low, self.share_high),
+            us_per_request: self
+                .us_per_request
+                .zip(bounds)
+                .map(|(us, (low, high))| (us, low, high)),
         }
     }
 }

@@ -8,10 +8,11 @@ use crate::gate::judge;
 use crate::metrics::{ErrorKind, Moved, Served, Tally};
 use crate::result::samples::{self, concluded, run};
 use crate::result::{
-    AcknowledgedFile, Answering, Answerings, Estimates, Failure, Gone, HostUse, InstanceUse, Note,
-    PhaseResult, ProcessUse, ProfileResult, Quiet, Round, RunResult, ServiceUse, Tail, Uncertainty,
+    AcknowledgedFile, AlsoResult, Answering, Answerings, Estimates, Failure, Gone, HostUse,
+    InstanceUse, Note, PhaseResult, ProcessUse, ProfileResult, Quiet, RequestCost, Round,
+    RunResult, ServiceUse, Tail, Uncertainty,
 };
-use crate::scenario::{self, Overrides};
+use crate::scenario::{self, Also, Overrides};
 use crate::tenant::Expected;
 use crate::transport::quirk::Quirk;
 
@@ -72,6 +73,27 @@ fn full() -> PhaseResult {
         steal_share: Some(0.01),
         us_error: 0.02,
         taken: None,
+        also: vec![AlsoResult {
+            kind: Also::Block,
+            samples: 12,
+            slices: 5,
+            per_request: Some(1_500.0),
+            taken: None,
+        }],
+        by_request: vec![
+            RequestCost {
+                request: Some("slow".to_owned()),
+                samples: 60,
+                share: (0.75, 0.6, 0.8),
+                us_per_request: Some((30.0, 25.0, 33.0)),
+            },
+            RequestCost {
+                request: None,
+                samples: 17,
+                share: (0.25, 0.2, 0.4),
+                us_per_request: None,
+            },
+        ],
     });
     phase.note([Note::warning("few_requests", "latency", "few".to_owned()).with_remedy("more")]);
     concluded(phase)

@@ -1,10 +1,14 @@
 //! What a capture gives the user for each kind of answer, from a server that sends canned bytes.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::super::pprof as reader;
 use super::super::tests::{encode, gzip, small_profile};
+use super::endpoint::{Ask, Endpoint};
 use super::*;
 
 /// A server that answers one connection after the other; ends with the request heads that it saw.
@@ -64,6 +68,13 @@ fn profile_bytes() -> Vec<u8> {
     gzip(&encode(&small_profile()))
 }
 
+fn sliced(duration: Duration, slice_seconds: u32, hz: Option<u32>) -> Request {
+    Request {
+        slice_seconds,
+        ..Request::in_slices(duration, hz)
+    }
+}
+
 /// One slice and what it gives.
 async fn pprof(
     client: &Client,
@@ -71,11 +82,7 @@ async fn pprof(
     seconds: u32,
     hz: Option<u32>,
 ) -> Result<Profile, CaptureError> {
-    let request = Request {
-        duration: Duration::from_secs(u64::from(seconds)),
-        slice_seconds: seconds,
-        hz,
-    };
+    let request = sliced(Duration::from_secs(u64::from(seconds)), seconds, hz);
     let mut slices = Slices::new(client, &[url], request)?;
     slices.take().await?;
     Ok(slices.finish()?.expect("a slice was taken").profile)
@@ -88,11 +95,7 @@ async fn in_slices(
     slice_seconds: u32,
 ) -> Result<(Capture, Option<CaptureError>), CaptureError> {
     let client = client();
-    let request = Request {
-        duration,
-        slice_seconds,
-        hz: None,
-    };
+    let request = sliced(duration, slice_seconds, None);
     let mut slices = Slices::new(&client, &[url], request)?;
     let mut failed = None;
     while slices.next_seconds().is_some() && failed.is_none() {
@@ -158,11 +161,7 @@ fn processes_that_are_sampled_at_once_are_one_profile() {
         let (first, _first) = serve(vec![ok(), ok()], Ending::Close).await;
         let (second, _second) = serve(vec![ok(), ok()], Ending::Close).await;
         let client = client();
-        let request = Request {
-            duration: Duration::from_secs(2),
-            slice_seconds: 1,
-            hz: None,
-        };
+        let request = sliced(Duration::from_secs(2), 1, None);
         let mut slices = Slices::new(&client, &[first, second], request).expect("valid");
         while slices.next_seconds().is_some() {
             slices.take().await.expect("both answer");
@@ -269,9 +268,9 @@ fn an_endless_body_stops_at_the_limit() {
     block_on(async {
         let head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
         let (url, heads) = serve(vec![head], Ending::Endless).await;
-        let endpoint = Endpoint::new(&url, None).expect("a url");
+        let endpoint = Endpoint::new(&url, Ask::Cpu { hz: None }).expect("a url");
         let error = endpoint
-            .fetch(&client(), 1, window(1), 3 << 20)
+            .fetch(&client(), 1, Duration::from_secs(11), 3 << 20)
             .await
             .expect_err("never ends");
         assert!(
@@ -311,9 +310,9 @@ fn a_server_that_hangs_is_given_up() {
             b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x0a".to_vec(),
         ] {
             let (url, heads) = serve(vec![answer], Ending::Hang).await;
-            let endpoint = Endpoint::new(&url, None).expect("a url");
+            let endpoint = Endpoint::new(&url, Ask::Cpu { hz: None }).expect("a url");
             let error = endpoint
-                .fetch(&client(), 1, Duration::from_millis(50), MAX_BODY)
+                .fetch(&client(), 1, Duration::from_millis(50), 1 << 20)
                 .await
                 .expect_err("hangs");
             assert!(matches!(error, CaptureError::Timeout { .. }), "{error}");
@@ -370,31 +369,4 @@ fn what_cannot_be_asked_for_is_refused_first() {
             assert!(shown.contains(expected), "{shown}");
         }
     });
-}
-
-#[test]
-fn slices_never_outlast_the_load() {
-    for (millis, slice_seconds, expected) in [
-        (10_000, 4, vec![4, 4, 2]),
-        (2_500, 1, vec![1, 1]),
-        (300, 5, vec![1]),
-        (0, 5, vec![1]),
-        (3_000, 3, vec![3]),
-    ] {
-        let client = client();
-        let request = Request {
-            duration: Duration::from_millis(millis),
-            slice_seconds,
-            hz: None,
-        };
-        let mut slices = Slices::new(&client, &["http://h/p"], request).expect("valid");
-        let mut planned = Vec::new();
-        while let Some(seconds) = slices.next_seconds() {
-            planned.push(seconds);
-            slices.left.next();
-        }
-        assert_eq!(planned, expected);
-    }
-    let of = |seconds| Request::in_slices(Duration::from_secs(seconds), None).slice_seconds;
-    assert_eq!([1, 10, 11, 30, 300].map(of), [1, 1, 2, 3, 30]);
 }

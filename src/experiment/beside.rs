@@ -1,0 +1,198 @@
+//! What a profile tells beside the functions of the CPU: where goroutines waited and memory went, and what kinds of requests cost.
+//! Pure.
+
+use std::sync::Arc;
+
+use super::notes;
+use crate::metrics::Tally;
+use crate::profile::capture::{CaptureError, Captured};
+use crate::profile::{ByLabel, Matched};
+use crate::result::{AlsoResult, Note, RequestCost, Samples};
+use crate::scenario::{Also, Request};
+
+/// A profile that was captured beside the CPU, as amounts per OK response; or why there is none.
+pub(super) fn also(
+    kind: Also,
+    captured: Result<Captured, CaptureError>,
+    throughput_rps: Option<f64>,
+) -> Result<(AlsoResult, Vec<u8>), Note> {
+    let captured = captured.map_err(|error| notes::no_also(kind, &error.to_string()))?;
+    let Captured {
+        profile,
+        bytes,
+        slices,
+    } = captured;
+    if profile.is_empty() {
+        return Err(notes::empty_also(kind));
+    }
+    let value = profile.value() as f64;
+    let rate = match kind {
+        // As many are there at any time, by Little's law each a second of some request in a second.
+        Also::Goroutine => Some(value / slices.max(1) as f64 * 1e9),
+        Also::Block | Also::Mutex | Also::Heap => {
+            let seconds = profile.duration_ns() as f64 / 1e9;
+            (seconds > 0.0).then_some(value / seconds)
+        }
+    };
+    let requests = throughput_rps.filter(|rps| *rps > 0.0);
+    let result = AlsoResult {
+        kind,
+        samples: profile.samples(),
+        slices,
+        per_request: rate.zip(requests).map(|(rate, rps)| rate / rps),
+        taken: Some(Samples::of(Arc::new(profile))),
+    };
+    Ok((result, bytes))
+}
+
+/// Which request a value of a label means: its name, or its path, with or without its method.
+pub(super) fn request_of(requests: &[Request], value: &str) -> Option<usize> {
+    let is_path = |request: &Request| {
+        let path = value.strip_prefix(&request.method).map(str::trim_start);
+        let is = |path: &str| {
+            request.path.literal_len() == Some(path.len()) && request.path.holds(path.as_bytes())
+        };
+        is(value) || path.is_some_and(is)
+    };
+    let named = requests.iter().position(|request| request.name == value);
+    named.or_else(|| requests.iter().position(is_path))
+}
+
+/// The CPU time of each kind of request: its share of the samples, times the CPU time by OK response, by its part of these.
+pub(super) fn costs(
+    found: &ByLabel,
+    requests: &[(&str, &Tally)],
+    us_per_request: Option<f64>,
+) -> Vec<RequestCost> {
+    let ok = |tally: &Tally| tally.completed_ok as f64;
+    let all: f64 = requests.iter().map(|(_, tally)| ok(tally)).sum();
+    let cost = |request: Option<&str>, of: Matched, part: f64| {
+        let share = of.share;
+        let shares = (share.value, share.interval.low, share.interval.high);
+        let us = us_per_request.filter(|_| part > 0.0);
+        RequestCost {
+            request: request.map(str::to_owned),
+            samples: of.samples,
+            share: shares,
+            us_per_request: us.map(|us| {
+                let by = us / part;
+                (shares.0 * by, shares.1 * by, shares.2 * by)
+            }),
+        }
+    };
+    let of_requests = requests.iter().zip(&found.groups);
+    let mut costs: Vec<RequestCost> = of_requests
+        .filter_map(|((name, tally), of)| Some(cost(Some(name), (*of)?, ok(tally) / all)))
+        .collect();
+    if found.rest.samples > 0 && !costs.is_empty() {
+        costs.push(cost(None, found.rest, 1.0));
+    }
+    costs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    fn captured(kind: (&str, &str), seconds: u64, value: u64) -> Result<Captured, CaptureError> {
+        let profile = Profile::new(kind.0, kind.1, 0).with_duration_ns(seconds * 1_000_000_000);
+        let mut profile = profile;
+        profile.add(["main", "wait"], 10, value).expect("small");
+        Ok(Captured {
+            profile,
+            bytes: Vec::new(),
+            slices: 4,
+        })
+    }
+
+    #[test]
+    fn amounts_are_per_ok_response() {
+        // 6 s of waiting in 2 s at 100 responses a second: 30 ms each.
+        let delay = captured(("delay", "nanoseconds"), 2, 6_000_000_000);
+        let (block, _) = also(Also::Block, delay, Some(100.0)).expect("there");
+        assert_eq!(block.per_request, Some(3e7));
+        let heap = captured(("alloc_space", "bytes"), 2, 4_000_000);
+        let (heap, _) = also(Also::Heap, heap, Some(100.0)).expect("there");
+        assert_eq!((heap.per_request, heap.unit()), (Some(20_000.0), "bytes"));
+        // 8 goroutines in 4 snapshots are 2 at a time: 20 ms of each of 100 requests a second.
+        let there = captured(("goroutine", "count"), 0, 8);
+        let (there, _) = also(Also::Goroutine, there, Some(100.0)).expect("there");
+        assert_eq!(there.per_request, Some(2e7));
+        let delay = captured(("delay", "nanoseconds"), 2, 5);
+        let (unknown, _) = also(Also::Mutex, delay, Some(0.0)).expect("there");
+        assert_eq!(unknown.per_request, None);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_its_remedy() {
+        let nothing = || {
+            Ok(Captured {
+                profile: Profile::new("delay", "nanoseconds", 0),
+                bytes: Vec::new(),
+                slices: 1,
+            })
+        };
+        for (kind, remedy) in [
+            (Also::Block, "runtime.SetBlockProfileRate"),
+            (Also::Mutex, "runtime.SetMutexProfileFraction"),
+            (Also::Heap, "for longer"),
+        ] {
+            let note = also(kind, nothing(), Some(1.0)).expect_err("empty");
+            assert!(note.to_string().contains(remedy), "{note}");
+        }
+        let error = CaptureError::Cumulative {
+            url: "http://h/debug/pprof/heap".to_owned(),
+        };
+        let note = also(Also::Heap, Err(error), Some(1.0)).expect_err("none");
+        assert!(
+            note.to_string()
+                .starts_with("no heap profile: http://h/debug/pprof/heap does not honour"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn a_kind_of_request_costs_its_share_by_its_part_of_the_answers() {
+        let profile = |samples| {
+            let mut profile = Profile::new("cpu", "nanoseconds", 0);
+            profile.add(["f"], samples, samples).expect("small");
+            profile
+        };
+        let whole = profile(100);
+        let matched = |samples| crate::profile::matched(&profile(samples), &whole);
+        let tally = |ok| {
+            let mut tally = Tally::default();
+            tally.completed_ok = ok;
+            tally
+        };
+        let (slow, fast, none) = (tally(10), tally(90), tally(0));
+        let found = ByLabel {
+            groups: vec![Some(matched(60)), Some(matched(30)), None],
+            rest: matched(10),
+            others: Vec::new(),
+        };
+        let requests = [("slow", &slow), ("fast", &fast), ("gone", &none)];
+        let costs = costs(&found, &requests, Some(100.0));
+        let of: Vec<_> = costs
+            .iter()
+            .map(|of| {
+                (
+                    of.request.as_deref(),
+                    of.us_per_request.expect("known").0.round(),
+                )
+            })
+            .collect();
+        // 0.6 of 100 µs a response, which every tenth one causes; 0.3 of nine tenths; the rest of all.
+        assert_eq!(
+            of,
+            [(Some("slow"), 600.0), (Some("fast"), 33.0), (None, 10.0)]
+        );
+        let sum: f64 = 0.1 * 600.0 + 0.9 * 100.0 / 3.0 + 10.0;
+        assert!((sum - 100.0).abs() < 1e-9);
+        assert_eq!(
+            super::costs(&found, &requests, None)[0].us_per_request,
+            None
+        );
+    }
+}
