@@ -141,7 +141,7 @@ pub(super) fn functions(comparison: &Comparison, text: &mut String) {
             counted(found.samples.0, found.observed.0),
             counted(found.samples.1, found.observed.1)
         );
-        explanation(phase, found, text);
+        explanation(phase, found, Detail::Full, text);
         indent(&delta_table(found).to_string(), "    ", text);
     }
 }
