@@ -4,6 +4,7 @@
 mod ad_hoc;
 mod beside;
 mod body;
+mod ci;
 mod compare;
 mod completions;
 mod conclusion;
@@ -17,6 +18,7 @@ mod gateway;
 mod input;
 mod output;
 mod path;
+mod proofs;
 mod run;
 mod selftest;
 mod signals;

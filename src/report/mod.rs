@@ -1,5 +1,6 @@
 //! Renders results: for people on a terminal, for programs as JSON. Strings out; only `cli` writes them anywhere.
 
+pub mod checks;
 pub mod document;
 pub mod figures;
 pub mod page;

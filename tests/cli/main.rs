@@ -12,7 +12,9 @@ mod alive;
 mod answers;
 #[path = "../support/bed.rs"]
 mod bed;
+mod ci;
 mod coming_from;
+mod compared;
 mod credentials;
 mod failures;
 mod formats;
@@ -44,6 +46,8 @@ mod unwritten;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
+#[path = "../support/junit.rs"]
+mod junit;
 #[path = "../support/scripted.rs"]
 pub mod scripted;
 #[path = "../support/secure.rs"]

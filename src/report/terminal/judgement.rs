@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{BAD, DOUBT, GOOD};
 use crate::gate::{Judgement, Verdict};
-use crate::units::{format_count, format_share, format_us};
+use crate::report::figures::judgement::{found, name};
 
 /// Renders it with its verdict first.
 pub(super) fn render(judgement: &Judgement, text: &mut String) {
@@ -13,39 +13,17 @@ pub(super) fn render(judgement: &Judgement, text: &mut String) {
         Verdict::Fail => BAD,
         Verdict::Inconclusive => DOUBT,
     };
-    let request = judgement
-        .request
-        .as_ref()
-        .map(|name| format!(" for {name}"))
-        .unwrap_or_default();
-    let value = judgement
-        .value
-        .map(|value| format!(" · found {}", found(&judgement.expr, value)))
-        .unwrap_or_default();
+    let value = found(judgement).map(|found| format!(" · {found}"));
     let reason = judgement
         .reason
         .as_ref()
-        .map(|reason| format!(" ({reason})"))
-        .unwrap_or_default();
+        .map(|reason| format!(" ({reason})"));
     let _ = writeln!(
         text,
-        "    {style}{}{style:#} {}{request}{value}{reason}",
+        "    {style}{}{style:#} {}{}{}",
         judgement.verdict.name(),
-        judgement.expr
+        name(judgement),
+        value.unwrap_or_default(),
+        reason.unwrap_or_default()
     );
-}
-
-/// A value in the unit of its expression.
-fn found(expr: &str, value: f64) -> String {
-    let is_resent = expr.starts_with("resent");
-    if expr.starts_with("errors") || expr.starts_with("share") || (is_resent && expr.ends_with('%'))
-    {
-        format_share(value)
-    } else if is_resent {
-        format_count(value)
-    } else if expr.starts_with("throughput") {
-        format!("{}/s", format_count(value))
-    } else {
-        format_us(value)
-    }
 }

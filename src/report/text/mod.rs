@@ -1,6 +1,9 @@
-//! Tables and prose in plain text: CSV for spreadsheets, Markdown for where changes are discussed.
+//! Text for other programs: CSV for spreadsheets, Markdown for where changes are discussed, JUnit and annotations for CI.
 
+pub mod annotations;
 pub mod compare;
+pub mod junit;
+pub mod markdown;
 pub mod profile;
 
 /// A table as CSV (RFC 4180); a cell that a spreadsheet would take for a formula is made text.
