@@ -36,7 +36,7 @@ impl Noting {
 
     /// Numbers and times, by time.
     fn came(&self) -> Vec<(u64, u64)> {
-        let mut came = self.came.lock().unwrap().clone();
+        let mut came = self.came.lock().expect("nobody panics with it").clone();
         came.sort_unstable_by_key(|(_, at)| *at);
         came
     }
@@ -52,7 +52,10 @@ fn converse(mut stream: TcpStream, pause: Duration, notes: &Mutex<Vec<(u64, u64)
         let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
         let number = text.split(['/', ' ']).nth(2).map(str::parse);
         let number = number.expect("a path").expect("a number");
-        notes.lock().unwrap().push((number, at));
+        notes
+            .lock()
+            .expect("nobody panics with it")
+            .push((number, at));
         std::thread::sleep(pause);
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
         if stream.write_all(answer).is_err() {
@@ -71,8 +74,11 @@ fn table() -> Timetable {
     Timetable::new(Duration::from_millis(40), Duration::from_millis(5), slices)
 }
 
-/// Drives two servers in turns; what each load counted, what its server noted, and when both began.
-fn drive(load: &str, pause: Duration) -> (Vec<(Report, Vec<(u64, u64)>)>, u64) {
+/// What a load counted, and what its server noted.
+type Driven = (Report, Vec<(u64, u64)>);
+
+/// Drives two servers in turns; when both loads began is told too.
+fn drive(load: &str, pause: Duration) -> (Vec<Driven>, u64) {
     let servers = [Noting::start(pause), Noting::start(pause)];
     let tables = [table(), table().other()];
     let drive = |at: usize| Drive {
@@ -83,7 +89,7 @@ fn drive(load: &str, pause: Duration) -> (Vec<(Report, Vec<(u64, u64)>)>, u64) {
     let engines = Engine::start_together([&first, &second]).expect("threads can be started");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
-        .unwrap();
+        .expect("a runtime can be made");
     let windows = engines
         .each_ref()
         .map(|engine| runtime.block_on(engine.ready()));
@@ -170,7 +176,7 @@ fn open_loops_in_turns_send_the_same_requests_at_the_same_times_of_their_own() {
         for ((_, came), turns) in arms.iter().zip([table(), table().other()]) {
             let early = came
                 .iter()
-                .filter(|(_, at)| *at < begin + turns.next_turn(0).unwrap());
+                .filter(|(_, at)| *at < begin + turns.next_turn(0).unwrap_or(0));
             assert_eq!(early.count(), 0, "nothing is sent before the first turn");
         }
     }
@@ -201,7 +207,8 @@ fn a_load_that_is_stopped_ends_the_other_too_though_it_waits_for_its_turn() {
         turns: Some(turns),
         ..plan(deaf(), load, REQUEST)
     });
-    let [first, second] = Engine::start_together([&first, &second]).unwrap();
+    let [first, second] =
+        Engine::start_together([&first, &second]).expect("threads can be started");
     first.stop();
     let (first, second) = (collect(first), collect(second));
     assert_eq!(second.total.due, 0);

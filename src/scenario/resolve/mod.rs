@@ -6,6 +6,7 @@ mod context;
 mod expect;
 mod feed;
 mod fleet;
+mod gate;
 mod headers;
 mod hidden;
 mod judged;
@@ -174,6 +175,7 @@ impl Resolver<'_> {
             thresholds: self.thresholds(&file.threshold, defaults, &variants)?,
             allow_untrusted,
             cost: self.cost(&file.cost)?,
+            gate: self.gate(&file.gate, &variants)?,
             secrets: Secrets::Redacted,
             variants,
         })
