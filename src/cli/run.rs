@@ -369,6 +369,9 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
     // Over http neither of its meanings changes anything.
     let insecure = args.insecure || (typed.k && !target.starts_with("http://"));
     Ok(Overrides {
+        budget: None,
+        target: None,
+        before_command: None,
         connections: args.connections,
         duration: args.duration,
         timeout: args.timeout.as_ref().map(|timeout| timeout.length),
@@ -404,7 +407,7 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
 }
 
 /// Another one in each run. JSON's readers have 53 bits for a number.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish() >> 11
 }
 
@@ -423,7 +426,7 @@ fn short_timeout(args: &Args, result: &RunResult) -> Option<String> {
 }
 
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
-fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
+pub(super) fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     // The process itself; and each worker's runtime, timer and wakers.
     const OTHERS: u64 = 64;
     const EACH_WORKER: u64 = 8;

@@ -101,6 +101,11 @@ impl<'a> Pair<'a> {
         self.pacing
     }
 
+    /// From now on blocks have no turns at a fixed rate: they are shorter.
+    pub fn leave_out_latencies(&mut self) {
+        self.paired.latencies = false;
+    }
+
     /// Runs the block `number`, from 1. `None` if the user wishes to end, and after that nothing runs any more. An arm that does not
     /// come up, fails or dies is what was found.
     ///
@@ -164,7 +169,8 @@ impl<'a> Pair<'a> {
         let load = pacing.closed_load(self.paired.load);
         let tables = pacing.closed_tables(head_first);
         let closed = self.turns(both, &mut meters, &load, &tables).await?;
-        let open = match pacing.open.filter(|_| self.goes_on(both)) {
+        let is_open = self.paired.latencies && self.goes_on(both);
+        let open = match pacing.open.filter(|_| is_open) {
             Some(open) => {
                 let load = open.load(self.paired.load);
                 let tables = open.tables(head_first);

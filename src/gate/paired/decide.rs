@@ -23,8 +23,11 @@ pub struct Measured<'a> {
 pub enum Next {
     /// Launch both arms anew and measure.
     Measure,
-    /// The same, to confirm a failure.
-    Confirm,
+    /// The same, to confirm a failure; whether one of a figure at a fixed rate, without which a block is shorter.
+    Confirm {
+        /// Turns at a fixed rate are needed.
+        at_rate: bool,
+    },
     /// Conclude.
     Stop,
 }
@@ -57,34 +60,28 @@ pub fn next(plan: &GatePlan, measured: Measured<'_>, time: Time) -> Next {
     if errors.invalid.is_some() || errors.is_plain {
         return Next::Stop;
     }
-    let confirming = by_launch(measured.confirming, plan.relaunch).len();
-    if confirming > 0 {
-        return if confirming < CONFIRMING {
-            Next::Confirm
-        } else {
-            Next::Stop
-        };
-    }
     let n = launches.len();
-    let progress = if n >= LAST_LOOK || time == Time::Over {
+    let confirming = by_launch(measured.confirming, plan.relaunch).len();
+    let progress = if n >= LAST_LOOK || time == Time::Over || confirming > 0 {
         Progress::Over
     } else {
         Progress::Running
     };
-    let is_look = n == FIRST_LOOK || progress == Progress::Over;
-    if !is_look {
+    if n != FIRST_LOOK && progress == Progress::Running {
         return Next::Measure;
     }
     let metrics = metrics(plan, &launches);
-    let fails = metrics
-        .iter()
-        .any(|of| of.seen(progress) == Some(Seen::Fails));
+    let fails = metrics.iter();
+    let fails: Vec<_> = fails
+        .filter(|of| of.seen(progress) == Some(Seen::Fails))
+        .collect();
     if errors.verdict.verdict == Verdict::Fail {
         Next::Stop
-    } else if fails {
+    } else if !fails.is_empty() {
+        let at_rate = fails.iter().any(|of| of.gated.metric.is_at_rate());
         match plan.confirm {
-            Confirm::Fresh => Next::Confirm,
-            Confirm::No => Next::Stop,
+            Confirm::Fresh if confirming < CONFIRMING => Next::Confirm { at_rate },
+            _ => Next::Stop,
         }
     } else if progress == Progress::Running && metrics.iter().any(Metric::asks_for_more) {
         Next::Measure
@@ -160,12 +157,9 @@ fn overall(errors: &Errors, metrics: &[MetricVerdict]) -> (Outcome, Vec<String>)
         return (Outcome::Invalid(message.clone()), vec![message.clone()]);
     }
     let told = |verdict: Verdict| {
-        let of_errors = (errors.verdict.verdict == verdict).then(|| {
-            format!(
-                "errors: {}",
-                errors.verdict.reason.as_deref().unwrap_or("none")
-            )
-        });
+        let of_errors = errors.verdict.reason.as_ref();
+        let of_errors = of_errors.filter(|_| errors.verdict.verdict == verdict);
+        let of_errors = of_errors.map(|reason| format!("errors: {reason}"));
         let of_metrics = metrics.iter().filter(move |of| of.verdict == Some(verdict));
         let of_metrics = of_metrics.map(|of| {
             let reason = of.reason.as_deref().unwrap_or("no reason");

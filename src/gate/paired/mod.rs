@@ -17,3 +17,10 @@ pub use look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK};
 pub use verdict::{
     Bursts, Change, Confirmation, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
 };
+
+#[cfg(test)]
+mod errors_tests;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -100,14 +100,12 @@ pub(super) fn quieter(sd: f64, times: f64) -> String {
 }
 
 pub(super) fn few(n: usize, voided: usize, unknown: Option<(usize, &'static str)>) -> String {
-    let mut words = format!("{n} launches are fewer than {FIRST_LOOK}");
+    let mut words = format!("it rests on {n} launches, and fewer than {FIRST_LOOK} do not tell");
     if voided > 0 {
-        words += &format!(
-            "; {voided} do not count because something else disturbed the machine in them"
-        );
+        words += &format!("; {voided} more do not count, for something else used the machine");
     }
     if let Some((count, why)) = unknown {
-        words += &format!("; {count} say nothing: {why}");
+        words += &format!("; {count} more say nothing: {why}");
     }
     words
 }

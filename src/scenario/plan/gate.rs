@@ -7,6 +7,8 @@ use crate::units::Rate;
 /// What `telemload gate` judges, and for how long it measures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GatePlan {
+    /// The phase whose load is used, by name; a variant may lack it.
+    pub phase: String,
     /// How long all of it may take.
     pub budget: Duration,
     /// What is judged and what is shown, in the order of the report.

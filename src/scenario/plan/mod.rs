@@ -16,6 +16,7 @@ mod target;
 
 use std::time::Duration;
 
+use self::gate::GatePlan;
 use self::threshold::Metric;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
@@ -57,6 +58,8 @@ pub struct Plan {
     pub allow_untrusted: bool,
     /// How cost is estimated from CPU per request.
     pub cost: CostModel,
+    /// What `telemload gate` judges.
+    pub gate: GatePlan,
     /// Whether dry runs and the words of failures show secrets.
     pub secrets: Secrets,
 }

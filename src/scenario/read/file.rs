@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
+use super::gate;
 pub(in crate::scenario) use super::texts::Text;
 use super::texts::{Fields, Texts};
 use super::values::{Length, PerSecond, Share};
@@ -46,6 +47,8 @@ pub(in crate::scenario) struct File {
     pub(in crate::scenario) threshold: Vec<Threshold>,
     #[serde(default)]
     pub(in crate::scenario) cost: Cost,
+    #[serde(default)]
+    pub(in crate::scenario) gate: gate::Gate,
 }
 
 #[derive(Debug, Deserialize)]

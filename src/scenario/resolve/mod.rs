@@ -6,6 +6,7 @@ mod context;
 mod expect;
 mod feed;
 mod fleet;
+mod gate;
 mod headers;
 mod hidden;
 mod hosts;
@@ -176,6 +177,7 @@ impl Resolver<'_> {
             thresholds: self.thresholds(&file.threshold, defaults, &variants)?,
             allow_untrusted,
             cost: self.cost(&file.cost)?,
+            gate: self.gate(&file.gate, &variants)?,
             secrets: Secrets::Redacted,
             variants,
         })
