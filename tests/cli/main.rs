@@ -33,6 +33,7 @@ mod reach;
 mod readings;
 mod recorded;
 mod rejected;
+mod report;
 mod requests;
 mod secrets;
 mod selftest;

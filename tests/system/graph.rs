@@ -1,35 +1,9 @@
 //! The interactive flame graph tries itself in a browser: Debian's `chromium`, which `scripts/test` installs.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use crate::bed::TestBed;
-
-/// The page after its script ran, as the browser has it.
-#[track_caller]
-fn dom(page: &Path, hash: &str) -> String {
-    let profile = tempfile::tempdir().unwrap();
-    let mut browser = Command::new("chromium");
-    browser
-        .args([
-            "--headless",
-            "--disable-gpu",
-            "--window-size=1280,800",
-            "--virtual-time-budget=20000",
-            "--dump-dom",
-        ])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("file://{}#{hash}", page.display()));
-    // Its sandbox does not start for root.
-    if rustix::process::geteuid().is_root() {
-        browser.arg("--no-sandbox");
-    }
-    let output = browser.output().unwrap_or_else(|error| {
-        panic!("cannot start chromium: {error}; install it: sudo apt-get install chromium")
-    });
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
+use crate::browser;
 
 #[track_caller]
 fn tries_itself(base: &str, head: &str, costs: &[&str]) -> String {
@@ -47,7 +21,7 @@ fn tries_itself(base: &str, head: &str, costs: &[&str]) -> String {
         .run()
         .expect(0, &[]);
     let page = fs::canonicalize(outcome.dir().join("diff.html")).unwrap();
-    let dom = dom(&page, "selftest");
+    let dom = browser::open(&page, "selftest", (1280, 800)).dom;
     assert!(
         dom.contains("selftest: passed"),
         "{}",

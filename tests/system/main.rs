@@ -9,10 +9,14 @@
 #[path = "../support/bed.rs"]
 #[allow(dead_code, reason = "the tests of the command line use the rest")]
 mod bed;
+mod browser;
 mod graph;
 mod junit;
+mod page;
 mod perf;
 mod redis;
+#[path = "../support/scripted.rs"]
+mod scripted;
 mod shared_store;
 #[path = "../support/shortened.rs"]
 mod shortened;

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 
 use super::{Axis, Chart, Curves, Heat, Limit, Line, Look, Panel, Shape, Span, Unit, words};
 use crate::report::inert::escaped;
-use crate::units::format_us;
 
 /// Colours of variants on white, told apart by readers with any colour vision (M. Okabe and K. Ito, 2008), the darker ones of them.
 pub const COLOURS: [&str; 6] = [
@@ -465,7 +464,7 @@ impl Drawing {
         for at in 0..=(end / step).floor() as usize {
             let value = at as f64 * step;
             let label = match axis {
-                Axis::Time => format_us(value * 1e6).replace(".0 ", " "),
+                Axis::Time => format!("{} s", super::rounded(value)),
                 Axis::Percentile => percentile(at),
             };
             let _ = write!(

@@ -12,6 +12,8 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// Whether readers may order its rows.
     pub(super) is_sortable: bool,
+    /// Whether its last column is prose, which needs a line of its own on a phone.
+    pub(super) is_prose: bool,
 }
 
 /// A column's title.
@@ -46,8 +48,15 @@ impl Table {
         Self {
             caption: caption.into(),
             heads: heads.iter().map(|text| Head::of(text)).collect(),
-            rows: Vec::new(),
-            is_sortable: false,
+            ..Self::default()
+        }
+    }
+
+    /// The same with prose in its last column.
+    pub(super) fn with_prose(self) -> Self {
+        Self {
+            is_prose: true,
+            ..self
         }
     }
 

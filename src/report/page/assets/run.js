@@ -22,7 +22,7 @@
   const duration = (us) => us >= 1e6 ? `${digits(us / 1e6)} s` : us >= 1e3 ? `${digits(us / 1e3)} ms` : `${digits(us)} µs`;
   const words = {
     us: duration, rate: (value) => `${digits(value)}/s`, count: digits, cores: (value) => value.toFixed(2),
-    bytes: (value) => value >= 2 ** 30 ? `${digits(value / 2 ** 30)} GiB` : value >= 2 ** 20 ? `${digits(value / 2 ** 20)} MiB` : `${digits(value / 1024)} KiB`,
+    bytes: (value) => value === 0 ? '0' : value >= 2 ** 30 ? `${digits(value / 2 ** 30)} GiB` : value >= 2 ** 20 ? `${digits(value / 2 ** 20)} MiB` : `${digits(value / 1024)} KiB`,
   };
   const seconds = (at) => `${Number(at.toPrecision(4))} s`;
   const percentile = (x) => {
@@ -55,6 +55,7 @@
     {
       stroke: () => tint.soft, grid: { stroke: () => tint.line, width: 1 }, ticks: { show: false }, size: GUTTER, font: '12px system-ui, sans-serif',
       values: (u, at) => at.map((value) => (value === null ? null : words[chart.unit](value))),
+      ...(chart.unit === 'bytes' ? { incrs: Array.from({ length: 44 }, (_, at) => 2 ** at) } : {}),
       ...(chart.shape === 'log' ? { splits: (u, at, min, max) => decades(min, max) } : {}),
       ...(chart.shape === 'lanes' ? { show: true, splits: () => [], grid: { show: false } } : {}),
     },
@@ -104,6 +105,14 @@
   const lanes = (panel, chart) => (u) => {
     const shown = chart.lines.filter(isShown), { bbox } = u, height = bbox.height / Math.max(1, shown.length);
     const most = shown.reduce((most, line) => line.values.reduce((a, b) => Math.max(a, b ?? 0), most), 0) || 1;
+    const ratio = devicePixelRatio || 1;
+    u.ctx.save();
+    u.ctx.font = `${12 * ratio}px system-ui, sans-serif`;
+    u.ctx.textAlign = 'right';
+    u.ctx.textBaseline = 'alphabetic';
+    u.ctx.fillStyle = tint.soft;
+    shown.forEach((line, lane) => u.ctx.fillText(plain(line.name).slice(0, 11), bbox.left - 6 * ratio, bbox.top + (lane + 1) * height - 6 * ratio));
+    u.ctx.restore();
     clip(u);
     shown.forEach((line, lane) => {
       const bottom = bbox.top + (lane + 1) * height;
@@ -152,6 +161,8 @@
     }
     ctx.strokeStyle = ctx.fillStyle = tint.ink;
     ctx.font = `${12 * ratio}px system-ui, sans-serif`;
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'alphabetic';
     for (const limit of curves.limits) {
       const x = u.valToPos(limit.at, 'x', true), y = u.valToPos(limit.value, 'y', true);
       ctx.setLineDash([ratio, 3 * ratio]);
@@ -174,7 +185,7 @@
   const plot = (figure, chart, xs, options) => {
     const lines = chart.lines;
     const made = new uPlot({
-      width: Math.max(200, figure.clientWidth - 24), height: options.height, legend: { show: false }, padding: [8, 10, 0, 0],
+      width: Math.max(200, figure.clientWidth - 24), height: options.height, legend: { show: false }, padding: [8, 24, 0, 0],
       cursor: { y: false, drag: { x: true, y: false, setScale: true }, ...(options.sync ? { sync: { key: options.sync, setSeries: false } } : {}) },
       scales: { x: { time: false }, y: { distr: chart.shape === 'log' ? 3 : 1, range: options.range } },
       axes: axes(chart, options.isTime),
@@ -274,7 +285,7 @@
   };
   const moveTo = (u, panel, at) => {
     const to = Math.max(0, Math.min(panel.xs.length - 1, at));
-    u.setCursor({ left: u.valToPos(panel.xs[to], 'x'), top: 10 });
+    u.setCursor({ left: u.valToPos(panel.xs[to], 'x'), top: 10 }, true, true);
     announce(panel, to);
   };
   const keys = (u, mine, panel) => {
@@ -288,7 +299,7 @@
         ArrowRight: () => moveTo(u, panel, at + 1), ArrowLeft: () => moveTo(u, panel, at < 0 ? last : at - 1), PageDown: () => moveTo(u, panel, at + far), PageUp: () => moveTo(u, panel, at - far),
         Home: () => moveTo(u, panel, 0), End: () => moveTo(u, panel, last),
         '+': () => { const { min, max } = u.scales.x, mid = at < 0 ? (min + max) / 2 : panel.xs[at], half = (max - min) / 4; u.setScale('x', { min: Math.max(0, mid - half), max: mid + half }); },
-        Escape: () => { unzoom(mine); u.setCursor({ left: -10, top: -10 }); },
+        Escape: () => { unzoom(mine); u.setCursor({ left: -10, top: -10 }, true, true); },
       }[event.key];
       if (!act) return;
       event.preventDefault();
@@ -348,7 +359,7 @@
       if (!step) return;
       event.preventDefault();
       const to = Math.max(0, Math.min(of.xs.length - 1, (u.cursor.idx ?? -1) + step));
-      u.setCursor({ left: u.valToPos(of.xs[to], 'x'), top: 10 });
+      u.setCursor({ left: u.valToPos(of.xs[to], 'x'), top: 10 }, true, true);
       const said = of.lines.map((line) => (isShown(line) && line.values[to] !== null ? `${plain(line.name)} ${duration(line.values[to])}` : null));
       $('live').textContent = `${percentile(of.xs[to])}: ${said.filter(Boolean).join(', ')}`;
     });

@@ -37,7 +37,8 @@ fn of(comparison: &Comparison, phase: &PhaseComparison) -> Change {
     let mut table = Table::new(
         title.clone(),
         &["", &format!("#{base}"), &format!("#{head}"), "what follows"],
-    );
+    )
+    .with_prose();
     for change in &phase.metrics {
         table.add([
             Cell::from(label(change.metric)),

@@ -97,7 +97,8 @@ fn row(variant: &str, phase: &PhaseResult, at: usize, judged: &[Judgement]) -> R
 
 /// What failed, with the words of the first failure of each kind.
 pub(super) fn errors(run: &RunResult) -> Table {
-    let mut table = Table::new("What failed", &["kind", "#requests", "where", "such as"]);
+    let mut table =
+        Table::new("What failed", &["kind", "#requests", "where", "such as"]).with_prose();
     for variant in &run.variants {
         for phase in &variant.phases {
             let total = phase.total();

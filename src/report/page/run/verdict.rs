@@ -121,7 +121,8 @@ fn trust(run: &Run<'_>) -> Vec<Trusted> {
 
 fn thresholds(run: &Run<'_>) -> Table {
     let of = &run.concluded;
-    let mut table = Table::new("Thresholds", &["threshold", "", "#found", "where", "why"]);
+    let mut table =
+        Table::new("Thresholds", &["threshold", "", "#found", "where", "why"]).with_prose();
     for (variant, judged) in of.result.variants.iter().zip(of.judgements) {
         for (phase, judged) in variant.phases.iter().zip(judged) {
             for one in judged {
@@ -142,9 +143,9 @@ fn thresholds(run: &Run<'_>) -> Table {
 /// A verdict with a sign that is no colour.
 pub(super) fn mark(verdict: Judged) -> Cell {
     match verdict {
-        Judged::Pass => Cell::marked("✓ pass", "good"),
-        Judged::Fail => Cell::marked("✗ fail", "bad"),
-        Judged::Inconclusive => Cell::marked("? inconclusive", "doubt"),
+        Judged::Pass => Cell::marked("✓ pass", "mark good"),
+        Judged::Fail => Cell::marked("✗ fail", "mark bad"),
+        Judged::Inconclusive => Cell::marked("? inconclusive", "mark doubt"),
     }
 }
 

@@ -1,0 +1,157 @@
+//! `report.html`, and `telemload report`, which makes it again from a run directory, and other forms.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::bed::{TestBed, as_documented, device_request, gateway_scenario, url_scenario};
+use crate::hostile::{self, Behaviour, Server};
+
+/// Two variants without a profile, one request each.
+fn two() -> String {
+    let more = "[[variant]]\nname = \"before\"\n[[variant]]\nname = \"after\"\ntarget.gateway.auth = \"naive\"\n";
+    gateway_scenario("500ms", &(device_request("cars") + more))
+}
+
+#[test]
+fn a_page_is_in_the_run_directory_and_is_made_again_alike() {
+    let run = TestBed::new().scenario(&two()).run().expect(0, &[]);
+    let page = run.read("report.html");
+    for words in [
+        "<h1 class=\"good\">Passed: all 2 thresholds hold</h1>",
+        "exit code 0",
+        "before → after · load",
+        "id=\"chart-0-0\"",
+        "id=\"heat-0-1\"",
+        "telemload run scenario.toml --seed",
+    ] {
+        assert!(page.contains(words), "no {words:?}");
+    }
+    // The same values, whether they were just measured or read again.
+    let dir = run.dir();
+    fs::remove_file(dir.join("report.html")).unwrap();
+    let again = TestBed::new().args(["report"]).args([&dir]).run();
+    let again = again.expect(0, &["wrote "]);
+    assert_eq!(again.stdout, "");
+    assert!(page == run.read("report.html"), "the pages differ");
+}
+
+#[test]
+fn other_forms_are_printed_or_written() {
+    let run = TestBed::new().scenario(&two()).run().expect(0, &[]);
+    let dir = run.dir();
+    let made = |format: &str| {
+        let made = TestBed::new().args(["report", "--format", format]);
+        made.args([&dir]).run().expect(0, &[])
+    };
+    // All that it printed is what was stored: figures of a result survive being read.
+    let json = made("json").stdout;
+    let (again, stored): (Value, Value) = (as_documented("result", &json), run.result());
+    assert_eq!(again["variants"], stored["variants"]);
+    assert_eq!(again["verdict"], stored["verdict"]);
+    assert_eq!(again["comparisons"], stored["comparisons"]);
+    assert_eq!(made("hlog").stdout, run.read("histograms.hlog"));
+    let csv = made("csv").stdout;
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        lines.len(),
+        5,
+        "a header, and all and one request of two variants"
+    );
+    let at = lines[0]
+        .split(',')
+        .position(|column| column == "latency_p99_us");
+    let cells: Vec<&str> = lines[3].split(',').collect();
+    assert_eq!(cells[..3], ["after", "load", ""]);
+    let phase = run.phase("after", "load");
+    assert_eq!(cells[at.unwrap()], phase["latency_us"]["p99"].to_string());
+    let markdown = made("markdown").stdout;
+    for words in [
+        "## test: pass (exit code 0)",
+        "| after · load | ",
+        "## before → after",
+    ] {
+        assert!(markdown.contains(words), "no {words:?} in {markdown}");
+    }
+    made("svg");
+    let drawn = fs::read_to_string(dir.join("charts/load-latency.svg")).unwrap();
+    assert!(
+        drawn.starts_with("<svg xmlns=") && drawn.contains(">before p99<"),
+        "{drawn}"
+    );
+    assert!(dir.join("charts/load-percentiles.svg").exists());
+}
+
+#[test]
+fn a_run_without_figures_has_a_page_that_says_why() {
+    let server = Server::start(Behaviour::Canned(hostile::GARBAGE));
+    let run = TestBed::new()
+        .scenario(&url_scenario(server.addr, "300ms", ""))
+        .run();
+    let run = run.expect_one_of(&[4]);
+    let page = run.read("report.html");
+    assert!(
+        page.contains("<h1 class=\"bad\">Invalid: the run says nothing"),
+        "{}",
+        run.stderr
+    );
+    assert!(page.contains("exit code 4"));
+}
+
+#[test]
+fn results_of_earlier_versions_have_pages_too() {
+    for name in ["result-earlier.json", "result-suspect.json"] {
+        let text = fs::read_to_string(format!("tests/data/{name}")).unwrap();
+        let bed = TestBed::new().file("old/result.json", text);
+        let page = bed.path("old/report.html");
+        let made = bed.args(["report", "old"]).run();
+        let _made = made.expect(0, &["wrote old/report.html"]);
+        let page = fs::read_to_string(page).unwrap();
+        for words in [
+            "What is missing",
+            "histograms.hlog",
+            "No series was stored",
+            "The scenario was not stored",
+        ] {
+            assert!(page.contains(words), "{name}: no {words:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_run_directory_is_refused() {
+    let refused = |args: &[&str], says: &[&str]| {
+        let bed = TestBed::new()
+            .file("empty/notes.txt", "")
+            .file("odd/result.json", "{}");
+        bed.args(["report"]).args(args).run().expect(2, says);
+    };
+    refused(
+        &["nowhere"],
+        &["error: nowhere is no run directory; `telemload run` says where it stored one"],
+    );
+    refused(
+        &["empty"],
+        &["error: empty has no result.json: it is no run directory, or its run was killed"],
+    );
+    refused(&["odd"], &["error: odd/result.json: it has no schema"]);
+    refused(
+        &["odd", "--format", "pdf"],
+        &[
+            "invalid value 'pdf'",
+            "html, markdown, json, csv, hlog, svg",
+        ],
+    );
+}
+
+#[test]
+fn nothing_to_draw_is_said() {
+    let text = fs::read_to_string("tests/data/result-earlier.json").unwrap();
+    let mut result: Value = serde_json::from_str(&text).unwrap();
+    result["variants"] = Value::Array(Vec::new());
+    let bed = TestBed::new().file("old/result.json", result.to_string());
+    bed.args(["report", "old", "--format", "svg"]).run().expect(
+        2,
+        &["error: old has nothing to draw: no window was measured"],
+    );
+}

@@ -1,0 +1,140 @@
+//! The page of a run tries itself in a browser, on a desk and on a phone, with names that would like to be more than names.
+
+use std::fs;
+use std::path::Path;
+
+use crate::bed::{Outcome, TestBed, device_request, gateway_scenario};
+use crate::browser;
+use crate::scripted::{Scripted, say};
+
+/// Two variants with a profile each, and two requests of which one fails.
+fn compared() -> String {
+    let more = "[profile]\ncpu = \"pprof\"\nduration = \"1s\"\nhz = 250\n[[variant]]\nname = \"before\"\n[[variant]]\nname = \"after\"\ntarget.gateway.auth = \"singleflight\"\n";
+    let requests = device_request("cars") + &device_request("thieves") + more;
+    gateway_scenario("1500ms", &requests).replace(
+        "auth = \"singleflight\", bcrypt_cost = 4",
+        "auth = \"naive\", bcrypt_cost = 4",
+    )
+}
+
+/// The page tries itself in windows of both sizes, and nothing is refused or complained about.
+#[track_caller]
+fn tries_itself(page: &Path) -> String {
+    let page = fs::canonicalize(page).unwrap();
+    let mut dom = String::new();
+    for size in [(1280, 900), (390, 800)] {
+        let seen = browser::open(&page, "selftest", size);
+        let report = seen.dom.split("id=\"selftest\"").last().unwrap_or_default();
+        assert!(report.contains("selftest: passed"), "{size:?} {report}");
+        assert_eq!(seen.console, "", "{size:?}");
+        dom = seen.dom;
+    }
+    dom
+}
+
+#[test]
+fn the_page_of_a_comparison_works_in_a_browser() {
+    let outcome = TestBed::new().scenario(&compared()).run();
+    let outcome = outcome.expect_one_of(&[1, 3]);
+    let dom = tries_itself(&outcome.dir().join("report.html"));
+    for words in [
+        "ok it is one cursor for all charts",
+        "ok the flame graph runs in its frame",
+        "ok a request filters the curves",
+        "ok the theme changes",
+        "ok a variant can be hidden",
+        "ok a table is ordered",
+        "ok a search hides rows",
+        "ok nothing is wider than the window",
+        "ok chart-0-2 is drawn",
+    ] {
+        assert!(dom.contains(words), "no {words:?}");
+    }
+}
+
+/// What a server, a scenario and a profile may call things.
+const HOSTILE: &str = "</script><img src=x onerror='window.owned=1'>\"--><!--\u{202e}<b>";
+
+fn hostile_run() -> Outcome {
+    let body = format!("{{\"error\": {}}}", serde_json::json!(HOSTILE));
+    let server = Scripted::start(move |asked| match asked.path.as_str() {
+        "/bad" => say("500 <img src=x onerror=alert(1)>", "", &body),
+        _ => say("200 OK", "", "ok"),
+    });
+    let name = toml_string(HOSTILE);
+    let scenario = format!(
+        r#"name = "hostile"
+description = {name}
+interval = "100ms"
+[target]
+url = "http://{}"
+[load]
+model = "closed"
+connections = 2
+duration = "600ms"
+[[request]]
+name = {name}
+path = "/"
+[[request]]
+name = "bad"
+path = "/bad"
+headers = {{ X-Name = "<script>alert(1)</script>" }}
+"#,
+        server.addr
+    );
+    TestBed::new().scenario(&scenario).run()
+}
+
+fn toml_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[test]
+fn names_of_others_stay_names() {
+    let outcome = hostile_run();
+    assert!(
+        outcome.dir().join("report.html").exists(),
+        "{}",
+        outcome.stderr
+    );
+    let dom = tries_itself(&outcome.dir().join("report.html"));
+    assert!(
+        !dom.contains("<img") && !dom.contains("<b>\u{202e}"),
+        "{dom}"
+    );
+    assert!(dom.contains("&lt;img src=x onerror="), "shown as text");
+}
+
+/// A stored run whose result, series and profile somebody else wrote.
+#[test]
+fn a_directory_that_somebody_else_wrote_stays_text() {
+    let outcome = TestBed::new().scenario(&compared()).run();
+    let outcome = outcome.expect_one_of(&[1, 3]);
+    let dir = outcome.dir();
+    let mut result: serde_json::Value = serde_json::from_str(&outcome.read("result.json")).unwrap();
+    result["scenario"]["name"] = HOSTILE.into();
+    result["machine"]["cpu_model"] = HOSTILE.into();
+    let phase = &mut result["variants"][0]["phases"][0];
+    phase["exemplars"]["status"] = HOSTILE.into();
+    phase["ended"] = HOSTILE.into();
+    phase["notes"][0] = serde_json::json!({"code": HOSTILE, "severity": "warning", "subject": HOSTILE, "words": HOSTILE, "remedy": HOSTILE});
+    result["variants"][0]["thresholds"][0]["reason"] = HOSTILE.into();
+    result["variants"][0]["thresholds"][0]["expr"] = format!("latency.p99 < 5ms {HOSTILE}").into();
+    fs::write(dir.join("result.json"), result.to_string()).unwrap();
+    let stacks = format!(
+        "main;{} 900\nmain;other 100\n",
+        HOSTILE.replace('\u{202e}', "")
+    );
+    fs::write(dir.join("before/load/profile.pb.gz"), stacks).unwrap();
+    fs::write(dir.join("scenario.toml"), HOSTILE).unwrap();
+    let page = dir.join("report.html");
+    fs::remove_file(&page).unwrap();
+    TestBed::new()
+        .args(["report"])
+        .args([&dir])
+        .run()
+        .expect(0, &["wrote "]);
+    let dom = tries_itself(&page);
+    assert!(!dom.contains("<img"), "{dom}");
+    assert!(dom.contains("&lt;img src=x onerror="), "shown as text");
+}
