@@ -1,5 +1,6 @@
 //! The gate of a scenario: which figures of two arms are held against which changes for the worse, and how they are measured.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::units::Rate;
@@ -23,6 +24,15 @@ pub struct GatePlan {
     pub answers: Answers,
     /// Rate of the turns in which latencies are measured; measured first if it is not given.
     pub rate: Option<Rate>,
+}
+
+/// Lines of the scenario that ask for a gate, from 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateLines {
+    /// That of the table `[gate]`, if there is one.
+    pub table: Option<usize>,
+    /// Those of metrics, by their names.
+    pub metrics: BTreeMap<String, usize>,
 }
 
 /// One figure of the gate.
