@@ -19,6 +19,7 @@ mod credentials;
 mod failures;
 mod formats;
 mod gate;
+mod gated;
 mod ingest;
 mod instances;
 mod interruption;

@@ -1,9 +1,13 @@
 //! What a command judged, as the one list that every output for CI is made of: a check has a name, a mark, words and a place.
 
 mod compare;
+mod gate;
+#[cfg(test)]
+pub(super) mod gate_samples;
 mod run;
 
 pub use compare::of_comparison;
+pub use gate::{GateRun, of_gate};
 pub use run::{Ran, of_run};
 
 use crate::gate::{Outcome, Verdict};

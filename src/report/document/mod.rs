@@ -2,6 +2,7 @@
 
 pub mod code_quality;
 pub mod compare;
+pub mod gate;
 pub mod profile;
 pub mod run;
 pub mod selftest;

@@ -2,6 +2,7 @@
 
 pub(super) mod change;
 pub(super) mod explanation;
+pub(super) mod gate;
 pub(super) mod judgement;
 pub(super) mod load;
 pub mod top;

@@ -2,6 +2,7 @@
 
 pub mod annotations;
 pub mod compare;
+pub mod gate;
 pub mod junit;
 pub mod markdown;
 pub mod profile;
