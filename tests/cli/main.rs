@@ -20,6 +20,8 @@ mod credentials;
 mod failures;
 mod formats;
 mod hosts;
+mod gate;
+mod gated;
 mod ingest;
 mod instances;
 mod interruption;

@@ -1,6 +1,7 @@
 //! `telemload gate`: is the head worse than the base? Both are launched and loaded in turns until the decision says that it is enough.
 
 mod arms;
+mod blame;
 mod checkout;
 mod measure;
 mod shown;
@@ -12,9 +13,11 @@ use anyhow::Context;
 
 use self::arms::Compared;
 use self::checkout::Checkout;
+use self::shown::Ended;
+use super::ci::{AtScenario, Outputs};
 use super::exit::Usage;
 use super::files::unwritten;
-use super::output::{print, progress, say};
+use super::output::{progress, say};
 use super::run::allow_connections;
 use super::signals::{Answered, Signals};
 use super::values::seconds;
@@ -50,12 +53,19 @@ pub(super) struct Args {
     /// Let a verdict count that is advisory otherwise.
     #[arg(long)]
     pub(super) enforce: bool,
+    /// Print gate.json instead of the table.
+    #[arg(long)]
+    pub(super) json: bool,
     /// Directory of logs and results [default: runs/NAME-UTC_TIME].
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// No progress and no messages but errors.
     #[arg(short, long)]
     pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) ci: Outputs,
+    #[command(flatten)]
+    pub(super) at_scenario: AtScenario,
 }
 
 /// What is compared.
@@ -102,12 +112,14 @@ pub(super) struct Given {
     #[arg(long, value_name = "PID", requires = "base_url")]
     pub(super) head_pid: Option<u32>,
     /// Launch the base twice and add as much work to one of both as the gate promises to see: whether it fires on this machine.
-    #[arg(long, conflicts_with_all = ["head", "base_ref", "base_variant", "base_url"])]
+    #[arg(long, conflicts_with_all = ["head", "base_ref", "base_variant", "base_url", "junit", "code_quality"])]
     pub(super) prove: bool,
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
-    // What is wrong with the scenario is said before anything is built or written.
+    // What is wrong with flags and scenario is said before anything is built or written.
+    args.ci.check()?;
+    args.at_scenario.check(args.scenario.to_str())?;
     arms::check(args)?;
     let began = Instant::now();
     let started_at = jiff::Timestamp::now();
@@ -155,26 +167,41 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         quiet: args.quiet,
     };
     let found = runtime.block_on(measure::measure(&compared, &surroundings));
-    runtime.shutdown_background();
     let measured = Measured {
         blocks: &found.blocks,
         confirming: &found.confirming,
     };
     let gate = &compared.gate;
-    let verdict = conclude(gate, measured, found.ended, compared.advisory.clone());
+    let mut verdict = conclude(gate, measured, found.ended, compared.advisory.clone());
+    if args.enforce {
+        verdict.advisory = None;
+    }
+    let ended = Ended {
+        compared: &compared,
+        verdict: &verdict,
+        measured,
+        started_at,
+        seconds: surroundings.began.elapsed().as_secs_f64(),
+    };
+    let shown = ended.show(args, &dir);
+    if verdict.names_functions() && compared.injected.is_none() {
+        let work = blame::functions(&compared, &dir, &observer, &stop);
+        shown::blamed(runtime.block_on(work), args);
+    }
+    runtime.shutdown_background();
     signals.release();
-    print(&shown::render(&verdict, &compared))?;
     drop(checkout);
     if let Some(injected) = compared.injected {
         return Ok(shown::proven(&verdict, injected, args.quiet));
     }
     if !args.quiet {
         say(&format!(
-            "logs are in {} (seed {})",
+            "stored in {} (seed {})",
             dir.path().display(),
             compared.plan.seed
         ));
     }
+    shown?;
     Ok(verdict.exit_code())
 }
 

@@ -1,55 +1,86 @@
-//! A verdict as it is printed.
+//! What is printed and written of a gate.
 
+use std::path::Path;
+
+use super::Args;
 use super::arms::Compared;
-use crate::cli::output::say;
-use crate::gate::paired::GateVerdict;
+use crate::cli::files::unwritten;
+use crate::cli::output::{print, say};
+use crate::compare::Comparison;
+use crate::experiment::RunDir;
+use crate::gate::paired::{GateVerdict, Measured};
 use crate::gate::{Outcome, Verdict};
+use crate::process::machine::Fingerprint;
+use crate::report::checks::{GateRun, of_gate};
+use crate::report::{document, terminal, text};
+use crate::result::ScenarioId;
 use crate::scenario::plan::gate::GateMetric;
+use crate::traffic::redact::without_credentials;
 use crate::units::format_share;
 
-/// The verdict as text.
-pub(super) fn render(verdict: &GateVerdict, compared: &Compared) -> String {
-    let mut text = format!(
-        "{}: {} against {}\n",
-        verdict.outcome.name(),
-        compared.names.head,
-        compared.names.base
-    );
-    for of in &verdict.metrics {
-        let change = of.change.map_or_else(
-            || "-".to_owned(),
-            |change| {
-                format!(
-                    "{:+.2} % ({:+.2} to {:+.2})",
-                    change.by * 100.0,
-                    change.low * 100.0,
-                    change.high * 100.0
-                )
+/// A gate that has ended.
+pub(super) struct Ended<'a> {
+    pub(super) compared: &'a Compared,
+    pub(super) verdict: &'a GateVerdict,
+    pub(super) measured: Measured<'a>,
+    pub(super) started_at: jiff::Timestamp,
+    pub(super) seconds: f64,
+}
+
+impl Ended<'_> {
+    /// Prints the verdict, and writes it with all that CI systems read. What cannot be written costs nothing else.
+    pub(super) fn show(&self, args: &Args, dir: &RunDir) -> anyhow::Result<()> {
+        let plan = &self.compared.plan;
+        let names = self.compared.names.as_ref();
+        let names = names.map(|name| without_credentials(name));
+        let gate = GateRun {
+            scenario: &ScenarioId {
+                name: plan.name.clone(),
+                sha256: plan.sha256.clone(),
+                seed: Some(plan.seed),
             },
-        );
-        let sd = of.sd.map_or_else(|| "-".to_owned(), format_share);
-        let judged = of.verdict.map_or("not gated", Verdict::name);
-        let reason = of.reason.as_deref().unwrap_or_default();
-        let needs = of.needs.as_ref();
-        let needs = needs.map_or_else(String::new, |needs| format!(" · needs {needs}"));
-        text += &format!(
-            "  {:24} {change}  n {} SD {sd}  {judged}  {reason}{needs}\n",
-            of.metric.name(),
-            of.n
-        );
+            arms: names.as_ref().map(AsRef::as_ref),
+            started_at: self.started_at,
+            seconds: self.seconds,
+            machine: &Fingerprint::read(),
+            measured: self.measured,
+            verdict: self.verdict,
+            file: &args.scenario.display().to_string(),
+            lines: &plan.gate_lines,
+        };
+        let document = document::gate::json(&gate);
+        let printed = if args.json {
+            print(&document)
+        } else {
+            print(&terminal::gate::render(&gate))
+        };
+        let written = dir.write(Path::new("gate.json"), document.as_bytes());
+        let written = printed.and(written.map_err(|error| unwritten(&error)));
+        // What it should find was put there.
+        if args.given.prove {
+            return written;
+        }
+        let checks = of_gate(&gate);
+        let reported = args.ci.write(&checks, &[text::gate::markdown(&gate)]);
+        let at_scenario = args.at_scenario.write(&checks, Some(gate.file));
+        written.and(reported).and(at_scenario)
     }
-    for reason in &verdict.reasons {
-        text += &format!("  because {reason}\n");
+}
+
+/// Prints which functions a failure comes from, or why that is not known.
+pub(super) fn blamed(found: Result<Comparison, String>, args: &Args) {
+    match found {
+        // gate.json on standard output stays one document.
+        Ok(comparison) if args.json => say(&terminal::compare::render(&comparison)),
+        Ok(comparison) => {
+            if let Err(error) = print(&format!("\n{}", terminal::compare::render(&comparison))) {
+                say(&format!("error: {error:#}"));
+            }
+        }
+        Err(why) => say(&format!(
+            "note: no function is named for the failure: {why}"
+        )),
     }
-    if let Some(advisory) = &verdict.advisory {
-        text += &format!("  advisory: {advisory}\n");
-    }
-    let used = verdict.used;
-    text += &format!(
-        "  {} blocks on {} launches, {} to confirm, {} with void latencies\n",
-        used.blocks, used.launches, used.confirming, used.voided
-    );
-    text
 }
 
 /// Says whether the gate fires here, and the exit code of that: 0 if it does, 1 if it passes what it promises to see.

@@ -1,14 +1,12 @@
 //! The checks of a gate: its metrics at their lines of the scenario, errors, and whether it says anything at all.
 
-use std::collections::BTreeMap;
-
 use super::{Check, Checks, Mark, Place};
 use crate::gate::Outcome;
 use crate::gate::paired::{GateVerdict, Measured, MetricVerdict};
 use crate::process::machine::Fingerprint;
 use crate::report::figures::gate::{reason, value};
 use crate::result::{Arms, ScenarioId};
-use crate::scenario::plan::gate::OnInconclusive;
+use crate::scenario::plan::gate::{GateLines, OnInconclusive};
 
 /// A gate with all that its reports say.
 #[derive(Debug, Clone, Copy)]
@@ -33,15 +31,6 @@ pub struct GateRun<'a> {
     pub lines: &'a GateLines,
 }
 
-/// Lines of a scenario, from 1.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GateLines {
-    /// That of the table `[gate]`, if there is one.
-    pub table: Option<usize>,
-    /// Those of metrics, by their names.
-    pub metrics: BTreeMap<String, usize>,
-}
-
 /// The checks of a gate. An advisory verdict fails nothing, and an inconclusive one is what the scenario wants it to be.
 pub fn of_gate(gate: &GateRun<'_>) -> Checks {
     let verdict = gate.verdict;
@@ -59,13 +48,13 @@ pub fn of_gate(gate: &GateRun<'_>) -> Checks {
 
 fn metric(gate: &GateRun<'_>, of: &MetricVerdict) -> Check {
     let name = of.metric.name();
-    let found = format!(
-        "{} → {}",
-        value(of.metric, of.base),
-        value(of.metric, of.head)
-    );
-    let words: Vec<_> = [found, reason(of)].into_iter().collect();
-    let words: Vec<_> = words.into_iter().filter(|part| !part.is_empty()).collect();
+    let is_known = of.base.is_some() || of.head.is_some();
+    let found = is_known.then(|| {
+        let (base, head) = (value(of.metric, of.base), value(of.metric, of.head));
+        format!("{base} → {head}")
+    });
+    let why = Some(reason(of)).filter(|why| !why.is_empty());
+    let words: Vec<_> = found.into_iter().chain(why).collect();
     let line = gate.lines.metrics.get(&name).copied();
     check(
         gate,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{GateLines, GateRun};
+use super::GateRun;
 use crate::gate::paired::{
     Bursts, Change, Confirmation, ErrorVerdict, Evidence, GateVerdict, Measured, MetricVerdict,
     Spread, Used,
@@ -12,7 +12,7 @@ use crate::gate::{Outcome, Verdict};
 use crate::metrics::Tally;
 use crate::process::machine::Fingerprint;
 use crate::result::{ArmBlock, Arms, Around, Block, ScenarioId, Turns};
-use crate::scenario::plan::gate::{GateMetric, OnInconclusive};
+use crate::scenario::plan::gate::{GateLines, GateMetric, OnInconclusive};
 
 /// A metric whose head has 4.7 % more.
 pub(in crate::report) fn metric(metric: GateMetric, verdict: Option<Verdict>) -> MetricVerdict {

@@ -7,7 +7,7 @@ pub(super) mod gate_samples;
 mod run;
 
 pub use compare::of_comparison;
-pub use gate::{GateLines, GateRun, of_gate};
+pub use gate::{GateRun, of_gate};
 pub use run::{Ran, of_run};
 
 use crate::gate::{Outcome, Verdict};

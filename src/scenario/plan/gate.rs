@@ -1,5 +1,6 @@
 //! The gate of a scenario: which figures of two arms are held against which changes for the worse, and how they are measured.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::units::Rate;
@@ -23,6 +24,15 @@ pub struct GatePlan {
     pub answers: Answers,
     /// Rate of the turns in which latencies are measured; measured first if it is not given.
     pub rate: Option<Rate>,
+}
+
+/// Lines of the scenario that ask for a gate, from 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateLines {
+    /// That of the table `[gate]`, if there is one.
+    pub table: Option<usize>,
+    /// Those of metrics, by their names.
+    pub metrics: BTreeMap<String, usize>,
 }
 
 /// One figure of the gate.
@@ -79,6 +89,11 @@ impl GateMetric {
     /// Whether more of it is worse.
     pub fn more_is_worse(self) -> bool {
         self != Self::Capacity
+    }
+
+    /// Whether CPU time decides it.
+    pub fn is_of_cpu(self) -> bool {
+        matches!(self, Self::CpuPerRequest | Self::CpuAtRate | Self::Capacity)
     }
 
     /// Whether it is measured at a fixed rate, where a neighbour on the machine makes it worthless.

@@ -16,7 +16,7 @@ mod target;
 
 use std::time::Duration;
 
-use self::gate::GatePlan;
+use self::gate::{GateLines, GatePlan};
 use self::threshold::Metric;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
@@ -60,6 +60,8 @@ pub struct Plan {
     pub cost: CostModel,
     /// What `telemload gate` judges.
     pub gate: GatePlan,
+    /// Where the scenario asks for that.
+    pub gate_lines: GateLines,
     /// Whether dry runs and the words of failures show secrets.
     pub secrets: Secrets,
 }

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::resolver::Resolver;
 use crate::scenario::plan::gate::{
-    Answers, Confirm, GateMetric, GatePlan, Gated, Limits, OnInconclusive, Relaunch,
+    Answers, Confirm, GateLines, GateMetric, GatePlan, Gated, Limits, OnInconclusive, Relaunch,
 };
 use crate::scenario::plan::{Phase, Variant};
 use crate::scenario::read::error::Error;
@@ -77,6 +77,19 @@ impl Resolver<'_> {
             )?,
             rate,
         })
+    }
+
+    /// Where the scenario asks for what.
+    pub(super) fn gate_lines(&self, given: &gate::Gate) -> GateLines {
+        let table = self.table.get_key_value("gate");
+        let metrics = given.metric.iter().filter_map(|metric| {
+            let line = self.source.line(metric.name.span().start)?;
+            Some((metric.name.get_ref().clone(), line))
+        });
+        GateLines {
+            table: table.and_then(|(key, _)| self.source.line(key.span().start)),
+            metrics: metrics.collect(),
+        }
     }
 
     /// One of some words; the first one where none is given.

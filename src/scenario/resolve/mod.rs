@@ -178,6 +178,7 @@ impl Resolver<'_> {
             allow_untrusted,
             cost: self.cost(&file.cost)?,
             gate: self.gate(&file.gate, &variants)?,
+            gate_lines: self.gate_lines(&file.gate),
             secrets: Secrets::Redacted,
             variants,
         })
