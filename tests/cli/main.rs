@@ -18,6 +18,7 @@ mod compared;
 mod credentials;
 mod failures;
 mod formats;
+mod gate;
 mod gated;
 mod ingest;
 mod instances;

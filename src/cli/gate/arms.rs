@@ -67,12 +67,7 @@ impl Compared {
         let sides = if args.given.prove {
             let by = proven(&whole)?;
             injected = Some(by);
-            let sides = beside(args, by)?;
-            runs_a_command(
-                one(&load(args, &sides.base, seed)?, args)?,
-                "--prove works beside the command of the scenario's target",
-            )?;
-            sides
+            beside(args, by)?
         } else {
             sides(args, &whole, checkout)?
         };
@@ -89,6 +84,9 @@ impl Compared {
                 &arms.base,
                 "--base-ref runs the command of the scenario's target in a worktree",
             )?;
+        }
+        if injected.is_some() {
+            is_launched(&arms.base)?;
         }
         let plan = plans.base;
         let mut gate = plan.gate.clone();
@@ -301,6 +299,15 @@ fn runs_a_command(variant: &Variant, what: &str) -> Result<(), Usage> {
         _ => Err(Usage(format!(
             "{what}, and this target has none: give it a `command`, or name one with --base or --head"
         ))),
+    }
+}
+
+fn is_launched(variant: &Variant) -> Result<(), Usage> {
+    match &variant.target {
+        scenario::Target::Url { .. } => Err(Usage(
+            "--prove works beside a target that telemload launches, and this one runs already: name a command with --base".to_owned(),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -81,9 +81,22 @@ struct Measuring<'a> {
     found: Found,
 }
 
+/// What fits into the budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Fits {
+    /// Looks, and fresh launches that confirm a failure.
+    #[default]
+    Confirmed,
+    /// The first look alone: what is no worse can pass, and nothing can fail.
+    FirstLook,
+    /// Not even that.
+    Nothing,
+}
+
 /// How long launches take.
 #[derive(Debug, Default)]
 struct Clock {
+    fits: Fits,
     /// Each with its blocks, in their order. Turns are tried in the first one, which is longer for that.
     launches: Vec<Duration>,
 }
@@ -109,6 +122,9 @@ impl Measuring<'_> {
                 Next::Stop => return Ended::Planned,
                 Next::Measure if time == Time::Over => return Ended::Planned,
                 Next::Measure => false,
+                Next::Confirm { .. } if self.clock.fits == Fits::FirstLook => {
+                    return Ended::Planned;
+                }
                 Next::Confirm { at_rate } => {
                     if !at_rate {
                         self.pair.leave_out_latencies();
@@ -156,9 +172,13 @@ impl Measuring<'_> {
     /// Whether another launch, and those that confirm a failure, end within the budget.
     fn time(&self) -> Time {
         let launch = self.clock.launch().unwrap_or_default();
-        // Turns at a fixed rate are left out of those that confirm, in all cases but one.
-        let confirming = launch.saturating_sub(self.at_rate()) * self.confirming();
-        if launch + confirming > self.left() {
+        let reserved = match self.clock.fits {
+            // Turns at a fixed rate are left out of those that confirm, in all cases but one.
+            Fits::Confirmed => launch.saturating_sub(self.at_rate()) * self.confirming(),
+            Fits::FirstLook => Duration::ZERO,
+            Fits::Nothing => return Time::Over,
+        };
+        if launch + reserved > self.left() {
             Time::Over
         } else {
             Time::Left
@@ -194,21 +214,28 @@ impl Measuring<'_> {
         if launch * first_look + confirming <= self.left() {
             return;
         }
+        self.pair.leave_out_latencies();
         let budget = format_duration(self.compared.gate.budget);
-        let needed = closed * first_look + confirming;
-        if needed <= self.left() {
-            self.pair.leave_out_latencies();
-            self.say(&format!(
-                "note: latencies are left out: {FIRST_LOOK} launches with them do not fit into {budget}"
-            ));
+        let whole = self.around.began.elapsed() + closed * first_look + confirming;
+        let more = format!(
+            "use `--budget {}s` or more",
+            whole.as_secs().next_multiple_of(10)
+        );
+        let words = if closed * first_look + confirming <= self.left() {
+            format!(
+                "latencies are left out: {FIRST_LOOK} launches with them do not fit into {budget}"
+            )
+        } else if closed * first_look <= self.left() {
+            self.clock.fits = Fits::FirstLook;
+            format!("a failure cannot be confirmed within {budget}, so that nothing fails: {more}")
         } else {
-            let whole = self.around.began.elapsed() + needed;
-            self.say(&format!(
-                "note: {FIRST_LOOK} launches of {:.1} s each, and those that confirm a failure, do not fit into {budget}: use `--budget {}s` or more",
-                closed.as_secs_f64(),
-                whole.as_secs().next_multiple_of(10)
-            ));
-        }
+            self.clock.fits = Fits::Nothing;
+            format!(
+                "{FIRST_LOOK} launches of {:.1} s each do not fit into {budget}: {more}",
+                closed.as_secs_f64()
+            )
+        };
+        self.say(&format!("note: {words}"));
     }
 
     fn say(&self, words: &str) {

@@ -19,6 +19,8 @@ pub use verdict::{
 };
 
 #[cfg(test)]
+mod ends_tests;
+#[cfg(test)]
 mod errors_tests;
 #[cfg(test)]
 mod samples;

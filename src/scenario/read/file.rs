@@ -66,6 +66,9 @@ pub(in crate::scenario) struct Target {
     pub(in crate::scenario) proxy: Option<Text>,
     pub(in crate::scenario) bind: Option<Text>,
     pub(in crate::scenario) instances: Option<Spanned<u32>>,
+    /// What only a flag can give: words before the command line of the gateway.
+    #[serde(skip)]
+    pub(in crate::scenario) before_gateway: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -100,9 +100,12 @@ impl Over<'_> {
     fn target(&self, target: &mut file::Target) {
         let flags = self.flags;
         self.given_target(target);
-        if let (Some(before), Some(command)) = (&flags.before_command, &mut target.command) {
-            let line = format!("{before} {}", command.get_ref());
-            *command = Spanned::new(command.span(), line);
+        if let Some(before) = &flags.before_command {
+            if let Some(command) = &mut target.command {
+                let line = format!("{before} {}", command.get_ref());
+                *command = Spanned::new(command.span(), line);
+            }
+            target.before_gateway = Some(before.clone());
         }
         self.replace(&mut target.pid, "--pid", flags.pid);
         // Either flag takes the place of either key.
