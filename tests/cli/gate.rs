@@ -111,7 +111,8 @@ fn arms_that_cannot_be_compared_are_refused_before_anything_is_started() {
     let url = VARIANTS.split("[[variant]]").next().unwrap();
     let gateway = "gateway = { auth = \"cached\", bcrypt_cost = 4, cpus = 1 }";
     let url = url.replacen(gateway, "url = \"http://127.0.0.1:1\"", 1);
-    let says = "error: --prove works beside a target that telemload launches, and this one runs already";
+    let says =
+        "error: --prove works beside a target that telemload launches, and this one runs already";
     gate(&url, &["--prove"]).run().expect(2, &[says]);
 }
 
