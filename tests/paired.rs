@@ -9,11 +9,13 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use telemload::experiment::{Live, Observer, Pair, Paired, PhaseStart, Relaunch, RunDir, Stop};
 use telemload::metrics::Tally;
+use telemload::process::ProcessTree;
+use telemload::process::port::free_port;
 use telemload::result::{ArmBlock, Arms, Block, Failure, Turns};
 use telemload::scenario::{Overrides, Plan, parse};
 use tempfile::TempDir;
@@ -22,7 +24,7 @@ use tokio::sync::watch;
 /// What targets are started through.
 const TELEMLOAD: [&str; 3] = ["supervise", "exec-with-parent", "gateway"];
 
-const TESTS: [(&str, fn()); 5] = [
+const TESTS: [(&str, fn()); 6] = [
     (
         "a_block_counts_what_each_arm_did",
         a_block_counts_what_each_arm_did,
@@ -38,6 +40,10 @@ const TESTS: [(&str, fn()); 5] = [
     (
         "a_block_that_is_interrupted_leaves_nothing_running",
         a_block_that_is_interrupted_leaves_nothing_running,
+    ),
+    (
+        "arms_that_run_already_are_loaded_and_left_alone",
+        arms_that_run_already_are_loaded_and_left_alone,
     ),
     (
         "arms_that_cannot_be_up_together_are_refused",
@@ -268,6 +274,57 @@ fn a_block_that_is_interrupted_leaves_nothing_running() {
         let pid = std::fs::read_to_string(home.path().join(name)).unwrap();
         let stat = Path::new("/proc").join(pid.trim());
         assert!(!stat.exists(), "{name} still runs");
+    }
+}
+
+/// A gateway that runs without the pair.
+struct Running(Child, u16);
+
+impl Running {
+    fn start() -> Self {
+        let port = free_port().unwrap();
+        let mut gateway = Command::new(env!("CARGO_BIN_EXE_telemload"));
+        gateway.args(["gateway", "--listen", &format!("127.0.0.1:{port}")]);
+        Self(gateway.stderr(Stdio::null()).spawn().unwrap(), port)
+    }
+
+    fn target(&self) -> String {
+        let (pid, port) = (self.0.id(), self.1);
+        format!("target.url = \"http://127.0.0.1:{port}\"\ntarget.pid = {pid}")
+    }
+
+    /// All that it has used.
+    fn cpu(&self) -> Duration {
+        let tree = ProcessTree::of(self.0.id()).unwrap();
+        Duration::from_nanos(tree.read(None).unwrap().cpu_ns)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn arms_that_run_already_are_loaded_and_left_alone() {
+    let mut arms = [Running::start(), Running::start()];
+    for Running(_, port) in &arms {
+        while std::net::TcpStream::connect(("127.0.0.1", *port)).is_err() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let bed = Bed::new(&arms[0].target(), &arms[1].target());
+    let before = arms.each_ref().map(Running::cpu);
+    let block = bed.block();
+    let Arms { base, head } = &block.arms;
+    for ((arm, running), before) in [base, head].into_iter().zip(&mut arms).zip(before) {
+        check_arm(arm);
+        // The calibration is in neither part of the block.
+        let parts = [arm.cpu, arm.open_cpu].into_iter().flatten();
+        let (parts, all) = (parts.sum::<Duration>(), running.cpu() - before);
+        assert!(parts < all, "{parts:?} of {all:?}");
+        assert_eq!(running.0.try_wait().unwrap(), None, "it still runs");
     }
 }
 

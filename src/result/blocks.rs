@@ -51,8 +51,10 @@ pub struct Block {
 /// What one arm did in a block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmBlock {
-    /// CPU time of its processes from before the first measured turn of `closed` to the end of the last one, the other arm's turns
-    /// included, so that work which is done later is charged; `None` if it cannot be read.
+    /// CPU time of its processes from before the first measured turn of `closed` to behind the last one, the other arm's turns
+    /// included, so that work which is done later is charged. It is that of the `ok` answers to what was due in these turns, of
+    /// which `completed_ok` lacks those that came between two turns. `None` if it cannot be read, or was read too late: when
+    /// the arm had begun again.
     pub cpu: Option<Duration>,
     /// The same over the turns of `open`: a light load costs another amount per request.
     pub open_cpu: Option<Duration>,

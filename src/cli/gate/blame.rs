@@ -95,7 +95,7 @@ impl Launches {
 
 /// Both arms as variants of a plan that profiles each once.
 fn plan(compared: &Compared) -> Result<Plan, String> {
-    let variant = |variant: &Variant, name: &str| {
+    let variant = |variant: &Variant, name: &str| -> Result<Variant, String> {
         let profile = profile(variant)?;
         let mut load = compared.load.clone();
         load.model = LoadModel::Closed;

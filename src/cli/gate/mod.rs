@@ -1,6 +1,7 @@
 //! `telemload gate`: is the head worse than the base? Both are launched and loaded in turns until the decision says that it is enough.
 
 mod arms;
+mod blame;
 mod checkout;
 mod measure;
 mod shown;
@@ -166,14 +167,15 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         quiet: args.quiet,
     };
     let found = runtime.block_on(measure::measure(&compared, &surroundings));
-    runtime.shutdown_background();
     let measured = Measured {
         blocks: &found.blocks,
         confirming: &found.confirming,
     };
     let gate = &compared.gate;
-    let verdict = conclude(gate, measured, found.ended, compared.advisory.clone());
-    signals.release();
+    let mut verdict = conclude(gate, measured, found.ended, compared.advisory.clone());
+    if args.enforce {
+        verdict.advisory = None;
+    }
     let ended = Ended {
         compared: &compared,
         verdict: &verdict,
@@ -182,6 +184,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         seconds: surroundings.began.elapsed().as_secs_f64(),
     };
     let shown = ended.show(args, &dir);
+    if verdict.names_functions() && compared.injected.is_none() {
+        let work = blame::functions(&compared, &dir, &observer, &stop);
+        shown::blamed(runtime.block_on(work), args);
+    }
+    runtime.shutdown_background();
+    signals.release();
     drop(checkout);
     if let Some(injected) = compared.injected {
         return Ok(shown::proven(&verdict, injected, args.quiet));

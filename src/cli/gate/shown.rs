@@ -6,6 +6,7 @@ use super::Args;
 use super::arms::Compared;
 use crate::cli::files::unwritten;
 use crate::cli::output::{print, say};
+use crate::compare::Comparison;
 use crate::experiment::RunDir;
 use crate::gate::paired::{GateVerdict, Measured};
 use crate::gate::{Outcome, Verdict};
@@ -64,6 +65,22 @@ impl Ended<'_> {
         let reported = args.ci.write(&checks, &[text::gate::markdown(&gate)]);
         let at_scenario = args.at_scenario.write(&checks, Some(gate.file));
         written.and(reported).and(at_scenario)
+    }
+}
+
+/// Prints which functions a failure comes from, or why that is not known.
+pub(super) fn blamed(found: Result<Comparison, String>, args: &Args) {
+    match found {
+        // gate.json on standard output stays one document.
+        Ok(comparison) if args.json => say(&terminal::compare::render(&comparison)),
+        Ok(comparison) => {
+            if let Err(error) = print(&format!("\n{}", terminal::compare::render(&comparison))) {
+                say(&format!("error: {error:#}"));
+            }
+        }
+        Err(why) => say(&format!(
+            "note: no function is named for the failure: {why}"
+        )),
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Errors {
 /// What one arm did on one launch, or on all.
 #[derive(Debug, Default)]
 struct Served {
+    /// Whether it was loaded at all: where one arm is not up, none is.
+    is_loaded: bool,
     ok: u64,
     failed: u64,
     /// OK answers that were complete in their turn, and the bytes of bodies in those turns.
@@ -51,6 +53,7 @@ struct Served {
 impl Served {
     fn add(&mut self, arm: &ArmBlock) {
         for turns in turns(arm) {
+            self.is_loaded |= turns.count > 0;
             turns.tallies.iter().for_each(|of| self.count(of));
             for (kind, words) in &turns.exemplars {
                 let first = self.exemplars.entry(*kind);
@@ -73,9 +76,9 @@ impl Served {
         }
     }
 
-    /// Whether it answered nothing that is OK.
+    /// Whether it answered nothing that is OK although it was loaded.
     fn is_mute(&self) -> bool {
-        self.ok + self.completed == 0
+        self.is_loaded && self.ok + self.completed == 0
     }
 
     fn counts(&self) -> (u64, u64) {

@@ -4,7 +4,7 @@ use super::samples::{blocks, changed, costing, plan, verdict};
 use super::*;
 use crate::gate::{Outcome, Verdict};
 use crate::metrics::{ErrorKind, Outcome as Answer, Tally, Times};
-use crate::result::{ArmBlock, Block};
+use crate::result::{ArmBlock, Block, Turns};
 use crate::scenario::plan::gate::GateMetric;
 
 fn fail(tally: &mut Tally, count: u64, kind: ErrorKind, status: Option<u16>) {
@@ -163,6 +163,16 @@ fn a_head_that_ends_or_says_nothing_twice_has_failed_at_once() {
         assert_eq!(next_of(&blocks[..12]), Next::Stop);
         check(&blocks, &Outcome::Fail, says);
     }
+    // An arm that is not up keeps the other one from being loaded, which is not that one's fault.
+    let mut down = changed(2, end);
+    for block in &mut down {
+        for arm in [&mut block.arms.base, &mut block.arms.head] {
+            (arm.closed, arm.open) = (Turns::nothing(), None);
+        }
+    }
+    assert_eq!(next_of(&down[..1]), Next::Measure);
+    assert_eq!(next_of(&down), Next::Stop);
+    check(&down, &Outcome::Fail, "the head ended by itself in 2 of");
     let both = changed(2, mute);
     assert_eq!(next_of(&both), Next::Stop);
     let measured = Measured {

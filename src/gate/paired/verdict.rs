@@ -35,6 +35,12 @@ impl GateVerdict {
             (outcome, ..) => outcome.exit_code(),
         }
     }
+
+    /// Whether it failed for something that functions can explain: their CPU time.
+    pub fn names_functions(&self) -> bool {
+        let mut metrics = self.metrics.iter();
+        metrics.any(|of| of.verdict == Some(Verdict::Fail) && of.metric.is_of_cpu())
+    }
 }
 
 /// The verdict on one metric.

@@ -91,6 +91,11 @@ impl GateMetric {
         self != Self::Capacity
     }
 
+    /// Whether CPU time decides it.
+    pub fn is_of_cpu(self) -> bool {
+        matches!(self, Self::CpuPerRequest | Self::CpuAtRate | Self::Capacity)
+    }
+
     /// Whether it is measured at a fixed rate, where a neighbour on the machine makes it worthless.
     pub fn is_at_rate(self) -> bool {
         matches!(self, Self::Latency(_) | Self::CpuAtRate)
