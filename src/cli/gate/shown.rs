@@ -45,6 +45,7 @@ impl Ended<'_> {
             machine: &Fingerprint::read(),
             measured: self.measured,
             verdict: self.verdict,
+            functions: None,
             file: &args.scenario.display().to_string(),
             lines: &plan.gate_lines,
         };
