@@ -15,6 +15,7 @@ mod gateway;
 mod input;
 mod output;
 mod path;
+mod refusal;
 mod run;
 mod selftest;
 mod signals;
@@ -76,8 +77,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; a reader that has gone is none either.
-            let _ = error.print();
+            match refusal::words(&error) {
+                Some(words) => say(&words),
+                // Help and version are no errors; a reader that has gone is none either.
+                None => drop(error.print()),
+            }
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };

@@ -402,6 +402,7 @@ fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &W
         stopped_seconds: Some(end.stopped_seconds),
         throttled_seconds: watched.throttled_seconds(),
         steal_share: watched.steal_share(),
+        neighbour_cores: watched.neighbour_cores(cpu_seconds, seconds),
         missed_share: watched.missed_share(),
         answerings: Answerings::default(),
         whole: Estimates::of(&found.total(), seconds, cpu_seconds),

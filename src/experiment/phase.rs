@@ -13,7 +13,7 @@ use super::notes;
 use super::stop::Stop;
 use super::stretch::Stretch;
 use super::variant::VariantRun;
-use crate::metrics::{Durations, Oddities, Tally};
+use crate::metrics::{Durations, Oddities, Tally, value_at};
 use crate::process::port::{LocalPorts, Reach};
 use crate::result::{Failure, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
 use crate::scenario::{Load, LoadModel, Phase, Variant};
@@ -130,6 +130,8 @@ impl PhaseRun<'_> {
         if (1..FEW_REQUESTS).contains(&ok) {
             found.note([notes::few_requests(ok)]);
         }
+        found.note(fewer_requests(&found).filter(|_| !self.stop.is_asked()));
+        found.note(short_for_answers(&found));
         found.note(short_window(self.launch.variant));
         found.note(over.late.notes());
         let ended = ended(&found, over.failed);
@@ -176,6 +178,27 @@ pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended
         (None, None) => Ok(Ended::InTime),
         (None, Some(_)) => Ok(Ended::WithTarget),
     }
+}
+
+/// A warning if the window ended before the number of requests that ends the load.
+fn fewer_requests(found: &PhaseResult) -> Option<Note> {
+    let planned = found.load.requests?;
+    let total = found.total();
+    let due = total.due.saturating_sub(total.needed);
+    let is_whole = found.died.is_none() && due < planned;
+    is_whole.then(|| notes::fewer_requests(due, planned, found.seconds()))
+}
+
+/// A warning if a window of a closed loop ended before each connection had an answer in it.
+fn short_for_answers(found: &PhaseResult) -> Option<Note> {
+    let total = found.total();
+    let window = found.seconds();
+    let is_short = found.load.model == LoadModel::Closed
+        && total.completed_ok < total.ok.min(u64::from(found.load.connections));
+    (is_short && window > 0.0).then(|| {
+        let answer = value_at(&total.latency, 0.5) / 1e6;
+        notes::short_for_answers(window, answer, total.completed_ok, total.ok)
+    })
 }
 
 /// A warning if the target remembers for longer than each window of the variant lasts.

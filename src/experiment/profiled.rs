@@ -107,6 +107,7 @@ impl PhaseRun<'_> {
             us_per_request: estimates.us_per_request,
             throughput_rps: estimates.throughput_rps,
             steal_share,
+            neighbour_cores: round.and_then(|round| round.neighbour_cores),
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
         if !profile.is_empty() {

@@ -1,41 +1,61 @@
 //! The figure that a threshold looks at, with the bounds within which the truth lies.
 
 use super::bounds::{self, Bounded};
-use crate::metrics::{Tally, latency_quantiles, value_at};
+use super::{failures, times};
+use crate::metrics::Tally;
 use crate::profile::{Scale, inclusive};
-use crate::result::{Bias, Figure, PhaseResult};
-use crate::scenario::plan::threshold::{Expression, Metric};
+use crate::result::{Bias, Figure, PhaseResult, Trust};
+use crate::scenario::plan::threshold::{Expression, Metric, Part};
 use crate::scenario::{Judge, LoadModel};
+
+/// What a threshold looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Looked<'a> {
+    pub(super) expr: &'a Expression,
+    pub(super) judge: Judge,
+    pub(super) phase: &'a PhaseResult,
+    /// Counts of the phase, or of one of its requests.
+    pub(super) tally: &'a Tally,
+    /// Counts of the phase.
+    pub(super) total: &'a Tally,
+    /// What can be said against the figure.
+    pub(super) trust: &'a Trust,
+    /// CPUs of the machine.
+    pub(super) cpus: usize,
+}
 
 /// A value with the bounds within which the truth lies.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) value: Option<f64>,
     pub(super) bounds: Option<(f64, f64)>,
-    /// The least that the truth can be if everything that a doubt can explain is the generator's doing.
-    least: f64,
+    /// The least and the most that the truth can be if everything that a doubt can explain is the doing of generator and machine.
+    pub(super) outmost: (f64, f64),
     pub(super) reason: Option<String>,
     /// Said besides where the bounds do not tell.
     pub(super) unsure: Option<String>,
 }
 
+/// Nothing bounds it.
+pub(super) const UNKNOWN: (f64, f64) = (0.0, f64::INFINITY);
+
 impl Found {
     /// What was found, with what it may as well have been.
-    fn of(value: f64, bounded: Bounded) -> Self {
+    pub(super) fn of(value: f64, bounded: Bounded) -> Self {
         Self {
             value: Some(value),
             bounds: Some(bounded.ends),
-            least: 0.0,
+            outmost: UNKNOWN,
             reason: None,
             unsure: Some(bounded.words),
         }
     }
 
-    fn exact(value: f64) -> Self {
+    pub(super) fn exact(value: f64) -> Self {
         Self {
             value: Some(value),
             bounds: Some((value, value)),
-            least: 0.0,
+            outmost: UNKNOWN,
             reason: None,
             unsure: None,
         }
@@ -46,11 +66,15 @@ impl Found {
         let (low, high) = self.bounds?;
         Some((
             if bias.higher {
-                low.min(self.least)
+                low.min(self.outmost.0)
             } else {
                 low
             },
-            if bias.lower { f64::INFINITY } else { high },
+            if bias.lower {
+                high.max(self.outmost.1)
+            } else {
+                high
+            },
         ))
     }
 
@@ -58,7 +82,7 @@ impl Found {
         Self {
             value: None,
             bounds: None,
-            least: 0.0,
+            outmost: UNKNOWN,
             reason: Some(reason.to_owned()),
             unsure: None,
         }
@@ -69,8 +93,19 @@ impl Found {
 pub(super) fn figure(metric: &Metric) -> (Figure, &'static str) {
     match metric {
         Metric::Latency(_) => (Figure::Latency, "latency"),
-        Metric::FirstByte(_) => (Figure::Latency, "the time to the first byte"),
+        Metric::Part(part, _) => (
+            Figure::Latency,
+            match part {
+                Part::QueueWait => "queue wait",
+                Part::DispatchLag => "dispatch lag",
+                Part::FirstByte => "the time to the first byte",
+                Part::ServiceTime => "service time",
+            },
+        ),
         Metric::ErrorRate => (Figure::ErrorRate, "the error rate"),
+        Metric::Failures(_) | Metric::FailureShare(_) => {
+            (Figure::ErrorRate, "the number of failures")
+        }
         Metric::Resent | Metric::ResentShare => (Figure::Resent, "what was sent again"),
         Metric::Throughput => (Figure::Throughput, "throughput"),
         Metric::CpuPerRequest => (Figure::CpuPerRequest, "CPU per request"),
@@ -79,120 +114,70 @@ pub(super) fn figure(metric: &Metric) -> (Figure, &'static str) {
     }
 }
 
-/// What a threshold finds in a phase with these counts in all, or in one of its requests.
-pub(super) fn find(
-    expr: &Expression,
-    judge: Judge,
-    phase: &PhaseResult,
-    tally: &Tally,
-    total: &Tally,
-) -> Found {
+/// What a threshold finds.
+pub(super) fn find(of: Looked<'_>) -> Found {
+    let Looked {
+        expr, judge, tally, ..
+    } = of;
     match &expr.metric {
-        Metric::Latency(quantile) => latency(*quantile, expr.limit, judge, phase, tally),
-        Metric::FirstByte(_) if tally.first_byte.is_empty() => {
-            Found::unknown("there was no OK response, or the stored run lacks its histograms")
-        }
-        Metric::FirstByte(quantile) => first_byte(*quantile, tally),
-        Metric::ErrorRate => error_rate(judge, tally, total),
+        Metric::Latency(quantile) => times::latency(*quantile, of),
+        Metric::Part(part, quantile) => times::part(*part, *quantile, of),
+        Metric::ErrorRate => failures::rate(judge, tally, of.total),
+        Metric::Failures(failure) => failures::count(*failure, tally, of.total),
+        Metric::FailureShare(failure) => failures::share(*failure, judge, tally, of.total),
         Metric::Resent => Found::exact(tally.resent as f64),
         Metric::ResentShare if tally.sent == 0 => Found::unknown("no request was sent"),
         Metric::ResentShare => Found::exact(tally.resent as f64 / tally.sent as f64),
-        Metric::Throughput => match (phase.throughput_rps(tally), judge) {
-            (Some(value), Judge::Value) => Found::exact(value),
-            (Some(value), Judge::Interval) => {
-                Found::of(value, throughput(value, phase, tally, total))
+        Metric::Throughput => match of.phase.throughput_rps(tally) {
+            // Not a value but a window in which no answer fitted.
+            Some(value) if tally.completed_ok == 0 => Looked {
+                judge: Judge::Interval,
+                ..of
             }
-            (None, _) => Found::unknown("there was no window"),
+            .off_by_a_factor(value, || throughput(value, of)),
+            Some(value) => of.off_by_a_factor(value, || throughput(value, of)),
+            None => Found::unknown("there was no window"),
         },
-        Metric::CpuPerRequest => match (phase.us_per_request(tally), judge) {
-            (Some(value), Judge::Value) => Found::exact(value),
-            (Some(value), Judge::Interval) => {
-                let reach = bounds::of_rounds(
-                    &phase.rounds,
-                    |of| of.whole.us_per_request,
-                    |of| of.uncertainty.us_per_request,
-                );
-                Found::of(
-                    value,
-                    bounds::of_ratio(value, reach, crate::units::format_us),
-                )
-            }
-            (None, _) => {
-                Found::unknown("the target's CPU is not known, or there was no OK response")
-            }
+        Metric::CpuPerRequest => match of.phase.us_per_request(tally) {
+            Some(value) => of.off_by_a_factor(value, || cpu_per_request(value, of.phase)),
+            None => Found::unknown("the target's CPU is not known, or there was no OK response"),
         },
         Metric::Share(pattern) | Metric::Cost(pattern) => {
-            of_functions(&expr.metric, pattern, judge, phase)
+            of_functions(&expr.metric, pattern, judge, of.phase)
         }
     }
 }
 
-fn latency(quantile: f64, limit: f64, judge: Judge, phase: &PhaseResult, tally: &Tally) -> Found {
-    let (latency, exact_below) = latency_quantiles(tally);
-    if latency.is_empty() {
-        return Found::unknown(if tally.ok == 0 {
-            "there was no OK response"
-        } else {
-            "the stored run lacks its histograms"
-        });
-    }
-    let value = value_at(&latency, quantile);
-    let is_exact = quantile <= exact_below;
-    // A maximum is one of what was seen.
-    let mut found = if judge == Judge::Value || quantile >= 1.0 {
-        let high = if is_exact { value } else { f64::INFINITY };
-        Found {
-            bounds: Some((value, high)),
-            ..Found::exact(value)
+impl Looked<'_> {
+    /// A figure that doubts move by a factor, which some of them bound.
+    fn off_by_a_factor(&self, value: f64, bounded: impl FnOnce() -> Bounded) -> Found {
+        let (figure, _) = figure(&self.expr.metric);
+        let found = match self.judge {
+            Judge::Value => Found::exact(value),
+            Judge::Interval => Found::of(value, bounded()),
+        };
+        let (mut outmost, cpus) = (found.bounds.unwrap_or(UNKNOWN), self.cpus);
+        for (doubt, bias) in self.trust.about(figure) {
+            let factor = doubt.factor(figure, cpus);
+            if bias.higher {
+                outmost.0 /= factor;
+            }
+            if bias.lower {
+                outmost.1 *= factor;
+            }
         }
-    } else {
-        Found::of(
-            value,
-            bounds::of_latency(quantile, limit, value, phase, tally),
-        )
-    };
-    if !is_exact {
-        let reason = "requests that were never answered make it a lower bound".to_owned();
-        found.reason = Some(reason);
-    }
-    found
-}
-
-/// A percentile of the time to the first byte. What was never answered waited for it at least as long as in all without the longest wait
-/// before a request was sent; what was never sent did not wait for it at all.
-fn first_byte(quantile: f64, tally: &Tally) -> Found {
-    let (known, missing) = (tally.first_byte.len(), tally.censored.len());
-    if missing == 0 {
-        return Found::exact(value_at(&tally.first_byte, quantile));
-    }
-    let before = if tally.not_sent > 0 {
-        u64::MAX
-    } else {
-        tally.queue_wait.max() + tally.dispatch_lag.max()
-    };
-    let mut all = tally.first_byte.clone();
-    for at in tally.censored.iter_recorded() {
-        let waited = at.value_iterated_to().saturating_sub(before);
-        all.record_n(waited, at.count_at_value())
-            .expect("a histogram that grows takes any value");
-    }
-    let least = value_at(&all, quantile);
-    let of_known = quantile * (known + missing) as f64 / known as f64;
-    let most = if of_known <= 1.0 {
-        value_at(&tally.first_byte, of_known)
-    } else {
-        f64::INFINITY
-    };
-    let reason = "requests that were never answered make it a lower bound".to_owned();
-    Found {
-        bounds: Some((least, most)),
-        reason: (most > least).then_some(reason),
-        ..Found::exact(least)
+        Found { outmost, ..found }
     }
 }
 
 /// OK responses a second: an open loop that sends what it plans has the throughput of its plan on a machine of any speed.
-fn throughput(value: f64, phase: &PhaseResult, tally: &Tally, total: &Tally) -> Bounded {
+fn throughput(value: f64, of: Looked<'_>) -> Bounded {
+    let Looked {
+        phase,
+        tally,
+        total,
+        ..
+    } = of;
     let is_planned = matches!(phase.load.model, LoadModel::Open { .. })
         && phase.sent_share(total) >= bounds::PLANNED_SHARE;
     let reach = if is_planned {
@@ -207,9 +192,30 @@ fn throughput(value: f64, phase: &PhaseResult, tally: &Tally, total: &Tally) -> 
     // Which of the requests came how often is chance besides.
     let missing = 1.0 - tally.completed_ok as f64 / total.completed_ok.max(1) as f64;
     let reach = reach.hypot(bounds::of_count(tally.completed_ok) * missing.sqrt());
-    bounds::of_ratio(value, reach, |rate| {
-        format!("{}/s", crate::units::format_count(rate))
-    })
+    bounds::of_rate(value, reach, cut_off(phase))
+}
+
+/// Answers a second that the ends of the windows may hide, and that they may hold too many: one of each connection of a closed loop is
+/// under way there.
+fn cut_off(phase: &PhaseResult) -> (f64, f64) {
+    let launches = phase.rounds.len() as f64;
+    match phase.load.model {
+        LoadModel::Open { .. } => (0.0, 0.0),
+        LoadModel::Closed => {
+            let hidden = f64::from(phase.load.connections) * launches / phase.seconds();
+            let is_warm = !phase.load.warmup.is_zero();
+            (hidden, if is_warm { hidden } else { 0.0 })
+        }
+    }
+}
+
+fn cpu_per_request(value: f64, phase: &PhaseResult) -> Bounded {
+    let reach = bounds::of_rounds(
+        &phase.rounds,
+        |of| of.whole.us_per_request,
+        |of| of.uncertainty.us_per_request,
+    );
+    bounds::of_ratio(value, reach, crate::units::format_us)
 }
 
 /// A share of the profile, or what it costs.
@@ -245,6 +251,9 @@ fn of_functions(
         shown(metric, interval.low),
         shown(metric, interval.high)
     );
+    let bursts = found.share.bursts as usize;
+    let unsure = (bursts > 0 && judge == Judge::Interval)
+        .then(|| bounds::of_bursts(bursts, "they come", "profile"));
     let bounds = match judge {
         Judge::Value => (value, value),
         Judge::Interval => (interval.low, interval.high),
@@ -252,46 +261,8 @@ fn of_functions(
     Found {
         bounds: Some(bounds),
         reason: Some(reason),
+        unsure,
         ..Found::exact(value)
-    }
-}
-
-/// Failed by ended requests. Those without an end may have become either.
-fn error_rate(judge: Judge, tally: &Tally, total: &Tally) -> Found {
-    let ended = tally.ok + tally.failed;
-    if ended == 0 {
-        return Found::unknown("no request was answered");
-    }
-    let unanswered = tally.in_flight_at_end + tally.not_sent;
-    let (of, reason) = if unanswered == 0 {
-        (ended, None)
-    } else {
-        let reason = format!("{unanswered} more were never answered");
-        (tally.due, Some(reason))
-    };
-    let (most, not_late) = (
-        tally.failed + unanswered,
-        tally.failed - tally.late_failures(total),
-    );
-    let share = |failed: u64| failed as f64 / of as f64;
-    let found = match judge {
-        // Whoever asks for few failures is content with none, however few requests there were.
-        Judge::Interval if most > 0 => Found {
-            least: bounds::of_failures(not_late, not_late, of).ends.0,
-            ..Found::of(0.0, bounds::of_failures(tally.failed, most, of))
-        },
-        Judge::Interval | Judge::Value => Found {
-            bounds: Some((share(tally.failed), share(most))),
-            least: share(not_late),
-            ..Found::exact(0.0)
-        },
-    };
-    Found {
-        value: Some(tally.error_rate()),
-        // What is missing is no chance that a longer window lessens.
-        unsure: found.unsure.filter(|_| unanswered == 0),
-        reason,
-        ..found
     }
 }
 

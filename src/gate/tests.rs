@@ -11,7 +11,7 @@ use crate::units::Rate;
 
 pub(super) fn judged(threshold: &Threshold, phase: &PhaseResult) -> Judgement {
     let total = phase.total();
-    judge_one(threshold, &concluded(phase.clone()), &total)
+    judge_one(threshold, &concluded(phase.clone()), &total, 2)
 }
 
 pub(super) fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
@@ -126,6 +126,7 @@ fn a_percentile_is_judged_by_how_many_requests_are_beyond_the_limit() {
         let tails = inflation.map(|inflation| Tail {
             limit_us: 10_000.0,
             inflation,
+            bursts: None,
         });
         phase.rounds[0].tails = tails.into_iter().collect();
         let found = verdict(&phase, "latency.p99 < 10ms");
@@ -165,6 +166,38 @@ fn a_percentile_is_judged_by_how_many_requests_are_beyond_the_limit() {
 }
 
 #[test]
+fn a_tail_of_few_bursts_is_judged_by_their_number() {
+    use Verdict::{Fail, Inconclusive, Pass};
+    let of = |slow: u64, bursts: Option<usize>| {
+        let mut phase = phase(|tally| {
+            ok(tally, 10_000 - slow, 1_000);
+            ok(tally, slow, 20_000);
+        });
+        phase.rounds[0].tails = vec![Tail {
+            limit_us: 10_000.0,
+            inflation: 1.0,
+            bursts,
+        }];
+        verdict(&phase, "latency.p99 < 10ms")
+    };
+    // 0.5 % and 2 % of the requests, and 1 % may.
+    assert_eq!(of(50, None).verdict, Pass);
+    assert_eq!(of(200, None).verdict, Fail);
+    for bursts in 1..5 {
+        assert_eq!(of(50, Some(bursts)).verdict, Inconclusive, "{bursts}");
+        assert_eq!(of(200, Some(bursts)).verdict, Inconclusive, "{bursts}");
+    }
+    let reason = of(50, Some(2)).reason.unwrap();
+    let says =
+        "they come in 2 bursts, and fewer than 5 tell no part: measure 3 times as long or longer";
+    assert!(reason.contains(says), "{reason}");
+    assert_eq!(of(50, Some(5)).verdict, Pass);
+    // Not even five times as many would be too many.
+    assert_eq!(of(10, Some(1)).verdict, Pass);
+    assert_eq!(of(9_000, Some(1)).verdict, Fail);
+}
+
+#[test]
 fn an_open_loop_that_keeps_up_has_the_throughput_of_its_plan_on_any_machine() {
     let mut phase = phase(|tally| ok(tally, 1_000, 100));
     phase.load.model = LoadModel::Open {
@@ -174,6 +207,29 @@ fn an_open_loop_that_keeps_up_has_the_throughput_of_its_plan_on_any_machine() {
     phase.rounds[0].uncertainty.throughput = Some(0.001);
     assert_eq!(verdict(&phase, "throughput > 495/s").verdict, Verdict::Pass);
     assert_eq!(verdict(&phase, "throughput > 505/s").verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_window_in_which_no_answer_fits_has_no_throughput() {
+    let mut phase = phase(|tally| {
+        ok(tally, 8, 3_000_000);
+        tally.completed_ok = 0;
+    });
+    phase.load.connections = 8;
+    let found = verdict(&phase, "throughput > 1/s");
+    assert_eq!(found.verdict, Verdict::Inconclusive);
+    let reason = found.reason.unwrap();
+    let says = "0/s to 4/s, for one answer of each connection is under way at the end of a window: measure";
+    assert!(reason.starts_with(says), "{reason}");
+    assert_eq!(by_value(&phase, "throughput > 1/s"), Verdict::Inconclusive);
+    // More than one of each connection cannot have been cut off.
+    assert_eq!(verdict(&phase, "throughput > 5/s").verdict, Verdict::Fail);
+    // A warm-up's answers may be too many.
+    phase.tallies[0].completed_ok = 8;
+    assert_eq!(verdict(&phase, "throughput > 2/s").verdict, Verdict::Pass);
+    phase.load.warmup = std::time::Duration::from_secs(1);
+    let found = verdict(&phase, "throughput > 2/s").verdict;
+    assert_eq!(found, Verdict::Inconclusive);
 }
 
 #[test]
@@ -219,6 +275,58 @@ fn a_first_byte_that_never_came_is_beyond_those_that_did() {
 }
 
 #[test]
+fn parts_of_latency_and_kinds_of_failures_are_judged_by_what_was_counted() {
+    use Verdict::{Fail, Inconclusive, Pass};
+    let mut phase = phase(|tally| {
+        ok(tally, 970, 2_000);
+        failed(tally, 20, ErrorKind::Status);
+        failed(tally, 10, ErrorKind::Timeout);
+        tally.status.insert(503, 15);
+        tally.status.insert(500, 5);
+        tally.dispatch_lag.record_n(300_000, 10_000).unwrap();
+        tally.queue_wait.record_n(40_000_000, 10_000).unwrap();
+    });
+    for (expr, expected) in [
+        ("service_time.p50 < 3ms", Pass),
+        ("service_time.p50 < 1ms", Fail),
+        ("queue_wait.p99 < 50ms", Pass),
+        ("queue_wait.p99 < 30ms", Fail),
+        ("dispatch_lag.p99 < 1ms", Pass),
+        ("dispatch_lag.p99 < 100us", Fail),
+        ("errors.status < 5%", Pass),
+        ("errors.status < 0.5%", Fail),
+        ("errors.status < 2.1%", Inconclusive),
+        ("errors.status == 20", Pass),
+        ("errors.status_503 <= 15", Pass),
+        ("errors.status_503 < 15", Fail),
+        ("errors.status_502 == 0", Pass),
+        ("errors.tls == 0", Pass),
+        ("timeouts == 0", Fail),
+        ("timeouts <= 10", Pass),
+        ("errors.timeout < 0.1%", Fail),
+    ] {
+        let found = verdict(&phase, expr);
+        assert_eq!(found.verdict, expected, "{expr}: {found:?}");
+    }
+    // A stopped generator explains time-outs, and its lag is what it is.
+    phase.rounds[0].stopped_seconds = Some(1.0);
+    for (expr, expected) in [
+        ("timeouts == 0", Inconclusive),
+        ("errors.timeout < 0.1%", Inconclusive),
+        ("errors.status == 0", Fail),
+        ("dispatch_lag.p99 < 100us", Fail),
+        ("queue_wait.p99 < 30ms", Inconclusive),
+        ("service_time.p50 < 1ms", Inconclusive),
+    ] {
+        let found = verdict(&phase, expr);
+        assert_eq!(found.verdict, expected, "{expr}: {found:?}");
+    }
+    // What never ended may have failed in any way.
+    (0..30).for_each(|_| phase.tallies[0].record_not_sent(1));
+    assert_eq!(verdict(&phase, "errors.tls == 0").verdict, Inconclusive);
+}
+
+#[test]
 fn requests_without_an_end_leave_the_error_rate_open() {
     let mut overloaded = phase(|tally| {
         ok(tally, 900, 100);
@@ -255,6 +363,7 @@ fn shares_are_judged_by_their_interval() {
         us_per_request: Some(1_000.0),
         throughput_rps: Some(1.0),
         steal_share: None,
+        neighbour_cores: None,
         us_error: 0.0,
     });
     for (expr, expected) in [

@@ -15,7 +15,7 @@ mod tally;
 mod window;
 
 pub use answers::{Answers, Late, Silence, Unanswered};
-pub use batches::Batches;
+pub use batches::{Batches, FEW_BURSTS};
 pub use durations::Durations;
 pub use histogram_log::{HistogramLog, read_histograms};
 pub use interval_log::IntervalLog;

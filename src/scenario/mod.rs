@@ -44,10 +44,12 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
         line: None,
     };
     let bytes = read_at_most(path, MAX_FILE).map_err(|error| {
-        let url = if may_be_url {
-            "; a URL begins with http://"
-        } else {
-            ""
+        // A host stands by itself, and files have names and places of their own.
+        let is_word = !file.ends_with(".toml") && !file.starts_with(['.', '/']);
+        let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+        let url = match may_be_url || (is_missing && is_word) {
+            true => format!("; a URL begins with http://, as in http://{shown}"),
+            false => String::new(),
         };
         unreadable(format!("cannot read the scenario: {error}{url}"))
     })?;

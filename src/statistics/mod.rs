@@ -7,7 +7,7 @@ mod power;
 mod reach;
 mod student;
 
-pub use binomial::clopper_pearson;
+pub use binomial::{clopper_pearson, poisson_reach};
 pub use family::Family;
 pub use nested::nested_half;
 pub use power::smallest_effect;

@@ -575,6 +575,30 @@ fn comparisons_and_thresholds() {
         "22:16: threshold.allow_absent: ",
         &["only share(…) and cost(…)", "leave it out"],
     );
+    for (expr, says) in [
+        (
+            "errors.rate > 1%",
+            "write `errors.rate < 1%`, or set `allow_worse = true`",
+        ),
+        ("throughput < 10/s", "write `throughput > 10/s`, or set"),
+        (
+            "latency.p99 >= 1s",
+            "`latency.p99 >= 1s` holds where the service is worse",
+        ),
+    ] {
+        let text = format!("[[threshold]]\nexpr = \"{expr}\"\n");
+        appended(&text, "21:8: threshold.expr: ", &[says]);
+        if says.contains("204") {
+            continue;
+        }
+        let allowed = format!("{GOOD}{text}allow_worse = true\n");
+        scenario::parse("s.toml", &allowed, Path::new("."), &Overrides::default()).unwrap();
+    }
+    appended(
+        &threshold("allow_worse = true"),
+        "22:15: threshold.allow_worse: ",
+        &["does not ask for anything worse; leave it out"],
+    );
     appended(
         &threshold("judge = \"mean\""),
         "22:9: threshold.judge: ",

@@ -289,6 +289,7 @@ pub(in crate::scenario) struct Threshold {
     pub(in crate::scenario) phase: Option<Text>,
     pub(in crate::scenario) request: Option<Text>,
     pub(in crate::scenario) allow_absent: Option<Spanned<bool>>,
+    pub(in crate::scenario) allow_worse: Option<Spanned<bool>>,
     pub(in crate::scenario) allow_untrusted: Option<bool>,
     pub(in crate::scenario) judge: Option<Text>,
 }

@@ -3,8 +3,8 @@
 use toml::Spanned;
 
 use super::resolver::Resolver;
-use crate::scenario::plan::threshold::{Expression, Metric};
-use crate::scenario::plan::{CostModel, Judge, Threshold, Variant};
+use crate::scenario::plan::threshold::{Expression, Failure, Metric};
+use crate::scenario::plan::{CostModel, Judge, Request, Threshold, Variant};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::units::{Rate, list};
@@ -66,9 +66,10 @@ impl Resolver<'_> {
         let phases = phases.map(|phase| phase.name.as_str());
         self.check_is_among(given.phase.as_ref(), "threshold.phase", phases)?;
         let requests = seen.flat_map(|variant| &variant.requests);
+        self.check_fails(given, &expr.metric, requests.clone())?;
         let requests = requests.map(|request| request.name.as_str());
         self.check_is_among(given.request.as_ref(), "threshold.request", requests)?;
-        self.check_fits(given, &expr.metric)?;
+        self.check_fits(given, &expr)?;
         let name = |text: &Option<Text>| text.as_ref().map(|text| text.get_ref().clone());
         Ok(Threshold {
             expr,
@@ -99,6 +100,32 @@ impl Resolver<'_> {
         }
     }
 
+    /// An answer with a status is a failure where no request expects it.
+    fn check_fails<'a>(
+        &self,
+        given: &file::Threshold,
+        metric: &Metric,
+        mut requests: impl Iterator<Item = &'a Request>,
+    ) -> Result<(), Error> {
+        let status = match metric {
+            Metric::Failures(Failure::Status(status))
+            | Metric::FailureShare(Failure::Status(status)) => *status,
+            _ => return Ok(()),
+        };
+        let only = given.request.as_ref().map(Spanned::get_ref);
+        let expects = |request: &&Request| {
+            only.is_none_or(|name| *name == request.name) && request.expect.has_status(status)
+        };
+        let Some(request) = requests.find(expects) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{status} is no error of `{name}`, which expects it; name another request with `request`, or correct its `expect.status`",
+            name = request.name
+        );
+        Err(self.error(given.expr.span(), "threshold.expr", message))
+    }
+
     /// What a threshold is limited to must be in one of the variants that it looks at.
     fn check_is_among<'a>(
         &self,
@@ -121,17 +148,27 @@ impl Resolver<'_> {
         Err(self.error(name.span(), key, message))
     }
 
-    /// CPU and profile are those of the target as a whole, and only patterns may match nothing.
-    fn check_fits(&self, given: &file::Threshold, metric: &Metric) -> Result<(), Error> {
+    /// CPU and profile are those of the target as a whole, only patterns may match nothing, and what holds for services that are worse than
+    /// the limit is said to be meant.
+    fn check_fits(&self, given: &file::Threshold, expr: &Expression) -> Result<(), Error> {
+        let metric = &expr.metric;
+        match (expr.turned(), &given.allow_worse) {
+            (Some(turned), None) => {
+                let message = format!(
+                    "`{expr}` holds where the service is worse than that: write `{turned}`, or set `allow_worse = true` if it is meant to be"
+                );
+                return Err(self.error(given.expr.span(), "threshold.expr", message));
+            }
+            (None, Some(allowed)) => {
+                let message = format!("`{expr}` does not ask for anything worse; leave it out");
+                return Err(self.error(allowed.span(), "threshold.allow_worse", message));
+            }
+            _ => {}
+        }
         if let Some(request) = &given.request
-            && !matches!(
+            && matches!(
                 metric,
-                Metric::Latency(_)
-                    | Metric::FirstByte(_)
-                    | Metric::ErrorRate
-                    | Metric::Resent
-                    | Metric::ResentShare
-                    | Metric::Throughput
+                Metric::CpuPerRequest | Metric::Share(_) | Metric::Cost(_)
             )
         {
             return Err(self.error(
