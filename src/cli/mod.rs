@@ -22,6 +22,7 @@ mod signals;
 mod values;
 #[cfg(feature = "gateway")]
 mod verify_sink;
+mod watching;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

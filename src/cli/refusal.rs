@@ -35,10 +35,12 @@ pub(super) fn words(error: &clap::Error) -> Option<String> {
             if may_be_shown || is_of_list {
                 return None;
             }
-            let why = std::error::Error::source(error)?.to_string();
+            let Some(why) = std::error::Error::source(error) else {
+                return Some(without(error, value));
+            };
             Some(told(&format!(
                 "invalid value for '{flag}': {}",
-                hidden(&why, value)
+                hidden(&why.to_string(), value)
             )))
         }
     }

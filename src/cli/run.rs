@@ -14,6 +14,7 @@ use super::foreign::Foreign;
 use super::output::{print, progress, say};
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
+use super::watching::Watching;
 use super::{ad_hoc, body};
 use crate::experiment::{self, CreateError, RunDir};
 use crate::gate::Outcome;
@@ -202,8 +203,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .build()
         .context("cannot set up the runtime")?;
     let stop = signals.stop();
-    let observer = progress(args.quiet);
+    let observer = Watching::new(progress(args.quiet), &plan.thresholds);
     let result = runtime.block_on(experiment::run(&plan, &dir, &observer, &stop, started_at));
+    drop(observer);
     let patience = Patience {
         runtime: &runtime,
         so_far: stop.times(),

@@ -42,12 +42,9 @@ pub(super) fn count<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
         let meant = number.parse::<f64>().ok()? * by;
         (meant.fract() == 0.0 && (0.0..1e15).contains(&meant)).then_some(meant as u64)
     };
-    let number = match text.parse::<u64>() {
-        Ok(number) => number,
-        Err(_) => {
-            let meant = meant().map_or_else(|| "such as 1000".to_owned(), |of| format!("{of}"));
-            return Err(format!("it is a whole number in digits: {meant}"));
-        }
+    let Ok(number) = text.parse::<u64>() else {
+        let meant = meant().map_or_else(|| "such as 1000".to_owned(), |of| format!("{of}"));
+        return Err(format!("it is a whole number in digits: {meant}"));
     };
     N::try_from(number).map_err(|_| format!("{number} is out of range"))
 }

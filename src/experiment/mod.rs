@@ -7,6 +7,7 @@ mod background;
 mod blocks;
 mod doubts;
 mod drive;
+mod early;
 mod files;
 mod gather;
 mod instance;

@@ -46,6 +46,29 @@ pub(super) fn window_shorter_than_ttl(window: f64, ttl: f64) -> Note {
     Note::warning("window_shorter_than_ttl", "load", words).with_remedy("use a longer duration")
 }
 
+/// A threshold ended the run.
+pub(super) fn hopeless(words: &str, at: Duration) -> Note {
+    let words = format!(
+        "the run was ended {} after the start of its window, as `abort_on_fail` asks for: {words}",
+        whole(at)
+    );
+    Note::warning("aborted", "run", words)
+}
+
+/// The load was ended because the target was silent.
+pub(super) fn silent(from: Duration, to: Duration) -> Note {
+    let words = format!(
+        "the load was ended {} after the start of its window, as `stop_when` asks for: no OK answer came for {}",
+        whole(to),
+        whole(to.saturating_sub(from))
+    );
+    Note::warning("stopped_silent", "load", words)
+}
+
+fn whole(at: Duration) -> String {
+    format_duration(Duration::from_millis(at.as_millis() as u64))
+}
+
 /// A load that was to end with a number of requests ended with its window.
 pub(super) fn fewer_requests(due: u64, planned: u64, window: f64) -> Note {
     let words = format!(

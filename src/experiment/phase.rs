@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::files::Made;
 use super::gather::StretchEnd;
@@ -11,7 +12,7 @@ use super::launch::Launched;
 use super::mark::Cpu;
 use super::notes;
 use super::stop::Stop;
-use super::stretch::Stretch;
+use super::stretch::{EndedEarly, Stretch};
 use super::variant::VariantRun;
 use crate::metrics::{Durations, Oddities, Tally, value_at};
 use crate::process::port::{LocalPorts, Reach};
@@ -39,6 +40,8 @@ pub(super) enum Ended {
     InTime,
     /// With the target, which nobody had stopped.
     WithTarget,
+    /// By figures that end the run.
+    Hopeless,
 }
 
 impl PhaseRun<'_> {
@@ -134,9 +137,18 @@ impl PhaseRun<'_> {
         found.note(short_for_answers(&found));
         found.note(short_window(self.launch.variant));
         found.note(over.late.notes());
+        let window = Duration::from_secs_f64(found.seconds());
+        let early = over.ended_early;
+        found.note(early.as_ref().map(|early| match early {
+            EndedEarly::Hopeless(words) => notes::hopeless(words, window),
+            EndedEarly::Silent(from, to) => notes::silent(*from, *to),
+        }));
         let ended = ended(&found, over.failed);
         result.add(found);
-        ended
+        match (ended?, early) {
+            (Ended::InTime, Some(EndedEarly::Hopeless(_))) => Ok(Ended::Hopeless),
+            (ended, _) => Ok(ended),
+        }
     }
 
     pub(super) fn directory(&self) -> PathBuf {

@@ -1,8 +1,8 @@
 //! By how much latencies may be less without what kept the generator or the machine from their work. Pure.
 //!
 //! Two arguments bound it. A part that stands still for a time makes no answer later than by that time, for whatever follows waits for what
-//! goes before it and for nothing else. And while it stands still no more requests wait for answers than there are connections, so that
-//! few of them can be late by much.
+//! goes before it and for nothing else. And in a closed loop it delays no more requests at once than there are connections, so that few of
+//! them can be late by much. In an open loop a queue may grow meanwhile, and all that join it later are late too.
 
 use hdrhistogram::Histogram;
 
@@ -109,7 +109,11 @@ impl Delays {
 
     /// What is left out of these, in one way or another: all that was lost, or a part of it and the requests that can have met more.
     pub(super) fn of_service(self) -> impl Iterator<Item = Without> {
-        let parts = if self.lost_us > 0.0 { PARTS } else { 0 };
+        let parts = if self.is_closed && self.lost_us > 0.0 {
+            PARTS
+        } else {
+            0
+        };
         let parts = (1..=parts).map(move |at| Without {
             delay_us: self.lost_us / STEP.powi(at) + self.latest_us,
             requests: (self.at_once as f64 * STEP.powi(at)).ceil() as u64,
@@ -191,6 +195,11 @@ mod tests {
             ..delays
         };
         assert_eq!(unlost.of_service().count(), 1);
+        let open = Delays {
+            is_closed: false,
+            ..delays
+        };
+        assert_eq!(open.of_service().count(), 1);
         assert_eq!(delays.of_latency(), expected(1_012.0, 0));
     }
 }

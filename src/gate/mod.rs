@@ -2,7 +2,9 @@
 
 mod bounds;
 mod delays;
+mod early;
 mod failures;
+mod find;
 mod found;
 mod outcome;
 mod times;
@@ -13,7 +15,9 @@ use crate::scenario::plan::threshold::{Expression, Metric, Part};
 use crate::scenario::{Judge, Threshold};
 
 pub use bounds::PLANNED_SHARE;
-use found::{Found, Looked, figure, find};
+pub use early::{Early, SoFar};
+use find::{figure, find};
+use found::{Found, Looked};
 pub use outcome::{Outcome, outcome};
 
 /// What a threshold, or a run, comes to.
@@ -77,13 +81,9 @@ pub fn judge(
     total: &Tally,
     cpus: usize,
 ) -> Vec<Judgement> {
-    let fits =
-        |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     thresholds
         .iter()
-        .filter(|threshold| {
-            fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)
-        })
+        .filter(|threshold| threshold.looks_at(&variant.name, &phase.name))
         .map(|threshold| judge_one(threshold, phase, total, cpus))
         .collect()
 }
@@ -204,6 +204,10 @@ fn verdict(expr: &Expression, bounds: Option<(f64, f64)>) -> Verdict {
 }
 
 #[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod times_tests;
 #[cfg(test)]
 mod trust_tests;

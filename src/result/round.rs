@@ -20,7 +20,7 @@ pub const ASSUMED_RUN_SPREAD: f64 = 0.06;
 pub const ASSUMED_LATENCY_RUN_SPREAD: f64 = 0.12;
 
 /// Figures of one launch of a variant's target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Round {
     /// Of which round it is, from 1.
     pub number: u32,

@@ -26,6 +26,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         keep_alive: true,
         weights: BTreeMap::new(),
         overload: false,
+        silent_for: None,
     };
     let none = Estimates {
         throughput_rps: None,

@@ -10,8 +10,8 @@ use std::path::Path;
 pub use plan::places::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
-    Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Judge, Load, LoadModel, Need, Pace,
-    Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold,
+    Abort, Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Judge, Load, LoadModel, Need,
+    Pace, Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage, Target, Threshold,
     Variant,
 };
 pub use read::bytes::{MAX_BODY_FILE, read_at_most};

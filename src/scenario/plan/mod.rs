@@ -19,7 +19,7 @@ use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
 use crate::transport::sources::Sources;
 
-pub use judged::{CostModel, Judge, Threshold};
+pub use judged::{Abort, CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 pub use profile::{Profile, ProfileSource};
 pub use request::{Chunks, Need, Request};

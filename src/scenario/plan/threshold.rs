@@ -198,8 +198,11 @@ fn split(text: &str) -> Option<(&str, Comparison, &str)> {
     None
 }
 
+/// A metric of a quantile.
+type OfQuantile = fn(f64) -> Metric;
+
 /// The percentiles, by what stands before them.
-const PERCENTILES: [(&str, fn(f64) -> Metric); 6] = [
+const PERCENTILES: [(&str, OfQuantile); 6] = [
     ("latency.ttfb", |of| Metric::Part(Part::FirstByte, of)),
     ("latency", Metric::Latency),
     ("first_byte", |of| Metric::Part(Part::FirstByte, of)),
