@@ -173,8 +173,7 @@ impl Input {
         let Some((name, content)) = text.split_once('=').filter(|(name, _)| !name.is_empty())
         else {
             return Err(Usage(format!(
-                "{flag}: `{}` is no field; write NAME=TEXT or NAME=@FILE",
-                text.escape_debug()
+                "{flag}: a field is written NAME=TEXT or NAME=@FILE"
             )));
         };
         let (content, settings) = settings(content)?;

@@ -94,13 +94,16 @@ impl Conclusion {
     /// Judges and compares.
     pub(super) fn of(plan: Plan, result: RunResult, patience: &Patience<'_>) -> Self {
         let (plan, result) = (Arc::new(plan), Arc::new(result));
+        let cpus = result.machine.logical_cpus;
         let judgements = result
             .variants
             .iter()
             .map(|variant| {
                 let phases = variant.phases.iter();
                 phases
-                    .map(|phase| gate::judge(&plan.thresholds, variant, phase, &phase.total()))
+                    .map(|phase| {
+                        gate::judge(&plan.thresholds, variant, phase, &phase.total(), cpus)
+                    })
                     .collect()
             })
             .collect();

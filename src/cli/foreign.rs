@@ -59,6 +59,10 @@ const REFUSED: &[(&str, &str)] = &[
         "v",
         "--dry-run shows what would be sent, --version the version",
     ),
+    (
+        "w",
+        "the generator's threads are --workers N, and a warm-up is `warmup` of a scenario; it is what curl writes out (--json prints the result)",
+    ),
     ("http2", "telemload speaks HTTP/1.1 alone; leave it out"),
     (
         "http2-prior-knowledge",

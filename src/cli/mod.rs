@@ -19,6 +19,7 @@ mod input;
 mod output;
 mod path;
 mod proofs;
+mod refusal;
 mod report;
 mod run;
 mod selftest;
@@ -27,6 +28,7 @@ mod stored;
 mod values;
 #[cfg(feature = "gateway")]
 mod verify_sink;
+mod watching;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -85,8 +87,11 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; a reader that has gone is none either.
-            let _ = error.print();
+            match refusal::words(&error) {
+                Some(words) => say(&words),
+                // Help and version are no errors; a reader that has gone is none either.
+                None => drop(error.print()),
+            }
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };

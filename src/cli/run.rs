@@ -15,7 +15,8 @@ use super::foreign::Foreign;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
-use super::values::{Timeout, cookie, header, method_or_time, rate, seconds, timeout, user};
+use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
+use super::watching::Watching;
 use super::{ad_hoc, body};
 use crate::experiment::{self, CreateError, RunDir};
 use crate::gate::Outcome;
@@ -25,7 +26,7 @@ use crate::report::terminal::run::Detail;
 use crate::result::RunResult;
 use crate::scenario::{self, Header, Load, Overrides, Plan, TlsFlags};
 use crate::selftest::{Floor, floor};
-use crate::traffic::redact::visible;
+use crate::traffic::redact::{visible, without_credentials};
 use crate::transport::sources::Sources;
 use crate::units::Rate;
 
@@ -49,7 +50,7 @@ pub(super) struct Args {
     #[arg(hide = true)]
     rest: Vec<String>,
     /// Connections [default for a URL: 10].
-    #[arg(short, long, alias = "concurrency", value_name = "N")]
+    #[arg(short, long, alias = "concurrency", value_parser = count::<u32>, value_name = "N")]
     connections: Option<u32>,
     /// Length of the measured window; a bare number is seconds [default for a URL: 10s].
     #[arg(short, long, short_alias = 'z', value_parser = seconds)]
@@ -64,13 +65,13 @@ pub(super) struct Args {
     #[arg(short = 'T', long, value_parser = timeout)]
     timeout: Option<Timeout>,
     /// Stop after this many requests.
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_parser = count::<u64>, value_name = "N")]
     requests: Option<u64>,
     /// Open loop at this rate, such as 2000/s; a bare number is requests a second.
     #[arg(short = 'R', long, value_parser = rate)]
     rate: Option<Rate>,
     /// Threads of the generator [default: half of the CPUs].
-    #[arg(long, alias = "threads", value_name = "N")]
+    #[arg(long, alias = "threads", value_parser = count::<u32>, value_name = "N")]
     workers: Option<u32>,
     /// Seed of the mix, of arrivals and of random values [default: the scenario's, else a new one, which the result names].
     #[arg(long, value_name = "N")]
@@ -215,8 +216,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .build()
         .context("cannot set up the runtime")?;
     let stop = signals.stop();
-    let observer = progress(args.quiet);
+    let observer = Watching::new(progress(args.quiet), &plan.thresholds);
     let result = runtime.block_on(experiment::run(&plan, &dir, &observer, &stop, started_at));
+    drop(observer);
     let patience = Patience {
         runtime: &runtime,
         so_far: stop.times(),
@@ -327,11 +329,18 @@ fn target(args: &Args) -> Result<&str, Usage> {
             "-q is --quiet; a rate is -R {target}, of all connections together (in hey -q is that of each worker)"
         ));
     }
-    if let Some(other) = args.rest.first() {
+    if !args.rest.is_empty() {
+        // Any of them may be a part of a credential.
+        let words = std::iter::once(target).chain(&args.rest);
+        let known = words.filter(|word| word.contains("://") || word.ends_with(".toml"));
+        let known: Vec<_> = known
+            .map(|word| format!("`{}`", visible(&without_credentials(word))))
+            .collect();
         return refused(format!(
-            "there is one scenario or URL, and here are `{}` and `{}`; put a value in quotes if it has spaces",
-            visible(target),
-            visible(other)
+            "there is one scenario or URL, and here are {} words that stand where it does{}{}; put a value in quotes if it has spaces",
+            args.rest.len() + 1,
+            if known.is_empty() { "" } else { ", of them " },
+            known.join(" and "),
         ));
     }
     let of_others = [

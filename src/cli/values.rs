@@ -22,13 +22,31 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 pub(super) fn timeout(text: &str) -> Result<Timeout, String> {
     let length = bare(text, |number| Duration::from_secs_f64(number / 1e3));
     let length = length.map_err(|error| match text.contains('/') {
-        true => format!("-T is the time-out; the media type is -H 'Content-Type: {text}'"),
+        true => "-T is the time-out; the media type is -H 'Content-Type: TYPE'".to_owned(),
         false => error,
     })?;
     Ok(Timeout {
         length,
         bare: is_number(text).then(|| text.to_owned()),
     })
+}
+
+/// A whole number.
+pub(super) fn count<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
+    let meant = || {
+        let plain = text.replace(['_', ',', ' '], "").to_ascii_lowercase();
+        let factor = |suffix, by| plain.strip_suffix(suffix).map(|number| (number, by));
+        let (number, by) = factor('k', 1e3)
+            .or_else(|| factor('m', 1e6))
+            .unwrap_or((&plain, 1.0));
+        let meant = number.parse::<f64>().ok()? * by;
+        (meant.fract() == 0.0 && (0.0..1e15).contains(&meant)).then_some(meant as u64)
+    };
+    let Ok(number) = text.parse::<u64>() else {
+        let meant = meant().map_or_else(|| "such as 1000".to_owned(), |of| format!("{of}"));
+        return Err(format!("it is a whole number in digits: {meant}"));
+    };
+    N::try_from(number).map_err(|_| format!("{number} is out of range"))
 }
 
 pub(super) fn rate(text: &str) -> Result<Rate, String> {

@@ -36,6 +36,7 @@ pub fn load_differences(base: &Load, head: &Load) -> Vec<LoadDifference> {
         keep_alive,
         weights,
         overload: _,
+        silent_for: _,
     } = base;
     let ((loops, pace, arrivals), other) = (parts(model), parts(&head.model));
     let weights_in_words = |of: &_| match describe_weights(of) {
@@ -116,6 +117,7 @@ mod tests {
             keep_alive: true,
             weights: BTreeMap::new(),
             overload: false,
+            silent_for: None,
         }
     }
 

@@ -139,6 +139,11 @@ pub(super) fn unmeasured(base: &[RoundFigures], head: &[RoundFigures]) -> Vec<Un
         .collect()
 }
 
+/// Whether no launch of a side tells a figure.
+pub(super) fn is_unknown(metric: Metric, rounds: &[RoundFigures]) -> bool {
+    known(metric, rounds).is_empty()
+}
+
 /// A figure of one launch.
 #[derive(Debug, Clone, Copy)]
 struct Known<'a> {

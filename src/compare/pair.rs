@@ -1,9 +1,10 @@
 //! What can be said against comparing two sides, and against comparing one of their phases.
 
 use super::caution::Caution;
-use super::change::{Basis, MetricChange};
+use super::change::{Basis, Metric, MetricChange};
 use super::doubts::Untrusted;
 use super::load::load_differences;
+use super::metrics::is_unknown;
 use super::side::{Side, Subject};
 use crate::process::machine::Fingerprint;
 use crate::result::{ASSUMED_TIME_SPREAD, Figure, TrustLevel};
@@ -80,6 +81,9 @@ pub(super) fn phase_cautions(base: Of<'_>, head: Of<'_>, untrusted: Untrusted) -
     for (side, subject) in [base, head] {
         cautions.extend(unanswered_caution(side.label, subject));
     }
+    for ((side, subject), (_, other)) in [(base, head), (head, base)] {
+        cautions.extend(unknown_cautions(side.label, subject, other));
+    }
     for (side, subject) in [base, head] {
         cautions.extend(untrusted_caution(side.label, subject, untrusted));
     }
@@ -142,6 +146,31 @@ fn unanswered_caution(label: &str, subject: &Subject<'_>) -> Option<Caution> {
         code: "no_ok_response",
         what,
     })
+}
+
+/// Figures that a side with OK responses lacks, so that they have no row: throughput if no answer came within its window, and the CPU if the
+/// other side has it.
+fn unknown_cautions(label: &str, subject: &Subject<'_>, other: &Subject<'_>) -> Vec<Caution> {
+    let has_ok = |of: &Subject<'_>| of.answers.is_some_and(|answers| answers.ok > 0);
+    if !has_ok(subject) || !has_ok(other) {
+        return Vec::new();
+    }
+    let lacks = |metric| is_unknown(metric, &subject.rounds);
+    let phase = subject.phase;
+    let throughput = lacks(Metric::Throughput).then(|| {
+        format!(
+            "{label} · {phase} has no throughput to compare: none of its OK answers came within the window; let the load last ten answers or longer"
+        )
+    });
+    let has_cpu = !is_unknown(Metric::CpuPerRequest, &other.rounds);
+    let is_idle = throughput.is_some();
+    let cpu = (lacks(Metric::CpuPerRequest) && has_cpu && !is_idle).then(|| {
+        format!("{label} · {phase} has no CPU per request to compare: its `warnings` say why")
+    });
+    let all = [("no_throughput", throughput), ("no_target_cpu", cpu)];
+    all.into_iter()
+        .filter_map(|(code, what)| Some(Caution::Doubtful { code, what: what? }))
+        .collect()
 }
 
 fn untrusted_caution(label: &str, subject: &Subject<'_>, untrusted: Untrusted) -> Option<Caution> {

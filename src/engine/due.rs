@@ -255,6 +255,7 @@ mod tests {
             keep_alive: true,
             weights: std::collections::BTreeMap::new(),
             overload: false,
+            silent_for: None,
         }
     }
 

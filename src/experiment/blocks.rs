@@ -107,16 +107,13 @@ impl Blocks {
     }
 
     /// Those that are over: the last one may have fewer intervals than the others.
-    pub(super) fn complete(mut self) -> Vec<Block> {
+    pub(super) fn complete(&self) -> Vec<Block> {
         let length = self.each * self.interval;
-        if self
-            .blocks
-            .last()
-            .is_some_and(|last| last.end % length != 0)
-        {
-            self.blocks.pop();
+        let mut blocks = self.blocks.clone();
+        if blocks.last().is_some_and(|last| last.end % length != 0) {
+            blocks.pop();
         }
-        self.blocks
+        blocks
     }
 }
 

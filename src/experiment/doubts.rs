@@ -18,6 +18,8 @@ const WAIT_LIMIT: f64 = 0.1;
 pub const COMMON_QUANTILE: f64 = 0.99;
 /// Dispatch lag above this at p99 disturbs an open loop, µs.
 const LAG_LIMIT_US: f64 = 1_000.0;
+/// CPU that other processes may use of the one that is left, cores.
+const NEIGHBOUR_LIMIT: f64 = 0.1;
 /// Share of a window by which readings may miss its ends, above which the CPU time of the target may be off by as much.
 const MISSED_LIMIT: f64 = 0.01;
 /// A stall of this share of the window is many times what a closed loop's p99 can show of it.
@@ -74,6 +76,7 @@ impl PhaseResult {
             self.stopped(quantile),
             self.throttled(quantile),
             self.stolen(),
+            crowded(self.neighbour_cores()),
             self.read_late(),
         ];
         let own = all.into_iter().flatten().map(doubt);
@@ -99,7 +102,11 @@ impl ProfileResult {
     /// How far costs of functions are the target's: they are of the profiled phase, and so is what disturbed them.
     pub fn trust(&self) -> Trust {
         Trust {
-            doubts: stolen(self.steal_share).map(doubt).into_iter().collect(),
+            doubts: [stolen(self.steal_share), crowded(self.neighbour_cores)]
+                .into_iter()
+                .flatten()
+                .map(doubt)
+                .collect(),
         }
     }
 }
@@ -111,6 +118,14 @@ fn stolen(share: Option<f64>) -> Option<Seen> {
         steal * 100.0
     );
     Some((Cause::Steal, Some(steal), words))
+}
+
+fn crowded(cores: Option<f64>) -> Option<Seen> {
+    let cores = cores.filter(|cores| *cores > NEIGHBOUR_LIMIT)?;
+    let words = format!(
+        "other processes used {cores:.1} cores while less than one CPU was idle: throughput is lower, latencies and CPU per request are higher than the target's; measure on a quieter machine"
+    );
+    Some((Cause::Neighbour, Some(cores.min(1.0)), words))
 }
 
 fn doubt((cause, share, words): Seen) -> Doubt {
@@ -197,6 +212,13 @@ impl PhaseResult {
         Some((Cause::Throttled, Some(seconds / window), words))
     }
 
+    /// The most CPU that other processes used in the way of the run, in any round.
+    fn neighbour_cores(&self) -> Option<f64> {
+        let rounds = self.rounds.iter();
+        let cores = rounds.filter_map(|round| round.neighbour_cores);
+        cores.reduce(f64::max)
+    }
+
     fn stolen(&self) -> Option<Seen> {
         stolen(self.steal_share())
     }
@@ -241,7 +263,8 @@ impl PhaseResult {
     /// Answers that took long, if they held a share of the connections' time or one of them that of a window.
     fn waited_long(&self, limit: f64, remedy: &str, total: &Tally) -> Option<Seen> {
         let stops = self.rounds.iter().map(Round::own_stop);
-        let long = answering::long(total, stops.fold(0.0, f64::max));
+        let at_once = f64::from(self.load.connections) * self.rounds.len() as f64;
+        let long = answering::long(total, at_once, stops.fold(0.0, f64::max));
         let answers = total.latency.iter_recorded().map(|at| {
             let count = at.count_at_value();
             (at.value_iterated_to() as f64 / 1e9, count)

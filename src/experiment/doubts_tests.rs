@@ -39,6 +39,7 @@ fn nothing_within_the_limits_is_a_reason() {
         round.stopped_seconds = Some(0.02);
         round.throttled_seconds = Some(0.02);
         round.steal_share = Some(0.02);
+        round.neighbour_cores = Some(0.1);
         round.missed_share = Some(0.01);
     });
     assert_eq!(trust(&quiet), Trust::default());
@@ -87,6 +88,18 @@ fn each_reason_has_a_code_a_level_and_words_with_a_remedy() {
         Cause::Steal,
         0.051,
         "the machine's host took 5.1 % of its CPU time",
+    );
+    check(
+        |round| round.neighbour_cores = Some(0.35),
+        Cause::Neighbour,
+        0.35,
+        "other processes used 0.3 cores while less than one CPU was idle: ",
+    );
+    check(
+        |round| round.neighbour_cores = Some(5.0),
+        Cause::Neighbour,
+        1.0,
+        "other processes used 5.0 cores",
     );
     check(
         |round| round.missed_share = Some(0.15),
@@ -154,4 +167,24 @@ fn the_worst_launch_and_the_worst_reason_count() {
     let causes: Vec<_> = found.doubts.iter().map(|doubt| doubt.cause).collect();
     assert_eq!(causes, [Cause::WorkerSaturated, Cause::Stopped]);
     assert_eq!(found.doubts[1].share, Some(0.05));
+}
+
+#[test]
+fn what_waited_through_a_stall_does_not_tell_what_an_answer_takes() {
+    let of = |stalled: u64| {
+        let mut phase = phase(|tally| {
+            ok(tally, 60, 10_000);
+            ok(tally, stalled, 900_000);
+        });
+        phase.load.connections = 10;
+        trust(&phase)
+    };
+    // One of each connection: more than the slowest tenth of all.
+    let found = of(10);
+    let causes: Vec<_> = found.doubts.iter().map(|doubt| doubt.cause).collect();
+    assert_eq!(causes, [Cause::Stalled]);
+    let words = "10 of the answers took 100ms or more, the longest 900ms";
+    assert!(found.doubts[0].words.starts_with(words), "{found:?}");
+    // Several of each are what this target takes.
+    assert_eq!(of(200), Trust::default());
 }

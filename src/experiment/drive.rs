@@ -4,9 +4,11 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::Stop;
 use super::aim::Aim;
 use super::background::{Background, failed};
 use super::blocks;
+use super::early::Early;
 use super::gather::{Deaths, Emit, Gather, Known, StretchEnd};
 use super::launch::{Death, Launched};
 use super::ledger::Lines;
@@ -17,7 +19,6 @@ use super::readings::{Offer, Readings, Schedule};
 use super::stretch::Stretch;
 use super::watch::{Told, Watch};
 use super::watched::Watched;
-use super::{Observer, Stop};
 use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
 use crate::metrics::Window;
 use crate::result::{AcknowledgedFile, Failure};
@@ -64,7 +65,10 @@ impl PhaseRun<'_> {
             output: None,
         };
         let mut stop = self.stop.clone();
-        let has_begun = course.load(target, &mut beside, &mut stop, observer).await;
+        let mut early = Early::new(self, stretch);
+        let has_begun = course
+            .load(target, &mut beside, &mut stop, &mut early)
+            .await;
         let Course {
             engine,
             watch,
@@ -101,6 +105,7 @@ impl PhaseRun<'_> {
         if stretch.load.model == LoadModel::Closed && preparing > LONG_PREPARING {
             over.found.note([notes::slow_opening(preparing)]);
         }
+        over.ended_early = early.ended;
         if let Some(error) = unwatched {
             fail(&mut over, error.to_string());
         }
@@ -234,7 +239,7 @@ impl Course {
         target: &mut Launched,
         beside: &mut Beside<'_, B>,
         stop: &mut Stop,
-        observer: &dyn Observer,
+        early: &mut Early<'_>,
     ) -> bool {
         let Self {
             engine,
@@ -283,7 +288,11 @@ impl Course {
                     engine.stop();
                 }
             }
+            let observer = early.run.launch.observer;
             gather.emit(Emit::Complete, &mut |live| observer.live(live));
+            if early.looks(gather) {
+                engine.stop();
+            }
         }
     }
 }

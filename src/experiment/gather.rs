@@ -11,6 +11,7 @@ use super::lateness::Lateness;
 use super::notes;
 use super::observer::Live;
 use super::readings::{Cells, Schedule};
+use super::stretch::EndedEarly;
 use super::watched::{Count, Watched};
 use crate::engine::End;
 use crate::metrics::{
@@ -43,6 +44,8 @@ pub(super) struct StretchEnd {
     /// Why telemload or its disk failed.
     pub(super) failed: Option<String>,
     pub(super) late: Lateness,
+    /// What ended it before its time.
+    pub(super) ended_early: Option<EndedEarly>,
 }
 
 /// What is known of a stretch besides what was counted.
@@ -104,6 +107,8 @@ pub(super) struct Gather {
     /// Index of the interval whose cells come next, if they come.
     next_cells: u64,
     next_row: u64,
+    /// Index of the row behind the last one with an OK answer.
+    answered_until: u64,
     blocks: Blocks,
     batches: Batches,
     files: Option<Files>,
@@ -135,6 +140,7 @@ impl Gather {
             cells: BTreeMap::new(),
             next_cells: 0,
             next_row: 0,
+            answered_until: 0,
             blocks: Blocks::new(blocks, schedule.interval_ns),
             batches: Batches::default(),
             files,
@@ -264,6 +270,9 @@ impl Gather {
         let length = interval_ns.min((window.end - window.start).saturating_sub(start));
         let rate_of = |completed: u64| completed as f64 / (length as f64 / 1e9);
         let rate = rate_of(tally.completed_ok);
+        if tally.completed_ok > 0 {
+            self.answered_until = index + 1;
+        }
         let cores = cells.as_ref().and_then(|cells| cells.cores);
         let (latency, _) = latency_quantiles(tally);
         if length == interval_ns {
@@ -388,7 +397,51 @@ impl Gather {
                 metrics: watched.metrics,
                 rows: self.rows,
             },
+            ended_early: None,
         }
+    }
+
+    /// How much of the window has rows.
+    pub(super) fn reached(&self) -> Duration {
+        self.until(self.next_row)
+    }
+
+    /// Since when no OK answer came, in the rows that there are.
+    pub(super) fn silent_from(&self) -> Duration {
+        self.until(self.answered_until)
+    }
+
+    fn until(&self, row: u64) -> Duration {
+        let window = self.schedule.window;
+        let length = window.end.saturating_sub(window.start);
+        Duration::from_nanos((row * self.schedule.interval_ns).min(length))
+    }
+
+    /// What was counted so far, in a phase that is blank, as if the window were over; `None` before the first row. What is read of the target
+    /// and of the generator is not known yet.
+    pub(super) fn so_far(&self, blank: PhaseResult, limits: &[f64]) -> Option<PhaseResult> {
+        let seconds = self.reached().as_secs_f64();
+        if seconds == 0.0 {
+            return None;
+        }
+        let mut found = blank;
+        for (into, from) in found.tallies.iter_mut().zip(&self.tallies) {
+            into.add(from);
+        }
+        let total = found.total();
+        found.rounds.push(Round {
+            number: self.round,
+            seconds,
+            whole: Estimates::of(&total, found.target_ok(&total), seconds, None),
+            uncertainty: Uncertainty::of(&self.blocks.complete(), &self.batches, &total),
+            tails: limits
+                .iter()
+                .map(|&limit| Tail::of(&self.batches, limit))
+                .collect(),
+            ..Round::default()
+        });
+        found.conclude_trust();
+        Some(found)
     }
 
     fn answerings(
@@ -425,6 +478,7 @@ fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &W
         stopped_seconds: Some(end.stopped_seconds),
         throttled_seconds: watched.throttled_seconds(),
         steal_share: watched.steal_share(),
+        neighbour_cores: watched.neighbour_cores(cpu_seconds, seconds),
         missed_share: watched.missed_share(),
         answerings: Answerings::default(),
         whole: Estimates::of(&total, found.target_ok(&total), seconds, cpu_seconds),

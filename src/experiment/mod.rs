@@ -9,6 +9,7 @@ mod beside;
 mod blocks;
 mod doubts;
 mod drive;
+mod early;
 mod files;
 mod gather;
 mod hints;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::result::answering::in_words;
 use crate::result::{Count, Note, STEAL_LIMIT};
 use crate::scenario::Also;
 use crate::tenant::NAME;
@@ -47,6 +48,52 @@ pub(super) fn window_shorter_than_ttl(window: f64, ttl: f64) -> Note {
         seconds(ttl)
     );
     Note::warning("window_shorter_than_ttl", "load", words).with_remedy("use a longer duration")
+}
+
+/// A threshold ended the run.
+pub(super) fn hopeless(words: &str, at: Duration) -> Note {
+    let words = format!(
+        "the run was ended {} after the start of its window, as `abort_on_fail` asks for: {words}",
+        whole(at)
+    );
+    Note::warning("aborted", "run", words)
+}
+
+/// The load was ended because the target was silent.
+pub(super) fn silent(from: Duration, to: Duration) -> Note {
+    let words = format!(
+        "the load was ended {} after the start of its window, as `stop_when` asks for: no OK answer came for {}",
+        whole(to),
+        whole(to.saturating_sub(from))
+    );
+    Note::warning("stopped_silent", "load", words)
+}
+
+fn whole(at: Duration) -> String {
+    format_duration(Duration::from_millis(at.as_millis() as u64))
+}
+
+/// A load that was to end with a number of requests ended with its window.
+pub(super) fn fewer_requests(due: u64, planned: u64, window: f64) -> Note {
+    let words = format!(
+        "{due} of the {planned} requests that end the load were due before its window of {} was over",
+        seconds(window)
+    );
+    Note::warning("fewer_requests", "requests", words)
+        .with_remedy("use a longer duration (-d) to send all of them")
+}
+
+/// A closed loop's window in which not even one answer of each connection fitted: of `ok` answers, each of which took so many seconds,
+/// `completed` came within it.
+pub(super) fn short_for_answers(window: f64, answer: f64, completed: u64, ok: u64) -> Note {
+    let words = format!(
+        "{completed} of {ok} OK answers came within the window of {}, for one takes {}: throughput counts these alone",
+        seconds(window),
+        in_words(answer)
+    );
+    let enough = (10.0 * answer).ceil();
+    Note::warning("window_shorter_than_answer", "throughput", words)
+        .with_remedy(&format!("let the load last {} or longer", seconds(enough)))
 }
 
 /// The connections of a closed loop were not open at once.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::profile::Forecast;
+use crate::result::PhaseResult;
 use crate::scenario::Load;
 
 /// Is told how a run goes; what it does with it is not the experiment's business.
@@ -15,6 +16,10 @@ pub trait Observer: Sync {
     fn phase(&self, phase: &PhaseStart<'_>);
     /// An interval of it is over.
     fn live(&self, live: &Live);
+    /// Why what was found so far in a measured window ends the run; asked at most twice a second, with a phase as if it were over.
+    fn hopeless(&self, _variant: &str, _found: &PhaseResult, _at: Duration) -> Option<String> {
+        None
+    }
     /// It is over.
     fn phase_over(&self);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::files::Made;
 use super::gather::StretchEnd;
@@ -11,9 +12,9 @@ use super::launch::Launched;
 use super::mark::Cpu;
 use super::notes;
 use super::stop::Stop;
-use super::stretch::Stretch;
+use super::stretch::{EndedEarly, Stretch};
 use super::variant::VariantRun;
-use crate::metrics::{Durations, Oddities, Tally};
+use crate::metrics::{Durations, Oddities, Tally, value_at};
 use crate::process::port::{LocalPorts, Reach};
 use crate::result::{Failure, HostUse, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
@@ -39,6 +40,8 @@ pub(super) enum Ended {
     InTime,
     /// With the target, which nobody had stopped.
     WithTarget,
+    /// By figures that end the run.
+    Hopeless,
 }
 
 impl PhaseRun<'_> {
@@ -132,11 +135,22 @@ impl PhaseRun<'_> {
         if (1..FEW_REQUESTS).contains(&ok) {
             found.note([notes::few_requests(ok)]);
         }
+        found.note(fewer_requests(&found).filter(|_| !self.stop.is_asked()));
+        found.note(short_for_answers(&found));
         found.note(short_window(self.launch.variant));
         found.note(over.late.notes());
+        let window = Duration::from_secs_f64(found.seconds());
+        let early = over.ended_early;
+        found.note(early.as_ref().map(|early| match early {
+            EndedEarly::Hopeless(words) => notes::hopeless(words, window),
+            EndedEarly::Silent(from, to) => notes::silent(*from, *to),
+        }));
         let ended = ended(&found, over.failed);
         result.add(found);
-        ended
+        match (ended?, early) {
+            (Ended::InTime, Some(EndedEarly::Hopeless(_))) => Ok(Ended::Hopeless),
+            (ended, _) => Ok(ended),
+        }
     }
 
     pub(super) fn directory(&self) -> PathBuf {
@@ -200,6 +214,27 @@ pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended
         (None, None) => Ok(Ended::InTime),
         (None, Some(_)) => Ok(Ended::WithTarget),
     }
+}
+
+/// A warning if the window ended before the number of requests that ends the load.
+fn fewer_requests(found: &PhaseResult) -> Option<Note> {
+    let planned = found.load.requests?;
+    let total = found.total();
+    let due = total.due.saturating_sub(total.needed);
+    let is_whole = found.died.is_none() && due < planned;
+    is_whole.then(|| notes::fewer_requests(due, planned, found.seconds()))
+}
+
+/// A warning if a window of a closed loop ended before each connection had an answer in it.
+fn short_for_answers(found: &PhaseResult) -> Option<Note> {
+    let total = found.total();
+    let window = found.seconds();
+    let is_short = found.load.model == LoadModel::Closed
+        && total.completed_ok < total.ok.min(u64::from(found.load.connections));
+    (is_short && window > 0.0).then(|| {
+        let answer = value_at(&total.latency, 0.5) / 1e6;
+        notes::short_for_answers(window, answer, total.completed_ok, total.ok)
+    })
 }
 
 /// A warning if the target remembers for longer than each window of the variant lasts.

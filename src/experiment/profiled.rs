@@ -123,6 +123,7 @@ impl PhaseRun<'_> {
             steal_share,
             also,
             by_request,
+            neighbour_cores: round.and_then(|round| round.neighbour_cores),
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
         if !profile.is_empty() {

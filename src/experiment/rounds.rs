@@ -51,15 +51,16 @@ pub async fn run(
             let variant = &mut result.variants[at];
             let ended = launch.run(&mut hashes, variant, stop).await;
             let goes_on = match ended {
-                Ok(None) => true,
+                Ok(Launch::Over) => true,
+                Ok(Launch::Hopeless) => false,
                 // It was stopped along with telemload.
-                Ok(Some(Failure::Target(_))) | Err(Failure::Target(_))
+                Ok(Launch::Died(Failure::Target(_))) | Err(Failure::Target(_))
                     if stop.is_asked_meanwhile().await =>
                 {
                     true
                 }
                 // Its own launches end with it; the other variants have nothing to do with that.
-                Ok(Some(died)) => {
+                Ok(Launch::Died(died)) => {
                     dead[at] = true;
                     result.failure.get_or_insert(died);
                     true
@@ -117,6 +118,26 @@ async fn rehearse(plan: &Plan, stop: &Stop) -> Result<(), Failure> {
     }
 }
 
+/// How a launch ended.
+enum Launch {
+    /// As planned, or when the user wished so.
+    Over,
+    /// With its target, unless its load was meant to be too much for it.
+    Died(Failure),
+    /// By figures that end the run.
+    Hopeless,
+}
+
+/// How far the phases of a launch came.
+enum Driven {
+    /// To the end, or to where the user stopped them.
+    ToEnd,
+    /// To the phase in which the target died, by index.
+    WithTarget(usize),
+    /// To one whose figures end the run.
+    Hopeless,
+}
+
 /// There and back again: what drifts over time falls on all variants alike.
 fn order(round: u32, variants: usize) -> Vec<usize> {
     let forward = 0..variants;
@@ -128,13 +149,12 @@ fn order(round: u32, variants: usize) -> Vec<usize> {
 }
 
 impl VariantRun<'_> {
-    /// Returns how the target died, unless its load was meant to be too much for it.
     async fn run(
         &self,
         hashes: &mut Hashes,
         result: &mut VariantResult,
         stop: &Stop,
-    ) -> Result<Option<Failure>, Failure> {
+    ) -> Result<Launch, Failure> {
         let rosters: Arc<[Roster]> = self
             .variant
             .fleets
@@ -151,33 +171,37 @@ impl VariantRun<'_> {
             observer: self.observer,
         };
         let Some(mut target) = Launched::start(&start, hashes, stop).await? else {
-            return Ok(None);
+            return Ok(Launch::Over);
         };
         if let Some(place) = &target.found_at {
             result.target = format!("{} at {place}", self.variant.target.describe());
         }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
         let complaint = target.stop(stop).await;
-        let Some(at) = driven? else {
-            // One that ended before it was stopped has told so already.
-            if let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut()) {
-                last.note([notes::bad_stop(&complaint)]);
-            }
-            return Ok(None);
-        };
-        let phase = &result.phases[at];
-        let failure = phase.died.clone().filter(|_| !phase.load.overload);
-        Ok(failure.map(Failure::Target))
+        let driven = driven?;
+        if let Driven::WithTarget(at) = driven {
+            let phase = &result.phases[at];
+            let failure = phase.died.clone().filter(|_| !phase.load.overload);
+            let died = |words| Launch::Died(Failure::Target(words));
+            return Ok(failure.map_or(Launch::Over, died));
+        }
+        // One that ended before it was stopped has told so already.
+        if let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut()) {
+            last.note([notes::bad_stop(&complaint)]);
+        }
+        Ok(match driven {
+            Driven::Hopeless => Launch::Hopeless,
+            _ => Launch::Over,
+        })
     }
 
-    /// Returns the phase in which the target died.
     async fn phases(
         &self,
         target: &mut Launched,
         rosters: &Arc<[Roster]>,
         result: &mut VariantResult,
         stop: &Stop,
-    ) -> Result<Option<usize>, Failure> {
+    ) -> Result<Driven, Failure> {
         for (at, phase) in self.variant.phases.iter().enumerate() {
             let run = PhaseRun {
                 launch: self,
@@ -188,11 +212,13 @@ impl VariantRun<'_> {
             if result.phases.len() == at {
                 result.phases.push(run.blank());
             }
-            if run.measure(target, &mut result.phases[at]).await? == Ended::WithTarget {
-                return Ok(Some(at));
+            match run.measure(target, &mut result.phases[at]).await? {
+                Ended::WithTarget => return Ok(Driven::WithTarget(at)),
+                Ended::Hopeless => return Ok(Driven::Hopeless),
+                Ended::InTime => {}
             }
             if stop.is_asked() {
-                return Ok(None);
+                return Ok(Driven::ToEnd);
             }
             // Profiles are taken once, in the last round: their numbers are never mixed with the measured ones.
             if let Some(profile) = self
@@ -203,13 +229,13 @@ impl VariantRun<'_> {
             {
                 let ended = run.profile(target, profile, &mut result.phases[at]).await?;
                 if ended == Ended::WithTarget {
-                    return Ok(Some(at));
+                    return Ok(Driven::WithTarget(at));
                 }
             }
             if stop.is_asked() {
-                return Ok(None);
+                return Ok(Driven::ToEnd);
             }
         }
-        Ok(None)
+        Ok(Driven::ToEnd)
     }
 }

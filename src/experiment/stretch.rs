@@ -19,6 +19,15 @@ pub(super) struct Stretch<'a> {
     pub(super) forecast: Option<Forecast>,
 }
 
+/// Why a stretch ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum EndedEarly {
+    /// Its figures end the run, in words.
+    Hopeless(String),
+    /// Nothing answered from one instant of the window to another.
+    Silent(Duration, Duration),
+}
+
 impl Stretch<'_> {
     pub(super) fn interval(&self, planned: Duration) -> Duration {
         if self.profiled {

@@ -30,9 +30,13 @@ impl Tail {
         let speed = (Z95 * ASSUMED_LATENCY_TIME_SPREAD).exp();
         let limits = [limit_us / speed, limit_us, limit_us * speed];
         let inflation = limits.into_iter().map(|limit| batches.inflation(limit));
+        let bursts = limits
+            .into_iter()
+            .filter_map(|limit| batches.bursts_above(limit));
         Self {
             limit_us,
             inflation: inflation.fold(1.0, f64::max),
+            bursts: bursts.min(),
         }
     }
 }

@@ -112,6 +112,8 @@ impl Probe for Fake {
             total,
             idle: total / 2,
             steal: total / 4,
+            processes: total / 4,
+            cpus: 2,
         })
     }
 

@@ -245,6 +245,26 @@ impl Watched {
         Some(last.since(&first)?.steal_share)
     }
 
+    /// CPU of processes that are none of this run, cores, if they were in its way: 0 if a CPU or more was idle. `None` if the CPU of the
+    /// target is not that of processes which are known.
+    pub(super) fn neighbour_cores(
+        &self,
+        target_cpu_seconds: Option<f64>,
+        seconds: f64,
+    ) -> Option<f64> {
+        let (first, last) = self.machine.filter(|_| self.cpu == Cpu::Processes)?;
+        let machine = last.since(&first)?;
+        let services = self.services(seconds).into_iter();
+        let services: Option<f64> = services.map(|of| of.cpu_seconds).sum();
+        let own = self.own_cores()? + (target_cpu_seconds? + services?) / seconds;
+        let others = (machine.process_cores - own).max(0.0);
+        Some(if machine.idle_cores < 1.0 {
+            others
+        } else {
+            0.0
+        })
+    }
+
     /// CPU of telemload with all its threads, cores: who reads the target and who writes series are among them.
     pub(super) fn own_cores(&self) -> Option<f64> {
         let (first, last) = self.span()?;

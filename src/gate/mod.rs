@@ -1,19 +1,26 @@
 //! Judges a run: thresholds to verdicts, and all of it to one verdict with an exit code. Pure.
 
 mod bounds;
+mod delays;
+mod early;
+mod failures;
+mod find;
 mod findings;
 mod found;
 mod outcome;
 pub mod paired;
+mod times;
 
 use crate::metrics::Tally;
-use crate::result::{PhaseResult, ProfileResult, Trust, VariantResult};
-use crate::scenario::Threshold;
-use crate::scenario::plan::threshold::{Expression, Metric};
+use crate::result::{PhaseResult, Trust, VariantResult};
+use crate::scenario::plan::threshold::{Expression, Metric, Part};
+use crate::scenario::{Judge, Threshold};
 
 pub use bounds::PLANNED_SHARE;
+pub use early::{Early, SoFar};
+use find::{figure, find};
 pub use findings::{Compared, FailOn, What, compared};
-use found::{Found, figure, find};
+use found::{Found, Looked};
 pub use outcome::{Outcome, outcome};
 
 /// What a threshold, or a run, comes to.
@@ -71,25 +78,22 @@ impl Judgement {
 /// Judgements of every phase, in the order of the result's variants and phases.
 pub type Judgements = Vec<Vec<Vec<Judgement>>>;
 
-/// All thresholds that look at a phase.
+/// All thresholds that look at a phase, which was measured on a machine with so many CPUs.
 pub fn judge(
     thresholds: &[Threshold],
     variant: &VariantResult,
     phase: &PhaseResult,
     total: &Tally,
+    cpus: usize,
 ) -> Vec<Judgement> {
-    let fits =
-        |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     thresholds
         .iter()
-        .filter(|threshold| {
-            fits(&threshold.variant, &variant.name) && fits(&threshold.phase, &phase.name)
-        })
-        .map(|threshold| judge_one(threshold, phase, total))
+        .filter(|threshold| threshold.looks_at(&variant.name, &phase.name))
+        .map(|threshold| judge_one(threshold, phase, total, cpus))
         .collect()
 }
 
-fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judgement {
+fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally, cpus: usize) -> Judgement {
     let expr = &threshold.expr;
     let tally = match &threshold.request {
         Some(name) => phase
@@ -99,17 +103,44 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
             .and_then(|at| phase.tallies.get(at)),
         None => Some(total),
     };
+    // A stop that is too short for p99 may be all of a higher percentile; costs are of the profiled phase.
+    let trust = match &expr.metric {
+        // What the generator was late is told as it is.
+        Metric::Part(Part::DispatchLag, _) => Trust::default(),
+        Metric::Latency(quantile) | Metric::Part(_, quantile) => {
+            phase.trust_up_to(*quantile, total)
+        }
+        Metric::Cost(_) => (phase.profile.as_ref()).map_or(phase.trust.clone(), |of| of.trust()),
+        _ if threshold.request.is_some() => phase.trust.of_one_request(),
+        _ => phase.trust.clone(),
+    };
     let found = tally.map_or_else(
         || Found::unknown("the phase does not send this request"),
-        |tally| find(expr, threshold.judge, phase, tally, total),
+        |tally| {
+            find(Looked {
+                expr,
+                judge: threshold.judge,
+                phase,
+                tally,
+                total,
+                trust: &trust,
+                cpus,
+            })
+        },
     );
     let of_bounds = verdict(expr, found.bounds);
     let unsure = found
         .unsure
         .as_ref()
         .filter(|_| of_bounds == Verdict::Inconclusive);
-    let unsure = unsure.map(|words| {
-        format!("{words}: measure for longer, or set `judge = \"value\"` to judge the value alone")
+    let by_value = match threshold.judge {
+        Judge::Interval => ", or set `judge = \"value\"` to judge the value alone",
+        Judge::Value => "",
+    };
+    // Some say how much longer.
+    let unsure = unsure.map(|words| match words.ends_with("or longer") {
+        true => format!("{words}{by_value}"),
+        false => format!("{words}: measure for longer{by_value}"),
     });
     let reasons: Vec<String> = found.reason.iter().cloned().chain(unsure).collect();
     let judgement = Judgement {
@@ -133,25 +164,10 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
             ..judgement
         };
     }
-    // A stop that is too short for p99 may be all of a higher percentile; costs are of the profiled phase.
-    let further = match &expr.metric {
-        Metric::Latency(quantile) | Metric::FirstByte(quantile) => {
-            Some(phase.trust_up_to(*quantile, total))
-        }
-        Metric::Cost(_) => phase.profile.as_ref().map(ProfileResult::trust),
-        _ if threshold.request.is_some() => Some(phase.trust.of_one_request()),
-        _ => None,
-    };
-    doubted(
-        judgement,
-        &found,
-        threshold,
-        further.as_ref().unwrap_or(&phase.trust),
-    )
+    doubted(judgement, &found, threshold, &trust)
 }
 
-/// Of a verdict, what is left where the figure may not be the target's. A doubt does not ask how far a figure is off: what
-/// fails in spite of it is measured again rather than called the target's fault.
+/// Of a verdict, what is left where the figure may not be the target's: one that holds however far it may be off, and otherwise none.
 fn doubted(judgement: Judgement, found: &Found, threshold: &Threshold, trust: &Trust) -> Judgement {
     let (figure, name) = figure(&threshold.expr.metric);
     let bias = trust.bias(figure);
@@ -194,6 +210,10 @@ fn verdict(expr: &Expression, bounds: Option<(f64, f64)>) -> Verdict {
 }
 
 #[cfg(test)]
+mod size_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod times_tests;
 #[cfg(test)]
 mod trust_tests;

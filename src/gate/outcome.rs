@@ -18,7 +18,7 @@ pub enum Outcome {
     Interrupted,
     /// A threshold failed.
     Fail,
-    /// A threshold could not be judged.
+    /// A threshold could not be judged, or ended the run and does not fail by what it had found then.
     Inconclusive,
     /// Everything holds.
     Pass,
@@ -51,12 +51,16 @@ impl Outcome {
             let phases = variant.phases.iter().zip(judged);
             phases.map(move |(phase, judged)| (&variant.name, &phase.name, judged))
         });
-        phases
-            .flat_map(|(variant, phase, judged)| {
-                let judged = judged.iter().filter(move |of| of.verdict == because);
-                judged.map(move |of| format!("{variant}, {phase}: {}", of.in_words()))
-            })
-            .collect()
+        let judged = phases.flat_map(|(variant, phase, judged)| {
+            let judged = judged.iter().filter(move |of| of.verdict == because);
+            judged.map(move |of| format!("{variant}, {phase}: {}", of.in_words()))
+        });
+        let mut reasons: Vec<String> = judged.collect();
+        if reasons.is_empty() {
+            let words = "a threshold ended the run, and does not fail by what was found until then";
+            reasons.push(words.to_owned());
+        }
+        reasons
     }
 
     /// The exit code of the command.
@@ -99,9 +103,10 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
         .any(|judgement| judgement.verdict == Verdict::Fail)
     {
         Outcome::Fail
-    } else if judgements
-        .iter()
-        .any(|judgement| judgement.verdict == Verdict::Inconclusive)
+    } else if result.interrupted
+        || judgements
+            .iter()
+            .any(|judgement| judgement.verdict == Verdict::Inconclusive)
     {
         Outcome::Inconclusive
     } else {

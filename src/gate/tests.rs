@@ -4,14 +4,14 @@ use super::*;
 use crate::metrics::ErrorKind;
 use crate::profile::Profile;
 use crate::result::samples::{concluded, failed, ok, phase, run};
-use crate::result::{Answering, Answerings, Failure, Gone, ProfileResult, Samples, Tail};
+use crate::result::{Answering, Answerings, Failure, Gone, ProfileResult, Samples};
 use crate::scenario::plan::threshold::Expression;
 use crate::scenario::{Arrivals, Judge, LoadModel, Pace};
 use crate::units::Rate;
 
 pub(super) fn judged(threshold: &Threshold, phase: &PhaseResult) -> Judgement {
     let total = phase.total();
-    judge_one(threshold, &concluded(phase.clone()), &total)
+    judge_one(threshold, &concluded(phase.clone()), &total, 2)
 }
 
 pub(super) fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
@@ -24,6 +24,7 @@ pub(super) fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
         allow_untrusted: false,
         judge: Judge::Interval,
         line: None,
+        abort: None,
     };
     judged(&threshold, phase)
 }
@@ -49,7 +50,7 @@ fn thresholds_are_judged_by_what_was_counted() {
 }
 
 /// A threshold that is judged by the value alone.
-fn by_value(phase: &PhaseResult, expr: &str) -> Verdict {
+pub(super) fn by_value(phase: &PhaseResult, expr: &str) -> Verdict {
     let threshold = Threshold {
         expr: Expression::parse(expr).unwrap(),
         variant: None,
@@ -59,6 +60,7 @@ fn by_value(phase: &PhaseResult, expr: &str) -> Verdict {
         allow_untrusted: false,
         judge: Judge::Value,
         line: None,
+        abort: None,
     };
     judged(&threshold, phase).verdict
 }
@@ -118,55 +120,6 @@ fn no_failure_at_all_passes_however_few_requests_there_were() {
 }
 
 #[test]
-fn a_percentile_is_judged_by_how_many_requests_are_beyond_the_limit() {
-    use Verdict::{Fail, Inconclusive, Pass};
-    let of = |slow: u64, count: u64, inflation: Option<f64>| {
-        let mut phase = phase(|tally| {
-            ok(tally, count - slow, 1_000);
-            ok(tally, slow, 20_000);
-        });
-        let tails = inflation.map(|inflation| Tail {
-            limit_us: 10_000.0,
-            inflation,
-        });
-        phase.rounds[0].tails = tails.into_iter().collect();
-        let found = verdict(&phase, "latency.p99 < 10ms");
-        assert_eq!(
-            by_value(&phase, "latency.p99 < 10ms"),
-            if slow * 100 < count { Pass } else { Fail }
-        );
-        (found.verdict, found.reason.unwrap_or_default())
-    };
-    assert_eq!(of(0, 1_000, None).0, Pass);
-    assert_eq!(of(50, 10_000, None).0, Pass);
-    assert_eq!(of(90, 10_000, None).0, Inconclusive);
-    assert_eq!(of(150, 10_000, None).0, Fail);
-    // The same counts, which come in bursts.
-    let (found, reason) = of(50, 10_000, Some(6.0));
-    assert_eq!(found, Inconclusive);
-    assert!(
-        reason.contains("0.5 % of 10,000 requests took longer than 10 ms, 95 % interval 0 % to ")
-            && reason.contains(", and 1 % may"),
-        "{reason}"
-    );
-    assert_eq!(of(150, 10_000, Some(6.0)).0, Inconclusive);
-    // Of too few requests a percentile is not known, but that it is far beyond the limit is.
-    let (found, reason) = of(0, 200, None);
-    assert_eq!(found, Inconclusive);
-    assert!(
-        reason.starts_with("200 requests are too few to judge it: 368 or more tell"),
-        "{reason}"
-    );
-    assert_eq!(of(100, 200, None).0, Fail);
-    // What the machine's speed may have done is no verdict, and a maximum is one of what was seen.
-    let phase = phase(|tally| ok(tally, 1_000, 950));
-    assert_eq!(verdict(&phase, "latency.p50 < 1ms").verdict, Inconclusive);
-    assert_eq!(verdict(&phase, "latency.p50 < 1.2ms").verdict, Pass);
-    assert_eq!(verdict(&phase, "latency.p50 > 700us").verdict, Pass);
-    assert_eq!(verdict(&phase, "latency.max < 1ms").verdict, Pass);
-}
-
-#[test]
 fn an_open_loop_that_keeps_up_has_the_throughput_of_its_plan_on_any_machine() {
     let mut phase = phase(|tally| ok(tally, 1_000, 100));
     phase.load.model = LoadModel::Open {
@@ -179,45 +132,26 @@ fn an_open_loop_that_keeps_up_has_the_throughput_of_its_plan_on_any_machine() {
 }
 
 #[test]
-fn a_tail_of_unanswered_requests_can_fail_a_threshold_but_not_pass_it() {
-    let phase = phase(|tally| {
-        ok(tally, 90, 100);
-        failed(tally, 10, ErrorKind::Timeout);
+fn a_window_in_which_no_answer_fits_has_no_throughput() {
+    let mut phase = phase(|tally| {
+        ok(tally, 8, 3_000_000);
+        tally.completed_ok = 0;
     });
-    assert_eq!(verdict(&phase, "latency.p50 < 1ms").verdict, Verdict::Pass);
-    assert_eq!(verdict(&phase, "latency.p99 < 1ms").verdict, Verdict::Fail);
-    let judgement = verdict(&phase, "latency.p99 < 5s");
-    assert_eq!(judgement.verdict, Verdict::Inconclusive);
-    assert!(judgement.reason.unwrap().contains("lower bound"));
-}
-
-#[test]
-fn a_first_byte_that_never_came_is_beyond_those_that_did() {
-    let of = |record: fn(&mut Tally)| {
-        phase(|tally| {
-            ok(tally, 90, 100);
-            (0..90).for_each(|_| tally.record_first_byte(100_000));
-            record(tally);
-        })
-    };
-    let timed_out = of(|tally| failed(tally, 10, ErrorKind::Timeout));
-    for (expr, expected) in [
-        ("first_byte.p50 < 1ms", Verdict::Pass),
-        ("first_byte.p99 < 500ms", Verdict::Fail),
-        ("first_byte.p99 < 5s", Verdict::Inconclusive),
-        ("first_byte.max < 500ms", Verdict::Fail),
-    ] {
-        assert_eq!(verdict(&timed_out, expr).verdict, expected, "{expr}");
-    }
-    let reason = verdict(&timed_out, "first_byte.p99 < 5s").reason.unwrap();
-    assert!(reason.contains("lower bound"), "{reason}");
-    // What was never sent waited for no byte.
-    let unsent = of(|tally| (0..10).for_each(|_| tally.record_not_sent(9_000_000_000)));
-    let verdicts = ["first_byte.p50 < 1ms", "first_byte.p99 < 500ms"].map(|expr| {
-        let judgement = verdict(&unsent, expr);
-        judgement.verdict
-    });
-    assert_eq!(verdicts, [Verdict::Pass, Verdict::Inconclusive]);
+    phase.load.connections = 8;
+    let found = verdict(&phase, "throughput > 1/s");
+    assert_eq!(found.verdict, Verdict::Inconclusive);
+    let reason = found.reason.unwrap();
+    let says = "0/s to 4/s, for one answer of each connection is under way at the end of a window: measure";
+    assert!(reason.starts_with(says), "{reason}");
+    assert_eq!(by_value(&phase, "throughput > 1/s"), Verdict::Inconclusive);
+    // More than one of each connection cannot have been cut off.
+    assert_eq!(verdict(&phase, "throughput > 5/s").verdict, Verdict::Fail);
+    // A warm-up's answers may be too many.
+    phase.tallies[0].completed_ok = 8;
+    assert_eq!(verdict(&phase, "throughput > 2/s").verdict, Verdict::Pass);
+    phase.load.warmup = std::time::Duration::from_secs(1);
+    let found = verdict(&phase, "throughput > 2/s").verdict;
+    assert_eq!(found, Verdict::Inconclusive);
 }
 
 #[test]
@@ -257,6 +191,7 @@ fn shares_are_judged_by_their_interval() {
         us_per_request: Some(1_000.0),
         throughput_rps: Some(1.0),
         steal_share: None,
+        neighbour_cores: None,
         us_error: 0.0,
         also: Vec::new(),
         by_request: Vec::new(),
@@ -285,6 +220,7 @@ fn shares_are_judged_by_their_interval() {
         allow_untrusted: false,
         judge: Judge::Interval,
         line: None,
+        abort: None,
     };
     let of = |allow_absent| judged(&threshold(allow_absent), &with_profile);
     assert_eq!(of(true).verdict, Verdict::Pass);
@@ -410,6 +346,18 @@ fn verdicts_take_precedence_in_order() {
         1
     );
     assert_eq!(code(&[judgement(Verdict::Fail)], true), 130);
+    // One that a threshold ended early never passes.
+    let mut ended = run(phase(|tally| ok(tally, 1, 1)), None);
+    ended.interrupted = true;
+    let found = outcome(&ended, &[judgement(Verdict::Pass)], false);
+    assert_eq!(found, Outcome::Inconclusive);
+    let reasons = found.reasons(&ended, &vec![vec![vec![]]]);
+    assert!(
+        reasons[0].starts_with("a threshold ended the run"),
+        "{reasons:?}"
+    );
+    let found = outcome(&ended, &[judgement(Verdict::Fail)], false);
+    assert_eq!(found, Outcome::Fail);
 }
 
 #[test]

@@ -19,8 +19,10 @@ fn doubtful(cause: Cause) -> PhaseResult {
         failed(tally, 60, ErrorKind::Reset);
     });
     let mut of_profile = profile(&[("f", 50), ("g", 50)], 1_000.0);
-    if cause == Cause::Steal {
-        of_profile.steal_share = Some(0.1);
+    match cause {
+        Cause::Steal => of_profile.steal_share = Some(0.1),
+        Cause::Neighbour => of_profile.neighbour_cores = Some(0.3),
+        _ => {}
     }
     phase.profile = Some(of_profile);
     let round = &mut phase.rounds[0];
@@ -31,13 +33,14 @@ fn doubtful(cause: Cause) -> PhaseResult {
         Cause::Stopped => round.stopped_seconds = Some(1.0),
         Cause::Throttled => round.throttled_seconds = Some(1.0),
         Cause::Steal => round.steal_share = Some(0.1),
+        Cause::Neighbour => round.neighbour_cores = Some(0.3),
         Cause::LateReadings => round.missed_share = Some(0.5),
         Cause::Stalled => {
             round.answerings.whole = Answering {
                 window: 2.0,
                 stall: Some(Quiet {
                     from: 0.5,
-                    seconds: 0.3,
+                    seconds: 1.2,
                 }),
                 ..Answering::default()
             };
@@ -108,6 +111,7 @@ fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
         us_per_request: Some(us_per_request),
         throughput_rps: Some(1.0),
         steal_share: None,
+        neighbour_cores: None,
         us_error: 0.0,
         also: Vec::new(),
         by_request: Vec::new(),
@@ -137,18 +141,18 @@ const AROUND: [(Figure, [&str; 4]); 6] = [
     (
         Figure::Throughput,
         [
-            "throughput < 900/s",
+            "throughput < 550/s",
             "throughput <= 100/s",
             "throughput > 100/s",
-            "throughput >= 900/s",
+            "throughput >= 550/s",
         ],
     ),
     (
         Figure::CpuPerRequest,
         [
             "cpu_per_request < 900us",
-            "cpu_per_request < 100us",
-            "cpu_per_request >= 100us",
+            "cpu_per_request < 450us",
+            "cpu_per_request >= 450us",
             "cpu_per_request > 900us",
         ],
     ),
@@ -218,7 +222,7 @@ fn a_threshold_is_judged_where_the_doubt_cannot_explain_it() {
     }
 }
 
-fn allowing(expr: &str) -> Threshold {
+pub(super) fn allowing(expr: &str) -> Threshold {
     Threshold {
         expr: Expression::parse(expr).unwrap(),
         variant: None,
@@ -228,6 +232,7 @@ fn allowing(expr: &str) -> Threshold {
         allow_untrusted: true,
         judge: Judge::Interval,
         line: None,
+        abort: None,
     }
 }
 
@@ -277,7 +282,7 @@ fn a_doubt_adds_to_what_is_uncertain_already() {
         ok(tally, 90, 100);
         failed(tally, 10, ErrorKind::Timeout);
     });
-    phase.rounds[0].worker_wait = Some(0.5);
+    phase.rounds[0].busiest_worker = Some(0.97);
     // A lower bound that is above the limit fails, unless the generator may have made it that high.
     let found = verdict(&phase, "latency.p99 < 1ms");
     assert_eq!(found.verdict, Verdict::Inconclusive);
@@ -307,7 +312,7 @@ fn an_untrusted_run_ends_by_what_could_be_judged() {
         let result = run(doubtful(Cause::WorkerSaturated), None);
         let variant = &result.variants[0];
         let phase = &variant.phases[0];
-        let judged = judge(&thresholds, variant, phase, &phase.total());
+        let judged = judge(&thresholds, variant, phase, &phase.total(), 2);
         outcome(&result, &judged, false).exit_code()
     };
     let (holds, fails) = ("throughput > 100/s", "throughput > 900/s");
@@ -367,7 +372,7 @@ fn the_main_job_passes_although_its_phases_are_suspect() {
             phases: phases.collect(),
         };
         for phase in &variant.phases {
-            let judged = judge(&plan.thresholds, &variant, phase, &phase.total());
+            let judged = judge(&plan.thresholds, &variant, phase, &phase.total(), 2);
             assert_eq!(phase.trust.level().name(), "suspect");
             judgements.extend(judged);
         }

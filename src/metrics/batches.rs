@@ -11,7 +11,7 @@ const MOST: usize = 32;
 /// 99th percentile of windows with one burst of expired credentials was seen to differ by factors up to 5.
 const BURST_SPREAD: f64 = 0.5;
 /// Bursts below which a quantile that they make has no upper end: the next window may hold none, or three times as many.
-const FEW_BURSTS: usize = 5;
+pub const FEW_BURSTS: usize = 5;
 /// Requests above a quantile in each batch from which their spread over batches shows bursts; independent ones are as uneven below.
 const ENOUGH_ABOVE: f64 = 2.0;
 /// Coarser than what is reported: only differences between batches count.
@@ -100,6 +100,15 @@ impl Batches {
             value * wider(within(quantile + reach))
         };
         Some((value / wider(within(quantile - reach)), high))
+    }
+
+    /// Bursts that make what lies above a latency, µs; `None` if it lies at all times alike, or is too little to tell.
+    pub fn bursts_above(&self, latency_us: f64) -> Option<usize> {
+        let counted = self.above((latency_us * 1e3) as u64);
+        let shows = sum(&counted).0 / counted.len().max(1) as f64 >= ENOUGH_ABOVE;
+        bursts(&counted)
+            .filter(|_| shows)
+            .map(|bursts| bursts.count)
     }
 
     /// How many times wider the interval of the part of requests above a latency, µs, is than if they were independent; at least 1.
@@ -230,6 +239,9 @@ mod tests {
             p99 / reaches(p99, 1.0),
             f64::INFINITY,
         );
+        assert_eq!(batches.bursts_above(10e3), Some(1));
+        assert_eq!(batches.bursts_above(0.5e3), None);
+        assert_eq!(Batches::default().bursts_above(10e3), None);
         // Six bursts show what there is of them.
         let (batches, whole) = intervals(30, 5, 100);
         let (low, high) = batches.interval(&whole, 0.99).unwrap();
@@ -301,6 +313,7 @@ mod tests {
             whole.add(&interval).unwrap();
             batches.add(&interval);
         }
+        assert_eq!(batches.bursts_above(1.2e3), None);
         let (low, _) = batches.interval(&whole, 0.99).unwrap();
         assert!((990.0..1_010.0).contains(&low), "{low}");
     }

@@ -63,6 +63,10 @@ pub struct MachineTimes {
     pub idle: u64,
     /// Time that the hypervisor gave to others while there was something to run.
     pub steal: u64,
+    /// Time of processes, without interrupts, which are nobody's.
+    pub processes: u64,
+    /// CPUs.
+    pub cpus: u64,
 }
 
 /// How the machine spent a window.
@@ -72,6 +76,10 @@ pub struct MachineUse {
     pub steal_share: f64,
     /// Share of all CPU time in which something ran here, 0 to 1.
     pub busy_share: f64,
+    /// CPU of all processes, cores.
+    pub process_cores: f64,
+    /// CPUs with nothing to run, on average.
+    pub idle_cores: f64,
 }
 
 impl MachineTimes {
@@ -99,9 +107,13 @@ impl MachineTimes {
         let idle = self.idle.saturating_sub(begin.idle) as f64;
         let steal = self.steal.saturating_sub(begin.steal) as f64;
         let busy = (total - idle - steal).max(0.0);
+        let processes = self.processes.saturating_sub(begin.processes) as f64;
+        let cpus = self.cpus as f64;
         Some(MachineUse {
             steal_share: (steal / total).min(1.0),
             busy_share: busy / total,
+            process_cores: processes / total * cpus,
+            idle_cores: idle / total * cpus,
         })
     }
 }
@@ -198,16 +210,19 @@ fn parse_times(stat: &str) -> Option<MachineTimes> {
         .map(str::parse)
         .collect::<Result<_, _>>()
         .ok()?;
-    let &[_, _, _, idle, iowait, _, _, steal] = ticks.as_slice() else {
+    let &[user, nice, system, idle, iowait, _, _, steal] = ticks.as_slice() else {
         return None;
     };
     let total = ticks
         .iter()
         .try_fold(0_u64, |sum, ticks| sum.checked_add(*ticks))?;
+    let of_one = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
     Some(MachineTimes {
         total,
         idle: idle + iowait,
         steal,
+        processes: user + nice + system,
+        cpus: stat.lines().filter(of_one).count() as u64,
     })
 }
 
@@ -230,13 +245,15 @@ mod tests {
     fn times_of_the_machine_are_shares_of_a_window() {
         let times = |line: &str| parse_times(line).unwrap();
         let begin = times("cpu  100 0 50 800 50 0 0 0 7 0\ncpu0 1 2 3");
-        let end = times("cpu  150 0 60 820 60 0 0 10 9 0\n");
+        let end = times("cpu  150 0 50 820 60 4 6 10 9 0\ncpu0 1 2 3\ncpu1 1 2 3\nintr 5\n");
         let used = end.since(&begin).unwrap();
         assert_eq!(
             used,
             MachineUse {
                 steal_share: 0.1,
-                busy_share: 0.6
+                busy_share: 0.6,
+                process_cores: 1.0,
+                idle_cores: 0.6,
             }
         );
         assert_eq!(end.since(&end), None);

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::bounds::{Bounds, Z95, wilson_share};
 use super::stacks::MAX_SLICES;
-use crate::statistics::t_quantile;
+use crate::statistics::{poisson_reach, t_quantile};
 
 /// Slices from which the spread between them says enough to assume nothing; of fewer, from two on, it is the least that is believed.
 pub const ENOUGH_SLICES: usize = 5;
@@ -62,6 +62,8 @@ pub struct Share {
     pub(super) hits: f64,
     /// The value of one of them; 0 if nothing of it came by chance.
     pub(super) grain: f64,
+    /// Bursts that make it, if they are so few that their number is what is not known; else 0.
+    pub bursts: u32,
 }
 
 /// The 97.5 % quantiles of Student's t by number of slices: searching for one takes longer than all else here.
@@ -85,6 +87,7 @@ impl Share {
         degrees: f64::INFINITY,
         hits: f64::INFINITY,
         grain: 0.0,
+        bursts: 0,
     };
 
     /// The share of a part of which `by_slice` tells hits and samples of each slice.
@@ -170,6 +173,7 @@ impl Share {
             degrees: f64::INFINITY,
             hits: value * observations,
             grain: 0.0,
+            bursts: 0,
         }
     }
 
@@ -239,6 +243,7 @@ impl Share {
         if bursts == 0.0 || bursts >= FEWEST_BURSTS || held < 0.5 * self.value * samples {
             return;
         }
+        self.bursts = bursts as u32;
         let (below, above) = poisson(bursts);
         let (below, above) = (self.value * below * Z95, self.value * above * Z95);
         self.interval.low = self.interval.low.min(self.value - below).max(0.0);
@@ -254,18 +259,10 @@ impl Share {
     }
 }
 
-/// Relative standard errors below and above a count of so many by chance, from the score interval of a Poisson count:
-/// k + z²/2 ± z √(k + z²/4).
+/// Relative standard errors below and above a count of so many by chance.
 fn poisson(hits: f64) -> Sides {
-    if hits.is_infinite() {
-        return (0.0, 0.0);
-    }
-    let z2 = Z95 * Z95;
-    let half = Z95 * (hits + z2 / 4.0).sqrt();
-    (
-        (half - z2 / 2.0) / hits / Z95,
-        (half + z2 / 2.0) / hits / Z95,
-    )
+    let (below, above) = poisson_reach(hits);
+    (below / Z95, above / Z95)
 }
 
 /// The 97.5 % quantile of Student's t, by degrees of freedom that are whole or infinite.

@@ -156,9 +156,10 @@ fn at_the_end(window: f64, slow: f64) -> f64 {
     PAUSE.max(END_SHARE * window).max(STALL_FACTOR * slow)
 }
 
-/// From where on an answer, or a silence, is long, s.
-pub(crate) fn long(total: &Tally, own_stop: f64) -> f64 {
-    long_of(slow(total, 0.0), own_stop)
+/// From where on an answer of a closed loop is long, s: through its longest silence one request of each connection waited, in all launches
+/// together `at_once`.
+pub(crate) fn long(total: &Tally, at_once: f64, own_stop: f64) -> f64 {
+    long_of(slow(total, at_once / total.ok.max(1) as f64), own_stop)
 }
 
 fn long_of(slow: f64, own_stop: f64) -> f64 {

@@ -22,6 +22,8 @@ pub struct ProfileResult {
     pub throughput_rps: Option<f64>,
     /// Share of the machine's CPU time that its host took in the profiled phase.
     pub steal_share: Option<f64>,
+    /// As in [`Round`](super::Round), in the profiled phase.
+    pub neighbour_cores: Option<f64>,
     /// Relative standard error of `us_per_request`, between slices, or between intervals if the slices are too few.
     pub us_error: f64,
     /// The samples themselves; `None` for a stored profile that was not read.

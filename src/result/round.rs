@@ -20,7 +20,7 @@ pub const ASSUMED_RUN_SPREAD: f64 = 0.06;
 pub const ASSUMED_LATENCY_RUN_SPREAD: f64 = 0.12;
 
 /// Figures of one launch of a variant's target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Round {
     /// Of which round it is, from 1.
     pub number: u32,
@@ -40,6 +40,8 @@ pub struct Round {
     pub throttled_seconds: Option<f64>,
     /// Share of the machine's CPU time that its host took.
     pub steal_share: Option<f64>,
+    /// CPU of processes that are none of the run, cores; 0 if a CPU or more was idle, and `None` if it is not known.
+    pub neighbour_cores: Option<f64>,
     /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it;
     /// `None` if there are not two.
     pub missed_share: Option<f64>,
@@ -60,6 +62,9 @@ pub struct Tail {
     pub limit_us: f64,
     /// How many times wider the interval of the part of requests beyond it is than if they were independent; at least 1.
     pub inflation: f64,
+    /// Bursts that make the part beyond it; `None` if it lies at all times alike.
+    #[serde(default)]
+    pub bursts: Option<usize>,
 }
 
 /// The figures that are compared; `None` where one is not known.

@@ -26,6 +26,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         keep_alive: true,
         weights: BTreeMap::new(),
         overload: false,
+        silent_for: None,
     };
     let none = Estimates {
         throughput_rps: None,
@@ -43,6 +44,7 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         stopped_seconds: Some(0.0),
         throttled_seconds: None,
         steal_share: None,
+        neighbour_cores: None,
         missed_share: Some(0.0),
         answerings: Answerings::default(),
         whole: none,

@@ -52,6 +52,8 @@ pub enum Cause {
     Throttled,
     /// The machine's host took CPU time.
     Steal,
+    /// Processes that are none of the run kept its CPUs busy.
+    Neighbour,
     /// The target's CPU time was read late, or not at all.
     LateReadings,
     /// A closed loop waited for few answers for a large part of its time.
@@ -127,7 +129,7 @@ impl Bias {
 
 impl Cause {
     /// All that this version finds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::WorkerSaturated,
         Self::WorkerBusy,
         Self::SentLate,
@@ -135,6 +137,7 @@ impl Cause {
         Self::Stopped,
         Self::Throttled,
         Self::Steal,
+        Self::Neighbour,
         Self::LateReadings,
         Self::Stalled,
         Self::LostTime,
@@ -152,6 +155,7 @@ impl Cause {
             Self::Stopped => "stopped",
             Self::Throttled => "throttled",
             Self::Steal => "steal",
+            Self::Neighbour => "neighbour",
             Self::LateReadings => "late_readings",
             Self::Stalled => "stalled",
             Self::LostTime => "lost_time",
@@ -174,8 +178,8 @@ impl Cause {
     pub fn bias(self, figure: Figure) -> Bias {
         match (self, figure) {
             (Self::Unstated(_), _) | (Self::LateReadings, Figure::CpuPerRequest) => Bias::EITHER,
-            // Another guest takes the caches too, and some kernels count what the host took while a process ran.
-            (Self::Steal, Figure::CpuPerRequest | Figure::Cost) => Bias::HIGHER,
+            // Whoever else runs takes the caches too, and some kernels count what the host took while a process ran.
+            (Self::Steal | Self::Neighbour, Figure::CpuPerRequest | Figure::Cost) => Bias::HIGHER,
             // Steal hits all code alike, and a share is of samples alone.
             (_, Figure::Share | Figure::CpuPerRequest | Figure::Cost | Figure::Resent) => {
                 Bias::NONE
@@ -217,7 +221,8 @@ impl Doubt {
     /// nothing bounds it.
     ///
     /// What a generator does while it runs is no slower for the time in which it does not: without a wait of a share w, 1 / (1 − w)
-    /// times as much fits into a window. Time that a host takes may all be that of one CPU. Nothing of the kind holds for a percentile.
+    /// times as much fits into a window. Time that a host or other processes take may all be that of one CPU. What doubts do to percentiles
+    /// is judged by their lengths.
     pub fn factor(&self, figure: Figure, cpus: usize) -> f64 {
         let lost = match (self.cause, figure) {
             (
@@ -228,7 +233,8 @@ impl Doubt {
                 | Cause::Gone,
                 Figure::Throughput,
             ) => self.share,
-            (Cause::LateReadings, Figure::CpuPerRequest) => self.share,
+            (Cause::LateReadings, Figure::CpuPerRequest)
+            | (Cause::Neighbour, Figure::Throughput | Figure::CpuPerRequest) => self.share,
             (Cause::Steal, Figure::Throughput | Figure::CpuPerRequest) => {
                 self.share.map(|share| share * cpus as f64)
             }

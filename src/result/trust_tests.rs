@@ -13,6 +13,7 @@ fn codes_are_stable() {
         "stopped",
         "throttled",
         "steal",
+        "neighbour",
         "late_readings",
         "stalled",
         "lost_time",

@@ -10,9 +10,9 @@ use std::path::Path;
 pub use plan::places::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
-    Also, Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Elsewhere, Host, Judge, Load,
-    LoadModel, Need, Pace, Phase, Plan, Profile, ProfileSource, Request, Route, Service, Stage,
-    Target, Threshold, Variant,
+    Abort, Also, Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Elsewhere, Host, Judge,
+    Load, LoadModel, Need, Pace, Phase, Plan, Profile, ProfileSource, Request, Route, Service,
+    Stage, Target, Threshold, Variant,
 };
 pub use read::bytes::{MAX_BODY_FILE, read_at_most};
 pub use read::error::Error;
@@ -44,10 +44,12 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan, Error> {
         line: None,
     };
     let bytes = read_at_most(path, MAX_FILE).map_err(|error| {
-        let url = if may_be_url {
-            "; a URL begins with http://"
-        } else {
-            ""
+        // A host stands by itself, and files have names and places of their own.
+        let is_word = !file.ends_with(".toml") && !file.starts_with(['.', '/']);
+        let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+        let url = match may_be_url || (is_missing && is_word) {
+            true => format!("; a URL begins with http://, as in http://{shown}"),
+            false => String::new(),
         };
         unreadable(format!("cannot read the scenario: {error}{url}"))
     })?;

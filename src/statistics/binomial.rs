@@ -2,6 +2,8 @@
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
+use super::student::Z95;
+
 /// The exact 95 % interval of the probability of what happened in `hits` of `trials` (C. J. Clopper and E. S. Pearson,
 /// Biometrika 26, 1934, p. 404). Without trials nothing is known.
 pub fn clopper_pearson(hits: u64, trials: u64) -> (f64, f64) {
@@ -22,6 +24,17 @@ pub fn clopper_pearson(hits: u64, trials: u64) -> (f64, f64) {
 /// Trials without a hit from which the probability of one is surely below `allowed`, at the upper end of its 95 % interval.
 pub fn fewest_trials(allowed: f64) -> f64 {
     (0.025_f64).ln() / (1.0 - allowed).ln()
+}
+
+/// How far the mean of a Poisson count may lie below and above one that was seen, relative to it: the 95 % score interval
+/// k + z²/2 ± z √(k + z²/4). Of infinitely many it does not.
+pub fn poisson_reach(count: f64) -> (f64, f64) {
+    if count.is_infinite() {
+        return (0.0, 0.0);
+    }
+    let z2 = Z95 * Z95;
+    let half = Z95 * (count + z2 / 4.0).sqrt();
+    ((half - z2 / 2.0) / count, (half + z2 / 2.0) / count)
 }
 
 fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {

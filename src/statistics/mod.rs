@@ -8,7 +8,7 @@ mod power;
 mod reach;
 mod student;
 
-pub use binomial::{clopper_pearson, fewest_trials};
+pub use binomial::{clopper_pearson, fewest_trials, poisson_reach};
 pub use family::Family;
 pub use nested::nested_half;
 pub use paired::{Paired, sign_flip};

@@ -1,15 +1,13 @@
 //! Answers as servers really give them: what is told of them, and what it exits with.
 
+use std::time::Duration;
+
 use crate::bed::{Outcome, TestBed, url_scenario};
 use crate::hostile::{Behaviour, OK, Server};
 
 /// Answers one request of each connection and drops the next one after 5 ms.
 fn dropping() -> Server {
-    Server::start(Behaviour::DropAfter(
-        1,
-        OK,
-        std::time::Duration::from_millis(5),
-    ))
+    Server::start(Behaviour::DropAfter(1, OK, Duration::from_millis(5)))
 }
 
 /// The summary has these words.
@@ -113,4 +111,35 @@ fn the_first_byte_and_the_bytes_are_told() {
     assert_eq!(bytes("sent_body"), 0);
     let row = &outcome.series("default/load")[0];
     assert!(row["first_byte_p99_us"] > 0.0);
+}
+
+#[test]
+fn a_window_in_which_no_answer_fits_is_told_and_judges_no_throughput() {
+    let answer: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::start(Behaviour::Slow(answer, Duration::from_millis(20)));
+    let more = "[[threshold]]\nexpr = \"throughput > 1/s\"\n";
+    let scenario = url_scenario(server.addr, "200ms", more);
+    let outcome = TestBed::new().scenario(&scenario).run().expect(3, &[]);
+    let short = outcome.read("result.json");
+    tells(
+        &outcome,
+        &[
+            " OK answers came within the window of 200ms, for one takes ",
+            "let the load last ",
+            "for one answer of each connection is under way at the end of a window",
+        ],
+    );
+    let quick = Server::start(Behaviour::Canned(answer));
+    let scenario = url_scenario(quick.addr, "200ms", "");
+    let outcome = TestBed::new().scenario(&scenario).run().expect(0, &[]);
+    let long = outcome.read("result.json");
+    let bed = TestBed::new()
+        .file("base/result.json", short)
+        .file("head/result.json", long)
+        .args(["compare", "base", "head"]);
+    let outcome = bed.run().expect(0, &[]);
+    tells(
+        &outcome,
+        &["has no throughput to compare: none of its OK answers came within the window"],
+    );
 }

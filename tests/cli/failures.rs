@@ -385,12 +385,15 @@ fn a_wrong_command_line_is_a_usage_error() {
     let table: [(&[&str], &str); 9] = [
         (&["run"], "SCENARIO.toml | URL"),
         (&["run", "x.toml", "--no-such-flag"], "--no-such-flag"),
-        (&["run", "x.toml", "-d", "soon"], "soon"),
+        (&["run", "x.toml", "-d", "soon"], "it is not a duration"),
         (
             &["run", "http://127.0.0.1:1/", "-H", "novalue"],
             "Name: value",
         ),
-        (&["run", "http://127.0.0.1:1/", "-R", "fast"], "fast"),
+        (
+            &["run", "http://127.0.0.1:1/", "-R", "fast"],
+            "it is not a rate",
+        ),
         (
             &["run", "http://127.0.0.1:1/", "--variant", "x"],
             "--variant goes with a scenario",

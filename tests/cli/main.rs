@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod aborted;
 mod action;
 mod ad_hoc;
 mod alive;
@@ -20,9 +21,9 @@ mod compared;
 mod credentials;
 mod failures;
 mod formats;
-mod hosts;
 mod gate;
 mod gated;
+mod hosts;
 mod ingest;
 mod instances;
 mod interruption;

@@ -575,6 +575,70 @@ fn comparisons_and_thresholds() {
         "22:16: threshold.allow_absent: ",
         &["only share(…) and cost(…)", "leave it out"],
     );
+    for (expr, says) in [
+        (
+            "errors.rate > 1%",
+            "write `errors.rate < 1%`, or set `allow_worse = true`",
+        ),
+        ("throughput < 10/s", "write `throughput > 10/s`, or set"),
+        (
+            "latency.p99 >= 1s",
+            "`latency.p99 >= 1s` holds where the service is worse",
+        ),
+    ] {
+        let text = format!("[[threshold]]\nexpr = \"{expr}\"\n");
+        appended(&text, "21:8: threshold.expr: ", &[says]);
+        if says.contains("204") {
+            continue;
+        }
+        let allowed = format!("{GOOD}{text}allow_worse = true\n");
+        scenario::parse("s.toml", &allowed, Path::new("."), &Overrides::default()).unwrap();
+    }
+    appended(
+        &threshold("allow_worse = true"),
+        "22:15: threshold.allow_worse: ",
+        &["does not ask for anything worse; leave it out"],
+    );
+    for (keys, place, says) in [
+        (
+            "for = \"1s\"",
+            "22:7: threshold.for: ",
+            "`for` goes with `abort_on_fail = true`",
+        ),
+        (
+            "delay = \"1s\"\nabort_on_fail = false",
+            "22:9: threshold.delay: ",
+            "`delay` goes with `abort_on_fail = true`",
+        ),
+        (
+            "abort_on_fail = { after = \"100ms\" }\ndelay = \"100ms\"",
+            "22:17: threshold.abort_on_fail: ",
+            "`delay` and `after` say the same",
+        ),
+        (
+            "abort_on_fail = true\ndelay = \"200ms\"\nfor = \"200ms\"",
+            "22:17: threshold.abort_on_fail: ",
+            "it would end no run: it waits for 400ms and the longest window that it looks at has 400ms",
+        ),
+        (
+            "abort_on_fail = \"yes\"",
+            "22:17: threshold",
+            "use true, false or { after = \"10s\" }",
+        ),
+    ] {
+        appended(&threshold(keys), place, &[says]);
+    }
+    appended(
+        "[[threshold]]\nexpr = \"cpu_per_request < 1ms\"\nabort_on_fail = true\n",
+        "22:17: threshold.abort_on_fail: ",
+        &["is known when the load is over; leave `abort_on_fail` out"],
+    );
+    replaced(
+        "duration = \"400ms\"",
+        "duration = \"400ms\"\nstop_when = { silent_for = \"0s\" }",
+        "10:13: load.stop_when.silent_for: ",
+        &["use a time above 0s"],
+    );
     appended(
         &threshold("judge = \"mean\""),
         "22:9: threshold.judge: ",

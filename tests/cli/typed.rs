@@ -249,7 +249,7 @@ fn curls_bodies() {
         ),
         (
             &["--form", "x"],
-            "--form: `x` is no field; write NAME=TEXT or NAME=@FILE",
+            "--form: a field is written NAME=TEXT or NAME=@FILE",
         ),
         (&["-F", "x=y;headers=@f"], "no `headers`; leave it out"),
         (
@@ -621,7 +621,7 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
         ),
         (
             &["-T", "application/json"],
-            "the media type is -H 'Content-Type: application/json'",
+            "the media type is -H 'Content-Type: TYPE'",
         ),
         (&["-rate=100"], "-rate begins with two dashes here: --rate"),
         (&["-body", "x"], "-body begins with two dashes here: --body"),
@@ -634,6 +634,93 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
     refused(
         &["script.js"],
         &["script.js is of another tool; a scenario is TOML"],
+    );
+}
+
+#[test]
+fn numbers_flags_and_hosts_are_refused_with_what_was_meant() {
+    for (args, says) in [
+        (
+            &["-n", "1k", URL][..],
+            "invalid value '1k' for '--requests <N>': it is a whole number in digits: 1000",
+        ),
+        (&["-c", "1_000", URL], "in digits: 1000"),
+        (&["-n", "1e6", URL], "in digits: 1000000"),
+        (&["--workers", "x", URL], "in digits: such as 1000"),
+        (&["-c", "5000000000", URL], "5000000000 is out of range"),
+        (
+            &["-w", "2", URL],
+            "-w is not taken: the generator's threads are --workers N",
+        ),
+        (
+            &["localhost"],
+            "a URL begins with http://, as in http://localhost",
+        ),
+        (
+            &["example.com/path"],
+            "a URL begins with http://, as in http://example.com/path",
+        ),
+    ] {
+        refused(args, &[says]);
+    }
+    let outcome = TestBed::new().args(["http://ann:hushhush@h/"]).run();
+    let outcome = outcome.expect(2, &["to load a URL write `telemload run URL`"]);
+    assert!(!outcome.stderr.contains("hush"), "{}", outcome.stderr);
+}
+
+#[test]
+fn no_value_that_may_be_a_credential_is_echoed() {
+    for args in [
+        &["--cookie", "hushhush"][..],
+        &["--cookie=hushhush"],
+        &["--cokie=hushhush"],
+        &["--cokie", "hushhush"],
+        &["-H", "Authorization Bearer hushhush"],
+        &["-H", "hushhush\tquoted\"x"],
+        &["-H", "@hushhush"],
+        &["-u", "hushhush"],
+        &["-d", "user=ann&password=hushhush"],
+        &["-T", "hushhush/x"],
+        &["-T", "hushhush"],
+        &["-R", "hushhush"],
+        &["-n", "hushhush"],
+        &["-F", "hushhush"],
+        &["--insecure=hushhush"],
+        &["Authorization: Bearer", "hushhush"],
+        &["-H", "Authorization:", "Bearer", "hushhush"],
+        &["http://ann:hushhush@h/"],
+        &["-x", "http://ann:hushhush@[h"],
+        &["-m", "1hushhush"],
+    ] {
+        let outcome = TestBed::new().args(["run"]).args(args).args([URL]).run();
+        let outcome = outcome.expect(2, &["error: "]);
+        let said = format!("{}{}", outcome.stderr, outcome.stdout);
+        assert!(!said.contains("hush"), "{args:?}: {said}");
+    }
+    for args in [
+        &["compare", "a", "b", "hushhush"][..],
+        &["selftest", "hushhush"],
+    ] {
+        let outcome = TestBed::new().args(args).run();
+        let outcome = outcome.expect(2, &["there is a word too many"]);
+        assert!(!outcome.stderr.contains("hush"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_number_of_requests_that_is_not_reached_is_told() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let url = format!("http://{}/", server.addr);
+    let args = ["run", "-n", "2000000000", "-d", "0.3", "-c", "1", &url];
+    let outcome = TestBed::new().args(args).run().expect(0, &[]);
+    let says = "of the 2000000000 requests that end the load were due before its window of ";
+    assert!(outcome.stdout.contains(says), "{}", outcome.stdout);
+    let args = ["run", "-n", "5", "-c", "1", &url];
+    let outcome = TestBed::new().args(args).run().expect(0, &[]);
+    assert!(
+        !outcome.stdout.contains("that end the load"),
+        "{}",
+        outcome.stdout
     );
 }
 

@@ -67,7 +67,7 @@ impl Bed {
             phases: Vec::new(),
         };
         let total = self.phase.total();
-        judge(&self.thresholds, &variant, &self.phase, &total)[0].verdict
+        judge(&self.thresholds, &variant, &self.phase, &total, 2)[0].verdict
     }
 }
 
@@ -82,6 +82,7 @@ fn round() -> Round {
         stopped_seconds: Some(0.0),
         throttled_seconds: None,
         steal_share: None,
+        neighbour_cores: None,
         missed_share: Some(0.0),
         answerings: Default::default(),
         whole: Estimates {
@@ -204,6 +205,10 @@ fn percentiles_at_the_limit_are_not_judged() {
             round.tails = vec![Tail {
                 limit_us,
                 inflation: inflation.fold(1.0, f64::max),
+                bursts: limits
+                    .into_iter()
+                    .filter_map(|limit| batches.bursts_above(limit))
+                    .min(),
             }];
             bed.verdict(tally, round)
         });

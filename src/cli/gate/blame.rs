@@ -131,12 +131,17 @@ fn profile(variant: &Variant) -> Result<Profile, String> {
             source: ProfileSource::Pprof { url: None },
             hz: HZ,
             duration: PROFILED,
+            samples: None,
+            also: Vec::new(),
+            request_label: None,
         })
     };
     let given = variant.profile.clone().or_else(bundled);
     let profile = given.ok_or("the scenario has no [profile]: give it one, and the functions that a failure comes from are named")?;
     Ok(Profile {
         duration: PROFILED,
+        samples: None,
+        also: Vec::new(),
         ..profile
     })
 }

@@ -62,6 +62,8 @@ mod tests {
                 total,
                 idle,
                 steal: total / 20,
+                processes: total - idle,
+                cpus: 2,
             }),
             own_cpu_ns: own,
             throttled: Some(Duration::from_millis(own / 1_000_000)),

@@ -21,15 +21,35 @@ pub(in crate::report) fn value(judgement: &Judgement) -> Option<String> {
 }
 
 fn in_unit(expr: &str, value: f64) -> String {
-    let is_resent = expr.starts_with("resent");
-    if expr.starts_with("errors") || expr.starts_with("share") || (is_resent && expr.ends_with('%'))
-    {
+    let is_one_of = |names: &[&str]| names.iter().any(|name| expr.starts_with(name));
+    let is_counted = is_one_of(&["errors", "timeouts", "resent"]);
+    if is_one_of(&["errors.rate", "share"]) || (is_counted && expr.ends_with('%')) {
         format_share(value)
-    } else if is_resent {
+    } else if is_counted {
         format_count(value)
     } else if expr.starts_with("throughput") {
         format!("{}/s", format_count(value))
     } else {
         format_us(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_in_the_unit_of_its_expression() {
+        for (expr, value, shown) in [
+            ("errors.rate < 1%", 0.5, "50 %"),
+            ("errors.timeout < 1%", 0.5, "50 %"),
+            ("errors.status_503 == 0", 12_000.0, "12,000"),
+            ("timeouts == 0", 5.0, "5"),
+            ("resent < 1%", 0.5, "50 %"),
+            ("throughput > 1/s", 5.0, "5/s"),
+            ("service_time.p50 < 1ms", 1_500.0, "1.5 ms"),
+        ] {
+            assert_eq!(in_unit(expr, value), shown, "{expr}");
+        }
     }
 }

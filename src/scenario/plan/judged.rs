@@ -1,5 +1,7 @@
 //! What must hold, and what it costs.
 
+use std::time::Duration;
+
 use super::threshold::Expression;
 
 /// What must hold, and where.
@@ -21,6 +23,27 @@ pub struct Threshold {
     pub judge: Judge,
     /// The line of the scenario that it stands in, from 1; `None` for the one that every run has.
     pub line: Option<usize>,
+    /// When it ends the run while that goes on.
+    pub abort: Option<Abort>,
+}
+
+impl Threshold {
+    /// Whether it looks at a phase of a variant.
+    pub fn looks_at(&self, variant: &str, phase: &str) -> bool {
+        let fits = |wanted: &Option<String>, name: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == name)
+        };
+        fits(&self.variant, variant) && fits(&self.phase, phase)
+    }
+}
+
+/// When a threshold that fails ends a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abort {
+    /// Not before so much of a window.
+    pub delay: Duration,
+    /// Once it has failed for so long without a break.
+    pub held: Duration,
 }
 
 /// What of a figure is held against a limit.

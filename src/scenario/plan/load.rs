@@ -40,6 +40,8 @@ pub struct Load {
     /// Whether it is meant to be more than the target takes: that the target falls behind or dies is a finding then, and no
     /// failure of the run.
     pub overload: bool,
+    /// Stops earlier if nothing has answered for so long although requests waited.
+    pub silent_for: Option<Duration>,
 }
 
 /// When requests start.

@@ -23,7 +23,7 @@ use crate::traffic::template::{Secrets, Stamp, Template};
 use crate::transport::sources::Sources;
 
 pub use host::{BaseUrl, Host, Route};
-pub use judged::{CostModel, Judge, Threshold};
+pub use judged::{Abort, CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 pub use profile::{Also, Profile, ProfileSource};
 pub use request::{Chunks, Elsewhere, Need, Request};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::metrics::ErrorKind;
 use crate::units;
 
 /// One expression: a metric, a comparison, a limit in the metric's unit.
@@ -18,15 +19,19 @@ pub struct Expression {
     text: String,
 }
 
-/// What a threshold looks at.
+/// What a threshold looks at. Quantiles are 0..=1, and 1 is the maximum.
 #[derive(Debug, Clone)]
 pub enum Metric {
-    /// A quantile (0..=1) of latency, µs; 1 is the maximum.
+    /// A quantile of latency, µs.
     Latency(f64),
-    /// A quantile (0..=1) of the time from sending to the first byte, µs; 1 is the maximum.
-    FirstByte(f64),
+    /// A quantile of a part of it, µs.
+    Part(Part, f64),
     /// Failed requests by requests completed, a share.
     ErrorRate,
+    /// Requests that failed in one way.
+    Failures(Failure),
+    /// The same by requests completed, a share.
+    FailureShare(Failure),
     /// Requests that were sent a second time.
     Resent,
     /// The same by requests sent, a share.
@@ -39,6 +44,28 @@ pub enum Metric {
     Share(Regex),
     /// Inclusive cost of the functions that match, µs per request.
     Cost(Regex),
+}
+
+/// A part of latency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// From the intended start until a connection was free: the target's fault.
+    QueueWait,
+    /// From then on until it was sent: the generator's fault.
+    DispatchLag,
+    /// From sending to the first byte.
+    FirstByte,
+    /// From sending to the end of the answer.
+    ServiceTime,
+}
+
+/// A way to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// A kind of result.
+    Kind(ErrorKind),
+    /// An answer with a status that was not expected.
+    Status(u16),
 }
 
 /// The comparisons.
@@ -81,25 +108,29 @@ impl Expression {
             )
         })?;
         let metric = metric(metric_text, limit_text)?;
-        if comparison == Comparison::Equal && !matches!(metric, Metric::Resent) {
+        let is_count = matches!(metric, Metric::Resent | Metric::Failures(_));
+        if comparison == Comparison::Equal && !is_count {
             return Err(format!(
                 "in {text:?}: `==` compares counts, and no measured figure is exactly its limit; write < or >"
             ));
         }
         let unit = |error: units::UnitError| format!("in {text:?}: {error}");
         let limit = match &metric {
-            Metric::Latency(_) | Metric::FirstByte(_) | Metric::CpuPerRequest | Metric::Cost(_) => {
+            Metric::Latency(_) | Metric::Part(..) | Metric::CpuPerRequest | Metric::Cost(_) => {
                 units::parse_duration(limit_text)
                     .map_err(unit)?
                     .as_secs_f64()
                     * 1e6
             }
-            Metric::ErrorRate | Metric::Share(_) | Metric::ResentShare => {
-                units::parse_share(limit_text).map_err(unit)?
+            Metric::ErrorRate
+            | Metric::Share(_)
+            | Metric::ResentShare
+            | Metric::FailureShare(_) => units::parse_share(limit_text).map_err(unit)?,
+            Metric::Resent | Metric::Failures(_) => {
+                limit_text.parse::<u32>().map(f64::from).map_err(|_| {
+                    format!("in {text:?}: `{metric_text}` has a number of requests such as 0, or a share such as 1%")
+                })?
             }
-            Metric::Resent => limit_text.parse::<u32>().map(f64::from).map_err(|_| {
-                format!("in {text:?}: `resent` has a number of requests such as 0, or a share such as 1%")
-            })?,
             Metric::Throughput => units::Rate::parse(limit_text).map_err(unit)?.per_second(),
         };
         Ok(Self {
@@ -108,6 +139,27 @@ impl Expression {
             limit,
             text: text.trim().to_owned(),
         })
+    }
+}
+
+impl Expression {
+    /// What was meant, if the expression holds for services that are worse than the limit.
+    pub fn turned(&self) -> Option<String> {
+        let more_is_better = match self.metric {
+            Metric::Share(_) | Metric::Cost(_) => return None,
+            Metric::Throughput => true,
+            _ => false,
+        };
+        let turned = match (self.comparison, more_is_better) {
+            (Comparison::Less, true) => ">",
+            (Comparison::LessOrEqual, true) => ">=",
+            // Nothing is less than 0.
+            (Comparison::Greater, false) if self.limit > 0.0 => "<",
+            (Comparison::Greater | Comparison::GreaterOrEqual, false) => "<=",
+            _ => return None,
+        };
+        let (metric, _, limit) = split(&self.text)?;
+        Some(format!("{metric} {turned} {limit}"))
     }
 }
 
@@ -146,18 +198,52 @@ fn split(text: &str) -> Option<(&str, Comparison, &str)> {
     None
 }
 
-/// The metric; of `resent` the limit says whether it is a number or a share.
+/// A metric of a quantile.
+type OfQuantile = fn(f64) -> Metric;
+
+/// The percentiles, by what stands before them.
+const PERCENTILES: [(&str, OfQuantile); 6] = [
+    ("latency.ttfb", |of| Metric::Part(Part::FirstByte, of)),
+    ("latency", Metric::Latency),
+    ("first_byte", |of| Metric::Part(Part::FirstByte, of)),
+    ("service_time", |of| Metric::Part(Part::ServiceTime, of)),
+    ("queue_wait", |of| Metric::Part(Part::QueueWait, of)),
+    ("dispatch_lag", |of| Metric::Part(Part::DispatchLag, of)),
+];
+
+/// The way to fail that `errors.NAME` names.
+fn failure(name: &str) -> Result<Failure, String> {
+    let mut kinds = ErrorKind::ALL.into_iter();
+    if let Some(kind) = kinds.find(|kind| kind.name() == name) {
+        return Ok(Failure::Kind(kind));
+    }
+    let status = name.strip_prefix("status_").and_then(|of| of.parse().ok());
+    let status = status.filter(|status| (100..=999).contains(status));
+    status.map(Failure::Status).ok_or_else(|| {
+        let kinds = ErrorKind::ALL.map(ErrorKind::name).join(", ");
+        format!(
+            "there is no kind of error `{name}`; there is rate, {kinds}, and status_503 or the like"
+        )
+    })
+}
+
+/// The metric; of counts the limit says whether it is a number or a share.
 fn metric(text: &str, limit: &str) -> Result<Metric, String> {
-    for (prefix, of) in [
-        ("latency", Metric::Latency as fn(f64) -> Metric),
-        ("first_byte", Metric::FirstByte),
-    ] {
+    for (prefix, of) in PERCENTILES {
         let percentile = text
             .strip_prefix(prefix)
             .and_then(|rest| rest.strip_prefix('.'));
         if let Some(percentile) = percentile {
             return quantile(percentile).map(of).ok_or_else(|| format!("`{text}` is not a percentile; write {prefix}.p50, {prefix}.p99, {prefix}.p99.9 or {prefix}.max"));
         }
+    }
+    let is_share = limit.ends_with('%');
+    let failures = |of| match is_share {
+        true => Metric::FailureShare(of),
+        false => Metric::Failures(of),
+    };
+    if let Some(name) = text.strip_prefix("errors.").filter(|name| *name != "rate") {
+        return failure(name).map(failures);
     }
     let pattern = |prefix: &str| {
         text.strip_prefix(prefix)
@@ -175,7 +261,8 @@ fn metric(text: &str, limit: &str) -> Result<Metric, String> {
     };
     match text {
         "errors.rate" => Ok(Metric::ErrorRate),
-        "resent" if limit.ends_with('%') => Ok(Metric::ResentShare),
+        "timeouts" => Ok(failures(Failure::Kind(ErrorKind::Timeout))),
+        "resent" if is_share => Ok(Metric::ResentShare),
         "resent" => Ok(Metric::Resent),
         "throughput" => Ok(Metric::Throughput),
         "cpu_per_request" => Ok(Metric::CpuPerRequest),
@@ -186,7 +273,7 @@ fn metric(text: &str, limit: &str) -> Result<Metric, String> {
                 regex(pattern).map(Metric::Cost)
             } else {
                 Err(format!(
-                    "unknown metric `{text}`; known are latency.pN, first_byte.pN, errors.rate, resent, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"
+                    "unknown metric `{text}`; known are latency.pN, first_byte.pN, service_time.pN, queue_wait.pN, dispatch_lag.pN, errors.rate, errors.KIND, timeouts, resent, throughput, cpu_per_request, share(\"PATTERN\") and cost(\"PATTERN\")"
                 ))
             }
         }
@@ -213,6 +300,15 @@ mod tests {
             ("latency.p99.9<=1.5s", 1_500_000.0),
             ("latency.max < 2s", 2_000_000.0),
             ("first_byte.p99 < 20ms", 20_000.0),
+            ("latency.ttfb.p99 < 20ms", 20_000.0),
+            ("service_time.p50 < 20ms", 20_000.0),
+            ("queue_wait.max < 1s", 1_000_000.0),
+            ("dispatch_lag.p99 < 1ms", 1_000.0),
+            ("errors.timeout == 0", 0.0),
+            ("errors.connect_refused < 1%", 0.01),
+            ("errors.status_503 <= 5", 5.0),
+            ("timeouts == 0", 0.0),
+            ("timeouts < 0.1%", 0.001),
             ("errors.rate < 1%", 0.01),
             ("throughput >= 20000/s", 20_000.0),
             ("resent == 0", 0.0),
@@ -240,6 +336,17 @@ mod tests {
             ("latency.p99 < 50", "not a duration"),
             ("errors.rate < 2", "not a share"),
             ("errors.rate == 0%", "`==` compares counts"),
+            (
+                "errors.time_out == 0",
+                "there is no kind of error `time_out`; there is rate, connect_refused, ",
+            ),
+            ("errors.status_5 == 0", "and status_503 or the like"),
+            (
+                "errors.timeout < 0.5",
+                "`errors.timeout` has a number of requests",
+            ),
+            ("errors.timeout == 1%", "`==` compares counts"),
+            ("service_time.99 < 1s", "write service_time.p50"),
             ("resent = 0", "no comparison"),
             (
                 "resent < 0.5",
@@ -252,6 +359,25 @@ mod tests {
         ] {
             let error = Expression::parse(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_holds_for_worse_services_is_told_with_what_was_meant() {
+        for (text, turned) in [
+            ("errors.rate > 1%", Some("errors.rate < 1%")),
+            ("latency.p99>=50ms", Some("latency.p99 <= 50ms")),
+            ("throughput < 1000/s", Some("throughput > 1000/s")),
+            ("cpu_per_request > 3ms", Some("cpu_per_request < 3ms")),
+            ("timeouts > 0", Some("timeouts <= 0")),
+            ("throughput >= 1000/s", None),
+            ("latency.p99 < 50ms", None),
+            ("resent == 0", None),
+            ("share(\"^b>\") > 5%", None),
+            ("cost(\"b\") > 5us", None),
+        ] {
+            let found = Expression::parse(text).unwrap().turned();
+            assert_eq!(found.as_deref(), turned, "{text}");
         }
     }
 

@@ -155,6 +155,13 @@ pub(in crate::scenario) struct Load {
     #[serde(default)]
     pub(in crate::scenario) weights: InOrder<Spanned<u32>>,
     pub(in crate::scenario) overload: Option<bool>,
+    pub(in crate::scenario) stop_when: Option<Spanned<StopWhen>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct StopWhen {
+    pub(in crate::scenario) silent_for: Length,
 }
 
 /// `{ to, over }` or `{ hold }`.
@@ -313,8 +320,21 @@ pub(in crate::scenario) struct Threshold {
     pub(in crate::scenario) phase: Option<Text>,
     pub(in crate::scenario) request: Option<Text>,
     pub(in crate::scenario) allow_absent: Option<Spanned<bool>>,
+    pub(in crate::scenario) allow_worse: Option<Spanned<bool>>,
     pub(in crate::scenario) allow_untrusted: Option<bool>,
     pub(in crate::scenario) judge: Option<Text>,
+    pub(in crate::scenario) abort_on_fail: Option<Spanned<AbortOnFail>>,
+    pub(in crate::scenario) delay: Option<Spanned<Length>>,
+    #[serde(rename = "for")]
+    pub(in crate::scenario) held: Option<Spanned<Length>>,
+}
+
+/// Whether a threshold ends the run while it goes on, or `{ after = "10s" }`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "use true, false or { after = \"10s\" }")]
+pub(in crate::scenario) enum AbortOnFail {
+    Is(bool),
+    After { after: Length },
 }
 
 #[derive(Debug, Default, Deserialize)]

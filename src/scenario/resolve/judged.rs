@@ -1,13 +1,16 @@
 //! What a run is held to: thresholds → [`Threshold`], prices → [`CostModel`].
 
+use std::time::Duration;
+
 use toml::Spanned;
 
 use super::resolver::Resolver;
-use crate::scenario::plan::threshold::{Expression, Metric};
-use crate::scenario::plan::{CostModel, Judge, Threshold, Variant};
+use crate::scenario::plan::threshold::{Expression, Failure, Metric};
+use crate::scenario::plan::{Abort, CostModel, Judge, Request, Threshold, Variant};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
-use crate::units::{Rate, list};
+use crate::scenario::read::values::length;
+use crate::units::{Rate, format_duration, list};
 
 /// What thresholds have in common that do not say otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,7 @@ impl Resolver<'_> {
                 allow_untrusted: defaults.allow_untrusted,
                 judge: defaults.judge,
                 line: None,
+                abort: None,
             });
         }
         Ok(thresholds)
@@ -63,13 +67,20 @@ impl Resolver<'_> {
             let only = given.variant.as_ref();
             only.is_none_or(|wanted| *wanted.get_ref() == variant.name)
         });
+        let looked_at = seen.clone();
         let phases = seen.clone().flat_map(|variant| &variant.phases);
         let phases = phases.map(|phase| phase.name.as_str());
         self.check_is_among(given.phase.as_ref(), "threshold.phase", phases)?;
         let requests = seen.flat_map(|variant| &variant.requests);
+        self.check_fails(given, &expr.metric, requests.clone())?;
         let requests = requests.map(|request| request.name.as_str());
         self.check_is_among(given.request.as_ref(), "threshold.request", requests)?;
-        self.check_fits(given, &expr.metric)?;
+        self.check_fits(given, &expr)?;
+        let only = given.phase.as_ref().map(Spanned::get_ref);
+        let windows = looked_at.flat_map(|variant| &variant.phases);
+        let windows = windows.filter(|phase| only.is_none_or(|name| *name == phase.name));
+        let longest = windows.map(|phase| phase.load.duration).max();
+        let abort = self.abort(given, &expr, longest.unwrap_or_default())?;
         let name = |text: &Option<Text>| text.as_ref().map(|text| text.get_ref().clone());
         Ok(Threshold {
             expr,
@@ -85,7 +96,60 @@ impl Resolver<'_> {
                 .judge(given.judge.as_ref(), "threshold.judge")?
                 .unwrap_or(defaults.judge),
             line: self.source.line(given.expr.span().start),
+            abort,
         })
+    }
+
+    /// When a threshold ends the run while that goes on; `longest` is that of the windows that it looks at.
+    fn abort(
+        &self,
+        given: &file::Threshold,
+        expr: &Expression,
+        longest: Duration,
+    ) -> Result<Option<Abort>, Error> {
+        let after = match given.abort_on_fail.as_ref().map(Spanned::get_ref) {
+            Some(file::AbortOnFail::Is(true)) => None,
+            Some(file::AbortOnFail::After { after }) => Some(after.0),
+            Some(file::AbortOnFail::Is(false)) | None => {
+                for (time, name) in [(&given.delay, "delay"), (&given.held, "for")] {
+                    if let Some(time) = time {
+                        let message = format!(
+                            "`{name}` goes with `abort_on_fail = true`: without it a threshold is judged once, when the load is over"
+                        );
+                        return Err(self.error(time.span(), &format!("threshold.{name}"), message));
+                    }
+                }
+                return Ok(None);
+            }
+        };
+        let place = given.abort_on_fail.as_ref().map(Spanned::span);
+        let refused = |message: String| {
+            let key = "threshold.abort_on_fail";
+            Err(self.source.error(place.clone(), key, message))
+        };
+        let metric = &expr.metric;
+        if let Metric::CpuPerRequest | Metric::Share(_) | Metric::Cost(_) = metric {
+            return refused(format!(
+                "`{expr}` is known when the load is over; leave `abort_on_fail` out"
+            ));
+        }
+        let delay = match (&given.delay, after) {
+            (Some(_), Some(_)) => {
+                return refused(
+                    "`delay` and `after` say the same; leave one of them out".to_owned(),
+                );
+            }
+            (delay, after) => after.unwrap_or(length(delay.as_ref(), Duration::ZERO)),
+        };
+        let held = length(given.held.as_ref(), Duration::ZERO);
+        if delay.saturating_add(held) >= longest {
+            return refused(format!(
+                "it would end no run: it waits for {} and the longest window that it looks at has {}; use a shorter `delay` or `for`",
+                format_duration(delay.saturating_add(held)),
+                format_duration(longest)
+            ));
+        }
+        Ok(Some(Abort { delay, held }))
     }
 
     /// What is held against limits, if it is said.
@@ -99,6 +163,32 @@ impl Resolver<'_> {
                 Err(self.error(given.span(), key, message))
             }
         }
+    }
+
+    /// An answer with a status is a failure where no request expects it.
+    fn check_fails<'a>(
+        &self,
+        given: &file::Threshold,
+        metric: &Metric,
+        mut requests: impl Iterator<Item = &'a Request>,
+    ) -> Result<(), Error> {
+        let status = match metric {
+            Metric::Failures(Failure::Status(status))
+            | Metric::FailureShare(Failure::Status(status)) => *status,
+            _ => return Ok(()),
+        };
+        let only = given.request.as_ref().map(Spanned::get_ref);
+        let expects = |request: &&Request| {
+            only.is_none_or(|name| *name == request.name) && request.expect.has_status(status)
+        };
+        let Some(request) = requests.find(expects) else {
+            return Ok(());
+        };
+        let message = format!(
+            "{status} is no error of `{name}`, which expects it; name another request with `request`, or correct its `expect.status`",
+            name = request.name
+        );
+        Err(self.error(given.expr.span(), "threshold.expr", message))
     }
 
     /// What a threshold is limited to must be in one of the variants that it looks at.
@@ -123,17 +213,27 @@ impl Resolver<'_> {
         Err(self.error(name.span(), key, message))
     }
 
-    /// CPU and profile are those of the target as a whole, and only patterns may match nothing.
-    fn check_fits(&self, given: &file::Threshold, metric: &Metric) -> Result<(), Error> {
+    /// CPU and profile are those of the target as a whole, only patterns may match nothing, and what holds for services that are worse than
+    /// the limit is said to be meant.
+    fn check_fits(&self, given: &file::Threshold, expr: &Expression) -> Result<(), Error> {
+        let metric = &expr.metric;
+        match (expr.turned(), &given.allow_worse) {
+            (Some(turned), None) => {
+                let message = format!(
+                    "`{expr}` holds where the service is worse than that: write `{turned}`, or set `allow_worse = true` if it is meant to be"
+                );
+                return Err(self.error(given.expr.span(), "threshold.expr", message));
+            }
+            (None, Some(allowed)) => {
+                let message = format!("`{expr}` does not ask for anything worse; leave it out");
+                return Err(self.error(allowed.span(), "threshold.allow_worse", message));
+            }
+            _ => {}
+        }
         if let Some(request) = &given.request
-            && !matches!(
+            && matches!(
                 metric,
-                Metric::Latency(_)
-                    | Metric::FirstByte(_)
-                    | Metric::ErrorRate
-                    | Metric::Resent
-                    | Metric::ResentShare
-                    | Metric::Throughput
+                Metric::CpuPerRequest | Metric::Share(_) | Metric::Cost(_)
             )
         {
             return Err(self.error(

@@ -127,6 +127,7 @@ impl Resolver<'_> {
             keep_alive: load.keep_alive.unwrap_or(true),
             weights: self.weights(given, key, &file.request)?,
             overload: load.overload.unwrap_or(false),
+            silent_for: self.silent_for(load, key)?,
         })
     }
 
@@ -150,6 +151,18 @@ impl Resolver<'_> {
             }
             requests => Ok(requests.as_ref().map(|requests| *requests.get_ref())),
         }
+    }
+
+    fn silent_for(&self, load: &file::Load, key: &str) -> Result<Option<Duration>, Error> {
+        let Some(given) = &load.stop_when else {
+            return Ok(None);
+        };
+        let length = given.get_ref().silent_for.0;
+        if !length.is_zero() {
+            return Ok(Some(length));
+        }
+        let key = format!("{key}.stop_when.silent_for");
+        Err(self.error(given.span(), &key, "use a time above 0s"))
     }
 
     fn timeout(&self, load: &file::Load, key: &str) -> Result<Duration, Error> {

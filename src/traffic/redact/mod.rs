@@ -2,8 +2,11 @@
 
 mod credentials;
 mod literal;
+mod multipart;
 mod names;
+mod shapes;
 mod userinfo;
+mod value;
 
 pub use credentials::without_credentials;
 pub(crate) use credentials::{credentials, shows_user, without_known_shapes};

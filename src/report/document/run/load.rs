@@ -126,6 +126,8 @@ impl LoadJson {
             keep_alive: self.keep_alive,
             weights: self.weights,
             overload: self.overload,
+            // It ends a load and makes no other one of it.
+            silent_for: None,
         })
     }
 }
@@ -196,6 +198,7 @@ mod tests {
             keep_alive: false,
             weights: BTreeMap::from([("a".to_owned(), 3)]),
             overload: true,
+            silent_for: None,
         }
     }
 

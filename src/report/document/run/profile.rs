@@ -22,6 +22,7 @@ pub(super) struct ProfileJson {
     target_us_error: f64,
     throughput_rps: Option<f64>,
     steal_share: Option<f64>,
+    neighbour_cores: Option<f64>,
     #[serde(skip_deserializing)]
     top: Vec<FunctionJson>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -99,6 +100,7 @@ impl ProfileJson {
             target_us_error: profile.us_error,
             throughput_rps: profile.throughput_rps,
             steal_share: profile.steal_share,
+            neighbour_cores: profile.neighbour_cores,
             top: top.collect(),
             also: profile.also.iter().map(AlsoJson::of).collect(),
             by_request: profile.by_request.iter().map(RequestJson::of).collect(),
@@ -115,6 +117,7 @@ impl ProfileJson {
             us_per_request: self.target_us_per_request,
             throughput_rps: self.throughput_rps,
             steal_share: self.steal_share,
+            neighbour_cores: self.neighbour_cores,
             us_error: self.target_us_error.max(0.0),
             taken: None,
             also: self.also.into_iter().filter_map(AlsoJson::also).collect(),

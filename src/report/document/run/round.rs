@@ -24,6 +24,7 @@ pub(super) struct RoundJson {
     stopped_s: Option<f64>,
     throttled_s: Option<f64>,
     steal_share: Option<f64>,
+    neighbour_cores: Option<f64>,
     missed_share: Option<f64>,
     answering: Option<Answerings>,
     #[serde(default)]
@@ -72,6 +73,7 @@ impl RoundJson {
             stopped_s: round.stopped_seconds,
             throttled_s: round.throttled_seconds,
             steal_share: round.steal_share,
+            neighbour_cores: round.neighbour_cores,
             missed_share: round.missed_share,
             answering: Some(round.answerings.clone()),
             tails: round.tails.clone(),
@@ -101,6 +103,7 @@ impl RoundJson {
             stopped_seconds: self.stopped_s,
             throttled_seconds: self.throttled_s,
             steal_share: self.steal_share,
+            neighbour_cores: self.neighbour_cores,
             missed_share: self.missed_share,
             answerings: self.answering.unwrap_or_default(),
             tails: self.tails,

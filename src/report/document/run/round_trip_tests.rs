@@ -71,6 +71,7 @@ fn full() -> PhaseResult {
         us_per_request: Some(12.5),
         throughput_rps: None,
         steal_share: Some(0.01),
+        neighbour_cores: Some(0.02),
         us_error: 0.02,
         taken: None,
         also: vec![AlsoResult {
@@ -125,6 +126,7 @@ fn add_answers(round: &mut Round) {
     round.tails.push(Tail {
         limit_us: 5_000.0,
         inflation: 1.5,
+        bursts: Some(2),
     });
 }
 
@@ -229,7 +231,7 @@ fn a_stored_phase_is_judged_as_it_was_when_it_ended() {
     let live = run(full(), None);
     let judged = |run: &RunResult| {
         let (variant, phase) = (&run.variants[0], &run.variants[0].phases[0]);
-        judge(&plan.thresholds, variant, phase, &phase.total())
+        judge(&plan.thresholds, variant, phase, &phase.total(), 2)
     };
     assert_eq!(judged(&read_again(&live)), judged(&live));
     let unknown = judged(&live).iter().filter(|of| of.value.is_none()).count();
