@@ -7,6 +7,8 @@ pub mod hostile;
 
 #[path = "engine/conservation.rs"]
 mod conservation;
+#[path = "engine/expected.rs"]
+mod expected;
 #[path = "engine/moved.rs"]
 mod moved;
 #[path = "engine/odd_answers.rs"]

@@ -95,7 +95,7 @@ fn a_handshake_that_fails_says_what_to_do() {
     let tls = trusting(&authority);
     let known_by_none = tls
         .clone()
-        .identified(&stranger.cert, &stranger.key)
+        .identified(&stranger.cert, &stranger.key, None)
         .unwrap();
     let of_clients = authority.file();
     let serve = Act::Serve(OK);
@@ -220,7 +220,7 @@ fn a_client_certificate_opens_a_server_that_asks_for_one() {
             clients: Some(&clients),
             act: Act::Serve(OK),
         });
-        let tls = trusting(&authority).identified(cert, key).unwrap();
+        let tls = trusting(&authority).identified(cert, key, None).unwrap();
         let report = run_tls(server.addr, &tls, "127.0.0.1", CLOSED, GET);
         assert_eq!(report.total.ok, 60, "{report:?}");
     }
@@ -263,7 +263,7 @@ fn a_certificate_of_version_1_is_the_servers_business() {
     let data = |name: &str| std::path::Path::new("tests/data/tls").join(name);
     let tls = Tls::system()
         .unchecked()
-        .identified(&data("version-1.cert"), &data("version-1.key"))
+        .identified(&data("version-1.cert"), &data("version-1.key"), None)
         .unwrap();
     let (authority, pair) = authority();
     let ca = authority.file();
@@ -278,7 +278,7 @@ fn a_certificate_of_version_1_is_the_servers_business() {
     let words = report.exemplars.values().next().unwrap();
     assert!(words.contains("refused the client certificate"), "{words}");
     let other = authority.issue(&["a client"]);
-    let mismatch = Tls::system().identified(&data("version-1.cert"), &other.key);
+    let mismatch = Tls::system().identified(&data("version-1.cert"), &other.key, None);
     let words = mismatch.unwrap_err().to_string();
     assert!(words.contains("is not that of the certificate"), "{words}");
 }
@@ -647,4 +647,30 @@ fn failures_name_their_remedy() {
         ErrorKind::Malformed,
         &["check the scheme and port", "\\x15\\x03"],
     );
+}
+
+#[test]
+fn an_encrypted_key_is_opened_by_its_passphrase_alone() {
+    let data = |name: &str| std::path::Path::new("tests/data/tls").join(name);
+    let open = |key: &str, passphrase: Option<&str>| {
+        let passphrase = passphrase.map(str::as_bytes);
+        let tls = Tls::system().identified(&data("version-1.cert"), &data(key), passphrase);
+        tls.map(drop).map_err(|error| error.to_string())
+    };
+    for key in ["encrypted.key", "encrypted-scrypt.key"] {
+        // That it is the key of the certificate was looked at.
+        assert_eq!(open(key, Some("correct-horse-17")), Ok(()));
+        let wrong = open(key, Some("hush-4711")).unwrap_err();
+        assert!(
+            wrong.contains("does not open the key in tests/data/tls/encrypted"),
+            "{wrong}"
+        );
+        assert!(!wrong.contains("hush"), "{wrong}");
+        let wanted = open(key, None).unwrap_err();
+        assert!(
+            wanted.contains("`tls.passphrase = \"{{env.NAME}}\"`"),
+            "{wanted}"
+        );
+    }
+    assert_eq!(open("version-1.key", Some("not needed")), Ok(()));
 }

@@ -16,6 +16,7 @@ mod gate;
 #[cfg(feature = "gateway")]
 mod gateway;
 mod input;
+mod limits;
 mod output;
 mod path;
 mod proofs;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::clock::now_ns;
+use super::devices::Device;
 use super::due::Ticket;
 use super::exchange::Slot;
 use crate::metrics::Times;
@@ -35,37 +36,34 @@ pub(super) struct Prerequisite<'a> {
     _claim: Claim<'a>,
 }
 
-/// A fleet, and the device's place in it.
-pub(super) type Sender = (usize, usize);
-
 /// Which devices are being given something, and who waits for that.
 #[derive(Debug, Default)]
 pub(super) struct Prerequisites {
-    taken: RefCell<HashSet<Sender>>,
-    waiting: RefCell<Vec<(Sender, Rc<Slot>)>>,
+    taken: RefCell<HashSet<Device>>,
+    waiting: RefCell<Vec<(Device, Rc<Slot>)>>,
 }
 
 /// The right to send prerequisites for a device; its end wakes who waits for it.
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
     prerequisites: &'a Prerequisites,
-    sender: Sender,
+    device: Device,
 }
 
 impl Prerequisites {
     /// `None` while another connection has claimed it.
-    pub(super) fn take(&self, sender: Sender) -> Option<Claim<'_>> {
-        let is_free = self.taken.borrow_mut().insert(sender);
+    pub(super) fn take(&self, device: Device) -> Option<Claim<'_>> {
+        let is_free = self.taken.borrow_mut().insert(device);
         // Not `then_some`: a claim that is made is dropped, and would free what another one holds.
         is_free.then(|| Claim {
             prerequisites: self,
-            sender,
+            device,
         })
     }
 
     /// Wakes the slot when the claim on the device has ended.
-    pub(super) fn await_end(&self, sender: Sender, slot: &Rc<Slot>) {
-        self.waiting.borrow_mut().push((sender, slot.clone()));
+    pub(super) fn await_end(&self, device: Device, slot: &Rc<Slot>) {
+        self.waiting.borrow_mut().push((device, slot.clone()));
     }
 
     pub(super) fn is_waiting(&self, slot: &Rc<Slot>) -> bool {
@@ -82,12 +80,12 @@ impl Prerequisites {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.prerequisites.taken.borrow_mut().remove(&self.sender);
+        self.prerequisites.taken.borrow_mut().remove(&self.device);
         self.prerequisites
             .waiting
             .borrow_mut()
-            .retain(|(sender, slot)| {
-                let waits_for_this = *sender == self.sender;
+            .retain(|(device, slot)| {
+                let waits_for_this = *device == self.device;
                 if waits_for_this {
                     slot.wake();
                 }
@@ -165,5 +163,44 @@ impl Job<'_> {
         self.prerequisite
             .as_ref()
             .map_or(self.ticket.intended, |prerequisite| prerequisite.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(begin: u64) -> Times {
+        Times {
+            intended: begin,
+            startable: begin + 1,
+            sent: begin + 2,
+            done: begin + 3,
+        }
+    }
+
+    #[test]
+    fn a_prerequisite_is_not_booked_with_the_times_of_a_request_that_was_dropped() {
+        let prerequisites = Prerequisites::default();
+        let ticket = Ticket {
+            n: 0,
+            intended: 10,
+            instance: 0,
+        };
+        let mut job = Job::new(ticket, 1);
+        job.send_again(times(10));
+        assert_eq!(job.booked(times(50)).sent, 12);
+        // Before it is sent again its device has to be given something.
+        let claim = prerequisites.take(Device { fleet: 0, index: 0 }).unwrap();
+        job.prerequisite = Some(Prerequisite::new(0, claim));
+        assert_eq!(job.first(), None);
+        assert_eq!(job.booked(times(50)), times(50));
+        job.send_again(times(50));
+        assert_eq!(job.booked(times(70)).sent, 52);
+        assert_eq!(job.request_sent(), Some(times(10)));
+        // Back at the request, which was sent long before.
+        job.prerequisite = None;
+        let booked = job.booked(times(90));
+        assert_eq!((booked.intended, booked.sent, booked.done), (10, 12, 93));
     }
 }

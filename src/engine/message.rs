@@ -34,6 +34,7 @@ pub(super) fn message<'a>(
         body: request.body.as_ref().map(|body| text(body, secrets)),
         chunk_bytes: request.chunks.map(|chunks| chunks.size),
         chunk_pause: request.chunks.map_or(Duration::ZERO, |chunks| chunks.pause),
+        expects_continue: request.expects_continue,
     }
 }
 

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::clock::now_ns;
+use super::devices::Device;
 use super::exchange::Slot;
-use super::job::{Job, Prerequisite, Sender};
+use super::job::{Job, Prerequisite};
 use super::state::WorkerState;
 
 /// Finds out what has to be sent first, and waits while another connection is at it. The answer is since when the job
@@ -20,13 +21,13 @@ pub(super) async fn ready<'a>(
     let mut since = 0;
     while job.prerequisite.is_none() {
         let missing = state.source.borrow().missing(job.kind, job.ticket.n);
-        let Some((kind, sender)) = missing else {
+        let Some((kind, device)) = missing else {
             break;
         };
-        if let Some(claim) = state.prerequisites.take(sender) {
+        if let Some(claim) = state.prerequisites.take(device) {
             job.prerequisite = Some(Prerequisite::new(kind, claim));
         } else {
-            wait(state, slot, sender).await?;
+            wait(state, slot, device).await?;
             since = now_ns();
         }
     }
@@ -34,8 +35,8 @@ pub(super) async fn ready<'a>(
 }
 
 /// Waits until the claim on the device has ended; `None` if the phase is over before.
-async fn wait(state: &WorkerState, slot: &Rc<Slot>, sender: Sender) -> Option<()> {
-    state.prerequisites.await_end(sender, slot);
+async fn wait(state: &WorkerState, slot: &Rc<Slot>, device: Device) -> Option<()> {
+    state.prerequisites.await_end(device, slot);
     poll_fn(|context| {
         slot.listen(context);
         if state.aborted.get() {

@@ -5,6 +5,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use super::drip::Drip;
+use super::hold::Hold;
 use crate::transport::stream::Stream;
 
 /// A request that is being sent.
@@ -15,6 +16,8 @@ pub(super) struct Sending<'a> {
     error: Option<io::Error>,
     /// Of a request that pauses on its way.
     drip: Option<Drip<'a>>,
+    /// Of one whose body waits until the peer wants it.
+    hold: Option<Hold<'a>>,
 }
 
 impl<'a> Sending<'a> {
@@ -25,12 +28,33 @@ impl<'a> Sending<'a> {
             flushed: false,
             error: None,
             drip: None,
+            hold: None,
         }
     }
 
     /// The same with pauses on its way.
     pub(super) fn slowed(self, drip: Option<Drip<'a>>) -> Self {
         Self { drip, ..self }
+    }
+
+    /// The same with a body that waits until the peer wants it.
+    pub(super) fn held(self, hold: Option<Hold<'a>>) -> Self {
+        Self { hold, ..self }
+    }
+
+    /// Whether its body waits until the peer wants it.
+    pub(super) fn is_held(&self) -> bool {
+        self.hold.is_some()
+    }
+
+    /// The peer wants the body.
+    pub(super) fn go_on(&mut self) {
+        self.hold = None;
+    }
+
+    /// How many bytes the stream took.
+    pub(super) fn written(&self) -> usize {
+        self.written
     }
 
     /// How many bytes it has.
@@ -68,10 +92,7 @@ impl<'a> Sending<'a> {
 
     fn push(&mut self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.bytes.len() {
-            let end = match &mut self.drip {
-                None => self.bytes.len(),
-                Some(drip) => drip.end(self.written, context).min(self.bytes.len()),
-            };
+            let end = self.end(context);
             if end == self.written {
                 // What was written before a pause is on its way in it.
                 return match stream.poll_flush(context) {
@@ -86,5 +107,18 @@ impl<'a> Sending<'a> {
             }
         }
         stream.poll_flush(context)
+    }
+
+    /// Up to where it may be sent now.
+    fn end(&mut self, context: &mut Context<'_>) -> usize {
+        if let Some(hold) = &mut self.hold {
+            match hold.end(self.written, context) {
+                Some(end) => return end,
+                None => self.hold = None,
+            }
+        }
+        let all = self.bytes.len();
+        let drip = self.drip.as_mut();
+        drip.map_or(all, |drip| drip.end(self.written, context).min(all))
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Judge, Unmet, kept_body};
+use super::devices::{Device, Devices};
 use super::hosts::Host;
-use super::job::Sender;
 use super::message::message;
 use super::scrub::Known;
 
@@ -13,8 +13,7 @@ use super::words::{Words, describe};
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
-use crate::traffic::template::{Secrets, Values};
-use crate::traffic::variable::Variables;
+use crate::traffic::template::Secrets;
 use crate::transport::answer::ExpectBody;
 use crate::transport::http1::{Program, Rendered};
 
@@ -22,10 +21,9 @@ use crate::transport::http1::{Program, Rendered};
 #[derive(Debug)]
 pub struct Source {
     requests: Arc<[Request]>,
-    rosters: Arc<[Roster]>,
     programs: Vec<Program>,
     judges: Vec<Judge>,
-    variables: Variables,
+    devices: Devices,
     seed: u64,
     /// Running sums of the requests' weights.
     weights: Vec<u64>,
@@ -64,17 +62,11 @@ impl Source {
                 Program::new(kind, message, roster_of(request))
             })
             .collect();
-        // In the order of their indices, which is that of the requests.
-        let extracts = requests.iter().flat_map(|request| {
-            let devices = roster_of(request).map_or(0, Roster::devices);
-            request.extract.iter().map(move |_| devices)
-        });
         Self {
-            variables: Variables::new(extracts),
             judges: requests.iter().map(Judge::new).collect(),
             programs,
+            devices: Devices::new(rosters, &requests),
             requests,
-            rosters,
             seed,
             weights,
             body: Vec::new(),
@@ -139,7 +131,7 @@ impl Source {
     /// Makes `out` the request of this kind with the values of request `n`; `out` is best what the last one left.
     pub fn render(&mut self, kind: usize, n: u64, out: &mut Rendered) {
         let request = &self.requests[kind];
-        let values = values(&self.rosters, &self.variables, request, self.seed, n);
+        let values = self.devices.values(request, self.seed, n);
         self.programs[kind].write(&values, out, &mut self.body);
     }
 
@@ -151,20 +143,19 @@ impl Source {
 
     /// The request that must be answered before this one can be sent, and the device for which: it lacks what that one
     /// extracts. `None` if it lacks nothing.
-    pub(super) fn missing(&self, kind: usize, n: u64) -> Option<(usize, Sender)> {
+    pub(super) fn missing(&self, kind: usize, n: u64) -> Option<(usize, Device)> {
         let request = &self.requests[kind];
         if request.needs.is_empty() {
             return None;
         }
-        let fleet = request.fleet?;
-        let device = self.rosters[fleet].sender(n).index;
+        let device = self.devices.sender(request, n)?;
         let kind = self.first_missing(kind, device)?;
-        Some((kind, (fleet, device)))
+        Some((kind, device))
     }
 
-    fn first_missing(&self, kind: usize, device: usize) -> Option<usize> {
+    fn first_missing(&self, kind: usize, device: Device) -> Option<usize> {
         let mut needs = self.requests[kind].needs.iter();
-        let need = needs.find(|need| self.variables.get(need.variable, device).is_none())?;
+        let need = needs.find(|need| self.devices.lacks(device, need))?;
         // What that one lacks comes before it; plans have neither circles nor long chains.
         Some(
             self.first_missing(need.request, device)
@@ -195,20 +186,17 @@ impl Source {
         sent: u64,
         done: u64,
     ) -> Result<(), Unmet> {
-        let request = &self.requests[kind];
-        let device = || {
-            let fleet = request.fleet.map(|fleet| self.rosters[fleet].sender(n));
-            fleet.map_or(0, |device| device.index)
-        };
-        if answer.status == UNAUTHORIZED && !request.needs.is_empty() {
-            let device = device();
-            for need in &request.needs {
-                self.variables.forget(need.variable, device, sent);
-            }
+        let (request, devices) = (&self.requests[kind], &mut self.devices);
+        if answer.status == UNAUTHORIZED
+            && !request.needs.is_empty()
+            && let Some(device) = devices.sender(request, n)
+        {
+            devices.take_away(device, &request.needs, sent);
         }
-        let variables = &mut self.variables;
         self.judges[kind].judge(request, answer, |variable, value| {
-            variables.set(variable, device(), value, done);
+            if let Some(device) = devices.sender(request, n) {
+                devices.give(device, variable, value, done);
+            }
         })
     }
 
@@ -225,42 +213,19 @@ impl Source {
     /// Text from a target that answers request `n` of this kind, fit to be shown: without control characters, without what telemload
     /// knows to be secret or to be among `secrets`, and without what looks like a credential.
     pub fn scrub(&self, kind: usize, n: u64, text: &[u8], secrets: Vec<Vec<u8>>) -> String {
-        let values = values(
-            &self.rosters,
-            &self.variables,
-            &self.requests[kind],
-            self.seed,
-            n,
-        );
         let known = Known {
             requests: &self.requests,
-            rosters: &self.rosters,
-            values,
+            rosters: self.devices.rosters(),
+            values: self.devices.values(&self.requests[kind], self.seed, n),
         };
         known.scrub(kind, text, secrets)
-    }
-}
-
-/// What request `n` is filled with; apart from `Source` so that its scratch buffer stays free to borrow.
-fn values<'a>(
-    rosters: &'a [Roster],
-    variables: &'a Variables,
-    request: &Request,
-    seed: u64,
-    n: u64,
-) -> Values<'a> {
-    Values {
-        seq: n,
-        seed,
-        device: request.fleet.map(|fleet| rosters[fleet].sender(n)),
-        variables,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Overrides, Plan, parse};
+    use crate::scenario::{Need, Overrides, Plan, parse};
     use std::path::Path;
 
     fn source(requests: &str, secrets: Secrets) -> Source {
@@ -454,13 +419,18 @@ extract = { a = "json:/a" }
         assert_eq!(source.before(0), [2, 1]);
         assert!((0..100).all(|n| source.kind(n) == 0));
         // Device 1 of three has `a` alone.
-        source.variables.set(0, 1, b"b1", 1);
-        source.variables.set(1, 1, b"a1", 1);
+        let device = |index| Device { fleet: 0, index };
+        source.devices.give(device(1), 0, b"b1", 1);
+        source.devices.give(device(1), 1, b"a1", 1);
         assert_eq!(source.missing(0, 1), None);
-        source.variables.forget(0, 1, 1);
-        assert_eq!(source.missing(0, 1), Some((1, (0, 1))));
-        assert_eq!(source.missing(0, 4), Some((1, (0, 1))));
-        assert_eq!(source.missing(0, 2), Some((2, (0, 2))));
+        let needs = [Need {
+            variable: 0,
+            request: 1,
+        }];
+        source.devices.take_away(device(1), &needs, 1);
+        assert_eq!(source.missing(0, 1), Some((1, device(1))));
+        assert_eq!(source.missing(0, 4), Some((1, device(1))));
+        assert_eq!(source.missing(0, 2), Some((2, device(2))));
         assert_eq!(source.missing(2, 2), None);
         assert_eq!(
             rendered(&mut source, 1).lines().next(),

@@ -72,6 +72,11 @@ impl<'a> Turn<'a> {
         self.sending.is_done()
     }
 
+    /// How many bytes of it the system took.
+    pub(super) fn written(&self) -> usize {
+        self.sending.written()
+    }
+
     /// Whether bytes were there before anything was sent.
     pub(super) fn has_surplus(&self) -> bool {
         self.has_surplus
@@ -96,8 +101,14 @@ impl<'a> Turn<'a> {
                 return Poll::Ready(Ended::Stale);
             }
         }
-        self.sending.poll(self.stream, context);
-        self.receive(context)
+        loop {
+            self.sending.poll(self.stream, context);
+            let received = self.receive(context);
+            if received.is_ready() || !self.sending.is_held() || !self.decoder.has_continued() {
+                return received;
+            }
+            self.sending.go_on();
+        }
     }
 
     fn receive(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
@@ -112,7 +123,7 @@ impl<'a> Turn<'a> {
             match decoded {
                 Ok(Progress::Done(response)) => return Poll::Ready(Ended::Response(response)),
                 Ok(Progress::NeedMore) => {
-                    if self.first_byte.is_none() && !self.silent {
+                    if self.first_byte.is_none() && self.decoder.has_begun() {
                         self.first_byte = Some(now_ns());
                     }
                 }

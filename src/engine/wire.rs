@@ -4,9 +4,12 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
+use tokio::task::yield_now;
+
 use super::answer::Answer;
 use super::drip::Drip;
 use super::exchange::{Begin, Ended, Slot, unless_expired};
+use super::hold::Hold;
 use super::sending::Sending;
 use super::timer::Timer;
 use super::turn::{Turn, io_failure};
@@ -16,6 +19,13 @@ use crate::transport::http1::{Decoder, Limits, Rendered};
 use crate::transport::quirk::Quirk;
 use crate::transport::stream::{Endpoint, OpenError, Stream};
 use crate::transport::tls::Handshake;
+
+/// Of each connection so many requests wait for a look at whether bytes came that nobody asked for, though the runtime told of none.
+/// A server that answers twice does so at once, and the look costs a call of the system.
+const LOOKED_AT_FIRST: u64 = 16;
+
+/// After these the number of every such request is a multiple of this.
+const LOOKED_AT: u64 = 64;
 
 /// Why a connection is not open.
 #[derive(Debug)]
@@ -43,6 +53,8 @@ pub(super) struct Wire {
     decoder: Decoder,
     /// The request under way.
     pub(super) out: Rendered,
+    /// How many bytes of the last request the system took.
+    written: usize,
     /// Responses since it was opened.
     served: u64,
     /// The connection carries no further request.
@@ -62,6 +74,7 @@ impl Wire {
             reuse,
             decoder: Decoder::new(Limits::default()),
             out: Rendered::default(),
+            written: 0,
             served: 0,
             is_spent: false,
             first_byte: None,
@@ -111,10 +124,10 @@ impl Wire {
 
     /// What the last exchange moved, and when its answer began, if that was complete at `done` (ns).
     pub(super) fn moved(&self, response: Response, done: u64) -> Moved {
-        let sent = self.out.bytes().len() as u64;
+        let unsent = self.out.bytes().len() - self.written;
         Moved {
-            sent,
-            sent_body: self.out.body_len() as u64,
+            sent: self.written as u64,
+            sent_body: self.out.body_len().saturating_sub(unsent) as u64,
             received: response.header_bytes + response.body_bytes,
             received_body: response.body_bytes,
             first_byte: self.first_byte.unwrap_or(done),
@@ -140,24 +153,38 @@ impl Wire {
         expect: ExpectBody,
         keep_body: usize,
     ) -> Ended {
+        let is_looked_at = (1..LOOKED_AT_FIRST).contains(&self.served)
+            || self.served > 0 && self.served.is_multiple_of(LOOKED_AT);
+        if is_looked_at && self.stream.as_ref().is_some_and(Stream::has_input) {
+            // So that the runtime learns of it, and the stream can be read.
+            yield_now().await;
+        }
         self.decoder.start(expect, keep_body);
         let Some(stream) = self.stream.as_mut() else {
             return Ended::Stale;
         };
         let mut sending = Sending::new(self.out.bytes());
-        if let Some(stops) = self.out.stops() {
+        let (stops, held_at) = (self.out.stops(), self.out.held_at());
+        if stops.is_some() || held_at.is_some() {
             if self.timer.is_none() {
                 match Timer::new() {
                     Ok(timer) => self.timer = Some(timer),
                     Err(error) => return io_failure(&error, false),
                 }
             }
-            let drip = self.timer.as_ref().map(|timer| Drip::new(stops, timer));
-            sending = sending.slowed(drip);
+            let timer = self.timer.as_ref();
+            sending = sending
+                .slowed(
+                    timer
+                        .zip(stops)
+                        .map(|(timer, stops)| Drip::new(stops, timer)),
+                )
+                .held(timer.zip(held_at).map(|(timer, at)| Hold::new(at, timer)));
         }
         let mut turn = Turn::new(stream, &mut self.decoder, sending, begin, self.served);
         let ended = poll_fn(|context| turn.poll(slot, context)).await;
         let is_sent = turn.is_sent();
+        self.written = turn.written();
         self.has_surplus |= turn.has_surplus();
         self.first_byte = turn.first_byte();
         self.served += 1;
@@ -217,3 +244,7 @@ fn unopened(error: &OpenError) -> Unopened {
     };
     Unopened::Failed(kind, error.to_string())
 }
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;

@@ -22,6 +22,8 @@ pub(crate) struct Message<'a> {
     pub(crate) chunk_bytes: Option<usize>,
     /// Before each of these but the first.
     pub(crate) chunk_pause: Duration,
+    /// Whether the body waits until the peer wants it.
+    pub(crate) expects_continue: bool,
 }
 
 /// Runs of bytes that never change, and the values between them.

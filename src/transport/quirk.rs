@@ -89,6 +89,11 @@ impl Quirks {
         self.0 |= other.0;
     }
 
+    /// Whether this is one of them.
+    pub fn has(self, quirk: Quirk) -> bool {
+        self.0 & (1 << quirk as u8) != 0
+    }
+
     /// Whether there are none.
     #[inline]
     pub fn is_empty(self) -> bool {
@@ -97,7 +102,7 @@ impl Quirks {
 
     /// Each of them.
     pub fn iter(self) -> impl Iterator<Item = Quirk> {
-        let has = move |quirk: &Quirk| self.0 & (1 << *quirk as u8) != 0;
+        let has = move |quirk: &Quirk| self.has(*quirk);
         Quirk::ALL.into_iter().filter(has)
     }
 }

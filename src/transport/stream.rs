@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::task::{Context, Poll};
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -292,6 +294,18 @@ impl Stream {
             Self::TlsTcp(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
             Self::TlsUnix(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
         };
+    }
+
+    /// Whether the system has bytes of the peer, or its end, that were not read: under TLS these may be no plain text.
+    pub fn has_input(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+            Self::TlsTcp(stream) => stream.get_ref().0.as_fd(),
+            Self::TlsUnix(stream) => stream.get_ref().0.as_fd(),
+        };
+        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        recv(socket, &mut [0_u8; 1][..], look).is_ok()
     }
 
     /// Whether it is under TLS.

@@ -545,7 +545,32 @@ fn wrong_files_are_named_with_their_place() {
         (
             "cert = \"cert.pem\", key = \"encrypted.pem\"",
             "3:41: target.tls.key: ",
-            "is encrypted; write a plain one with `openssl pkey",
+            "is encrypted; name what opens it with `tls.passphrase = \"{{env.NAME}}\"`",
+        ),
+        (
+            "cert = \"cert.pem\", key = \"encrypted.pem\", passphrase = \"hush-4711\"",
+            "3:71: target.tls.passphrase: ",
+            "does not belong in a scenario; write \"{{env.NAME}}\"",
+        ),
+        (
+            "cert = \"cert.pem\", key = \"encrypted.pem\", passphrase = \"{{env.TELEMLOAD_NOT_SET}}\"",
+            "3:71: target.tls.passphrase: ",
+            "TELEMLOAD_NOT_SET",
+        ),
+        (
+            "cert = \"cert.pem\", key = \"encrypted.pem\", passphrase_file = \"empty.pem\"",
+            "3:76: target.tls.passphrase_file: ",
+            "its first line is empty",
+        ),
+        (
+            "passphrase_file = \"cut.pem\"",
+            "3:34: target.tls.passphrase_file: ",
+            "there is no private key",
+        ),
+        (
+            "cert = \"cert.pem\", key = \"encrypted.pem\", passphrase_file = \"cert.pem\"",
+            "3:41: target.tls.key: ",
+            "encrypted in a way that telemload does not read",
         ),
         (
             "cert = \"cert.pem\", key = \"empty.pem\"",
@@ -626,6 +651,7 @@ fn wrong_files_are_named_with_their_place() {
             "{expected} in {}",
             outcome.stderr
         );
+        assert!(!outcome.stderr.contains("hush"), "{}", outcome.stderr);
         let body = whole.lines().nth(1).unwrap();
         assert!(!outcome.stderr.contains(body), "{}", outcome.stderr);
     }
@@ -693,4 +719,67 @@ fn keys_that_do_not_go_together_are_refused() {
             outcome.expect(2, &[flags[0], "it goes only with"]);
         }
     }
+}
+
+#[test]
+fn an_encrypted_key_takes_its_passphrase_from_the_environment_or_a_file() {
+    let (authority, pair) = {
+        let authority = Authority::generate();
+        let pair = authority.issue(&["127.0.0.1"]);
+        (authority, pair)
+    };
+    let server = Server::start(&pair, Act::Serve(OK));
+    let data = |name: &str| std::fs::read(Path::new("tests/data/tls").join(name)).unwrap();
+    for keys in [
+        "passphrase = \"{{env.KEY_PASSPHRASE}}\"",
+        "passphrase_file = \"pass\"",
+    ] {
+        let tls = format!(
+            "tls = {{ ca = \"ca.pem\", cert = \"c.pem\", key = \"k.pem\", {keys} }}\n[load]"
+        );
+        let scenario = url_scenario(server.addr, "1h", "")
+            .replace("http://", "https://")
+            .replace("[load]", &tls);
+        let outcome = TestBed::new()
+            .file("ca.pem", std::fs::read(authority.file()).unwrap())
+            .file("c.pem", data("version-1.cert"))
+            .file("k.pem", data("encrypted.key"))
+            .file("pass", "correct-horse-17\n")
+            .env("KEY_PASSPHRASE", "correct-horse-17")
+            .scenario(&scenario)
+            .args(["-n", "20"])
+            .run()
+            .expect(0, &[]);
+        for file in outcome.files() {
+            let bytes = std::fs::read(&file).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("correct-horse"), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_load_that_needs_more_descriptors_than_there_may_be_says_which_limit_to_raise() {
+    let refused = |limits: &'static str| {
+        let bed = TestBed::new().shell(limits);
+        let args = [
+            "run",
+            "http://127.0.0.1:1/",
+            "-c",
+            "300",
+            "-n",
+            "300",
+            "--workers",
+            "1",
+        ];
+        bed.args(args).run()
+    };
+    let says = [
+        "the load needs 372 file descriptors, and the hard limit is 350 (the soft one, 300, telemload raises by itself)",
+        "`ulimit -n 372`",
+        "`LimitNOFILE=372`",
+    ];
+    refused("ulimit -Sn 300; ulimit -Hn 350").expect(2, &says);
+    // The soft limit is no obstacle: what is left is that nothing listens.
+    refused("ulimit -Sn 300; ulimit -Hn 380").expect(4, &["nothing listens"]);
 }

@@ -88,8 +88,8 @@ fn headers_that_say_what_telemload_does_itself() {
             "there is no body to send in chunks",
         ),
         (
-            &["--body", "x", "-H", "Expect: 100-continue"],
-            "-H Expect: telemload sends the body at once",
+            &["-H", "Expect: 100-continue"],
+            "-H Expect: there is no body that could wait",
         ),
         (&["-H", "Host;"], "a request of HTTP/1.1 names its host"),
         (&["-H", ":authority: x"], "`:authority` is of HTTP/2 alone"),
@@ -168,8 +168,8 @@ fn headers_of_a_scenario_mean_the_same() {
             "scenario.toml:14:13: request.get.headers.Content-Length: `Content-Length: 7` is wrong",
         ),
         (
-            r#"Expect = "100-continue""#,
-            "request.get.headers.Expect: telemload sends the body at once",
+            r#"Expect = "x""#,
+            "request.get.headers.Expect: telemload knows one expectation, `100-continue`",
         ),
         (r#"Host = ["a", "b"]"#, "`Host` is given twice"),
         (r#"X-A = ["1", 2]"#, "expected a string"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytesize::ByteSize;
 
-use super::phase::{handshakes, latency, requests};
+use super::counts::{handshakes, latency, requests};
 use super::style::line;
 use crate::metrics::{Tally, value_at};
 use crate::report::figures::rate;
@@ -25,7 +25,7 @@ pub(super) fn render(phase: &PhaseResult, total: &Tally, text: &mut String) {
 }
 
 fn of_host(phase: &PhaseResult, host: &HostUse) -> String {
-    let tally = host.tally(phase);
+    let tally = host.tally(&phase.tallies);
     let mut words = format!(
         "{} {}, {}, latency {}, {} received",
         host.name,

@@ -1,6 +1,7 @@
 //! What people see on a terminal. Strings out; only `cli` writes them anywhere.
 
 pub mod compare;
+mod counts;
 pub mod dry_run;
 pub mod flame_top;
 pub mod gate;

@@ -28,6 +28,8 @@ pub struct Request {
     pub body: Option<Template>,
     /// How it is sent in chunks instead of with its length.
     pub chunks: Option<Chunks>,
+    /// Whether the body waits until the peer says that it wants it.
+    pub expects_continue: bool,
     /// What is OK.
     pub expect: Expect,
     /// What an OK answer gives to the device.

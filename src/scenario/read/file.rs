@@ -99,6 +99,8 @@ pub(in crate::scenario) struct Tls {
     pub(in crate::scenario) ca: Option<Text>,
     pub(in crate::scenario) cert: Option<Text>,
     pub(in crate::scenario) key: Option<Text>,
+    pub(in crate::scenario) passphrase: Option<Text>,
+    pub(in crate::scenario) passphrase_file: Option<Text>,
     pub(in crate::scenario) server_name: Option<Text>,
     pub(in crate::scenario) insecure: Option<Spanned<bool>>,
     pub(in crate::scenario) resumption: Option<Spanned<Resumption>>,

@@ -14,13 +14,14 @@ use crate::traffic::redact::{is_literal_secret, is_sensitive_name};
 use crate::traffic::template::Template;
 
 /// Fields of which a server takes one (RFC 9110 and RFC 6265).
-const ONCE: [&str; 15] = [
+const ONCE: [&str; 16] = [
     "authorization",
     "content-encoding",
     "content-location",
     "content-range",
     "content-type",
     "date",
+    "expect",
     "from",
     "host",
     "if-modified-since",
@@ -41,6 +42,8 @@ pub(super) struct Headers {
     pub(super) sensitive: Vec<bool>,
     /// Where they say that the body comes in chunks.
     pub(super) chunked: Option<Range<usize>>,
+    /// Where they say that the body waits until the server wants it.
+    pub(super) expects_continue: Option<Range<usize>>,
     /// What they say of its length.
     length: Option<Text>,
     /// The media type that they give, with its place.
@@ -159,12 +162,17 @@ impl Headers {
                     found.closing.push((value.span(), key.to_owned()));
                     Ok(true)
                 }
-                _ => Err(format!("`{name}` is written by telemload itself, and says `close` or `keep-alive`; leave it out")),
+                _ => Err(format!(
+                    "`{name}` is written by telemload itself, and says `close` or `keep-alive`; leave it out"
+                )),
             },
             "content-length" => {
                 let said = Spanned::new(header.span(), value.get_ref().clone());
                 if self.length.replace(said).is_some() {
-                    return Err("`Content-Length` is given twice; leave it out, telemload writes it".to_owned());
+                    return Err(
+                        "`Content-Length` is given twice; leave it out, telemload writes it"
+                            .to_owned(),
+                    );
                 }
                 Ok(true)
             }
@@ -172,9 +180,20 @@ impl Headers {
                 self.chunked = Some(value.span());
                 Ok(true)
             }
-            "transfer-encoding" => Err("telemload sends a body with its length, or `chunked`; leave this out".to_owned()),
-            "expect" if words.contains("100-continue") => Err("telemload sends the body at once and waits for no `100 Continue`; leave this out, as `curl -H 'Expect:'` does".to_owned()),
-            "host" if words.is_empty() => Err("a request of HTTP/1.1 names its host; write one, or leave this out".to_owned()),
+            "transfer-encoding" => Err(
+                "telemload sends a body with its length, or `chunked`; leave this out".to_owned(),
+            ),
+            "expect" if words == "100-continue" => {
+                self.expects_continue = Some(value.span());
+                Ok(false)
+            }
+            "expect" => Err(
+                "telemload knows one expectation, `100-continue`; write that, or leave this out"
+                    .to_owned(),
+            ),
+            "host" if words.is_empty() => {
+                Err("a request of HTTP/1.1 names its host; write one, or leave this out".to_owned())
+            }
             _ => Ok(false),
         }
     }
@@ -210,6 +229,23 @@ impl Headers {
             }
         }
         Ok(())
+    }
+
+    /// A body that waits until the server wants it is there.
+    pub(super) fn check_expected(
+        &self,
+        source: Source<'_>,
+        key: &str,
+        body: Option<&Body>,
+    ) -> Result<(), Error> {
+        match &self.expects_continue {
+            Some(place) if body.is_none() => Err(source.error(
+                Some(place.clone()),
+                &format!("{key}.Expect"),
+                "there is no body that could wait for `100 Continue`; leave this out, or add a body",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Adds what the body brings with it.

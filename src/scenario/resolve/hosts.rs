@@ -3,7 +3,6 @@
 
 use toml::Spanned;
 
-use super::context::Found;
 use super::reach::{Access, Origin, origin};
 use super::resolver::Resolver;
 use crate::scenario::plan::Host;
@@ -27,12 +26,14 @@ pub(super) struct Destination {
 pub(super) struct Hosts {
     pub(super) list: Vec<Host>,
     origins: Vec<Origin>,
+    /// Indices of the `[[host]]` tables of hosts in the list.
+    pub(super) ways: Vec<usize>,
     pub(super) destinations: Vec<Destination>,
 }
 
 impl Resolver<'_> {
     /// Resolves where all requests go.
-    pub(super) fn hosts(&self, file: &file::File, found: &mut Found) -> Result<Hosts, Error> {
+    pub(super) fn hosts(&self, file: &file::File) -> Result<Hosts, Error> {
         let target = file.target.get_ref().url.as_ref();
         let target = target.and_then(|url| origin(url.get_ref()).ok());
         let ways = self.ways(&file.host, target.as_ref())?;
@@ -47,7 +48,7 @@ impl Resolver<'_> {
                     authorization: target.as_ref().and_then(Origin::authorization),
                 },
                 (None, Some(url)) => {
-                    self.elsewhere(name, url, target.as_ref(), &ways, &mut hosts, found)?
+                    self.elsewhere(name, url, target.as_ref(), &ways, &mut hosts)?
                 }
                 (Some(_), Some(url)) => {
                     let key = format!("request.{name}.url");
@@ -101,7 +102,6 @@ impl Resolver<'_> {
         target: Option<&Origin>,
         ways: &[(Origin, &file::Host)],
         hosts: &mut Hosts,
-        found: &mut Found,
     ) -> Result<Destination, Error> {
         let key = format!("request.{name}.url");
         let refused = |message: String| self.error(url.span(), &key, message);
@@ -124,7 +124,7 @@ impl Resolver<'_> {
             Some(at) => at,
             None => {
                 let way = ways.iter().position(|(other, _)| other.is(&named));
-                found.ways.extend(way);
+                hosts.ways.extend(way);
                 let access = way.map_or(Access::NONE, |at| Access::to_host(ways[at].1));
                 let (base, route) = (self.base(access, &named)?, self.route(access)?);
                 hosts.list.push(Host {
@@ -141,11 +141,8 @@ impl Resolver<'_> {
     }
 
     /// A way to a host to which no variant sends anything is a mistake.
-    pub(super) fn check_ways(&self, given: &[file::Host], found: &Found) -> Result<(), Error> {
-        let unused = given
-            .iter()
-            .enumerate()
-            .find(|(at, _)| !found.ways.contains(at));
+    pub(super) fn check_ways(&self, given: &[file::Host], ways: &[usize]) -> Result<(), Error> {
+        let unused = given.iter().enumerate().find(|(at, _)| !ways.contains(at));
         match unused {
             None => Ok(()),
             Some((_, host)) => Err(self.error(

@@ -17,6 +17,7 @@ mod profile;
 mod reach;
 mod request;
 mod resolver;
+mod secret;
 mod service;
 mod stored;
 mod target;
@@ -97,7 +98,7 @@ pub(super) fn plan(
         table: &root,
     };
     resolver.check_all_sent(&shared.request, &variants)?;
-    resolver.check_ways(&shared.host, &found)?;
+    resolver.check_ways(&shared.host, &found.ways)?;
     let mut plan = resolver.shared(&shared, variants)?;
     plan.seed = overrides
         .seed
@@ -199,7 +200,8 @@ impl Resolver<'_> {
             .iter()
             .map(|(name, fleet)| self.fleet(name, fleet, file.seed.unwrap_or(0)))
             .collect::<Result<Vec<_>, _>>()?;
-        let hosts = self.hosts(file, found)?;
+        let hosts = self.hosts(file)?;
+        found.ways.extend(&hosts.ways);
         let context = Context {
             source: self.source,
             directory: self.directory,

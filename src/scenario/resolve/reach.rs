@@ -7,12 +7,13 @@ use std::path::Path;
 use toml::Spanned;
 
 use super::resolver::Resolver;
+use super::secret::from_environment;
 use crate::scenario::plan::{BaseUrl, Route};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::flags::basic;
 use crate::traffic::redact::without_user;
-use crate::transport::tls::{Tls, TlsError};
+use crate::transport::tls::{self, Tls, TlsError};
 use crate::units::{parse_share, percent_decoded};
 
 /// The longest path of a unix socket, without the zero byte at its end (unix(7)).
@@ -189,13 +190,20 @@ impl Keys<'_> {
 
     fn identity(&self, tls: Tls) -> Result<Tls, Error> {
         match (&self.keys.cert, &self.keys.key) {
-            (None, None) => Ok(tls),
+            (None, None) => match (&self.keys.passphrase, &self.keys.passphrase_file) {
+                (None, None) => Ok(tls),
+                (Some(of), _) => Err(self.error(of, "passphrase", &NO_KEY)),
+                (None, Some(of)) => Err(self.error(of, "passphrase_file", &NO_KEY)),
+            },
             (Some(cert), Some(key)) => {
                 let (cert_file, key_file) = (self.resolver.path(cert), self.resolver.path(key));
-                tls.identified(&cert_file, &key_file)
+                let passphrase = self.passphrase()?;
+                tls.identified(&cert_file, &key_file, passphrase.as_deref())
                     .map_err(|error| match error {
                         TlsError::NoKey(_)
                         | TlsError::EncryptedKey(_)
+                        | TlsError::OldEncryption(_)
+                        | TlsError::Passphrase(_)
                         | TlsError::BadKey { .. }
                         | TlsError::KeyMismatch { .. } => self.error(key, "key", &error),
                         _ if is_about(&error, &key_file) && cert_file != key_file => {
@@ -217,11 +225,37 @@ impl Keys<'_> {
         }
     }
 
+    /// What opens an encrypted key.
+    fn passphrase(&self) -> Result<Option<Vec<u8>>, Error> {
+        let keys = self.keys;
+        match (&keys.passphrase, &keys.passphrase_file) {
+            (None, None) => Ok(None),
+            (Some(_), Some(file)) => Err(self.error(
+                file,
+                "passphrase_file",
+                &"a key has one passphrase; remove this or `passphrase`",
+            )),
+            (Some(text), None) => {
+                let from_environment = from_environment(text.get_ref());
+                let passphrase =
+                    from_environment.map_err(|words| self.error(text, "passphrase", &words))?;
+                Ok(Some(passphrase))
+            }
+            (None, Some(file)) => tls::passphrase(&self.resolver.path(file))
+                .map(Some)
+                .map_err(|error| self.error(file, "passphrase_file", &error)),
+        }
+    }
+
     fn error<T>(&self, at: &Spanned<T>, key: &str, error: &dyn Display) -> Error {
         let key = format!("{}.tls.{key}", self.table);
         self.resolver.error(at.span(), &key, error.to_string())
     }
 }
+
+/// What is said of a passphrase alone.
+const NO_KEY: &str =
+    "there is no private key that it could open; add `cert` and `key`, or remove it";
 
 /// Whether an error of reading speaks of this file.
 fn is_about(error: &TlsError, file: &Path) -> bool {

@@ -123,6 +123,7 @@ impl Context<'_> {
         let body = self.body(request, salt + 1, &texts)?;
         let chunks = self.chunks(request, headers.chunked.as_ref())?;
         headers.check_length(self.source, &key("headers"), body.as_ref(), found)?;
+        headers.check_expected(self.source, &key("headers"), body.as_ref())?;
         let body = body
             .map(|body| headers.describe(self.source, &key("headers"), body))
             .transpose()?;
@@ -130,6 +131,7 @@ impl Context<'_> {
             path: path.percent_encoded(),
             body,
             chunks,
+            expects_continue: headers.expects_continue.is_some(),
             expect: self.expect(request, &method)?,
             acknowledged: acknowledged::ids(
                 self.source,

@@ -3,13 +3,12 @@
 
 use super::reach::{Access, host_and_port};
 use super::resolver::Resolver;
+use super::secret::filled;
 use crate::scenario::plan::{BaseUrl, Route};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file;
-use crate::traffic::template::{Scope, Template};
 use crate::transport::proxy::Proxy;
 use crate::transport::sources::{Block, Sources};
-use crate::units::percent_decoded;
 
 impl Resolver<'_> {
     /// The proxy that connections to the host of a URL go through.
@@ -79,21 +78,6 @@ fn proxy(text: &str) -> Result<Proxy, String> {
         return Err("the user of a proxy has no `:` in it; see its documentation".to_owned());
     }
     Ok(Proxy::new(host, port, Some((&user, &password))))
-}
-
-/// A user or a password: what `{{env.NAME}}` holds as it is, anything else as a URL encodes it.
-fn filled(text: &str) -> Result<Vec<u8>, String> {
-    if !text.contains("{{") {
-        return Ok(percent_decoded(text));
-    }
-    let scope = Scope {
-        has_fleet: false,
-        feeds: &[],
-        variables: &[],
-    };
-    let template = Template::compile(text, 0, &scope).map_err(|error| error.message)?;
-    let fixed = template.fixed();
-    fixed.ok_or_else(|| "credentials of a proxy are texts and {{env.NAME}} alone".to_owned())
 }
 
 #[cfg(test)]

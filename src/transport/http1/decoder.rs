@@ -7,6 +7,7 @@ use super::head::{self, End, Framing};
 use super::lenient::{self, Lines};
 use super::limits::{Limits, MAX_INTERIM};
 use super::malformed::{Excerpt, Malformed};
+use super::quotes::{self, Quotes};
 use crate::transport::answer::{ExpectBody, Head, Response};
 use crate::transport::quirk::{Quirk, Quirks};
 
@@ -42,6 +43,8 @@ pub struct Decoder {
     /// Where the search for the end of the header block goes on; 0 before the first attempt to parse it.
     searched: usize,
     interim: u8,
+    /// How many of these said that the body of the request may come.
+    continued: u8,
     /// The status line of the header block under way can be read.
     has_status: bool,
     /// A response was complete on this connection before.
@@ -55,6 +58,7 @@ pub struct Decoder {
     excerpt: Excerpt,
     known: Known,
     lines: Lines,
+    interim_quotes: Quotes,
 }
 
 /// The last header block that was parsed at once: a server that answers alike sends the same bytes until its Date
@@ -115,6 +119,7 @@ impl Decoder {
             head_len: 0,
             searched: 0,
             interim: 0,
+            continued: 0,
             has_status: false,
             has_answered: false,
             has_skipped: false,
@@ -124,6 +129,7 @@ impl Decoder {
             excerpt: Excerpt::EMPTY,
             known: Known::default(),
             lines: Lines::default(),
+            interim_quotes: Quotes::default(),
         }
     }
 
@@ -159,6 +165,8 @@ impl Decoder {
         self.head_len = 0;
         self.searched = 0;
         self.interim = 0;
+        self.continued = 0;
+        self.interim_quotes.forget();
         self.has_status = false;
         self.has_skipped = false;
         self.crowded = false;
@@ -262,24 +270,26 @@ impl Decoder {
 
     /// The bytes of the current or last response that are such a quirk, until the next `start`.
     pub fn quote(&self, quirk: Quirk) -> Excerpt {
-        let block = &self.buffer[..self.head_len];
-        let line_of = |at: usize| {
-            let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |before| before + 1);
-            let line = &block[start..at];
-            Excerpt::of(line.strip_suffix(b"\r").unwrap_or(line))
-        };
-        match quirk {
+        let interim = self.interim_quotes.get(quirk);
+        interim.unwrap_or_else(|| match quirk {
             Quirk::Surplus => self.excerpt,
-            Quirk::StatusLine => line_of(memchr::memchr(b'\n', block).unwrap_or(0)),
-            Quirk::BareLineFeed => line_of(head::bare_line_feed(block).unwrap_or(0)),
-            Quirk::LengthAndChunks => Excerpt::of(b"Content-Length, Transfer-Encoding: chunked"),
-            _ => Excerpt::of(block.get(self.lines.get(quirk)).unwrap_or_default()),
-        }
+            _ => quotes::of(&self.buffer[..self.head_len], &self.lines, quirk),
+        })
     }
 
     /// Whether nothing of the response that is awaited has come.
     pub fn is_silent(&self) -> bool {
         matches!(self.stage, Stage::Head) && self.interim == 0 && self.len == 0
+    }
+
+    /// Whether the peer said that the body of the request may come.
+    pub fn has_continued(&self) -> bool {
+        self.continued > 0
+    }
+
+    /// Whether something of the response has come but that the body of the request may come.
+    pub fn has_begun(&self) -> bool {
+        !matches!(self.stage, Stage::Head) || self.interim > self.continued || self.len > 0
     }
 
     /// Whether the final header block is complete, and then read into `response` and `stage`.
@@ -372,6 +382,12 @@ impl Decoder {
             return Err(self.fail(Malformed::TooManyInterim, 0));
         }
         self.interim += 1;
+        self.continued += u8::from(parsed.status == 100);
+        if !parsed.quirks.is_empty() {
+            let block = &self.buffer[..parsed.len];
+            let quote = |quirk| quotes::of(block, &self.lines, quirk);
+            self.interim_quotes.keep(parsed.quirks, quote);
+        }
         self.buffer.copy_within(parsed.len..self.len, 0);
         self.len -= parsed.len;
         self.searched = 0;

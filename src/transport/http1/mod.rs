@@ -11,6 +11,7 @@ mod head;
 mod lenient;
 mod limits;
 mod malformed;
+mod quotes;
 mod request;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@ pub struct Rendered {
     body_len: usize,
     kind: Option<usize>,
     stops: Stops,
+    /// How many bytes go out before the peer says that the rest may come, if that is waited for.
+    held_at: Option<usize>,
 }
 
 /// Where a request's bytes pause on their way, and for how long.
@@ -36,6 +38,8 @@ pub(crate) struct Program {
     body_len: usize,
     /// Where the values are, if all of it has a fixed width.
     patches: Option<Vec<Patch>>,
+    /// Whether the body waits until the peer wants it.
+    holds_body: bool,
 }
 
 /// A body that is rendered before it is told how long it is.
@@ -68,6 +72,11 @@ impl Rendered {
     /// How many of the last bytes are the body.
     pub fn body_len(&self) -> usize {
         self.body_len
+    }
+
+    /// How many go out before the peer says that the rest may come, if that is waited for.
+    pub(crate) fn held_at(&self) -> Option<usize> {
+        self.held_at
     }
 
     /// Where they pause, if they do.
@@ -136,6 +145,7 @@ impl Program {
             body,
             body_len,
             patches,
+            holds_body: message.expects_continue,
         }
     }
 
@@ -150,6 +160,7 @@ impl Program {
         stops.ends.clear();
         bytes.clear();
         self.head.write(values, bytes);
+        let mut head_len = bytes.len() - self.body_len;
         if let Some(body) = &self.body {
             scratch.clear();
             body.text.write(values, scratch);
@@ -157,6 +168,7 @@ impl Program {
                 Framing::Length => {
                     append_integer(scratch.len(), bytes);
                     bytes.extend_from_slice(b"\r\n\r\n");
+                    head_len = bytes.len();
                     bytes.extend_from_slice(scratch);
                 }
                 Framing::Chunks { size, pause } => {
@@ -166,6 +178,7 @@ impl Program {
             }
             out.body_len = scratch.len();
         }
+        out.held_at = self.holds_body.then_some(head_len);
     }
 
     /// Writes the values over those of the last request; false if one does not fit, and then `bytes` is of no use.

@@ -5,6 +5,8 @@
 //! a key.
 
 mod anyone;
+mod encrypted;
+mod error;
 mod fault;
 mod files;
 mod handshakes;
@@ -22,8 +24,9 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
 use anyone::Anyone;
+pub use error::TlsError;
 pub use fault::{handshake_failure, stream_failure};
-pub use files::TlsError;
+pub use files::passphrase;
 use files::{certificates, private_key};
 pub use handshakes::{Handshake, Handshakes, Negotiated};
 use share::Turns;
@@ -97,12 +100,18 @@ impl Tls {
     /// Shows a certificate with its chain (PEM) to a target that asks for one. Both may be in one file.
     ///
     /// # Errors
-    /// A file cannot be read or holds nothing usable, the key is encrypted, or it is not that of the certificate.
-    pub fn identified(mut self, certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+    /// A file cannot be read or holds nothing usable, the key is encrypted and the passphrase does not open it, or it is not that of
+    /// the certificate.
+    pub fn identified(
+        mut self,
+        certificate: &Path,
+        key: &Path,
+        passphrase: Option<&[u8]>,
+    ) -> Result<Self, TlsError> {
         let chain = certificates(certificate)?;
         let secret = provider()
             .key_provider
-            .load_private_key(private_key(key)?)
+            .load_private_key(private_key(key, passphrase)?)
             .map_err(|error| TlsError::BadKey {
                 path: key.to_owned(),
                 cause: error.to_string(),

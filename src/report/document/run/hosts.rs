@@ -38,7 +38,7 @@ impl HostJson {
             request_names: (host.requests.iter())
                 .map(|&at| phase.requests[at].clone())
                 .collect(),
-            counts: CountsJson::of(&host.tally(phase), phase),
+            counts: CountsJson::of(&host.tally(&phase.tallies), phase),
             connections: OpenedJson {
                 opened: host.opening.count(),
                 open_us: quantiles(host.opening.histogram()),

@@ -1,5 +1,6 @@
 //! The driver of the tests: one exchange, fed in any pieces.
 
+mod interim;
 mod lifecycle;
 mod properties;
 mod responses;

@@ -1,0 +1,70 @@
+//! What the system must grant before a load begins: a file descriptor and a local port for each connection.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::exit::Usage;
+use crate::process::port::LocalPorts;
+use crate::scenario::{Load, Plan, Variant};
+use crate::transport::sources::Sources;
+
+/// Descriptors of the process itself.
+const OTHERS: u64 = 64;
+
+/// Of each worker's runtime, timers and wakers.
+const EACH_WORKER: u64 = 8;
+
+/// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
+pub(super) fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
+    let needed = plan.variants.iter().map(descriptors).max().unwrap_or(0) + OTHERS;
+    enough_ports(plan)?;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: Some(needed),
+        ..limit
+    };
+    // A hard limit below it refuses that.
+    setrlimit(Resource::Nofile, raised).map_err(|_| Usage(refusal(needed, limit)).into())
+}
+
+/// The descriptors that the largest load of a variant needs.
+fn descriptors(variant: &Variant) -> u64 {
+    let mut requests = variant.requests.iter();
+    // A connection whose requests pause on their way has a timer.
+    let has_pauses = requests.any(|request| {
+        request.expects_continue || request.chunks.is_some_and(|of| !of.pause.is_zero())
+    });
+    let hosts = 1 + variant.hosts.len() as u64;
+    let each = hosts * if has_pauses { 2 } else { 1 };
+    let of =
+        |load: &Load| u64::from(load.connections) * each + u64::from(load.workers) * EACH_WORKER;
+    let phases = variant.phases.iter();
+    phases.map(|phase| of(&phase.load)).max().unwrap_or(0)
+}
+
+fn refusal(needed: u64, limit: Rlimit) -> String {
+    let number = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |of| of.to_string());
+    let (soft, hard) = (number(limit.current), number(limit.maximum));
+    format!(
+        "the load needs {needed} file descriptors, and the hard limit is {hard} (the soft one, {soft}, telemload raises by itself); raise the hard limit as root: `ulimit -n {needed}` in the shell that starts telemload, `nofile` in /etc/security/limits.conf for a login, `LimitNOFILE={needed}` for a systemd unit, `--ulimit nofile={needed}` for a container; or use fewer connections"
+    )
+}
+
+/// Every connection over TCP has a local port.
+fn enough_ports(plan: &Plan) -> anyhow::Result<()> {
+    let variants = plan.variants.iter();
+    let needed = variants
+        .filter(|variant| variant.target.takes_ports())
+        .flat_map(|variant| {
+            let sources = variant.sources.as_ref().map_or(1, Sources::count);
+            let phases = variant.phases.iter();
+            phases.map(move |phase| u64::from(phase.load.connections).div_ceil(sources))
+        })
+        .max();
+    match (LocalPorts::read(), needed) {
+        (Some(ports), Some(needed)) if needed > u64::from(ports.count()) => Err(Usage(format!("the load needs {needed} local ports of each address that it comes from and the system gives {}; come from more addresses with --bind, on this machine --bind 127.0.0.0/8, run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections", ports.count())).into()),
+        _ => Ok(()),
+    }
+}
