@@ -1,6 +1,6 @@
 //! The verdict in words: what follows from a run, how far its figures can be trusted, and what is missing.
 
-use super::Run;
+use super::told::Run;
 use crate::gate::{Judgement, Outcome, Verdict as Judged};
 use crate::report::chart::Panel;
 use crate::report::figures::found;
