@@ -15,6 +15,8 @@ mod odd_answers;
 mod own_time;
 #[path = "engine/repeated.rs"]
 mod repeated;
+#[path = "engine/turns.rs"]
+mod turns;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ci::Outputs;
 use super::exit::Usage;
 use super::files::{apart, write_all};
 use super::input::{Costs, Reading, side};
-use super::output::print;
+use super::output::{print, say};
 use super::path::{at_most_one_stdin, shown};
 use super::stored;
 use crate::compare::{Caution, Comparison, Profiled, Side, Subject, Untrusted, order, sides};
 use crate::experiment::RunDir;
+use crate::gate::{Compared, FailOn, compared};
 use crate::profile::{Profile, Scale};
+use crate::report::checks::{Checks, Mark, of_comparison};
 use crate::report::page::flame_files::{self, Drawn};
 use crate::report::{document, terminal, text};
 use crate::result::{RunResult, Samples};
@@ -22,7 +25,16 @@ use crate::result::{RunResult, Samples};
 #[command(after_help = "Examples:
   telemload compare runs/a runs/b
   telemload compare runs/a:before runs/a:after --out diff
-  telemload compare old.pb.gz new.pb.gz --base-cost 38ms --head-cost 310us --markdown")]
+  telemload compare runs/a runs/b --fail-on worse
+  telemload compare old.pb.gz new.pb.gz --base-cost 38ms --head-cost 310us --markdown
+
+Exit codes: 0, or with --fail-on: 0 everything that counts was judged and nothing fails · 1 something fails ·
+3 nothing fails, and something that counts could not be judged.
+Others: 2 usage, or what cannot be compared · 5 internal or I/O error
+
+With --fail-on worse count throughput, CPU per request, latency p50 and p99 and the error rate; of two profiles
+their whole. With --fail-on changed count the same in both directions, and functions. A phase or a figure that
+one side lacks could not be judged.")]
 pub(super) struct Args {
     /// Before: a run directory, with :VARIANT if it has several; or a profile (`-` is standard input), or several slices of one capture
     /// with commas between them.
@@ -38,6 +50,9 @@ pub(super) struct Args {
     /// Judge also what a phase that is not trusted could explain.
     #[arg(long)]
     allow_untrusted: bool,
+    /// Exit with 1 if the head is worse than the base, or if anything changed.
+    #[arg(long, value_name = "WHAT")]
+    fail_on: Option<FailOnFlag>,
     /// Print JSON.
     #[arg(long, conflicts_with_all = ["csv", "markdown"])]
     json: bool,
@@ -50,14 +65,39 @@ pub(super) struct Args {
     /// Directory for compare.json, compare.md, functions.csv and, per phase, flame-diff.html and flame-diff.svg.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    ci: Outputs,
+}
+
+/// What fails a comparison.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FailOnFlag {
+    /// A figure that is worse.
+    Worse,
+    /// A figure that is better or worse, or a function that changed.
+    Changed,
+}
+
+impl From<FailOnFlag> for FailOn {
+    fn from(flag: FailOnFlag) -> Self {
+        match flag {
+            FailOnFlag::Worse => Self::Worse,
+            FailOnFlag::Changed => Self::Changed,
+        }
+    }
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
+    args.ci.check()?;
     let (base, head, notes) = opened(args, Given::of(&args.base)?, Given::of(&args.head)?)?;
     let (base, head) = (base.side(), head.side());
     let untrusted = Untrusted::from(args.allow_untrusted);
     let mut comparison = sides(&base, &head, untrusted);
     refuse(&comparison)?;
+    let fail_on = args.fail_on.map(FailOn::from);
+    if fail_on == Some(FailOn::Worse) {
+        refuse_shares(&comparison)?;
+    }
     comparison.cautions.extend(notes);
     let mut written = Ok(());
     if let Some(out) = &args.out {
@@ -88,7 +128,38 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     } else {
         terminal::compare::render(&comparison)
     })?;
-    written.map(|()| 0)
+    let checks = of_comparison(&comparison, fail_on);
+    if let Some(fail_on) = fail_on {
+        tell(&checks, fail_on);
+    }
+    let reported = args
+        .ci
+        .write(&checks, &[text::compare::markdown(&comparison)]);
+    written.and(reported)?;
+    Ok(fail_on.map_or(0, |_| checks.outcome().exit_code()))
+}
+
+/// What fails, and what could not be judged.
+fn tell(checks: &Checks, fail_on: FailOn) {
+    for check in &checks.checks {
+        let what = match (check.mark, fail_on) {
+            (Mark::Fail, FailOn::Worse) => "worse",
+            (Mark::Fail, FailOn::Changed) => "changed",
+            (Mark::Inconclusive, _) => "not judged",
+            _ => continue,
+        };
+        say(&format!("{what}: {}: {}", check.title(), check.words));
+    }
+}
+
+/// Of shares alone nothing is worse, and a verdict on nothing would be a pass.
+fn refuse_shares(comparison: &Comparison) -> Result<(), Usage> {
+    let counts = |of: &Compared<'_>| FailOn::Worse.verdict(of.what).is_some();
+    if compared(comparison).iter().any(counts) {
+        return Ok(());
+    }
+    let message = "--fail-on worse: the shares of two profiles have no better and no worse; give --base-cost and --head-cost, or use --fail-on changed";
+    Err(Usage(message.to_owned()))
 }
 
 /// Opens both sides, with what is to be said of that.

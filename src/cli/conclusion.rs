@@ -17,9 +17,10 @@ use super::report;
 use crate::compare::{Comparison, compare};
 use crate::experiment::{RunDir, Stop};
 use crate::gate::{self, Judgements};
+use crate::report::checks::{Checks, Ran, of_run};
 use crate::report::document::run::{Concluded, HISTOGRAMS, histograms};
 use crate::report::page::flame_files;
-use crate::report::{document, terminal};
+use crate::report::{document, terminal, text};
 use crate::result::RunResult;
 use crate::scenario::Plan;
 
@@ -137,6 +138,23 @@ impl Conclusion {
             &self.comparisons,
             &self.judgements,
         )
+    }
+
+    /// What it was held to, at the lines of the scenario's file.
+    pub(super) fn checks(&self, file: Option<&str>) -> Checks {
+        of_run(&Ran {
+            result: &self.result,
+            judgements: &self.judgements,
+            comparisons: &self.comparisons,
+            outcome: &self.outcome(),
+            file,
+        })
+    }
+
+    /// Its comparisons, for the summary of a job.
+    pub(super) fn markdown(&self) -> Vec<String> {
+        let comparisons = self.comparisons.iter();
+        comparisons.map(text::compare::markdown).collect()
     }
 
     pub(super) fn outcome(&self) -> gate::Outcome {

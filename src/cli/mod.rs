@@ -2,7 +2,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ad_hoc;
+mod beside;
 mod body;
+mod ci;
 mod compare;
 mod completions;
 mod conclusion;
@@ -10,11 +12,13 @@ mod exit;
 mod files;
 mod flame;
 mod foreign;
+mod gate;
 #[cfg(feature = "gateway")]
 mod gateway;
 mod input;
 mod output;
 mod path;
+mod proofs;
 mod report;
 mod run;
 mod selftest;
@@ -51,6 +55,7 @@ enum Command {
     Run(Box<run::Args>),
     Compare(compare::Args),
     Report(report::Args),
+    Gate(Box<gate::Args>),
     Flame(flame::Args),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
@@ -61,12 +66,13 @@ enum Command {
 /// Runs the command line and returns its exit code.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
-    // Before anything else: these two become other processes and must be alone in theirs.
+    // Before anything else: these become other processes and must be alone in theirs.
     match args.get(1).and_then(|verb| verb.to_str()) {
         Some(supervisor::SUPERVISE) => return ExitCode::from(supervisor::supervise()),
         Some(supervisor::EXEC_WITH_PARENT) => {
             return ExitCode::from(supervisor::exec_with_parent(args.into_iter().skip(2)));
         }
+        Some(beside::BESIDE) => return beside::run(args.into_iter().skip(2)),
         _ => {}
     }
     if args.get(1).is_some_and(|verb| verb == "run")
@@ -93,6 +99,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Selftest(args) => selftest::exec(&args),
         Command::Compare(args) => compare::exec(&args),
         Command::Report(args) => report::exec(&args),
+        Command::Gate(args) => gate::exec(&args),
         Command::Flame(args) => flame::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),

@@ -7,11 +7,13 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use super::ci::{AtScenario, Outputs};
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::unwritten;
 use super::foreign::Foreign;
 use super::output::{print, progress, say};
+use super::proofs::proofs;
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, header, method_or_time, rate, seconds, timeout, user};
 use super::{ad_hoc, body};
@@ -20,7 +22,7 @@ use crate::gate::Outcome;
 use crate::process::port::LocalPorts;
 use crate::report::terminal::dry_run;
 use crate::result::RunResult;
-use crate::scenario::{self, Header, Load, Overrides, Plan, Target, TlsFlags};
+use crate::scenario::{self, Header, Load, Overrides, Plan, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::traffic::redact::visible;
 use crate::transport::sources::Sources;
@@ -143,6 +145,10 @@ pub(super) struct Args {
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
+    ci: Outputs,
+    #[command(flatten)]
+    at_scenario: AtScenario,
+    #[command(flatten)]
     typed: Typed,
     #[command(flatten)]
     foreign: Foreign,
@@ -178,6 +184,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         return Ok(0);
     }
     allow_connections(&plan)?;
+    let scenario = args.target.as_deref().filter(|target| !is_url(target));
+    args.ci.check()?;
+    args.at_scenario.check(scenario)?;
     if !args.quiet {
         plan.notes
             .iter()
@@ -237,7 +246,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .iter()
             .for_each(|line| say(line));
     }
-    conclusion.end()?;
+    let reported = report(args, &conclusion, scenario);
+    conclusion.end().and(reported)?;
     match printed {
         // A terminal that hung up takes no summary; that it did is what the exit code tells.
         Err(error) if outcome == Outcome::Interrupted => say(&format!("error: {error:#}")),
@@ -246,43 +256,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     Ok(outcome.exit_code())
 }
 
-/// How to see that what was acknowledged is stored: a command for each sink and what was acknowledged into it.
-fn proofs(plan: &Plan, result: &RunResult, dir: &RunDir) -> Vec<String> {
-    let mut sinks: Vec<(Vec<String>, Vec<&Path>)> = Vec::new();
-    for variant in &result.variants {
-        let planned = plan.variants.iter().find(|one| one.name == variant.name);
-        let files = variant.phases.iter().flat_map(|phase| &phase.acknowledged);
-        for file in files.filter(|file| file.ids > 0) {
-            let Some(sink) = &file.sink else { continue };
-            let mut place = vec!["--sink".to_owned(), sink.clone()];
-            if let Some(Target::Bundled { config, .. }) = planned.map(|variant| &variant.target) {
-                let access = [
-                    ("--s3-endpoint", &config.s3_endpoint),
-                    ("--s3-region", &config.s3_region),
-                ];
-                for (flag, value) in access {
-                    let value = value.clone();
-                    place.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
-                }
-            }
-            match sinks.iter_mut().find(|(other, _)| *other == place) {
-                Some((_, files)) => files.push(&file.file),
-                None => sinks.push((place, vec![&file.file])),
-            }
-        }
-    }
-    let command = |(place, files): &(Vec<String>, Vec<&Path>)| {
-        let lists = files.iter().flat_map(|file| {
-            let path = dir.path().join(file);
-            ["--acknowledged".to_owned(), path.display().to_string()]
-        });
-        let words: Vec<String> = place.iter().cloned().chain(lists).collect();
-        let words = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
-        format!(
-            "to see whether all that was acknowledged is stored: telemload gateway verify-sink {words}"
-        )
-    };
-    sinks.iter().map(command).collect()
+/// What CI systems read.
+fn report(args: &Args, conclusion: &Conclusion, scenario: Option<&str>) -> anyhow::Result<()> {
+    let checks = conclusion.checks(scenario);
+    let written = args.ci.write(&checks, &conclusion.markdown());
+    written.and(args.at_scenario.write(&checks, scenario))
 }
 
 fn conclude(outcome: &Outcome, quiet: bool) {
@@ -298,7 +276,7 @@ fn conclude(outcome: &Outcome, quiet: bool) {
 
 fn plan(args: &Args) -> anyhow::Result<Plan> {
     let target = target(args)?;
-    let is_url = target.contains("://");
+    let is_url = is_url(target);
     let overrides = overrides(args, target)?;
     let mut notes = Vec::new();
     let planned = if is_url {
@@ -315,6 +293,10 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
     let mut plan = planned.map_err(|error| Usage(error.to_string()))?;
     plan.notes.extend(notes);
     Ok(plan)
+}
+
+fn is_url(target: &str) -> bool {
+    target.contains("://")
 }
 
 /// The one scenario or URL; what else was typed was meant otherwise.
@@ -378,6 +360,9 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
     // Over http neither of its meanings changes anything.
     let insecure = args.insecure || (typed.k && !target.starts_with("http://"));
     Ok(Overrides {
+        budget: None,
+        target: None,
+        before_command: None,
         connections: args.connections,
         duration: args.duration,
         timeout: args.timeout.as_ref().map(|timeout| timeout.length),
@@ -413,7 +398,7 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
 }
 
 /// Another one in each run. JSON's readers have 53 bits for a number.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish() >> 11
 }
 
@@ -432,7 +417,7 @@ fn short_timeout(args: &Args, result: &RunResult) -> Option<String> {
 }
 
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
-fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
+pub(super) fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     // The process itself; and each worker's runtime, timer and wakers.
     const OTHERS: u64 = 64;
     const EACH_WORKER: u64 = 8;

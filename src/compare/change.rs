@@ -27,8 +27,39 @@ pub struct MetricChange {
     pub detectable: Option<f64>,
     /// What the interval rests on.
     pub basis: Basis,
+    /// Why nothing follows, where no doubt is the reason.
+    pub unjudged: Option<Unjudged>,
     /// What kept it from a finding, or in spite of what it has one.
     pub doubts: Vec<DoubtedSide>,
+}
+
+/// A figure that one side alone has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Unmeasured {
+    /// Which.
+    pub metric: Metric,
+    /// Mean over the base's launches, if that is the side.
+    pub base: Option<f64>,
+    /// Mean over the head's launches, if that is the side.
+    pub head: Option<f64>,
+}
+
+/// Why nothing follows from a figure of both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unjudged {
+    /// The loads differ, and so would the figure of one target.
+    LoadsDiffer,
+    /// A side has too few requests for its percentile to have an interval.
+    FewRequests {
+        /// `base` or `head`.
+        side: &'static str,
+        /// How many it has.
+        requests: u64,
+        /// From how many on there is one.
+        needed: u64,
+    },
+    /// The interval reaches beyond the factor from which it says nothing.
+    TooWide,
 }
 
 /// What is compared.
@@ -53,7 +84,7 @@ pub enum Finding {
     Worse,
     /// Chance explains it.
     NotDetected,
-    /// It would be better or worse, but what disturbed a side may be what was found; or the interval is too wide to say anything.
+    /// The figures do not tell: the change says why.
     NotJudged,
 }
 
@@ -89,6 +120,17 @@ impl Finding {
     }
 }
 
+impl Unjudged {
+    /// Its name in results.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::LoadsDiffer => "loads_differ",
+            Self::FewRequests { .. } => "few_requests",
+            Self::TooWide => "interval_too_wide",
+        }
+    }
+}
+
 impl Basis {
     /// Its name in results, and the number of pairs.
     pub fn described(self) -> (&'static str, Option<usize>) {
@@ -97,13 +139,6 @@ impl Basis {
             Self::Times => ("assumed time spread", None),
             Self::Runs => ("assumed run spread", None),
         }
-    }
-}
-
-impl MetricChange {
-    /// Whether an end of the interval is open.
-    pub fn is_open(&self) -> bool {
-        self.interval.0 == 0.0 || self.interval.1.is_infinite()
     }
 }
 
@@ -118,6 +153,15 @@ impl Metric {
             Self::CpuPerRequest => "target_us_per_request",
             Self::P50 => "latency_p50_us",
             Self::P99 => "latency_p99_us",
+        }
+    }
+
+    /// The part of requests that a percentile leaves above it.
+    pub(super) fn above(self) -> Option<f64> {
+        match self {
+            Self::Throughput | Self::CpuPerRequest => None,
+            Self::P50 => Some(0.5),
+            Self::P99 => Some(0.01),
         }
     }
 

@@ -1,17 +1,18 @@
 //! Compares variants of a run, or any two sides, phase by phase.
 
 use super::caution::Caution;
-use super::change::MetricChange;
+use super::change::{MetricChange, Unjudged, Unmeasured};
 use super::doubts::{Doubtful, Untrusted};
-use super::errors::ErrorRates;
+use super::errors::{Answers, ErrorRates};
 use super::functions::{FunctionComparison, functions};
-use super::metrics::{Apart, Between, Measured, measured};
+use super::load::load_differences;
+use super::metrics::{Apart, Between, Measured, measured, unmeasured};
 use super::pair;
 use super::side::{Side, Subject};
 use super::speed::speed;
 use crate::result::RunResult;
 use crate::scenario::Plan;
-use crate::statistics::Family;
+use crate::statistics::{Family, fewest_trials};
 
 /// A pair of variants.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct PhaseComparison {
     pub phase: String,
     /// What is known on both sides.
     pub metrics: Vec<MetricChange>,
+    /// What one side alone knows.
+    pub unmeasured: Vec<Unmeasured>,
     /// How many requests failed; `None` for profiles on their own.
     pub errors: Option<ErrorRates>,
     /// What changed by function; `None` if either profile is missing or they do not measure the same.
@@ -90,9 +93,44 @@ fn p_values(base: &Side<'_>, head: &Side<'_>) -> Vec<f64> {
         .iter()
         .filter_map(|of| Some((of, head.find(of.phase)?)));
     common
-        .flat_map(|(of, other)| figures(of, other, apart))
+        .flat_map(|(of, other)| {
+            let differ = loads_differ(of, other);
+            let figures = figures(of, other, apart).into_iter();
+            figures.filter(move |figure| figure.is_comparable(differ))
+        })
         .map(|figure| figure.p())
         .collect()
+}
+
+fn loads_differ(base: &Subject<'_>, head: &Subject<'_>) -> bool {
+    let loads = base.load.zip(head.load);
+    loads.is_some_and(|(from, to)| !load_differences(from, to).is_empty())
+}
+
+/// Of an interval that says nothing: whether there are too few requests for one.
+fn with_requests(
+    change: MetricChange,
+    base: Option<Answers>,
+    head: Option<Answers>,
+) -> MetricChange {
+    let above = change.metric.above();
+    let needed = above.filter(|_| change.unjudged == Some(Unjudged::TooWide));
+    let Some(needed) = needed.map(|above| fewest_trials(above).ceil() as u64) else {
+        return change;
+    };
+    let few = [("head", head), ("base", base)];
+    let few = few.into_iter().find_map(|(side, answers)| {
+        let requests = answers?.ok;
+        (requests < needed).then_some(Unjudged::FewRequests {
+            side,
+            requests,
+            needed,
+        })
+    });
+    MetricChange {
+        unjudged: few.or(change.unjudged),
+        ..change
+    }
 }
 
 fn figures(base: &Subject<'_>, head: &Subject<'_>, apart: Apart) -> Vec<Measured> {
@@ -122,9 +160,14 @@ fn phases(
                 .map_err(|error| cautions.push(Caution::Incomparable(error)))
                 .ok()
         });
+        let differ = loads_differ(of, other);
         let figures = figures(of, other, apart).into_iter();
         let metrics: Vec<_> = figures
-            .map(|figure| doubtful.judge(figure.judged(family)))
+            .map(|figure| match figure.is_comparable(differ) {
+                true => doubtful.judge(figure.judged(family)),
+                false => figure.withheld(),
+            })
+            .map(|change| with_requests(change, of.answers, other.answers))
             .collect();
         cautions.extend(pair::speed_caution(&metrics, speed(of, other)));
         Some(PhaseComparison {
@@ -132,8 +175,12 @@ fn phases(
             errors: of
                 .answers
                 .zip(other.answers)
-                .map(|(of, other)| ErrorRates::of(of, other, &doubtful)),
+                .map(|(of, other)| match differ {
+                    true => ErrorRates::withheld(of, other),
+                    false => ErrorRates::of(of, other, &doubtful),
+                }),
             metrics,
+            unmeasured: unmeasured(&of.rounds, &other.rounds),
             functions,
             cautions,
         })

@@ -1,6 +1,6 @@
 //! The error rates of two phases: what they were, and whether chance explains that they differ. Pure.
 
-use super::change::{DoubtedSide, Finding};
+use super::change::{DoubtedSide, Finding, Unjudged};
 use super::doubts::{Doubtful, Untrusted};
 use crate::metrics::Tally;
 use crate::profile::{Bounds, wilson};
@@ -30,6 +30,8 @@ pub struct ErrorRates {
     pub change: Option<(f64, Bounds)>,
     /// What follows.
     pub finding: Finding,
+    /// Why nothing does, where no doubt is the reason and requests ended on both sides.
+    pub unjudged: Option<Unjudged>,
     /// What kept it from a finding, or in spite of what it has one.
     pub doubts: Vec<DoubtedSide>,
 }
@@ -86,9 +88,22 @@ impl ErrorRates {
             head,
             finding: finding(base, head),
             change,
+            unjudged: None,
             doubts: Vec::new(),
         };
         found.doubted(doubtful)
+    }
+
+    /// Those of different loads, which say nothing of the targets.
+    pub(super) fn withheld(base: Answers, head: Answers) -> Self {
+        Self {
+            base,
+            head,
+            change: change(base, head),
+            finding: Finding::NotJudged,
+            unjudged: Some(Unjudged::LoadsDiffer),
+            doubts: Vec::new(),
+        }
     }
 
     /// With what remains of its finding where a side's failures may be the generator's.

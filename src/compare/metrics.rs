@@ -1,6 +1,6 @@
 //! Figures of two phases, launch by launch: head by base, with an interval. Pure arithmetic on what rounds found.
 
-use super::change::{Basis, Finding, Metric, MetricChange};
+use super::change::{Basis, Finding, Metric, MetricChange, Unjudged, Unmeasured};
 use crate::result::{
     ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
     ASSUMED_TIME_SPREAD, Estimates, Uncertainty,
@@ -120,6 +120,22 @@ pub(super) fn measured(
     let metrics = Metric::ALL.into_iter();
     metrics
         .filter_map(|metric| measure(metric, base, head, between))
+        .collect()
+}
+
+/// What is known on one side alone, in the order of reports.
+pub(super) fn unmeasured(base: &[RoundFigures], head: &[RoundFigures]) -> Vec<Unmeasured> {
+    let of_side = |metric, rounds| {
+        let known = known(metric, rounds);
+        (!known.is_empty()).then(|| mean(known.iter().map(|of| of.value)))
+    };
+    let metrics = Metric::ALL.into_iter().map(|metric| Unmeasured {
+        metric,
+        base: of_side(metric, base),
+        head: of_side(metric, head),
+    });
+    metrics
+        .filter(|of| of.base.is_some() != of.head.is_some())
         .collect()
 }
 
@@ -281,6 +297,21 @@ impl Measured {
         )
     }
 
+    /// Whether it can be judged: of different loads a target has one cost per request, and everything else differs.
+    pub(super) fn is_comparable(&self, loads_differ: bool) -> bool {
+        !loads_differ || self.metric == Metric::CpuPerRequest
+    }
+
+    /// The same where it cannot be judged because the loads differ.
+    pub(super) fn withheld(&self) -> MetricChange {
+        MetricChange {
+            finding: Finding::NotJudged,
+            unjudged: Some(Unjudged::LoadsDiffer),
+            detectable: None,
+            ..self.judged(&Family::of([self.p()]))
+        }
+    }
+
     /// What follows, where it is judged together with others.
     pub(super) fn judged(&self, family: &Family) -> MetricChange {
         let reach = self.error.reach;
@@ -308,6 +339,7 @@ impl Measured {
             finding,
             detectable: self.detectable(family.len()),
             basis: self.basis,
+            unjudged: (finding == Finding::NotJudged).then_some(Unjudged::TooWide),
             doubts: Vec::new(),
         }
     }

@@ -17,7 +17,7 @@ mod side;
 mod speed;
 
 pub use caution::{Caution, Incomparable};
-pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange};
+pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange, Unjudged, Unmeasured};
 pub use comparison::{Comparison, PhaseComparison, compare, sides, within};
 pub use doubts::Untrusted;
 pub use errors::{Answers, ErrorRates};

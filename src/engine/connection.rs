@@ -195,6 +195,7 @@ async fn open(
     }
     if state.is_closed_loop {
         let end = now_ns() + REFUSED_PAUSE.as_nanos() as u64;
+        let end = state.due.borrow().next_turn(end);
         state.pause(slot, end).await;
         if let Some(kind) = asked_for {
             state.paused(kind, now, now_ns());

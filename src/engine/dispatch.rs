@@ -10,26 +10,55 @@ use super::connection;
 use super::due::Next;
 use super::state::WorkerState;
 use super::timer::Timer;
+use crate::metrics::Timetable;
 use crate::pacer::Pacer;
 
-/// Starts the connections of a closed loop that were open before the beginning.
-pub(super) async fn release(state: &WorkerState, timer: &Timer, begin: u64) -> io::Result<()> {
-    timer.until(begin).await?;
+/// Starts the connections of a closed loop that were open before the beginning, and again at each of its turns, if it takes turns
+/// with another load.
+pub(super) async fn release(
+    state: &WorkerState,
+    timer: &Timer,
+    begin: u64,
+    turns: Option<Timetable>,
+) -> io::Result<()> {
+    let Some(turns) = turns else {
+        timer.until(begin).await?;
+        release_idle(state);
+        return Ok(());
+    };
+    let mut next = turns.next_turn(0);
+    while let Some(offset) = next {
+        let now = timer.until(begin + offset).await?;
+        release_idle(state);
+        next = turns.next_turn((now - begin).max(offset + 1));
+    }
+    // Connections that wait learn from nobody else that there is no turn any more.
+    timer.until(begin + turns.end()).await?;
+    state.finish();
+    Ok(())
+}
+
+/// Gives each connection that waits a request, if one may be sent now.
+fn release_idle(state: &WorkerState) {
     let idle = || {
         let mut instances = state.instances.iter();
         instances.find_map(|instance| instance.idle.borrow_mut().pop())
     };
     loop {
-        let Some(slot) = idle() else { return Ok(()) };
+        let Some(slot) = idle() else { return };
         match state.next(slot.instance, now_ns()) {
             Next::Due(ticket) => {
                 slot.ticket.set(Some(ticket));
                 slot.wake();
             }
-            Next::NotBefore | Next::Finished => {
+            // A worker that did not run until its turn was over.
+            Next::NotBefore => {
+                let instance = &state.instances[slot.instance];
+                return instance.idle.borrow_mut().push(slot);
+            }
+            Next::Finished => {
                 slot.wake();
-                state.finish();
-                return Ok(());
+                return state.finish();
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::metrics::{Timetable, Window};
 use crate::scenario::{Load, Request};
 use crate::traffic::fleet::Roster;
 use crate::traffic::template::Secrets;
@@ -18,6 +19,8 @@ pub struct Drive {
     pub authority: String,
     /// The load.
     pub load: Load,
+    /// When it may send, if it takes turns with another one: its rate, its warm-up and its duration are of its own turns then.
+    pub turns: Option<Timetable>,
     /// The requests.
     pub requests: Arc<[Request]>,
     /// The fleets, in the order that the requests refer to.
@@ -28,4 +31,22 @@ pub struct Drive {
     pub interval: Duration,
     /// Whether the words of failures show secrets.
     pub secrets: Secrets,
+}
+
+impl Drive {
+    /// The window of the load if that begins at `begin` (ns).
+    pub(super) fn window(&self, begin: u64) -> Window {
+        let (start, end) = match self.turns {
+            Some(turns) => (turns.start(), turns.end()),
+            None => {
+                let warmup = self.load.warmup.as_nanos() as u64;
+                let duration = self.load.duration.as_nanos() as u64;
+                (warmup, warmup.saturating_add(duration))
+            }
+        };
+        Window {
+            start: begin.saturating_add(start),
+            end: begin.saturating_add(end),
+        }
+    }
 }

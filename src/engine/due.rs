@@ -1,7 +1,7 @@
 //! Which request is next, and when it is due: one worker's part of the load model. Pure: the caller brings the time.
 
 use super::spread::Spread;
-use crate::metrics::Window;
+use crate::metrics::{Timetable, Window};
 use crate::pacer::{Pacer, Schedule};
 use crate::scenario::{Load, LoadModel};
 
@@ -32,6 +32,8 @@ pub(super) struct DueRequests {
     spread: Spread,
     begin: u64,
     window: Window,
+    /// When a closed loop may send, if not always; an open one has that in its schedule.
+    turns: Option<Timetable>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,30 @@ impl DueRequests {
             spread,
             begin,
             window,
+            turns: None,
+        }
+    }
+
+    /// The same for a load that takes turns with another one, if it does.
+    pub(super) fn in_turns(mut self, turns: Option<Timetable>) -> Self {
+        self.turns = turns;
+        if let (Model::Open(cursors), Some(turns)) = (&mut self.model, turns) {
+            for cursor in cursors {
+                cursor.pacer = cursor.pacer.clone().in_turns(turns);
+            }
+        }
+        self
+    }
+
+    /// When a connection that waits until `instant` may ask next.
+    pub(super) fn next_turn(&self, instant: u64) -> u64 {
+        let offset = instant.saturating_sub(self.begin);
+        match self.turns {
+            Some(turns) if !turns.may_send(offset) => {
+                let next = turns.next_turn(offset);
+                next.map_or(instant, |next| self.begin + next)
+            }
+            _ => instant,
         }
     }
 
@@ -104,11 +130,15 @@ impl DueRequests {
             spread,
             begin,
             window,
+            turns,
         } = self;
         match model {
             Model::Closed { left: Some(0), .. } => Next::Finished,
             Model::Closed { .. } if now >= window.end => Next::Finished,
             Model::Closed { .. } if now < *begin => Next::NotBefore,
+            Model::Closed { .. } if turns.is_some_and(|turns| !turns.may_send(now - *begin)) => {
+                Next::NotBefore
+            }
             Model::Closed { next, step, left } => {
                 let next = &mut next[instance];
                 while spread.of(*next) != instance {

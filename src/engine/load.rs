@@ -8,18 +8,18 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 
 use super::acknowledged::{AcknowledgedIds, Acknowledgement, Notes};
+use super::clock::now_ns;
 use super::drive::Drive;
 use super::end::{End, WorkerEnd};
 use super::intervals::{self, Intervals};
 use super::start::{Arrival, Course};
 use super::worker::{self, Assignment};
 use crate::metrics::{Interval, Window};
-use crate::scenario::Load;
 
 /// Load under way.
 #[derive(Debug)]
 pub struct Engine {
-    load: Load,
+    drive: Drive,
     course: Arc<Course>,
     intervals: mpsc::Receiver<Interval>,
     /// By worker.
@@ -38,8 +38,26 @@ impl Engine {
     /// # Errors
     /// The system refuses a thread.
     pub fn start(drive: &Drive) -> io::Result<Self> {
+        Self::start_on(drive, &Course::new(drive.load.workers))
+    }
+
+    /// Starts several loads that begin at one instant, when the workers of all are ready, and end together when one of them is stopped.
+    ///
+    /// # Errors
+    /// As for [`Engine::start`].
+    pub fn start_together<const N: usize>(drives: [&Drive; N]) -> io::Result<[Self; N]> {
+        let workers = drives.iter().map(|drive| drive.load.workers).sum();
+        let course = Course::new(workers);
+        let mut engines = Vec::with_capacity(N);
+        for drive in drives {
+            engines.push(Self::start_on(drive, &course)?);
+        }
+        Ok(engines.try_into().expect("there is one for each"))
+    }
+
+    fn start_on(drive: &Drive, course: &Arc<Course>) -> io::Result<Self> {
         // From here on in the engine, so that the workers end if a later one cannot be started.
-        let (mut engine, assignments) = Self::prepare(drive);
+        let (mut engine, assignments) = Self::prepare(drive, course);
         for assignment in assignments {
             let thread = std::thread::Builder::new().name(format!("worker-{}", assignment.worker));
             let drive = drive.clone();
@@ -56,7 +74,8 @@ impl Engine {
     /// # Panics
     /// If the load has more than one worker.
     pub fn drive_here(drive: &Drive) -> (Vec<Interval>, End) {
-        let (mut engine, mut assignments) = Self::prepare(drive);
+        let course = Course::new(drive.load.workers);
+        let (mut engine, mut assignments) = Self::prepare(drive, &course);
         assert_eq!(assignments.len(), 1, "one thread can be one worker");
         let ended = assignments
             .pop()
@@ -68,9 +87,8 @@ impl Engine {
         (intervals, engine.end_of(ended))
     }
 
-    fn prepare(drive: &Drive) -> (Self, Vec<Assignment>) {
+    fn prepare(drive: &Drive, course: &Arc<Course>) -> (Self, Vec<Assignment>) {
         let load = &drive.load;
-        let course = Course::new(load.workers);
         // Room for all that the workers can have.
         let (reports, reported) = mpsc::channel(intervals::MOST * load.workers as usize);
         let (noted, acknowledged) = AcknowledgedIds::are_noted(&drive.requests)
@@ -86,7 +104,7 @@ impl Engine {
                 }
                 let assignment = Assignment {
                     worker,
-                    arrival: Arrival::new(&course),
+                    arrival: Arrival::new(course),
                     course: course.clone(),
                     intervals: Intervals::new(worker, reports.clone(), taken_back),
                     notes: noted.clone().map(|to| {
@@ -97,8 +115,8 @@ impl Engine {
             })
             .unzip();
         let engine = Self {
-            load: load.clone(),
-            course,
+            drive: drive.clone(),
+            course: course.clone(),
             intervals: reported,
             used,
             acknowledged,
@@ -110,11 +128,11 @@ impl Engine {
     /// The planned window, as soon as all workers are ready: shortly before the schedule begins.
     pub fn ready(&self) -> impl Future<Output = Window> + use<> {
         let mut begin = self.course.watch_begin();
-        let (load, course) = (self.load.clone(), self.course.clone());
+        let drive = self.drive.clone();
         async move {
             let begun = begin.wait_for(Option::is_some).await;
-            drop(begun);
-            course.window(&load)
+            let begun = begun.ok().and_then(|begun| *begun);
+            window(&drive, begun)
         }
     }
 
@@ -151,8 +169,20 @@ impl Engine {
     }
 
     fn end_of(&self, workers: impl IntoIterator<Item = WorkerEnd>) -> End {
-        End::of(self.course.window(&self.load), workers)
+        End::of(window(&self.drive, self.course.begin()), workers)
     }
+}
+
+/// The window of a load that began then; one of no length, now, if it never began.
+fn window(drive: &Drive, begin: Option<u64>) -> Window {
+    let never = || {
+        let now = now_ns();
+        Window {
+            start: now,
+            end: now,
+        }
+    };
+    begin.map_or_else(never, |begin| drive.window(begin))
 }
 
 impl Drop for Engine {

@@ -1,5 +1,5 @@
-//! When a load begins and when it is asked to end. Both are instants that all workers share, so that no worker measures another
-//! stretch of time than the next one. Read at ticks; nothing here is on the measured path.
+//! When a load begins and when it is asked to end. Both are instants that all workers share, also those of two loads that take turns, so
+//! that no worker measures another stretch of time than the next one. Read at ticks; nothing here is on the measured path.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 use super::clock::now_ns;
-use crate::metrics::Window;
-use crate::scenario::Load;
 
 /// How often a worker that prepares looks whether all are ready, ns.
 pub(super) const PREPARING_TICK_NS: u64 = 500_000;
@@ -45,18 +43,6 @@ impl Course {
         *self.begin.borrow()
     }
 
-    /// The window of a load that begins so; one of no length, now, if it never began.
-    pub(super) fn window(&self, load: &Load) -> Window {
-        let never = || {
-            let now = now_ns();
-            Window {
-                start: now,
-                end: now,
-            }
-        };
-        self.begin().map_or_else(never, |begin| window(load, begin))
-    }
-
     /// Waits for the beginning.
     pub(super) fn watch_begin(&self) -> watch::Receiver<Option<u64>> {
         self.begin.subscribe()
@@ -81,15 +67,6 @@ impl Course {
         if self.preparing.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.begin.send_replace(Some(now_ns() + LEAD_NS));
         }
-    }
-}
-
-/// The window of a load that begins at `begin`.
-pub(super) fn window(load: &Load, begin: u64) -> Window {
-    let start = begin.saturating_add(load.warmup.as_nanos() as u64);
-    Window {
-        start,
-        end: start.saturating_add(load.duration.as_nanos() as u64),
     }
 }
 

@@ -145,8 +145,14 @@ impl WorkerState {
             .set(self.opening_first.get().saturating_sub(1));
     }
 
-    pub(super) fn next(&self, instance: usize, now: u64) -> Next {
-        self.due.borrow_mut().take(instance, now)
+    /// The next request for a connection that is free since `free`.
+    pub(super) fn next(&self, instance: usize, free: u64) -> Next {
+        let mut due = self.due.borrow_mut();
+        match due.take(instance, free) {
+            // A turn that has begun since then has released those that waited already.
+            Next::NotBefore if self.is_closed_loop => due.take(instance, now_ns()),
+            next => next,
+        }
     }
 
     /// Records what the instance `instance` made of a request.

@@ -19,11 +19,10 @@ use super::due::DueRequests;
 use super::end::{CpuMark, WorkerEnd};
 use super::intervals::Intervals;
 use super::source::Source;
-use super::start::{Arrival, Course, PREPARING_TICK_NS, window};
+use super::start::{Arrival, Course, PREPARING_TICK_NS};
 use super::state::WorkerState;
 use super::timer::Timer;
 use crate::metrics::Recorder;
-use crate::scenario::Load;
 use crate::traffic::template::Secrets;
 
 /// Everything a worker needs that is not the drive's own.
@@ -100,7 +99,7 @@ fn live(
         }
         let begin = prepare(state, &tick, course, arrival).await?;
         let dispatcher = start(state, drive, worker, begin, pace);
-        let supervised = supervise(state, &drive.load, begin, course, &tick, end).await;
+        let supervised = supervise(state, drive, begin, course, &tick, end).await;
         dispatcher.abort();
         let dispatched = match dispatcher.await {
             Ok(ended) => ended,
@@ -140,9 +139,9 @@ fn start(
     begin: u64,
     timer: Timer,
 ) -> JoinHandle<io::Result<()>> {
-    let load = &drive.load;
-    let window = window(load, begin);
-    let due = DueRequests::new(load, state.spread, worker, begin, window);
+    let window = drive.window(begin);
+    let due = DueRequests::new(&drive.load, state.spread, worker, begin, window);
+    let due = due.in_turns(drive.turns);
     let alarm = due.alarm();
     *state.due.borrow_mut() = due;
     *state.recorder.borrow_mut() = Recorder::new(
@@ -150,11 +149,12 @@ fn start(
         drive.interval.as_nanos() as u64,
         drive.requests.len(),
         state.instances.len(),
-    );
+    )
+    .in_turns(begin, drive.turns);
     state.window.set(window);
-    let state = state.clone();
+    let (state, turns) = (state.clone(), drive.turns);
     match alarm {
-        None => spawn_local(async move { release(&state, &timer, begin).await }),
+        None => spawn_local(async move { release(&state, &timer, begin, turns).await }),
         Some(alarm) => spawn_local(async move {
             let ended = dispatch(&state, alarm, &timer, begin, window.end).await;
             state.alarm.set(u64::MAX);
@@ -170,20 +170,20 @@ fn start(
 /// Wakes at a coarse tick: deadlines, intervals, CPU marks, the wish to stop, the end of the drain.
 async fn supervise(
     state: &Rc<WorkerState>,
-    load: &Load,
+    drive: &Drive,
     begin: u64,
     course: &Course,
     timer: &Timer,
     end: &mut WorkerEnd,
 ) -> io::Result<()> {
-    let timeout_ns = load.timeout.as_nanos() as u64;
+    let timeout_ns = drive.load.timeout.as_nanos() as u64;
     let tick = (timeout_ns / 20).clamp(1_000_000, 10_000_000);
     let mark = || CpuMark {
         at: now_ns(),
         cpu_ns: thread_cpu_ns(),
         wait_ns: thread_wait_ns(),
     };
-    let planned = window(load, begin);
+    let planned = drive.window(begin);
     let (mut first, mut last) = (None, None);
     end.window_end = planned.end;
     let mut is_stopping = false;

@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::aim::Aim;
 use super::background::{Background, failed};
 use super::blocks;
 use super::gather::{Deaths, Emit, Gather, Known, StretchEnd};
@@ -12,7 +13,6 @@ use super::ledger::Lines;
 use super::mark::Cpu;
 use super::notes;
 use super::phase::PhaseRun;
-use super::reach::from;
 use super::readings::{Offer, Readings, Schedule};
 use super::stretch::Stretch;
 use super::watch::{Told, Watch};
@@ -128,21 +128,16 @@ impl PhaseRun<'_> {
 
     async fn begin(&self, target: &Launched, stretch: &Stretch<'_>) -> Result<Course, Failure> {
         let launch = self.launch;
-        let stamp = launch.stamps.next();
-        let drive = Drive {
-            endpoints: target
-                .instances
-                .iter()
-                .map(|instance| from(&instance.endpoint, launch.variant.sources.as_ref()))
-                .collect::<Result<_, _>>()?,
-            authority: target.instances[0].authority.clone(),
-            load: stretch.load.clone(),
-            requests: launch.variant.requests_of(stretch.load, stamp).into(),
-            rosters: self.rosters.clone(),
-            seed: launch.plan.seed,
+        let aim = Aim {
+            plan: launch.plan,
+            variant: launch.variant,
+            rosters: self.rosters,
+            load: stretch.load,
+            turns: None,
+            stamp: launch.stamps.next(),
             interval: stretch.interval(launch.plan.interval),
-            secrets: launch.plan.secrets,
         };
+        let drive = aim.at(target)?;
         let probe = target.probe()?;
         // Before the load: from its beginning on nothing waits for a disk.
         let files = if stretch.profiled {

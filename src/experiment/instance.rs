@@ -37,9 +37,10 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// Starts telemload's own target at `port`.
+    /// Starts telemload's own target at `port`, by these words before its own.
     pub(super) async fn bundled(
         start: &tenant::Start,
+        before: &[String],
         port: u16,
         log: PathBuf,
     ) -> Result<Self, Failure> {
@@ -49,7 +50,8 @@ impl Instance {
             Failure::Internal(format!("cannot find telemload's own binary: {error}"))
         })?;
         let args = process.args.map(str::to_owned);
-        let argv = [own.to_string_lossy().into_owned()].into_iter().chain(args);
+        let own = [own.to_string_lossy().into_owned()];
+        let argv = before.iter().cloned().chain(own).chain(args);
         let start_it = ToStart {
             payload: process.payload,
             grace: process.grace,

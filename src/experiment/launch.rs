@@ -103,6 +103,7 @@ impl Launched {
             Target::Bundled {
                 config,
                 places,
+                before,
                 port,
                 ready_within,
                 ..
@@ -123,7 +124,8 @@ impl Launched {
                     // Each takes the first of the CPUs that it finds: several would crowd on these.
                     let several = target.instances() > 1;
                     let _confined = several.then(|| Confined::to(at, bundled.cpus()));
-                    let instance = Instance::bundled(&bundled, pick_port(*port)?, log).await?;
+                    let instance =
+                        Instance::bundled(&bundled, before, pick_port(*port)?, log).await?;
                     let instance = self.instances.push_mut(instance);
                     instance.wait_ready(tenant::READY, *ready_within).await?;
                 }

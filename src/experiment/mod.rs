@@ -3,6 +3,7 @@
 //!
 //! It prints nothing; an [`Observer`] is told how it goes.
 
+mod aim;
 mod background;
 mod blocks;
 mod doubts;
@@ -17,6 +18,7 @@ mod ledger;
 mod mark;
 mod notes;
 mod observer;
+mod paired;
 mod phase;
 mod probe;
 mod profiled;
@@ -36,6 +38,7 @@ mod watched;
 
 pub use doubts::COMMON_QUANTILE;
 pub use observer::{Live, Observer, PhaseStart};
+pub use paired::{OpenPacing, Pacing, Pair, Paired, Relaunch};
 pub use phase::port_warning;
 pub use rounds::run;
 pub use run_dir::{CreateError, RunDir, WriteError};

@@ -3,7 +3,7 @@
 use crate::compare::ENOUGH_ROUNDS;
 use crate::metrics::{Tally, latency_quantiles};
 use crate::result::{ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_TIME_SPREAD, PhaseResult, Round};
-use crate::statistics::{Reach, Z95, clopper_pearson, error_of_mean, reach_of_mean};
+use crate::statistics::{Reach, Z95, clopper_pearson, error_of_mean, fewest_trials, reach_of_mean};
 use crate::units::{format_count, format_share, format_us};
 
 /// Share of the planned rate below which an open loop was not the planned load.
@@ -106,7 +106,7 @@ pub(super) fn of_latency(
         (true, _) | (_, true) => (value, value),
         _ => (0.0, f64::INFINITY),
     };
-    let ((least, most), needed) = (beyond(limit), fewest(allowed));
+    let ((least, most), needed) = (beyond(limit), fewest_trials(allowed));
     let words = if (count as f64) < needed {
         format!(
             "{count} requests are too few to judge it: {} or more tell",
@@ -131,11 +131,6 @@ pub(super) fn of_latency(
         )
     };
     Bounded { ends, words }
-}
-
-/// Requests of which none is beyond a limit, from which surely fewer than the allowed part is.
-fn fewest(allowed: f64) -> f64 {
-    (0.025_f64).ln() / (1.0 - allowed).ln()
 }
 
 /// That of the launches together; they are independent of each other.

@@ -1,8 +1,10 @@
 //! Judges a run: thresholds to verdicts, and all of it to one verdict with an exit code. Pure.
 
 mod bounds;
+mod findings;
 mod found;
 mod outcome;
+pub mod paired;
 
 use crate::metrics::Tally;
 use crate::result::{PhaseResult, ProfileResult, Trust, VariantResult};
@@ -10,6 +12,7 @@ use crate::scenario::Threshold;
 use crate::scenario::plan::threshold::{Expression, Metric};
 
 pub use bounds::PLANNED_SHARE;
+pub use findings::{Compared, FailOn, What, compared};
 use found::{Found, figure, find};
 pub use outcome::{Outcome, outcome};
 
@@ -50,6 +53,8 @@ pub struct Judgement {
     pub reason: Option<String>,
     /// Codes of the doubts that kept it from a verdict, or in spite of which it has one.
     pub doubts: Vec<&'static str>,
+    /// The line of the scenario that asks for it; `None` if none does.
+    pub line: Option<usize>,
 }
 
 impl Judgement {
@@ -114,6 +119,7 @@ fn judge_one(threshold: &Threshold, phase: &PhaseResult, total: &Tally) -> Judge
         verdict: of_bounds,
         reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         doubts: Vec::new(),
+        line: threshold.line,
     };
     if let (Metric::Share(pattern) | Metric::Cost(pattern), Some(0.0), false) =
         (&expr.metric, found.value, threshold.allow_absent)

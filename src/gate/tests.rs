@@ -23,6 +23,7 @@ pub(super) fn verdict(phase: &PhaseResult, expr: &str) -> Judgement {
         allow_absent: false,
         allow_untrusted: false,
         judge: Judge::Interval,
+        line: None,
     };
     judged(&threshold, phase)
 }
@@ -57,6 +58,7 @@ fn by_value(phase: &PhaseResult, expr: &str) -> Verdict {
         allow_absent: false,
         allow_untrusted: false,
         judge: Judge::Value,
+        line: None,
     };
     judged(&threshold, phase).verdict
 }
@@ -280,6 +282,7 @@ fn shares_are_judged_by_their_interval() {
         allow_absent,
         allow_untrusted: false,
         judge: Judge::Interval,
+        line: None,
     };
     let of = |allow_absent| judged(&threshold(allow_absent), &with_profile);
     assert_eq!(of(true).verdict, Verdict::Pass);
@@ -385,6 +388,7 @@ fn verdicts_take_precedence_in_order() {
         verdict,
         reason: None,
         doubts: Vec::new(),
+        line: None,
     };
     let code = |judgements: &[Judgement], stopped| {
         outcome(

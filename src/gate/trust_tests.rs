@@ -225,6 +225,7 @@ fn allowing(expr: &str) -> Threshold {
         allow_absent: false,
         allow_untrusted: true,
         judge: Judge::Interval,
+        line: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod series;
 mod served;
 mod summary;
 mod tally;
+mod timetable;
 mod window;
 
 pub use answers::{Answers, Late, Silence, Unanswered};
@@ -26,4 +27,5 @@ pub use series::{SeriesRow, SeriesWriter, StoredSeries};
 pub use served::Served;
 pub use summary::{Quantiles, latency_quantiles, quantiles, value_at};
 pub use tally::Tally;
+pub use timetable::{Slices, Timetable};
 pub use window::Window;

@@ -7,6 +7,7 @@ use super::oddities::Oddities;
 use super::outcome::{ErrorKind, Moved, Outcome, Times};
 use super::served::Served;
 use super::tally::Tally;
+use super::timetable::Timetable;
 use super::window::Window;
 use crate::transport::quirk::Quirk;
 
@@ -92,6 +93,8 @@ impl Interval {
 #[derive(Debug)]
 pub struct Recorder {
     window: Window,
+    /// The beginning of the load, and its turns, if it takes turns with another one.
+    turns: Option<(u64, Timetable)>,
     interval_ns: u64,
     current: Interval,
     answered: Answered,
@@ -104,6 +107,7 @@ impl Recorder {
     pub fn new(window: Window, interval_ns: u64, requests: usize, instances: usize) -> Self {
         Self {
             window,
+            turns: None,
             interval_ns,
             current: Interval::blank(requests, instances),
             answered: Answered::blank(requests, instances),
@@ -112,13 +116,28 @@ impl Recorder {
         }
     }
 
+    /// The same for a load that began at `begin` and takes turns with another one, if it does: what completes between its turns is not
+    /// throughput.
+    #[must_use]
+    pub fn in_turns(mut self, begin: u64, turns: Option<Timetable>) -> Self {
+        self.turns = turns.map(|turns| (begin, turns));
+        self
+    }
+
+    /// Whether what completes at this instant is throughput.
+    fn measures(&self, done: u64) -> bool {
+        let is_in_turn = |(begin, turns): (u64, Timetable)| turns.may_send(done - begin);
+        self.window.contains(done) && self.turns.is_none_or(is_in_turn)
+    }
+
     /// Counts a request that has ended.
     pub fn record(&mut self, request: usize, outcome: Outcome, times: Times) {
+        let is_measured = self.measures(times.done);
         let tally = &mut self.current.tallies[request];
         if self.window.contains(times.intended) {
             tally.record(outcome, times, self.window.end);
         }
-        if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.done) {
+        if matches!(outcome, Outcome::Ok { .. }) && is_measured {
             tally.completed_ok += 1;
         }
         self.answered.requests[request].note(self.window, outcome, times);
@@ -126,8 +145,9 @@ impl Recorder {
 
     /// Counts what an answer moved of a request that [`Recorder::record`] has counted.
     pub fn note_moved(&mut self, request: usize, outcome: Outcome, moved: Moved, times: Times) {
+        let is_measured = self.measures(times.done);
         let tally = &mut self.current.tallies[request];
-        if self.window.contains(times.done) {
+        if is_measured {
             tally.add_moved(moved);
         }
         if matches!(outcome, Outcome::Ok { .. }) && self.window.contains(times.intended) {
@@ -137,6 +157,7 @@ impl Recorder {
 
     /// Counts for the instance that it was for a request that [`Recorder::record`] has counted.
     pub fn note_instance(&mut self, instance: usize, outcome: Outcome, times: Times) {
+        let is_measured = self.measures(times.done);
         let Some(served) = self.current.instances.get_mut(instance) else {
             return;
         };
@@ -145,7 +166,7 @@ impl Recorder {
             served.ok += u64::from(is_ok);
             served.failed += u64::from(!is_ok);
         }
-        if is_ok && self.window.contains(times.done) {
+        if is_ok && is_measured {
             served.completed_ok += 1;
         }
         self.answered.instances[instance].note(self.window, outcome, times);

@@ -4,6 +4,7 @@ mod schedule;
 
 pub use schedule::Schedule;
 
+use crate::metrics::Timetable;
 use crate::scenario::Arrivals;
 use crate::traffic::random;
 
@@ -33,6 +34,8 @@ pub struct Pacer {
     segment: usize,
     /// For Poisson arrivals, whose gaps add up: N at `next`.
     sum: f64,
+    /// If the time of the schedule passes in turns alone.
+    turns: Option<Timetable>,
 }
 
 /// Keeps the arrivals' random numbers apart from those of templates.
@@ -61,6 +64,7 @@ impl Pacer {
             },
             segment: 0,
             sum: 0.0,
+            turns: None,
         };
         // The first of all is due at once.
         if worker > 0 {
@@ -68,6 +72,14 @@ impl Pacer {
         }
         pacer.place();
         pacer
+    }
+
+    /// The same schedule, whose time passes in these turns alone: between them nothing is due. Nothing was taken yet.
+    #[must_use]
+    pub fn in_turns(mut self, turns: Timetable) -> Self {
+        self.turns = Some(turns);
+        self.place();
+        self
     }
 
     /// The next request, left in place.
@@ -108,6 +120,7 @@ impl Pacer {
             }
             None => u64::MAX,
         };
+        let offset_ns = self.turns.map_or(offset_ns, |turns| turns.at(offset_ns));
         // Gaps far below a nanosecond must not go back by one through rounding.
         self.next.offset_ns = offset_ns.max(self.next.offset_ns);
     }

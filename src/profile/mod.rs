@@ -19,6 +19,7 @@ mod fold;
 pub mod folded;
 mod json;
 mod labels;
+mod launches;
 pub mod names;
 mod observations;
 mod other;
@@ -47,6 +48,7 @@ pub use difference::{ASSUMED_LAUNCH_SPREAD, Difference, FALSE_DISCOVERIES, Scale
 pub use error::Error;
 pub use fold::{Fold, fold};
 pub use labels::{Labelled, labelled};
+pub use launches::of_launches;
 pub use observations::Meaning;
 pub use read::read;
 pub use share::{ENOUGH_SLICES, FEW_SAMPLES, FEWEST_SAMPLES, Share};

@@ -39,7 +39,8 @@ pub struct Block {
     pub number: u32,
     /// Which launch of the arms it ran on, from 1: blocks of one launch are one observation.
     pub launch: u32,
-    /// Whether the turns went head, base, base, head rather than base, head, head, base.
+    /// Whether the measured turns began with head, base, base, head rather than with base, head, head, base. The two orders alternate
+    /// in groups of four turns.
     pub head_first: bool,
     /// What each arm did.
     pub arms: Arms<ArmBlock>,
@@ -50,9 +51,13 @@ pub struct Block {
 /// What one arm did in a block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmBlock {
-    /// CPU time of its processes from the block's begin to its end, the other arm's turns included, so that work which is done
-    /// later is charged; `None` if it cannot be read.
+    /// CPU time of its processes from before the first measured turn of `closed` to behind the last one, the other arm's turns
+    /// included, so that work which is done later is charged. It is that of the `ok` answers to what was due in these turns, of
+    /// which `completed_ok` lacks those that came between two turns. `None` if it cannot be read, or was read too late: when
+    /// the arm had begun again.
     pub cpu: Option<Duration>,
+    /// The same over the turns of `open`: a light load costs another amount per request.
+    pub open_cpu: Option<Duration>,
     /// Largest memory, bytes.
     pub peak_bytes: Option<u64>,
     /// Turns in which its connections were never idle.
@@ -74,6 +79,18 @@ pub struct Turns {
     pub tallies: Vec<Tally>,
     /// The first failure of each kind, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
+}
+
+impl Turns {
+    /// Of an arm that was not loaded.
+    pub fn nothing() -> Self {
+        Self {
+            active: Duration::ZERO,
+            count: 0,
+            tallies: Vec::new(),
+            exemplars: BTreeMap::new(),
+        }
+    }
 }
 
 /// What the machine did beside the arms and the generator during a block: evidence, and the fixed rules by which latencies are void.

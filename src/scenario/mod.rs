@@ -16,7 +16,7 @@ pub use plan::{
 };
 pub use read::bytes::{MAX_BODY_FILE, read_at_most};
 pub use read::error::Error;
-pub use read::flags::{Body, Content, Field, Header, Overrides, TlsFlags};
+pub use read::flags::{Body, Content, Field, GivenTarget, Header, Overrides, TlsFlags};
 pub use read::names::is_name;
 
 use read::bytes::MAX_FILE;

@@ -19,6 +19,11 @@ pub fn clopper_pearson(hits: u64, trials: u64) -> (f64, f64) {
     (low, high)
 }
 
+/// Trials without a hit from which the probability of one is surely below `allowed`, at the upper end of its 95 % interval.
+pub fn fewest_trials(allowed: f64) -> f64 {
+    (0.025_f64).ln() / (1.0 - allowed).ln()
+}
+
 fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     let beta = Beta::new(a, b).expect("both are positive");
     beta.inverse_cdf(p)
@@ -27,6 +32,12 @@ fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fewest_trials_just_tell() {
+        assert_eq!(fewest_trials(0.01).ceil(), 368.0);
+        assert!(clopper_pearson(0, 368).1 < 0.01 && clopper_pearson(0, 367).1 > 0.01);
+    }
 
     #[test]
     fn intervals_are_those_of_the_tables() {

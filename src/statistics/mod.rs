@@ -3,13 +3,15 @@
 mod binomial;
 mod family;
 mod nested;
+mod paired;
 mod power;
 mod reach;
 mod student;
 
-pub use binomial::clopper_pearson;
+pub use binomial::{clopper_pearson, fewest_trials};
 pub use family::Family;
 pub use nested::nested_half;
+pub use paired::{Paired, sign_flip};
 pub use power::smallest_effect;
 pub use reach::{Part, Reach, combined, error_of_mean, reach_of_mean};
 pub(crate) use student::NORMAL_FROM;

@@ -10,6 +10,7 @@ use crate::auth::registry::Registry;
 use crate::bcrypt_pool::{BcryptPool, Check, PoolSize};
 use crate::body::BodyLimits;
 use crate::error::Error;
+use crate::experiment::Experiment;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -21,6 +22,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) body: BodyLimits,
     pub(crate) ingest: Ingest,
+    /// If requests are to cost more than they need.
+    pub(crate) experiment: Option<Arc<Experiment>>,
     /// Cancelled when the gateway begins to stop: long captures deliver what they have.
     pub(crate) stopping: CancellationToken,
 }
@@ -59,6 +62,7 @@ impl App {
                 deadline: config.body_timeout.unsigned_abs(),
             },
             ingest,
+            experiment: Experiment::of(config),
             stopping: CancellationToken::new(),
         }))
     }

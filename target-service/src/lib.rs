@@ -8,6 +8,7 @@
 //! - `auth`, `bcrypt_pool`, `cache`, `lifetime`: the IoT middleware. `rbac`: the user path. `store`: where both keep
 //!   their data.
 //! - [`ingest`]: payloads, queues, batches, sinks, and the proof that nothing was lost.
+//! - `experiment`: known slowdowns, on purpose.
 //! - `log`, `metrics`, `profile` (in the messages of the crate `pprof-format`): what the gateway tells about itself.
 //!
 //! The crate owns no command line and reads no file; it never sees a device's secret outside the request that carries it.
@@ -26,6 +27,7 @@ mod body;
 mod cache;
 mod connection;
 mod error;
+mod experiment;
 pub mod ingest;
 mod lifetime;
 mod log;

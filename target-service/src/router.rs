@@ -6,12 +6,13 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::access::{is_local, loopback_only};
 use crate::app::App;
+use crate::experiment::burden;
 use crate::ingest::endpoint;
 use crate::metrics::CONTENT_TYPE as OPENMETRICS;
 use crate::reply::Reply;
@@ -23,10 +24,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/debug/pprof/flamegraph", get(profile::flamegraph))
         .route("/admin/revoke/{device}", post(revoke))
         .layer(from_fn(loopback_only));
-    Router::new()
+    let mut service = Router::new()
         .route("/v1/telemetry", get(telemetry::read).post(telemetry::write))
         .route("/v1/session", post(telemetry::session))
-        .route("/v1/payloads", post(endpoint::write))
+        .route("/v1/payloads", post(endpoint::write));
+    if let Some(experiment) = &app.experiment {
+        service = service.route_layer(from_fn_with_state(Arc::clone(experiment), burden));
+    }
+    service
         .route("/healthz", get(async || "ok"))
         .route("/metrics", get(metrics))
         .merge(local)

@@ -7,15 +7,20 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod action;
 mod ad_hoc;
 mod alive;
 mod answers;
 #[path = "../support/bed.rs"]
 mod bed;
+mod ci;
 mod coming_from;
+mod compared;
 mod credentials;
 mod failures;
 mod formats;
+mod gate;
+mod gated;
 mod ingest;
 mod instances;
 mod interruption;
@@ -45,6 +50,8 @@ mod unwritten;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;
+#[path = "../support/junit.rs"]
+mod junit;
 #[path = "../support/scripted.rs"]
 pub mod scripted;
 #[path = "../support/secure.rs"]

@@ -624,3 +624,92 @@ fn an_unknown_variant_is_refused() {
             );
     }
 }
+
+#[test]
+fn a_gate_that_cannot_judge_is_refused() {
+    for (table, place, says) in [
+        (
+            "budget = \"5s\"",
+            "21:10: gate.budget: ",
+            "between 20s and 1h",
+        ),
+        ("rate = \"0/s\"", "21:8: gate.rate: ", "more than 0/s"),
+        (
+            "relaunch = 0",
+            "21:12: gate.relaunch: ",
+            "1 to 20, or \"never\"",
+        ),
+        (
+            "relaunch = \"often\"",
+            "21:12: gate.relaunch: ",
+            "or \"never\"",
+        ),
+        (
+            "on_inconclusive = \"shrug\"",
+            "21:19: gate.on_inconclusive: ",
+            "`shrug` is not \"exit\" or \"pass\" or \"fail\"",
+        ),
+        (
+            "answers = \"any\"",
+            "21:11: gate.answers: ",
+            "`any` is not \"alike\" or \"may-differ\"",
+        ),
+        (
+            "phase = \"steady\"",
+            "21:9: gate.phase: ",
+            "there is no phase `steady`; there is `load`",
+        ),
+        ("colour = 1", "21:1: gate.colour: ", "unknown"),
+    ] {
+        appended(&format!("[gate]\n{table}\n"), place, &[says]);
+    }
+    for (table, place, says) in [
+        (
+            "name = \"speed\"",
+            "21:8: gate.metric.name: ",
+            "there is no metric `speed`; use cpu_per_request, capacity",
+        ),
+        (
+            "name = \"latency.p100\"",
+            "21:8: gate.metric.name: ",
+            "there is no metric",
+        ),
+        (
+            "name = \"latency.pNaN\"",
+            "21:8: gate.metric.name: ",
+            "there is no metric",
+        ),
+        (
+            "name = \"latency.p1e1\"",
+            "21:8: gate.metric.name: ",
+            "there is no metric",
+        ),
+        (
+            "name = \"capacity\"\ncatch = \"100%\"",
+            "22:9: gate.metric.catch: ",
+            "below 100%",
+        ),
+        (
+            "name = \"capacity\"\ncatch = \"0%\"",
+            "22:9: gate.metric.catch: ",
+            "above 0%",
+        ),
+        (
+            "name = \"capacity\"\ncatch = \"2%\"\ntolerate = \"2%\"",
+            "23:12: gate.metric.tolerate: ",
+            "below `catch`, which is 2 %",
+        ),
+        (
+            "name = \"capacity\"\ntolerate = \"0%\"",
+            "22:12: gate.metric.tolerate: ",
+            "above 0%",
+        ),
+        (
+            "name = \"capacity\"\n[[gate.metric]]\nname = \"capacity\"",
+            "23:8: gate.metric.name: ",
+            "`capacity` is there twice",
+        ),
+    ] {
+        appended(&format!("[[gate.metric]]\n{table}\n"), place, &[says]);
+    }
+}

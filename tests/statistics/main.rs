@@ -10,6 +10,7 @@
 )]
 
 mod chance;
+mod gate;
 mod latencies;
 mod launches;
 mod sides;

@@ -101,6 +101,9 @@ impl TestBed {
             .args(&self.args)
             .current_dir(self.home.path())
             .env("XDG_CACHE_HOME", self.home.path().join("cache"))
+            // What a test does is no result of the job that it runs in.
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITHUB_STEP_SUMMARY")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command

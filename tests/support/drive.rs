@@ -78,6 +78,7 @@ pub fn drive_to(endpoint: Endpoint, authority: &str, load: &str, requests: &str)
         endpoints: vec![endpoint],
         authority: authority.to_owned(),
         load: variant.phases[0].load.clone(),
+        turns: None,
         requests: variant
             .requests_of(&variant.phases[0].load, Stamp::default())
             .into(),

@@ -1,4 +1,4 @@
-//! What needs programs that not every machine has: Debian's `chromium`, `redis-server` and `linux-perf`, which
+//! What needs programs that not every machine has: Debian's `chromium`, `redis-server`, `linux-perf` and `libxml2-utils`, which
 //! `scripts/test` installs. `cargo test` leaves it out; `cargo test --test system` runs it.
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
 mod bed;
 mod browser;
 mod graph;
+mod junit;
 mod page;
 mod perf;
 mod redis;

@@ -220,6 +220,7 @@ mod tests {
         Judgement {
             expr: expr.to_owned(),
             request: None,
+            line: None,
             value: None,
             verdict: Verdict::Pass,
             reason: None,

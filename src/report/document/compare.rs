@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::compare::{
-    Answers, Caution, Comparison, DoubtedSide, ErrorRates, FunctionComparison, MetricChange, Part,
-    PhaseComparison, ceiling,
+    Answers, Caution, Comparison, DoubtedSide, ErrorRates, Finding, FunctionComparison,
+    MetricChange, Part, PhaseComparison, Unjudged, Unmeasured, ceiling,
 };
 use crate::profile::{
     ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta,
@@ -40,17 +40,19 @@ struct PhaseJson<'a> {
 #[derive(Serialize)]
 pub(super) struct MetricJson {
     metric: &'static str,
-    base: f64,
-    head: f64,
-    ratio: f64,
+    base: Option<f64>,
+    head: Option<f64>,
+    ratio: Option<f64>,
     ratio_low: Option<f64>,
     ratio_high: Option<f64>,
-    p: f64,
-    p_adjusted: f64,
-    judged_together: usize,
+    p: Option<f64>,
+    p_adjusted: Option<f64>,
+    judged_together: Option<usize>,
     finding: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_judged: Option<&'static str>,
     detectable_change: Option<f64>,
-    basis: &'static str,
+    basis: Option<&'static str>,
     pairs: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     doubts: Vec<DoubtJson>,
@@ -65,6 +67,8 @@ pub(super) struct ErrorsJson {
     change_low: Option<f64>,
     change_high: Option<f64>,
     finding: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_judged: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     doubts: Vec<DoubtJson>,
 }
@@ -98,8 +102,8 @@ struct ProfileJson<'a> {
     change: Option<ChangeJson>,
     false_discoveries: f64,
     assumed_launch_spread: f64,
-    detectable_change: f64,
-    detectable_change_in_half: f64,
+    detectable_change: Option<f64>,
+    detectable_change_in_half: Option<f64>,
     not_detected: usize,
     too_few_samples: usize,
     below: Option<PartJson<'a>>,
@@ -164,7 +168,12 @@ pub(in crate::report) struct DeltaJson<'a> {
 
 /// The document, with a line break at its end.
 pub fn json(comparison: &Comparison) -> String {
-    super::pretty(&Document {
+    super::pretty(&document(comparison))
+}
+
+/// The same within another document.
+pub(super) fn document(comparison: &Comparison) -> impl Serialize {
+    Document {
         schema: SCHEMA,
         base: &comparison.base,
         head: &comparison.head,
@@ -175,7 +184,7 @@ pub fn json(comparison: &Comparison) -> String {
             .collect(),
         notes: comparison.cautions.iter().map(Caution::note).collect(),
         phases: comparison.phases.iter().map(phase_json).collect(),
-    })
+    }
 }
 
 fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {
@@ -183,28 +192,55 @@ fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {
         phase: &phase.phase,
         warnings: phase.cautions.iter().map(ToString::to_string).collect(),
         notes: phase.cautions.iter().map(Caution::note).collect(),
-        metrics: phase.metrics.iter().map(MetricJson::of).collect(),
+        metrics: MetricJson::of_phase(phase).collect(),
         errors: phase.errors.as_ref().map(ErrorsJson::of),
         profile: phase.functions.as_ref().map(profile_json),
     }
 }
 
 impl MetricJson {
-    pub(super) fn of(change: &MetricChange) -> Self {
+    /// Those that both sides have, and those that one side alone has.
+    pub(super) fn of_phase(phase: &PhaseComparison) -> impl Iterator<Item = Self> {
+        let unmeasured = phase.unmeasured.iter().map(Self::unmeasured);
+        phase.metrics.iter().map(Self::of).chain(unmeasured)
+    }
+
+    fn unmeasured(of: &Unmeasured) -> Self {
+        Self {
+            metric: of.metric.name(),
+            base: of.base,
+            head: of.head,
+            ratio: None,
+            ratio_low: None,
+            ratio_high: None,
+            p: None,
+            p_adjusted: None,
+            judged_together: None,
+            finding: Finding::NotJudged.name(),
+            not_judged: Some("not_measured"),
+            detectable_change: None,
+            basis: None,
+            pairs: None,
+            doubts: Vec::new(),
+        }
+    }
+
+    fn of(change: &MetricChange) -> Self {
         let (basis, pairs) = change.basis.described();
         Self {
             metric: change.metric.name(),
-            base: change.base,
-            head: change.head,
-            ratio: change.ratio,
+            base: Some(change.base),
+            head: Some(change.head),
+            ratio: Some(change.ratio),
             ratio_low: Some(change.interval.0).filter(|low| *low > 0.0),
             ratio_high: Some(change.interval.1).filter(|high| high.is_finite()),
-            p: change.p,
-            p_adjusted: change.p_adjusted,
-            judged_together: change.together,
+            p: Some(change.p),
+            p_adjusted: Some(change.p_adjusted),
+            judged_together: Some(change.together),
             finding: change.finding.name(),
+            not_judged: change.unjudged.map(Unjudged::code),
             detectable_change: change.detectable,
-            basis,
+            basis: Some(basis),
             pairs,
             doubts: change.doubts.iter().map(DoubtJson::of).collect(),
         }
@@ -221,6 +257,7 @@ impl ErrorsJson {
             change_low: interval.map(|of| of.low),
             change_high: interval.map(|of| of.high),
             finding: errors.finding.name(),
+            not_judged: errors.unjudged.map(Unjudged::code),
             doubts: errors.doubts.iter().map(DoubtJson::of).collect(),
         }
     }
@@ -270,8 +307,8 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
         change: (diff.unit != Unit::Share).then(|| ChangeJson::of(&diff.change)),
         false_discoveries: FALSE_DISCOVERIES,
         assumed_launch_spread: ASSUMED_LAUNCH_SPREAD,
-        detectable_change: hidden.map_or(0.0, |hidden| hidden.in_any),
-        detectable_change_in_half: hidden.map_or(0.0, |hidden| hidden.in_half),
+        detectable_change: hidden.map(|hidden| hidden.in_any),
+        detectable_change_in_half: hidden.map(|hidden| hidden.in_half),
         not_detected: diff.count(DeltaFinding::NotDetected),
         too_few_samples: diff.count(DeltaFinding::TooFew),
         below: found

@@ -1,6 +1,8 @@
 //! What is stored: JSON documents with published keys, and reading them again.
 
+pub mod code_quality;
 pub mod compare;
+pub mod gate;
 pub mod profile;
 pub mod run;
 pub mod selftest;

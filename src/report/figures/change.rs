@@ -3,7 +3,7 @@
 use super::shortened;
 use crate::compare::{
     Answers, Basis, DoubtedSide, ENOUGH_ROUNDS, ErrorRates, Finding, FunctionComparison, Metric,
-    MetricChange, ceiling,
+    MetricChange, Unjudged, Unmeasured, ceiling,
 };
 use crate::profile::{DeltaFinding, FunctionDelta, FunctionShare, Unit};
 use crate::report::figures;
@@ -233,13 +233,36 @@ pub(in crate::report) fn words(change: &MetricChange) -> String {
                 by_chance(change)
             )
         }
-        Finding::NotJudged if is_too_wide(change) => "not judged: the interval reaches beyond ×10, and says nothing: measure for longer, or with `rounds = 3` or more".to_owned(),
-        Finding::NotJudged => format!("not judged: {interval}{doubts}"),
+        Finding::NotJudged => match change.unjudged {
+            Some(reason) => format!("not judged: {}", reason_in_words(reason)),
+            None => format!("not judged: {interval}{doubts}"),
+        },
     }
 }
 
-fn is_too_wide(change: &MetricChange) -> bool {
-    change.is_open() && change.interval.0 <= 1.0 && change.interval.1 >= 1.0
+fn reason_in_words(reason: Unjudged) -> String {
+    match reason {
+        Unjudged::LoadsDiffer => "the loads differ".to_owned(),
+        Unjudged::FewRequests {
+            side,
+            requests,
+            needed,
+        } => format!("the {side}'s {requests} requests are too few to tell it, {needed} or more do"),
+        Unjudged::TooWide => "the interval reaches beyond ×10, and says nothing: measure for longer, or with `rounds = 3` or more".to_owned(),
+    }
+}
+
+/// What is said of a figure that one side alone has.
+pub(in crate::report) fn unmeasured_words(of: &Unmeasured) -> &'static str {
+    match of.base {
+        Some(_) => "not judged: the head has none",
+        None => "not judged: the base has none",
+    }
+}
+
+/// A value of a metric with its unit; "–" where there is none.
+pub(in crate::report) fn known_figure(metric: Metric, value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| figure(metric, value))
 }
 
 /// Said of an interval without "no change" that is no finding all the same.
@@ -284,6 +307,9 @@ pub(in crate::report) fn error_rate(answers: Answers) -> String {
 
 /// What became of an error rate.
 pub(in crate::report) fn error_words(errors: &ErrorRates) -> String {
+    if let Some(reason) = errors.unjudged {
+        return format!("not judged: {}", reason_in_words(reason));
+    }
     let Some((change, interval)) = errors.change else {
         return "not judged: no request of one side ended".to_owned();
     };
@@ -357,6 +383,7 @@ mod tests {
             finding: Finding::NotDetected,
             detectable: Some(0.123),
             basis: Basis::Times,
+            unjudged: None,
             doubts: Vec::new(),
         }
     }
@@ -397,6 +424,7 @@ mod tests {
         );
         let mut open = change(1.1, (0.5, f64::INFINITY));
         open.finding = Finding::NotJudged;
+        open.unjudged = Some(Unjudged::TooWide);
         open.detectable = None;
         let found = words(&open);
         assert!(

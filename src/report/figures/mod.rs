@@ -2,10 +2,12 @@
 
 pub(super) mod change;
 pub(super) mod explanation;
+pub(super) mod gate;
+pub(super) mod judgement;
 pub(super) mod load;
 pub mod top;
 
-use crate::units::{format_count, format_share, format_us, printable};
+use crate::units::{format_count, format_us, printable};
 
 /// A name of a profile for people: long generic ones hide what matters, and the files have them whole.
 pub(in crate::report) fn shortened(function: &str) -> String {
@@ -34,20 +36,5 @@ pub(in crate::report) fn amount(value: f64, unit: &str) -> String {
         "seconds" => format_us(value * 1e6),
         "bytes" => bytesize::ByteSize(value as u64).display().iec().to_string(),
         unit => format!("{} {}", format_count(value), printable(unit)),
-    }
-}
-
-/// What a threshold found, in the unit of its expression.
-pub(in crate::report) fn found(expr: &str, value: f64) -> String {
-    let is_resent = expr.starts_with("resent");
-    if expr.starts_with("errors") || expr.starts_with("share") || (is_resent && expr.ends_with('%'))
-    {
-        format_share(value)
-    } else if is_resent {
-        format_count(value)
-    } else if expr.starts_with("throughput") {
-        format!("{}/s", format_count(value))
-    } else {
-        format_us(value)
     }
 }

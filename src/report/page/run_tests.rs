@@ -16,6 +16,7 @@ fn page(result: &RunResult, expr: &str, outcome: &Outcome, scenario: &str) -> St
     let judgement = Judgement {
         expr: expr.to_owned(),
         request: None,
+        line: None,
         value: Some(10.0),
         verdict: Verdict::Fail,
         reason: Some(expr.to_owned()),

@@ -8,7 +8,8 @@ use comfy_table::Table;
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
 use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, label, unit_in_words, words,
+    assumed, cells, error_rate, error_words, figure, known_figure, label, unit_in_words,
+    unmeasured_words, words,
 };
 use crate::report::figures::explanation::explanation_lines;
 use crate::report::figures::top::counted;
@@ -60,6 +61,16 @@ pub(super) fn changes(phase: &PhaseComparison, text: &mut String) {
             explained = true;
             explanation(phase, found, text);
         }
+    }
+    for of in &phase.unmeasured {
+        let _ = writeln!(
+            text,
+            "    {:<16} {:>10} → {:<10} {DOUBT}{}{DOUBT:#}",
+            label(of.metric),
+            known_figure(of.metric, of.base),
+            known_figure(of.metric, of.head),
+            unmeasured_words(of)
+        );
     }
     if let Some(errors) = &phase.errors {
         let (style, words) = (style(errors.finding), error_words(errors));

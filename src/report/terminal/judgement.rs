@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{BAD, DOUBT, GOOD};
 use crate::gate::{Judgement, Verdict};
-use crate::report::figures::found;
+use crate::report::figures::judgement::{found, name};
 
 /// Renders it with its verdict first.
 pub(super) fn render(judgement: &Judgement, text: &mut String) {
@@ -13,24 +13,17 @@ pub(super) fn render(judgement: &Judgement, text: &mut String) {
         Verdict::Fail => BAD,
         Verdict::Inconclusive => DOUBT,
     };
-    let request = judgement
-        .request
-        .as_ref()
-        .map(|name| format!(" for {name}"))
-        .unwrap_or_default();
-    let value = judgement
-        .value
-        .map(|value| format!(" · found {}", found(&judgement.expr, value)))
-        .unwrap_or_default();
+    let value = found(judgement).map(|found| format!(" · {found}"));
     let reason = judgement
         .reason
         .as_ref()
-        .map(|reason| format!(" ({reason})"))
-        .unwrap_or_default();
+        .map(|reason| format!(" ({reason})"));
     let _ = writeln!(
         text,
-        "    {style}{}{style:#} {}{request}{value}{reason}",
+        "    {style}{}{style:#} {}{}{}",
         judgement.verdict.name(),
-        judgement.expr
+        name(judgement),
+        value.unwrap_or_default(),
+        reason.unwrap_or_default()
     );
 }

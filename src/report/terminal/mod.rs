@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod dry_run;
 pub mod flame_top;
+pub mod gate;
 mod judgement;
 mod phase;
 mod profile;

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use crate::compare::{Comparison, FunctionComparison, PhaseComparison};
 use crate::report::document::compare::delta_json;
 use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, label, unit_in_words, words,
+    assumed, cells, error_rate, error_words, figure, known_figure, label, unit_in_words,
+    unmeasured_words, words,
 };
 use crate::report::figures::explanation::explanation_lines;
 use crate::report::figures::top::counted;
+use crate::report::text::markdown::{code, plain};
 
 /// Functions that the Markdown lists.
 const MARKDOWN_FUNCTIONS: usize = 20;
@@ -94,6 +96,16 @@ pub fn markdown(comparison: &Comparison) -> String {
                     words(change)
                 );
             }
+            for of in &phase.unmeasured {
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} | {} |",
+                    label(of.metric),
+                    known_figure(of.metric, of.base),
+                    known_figure(of.metric, of.head),
+                    unmeasured_words(of)
+                );
+            }
             if let Some(errors) = &phase.errors {
                 let _ = writeln!(
                     text,
@@ -148,33 +160,4 @@ fn functions(phase: &PhaseComparison, found: &FunctionComparison, text: &mut Str
     text.push_str(
         "\n`?`: no detectable change; `few`: too few samples to judge.\n\n</details>\n\n",
     );
-}
-
-/// Text of others without markup: names come from profiles.
-pub(super) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' | '@' | '&' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// A name in a cell, as code.
-fn code(name: &str) -> String {
-    let name: String = name
-        .chars()
-        .map(|c| match c {
-            '`' => '\'',
-            c if c.is_control() => ' ',
-            c => c,
-        })
-        .collect();
-    format!("`{}`", name.replace('|', "\\|"))
 }

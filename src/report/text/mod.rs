@@ -1,6 +1,10 @@
-//! Tables and prose in plain text: CSV for spreadsheets, Markdown for where changes are discussed.
+//! Text for other programs: CSV for spreadsheets, Markdown for where changes are discussed, JUnit and annotations for CI.
 
+pub mod annotations;
 pub mod compare;
+pub mod gate;
+pub mod junit;
+pub mod markdown;
 pub mod profile;
 pub mod run;
 

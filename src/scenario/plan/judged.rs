@@ -19,6 +19,8 @@ pub struct Threshold {
     pub allow_untrusted: bool,
     /// What is held against the limit.
     pub judge: Judge,
+    /// The line of the scenario that it stands in, from 1; `None` for the one that every run has.
+    pub line: Option<usize>,
 }
 
 /// What of a figure is held against a limit.

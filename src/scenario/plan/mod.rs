@@ -1,6 +1,7 @@
 //! The validated plan: what a run does, with nothing left to check. Immutable once made.
 
 pub mod command;
+pub mod gate;
 pub mod places;
 pub mod ports;
 pub mod threshold;
@@ -14,6 +15,7 @@ mod target;
 
 use std::time::Duration;
 
+use self::gate::{GateLines, GatePlan};
 use self::threshold::Metric;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
@@ -54,6 +56,10 @@ pub struct Plan {
     pub allow_untrusted: bool,
     /// How cost is estimated from CPU per request.
     pub cost: CostModel,
+    /// What `telemload gate` judges.
+    pub gate: GatePlan,
+    /// Where the scenario asks for that.
+    pub gate_lines: GateLines,
     /// Whether dry runs and the words of failures show secrets.
     pub secrets: Secrets,
 }

@@ -20,6 +20,8 @@ pub enum Target {
         config: Box<gateway_config::Config>,
         /// Where that names ports of services.
         places: Places,
+        /// Words before its command line, such as those of a program that runs it.
+        before: Vec<String>,
         /// How many processes, each with a port of its own.
         instances: u32,
         /// Fixed port of a single one, else a free one.

@@ -73,6 +73,12 @@ impl Source<'_> {
         }
     }
 
+    /// The line that holds byte `offset`, from 1; `None` at the place of a flag.
+    pub(in crate::scenario) fn line(&self, offset: usize) -> Option<usize> {
+        let before = self.text.get(..offset)?;
+        Some(before.matches('\n').count() + 1)
+    }
+
     /// Line, column (in characters) and text of the line that holds byte `offset`.
     fn place(&self, offset: usize) -> Option<((usize, usize), String)> {
         // Behind the end are the places of flags, which have no line.
@@ -80,7 +86,7 @@ impl Source<'_> {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
         let column = before[line_start..].chars().count() + 1;
-        let number = before.matches('\n').count() + 1;
+        let number = self.line(offset)?;
         // What stands before the place is enough to find it, and its texts may be credentials as well.
         let shown = if crate::traffic::redact::line_may_hold_secret(line) {
             let before: String = line.chars().take(column - 1).collect();

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
+use super::gate;
 pub(in crate::scenario) use super::texts::Text;
 use super::texts::{Fields, Texts};
 use super::values::{Length, PerSecond, Share};
@@ -44,6 +45,8 @@ pub(in crate::scenario) struct File {
     pub(in crate::scenario) threshold: Vec<Threshold>,
     #[serde(default)]
     pub(in crate::scenario) cost: Cost,
+    #[serde(default)]
+    pub(in crate::scenario) gate: gate::Gate,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +66,9 @@ pub(in crate::scenario) struct Target {
     pub(in crate::scenario) proxy: Option<Text>,
     pub(in crate::scenario) bind: Option<Text>,
     pub(in crate::scenario) instances: Option<Spanned<u32>>,
+    /// What only a flag can give: words before the command line of the gateway.
+    #[serde(skip)]
+    pub(in crate::scenario) before_gateway: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::Source;
 use super::file::{self, InOrder, Text};
-use super::flags::{Body, Content, Field, Overrides, TlsFlags};
+use super::flags::{Body, Content, Field, GivenTarget, Overrides, TlsFlags};
 use super::texts::{FieldEntry, FieldTable, Fields, Texts};
 use super::values::{Length, PerSecond};
 use crate::traffic::template::literal_unless_known;
@@ -31,6 +31,7 @@ pub(in crate::scenario) fn lay_flags(
         over.load(load.get_mut());
     }
     over.profile(&mut file.profile);
+    over.replace(&mut file.gate.budget, "--budget", flags.budget.map(Length));
     let names: Vec<String> = (file.request.iter())
         .flat_map(|request| &request.extract.0)
         .map(|(name, _)| name.get_ref().clone())
@@ -77,8 +78,35 @@ impl Over<'_> {
         self.replace(key, flag, given.map(|path| path.to_string_lossy()));
     }
 
+    /// Another target has none of the keys that belong to the scenario's own.
+    fn given_target(&self, target: &mut file::Target) {
+        let Some(given) = &self.flags.target else {
+            return;
+        };
+        (target.gateway, target.command, target.url) = (None, None, None);
+        (target.pid, target.metrics) = (None, None);
+        match given {
+            GivenTarget::Command { flag, line } => {
+                (target.connect_to, target.unix_socket, target.proxy) = (None, None, None);
+                target.command = Some(self.at(flag, line.clone()));
+            }
+            GivenTarget::Url { flag, url } => {
+                (target.ready, target.port, target.instances) = (None, None, None);
+                target.url = Some(self.at(flag, url.clone()));
+            }
+        }
+    }
+
     fn target(&self, target: &mut file::Target) {
         let flags = self.flags;
+        self.given_target(target);
+        if let Some(before) = &flags.before_command {
+            if let Some(command) = &mut target.command {
+                let line = format!("{before} {}", command.get_ref());
+                *command = Spanned::new(command.span(), line);
+            }
+            target.before_gateway = Some(before.clone());
+        }
         self.replace(&mut target.pid, "--pid", flags.pid);
         // Either flag takes the place of either key.
         if flags.connect_to.is_some() || flags.unix_socket.is_some() {

@@ -48,12 +48,18 @@ pub struct Overrides {
     pub bind: Option<String>,
     /// Opens a connection for each request.
     pub no_keep_alive: bool,
+    /// What is loaded instead of the scenario's target.
+    pub target: Option<GivenTarget>,
+    /// Words before the command of the target, such as those of a program that runs it elsewhere.
+    pub before_command: Option<String>,
     /// Of the mix, of arrivals and of random values.
     pub seed: Option<u64>,
     /// The seed where neither the flag nor the scenario gives one.
     pub fresh_seed: u64,
     /// Only this variant.
     pub variant: Option<String>,
+    /// How long a gate may take.
+    pub budget: Option<Duration>,
     /// Judges what cannot be trusted, whatever the scenario says of that.
     pub allow_untrusted: bool,
     /// Secrets are shown in dry runs and in the words of failures.
@@ -65,6 +71,35 @@ impl std::fmt::Debug for Overrides {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Overrides ")?;
         f.debug_list().entries(self.shown()).finish()
+    }
+}
+
+/// A target from the command line.
+#[derive(Clone, PartialEq, Eq)]
+pub enum GivenTarget {
+    /// A command that telemload starts.
+    Command {
+        /// The flag that names it.
+        flag: &'static str,
+        /// With `{port}` where the port goes.
+        line: String,
+    },
+    /// What runs already.
+    Url {
+        /// The flag that names it.
+        flag: &'static str,
+        /// Its address.
+        url: String,
+    },
+}
+
+impl GivenTarget {
+    /// The flag, and what may be shown of its value.
+    fn shown(&self) -> (&'static str, String) {
+        match self {
+            Self::Command { flag, line } => (flag, without_credentials(line)),
+            Self::Url { flag, url } => (flag, without_credentials(&without_user(url))),
+        }
     }
 }
 
@@ -191,7 +226,7 @@ impl std::fmt::Debug for Content {
 }
 
 /// The flags that can be at fault, by the number of their place.
-const FLAGS: [&str; 22] = [
+const FLAGS: [&str; 27] = [
     "-c",
     "-d",
     "-T",
@@ -214,6 +249,11 @@ const FLAGS: [&str; 22] = [
     "--unix-socket",
     "--proxy",
     "--bind",
+    "--budget",
+    "--base",
+    "--head",
+    "--base-url",
+    "--head-url",
 ];
 
 impl Source<'_> {
@@ -265,6 +305,7 @@ impl Overrides {
                 "--allow-untrusted",
                 set(self.allow_untrusted, "what is not trusted is judged"),
             ),
+            ("--budget", self.budget.map(format_duration)),
             ("--variant", self.variant.clone()),
             ("--seed", self.seed.map(|seed| seed.to_string())),
             ("--body", self.body.as_ref().map(Body::describe)),
@@ -280,7 +321,8 @@ impl Overrides {
         let values = values
             .into_iter()
             .filter_map(|(flag, value)| Some((flag, value?)));
-        values.chain(headers).collect()
+        let target = self.target.as_ref().map(GivenTarget::shown);
+        values.chain(target).chain(headers).collect()
     }
 }
 

@@ -5,6 +5,7 @@ pub(super) mod error;
 pub(super) mod file;
 pub(super) mod flagged;
 pub(super) mod flags;
+pub(super) mod gate;
 pub(super) mod merge;
 pub(super) mod names;
 pub(super) mod refusal;

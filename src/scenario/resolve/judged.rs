@@ -42,6 +42,7 @@ impl Resolver<'_> {
                 allow_absent: false,
                 allow_untrusted: defaults.allow_untrusted,
                 judge: defaults.judge,
+                line: None,
             });
         }
         Ok(thresholds)
@@ -83,6 +84,7 @@ impl Resolver<'_> {
             judge: self
                 .judge(given.judge.as_ref(), "threshold.judge")?
                 .unwrap_or(defaults.judge),
+            line: self.source.line(given.expr.span().start),
         })
     }
 

@@ -6,6 +6,7 @@ mod context;
 mod expect;
 mod feed;
 mod fleet;
+mod gate;
 mod headers;
 mod hidden;
 mod judged;
@@ -174,6 +175,8 @@ impl Resolver<'_> {
             thresholds: self.thresholds(&file.threshold, defaults, &variants)?,
             allow_untrusted,
             cost: self.cost(&file.cost)?,
+            gate: self.gate(&file.gate, &variants)?,
+            gate_lines: self.gate_lines(&file.gate),
             secrets: Secrets::Redacted,
             variants,
         })

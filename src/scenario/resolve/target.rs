@@ -107,6 +107,11 @@ impl Resolver<'_> {
         Ok(Target::Bundled {
             config: Box::new(config),
             places,
+            before: target
+                .before_gateway
+                .as_ref()
+                .and_then(|words| shlex::split(words))
+                .unwrap_or_default(),
             instances: started.instances,
             port: started.port,
             ready_within: started.ready_within,

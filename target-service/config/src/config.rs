@@ -138,6 +138,22 @@ pub struct Config {
     /// Region of the bucket; without it `AWS_REGION` of the environment, else `us-east-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_region: Option<String>,
+    /// Rounds of arithmetic that each request under `/v1` costs on top, for experiments: some 2 ns each.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub extra_work: u32,
+    /// One in so many requests under `/v1` is answered later, for experiments; none if it is 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub slow_one_in: u32,
+    /// How much later.
+    #[serde(
+        with = "crate::lasting",
+        skip_serializing_if = "SignedDuration::is_zero"
+    )]
+    pub slow_by: SignedDuration,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Default for Config {
@@ -190,6 +206,9 @@ impl Default for Config {
             sink_capacity: None,
             s3_endpoint: None,
             s3_region: None,
+            extra_work: 0,
+            slow_one_in: 0,
+            slow_by: SignedDuration::ZERO,
         }
     }
 }

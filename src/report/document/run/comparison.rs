@@ -85,9 +85,9 @@ pub(super) fn comparison_json(comparison: &Comparison) -> ComparisonJson<'_> {
             .collect(),
         metrics: phases()
             .flat_map(|phase| {
-                phase.metrics.iter().map(|change| PhaseMetricJson {
+                MetricJson::of_phase(phase).map(|metric| PhaseMetricJson {
                     phase: &phase.phase,
-                    metric: MetricJson::of(change),
+                    metric,
                 })
             })
             .collect(),

@@ -104,6 +104,7 @@ impl ThresholdJson {
         Judgement {
             expr: plain(&self.expr),
             request: self.request.as_deref().map(plain),
+            line: None,
             value: self.value,
             verdict: match self.verdict.as_str() {
                 "pass" => Verdict::Pass,

@@ -3,7 +3,7 @@
 use super::told::Run;
 use crate::gate::{Judgement, Outcome, Verdict as Judged};
 use crate::report::chart::Panel;
-use crate::report::figures::found;
+use crate::report::figures::judgement::{name, value};
 use crate::report::page::table::{Cell, Table};
 use crate::result::TrustLevel;
 
@@ -126,13 +126,10 @@ fn thresholds(run: &Run<'_>) -> Table {
     for (variant, judged) in of.result.variants.iter().zip(of.judgements) {
         for (phase, judged) in variant.phases.iter().zip(judged) {
             for one in judged {
-                let request = one.request.as_ref();
-                let request = request.map_or_else(String::new, |name| format!(" for {name}"));
-                let value = one.value.map(|value| found(&one.expr, value));
                 table.add([
-                    Cell::from(format!("{}{request}", one.expr)),
+                    Cell::from(name(one)),
                     mark(one.verdict),
-                    Cell::from(value.unwrap_or_else(|| "–".to_owned())),
+                    Cell::from(value(one).unwrap_or_else(|| "–".to_owned())),
                     Cell::from(format!("{} · {}", variant.name, phase.name)),
                     Cell::from(one.reason.clone().unwrap_or_default()),
                 ]);

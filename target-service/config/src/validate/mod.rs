@@ -1,6 +1,7 @@
 //! Whether a gateway could run with a configuration. A file for each group of keys.
 
 mod auth;
+mod experiment;
 mod limits;
 mod store;
 
@@ -22,6 +23,7 @@ impl Config {
         auth::shield(self)?;
         in_range("user_kib", self.user_kib, 1, MAX_KIB)?;
         limits::check(self)?;
+        experiment::check(self)?;
         // What the environment adds is judged by the process that it belongs to.
         Settings::resolve(self, &|_| None).map(drop)
     }

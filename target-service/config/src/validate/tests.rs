@@ -142,6 +142,18 @@ fn refusals_name_the_key_and_the_remedy() {
         "cache_jitter_percent = 51 is out of range, use 0 to 50",
     );
     check(
+        r#"{"extra_work":10000001}"#,
+        "extra_work",
+        "extra_work = 10000001 is out of range, use 0 to 10000000",
+    );
+    for (alone, lacks) in [
+        (r#"{"slow_one_in":100}"#, "slow_by"),
+        (r#"{"slow_by":"5ms"}"#, "slow_one_in"),
+    ] {
+        let why = "`slow_one_in` says which requests are slow, and `slow_by` how slow; give both or neither";
+        check(alone, lacks, &format!("{lacks}: {why}"));
+    }
+    check(
         r#"{"header_limit_kib":4}"#,
         "header_limit_kib",
         "header_limit_kib = 4 is out of range, use 8 to 1024",

@@ -1,0 +1,108 @@
+//! What CI systems read: files that flags name, and what GitHub Actions asks for by its environment.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::exit::Usage;
+use super::files::write;
+use super::output::say;
+use super::path::is_stdio;
+use crate::report::checks::Checks;
+use crate::report::{document, text};
+
+/// Where GitHub Actions wants the summary of a job.
+const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// Flags of every verb that judges.
+#[derive(Debug, clap::Args)]
+pub(super) struct Outputs {
+    /// File for a JUnit report: a failure for each check that fails, skipped is what could not be judged.
+    #[arg(long, value_name = "FILE", help_heading = "Outputs for CI")]
+    junit: Option<PathBuf>,
+}
+
+/// The flag of verbs that judge a scenario.
+#[derive(Debug, clap::Args)]
+pub(super) struct AtScenario {
+    /// File for a code quality report of GitLab: an issue at the scenario's line for each check that does not pass.
+    #[arg(long, value_name = "FILE", help_heading = "Outputs for CI")]
+    code_quality: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// Refuses what cannot be written, before anything is measured.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        is_file("--junit", self.junit.as_deref())
+    }
+
+    /// Writes what was asked for; on GitHub the summary of the job, whose further parts are `more`, and annotations.
+    pub(super) fn write(&self, checks: &Checks, more: &[String]) -> anyhow::Result<()> {
+        if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+            let commands = text::annotations::commands(checks);
+            commands.iter().for_each(|line| say(line));
+        }
+        if let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) {
+            append_summary(Path::new(&path), checks, more);
+        }
+        match &self.junit {
+            Some(path) => write(path, text::junit::junit(checks).as_bytes()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl AtScenario {
+    /// Refuses what cannot be written, before anything is measured.
+    pub(super) fn check(&self, scenario: Option<&str>) -> Result<(), Usage> {
+        if self.code_quality.is_some() && scenario.is_none() {
+            let message = "--code-quality goes with a scenario file, whose lines its issues name";
+            return Err(Usage(message.to_owned()));
+        }
+        is_file("--code-quality", self.code_quality.as_deref())
+    }
+
+    /// Writes what was asked for.
+    pub(super) fn write(&self, checks: &Checks, scenario: Option<&str>) -> anyhow::Result<()> {
+        match self.code_quality.as_ref().zip(scenario) {
+            Some((path, scenario)) => {
+                let report = document::code_quality::json(checks, scenario);
+                write(path, report.as_bytes())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_file(flag: &str, path: Option<&Path>) -> Result<(), Usage> {
+    let Some(path) = path else { return Ok(()) };
+    if is_stdio(path) {
+        return Err(Usage(format!(
+            "{flag} needs a file: standard output has the result"
+        )));
+    }
+    if path.is_dir() {
+        return Err(Usage(format!(
+            "{flag}: {} is a directory; name a file in it",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Other steps write there too. One that cannot be written changes nothing about what was found.
+fn append_summary(path: &Path, checks: &Checks, more: &[String]) {
+    let written = fs::metadata(path).map_or(0, |of| of.len());
+    let room = text::markdown::MOST.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX));
+    let parts = [&[text::markdown::checks(checks)], more].concat();
+    let summary = text::markdown::fitting(&parts, room);
+    let mut options = OpenOptions::new();
+    let file = options.append(true).create(true).open(path);
+    if let Err(error) = file.and_then(|mut file| file.write_all(summary.as_bytes())) {
+        say(&format!(
+            "warning: cannot append to {}, which {SUMMARY} names: {error}",
+            path.display()
+        ));
+    }
+}

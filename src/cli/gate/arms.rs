@@ -1,0 +1,350 @@
+//! Which two arms are compared: commands, variants, revisions or what runs already, each as a variant of the scenario.
+
+use std::path::Path;
+
+use super::Args;
+use super::checkout::Checkout;
+use crate::cli::beside::BESIDE;
+use crate::cli::exit::Usage;
+use crate::cli::run::fresh_seed;
+use crate::result::Arms;
+use crate::scenario::plan::gate::{GateMetric, GatePlan, Relaunch};
+use crate::scenario::{self, GivenTarget, Load, LoadModel, Overrides, Pace, Plan, Variant};
+use crate::units::{format_duration, format_share, list};
+
+/// Seconds for each of which a block more runs on each launch: a longer budget makes launches differ less.
+const EACH_BLOCK_SECONDS: u64 = 120;
+
+/// Two arms, ready to be measured.
+pub(super) struct Compared {
+    /// Of the base; what is common to both is in it.
+    pub(super) plan: Plan,
+    pub(super) arms: Arms<Variant>,
+    /// What people call them.
+    pub(super) names: Arms<String>,
+    /// What is judged.
+    pub(super) gate: GatePlan,
+    /// The load of the phase that is used.
+    pub(super) load: Load,
+    /// Why a failure does not count.
+    pub(super) advisory: Option<String>,
+    /// How much work was added to the head, as a share.
+    pub(super) injected: Option<f64>,
+}
+
+/// One arm, as flags that are laid over the scenario.
+struct Side {
+    target: Option<GivenTarget>,
+    before: Option<String>,
+    variant: Option<String>,
+    pid: Option<u32>,
+    name: String,
+}
+
+impl Side {
+    fn named(name: impl Into<String>) -> Self {
+        Self {
+            target: None,
+            before: None,
+            variant: None,
+            pid: None,
+            name: name.into(),
+        }
+    }
+}
+
+/// Says what is wrong with scenario and flags before a base is built.
+pub(super) fn check(args: &Args) -> anyhow::Result<()> {
+    Compared::of(args, None).map(|_| ())
+}
+
+impl Compared {
+    /// The arms that the flags name, or those of the scenario's first comparison.
+    pub(super) fn of(args: &Args, checkout: Option<&Checkout>) -> anyhow::Result<Self> {
+        let seed = args.seed.unwrap_or_else(fresh_seed);
+        let whole = load(args, &Side::named(""), seed)?;
+        let mut injected = None;
+        let sides = if args.given.prove {
+            let by = proven(&whole)?;
+            injected = Some(by);
+            beside(args, by)?
+        } else {
+            sides(args, &whole, checkout)?
+        };
+        let plans = Arms {
+            base: load(args, &sides.base, seed)?,
+            head: load(args, &sides.head, seed)?,
+        };
+        let arms = Arms {
+            base: one(&plans.base, args)?.clone(),
+            head: one(&plans.head, args)?.clone(),
+        };
+        if args.given.base_ref.is_some() {
+            runs_a_command(
+                &arms.base,
+                "--base-ref runs the command of the scenario's target in a worktree",
+            )?;
+        }
+        if injected.is_some() {
+            is_launched(&arms.base)?;
+        }
+        let plan = plans.base;
+        let mut gate = plan.gate.clone();
+        let standing = args.given.base_url.is_some();
+        if standing {
+            gate.relaunch = Relaunch::Never;
+        }
+        if let Relaunch::Every(blocks) = gate.relaunch {
+            let times = (gate.budget.as_secs() / EACH_BLOCK_SECONDS).max(1) as u32;
+            gate.relaunch = Relaunch::Every(blocks * times);
+        }
+        let load = the_load(&arms, &gate)?;
+        let advisory = standing.then(|| {
+            "telemload did not launch the arms: one may be faster for where and when it was started".to_owned()
+        });
+        Ok(Self {
+            advisory: advisory.filter(|_| !args.enforce),
+            names: Arms {
+                base: sides.base.name,
+                head: sides.head.name,
+            },
+            plan,
+            arms,
+            gate,
+            load,
+            injected,
+        })
+    }
+
+    /// Whether anything is judged or shown that needs turns at a fixed rate.
+    pub(super) fn has_latencies(&self) -> bool {
+        self.gate.metrics.iter().any(|of| of.metric.is_at_rate())
+    }
+
+    /// What is compared, for people.
+    pub(super) fn opening(&self) -> String {
+        let Arms { base, head } = &self.names;
+        let judged = self.gate.metrics.iter().filter_map(|of| {
+            let limits = of.limits?;
+            let (catch, tolerate) = (format_share(limits.catch), format_share(limits.tolerate));
+            Some(format!("{} {catch} / {tolerate}", of.metric.name()))
+        });
+        let judged: Vec<String> = judged.collect();
+        format!(
+            "base {base}, head {head}; at most {}; catch / tolerate: {}",
+            format_duration(self.gate.budget),
+            judged.join(", ")
+        )
+    }
+
+    /// What the user should know before it starts.
+    pub(super) fn notes(&self, checkout: Option<&Checkout>) -> impl Iterator<Item = String> {
+        let same = checkout.and_then(|checkout| checkout.same_program(&self.arms));
+        let strict = self.gate.metrics.iter().find(|of| {
+            let is_cpu = of.metric == GateMetric::CpuPerRequest;
+            is_cpu && of.limits.is_some_and(|limits| limits.catch < 0.03)
+        });
+        let strict = strict.map(|_| {
+            "two builds of one source may differ by 1 % in CPU per request: a `catch` below 3 % needs builds that were compared with themselves".to_owned()
+        });
+        let notes = self.plan.notes.clone().into_iter();
+        notes.chain(same).chain(strict)
+    }
+}
+
+/// The scenario with one arm's flags laid over it.
+fn load(args: &Args, side: &Side, seed: u64) -> anyhow::Result<Plan> {
+    let overrides = Overrides {
+        target: side.target.clone(),
+        before_command: side.before.clone(),
+        budget: args.budget,
+        pid: side.pid,
+        seed: args.seed,
+        fresh_seed: seed,
+        variant: side.variant.clone(),
+        ..Overrides::default()
+    };
+    let plan = scenario::load(&args.scenario, &overrides);
+    Ok(plan.map_err(|error| Usage(error.to_string()))?)
+}
+
+fn sides(args: &Args, whole: &Plan, checkout: Option<&Checkout>) -> anyhow::Result<Arms<Side>> {
+    let given = &args.given;
+    let variant = args.variant.clone();
+    let command = |flag, line: &String, name: &str| Side {
+        target: Some(GivenTarget::Command {
+            flag,
+            line: line.clone(),
+        }),
+        variant: variant.clone(),
+        ..Side::named(name)
+    };
+    if let Some(revision) = &given.base_ref {
+        let own = |name: &str| match &given.head {
+            Some(line) => command("--head", line, name),
+            None => Side {
+                variant: variant.clone(),
+                ..Side::named(name)
+            },
+        };
+        return Ok(Arms {
+            base: Side {
+                before: checkout.map(Checkout::before),
+                ..own(revision)
+            },
+            head: own("as it stands"),
+        });
+    }
+    if let (Some(base), Some(head)) = (&given.base, &given.head) {
+        return Ok(Arms {
+            base: command("--base", base, base),
+            head: command("--head", head, head),
+        });
+    }
+    if let (Some(base), Some(head)) = (&given.base_url, &given.head_url) {
+        let url = |flag, url: &String, pid| Side {
+            target: Some(GivenTarget::Url {
+                flag,
+                url: url.clone(),
+            }),
+            variant: variant.clone(),
+            pid,
+            ..Side::named(flag.trim_start_matches("--"))
+        };
+        return Ok(Arms {
+            base: url("--base-url", base, given.base_pid),
+            head: url("--head-url", head, given.head_pid),
+        });
+    }
+    if given.base.is_some() || given.head.is_some() {
+        let message = "two commands are compared: name --base COMMAND and --head COMMAND, or --base-ref REVISION beside --head";
+        return Err(Usage(message.to_owned()).into());
+    }
+    let of_variant = |name: &str| Side {
+        variant: Some(name.to_owned()),
+        ..Side::named(name)
+    };
+    if let (Some(base), Some(head)) = (&given.base_variant, &given.head_variant) {
+        return Ok(Arms {
+            base: of_variant(base),
+            head: of_variant(head),
+        });
+    }
+    let Some(pair) = whole.comparisons.first() else {
+        let message = "name what is compared: --base COMMAND --head COMMAND, --base-ref REVISION, --base-variant and --head-variant, --base-url and --head-url, or --prove";
+        return Err(Usage(message.to_owned()).into());
+    };
+    Ok(Arms {
+        base: of_variant(&whole.variants[pair.base].name),
+        head: of_variant(&whole.variants[pair.head].name),
+    })
+}
+
+/// How much work is added to prove that it is seen: what the gate promises to see.
+fn proven(plan: &Plan) -> Result<f64, Usage> {
+    let cpu = plan.gate.metrics.iter().find_map(|of| {
+        let limits = of.limits.filter(|_| of.metric == GateMetric::CpuPerRequest);
+        limits.map(|limits| limits.catch)
+    });
+    cpu.ok_or_else(|| {
+        Usage(
+            "--prove adds CPU time: gate `cpu_per_request`, too, for it is what shows that"
+                .to_owned(),
+        )
+    })
+}
+
+/// The same command twice, each beside a process of telemload that works as much as it is told.
+fn beside(args: &Args, by: f64) -> anyhow::Result<Arms<Side>> {
+    let own = std::env::current_exe()?;
+    let own = own.to_string_lossy();
+    let side = |share: f64, name: &str| -> anyhow::Result<Side> {
+        let own = shlex::try_quote(&own)
+            .map_err(|_| Usage("the path of telemload holds a NUL byte".to_owned()))?;
+        let target = args.given.base.as_ref().map(|line| GivenTarget::Command {
+            flag: "--base",
+            line: line.clone(),
+        });
+        Ok(Side {
+            target,
+            before: Some(format!("{own} {BESIDE} {share}")),
+            variant: args.variant.clone(),
+            ..Side::named(name)
+        })
+    };
+    Ok(Arms {
+        base: side(0.0, "as it is")?,
+        head: side(by, &format!("with {} more work", format_share(by)))?,
+    })
+}
+
+/// The variant of an arm.
+fn one<'a>(plan: &'a Plan, args: &Args) -> Result<&'a Variant, Usage> {
+    match plan.variants.as_slice() {
+        [one] => Ok(one),
+        several => {
+            let names: Vec<String> = several.iter().map(|of| of.name.clone()).collect();
+            Err(Usage(format!(
+                "{} has the variants {}: name the one whose requests and load are used with --variant",
+                args.scenario.display(),
+                list(&names)
+            )))
+        }
+    }
+}
+
+fn runs_a_command(variant: &Variant, what: &str) -> Result<(), Usage> {
+    match &variant.target {
+        scenario::Target::Command { .. } => Ok(()),
+        _ => Err(Usage(format!(
+            "{what}, and this target has none: give it a `command`, or name one with --base or --head"
+        ))),
+    }
+}
+
+fn is_launched(variant: &Variant) -> Result<(), Usage> {
+    match &variant.target {
+        scenario::Target::Url { .. } => Err(Usage(
+            "--prove works beside a target that telemload launches, and this one runs already: name a command with --base".to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The load of the phase that the gate uses, which both arms must have alike.
+fn the_load(arms: &Arms<Variant>, gate: &GatePlan) -> Result<Load, Usage> {
+    let of = |variant: &Variant| {
+        let phase = variant.phases.iter().find(|phase| phase.name == gate.phase);
+        phase.map(|phase| phase.load.clone()).ok_or_else(|| {
+            Usage(format!(
+                "gate.phase: the variant `{}` has no phase `{}`; name one that both have",
+                variant.name, gate.phase
+            ))
+        })
+    };
+    let (mut base, head) = (of(&arms.base)?, of(&arms.head)?);
+    if base.connections != head.connections || base.workers != head.workers {
+        let message = format!(
+            "both arms must be loaded alike, and their phases `{}` have other connections or workers",
+            gate.phase
+        );
+        return Err(Usage(message));
+    }
+    if let Some(rate) = gate.rate {
+        let arrivals = match base.model {
+            LoadModel::Open { arrivals, .. } => arrivals,
+            LoadModel::Closed => scenario::Arrivals::Constant,
+        };
+        base.model = LoadModel::Open {
+            pace: Pace::Constant(rate),
+            arrivals,
+        };
+    }
+    Ok(base)
+}
+
+/// The place of a program as a command names it, from a directory.
+pub(super) fn program(line: &str, from: &Path) -> Option<std::path::PathBuf> {
+    let first = shlex::split(line)?.into_iter().next()?;
+    first.contains('/').then(|| from.join(first))
+}

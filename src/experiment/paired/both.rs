@@ -1,0 +1,150 @@
+//! Both arms, launched: each with its services, in an order that alternates, and up at the same time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::super::launch::{Death, Launched, Start};
+use super::super::{Observer, RunDir, Stop};
+use crate::result::{Arms, Failure};
+use crate::scenario::Variant;
+use crate::traffic::fleet::{Hashes, Roster};
+
+/// One arm: what it is, and whom its devices are.
+pub(super) struct Arm<'a> {
+    pub(super) variant: &'a Variant,
+    pub(super) rosters: Arc<[Roster]>,
+}
+
+/// Both arms as one launch has them.
+#[derive(Debug)]
+pub(super) struct Both {
+    /// From 1.
+    pub(super) number: u32,
+    pub(super) arms: Arms<Launching>,
+}
+
+/// What became of the launch of an arm.
+#[derive(Debug)]
+pub(super) struct Launching {
+    /// `None` if it did not come up.
+    pub(super) target: Option<Launched>,
+    /// How it ended by itself, or why it did not come up.
+    pub(super) died: Option<String>,
+}
+
+/// What is the same for all launches.
+pub(super) struct Launcher<'a> {
+    pub(super) arms: Arms<Arm<'a>>,
+    pub(super) dir: &'a RunDir,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) stop: &'a Stop,
+}
+
+impl<'a> Arm<'a> {
+    pub(super) fn of(variant: &'a Variant) -> Self {
+        let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
+        Self {
+            variant,
+            rosters: rosters.into(),
+        }
+    }
+}
+
+impl Launcher<'_> {
+    /// Launches both, the head first if the number is even; `None` if the user wishes to end: nothing is left running then.
+    pub(super) async fn launch(
+        &self,
+        number: u32,
+        hashes: &mut Hashes,
+    ) -> Result<Option<Both>, Failure> {
+        let blank = || Launching {
+            target: None,
+            died: None,
+        };
+        let mut both = Both {
+            number,
+            arms: Arms {
+                base: blank(),
+                head: blank(),
+            },
+        };
+        for is_second in [false, true] {
+            let is_head = is_second != number.is_multiple_of(2);
+            let (arm, name) = match is_head {
+                true => (&self.arms.head, "head"),
+                false => (&self.arms.base, "base"),
+            };
+            let directory = PathBuf::from(format!("launch-{number}")).join(name);
+            let start = Start {
+                variant: arm.variant,
+                rosters: &arm.rosters,
+                dir: self.dir,
+                directory: &directory,
+                observer: self.observer,
+            };
+            let launching = match is_head {
+                true => &mut both.arms.head,
+                false => &mut both.arms.base,
+            };
+            match Launched::start(&start, hashes, self.stop).await {
+                Ok(Some(target)) => launching.target = Some(target),
+                Err(Failure::Target(words)) => launching.died = Some(words),
+                Ok(None) => {
+                    both.stop(self.stop).await;
+                    return Ok(None);
+                }
+                Err(failure) => {
+                    both.stop(self.stop).await;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(Some(both))
+    }
+}
+
+impl Both {
+    /// Both targets, if both are up.
+    pub(super) fn targets(&self) -> Option<Arms<&Launched>> {
+        let up = |launching: &'_ Launching| launching.died.is_none();
+        if !(up(&self.arms.base) && up(&self.arms.head)) {
+            return None;
+        }
+        Some(Arms {
+            base: self.arms.base.target.as_ref()?,
+            head: self.arms.head.target.as_ref()?,
+        })
+    }
+
+    /// Returns when one of the arms has ended by itself, or something beside it; that is noted. Cancelling it loses nothing.
+    pub(super) async fn ended(&mut self) {
+        let Arms { base, head } = &mut self.arms;
+        tokio::select! {
+            words = base.ended() => base.died = Some(words),
+            words = head.ended() => head.died = Some(words),
+        }
+    }
+
+    /// Stops both and what runs beside them.
+    pub(super) async fn stop(&mut self, stop: &Stop) {
+        let Arms { base, head } = &mut self.arms;
+        tokio::join!(base.stop(stop), head.stop(stop));
+    }
+}
+
+impl Launching {
+    async fn ended(&mut self) -> String {
+        match (&mut self.target, &self.died) {
+            (Some(target), None) => match target.ended().await {
+                Death::Target(words) | Death::Service(words) => words,
+            },
+            _ => std::future::pending().await,
+        }
+    }
+
+    async fn stop(&mut self, stop: &Stop) {
+        if let Some(mut target) = self.target.take() {
+            target.stop(stop).await;
+        }
+    }
+}

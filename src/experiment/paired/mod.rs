@@ -1,0 +1,316 @@
+//! Two arms that are loaded in turns, block by block: both are launched afresh and stay up, one generator drains and switches
+//! between them, and all that drifts on the machine falls on both alike.
+//!
+//! A block holds what was found, also of an arm that did not come up or died; it judges nothing.
+
+mod both;
+mod drive;
+mod meter;
+mod pacing;
+mod surroundings;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use self::both::{Arm, Both, Launcher};
+use self::drive::{Course, Driven};
+use self::meter::Meter;
+use self::pacing::Tables;
+use super::variant::Stamps;
+use super::{Observer, RunDir, Stop};
+use crate::metrics::Tally;
+use crate::process::machine::Fingerprint;
+use crate::result::{ArmBlock, Arms, Around, Block, Failure, Turns};
+use crate::scenario::{Load, Plan, Target, Variant};
+use crate::traffic::fleet::Hashes;
+
+pub use self::pacing::{OpenPacing, Pacing};
+
+/// What is compared, and how.
+pub struct Paired<'a> {
+    /// Of the seed and of how secrets are shown.
+    pub plan: &'a Plan,
+    /// What is loaded; their requests are the same, or are meant to be.
+    pub arms: Arms<&'a Variant>,
+    /// How both are loaded: its connections, workers, timeout and mix count, and its rate as a limit of the turns at a fixed rate.
+    pub load: &'a Load,
+    /// How often they are launched.
+    pub relaunch: Relaunch,
+    /// Whether latencies are measured, by turns at a fixed rate.
+    pub latencies: bool,
+    /// Where logs go, below `launch-N`.
+    pub dir: &'a RunDir,
+    /// Is told of hashes.
+    pub observer: &'a dyn Observer,
+    /// The user's wish to end.
+    pub stop: &'a Stop,
+}
+
+/// How often both arms are launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relaunch {
+    /// For so many blocks in a row at a time.
+    Every(NonZeroU32),
+    /// Once, before the first block.
+    Never,
+}
+
+/// Two arms, ready for blocks.
+pub struct Pair<'a> {
+    paired: Paired<'a>,
+    launcher: Launcher<'a>,
+    hashes: Hashes,
+    stamps: Stamps,
+    both: Option<Both>,
+    launches: u32,
+    pacing: Option<Pacing>,
+    cpus: usize,
+}
+
+impl<'a> Pair<'a> {
+    /// Nothing is launched yet.
+    ///
+    /// # Errors
+    /// The arms cannot be up at the same time, in words.
+    pub fn new(paired: Paired<'a>, started_at: jiff::Timestamp) -> Result<Self, Failure> {
+        if let Some(port) = shared_port(paired.arms) {
+            return Err(Failure::Target(format!(
+                "both arms are to listen at port {port}, and both are up at the same time; leave out `port` of `target`, or let the command take `{{port}}`"
+            )));
+        }
+        Ok(Self {
+            launcher: Launcher {
+                arms: paired.arms.map(Arm::of),
+                dir: paired.dir,
+                observer: paired.observer,
+                stop: paired.stop,
+            },
+            paired,
+            hashes: Hashes::default(),
+            stamps: Stamps::of(started_at),
+            both: None,
+            launches: 0,
+            pacing: None,
+            cpus: Fingerprint::read().logical_cpus,
+        })
+    }
+
+    /// How long turns are, and at which rate latencies are measured: decided in the first block in which both arms were up, and
+    /// the same from then on.
+    pub fn pacing(&self) -> Option<Pacing> {
+        self.pacing
+    }
+
+    /// From now on blocks have no turns at a fixed rate: they are shorter.
+    pub fn leave_out_latencies(&mut self) {
+        self.paired.latencies = false;
+    }
+
+    /// Runs the block `number`, from 1. `None` if the user wishes to end, and after that nothing runs any more. An arm that does not
+    /// come up, fails or dies is what was found.
+    ///
+    /// # Errors
+    /// telemload or its machine failed.
+    pub async fn block(&mut self, number: u32) -> Result<Option<Block>, Failure> {
+        let is_fresh = match self.paired.relaunch {
+            Relaunch::Every(blocks) => (number - 1).is_multiple_of(blocks.get()),
+            Relaunch::Never => false,
+        };
+        if is_fresh || self.both.is_none() {
+            self.finish().await;
+            self.launches += 1;
+            self.both = self
+                .launcher
+                .launch(self.launches, &mut self.hashes)
+                .await?;
+        }
+        let Some(mut both) = self.both.take() else {
+            return Ok(None);
+        };
+        let block = self.run(&mut both, number).await;
+        let has_died = [&both.arms.base, &both.arms.head]
+            .into_iter()
+            .any(|arm| arm.died.is_some());
+        let is_last = match self.paired.relaunch {
+            Relaunch::Every(blocks) => number.is_multiple_of(blocks.get()),
+            Relaunch::Never => false,
+        };
+        let is_asked = self.paired.stop.is_asked();
+        if is_asked || is_last || has_died || block.is_err() {
+            both.stop(self.paired.stop).await;
+        } else {
+            self.both = Some(both);
+        }
+        block.map(|block| (!is_asked).then_some(block))
+    }
+
+    /// Stops what still runs.
+    pub async fn finish(&mut self) {
+        if let Some(mut both) = self.both.take() {
+            both.stop(self.paired.stop).await;
+        }
+    }
+
+    async fn run(&mut self, both: &mut Both, number: u32) -> Result<Block, Failure> {
+        let head_first = number.is_multiple_of(2);
+        let Some(targets) = both.targets() else {
+            return Ok(block(both, number, head_first));
+        };
+        let mut meters = Arms {
+            base: Meter::of(targets.base)?,
+            head: Meter::of(targets.head)?,
+        };
+        let pacing = match self.pacing {
+            Some(pacing) => pacing,
+            None => self.calibrate(both, &mut meters).await?,
+        };
+        meters.base.restart_peaks();
+        meters.head.restart_peaks();
+        let load = pacing.closed_load(self.paired.load);
+        let tables = pacing.closed_tables(head_first);
+        let closed = self.turns(both, &mut meters, &load, &tables).await?;
+        let is_open = self.paired.latencies && self.goes_on(both);
+        let open = match pacing.open.filter(|_| is_open) {
+            Some(open) => {
+                let load = open.load(self.paired.load);
+                let tables = open.tables(head_first);
+                Some(self.turns(both, &mut meters, &load, &tables).await?)
+            }
+            None => None,
+        };
+        let mut block = block(both, number, head_first);
+        block.arms.base.peak_bytes = meters.base.peak_bytes();
+        block.arms.head.peak_bytes = meters.head.peak_bytes();
+        block.around = self.around(&closed, open.as_ref());
+        fill(&mut block, closed, open);
+        Ok(block)
+    }
+
+    fn goes_on(&self, both: &Both) -> bool {
+        both.targets().is_some() && !self.paired.stop.is_asked()
+    }
+
+    /// Finds out how long turns must be. What one of the arms does not answer is left for a later block.
+    async fn calibrate(
+        &mut self,
+        both: &mut Both,
+        meters: &mut Arms<Meter>,
+    ) -> Result<Pacing, Failure> {
+        const MOST: usize = 3;
+        let mut pacing = Pacing::first();
+        let mut found = None;
+        for _ in 0..MOST {
+            let load = pacing.closed_load(self.paired.load);
+            let driven = self
+                .turns(both, meters, &load, &pacing.closed_tables(false))
+                .await?;
+            let again = pacing.again(&driven.turns);
+            found = Some(driven.turns);
+            match again.filter(|_| self.goes_on(both)) {
+                Some(again) => pacing = again,
+                None => break,
+            }
+        }
+        let found = found.expect("there is at least one calibration");
+        let decided = Pacing::decided(&found, self.paired.load, self.paired.latencies);
+        let answered = |tallies: &[Tally]| tallies.iter().any(|tally| tally.ok > 0);
+        if answered(&found.base.tallies) && answered(&found.head.tallies) {
+            self.pacing = Some(decided);
+        }
+        Ok(decided)
+    }
+
+    async fn turns(
+        &mut self,
+        both: &mut Both,
+        meters: &mut Arms<Meter>,
+        load: &Load,
+        tables: &Tables,
+    ) -> Result<Driven, Failure> {
+        let course = Course {
+            plan: self.paired.plan,
+            arms: &self.launcher.arms,
+            load,
+            tables,
+            stamps: Arms {
+                base: self.stamps.next(),
+                head: self.stamps.next(),
+            },
+        };
+        course.drive(both, meters, self.paired.stop).await
+    }
+
+    fn around(&self, closed: &Driven, open: Option<&Driven>) -> Around {
+        let Some((begin, mut end)) = closed.moments else {
+            return Around::default();
+        };
+        let sum = |cpu: &Arms<Option<Duration>>| Some(cpu.base? + cpu.head?);
+        let mut arms = sum(&closed.cpu);
+        let mut lag = Duration::ZERO;
+        if let Some(open) = open
+            && let Some((_, last)) = open.moments
+        {
+            end = last;
+            arms = arms.and_then(|arms| Some(arms + sum(&open.cpu)?));
+            lag = lag_p99(open);
+        }
+        Around {
+            dispatch_lag_p99: lag,
+            ..begin.until(&end, self.cpus, arms)
+        }
+    }
+}
+
+/// The 99th percentile of the generator's lateness towards both arms.
+fn lag_p99(open: &Driven) -> Duration {
+    let mut lag = Tally::default().dispatch_lag;
+    for turns in [&open.turns.base, &open.turns.head] {
+        for tally in &turns.tallies {
+            // Both grow as they need.
+            let _ = lag.add(&tally.dispatch_lag);
+        }
+    }
+    match lag.is_empty() {
+        true => Duration::ZERO,
+        false => Duration::from_nanos(lag.value_at_quantile(0.99)),
+    }
+}
+
+/// A block in which nothing was counted yet.
+fn block(both: &Both, number: u32, head_first: bool) -> Block {
+    let arm = |died: &Option<String>| ArmBlock {
+        cpu: None,
+        open_cpu: None,
+        peak_bytes: None,
+        closed: Turns::nothing(),
+        open: None,
+        died: died.clone(),
+    };
+    Block {
+        number,
+        launch: both.number,
+        head_first,
+        arms: both.arms.as_ref().map(|arm_of| arm(&arm_of.died)),
+        around: Around::default(),
+    }
+}
+
+fn fill(block: &mut Block, closed: Driven, open: Option<Driven>) {
+    let Arms { base, head } = &mut block.arms;
+    (base.cpu, head.cpu) = (closed.cpu.base, closed.cpu.head);
+    (base.closed, head.closed) = (closed.turns.base, closed.turns.head);
+    if let Some(open) = open {
+        (base.open_cpu, head.open_cpu) = (open.cpu.base, open.cpu.head);
+        (base.open, head.open) = (Some(open.turns.base), Some(open.turns.head));
+    }
+}
+
+/// The port that both arms are to listen at, if there is one.
+fn shared_port(arms: Arms<&Variant>) -> Option<u16> {
+    let port = |variant: &Variant| match &variant.target {
+        Target::Bundled { port, .. } | Target::Command { port, .. } => *port,
+        Target::Url { .. } => None,
+    };
+    let head = port(arms.head)?;
+    (port(arms.base) == Some(head)).then_some(head)
+}

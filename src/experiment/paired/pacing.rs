@@ -1,0 +1,322 @@
+//! How long the turns of two arms are, and at which rate the ones at a fixed rate go: decided once, from what a short calibration found.
+//! Pure.
+
+use std::time::Duration;
+
+use crate::metrics::{Slices, Tally, Timetable};
+use crate::result::{Arms, Turns};
+use crate::scenario::{Arrivals, Load, LoadModel, Pace};
+use crate::units::Rate;
+
+/// The shortest turn: noise of shared machines is slow, so that shorter ones would gain nothing and cost more switches.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The longest: what needs more cannot be judged by turns.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Median latencies in a turn, so that its edges hardly count.
+const LATENCIES: u32 = 20;
+
+/// Requests in a turn, at least.
+const REQUESTS: f64 = 200.0;
+
+/// The shortest gap between turns, in which what is under way ends.
+const SHORTEST_GAP: Duration = Duration::from_millis(2);
+
+/// The share of the capacity at which latencies are measured.
+const LIGHT: f64 = 0.5;
+
+/// The shortest turn at a fixed rate.
+const SHORTEST_OPEN: Duration = Duration::from_millis(200);
+
+/// The connections of a closed loop where the scenario's are the limit of an open one.
+const OPEN_CONNECTIONS: u32 = 64;
+
+/// All turns of a block in which connections are never idle take no longer than this if shorter ones are enough.
+const CLOSED_WITHIN: Duration = Duration::from_secs(6);
+
+/// How two arms are loaded in every block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pacing {
+    /// The length of a turn in which connections are never idle.
+    pub slice: Duration,
+    /// Time between two of them.
+    pub gap: Duration,
+    /// How many of them.
+    pub slices: Slices,
+    /// Turns at a fixed rate; `None` where latencies are not asked for, or no arm has answered.
+    pub open: Option<OpenPacing>,
+}
+
+/// Turns at a fixed rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenPacing {
+    /// At most half of what the slower arm takes.
+    pub rate: Rate,
+    /// Length of a turn.
+    pub slice: Duration,
+    /// Time between two of them.
+    pub gap: Duration,
+}
+
+/// Turns of a calibration.
+const CALIBRATION: Slices = Slices {
+    dropped: 4,
+    measured: 8,
+};
+
+/// Turns of a block.
+const BLOCK: Slices = Slices {
+    dropped: 4,
+    measured: 24,
+};
+
+/// Turns at a fixed rate in a block.
+const OPEN: Slices = Slices {
+    dropped: 2,
+    measured: 8,
+};
+
+/// Both arms' turns.
+pub(super) struct Tables {
+    pub(super) of: Arms<Timetable>,
+}
+
+impl Tables {
+    pub(super) fn new(slice: Duration, gap: Duration, slices: Slices, head_first: bool) -> Self {
+        let first = Timetable::new(slice, gap, slices);
+        let (base, head) = if head_first {
+            (first.other(), first)
+        } else {
+            (first, first.other())
+        };
+        Self {
+            of: Arms { base, head },
+        }
+    }
+}
+
+impl Pacing {
+    /// The one that a calibration begins with.
+    pub(super) fn first() -> Self {
+        Self {
+            slice: SHORTEST,
+            gap: SHORTEST_GAP,
+            slices: CALIBRATION,
+            open: None,
+        }
+    }
+
+    /// The one for another calibration, with turns that are long enough as far as this one can tell; `None` if they were.
+    pub(super) fn again(&self, found: &Arms<Turns>) -> Option<Self> {
+        let slice = slice(found);
+        (slice > self.slice + self.slice / 2).then(|| Self {
+            slice,
+            gap: gap(slice, found),
+            slices: Slices {
+                dropped: 2,
+                measured: 4,
+            },
+            open: None,
+        })
+    }
+
+    /// The one for all blocks.
+    pub(super) fn decided(found: &Arms<Turns>, load: &Load, latencies: bool) -> Self {
+        let slice = slice(found);
+        let gap = gap(slice, found);
+        let fits = |measured: &u32| (slice + gap) * (BLOCK.dropped + measured) <= CLOSED_WITHIN;
+        let measured = [BLOCK.measured, 16].into_iter().find(fits).unwrap_or(8);
+        Self {
+            slice,
+            gap,
+            slices: Slices { measured, ..BLOCK },
+            open: latencies.then(|| open(found, load)).flatten(),
+        }
+    }
+
+    pub(super) fn closed_tables(&self, head_first: bool) -> Tables {
+        Tables::new(self.slice, self.gap, self.slices, head_first)
+    }
+
+    /// The load of turns in which connections are never idle.
+    pub(super) fn closed_load(&self, load: &Load) -> Load {
+        let connections = match load.model {
+            LoadModel::Closed => load.connections,
+            LoadModel::Open { .. } => load.connections.min(OPEN_CONNECTIONS),
+        };
+        Load {
+            model: LoadModel::Closed,
+            connections: connections.max(load.workers),
+            ..in_turns(load, &self.closed_tables(false))
+        }
+    }
+}
+
+impl OpenPacing {
+    pub(super) fn tables(&self, head_first: bool) -> Tables {
+        Tables::new(self.slice, self.gap, OPEN, head_first)
+    }
+
+    /// The load of its turns.
+    pub(super) fn load(&self, load: &Load) -> Load {
+        let arrivals = match load.model {
+            LoadModel::Closed => Arrivals::Constant,
+            LoadModel::Open { arrivals, .. } => arrivals,
+        };
+        Load {
+            model: LoadModel::Open {
+                pace: Pace::Constant(self.rate),
+                arrivals,
+            },
+            ..in_turns(load, &self.tables(false))
+        }
+    }
+}
+
+/// The load with the length of an arm's own turns.
+fn in_turns(load: &Load, tables: &Tables) -> Load {
+    Load {
+        requests: None,
+        warmup: Duration::ZERO,
+        duration: tables.of.base.active(),
+        overload: false,
+        ..load.clone()
+    }
+}
+
+/// How long turns are to be: the slower arm counts.
+fn slice(found: &Arms<Turns>) -> Duration {
+    let of = |turns: &Turns| {
+        let enough = match rate(turns) {
+            Some(rate) => Duration::from_secs_f64(REQUESTS / rate),
+            None => SHORTEST,
+        };
+        enough.max(median(turns) * LATENCIES)
+    };
+    let longest = of(&found.base).max(of(&found.head));
+    longest.clamp(SHORTEST, LONGEST)
+}
+
+fn gap(slice: Duration, found: &Arms<Turns>) -> Duration {
+    let median = median(&found.base).max(median(&found.head));
+    (median * 2).clamp(SHORTEST_GAP, slice / 4)
+}
+
+/// Turns at half of what the slower arm takes, or at the scenario's own rate if that is lower.
+fn open(found: &Arms<Turns>, load: &Load) -> Option<OpenPacing> {
+    let capacity = rate(&found.base)?.min(rate(&found.head)?);
+    let light = match &load.model {
+        LoadModel::Closed => capacity * LIGHT,
+        LoadModel::Open { pace, .. } => (capacity * LIGHT).min(pace.highest().per_second()),
+    };
+    let median = median(&found.base).max(median(&found.head));
+    Some(OpenPacing {
+        rate: Rate::new(light).ok()?,
+        slice: (median * 4).clamp(SHORTEST_OPEN, LONGEST),
+        gap: median.clamp(5 * SHORTEST_GAP, SHORTEST_OPEN),
+    })
+}
+
+/// OK answers per second of its own turns; `None` without any.
+fn rate(turns: &Turns) -> Option<f64> {
+    let ok: u64 = turns.tallies.iter().map(|tally| tally.completed_ok).sum();
+    (ok > 0).then(|| ok as f64 / turns.active.as_secs_f64())
+}
+
+fn median(turns: &Turns) -> Duration {
+    let all = Tally::sum(&turns.tallies);
+    let answered = !all.latency.is_empty();
+    let nanos = answered.then(|| all.latency.value_at_quantile(0.5));
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::result::samples;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// An arm that answered so many requests a second with this latency.
+    fn arm(rate: f64, latency: Duration) -> Turns {
+        let mut tally = Tally::default();
+        let ok = (rate * 0.4) as u64;
+        tally.completed_ok = ok;
+        let nanos = latency.as_nanos() as u64;
+        tally.latency.record_n(nanos, ok).unwrap();
+        Turns {
+            active: 400 * MS,
+            count: 4,
+            tallies: vec![tally, Tally::default()],
+            exemplars: BTreeMap::new(),
+        }
+    }
+
+    fn arms(base: (f64, Duration), head: (f64, Duration)) -> Arms<Turns> {
+        Arms {
+            base: arm(base.0, base.1),
+            head: arm(head.0, head.1),
+        }
+    }
+
+    #[test]
+    fn turns_are_as_long_as_the_slower_arm_needs() {
+        let load = samples::phase(|_| ()).load;
+        let check = |base, head, slice: Duration, measured: u32| {
+            let found = arms(base, head);
+            let pacing = Pacing::decided(&found, &load, true);
+            let close = |a: Duration, b: Duration| a.abs_diff(b) < b / 200;
+            assert!(close(pacing.slice, slice), "{pacing:?}");
+            assert_eq!(pacing.slices.measured, measured, "{pacing:?}");
+            assert!(pacing.gap >= 2 * MS && pacing.gap <= pacing.slice / 4);
+        };
+        let fast = (20_000.0, 3 * MS);
+        check(fast, fast, 100 * MS, 24);
+        // 200 requests.
+        check(fast, (1_000.0, MS), 200 * MS, 24);
+        // 20 median latencies.
+        check((20_000.0, 10 * MS), fast, 200 * MS, 16);
+        check((400.0, 5 * MS), fast, 500 * MS, 8);
+        check((200.0, 320 * MS), fast, 5_000 * MS, 8);
+        // Without an answer there is nothing to go by.
+        check((0.0, MS), (0.0, MS), 100 * MS, 24);
+    }
+
+    #[test]
+    fn the_fixed_rate_is_half_of_what_the_slower_arm_takes_or_the_scenarios_own() {
+        let found = arms((20_000.0, MS), (10_000.0, MS));
+        let closed = Load {
+            model: LoadModel::Closed,
+            ..samples::phase(|_| ()).load
+        };
+        let rate = |load: &Load| {
+            let open = Pacing::decided(&found, load, true).open.unwrap();
+            open.rate.per_second()
+        };
+        assert_eq!(rate(&closed), 5_000.0);
+        let own = Load {
+            model: LoadModel::Open {
+                pace: Pace::Constant(Rate::new(800.0).unwrap()),
+                arrivals: Arrivals::Poisson,
+            },
+            ..closed.clone()
+        };
+        assert_eq!(rate(&own), 800.0);
+        assert_eq!(Pacing::decided(&found, &own, false).open, None);
+        let deaf = arms((0.0, MS), (10_000.0, MS));
+        assert_eq!(Pacing::decided(&deaf, &closed, true).open, None);
+    }
+
+    #[test]
+    fn a_calibration_is_repeated_until_its_turns_are_long_enough() {
+        let slow = arms((200.0, 50 * MS), (200.0, 50 * MS));
+        let again = Pacing::first().again(&slow).unwrap();
+        assert!(again.slice > 900 * MS, "{again:?}");
+        assert_eq!(again.again(&slow), None);
+        let fast = arms((20_000.0, 3 * MS), (20_000.0, 3 * MS));
+        assert_eq!(Pacing::first().again(&fast), None);
+    }
+}

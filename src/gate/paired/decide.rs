@@ -1,0 +1,204 @@
+//! What to do after each launch, and what all of them come to.
+
+use super::errors::{self, Errors};
+use super::look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK, Seen};
+use super::metric::{Metric, Progress};
+use super::observe::{by_launch, void};
+use super::verdict::{Evidence, GateVerdict, MetricVerdict, Spread, Used};
+use crate::gate::{Outcome, Verdict};
+use crate::result::{Around, Block};
+use crate::scenario::plan::gate::{Confirm, GatePlan, Relaunch};
+
+/// Everything that was measured, in its order.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    /// What the verdict rests on.
+    pub blocks: &'a [Block],
+    /// What confirms a failure.
+    pub confirming: &'a [Block],
+}
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Launch both arms anew and measure.
+    Measure,
+    /// The same, to confirm a failure; whether one of a figure at a fixed rate, without which a block is shorter.
+    Confirm {
+        /// Turns at a fixed rate are needed.
+        at_rate: bool,
+    },
+    /// Conclude.
+    Stop,
+}
+
+/// Whether there is time to measure more, that of a confirmation set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// There is.
+    Left,
+    /// The budget is used up.
+    Over,
+}
+
+/// How the measuring ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// As [`next`] said.
+    Planned,
+    /// For a reason of its own: the user ended it, or it could not be done.
+    Early(Outcome),
+}
+
+/// What to do after a launch.
+pub fn next(plan: &GatePlan, measured: Measured<'_>, time: Time) -> Next {
+    let launches = by_launch(measured.blocks, plan.relaunch);
+    let errors = errors::judge(&launches, FALSE_FAILS, plan.answers);
+    if launches.is_empty() {
+        return Next::Measure;
+    }
+    if errors.invalid.is_some() || errors.is_plain {
+        return Next::Stop;
+    }
+    let n = launches.len();
+    let confirming = by_launch(measured.confirming, plan.relaunch).len();
+    let progress = if n >= LAST_LOOK || time == Time::Over || confirming > 0 {
+        Progress::Over
+    } else {
+        Progress::Running
+    };
+    if n != FIRST_LOOK && progress == Progress::Running {
+        return Next::Measure;
+    }
+    let metrics = metrics(plan, &launches);
+    let fails = metrics.iter();
+    let fails: Vec<_> = fails
+        .filter(|of| of.seen(progress) == Some(Seen::Fails))
+        .collect();
+    if errors.verdict.verdict == Verdict::Fail {
+        Next::Stop
+    } else if !fails.is_empty() {
+        let at_rate = fails.iter().any(|of| of.gated.metric.is_at_rate());
+        match plan.confirm {
+            Confirm::Fresh if confirming < CONFIRMING => Next::Confirm { at_rate },
+            _ => Next::Stop,
+        }
+    } else if progress == Progress::Running && metrics.iter().any(Metric::asks_for_more) {
+        Next::Measure
+    } else {
+        Next::Stop
+    }
+}
+
+/// The verdict on all that was measured. `advisory` says why a failure does not count, if it does not.
+pub fn conclude(
+    plan: &GatePlan,
+    measured: Measured<'_>,
+    ended: Ended,
+    advisory: Option<String>,
+) -> GateVerdict {
+    let launches = by_launch(measured.blocks, plan.relaunch);
+    let confirming = by_launch(measured.confirming, plan.relaunch);
+    // An error counts wherever it happened.
+    let both: Vec<Vec<&Block>> = launches.iter().chain(&confirming).cloned().collect();
+    let errors = errors::judge(&both, FALSE_FAILS, plan.answers);
+    let metrics: Vec<MetricVerdict> = metrics(plan, &launches)
+        .iter()
+        .map(|metric| metric.verdict(plan.confirm, &confirming, errors.differs.as_deref()))
+        .collect();
+    let (outcome, reasons) = match ended {
+        Ended::Early(outcome) => {
+            let reason = early(&outcome);
+            (outcome, vec![reason])
+        }
+        Ended::Planned => overall(&errors, &metrics),
+    };
+    let never = (plan.relaunch == Relaunch::Never).then(|| {
+        "the arms are not launched anew, and a launch may be faster than the next one of the same program".to_owned()
+    });
+    let all: Vec<&Block> = measured.blocks.iter().chain(measured.confirming).collect();
+    GateVerdict {
+        outcome,
+        reasons,
+        advisory: advisory.or(never),
+        on_inconclusive: plan.on_inconclusive,
+        metrics,
+        errors: errors.verdict,
+        used: Used {
+            blocks: measured.blocks.len(),
+            launches: launches.len(),
+            confirming: measured.confirming.len(),
+            voided: all.iter().filter(|block| void(block).is_some()).count(),
+        },
+        evidence: evidence(&all),
+    }
+}
+
+fn early(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Internal(message) | Outcome::Invalid(message) => message.clone(),
+        _ => "the gate was ended before its time: what was measured until then is no verdict"
+            .to_owned(),
+    }
+}
+
+/// All metrics of the plan. A failure of equal arms is as likely however many are judged.
+fn metrics(plan: &GatePlan, launches: &[Vec<&Block>]) -> Vec<Metric> {
+    let judged = plan.metrics.iter().filter(|of| of.limits.is_some()).count();
+    let level = FALSE_FAILS / judged.max(1) as f64;
+    let metrics = plan.metrics.iter();
+    metrics
+        .map(|gated| Metric::of(*gated, launches, level))
+        .collect()
+}
+
+fn overall(errors: &Errors, metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
+    if let Some(message) = &errors.invalid {
+        return (Outcome::Invalid(message.clone()), vec![message.clone()]);
+    }
+    let told = |verdict: Verdict| {
+        let of_errors = errors.verdict.reason.as_ref();
+        let of_errors = of_errors.filter(|_| errors.verdict.verdict == verdict);
+        let of_errors = of_errors.map(|reason| format!("errors: {reason}"));
+        let of_metrics = metrics.iter().filter(move |of| of.verdict == Some(verdict));
+        let of_metrics = of_metrics.map(|of| {
+            let reason = of.reason.as_deref().unwrap_or("no reason");
+            format!("{}: {reason}", of.metric.name())
+        });
+        of_errors.into_iter().chain(of_metrics).collect::<Vec<_>>()
+    };
+    let (failed, unsure) = (told(Verdict::Fail), told(Verdict::Inconclusive));
+    let passed = told(Verdict::Pass);
+    let is_judged = metrics.iter().any(|of| of.verdict == Some(Verdict::Pass));
+    if !failed.is_empty() {
+        (Outcome::Fail, failed)
+    } else if !unsure.is_empty() {
+        (Outcome::Inconclusive, unsure)
+    } else if !is_judged {
+        let nothing = "no metric could be judged: name one in [gate] whose figures are known";
+        (Outcome::Inconclusive, vec![nothing.to_owned()])
+    } else {
+        (Outcome::Pass, passed)
+    }
+}
+
+fn evidence(blocks: &[&Block]) -> Evidence {
+    let spread = |value: fn(&Around) -> Option<f64>| {
+        let values = blocks.iter().filter_map(|block| value(&block.around));
+        let mut values: Vec<f64> = values.collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let most = *values.last()?;
+        Some(Spread {
+            median: values[values.len() / 2],
+            most,
+        })
+    };
+    let throttled = blocks.iter().map(|of| of.around.throttled.as_secs_f64());
+    Evidence {
+        foreign_cores: spread(|around| around.foreign_cores),
+        steal: spread(|around| around.steal),
+        generator_cores: spread(|around| Some(around.generator_cores)),
+        dispatch_lag_us: spread(|around| Some(around.dispatch_lag_p99.as_secs_f64() * 1e6)),
+        throttled_seconds: throttled.sum(),
+    }
+}

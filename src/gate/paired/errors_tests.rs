@@ -1,0 +1,188 @@
+//! Errors are judged before speed.
+
+use super::samples::{blocks, changed, costing, plan, verdict};
+use super::*;
+use crate::gate::{Outcome, Verdict};
+use crate::metrics::{ErrorKind, Outcome as Answer, Tally, Times};
+use crate::result::{ArmBlock, Block, Turns};
+use crate::scenario::plan::gate::GateMetric;
+
+fn fail(tally: &mut Tally, count: u64, kind: ErrorKind, status: Option<u16>) {
+    let times = Times {
+        intended: 0,
+        startable: 0,
+        sent: 0,
+        done: 1,
+    };
+    for _ in 0..count {
+        tally.record(Answer::Failed { kind, status }, times, u64::MAX);
+    }
+}
+
+/// So many of the requests of an arm fail beside 100 that are OK.
+fn erring(count: u64) -> impl Fn(&mut ArmBlock) {
+    move |arm| {
+        let tally = &mut arm.closed.tallies[0];
+        fail(tally, count, ErrorKind::Reset, None);
+        let words = "reset by peer".to_owned();
+        arm.closed.exemplars.insert(ErrorKind::Reset, words);
+    }
+}
+
+fn mute(arm: &mut ArmBlock) {
+    for turns in [Some(&mut arm.closed), arm.open.as_mut()]
+        .into_iter()
+        .flatten()
+    {
+        let mut tally = Tally::default();
+        fail(&mut tally, 50, ErrorKind::Status, Some(500));
+        turns.tallies = vec![tally];
+    }
+}
+
+fn judged(blocks: &[Block]) -> GateVerdict {
+    verdict(&plan(&[GateMetric::CpuPerRequest]), blocks)
+}
+
+#[track_caller]
+fn check(blocks: &[Block], outcome: &Outcome, says: &str) {
+    let found = judged(blocks);
+    let name = found.outcome.name();
+    assert_eq!(name, outcome.name(), "{found:#?}");
+    assert!(found.reasons[0].contains(says), "{:?}", found.reasons);
+}
+
+fn next_of(blocks: &[Block]) -> Next {
+    let measured = Measured {
+        blocks,
+        confirming: &[],
+    };
+    next(&plan(&[GateMetric::CpuPerRequest]), measured, Time::Left)
+}
+
+#[test]
+fn a_head_that_errs_where_the_base_does_not_has_failed_however_fast() {
+    let mut fast = costing(16, 0.5);
+    fast.iter_mut()
+        .for_each(|block| erring(1)(&mut block.arms.head));
+    let says = "errors: 0.5 % of the head's requests failed, 0 % of the base's; the head failed more in 24 of 24 launches; 24 × reset, such as: reset by peer";
+    check(&fast, &Outcome::Fail, says);
+    let found = judged(&fast);
+    assert_eq!(found.errors.head, (24, 24 * 201));
+    assert_eq!(found.errors.base, (0, 24 * 200));
+    assert_eq!(found.metrics[0].verdict, Some(Verdict::Pass));
+    // Errors that both have are nobody's fault.
+    let mut both = blocks(16);
+    for block in &mut both {
+        erring(1)(&mut block.arms.head);
+        erring(1)(&mut block.arms.base);
+    }
+    check(&both, &Outcome::Pass, "");
+    // A head that no longer errs is none of that either.
+    both.iter_mut()
+        .for_each(|block| block.arms.head = block.arms.base.clone());
+    let mut mended = blocks(16);
+    mended
+        .iter_mut()
+        .for_each(|block| erring(1)(&mut block.arms.base));
+    check(&mended, &Outcome::Pass, "");
+}
+
+#[test]
+fn errors_in_few_launches_are_inconclusive() {
+    let erring_in = |launches: usize, count: u64| {
+        let mut blocks = blocks(16);
+        // Not among those that confirm.
+        let arms = blocks[8..8 + launches].iter_mut();
+        arms.for_each(|block| erring(count)(&mut block.arms.head));
+        blocks
+    };
+    check(
+        &erring_in(7, 1),
+        &Outcome::Inconclusive,
+        "the head failed more in 7 of 24",
+    );
+    check(
+        &erring_in(8, 1),
+        &Outcome::Fail,
+        "the head failed more in 8 of 24",
+    );
+    check(&erring_in(2, 1), &Outcome::Inconclusive, "more in 2 of 24");
+    // One launch is chance, unless it is much.
+    check(&erring_in(1, 1), &Outcome::Pass, "more in 1 of 24");
+    check(
+        &erring_in(1, 100),
+        &Outcome::Inconclusive,
+        "more in 1 of 24",
+    );
+}
+
+#[test]
+fn a_base_that_errs_is_nothing_to_compare_with() {
+    let mut both = blocks(16);
+    for block in &mut both {
+        erring(10)(&mut block.arms.head);
+        erring(10)(&mut block.arms.base);
+    }
+    let says = "4.76 % of the base's requests failed, so that it was not loaded as planned";
+    check(&both, &Outcome::Inconclusive, says);
+    let mut silent = blocks(10);
+    silent
+        .iter_mut()
+        .for_each(|block| mute(&mut block.arms.base));
+    check(
+        &silent,
+        &Outcome::Invalid(String::new()),
+        "the base gave no OK answer at all",
+    );
+    assert_eq!(next_of(&silent[..1]), Next::Stop);
+    let mut ended = blocks(10);
+    ended[4].arms.base.died = Some("exit code 1".to_owned());
+    check(
+        &ended,
+        &Outcome::Invalid(String::new()),
+        "the base ended by itself: exit code 1",
+    );
+    assert_eq!(next_of(&ended[..5]), Next::Stop);
+    assert_eq!(next_of(&ended[..4]), Next::Measure);
+}
+
+#[test]
+fn a_head_that_ends_or_says_nothing_twice_has_failed_at_once() {
+    let end = |arm: &mut ArmBlock| arm.died = Some("signal 11".to_owned());
+    for (what, says) in [
+        (end as fn(&mut ArmBlock), "the head ended by itself in 2 of"),
+        (mute, "the head gave no OK answer in 2 of"),
+    ] {
+        let mut blocks = blocks(16);
+        what(&mut blocks[9].arms.head);
+        assert_eq!(next_of(&blocks[..9]), Next::Measure);
+        let once = judged(&blocks);
+        assert_eq!(once.outcome, Outcome::Inconclusive, "{once:#?}");
+        what(&mut blocks[11].arms.head);
+        assert_eq!(next_of(&blocks[..12]), Next::Stop);
+        check(&blocks, &Outcome::Fail, says);
+    }
+    // An arm that is not up keeps the other one from being loaded, which is not that one's fault.
+    let mut down = changed(2, end);
+    for block in &mut down {
+        for arm in [&mut block.arms.base, &mut block.arms.head] {
+            (arm.closed, arm.open) = (Turns::nothing(), None);
+        }
+    }
+    assert_eq!(next_of(&down[..1]), Next::Measure);
+    assert_eq!(next_of(&down), Next::Stop);
+    check(&down, &Outcome::Fail, "the head ended by itself in 2 of");
+    let both = changed(2, mute);
+    assert_eq!(next_of(&both), Next::Stop);
+    let measured = Measured {
+        blocks: &both,
+        confirming: &[],
+    };
+    let plan = plan(&[GateMetric::CpuPerRequest]);
+    let found = conclude(&plan, measured, Ended::Planned, None);
+    assert_eq!(
+        (found.outcome, found.errors.verdict),
+        (Outcome::Fail, Verdict::Fail)
+    );
+}

@@ -1,0 +1,28 @@
+//! The decision of `telemload gate`: two arms that were loaded in turns, block by block, to a verdict. Pure: blocks in, verdict out.
+//!
+//! What is looked at, how often, and what follows is fixed before anything is measured. Nothing is measured again because of what it says,
+//! but for fresh launches that can only withdraw a failure. No data never passes.
+
+mod bursts;
+mod decide;
+mod errors;
+mod look;
+mod metric;
+mod observe;
+mod verdict;
+mod words;
+
+pub use decide::{Ended, Measured, Next, Time, conclude, next};
+pub use look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK};
+pub use verdict::{
+    Bursts, Change, Confirmation, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
+};
+
+#[cfg(test)]
+mod ends_tests;
+#[cfg(test)]
+mod errors_tests;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The words of verdicts: why, and what would settle it.
+
+use super::bursts::ENOUGH;
+use super::look::{CONFIRMING, FIRST_LOOK};
+use super::verdict::{Bursts, Change, MetricVerdict};
+use crate::scenario::plan::gate::Limits;
+use crate::units::format_share;
+
+/// What settles a failure that was not confirmed.
+pub(super) const NEEDS_CONFIRMATION: &str = "measure again where nothing else runs, or with a longer `--budget`; a failure that fresh launches do not confirm is none";
+/// What settles a change of answers.
+pub(super) const NEEDS_ANSWERS: &str = "make the head answer as the base does, or set `answers = \"may-differ\"` in [gate] if the change is meant";
+
+/// Times the budget from which a longer one is no advice.
+const MOST_TIMES: f64 = 8.0;
+
+/// A change with its sign.
+fn signed(share: f64) -> String {
+    let sign = if share < 0.0 { "-" } else { "+" };
+    format!("{sign}{}", format_share(share.abs()))
+}
+
+fn estimate(change: Option<Change>) -> String {
+    change.map_or_else(
+        || "no estimate".to_owned(),
+        |change| {
+            format!(
+                "{} (95 %: {} to {})",
+                signed(change.by),
+                signed(change.low),
+                signed(change.high)
+            )
+        },
+    )
+}
+
+pub(super) fn fails(verdict: &MetricVerdict, limits: Limits) -> String {
+    let confirmed = verdict.confirmation.map_or_else(String::new, |of| {
+        format!(
+            "; {} fresh launches confirm it: {}",
+            of.n,
+            estimate(of.change)
+        )
+    });
+    format!(
+        "{} is worse than the tolerated {}{confirmed}",
+        estimate(verdict.change),
+        format_share(limits.tolerate)
+    )
+}
+
+pub(super) fn passes(upper: f64, limits: Limits) -> String {
+    let found = if upper > 0.0 {
+        format!("at most {} worse (95 %)", format_share(upper))
+    } else {
+        "not worse (95 %)".to_owned()
+    };
+    format!(
+        "no change for the worse of {} or more: {found}",
+        format_share(limits.catch)
+    )
+}
+
+pub(super) fn between(verdict: &MetricVerdict, limits: Limits) -> String {
+    format!(
+        "{} may be {} worse, and may be less than the tolerated {}",
+        estimate(verdict.change),
+        format_share(limits.catch),
+        format_share(limits.tolerate)
+    )
+}
+
+pub(super) fn unconfirmed(verdict: &MetricVerdict) -> String {
+    let found = estimate(verdict.change);
+    match verdict.confirmation {
+        None => format!("{found} would fail, but no time was left to confirm it"),
+        Some(of) if of.n < CONFIRMING => format!(
+            "{found} would fail, but only {} of {CONFIRMING} fresh launches could confirm it",
+            of.n
+        ),
+        Some(of) => format!(
+            "{found} would fail, but {} fresh launches do not confirm it: {}",
+            of.n,
+            estimate(of.change)
+        ),
+    }
+}
+
+pub(super) fn quieter(sd: f64, times: f64) -> String {
+    let quiet = format_share(sd / times.sqrt());
+    let noise = format!(
+        "launches that differ by {quiet} or less; here they differ by {}",
+        format_share(sd)
+    );
+    if times > MOST_TIMES {
+        noise
+    } else {
+        format!("if the estimate holds, {noise}: a `--budget` of {times:.1} times as long would do")
+    }
+}
+
+pub(super) fn few(n: usize, voided: usize, unknown: Option<(usize, &'static str)>) -> String {
+    let mut words = format!("it rests on {n} launches, and fewer than {FIRST_LOOK} do not tell");
+    if voided > 0 {
+        words += &format!("; {voided} more do not count, for something else used the machine");
+    }
+    if let Some((count, why)) = unknown {
+        words += &format!("; {count} more say nothing: {why}");
+    }
+    words
+}
+
+pub(super) fn needs_launches(voided: usize) -> String {
+    let quiet = if voided > 0 {
+        ", where nothing else runs"
+    } else {
+        ""
+    };
+    format!(
+        "{FIRST_LOOK} launches of both arms{quiet}: a longer `--budget`, or a smaller `relaunch`"
+    )
+}
+
+pub(super) fn few_bursts(bursts: Bursts) -> String {
+    format!(
+        "its tail rests on {:.0} and {:.0} bursts of slow requests, and fewer than {ENOUGH:.0} do not tell",
+        bursts.base, bursts.head
+    )
+}
+
+pub(super) fn more_bursts(bursts: Bursts) -> String {
+    let least = bursts.base.min(bursts.head).max(1.0);
+    format!(
+        "some {:.0} times as long at the fixed rate: a longer `--budget`",
+        (ENOUGH / least).ceil()
+    )
+}

@@ -1,0 +1,257 @@
+//! When each of two arms may send: in turns, so that whatever drifts on a machine falls on both alike. Pure: offsets from the beginning
+//! of the load in, offsets out.
+//!
+//! Eight turns are A B B A, B A A B, and so on; A is the arm that has the first measured turn. Between two turns is a gap, in which
+//! nothing is sent and what is under way may end.
+
+use std::time::Duration;
+
+/// Turns after which the order repeats, and of which each arm has half.
+const PATTERN: u64 = 8;
+
+/// Which of them are those of A, and of the other arm.
+const PLACES: [[u64; 4]; 2] = [[0, 3, 5, 6], [1, 2, 4, 7]];
+
+/// The turns of one of two arms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timetable {
+    slice: u64,
+    gap: u64,
+    /// Turns of both arms that are not measured, and that are.
+    dropped: u64,
+    measured: u64,
+    /// 0 for the arm that has the first measured turn, else 1.
+    arm: usize,
+}
+
+/// How many turns both arms have together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slices {
+    /// The first ones, which are not measured; an odd number counts as one more.
+    pub dropped: u32,
+    /// Those behind them, at least one of each arm; arms have equally many in each order if it is a multiple of 8.
+    pub measured: u32,
+}
+
+impl Timetable {
+    /// The timetable of the arm that has the first measured turn.
+    pub fn new(slice: Duration, gap: Duration, slices: Slices) -> Self {
+        let even = |count: u32| u64::from(count) + u64::from(count % 2);
+        Self {
+            slice: (slice.as_nanos() as u64).max(1),
+            gap: gap.as_nanos() as u64,
+            dropped: even(slices.dropped),
+            measured: even(slices.measured.max(2)),
+            arm: 0,
+        }
+    }
+
+    /// That of the other arm.
+    #[must_use]
+    pub fn other(self) -> Self {
+        Self {
+            arm: 1 - self.arm,
+            ..self
+        }
+    }
+
+    /// Whether the arm may send at this offset (ns).
+    pub fn may_send(&self, offset: u64) -> bool {
+        let turn = offset / self.period();
+        turn < self.turns() && self.is_own(turn) && offset % self.period() < self.slice
+    }
+
+    /// When the first turn begins that begins at this offset or later, ns; `None` behind the last one.
+    pub fn next_turn(&self, offset: u64) -> Option<u64> {
+        let from = offset.div_ceil(self.period());
+        let mut turns = from..self.turns();
+        let turn = turns.find(|&turn| self.is_own(turn))?;
+        Some(turn * self.period())
+    }
+
+    /// When so much of the arm's own time (ns) has passed, as an offset: within a turn, or at the beginning of one; [`u64::MAX`] behind the last one.
+    pub fn at(&self, own: u64) -> u64 {
+        let number = own / self.slice;
+        if number >= self.turns() / 2 {
+            return u64::MAX;
+        }
+        self.turn(number) * self.period() + own % self.slice
+    }
+
+    /// Offset of the first measured turn of either arm, ns.
+    pub fn start(&self) -> u64 {
+        self.dropped * self.period()
+    }
+
+    /// Offset of the end of the last turn of either arm, ns.
+    pub fn end(&self) -> u64 {
+        self.turns() * self.period() - self.gap
+    }
+
+    /// The middle of the time in which the arm is idle before its first measured turn, ns: what it used is best read then.
+    pub fn idle_before_start(&self) -> u64 {
+        let first = self.turn(self.dropped / 2) * self.period();
+        let before = match self.dropped {
+            0 => 0,
+            _ => self.turn(self.dropped / 2 - 1) * self.period() + self.slice,
+        };
+        before + (first - before) / 2
+    }
+
+    /// When its first measured turn begins, ns.
+    pub fn first_measured(&self) -> u64 {
+        self.turn(self.dropped / 2) * self.period()
+    }
+
+    /// How many measured turns the arm has.
+    pub fn measured(&self) -> u32 {
+        (self.measured / 2) as u32
+    }
+
+    /// Length of all its measured turns.
+    pub fn active(&self) -> Duration {
+        Duration::from_nanos(self.measured / 2 * self.slice)
+    }
+
+    fn period(&self) -> u64 {
+        self.slice + self.gap
+    }
+
+    /// Of both arms.
+    fn turns(&self) -> u64 {
+        self.dropped + self.measured
+    }
+
+    /// Where in the pattern the first turn of all is, so that the measured ones begin with it.
+    fn begin(&self) -> u64 {
+        (PATTERN - self.dropped % PATTERN) % PATTERN
+    }
+
+    fn is_own(&self, turn: u64) -> bool {
+        PLACES[self.arm].contains(&((turn + self.begin()) % PATTERN))
+    }
+
+    /// Which of all turns is the arm's own turn `number`.
+    fn turn(&self, number: u64) -> u64 {
+        // An even number of turns has equally many of each arm.
+        let number = number + self.begin() / 2;
+        let places = PLACES[self.arm];
+        let place = places[(number % places.len() as u64) as usize];
+        number / places.len() as u64 * PATTERN + place - self.begin()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn table(dropped: u32, measured: u32) -> Timetable {
+        let (slice, gap) = (Duration::from_millis(100), Duration::from_millis(2));
+        Timetable::new(slice, gap, Slices { dropped, measured })
+    }
+
+    fn order(table: Timetable) -> String {
+        let turns = (0..).map(|turn| turn * 102 * MS);
+        let turns = turns.take_while(|&begin| begin < table.end());
+        let whose = |begin| match (table.may_send(begin), table.other().may_send(begin)) {
+            (true, false) => 'A',
+            (false, true) => 'B',
+            both => panic!("{both:?} at {begin}"),
+        };
+        turns.map(whose).collect()
+    }
+
+    #[test]
+    fn measured_turns_begin_with_the_pattern_whatever_is_dropped() {
+        assert_eq!(order(table(0, 8)), "ABBABAAB");
+        assert_eq!(order(table(4, 12)), "BAABABBABAABABBA");
+        assert_eq!(order(table(2, 8)), "ABABBABAAB");
+        assert_eq!(order(table(1, 3)), "ABABBA");
+        assert_eq!(table(4, 24).measured(), 12);
+        assert_eq!(table(4, 24).active(), Duration::from_millis(1_200));
+        assert_eq!(table(4, 24).start(), 408 * MS);
+        assert_eq!(table(4, 24).end(), (28 * 102 - 2) * MS);
+    }
+
+    #[test]
+    fn an_arm_is_read_in_the_middle_of_the_others_turn() {
+        let a = table(4, 24);
+        // BAAB|A: idle from the end of its third turn until the first measured one.
+        assert_eq!(a.idle_before_start(), (304 + 408) * MS / 2);
+        assert_eq!(a.first_measured(), 408 * MS);
+        // BAAB|AB: the fourth turn was its own.
+        assert_eq!(a.other().idle_before_start(), (406 + 510) * MS / 2);
+        assert_eq!(a.other().first_measured(), 510 * MS);
+        assert_eq!(table(0, 8).idle_before_start(), 0);
+    }
+
+    fn any_table() -> impl Strategy<Value = Timetable> {
+        let lengths = (1u64..1_000, 0u64..200);
+        (lengths, 0u32..20, 1u32..60, any::<bool>()).prop_map(
+            |((slice, gap), dropped, measured, is_other)| {
+                let of = Duration::from_nanos;
+                let table = Timetable::new(of(slice), of(gap), Slices { dropped, measured });
+                if is_other { table.other() } else { table }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn turns_never_overlap_and_gaps_hold(table in any_table(), share in 0.0f64..1.1) {
+            let offset = (table.end() as f64 * share) as u64;
+            let (own, other) = (table.may_send(offset), table.other().may_send(offset));
+            prop_assert!(!(own && other));
+            let is_in_turn = offset < table.end() && offset % table.period() < table.slice;
+            prop_assert_eq!(own || other, is_in_turn);
+        }
+
+        #[test]
+        fn arms_have_equally_many_turns(table in any_table()) {
+            let begins = |table: Timetable| {
+                let mut next = table.next_turn(0);
+                std::iter::from_fn(move || {
+                    let begin = next?;
+                    next = table.next_turn(begin + 1);
+                    Some(begin)
+                })
+                .collect::<Vec<u64>>()
+            };
+            let (own, other) = (begins(table), begins(table.other()));
+            prop_assert_eq!(own.len(), other.len());
+            let measured = |begins: &[u64]| begins.iter().filter(|&&begin| begin >= table.start()).count();
+            prop_assert_eq!(measured(&own), table.measured() as usize);
+            prop_assert_eq!(measured(&other), table.measured() as usize);
+            for (number, &begin) in own.iter().enumerate() {
+                prop_assert!(table.may_send(begin));
+                prop_assert_eq!(table.at(number as u64 * table.slice), begin);
+            }
+            // A drift that goes linearly over a whole pattern falls on both alike.
+            if table.measured % PATTERN == 0 {
+                let sum = |begins: &[u64]| begins.iter().filter(|&&begin| begin >= table.start()).sum::<u64>();
+                prop_assert_eq!(sum(&own), sum(&other));
+            }
+        }
+
+        #[test]
+        fn own_time_passes_in_own_turns_alone(table in any_table(), own in 0u64..50_000) {
+            let at = table.at(own);
+            if own < table.turns() / 2 * table.slice {
+                prop_assert!(table.may_send(at) && at < table.end());
+                prop_assert!(at < table.at(own + 1));
+            } else {
+                prop_assert_eq!(at, u64::MAX);
+            }
+        }
+
+        #[test]
+        fn an_arm_is_idle_when_it_is_read(table in any_table()) {
+            let at = table.idle_before_start();
+            prop_assert!(at <= table.first_measured());
+            prop_assert!(table.dropped == 0 || at >= table.first_measured() || !table.may_send(at));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The figures of a gate in words, and the bar of an interval.
+
+use crate::gate::Verdict;
+use crate::gate::paired::{Change, MetricVerdict};
+use crate::scenario::plan::gate::GateMetric;
+use crate::units::{format_count, format_share, format_us};
+
+/// What a bar's marks mean.
+pub(in crate::report) const LEGEND: &str = "bars: ├─●─┤ the estimate in its 95 % interval, worse to the right; │ no change, ╎ tolerated, ┃ caught, at half of the bar's reach; ◀ ▶ beyond it";
+
+/// Cells of a bar on each side of "no change".
+const HALF: i32 = 12;
+/// How far a bar reaches, in changes that are caught.
+const REACH: f64 = 2.0;
+/// How far the bar of a metric without limits reaches, in the farther end of its interval.
+const ROOM: f64 = 1.2;
+
+/// A value of a metric with its unit; "–" where it is not known.
+pub(in crate::report) fn value(metric: GateMetric, value: Option<f64>) -> String {
+    let Some(value) = value else {
+        return "–".to_owned();
+    };
+    match metric {
+        GateMetric::CpuPerRequest | GateMetric::CpuAtRate | GateMetric::Latency(_) => {
+            format_us(value)
+        }
+        GateMetric::Capacity => format!("{}/s", format_count(value)),
+        GateMetric::PeakMemory => crate::report::figures::amount(value, "bytes"),
+    }
+}
+
+/// A share with its sign.
+pub(in crate::report) fn signed(share: f64) -> String {
+    let sign = if share < 0.0 { "-" } else { "+" };
+    format!("{sign}{}", format_share(share.abs()))
+}
+
+/// A change and its interval; "–" where there is none.
+pub(in crate::report) fn change(change: Option<Change>) -> (String, String) {
+    change.map_or_else(
+        || ("–".to_owned(), "–".to_owned()),
+        |change| {
+            let interval = format!("{} to {}", signed(change.low), signed(change.high));
+            (signed(change.by), interval)
+        },
+    )
+}
+
+/// What follows, told apart by a sign and a word; of a metric that is shown alone as well.
+pub(in crate::report) fn verdict(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Pass) => "✓ pass",
+        Some(Verdict::Fail) => "✗ FAIL",
+        Some(Verdict::Inconclusive) => "? inconclusive",
+        None => "– not gated",
+    }
+}
+
+/// Why, and what would settle it; empty if nothing is to be said.
+pub(in crate::report) fn reason(of: &MetricVerdict) -> String {
+    let needs = of.needs.as_ref().map(|needs| format!("needs {needs}"));
+    let parts = of.reason.iter().cloned().chain(needs);
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+/// The interval of a change beside its limits, in so many cells as every other bar.
+pub(in crate::report) fn bar(of: &MetricVerdict) -> String {
+    let Some(change) = of.change else {
+        return String::new();
+    };
+    let worse = |share: f64| {
+        if of.metric.more_is_worse() {
+            share
+        } else {
+            -share
+        }
+    };
+    let ends = [worse(change.low), worse(change.high)];
+    let (low, high) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+    let scale = of.limits.map_or_else(
+        || ROOM * low.abs().max(high.abs()).max(f64::MIN_POSITIVE),
+        |limits| REACH * limits.catch,
+    );
+    let at = |share: f64| (share / scale * f64::from(HALF)).round() as i32;
+    let mut cells = Cells([' '; 2 * HALF as usize + 1]);
+    for place in at(low)..=at(high) {
+        cells.set(place, '─');
+    }
+    cells.set(0, '│');
+    if let Some(limits) = of.limits {
+        cells.set(at(limits.tolerate), '╎');
+        cells.set(at(limits.catch), '┃');
+    }
+    cells.end(at(low), '├');
+    cells.end(at(high), '┤');
+    cells.set(at(worse(change.by)), '●');
+    cells.0.iter().collect()
+}
+
+/// The cells of a bar, the middle one at 0.
+struct Cells([char; 2 * HALF as usize + 1]);
+
+impl Cells {
+    fn set(&mut self, at: i32, mark: char) {
+        let cell = usize::try_from(at + HALF).ok();
+        if let Some(cell) = cell.and_then(|cell| self.0.get_mut(cell)) {
+            *cell = mark;
+        }
+    }
+
+    /// An end of the interval, or which way it lies.
+    fn end(&mut self, at: i32, mark: char) {
+        if at < -HALF {
+            self.set(-HALF, '◀');
+        } else if at > HALF {
+            self.set(HALF, '▶');
+        } else {
+            self.set(at, mark);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::checks::gate_samples::metric;
+    use crate::scenario::plan::gate::Limits;
+
+    #[test]
+    fn a_bar_shows_an_interval_beside_its_limits() {
+        let limits = Some(Limits {
+            catch: 0.06,
+            tolerate: 0.03,
+        });
+        for (metric_of, limits, (low, by, high), expected) in [
+            // Twelve cells are 12 %.
+            (
+                GateMetric::CpuPerRequest,
+                limits,
+                (0.07, 0.08, 0.10),
+                "            │  ╎  ┃├●─┤  ",
+            ),
+            (
+                GateMetric::CpuPerRequest,
+                limits,
+                (-0.02, 0.01, 0.04),
+                "          ├─│●─╎┤ ┃      ",
+            ),
+            // Less capacity is worse.
+            (
+                GateMetric::Capacity,
+                limits,
+                (-0.10, -0.08, -0.07),
+                "            │  ╎  ┃├●─┤  ",
+            ),
+            (
+                GateMetric::CpuPerRequest,
+                limits,
+                (-0.5, 0.0, 0.5),
+                "◀───────────●──╎──┃─────▶",
+            ),
+            (
+                GateMetric::CpuPerRequest,
+                limits,
+                (0.4, 0.5, 0.6),
+                "            │  ╎  ┃     ▶",
+            ),
+            (
+                GateMetric::PeakMemory,
+                None,
+                (-0.1, 0.0, 0.1),
+                "  ├─────────●─────────┤  ",
+            ),
+        ] {
+            let mut of = metric(metric_of, None);
+            of.limits = limits;
+            of.change = Some(Change { by, low, high });
+            assert_eq!(bar(&of), expected, "{metric_of:?} {low} {by} {high}");
+        }
+        let mut unknown = metric(GateMetric::CpuPerRequest, None);
+        unknown.change = None;
+        assert_eq!(bar(&unknown), "");
+    }
+}

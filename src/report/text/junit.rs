@@ -1,0 +1,94 @@
+//! Checks as a JUnit report, which every CI system reads: what fails is a failure, what is inconclusive is skipped with its reason, what
+//! is invalid is an error.
+
+use std::fmt::Write as _;
+
+use crate::report::checks::{Check, Checks, Mark};
+
+/// The report, as the schema `junit-10.xsd` of Jenkins has it.
+pub fn junit(checks: &Checks) -> String {
+    let title = escaped(&checks.title);
+    let (tests, failures) = (checks.checks.len(), checks.count(Mark::Fail));
+    let (errors, skipped) = (
+        checks.count(Mark::Invalid),
+        checks.count(Mark::Inconclusive),
+    );
+    let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(
+        text,
+        "<testsuites name=\"telemload\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n  <testsuite name=\"{title}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">"
+    );
+    for check in &checks.checks {
+        case(check, &title, &mut text);
+    }
+    text.push_str("  </testsuite>\n</testsuites>\n");
+    text
+}
+
+fn case(check: &Check, title: &str, text: &mut String) {
+    let group = match check.group.as_str() {
+        "" => title.to_owned(),
+        group => escaped(group),
+    };
+    let (name, words) = (escaped(&check.name), escaped(&check.words));
+    let _ = writeln!(text, "    <testcase classname=\"{group}\" name=\"{name}\">");
+    let element = match check.mark {
+        Mark::Told | Mark::Pass => None,
+        Mark::Inconclusive => Some("skipped"),
+        Mark::Fail => Some("failure"),
+        Mark::Invalid => Some("error"),
+    };
+    let place = check.place.as_ref().map_or_else(String::new, |place| {
+        let line = place.line.map(|line| format!(":{line}"));
+        let line = line.unwrap_or_default();
+        escaped(&format!("\n{}{line}", place.file))
+    });
+    // Some readers show the text, and some the attribute.
+    let _ = match element {
+        Some(element) => writeln!(
+            text,
+            "      <{element} type=\"{}\" message=\"{words}\">{words}{place}</{element}>",
+            check.mark.name()
+        ),
+        None => writeln!(text, "      <system-out>{words}</system-out>"),
+    };
+    text.push_str("    </testcase>\n");
+}
+
+/// Text of others in XML: what it cannot hold is U+FFFD.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' => out.push('\n'),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::checks::samples;
+
+    #[test]
+    fn each_mark_has_its_element() {
+        let text = junit(&samples());
+        for expected in [
+            "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\"",
+            "<testcase classname=\"after · steady\" name=\"latency.p99 &lt; 50ms\">\n      <failure type=\"fail\" message=\"found 70 ms\">found 70 ms\na/b.toml:12</failure>",
+            "<skipped type=\"inconclusive\" message=\"why: 50 %, &quot;maybe&quot;\">",
+            "<error type=\"invalid\" message=\"&lt;script&gt;|x|\u{fffd}[2J\">",
+            "<testcase classname=\"a → b\" name=\"run\">",
+        ] {
+            assert!(text.contains(expected), "no {expected} in {text}");
+        }
+    }
+}

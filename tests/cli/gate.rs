@@ -1,0 +1,335 @@
+//! `telemload gate`: which arms are compared, what is refused, and how it ends.
+
+use std::fs;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::bed::{TELEMLOAD, TestBed, until};
+
+/// A scenario whose target is a command: the bundled gateway, as any other program.
+fn of_command(more: &str) -> String {
+    format!(
+        "name = \"gated\"
+[target]
+command = \"{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}\"
+ready = \"/healthz\"
+ready_within = \"60s\"
+[load]
+model = \"closed\"
+connections = 2
+duration = \"1s\"
+workers = 1
+[[request]]
+name = \"get\"
+path = \"/healthz\"
+{more}"
+    )
+}
+
+const VARIANTS: &str = "name = \"gated\"
+[target]
+gateway = { auth = \"cached\", bcrypt_cost = 4, cpus = 1 }
+[load]
+model = \"closed\"
+connections = 2
+workers = 1
+duration = \"1s\"
+[[request]]
+name = \"get\"
+path = \"/v1/telemetry\"
+[[variant]]
+name = \"a\"
+[[variant]]
+name = \"b\"
+target.gateway.rbac = \"bitmask\"
+";
+
+fn gate(text: &str, args: &[&str]) -> TestBed {
+    TestBed::new()
+        .file("s.toml", text)
+        .args(["gate", "s.toml", "--out", "out"])
+        .args(args)
+}
+
+#[test]
+fn arms_that_cannot_be_compared_are_refused_before_anything_is_started() {
+    let command = of_command("");
+    let two = of_command("[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n");
+    for (text, args, says) in [
+        (
+            &command,
+            &[][..],
+            "error: name what is compared: --base COMMAND --head COMMAND",
+        ),
+        (
+            &command,
+            &["--base", "x {port}"],
+            "error: two commands are compared: name --base COMMAND and --head COMMAND",
+        ),
+        (
+            &command,
+            &["--base", "x", "--head", "y {port}"],
+            "--base: the command has no `{port}`",
+        ),
+        (
+            &command,
+            &["--base", "x {port}", "--head", "y 'z {port}"],
+            "--head: a quote is not closed",
+        ),
+        (
+            &command,
+            &["--base-variant", "a", "--head-variant", "b"],
+            "there is no variant `a`",
+        ),
+        (&command, &["--base-variant", "a"], "--head-variant"),
+        (
+            &command,
+            &["--base-url", "ftp://h", "--head-url", "http://h"],
+            "--base-url: ",
+        ),
+        (
+            &command,
+            &["--base", "x", "--base-url", "http://h"],
+            "cannot be used with",
+        ),
+        (&command, &["--build", "make"], "--base-ref"),
+        (
+            &command,
+            &["--budget", "5s", "--prove"],
+            "--budget: a gate takes between 20s and 1h",
+        ),
+        (
+            &two,
+            &["--base", "x {port}", "--head", "y {port}"],
+            "has the variants `a` and `b`: name the one whose requests and load are used with --variant",
+        ),
+    ] {
+        let run = gate(text, args).run().expect(2, &[says]);
+        assert!(!run.dir().exists(), "{args:?}");
+    }
+    let url = VARIANTS.split("[[variant]]").next().unwrap();
+    let gateway = "gateway = { auth = \"cached\", bcrypt_cost = 4, cpus = 1 }";
+    let url = url.replacen(gateway, "url = \"http://127.0.0.1:1\"", 1);
+    let says =
+        "error: --prove works beside a target that telemload launches, and this one runs already";
+    gate(&url, &["--prove"]).run().expect(2, &[says]);
+}
+
+#[test]
+fn phases_that_differ_or_lack_are_refused() {
+    let phases = "[[phase]]
+name = \"p\"
+load = { model = \"closed\", connections = 2, duration = \"1s\" }
+[[phase]]
+name = \"q\"
+load = { model = \"closed\", connections = 2, duration = \"1s\" }
+variants = [\"a\"]
+";
+    let load = "[load]\nmodel = \"closed\"\nconnections = 2\nworkers = 1\nduration = \"1s\"\n";
+    let text = VARIANTS.replacen(load, phases, 1) + "[gate]\nphase = \"q\"\n";
+    gate(&text, &[]).run().expect(
+        2,
+        &["error: gate.phase: the variant `b` has no phase `q`; name one that both have"],
+    );
+    let text = VARIANTS.to_owned() + "load.connections = 3\n";
+    gate(&text, &[]).run().expect(
+        2,
+        &["both arms must be loaded alike, and their phases `load` have other connections or workers"],
+    );
+}
+
+#[test]
+fn a_head_that_does_not_come_up_has_failed_and_a_base_is_invalid() {
+    let good = format!("{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}");
+    let broken = "sh -c 'echo no such table; exit 3' {port}";
+    let text = of_command("");
+    let run = gate(&text, &["--base", &good, "--head", broken]).run();
+    let run = run.expect(1, &["block 1: ", "; the head ended: "]);
+    let says = "errors: the head ended by itself in 2 of 2 launches: ";
+    assert!(run.stdout.contains(says), "{}", run.stdout);
+    assert!(run.stdout.contains("no such table"), "{}", run.stdout);
+    let run = gate(&text, &["--base", broken, "--head", &good]).run();
+    let run = run.expect(4, &[]);
+    let says = "the base ended by itself: ";
+    assert!(run.stdout.contains(says), "{}", run.stdout);
+}
+
+#[test]
+fn what_does_not_fit_into_the_budget_is_inconclusive_and_says_so_at_once() {
+    let run = gate(VARIANTS, &["--budget", "20s"]).run();
+    let run = run.expect(3, &["base a, head b; at most 20s; ", "or more"]);
+    assert!(
+        run.stdout.contains("fewer than 10 do not tell"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.dir().join("launch-1/base/target.log").exists());
+}
+
+#[test]
+fn a_gate_that_is_ended_says_what_it_had_found() {
+    let running = gate(VARIANTS, &[]).start();
+    running.wait_for_stderr("block 1: ");
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130, &[]);
+    assert!(run.stdout.contains("cpu_per_request"), "{}", run.stdout);
+}
+
+/// Runs git in a directory, as nobody in particular.
+fn git(directory: &std::path::Path, args: &[&str]) {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(directory);
+    git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]);
+    let output = git.args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {output:?}");
+}
+
+/// A repository whose first commit is marked `old`, and whose script starts the gateway.
+fn repository(bed: &TestBed) {
+    let home = bed.path("");
+    git(&home, &["init", "--quiet"]);
+    git(&home, &["add", "."]);
+    git(&home, &["commit", "--quiet", "-m", "one"]);
+    git(&home, &["tag", "old"]);
+    fs::write(bed.path("service/version"), "new\n").unwrap();
+}
+
+#[test]
+fn a_revision_is_built_and_run_in_a_worktree_that_is_gone_at_the_end() {
+    let script = format!(
+        "#!/bin/sh\ncat version built >&2\nexec {TELEMLOAD} gateway --listen 127.0.0.1:$1\n"
+    );
+    let text = of_command("").replace(
+        &format!("{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}"),
+        "sh service/run {port}",
+    );
+    let script = script.replace("cat version built", "cd service; cat version built");
+    let bed = TestBed::new()
+        .file("s.toml", text)
+        .file("service/version", "old\n")
+        .file("service/built", "in place\n")
+        .file("service/run", script);
+    repository(&bed);
+    let worktrees = bed.path(".git/worktrees");
+    let args = [
+        "gate",
+        "s.toml",
+        "--out",
+        "out",
+        "--base-ref",
+        "old",
+        "--budget",
+        "20s",
+    ];
+    let run = bed
+        .args(args)
+        .args(["--build", "echo afresh > service/built"])
+        .run();
+    let run = run.expect(3, &["building old: echo afresh > service/built"]);
+    assert_eq!(
+        run.read("launch-1/base/target.log")
+            .lines()
+            .collect::<Vec<_>>()[..2],
+        ["old", "afresh"]
+    );
+    assert_eq!(
+        run.read("launch-1/head/target.log")
+            .lines()
+            .collect::<Vec<_>>()[..2],
+        ["new", "in place"]
+    );
+    let left = fs::read_dir(worktrees).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "a worktree is left");
+}
+
+#[test]
+fn a_revision_that_is_not_there_or_does_not_build_is_said() {
+    let bed = || {
+        let bed = TestBed::new()
+            .file("s.toml", of_command(""))
+            .file("service/version", "old\n");
+        repository(&bed);
+        bed.args(["gate", "s.toml", "--out", "out"])
+    };
+    let says = "--base-ref no/such: git knows no such revision here; fetch it first";
+    bed()
+        .args(["--base-ref", "no/such"])
+        .run()
+        .expect(2, &[says]);
+    let build = "echo cannot find crate; exit 7";
+    let run = bed().args(["--base-ref", "old", "--build", build]).run();
+    run.expect(5, &["of old failed", "cannot find crate"]);
+    let outside = TestBed::new().file("s.toml", of_command(""));
+    let run = outside.args(["gate", "s.toml", "--base-ref", "old"]);
+    // Whoever keeps temporary directories in a repository has another message.
+    let run = run.env("GIT_CEILING_DIRECTORIES", "/").run();
+    assert_ne!(run.code, Some(0), "{}", run.stderr);
+    // A build that takes long is left when the user does not wait for it.
+    let running = bed()
+        .args(["--base-ref", "old", "--build", "sleep 600"])
+        .start();
+    running.wait_for_stderr("building old");
+    running.signal(Signal::INT);
+    running.wait().expect(130, &["nothing was measured"]);
+}
+
+#[test]
+fn work_beside_a_command_ends_with_it_and_as_it_does() {
+    let output = |words: &[&str]| {
+        let mut command = Command::new(TELEMLOAD);
+        command.args(["work-beside", "0.5"]).args(words);
+        command.output().unwrap()
+    };
+    let run = output(&["sh", "-c", "echo said; exit 7"]);
+    assert_eq!(run.status.code(), Some(7));
+    assert_eq!(run.stdout, b"said\n");
+    let run = output(&["/no/such/program"]);
+    assert_eq!(run.status.code(), Some(5));
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(said.contains("cannot run /no/such/program"), "{said}");
+}
+
+/// CPU time that a process and its children used, ticks.
+fn ticks(pid: u32) -> (u64, u64) {
+    let of = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    let child = fs::read_to_string(children).unwrap();
+    (of(&pid.to_string()), of(child.trim()))
+}
+
+#[test]
+fn work_beside_a_command_is_the_share_that_was_asked_for() {
+    let mut command = Command::new(TELEMLOAD);
+    command.args(["work-beside", "0.5", "sh", "-c", "while :; do :; done"]);
+    let mut running = command.spawn().unwrap();
+    let pid = running.id();
+    // The child is there once it has used time.
+    let (own, child) = until("two seconds of work", || {
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        let is_there = !fs::read_to_string(children)
+            .unwrap_or_default()
+            .trim()
+            .is_empty();
+        let read = is_there.then(|| ticks(pid))?;
+        (read.1 >= 200).then_some(read)
+    });
+    let child_pid: i32 = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    crate::bed::signal(child_pid, Signal::KILL);
+    running.wait().unwrap();
+    let share = own as f64 / child as f64;
+    assert!((0.4..0.6).contains(&share), "{own} of {child}");
+}

@@ -1,0 +1,106 @@
+//! What a gate leaves behind: a table, gate.json, and what CI systems show.
+
+use std::fs;
+
+use crate::bed::{Outcome, TestBed, as_documented};
+use crate::hostile::{self, Behaviour, Server};
+use crate::junit::Report;
+
+/// A gate of two servers that run already, in which nothing can be told: too short, and without their CPU.
+fn gate(
+    answer: &'static [u8],
+    flags: &[&str],
+    prepared: impl FnOnce(TestBed) -> TestBed,
+) -> Outcome {
+    let servers = [hostile::OK, answer].map(|of| Server::start(Behaviour::Canned(of)));
+    let urls = servers.each_ref().map(|of| format!("http://{}", of.addr));
+    let bed = TestBed::new().file(
+        "s.toml",
+        format!(
+            r#"name = "gated"
+[target]
+url = "{}"
+[load]
+model = "closed"
+connections = 2
+duration = "1s"
+[[request]]
+name = "get"
+path = "/"
+[gate]
+budget = "20s"
+[[gate.metric]]
+name = "latency.p50"
+"#,
+            urls[0]
+        ),
+    );
+    let bed = bed.args(["gate", "s.toml", "--out", "out"]);
+    let bed = bed.args(["--base-url", &urls[0], "--head-url", &urls[1]]);
+    prepared(bed.args(flags)).run()
+}
+
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno";
+
+#[test]
+fn a_head_that_errs_is_shown_everywhere() {
+    let flags = ["--junit", "junit.xml", "--code-quality", "q.json"];
+    let outcome = gate(REFUSAL, &flags, |bed| {
+        bed.env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", "summary.md")
+    });
+    // Arms that run already are judged, and their failure does not count.
+    let outcome = outcome.expect(
+        3,
+        &["::warning file=s.toml,line=11,title=gate · errors::0 of "],
+    );
+    for words in ["✗ FAIL (exit code 3)", "errors: 0 of ", "✗ FAIL: "] {
+        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    }
+    let document = as_documented("gate", &outcome.read("gate.json"));
+    assert_eq!(document["verdict"]["outcome"], "fail");
+    assert_eq!(document["errors"]["verdict"], "fail");
+    assert!(document["blocks"][0]["head"]["busy"]["failed"].as_u64() > Some(0));
+    let read = |name: &str| fs::read_to_string(outcome.home().join(name)).unwrap();
+    let report = Report::read(&read("junit.xml"));
+    let found: Vec<_> = report.cases.iter().map(|of| of.in_short()).collect();
+    assert_eq!(found[0], ("gate", "gate", "pass"));
+    assert_eq!(found[1], ("gate", "latency.p50", "skipped"));
+    assert_eq!(found[found.len() - 1], ("gate", "errors", "skipped"));
+    let why = &report.cases[found.len() - 1].message;
+    assert!(why.contains("; advisory: "), "{why}");
+    let summary = read("summary.md");
+    assert!(
+        summary.contains("| **inconclusive** | gate | errors | 0 of "),
+        "{summary}"
+    );
+    assert!(summary.contains("| `latency.p50` |"), "{summary}");
+    let issues: serde_json::Value = serde_json::from_str(&read("q.json")).unwrap();
+    let begins = |at: usize| issues[at]["location"]["lines"]["begin"].as_u64();
+    assert_eq!([begins(0), begins(1)], [Some(14), Some(11)], "{issues:#}");
+}
+
+#[test]
+fn the_document_is_what_json_prints() {
+    let outcome = gate(REFUSAL, &["--json"], |bed| bed);
+    // Advisory: it is no failure, and no pass either.
+    let outcome = outcome.expect(3, &[]);
+    assert_eq!(outcome.stdout, outcome.read("gate.json"));
+    let document = as_documented("gate", &outcome.stdout);
+    assert!(document["verdict"]["advisory"].is_string());
+}
+
+#[test]
+fn reports_are_refused_where_there_is_none() {
+    for (flags, says) in [
+        (&["--prove", "--junit", "j.xml"][..], "--junit"),
+        (&["--junit", "-"], "--junit needs a file"),
+    ] {
+        TestBed::new()
+            .file("s.toml", "")
+            .args(["gate", "s.toml"])
+            .args(flags)
+            .run()
+            .expect(2, &[says]);
+    }
+}
