@@ -10,6 +10,7 @@ use super::output::{print, say};
 use super::stored;
 use crate::compare::{Comparison, Untrusted, within};
 use crate::experiment::RunDir;
+use crate::report::checks::{Ran, of_run};
 use crate::report::document::run::{Concluded, Conclusions, conclusions, histograms, json};
 use crate::report::page::run::{Run, html, pictures};
 use crate::report::text;
@@ -22,7 +23,7 @@ const PICTURES: &str = "charts";
 
 /// Make the report of a run again from its directory, in any form.
 ///
-/// html writes report.html into the run directory, svg writes a file for each chart into its charts/; the others are printed.
+/// html writes report.html into the run directory, svg a file for each chart into its charts/; the others are printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   telemload report runs/checkout-20260102T030405Z
@@ -53,6 +54,8 @@ enum Format {
     Csv,
     /// Histograms, for HdrHistogram's tools.
     Hlog,
+    /// What was judged, as CI systems read it.
+    Junit,
     /// A picture of each chart.
     Svg,
 }
@@ -93,6 +96,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         Format::Json => json(&read.concluded()),
         Format::Csv => text::run::csv(&read.result),
         Format::Hlog => histograms(&read.result),
+        Format::Junit => text::junit::junit(&of_run(&Ran::stored(&read.concluded()))),
     };
     match &args.out {
         None => print(&text).map(|()| 0),

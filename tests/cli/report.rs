@@ -66,13 +66,14 @@ fn other_forms_are_printed_or_written() {
     let phase = run.phase("after", "load");
     assert_eq!(cells[at.unwrap()], phase["latency_us"]["p99"].to_string());
     let markdown = made("markdown").stdout;
-    for words in [
-        "## test: pass (exit code 0)",
-        "| after · load | ",
-        "## before → after",
-    ] {
+    for words in ["## test: pass", "| after · load | ", "## before → after"] {
         assert!(markdown.contains(words), "no {words:?} in {markdown}");
     }
+    let junit = made("junit").stdout;
+    assert!(
+        junit.contains("<testsuite name=\"test\" tests=\"") && junit.contains("errors.rate"),
+        "{junit}"
+    );
     made("svg");
     let drawn = fs::read_to_string(dir.join("charts/load-latency.svg")).unwrap();
     assert!(
@@ -139,7 +140,7 @@ fn what_is_no_run_directory_is_refused() {
         &["odd", "--format", "pdf"],
         &[
             "invalid value 'pdf'",
-            "html, markdown, json, csv, hlog, svg",
+            "html, markdown, json, csv, hlog, junit, svg",
         ],
     );
 }

@@ -16,7 +16,7 @@ mod page;
 mod perf;
 mod redis;
 #[path = "../support/scripted.rs"]
-mod scripted;
+pub mod scripted;
 mod shared_store;
 #[path = "../support/shortened.rs"]
 mod shortened;

@@ -18,7 +18,7 @@ use super::ci::{AtScenario, Outputs};
 use super::exit::Usage;
 use super::files::unwritten;
 use super::output::{progress, say};
-use super::run::allow_connections;
+use super::limits::allow_connections;
 use super::signals::{Answered, Signals};
 use super::values::seconds;
 use crate::experiment::{CreateError, RunDir};

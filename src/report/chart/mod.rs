@@ -3,7 +3,9 @@
 //! A chart has a fixed number of points, however long a run was and however many requests it has: what is longer is aggregated here, and
 //! the chart says how.
 
+mod grid;
 mod heat;
+mod kinds;
 mod over_time;
 mod percentile;
 pub mod svg;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::grid::{Grid, Join};
+use super::kinds::{ACHIEVED, BCRYPT, Kind, LATENCY, OTHERS, Source};
 use super::{Chart, Heat, Line, Look, Recorded, Shape, Unit};
 use crate::metrics::{ErrorKind, StoredSeries};
 use crate::pacer::Schedule;
-use crate::result::{PhaseResult, RunResult};
+use crate::result::RunResult;
 use crate::scenario::{Load, LoadModel, Pace};
 
 /// Points of an axis at most.
@@ -71,14 +73,6 @@ pub fn panels(run: &RunResult, recorded: &[Recorded]) -> Vec<Panel> {
     places.iter().map(panel).collect()
 }
 
-/// A variant in a panel.
-struct Source<'a> {
-    at: usize,
-    name: &'a str,
-    phase: &'a PhaseResult,
-    series: StoredSeries,
-}
-
 impl Panel {
     fn of(
         run: &RunResult,
@@ -118,7 +112,7 @@ impl Panel {
                 None => missing.push(format!("{name} has no latency.hlog of it")),
             }
         }
-        let grid = Grid::of(&sources, points);
+        let grid = Grid::of(sources.iter().map(|of| &of.series), points);
         let heats: Vec<Heat> = logs
             .iter()
             .map(|(at, name, log)| Heat::of(*at, name, log, grid.step, grid.cells))
@@ -167,221 +161,6 @@ fn marks(load: &Load) -> Vec<f64> {
     ends
 }
 
-/// Cells of equal length that the rows of all series fall into.
-struct Grid {
-    /// s.
-    step: f64,
-    cells: usize,
-    joined: usize,
-}
-
-/// What becomes of the rows of one cell.
-#[derive(Clone, Copy)]
-enum Join {
-    Mean,
-    Median,
-    Largest,
-    Sum,
-}
-
-impl Grid {
-    fn of(sources: &[Source<'_>], points: usize) -> Self {
-        let times = |of: &Source<'_>| -> Vec<f64> {
-            let times = of.series.column("t_ms").unwrap_or_default();
-            times
-                .iter()
-                .flatten()
-                .copied()
-                .filter(|t| *t >= 0.0)
-                .collect()
-        };
-        let (mut interval, mut last) = (0.0_f64, 0.0_f64);
-        for source in sources {
-            let times = times(source);
-            let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
-            let gap = gaps.filter(|gap| *gap > 0.0).reduce(f64::min);
-            interval = interval.max(gap.unwrap_or(0.0));
-            last = times.into_iter().fold(last, f64::max);
-        }
-        if interval <= 0.0 {
-            interval = 1_000.0;
-        }
-        let rows = (last / interval).floor() + 1.0;
-        let joined = (rows / points as f64).ceil().max(1.0);
-        Self {
-            step: interval * joined / 1e3,
-            cells: ((rows / joined).ceil() as usize).min(points),
-            joined: joined as usize,
-        }
-    }
-
-    /// A column of a series by cells.
-    fn cells(&self, series: &StoredSeries, name: &str, join: Join) -> Vec<Option<f64>> {
-        let times = series.column("t_ms").unwrap_or_default();
-        let values = series.column(name).unwrap_or_default();
-        let mut cells: Vec<Vec<f64>> = vec![Vec::new(); self.cells];
-        for (time, value) in times.iter().zip(values) {
-            let (Some(time), Some(value)) = (time, value) else {
-                continue;
-            };
-            let at = (*time / 1e3 / self.step + 1e-9).floor();
-            if let Some(cell) = cells.get_mut(at.max(0.0) as usize) {
-                cell.push(*value);
-            }
-        }
-        cells.into_iter().map(|cell| join.of(cell)).collect()
-    }
-}
-
-impl Join {
-    fn of(self, mut values: Vec<f64>) -> Option<f64> {
-        let count = values.len();
-        if count == 0 {
-            return None;
-        }
-        Some(match self {
-            Self::Mean => values.iter().sum::<f64>() / count as f64,
-            Self::Sum => values.iter().sum(),
-            Self::Largest => values.into_iter().fold(f64::MIN, f64::max),
-            Self::Median => {
-                values.sort_by(f64::total_cmp);
-                values[(count - 1) / 2]
-            }
-        })
-    }
-}
-
-/// A column that becomes a line of each variant.
-struct Column {
-    name: &'static str,
-    words: &'static str,
-    look: Look,
-    join: Join,
-}
-
-const fn column(name: &'static str, words: &'static str, look: Look, join: Join) -> Column {
-    Column {
-        name,
-        words,
-        look,
-        join,
-    }
-}
-
-/// A chart that has lines of columns alone.
-struct Kind {
-    name: &'static str,
-    title: &'static str,
-    words: &'static str,
-    unit: Unit,
-    shape: Shape,
-    columns: &'static [Column],
-    /// What a value is divided by: a cell's seconds, or nothing.
-    per_second: bool,
-}
-
-const ACHIEVED: &[Column] = &[column("throughput_rps", "", Look::Solid, Join::Mean)];
-
-const LATENCY: Kind = Kind {
-    name: "latency",
-    title: "Latency",
-    words: "From the intended start to the end of the answer, on a logarithmic scale.",
-    unit: Unit::Us,
-    shape: Shape::Log,
-    columns: &[
-        column("latency_p50_us", "p50", Look::Dotted, Join::Median),
-        column("latency_p99_us", "p99", Look::Solid, Join::Largest),
-        column("latency_max_us", "max", Look::Thin, Join::Largest),
-    ],
-    per_second: false,
-};
-
-const BCRYPT: Kind = Kind {
-    name: "bcrypt",
-    title: "bcrypts of the gateway",
-    words: "How many ran in each interval: a burst below a spike of latency is a herd that found a credential expired.",
-    unit: Unit::Count,
-    shape: Shape::Lanes,
-    columns: &[column("bcrypt", "", Look::Solid, Join::Sum)],
-    per_second: false,
-};
-
-const OTHERS: [Kind; 5] = [
-    Kind {
-        name: "waits",
-        title: "Queue wait and dispatch lag, p99",
-        words: "Queue wait is the target's: no connection was free. Dispatch lag is the generator's own; where it is high, latencies hold it too.",
-        unit: Unit::Us,
-        shape: Shape::Log,
-        columns: &[
-            column(
-                "queue_wait_p99_us",
-                "queue wait",
-                Look::Solid,
-                Join::Largest,
-            ),
-            column(
-                "dispatch_lag_p99_us",
-                "dispatch lag",
-                Look::Dashed,
-                Join::Largest,
-            ),
-        ],
-        per_second: false,
-    },
-    Kind {
-        name: "cores",
-        title: "CPU",
-        words: "Cores that each used.",
-        unit: Unit::Cores,
-        shape: Shape::Linear,
-        columns: &[
-            column("target_cores", "target", Look::Solid, Join::Mean),
-            column("service_cores", "services", Look::Dotted, Join::Mean),
-            column("generator_cores", "generator", Look::Dashed, Join::Mean),
-        ],
-        per_second: false,
-    },
-    Kind {
-        name: "memory",
-        title: "Memory of the target",
-        words: "Resident memory of its processes.",
-        unit: Unit::Bytes,
-        shape: Shape::Linear,
-        columns: &[column("target_bytes", "", Look::Solid, Join::Largest)],
-        per_second: false,
-    },
-    Kind {
-        name: "hits",
-        title: "Cache hits of the gateway",
-        words: "Credentials that were found in the cache, and those that were not.",
-        unit: Unit::Rate,
-        shape: Shape::Linear,
-        columns: &[
-            column("cache_hits", "hits", Look::Solid, Join::Sum),
-            column("cache_misses", "misses", Look::Dashed, Join::Sum),
-        ],
-        per_second: true,
-    },
-    Kind {
-        name: "payloads",
-        title: "Payloads in the gateway",
-        words: "Acknowledged and not stored yet, and waiting for a worker.",
-        unit: Unit::Count,
-        shape: Shape::Linear,
-        columns: &[
-            column(
-                "acknowledged_unstored",
-                "not stored",
-                Look::Solid,
-                Join::Largest,
-            ),
-            column("ingest_queue", "waiting", Look::Dashed, Join::Largest),
-        ],
-        per_second: false,
-    },
-];
-
 fn charts(sources: &[Source<'_>], grid: &Grid) -> Vec<Chart> {
     let of_kind = |kind: &Kind| kind.chart(sources, grid);
     let first = [
@@ -393,53 +172,6 @@ fn charts(sources: &[Source<'_>], grid: &Grid) -> Vec<Chart> {
     let rest = OTHERS.iter().map(of_kind);
     let all = first.into_iter().flatten().chain(errors).chain(rest);
     all.filter(|chart| !chart.lines.is_empty()).collect()
-}
-
-impl Kind {
-    fn chart(&self, sources: &[Source<'_>], grid: &Grid) -> Chart {
-        let mut lines = Vec::new();
-        for source in sources {
-            for column in self.columns {
-                let mut values = grid.cells(&source.series, column.name, column.join);
-                // A counter that never moved has no lane.
-                let is_idle = !matches!(self.shape, Shape::Log)
-                    && matches!(self.unit, Unit::Count | Unit::Rate | Unit::Bytes);
-                let nothing = |value: &f64| is_idle && *value == 0.0;
-                if values.iter().flatten().all(nothing) {
-                    continue;
-                }
-                if self.per_second {
-                    values
-                        .iter_mut()
-                        .flatten()
-                        .for_each(|value| *value /= grid.step);
-                }
-                if self.shape == Shape::Log {
-                    values
-                        .iter_mut()
-                        .flatten()
-                        .for_each(|value| *value = value.max(1.0));
-                }
-                lines.push(Line {
-                    name: format!("{} {}", source.name, column.words)
-                        .trim_end()
-                        .to_owned(),
-                    variant: Some(source.at),
-                    request: None,
-                    look: column.look,
-                    values,
-                });
-            }
-        }
-        Chart {
-            name: self.name,
-            title: self.title.to_owned(),
-            words: self.words.to_owned(),
-            unit: self.unit,
-            shape: self.shape,
-            lines,
-        }
-    }
 }
 
 fn rates(sources: &[Source<'_>], grid: &Grid) -> Chart {

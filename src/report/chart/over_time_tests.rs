@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::result::VariantResult;
 use crate::result::samples::{phase, run};
+use crate::result::{PhaseResult, VariantResult};
 use crate::scenario::Arrivals;
 use crate::units::Rate;
 

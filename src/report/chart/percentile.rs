@@ -221,6 +221,7 @@ mod tests {
             expr: expr.to_owned(),
             line: None,
             request: None,
+            line: None,
             value: None,
             verdict: Verdict::Pass,
             reason: None,

@@ -4,6 +4,7 @@ use super::compare::{check, title};
 use super::{Check, Checks, Mark, Place};
 use crate::compare::Comparison;
 use crate::gate::{Judgement, Judgements, Outcome, compared};
+use crate::report::document::run::Concluded;
 use crate::report::figures::judgement::{found, name};
 use crate::result::RunResult;
 
@@ -20,6 +21,19 @@ pub struct Ran<'a> {
     pub outcome: &'a Outcome,
     /// The scenario's file as the user named it; `None` if there is none.
     pub file: Option<&'a str>,
+}
+
+impl<'a> Ran<'a> {
+    /// A run whose scenario's file is not known, as a stored one.
+    pub fn stored(run: &Concluded<'a>) -> Self {
+        Self {
+            result: run.result,
+            judgements: run.judgements,
+            comparisons: run.comparisons,
+            outcome: run.outcome,
+            file: None,
+        }
+    }
 }
 
 /// The checks of a run.

@@ -1,10 +1,14 @@
 //! What the page of a run holds.
 
+use std::time::{Duration, SystemTime};
+
 use super::*;
 use crate::gate::{Judgement, Outcome, Verdict};
-use crate::metrics::ErrorKind;
+use crate::metrics::{Durations, ErrorKind, IntervalLog};
+use crate::report::chart::Recorded;
+use crate::report::document::run::Concluded;
 use crate::result::samples::{failed, ok, phase, run};
-use crate::result::{Failure, RunResult};
+use crate::result::{Failure, RunResult, VariantResult};
 
 const HOSTILE: &str = "</script><script>window.owned=1</script><img src=x onerror=\"window.owned=1\">--><!--'\u{202e}{{ data }}";
 
@@ -13,6 +17,7 @@ fn page(result: &RunResult, expr: &str, outcome: &Outcome, scenario: &str) -> St
         expr: expr.to_owned(),
         line: None,
         request: None,
+        line: None,
         value: Some(10.0),
         verdict: Verdict::Fail,
         reason: Some(expr.to_owned()),
@@ -155,6 +160,80 @@ fn a_run_that_measured_nothing_has_a_page_that_says_so() {
     ] {
         assert!(text.contains(words), "no {words:?}");
     }
+}
+
+/// A launch of so many seconds, with all columns and latencies of many kinds.
+fn recorded(variant: &str, seconds: u32) -> Recorded {
+    let kinds = ErrorKind::ALL
+        .map(|kind| format!(",errors_{kind}"))
+        .concat();
+    let mut series = format!(
+        "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us,queue_wait_p99_us,first_byte_p99_us,target_cores,target_bytes,dispatch_lag_p99_us,generator_cores,service_cores{kinds},bcrypt,cache_hits,cache_misses\n"
+    );
+    let mut text = Vec::new();
+    let mut log = IntervalLog::new(&mut text, SystemTime::UNIX_EPOCH).unwrap();
+    let noise = |at: u32, of: u32| {
+        f64::from(at.wrapping_mul(2_654_435_761) >> 8) / 16_777_216.0 * f64::from(of)
+    };
+    for at in 0..seconds {
+        let [a, b, c] = [1, 2, 3].map(|of| noise(at * 7 + of, 9_999) + 1.5);
+        let errors = ErrorKind::ALL
+            .map(|kind| format!(",{}", (at + kind as u32) % 17))
+            .concat();
+        series += &format!(
+            "1,{},{a:.1},3,{b:.1},{c:.1},{c:.1},{a:.1},{b:.1},1.234,{},{a:.1},0.456,0.789{errors},{},{a:.0},{b:.0}\n",
+            at * 1_000,
+            123_456_789 + at,
+            at % 9
+        );
+        let mut latencies = Durations::default();
+        (0..20).for_each(|of| {
+            latencies.record((noise(at * 20 + of, 1 << 20) as u64).max(1) << (of % 7))
+        });
+        let start = Duration::from_secs(at.into());
+        log.write(start, Duration::from_secs(1), latencies.histogram())
+            .unwrap();
+    }
+    Recorded {
+        variant: variant.to_owned(),
+        phase: "load".to_owned(),
+        round: 1,
+        series: Some(series),
+        latency: Some(String::from_utf8(text).unwrap()),
+    }
+}
+
+/// What is embedded is bounded: an hour is no larger than ten minutes, whatever stands in it.
+#[test]
+fn a_page_of_ten_minutes_or_an_hour_of_two_variants_is_small() {
+    let mut found = loaded("a");
+    found.variants.push(VariantResult {
+        name: "w".to_owned(),
+        ..found.variants[0].clone()
+    });
+    let judgements = vec![vec![Vec::new()]; 2];
+    let size = |seconds| {
+        let recorded = ["v", "w"].map(|variant| recorded(variant, seconds));
+        let text = html(&Run {
+            concluded: Concluded {
+                result: &found,
+                comparisons: &[],
+                judgements: &judgements,
+                outcome: &Outcome::Pass,
+                interrupted: false,
+            },
+            recorded: &recorded,
+            scenario: None,
+        });
+        if let Some(directory) = std::env::var_os("KEEP_PAGES") {
+            let file = std::path::Path::new(&directory).join(format!("{seconds}.html"));
+            std::fs::write(file, &text).unwrap();
+        }
+        text.len()
+    };
+    let (ten, hour) = (size(600), size(3_600));
+    // Flame graphs may add 0.7 MB: the whole stays below 2 MB.
+    assert!(ten < 1_200_000 && hour < 1_200_000, "{ten} {hour}");
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use super::compare;
-use super::markdown::plain;
+use super::markdown::{checks, plain};
 use crate::metrics::{Tally, latency_quantiles, quantiles};
 use crate::report::chart::percentile_cells;
+use crate::report::checks::{Ran, of_run};
 use crate::report::document::run::Concluded;
-use crate::report::figures::{judgement, rate};
+use crate::report::figures::rate;
 use crate::result::{PhaseResult, RunResult};
 use crate::units::{format_count, format_share, format_us};
 
@@ -87,29 +88,17 @@ fn row(
     ]
 }
 
-/// The verdict, thresholds, a table of phases, and the comparisons.
+/// What was judged, a table of phases, and the comparisons.
 pub fn markdown(run: &Concluded<'_>) -> String {
-    let mut text = String::new();
-    let outcome = run.outcome;
-    // Writing to a String cannot fail, here and below.
-    let _ = writeln!(
-        text,
-        "## {}: {} (exit code {})\n",
-        plain(&run.result.scenario.name),
-        outcome.name(),
-        outcome.exit_code()
-    );
-    for reason in outcome.reasons(run.result, run.judgements) {
-        let _ = writeln!(text, "- {}", plain(&reason));
-    }
-    text.push_str("\n| phase | trust | throughput | failed | p50 | p99 | CPU per request |\n|---|---|--:|--:|--:|--:|--:|\n");
+    let mut text = checks(&of_run(&Ran::stored(run)));
+    text.push_str("| phase | trust | throughput | failed | p50 | p99 | CPU per request |\n|---|---|--:|--:|--:|--:|--:|\n");
     for variant in &run.result.variants {
         for phase in &variant.phases {
             figures(&variant.name, phase, &mut text);
         }
     }
-    thresholds(run, &mut text);
     for comparison in run.comparisons {
+        // Writing to a String cannot fail, here and below.
         let _ = write!(text, "\n{}", compare::markdown(comparison));
     }
     text
@@ -136,27 +125,4 @@ fn figures(variant: &str, phase: &PhaseResult, text: &mut String) {
         rate(phase.throughput_rps(&total)),
         cost.map_or_else(|| "–".to_owned(), format_us)
     );
-}
-
-fn thresholds(run: &Concluded<'_>, text: &mut String) {
-    if run.judgements.iter().flatten().all(Vec::is_empty) {
-        return;
-    }
-    text.push_str("\n| threshold | | found | where |\n|---|---|--:|---|\n");
-    for (variant, judged) in run.result.variants.iter().zip(run.judgements) {
-        for (phase, judged) in variant.phases.iter().zip(judged) {
-            for of in judged {
-                let value = judgement::value(of);
-                let _ = writeln!(
-                    text,
-                    "| {} | {} | {} | {} · {} |",
-                    plain(&judgement::name(of)),
-                    of.verdict.name(),
-                    value.unwrap_or_else(|| "–".to_owned()),
-                    plain(&variant.name),
-                    plain(&phase.name)
-                );
-            }
-        }
-    }
 }

@@ -106,6 +106,7 @@ impl ThresholdJson {
             // A result does not name the lines of its scenario.
             line: None,
             request: self.request.as_deref().map(plain),
+            line: None,
             value: self.value,
             verdict: match self.verdict.as_str() {
                 "pass" => Verdict::Pass,

@@ -54,7 +54,8 @@
         const values = [...sortable.tBodies[0].rows].map((row) => Number(row.cells[head].dataset.v));
         check('a table is ordered', values.every((value, at) => at === 0 || values[at - 1] >= value));
       }
-      const request = document.querySelector('tr[data-request] button');
+      const known = new Set(data.curves.flatMap((of) => of.lines).map((line) => plain(line.request ?? '')));
+      const request = [...document.querySelectorAll('tr[data-request]')].find((row) => known.has(row.dataset.request))?.querySelector('button');
       if (request) {
         request.click();
         check('a request filters the curves', state.request !== null && plots.some(({ u, chart }) => chart.lines.some((line, at) => line.request === state.request && u.series[at + 1].show)));

@@ -1,7 +1,9 @@
 //! What changed between variants: figures before and after, with intervals, and what explains them.
 
 use crate::compare::{Comparison, Finding, PhaseComparison};
-use crate::report::figures::change::{assumed, error_rate, error_words, figure, label, words};
+use crate::report::figures::change::{
+    assumed, error_rate, error_words, figure, known_figure, label, unmeasured_words, words,
+};
 use crate::report::figures::explanation::explanation_lines;
 use crate::report::page::table::{Cell, Table};
 
@@ -45,6 +47,14 @@ fn of(comparison: &Comparison, phase: &PhaseComparison) -> Change {
             Cell::from(figure(change.metric, change.base)),
             Cell::from(figure(change.metric, change.head)),
             Cell::marked(words(change), class(change.finding)),
+        ]);
+    }
+    for of in &phase.unmeasured {
+        table.add([
+            Cell::from(label(of.metric)),
+            Cell::from(known_figure(of.metric, of.base)),
+            Cell::from(known_figure(of.metric, of.head)),
+            Cell::from(unmeasured_words(of)),
         ]);
     }
     if let Some(errors) = &phase.errors {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Figure;
+use super::figures::Figure;
 use crate::profile::Profile;
 use crate::profile::union::union;
 use crate::report::document::run::Concluded;
@@ -16,7 +16,7 @@ use crate::units::{format_share, format_us};
 /// Bytes of the data of a graph in a page at most: a larger one is in its file alone.
 const MOST: usize = 500_000;
 /// Bytes of all of them.
-const MOST_OF_ALL: usize = 900_000;
+const MOST_OF_ALL: usize = 700_000;
 /// Frames that are narrower are left out of static pictures.
 const NARROWEST: f64 = 0.004;
 const WIDTH: f64 = 960.0;

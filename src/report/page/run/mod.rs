@@ -5,29 +5,22 @@
 
 mod changes;
 mod data;
+mod figures;
 mod flames;
 mod functions;
 mod phases;
 mod requests;
+mod told;
 mod verdict;
 
 use askama::Template;
 
+use self::figures::{Figure, Group, curve_figure, group};
 use super::flame_diff;
-use crate::report::chart::{Curves, Panel, Recorded, curves, panels, svg};
-use crate::report::document::run::Concluded;
+use crate::report::chart::{curves, panels, svg};
 use crate::report::inert::hash;
 
-/// Everything that a page tells of.
-#[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
-    /// The run with what was concluded from it.
-    pub concluded: Concluded<'a>,
-    /// What was stored of each launch.
-    pub recorded: &'a [Recorded],
-    /// The scenario as it was stored, credentials hidden; `None` if it is gone.
-    pub scenario: Option<&'a str>,
-}
+pub use self::told::Run;
 
 const STYLE: &str = concat!(
     include_str!("../assets/uplot.css"),
@@ -63,24 +56,6 @@ struct Page<'a> {
     machine: Vec<(&'static str, String)>,
     scenario: Option<&'a str>,
     seed: Option<u64>,
-}
-
-/// A picture with its words.
-struct Figure {
-    id: String,
-    title: String,
-    words: String,
-    svg: String,
-    /// Names of lines with their samples.
-    legend: Vec<(String, String)>,
-    is_tall: bool,
-}
-
-/// The charts of a panel.
-struct Group {
-    title: String,
-    words: Vec<String>,
-    figures: Vec<Figure>,
 }
 
 /// The page.
@@ -145,61 +120,6 @@ fn policy() -> String {
         hash(SCRIPT),
         hash(STYLE)
     )
-}
-
-fn curve_figure((at, curves): (usize, &Curves)) -> Figure {
-    let lines = curves.lines.iter().filter(|line| line.request.is_none());
-    let legend = lines.map(|line| (line.name.clone(), svg::sample(line)));
-    Figure {
-        id: format!("curve-{at}"),
-        title: format!("Latency by percentile · {}", curves.phase),
-        words: "Each step to the right is a tenth of the requests: 99 % means that one in a hundred took longer.".to_owned(),
-        svg: svg::of_curves(curves, svg::Place::InPage),
-        legend: legend.collect(),
-        is_tall: true,
-    }
-}
-
-fn group((at, panel): (usize, &Panel)) -> Group {
-    let charts = panel.charts.iter().enumerate().map(|(of, chart)| Figure {
-        id: format!("chart-{at}-{of}"),
-        title: chart.title.clone(),
-        words: chart.words.clone(),
-        svg: svg::of_chart(panel, chart, svg::Place::InPage),
-        legend: chart
-            .lines
-            .iter()
-            .map(|line| (line.name.clone(), svg::sample(line)))
-            .collect(),
-        is_tall: false,
-    });
-    let heats = panel.heats.iter().enumerate().map(|(of, heat)| Figure {
-        id: format!("heat-{at}-{of}"),
-        title: format!("Latencies over time · {}", heat.name),
-        words: "Each column has the OK answers of a moment; the darker, the more took so long."
-            .to_owned(),
-        svg: svg::of_heat(panel, heat, svg::Place::InPage),
-        legend: Vec::new(),
-        is_tall: false,
-    });
-    let mut words = Vec::new();
-    if panel.joined > 1 {
-        words.push(format!(
-            "Each point stands for {} intervals: rates and CPU are averages, p50 is their median, p99 and max are the largest of them.",
-            panel.joined
-        ));
-    }
-    words.extend(panel.missing.iter().map(|what| format!("Missing: {what}.")));
-    let launch = if panel.round > 1 {
-        format!(", launch {}", panel.round)
-    } else {
-        String::new()
-    };
-    Group {
-        title: format!("{}{launch}", panel.phase),
-        words,
-        figures: charts.chain(heats).collect(),
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The verdict in words: what follows from a run, how far its figures can be trusted, and what is missing.
 
-use super::Run;
+use super::told::Run;
 use crate::gate::{Judgement, Outcome, Verdict as Judged};
 use crate::report::chart::Panel;
-use crate::report::figures::judgement;
+use crate::report::figures::judgement::{name, value};
 use crate::report::page::table::{Cell, Table};
 use crate::result::TrustLevel;
 
@@ -126,11 +126,10 @@ fn thresholds(run: &Run<'_>) -> Table {
     for (variant, judged) in of.result.variants.iter().zip(of.judgements) {
         for (phase, judged) in variant.phases.iter().zip(judged) {
             for one in judged {
-                let value = judgement::value(one);
                 table.add([
-                    Cell::from(judgement::name(one)),
+                    Cell::from(name(one)),
                     mark(one.verdict),
-                    Cell::from(value.unwrap_or_else(|| "–".to_owned())),
+                    Cell::from(value(one).unwrap_or_else(|| "–".to_owned())),
                     Cell::from(format!("{} · {}", variant.name, phase.name)),
                     Cell::from(one.reason.clone().unwrap_or_default()),
                 ]);

@@ -1,14 +1,14 @@
-//! Charts as SVG files: presentation attributes alone, no script and no style, so that they are seen wherever a picture is.
-//!
-//! Classes let a page that has styles give them other colours; a file of its own has its title and its legend inside.
+//! A picture in the making: presentation attributes alone, and classes by which a page that has styles gives other colours.
 
 use std::fmt::Write as _;
 
-use super::{Axis, Chart, Curves, Heat, Limit, Line, Look, Panel, Shape, Span, Unit, words};
+use super::place::Place;
+use super::scale::{Scale, nice};
+use crate::report::chart::{Axis, Heat, Limit, Line, Look, Span, Unit, rounded, words};
 use crate::report::inert::escaped;
 
 /// Colours of variants on white, told apart by readers with any colour vision (M. Okabe and K. Ito, 2008), the darker ones of them.
-pub const COLOURS: [&str; 6] = [
+const COLOURS: [&str; 6] = [
     "#0072b2", "#c44e00", "#00735c", "#a3467a", "#7a6000", "#3f4a55",
 ];
 const INK: &str = "#1b2026";
@@ -21,20 +21,11 @@ const RIGHT: f64 = 12.0;
 /// Height of the axis below a chart.
 const FOOT: f64 = 22.0;
 /// Of a lane of bars, and of a line of a legend.
-const LANE: f64 = 26.0;
+pub(super) const LANE: f64 = 26.0;
 const LEGEND: f64 = 18.0;
 
-/// Whether a picture stands alone, with its title and legend, or in a page that has both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// A file of its own.
-    Alone,
-    /// A figure that has both beside it.
-    InPage,
-}
-
 /// The colour of a variant, and its class.
-fn paint(variant: Option<usize>) -> (&'static str, String) {
+pub(super) fn paint(variant: Option<usize>) -> (&'static str, String) {
     match variant {
         Some(at) => (
             COLOURS[at % COLOURS.len()],
@@ -44,7 +35,7 @@ fn paint(variant: Option<usize>) -> (&'static str, String) {
     }
 }
 
-fn dashes(look: Look) -> &'static str {
+pub(super) fn dashes(look: Look) -> &'static str {
     match look {
         Look::Solid | Look::Thin => "",
         Look::Dashed => " stroke-dasharray=\"7 4\"",
@@ -52,7 +43,7 @@ fn dashes(look: Look) -> &'static str {
     }
 }
 
-fn thickness(look: Look) -> f64 {
+pub(super) fn thickness(look: Look) -> f64 {
     match look {
         Look::Solid => 1.8,
         Look::Dashed | Look::Dotted => 1.5,
@@ -60,175 +51,8 @@ fn thickness(look: Look) -> f64 {
     }
 }
 
-/// A piece of a line, for a legend.
-pub(in crate::report) fn sample(line: &Line) -> String {
-    let (colour, class) = paint(line.variant);
-    format!(
-        "<svg viewBox=\"0 0 26 8\" width=\"26\" height=\"8\" aria-hidden=\"true\"><path class=\"{class}\" d=\"M0 4h26\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{}\"{}/></svg>",
-        thickness(line.look) + 0.5,
-        dashes(line.look)
-    )
-}
-
-/// A chart of a panel.
-pub fn of_chart(panel: &Panel, chart: &Chart, place: Place) -> String {
-    let end = panel.xs.last().copied().unwrap_or(0.0) + panel.step;
-    let lanes = chart.shape == Shape::Lanes;
-    let height = if lanes {
-        LANE * chart.lines.len() as f64
-    } else {
-        150.0
-    };
-    let mut draw = Drawing::new(&title(panel, &chart.title), place, height, (0.0, end));
-    if place == Place::Alone {
-        draw.legend(&chart.lines);
-    }
-    if lanes {
-        draw.lanes(&panel.xs, panel.step, &chart.lines);
-    } else {
-        let scale = Scale::of(chart.shape, chart.lines.iter(), std::iter::empty());
-        draw.scale_lines(&scale, chart.unit);
-        draw.marks(&panel.marks);
-        for line in &chart.lines {
-            draw.line(&panel.xs, line, &scale);
-        }
-    }
-    draw.time_axis();
-    draw.end()
-}
-
-/// The percentile curves of a phase: those of all requests together.
-pub fn of_curves(curves: &Curves, place: Place) -> String {
-    let lines: Vec<Line> = curves
-        .lines
-        .iter()
-        .filter(|of| of.request.is_none())
-        .cloned()
-        .collect();
-    let end = curves.xs.last().copied().unwrap_or(1.0);
-    let title = format!("Latency by percentile · {}", curves.phase);
-    let mut draw = Drawing::new(&title, place, 230.0, (0.0, end));
-    if place == Place::Alone {
-        draw.legend(&lines);
-    }
-    let limits = curves.limits.iter().map(|limit| limit.value);
-    let scale = Scale::of(Shape::Log, lines.iter(), limits);
-    draw.scale_lines(&scale, Unit::Us);
-    for span in &curves.spans {
-        draw.span(span, &scale);
-    }
-    for line in &lines {
-        draw.line(&curves.xs, line, &scale);
-    }
-    for limit in &curves.limits {
-        draw.limit(limit, &scale);
-    }
-    draw.axis(Axis::Percentile);
-    draw.end()
-}
-
-/// The latencies of a launch over time.
-pub fn of_heat(panel: &Panel, heat: &Heat, place: Place) -> String {
-    let end = panel.xs.last().copied().unwrap_or(0.0) + panel.step;
-    let title = title(panel, &format!("Latencies over time · {}", heat.name));
-    let mut draw = Drawing::new(&title, place, 150.0, (0.0, end));
-    if let Some((first, last)) = heat.range() {
-        let scale = Scale {
-            low: Heat::bounds(first).0,
-            high: Heat::bounds(last).1,
-            is_log: true,
-        };
-        draw.heat(heat, &scale);
-        draw.scale_lines(&scale, Unit::Us);
-    }
-    draw.time_axis();
-    draw.end()
-}
-
-fn title(panel: &Panel, title: &str) -> String {
-    let launch = if panel.round > 1 {
-        format!(", launch {}", panel.round)
-    } else {
-        String::new()
-    };
-    format!("{title} · {}{launch}", panel.phase)
-}
-
-/// Values to heights.
-struct Scale {
-    low: f64,
-    high: f64,
-    is_log: bool,
-}
-
-impl Scale {
-    fn of<'a>(
-        shape: Shape,
-        lines: impl Iterator<Item = &'a Line>,
-        others: impl Iterator<Item = f64>,
-    ) -> Self {
-        let values = lines.flat_map(|line| line.values.iter().flatten().copied());
-        let ends = values
-            .chain(others)
-            .fold((f64::INFINITY, 0.0_f64), |ends, value| {
-                (ends.0.min(value), ends.1.max(value))
-            });
-        let high = if ends.1 > 0.0 { ends.1 } else { 1.0 };
-        match shape {
-            Shape::Log => {
-                let low = 10_f64.powf(ends.0.max(1.0).min(high).log10().floor());
-                Self {
-                    low,
-                    high: (high * 1.15).max(low * 10.0),
-                    is_log: true,
-                }
-            }
-            Shape::Linear | Shape::Lanes => Self {
-                low: 0.0,
-                high: high * 1.08,
-                is_log: false,
-            },
-        }
-    }
-
-    /// Part of the height, 0 at the bottom.
-    fn part(&self, value: f64) -> f64 {
-        let part = if self.is_log {
-            (value.max(1e-9) / self.low).log10() / (self.high / self.low).log10()
-        } else {
-            value / self.high
-        };
-        part.clamp(0.0, 1.0)
-    }
-
-    /// Where lines go across.
-    fn steps(&self) -> Vec<f64> {
-        if self.is_log {
-            let decades = (self.high / self.low).log10();
-            let every = (decades / 5.0).ceil().max(1.0);
-            let first = self.low.log10().ceil();
-            let count = (decades / every).floor() as usize;
-            let at = (0..=count).map(|at| 10_f64.powf(first + at as f64 * every));
-            return at.filter(|value| *value <= self.high).collect();
-        }
-        let step = nice(self.high / 3.0);
-        let count = (self.high / step).floor() as usize;
-        (0..=count).map(|at| at as f64 * step).collect()
-    }
-}
-
-/// A length that is 1, 2 or 5 of a power of ten, and at least so long.
-fn nice(least: f64) -> f64 {
-    let power = 10_f64.powf(least.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|of| of * power);
-    steps
-        .into_iter()
-        .find(|step| *step >= least * 0.999)
-        .unwrap_or(power * 10.0)
-}
-
 /// A picture in the making.
-struct Drawing {
+pub(super) struct Drawing {
     text: String,
     top: f64,
     height: f64,
@@ -237,7 +61,7 @@ struct Drawing {
 
 // Writing to a String cannot fail, here and below.
 impl Drawing {
-    fn new(title: &str, place: Place, height: f64, ends: (f64, f64)) -> Self {
+    pub(super) fn new(title: &str, place: Place, height: f64, ends: (f64, f64)) -> Self {
         let title = escaped(title);
         let top = if place == Place::Alone {
             30.0 + LEGEND
@@ -267,16 +91,16 @@ impl Drawing {
         }
     }
 
-    fn x(&self, at: f64) -> f64 {
+    pub(super) fn x(&self, at: f64) -> f64 {
         let part = (at - self.ends.0) / (self.ends.1 - self.ends.0);
         LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
     }
 
-    fn y(&self, part: f64) -> f64 {
+    pub(super) fn y(&self, part: f64) -> f64 {
         self.top + (1.0 - part) * self.height
     }
 
-    fn legend(&mut self, lines: &[Line]) {
+    pub(super) fn legend(&mut self, lines: &[Line]) {
         let mut x = LEFT;
         for line in lines {
             let (colour, _) = paint(line.variant);
@@ -295,7 +119,7 @@ impl Drawing {
         }
     }
 
-    fn scale_lines(&mut self, scale: &Scale, unit: Unit) {
+    pub(super) fn scale_lines(&mut self, scale: &Scale, unit: Unit) {
         for value in scale.steps() {
             let y = self.y(scale.part(value));
             let _ = write!(
@@ -309,7 +133,7 @@ impl Drawing {
         }
     }
 
-    fn line(&mut self, xs: &[f64], line: &Line, scale: &Scale) {
+    pub(super) fn line(&mut self, xs: &[f64], line: &Line, scale: &Scale) {
         let (colour, class) = paint(line.variant);
         let mut path = String::new();
         let mut is_on = false;
@@ -339,7 +163,7 @@ impl Drawing {
         );
     }
 
-    fn lanes(&mut self, xs: &[f64], step: f64, lines: &[Line]) {
+    pub(super) fn lanes(&mut self, xs: &[f64], step: f64, lines: &[Line]) {
         let values = lines.iter().flat_map(|line| line.values.iter().flatten());
         let most = values.copied().fold(0.0, f64::max).max(1e-9);
         for (lane, line) in lines.iter().enumerate() {
@@ -376,7 +200,7 @@ impl Drawing {
         }
     }
 
-    fn heat(&mut self, heat: &Heat, scale: &Scale) {
+    pub(super) fn heat(&mut self, heat: &Heat, scale: &Scale) {
         const SHADES: usize = 6;
         let mut shades = vec![String::new(); SHADES];
         for (column, (first, counts)) in heat.columns.iter().enumerate() {
@@ -407,7 +231,7 @@ impl Drawing {
         }
     }
 
-    fn span(&mut self, span: &Span, scale: &Scale) {
+    pub(super) fn span(&mut self, span: &Span, scale: &Scale) {
         let (colour, class) = paint(Some(span.variant));
         let (x, low) = (self.x(span.at), self.y(scale.part(span.low)));
         let high = self.y(span.high.map_or(1.0, |high| scale.part(high)));
@@ -423,7 +247,7 @@ impl Drawing {
         );
     }
 
-    fn limit(&mut self, limit: &Limit, scale: &Scale) {
+    pub(super) fn limit(&mut self, limit: &Limit, scale: &Scale) {
         let (x, y) = (self.x(limit.at), self.y(scale.part(limit.value)));
         let _ = write!(
             self.text,
@@ -435,7 +259,7 @@ impl Drawing {
         );
     }
 
-    fn marks(&mut self, marks: &[f64]) {
+    pub(super) fn marks(&mut self, marks: &[f64]) {
         for mark in marks {
             let x = self.x(*mark);
             let _ = write!(
@@ -446,11 +270,11 @@ impl Drawing {
         }
     }
 
-    fn time_axis(&mut self) {
+    pub(super) fn time_axis(&mut self) {
         self.axis(Axis::Time);
     }
 
-    fn axis(&mut self, axis: Axis) {
+    pub(super) fn axis(&mut self, axis: Axis) {
         let (y, end) = (self.top + self.height, self.ends.1);
         let _ = write!(
             self.text,
@@ -464,7 +288,7 @@ impl Drawing {
         for at in 0..=(end / step).floor() as usize {
             let value = at as f64 * step;
             let label = match axis {
-                Axis::Time => format!("{} s", super::rounded(value)),
+                Axis::Time => format!("{} s", rounded(value)),
                 Axis::Percentile => percentile(at),
             };
             let _ = write!(
@@ -477,7 +301,7 @@ impl Drawing {
         }
     }
 
-    fn end(mut self) -> String {
+    pub(super) fn end(mut self) -> String {
         self.text.push_str("</svg>");
         self.text
     }
@@ -498,62 +322,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_round_and_few() {
-        let linear = |high| {
-            Scale {
-                low: 0.0,
-                high,
-                is_log: false,
-            }
-            .steps()
-        };
-        assert_eq!(linear(10_800.0), [0.0, 5_000.0, 10_000.0]);
-        assert_eq!(linear(1.08), [0.0, 0.5, 1.0]);
-        let log = Scale {
-            low: 10.0,
-            high: 2e6,
-            is_log: true,
-        }
-        .steps();
-        assert_eq!(log.len(), 3, "{log:?}");
-        assert_eq!(
-            [0, 1, 2, 4].map(percentile),
-            ["0 %", "90 %", "99 %", "99.99 %"]
-        );
-    }
-
-    #[test]
-    fn names_are_text() {
-        let limit = Limit {
-            at: 2.0,
-            value: 5e4,
-            words: "</text><script>alert(1)</script>\u{202e}'".to_owned(),
-        };
-        let line = Line {
-            name: "\"><img src=x onerror=alert(1)>".to_owned(),
-            variant: Some(7),
-            request: None,
-            look: Look::Solid,
-            values: vec![Some(10.0), None, Some(1e6)],
-        };
-        let curves = Curves {
-            phase: "<b>".to_owned(),
-            xs: vec![0.0, 1.0, 2.0],
-            lines: vec![line],
-            limits: vec![limit],
-            spans: vec![Span {
-                variant: 0,
-                at: 1.0,
-                low: 5.0,
-                high: None,
-            }],
-        };
-        for place in [Place::Alone, Place::InPage] {
-            let svg = of_curves(&curves, place);
-            for hostile in ["<script", "<img", "<b>", "\u{202e}"] {
-                assert!(!svg.contains(hostile), "{svg}");
-            }
-            assert!(svg.contains("&lt;script&gt;") && !svg.contains("NaN"));
-        }
+    fn percentiles_are_named_by_their_nines() {
+        let named = [0, 1, 2, 4].map(percentile);
+        assert_eq!(named, ["0 %", "90 %", "99 %", "99.99 %"]);
     }
 }

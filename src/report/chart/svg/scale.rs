@@ -1,0 +1,102 @@
+//! Where a value is drawn, and which round values an axis names.
+
+use crate::report::chart::{Line, Shape};
+
+/// Values to heights.
+pub(super) struct Scale {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) is_log: bool,
+}
+
+impl Scale {
+    pub(super) fn of<'a>(
+        shape: Shape,
+        lines: impl Iterator<Item = &'a Line>,
+        others: impl Iterator<Item = f64>,
+    ) -> Self {
+        let values = lines.flat_map(|line| line.values.iter().flatten().copied());
+        let ends = values
+            .chain(others)
+            .fold((f64::INFINITY, 0.0_f64), |ends, value| {
+                (ends.0.min(value), ends.1.max(value))
+            });
+        let high = if ends.1 > 0.0 { ends.1 } else { 1.0 };
+        match shape {
+            Shape::Log => {
+                let low = 10_f64.powf(ends.0.max(1.0).min(high).log10().floor());
+                Self {
+                    low,
+                    high: (high * 1.15).max(low * 10.0),
+                    is_log: true,
+                }
+            }
+            Shape::Linear | Shape::Lanes => Self {
+                low: 0.0,
+                high: high * 1.08,
+                is_log: false,
+            },
+        }
+    }
+
+    /// Part of the height, 0 at the bottom.
+    pub(super) fn part(&self, value: f64) -> f64 {
+        let part = if self.is_log {
+            (value.max(1e-9) / self.low).log10() / (self.high / self.low).log10()
+        } else {
+            value / self.high
+        };
+        part.clamp(0.0, 1.0)
+    }
+
+    /// Where lines go across.
+    pub(super) fn steps(&self) -> Vec<f64> {
+        if self.is_log {
+            let decades = (self.high / self.low).log10();
+            let every = (decades / 5.0).ceil().max(1.0);
+            let first = self.low.log10().ceil();
+            let count = (decades / every).floor() as usize;
+            let at = (0..=count).map(|at| 10_f64.powf(first + at as f64 * every));
+            return at.filter(|value| *value <= self.high).collect();
+        }
+        let step = nice(self.high / 3.0);
+        let count = (self.high / step).floor() as usize;
+        (0..=count).map(|at| at as f64 * step).collect()
+    }
+}
+
+/// A length that is 1, 2 or 5 of a power of ten, and at least so long.
+pub(super) fn nice(least: f64) -> f64 {
+    let power = 10_f64.powf(least.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|of| of * power);
+    steps
+        .into_iter()
+        .find(|step| *step >= least * 0.999)
+        .unwrap_or(power * 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_few() {
+        let linear = |high| {
+            Scale {
+                low: 0.0,
+                high,
+                is_log: false,
+            }
+            .steps()
+        };
+        assert_eq!(linear(10_800.0), [0.0, 5_000.0, 10_000.0]);
+        assert_eq!(linear(1.08), [0.0, 0.5, 1.0]);
+        let log = Scale {
+            low: 10.0,
+            high: 2e6,
+            is_log: true,
+        }
+        .steps();
+        assert_eq!(log.len(), 3, "{log:?}");
+    }
+}
