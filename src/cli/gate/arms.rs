@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Args;
+use super::baseline::Baseline;
 use super::checkout::Checkout;
 use crate::cli::beside::BESIDE;
 use crate::cli::exit::Usage;
@@ -53,9 +54,23 @@ impl Side {
     }
 }
 
-/// Says what is wrong with scenario and flags before a base is built.
-pub(super) fn check(args: &Args) -> anyhow::Result<()> {
-    Compared::of(args, None).map(|_| ())
+/// Says what is wrong with scenario and flags before a base is built; the baseline that is named.
+pub(super) fn check(args: &Args) -> anyhow::Result<Option<Baseline>> {
+    let compared = Compared::of(args, None)?;
+    let Some(path) = &args.given.baseline else {
+        return Ok(None);
+    };
+    let baseline = Baseline::read(path)?;
+    let differences = baseline.differences(&compared.plan.sha256);
+    if !differences.is_empty() && !args.given.despite_differences {
+        let message = format!(
+            "--baseline {}: it cannot be compared with what is measured here: {}; measure one here with --save-baseline, or set --despite-differences",
+            path.display(),
+            differences.join("; ")
+        );
+        return Err(Usage(message).into());
+    }
+    Ok(Some(baseline))
 }
 
 impl Compared {
@@ -99,11 +114,21 @@ impl Compared {
             gate.relaunch = Relaunch::Every(blocks * times);
         }
         let load = the_load(&arms, &gate)?;
-        let advisory = standing.then(|| {
-            "telemload did not launch the arms: one may be faster for where and when it was started".to_owned()
-        });
+        let advisory = if args.given.baseline.is_some() {
+            Some("a machine differs from one time to another, and the baseline is of another time")
+        } else if standing {
+            Some(
+                "telemload did not launch the arms: one may be faster for where and when it was started",
+            )
+        } else if gate.relaunch == Relaunch::Never {
+            Some(
+                "the arms are not launched anew, and a launch may be faster than the next one of the same program",
+            )
+        } else {
+            None
+        };
         Ok(Self {
-            advisory: advisory.filter(|_| !args.enforce),
+            advisory: advisory.map(str::to_owned),
             names: Arms {
                 base: sides.base.name,
                 head: sides.head.name,
@@ -228,6 +253,20 @@ fn sides(args: &Args, whole: &Plan, checkout: Option<&Checkout>) -> anyhow::Resu
         return Ok(Arms {
             base: of_variant(base),
             head: of_variant(head),
+        });
+    }
+    if given.baseline.is_some() || (given.save_baseline.is_some() && whole.comparisons.is_empty()) {
+        let own = |name: &str| Side {
+            variant: variant.clone(),
+            ..Side::named(name)
+        };
+        let base = given
+            .baseline
+            .as_ref()
+            .map_or("as it is".to_owned(), |path| path.display().to_string());
+        return Ok(Arms {
+            base: own(&base),
+            head: own("as it is"),
         });
     }
     let Some(pair) = whole.comparisons.first() else {

@@ -1,6 +1,7 @@
 //! `telemload gate`: is the head worse than the base? Both are launched and loaded in turns until the decision says that it is enough.
 
 mod arms;
+mod baseline;
 mod blame;
 mod checkout;
 mod measure;
@@ -10,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use tokio::runtime::Runtime;
 
 use self::arms::Compared;
+use self::baseline::Baseline;
 use self::checkout::Checkout;
 use self::shown::Ended;
 use super::ci::{AtScenario, Outputs};
@@ -21,9 +24,9 @@ use super::output::{progress, say};
 use super::limits::allow_connections;
 use super::signals::{Answered, Signals};
 use super::values::seconds;
-use crate::experiment::{CreateError, RunDir};
+use crate::experiment::{CreateError, RunDir, Stop};
 use crate::gate::Outcome;
-use crate::gate::paired::{Measured, conclude};
+use crate::gate::paired::{GateVerdict, Measured, against, conclude, figures};
 
 /// Decide whether a change made a service slower: both versions are launched and loaded in turns.
 #[derive(Debug, clap::Args)]
@@ -114,26 +117,45 @@ pub(super) struct Given {
     /// Launch the base twice and add as much work to one of both as the gate promises to see: whether it fires on this machine.
     #[arg(long, conflicts_with_all = ["head", "base_ref", "base_variant", "base_url", "junit", "code_quality"])]
     pub(super) prove: bool,
+    /// Store what was measured of the head as a baseline, if the gate passes. Without arms the scenario's target is both of them.
+    #[arg(long, value_name = "FILE", conflicts_with = "prove")]
+    pub(super) save_baseline: Option<PathBuf>,
+    /// Hold the scenario's target against a stored baseline: the verdict is advisory.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "head", "base_ref", "base_variant", "base_url", "prove"])]
+    pub(super) baseline: Option<PathBuf>,
+    /// Take a baseline of another machine or of another version of the scenario.
+    #[arg(long, requires = "baseline")]
+    pub(super) despite_differences: bool,
+}
+
+/// What all steps of a gate need.
+struct Session {
+    runtime: Runtime,
+    signals: Signals,
+    stop: Stop,
+    started_at: jiff::Timestamp,
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     // What is wrong with flags and scenario is said before anything is built or written.
     args.ci.check()?;
     args.at_scenario.check(args.scenario.to_str())?;
-    arms::check(args)?;
-    let began = Instant::now();
-    let started_at = jiff::Timestamp::now();
+    let baseline = arms::check(args)?;
     let signals = Signals::listen(Answered::Second)?;
-    let stop = signals.stop();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot set up the runtime")?;
+    let session = Session {
+        runtime: tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot set up the runtime")?,
+        stop: signals.stop(),
+        signals,
+        started_at: jiff::Timestamp::now(),
+    };
     let checkout = match &args.given.base_ref {
         Some(revision) => {
             let build = args.given.build.as_deref();
-            let made = runtime.block_on(Checkout::make(revision, build, &stop, args.quiet))?;
-            match made {
+            let made = Checkout::make(revision, build, &session.stop, args.quiet);
+            match session.runtime.block_on(made)? {
                 Some(checkout) => Some(checkout),
                 None => return Ok(interrupted()),
             }
@@ -142,67 +164,92 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let compared = Compared::of(args, checkout.as_ref())?;
     allow_connections(&compared.plan)?;
-    let name = &compared.plan.name;
-    let dir = RunDir::create(args.out.as_deref(), name, started_at).map_err(created)?;
-    dir.write(Path::new("scenario.toml"), compared.plan.text.as_bytes())
-        .map_err(|error| unwritten(&error))?;
     if !args.quiet {
-        compared
-            .notes(checkout.as_ref())
-            .for_each(|note| say(&format!("note: {note}")));
+        let notes = compared.notes(checkout.as_ref());
+        notes.for_each(|note| say(&format!("note: {note}")));
         say(&compared.opening());
     }
+    gate(args, &compared, baseline.as_ref(), session)
+}
+
+/// Measures, judges, and tells.
+fn gate(
+    args: &Args,
+    compared: &Compared,
+    baseline: Option<&Baseline>,
+    session: Session,
+) -> anyhow::Result<u8> {
+    let plan = &compared.plan;
+    let dir =
+        RunDir::create(args.out.as_deref(), &plan.name, session.started_at).map_err(created)?;
+    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
+        .map_err(|error| unwritten(&error))?;
     let observer = progress(args.quiet);
     let surroundings = measure::Surroundings {
         dir: &dir,
         observer: &observer,
-        stop: &stop,
-        started_at,
-        // Building is none of it.
-        began: if checkout.is_some() {
-            Instant::now()
-        } else {
-            began
-        },
+        stop: &session.stop,
+        started_at: session.started_at,
+        began: Instant::now(),
         quiet: args.quiet,
     };
-    let found = runtime.block_on(measure::measure(&compared, &surroundings));
+    let measuring = measure::measure(compared, &surroundings);
+    let found = session.runtime.block_on(measuring);
     let measured = Measured {
         blocks: &found.blocks,
         confirming: &found.confirming,
     };
-    let gate = &compared.gate;
-    let mut verdict = conclude(gate, measured, found.ended, compared.advisory.clone());
-    if args.enforce {
-        verdict.advisory = None;
-    }
+    let mut verdict = match baseline {
+        Some(baseline) => against(&compared.gate, measured, found.ended, &baseline.metrics),
+        None => conclude(&compared.gate, measured, found.ended, None),
+    };
+    verdict.advisory = compared.advisory.clone().filter(|_| !args.enforce);
     let ended = Ended {
-        compared: &compared,
+        compared,
         verdict: &verdict,
         measured,
-        started_at,
+        started_at: session.started_at,
         seconds: surroundings.began.elapsed().as_secs_f64(),
     };
     let shown = ended.show(args, &dir);
-    if verdict.names_functions() && compared.injected.is_none() {
-        let work = blame::functions(&compared, &dir, &observer, &stop);
-        shown::blamed(runtime.block_on(work), args);
+    if verdict.names_functions() && compared.injected.is_none() && baseline.is_none() {
+        let work = blame::functions(compared, &dir, &observer, &session.stop);
+        shown::blamed(session.runtime.block_on(work), args);
     }
-    runtime.shutdown_background();
-    signals.release();
-    drop(checkout);
+    session.runtime.shutdown_background();
+    session.signals.release();
     if let Some(injected) = compared.injected {
         return Ok(shown::proven(&verdict, injected, args.quiet));
     }
     if !args.quiet {
-        say(&format!(
-            "stored in {} (seed {})",
-            dir.path().display(),
-            compared.plan.seed
-        ));
+        let path = dir.path().display();
+        say(&format!("stored in {path} (seed {})", plan.seed));
     }
-    shown?;
+    let saved = match &args.given.save_baseline {
+        Some(file) => save(file, compared, measured, &verdict),
+        None => Ok(()),
+    };
+    shown.and(saved)?;
     Ok(verdict.exit_code())
+}
+
+/// Stores what was measured of the head, if the gate passed.
+fn save(
+    file: &Path,
+    compared: &Compared,
+    measured: Measured<'_>,
+    verdict: &GateVerdict,
+) -> anyhow::Result<()> {
+    if verdict.outcome != Outcome::Pass {
+        say(&format!(
+            "{} is not written: only what passed is a baseline",
+            file.display()
+        ));
+        return Ok(());
+    }
+    let plan = &compared.plan;
+    let metrics = figures(&compared.gate, measured.blocks);
+    Baseline::new(&plan.name, &plan.sha256, metrics).save(file)
 }
 
 fn created(error: CreateError) -> anyhow::Error {
