@@ -7,8 +7,9 @@ const SECRET: [&str; 6] = [
     "--header", "--user", "--cookie", "--body", "--form", "--proxy",
 ];
 
-/// A value with a unit is no longer.
+/// A number with a unit is no longer, and a unit has no more letters.
 const LONGEST_NUMBER: usize = 16;
+const LONGEST_UNIT: usize = 4;
 
 /// What is told of an error, if that is not clap's own text.
 pub(super) fn words(error: &clap::Error) -> Option<String> {
@@ -69,7 +70,9 @@ fn hidden(text: &str, value: &str) -> String {
 
 /// Whether it is a number with a unit, as far as anyone writes one.
 fn is_number(value: &str) -> bool {
+    let letters = value.chars().filter(char::is_ascii_alphabetic).count();
     value.len() <= LONGEST_NUMBER
+        && letters <= LONGEST_UNIT
         && value.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.')
         && value
             .chars()

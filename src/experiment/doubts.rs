@@ -123,7 +123,7 @@ fn stolen(share: Option<f64>) -> Option<Seen> {
 fn crowded(cores: Option<f64>) -> Option<Seen> {
     let cores = cores.filter(|cores| *cores > NEIGHBOUR_LIMIT)?;
     let words = format!(
-        "other processes used {cores:.1} cores while less than one CPU was idle: throughput is lower, latencies and CPU per request are higher than the target's; measure on a quieter machine"
+        "other processes used {cores:.1} cores while less than one CPU was idle: throughput is lower, latencies and CPU per request are higher than the target's; measure on a quieter machine, or start what the target needs as a [[service]]"
     );
     Some((Cause::Neighbour, Some(cores.min(1.0)), words))
 }

@@ -7,6 +7,10 @@ use std::fmt;
 /// Steal above this share disturbs a measurement.
 pub const STEAL_LIMIT: f64 = 0.02;
 
+/// The factor by which other processes are assumed to make CPU per request larger at most, through caches and the threads of a core that
+/// they share: their own time is not charged to the target.
+const CROWDED_CPU: f64 = 3.0;
+
 /// How far a phase's figures are the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TrustLevel {
@@ -234,7 +238,8 @@ impl Doubt {
                 Figure::Throughput,
             ) => self.share,
             (Cause::LateReadings, Figure::CpuPerRequest)
-            | (Cause::Neighbour, Figure::Throughput | Figure::CpuPerRequest) => self.share,
+            | (Cause::Neighbour, Figure::Throughput) => self.share,
+            (Cause::Neighbour, Figure::CpuPerRequest) => return CROWDED_CPU,
             (Cause::Steal, Figure::Throughput | Figure::CpuPerRequest) => {
                 self.share.map(|share| share * cpus as f64)
             }

@@ -71,7 +71,12 @@ fn how_far_a_figure_may_be_off_is_bounded_where_time_bounds_it() {
     assert_eq!(factor(Cause::WaitedForCpu, Some(0.2), throughput), 1.25);
     assert_eq!(factor(Cause::Steal, Some(0.1), throughput), 1.25);
     assert_eq!(factor(Cause::Steal, Some(0.1), Figure::CpuPerRequest), 1.25);
+    assert_eq!(factor(Cause::Neighbour, Some(0.2), throughput), 1.25);
+    let crowded = factor(Cause::Neighbour, Some(1.0), Figure::CpuPerRequest);
+    assert_eq!(crowded, 3.0);
     for (cause, share, figure) in [
+        // A process may have had the target's only CPU to itself.
+        (Cause::Neighbour, Some(1.0), throughput),
         (Cause::WorkerSaturated, Some(0.96), throughput),
         (Cause::WaitedForCpu, Some(0.2), Figure::Latency),
         (Cause::SentLate, None, throughput),

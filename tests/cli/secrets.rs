@@ -310,3 +310,29 @@ fn passwords_of_proxies_and_urls_are_neither_stored_nor_quoted() {
         assert!(stored.contains("[redacted]"), "{stored}");
     }
 }
+
+#[test]
+fn a_target_that_echoes_a_form_does_not_spread_its_fields() {
+    let answers: [fn(&str) -> String; 3] = [
+        |_| {
+            "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nk-literal-0f3a91c27b\r\n--b--".to_owned()
+        },
+        |_| {
+            r#"{"got":"form-data; name=\"password\"\r\n\r\nk-literal-0f3a91c27b\r\n--b--"}"#
+                .to_owned()
+        },
+        // What was sent is known wherever it is said.
+        |_| "nobody knows k-literal-0f3a91c27b".to_owned(),
+    ];
+    for answer in answers {
+        let url = format!("http://{}/", echo("400 Bad Request", answer));
+        let form = format!("password={KEY}");
+        let args = [
+            "run", "--out", "out", "-n", "1", "-c", "1", "-F", "user=ann", "-F",
+        ];
+        let bed = TestBed::new().args(args).args([form, url]);
+        let outcome = bed.run().expect(4, &[]);
+        assert!(outcome.stdout.contains("[redacted]"), "{}", outcome.stdout);
+        keeps(&outcome, &[]);
+    }
+}
