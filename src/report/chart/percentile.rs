@@ -219,7 +219,6 @@ mod tests {
     fn judgement(expr: &str) -> Judgement {
         Judgement {
             expr: expr.to_owned(),
-            line: None,
             request: None,
             line: None,
             value: None,

@@ -15,7 +15,6 @@ const HOSTILE: &str = "</script><script>window.owned=1</script><img src=x onerro
 fn page(result: &RunResult, expr: &str, outcome: &Outcome, scenario: &str) -> String {
     let judgement = Judgement {
         expr: expr.to_owned(),
-        line: None,
         request: None,
         line: None,
         value: Some(10.0),

@@ -103,9 +103,8 @@ impl ThresholdJson {
         };
         Judgement {
             expr: plain(&self.expr),
-            // A result does not name the lines of its scenario.
-            line: None,
             request: self.request.as_deref().map(plain),
+            // A result does not name the lines of its scenario.
             line: None,
             value: self.value,
             verdict: match self.verdict.as_str() {
