@@ -21,6 +21,7 @@ use super::output::{progress, say};
 use super::run::allow_connections;
 use super::signals::{Answered, Signals};
 use super::values::seconds;
+use crate::compare::Comparison;
 use crate::experiment::{CreateError, RunDir};
 use crate::gate::Outcome;
 use crate::gate::paired::{Measured, conclude};
@@ -142,15 +143,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let compared = Compared::of(args, checkout.as_ref())?;
     allow_connections(&compared.plan)?;
-    let name = &compared.plan.name;
-    let dir = RunDir::create(args.out.as_deref(), name, started_at).map_err(created)?;
-    dir.write(Path::new("scenario.toml"), compared.plan.text.as_bytes())
-        .map_err(|error| unwritten(&error))?;
+    let dir = directory(args, &compared, started_at)?;
     if !args.quiet {
-        compared
-            .notes(checkout.as_ref())
-            .for_each(|note| say(&format!("note: {note}")));
-        say(&compared.opening());
+        open(&compared, checkout.as_ref());
     }
     let observer = progress(args.quiet);
     let surroundings = measure::Surroundings {
@@ -176,19 +171,16 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     if args.enforce {
         verdict.advisory = None;
     }
-    let ended = Ended {
-        compared: &compared,
-        verdict: &verdict,
-        measured,
-        started_at,
-        seconds: surroundings.began.elapsed().as_secs_f64(),
-    };
-    let shown = ended.show(args, &dir);
+    let seconds = surroundings.began.elapsed().as_secs_f64();
+    let ended = Ended::of(args, &compared, (measured, &verdict), (started_at, seconds));
+    let printed = ended.print();
+    let mut functions = None;
     if verdict.names_functions() && compared.injected.is_none() {
         let work = blame::functions(&compared, &dir, &observer, &stop);
-        shown::blamed(runtime.block_on(work), args);
+        functions = blamed(runtime.block_on(work));
     }
     runtime.shutdown_background();
+    let reported = printed.and(ended.report(functions.as_ref(), &dir));
     signals.release();
     drop(checkout);
     if let Some(injected) = compared.injected {
@@ -201,8 +193,39 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             compared.plan.seed
         ));
     }
-    shown?;
+    reported?;
     Ok(verdict.exit_code())
+}
+
+/// The run directory, with the scenario as it was read.
+fn directory(
+    args: &Args,
+    compared: &Compared,
+    started_at: jiff::Timestamp,
+) -> anyhow::Result<RunDir> {
+    let plan = &compared.plan;
+    let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at).map_err(created)?;
+    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
+        .map_err(|error| unwritten(&error))?;
+    Ok(dir)
+}
+
+/// Says what is compared, and what the user should know of it.
+fn open(compared: &Compared, checkout: Option<&Checkout>) {
+    let notes = compared.notes(checkout);
+    notes.for_each(|note| say(&format!("note: {note}")));
+    say(&compared.opening());
+}
+
+/// The functions that a failure comes from; why they are not known is told.
+fn blamed(found: Result<Comparison, String>) -> Option<Comparison> {
+    found
+        .map_err(|why| {
+            say(&format!(
+                "note: no function is named for the failure: {why}"
+            ));
+        })
+        .ok()
 }
 
 fn created(error: CreateError) -> anyhow::Error {

@@ -41,9 +41,6 @@ pub fn render(gate: &GateRun<'_>) -> String {
             let _ = writeln!(text, "  {sign} {}{}", metric.metric.name(), words(&reason));
         }
     }
-    if let Some(functions) = gate.functions {
-        text.push_str(&super::compare::render(functions));
-    }
     let _ = writeln!(text, "  {}", used(of.used, gate.seconds));
     let evidence = evidence(&of.evidence);
     if !evidence.is_empty() {
