@@ -146,7 +146,7 @@ fn a_head_that_does_not_come_up_has_failed_and_a_base_is_invalid() {
     let text = of_command("");
     let run = gate(&text, &["--base", &good, "--head", broken]).run();
     let run = run.expect(1, &["block 1: ", "; the head ended: "]);
-    let says = "errors: the head ended by itself in 2 of 2 launches: ";
+    let says = "the head ended by itself in 2 of 2 launches: ";
     assert!(run.stdout.contains(says), "{}", run.stdout);
     assert!(run.stdout.contains("no such table"), "{}", run.stdout);
     let run = gate(&text, &["--base", broken, "--head", &good]).run();
