@@ -1,6 +1,7 @@
 //! The checks of a gate: its metrics at their lines of the scenario, errors, and whether it says anything at all.
 
 use super::{Check, Checks, Mark, Place};
+use crate::compare::Comparison;
 use crate::gate::Outcome;
 use crate::gate::paired::{GateVerdict, Measured, MetricVerdict};
 use crate::process::machine::Fingerprint;
@@ -25,6 +26,8 @@ pub struct GateRun<'a> {
     pub measured: Measured<'a>,
     /// What follows.
     pub verdict: &'a GateVerdict,
+    /// Which functions a failure comes from, where both arms were profiled.
+    pub functions: Option<&'a Comparison>,
     /// The scenario's file as the user named it.
     pub file: &'a str,
     /// Where that asks for what.

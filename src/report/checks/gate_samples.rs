@@ -144,6 +144,7 @@ pub(in crate::report) fn gate<T>(
             confirming: &[],
         },
         verdict,
+        functions: None,
         file: "s.toml",
         lines: &GateLines {
             table: Some(5),

@@ -168,7 +168,12 @@ pub(in crate::report) struct DeltaJson<'a> {
 
 /// The document, with a line break at its end.
 pub fn json(comparison: &Comparison) -> String {
-    super::pretty(&Document {
+    super::pretty(&document(comparison))
+}
+
+/// The same within another document.
+pub(super) fn document(comparison: &Comparison) -> impl Serialize {
+    Document {
         schema: SCHEMA,
         base: &comparison.base,
         head: &comparison.head,
@@ -179,7 +184,7 @@ pub fn json(comparison: &Comparison) -> String {
             .collect(),
         notes: comparison.cautions.iter().map(Caution::note).collect(),
         phases: comparison.phases.iter().map(phase_json).collect(),
-    })
+    }
 }
 
 fn phase_json(phase: &PhaseComparison) -> PhaseJson<'_> {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::compare;
 use crate::gate::paired::{
     Bursts, Change, Confirmation, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
 };
@@ -15,7 +16,7 @@ use crate::scenario::plan::gate::GateMetric;
 pub const SCHEMA: &str = "telemload.gate/1";
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<'a, F> {
     schema: &'static str,
     tool: Tool,
     scenario: &'a ScenarioId,
@@ -29,6 +30,7 @@ struct Document<'a> {
     errors: ErrorsJson<'a>,
     used: UsedJson,
     evidence: EvidenceJson,
+    functions: Option<F>,
     blocks: Vec<BlockJson<'a>>,
     confirming: Vec<BlockJson<'a>>,
 }
@@ -191,6 +193,7 @@ pub fn json(gate: &GateRun<'_>) -> String {
         errors: ErrorsJson::of(&verdict.errors),
         used: UsedJson::of(verdict.used),
         evidence: EvidenceJson::of(&verdict.evidence),
+        functions: gate.functions.map(compare::document),
         blocks: BlockJson::all(gate.measured.blocks),
         confirming: BlockJson::all(gate.measured.confirming),
     })

@@ -35,5 +35,10 @@ pub fn markdown(gate: &GateRun<'_>) -> String {
         text,
         "\n{LEGEND}; `sees`: the smallest change for the worse that fails in nine of ten gates.\n"
     );
+    text.push_str(
+        &gate
+            .functions
+            .map_or_else(String::new, super::compare::markdown),
+    );
     text
 }
