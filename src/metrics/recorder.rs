@@ -337,6 +337,33 @@ mod tests {
     }
 
     #[test]
+    fn what_completes_between_turns_is_no_throughput() {
+        let slices = super::super::Slices {
+            dropped: 2,
+            measured: 2,
+        };
+        let ns = std::time::Duration::from_nanos;
+        let turns = Timetable::new(ns(100), ns(10), slices);
+        let window = Window {
+            start: 1_220,
+            end: 1_430,
+        };
+        let recorder = Recorder::new(window, 1_000, 1, 1);
+        let mut recorder = recorder.in_turns(1_000, Some(turns));
+        // One of the turns that are dropped, then three of the measured one.
+        for (intended, done) in [
+            (1_090, 1_095),
+            (1_220, 1_319),
+            (1_300, 1_321),
+            (1_319, 1_400),
+        ] {
+            ok(&mut recorder, intended, done);
+        }
+        let tally = &recorder.finish().tallies[0];
+        assert_eq!((tally.due, tally.ok, tally.completed_ok), (3, 3, 1));
+    }
+
+    #[test]
     fn intervals_follow_the_window_and_the_drain_is_one_of_its_own() {
         let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
         assert!(!recorder.is_over(1_999));

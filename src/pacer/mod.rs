@@ -322,6 +322,28 @@ mod tests {
         }
 
         #[test]
+        fn arms_in_turns_send_the_same_requests_in_their_own_turns(
+            rate in 100.0f64..1e5, arrivals in any_arrivals(), worker in 0u32..2, seed in any::<u64>(), slice_us in 100u64..50_000
+        ) {
+            let slices = crate::metrics::Slices { dropped: 4, measured: 8 };
+            let turns = Timetable::new(Duration::from_micros(slice_us), Duration::from_micros(20), slices);
+            let due = |turns: Option<Timetable>| {
+                let pacer = Pacer::new(constant(rate), arrivals, seed, worker, 2);
+                let mut pacer = match turns {
+                    Some(turns) => pacer.in_turns(turns),
+                    None => pacer,
+                };
+                std::iter::from_fn(move || Some(pacer.take())).take(500)
+            };
+            let arms = due(Some(turns)).zip(due(Some(turns.other()))).zip(due(None));
+            for ((one, other), alone) in arms.take_while(|((one, _), _)| one.offset_ns < u64::MAX) {
+                prop_assert_eq!((one.n, other.n), (alone.n, alone.n));
+                prop_assert_eq!(one.offset_ns, turns.at(alone.offset_ns));
+                prop_assert!(turns.may_send(one.offset_ns) && turns.other().may_send(other.offset_ns));
+            }
+        }
+
+        #[test]
         fn even_arrivals_number_what_was_planned(schedule in any_schedule(), share in 0.0f64..1.2) {
             let whole = (share * 3e10) as u64;
             // High rates are counted for a shorter time.

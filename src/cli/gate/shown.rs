@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Args;
+use super::args::Args;
 use super::arms::Compared;
 use crate::cli::files::unwritten;
 use crate::cli::output::{print, say};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::Stop;
 use super::super::aim::Aim;
 use super::both::{Arm, Both};
-use super::meter::{Meter, Read, used};
+use super::meter::{Meter, Read, Used, used};
 use super::pacing::Tables;
 use super::surroundings::Moment;
 use crate::engine::{Drive, Engine, now_ns};
@@ -15,7 +15,8 @@ use crate::result::{Arms, Failure, Turns};
 use crate::scenario::{Load, Plan};
 use crate::traffic::template::Stamp;
 
-/// Time behind the last turn in which the arms may do what they have put off, before they are read.
+/// The shortest time behind the last turn in which the arms may end what is under way and do what they have put off, before they are
+/// read.
 const AFTER: Duration = Duration::from_millis(20);
 
 /// What both arms are driven with.
@@ -31,7 +32,7 @@ pub(super) struct Course<'a> {
 /// What was found.
 pub(super) struct Driven {
     pub(super) turns: Arms<Turns>,
-    pub(super) cpu: Arms<Option<Duration>>,
+    pub(super) used: Arms<Option<Used>>,
     /// The first measured turn and the end of the last one.
     pub(super) moments: Option<(Moment, Moment)>,
 }
@@ -148,7 +149,7 @@ impl Course<'_> {
                 of(&readings.last),
             )
         };
-        let cpu = Arms {
+        let used = Arms {
             base: used(&tables.base, |arms| arms.base),
             head: used(&tables.head, |arms| arms.head),
         };
@@ -158,7 +159,7 @@ impl Course<'_> {
                 base: counts.base.turns(&tables.base),
                 head: counts.head.turns(&tables.head),
             },
-            cpu,
+            used,
             moments,
         }
     }
@@ -172,7 +173,7 @@ impl Course<'_> {
 impl Readings {
     fn of(begin: u64, tables: &Tables) -> Self {
         let Arms { base, head } = &tables.of;
-        let after = base.end() + AFTER.as_nanos() as u64;
+        let after = base.end() + tables.gap.max(AFTER).as_nanos() as u64;
         let mut planned = vec![
             (base.idle_before_start(), What::Base),
             (head.idle_before_start(), What::Head),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::launch::Launched;
-use super::super::mark::{Cpu, Scraped};
+use super::super::mark::{self, Cpu, Scraped};
 use super::super::probe::TargetProbe;
 use super::super::watch::Probe;
 use crate::metrics::Timetable;
@@ -19,7 +19,16 @@ pub(super) struct Meter {
 pub(super) struct Read {
     /// ns.
     pub(super) at: u64,
-    pub(super) cpu: Duration,
+    pub(super) used: Used,
+}
+
+/// CPU time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Used {
+    /// Of the target.
+    pub(super) target: Duration,
+    /// Of that and of the services beside it.
+    pub(super) all: Duration,
 }
 
 impl Meter {
@@ -38,8 +47,9 @@ impl Meter {
         match self.probe.cpu() {
             Cpu::Processes => {
                 let seen = self.probe.see();
-                let seconds = seen.instances.iter().map(|of| of.cpu_seconds.clone().ok());
-                read(seen.at, seconds.sum())
+                let known = |of: &mark::Used| of.cpu_seconds.clone().ok();
+                let services = seen.services.iter().filter_map(known).sum();
+                read(seen.at, seen.instances.iter().map(known).sum(), services)
             }
             Cpu::Metrics => {
                 let Scraped {
@@ -47,7 +57,7 @@ impl Meter {
                     read: found,
                     ..
                 } = self.probe.scrape().await;
-                read(answered, found.ok()?.cpu_seconds)
+                read(answered, found.ok()?.cpu_seconds, 0.0)
             }
             Cpu::Nowhere => None,
         }
@@ -60,9 +70,11 @@ impl Meter {
     }
 }
 
-fn read(at: u64, seconds: Option<f64>) -> Option<Read> {
-    let cpu = Duration::try_from_secs_f64(seconds?).ok()?;
-    Some(Read { at, cpu })
+fn read(at: u64, seconds: Option<f64>, services: f64) -> Option<Read> {
+    let target = Duration::try_from_secs_f64(seconds?).ok()?;
+    let all = target + Duration::try_from_secs_f64(services).ok()?;
+    let used = Used { target, all };
+    Some(Read { at, used })
 }
 
 /// What was used between two readings; `None` if the first came when the arm was no longer idle, or one is missing.
@@ -71,9 +83,14 @@ pub(super) fn used(
     turns: &Timetable,
     first: Option<Read>,
     last: Option<Read>,
-) -> Option<Duration> {
+) -> Option<Used> {
     let first = first.filter(|first| first.at <= begin + turns.first_measured())?;
-    last?.cpu.checked_sub(first.cpu)
+    let last = last?;
+    Some(Used {
+        target: last.used.target.checked_sub(first.used.target)?,
+        // A service may have ended.
+        all: last.used.all.saturating_sub(first.used.all),
+    })
 }
 
 #[cfg(test)]
@@ -92,10 +109,13 @@ mod tests {
         let read = |at: u64, cpu| {
             Some(Read {
                 at: 1_000 + at,
-                cpu: cpu * MS,
+                used: Used {
+                    target: cpu * MS,
+                    all: cpu * MS + MS,
+                },
             })
         };
-        let used = |first, last| used(1_000, &turns, first, last);
+        let used = |first, last| used(1_000, &turns, first, last).map(|used| used.target);
         let last = read(2_000_000_000, 50);
         assert_eq!(used(read(408_000_000, 20), last), Some(30 * MS));
         assert_eq!(used(read(408_000_001, 20), last), None);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::both::{Arm, Both, Launcher};
 use self::drive::{Course, Driven};
-use self::meter::Meter;
+use self::meter::{Meter, Used};
 use self::pacing::Tables;
 use super::variant::Stamps;
 use super::{Observer, RunDir, Stop};
@@ -244,14 +244,14 @@ impl<'a> Pair<'a> {
         let Some((begin, mut end)) = closed.moments else {
             return Around::default();
         };
-        let sum = |cpu: &Arms<Option<Duration>>| Some(cpu.base? + cpu.head?);
-        let mut arms = sum(&closed.cpu);
+        let sum = |used: &Arms<Option<Used>>| Some(used.base?.all + used.head?.all);
+        let mut arms = sum(&closed.used);
         let mut lag = Duration::ZERO;
         if let Some(open) = open
             && let Some((_, last)) = open.moments
         {
             end = last;
-            arms = arms.and_then(|arms| Some(arms + sum(&open.cpu)?));
+            arms = arms.and_then(|arms| Some(arms + sum(&open.used)?));
             lag = lag_p99(open);
         }
         Around {
@@ -297,10 +297,19 @@ fn block(both: &Both, number: u32, head_first: bool) -> Block {
 
 fn fill(block: &mut Block, closed: Driven, open: Option<Driven>) {
     let Arms { base, head } = &mut block.arms;
-    (base.cpu, head.cpu) = (closed.cpu.base, closed.cpu.head);
+    let target = |used: Option<Used>| used.map(|used| used.target);
+    let Arms {
+        base: of_base,
+        head: of_head,
+    } = closed.used.map(target);
+    (base.cpu, head.cpu) = (of_base, of_head);
     (base.closed, head.closed) = (closed.turns.base, closed.turns.head);
     if let Some(open) = open {
-        (base.open_cpu, head.open_cpu) = (open.cpu.base, open.cpu.head);
+        let Arms {
+            base: of_base,
+            head: of_head,
+        } = open.used.map(target);
+        (base.open_cpu, head.open_cpu) = (of_base, of_head);
         (base.open, head.open) = (Some(open.turns.base), Some(open.turns.head));
     }
 }

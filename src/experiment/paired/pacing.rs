@@ -80,6 +80,8 @@ const OPEN: Slices = Slices {
 /// Both arms' turns.
 pub(super) struct Tables {
     pub(super) of: Arms<Timetable>,
+    /// Time between two of them.
+    pub(super) gap: Duration,
 }
 
 impl Tables {
@@ -92,6 +94,7 @@ impl Tables {
         };
         Self {
             of: Arms { base, head },
+            gap,
         }
     }
 }

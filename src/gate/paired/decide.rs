@@ -7,7 +7,7 @@ use super::observe::{by_launch, void};
 use super::verdict::{Evidence, GateVerdict, MetricVerdict, Spread, Used};
 use crate::gate::{Outcome, Verdict};
 use crate::result::{Around, Block};
-use crate::scenario::plan::gate::{Confirm, GatePlan, Relaunch};
+use crate::scenario::plan::gate::{Confirm, GatePlan};
 
 /// Everything that was measured, in its order.
 #[derive(Debug, Clone, Copy)]
@@ -113,14 +113,11 @@ pub fn conclude(
         }
         Ended::Planned => overall(&errors, &metrics),
     };
-    let never = (plan.relaunch == Relaunch::Never).then(|| {
-        "the arms are not launched anew, and a launch may be faster than the next one of the same program".to_owned()
-    });
     let all: Vec<&Block> = measured.blocks.iter().chain(measured.confirming).collect();
     GateVerdict {
         outcome,
         reasons,
-        advisory: advisory.or(never),
+        advisory,
         on_inconclusive: plan.on_inconclusive,
         metrics,
         errors: errors.verdict,

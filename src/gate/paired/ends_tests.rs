@@ -13,7 +13,7 @@ use crate::scenario::plan::gate::{
 const CPU: GateMetric = GateMetric::CpuPerRequest;
 
 #[test]
-fn launches_that_are_never_anew_are_advisory() {
+fn blocks_are_observations_where_nobody_launches() {
     let mut one_launch = costing(16, 1.2);
     one_launch.iter_mut().for_each(|block| block.launch = 1);
     let never = GatePlan {
@@ -21,11 +21,7 @@ fn launches_that_are_never_anew_are_advisory() {
         ..plan(&[CPU])
     };
     let found = verdict(&never, &one_launch);
-    assert_eq!(
-        (found.outcome.clone(), found.exit_code()),
-        (Outcome::Fail, 3)
-    );
-    assert!(found.advisory.is_some());
+    assert_eq!(found.outcome, Outcome::Fail);
     // As one launch they are one observation.
     let found = verdict(&plan(&[CPU]), &one_launch);
     assert_eq!(found.outcome, Outcome::Inconclusive);
@@ -159,4 +155,49 @@ fn answers_that_differ_are_no_improvement() {
     let found = verdict(&plan, &changed(10, smaller));
     assert_eq!(found.outcome, Outcome::Pass);
     assert!(found.errors.reason.unwrap().contains("something else"));
+}
+
+#[test]
+fn a_stored_baseline_tells_large_changes_alone() {
+    let mut plan = plan(&[CPU]);
+    let stored = figures(&plan, &blocks(10));
+    assert_eq!(stored["cpu_per_request"].len(), 10);
+    let held = |plan: &GatePlan, times: f64, stored: &Figures| {
+        // Both arms are the same now.
+        let mut blocks = costing(10, times);
+        blocks
+            .iter_mut()
+            .for_each(|block| block.arms.base = block.arms.head.clone());
+        let measured = Measured {
+            blocks: &blocks,
+            confirming: &[],
+        };
+        against(plan, measured, Ended::Planned, stored)
+    };
+    for (times, outcome) in [
+        (1.0, Outcome::Inconclusive),
+        (1.1, Outcome::Inconclusive),
+        (1.3, Outcome::Fail),
+        (0.8, Outcome::Pass),
+    ] {
+        let found = held(&plan, times, &stored);
+        assert_eq!(found.outcome, outcome, "{times}: {found:#?}");
+        let change = found.metrics[0].change.unwrap();
+        assert!((change.by - (times - 1.0)).abs() < 0.01, "{change:?}");
+    }
+    let needs = held(&plan, 1.0, &stored).metrics[0].needs.clone().unwrap();
+    assert!(
+        needs.contains("a `catch` of 10.4 % or more would pass"),
+        "{needs}"
+    );
+    plan.metrics[0].limits = Some(Limits {
+        catch: 0.15,
+        tolerate: 0.1,
+    });
+    assert_eq!(held(&plan, 1.0, &stored).outcome, Outcome::Pass);
+    // What is not stored, or on too few launches, does not pass.
+    for stored in [Figures::new(), figures(&plan, &blocks(9))] {
+        let found = held(&plan, 0.5, &stored);
+        assert_eq!(found.outcome, Outcome::Inconclusive);
+    }
 }

@@ -69,6 +69,12 @@ impl Metric {
         self.gated.metric == GateMetric::CpuAtRate && !self.gated.asked
     }
 
+    /// Whether something else on the machine left too few launches of it, and nobody asked for it.
+    fn is_disturbed(&self) -> bool {
+        let is_short = self.worse.len() < FIRST_LOOK && self.series.voided > 0;
+        is_short && !self.gated.asked
+    }
+
     /// Whether more launches would tell what is not told yet.
     pub(super) fn asks_for_more(&self) -> bool {
         !self.is_coarse() && self.seen(Progress::Running) == Some(Seen::Open)
@@ -177,7 +183,7 @@ impl Metric {
                     verdict.reason = Some(words::few(self.worse.len(), voided, unknown));
                     verdict.needs = Some(words::needs_launches(voided));
                 }
-                if self.is_coarse() {
+                if self.is_coarse() || self.is_disturbed() {
                     verdict.verdict = None;
                 }
             }

@@ -9,11 +9,13 @@ mod errors;
 mod look;
 mod metric;
 mod observe;
+mod stored;
 mod verdict;
 mod words;
 
 pub use decide::{Ended, Measured, Next, Time, conclude, next};
 pub use look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK};
+pub use stored::{Figures, against, figures};
 pub use verdict::{
     Bursts, Change, Confirmation, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
 };

@@ -99,6 +99,15 @@ pub(super) fn quieter(sd: f64, times: f64) -> String {
     }
 }
 
+/// What tells where a stored baseline does not.
+pub(super) fn side_by_side(spread: f64, catch: f64) -> String {
+    format!(
+        "both versions side by side; beside a stored baseline machines are assumed to differ by {}, and a `catch` of {} or more would pass",
+        format_share(spread),
+        format_share(catch)
+    )
+}
+
 pub(super) fn few(n: usize, voided: usize, unknown: Option<(usize, &'static str)>) -> String {
     let mut words = format!("it rests on {n} launches, and fewer than {FIRST_LOOK} do not tell");
     if voided > 0 {

@@ -1,0 +1,110 @@
+//! Stored baselines: what a gate measured of its head, with the machine that it was measured on.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::exit::Usage;
+use crate::cli::files::write;
+use crate::gate::paired::Figures;
+use crate::process::machine::Fingerprint;
+
+/// Name and version of the format.
+const SCHEMA: &str = "telemload.baseline/1";
+/// A baseline has some hundred figures.
+const LARGEST: u64 = 1 << 20;
+
+/// A stored baseline.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Baseline {
+    schema: String,
+    /// Of telemload.
+    version: String,
+    scenario: Scenario,
+    saved_at: String,
+    machine: Fingerprint,
+    /// Figures of each launch by metric, in its unit.
+    pub(super) metrics: Figures,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Scenario {
+    name: String,
+    sha256: String,
+}
+
+impl Baseline {
+    pub(super) fn new(name: &str, sha256: &str, metrics: Figures) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            scenario: Scenario {
+                name: name.to_owned(),
+                sha256: sha256.to_owned(),
+            },
+            saved_at: jiff::Timestamp::now().to_string(),
+            machine: Fingerprint::read(),
+            metrics,
+        }
+    }
+
+    pub(super) fn save(&self, path: &Path) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(self).context("cannot write the baseline")?;
+        write(path, (text + "\n").as_bytes())
+    }
+
+    /// Reads a stored one.
+    pub(super) fn read(path: &Path) -> Result<Self, Usage> {
+        let refused = |why: String| Usage(format!("--baseline {}: {why}", path.display()));
+        let mut text = String::new();
+        let file = File::open(path).map_err(|error| refused(error.to_string()))?;
+        file.take(LARGEST)
+            .read_to_string(&mut text)
+            .map_err(|error| refused(error.to_string()))?;
+        let not_one = "it is no baseline; write one with --save-baseline";
+        let baseline: Self =
+            serde_json::from_str(&text).map_err(|error| refused(format!("{not_one} ({error})")))?;
+        if baseline.schema != SCHEMA {
+            return Err(refused(not_one.to_owned()));
+        }
+        let mut figures = baseline.metrics.values().flatten();
+        if !figures.all(|figure| figure.is_finite() && *figure > 0.0) {
+            return Err(refused(
+                "a figure is not above zero; measure it again".to_owned(),
+            ));
+        }
+        Ok(baseline)
+    }
+
+    /// What keeps it from being compared with what is measured here.
+    pub(super) fn differences(&self, sha256: &str) -> Vec<String> {
+        let here = Fingerprint::read();
+        let there = &self.machine;
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+        let cores = |value: Option<f64>| value.map_or("none".to_owned(), |of| of.to_string());
+        let fields = [
+            ("processor", text(&there.cpu_model), text(&here.cpu_model)),
+            (
+                "CPUs",
+                there.usable_cpus.to_string(),
+                here.usable_cpus.to_string(),
+            ),
+            ("kernel", text(&there.kernel), text(&here.kernel)),
+            ("governor", text(&there.governor), text(&here.governor)),
+            (
+                "CPU limit of the control group",
+                cores(there.cgroup_cpus),
+                cores(here.cgroup_cpus),
+            ),
+        ];
+        let fields = fields.into_iter().filter(|(_, there, here)| there != here);
+        let fields =
+            fields.map(|(what, there, here)| format!("{what} {there} there and {here} here"));
+        let scenario =
+            (self.scenario.sha256 != sha256).then(|| "the scenario has changed".to_owned());
+        fields.chain(scenario).collect()
+    }
+}

@@ -1,0 +1,156 @@
+//! A gate against figures that were stored: the same metrics and limits, and the assumption that a machine differs from one time to
+//! another. No launch averages that out, so that what is seen beside a stored baseline is much larger than what two arms show.
+
+use std::collections::BTreeMap;
+
+use super::decide::{Ended, Measured, conclude};
+use super::look::{FALSE_FAILS, FIRST_LOOK, LogLimits};
+use super::observe::{Series, by_launch};
+use super::verdict::{Change, GateVerdict, MetricVerdict};
+use super::words;
+use crate::gate::{Outcome, Verdict};
+use crate::result::{ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_RUN_SPREAD, Block};
+use crate::scenario::plan::gate::{GateMetric, GatePlan};
+use crate::statistics::{Paired, Z95, t_quantile};
+
+/// Figures of each launch, in the metric's unit, by its name.
+pub type Figures = BTreeMap<String, Vec<f64>>;
+
+/// What the head did on each launch: what a baseline stores.
+pub fn figures(plan: &GatePlan, blocks: &[Block]) -> Figures {
+    let launches = by_launch(blocks, plan.relaunch);
+    let metrics = plan.metrics.iter().map(|of| of.metric);
+    let known = metrics.filter_map(|metric| {
+        let logs = Series::of(metric, &launches).logs;
+        let values: Vec<f64> = logs.iter().map(|of| of.head.exp()).collect();
+        (!values.is_empty()).then(|| (metric.name(), values))
+    });
+    known.collect()
+}
+
+/// The verdict on what was measured now, with both arms the same, against what was stored. Errors are those of now.
+pub fn against(
+    plan: &GatePlan,
+    measured: Measured<'_>,
+    ended: Ended,
+    stored: &Figures,
+) -> GateVerdict {
+    let mut verdict = conclude(plan, measured, ended, None);
+    let now = figures(plan, measured.blocks);
+    let judged = plan.metrics.iter().filter(|of| of.limits.is_some()).count();
+    let level = FALSE_FAILS / judged.max(1) as f64;
+    for of in &mut verdict.metrics {
+        let name = of.metric.name();
+        let pair = stored.get(&name).zip(now.get(&name));
+        *of = held_against(of, pair, level);
+    }
+    if matches!(
+        verdict.outcome,
+        Outcome::Pass | Outcome::Fail | Outcome::Inconclusive
+    ) && verdict.errors.verdict == Verdict::Pass
+    {
+        (verdict.outcome, verdict.reasons) = overall(&verdict.metrics);
+    }
+    verdict
+}
+
+fn overall(metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
+    for (outcome, wanted) in [
+        (Outcome::Fail, Verdict::Fail),
+        (Outcome::Inconclusive, Verdict::Inconclusive),
+        (Outcome::Pass, Verdict::Pass),
+    ] {
+        let of = metrics.iter().filter(|of| of.verdict == Some(wanted));
+        let reasons: Vec<String> = of
+            .map(|of| {
+                let reason = of.reason.as_deref().unwrap_or("no reason");
+                format!("{}: {reason}", of.metric.name())
+            })
+            .collect();
+        if !reasons.is_empty() {
+            return (outcome, reasons);
+        }
+    }
+    let nothing = "no metric of the baseline could be judged".to_owned();
+    (Outcome::Inconclusive, vec![nothing])
+}
+
+fn held_against(
+    of: &MetricVerdict,
+    pair: Option<(&Vec<f64>, &Vec<f64>)>,
+    level: f64,
+) -> MetricVerdict {
+    let blank = MetricVerdict {
+        base: None,
+        head: None,
+        change: None,
+        verdict: of.limits.map(|_| Verdict::Inconclusive),
+        reason: None,
+        needs: None,
+        n: 0,
+        sd: None,
+        p: None,
+        sign_flip_p: None,
+        smallest_effect: None,
+        launches: Vec::new(),
+        confirmation: None,
+        ..of.clone()
+    };
+    let sample = |values: &Vec<f64>| {
+        let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
+        Paired::of(&logs).filter(|of| of.n >= FIRST_LOOK)
+    };
+    let Some((before, now)) = pair.and_then(|(before, now)| sample(before).zip(sample(now))) else {
+        return MetricVerdict {
+            reason: Some(format!(
+                "the baseline or this gate has fewer than {FIRST_LOOK} launches of it"
+            )),
+            ..blank
+        };
+    };
+    let metric = of.metric;
+    let spread = match metric {
+        GateMetric::Latency(_) => ASSUMED_LATENCY_RUN_SPREAD,
+        _ => ASSUMED_RUN_SPREAD,
+    };
+    let error = before.error().hypot(now.error()).hypot(spread);
+    let by = now.mean - before.mean;
+    let worse = if metric.more_is_worse() { by } else { -by };
+    let seen = MetricVerdict {
+        base: Some(before.mean.exp()),
+        head: Some(now.mean.exp()),
+        change: Some(Change {
+            by: by.exp_m1(),
+            low: (by - Z95 * error).exp_m1(),
+            high: (by + Z95 * error).exp_m1(),
+        }),
+        n: now.n,
+        sd: Some(now.sd),
+        ..blank
+    };
+    let Some(limits) = of.limits else {
+        return seen;
+    };
+    let logs = LogLimits::of(metric, limits);
+    let quantile = |p: f64| t_quantile(p, f64::INFINITY);
+    let upper = worse + quantile(0.95) * error;
+    if worse - quantile(1.0 - level) * error > 0.0 && worse >= logs.tolerate {
+        MetricVerdict {
+            verdict: Some(Verdict::Fail),
+            reason: Some(words::fails(&seen, limits)),
+            ..seen
+        }
+    } else if upper < logs.catch {
+        MetricVerdict {
+            verdict: Some(Verdict::Pass),
+            reason: Some(words::passes(upper.exp_m1(), limits)),
+            ..seen
+        }
+    } else {
+        MetricVerdict {
+            reason: Some(words::between(&seen, limits)),
+            needs: Some(words::side_by_side(spread, upper.exp_m1())),
+            ..seen
+        }
+    }
+}
