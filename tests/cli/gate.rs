@@ -146,7 +146,7 @@ fn a_head_that_does_not_come_up_has_failed_and_a_base_is_invalid() {
     let text = of_command("");
     let run = gate(&text, &["--base", &good, "--head", broken]).run();
     let run = run.expect(1, &["block 1: ", "; the head ended: "]);
-    let says = "errors: the head ended by itself in 2 of 2 launches: ";
+    let says = "✗ FAIL: the head ended by itself in 2 of 2 launches: ";
     assert!(run.stdout.contains(says), "{}", run.stdout);
     assert!(run.stdout.contains("no such table"), "{}", run.stdout);
     let run = gate(&text, &["--base", broken, "--head", &good]).run();
@@ -288,6 +288,81 @@ fn work_beside_a_command_ends_with_it_and_as_it_does() {
     assert_eq!(run.status.code(), Some(5));
     let said = String::from_utf8(run.stderr).unwrap();
     assert!(said.contains("cannot run /no/such/program"), "{said}");
+}
+
+#[test]
+fn a_baseline_that_does_not_fit_is_refused_before_anything_is_started() {
+    let of = |file: &str, flags: &[&str]| {
+        let bed = gate(VARIANTS, &["--variant", "a", "--baseline", "b.json"]);
+        bed.file("b.json", file).args(flags).run()
+    };
+    let machine = r#"{"hostname_hash": null, "cpu_model": "abacus", "logical_cpus": 999, "usable_cpus": 999, "kernel": null, "memory_bytes": null, "cgroup_cpus": 0.5, "governor": null}"#;
+    let stored = |figures: &str| {
+        format!(
+            r#"{{"schema": "telemload.baseline/1", "version": "0", "scenario": {{"name": "gated", "sha256": "0"}}, "saved_at": "", "machine": {machine}, "metrics": {{"capacity": {figures}}}}}"#
+        )
+    };
+    for (file, says) in [
+        (
+            "name = 1",
+            "--baseline b.json: it is no baseline; write one with --save-baseline",
+        ),
+        ("{}", "--baseline b.json: it is no baseline"),
+        (
+            &stored("[0]"),
+            "--baseline b.json: a figure is not above zero",
+        ),
+        (&stored("[1e999]"), "--baseline b.json: it is no baseline"),
+        (
+            &stored("[1]").replace("baseline/1", "baseline/2"),
+            "it is no baseline",
+        ),
+        (
+            &stored("[1]"),
+            "it cannot be compared with what is measured here: processor abacus there and ",
+        ),
+        (
+            &stored("[1]"),
+            "; the scenario has changed; measure one here with --save-baseline, or set --despite-differences",
+        ),
+    ] {
+        let run = of(file, &[]).expect(2, &[says]);
+        assert!(!run.dir().exists(), "{says}");
+    }
+    let missing = gate(VARIANTS, &["--variant", "a", "--baseline", "gone.json"]);
+    missing
+        .run()
+        .expect(2, &["--baseline gone.json: No such file"]);
+    // Whoever asks for it gets it, and figures of too few launches are no pass.
+    let run = of(
+        &stored("[1]"),
+        &["--despite-differences", "--budget", "20s"],
+    );
+    let run = run.expect(3, &["base b.json, head as it is"]);
+    assert!(
+        run.stdout
+            .contains("the baseline or this gate has fewer than 10 launches"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn what_did_not_pass_is_no_baseline() {
+    let flags = [
+        "--variant",
+        "a",
+        "--budget",
+        "20s",
+        "--save-baseline",
+        "b.json",
+    ];
+    let run = gate(VARIANTS, &flags).run();
+    let run = run.expect(
+        3,
+        &["b.json is not written: only what passed is a baseline"],
+    );
+    assert!(!run.home().join("b.json").exists());
 }
 
 /// CPU time that a process and its children used, ticks.

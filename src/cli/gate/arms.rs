@@ -1,8 +1,6 @@
 //! Which two arms are compared: commands, variants, revisions or what runs already, each as a variant of the scenario.
 
-use std::path::Path;
-
-use super::Args;
+use super::args::Args;
 use super::baseline::Baseline;
 use super::checkout::Checkout;
 use crate::cli::beside::BESIDE;
@@ -193,90 +191,100 @@ fn load(args: &Args, side: &Side, seed: u64) -> anyhow::Result<Plan> {
     Ok(plan.map_err(|error| Usage(error.to_string()))?)
 }
 
+/// The arms that the flags name, or those of the scenario's first comparison.
 fn sides(args: &Args, whole: &Plan, checkout: Option<&Checkout>) -> anyhow::Result<Arms<Side>> {
     let given = &args.given;
-    let variant = args.variant.clone();
-    let command = |flag, line: &String, name: &str| Side {
-        target: Some(GivenTarget::Command {
-            flag,
-            line: line.clone(),
-        }),
-        variant: variant.clone(),
+    let own = |name: &str| Side {
+        variant: args.variant.clone(),
         ..Side::named(name)
     };
     if let Some(revision) = &given.base_ref {
-        let own = |name: &str| match &given.head {
-            Some(line) => command("--head", line, name),
-            None => Side {
-                variant: variant.clone(),
-                ..Side::named(name)
-            },
+        let head = given.head.as_ref().map(|line| command("--head", line));
+        let side = |name: &str| Side {
+            target: head.clone(),
+            ..own(name)
         };
         return Ok(Arms {
             base: Side {
                 before: checkout.map(Checkout::before),
-                ..own(revision)
+                ..side(revision)
             },
-            head: own("as it stands"),
+            head: side("as it stands"),
         });
     }
     if let (Some(base), Some(head)) = (&given.base, &given.head) {
-        return Ok(Arms {
-            base: command("--base", base, base),
-            head: command("--head", head, head),
-        });
-    }
-    if let (Some(base), Some(head)) = (&given.base_url, &given.head_url) {
-        let url = |flag, url: &String, pid| Side {
-            target: Some(GivenTarget::Url {
-                flag,
-                url: url.clone(),
-            }),
-            variant: variant.clone(),
-            pid,
-            ..Side::named(flag.trim_start_matches("--"))
+        let side = |flag, line: &String| Side {
+            target: Some(command(flag, line)),
+            ..own(line)
         };
         return Ok(Arms {
-            base: url("--base-url", base, given.base_pid),
-            head: url("--head-url", head, given.head_pid),
+            base: side("--base", base),
+            head: side("--head", head),
         });
     }
     if given.base.is_some() || given.head.is_some() {
         let message = "two commands are compared: name --base COMMAND and --head COMMAND, or --base-ref REVISION beside --head";
         return Err(Usage(message.to_owned()).into());
     }
-    let of_variant = |name: &str| Side {
-        variant: Some(name.to_owned()),
-        ..Side::named(name)
-    };
-    if let (Some(base), Some(head)) = (&given.base_variant, &given.head_variant) {
+    if let (Some(base), Some(head)) = (&given.base_url, &given.head_url) {
+        let side = |flag: &'static str, url: &String, pid| Side {
+            target: Some(GivenTarget::Url {
+                flag,
+                url: url.clone(),
+            }),
+            pid,
+            ..own(flag.trim_start_matches("--"))
+        };
         return Ok(Arms {
-            base: of_variant(base),
-            head: of_variant(head),
+            base: side("--base-url", base, given.base_pid),
+            head: side("--head-url", head, given.head_pid),
         });
     }
-    if given.baseline.is_some() || (given.save_baseline.is_some() && whole.comparisons.is_empty()) {
-        let own = |name: &str| Side {
-            variant: variant.clone(),
+    of_scenario(args, whole, own)
+}
+
+/// Arms that are the scenario's own: variants, or its target against a baseline.
+fn of_scenario(
+    args: &Args,
+    whole: &Plan,
+    own: impl Fn(&str) -> Side,
+) -> anyhow::Result<Arms<Side>> {
+    let given = &args.given;
+    let variants = |base: &str, head: &str| {
+        let side = |name: &str| Side {
+            variant: Some(name.to_owned()),
             ..Side::named(name)
         };
-        let base = given
-            .baseline
-            .as_ref()
-            .map_or("as it is".to_owned(), |path| path.display().to_string());
-        return Ok(Arms {
-            base: own(&base),
-            head: own("as it is"),
-        });
-    }
-    let Some(pair) = whole.comparisons.first() else {
-        let message = "name what is compared: --base COMMAND --head COMMAND, --base-ref REVISION, --base-variant and --head-variant, --base-url and --head-url, or --prove";
-        return Err(Usage(message.to_owned()).into());
+        Arms {
+            base: side(base),
+            head: side(head),
+        }
     };
-    Ok(Arms {
-        base: of_variant(&whole.variants[pair.base].name),
-        head: of_variant(&whole.variants[pair.head].name),
-    })
+    if let (Some(base), Some(head)) = (&given.base_variant, &given.head_variant) {
+        return Ok(variants(base, head));
+    }
+    let itself = |base: &str| Arms {
+        base: own(base),
+        head: own("as it is"),
+    };
+    if let Some(file) = &given.baseline {
+        return Ok(itself(&file.display().to_string()));
+    }
+    match whole.comparisons.first() {
+        Some(pair) => Ok(variants(
+            &whole.variants[pair.base].name,
+            &whole.variants[pair.head].name,
+        )),
+        None if given.save_baseline.is_some() => Ok(itself("as it is")),
+        None => Err(Usage("name what is compared: --base COMMAND --head COMMAND, --base-ref REVISION, --base-variant and --head-variant, --base-url and --head-url, or --prove".to_owned()).into()),
+    }
+}
+
+fn command(flag: &'static str, line: &str) -> GivenTarget {
+    GivenTarget::Command {
+        flag,
+        line: line.to_owned(),
+    }
 }
 
 /// How much work is added to prove that it is seen: what the gate promises to see.
@@ -300,12 +308,9 @@ fn beside(args: &Args, by: f64) -> anyhow::Result<Arms<Side>> {
     let side = |share: f64, name: &str| -> anyhow::Result<Side> {
         let own = shlex::try_quote(&own)
             .map_err(|_| Usage("the path of telemload holds a NUL byte".to_owned()))?;
-        let target = args.given.base.as_ref().map(|line| GivenTarget::Command {
-            flag: "--base",
-            line: line.clone(),
-        });
+        let base = args.given.base.as_ref();
         Ok(Side {
-            target,
+            target: base.map(|line| command("--base", line)),
             before: Some(format!("{own} {BESIDE} {share}")),
             variant: args.variant.clone(),
             ..Side::named(name)
@@ -380,10 +385,4 @@ fn the_load(arms: &Arms<Variant>, gate: &GatePlan) -> Result<Load, Usage> {
         };
     }
     Ok(base)
-}
-
-/// The place of a program as a command names it, from a directory.
-pub(super) fn program(line: &str, from: &Path) -> Option<std::path::PathBuf> {
-    let first = shlex::split(line)?.into_iter().next()?;
-    first.contains('/').then(|| from.join(first))
 }

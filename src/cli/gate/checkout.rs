@@ -6,7 +6,6 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use super::arms::program;
 use crate::cli::exit::Usage;
 use crate::cli::output::say;
 use crate::experiment::Stop;
@@ -170,4 +169,10 @@ fn same_bytes(one: &Path, other: &Path) -> bool {
     }
     let contents = |path: &Path| std::fs::read(path).ok();
     contents(one).is_some() && contents(one) == contents(other)
+}
+
+/// The place of a program as a command names it, from a directory.
+fn program(line: &str, from: &Path) -> Option<PathBuf> {
+    let first = shlex::split(line)?.into_iter().next()?;
+    first.contains('/').then(|| from.join(first))
 }

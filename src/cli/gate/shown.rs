@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Args;
+use super::args::Args;
 use super::arms::Compared;
 use crate::cli::files::unwritten;
 use crate::cli::output::{print, say};
@@ -13,47 +13,88 @@ use crate::gate::{Outcome, Verdict};
 use crate::process::machine::Fingerprint;
 use crate::report::checks::{GateRun, of_gate};
 use crate::report::{document, terminal, text};
-use crate::result::ScenarioId;
+use crate::result::{Arms, ScenarioId};
 use crate::scenario::plan::gate::GateMetric;
 use crate::traffic::redact::without_credentials;
 use crate::units::format_share;
 
-/// A gate that has ended.
+/// A gate that has ended, with what its reports say of it.
 pub(super) struct Ended<'a> {
-    pub(super) compared: &'a Compared,
-    pub(super) verdict: &'a GateVerdict,
-    pub(super) measured: Measured<'a>,
-    pub(super) started_at: jiff::Timestamp,
-    pub(super) seconds: f64,
+    args: &'a Args,
+    compared: &'a Compared,
+    verdict: &'a GateVerdict,
+    measured: Measured<'a>,
+    started_at: jiff::Timestamp,
+    seconds: f64,
+    scenario: ScenarioId,
+    machine: Fingerprint,
+    names: Arms<String>,
+    file: String,
 }
 
-impl Ended<'_> {
-    /// Prints the verdict, and writes it with all that CI systems read. What cannot be written costs nothing else.
-    pub(super) fn show(&self, args: &Args, dir: &RunDir) -> anyhow::Result<()> {
-        let plan = &self.compared.plan;
-        let names = self.compared.names.as_ref();
-        let names = names.map(|name| without_credentials(name));
-        let gate = GateRun {
-            scenario: &ScenarioId {
+impl<'a> Ended<'a> {
+    /// What was measured since `started_at`, and what follows.
+    pub(super) fn of(
+        args: &'a Args,
+        compared: &'a Compared,
+        (measured, verdict): (Measured<'a>, &'a GateVerdict),
+        (started_at, seconds): (jiff::Timestamp, f64),
+    ) -> Self {
+        let plan = &compared.plan;
+        let names = compared.names.as_ref();
+        Self {
+            args,
+            compared,
+            verdict,
+            measured,
+            started_at,
+            seconds,
+            scenario: ScenarioId {
                 name: plan.name.clone(),
                 sha256: plan.sha256.clone(),
                 seed: Some(plan.seed),
             },
-            arms: names.as_ref().map(AsRef::as_ref),
+            machine: Fingerprint::read(),
+            names: names.map(|name| without_credentials(name)),
+            file: args.scenario.display().to_string(),
+        }
+    }
+
+    fn run<'r>(&'r self, functions: Option<&'r Comparison>) -> GateRun<'r> {
+        GateRun {
+            scenario: &self.scenario,
+            arms: self.names.as_ref().map(String::as_str),
             started_at: self.started_at,
             seconds: self.seconds,
-            machine: &Fingerprint::read(),
+            machine: &self.machine,
             measured: self.measured,
             verdict: self.verdict,
-            functions: None,
-            file: &args.scenario.display().to_string(),
-            lines: &plan.gate_lines,
-        };
+            functions,
+            file: &self.file,
+            lines: &self.compared.plan.gate_lines,
+        }
+    }
+
+    /// Prints the verdict.
+    pub(super) fn print(&self) -> anyhow::Result<()> {
+        if self.args.json {
+            return Ok(());
+        }
+        print(&terminal::gate::render(&self.run(None)))
+    }
+
+    /// Prints which functions a failure comes from, and writes all that programs read. What cannot be written costs nothing else.
+    pub(super) fn report(
+        &self,
+        functions: Option<&Comparison>,
+        dir: &RunDir,
+    ) -> anyhow::Result<()> {
+        let (args, gate) = (self.args, self.run(functions));
         let document = document::gate::json(&gate);
-        let printed = if args.json {
-            print(&document)
-        } else {
-            print(&terminal::gate::render(&gate))
+        let printed = match functions {
+            _ if args.json => print(&document),
+            Some(functions) => print(&format!("\n{}", terminal::compare::render(functions))),
+            None => Ok(()),
         };
         let written = dir.write(Path::new("gate.json"), document.as_bytes());
         let written = printed.and(written.map_err(|error| unwritten(&error)));
@@ -65,22 +106,6 @@ impl Ended<'_> {
         let reported = args.ci.write(&checks, &[text::gate::markdown(&gate)]);
         let at_scenario = args.at_scenario.write(&checks, Some(gate.file));
         written.and(reported).and(at_scenario)
-    }
-}
-
-/// Prints which functions a failure comes from, or why that is not known.
-pub(super) fn blamed(found: Result<Comparison, String>, args: &Args) {
-    match found {
-        // gate.json on standard output stays one document.
-        Ok(comparison) if args.json => say(&terminal::compare::render(&comparison)),
-        Ok(comparison) => {
-            if let Err(error) = print(&format!("\n{}", terminal::compare::render(&comparison))) {
-                say(&format!("error: {error:#}"));
-            }
-        }
-        Err(why) => say(&format!(
-            "note: no function is named for the failure: {why}"
-        )),
     }
 }
 

@@ -60,7 +60,10 @@ impl Served {
                 first.or_insert_with(|| words.clone());
             }
         }
-        self.died = self.died.take().or_else(|| arm.died.clone());
+        // The end of a log has several lines, and a reason is one.
+        let died = arm.died.as_ref();
+        let died = died.map(|how| how.split_whitespace().collect::<Vec<_>>().join(" "));
+        self.died = self.died.take().or(died);
     }
 
     fn count(&mut self, tally: &Tally) {

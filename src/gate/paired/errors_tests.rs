@@ -172,7 +172,11 @@ fn a_head_that_ends_or_says_nothing_twice_has_failed_at_once() {
     }
     assert_eq!(next_of(&down[..1]), Next::Measure);
     assert_eq!(next_of(&down), Next::Stop);
-    check(&down, &Outcome::Fail, "the head ended by itself in 2 of");
+    check(
+        &down,
+        &Outcome::Fail,
+        "the head ended by itself in 4 of 4 launches: signal 11",
+    );
     let both = changed(2, mute);
     assert_eq!(next_of(&both), Next::Stop);
     let measured = Measured {

@@ -6,6 +6,7 @@ use crate::compare::Comparison;
 use crate::gate::{Judgement, Judgements, Outcome, compared};
 use crate::report::document::run::Concluded;
 use crate::report::figures::judgement::{found, name};
+use crate::report::figures::one_line;
 use crate::result::RunResult;
 
 /// A run with what was concluded from it.
@@ -71,7 +72,7 @@ fn threshold(group: &str, judgement: &Judgement, file: Option<&str>) -> Check {
         group: group.to_owned(),
         name: name(judgement),
         mark: judgement.verdict.into(),
-        words: words.join(": "),
+        words: one_line(&words.join(": ")),
         place: place(file, judgement.line),
     }
 }
@@ -89,7 +90,7 @@ fn whole(outcome: &Outcome, file: Option<&str>) -> Check {
         group: String::new(),
         name: "run".to_owned(),
         mark,
-        words: words.to_owned(),
+        words: one_line(words),
         place: place(file, None),
     }
 }
