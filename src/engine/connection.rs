@@ -189,6 +189,38 @@ async fn open(
             ),
         ),
     };
+    let failed = NotOpened {
+        begun,
+        now,
+        kind,
+        words,
+    };
+    not_opened(state, slot, host, held, failed).await
+}
+
+/// A connection that could not be opened.
+struct NotOpened {
+    /// When that was begun and when it had failed, ns.
+    begun: u64,
+    now: u64,
+    kind: ErrorKind,
+    words: String,
+}
+
+/// Fails the request that needed the connection, or the one that is due next for its host.
+async fn not_opened(
+    state: &WorkerState,
+    slot: &Slot,
+    host: Host,
+    held: &mut Option<Job<'_>>,
+    failed: NotOpened,
+) -> Opened {
+    let NotOpened {
+        begun,
+        now,
+        kind,
+        words,
+    } = failed;
     // In a closed loop the request became due when the connection was free to be opened.
     let asked = if state.is_closed_loop { begun } else { now };
     let job = match held.take() {
@@ -197,7 +229,7 @@ async fn open(
             Next::Due(ticket) => Some(state.job(ticket)),
             Next::NotBefore => None,
             Next::Finished => {
-                instance.finish();
+                state.instances[slot.instance].finish();
                 return Opened::Over;
             }
         },

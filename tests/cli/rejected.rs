@@ -139,8 +139,8 @@ fn keys_and_types() {
     replaced(
         "path = \"/v1/telemetry\"\n",
         "",
-        "10:1: request.get: ",
-        &["missing key `path`; add it"],
+        "11:8: request.get.path: ",
+        &["a request has a `path`, or the `url` of another host than the target's; add one"],
     );
     replaced(
         "\"naive\"",
