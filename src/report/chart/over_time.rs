@@ -38,6 +38,9 @@ pub struct Panel {
     pub joined: usize,
     /// Where stages end, s.
     pub marks: Vec<f64>,
+    /// Where bcrypts begin that come in bursts, s: a credential has expired.
+    #[serde(serialize_with = "seconds")]
+    pub expiries: Vec<f64>,
     /// In the order in which they stand.
     pub charts: Vec<Chart>,
     /// One for each variant.
@@ -124,9 +127,11 @@ impl Panel {
                 .filter(|heat| !heat.broken.is_empty())
                 .map(|heat| format!("{}: {}", heat.name, heat.broken)),
         );
+        let charts = charts(&sources, &grid);
         Self {
             phase: phase.to_owned(),
             round,
+            expiries: expiries(&charts, grid.step),
             variants: sources.iter().map(|of| of.name.to_owned()).collect(),
             xs: (0..grid.cells).map(|at| at as f64 * grid.step).collect(),
             step: grid.step,
@@ -134,7 +139,7 @@ impl Panel {
             marks: sources
                 .first()
                 .map_or(Vec::new(), |of| marks(&of.phase.load)),
-            charts: charts(&sources, &grid),
+            charts,
             heats,
             missing,
         }
@@ -159,6 +164,36 @@ fn marks(load: &Load) -> Vec<f64> {
     ends.pop();
     ends.dedup();
     ends
+}
+
+/// Where bursts of bcrypts begin, s. Bcrypts that run most of the time are no bursts, and many marks mark nothing.
+fn expiries(charts: &[Chart], step: f64) -> Vec<f64> {
+    const MOST: usize = 24;
+    let mut begins = Vec::new();
+    let lines = charts.iter().filter(|chart| chart.name == BCRYPT.name);
+    for line in lines.flat_map(|chart| &chart.lines) {
+        let runs: Vec<bool> = line
+            .values
+            .iter()
+            .map(|of| of.unwrap_or(0.0) > 0.0)
+            .collect();
+        if runs.iter().filter(|runs| **runs).count() * 2 > runs.len() {
+            continue;
+        }
+        let pairs = runs.windows(2).enumerate();
+        begins.extend(
+            pairs
+                .filter(|(_, pair)| *pair == [false, true])
+                .map(|(at, _)| at + 1),
+        );
+    }
+    begins.sort_unstable();
+    // Variants that expire together have one mark.
+    begins.dedup_by(|next, last| *next <= *last + 1);
+    if begins.len() > MOST {
+        return Vec::new();
+    }
+    begins.into_iter().map(|at| at as f64 * step).collect()
 }
 
 fn charts(sources: &[Source<'_>], grid: &Grid) -> Vec<Chart> {

@@ -145,3 +145,20 @@ fn older_series_tell_the_sum_of_failures() {
         [Some(0.0), Some(3.0)]
     );
 }
+
+#[test]
+fn bursts_of_bcrypts_are_marked_and_steady_ones_are_not() {
+    let marked = |of: fn(u32) -> u32| {
+        let rows = (0..40).map(|at| format!("{},{}\n", at * 500, of(at)));
+        let text = "t_ms,bcrypt\n".to_owned() + &rows.collect::<String>();
+        panels(&found(1), &[recorded("v0", text)])[0]
+            .expiries
+            .clone()
+    };
+    assert_eq!(
+        marked(|at| u32::from(at % 10 == 6) * 4),
+        [3.0, 8.0, 13.0, 18.0]
+    );
+    assert_eq!(marked(|at| u32::from(at % 10 < 7)), Vec::<f64>::new());
+    assert_eq!(marked(|_| 0), Vec::<f64>::new());
+}

@@ -259,12 +259,12 @@ impl Drawing {
         );
     }
 
-    pub(super) fn marks(&mut self, marks: &[f64]) {
+    pub(super) fn marks(&mut self, marks: &[f64], dashes: &str) {
         for mark in marks {
             let x = self.x(*mark);
             let _ = write!(
                 self.text,
-                "<path class=\"grid\" d=\"M{x:.1} {}v{}\" stroke=\"{SOFT}\" stroke-dasharray=\"3 3\"/>",
+                "<path class=\"grid\" d=\"M{x:.1} {}v{}\" stroke=\"{SOFT}\" stroke-dasharray=\"{dashes}\"/>",
                 self.top, self.height
             );
         }

@@ -33,12 +33,13 @@ pub fn of_chart(panel: &Panel, chart: &Chart, place: Place) -> String {
     if place == Place::Alone {
         draw.legend(&chart.lines);
     }
+    draw.marks(&panel.expiries, "1 3");
     if lanes {
         draw.lanes(&panel.xs, panel.step, &chart.lines);
     } else {
         let scale = Scale::of(chart.shape, chart.lines.iter(), std::iter::empty());
         draw.scale_lines(&scale, chart.unit);
-        draw.marks(&panel.marks);
+        draw.marks(&panel.marks, "4 3");
         for line in &chart.lines {
             draw.line(&panel.xs, line, &scale);
         }

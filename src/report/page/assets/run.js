@@ -89,11 +89,13 @@
     u.ctx.stroke();
   };
   const marks = (panel) => (u) => {
-    const { ctx, bbox } = u;
+    const { ctx, bbox } = u, ratio = devicePixelRatio || 1;
     ctx.save();
     ctx.strokeStyle = tint.soft;
-    ctx.setLineDash([3, 3]);
-    for (const at of panel.marks) if (at >= u.scales.x.min && at <= u.scales.x.max) upright(u, at, bbox.top, bbox.top + bbox.height);
+    for (const [places, dashes] of [[panel.marks, [4, 3]], [panel.expiries, [1, 3]]]) {
+      ctx.setLineDash(dashes.map((of) => of * ratio));
+      for (const at of places) if (at >= u.scales.x.min && at <= u.scales.x.max) upright(u, at, bbox.top, bbox.top + bbox.height);
+    }
     ctx.restore();
   };
   const clip = (u) => {
@@ -102,6 +104,7 @@
     u.ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
     u.ctx.clip();
   };
+  const short = (name) => (name.length > 11 ? `${name.slice(0, 10)}…` : name);
   const lanes = (panel, chart) => (u) => {
     const shown = chart.lines.filter(isShown), { bbox } = u, height = bbox.height / Math.max(1, shown.length);
     const most = shown.reduce((most, line) => line.values.reduce((a, b) => Math.max(a, b ?? 0), most), 0) || 1;
@@ -111,7 +114,7 @@
     u.ctx.textAlign = 'right';
     u.ctx.textBaseline = 'alphabetic';
     u.ctx.fillStyle = tint.soft;
-    shown.forEach((line, lane) => u.ctx.fillText(plain(line.name).slice(0, 11), bbox.left - 6 * ratio, bbox.top + (lane + 1) * height - 6 * ratio));
+    shown.forEach((line, lane) => u.ctx.fillText(short(plain(line.name)), bbox.left - 6 * ratio, bbox.top + (lane + 1) * height - 6 * ratio));
     u.ctx.restore();
     clip(u);
     shown.forEach((line, lane) => {

@@ -64,6 +64,15 @@ pub(super) fn group((at, panel): (usize, &Panel)) -> Group {
             panel.joined
         ));
     }
+    if !panel.marks.is_empty() {
+        words.push("Upright dashed lines: a stage of the load ends.".to_owned());
+    }
+    if !panel.expiries.is_empty() {
+        words.push(
+            "Upright dotted lines: a burst of bcrypts begins, for credentials have expired."
+                .to_owned(),
+        );
+    }
     words.extend(panel.missing.iter().map(|what| format!("Missing: {what}.")));
     let launch = if panel.round > 1 {
         format!(", launch {}", panel.round)

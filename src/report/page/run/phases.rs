@@ -35,7 +35,8 @@ const FIGURES: [Figure; 7] = [
     ("#target CPU", |phase, _| {
         let cores = phase.target_cores()?;
         let cpus = format_count(phase.target_cpus);
-        Some(format!("{cores:.2} of {cpus} cores"))
+        let noun = if cpus == "1" { "core" } else { "cores" };
+        Some(format!("{cores:.2} of {cpus} {noun}"))
     }),
 ];
 
