@@ -103,7 +103,7 @@ pub(super) struct Gather {
     /// Index of the interval whose cells come next, if they come.
     next_cells: u64,
     next_row: u64,
-    /// Index of the row behind the last one with an OK answer.
+    /// Index of the row behind the last one that had an OK answer, or may have had one.
     answered_until: u64,
     blocks: Blocks,
     batches: Batches,
@@ -230,6 +230,10 @@ impl Gather {
             self.cells = self.cells.split_off(&self.next_row);
             let is_whole = !waiting.is_joined && (is_counted || which == Emit::Everything);
             let tally = waiting.tally.unwrap_or_default();
+            // What is missing in a row may be answers.
+            if !is_whole || tally.completed_ok > 0 {
+                self.answered_until = index + 1;
+            }
             if is_whole {
                 self.row(index, &tally, cells, tell);
             } else {
@@ -255,9 +259,6 @@ impl Gather {
         } = self.schedule;
         let start = index * interval_ns;
         let length = interval_ns.min((window.end - window.start).saturating_sub(start));
-        if tally.completed_ok > 0 {
-            self.answered_until = index + 1;
-        }
         let rate = tally.completed_ok as f64 / (length as f64 / 1e9);
         let cores = cells.as_ref().and_then(|cells| cells.cores);
         let (latency, _) = latency_quantiles(tally);
