@@ -107,7 +107,7 @@ pub(super) struct Gather {
     /// Index of the interval whose cells come next, if they come.
     next_cells: u64,
     next_row: u64,
-    /// Index of the row behind the last one with an OK answer.
+    /// Index of the row behind the last one that had an OK answer, or may have had one.
     answered_until: u64,
     blocks: Blocks,
     batches: Batches,
@@ -242,6 +242,10 @@ impl Gather {
             self.cells = self.cells.split_off(&self.next_row);
             let is_whole = !waiting.is_joined && (is_counted || which == Emit::Everything);
             let tally = waiting.tally.unwrap_or_default();
+            // What is missing in a row may be answers.
+            if !is_whole || tally.completed_ok > 0 {
+                self.answered_until = index + 1;
+            }
             if is_whole {
                 self.row(index, &tally, waiting.elsewhere, cells, tell);
             } else {
@@ -270,9 +274,6 @@ impl Gather {
         let length = interval_ns.min((window.end - window.start).saturating_sub(start));
         let rate_of = |completed: u64| completed as f64 / (length as f64 / 1e9);
         let rate = rate_of(tally.completed_ok);
-        if tally.completed_ok > 0 {
-            self.answered_until = index + 1;
-        }
         let cores = cells.as_ref().and_then(|cells| cells.cores);
         let (latency, _) = latency_quantiles(tally);
         if length == interval_ns {

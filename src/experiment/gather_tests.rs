@@ -3,6 +3,7 @@
 use super::*;
 use crate::experiment::blocks::MOST;
 use crate::metrics::{Outcome, Times};
+use crate::result::samples::phase;
 
 const INTERVAL: u64 = 50_000_000;
 /// A minute.
@@ -116,4 +117,38 @@ fn intervals_in_which_nothing_happened_wait_for_a_worker_that_stalls() {
     assert_eq!(emit(&mut gather), []);
     (0..1_000).for_each(|index| gather.interval(&silent(index)));
     assert_eq!(emit(&mut gather).len(), 1_000);
+}
+
+#[test]
+fn what_was_found_so_far_is_a_phase_that_ended_with_the_last_row() {
+    let mut gather = gather(1);
+    let blank = || {
+        let mut blank = phase(|_| ());
+        blank.rounds.clear();
+        blank
+    };
+    assert!(gather.so_far(blank(), &[]).is_none());
+    let silent = |index| Interval {
+        index,
+        ..Interval::blank(1, 1)
+    };
+    gather.interval(&counted(0));
+    (1..4).for_each(|index| gather.interval(&silent(index)));
+    gather.cells(cells(3, 0.5));
+    assert_eq!(emit(&mut gather).len(), 4);
+    let times = [gather.silent_from(), gather.reached()];
+    assert_eq!(times.map(|at| at.as_millis()), [50, 200]);
+    let found = gather.so_far(blank(), &[5_000.0]).unwrap();
+    assert_eq!((found.total().ok, found.seconds()), (1, 0.2));
+    assert_eq!(found.rounds[0].whole.throughput_rps, Some(5.0));
+    assert_eq!(found.rounds[0].tails.len(), 1);
+    // What a worker counted together with its neighbours may be answers.
+    let joined = Interval {
+        joined: 1,
+        ..counted(5)
+    };
+    gather.interval(&joined);
+    gather.cells(cells(5, 0.5));
+    assert_eq!(emit(&mut gather), []);
+    assert_eq!(gather.silent_from(), gather.reached());
 }
