@@ -43,6 +43,7 @@ pub(crate) fn compared(
             answers: None,
             trust: &trust,
             profile: None,
+            also: Vec::new(),
             profiled: false,
         }],
     };
