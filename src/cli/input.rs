@@ -25,7 +25,7 @@ pub(super) struct Reading {
     /// The profile to read where a file has several, such as a thread of samply's [default: all of one unit together].
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
-    /// Read only samples that have this label, such as endpoint=/slow; labels of profile.proto alone.
+    /// Read only samples that have this label, such as endpoint=/slow: labels of profile.proto, and threads (thread=NAME) of perf texts.
     #[arg(long = "where", value_name = "KEY=VALUE", value_parser = label)]
     pub(super) label: Option<(String, String)>,
     /// What the numbers of a profile are where it does not tell: samples, ns, bytes or period (of an event, as perf's folders write)

@@ -218,21 +218,10 @@ fn stacks(base: &Profile, head: &Profile) -> Vec<Caution> {
         say(what);
     }
     let sides = [("base", base), ("head", head)];
-    let is_unsliced = |profile: &Profile| {
-        profile.design_effect() > 1.0 && (profile.is_of_values() || profile.slices().len() < 2)
-    };
+    let is_unsliced =
+        |profile: &Profile| profile.design_effect() > 1.0 && profile.slices().len() < 2;
     let unsliced = sides.iter().filter(|(_, profile)| is_unsliced(profile));
     let unsliced: Vec<&str> = unsliced.map(|(side, _)| *side).collect();
-    if base.is_of_values()
-        && head.is_of_values()
-        && base.slices().len().min(head.slices().len()) > 1
-    {
-        say(format!(
-            "of values no spread between slices is known, which shows whether they come in bursts: {:.0} of its samples are taken for one",
-            base.design_effect()
-        ));
-        return cautions;
-    }
     if let Some((_, profile)) = sides.iter().find(|(_, profile)| is_unsliced(profile)) {
         say(format!(
             "the profile of the {} is not in slices, which show whether samples come in bursts: {:.0} of its samples are taken for one; capture with telemload, or give several files (a1,a2,a3)",

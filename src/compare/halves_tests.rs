@@ -192,7 +192,7 @@ fn scaled(size: i64) -> Vec<i64> {
     vec![objects as i64, objects as i64 * size]
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind {
         name: "CPU",
         values: |_, _| vec![1, 10_000_000],
@@ -261,6 +261,11 @@ const KINDS: [Kind; 9] = [
     Kind {
         name: "perf",
         values: |draw, _| vec![1_000_000 + (draw.unit() * 1e6) as i64],
+        write: perf,
+    },
+    Kind {
+        name: "perf, periods of three orders",
+        values: |draw, _| vec![(1e3 * (6.9 * draw.unit()).exp()) as i64],
         write: perf,
     },
 ];

@@ -15,15 +15,15 @@ pub(super) fn also(
     kind: Also,
     captured: Result<Captured, CaptureError>,
     throughput_rps: Option<f64>,
-) -> Result<(AlsoResult, Vec<u8>), Note> {
-    let captured = captured.map_err(|error| notes::no_also(kind, &error.to_string()))?;
+) -> Result<(AlsoResult, Vec<u8>), Box<Note>> {
+    let captured = captured.map_err(|error| Box::new(notes::no_also(kind, &error.to_string())))?;
     let Captured {
         profile,
         bytes,
         slices,
     } = captured;
     if profile.is_empty() {
-        return Err(notes::empty_also(kind));
+        return Err(Box::new(notes::empty_also(kind)));
     }
     let value = profile.value() as f64;
     let rate = match kind {
@@ -161,10 +161,9 @@ mod tests {
         };
         let whole = profile(100);
         let matched = |samples| crate::profile::matched(&profile(samples), &whole);
-        let tally = |ok| {
-            let mut tally = Tally::default();
-            tally.completed_ok = ok;
-            tally
+        let tally = |ok| Tally {
+            completed_ok: ok,
+            ..Tally::default()
         };
         let (slow, fast, none) = (tally(10), tally(90), tally(0));
         let found = ByLabel {

@@ -148,7 +148,7 @@ impl PhaseRun<'_> {
                     self.write(&self.directory().join(file), &bytes)?;
                     all.push(also);
                 }
-                Err(note) => result.note([note]),
+                Err(note) => result.note([*note]),
             }
         }
         Ok(all)

@@ -8,7 +8,7 @@ use super::Stop;
 use super::blocks::Block;
 use super::launch::Launched;
 use crate::engine::now_ns;
-use crate::process::perf::{self, PerfError, Recording};
+use crate::process::perf::{self, CallGraph, PerfError, Recording};
 use crate::process::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
 use crate::profile::capture::{self, CaptureError, Course};
 use crate::profile::{self, Forecast, Profile as SampledProfile, encode, perf_script};
@@ -166,6 +166,7 @@ impl Sampler {
         let request = perf::Request {
             pids: pids?.concat(),
             hz: self.hz,
+            call_graph: CallGraph::default(),
         };
         let mut recording = Recording::start(&request).await?;
         let (mut sampled, mut short) = (Vec::new(), None);
@@ -227,8 +228,9 @@ impl Taken {
             short,
         } = recorded;
         let text = recording.finish().await?;
+        let event = CallGraph::default().event();
         let ranges: Vec<Range<u64>> = slices.iter().map(Sampled::range).collect();
-        let read = perf_script::read_slices(&String::from_utf8_lossy(&text), perf::EVENT, &ranges);
+        let read = perf_script::read_slices(&String::from_utf8_lossy(&text), event, &ranges);
         let profile = read?.into_cpu_time(1_000_000_000 / u64::from(hz))?;
         Ok(Captured {
             bytes: encode::encode(&profile)?,

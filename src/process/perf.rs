@@ -27,7 +27,41 @@ const STARTING: Duration = Duration::from_secs(30);
 /// What comes back through the `cat` that perf starts once it takes samples.
 const BEGUN: &str = "sampling";
 /// The event that is sampled, the only one that every machine has: a timer of each CPU.
-pub const EVENT: &str = "cpu-clock";
+const CLOCK: &str = "cpu-clock";
+/// The event of which processors record branches.
+const CYCLES: &str = "cycles";
+/// Bytes of the stack that are copied at each sample to find its callers later.
+const STACK_COPY: &str = "dwarf,8192";
+
+/// How the callers of a function are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CallGraph {
+    /// Through frame pointers, which the program has to keep.
+    #[default]
+    FramePointers,
+    /// By the program's debug or unwind information, from a copy of the stack.
+    Dwarf,
+    /// By the branches that a processor remembers.
+    BranchRecords,
+}
+
+impl CallGraph {
+    /// The event that is sampled.
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::FramePointers | Self::Dwarf => CLOCK,
+            Self::BranchRecords => CYCLES,
+        }
+    }
+
+    fn argument(self) -> &'static str {
+        match self {
+            Self::FramePointers => "fp",
+            Self::Dwarf => STACK_COPY,
+            Self::BranchRecords => "lbr",
+        }
+    }
+}
 
 /// Why a process could not be sampled.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +126,8 @@ pub struct Request {
     pub pids: Vec<u32>,
     /// Samples per second and busy core.
     pub hz: u32,
+    /// How callers are found.
+    pub call_graph: CallGraph,
 }
 
 /// A perf that takes samples. When it is dropped it is killed, and what it has is removed.
@@ -112,9 +148,19 @@ pub async fn rehearse() -> Result<(), PerfError> {
     let own = Request {
         pids: vec![std::process::id()],
         hz: 1,
+        call_graph: CallGraph::default(),
     };
     let recording = Recording::start(&own).await?;
     recording.finish().await.map(drop)
+}
+
+/// What this user does not see of a process that may be sampled: time in the kernel.
+pub fn unseen() -> Option<&'static str> {
+    let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+    let level: i32 = level.ok()?.trim().parse().ok()?;
+    (level > 1 && !rustix::process::geteuid().is_root()).then_some(
+        "time in the kernel is not sampled (perf_event_paranoid is above 1): shares are of the rest; run as root, or allow it with `sysctl kernel.perf_event_paranoid=1`",
+    )
 }
 
 /// Whether this user may sample a process, as far as can be told beforehand.
@@ -127,7 +173,7 @@ pub fn check(pid: u32) -> Result<(), PerfError> {
 }
 
 impl Recording {
-    /// Samples processes by frame pointers; returns when samples are taken.
+    /// Samples processes; returns when samples are taken.
     ///
     /// # Errors
     /// [`PerfError`] names the remedy.
@@ -139,7 +185,8 @@ impl Recording {
         let pids: Vec<String> = request.pids.iter().map(u32::to_string).collect();
         let mut command = Command::new(&program);
         command
-            .args(["record", "--quiet", "--event", EVENT, "--call-graph", "fp"])
+            .args(["record", "--quiet", "--event", request.call_graph.event()])
+            .args(["--call-graph", request.call_graph.argument()])
             // The engine's clock, so that the times of samples can be told from those of the load.
             .args(["--clockid", "CLOCK_MONOTONIC"])
             .args(["--freq", &request.hz.to_string()])
@@ -203,7 +250,7 @@ impl Recording {
         self.input = None;
     }
 
-    /// The text of `perf script`, a sample of [`EVENT`] a paragraph, its time that of CLOCK_MONOTONIC in seconds. There are samples
+    /// The text of `perf script`, a sample of [`CallGraph::event`] a paragraph, its time that of CLOCK_MONOTONIC in seconds. There are samples
     /// from a moment before [`Recording::start`] returned and until a moment after the stop.
     ///
     /// # Errors
@@ -292,6 +339,10 @@ fn failed(verb: &'static str, exit: ExitStatus, words: &str) -> PerfError {
         .join(" ");
     let hint = if words.contains("ermission") || words.contains("paranoid") {
         "; run as root, or allow it with `sysctl kernel.perf_event_paranoid=2`"
+    } else if words.contains("not permitted") {
+        "; run as root on the host, or give the container CAP_PERFMON and a seccomp profile that allows perf_event_open (docker: --cap-add PERFMON --security-opt seccomp=unconfined)"
+    } else if words.contains("branch") || words.contains("not supported") {
+        "; this machine records no branches, as virtual machines and most processors but Intel's do not: use `--call-graph dwarf`"
     } else if words.contains("not found for the kernel") {
         "; install the perf of the running kernel"
     } else {

@@ -183,6 +183,7 @@ fn bursts_are_assumed_without_slices() {
     let mut without = |burst| {
         let mut table = draw.profile(burst);
         table.slices.clear();
+        table.by_slice.clear();
         let mut profile = Profile::new("samples", "count", 0);
         for function in &table.functions {
             profile

@@ -15,9 +15,12 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::plain::plain;
 use super::stacks::{Counts, MAX_SLICES, too_large};
-use super::symbols::SLICE_LABEL;
+use super::symbols::{BEGINS_AT_THREADS, SLICE_LABEL, THREAD_LABEL};
 use super::wire::{Field, fields};
 use super::{Error, Observed, Profile};
+
+/// Where [`encode`] writes the key of threads, if stacks begin with their names; the comment stands behind it.
+const THREAD_STRING: i64 = 7;
 
 /// What the merged profile may have unpacked; what is read may have the same.
 const MAX_MERGED: usize = 256 << 20;
@@ -349,7 +352,12 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         profile.unit().to_owned(),
         "nanoseconds".to_owned(),
         SLICE_LABEL.to_owned(),
+        THREAD_LABEL.to_owned(),
+        BEGINS_AT_THREADS.to_owned(),
     ];
+    if !profile.begins_at_threads() {
+        strings.truncate(THREAD_STRING as usize);
+    }
     let first_name = strings.len() as i64;
     strings.extend(profile.names().iter().map(|name| name.to_string()));
     let mut sample_type = vec![proto::ValueType { r#type: 1, unit: 2 }];
@@ -359,7 +367,18 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
     let (function, location) = symbols(first_name, profile.names().len());
     let mut sample = Vec::new();
     for counts in profile.unordered() {
+        let before = sample.len();
         add_samples(counts, has_values, &mut sample)?;
+        if profile.begins_at_threads() {
+            let thread = proto::Label {
+                key: THREAD_STRING,
+                str: first_name + i64::from(counts.ids[0]),
+                ..Default::default()
+            };
+            sample[before..]
+                .iter_mut()
+                .for_each(|of| of.label.push(thread));
+        }
     }
     sample.sort_unstable_by(|a, b| {
         a.location_id.cmp(&b.location_id).then_with(|| {
@@ -376,6 +395,11 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         sample,
         location,
         function,
+        comment: profile
+            .begins_at_threads()
+            .then_some(THREAD_STRING + 1)
+            .into_iter()
+            .collect(),
         string_table: strings,
         duration_nanos: signed(profile.duration_ns())?,
         period_type: (profile.period_ns() > 0).then_some(period),
@@ -422,17 +446,12 @@ fn add_samples(
         .map(|id| u64::from(*id) + 1)
         .collect();
     let mut left = counts.weight;
-    for (slice, samples) in counts.by_slice {
-        // A slice's part of the values is its part of the samples.
-        let part = u128::from(counts.weight.value) * u128::from(*samples)
-            / u128::from(counts.weight.samples.max(1));
-        let part = (part as u64).min(left.value);
-        let mut value = vec![signed(*samples)?];
-        left.samples -= samples;
-        let part = if left.samples == 0 { left.value } else { part };
-        left.value -= part;
+    for (slice, of) in counts.by_slice {
+        let mut value = vec![signed(of.samples)?];
+        left.samples -= of.samples;
+        left.value -= of.value;
         if has_values {
-            value.push(signed(part)?);
+            value.push(signed(of.value)?);
         }
         let label = vec![proto::Label {
             key: 6,

@@ -97,7 +97,9 @@ pub enum Error {
         known: String,
     },
     /// A label was asked for of a format whose labels are not read.
-    #[error("labels are read of profile.proto alone; leave --where out")]
+    #[error(
+        "labels are read of profile.proto alone, and threads of perf texts (thread=NAME); leave --where out"
+    )]
     WithoutLabels,
     /// The meaning of numbers was given for a format that has it.
     #[error(

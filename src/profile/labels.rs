@@ -117,7 +117,7 @@ pub struct Labelled {
 ///
 /// # Errors
 /// [`Error::WithoutLabels`] for other formats, and those of reading it.
-pub fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error> {
+pub(super) fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error> {
     let raw = plain(bytes)?;
     let tables = Tables::read(&raw).map_err(|_| Error::WithoutLabels)?;
     let columns = Columns::choose(&tables, &raw, choice)?;

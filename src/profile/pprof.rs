@@ -16,7 +16,7 @@ use super::plain::plain;
 use super::pruning::Pruning;
 use super::sample::Sample;
 use super::stacks::{MAX_DEPTH, MAX_FRAMES, MAX_SLICES, MAX_STACKS, Weight, too_large};
-use super::symbols::Tables;
+use super::symbols::{BEGINS_AT_THREADS, Tables};
 use super::wire::{Field, fields};
 use super::{Error, Profile};
 
@@ -107,6 +107,9 @@ fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profi
     let mut profile = Profile::new(&columns.sample_type, &columns.unit, tables.period_ns()?)
         .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0))
         .taken_at(tables.time_nanos);
+    if !tables.indices(BEGINS_AT_THREADS).is_empty() {
+        profile = profile.beginning_at_threads();
+    }
     let locations = tables.resolve(&mut profile)?;
     let mut pruning = Pruning::new(&tables)?;
     let filter = choice

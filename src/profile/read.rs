@@ -4,12 +4,15 @@
 //! folded stacks.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::choice::Choice;
 use super::json::{Object, cpuprofile, firefox, speedscope, unknown};
+use super::labels::{self, Labelled};
 use super::other::{self, without_mark};
 use super::plain::plain;
 use super::pprof::decode_choice;
+use super::symbols::THREAD_LABEL;
 use super::{Error, Profile, folded, otlp, perf_script};
 
 /// How the profile is written.
@@ -31,6 +34,8 @@ enum Format {
 const HEAD: usize = 4096;
 /// Lines of text among which one of a perf text makes it one, whatever stands above.
 const LINES: usize = 200;
+/// Threads that a message lists.
+const SHOWN_THREADS: usize = 8;
 
 /// What the bytes, without gzip, look like.
 fn detect(raw: &[u8]) -> Format {
@@ -81,7 +86,7 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
     if choice.profile.is_some() && format != Format::Json {
         return Err(Error::OneProfile);
     }
-    if choice.label.is_some() && format != Format::Pprof {
+    if choice.label.is_some() && !matches!(format, Format::Pprof | Format::PerfScript) {
         return Err(Error::WithoutLabels);
     }
     if choice.value.is_some() && !matches!(format, Format::Pprof | Format::Folded) {
@@ -90,10 +95,74 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
     match format {
         Format::Pprof => decode_choice(raw, choice),
         Format::Otlp => otlp::read(raw, choice.sample_type),
-        Format::PerfScript => perf_script::read(&String::from_utf8_lossy(raw), choice.sample_type),
+        Format::PerfScript => {
+            let text = String::from_utf8_lossy(raw);
+            let profile = perf_script::read(&text, choice.sample_type)?;
+            match choice.label {
+                Some(label) => of_thread(&profile, label),
+                None => Ok(profile),
+            }
+        }
         Format::Folded => folded_stacks(raw, choice),
         Format::Json => json(&String::from_utf8_lossy(raw), choice),
     }
+}
+
+/// The labels of a profile's samples with what has them: those of a profile.proto, the threads of a perf text.
+///
+/// # Errors
+/// [`Error::WithoutLabels`] for other formats, and those of reading it.
+pub fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error> {
+    let raw = plain(bytes)?;
+    let raw = without_mark(&raw);
+    match detect(raw) {
+        Format::PerfScript => {
+            let text = String::from_utf8_lossy(raw);
+            Ok(threads(&perf_script::read(&text, choice.sample_type)?))
+        }
+        _ => labels::labelled(raw, choice),
+    }
+}
+
+/// The threads that stacks begin at, with most samples first.
+fn threads(profile: &Profile) -> Vec<Labelled> {
+    let mut all: HashMap<&str, (u64, u64)> = HashMap::new();
+    for counts in profile.unordered() {
+        let root = &*profile.names()[counts.ids[0] as usize];
+        let sum = all.entry(root).or_default();
+        sum.0 += counts.weight.samples;
+        sum.1 += counts.weight.value;
+    }
+    let threads = all.into_iter().map(|(name, (samples, amount))| Labelled {
+        key: THREAD_LABEL.to_owned(),
+        value: name.to_owned(),
+        samples,
+        amount,
+    });
+    let mut threads: Vec<_> = threads.collect();
+    threads.sort_by(|a, b| {
+        let by_samples = b.samples.cmp(&a.samples);
+        by_samples.then_with(|| a.value.cmp(&b.value))
+    });
+    threads
+}
+
+fn of_thread(profile: &Profile, (key, value): (&str, &str)) -> Result<Profile, Error> {
+    let known = threads(profile);
+    if key == THREAD_LABEL && known.iter().any(|of| of.value == value) {
+        return profile.beginning_with(value);
+    }
+    let shown = known.iter().take(SHOWN_THREADS).map(|of| &*of.value);
+    let shown: Vec<&str> = shown.collect();
+    let more = if known.len() > shown.len() {
+        ", …"
+    } else {
+        ""
+    };
+    Err(Error::NoLabel {
+        wanted: format!("{key}={value}"),
+        known: format!("{THREAD_LABEL} ({}{more})", shown.join(", ")),
+    })
 }
 
 fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
@@ -143,7 +212,8 @@ fn folded_stacks(raw: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
         Ok(profile) => of_type(profile, sample_type, "as folded stacks do"),
         Err(error @ Error::Folded { .. }) => {
             let text = String::from_utf8_lossy(raw);
-            if text.lines().take(LINES).any(perf_script::is_line) {
+            let mut head = text.lines().take(LINES);
+            if head.any(perf_script::is_line) || perf_script::has_bare_frames(&text) {
                 // The reader names the line that is none of a sample.
                 return perf_script::read(&text, sample_type);
             }
@@ -188,11 +258,47 @@ mod tests {
     }
 
     #[test]
+    fn threads_of_a_perf_text_are_labels() {
+        let text = "api 1 1.5: cycles:\n\t1 f (x)\n\npool-7 2 1.6: cycles:\n\t1 g (x)\n\npool-8 3 1.7: cycles:\n\t1 g (x)\n\n";
+        let all = labelled(text.as_bytes(), Choice::default()).expect("reads");
+        let all: Vec<_> = all.iter().map(|of| (&*of.value, of.samples)).collect();
+        assert_eq!(all, [("pool-N", 2), ("api", 1)]);
+        let select = |label| Choice {
+            label: Some(label),
+            ..Choice::default()
+        };
+        let of = |label| read(text.as_bytes(), select(label));
+        let pool = of(("thread", "pool-N")).expect("there");
+        assert_eq!((pool.samples(), pool.slices()), (2, &[2][..]));
+        for label in [("thread", "x"), ("endpoint", "pool-N")] {
+            let error = of(label).expect_err("not there").to_string();
+            assert!(
+                error.ends_with("its samples have thread (pool-N, api)"),
+                "{error}"
+            );
+        }
+        // What is stored of it has them too.
+        let stored =
+            super::super::encode::encode(&read(text.as_bytes(), Choice::default()).expect("reads"));
+        let stored = stored.expect("writes");
+        let pool = read(&stored, select(("thread", "pool-N"))).expect("there");
+        assert_eq!(pool.samples(), 2);
+        let all = labelled(&stored, Choice::default()).expect("reads");
+        let all: Vec<_> = all.iter().map(|of| (&*of.value, of.samples)).collect();
+        assert_eq!(all, [("pool-N", 2), ("api", 1)]);
+    }
+
+    #[test]
     fn what_is_no_profile_is_refused_with_its_place() {
         for (bytes, sample_type, expected) in [
             (&b""[..], None, "the input is empty"),
             (b"\xef\xbb\xbf", None, "the input is empty"),
             (b"some words\n", None, "folded stacks, line 1"),
+            (
+                b"python3 \n\t  1013aa eval\n\t  7f6ffb53 [unknown]\n\n",
+                None,
+                "perf script text, line 1: expected a sample's header",
+            ),
             (
                 b"<svg>",
                 None,

@@ -64,6 +64,18 @@ pub struct Share {
     pub(super) grain: f64,
     /// Bursts that make it, if they are so few that their number is what is not known; else 0.
     pub bursts: u32,
+    /// What slices show of how its observations follow each other.
+    spread: Option<Spread>,
+}
+
+/// How a share differs from slice to slice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spread {
+    slices: usize,
+    /// Standard error of the share, from that.
+    error: f64,
+    /// How many bursts hold most of it, where these are few.
+    bursts: Option<f64>,
 }
 
 /// The 97.5 % quantiles of Student's t by number of slices: searching for one takes longer than all else here.
@@ -88,6 +100,7 @@ impl Share {
         hits: f64::INFINITY,
         grain: 0.0,
         bursts: 0,
+        spread: None,
     };
 
     /// The share of a part of which `by_slice` tells hits and samples of each slice.
@@ -122,13 +135,14 @@ impl Share {
         };
         let share = Self::sampled(value, observations, whole.effect);
         let (below, above) = poisson(hits / whole.effect);
+        let grain = part.squares / part.value;
         Self {
             amount_errors: (value * below, value * above),
             hits,
-            grain: part.squares / part.value,
+            grain,
             ..share
         }
-        .sliced(whole.effect, by_slice)
+        .with_spread(Spread::of(value, grain, by_slice), whole.effect)
     }
 
     /// The same if its observations had the value of the grain, as those of both sides of a comparison have together.
@@ -138,7 +152,7 @@ impl Share {
             value,
             squares: value * grain,
         };
-        Self::estimate(part, whole, std::iter::empty())
+        Self::estimate(part, whole, std::iter::empty()).with_spread(self.spread, whole.effect)
     }
 
     /// The share of what was not seen, and of which an observation would have the value of the grain.
@@ -156,7 +170,7 @@ impl Share {
             grain,
             ..Self::sampled(0.0, whole.value / grain, whole.effect)
         }
-        .sliced(whole.effect, by_slice)
+        .with_spread(Spread::of(0.0, grain, by_slice), whole.effect)
     }
 
     fn sampled(value: f64, observations: f64, effect: f64) -> Self {
@@ -174,25 +188,16 @@ impl Share {
             hits: value * observations,
             grain: 0.0,
             bursts: 0,
+            spread: None,
         }
     }
 
     /// With what slices show of how samples follow each other.
-    fn sliced(mut self, effect: f64, by_slice: impl Iterator<Item = (u64, u64)> + Clone) -> Self {
-        let used = by_slice.filter(|(_, samples)| *samples > 0);
-        let count = used.clone().count();
-        if count < 2 {
-            return self;
-        }
-        let (slices, samples) = (
-            count as f64,
-            used.clone().map(|(_, n)| n as f64).sum::<f64>(),
-        );
-        let squares: f64 = used
-            .clone()
-            .map(|(hits, n)| (hits as f64 - self.value * n as f64).powi(2))
-            .sum();
-        let error = (slices / (slices - 1.0) * squares).sqrt() / samples;
+    fn with_spread(mut self, spread: Option<Spread>, effect: f64) -> Self {
+        let Some(spread) = spread else { return self };
+        self.spread = Some(spread);
+        let (count, error) = (spread.slices, spread.error);
+        let slices = count as f64;
         let half = QUANTILES_975[count.min(MAX_SLICES)] * error;
         let sampled = (
             self.value - self.interval.low,
@@ -216,33 +221,14 @@ impl Share {
             self.amount_errors.0.max(error),
             self.amount_errors.1.max(error),
         );
-        if effect > 1.0 {
-            self.in_bursts(used, samples);
+        if let Some(bursts) = spread.bursts.filter(|_| effect > 1.0) {
+            self.in_bursts(bursts);
         }
         self
     }
 
     /// Of a share that few bursts make their number is what is not known: Poisson's interval of it, by Wilson's score.
-    fn in_bursts(&mut self, used: impl Iterator<Item = (u64, u64)>, samples: f64) {
-        let excess = |(hits, n): (u64, u64)| {
-            let mean = self.value * n as f64;
-            hits as f64 - mean > 2.0 * mean.sqrt() && hits >= FEWEST_SAMPLES
-        };
-        let mut bursts = 0.0;
-        let mut inside = false;
-        let mut held = 0.0;
-        for slice in used {
-            let is_excess = excess(slice);
-            if is_excess {
-                held += slice.0 as f64;
-                bursts += if inside { 0.0 } else { 1.0 };
-            }
-            inside = is_excess;
-        }
-        // Bursts make a share if most of it lies in few slices; one that is steady beside them is not theirs.
-        if bursts == 0.0 || bursts >= FEWEST_BURSTS || held < 0.5 * self.value * samples {
-            return;
-        }
+    fn in_bursts(&mut self, bursts: f64) {
         self.bursts = bursts as u32;
         let (below, above) = poisson(bursts);
         let (below, above) = (self.value * below * Z95, self.value * above * Z95);
@@ -256,6 +242,58 @@ impl Share {
             self.errors.0.max(below.min(self.value) / Z95),
             self.errors.1.max(above.min(1.0 - self.value) / Z95),
         );
+    }
+}
+
+impl Spread {
+    /// Of a share by what it and the whole weigh in each slice, of observations of the value of the grain.
+    fn of(
+        value: f64,
+        grain: f64,
+        by_slice: impl Iterator<Item = (u64, u64)> + Clone,
+    ) -> Option<Self> {
+        let used = by_slice.filter(|(_, whole)| *whole > 0);
+        let count = used.clone().count();
+        if count < 2 {
+            return None;
+        }
+        let slices = count as f64;
+        let whole: f64 = used.clone().map(|(_, n)| n as f64).sum();
+        let squares: f64 = used
+            .clone()
+            .map(|(hits, n)| (hits as f64 - value * n as f64).powi(2))
+            .sum();
+        Some(Self {
+            slices: count,
+            error: (slices / (slices - 1.0) * squares).sqrt() / whole,
+            bursts: Self::bursts(value, if grain > 0.0 { grain } else { 1.0 }, used, whole),
+        })
+    }
+
+    /// How many neighbouring slices with far more than their part hold most of a share, if they are few.
+    fn bursts(
+        value: f64,
+        grain: f64,
+        used: impl Iterator<Item = (u64, u64)>,
+        whole: f64,
+    ) -> Option<f64> {
+        let excess = |(hits, n): (u64, u64)| {
+            let (hits, mean) = (hits as f64 / grain, value * n as f64 / grain);
+            hits - mean > 2.0 * mean.sqrt() && hits >= FEWEST_SAMPLES as f64
+        };
+        let (mut bursts, mut held) = (0.0, 0.0);
+        let mut inside = false;
+        for slice in used {
+            let is_excess = excess(slice);
+            if is_excess {
+                held += slice.0 as f64;
+                bursts += if inside { 0.0 } else { 1.0 };
+            }
+            inside = is_excess;
+        }
+        // Bursts make a share if most of it lies in few slices; one that is steady beside them is not theirs.
+        let is_of_few = bursts > 0.0 && bursts < FEWEST_BURSTS && held >= 0.5 * value * whole;
+        is_of_few.then_some(bursts)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It says what it found in words and judges nothing. What it counts are shares of the whole.
 
+mod runtimes;
+
 use std::collections::HashMap;
 
 use super::Profile;
@@ -55,6 +57,21 @@ const WAITING_ON_THE_WALL: [&str; 14] = [
     "java/lang/Object.wait",
     "java.lang.Object.wait",
 ];
+/// What stacks of one frame may consist of: where threads begin, and entries of the kernel.
+const ROOTS: [&str; 12] = [
+    "main",
+    "_start",
+    "__clone",
+    "clone",
+    "start_thread",
+    "thread_start",
+    "ret_from_fork",
+    "entry_",
+    "asm_",
+    "[no stack]",
+    "runtime.",
+    "__vdso",
+];
 const KERNELS: [&str; 3] = ["[kernel.kallsyms]", "[kernel]", "[guest.kernel.kallsyms]"];
 
 /// What is to be said of one profile.
@@ -69,18 +86,33 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     doubts.extend(seen.cut(whole));
     let share = |weight: f64| weight / whole;
     if share(seen.nameless) >= NAMELESS {
+        let module = match largest(&seen.by_module) {
+            Some((_, module)) => format!(" (most of it in {})", printable(&module)),
+            None => String::new(),
+        };
         doubts.push(format!(
-            "{} of it begins or ends in names without symbols and may not reach main: build with symbols and frame pointers, or record with `--call-graph dwarf`",
+            "{} of it begins or ends in names without symbols{module} and may not reach main: build with symbols (do not strip), install the program's debug symbols, and keep frame pointers, or record with `--call-graph dwarf`",
             format_share(share(seen.nameless))
         ));
     }
+    if share(seen.alone) >= NAMELESS {
+        doubts.push(format!(
+            "{} of it is in functions without their callers: the program keeps no frame pointers, or callers were not recorded; record with `--call-graph dwarf`, or build with -fno-omit-frame-pointer",
+            format_share(share(seen.alone))
+        ));
+    }
+    doubts.extend(runtimes::doubt(
+        &names.texts,
+        share(seen.unmapped),
+        share(seen.interpreted),
+    ));
     if share(seen.kernel) >= SAID {
         doubts.push(format!(
             "{} of it is in the kernel, whose functions have no names: record as root, or with kernel.kptr_restrict at 0",
             format_share(share(seen.kernel))
         ));
     }
-    if let Some((weight, name)) = seen.waiting()
+    if let Some((weight, name)) = largest(&seen.by_wait)
         && share(seen.waits) >= SAID
     {
         doubts.push(format!(
@@ -164,6 +196,12 @@ enum Kind {
     Kernel,
     Waiting,
     Idle,
+    /// Code that was made at run time, without a map of its names.
+    Unmapped,
+    /// An interpreter's loop, in the place of what it interprets.
+    Interpreter,
+    /// Where threads begin.
+    Root,
 }
 
 impl Names {
@@ -200,6 +238,12 @@ fn kind(name: &str, on_the_wall: bool, is_threaded: bool) -> Kind {
         Kind::Idle
     } else if WAITING.contains(&name) || (on_the_wall && WAITING_ON_THE_WALL.contains(&name)) {
         Kind::Waiting
+    } else if runtimes::is_unmapped(name) {
+        Kind::Unmapped
+    } else if runtimes::is_interpreter(name) {
+        Kind::Interpreter
+    } else if ROOTS.iter().any(|root| name.starts_with(root)) {
+        Kind::Root
     } else if name == "[unknown]" || name == "[address]" || module || name.contains("+0x") {
         Kind::Nameless
     } else {
@@ -211,6 +255,10 @@ fn kind(name: &str, on_the_wall: bool, is_threaded: bool) -> Kind {
 struct Seen {
     by_depth: HashMap<usize, f64>,
     nameless: f64,
+    by_module: HashMap<String, f64>,
+    alone: f64,
+    unmapped: f64,
+    interpreted: f64,
     kernel: f64,
     waits: f64,
     by_wait: HashMap<String, f64>,
@@ -235,6 +283,15 @@ impl Seen {
         }
         let own = names.below_thread(ids);
         let ends = [own.first(), own.last()];
+        let leaf = own.last().map(kind);
+        if leaf == Some(Kind::Unmapped) {
+            self.unmapped += weight;
+        } else if names.threads && own.len() == 1 && leaf == Some(Kind::Named) {
+            self.alone += weight;
+        }
+        if own.iter().any(|id| kind(id) == Kind::Interpreter) {
+            self.interpreted += weight;
+        }
         if own.last().is_some_and(|id| kind(id) == Kind::Kernel) {
             self.kernel += weight;
         } else if ends
@@ -243,13 +300,16 @@ impl Seen {
             .any(|id| kind(id) == Kind::Nameless)
         {
             self.nameless += weight;
+            let modules = ends
+                .into_iter()
+                .flatten()
+                .filter(|id| kind(id) == Kind::Nameless);
+            for name in modules.map(|id| &names.texts[*id as usize]) {
+                if name.starts_with('[') && name != "[unknown]" {
+                    *self.by_module.entry(name.clone()).or_default() += weight;
+                }
+            }
         }
-    }
-
-    fn waiting(&self) -> Option<(f64, String)> {
-        let all = self.by_wait.iter().map(|(name, weight)| (*weight, name));
-        let most = all.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)));
-        most.map(|(weight, name)| (weight, name.clone()))
     }
 
     /// Stacks as deep as a sampler keeps at most, where those a frame less or more deep are far fewer.
@@ -264,6 +324,13 @@ impl Seen {
             format_share(at(depth) / whole)
         ))
     }
+}
+
+/// The name with the most of a sum, and that.
+fn largest(sums: &HashMap<String, f64>) -> Option<(f64, String)> {
+    let all = sums.iter().map(|(name, weight)| (*weight, name));
+    let most = all.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)));
+    most.map(|(weight, name)| (weight, name.clone()))
 }
 
 #[cfg(test)]
@@ -302,6 +369,38 @@ mod tests {
             &read("api;[unknown] 30\napi;main;work 70"),
             &["30 % of it begins or ends in names without symbols"],
         );
+        let perf = |text: &str| super::super::perf_script::read(text, None).expect("reads");
+        let sample = |thread: &str, frames: &str| format!("{thread} 1 1.5: cpu-clock:\n{frames}\n");
+        check(
+            &perf(&sample("app", "\t1 inner (/app)\n")),
+            &["100 % of it is in functions without their callers"],
+        );
+        check(
+            &perf(&sample("app", "\t1 inner (/app)\n\t2 main (/app)\n")),
+            &[],
+        );
+        check(
+            &perf(&sample(
+                "app",
+                "\t1 [unknown] (/opt/app)\n\t2 main (/lib/libc.so.6)\n",
+            )),
+            &["names without symbols (most of it in [app])"],
+        );
+        let jit = |thread: &str, root: &str| {
+            let frames = format!("\t1 [unknown] (/tmp/perf-77.map)\n\t2 {root} (/usr/bin/x)\n");
+            perf(&sample(thread, &frames))
+        };
+        for (thread, root, flag) in [
+            ("node", "node::Start", "node --perf-basic-prof"),
+            ("C2", "JavaThread::run", "-XX:+DumpPerfMapAtExit"),
+            ("srv", "coreclr_execute_assembly", "DOTNET_PerfMapEnabled=1"),
+            ("py", "_PyEval_EvalFrameDefault", "python -X perf"),
+            ("what", "begin", "Python -X perf, .NET"),
+        ] {
+            check(&jit(thread, root), &[flag]);
+        }
+        let frames = "\t1 long_add (/py)\n\t2 _PyEval_EvalFrameDefault (/py)\n\t3 main (/py)\n";
+        check(&perf(&sample("python3", frames)), &["python -X perf"]);
         check(
             &read("api;main;[kernel.kallsyms] 10\napi;main;work 90"),
             &["10 % of it is in the kernel"],

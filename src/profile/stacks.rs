@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Error;
-pub(super) use super::weight::{Observed, Weight};
+pub(super) use super::weight::{InSlice, Observed, Weight};
 use crate::units::printable;
 
 /// Distinct function names. A large C++ server has some 100,000 in its symbol table and a few thousand in a profile.
@@ -66,6 +66,8 @@ pub struct Profile {
     total: Weight,
     /// Samples of each slice.
     slices: Vec<u64>,
+    /// The sums of their values.
+    slice_values: Vec<u64>,
     notes: Vec<String>,
 }
 
@@ -73,8 +75,8 @@ pub struct Profile {
 #[derive(Debug, Clone, Default)]
 struct Counted {
     weight: Weight,
-    /// Slices in which it was seen, and its samples there.
-    by_slice: Vec<(u8, u64)>,
+    /// Slices in which it was seen, and what of it was there.
+    by_slice: Vec<(u8, InSlice)>,
 }
 
 /// A stack as indices into the profile's names.
@@ -82,7 +84,7 @@ struct Counted {
 pub(super) struct Counts<'a> {
     pub(super) ids: &'a [u32],
     pub(super) weight: Weight,
-    pub(super) by_slice: &'a [(u8, u64)],
+    pub(super) by_slice: &'a [(u8, InSlice)],
 }
 
 /// One distinct call stack.
@@ -118,6 +120,7 @@ impl Profile {
             text: 0,
             total: Weight::default(),
             slices: Vec::new(),
+            slice_values: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -270,6 +273,15 @@ impl Profile {
             &self.slices
         } else {
             &[]
+        }
+    }
+
+    /// What shares are taken of, by slice; empty as [`Profile::slices`] is.
+    pub(super) fn weighed_slices(&self) -> &[u64] {
+        if self.is_of_values() && !self.slices().is_empty() {
+            &self.slice_values
+        } else {
+            self.slices()
         }
     }
 
@@ -429,9 +441,11 @@ impl Profile {
             let at = usize::from(slice);
             if self.slices.len() <= at {
                 self.slices.resize(at + 1, 0);
+                self.slice_values.resize(at + 1, 0);
             }
             // Bounded by the total, which is checked.
             self.slices[at] += weight.samples;
+            self.slice_values[at] += weight.value;
         }
         self.stacks[place as usize].1.add(weight, slice)?;
         self.total = total;
@@ -459,8 +473,12 @@ impl Counted {
         self.weight = self.weight.plus(weight)?;
         let Some(slice) = slice else { return Ok(()) };
         match self.by_slice.iter_mut().find(|(known, _)| *known == slice) {
-            Some((_, samples)) => *samples += weight.samples,
-            None => self.by_slice.push((slice, weight.samples)),
+            Some((_, known)) => known.add(weight),
+            None => {
+                let mut known = InSlice::default();
+                known.add(weight);
+                self.by_slice.push((slice, known));
+            }
         }
         Ok(())
     }

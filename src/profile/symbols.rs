@@ -24,6 +24,11 @@ pub(super) const MAX_MESSAGE: usize = 1 << 20;
 /// The numeric label of a sample that says in which slice of a capture it was taken, from 0. `go tool pprof` shows it as a tag.
 pub(super) const SLICE_LABEL: &str = "telemload_slice";
 
+/// The label of a sample that names its thread.
+pub(super) const THREAD_LABEL: &str = "thread";
+/// A comment of profiles whose stacks begin with the names of their threads.
+pub(super) const BEGINS_AT_THREADS: &str = "telemload: stacks begin with the names of threads";
+
 /// Everything but the samples; messages that are needed once stay bytes until then.
 #[derive(Default)]
 pub(super) struct Tables<'a> {

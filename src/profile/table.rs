@@ -10,7 +10,7 @@ use regex::Regex;
 use super::Profile;
 use super::names::normalise;
 use super::share::{Part, Share, Whole};
-use super::stacks::Counts;
+use super::stacks::{Counts, InSlice};
 
 /// All functions of a profile.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,9 +19,10 @@ pub struct FunctionTable {
     pub functions: Vec<FunctionShare>,
     /// Samples of the profile.
     pub samples: u64,
-    /// Samples of each slice of the capture; empty if it was not taken in slices, or if shares are of values, which are not known by
-    /// slice.
+    /// Samples of each slice of the capture; empty if it was not taken in slices.
     pub slices: Vec<u64>,
+    /// What the shares are of, by slice.
+    pub(super) by_slice: Vec<u64>,
     /// What the shares are of, which is the sum of all values: CPU nanoseconds, bytes.
     pub value: u64,
     /// Whether shares are of values and not of samples.
@@ -101,7 +102,7 @@ impl FunctionTable {
         let alike = self.is_of_values == of.is_of_values;
         let absent = |table: &Self, seen: Share| {
             if alike {
-                let by_slice = table.slices.iter().map(|n| (0, *n));
+                let by_slice = table.by_slice.iter().map(|n| (0, *n));
                 Share::absent(table.whole, seen.grain, by_slice)
             } else {
                 table.share(&Count::default())
@@ -134,15 +135,11 @@ impl FunctionTable {
 
     /// What is known of a profile as a whole.
     pub(super) fn without_functions(profile: &Profile) -> Self {
-        let slices: &[u64] = if profile.is_of_values() {
-            &[]
-        } else {
-            profile.slices()
-        };
         Self {
             functions: Vec::new(),
             samples: profile.samples(),
-            slices: slices.to_vec(),
+            slices: profile.slices().to_vec(),
+            by_slice: profile.weighed_slices().to_vec(),
             value: profile.value(),
             is_of_values: profile.is_of_values(),
             whole: Whole {
@@ -156,7 +153,11 @@ impl FunctionTable {
     /// The share of what was counted in the `whole`.
     pub(super) fn share(&self, count: &Count) -> Share {
         let hits = |at: usize| count.by_slice.get(at).copied().unwrap_or(0);
-        let by_slice = self.slices.iter().enumerate().map(|(at, n)| (hits(at), *n));
+        let by_slice = self
+            .by_slice
+            .iter()
+            .enumerate()
+            .map(|(at, n)| (hits(at), *n));
         let part = Part {
             value: count.weight as f64,
             squares: count.squares,
@@ -171,7 +172,7 @@ pub(super) struct Count {
     pub(super) weight: u64,
     samples: u64,
     squares: f64,
-    /// Samples by slice, as far as there were any.
+    /// The weight by slice, as far as there was any.
     by_slice: Vec<u64>,
 }
 
@@ -181,7 +182,8 @@ pub(super) struct Seen<'a> {
     pub(super) weight: u64,
     pub(super) squares: f64,
     pub(super) samples: u64,
-    pub(super) by_slice: &'a [(u8, u64)],
+    pub(super) by_slice: &'a [(u8, InSlice)],
+    pub(super) is_of_values: bool,
 }
 
 impl<'a> Seen<'a> {
@@ -191,6 +193,7 @@ impl<'a> Seen<'a> {
             squares: profile.squared(counts.weight),
             samples: counts.weight.samples,
             by_slice: counts.by_slice,
+            is_of_values: profile.is_of_values(),
         }
     }
 }
@@ -201,12 +204,16 @@ impl Count {
         self.samples += seen.samples;
         self.weight += seen.weight;
         self.squares += seen.squares;
-        for (slice, samples) in seen.by_slice {
+        for (slice, of) in seen.by_slice {
             let at = usize::from(*slice);
             if self.by_slice.len() <= at {
                 self.by_slice.resize(at + 1, 0);
             }
-            self.by_slice[at] += samples;
+            self.by_slice[at] += if seen.is_of_values {
+                of.value
+            } else {
+                of.samples
+            };
         }
     }
 }
@@ -218,7 +225,7 @@ impl Count {
             weight: profile.whole(),
             samples: profile.samples(),
             squares: profile.whole_squared(),
-            by_slice: profile.slices().to_vec(),
+            by_slice: profile.weighed_slices().to_vec(),
         }
     }
 

@@ -13,6 +13,21 @@ pub(super) struct Weight {
     pub(super) certain: f64,
 }
 
+/// Samples of one slice, and the sum of their values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct InSlice {
+    pub(super) samples: u64,
+    pub(super) value: u64,
+}
+
+impl InSlice {
+    /// Bounded by the total of a profile, which is checked.
+    pub(super) fn add(&mut self, weight: Weight) {
+        self.samples += weight.samples;
+        self.value += weight.value;
+    }
+}
+
 /// What the samples of a profile are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observed {

@@ -126,7 +126,19 @@ fn what_is_chosen_of_several_things_is_said() {
             &["events", "--where", "endpoint=/slow"],
             2,
             "",
-            "labels are read of profile.proto alone; leave --where out",
+            "no sample has the label endpoint=/slow; its samples have thread (web)",
+        ),
+        (
+            &["events", "--sample-type", "cycles", "--where", "thread=web"],
+            0,
+            "g",
+            "",
+        ),
+        (
+            &["threads", "--where", "thread=main"],
+            2,
+            "",
+            "labels are read of profile.proto alone, and threads of perf texts",
         ),
         (
             &["events", "--where", "endpoint"],

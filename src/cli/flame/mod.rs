@@ -49,10 +49,10 @@ struct TopArgs {
     /// Order by the share of the function itself, or with what it calls.
     #[arg(long, value_name = "ORDER", default_value = "self", value_parser = order)]
     sort: Order,
-    /// List the labels of a profile.proto's samples, with their samples.
+    /// List the labels of a profile.proto's samples (of a perf text: its threads), with their samples.
     #[arg(long, conflicts_with_all = ["json", "csv", "by"])]
     labels: bool,
-    /// A table for each value of a label, such as endpoint.
+    /// A table for each value of a label, such as endpoint or thread.
     #[arg(long, value_name = "KEY", conflicts_with_all = ["json", "csv", "label"])]
     by: Option<String>,
     /// Print JSON.

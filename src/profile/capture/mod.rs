@@ -11,6 +11,7 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 
 pub use self::error::CaptureError;
+pub use self::series::Captured;
 use self::series::Series;
 use super::Profile;
 use super::course::Forecast;
@@ -29,17 +30,6 @@ pub struct Capture {
     pub seconds: u32,
     /// What was captured beside it, or why that was not.
     pub also: Vec<(Also, Result<Captured, CaptureError>)>,
-}
-
-/// One kind of profile, with all its slices.
-#[derive(Debug)]
-pub struct Captured {
-    /// All slices as one.
-    pub profile: Profile,
-    /// The same as `profile.proto`, gzipped.
-    pub bytes: Vec<u8>,
-    /// How many there are.
-    pub slices: usize,
 }
 
 /// A capture under way: one slice after the other, because Go runs one profiler at a time.

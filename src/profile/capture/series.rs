@@ -8,7 +8,6 @@ use tokio::task::JoinSet;
 use super::super::encode::Merger;
 use super::super::pprof::decode_choice;
 use super::super::{Choice, Error, Profile};
-use super::Captured;
 use super::endpoint::{Ask, Endpoint};
 use super::error::CaptureError;
 use crate::scenario::Also;
@@ -17,6 +16,17 @@ use crate::scenario::Also;
 const MAX_BODY: usize = 64 << 20;
 /// A server answers when its window is over; Go looks every 100 ms.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// One kind of profile, with all its slices.
+#[derive(Debug)]
+pub struct Captured {
+    /// All slices as one.
+    pub profile: Profile,
+    /// The same as `profile.proto`, gzipped.
+    pub bytes: Vec<u8>,
+    /// How many there are.
+    pub slices: usize,
+}
 
 /// What was captured so far.
 pub(super) struct Series {

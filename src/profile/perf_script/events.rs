@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::header::{counted_as, without_modifiers};
+use super::periods::Periods;
 use super::samples::Samples;
 use crate::profile::Error;
 use crate::profile::stacks::too_large;
@@ -24,6 +25,7 @@ struct Event<'a> {
     /// The times of its first and last sample.
     begin: f64,
     end: f64,
+    periods: Periods,
 }
 
 /// The events of a text, in the order of their first samples.
@@ -52,6 +54,7 @@ impl<'a> Events<'a> {
                         samples: 0,
                         begin: f64::INFINITY,
                         end: 0.0,
+                        periods: Periods::default(),
                     });
                     known.len() - 1
                 })
@@ -62,6 +65,7 @@ impl<'a> Events<'a> {
             last = (printed, at);
             let event = &mut known[at];
             event.samples += 1;
+            event.periods.add(sample.header.period);
             if let Some(time) = sample.header.time {
                 event.begin = event.begin.min(time);
                 event.end = event.end.max(time);
@@ -103,6 +107,13 @@ impl<'a> Events<'a> {
         chosen.fold((0, f64::INFINITY, 0.0), |(samples, begin, end), of| {
             (samples + of.samples, begin.min(of.begin), end.max(of.end))
         })
+    }
+
+    /// What the samples of an event stand for.
+    pub(super) fn periods(&self, event: &str) -> Periods {
+        let chosen = self.known.iter().filter(|known| is_of(&known.name, event));
+        let periods = chosen.map(|of| of.periods);
+        periods.reduce(Periods::with).unwrap_or_default()
     }
 
     pub(super) fn note(&self, event: &str) -> String {

@@ -30,7 +30,7 @@ pub(super) fn parse(line: &str) -> Line<'_> {
     if !is_address(first) {
         return match split_module(text) {
             Some((symbol, module)) if !symbol.is_empty() => frame(symbol, module),
-            _ if is_source(text) => Line::Source,
+            _ if is_source(text) || is_place(text) => Line::Source,
             _ => Line::Unread,
         };
     }
@@ -41,6 +41,26 @@ pub(super) fn parse(line: &str) -> Line<'_> {
         Some((symbol, module)) => frame(symbol, module),
         None => frame(rest, ""),
     }
+}
+
+/// What stands in the place of a source line that is not known: a module and an address in it.
+fn is_place(text: &str) -> bool {
+    let place = text
+        .strip_suffix(']')
+        .and_then(|text| text.rsplit_once('['));
+    place.is_some_and(|(module, at)| {
+        !module.is_empty() && !module.contains([' ', '\t']) && is_address(at)
+    })
+}
+
+/// Whether a line is a frame without a module, as `-F ip,sym` prints it.
+pub(super) fn without_module(line: &str) -> bool {
+    let text = line.trim();
+    let Some((address, symbol)) = text.split_once(' ') else {
+        return false;
+    };
+    let is_indented = line.starts_with(['\t', ' ']);
+    is_indented && address.len() >= 4 && is_address(address) && !symbol.contains([' ', ';'])
 }
 
 /// A frame that stands behind a header: it has an address and a module, which what tracepoints say of themselves has not.
@@ -396,6 +416,8 @@ mod tests {
         for (line, expected) in [
             ("  api.c:12", Line::Source),
             ("  ??:0", Line::Source),
+            ("  libc.so.6[f5710]", Line::Source),
+            ("  lib c.so.6[f5710]", Line::Unread),
             ("  /srv/a b.c:12", Line::Unread),
             ("   THIS_IS_A_WEIRD_LINE", Line::Unread),
             ("  no frame", Line::Unread),

@@ -1,13 +1,13 @@
 //! Reads the text that `perf script` prints (simpleperf's too): a paragraph a sample, its header, its stack with the leaf first.
 //!
-//! Samples count once each: periods, which vary while perf keeps its rate, are left out, because shares and intervals are of samples; where they
-//! differ much that is said. Their
+//! Samples weigh as much as their periods, where these are known and differ, as they do while perf keeps its rate: else each counts once. Their
 //! times divide them into slices. A sample without a callchain stays one. The root of a stack is the thread's name. What cannot be read of a
 //! stack is counted and said.
 
 mod events;
 mod frame;
 mod header;
+mod periods;
 mod samples;
 
 use std::collections::HashMap;
@@ -16,11 +16,10 @@ use std::ops::Range;
 use events::{Events, is_of};
 use frame::Line;
 use header::{Header, counted_as};
-use samples::{Sample, Samples};
+use samples::{Sample, Samples, is_record};
 
 use super::stacks::{MAX_DEPTH, MAX_STACKS, Weight, too_large};
 use super::{Error, Profile};
-use crate::units::format_count;
 
 /// Slices of equal time that a recording is divided into.
 const SLICES: usize = 10;
@@ -35,7 +34,9 @@ pub(super) fn looks_like(text: &str) -> bool {
         |line: &&str| line.starts_with("# captured on") || line.starts_with("# perf version");
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let first = lines.find(|line| !line.starts_with('#') || is_comment(line));
-    first.is_some_and(|line| is_comment(&line) || is_line(line) || Header::parse(line).is_some())
+    first.is_some_and(|line| {
+        is_comment(&line) || is_record(line) || is_line(line) || Header::parse(line).is_some()
+    })
 }
 
 /// Whether a line is one of a perf text and hardly of any other: the header of a sample with its time, or a frame.
@@ -50,6 +51,17 @@ pub(super) fn is_line(line: &str) -> bool {
     };
     Header::with_time(line).is_some()
         || (line.starts_with([' ', '\t']) && address() && frame::behind_header(line))
+}
+
+/// Whether two lines that follow each other are frames without a module, as in texts of `perf script -F comm,ip,sym`.
+pub(super) fn has_bare_frames(text: &str) -> bool {
+    let mut lines = text.lines().map(frame::without_module);
+    let mut before = false;
+    lines.any(|is| {
+        let both = before && is;
+        before = is;
+        both
+    })
 }
 
 /// Reads the samples of one event, named with or without its modifiers; the same event of two kinds of cores is one. Without a name it is
@@ -70,7 +82,11 @@ pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
         let at = (time.unwrap_or(begin) - begin) / (end - begin).max(f64::MIN_POSITIVE);
         Some(((at * slices as f64) as usize).min(slices - 1))
     };
-    let mut profile = sliced(text, &event, place)?;
+    let periods = events.periods(&event);
+    let mut profile = sliced(text, &event, periods.differ(), place)?;
+    if periods.differ() {
+        profile.note(periods.note());
+    }
     if end > begin {
         profile = profile.with_duration_ns(((end - begin) * 1e9) as u64);
     }
@@ -91,25 +107,31 @@ pub fn read_slices(text: &str, event: &str, slices: &[Range<u64>]) -> Result<Pro
         slices.iter().position(|slice| slice.contains(&at))
     };
     let duration_ns = slices.iter().map(|slice| slice.end - slice.start).sum();
-    Ok(sliced(text, event, place)?.with_duration_ns(duration_ns))
+    Ok(sliced(text, event, false, place)?.with_duration_ns(duration_ns))
 }
 
 /// Adds up the samples of an event by slice; those without a place are left out.
 fn sliced(
     text: &str,
     event: &str,
+    by_period: bool,
     place: impl Fn(Option<f64>) -> Option<usize>,
 ) -> Result<Profile, Error> {
     let shown = counted_as(event);
+    let unit = match &*shown {
+        _ if !by_period => "count",
+        "cpu-clock" | "task-clock" => "nanoseconds",
+        event => event,
+    };
     let mut stacks = Stacks {
-        profile: Profile::new(&shown, "count", 0).beginning_at_threads(),
+        profile: Profile::new(&shown, unit, 0).beginning_at_threads(),
         lines: HashMap::new(),
         frames: Vec::new(),
         places: HashMap::new(),
         threads: HashMap::new(),
         unread: 0,
         first_unread: 0,
-        periods: Periods::default(),
+        by_period,
     };
     let mut last = ("", false);
     for sample in Samples::of(text) {
@@ -122,11 +144,9 @@ fn sliced(
         }
         if let Some(slice) = place(sample.header.time) {
             stacks.add(&sample, slice as u8)?;
-            stacks.periods.add(sample.header.period);
         }
     }
     let mut profile = stacks.profile;
-    profile.note_all(stacks.periods.note());
     match stacks.unread {
         0 => {}
         1 => profile.note(format!(
@@ -152,51 +172,14 @@ struct Stacks<'a> {
     threads: HashMap<&'a str, u32>,
     unread: u64,
     first_unread: u64,
-    periods: Periods,
-}
-
-/// What samples stand for, which differs while perf keeps its rate.
-#[derive(Default)]
-struct Periods {
-    samples: f64,
-    sum: f64,
-    squares: f64,
-    largest: u64,
-    smallest: u64,
-}
-
-impl Periods {
-    fn add(&mut self, period: Option<u64>) {
-        let Some(period) = period.filter(|period| *period > 0) else {
-            return;
-        };
-        self.smallest = if self.samples == 0.0 {
-            period
-        } else {
-            self.smallest.min(period)
-        };
-        self.largest = self.largest.max(period);
-        self.samples += 1.0;
-        self.sum += period as f64;
-        self.squares += (period as f64).powi(2);
-    }
-
-    /// Said if samples weighed by their periods were worth less than half of their number (Kish's effective number).
-    fn note(&self) -> Option<String> {
-        let worth = self.sum.powi(2) / self.squares;
-        (worth < self.samples / 2.0).then(|| {
-            format!(
-                "the periods of its samples are from {} to {}, and each sample counts once, whereas `perf report` weighs them by their periods; record with a fixed period (-c), or the event cpu-clock",
-                format_count(self.smallest as f64),
-                format_count(self.largest as f64)
-            )
-        })
-    }
+    /// Whether a sample weighs as much as its period.
+    by_period: bool,
 }
 
 impl<'a> Stacks<'a> {
     fn add(&mut self, sample: &Sample<'a>, slice: u8) -> Result<(), Error> {
-        let weight = Weight::of(1, 1);
+        let period = sample.header.period.filter(|_| self.by_period);
+        let weight = Weight::of(1, period.unwrap_or(1));
         let slice = Some(slice);
         let name = sample.header.thread;
         let thread = match self.threads.get(name) {

@@ -65,7 +65,10 @@ impl<'a> Samples<'a> {
         let (begin, first) = (self.rest, self.number + 1);
         while let Some((line, rest)) = self.peek() {
             self.pending = begins_sample(line);
-            if self.pending.is_some() || (line.trim().is_empty() && !goes_on(rest)) {
+            if self.pending.is_some()
+                || is_record(line)
+                || (line.trim().is_empty() && !goes_on(rest))
+            {
                 break;
             }
             self.rest = rest;
@@ -90,7 +93,8 @@ impl<'a> Iterator for Samples<'a> {
             self.rest = rest;
             self.number += 1;
             let is_comment = || line.starts_with('#') && Header::with_time(line).is_none();
-            if self.pending.is_none() && (line.trim().is_empty() || is_comment()) {
+            if self.pending.is_none() && (line.trim().is_empty() || is_comment() || is_record(line))
+            {
                 continue;
             }
             let sample = self.sample(line);
@@ -99,6 +103,11 @@ impl<'a> Iterator for Samples<'a> {
         }
         None
     }
+}
+
+/// Whether a line tells of something else than a sample, such as what a process mapped (`--show-mmap-events`).
+pub(super) fn is_record(line: &str) -> bool {
+    !line.starts_with('\t') && line.contains(": PERF_RECORD_")
 }
 
 /// The header that a line is though no empty line stands before it, as after samples without a callchain.

@@ -35,12 +35,12 @@ fn check(text: &str, event: Option<&str>, expected: Result<&str, &str>) {
 }
 
 #[test]
-fn samples_count_once_whatever_their_period() {
+fn samples_of_one_event_are_read_with_their_periods() {
     assert!(looks_like(TWO));
     check(
         TWO,
         None,
-        Ok("web_server;main::main;main::work 2\nweb_server;read 1\n"),
+        Ok("web_server;main::main;main::work 250007\nweb_server;read 250000\n"),
     );
     check(TWO, Some("page-faults"), Ok("web_server;[unknown] 1\n"));
 }
@@ -235,18 +235,38 @@ fn a_stack_without_a_header_is_known_and_refused() {
 }
 
 #[test]
-fn periods_of_other_orders_of_magnitude_are_said() {
-    let text = |periods: [u64; 3]| {
+fn samples_weigh_as_much_as_their_periods() {
+    let text = |samples: &[(&str, u64)]| {
         let mut text = String::new();
-        for period in periods {
-            text += &format!("api 42 1.5: {period} cycles:\n\t55 f+0x1 (/srv/api)\n\n");
+        for (function, period) in samples {
+            text += &format!("api 42 1.5: {period} cycles:\n\t5500 {function}+0x1 (/srv/api)\n\n");
         }
         text
     };
-    let notes = |periods| {
-        let profile = read(&text(periods), None).expect("reads");
-        profile.notes().to_vec()
-    };
-    assert!(notes([1, 1, 150_000_000])[0].contains("are from 1 to 150,000,000"));
-    assert!(notes([1, 140_000_000, 150_000_000]).is_empty());
+    let profile = read(&text(&[("f", 100), ("f", 200), ("g", 900)]), None).expect("reads");
+    assert_eq!(
+        (profile.samples(), profile.value(), profile.unit()),
+        (3, 1_200, "cycles")
+    );
+    let table = crate::profile::FunctionTable::of(&profile);
+    let g = table.functions.iter().find(|of| of.function == "g");
+    assert_eq!(g.expect("there").self_share.value, 0.75);
+    assert!(profile.notes()[0].contains("periods (100 to 900), as `perf report` does"));
+    // Equal periods are counts.
+    let profile = read(&text(&[("f", 7), ("g", 7)]), None).expect("reads");
+    assert_eq!(
+        (profile.samples(), profile.value(), profile.unit()),
+        (2, 2, "count")
+    );
+    assert!(profile.notes().is_empty());
+}
+
+#[test]
+fn records_of_other_kinds_are_no_samples() {
+    let text = "api     0     0.000000: PERF_RECORD_MMAP2 31/31: [0x55(0x1) @ 0x1 fe:00 1 0]: r-xp /srv/api\n\
+        api 31/31 1.5: cpu-clock:\n\t5510 f+0x1 (/srv/api)\n\
+        api 31 1.6: PERF_RECORD_FORK(31:33):(31:31)\n\n\
+        api 31/31 1.7: cpu-clock:\n\t5510 g+0x1 (/srv/api)\n\n";
+    check(text, None, Ok("api;f 1\napi;g 1\n"));
+    assert!(looks_like(text));
 }

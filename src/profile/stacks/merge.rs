@@ -66,7 +66,12 @@ impl Profile {
         self.total = Weight::of(self.total.samples, value(self.total)?);
         for (_, counted) in &mut self.stacks {
             counted.weight = Weight::of(counted.weight.samples, value(counted.weight)?);
+            for (_, of) in &mut counted.by_slice {
+                of.value = of.samples * period_ns;
+            }
         }
+        let values = self.slices.iter().map(|samples| samples * period_ns);
+        self.slice_values = values.collect();
         Ok(self)
     }
 
@@ -79,12 +84,7 @@ impl Profile {
         &self,
         rename: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Error> {
-        let mut renamed = Self::new(&self.sample_type, &self.unit, self.period_ns)
-            .counting(&self.counts)
-            .with_duration_ns(self.duration_ns);
-        renamed.notes.clone_from(&self.notes);
-        renamed.taken_ns = self.taken_ns;
-        renamed.begins_at_threads = self.begins_at_threads;
+        let mut renamed = self.without_stacks();
         let mut ids = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let new = rename(&normalise(name));
@@ -105,33 +105,53 @@ impl Profile {
         Ok(renamed)
     }
 
+    /// The stacks alone that begin with a frame of this name.
+    ///
+    /// # Errors
+    /// None that the whole did not have.
+    pub(in crate::profile) fn beginning_with(&self, root: &str) -> Result<Self, Error> {
+        let mut part = self.without_stacks();
+        for counts in self.unordered() {
+            if &*self.names[counts.ids[0] as usize] != root {
+                continue;
+            }
+            let names = counts.ids.iter().map(|id| &*self.names[*id as usize]);
+            let ids: Result<Vec<u32>, Error> = names.map(|name| part.intern(name)).collect();
+            part.add_counted(ids?, counts)?;
+        }
+        Ok(part)
+    }
+
+    /// A profile of the same kind, with nothing in it.
+    fn without_stacks(&self) -> Self {
+        let mut empty = Self::new(&self.sample_type, &self.unit, self.period_ns)
+            .counting(&self.counts)
+            .with_duration_ns(self.duration_ns);
+        empty.notes.clone_from(&self.notes);
+        empty.taken_ns = self.taken_ns;
+        empty.begins_at_threads = self.begins_at_threads;
+        empty
+    }
+
     fn add_counted(&mut self, ids: Vec<u32>, counts: Counts<'_>) -> Result<(), Error> {
         let Weight {
             samples,
-            value,
             squares,
             certain,
+            ..
         } = counts.weight;
-        let sliced: u64 = counts.by_slice.iter().map(|(_, samples)| samples).sum();
+        let sliced: u64 = counts.by_slice.iter().map(|(_, of)| of.samples).sum();
         if sliced != samples || samples == 0 {
             self.add_ids(ids, counts.weight, None)?;
             return Ok(());
         }
-        let mut left = value;
-        let last = counts.by_slice.len() - 1;
-        for (at, (slice, samples)) in counts.by_slice.iter().enumerate() {
-            // Values are not kept by slice: each takes its part, the last one what is left.
-            let part = if at == last {
-                left
-            } else {
-                (u128::from(value) * u128::from(*samples) / u128::from(sliced)) as u64
-            };
-            left -= part;
+        for (slice, of) in counts.by_slice {
+            let part = of.samples as f64 / sliced as f64;
             let weight = Weight {
-                samples: *samples,
-                value: part,
-                squares: squares * *samples as f64 / sliced as f64,
-                certain: certain * *samples as f64 / sliced as f64,
+                samples: of.samples,
+                value: of.value,
+                squares: squares * part,
+                certain: certain * part,
             };
             self.add_ids(ids.clone(), weight, Some(*slice))?;
         }
