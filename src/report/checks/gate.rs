@@ -6,6 +6,7 @@ use crate::gate::Outcome;
 use crate::gate::paired::{GateVerdict, Measured, MetricVerdict};
 use crate::process::machine::Fingerprint;
 use crate::report::figures::gate::{reason, value};
+use crate::report::figures::one_line;
 use crate::result::{Arms, ScenarioId};
 use crate::scenario::plan::gate::{GateLines, OnInconclusive};
 
@@ -112,7 +113,7 @@ fn check(
         group: "gate".to_owned(),
         name: name.to_owned(),
         mark: counted,
-        words,
+        words: one_line(&words),
         place: Some(Place {
             file: gate.file.to_owned(),
             line: line.or(gate.lines.table),

@@ -5,6 +5,7 @@ use super::{Check, Checks, Mark, Place};
 use crate::compare::Comparison;
 use crate::gate::{Judgement, Judgements, Outcome, compared};
 use crate::report::figures::judgement::{found, name};
+use crate::report::figures::one_line;
 use crate::result::RunResult;
 
 /// A run with what was concluded from it.
@@ -57,7 +58,7 @@ fn threshold(group: &str, judgement: &Judgement, file: Option<&str>) -> Check {
         group: group.to_owned(),
         name: name(judgement),
         mark: judgement.verdict.into(),
-        words: words.join(": "),
+        words: one_line(&words.join(": ")),
         place: place(file, judgement.line),
     }
 }
@@ -75,7 +76,7 @@ fn whole(outcome: &Outcome, file: Option<&str>) -> Check {
         group: String::new(),
         name: "run".to_owned(),
         mark,
-        words: words.to_owned(),
+        words: one_line(words),
         place: place(file, None),
     }
 }

@@ -19,6 +19,12 @@ pub(in crate::report) fn shortened(function: &str) -> String {
     function.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
+/// Text of several lines in one, fit for a cell.
+pub(in crate::report) fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    printable(&lines.join(" ")).into_owned()
+}
+
 /// A rate in words; "–" where there was no time in which it could be measured.
 pub(in crate::report) fn rate(per_second: Option<f64>) -> String {
     per_second.map_or_else(

@@ -10,6 +10,7 @@ use crate::gate::paired::{Evidence, GateVerdict, Spread, Used};
 use crate::gate::{Outcome, Verdict};
 use crate::report::checks::GateRun;
 use crate::report::figures::gate::{LEGEND, bar, change, reason, value, verdict};
+use crate::report::figures::one_line;
 use crate::units::{format_count, format_share, format_us, printable};
 
 /// Renders it. Writing to a String cannot fail.
@@ -68,7 +69,7 @@ fn whole(of: &GateVerdict, text: &mut String) {
         of.exit_code()
     );
     for reason in of.reasons.iter().filter(|reason| !is_told(of, reason)) {
-        let _ = writeln!(text, "  {}", printable(reason));
+        let _ = writeln!(text, "  {}", one_line(reason));
     }
     if let Some(advisory) = &of.advisory {
         let _ = writeln!(
@@ -140,7 +141,7 @@ fn words(reason: &str) -> String {
     if reason.is_empty() {
         String::new()
     } else {
-        format!(": {}", printable(reason))
+        format!(": {}", one_line(reason))
     }
 }
 
@@ -241,6 +242,16 @@ mod tests {
         }
         // Once.
         assert_eq!(text.matches("cpu_per_request: because").count(), 1);
+    }
+
+    #[test]
+    fn words_of_several_lines_stay_in_theirs() {
+        let mut of = gate_samples::verdict(Verdict::Pass);
+        of.errors.reason = Some("it ended; its last lines:\n  ::error::x\n  y".to_owned());
+        let text = shown(&of);
+        let says = "  ✓ pass: it ended; its last lines: ::error::x y";
+        let errors = text.lines().find(|line| line.contains("errors: "));
+        assert!(errors.unwrap().ends_with(says), "{text}");
     }
 
     #[test]

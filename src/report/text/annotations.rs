@@ -1,7 +1,7 @@
 //! Checks as workflow commands of GitHub Actions, which show them beside the lines of the scenario.
 
 use crate::report::checks::{Check, Checks, Mark};
-use crate::units::printable;
+use crate::report::figures::one_line;
 
 /// Annotations of a kind that GitHub takes from one step.
 const MOST: usize = 10;
@@ -51,7 +51,7 @@ fn line(command: &str, check: &Check, words: &str) -> String {
 
 /// Text behind the command: a line break would begin another one.
 fn data(text: &str) -> String {
-    printable(&text.replace('%', "%25").replace('\n', " ")).into_owned()
+    one_line(&text.replace('%', "%25"))
 }
 
 /// Text of a property, which ends at a comma or a colon.
