@@ -65,7 +65,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         None => None,
     };
     let compared = Compared::of(args, checkout.as_ref())?;
-    allow_connections(&compared.plan)?;
+    allow_connections(&compared.both_at_once())?;
     if !args.quiet {
         let notes = compared.notes(checkout.as_ref());
         notes.for_each(|note| say(&format!("note: {note}")));

@@ -15,8 +15,7 @@ use crate::result::{Arms, Failure, Turns};
 use crate::scenario::{Load, Plan};
 use crate::traffic::template::Stamp;
 
-/// The shortest time behind the last turn in which the arms may end what is under way and do what they have put off, before they are
-/// read.
+/// Time behind the last turn in which the arms may do what they have put off, before they are read.
 const AFTER: Duration = Duration::from_millis(20);
 
 /// What both arms are driven with.
@@ -42,6 +41,8 @@ struct Readings {
     begin: u64,
     /// What is left to be read.
     planned: Vec<(u64, What)>,
+    /// When both are read at last, ns, or later if something is still under way then.
+    after: u64,
     first: Arms<Option<Read>>,
     last: Arms<Option<Read>>,
     moments: (Option<Moment>, Option<Moment>),
@@ -92,10 +93,8 @@ impl Course<'_> {
         let (mut stopping, mut stop) = (false, stop.clone());
         loop {
             let next = readings.as_ref().map(Readings::next);
-            if counts.base.has_ended
-                && counts.head.has_ended
-                && (stopping || next == Some(u64::MAX))
-            {
+            let have_ended = counts.base.has_ended && counts.head.has_ended;
+            if have_ended && (stopping || next == Some(u64::MAX)) {
                 break;
             }
             tokio::select! {
@@ -117,6 +116,9 @@ impl Course<'_> {
                     base.stop();
                 }
             }
+        }
+        if let Some(readings) = readings.as_mut().filter(|_| !stopping) {
+            readings.end(meters).await;
         }
         for engine in [base, head] {
             if let Some(words) = engine.finish().failure {
@@ -173,19 +175,17 @@ impl Course<'_> {
 impl Readings {
     fn of(begin: u64, tables: &Tables) -> Self {
         let Arms { base, head } = &tables.of;
-        let after = base.end() + tables.gap.max(AFTER).as_nanos() as u64;
         let mut planned = vec![
             (base.idle_before_start(), What::Base),
             (head.idle_before_start(), What::Head),
             (base.start(), What::Begin),
             (base.end(), What::End),
-            (after, What::Base),
-            (after, What::Head),
         ];
         planned.sort_by_key(|(offset, _)| std::cmp::Reverse(*offset));
         Self {
             begin,
             planned,
+            after: begin + base.end() + AFTER.as_nanos() as u64,
             first: Arms::default(),
             last: Arms::default(),
             moments: (None, None),
@@ -205,23 +205,16 @@ impl Readings {
         match what {
             What::Begin => self.moments.0 = Some(Moment::now()),
             What::End => self.moments.1 = Some(Moment::now()),
-            What::Base => {
-                let read = meters.base.cpu().await;
-                note(&mut self.first.base, &mut self.last.base, read);
-            }
-            What::Head => {
-                let read = meters.head.cpu().await;
-                note(&mut self.first.head, &mut self.last.head, read);
-            }
+            What::Base => self.first.base = meters.base.cpu().await,
+            What::Head => self.first.head = meters.head.cpu().await,
         }
     }
-}
 
-/// The first reading of an arm, or else the last one.
-fn note(first: &mut Option<Read>, last: &mut Option<Read>, read: Option<Read>) {
-    match first {
-        None => *first = read,
-        Some(_) => *last = read,
+    /// Reads both when nothing is under way any more.
+    async fn end(&mut self, meters: &mut Arms<Meter>) {
+        until(self.after).await;
+        self.last.base = meters.base.cpu().await;
+        self.last.head = meters.head.cpu().await;
     }
 }
 

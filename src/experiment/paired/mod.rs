@@ -196,7 +196,7 @@ impl<'a> Pair<'a> {
         both: &mut Both,
         meters: &mut Arms<Meter>,
     ) -> Result<Pacing, Failure> {
-        const MOST: usize = 3;
+        const MOST: usize = 2;
         let mut pacing = Pacing::first();
         let mut found = None;
         for _ in 0..MOST {

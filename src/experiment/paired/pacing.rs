@@ -11,9 +11,6 @@ use crate::units::Rate;
 /// The shortest turn: noise of shared machines is slow, so that shorter ones would gain nothing and cost more switches.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// The longest: what needs more cannot be judged by turns.
-const LONGEST: Duration = Duration::from_secs(5);
-
 /// Median latencies in a turn, so that its edges hardly count.
 const LATENCIES: u32 = 20;
 
@@ -26,20 +23,28 @@ const SHORTEST_GAP: Duration = Duration::from_millis(2);
 /// The share of the capacity at which latencies are measured.
 const LIGHT: f64 = 0.5;
 
-/// The shortest turn at a fixed rate.
-const SHORTEST_OPEN: Duration = Duration::from_millis(200);
+/// A turn at a fixed rate.
+const OPEN_SLICE: Duration = Duration::from_millis(200);
 
-/// The connections of a closed loop where the scenario's are the limit of an open one.
-const OPEN_CONNECTIONS: u32 = 64;
+/// The longest gap between two of these.
+const LONGEST_OPEN_GAP: Duration = Duration::from_millis(50);
 
-/// All turns of a block in which connections are never idle take no longer than this if shorter ones are enough.
-const CLOSED_WITHIN: Duration = Duration::from_secs(6);
+/// The connections of a closed loop where the scenario's are the limit of an open one. More would wait for each other and make
+/// turns longer.
+const OPEN_CONNECTIONS: u32 = 16;
+
+/// All turns of a block in which connections are never idle take no longer than this: many short blocks tell more than a few long
+/// ones, for each is a launch of its own.
+const CLOSED_WITHIN: Duration = Duration::from_millis(3_500);
 
 /// How two arms are loaded in every block.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pacing {
     /// The length of a turn in which connections are never idle.
     pub slice: Duration,
+    /// The length that it should have: 20 median latencies, or 200 requests. Where it is shorter, because a block has no time for
+    /// that, requests that are under way at its end are so many that it says little of throughput.
+    pub wanted: Duration,
     /// Time between two of them.
     pub gap: Duration,
     /// How many of them.
@@ -65,10 +70,23 @@ const CALIBRATION: Slices = Slices {
     measured: 8,
 };
 
-/// Turns of a block.
-const BLOCK: Slices = Slices {
-    dropped: 4,
-    measured: 24,
+/// Turns of a block: the more the shorter they can be.
+const BLOCK: [Slices; 3] = [
+    Slices {
+        dropped: 4,
+        measured: 24,
+    },
+    Slices {
+        dropped: 4,
+        measured: 16,
+    },
+    FEWEST,
+];
+
+/// The fewest turns of a block, which have both orders.
+const FEWEST: Slices = Slices {
+    dropped: 2,
+    measured: 8,
 };
 
 /// Turns at a fixed rate in a block.
@@ -80,8 +98,6 @@ const OPEN: Slices = Slices {
 /// Both arms' turns.
 pub(super) struct Tables {
     pub(super) of: Arms<Timetable>,
-    /// Time between two of them.
-    pub(super) gap: Duration,
 }
 
 impl Tables {
@@ -94,7 +110,6 @@ impl Tables {
         };
         Self {
             of: Arms { base, head },
-            gap,
         }
     }
 }
@@ -104,6 +119,7 @@ impl Pacing {
     pub(super) fn first() -> Self {
         Self {
             slice: SHORTEST,
+            wanted: SHORTEST,
             gap: SHORTEST_GAP,
             slices: CALIBRATION,
             open: None,
@@ -112,29 +128,36 @@ impl Pacing {
 
     /// The one for another calibration, with turns that are long enough as far as this one can tell; `None` if they were.
     pub(super) fn again(&self, found: &Arms<Turns>) -> Option<Self> {
-        let slice = slice(found);
-        (slice > self.slice + self.slice / 2).then(|| Self {
-            slice,
-            gap: gap(slice, found),
-            slices: Slices {
-                dropped: 2,
-                measured: 4,
-            },
-            open: None,
+        let decided = Self::fitting(found);
+        (decided.slice > self.slice + self.slice / 2).then_some(Self {
+            slices: FEWEST,
+            ..decided
         })
     }
 
     /// The one for all blocks.
     pub(super) fn decided(found: &Arms<Turns>, load: &Load, latencies: bool) -> Self {
-        let slice = slice(found);
-        let gap = gap(slice, found);
-        let fits = |measured: &u32| (slice + gap) * (BLOCK.dropped + measured) <= CLOSED_WITHIN;
-        let measured = [BLOCK.measured, 16].into_iter().find(fits).unwrap_or(8);
         Self {
-            slice,
-            gap,
-            slices: Slices { measured, ..BLOCK },
             open: latencies.then(|| open(found, load)).flatten(),
+            ..Self::fitting(found)
+        }
+    }
+
+    /// As many turns of the wanted length as a block has time for; the fewest are shorter if need be.
+    fn fitting(found: &Arms<Turns>) -> Self {
+        let wanted = slice(found);
+        let all = |slices: Slices| slices.dropped + slices.measured;
+        let fits = |slices: &Slices| (wanted + gap(wanted, found)) * all(*slices) <= CLOSED_WITHIN;
+        let slices = BLOCK.into_iter().find(fits).unwrap_or(FEWEST);
+        let longest = CLOSED_WITHIN / all(slices);
+        // What is under way ends in the gap, as far as there is time.
+        let gap = gap(wanted, found).min(longest * 2 / 5);
+        Self {
+            slice: wanted.min(longest - gap),
+            wanted,
+            gap,
+            slices,
+            open: None,
         }
     }
 
@@ -188,7 +211,7 @@ fn in_turns(load: &Load, tables: &Tables) -> Load {
     }
 }
 
-/// How long turns are to be: the slower arm counts.
+/// How long turns should be: the slower arm counts.
 fn slice(found: &Arms<Turns>) -> Duration {
     let of = |turns: &Turns| {
         let enough = match rate(turns) {
@@ -198,7 +221,7 @@ fn slice(found: &Arms<Turns>) -> Duration {
         enough.max(median(turns) * LATENCIES)
     };
     let longest = of(&found.base).max(of(&found.head));
-    longest.clamp(SHORTEST, LONGEST)
+    longest.max(SHORTEST)
 }
 
 fn gap(slice: Duration, found: &Arms<Turns>) -> Duration {
@@ -216,8 +239,8 @@ fn open(found: &Arms<Turns>, load: &Load) -> Option<OpenPacing> {
     let median = median(&found.base).max(median(&found.head));
     Some(OpenPacing {
         rate: Rate::new(light).ok()?,
-        slice: (median * 4).clamp(SHORTEST_OPEN, LONGEST),
-        gap: median.clamp(5 * SHORTEST_GAP, SHORTEST_OPEN),
+        slice: OPEN_SLICE,
+        gap: median.clamp(5 * SHORTEST_GAP, LONGEST_OPEN_GAP),
     })
 }
 
@@ -271,19 +294,26 @@ mod tests {
         let check = |base, head, slice: Duration, measured: u32| {
             let found = arms(base, head);
             let pacing = Pacing::decided(&found, &load, true);
-            let close = |a: Duration, b: Duration| a.abs_diff(b) < b / 200;
+            let close = |a: Duration, b: Duration| a.abs_diff(b) < b / 100;
             assert!(close(pacing.slice, slice), "{pacing:?}");
             assert_eq!(pacing.slices.measured, measured, "{pacing:?}");
-            assert!(pacing.gap >= 2 * MS && pacing.gap <= pacing.slice / 4);
+            let all = pacing.slices.dropped + pacing.slices.measured;
+            assert!(
+                (pacing.slice + pacing.gap) * all <= CLOSED_WITHIN,
+                "{pacing:?}"
+            );
+            assert!(pacing.gap >= 2 * MS, "{pacing:?}");
+            assert!(pacing.wanted >= pacing.slice, "{pacing:?}");
         };
         let fast = (20_000.0, 3 * MS);
         check(fast, fast, 100 * MS, 24);
         // 200 requests.
-        check(fast, (1_000.0, MS), 200 * MS, 24);
+        check(fast, (1_400.0, MS), 143 * MS, 16);
         // 20 median latencies.
-        check((20_000.0, 10 * MS), fast, 200 * MS, 16);
-        check((400.0, 5 * MS), fast, 500 * MS, 8);
-        check((200.0, 320 * MS), fast, 5_000 * MS, 8);
+        check((20_000.0, 10 * MS), fast, 200 * MS, 8);
+        // More than a block has time for: what is under way ends between turns all the same.
+        check((400.0, 20 * MS), fast, 310 * MS, 8);
+        check((200.0, 320 * MS), fast, 210 * MS, 8);
         // Without an answer there is nothing to go by.
         check((0.0, MS), (0.0, MS), 100 * MS, 24);
     }
@@ -317,7 +347,7 @@ mod tests {
     fn a_calibration_is_repeated_until_its_turns_are_long_enough() {
         let slow = arms((200.0, 50 * MS), (200.0, 50 * MS));
         let again = Pacing::first().again(&slow).unwrap();
-        assert!(again.slice > 900 * MS, "{again:?}");
+        assert!(again.slice > 200 * MS, "{again:?}");
         assert_eq!(again.again(&slow), None);
         let fast = arms((20_000.0, 3 * MS), (20_000.0, 3 * MS));
         assert_eq!(Pacing::first().again(&fast), None);
