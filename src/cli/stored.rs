@@ -12,7 +12,7 @@ use crate::report::document::run::HISTOGRAMS;
 use crate::result::{PhaseResult, RunResult, VariantResult};
 
 /// The largest series, log or scenario that is read.
-const MOST: u64 = 256 << 20;
+const MOST: u64 = 128 << 20;
 
 /// The run of a directory with its histograms, and the text of its `result.json`.
 pub(super) fn run(directory: &Path, file: &Path) -> anyhow::Result<(RunResult, String)> {

@@ -109,6 +109,10 @@ impl<W: Write> SeriesWriter<W> {
     }
 }
 
+/// Columns and cells of a stored series that are read at most: a day of seconds has 5 million cells of ours.
+const MOST_COLUMNS: usize = 256;
+const MOST_CELLS: usize = 1 << 24;
+
 /// A series as it was stored, by anybody: columns by name. What is no number is not known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StoredSeries {
@@ -123,10 +127,15 @@ impl StoredSeries {
         let mut lines = whole.lines();
         let names: Vec<String> = lines
             .next()
-            .map(|head| head.split(',').map(str::to_owned).collect())
+            .map(|head| {
+                head.split(',')
+                    .take(MOST_COLUMNS)
+                    .map(str::to_owned)
+                    .collect()
+            })
             .unwrap_or_default();
         let mut columns = vec![Vec::new(); names.len()];
-        for line in lines {
+        for line in lines.take(MOST_CELLS / names.len().max(1)) {
             let mut cells = line.split(',');
             for column in &mut columns {
                 let cell = cells.next().and_then(|cell| cell.parse::<f64>().ok());
@@ -156,6 +165,9 @@ mod tests {
         assert_eq!(column("new"), [None, None, None]);
         assert_eq!(series.column("other"), None);
         assert_eq!(StoredSeries::read("").column("t_ms"), None);
+        // Somebody else's file takes bounded memory.
+        let wide = StoredSeries::read(&(",".repeat(10_000) + "\n"));
+        assert_eq!(wide.names.len(), MOST_COLUMNS);
     }
 
     #[test]

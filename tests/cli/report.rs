@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::bed::{TestBed, as_documented, device_request, gateway_scenario, url_scenario};
@@ -154,5 +155,38 @@ fn nothing_to_draw_is_said() {
     bed.args(["report", "old", "--format", "svg"]).run().expect(
         2,
         &["error: old has nothing to draw: no window was measured"],
+    );
+}
+
+#[test]
+fn an_interrupted_run_has_a_page_of_what_was_measured() {
+    let scenario = gateway_scenario("60s", &device_request("cars"));
+    let running = TestBed::new().scenario(&scenario).start();
+    running.wait_for_rows(3);
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130, &[]);
+    let page = run.read("report.html");
+    for words in [
+        "<h1 class=\"doubt\">Interrupted: the run was ended before its time</h1>",
+        "The run was interrupted: what was measured until then is here",
+        "exit code 130",
+        "id=\"chart-0-1\"",
+    ] {
+        assert!(page.contains(words), "no {words:?}");
+    }
+}
+
+#[test]
+fn each_launch_has_charts_of_its_own() {
+    let scenario = format!(
+        "rounds = 2\n{}",
+        gateway_scenario("300ms", &device_request("cars"))
+    );
+    let run = TestBed::new().scenario(&scenario).run().expect(0, &[]);
+    let page = run.read("report.html");
+    assert!(page.contains("<h3>load, launch 2</h3>") && page.contains("id=\"chart-1-0\""));
+    assert!(
+        !page.contains("Missing:"),
+        "of each there is a series and a log"
     );
 }

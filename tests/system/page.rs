@@ -43,7 +43,6 @@ fn the_page_of_a_comparison_works_in_a_browser() {
         "ok the theme changes",
         "ok a variant can be hidden",
         "ok a table is ordered",
-        "ok a search hides rows",
         "ok nothing is wider than the window",
         "ok chart-0-2 is drawn",
     ] {
@@ -162,4 +161,46 @@ fn a_directory_that_somebody_else_wrote_stays_text() {
     assert!(!dom.contains("<img"), "{dom}");
     assert!(dom.contains("&lt;img src=x onerror="), "shown as text");
     assert!(dom.contains("ok a request filters the curves"));
+}
+
+/// A target with many kinds of requests, and series of an hour.
+#[test]
+fn an_hour_and_two_hundred_requests_stay_usable() {
+    let server = Scripted::start(|_| say("200 OK", "", "ok"));
+    let requests: String = (0..200)
+        .map(|at| format!("[[request]]\nname = \"things-{at}\"\npath = \"/{at}\"\n"))
+        .collect();
+    let scenario = format!(
+        "name = \"many\"\ninterval = \"100ms\"\n[target]\nurl = \"http://{}\"\n[load]\nmodel = \"closed\"\nconnections = 8\nduration = \"2s\"\n{requests}",
+        server.addr
+    );
+    let outcome = TestBed::new().scenario(&scenario).run();
+    let outcome = outcome.expect_one_of(&[0, 3, 4]);
+    let mut series =
+        "round,t_ms,throughput_rps,failed,latency_p50_us,latency_p99_us,latency_max_us\n"
+            .to_owned();
+    for at in 0..3_600 {
+        series += &format!(
+            "1,{},{},0,{},{},{}\n",
+            at * 1_000,
+            900 + at % 90,
+            100 + at % 9,
+            200 + at % 70,
+            900 + at % 800
+        );
+    }
+    fs::write(outcome.dir().join("default/load/series.csv"), series).unwrap();
+    let again = TestBed::new().args(["report"]).args([outcome.dir()]);
+    again.run().expect(0, &["wrote "]);
+    let page = outcome.read("report.html");
+    assert!(page.len() < 2_000_000, "{}", page.len());
+    assert!(page.contains("Each point stands for 6 intervals"));
+    let dom = tries_itself(&outcome.dir().join("report.html"));
+    for words in [
+        "ok a request filters the curves",
+        "ok a search hides rows",
+        "Search 200 requests",
+    ] {
+        assert!(dom.contains(words), "no {words:?}");
+    }
 }

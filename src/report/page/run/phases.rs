@@ -11,7 +11,7 @@ use crate::result::{PhaseResult, RunResult};
 use crate::tenant;
 use crate::units::{format_count, format_share, format_us};
 
-/// Columns of a table at most: with more phases, figures are columns.
+/// A column: its title, and the cell of a phase.
 type Figure = (&'static str, fn(&PhaseResult, &Tally) -> Option<String>);
 
 const FIGURES: [Figure; 7] = [
