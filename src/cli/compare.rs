@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::exit::Usage;
-use super::files::{apart, write_all};
+use super::files::{apart, made, write_all};
 use super::input::{Costs, Reading, bytes, side};
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
@@ -62,6 +62,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     comparison.cautions.extend(notes);
     let mut written = Ok(());
     if let Some(out) = &args.out {
+        let dir = made(RunDir::for_comparison(out))?;
         let (pictures, undrawn) = apart(pictures(&base, &head, &comparison));
         comparison.cautions.extend(undrawn);
         let files = [
@@ -78,7 +79,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
                 text::compare::csv(&comparison),
             ),
         ];
-        written = write_all(&RunDir::at(out), files.into_iter().chain(pictures));
+        written = write_all(&dir, files.into_iter().chain(pictures));
     }
     print(&if args.json {
         document::compare::json(&comparison)

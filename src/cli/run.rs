@@ -9,13 +9,13 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
-use super::files::unwritten;
+use super::files::made;
 use super::foreign::Foreign;
 use super::output::{print, progress, say};
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, header, method_or_time, rate, seconds, timeout, user};
 use super::{ad_hoc, body};
-use crate::experiment::{self, CreateError, RunDir};
+use crate::experiment::{self, RunDir};
 use crate::gate::Outcome;
 use crate::process::port::LocalPorts;
 use crate::report::terminal::dry_run;
@@ -23,6 +23,7 @@ use crate::result::RunResult;
 use crate::scenario::{self, Header, Load, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::traffic::redact::visible;
+use crate::traffic::wall_clock;
 use crate::transport::sources::Sources;
 use crate::units::Rate;
 
@@ -184,18 +185,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
     }
-    let started_at = jiff::Timestamp::now();
+    let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;
-    let dir =
-        RunDir::create(args.out.as_deref(), &plan.name, started_at).map_err(
-            |error| match error {
-                CreateError::Taken(_) => Usage(error.to_string()).into(),
-                CreateError::Write(error) => unwritten(&error),
-            },
-        )?;
-    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
-        .map_err(|error| unwritten(&error))?;
+    let out = args.out.as_deref();
+    let dir = made(RunDir::create(out, &plan.name, &plan.text, started_at))?;
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

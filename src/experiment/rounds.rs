@@ -153,6 +153,9 @@ impl VariantRun<'_> {
         }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
         let complaint = target.stop(stop).await;
+        if let Some(last) = result.phases.last_mut() {
+            last.note(target.cut_logs().iter().map(|words| notes::cut_log(words)));
+        }
         let Some(at) = driven? else {
             // One that ended before it was stopped has told so already.
             if let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut()) {
