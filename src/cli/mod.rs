@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::exit::{INTERNAL, USAGE, Usage};
-use self::output::say;
+use self::output::{print, say};
 use crate::process::supervisor;
 
 /// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
@@ -76,9 +76,14 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
+            let text = error.render().ansi().to_string();
+            if error.use_stderr() {
+                say(text.trim_end());
+                return ExitCode::from(USAGE);
+            }
             // Help and version are no errors; a reader that has gone is none either.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+            let _ = print(&text);
+            return ExitCode::SUCCESS;
         }
     };
     if let Err(error) = stop_signals::outlive_file_limit() {

@@ -16,6 +16,7 @@ mod coming_from;
 mod credentials;
 mod failures;
 mod formats;
+mod guarded;
 mod ingest;
 mod instances;
 mod interruption;
@@ -38,9 +39,11 @@ mod shipped;
 mod shortened;
 mod signals;
 mod stopped;
+mod told;
 mod trust;
 mod typed;
 mod unwritten;
+mod written;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::transport::input::read_at_most;
+
 /// The most bytes of a file with certificates or a key: the bundle of a whole system has some 200 KiB.
 const MAX_FILE: u64 = 4 << 20;
 
@@ -104,20 +106,10 @@ fn private_key_in(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, T
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    use std::io::Read as _;
-    let unreadable = |cause| TlsError::Unreadable {
+    read_at_most(path, MAX_FILE).map_err(|cause| TlsError::Unreadable {
         path: path.to_owned(),
         cause,
-    };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
-        let words = format!("it has more than {MAX_FILE} bytes, which is the limit");
-        return Err(unreadable(std::io::Error::other(words)));
-    }
-    Ok(bytes)
+    })
 }
 
 #[cfg(test)]
