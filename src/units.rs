@@ -3,11 +3,14 @@
 //!
 //! Pure: no clock, no I/O.
 
-use std::borrow::Cow;
+mod printable;
+
 use std::fmt;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
+
+pub(crate) use printable::{printable, printable_json, printable_lines};
 
 /// What was typed is not a value of this unit; the text says what would be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -222,22 +225,6 @@ pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     decoded
 }
 
-/// The text with U+FFFD for what has no shape of its own or turns what stands around it: control characters, marks of direction,
-/// characters of no width. What a profile or a server names reaches a terminal only like this.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().any(is_hidden) {
-        let shown = |c| if is_hidden(c) { '\u{fffd}' } else { c };
-        Cow::Owned(text.chars().map(shown).collect())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 /// "a, b and c" for messages.
 pub fn list(names: &[String]) -> String {
     match names {
@@ -337,25 +324,6 @@ mod tests {
         }
         assert_eq!(format_us(1_234.0), "1.23 ms");
         assert_eq!(format_us(53.21), "53.2 µs");
-    }
-
-    #[test]
-    fn what_cannot_be_seen_is_replaced() {
-        for (text, shown) in [
-            ("main::größe<日本>", "main::größe<日本>"),
-            ("", ""),
-            ("\u{fffd}", "\u{fffd}"),
-            ("a\u{1b}[2Jb", "a\u{fffd}[2Jb"),
-            ("a\nb\tc\u{9b}d", "a\u{fffd}b\u{fffd}c\u{fffd}d"),
-            ("a\u{202e}b\u{2066}c", "a\u{fffd}b\u{fffd}c"),
-            (
-                "\u{feff}a\u{200b}b\u{200f}\u{2060}\u{2028}",
-                "\u{fffd}a\u{fffd}b\u{fffd}\u{fffd}\u{fffd}",
-            ),
-        ] {
-            assert_eq!(printable(text), shown);
-        }
-        assert!(matches!(printable("main"), Cow::Borrowed("main")));
     }
 
     proptest! {

@@ -127,7 +127,7 @@ impl Bed {
             .enable_all()
             .build()
             .unwrap();
-        let dir = RunDir::at(self.home.path());
+        let dir = run_dir(self.home.path());
         runtime.block_on(async {
             let pair = self.pair(&dir, relaunch).unwrap();
             test(pair).await
@@ -333,11 +333,17 @@ fn arms_that_cannot_be_up_together_are_refused() {
         &format!("{GATEWAY}\ntarget.port = 18099"),
         &format!("{GATEWAY}\ntarget.port = 18099"),
     );
-    let dir = RunDir::at(bed.home.path());
+    let dir = run_dir(bed.home.path());
     let refused = bed.pair(&dir, Relaunch::Never).map(drop).unwrap_err();
     let words = refused.to_string();
     assert!(
         words.contains("port 18099") && words.contains("leave out `port`"),
         "{words}"
     );
+}
+
+/// The directory that logs of launches go to.
+fn run_dir(home: &Path) -> RunDir {
+    let started_at = jiff::Timestamp::UNIX_EPOCH;
+    RunDir::create(Some(&home.join("run")), "paired", "", started_at).unwrap()
 }

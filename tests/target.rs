@@ -3,18 +3,17 @@
 //! Processes are looked for by id, and every wait is a poll with a deadline.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 use telemload::process::client::control_client;
-use telemload::process::log;
 use telemload::process::metrics::{ScrapeError, scrape};
 use telemload::process::ready::{Probe, wait_ready};
 use telemload::process::{
@@ -26,6 +25,16 @@ use tempfile::TempDir;
 const TELEMLOAD: &str = env!("CARGO_BIN_EXE_telemload");
 const LONG: Duration = Duration::from_secs(30);
 const HOLD: &str = "TELEMLOAD_TEST_HOLD";
+
+fn log(path: &Path) -> File {
+    let mut options = File::options();
+    options
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap()
+}
 
 /// A directory in which the scripts of a test leave their process ids and whatever else they found out.
 struct Stage(TempDir);
@@ -40,7 +49,7 @@ impl Stage {
     }
 
     fn spec(&self, script: &str) -> ProcessSpec {
-        let log = log::create(&self.path("log")).unwrap();
+        let log = log(&self.path("log"));
         let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
         let mut spec = ProcessSpec::new("svc", argv, log);
         spec.env.insert(
@@ -179,6 +188,39 @@ async fn sigterm_to_the_supervisor_takes_every_descendant_along() {
 }
 
 #[tokio::test]
+async fn a_kill_of_the_supervisor_takes_every_descendant_along() {
+    let stage = Stage::new();
+    let mut handle = stage.start(FAMILY).await;
+    let other = Stage::new();
+    let mut unharmed = other.start(FAMILY).await;
+    let (pids, others) = (stage.pids(5), other.pids(5));
+    signal(handle.pid() as i32, Signal::KILL);
+    assert_eq!(handle.exited().await, ProcessExit::Supervisor(9));
+    assert!(pids.iter().all(|pid| ended(*pid)), "{pids:?}");
+    assert!(others.iter().all(|pid| !ended(*pid)), "{others:?}");
+    assert_eq!(unharmed.stop().await, ProcessExit::Signal(15));
+}
+
+#[tokio::test]
+async fn a_log_is_kept_within_its_bound() {
+    let stage = Stage::new();
+    // 1,600 MB in all, as fast as the disk takes them.
+    let script = "echo first; yes 'what a chatty target says again and again' | head -c 1600000000; echo; echo last; sleep 1000";
+    let mut handle = stage.start(script).await;
+    until("the end of the flood", || {
+        (handle.last_lines(1).0 == ["last"]).then_some(())
+    });
+    handle.stop().await;
+    let bytes = fs::metadata(stage.path("log")).unwrap().len();
+    assert!(bytes <= (65 << 20), "{bytes}");
+    assert!(handle.left_out().unwrap() > 1_500_000_000);
+    let text = fs::read_to_string(stage.path("log")).unwrap();
+    assert!(text.starts_with("first\nwhat a chatty"));
+    assert!(text.ends_with("again and again\n\nlast\n") || text.ends_with("\nlast\n"));
+    assert_eq!(text.matches("[telemload left out ").count(), 1);
+}
+
+#[tokio::test]
 async fn a_kill_of_telemload_takes_every_descendant_along() {
     let stage = Stage::new();
     // This test binary once more, as a telemload that holds a handle.
@@ -203,7 +245,7 @@ async fn holds_a_handle_until_it_is_killed() {
     let Some(directory) = std::env::var_os(HOLD) else {
         return;
     };
-    let log = log::create(&PathBuf::from(&directory).join("log")).unwrap();
+    let log = log(&PathBuf::from(&directory).join("log"));
     let mut spec = ProcessSpec::new(
         "held",
         ["sh", "-c", FAMILY].map(str::to_owned).to_vec(),

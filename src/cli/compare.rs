@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::ci::Outputs;
 use super::exit::Usage;
-use super::files::{apart, write_all};
+use super::files::{apart, made, write_all};
 use super::input::{Costs, Reading, side};
 use super::output::{print, say};
 use super::path::{at_most_one_stdin, shown};
@@ -101,6 +101,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     comparison.cautions.extend(notes);
     let mut written = Ok(());
     if let Some(out) = &args.out {
+        let dir = made(RunDir::for_comparison(out))?;
         let (pictures, undrawn) = apart(pictures(&base, &head, &comparison));
         comparison.cautions.extend(undrawn);
         let files = [
@@ -117,7 +118,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
                 text::compare::csv(&comparison),
             ),
         ];
-        written = write_all(&RunDir::at(out), files.into_iter().chain(pictures));
+        written = write_all(&dir, files.into_iter().chain(pictures));
     }
     print(&if args.json {
         document::compare::json(&comparison)

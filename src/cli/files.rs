@@ -1,13 +1,14 @@
 //! Files that commands write.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
+use super::exit::Usage;
 use super::output::{say, write_out};
 use super::path::is_stdio;
 use crate::compare::Caution;
-use crate::experiment::{RunDir, WriteError};
+use crate::experiment::{CreateError, RunDir, WriteError, write_named};
 use crate::report::page::flame_files::Drawn;
 
 /// Writes a file whole, or to standard output.
@@ -15,15 +16,10 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if is_stdio(path) {
         return write_out(std::io::stdout().lock(), bytes);
     }
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let dir = RunDir::at(parent.unwrap_or(Path::new(".")));
-    let file = path
-        .file_name()
-        .context("name a file to write with --out")?;
-    dir.write(Path::new(file), bytes)
-        .map_err(|error| unwritten(&error))
+    if fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        say(&format!("waits for a reader of {}", path.display()));
+    }
+    write_named(path, bytes).map_err(|error| unwritten(&error))
 }
 
 /// Files, and words for what could not be drawn, of which the user is told.
@@ -54,6 +50,14 @@ pub(super) fn write_all(
         all = all.and(dir.write(Path::new(&file), text.as_bytes()));
     }
     all.map_err(|error| unwritten(&error))
+}
+
+/// A directory that was made, or why it was not.
+pub(super) fn made(dir: Result<RunDir, CreateError>) -> anyhow::Result<RunDir> {
+    dir.map_err(|error| match error {
+        CreateError::Taken(_) | CreateError::Foreign { .. } => Usage(error.to_string()).into(),
+        CreateError::Write(error) => unwritten(&error),
+    })
 }
 
 /// Its message holds the cause already.

@@ -1,12 +1,14 @@
 //! `telemload gateway`: the bundled reference gateway in the foreground, or as the child of a run.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use gateway_config::{Config, Device, Launch};
+use gateway_config::{Config, Device, Key, Launch};
 
 use super::exit::Usage;
 use super::output::say;
@@ -32,6 +34,9 @@ pub(super) struct Args {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// File that gets the key of this start, which /admin/ and /debug/ ask for; without it they answer nobody.
+    #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
+    key_file: Option<PathBuf>,
     /// Read configuration and registry as JSON from stdin: how a run starts it.
     #[arg(long, hide = true, conflicts_with = "scenario")]
     stdin: bool,
@@ -51,11 +56,34 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let launch = if args.stdin {
         from_stdin()?
     } else {
-        foreground(args)?
+        let admin_key = args.key_file.as_deref().map(new_key).transpose()?;
+        Launch {
+            admin_key,
+            ..foreground(args)?
+        }
     };
     // Its message holds the cause already.
     target_service::serve(launch).map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok(0)
+}
+
+/// A key of this start, in a file that its owner alone may read.
+fn new_key(path: &Path) -> anyhow::Result<Key> {
+    let key = Key::random().context("cannot read random bytes")?;
+    let refused = |error| {
+        Usage(format!(
+            "--key-file {}: {error}; name a new file",
+            path.display()
+        ))
+    };
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(refused)?;
+    writeln!(file, "{}", key.digits()).map_err(refused)?;
+    Ok(key)
 }
 
 fn from_stdin() -> anyhow::Result<Launch> {
@@ -76,6 +104,7 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
             listen: args.listen,
             config: Config::default(),
             devices: Vec::new(),
+            admin_key: None,
         });
     };
     let overrides = Overrides {
@@ -127,5 +156,6 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
         listen: args.listen,
         config: (**config).clone(),
         devices,
+        admin_key: None,
     })
 }

@@ -1,6 +1,5 @@
 //! Profiles that the command line names: files or standard input, read and prepared alike for every verb.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use super::output::say;
 use super::path::{is_stdio, shown};
 use crate::compare::is_of_cpu;
 use crate::profile::{self, Choice, Fold, Labelled, Meaning, Profile, Scale};
+use crate::scenario::read_or_wait;
 use crate::units::parse_duration;
 
 /// The largest profile that is read, as it is stored.
@@ -173,21 +173,25 @@ fn slices(path: &Path) -> Vec<PathBuf> {
 }
 
 pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     let read = if is_stdio(path) {
-        io::stdin()
-            .lock()
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut bytes)
+        let mut bytes = Vec::new();
+        let stdin = io::stdin().lock().take(MAX_FILE + 1);
+        { stdin }.read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        read_or_wait(path, MAX_FILE, || {
+            say(&format!("waits for a writer of {}", path.display()));
+            true
+        })
     };
     let refused =
         |reason: &dyn std::fmt::Display| Usage(format!("cannot read {}: {reason}", shown(path)));
-    read.map_err(|error| match error.kind() {
+    let bytes = read.map_err(|error| match error.kind() {
         io::ErrorKind::IsADirectory => refused(
             &"it is a directory; name the profile in it, which for a run is VARIANT/PHASE/profile.pb.gz",
         ),
+        io::ErrorKind::FileTooLarge => {
+            refused(&format!("it is larger than {} MiB", MAX_FILE >> 20))
+        }
         _ => refused(&error),
     })?;
     if bytes.len() as u64 > MAX_FILE {

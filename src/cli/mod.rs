@@ -37,7 +37,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::exit::{INTERNAL, USAGE, Usage};
-use self::output::say;
+use self::output::{print, say};
 use crate::process::supervisor;
 
 /// Load testing and profiling in one run: replay production-spec traffic, see where the CPU goes, compare.
@@ -88,10 +88,12 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
+            let text = error.render().ansi().to_string();
             match refusal::words(&error) {
                 Some(words) => say(&words),
+                None if error.use_stderr() => say(text.trim_end()),
                 // Help and version are no errors; a reader that has gone is none either.
-                None => drop(error.print()),
+                None => drop(print(&text)),
             }
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }

@@ -1,20 +1,22 @@
-//! What a command says to people and what it prints.
+//! What a command says to people and what it prints. All text passes through [`crate::units`]' rules for text of others: whatever a
+//! target, a log, a scenario or a stored result holds, it gives a terminal and a runner's log no orders.
 
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
 use crate::report::terminal::progress::{Mode, Progress};
+use crate::units::printable_lines;
 
 /// A message to people, on stderr.
 pub(super) fn say(message: &str) {
     // A stderr that is closed has no reader.
-    let _ = writeln!(anstream::stderr(), "{message}");
+    let _ = writeln!(anstream::stderr(), "{}", printable_lines(message));
 }
 
 /// A result, on stdout.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    write_out(anstream::stdout(), text.as_bytes())
+    write_out(anstream::stdout(), printable_lines(text).as_bytes())
 }
 
 /// Writes to stdout. A reader that has gone has what it wanted, and changes nothing about what was found.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Usage;
-use super::files::{self, write_all};
+use super::files::{self, made, write_all};
 use super::input::Reading;
 use super::output::{print, say};
 use super::stored;
@@ -88,7 +88,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             let files = files
                 .into_iter()
                 .map(|(name, text)| (PathBuf::from(name), text));
-            write_all(&RunDir::at(&out), files)?;
+            write_all(&made(RunDir::for_pictures(&out))?, files)?;
             say(&format!("wrote {count} pictures into {}", out.display()));
             return Ok(0);
         }

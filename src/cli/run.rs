@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::ci::{AtScenario, Outputs};
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
-use super::files::unwritten;
+use super::files::made;
 use super::foreign::Foreign;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
@@ -17,7 +17,7 @@ use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
 use super::watching::Watching;
 use super::{ad_hoc, body, limits};
-use crate::experiment::{self, CreateError, RunDir};
+use crate::experiment::{self, RunDir};
 use crate::gate::Outcome;
 use crate::report::terminal::dry_run;
 use crate::report::terminal::run::Detail;
@@ -25,6 +25,7 @@ use crate::result::RunResult;
 use crate::scenario::{self, Header, Overrides, Plan, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::traffic::redact::{visible, without_credentials};
+use crate::traffic::wall_clock;
 use crate::units::Rate;
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
@@ -195,18 +196,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
     }
-    let started_at = jiff::Timestamp::now();
+    let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;
-    let dir =
-        RunDir::create(args.out.as_deref(), &plan.name, started_at).map_err(
-            |error| match error {
-                CreateError::Taken(_) => Usage(error.to_string()).into(),
-                CreateError::Write(error) => unwritten(&error),
-            },
-        )?;
-    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
-        .map_err(|error| unwritten(&error))?;
+    let out = args.out.as_deref();
+    let dir = made(RunDir::create(out, &plan.name, &plan.text, started_at))?;
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

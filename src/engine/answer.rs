@@ -68,6 +68,8 @@ pub(super) enum Unfit {
     Empty,
     TooLong,
     Control,
+    /// It would lead to another place than the path in which it is used.
+    LeadsOut,
     Refused,
 }
 
@@ -217,13 +219,46 @@ fn fit<'a>(extract: &Extract, value: &'a [u8]) -> Result<&'a [u8], Unfit> {
         Err(Unfit::Empty)
     } else if value.len() > MAX_VALUE {
         Err(Unfit::TooLong)
-    } else if value.iter().any(u8::is_ascii_control) {
+    } else if has_control(value) {
         Err(Unfit::Control)
+    } else if extract.in_path && leads_out(value) {
+        Err(Unfit::LeadsOut)
     } else if value.iter().any(|byte| refused.contains(byte)) {
         Err(Unfit::Refused)
     } else {
         Ok(value)
     }
+}
+
+/// Whether there is a control character of ASCII or, as UTF-8 writes it, of those behind ASCII, such as U+0085.
+fn has_control(value: &[u8]) -> bool {
+    let is_c1 = |pair: &[u8]| pair[0] == 0xc2 && (0x80..0xa0).contains(&pair[1]);
+    value.iter().any(u8::is_ascii_control) || value.windows(2).any(is_c1)
+}
+
+/// Whether a part of a path is `.` or `..`, plain or percent-encoded, which servers take for another place.
+fn leads_out(mut value: &[u8]) -> bool {
+    // `None` once a part has anything but dots.
+    let mut dots = Some(0);
+    let is_step = |dots| matches!(dots, Some(1 | 2));
+    while let [first, rest @ ..] = value {
+        let (byte, behind) = match (first, rest) {
+            (b'%', [b'2', b'e' | b'E', behind @ ..]) => (b'.', behind),
+            (b'%', [b'2', b'f' | b'F', behind @ ..] | [b'5', b'c' | b'C', behind @ ..]) => {
+                (b'/', behind)
+            }
+            (b'\\', _) => (b'/', rest),
+            (byte, _) => (*byte, rest),
+        };
+        value = behind;
+        dots = match byte {
+            b'/' if is_step(dots) => return true,
+            b'/' => Some(0),
+            b'.' => dots.map(|dots| dots + 1),
+            _ => None,
+        };
+    }
+    is_step(dots)
 }
 
 fn looks_at_json(request: &Request) -> bool {
@@ -313,6 +348,38 @@ mod tests {
             judged(&request, headers, br#"{"a":"one"}"#).unwrap_err(),
             "there is no json:/c/1: {\"a\":\"[redacted]\"}"
         );
+    }
+
+    #[test]
+    fn values_lead_out_of_no_path_or_are_refused() {
+        for (value, expected) in [
+            ("a/b.c/..d/...", false),
+            ("%2e%2ex", false),
+            ("a%2", false),
+            ("", false),
+            ("..", true),
+            (".", true),
+            ("../etc", true),
+            ("a/../b", true),
+            ("a/.", true),
+            ("a/%2e%2E/b", true),
+            (".%2e", true),
+            ("a%2f..%2Fb", true),
+            ("a\\..\\b", true),
+            ("a%5c..", true),
+        ] {
+            assert_eq!(leads_out(value.as_bytes()), expected, "{value}");
+        }
+        for (value, expected) in [
+            ("größe", false),
+            ("a\u{85}b", true),
+            ("a\u{9b}", true),
+            ("a\u{a0}b", false),
+            ("a\x7f", true),
+            ("a\r\n", true),
+        ] {
+            assert_eq!(has_control(value.as_bytes()), expected, "{value:?}");
+        }
     }
 
     #[test]

@@ -3,10 +3,13 @@
 
 use std::collections::HashSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::scenario::Request;
 use crate::traffic::fleet::Roster;
 use crate::traffic::redact::{
-    REDACTED, credentials, is_sensitive_name, visible, without_credentials,
+    REDACTED, credentials, forms, is_sensitive_name, visible, without_credentials,
 };
 use crate::traffic::template::{Template, Values};
 use crate::units::percent_decoded;
@@ -28,6 +31,9 @@ impl Known<'_> {
     pub(super) fn scrub(&self, kind: usize, text: &[u8], mut secrets: Vec<Vec<u8>>) -> String {
         self.sent(&mut secrets);
         self.literal(&self.requests[kind], &mut secrets);
+        let others = secrets.iter().flat_map(|secret| forms(secret));
+        let others: Vec<_> = others.collect();
+        secrets.extend(others);
         let mut hidden = common(text, &secrets);
         self.hide_others(text, &mut hidden);
         let shown = replaced(text, &hidden);
@@ -59,6 +65,12 @@ impl Known<'_> {
                 // A target may say the credential without its scheme.
                 if let Some(space) = rendered.iter().rposition(|&byte| byte == b' ') {
                     hide(&rendered[space + 1..]);
+                    // Or what that says: the password of basic credentials.
+                    let said = STANDARD.decode(&rendered[space + 1..]).unwrap_or_default();
+                    hide(&said);
+                    said.splitn(2, |&byte| byte == b':')
+                        .skip(1)
+                        .for_each(&mut hide);
                 }
             }
         }

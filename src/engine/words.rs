@@ -192,6 +192,10 @@ fn describe_unfit(extract: &Extract, unfit: Unfit, body: &dyn Fn() -> String) ->
         Unfit::Empty => "empty".to_owned(),
         Unfit::TooLong => format!("longer than {MAX_VALUE} bytes"),
         Unfit::Control => "a text with control characters, which is not sent on".to_owned(),
+        Unfit::LeadsOut => {
+            "a text with a part `.` or `..`, which would lead out of the path it is used in"
+                .to_owned()
+        }
         Unfit::Refused => format!(
             "a text with one of `{}`, which would end the text it is used in",
             extract.refused

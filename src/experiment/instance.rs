@@ -1,5 +1,6 @@
 //! One process of a target: where it listens, what measures it, its start and its end. Several of them are one target.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -42,7 +43,7 @@ impl Instance {
         start: &tenant::Start,
         before: &[String],
         port: u16,
-        log: PathBuf,
+        log: (File, PathBuf),
     ) -> Result<Self, Failure> {
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         let process = start.at(listen).map_err(Failure::Internal)?;
@@ -68,7 +69,7 @@ impl Instance {
         argv: Vec<String>,
         port: u16,
         tls: Option<&Tls>,
-        log: PathBuf,
+        log: (File, PathBuf),
     ) -> Result<Self, Failure> {
         let endpoint = local(port, tls)?;
         let start = ToStart::new("target".to_owned(), argv, log);
@@ -139,6 +140,11 @@ impl Instance {
             }
             None => std::future::pending().await,
         }
+    }
+
+    /// Words for its log, if the middle of that is left out.
+    pub(super) fn cut_log(&self) -> Option<String> {
+        self.started.as_ref()?.cut_log()
     }
 
     /// Its processes, or why they are not known.

@@ -99,9 +99,13 @@ impl Launched {
     async fn all(&mut self, start: &Start<'_>, hashes: &mut Hashes) -> Result<(), Failure> {
         let directory = &start.dir.path().join(start.directory);
         let services = &start.variant.services;
-        self.services.start(services, directory).await?;
+        let log = |name: &str| {
+            let made = start.dir.log(&start.directory.join(name));
+            made.map_err(|error| Failure::Internal(error.to_string()))
+        };
+        self.services.start(services, log).await?;
         let target = &start.variant.target;
-        let logs = logs(directory, target.instances());
+        let logs = logs(target.instances());
         match target {
             Target::Bundled {
                 config,
@@ -123,12 +127,12 @@ impl Launched {
                 self.sink = bundled.sink();
                 self.is_known = true;
                 self.cpus = bundled.cpus() as f64 * f64::from(target.instances());
-                for (at, log) in logs.into_iter().enumerate() {
+                for (at, name) in logs.into_iter().enumerate() {
                     // Each takes the first of the CPUs that it finds: several would crowd on these.
                     let several = target.instances() > 1;
                     let _confined = several.then(|| Confined::to(at, bundled.cpus()));
                     let instance =
-                        Instance::bundled(&bundled, before, pick_port(*port)?, log).await?;
+                        Instance::bundled(&bundled, before, pick_port(*port)?, log(&name)?).await?;
                     let instance = self.instances.push_mut(instance);
                     instance.wait_ready(tenant::READY, *ready_within).await?;
                 }
@@ -141,13 +145,13 @@ impl Launched {
                 tls,
                 ..
             } => {
-                for log in logs {
+                for name in logs {
                     let ports = Ports {
                         own: pick_port(*port)?,
                         services: self.services.ports(),
                     };
                     let (argv, own) = (command.argv(ports), ports.own);
-                    let instance = Instance::command(argv, own, tls.as_ref(), log).await?;
+                    let instance = Instance::command(argv, own, tls.as_ref(), log(&name)?).await?;
                     let instance = self.instances.push_mut(instance);
                     instance.wait_ready(ready, *ready_within).await?;
                 }
@@ -230,6 +234,12 @@ impl Launched {
         self.stop_in_order().await
     }
 
+    /// Words for each log of which the middle is left out.
+    pub(super) fn cut_logs(&self) -> Vec<String> {
+        let targets = self.instances.iter().filter_map(Instance::cut_log);
+        targets.chain(self.services.cut_logs()).collect()
+    }
+
     async fn stop_in_order(&mut self) -> Option<String> {
         let mut complaints = Vec::new();
         for instance in &mut self.instances {
@@ -242,12 +252,13 @@ impl Launched {
 }
 
 /// Where the output of each instance goes.
-fn logs(directory: &Path, instances: u32) -> Vec<std::path::PathBuf> {
-    let name = |at| match instances {
-        1 => "target.log".to_owned(),
-        _ => format!("target-{at}.log"),
-    };
-    (1..=instances).map(|at| directory.join(name(at))).collect()
+fn logs(instances: u32) -> Vec<String> {
+    match instances {
+        1 => vec!["target.log".to_owned()],
+        _ => (1..=instances)
+            .map(|at| format!("target-{at}.log"))
+            .collect(),
+    }
 }
 
 /// Hashes on threads of its own, so that signals are seen meanwhile; dropping the future ends it with the hash at hand.

@@ -38,11 +38,12 @@ mod uncertainty;
 mod variant;
 mod watch;
 mod watched;
+mod writing;
 
 pub use doubts::COMMON_QUANTILE;
 pub use observer::{Live, Observer, PhaseStart};
 pub use paired::{OpenPacing, Pacing, Pair, Paired, Relaunch};
 pub use phase::port_warning;
 pub use rounds::run;
-pub use run_dir::{CreateError, RunDir, WriteError};
+pub use run_dir::{CreateError, RunDir, WriteError, write_named};
 pub use stop::Stop;

@@ -288,6 +288,12 @@ pub(super) fn bad_stop(why: &str) -> Note {
     Note::warning("bad_stop", NAME, words)
 }
 
+/// A log was longer than what is kept of it.
+pub(super) fn cut_log(what: &str) -> Note {
+    Note::warning("cut_log", "logs", what.to_owned())
+        .with_remedy("let it log less to have all of it")
+}
+
 fn seconds(seconds: f64) -> String {
     format_duration(Duration::from_secs_f64(seconds))
 }

@@ -178,6 +178,9 @@ impl VariantRun<'_> {
         }
         let driven = self.phases(&mut target, &rosters, result, stop).await;
         let complaint = target.stop(stop).await;
+        if let Some(last) = result.phases.last_mut() {
+            last.note(target.cut_logs().iter().map(|words| notes::cut_log(words)));
+        }
         let driven = driven?;
         if let Driven::WithTarget(at) = driven {
             let phase = &result.phases[at];

@@ -1,8 +1,12 @@
-//! The run directory: series are streamed into it, the rest is written whole or not at all.
+//! The run directory: series are streamed into it, the rest is written whole or not at all. Nothing in it leads out of it: no link
+//! below its root is followed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use super::writing::{Last, descend, open_as, put};
 
 /// A file or directory of a run could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,14 @@ pub enum CreateError {
     /// The one that was asked for is another run's.
     #[error("--out {path}: the directory holds a result already; name a directory that is new or has no result", path = .0.display())]
     Taken(PathBuf),
+    /// The one that was asked for holds what is not telemload's.
+    #[error("--out {path}: the directory is not empty and holds no {what}; name a new or an empty directory", path = .path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// What it might have held.
+        what: &'static str,
+    },
     /// The system refused it.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -42,36 +54,89 @@ pub enum CreateError {
 #[derive(Debug, Clone)]
 pub struct RunDir {
     root: PathBuf,
+    /// Device and inode: files never go into another directory that stands there later.
+    is: (u64, u64),
 }
 
+/// The plan of a run, in its directory.
+const SCENARIO: &str = "scenario.toml";
+/// How a comparison begins that telemload wrote.
+const COMPARISON: &str = "compare.json";
+/// The schema's name stands in the first lines.
+const SCHEMA: &str = "telemload.compare/";
+
 impl RunDir {
-    /// Makes the directory `out`, or `runs/<name>-<UTC time>` without one.
+    /// Makes the directory `out`, or `runs/<name>-<UTC time>` without one, and stores the scenario's `text` in it.
     ///
     /// # Errors
-    /// It cannot be made, or holds a result already.
+    /// It cannot be made, holds a result already, or is neither empty nor an unfinished run of the same scenario.
     pub fn create(
         out: Option<&Path>,
         name: &str,
+        text: &str,
         started_at: jiff::Timestamp,
     ) -> Result<Self, CreateError> {
-        let root = match out {
+        let dir = match out {
+            None => fresh(Path::new("runs"), name, started_at)?,
             Some(out) => {
                 if out.join("result.json").exists() {
                     return Err(CreateError::Taken(out.to_owned()));
                 }
-                out.to_owned()
+                let is_ours = || {
+                    begins_with(&out.join(SCENARIO), text.len() as u64 + 1, |found| {
+                        found == text.as_bytes()
+                    })
+                };
+                vacant(out, is_ours, "unfinished run of this scenario")?
             }
-            None => return Ok(fresh(Path::new("runs"), name, started_at)?),
         };
-        let dir = Self { root };
-        dir.make(&dir.root)?;
+        dir.write(Path::new(SCENARIO), text.as_bytes())?;
         Ok(dir)
     }
 
-    /// A directory into which files are written, made when the first one is.
-    pub fn at(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
+    /// Makes the directory `out` for the files of a comparison.
+    ///
+    /// # Errors
+    /// It cannot be made, or is neither empty nor that of another comparison.
+    pub fn for_comparison(out: &Path) -> Result<Self, CreateError> {
+        let is_ours = || {
+            begins_with(&out.join(COMPARISON), 256, |found| {
+                String::from_utf8_lossy(found).contains(SCHEMA)
+            })
+        };
+        vacant(out, is_ours, "comparison of telemload's")
+    }
+
+    /// Makes the directory `out` for pictures.
+    ///
+    /// # Errors
+    /// It cannot be made, or holds something else.
+    pub fn for_pictures(out: &Path) -> Result<Self, CreateError> {
+        let is_picture = |entry: io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.path().extension().is_some_and(|of| of == "svg"))
+        };
+        let is_ours = || fs::read_dir(out).is_ok_and(|mut found| found.all(is_picture));
+        vacant(out, is_ours, "pictures alone")
+    }
+
+    /// A directory in it, which is made.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn below(&self, directory: &Path) -> Result<Self, WriteError> {
+        let any = directory.join(SCENARIO);
+        self.within(&any, |_| Ok(()))?;
+        Self::at(self.root.join(directory))
+    }
+
+    /// One that was made.
+    fn at(root: PathBuf) -> Result<Self, WriteError> {
+        match fs::metadata(&root) {
+            Ok(found) => Ok(Self {
+                is: (found.dev(), found.ino()),
+                root,
+            }),
+            Err(cause) => Err(WriteError { path: root, cause }),
         }
     }
 
@@ -107,44 +172,92 @@ impl RunDir {
         self.open(file, File::options().append(true).create(true))
     }
 
+    /// Creates the log of a process, which can be read too, and says where it is.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn log(&self, file: &Path) -> Result<(File, PathBuf), WriteError> {
+        // Appending, because several processes share the file and must not write over each other.
+        let log = self.open(file, File::options().read(true).append(true).create(true))?;
+        let path = self.root.join(file);
+        match log.set_len(0) {
+            Ok(()) => Ok((log, path)),
+            Err(cause) => Err(WriteError { path, cause }),
+        }
+    }
+
     /// Writes a file whole: a reader sees the old one or the new one.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-        let path = self.root.join(file);
-        let parent = path.parent().unwrap_or(&self.root).to_owned();
-        self.make(&parent)?;
-        let written = || {
-            let mut temporary = tempfile::NamedTempFile::new_in(&parent)?;
-            temporary.write_all(bytes)?;
-            temporary.as_file().sync_all()?;
-            fs::set_permissions(
-                temporary.path(),
-                std::os::unix::fs::PermissionsExt::from_mode(0o644),
-            )?;
-            temporary.persist(&path)?;
-            File::open(&parent)?.sync_all()
-        };
-        written().map_err(|cause| WriteError { path, cause })
+        self.within(file, |path| put(path, bytes, Last::File))
     }
 
-    fn open(&self, file: &Path, options: &OpenOptions) -> Result<File, WriteError> {
-        let path = self.root.join(file);
-        if let Some(parent) = path.parent() {
-            self.make(parent)?;
-        }
-        options
-            .open(&path)
-            .map_err(|cause| WriteError { path, cause })
+    fn open(&self, file: &Path, options: &mut OpenOptions) -> Result<File, WriteError> {
+        self.within(file, |path| open_as(options, path, Last::File))
     }
 
-    fn make(&self, directory: &Path) -> Result<(), WriteError> {
-        fs::create_dir_all(directory).map_err(|cause| WriteError {
-            path: directory.to_owned(),
+    /// What `act` comes to with a path to the file, below which nothing can be exchanged meanwhile.
+    fn within<T>(
+        &self,
+        file: &Path,
+        act: impl FnOnce(&Path) -> io::Result<T>,
+    ) -> Result<T, WriteError> {
+        let parent = file.parent().unwrap_or(Path::new(""));
+        let acted = descend(&self.root, self.is, parent).and_then(|directory| {
+            let name = file.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+            act(&directory.path(name))
+        });
+        acted.map_err(|cause| WriteError {
+            path: self.root.join(file),
             cause,
         })
     }
+}
+
+/// Writes a file that the user named, whatever it is.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_named(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let written = path.parent().map_or(Ok(()), fs::create_dir_all);
+    written
+        .and_then(|()| put(path, bytes, Last::Anything))
+        .map_err(|cause| WriteError {
+            path: path.to_owned(),
+            cause,
+        })
+}
+
+/// A directory that is new, empty, or ours.
+fn vacant(
+    out: &Path,
+    is_ours: impl FnOnce() -> bool,
+    what: &'static str,
+) -> Result<RunDir, CreateError> {
+    let refused = |cause| WriteError {
+        path: out.to_owned(),
+        cause,
+    };
+    fs::create_dir_all(out).map_err(refused)?;
+    let is_empty = fs::read_dir(out).map_err(refused)?.next().is_none();
+    if is_empty || is_ours() {
+        Ok(RunDir::at(out.to_owned())?)
+    } else {
+        Err(CreateError::Foreign {
+            path: out.to_owned(),
+            what,
+        })
+    }
+}
+
+/// Whether the first bytes of a regular file are such.
+fn begins_with(path: &Path, bytes: u64, are: impl FnOnce(&[u8]) -> bool) -> bool {
+    let mut found = Vec::new();
+    let opened = open_as(File::options().read(true), path, Last::File);
+    let read = opened.and_then(|file| file.take(bytes).read_to_end(&mut found));
+    read.is_ok() && are(&found)
 }
 
 /// A directory of its own below `runs`: runs that begin within one second are numbered, and never share one.
@@ -163,7 +276,7 @@ fn fresh(runs: &Path, name: &str, started_at: jiff::Timestamp) -> Result<RunDir,
             format!("{stem}-{n}")
         });
         match fs::create_dir(&root) {
-            Ok(()) => return Ok(RunDir { root }),
+            Ok(()) => return RunDir::at(root),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => n += 1,
             Err(source) => return Err(refused(&root, source)),
         }
@@ -178,18 +291,66 @@ mod tests {
     fn a_result_is_never_overwritten() {
         let scratch = tempfile::tempdir().unwrap();
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let dir = RunDir::create(Some(scratch.path()), "x", now).unwrap();
+        let dir = RunDir::create(Some(scratch.path()), "x", "", now).unwrap();
         dir.write(Path::new("a/b/flame.svg"), b"<svg/>").unwrap();
         dir.write(Path::new("result.json"), b"{}").unwrap();
         assert_eq!(
             fs::read(scratch.path().join("a/b/flame.svg")).unwrap(),
             b"<svg/>"
         );
-        let error = RunDir::create(Some(scratch.path()), "x", now).unwrap_err();
+        let error = RunDir::create(Some(scratch.path()), "x", "", now).unwrap_err();
         assert!(
             error.to_string().contains("holds a result already"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_directory_of_others_is_refused_and_an_unfinished_run_is_not() {
+        let scratch = tempfile::tempdir().unwrap();
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let create = |text: &str| RunDir::create(Some(scratch.path()), "x", text, now);
+        create("a").unwrap();
+        create("a").unwrap();
+        let refused = create("b").unwrap_err().to_string();
+        assert!(
+            refused.ends_with("the directory is not empty and holds no unfinished run of this scenario; name a new or an empty directory"),
+            "{refused}"
+        );
+        let compare = || RunDir::for_comparison(scratch.path());
+        assert!(compare().is_err());
+        fs::write(
+            scratch.path().join("compare.json"),
+            "{\"schema\":\"telemload.compare/1\"",
+        )
+        .unwrap();
+        compare().unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_is_neither_waited_for_nor_written_into() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (root, outside) = (scratch.path().join("out"), scratch.path().join("outside"));
+        fs::write(&outside, "theirs").unwrap();
+        let dir = RunDir::create(Some(&root), "x", "", jiff::Timestamp::UNIX_EPOCH).unwrap();
+        std::os::unix::fs::symlink(&outside, root.join("link")).unwrap();
+        let fifo = root.join("fifo");
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, 0o600.into(), 0).unwrap();
+        for name in ["link", "fifo"].map(Path::new) {
+            let refused = [
+                dir.stream(name).map(drop).unwrap_err(),
+                dir.create_file(name).map(drop).unwrap_err(),
+                dir.append(name).map(drop).unwrap_err(),
+                dir.log(name).map(drop).unwrap_err(),
+                dir.write(name, b"ours").unwrap_err(),
+            ];
+            for refused in refused {
+                let words = refused.to_string();
+                assert!(words.contains("stands there"), "{words}");
+            }
+        }
+        assert_eq!(fs::read(&outside).unwrap(), b"theirs");
     }
 
     #[test]
@@ -214,7 +375,7 @@ mod tests {
     fn a_file_in_the_way_is_named() {
         let scratch = tempfile::NamedTempFile::new().unwrap();
         let error =
-            RunDir::create(Some(scratch.path()), "x", jiff::Timestamp::UNIX_EPOCH).unwrap_err();
+            RunDir::create(Some(scratch.path()), "x", "", jiff::Timestamp::UNIX_EPOCH).unwrap_err();
         assert!(
             error
                 .to_string()

@@ -1,7 +1,8 @@
 //! What runs beside the target in one launch: started before it in the order of the scenario, stopped after it in the other one.
 
+use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::reach::pick_port;
 use super::started::{Started, ToStart, first};
@@ -28,26 +29,26 @@ struct Running {
 }
 
 impl Services {
-    /// Starts each when the one before it is ready. Logs go into `directory`. Whatever becomes of it, they are to be stopped.
+    /// Starts each when the one before it is ready. `log` makes their logs. Whatever becomes of it, they are to be stopped.
     pub(super) async fn start(
         &mut self,
         planned: &[Service],
-        directory: &Path,
+        log: impl Fn(&str) -> Result<(File, PathBuf), Failure>,
     ) -> Result<(), Failure> {
         for service in planned {
-            self.add(service, directory).await?;
+            let log = log(&format!("service-{}.log", service.name))?;
+            self.add(service, log).await?;
         }
         Ok(())
     }
 
-    async fn add(&mut self, service: &Service, directory: &Path) -> Result<(), Failure> {
+    async fn add(&mut self, service: &Service, log: (File, PathBuf)) -> Result<(), Failure> {
         let own = pick_port(None)?;
         let ports = Ports {
             own,
             services: &self.ports,
         };
         let argv = service.command.argv(ports);
-        let log = directory.join(format!("service-{}.log", service.name));
         let name = format!("service {}", service.name);
         let started = Started::spawn(ToStart::new(name, argv, log)).await?;
         let address = SocketAddr::from(([127, 0, 0, 1], own));
@@ -99,6 +100,12 @@ impl Services {
                 .collect(),
         )
         .await
+    }
+
+    /// Words for each log of which the middle is left out.
+    pub(super) fn cut_logs(&self) -> impl Iterator<Item = String> {
+        let running = self.running.iter();
+        running.filter_map(|service| service.started.cut_log())
     }
 
     pub(super) async fn stop(&mut self) {

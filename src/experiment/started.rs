@@ -1,11 +1,11 @@
 //! A process that a launch has started: with its log in the run directory, its CPU and memory, and words for its end.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::WriteError;
 use crate::process::ready::Probe;
 use crate::process::supervisor::DEFAULT_GRACE;
 use crate::process::{ProcessExit, ProcessHandle, ProcessSpec, ProcessTree};
@@ -23,8 +23,8 @@ pub(super) struct ToStart {
     pub(super) payload: Vec<u8>,
     /// How long it has to stop.
     pub(super) grace: Duration,
-    /// Where its output goes.
-    pub(super) log: PathBuf,
+    /// Where its output goes, and the path of that.
+    pub(super) log: (File, PathBuf),
 }
 
 /// A process under its supervisor.
@@ -38,7 +38,7 @@ pub(super) struct Started {
 
 impl ToStart {
     /// Without input, and with the usual time to stop.
-    pub(super) fn new(name: String, argv: Vec<String>, log: PathBuf) -> Self {
+    pub(super) fn new(name: String, argv: Vec<String>, log: (File, PathBuf)) -> Self {
         Self {
             name,
             argv,
@@ -51,15 +51,7 @@ impl ToStart {
 
 impl Started {
     pub(super) async fn spawn(start: ToStart) -> Result<Self, Failure> {
-        let log = start.log;
-        let writable = |cause| {
-            let path = log.clone();
-            Failure::Internal(WriteError { path, cause }.to_string())
-        };
-        if let Some(directory) = log.parent() {
-            std::fs::create_dir_all(directory).map_err(writable)?;
-        }
-        let file = crate::process::log::create(&log).map_err(writable)?;
+        let (file, log) = start.log;
         let mut spec = ProcessSpec::new(start.name, start.argv, file);
         spec.payload = start.payload;
         spec.grace = start.grace;
@@ -96,6 +88,13 @@ impl Started {
     /// Gives it no more time to stop.
     pub(super) fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Words for a log of which the middle is left out.
+    pub(super) fn cut_log(&self) -> Option<String> {
+        let bytes = self.process.left_out()?;
+        let log = self.log.display();
+        Some(format!("{bytes} bytes of the middle of {log} are left out"))
     }
 
     /// Words for the end of one that took so long to stop, and did not do so in order.

@@ -17,12 +17,12 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use super::exit::ProcessExit;
-use super::log::{Tail, last_lines};
+use super::log::{Tail, last_lines, left_out};
 use super::ready::{NotReady, Probe, wait_ready};
 use super::supervisor::{
     DEFAULT_GRACE, KILL_ALLOWANCE, OWN_BINARY, Order, SUPERVISE, kill, kill_at_once,
 };
-use super::tree;
+use super::{orphans, tree};
 
 const LINES_IN_MESSAGES: usize = 5;
 
@@ -36,7 +36,7 @@ pub struct ProcessSpec {
     pub env: BTreeMap<String, String>,
     /// What the program reads from its standard input, then the end of file. At most 256 MiB.
     pub payload: Vec<u8>,
-    /// Where its standard output and error go; [`super::log::create`] opens one that messages can quote.
+    /// Where its standard output and error go: opened to read and to append, so that messages can quote it.
     pub log: File,
     /// How long its processes have between SIGTERM and SIGKILL.
     pub grace: Duration,
@@ -105,6 +105,8 @@ pub enum ProcessError {
 /// A running process under its supervisor. Dropping it stops the process without waiting for it.
 pub struct ProcessHandle {
     name: String,
+    /// What all that descends from the supervisor has.
+    mark: String,
     supervisor: Child,
     pid: u32,
     /// Closing it is the request to stop.
@@ -112,6 +114,8 @@ pub struct ProcessHandle {
     log: File,
     grace: Duration,
     exit: Option<ProcessExit>,
+    /// The supervisor was killed, and what it left was not looked for yet.
+    leaves_orphans: bool,
 }
 
 impl ProcessHandle {
@@ -135,10 +139,12 @@ impl ProcessHandle {
             payload_len: spec.payload.len() as u64,
             grace_ms: u64::try_from(spec.grace.as_millis()).unwrap_or(u64::MAX),
         };
+        let mark = orphans::mark();
         let started = || {
             let mut supervisor = Command::new(telemload)
                 .arg0("telemload")
                 .arg(SUPERVISE)
+                .env(orphans::MARK, &mark)
                 .stdin(Stdio::piped())
                 .stdout(spec.log.try_clone()?)
                 .stderr(spec.log.try_clone()?)
@@ -155,12 +161,14 @@ impl ProcessHandle {
         };
         let mut handle = Self {
             name,
+            mark,
             supervisor,
             pid,
             pipe,
             log: spec.log,
             grace: spec.grace,
             exit: None,
+            leaves_orphans: false,
         };
         if handle.hand_over(&order, &spec.payload).await.is_err() {
             let exit = handle.stop().await;
@@ -207,14 +215,16 @@ impl ProcessHandle {
         if self.exit.is_none()
             && let Ok(Some(status)) = self.supervisor.try_wait()
         {
-            self.exit = Some(ProcessExit::of_supervisor(status));
+            let exit = ProcessExit::of_supervisor(status);
+            self.leaves_orphans = matches!(exit, ProcessExit::Supervisor(_));
+            self.exit = Some(exit);
         }
         self.exit
     }
 
     /// Waits for the process to end by itself. It can be dropped and called again.
     pub async fn exited(&mut self) -> ProcessExit {
-        if let Some(exit) = self.exit {
+        if let Some(exit) = self.exit.filter(|_| !self.leaves_orphans) {
             return exit;
         }
         // The standard input was taken out: the child's `wait` would close it.
@@ -222,6 +232,10 @@ impl ProcessHandle {
             Ok(status) => ProcessExit::of_supervisor(status),
             Err(_) => ProcessExit::Supervisor(0),
         };
+        if matches!(exit, ProcessExit::Supervisor(_)) {
+            orphans::kill_marked(&self.mark).await;
+        }
+        self.leaves_orphans = false;
         *self.exit.insert(exit)
     }
 
@@ -272,6 +286,12 @@ impl ProcessHandle {
             why,
             log: self.last_lines(LINES_IN_MESSAGES),
         })
+    }
+
+    /// How many bytes of the middle of its log are left out, if any are.
+    #[must_use]
+    pub fn left_out(&self) -> Option<u64> {
+        left_out(&self.log)
     }
 
     /// The last `n` lines that the process wrote.

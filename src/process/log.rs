@@ -1,33 +1,137 @@
-//! The end of a target's log, for the message that says why it died.
+//! A target's log: its bound, and its end for the message that says why it died.
 //!
-//! It reads at an offset and never moves the position that the target writes at. What the target wrote is untrusted:
-//! bounded, and without control characters and credentials.
+//! Processes append to the file themselves, so that no log line waits for telemload. It reads at an offset and never moves the
+//! position that they write at. What they wrote is untrusted: bounded, and without control characters and credentials.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{FallocateFlags, fallocate};
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::traffic::redact::without_credentials;
 
+/// What is kept of a log's beginning, and of its end.
+const KEPT: u64 = 32 << 20;
+/// How often a log is looked at. A process that writes 1 GB a second is 50 MB above the bound by then.
+const LOOK: Duration = Duration::from_millis(50);
+/// Begins the line that stands for what is left out.
+const CUT: &str = "[telemload left out ";
+/// Copied at once when a log is closed.
+const BLOCK: usize = 1 << 20;
+
+/// Keeps a log within its bound while processes append to it, until `ended` is dropped and they have ended.
+pub(super) async fn keep(log: File, ended: oneshot::Receiver<()>) {
+    let mut bound = Bound::new(log, KEPT);
+    let looking = async {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            // A file that cannot be shortened is the disk's affair; nobody is left to tell.
+            let _ = bound.hold(punch);
+        }
+    };
+    tokio::select! {
+        () = looking => {}
+        _ = ended => {}
+    }
+    let _ = bound.close();
+}
+
+/// How many bytes of the middle of a log are left out, if any are.
+#[must_use]
+pub fn left_out(log: &File) -> Option<u64> {
+    let mut line = [0; 64];
+    let read = log.read_at(&mut line, KEPT).ok()?;
+    let words = std::str::from_utf8(&line[..read]).ok()?;
+    let words = words.trim_start_matches('\n').strip_prefix(CUT)?;
+    words.split(' ').next()?.parse().ok()
+}
+
+fn punch(log: &File, from: u64, length: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(fallocate(log, flags, from, length)?)
+}
+
+fn cut_line(bytes: u64) -> String {
+    format!("\n{CUT}{bytes} bytes here: it keeps the first and the last 32 MiB of a log]\n")
+}
+
+/// A log, and what of it is gone.
+struct Bound {
+    log: File,
+    kept: u64,
+    /// Where the hole behind the head ends; `kept` without one.
+    tail: u64,
+    /// Bytes that were cut off where the file system makes no holes.
+    cut: u64,
+}
+
+impl Bound {
+    fn new(log: File, kept: u64) -> Self {
+        Self {
+            log,
+            kept,
+            tail: kept,
+            cut: 0,
+        }
+    }
+
+    /// Gives back the disk space of what is neither head nor tail: by `punch`, or where that does not work by cutting off all
+    /// behind the head.
+    fn hold(&mut self, punch: impl Fn(&File, u64, u64) -> io::Result<()>) -> io::Result<()> {
+        let length = self.log.metadata()?.len();
+        let tail = length.saturating_sub(self.kept);
+        if tail <= self.tail {
+            return Ok(());
+        }
+        if punch(&self.log, self.tail, tail - self.tail).is_ok() {
+            self.tail = tail;
+            return Ok(());
+        }
+        self.cut += length - self.kept;
+        self.log.set_len(self.kept)?;
+        self.log.write_all(cut_line(self.cut).as_bytes())
+    }
+
+    /// Closes the hole: the tail follows the head, with a line between them. Nobody writes any more.
+    fn close(&mut self) -> io::Result<()> {
+        if self.tail == self.kept {
+            return Ok(());
+        }
+        // What came since the last look.
+        let length = self.log.metadata()?.len();
+        let tail = self.tail.max(length.saturating_sub(self.kept));
+        let line = cut_line(tail - self.kept);
+        let mut to = self.kept + line.len() as u64;
+        let mut from = tail.max(to);
+        let mut block = vec![0; BLOCK];
+        // Without O_APPEND, which would write at the end.
+        let file = File::options()
+            .write(true)
+            .open(format!("/proc/self/fd/{}", self.log.as_raw_fd()))?;
+        file.write_all_at(line.as_bytes(), self.kept)?;
+        loop {
+            let read = self.log.read_at(&mut block, from)?;
+            if read == 0 {
+                break;
+            }
+            file.write_all_at(&block[..read], to)?;
+            from += read as u64;
+            to += read as u64;
+        }
+        file.set_len(to)
+    }
+}
+
 const TAIL_BYTES: u64 = 64 << 10;
 const LINE_CHARS: usize = 400;
-
-/// Opens `path` so that a target can append to it and [`last_lines`] can read it; what it held before is dropped.
-///
-/// # Errors
-/// Those of opening and truncating the file.
-pub fn create(path: &Path) -> io::Result<File> {
-    // Appending, because several processes share the file and must not write over each other.
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)?;
-    file.set_len(0)?;
-    Ok(file)
-}
 
 /// The last `n` lines that are not blank, oldest first. Nothing if the file cannot be read.
 #[must_use]
@@ -84,11 +188,77 @@ fn lines(bytes: &[u8], n: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
 
     use proptest::prelude::*;
 
     use super::*;
+
+    fn create(path: &Path) -> File {
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap()
+    }
+
+    #[test]
+    fn head_and_tail_are_kept_with_a_line_between_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let none = |_: &File, _, _| Err(io::ErrorKind::Unsupported.into());
+        for (name, makes_holes) in [("holes", true), ("none", false)] {
+            let path = directory.path().join(name);
+            let mut log = create(&path);
+            let mut bound = Bound::new(log.try_clone().unwrap(), 1 << 20);
+            let line = |n: usize| format!("line {n:>10}\n");
+            for n in 0..1 << 20 {
+                log.write_all(line(n).as_bytes()).unwrap();
+                if n % 40_000 == 0 {
+                    let held = if makes_holes {
+                        bound.hold(punch)
+                    } else {
+                        bound.hold(none)
+                    };
+                    held.unwrap();
+                    let used = log.metadata().unwrap().blocks() * 512;
+                    assert!(used <= (5 << 20), "{used} bytes of disk");
+                }
+            }
+            bound.close().unwrap();
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.len() <= (3 << 20), "{}", text.len());
+            assert!(text.starts_with(&line(0)));
+            assert!(text.ends_with(&line((1 << 20) - 1)), "{name}");
+            let words = &text[1 << 20..(1 << 20) + 30];
+            assert!(words.starts_with("\n[telemload left out 1"), "{words}");
+            if makes_holes {
+                let lines = text.lines().filter(|text| text.starts_with("line")).count() as u64;
+                let out: u64 = words["\n[telemload left out ".len()..]
+                    .split(' ')
+                    .next()
+                    .unwrap()
+                    .parse()
+                    .unwrap();
+                assert!((out / 16 + lines).abs_diff(1 << 20) <= 2, "{out} {lines}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_within_the_bound_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = create(&directory.path().join("log"));
+        let mut bound = Bound::new(log.try_clone().unwrap(), 1 << 10);
+        log.write_all(&[b'x'; 2 << 10]).unwrap();
+        bound.hold(punch).unwrap();
+        bound.close().unwrap();
+        assert_eq!(log.metadata().unwrap().len(), 2 << 10);
+        assert_eq!(left_out(&log), None);
+    }
 
     fn check(log: &[u8], n: usize, expected: &[&str]) {
         assert_eq!(lines(log, n), expected, "{}", log.escape_ascii());
@@ -106,7 +276,7 @@ mod tests {
     #[test]
     fn a_long_log_is_read_from_its_end_and_the_writer_is_not_moved() {
         let directory = tempfile::tempdir().unwrap();
-        let mut file = create(&directory.path().join("target.log")).unwrap();
+        let mut file = create(&directory.path().join("target.log"));
         for n in 0..20_000 {
             writeln!(file, "line {n}").unwrap();
         }

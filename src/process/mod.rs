@@ -13,6 +13,7 @@ mod exit;
 pub mod log;
 pub mod machine;
 pub mod metrics;
+mod orphans;
 pub mod perf;
 pub mod port;
 mod proc;

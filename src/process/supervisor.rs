@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -25,8 +26,10 @@ use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::log::keep;
 use super::tree;
 
 /// The hidden verb that runs [`supervise`].
@@ -163,6 +166,10 @@ async fn run() -> Result<u8, SupervisorError> {
         _ = signals.kill.recv() => return Ok(signal_code(Signal::KILL.as_raw())),
     };
     let (mut child, stdin) = Child::start(&order)?;
+    let (running, ended_all) = oneshot::channel();
+    let log = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let is_file = log.metadata().is_ok_and(|of| of.is_file());
+    let keeping = is_file.then(|| tokio::spawn(keep(log, ended_all)));
     let mut grace = Duration::from_millis(order.grace_ms);
     {
         let mut feed = pin!(feed(stdin, payload));
@@ -184,6 +191,10 @@ async fn run() -> Result<u8, SupervisorError> {
         child.terminate(&mut signals, grace).await;
     }
     child.kill_rest(&mut signals).await;
+    drop(running);
+    if let Some(keeping) = keeping {
+        let _ = keeping.await;
+    }
     Ok(child
         .code
         .unwrap_or_else(|| signal_code(Signal::KILL.as_raw())))

@@ -341,7 +341,8 @@ fn clock_ns(pid: i32) -> Option<u64> {
         .and_then(|clock| clock.now())
         .ok()?;
     let seconds = u64::try_from(time.tv_sec()).ok()?;
-    Some(seconds * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
+    let nanos = u64::try_from(time.tv_nsec()).ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod resolve;
 
 use std::path::Path;
 
+pub use crate::transport::input::{read_at_most, read_or_wait};
 pub use plan::places::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
@@ -14,7 +15,7 @@ pub use plan::{
     Load, LoadModel, Need, Pace, Phase, Plan, Profile, ProfileSource, Request, Route, Service,
     Stage, Target, Threshold, Variant,
 };
-pub use read::bytes::{MAX_BODY_FILE, read_at_most};
+pub use read::bytes::MAX_BODY_FILE;
 pub use read::error::Error;
 pub use read::flags::{Body, Content, Field, GivenTarget, Header, Overrides, TlsFlags};
 pub use read::names::is_name;

@@ -2,13 +2,14 @@
 //! summaries of later runs; what is not of this machine or cannot be read is as good as none.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::experiment::write_named;
 use crate::metrics::value_at;
 use crate::process::machine::Fingerprint;
 use crate::scenario::read_at_most;
@@ -121,23 +122,14 @@ impl Floor {
     /// # Errors
     /// The directory or the file cannot be written, or there is no path.
     pub fn store(&self, path: Option<&Path>) -> Result<(), NotStored> {
-        let (Some(path), Some(directory)) = (path, path.and_then(Path::parent)) else {
-            return Err(NotStored::NoDirectory);
-        };
-        let write = || {
-            fs::create_dir_all(directory)?;
-            let mut text = serde_json::to_string_pretty(self)?;
-            text.push('\n');
-            let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
-            temporary.write_all(text.as_bytes())?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(path)?;
-            fs::File::open(directory)?.sync_all()
-        };
-        write().map_err(|cause| NotStored::Unwritten {
+        let path = path.ok_or(NotStored::NoDirectory)?;
+        let refused = |cause| NotStored::Unwritten {
             path: path.to_owned(),
             cause,
-        })
+        };
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| refused(error.into()))?;
+        text.push('\n');
+        write_named(path, text.as_bytes()).map_err(|error| refused(error.cause))
     }
 
     /// The floor of `machine` that is kept at `path`, if there is one.

@@ -13,6 +13,7 @@ use crate::experiment::{self, Live, Observer, PhaseStart, RunDir, Stop};
 use crate::metrics::Tally;
 use crate::process::machine::{MachineTimes, ThreadTimes, own_threads};
 use crate::scenario::{Overrides, parse};
+use crate::traffic::wall_clock;
 
 /// Connections of every stretch.
 pub(super) const CONNECTIONS: u32 = 64;
@@ -100,8 +101,8 @@ pub(super) async fn drive(
     let plan = parse("self-test", &text, Path::new("."), &Overrides::default())
         .map_err(|error| ended(&error))?;
     let scratch = tempfile::tempdir()?;
-    let started_at = jiff::Timestamp::now();
-    let dir = RunDir::create(Some(scratch.path()), &plan.name, started_at)
+    let started_at = wall_clock::now();
+    let dir = RunDir::create(Some(scratch.path()), &plan.name, &plan.text, started_at)
         .map_err(|error| ended(&error))?;
     let watch = Watch::new(observer);
     let result = experiment::run(&plan, &dir, &watch, stop, started_at).await;

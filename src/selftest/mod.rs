@@ -95,7 +95,7 @@ impl Report {
 /// # Errors
 /// The system refuses something, the load ends early, or the user ends it.
 pub async fn run(extent: &Extent, observer: &dyn Observer, stop: &Stop) -> Result<Report, Error> {
-    let measured_at = jiff::Timestamp::now();
+    let measured_at = crate::traffic::wall_clock::now();
     let before = bare_timers(extent)?;
     let closed = drive(&[closed(extent)], observer, stop).await?;
     let capacity = closed.first().map_or(0.0, |closed| closed.throughput_rps);

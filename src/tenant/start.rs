@@ -25,6 +25,8 @@ pub fn hash_cost(config: &Config) -> u32 {
 pub struct Start {
     config: Config,
     devices: Vec<Device>,
+    /// Of this launch alone.
+    admin_key: Key,
 }
 
 /// One of them.
@@ -37,7 +39,7 @@ pub struct Process {
     pub grace: Duration,
     /// Its Prometheus endpoint.
     pub metrics_url: String,
-    /// Its pprof endpoint.
+    /// Its pprof endpoint, with the key in its user's password.
     pub pprof_url: String,
 }
 
@@ -58,6 +60,7 @@ impl Start {
         Ok(Self {
             config: shared(filled, instances)?,
             devices: devices.collect(),
+            admin_key: random()?,
         })
     }
 
@@ -82,6 +85,7 @@ impl Start {
             listen,
             config: self.config.clone(),
             devices: self.devices.clone(),
+            admin_key: Some(self.admin_key.clone()),
         };
         let payload = serde_json::to_vec(&launch)
             .map_err(|error| format!("cannot write the {NAME}'s configuration: {error}"))?;
@@ -90,9 +94,16 @@ impl Start {
             payload,
             grace: gateway_config::stop_within(&self.config) + STOP_MARGIN,
             metrics_url: format!("http://{listen}/metrics"),
-            pprof_url: format!("http://{listen}/debug/pprof/profile"),
+            pprof_url: format!(
+                "http://admin:{}@{listen}/debug/pprof/profile",
+                self.admin_key.digits()
+            ),
         })
     }
+}
+
+fn random() -> Result<Key, String> {
+    Key::random().map_err(|error| format!("no key for the {NAME}: {error}"))
 }
 
 /// The configuration of instances that clients may reach in turn: one place in a shared store, and keys that all know.
@@ -100,7 +111,6 @@ fn shared(mut config: Config, instances: u32) -> Result<Config, String> {
     if instances == 1 {
         return Ok(config);
     }
-    let random = || Key::random().map_err(|error| format!("no key for the {NAME}s: {error}"));
     if config.store_prefix.is_none() {
         let hex = serde_json::to_value(random()?).unwrap_or_default();
         let prefix = hex

@@ -44,6 +44,8 @@ pub struct Extract {
     pub from: From,
     /// Bytes that a value must not hold beside control characters, because of where it is used.
     pub refused: &'static str,
+    /// It is used in a path, which it must not lead out of.
+    pub in_path: bool,
 }
 
 /// Where a value is found in an answer.

@@ -1,6 +1,7 @@
 //! Rows of values from a file, one row per request: CSV with a header row, or JSON Lines. Read once, before anything is
 //! started, into one arena. A row is a function of seed and request; looking one up allocates nothing.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
@@ -8,6 +9,9 @@ use super::random;
 
 /// Bytes that a feed's file may have.
 pub const MAX_FEED_BYTES: u64 = 64 << 20;
+
+/// Columns that a feed may have.
+pub const MAX_FEED_COLUMNS: usize = 10_000;
 
 /// Rows that a feed may have.
 pub const MAX_FEED_ROWS: usize = 1_000_000;
@@ -153,8 +157,14 @@ impl Feed {
         names: impl Iterator<Item = String>,
         line: u64,
     ) -> Result<(), String> {
+        let mut known = HashSet::new();
         for name in names {
-            if self.columns.contains(&name) {
+            if self.columns.len() == MAX_FEED_COLUMNS {
+                return Err(format!(
+                    ":{line}: more than {MAX_FEED_COLUMNS} columns, which is the limit; leave out those that are not used"
+                ));
+            }
+            if !known.insert(name.clone()) {
                 return Err(format!(
                     ":{line}: two columns are named `{name}`; give each its own name"
                 ));
@@ -223,7 +233,13 @@ impl Feed {
         object: &serde_json::Map<String, serde_json::Value>,
         line: u64,
     ) -> Result<(), String> {
-        if let Some(key) = object.keys().find(|key| !self.columns.contains(key)) {
+        let known = self
+            .columns
+            .iter()
+            .filter(|name| object.contains_key(*name));
+        if known.count() < object.len()
+            && let Some(key) = object.keys().find(|key| !self.columns.contains(key))
+        {
             return Err(format!(
                 ":{line}: `{key}` is not in the first object; give all objects the same keys"
             ));
@@ -290,6 +306,27 @@ mod tests {
         (0..feed.columns().len())
             .map(|column| String::from_utf8(feed.cell(7, n, column).to_vec()).unwrap())
             .collect()
+    }
+
+    #[test]
+    fn columns_have_a_limit_and_are_not_compared_with_each_other() {
+        let names = |count: usize| (0..count).map(|n| format!("c{n}"));
+        let csv = |count| names(count).collect::<Vec<_>>().join(",") + "\n";
+        let words =
+            ":1: more than 10000 columns, which is the limit; leave out those that are not used";
+        for count in [MAX_FEED_COLUMNS + 1, 200_000] {
+            assert_eq!(read(csv(count), Format::Csv).unwrap_err(), words);
+        }
+        // Each name of each row against all others would be ten billion comparisons.
+        let row: serde_json::Map<_, _> = names(MAX_FEED_COLUMNS)
+            .map(|name| (name, 1.into()))
+            .collect();
+        let row = serde_json::Value::from(row).to_string() + "\n";
+        let feed = read(row.repeat(100), Format::JsonLines).unwrap();
+        assert_eq!((feed.rows(), feed.columns().len()), (100, MAX_FEED_COLUMNS));
+        let other = row.replacen("c17\"", "x17\"", 1);
+        let words = ":2: `x17` is not in the first object; give all objects the same keys";
+        assert_eq!(read(row + &other, Format::JsonLines).unwrap_err(), words);
     }
 
     #[test]

@@ -10,3 +10,4 @@ pub mod random;
 pub mod redact;
 pub mod template;
 pub mod variable;
+pub mod wall_clock;

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod http1;
+pub mod input;
 pub(crate) mod message;
 pub mod proxy;
 pub mod quirk;

@@ -57,10 +57,7 @@ impl App {
             rbac: config.rbac,
             store,
             metrics,
-            body: BodyLimits {
-                kib: config.body_limit_kib,
-                deadline: config.body_timeout.unsigned_abs(),
-            },
+            body: BodyLimits::new(config.body_limit_kib, config.body_timeout.unsigned_abs()),
             ingest,
             experiment: Experiment::of(config),
             stopping: CancellationToken::new(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use gateway_config::{Auth, Config};
 
-use crate::bcrypt_pool::{BcryptPool, Lane, PoolError, Secret};
+use crate::bcrypt_pool::{BcryptPool, Lane, Place, PoolError, Secret};
 use crate::cache::Recall;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -36,6 +36,15 @@ impl Registered {
             return Outcome::Refused;
         }
         Outcome::Accepted
+    }
+}
+
+impl From<PoolError> for Outcome {
+    fn from(why: PoolError) -> Self {
+        match why {
+            PoolError::Full => Self::Overloaded,
+            PoolError::Broken => Self::Broken,
+        }
     }
 }
 
@@ -104,7 +113,10 @@ impl Authenticator {
             Auth::Naive | Auth::Token => match Secret::new(secret) {
                 Some(secret) => {
                     let device = self.registry.find(id).cloned();
-                    self.verify(device.as_deref(), secret, Lane::Proven).await
+                    match self.pool.place(Lane::Proven) {
+                        Ok(place) => self.verify(device.as_deref(), secret, place).await,
+                        Err(why) => why.into(),
+                    }
                 }
                 None => Outcome::Refused,
             },
@@ -135,6 +147,11 @@ impl Authenticator {
         Err(TokenError::Invalid)
     }
 
+    /// Whether a device that was accepted before is accepted still: it may have been revoked while its body came.
+    pub(crate) fn still_accepts(&self, id: &str) -> bool {
+        self.registry.find(id.as_bytes()).is_some()
+    }
+
     /// Refuses a device from now on, here and on every instance that shares the store. `None` if there is no such
     /// device, `Err` if the others will learn of it only when the store answers again.
     pub(crate) async fn revoke(&self, id: &[u8]) -> Option<Result<(), Down>> {
@@ -152,9 +169,11 @@ impl Authenticator {
     /// What goes on beside the requests, until it is dropped.
     pub(crate) async fn background(&self) {
         let follow = self.store.follow_revocations(|id| {
-            if self.revoke_here(id).is_some() {
+            let is_known = self.revoke_here(id).is_some();
+            if is_known {
                 tracing::debug!(device = %String::from_utf8_lossy(id), "revoked");
             }
+            is_known
         });
         match &self.shield {
             Some(shield) => drop(tokio::join!(follow, shield.tidy(TIDY))),
@@ -181,16 +200,16 @@ impl Authenticator {
             self.metrics.refusal_hits.inc();
             return Outcome::Refused;
         }
-        // Another process is asked before any flight: a hit costs no task, and who arrives together asks together.
-        if self.store.is_shared()
-            && let Some(device) = device
-        {
-            match self.store.holds(device, &digest).await {
-                Ok(true) => {
-                    self.metrics.cache_hits.inc();
-                    return device.unless_revoked();
+        // Another process is asked before any flight: a hit costs no task, and who arrives together asks together. It is asked
+        // for unknown devices too: the time that takes tells of a device whether there is one.
+        if self.store.is_shared() {
+            match self.store.holds(id, device.map(|of| &**of), &digest).await {
+                Ok(held) => {
+                    if let (true, Some(device)) = (held, device) {
+                        self.metrics.cache_hits.inc();
+                        return device.unless_revoked();
+                    }
                 }
-                Ok(false) => {}
                 // Without the store every credential costs a bcrypt; the pool bounds how many.
                 Err(Down) => drop(self.metrics.store.fallbacks.inc()),
             }
@@ -234,9 +253,9 @@ impl Authenticator {
     /// The answer to a credential that had no live digest; in flight once per credential. The digest is looked for once
     /// more, because the flight before this one may have landed since.
     async fn settle(&self, claim: Claim) -> Answer {
-        if let Some(device) = &claim.device
-            && self.store.holds(device, &claim.digest).await == Ok(true)
-        {
+        let device = claim.device.as_deref();
+        let held = self.store.holds(&claim.id, device, &claim.digest).await;
+        if held == Ok(true) && device.is_some() {
             return Answer {
                 outcome: Outcome::Accepted,
                 source: Source::Digest,
@@ -257,16 +276,21 @@ impl Authenticator {
             lane,
         } = claim;
         let device = device.as_deref();
+        // The place first: a check that there is no room for uses up none of the device's.
+        let place = match self.pool.place(lane) {
+            Ok(place) => place,
+            Err(why) => return why.into(),
+        };
         if let Some(shield) = &self.shield
             && lane == Lane::Unproven
-            && !shield.admits(device, &id)
+            && !shield.admits(&id)
         {
             return Outcome::Limited;
         }
         if self.mode != Auth::Cached {
             self.metrics.computed.inc();
         }
-        let outcome = self.verify(device, secret, lane).await;
+        let outcome = self.verify(device, secret, place).await;
         match (outcome, device, &self.shield) {
             (Outcome::Accepted, Some(device), _) => self.store.keep(device, digest).await,
             (Outcome::Refused, _, Some(shield)) => shield.note_refusal(digest).await,
@@ -275,13 +299,17 @@ impl Authenticator {
         outcome
     }
 
-    async fn verify(&self, device: Option<&Registered>, secret: Secret, lane: Lane) -> Outcome {
+    async fn verify(
+        &self,
+        device: Option<&Registered>,
+        secret: Secret,
+        place: Place<'_>,
+    ) -> Outcome {
         let hash = Arc::clone(device.map_or(&self.stranger, |device| &device.hash));
-        match self.pool.verify(secret, hash, lane).await {
+        match place.verify(secret, hash).await {
             Ok(true) => device.map_or(Outcome::Refused, Registered::unless_revoked),
             Ok(false) => Outcome::Refused,
-            Err(PoolError::Full) => Outcome::Overloaded,
-            Err(PoolError::Broken) => Outcome::Broken,
+            Err(why) => why.into(),
         }
     }
 }

@@ -145,23 +145,47 @@ impl BcryptPool {
     }
 
     /// Whether the secret belongs to the hash. Dropping the future gives the place in the queue back unhashed.
+    #[cfg(test)]
     pub(crate) async fn verify(
         &self,
         secret: Secret,
         hash: Arc<str>,
         lane: Lane,
     ) -> Result<bool, PoolError> {
+        self.place(lane)?.verify(secret, hash).await
+    }
+
+    /// A place in the queue, for a caller that has more to ask before it uses it.
+    pub(crate) fn place(&self, lane: Lane) -> Result<Place<'_>, PoolError> {
+        let queue = match lane {
+            Lane::Proven => &self.proven,
+            Lane::Unproven => &self.unproven,
+        };
+        queue.reserve()?;
+        Ok(Place(queue))
+    }
+}
+
+/// A place in a queue that is given back unless it is used.
+pub(crate) struct Place<'a>(&'a Queue);
+
+impl Place<'_> {
+    /// Whether the secret belongs to the hash.
+    pub(crate) async fn verify(self, secret: Secret, hash: Arc<str>) -> Result<bool, PoolError> {
         let (reply, verdict) = oneshot::channel();
-        let job = Job {
+        self.0.push(Job {
             secret,
             hash,
             reply,
-        };
-        match lane {
-            Lane::Proven => self.proven.push(job)?,
-            Lane::Unproven => self.unproven.push(job)?,
-        }
+        });
+        drop(self);
         verdict.await.map_err(|_| PoolError::Broken)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.jobs().reserved -= 1;
     }
 }
 
@@ -183,6 +207,8 @@ struct Queue {
 #[derive(Default)]
 struct Jobs {
     waiting: VecDeque<Job>,
+    /// Places of callers that have not pushed theirs yet.
+    reserved: usize,
     closed: bool,
 }
 
@@ -203,16 +229,26 @@ impl Queue {
             .expect("no thread panics while it holds the jobs")
     }
 
-    fn push(&self, job: Job) -> Result<(), PoolError> {
+    /// Takes a place. Checks that nobody waits for any more keep none.
+    fn reserve(&self) -> Result<(), PoolError> {
         let mut jobs = self.jobs();
-        if jobs.waiting.len() >= self.limit {
-            return Err(PoolError::Full);
+        if jobs.waiting.len() + jobs.reserved >= self.limit {
+            let before = jobs.waiting.len();
+            jobs.waiting.retain(|job| !job.reply.is_closed());
+            let abandoned = before - jobs.waiting.len();
+            self.metrics.waiting.dec_by(abandoned as i64);
+            if jobs.waiting.len() + jobs.reserved >= self.limit {
+                return Err(PoolError::Full);
+            }
         }
-        jobs.waiting.push_back(job);
-        drop(jobs);
+        jobs.reserved += 1;
+        Ok(())
+    }
+
+    fn push(&self, job: Job) {
+        self.jobs().waiting.push_back(job);
         self.metrics.waiting.inc();
         self.changed.notify_one();
-        Ok(())
     }
 
     /// The next check; `None` at the end.
@@ -369,6 +405,43 @@ mod tests {
             }
         };
         assert_eq!(third, Ok(true));
+        assert_eq!(started.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn checks_that_nobody_waits_for_keep_no_place() {
+        let (gate, open) = std::sync::mpsc::channel::<()>();
+        let open = Mutex::new(open);
+        let (pool, started) = pool(2, move |_, _| {
+            open.lock().unwrap().recv().ok().map(|()| true)
+        });
+        let pool = Arc::new(pool);
+        let ask = || {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.verify(secret("any"), "".into(), Lane::Proven).await })
+        };
+        let running = ask();
+        while started.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let left = [ask(), ask()];
+        tokio::task::yield_now().await;
+        assert!(pool.place(Lane::Proven).is_err());
+        for left in left {
+            left.abort();
+            assert!(left.await.unwrap_err().is_cancelled());
+        }
+        // The thread is busy and has passed over nothing; a place that is not used is given back.
+        for _ in 0..3 {
+            drop([pool.place(Lane::Proven), pool.place(Lane::Proven)].map(Result::unwrap));
+        }
+        let waiting = ask();
+        tokio::task::yield_now().await;
+        for _ in 0..2 {
+            gate.send(()).unwrap();
+        }
+        assert_eq!(running.await.unwrap(), Ok(true));
+        assert_eq!(waiting.await.unwrap(), Ok(true));
         assert_eq!(started.get(), 2);
     }
 

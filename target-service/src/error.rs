@@ -9,6 +9,11 @@ use gateway_config::ConfigError;
 /// A failure of the gateway as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The time of day cannot be written in an answer.
+    #[error(
+        "the clock of this machine is before 1970 or after 9998; set it to the time that it is"
+    )]
+    Clock,
     /// The configuration cannot be run.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -3,8 +3,10 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::time::SystemTime;
 
 use gateway_config::Log;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -49,7 +51,7 @@ where
         let mut object = fields.0;
         let metadata = event.metadata();
         for (key, value) in [
-            ("at", jiff::Timestamp::now().to_string()),
+            ("at", now().to_string()),
             ("level", metadata.level().to_string()),
             ("target", metadata.target().to_owned()),
         ] {
@@ -57,6 +59,11 @@ where
         }
         writeln!(writer, "{}", Value::Object(object))
     }
+}
+
+/// The time of day; the last that can be written, if the clock is set beyond it.
+fn now() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX)
 }
 
 struct Fields(Map<String, Value>);

@@ -26,10 +26,14 @@ pub(crate) enum Reply {
     Revoked {
         everywhere: bool,
     },
+    /// A header that may be given once.
+    Repeated(&'static str),
+    HostMissing,
     IdMissing,
     TokenMissing,
     CredentialsRefused,
     BearerMissing,
+    AuthorizationUnread,
     SessionExpired,
     SessionInvalid,
     NoSessions,
@@ -38,6 +42,9 @@ pub(crate) enum Reply {
     StoreDown,
     Forbidden(Permission),
     NotLoopback,
+    /// For `/admin/` and `/debug/`, from what is not the tool on this machine: what gives it away.
+    NotForPages(&'static str),
+    KeyMissing,
     NotFound,
     MethodNotAllowed,
     BodyTooSlow,
@@ -45,6 +52,7 @@ pub(crate) enum Reply {
         limit_kib: usize,
     },
     Overloaded,
+    NoRoomForBody,
     Broken,
 }
 
@@ -56,19 +64,27 @@ impl Reply {
             }
             Self::Payloads(answer) => answer.status(),
             Self::Revoked { everywhere: false } => StatusCode::ACCEPTED,
-            Self::BadJson(_) | Self::BrokenBody | Self::IdMissing => StatusCode::BAD_REQUEST,
+            Self::BadJson(_)
+            | Self::BrokenBody
+            | Self::Repeated(_)
+            | Self::HostMissing
+            | Self::IdMissing => StatusCode::BAD_REQUEST,
             Self::TokenMissing
             | Self::CredentialsRefused
             | Self::BearerMissing
+            | Self::AuthorizationUnread
             | Self::SessionExpired
-            | Self::SessionInvalid => StatusCode::UNAUTHORIZED,
+            | Self::SessionInvalid
+            | Self::KeyMissing => StatusCode::UNAUTHORIZED,
             Self::TooManyChecks => StatusCode::TOO_MANY_REQUESTS,
-            Self::Forbidden(_) | Self::NotLoopback => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::NotLoopback | Self::NotForPages(_) => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSessions | Self::NoSuchDevice => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Overloaded | Self::StoreDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::StoreDown | Self::NoRoomForBody => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -77,6 +93,8 @@ impl Reply {
         match self {
             Self::Accepted | Self::Session { .. } | Self::Revoked { .. } => String::new(),
             Self::Payloads(answer) => answer.refusal(),
+            Self::Repeated(header) => format!("header {header} is given twice, send it once"),
+            Self::HostMissing => "missing header Host".to_owned(),
             Self::IdMissing => "missing header X-Device-Id".to_owned(),
             Self::BadJson(reason) => format!("body is not json: {reason}"),
             Self::BrokenBody => "body ended early or is badly framed".to_owned(),
@@ -84,6 +102,9 @@ impl Reply {
             Self::CredentialsRefused => "credentials refused".to_owned(),
             Self::BearerMissing => {
                 "missing header Authorization: Bearer, get a token from POST /v1/session".to_owned()
+            }
+            Self::AuthorizationUnread => {
+                "Authorization is for auth = \"token\", send X-Device-Id and X-Device-Token".to_owned()
             }
             Self::SessionExpired => {
                 "the session has expired, get a new token from POST /v1/session".to_owned()
@@ -99,12 +120,21 @@ impl Reply {
             Self::NotLoopback => {
                 "debug and administrative endpoints answer on loopback only".to_owned()
             }
+            Self::NotForPages(what) => format!(
+                "debug and administrative endpoints answer no web page and no proxy, and the request has {what}"
+            ),
+            Self::KeyMissing => {
+                "debug and administrative endpoints ask for the key of this start: user `admin`, the key as password".to_owned()
+            }
             Self::NotFound => "no such endpoint".to_owned(),
             Self::MethodNotAllowed => "method not allowed here".to_owned(),
             Self::BodyTooSlow => "body did not arrive in time".to_owned(),
             Self::BodyTooLarge { limit_kib } => format!("body is larger than {limit_kib} KiB"),
             Self::Overloaded => {
                 "too many credential checks are waiting, try again in a second".to_owned()
+            }
+            Self::NoRoomForBody => {
+                "too many bodies are under way, try again in a second".to_owned()
             }
             Self::Broken => "internal error".to_owned(),
         }
@@ -135,8 +165,11 @@ impl Reply {
         }
         match self {
             Self::TooManyChecks => Some((RETRY_AFTER, "60")),
-            Self::TokenMissing | Self::CredentialsRefused => Some((WWW_AUTHENTICATE, "Device")),
+            Self::TokenMissing | Self::CredentialsRefused | Self::AuthorizationUnread => {
+                Some((WWW_AUTHENTICATE, "Device"))
+            }
             Self::BearerMissing => Some((WWW_AUTHENTICATE, "Bearer")),
+            Self::KeyMissing => Some((WWW_AUTHENTICATE, r#"Basic realm="admin""#)),
             Self::SessionExpired => Some((
                 WWW_AUTHENTICATE,
                 r#"Bearer error="invalid_token", error_description="expired""#,

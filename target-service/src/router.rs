@@ -6,11 +6,12 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use gateway_config::Key;
 
-use crate::access::{is_local, loopback_only};
+use crate::access::{Guard, guarded, is_local};
 use crate::app::App;
 use crate::experiment::burden;
 use crate::ingest::endpoint;
@@ -18,12 +19,14 @@ use crate::metrics::CONTENT_TYPE as OPENMETRICS;
 use crate::reply::Reply;
 use crate::{profile, telemetry};
 
-pub(crate) fn router(app: Arc<App>) -> Router {
+/// `key` opens `/admin/` and `/debug/`; without one nobody is let in there.
+pub(crate) fn router(app: Arc<App>, key: Option<&Key>) -> Router {
+    let guard = Arc::new(Guard::new(key));
     let local = Router::new()
         .route("/debug/pprof/profile", get(profile::handle))
         .route("/debug/pprof/flamegraph", get(profile::flamegraph))
         .route("/admin/revoke/{device}", post(revoke))
-        .layer(from_fn(loopback_only));
+        .layer(from_fn_with_state(guard, guarded));
     let mut service = Router::new()
         .route("/v1/telemetry", get(telemetry::read).post(telemetry::write))
         .route("/v1/session", post(telemetry::session))

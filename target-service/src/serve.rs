@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use gateway_config::{LEAVE, Launch, Size};
+use gateway_config::{Auth, Config, DigestKind, LEAVE, Launch, Size, StoreKind};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpListener;
@@ -27,6 +27,7 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         listen,
         config,
         devices,
+        admin_key,
     } = launch;
     config.validate()?;
     log::start(config.log);
@@ -46,15 +47,32 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         let listener = bind(listen).await?;
         let addr = listener.local_addr().unwrap_or(listen);
         tracing::info!(%addr, auth = %config.auth, store = %config.store, ingest = %config.ingest, sink = %config.sink, cpus = config.cpus, devices = devices.len(), "listening");
+        warn_of_digests(&config);
         // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
         let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
         tokio::spawn(tell(endings, stop.clone(), hurry.clone()));
-        tokio::spawn(run_until(listener, config, devices, stop.cancelled_owned(), hurry))
+        tokio::spawn(run_until(listener, config, devices, admin_key, stop.cancelled_owned(), hurry))
             .await
             .map_err(|error| Error::Start { what: "keep serving", source: io::Error::other(error) })?
     });
     runtime.shutdown_timeout(LEAVE);
     result
+}
+
+/// Says who can log in beside the devices, where the store is shared.
+fn warn_of_digests(config: &Config) {
+    if config.store == StoreKind::Memory || matches!(config.auth, Auth::Naive | Auth::Token) {
+        return;
+    }
+    if config.digest() == DigestKind::Sha256 {
+        tracing::warn!(
+            "digest = \"sha256\" in a shared store: who can write to the store can log in as any device; use \"hmac-sha256\""
+        );
+    } else if config.digest_key.is_none() && config.store_prefix.is_some() {
+        tracing::warn!(
+            "digests have a key of this process: other instances with this store_prefix do not know them"
+        );
+    }
 }
 
 async fn bind(addr: SocketAddr) -> Result<TcpListener, Error> {

@@ -6,13 +6,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use gateway_config::{Config, Device, LAST_ANSWERS};
+use gateway_config::{Config, Device, Key, LAST_ANSWERS};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -58,7 +58,7 @@ impl ResponseForPanic for OnPanic {
 }
 
 /// Serves until `shutdown` completes, then lets requests in flight finish for up to `drain_requests`, and stores what was
-/// taken for up to `drain_payloads`; requests that wait for that are answered.
+/// taken for up to `drain_payloads`; requests that wait for that are answered. `/admin/` and `/debug/` ask for `admin_key`.
 ///
 /// # Errors
 ///
@@ -68,12 +68,14 @@ pub async fn run(
     listener: TcpListener,
     config: Config,
     devices: Vec<Device>,
+    admin_key: Option<Key>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     run_until(
         listener,
         config,
         devices,
+        admin_key,
         shutdown,
         CancellationToken::new(),
     )
@@ -85,11 +87,15 @@ pub(crate) async fn run_until(
     listener: TcpListener,
     config: Config,
     devices: Vec<Device>,
+    admin_key: Option<Key>,
     shutdown: impl Future<Output = ()> + Send + 'static,
     hurry: CancellationToken,
 ) -> Result<(), Error> {
     let check: Arc<Check> = Arc::new(bcrypt_check);
     let slots = Arc::new(Semaphore::new(config.max_connections));
+    if !has_http_date(SystemTime::now()) {
+        return Err(Error::Clock);
+    }
     let mut shutdown = pin!(shutdown);
     // Where it has to wait for a store or a sink, nobody has to wait with it.
     let app = tokio::select! {
@@ -101,7 +107,7 @@ pub(crate) async fn run_until(
         tokio::spawn(async move { stopping.run_until_cancelled(auth.background()).await })
     };
     let server = Server {
-        routes: guarded(router(Arc::clone(&app)), &app.metrics),
+        routes: guarded(router(Arc::clone(&app), admin_key.as_ref()), &app.metrics),
         app,
         limits: ConnectionLimits::of(&config),
         head: config.header_limit_kib * 1024,
@@ -197,6 +203,15 @@ impl Server {
     }
 }
 
+/// Whether HTTP can write the date, which the server's library does with each answer: from 1970 to 9998. With a clock that is
+/// elsewhere it would reset every connection.
+fn has_http_date(now: SystemTime) -> bool {
+    /// Seconds from 1970 to the end of 9998.
+    const LAST: u64 = 253_370_764_800;
+    now.duration_since(SystemTime::UNIX_EPOCH)
+        .is_ok_and(|since| (1..LAST).contains(&since.as_secs()))
+}
+
 /// A panic in a handler costs its request, which is told, and not the connection.
 fn guarded(router: Router, metrics: &Metrics) -> Routes {
     let panics = metrics.panics.clone();
@@ -280,6 +295,21 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+
+    #[test]
+    fn a_clock_that_http_cannot_write_is_known() {
+        let year = Duration::from_secs(31_556_952);
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert!(has_http_date(SystemTime::now()) && has_http_date(epoch + 8000 * year));
+        for time in [
+            epoch,
+            epoch - 70 * year,
+            epoch + 8029 * year,
+            epoch + 8030 * year,
+        ] {
+            assert!(!has_http_date(time), "{time:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_costs_one_request() {

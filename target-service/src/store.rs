@@ -35,7 +35,7 @@ enum Place {
     },
     /// A server that other instances use too.
     Shared {
-        redis: Redis,
+        redis: Box<Redis>,
         /// Digests in front of it; `None` where nothing local is wanted.
         local: Option<DigestCache>,
         /// Life of these; 0 where they only tell proven credentials from guesses.
@@ -71,7 +71,7 @@ impl Store {
             StoreKind::Redis(url) => {
                 let wanted = config.local_ttl.is_some() || config.auth == Auth::Shielded;
                 Place::Shared {
-                    redis: Redis::open(url, config, objects.collect(), metrics)?,
+                    redis: Redis::open(url, config, objects.collect(), metrics)?.into(),
                     local: wanted.then(|| DigestCache::new(devices)),
                     local_ttl: config
                         .local_ttl
@@ -114,19 +114,25 @@ impl Store {
         }
     }
 
-    /// Whether this very credential was accepted less than a time to live ago, by any instance.
-    pub(crate) async fn holds(&self, device: &Registered, digest: &Digest) -> Result<bool, Down> {
+    /// Whether this very credential was accepted less than a time to live ago, by any instance. A shared store is asked about
+    /// devices that are not known too.
+    pub(crate) async fn holds(
+        &self,
+        id: &[u8],
+        device: Option<&Registered>,
+        digest: &Digest,
+    ) -> Result<bool, Down> {
         match &self.place {
-            Place::Memory { .. } => Ok(self.recall(device, digest) == Recall::Fresh),
+            Place::Memory { .. } => {
+                Ok(device.is_some_and(|device| self.recall(device, digest) == Recall::Fresh))
+            }
             Place::Shared {
                 redis,
                 local,
                 local_ttl,
             } => {
-                let held = redis
-                    .holds(&device.id, digest, self.lifetime.renewal())
-                    .await?;
-                if let (true, Some(local)) = (held, local) {
+                let held = redis.holds(id, digest, self.lifetime.renewal()).await?;
+                if let (true, Some(local), Some(device)) = (held, local, device) {
                     local.insert(device.index, *digest, Instant::now() + *local_ttl);
                 }
                 Ok(held)
@@ -178,9 +184,9 @@ impl Store {
         }
     }
 
-    /// Calls `revoke` for every device that any instance revokes, and those revoked before. Never returns for a
-    /// shared store.
-    pub(crate) async fn follow_revocations(&self, revoke: impl Fn(&[u8])) {
+    /// Calls `revoke` for every device that any instance revokes, and those revoked before; it tells whether there is such a
+    /// device here. Never returns for a shared store.
+    pub(crate) async fn follow_revocations(&self, revoke: impl Fn(&[u8]) -> bool) {
         if let Place::Shared { redis, .. } = &self.place {
             redis.follow_revocations(revoke).await;
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use jsonwebtoken::get_current_timestamp;
 use serde::de::IgnoredAny;
 
 use crate::admission::{admit, check_secret, receive};
@@ -12,7 +11,7 @@ use crate::rbac::Permission;
 use crate::reply::Reply;
 
 pub(crate) async fn read(State(app): State<Arc<App>>, request: Request) -> Reply {
-    match admit(&app, &request.into_parts().0.headers, Permission::Read).await {
+    match admit(&app, &request.into_parts().0, Permission::Read).await {
         Ok(_) => Reply::Accepted,
         Err(refusal) => refusal,
     }
@@ -21,10 +20,11 @@ pub(crate) async fn read(State(app): State<Arc<App>>, request: Request) -> Reply
 pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     // Who may not write is refused before a byte of the body is looked at.
-    if let Err(refusal) = admit(&app, &parts.headers, Permission::Write).await {
-        return refusal;
-    }
-    match receive(&app, body).await {
+    let caller = match admit(&app, &parts, Permission::Write).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    match receive(&app, &caller, body).await {
         Ok(bytes) => match serde_json::from_slice::<IgnoredAny>(&bytes) {
             Ok(_) => Reply::Accepted,
             Err(error) => Reply::BadJson(error.to_string()),
@@ -35,15 +35,15 @@ pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Repl
 
 /// `POST /v1/session`: one bcrypt, then a token that replaces it.
 pub(crate) async fn session(State(app): State<Arc<App>>, request: Request) -> Reply {
-    let headers = request.into_parts().0.headers;
+    let parts = request.into_parts().0;
     let Some(sessions) = app.auth.sessions() else {
         return Reply::NoSessions;
     };
-    match check_secret(&app, &headers).await {
+    match check_secret(&app, &parts).await {
         Ok(device) => {
             app.metrics.sessions.inc();
             Reply::Session {
-                token: sessions.issue(device, get_current_timestamp()),
+                token: sessions.issue(device),
                 life: sessions.life(),
             }
         }

@@ -23,6 +23,7 @@ mod failures;
 mod formats;
 mod gate;
 mod gated;
+mod guarded;
 mod hosts;
 mod ingest;
 mod instances;
@@ -47,9 +48,11 @@ mod shipped;
 mod shortened;
 mod signals;
 mod stopped;
+mod told;
 mod trust;
 mod typed;
 mod unwritten;
+mod written;
 
 #[path = "../support/hostile.rs"]
 pub mod hostile;

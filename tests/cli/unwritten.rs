@@ -1,7 +1,7 @@
 //! Files that cannot be written: what was counted is told all the same, and the file is named.
 
 use std::net::TcpStream;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -44,6 +44,8 @@ fn a_result_that_is_too_large_for_the_limit_is_printed() {
     let output = run(&bed);
     expect(&output, 5, &says);
     assert!(!bed.path("out/result.json").exists());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("stored in"), "{stderr}");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("latency"), "{stdout}");
 
@@ -96,13 +98,18 @@ fn a_gateway_outlives_a_log_that_reaches_the_limit() {
 fn a_picture_that_cannot_be_stored_loses_no_profile() {
     let profile = "[profile]\ncpu = \"pprof\"\nduration = \"1s\"\n[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n";
     let taken = "out/compare/a..b/load/flame-diff.html/in-the-way";
-    let outcome = TestBed::new()
-        .scenario(&gateway_scenario(
+    let blocked = |directory: &str| {
+        let bed = TestBed::new().scenario(&gateway_scenario(
             "300ms",
             &(device_request("cars") + profile),
-        ))
-        .file("out/a/load/flame.svg/in-the-way", "")
-        .run()
+        ));
+        let (made, directory) = (bed.path("out/scenario.toml"), bed.path(directory));
+        let running = bed.start();
+        until("the run directory", || made.exists().then_some(()));
+        std::fs::create_dir_all(directory).unwrap();
+        running.wait()
+    };
+    let outcome = blocked("out/a/load/flame.svg/in-the-way")
         .expect(5, &["cannot write out/a/load/flame.svg"]);
     let phase = outcome.phase("a", "load");
     assert!(
@@ -111,14 +118,7 @@ fn a_picture_that_cannot_be_stored_loses_no_profile() {
     );
     assert!(outcome.dir().join("a/load/profile.pb.gz").exists());
 
-    let outcome = TestBed::new()
-        .scenario(&gateway_scenario(
-            "300ms",
-            &(device_request("cars") + profile),
-        ))
-        .file(taken, "")
-        .run()
-        .expect(5, &["cannot write out/compare/a..b/load/flame-diff.html"]);
+    let outcome = blocked(taken).expect(5, &["cannot write out/compare/a..b/load/flame-diff.html"]);
     assert_eq!(outcome.result()["comparisons"].as_array().unwrap().len(), 1);
     let other = "compare/a..b/load/flame-diff.svg";
     assert!(
@@ -149,7 +149,65 @@ fn a_comparison_that_reaches_the_limit_is_refused_in_words() {
         .file("a.folded", stacks(100))
         .shell(SMALL_FILES)
         .args(["flame", "render", "a.folded", "-o", "a.svg"]);
-    let words = "cannot write ./a.svg: File too large";
+    let words = "cannot write a.svg: File too large";
     expect(&run(&bed), 5, &[words]);
     assert_eq!(std::fs::read_dir(bed.path("")).unwrap().count(), 1);
+}
+
+/// Runs in a mount namespace in which `out` is a disk of so many KiB.
+fn on_small_disk(bed: &TestBed, kib: u32) -> Output {
+    let setup = format!(
+        "mkdir out && mount -t tmpfs -o size={kib}k none out || exit 97; exec \"$0\" \"$@\""
+    );
+    let inner = bed.command();
+    Command::new("unshare")
+        .args(["-rm", "sh", "-c", &setup])
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .current_dir(bed.path(""))
+        .output()
+        .expect("util-linux is installed")
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_called_stored() {
+    let scenario = gateway_scenario("300ms", &device_request("cars"));
+    let bed = TestBed::new().scenario(&scenario);
+    let output = on_small_disk(&bed, 8);
+    expect(&output, 5, &["No space left on device", "free some space"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("stored in"), "{stderr}");
+    // Full in the middle of the load: that is found by the threads that write, and ends it.
+    let long = gateway_scenario("60s", &device_request("cars"));
+    let bed = TestBed::new().scenario(&long);
+    let says = [
+        "cannot write out/default/load/",
+        "No space left",
+        "free some space or name another directory with --out",
+    ];
+    let output = on_small_disk(&bed, 16);
+    expect(&output, 5, &says);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("stored in"), "{stderr}");
+    // With room it is.
+    let bed = TestBed::new().scenario(&scenario);
+    expect(&on_small_disk(&bed, 10_000), 0, &["stored in out"]);
+}
+
+#[test]
+fn a_run_directory_that_is_removed_is_told_and_nothing_is_called_stored() {
+    for replaces in [false, true] {
+        let bed = TestBed::new().scenario(&gateway_scenario("1s", &device_request("cars")));
+        let out = bed.path("out");
+        let running = bed.start();
+        running.wait_for_rows(2);
+        std::fs::remove_dir_all(&out).unwrap();
+        if replaces {
+            std::fs::create_dir(&out).unwrap();
+        }
+        let outcome = running.wait().expect(5, &["cannot write out/"]);
+        assert!(!outcome.stderr.contains("stored in"), "{}", outcome.stderr);
+        assert!(outcome.stdout.contains("throughput"), "{}", outcome.stdout);
+        assert_eq!(outcome.files().len(), 0);
+    }
 }

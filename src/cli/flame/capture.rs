@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cli::exit::Usage;
@@ -23,6 +24,7 @@ use crate::process::{CpuWindow, ProcessTree};
 use crate::profile::capture::{self, Course, Request};
 use crate::profile::{Forecast, Profile, doubts, encode, perf_script};
 use crate::scenario::Header;
+use crate::traffic::redact::without_known;
 use crate::transport::tls::Tls;
 use crate::units::{format_count, format_duration};
 
@@ -90,7 +92,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             )
             .into());
         }
-    } else if args.out.exists() {
+    } else if args.out.is_file() {
         return Err(Usage(format!(
             "{} exists; name another file with --out",
             args.out.display()
@@ -113,7 +115,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     signals.release();
     let captured = match captured {
         Err(error) if error.is::<capture::CaptureError>() => {
-            say(&format!("invalid: {error}"));
+            say(&format!(
+                "invalid: {}",
+                unreflected(args, &error.to_string())
+            ));
             return Ok(INVALID);
         }
         captured => captured?,
@@ -146,6 +151,15 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         ));
     }
     Ok(outcome.exit_code())
+}
+
+/// What an endpoint said, which may hold what it was sent: values of headers and the password of the URL.
+fn unreflected(args: &Args, said: &str) -> String {
+    let url = args.url.as_deref().and_then(|url| url.parse::<Url>().ok());
+    let values = args.headers.iter().filter_map(|of| of.value.as_deref());
+    let words = values.flat_map(|value| [Some(value), value.rsplit(' ').next()]);
+    let password = url.as_ref().and_then(Url::password);
+    without_known(said, words.flatten().chain(password))
 }
 
 /// What there is when a capture has ended.
@@ -219,7 +233,8 @@ async fn from_url(args: &Args, url: &str, mut stop: Stop) -> anyhow::Result<Capt
     match (slices.finish().map_err(refused)?, failed) {
         (Some(capture), failed) => {
             if let Some(error) = failed {
-                say(&format!("only the first {} s: {error}", capture.seconds));
+                let why = unreflected(args, &error.to_string());
+                say(&format!("only the first {} s: {why}", capture.seconds));
             }
             Ok(Captured {
                 profile: Some((capture.profile, capture.bytes)),

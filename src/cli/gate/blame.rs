@@ -1,5 +1,6 @@
 //! Who did it: both arms of a failed gate are profiled over several launches each, and compared by function.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::arms::Compared;
@@ -34,7 +35,8 @@ pub(super) async fn functions(
     let mut plan = plan(compared)?;
     let mut found = Arms::<Launches>::default();
     for launch in 1..=LAUNCHES {
-        let dir = RunDir::at(&dir.path().join(format!("profile-{launch}")));
+        let dir = dir.below(Path::new(&format!("profile-{launch}")));
+        let dir = dir.map_err(|error| error.to_string())?;
         let now = jiff::Timestamp::now();
         let run = experiment::run(&plan, &dir, observer, stop, now).await;
         if stop.is_asked() {

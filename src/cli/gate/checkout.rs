@@ -1,5 +1,6 @@
 //! The base of a git revision: a worktree in a temporary directory, built there, gone at the end.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use crate::cli::exit::Usage;
 use crate::cli::output::say;
 use crate::experiment::Stop;
-use crate::process::{ProcessHandle, ProcessSpec, log};
+use crate::process::{ProcessHandle, ProcessSpec};
 use crate::result::Arms;
 use crate::scenario::{Target, Variant};
 
@@ -94,7 +95,12 @@ impl Checkout {
     /// Runs the build; `false` if the user wishes to end.
     async fn build(&self, build: &str, stop: &Stop) -> anyhow::Result<bool> {
         let path = self.directory.path().join("build.log");
-        let log = log::create(&path).context("cannot make a log of the build")?;
+        let log = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path);
+        let log = log.context("cannot make a log of the build")?;
         // A target directory that both share would hold the base's program where the head's is.
         let script = "cd -- \"$0\" && unset CARGO_TARGET_DIR && eval \"$1\"";
         let place = self.place().to_string_lossy().into_owned();

@@ -18,13 +18,12 @@ use self::arms::Compared;
 use self::baseline::Baseline;
 use self::checkout::Checkout;
 use self::shown::Ended;
-use super::exit::Usage;
-use super::files::unwritten;
+use super::files::made;
 use super::limits::allow_connections;
 use super::output::{progress, say};
 use super::signals::{Answered, Signals};
 use crate::compare::Comparison;
-use crate::experiment::{CreateError, RunDir, Stop};
+use crate::experiment::{RunDir, Stop};
 use crate::gate::Outcome;
 use crate::gate::paired::{GateVerdict, Measured, against, conclude, figures};
 
@@ -137,10 +136,8 @@ fn directory(
     started_at: jiff::Timestamp,
 ) -> anyhow::Result<RunDir> {
     let plan = &compared.plan;
-    let dir = RunDir::create(args.out.as_deref(), &plan.name, started_at).map_err(created)?;
-    dir.write(Path::new("scenario.toml"), plan.text.as_bytes())
-        .map_err(|error| unwritten(&error))?;
-    Ok(dir)
+    let out = args.out.as_deref();
+    made(RunDir::create(out, &plan.name, &plan.text, started_at))
 }
 
 /// The functions that a failure comes from; why they are not known is told.
@@ -171,13 +168,6 @@ fn save(
     let plan = &compared.plan;
     let metrics = figures(&compared.gate, measured.blocks);
     Baseline::new(&plan.name, &plan.sha256, metrics).save(file)
-}
-
-fn created(error: CreateError) -> anyhow::Error {
-    match error {
-        CreateError::Taken(_) => Usage(error.to_string()).into(),
-        CreateError::Write(error) => unwritten(&error),
-    }
 }
 
 fn interrupted() -> u8 {

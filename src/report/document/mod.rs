@@ -9,9 +9,12 @@ pub mod selftest;
 
 use serde::Serialize;
 
-/// A document of our own types as JSON with a line break at its end.
+use crate::units::printable_json;
+
+/// A document of our own types as JSON with a line break at its end, in which text of others hides and orders nothing.
 pub(super) fn pretty(document: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(document).expect("all keys are strings");
+    let text = serde_json::to_string_pretty(document).expect("all keys are strings");
+    let mut text = printable_json(&text).into_owned();
     text.push('\n');
     text
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::experiment::{Live, Observer, PhaseStart};
 use crate::scenario::{LoadModel, Pace};
-use crate::units::{format_count, format_us};
+use crate::units::{format_count, format_us, printable};
 
 /// Shows progress on stderr, or says a line a phase where that is no terminal.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ impl Progress {
         }
     }
 
-    fn show(&self, total: u64, prefix: String, style: &str) {
+    fn show(&self, total: u64, prefix: &str, style: &str) {
         match self.mode {
             Mode::Quiet => {}
-            Mode::Lines(say) => say(&prefix),
+            Mode::Lines(say) => say(prefix),
             Mode::Live => {
                 // Before the next one draws, or its line stays.
                 self.replace(None);
@@ -49,7 +49,7 @@ impl Progress {
                         .expect("the template is valid")
                         .progress_chars("━╸─"),
                 );
-                bar.set_prefix(prefix);
+                bar.set_prefix(printable(prefix).into_owned());
                 bar.enable_steady_tick(Duration::from_millis(250));
                 self.replace(Some(bar));
             }
@@ -75,7 +75,7 @@ impl Observer for Progress {
         if total > 0 {
             self.show(
                 total,
-                format!("hashing {total} secrets"),
+                &format!("hashing {total} secrets"),
                 "{prefix} {bar:30} {pos}/{len}",
             );
         }
@@ -115,7 +115,7 @@ impl Observer for Progress {
             Some(_) => "{prefix} {bar:20} {elapsed} of {len} s  {msg}",
             None => "{prefix} {elapsed}  {msg}",
         };
-        self.show(seconds.unwrap_or(0), prefix, style);
+        self.show(seconds.unwrap_or(0), &prefix, style);
         if let Some(forecast) = phase.forecast {
             self.with_bar(|bar| bar.println(forecast.to_string()));
         }

@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::traffic::redact::without_credentials;
+use crate::traffic::redact::command_without_credentials;
 
 use super::ports::{Known, Ported, Ports, PortsError};
 
@@ -56,7 +56,7 @@ impl Command {
             .map(|word| Ported::parse(word, known))
             .collect();
         Ok(Self {
-            line: without_credentials(line),
+            line: command_without_credentials(line),
             words: words?,
         })
     }

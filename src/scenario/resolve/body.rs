@@ -8,12 +8,13 @@ use toml::Spanned;
 
 use super::context::{Context, Templates};
 use crate::scenario::plan::Chunks;
-use crate::scenario::read::bytes::{MAX_BODY_FILE, read_at_most};
+use crate::scenario::read::bytes::MAX_BODY_FILE;
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::texts::{FieldEntry, FieldTable, Fields};
 use crate::scenario::read::values::length;
 use crate::traffic::template::Template;
+use crate::transport::input::read_at_most;
 
 /// The media type of a form.
 pub(super) const MULTIPART: &str = "multipart/form-data";

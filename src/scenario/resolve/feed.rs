@@ -6,12 +6,12 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::resolver::Resolver;
-use crate::scenario::read::bytes::read_at_most;
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::{self, Text};
 use crate::scenario::read::names::check_name;
 use crate::traffic::feeds::{Feed, Format, MAX_FEED_BYTES, RowOrder};
 use crate::traffic::template::is_built_in;
+use crate::transport::input::read_at_most;
 
 impl Resolver<'_> {
     /// Reads all feeds, in the order of their names.

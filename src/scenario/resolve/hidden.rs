@@ -6,7 +6,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::traffic::redact::{
-    REDACTED, is_literal_secret, is_sensitive_name, without_credentials, without_known_shapes,
+    REDACTED, command_without_credentials, is_literal_secret, is_sensitive_name,
+    without_credentials, without_known_shapes,
 };
 
 /// Tables whose keys are names that are sent, or looked for in answers; any other key is one of telemload's own.
@@ -68,7 +69,11 @@ impl Texts {
                 return values.iter().for_each(|value| self.take(table, key, value));
             }
             DeValue::String(text) => {
-                let shown = without_credentials(text);
+                let shown = if key == "command" {
+                    command_without_credentials(text)
+                } else {
+                    without_credentials(text)
+                };
                 if NAMES_SENT.contains(&table) && is_sensitive_name(key) && is_literal_secret(text)
                 {
                     self.secrets.push(value.span());

@@ -115,11 +115,14 @@ impl Extracted {
                 .iter()
                 .position(|known| known == name)
                 .expect("names were read from the same tables");
+            let in_path = is_used_in(Place::Path, variable, requests);
+            let in_body = is_used_in(Place::Body, variable, requests);
             Ok(Extract {
                 variable,
+                in_path,
                 name: name.clone(),
                 from: expect::from(source, from, &key)?,
-                refused: refused_in(variable, requests),
+                refused: refused_in(in_path, in_body),
             })
         };
         given.extract.0.iter().map(one).collect()
@@ -142,19 +145,18 @@ pub(super) fn templates(request: &Request) -> impl Iterator<Item = (Place, &Temp
         .chain(request.body.iter().map(|body| (Place::Body, body)))
 }
 
-/// A space would end a path, and quotes and backslashes the text of a JSON body in which the value stands.
-fn refused_in(variable: usize, requests: &[Request]) -> &'static str {
-    let is_used_in = |place| {
-        requests
-            .iter()
-            .flat_map(templates)
-            .any(|(at, template)| at == place && template.variables().any(|used| used == variable))
-    };
-    match (is_used_in(Place::Path), is_used_in(Place::Body)) {
+fn is_used_in(place: Place, variable: usize, requests: &[Request]) -> bool {
+    let mut templates = requests.iter().flat_map(templates);
+    templates.any(|(at, template)| at == place && template.variables().any(|used| used == variable))
+}
+
+/// A space or a `#` would end a path, and quotes and backslashes the text of a JSON body in which the value stands.
+fn refused_in(in_path: bool, in_body: bool) -> &'static str {
+    match (in_path, in_body) {
         (false, false) => "",
-        (true, false) => " ",
+        (true, false) => " #",
         (false, true) => "\"\\",
-        (true, true) => " \"\\",
+        (true, true) => " #\"\\",
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which texts are credentials. What is redacted here is neither stored nor shown.
 
+mod command;
 mod credentials;
+mod forms;
 mod literal;
 mod multipart;
 mod names;
@@ -8,8 +10,10 @@ mod shapes;
 mod userinfo;
 mod value;
 
+pub(crate) use command::command_without_credentials;
 pub use credentials::without_credentials;
 pub(crate) use credentials::{credentials, shows_user, without_known_shapes};
+pub(crate) use forms::{forms, without_known};
 pub use literal::{EXTRACTED, REDACTED};
 pub(crate) use literal::{is_literal_secret, without_placeholders};
 pub use names::is_sensitive_name;

@@ -12,6 +12,7 @@ use crate::traffic::feeds::Feed;
 use crate::traffic::fleet::Roster;
 use crate::traffic::random;
 use crate::traffic::redact::{EXTRACTED, REDACTED};
+use crate::traffic::wall_clock;
 
 /// Keeps the values of stretches of load apart that no two requests of a run may share.
 const STRETCH_SALT: u64 = 0x0057_2E7C;
@@ -252,7 +253,7 @@ fn append_decimal(value: i64, decimals: u32, out: &mut Vec<u8>) {
 }
 
 fn append_now(format: NowFormat, out: &mut Vec<u8>) {
-    let now = jiff::Timestamp::now();
+    let now = wall_clock::now();
     match format {
         NowFormat::UnixSeconds => append_integer(now.as_second(), out),
         NowFormat::UnixMillis => append_integer(now.as_millisecond(), out),

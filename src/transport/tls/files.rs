@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::encrypted;
 use super::error::TlsError;
+use crate::transport::input::read_at_most;
 
 /// The passphrase in a file: its first line.
 ///
@@ -71,20 +72,10 @@ fn private_key_in(
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    use std::io::Read as _;
-    let unreadable = |cause| TlsError::Unreadable {
+    read_at_most(path, MAX_FILE).map_err(|cause| TlsError::Unreadable {
         path: path.to_owned(),
         cause,
-    };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
-        let words = format!("it has more than {MAX_FILE} bytes, which is the limit");
-        return Err(unreadable(std::io::Error::other(words)));
-    }
-    Ok(bytes)
+    })
 }
 
 #[cfg(test)]

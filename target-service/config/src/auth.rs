@@ -22,11 +22,10 @@ pub enum Auth {
 }
 
 /// What of a credential is remembered.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DigestKind {
-    /// SHA-256: whoever reads the store can try out weak secrets at full speed.
-    #[default]
+    /// SHA-256: whoever reads the store can try out weak secrets at full speed, and whoever writes to it can log in.
     Sha256,
     /// HMAC-SHA-256 under a key that is never in the store.
     HmacSha256,

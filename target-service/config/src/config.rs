@@ -53,8 +53,9 @@ pub struct Config {
     pub cache_jitter_percent: u32,
     /// Seed of the jitter. A random one if not given.
     pub cache_seed: Option<u64>,
-    /// What of a credential is remembered.
-    pub digest: DigestKind,
+    /// What of a credential is remembered; without it `hmac-sha256` in a shared store and `sha256` in the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<DigestKind>,
     /// Key of `hmac-sha256`; the same for all instances that share a store. A random one if not given.
     pub digest_key: Option<Key>,
     /// Life of a session's token, in whole seconds.
@@ -156,6 +157,18 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+impl Config {
+    /// What of a credential is remembered. In a store that others can read and write it is keyed: a digest that anybody can compute
+    /// is as good as the credential for whoever writes it there.
+    #[must_use]
+    pub fn digest(&self) -> DigestKind {
+        self.digest.unwrap_or(match self.store {
+            StoreKind::Memory => DigestKind::Sha256,
+            StoreKind::Redis(_) => DigestKind::HmacSha256,
+        })
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -171,7 +184,7 @@ impl Default for Config {
             cache_expiry: Expiry::default(),
             cache_jitter_percent: 0,
             cache_seed: None,
-            digest: DigestKind::default(),
+            digest: None,
             digest_key: None,
             token_ttl: SignedDuration::from_mins(5),
             token_key: None,

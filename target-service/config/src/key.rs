@@ -26,6 +26,12 @@ impl Key {
         random_bytes().map(Self)
     }
 
+    /// As it is written: 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn digits(&self) -> String {
+        hex(&self.0)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -77,7 +83,7 @@ impl<'de> Deserialize<'de> for Key {
 
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex(&self.0))
+        serializer.serialize_str(&self.digits())
     }
 }
 

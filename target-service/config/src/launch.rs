@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::key::Key;
 
 /// A registered device. The registry holds a bcrypt hash and never the secret.
 #[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
@@ -40,6 +41,9 @@ pub struct Launch {
     /// The device registry.
     #[serde(default)]
     pub devices: Vec<Device>,
+    /// What `/admin/` and `/debug/` ask for; without one they answer nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_key: Option<Key>,
 }
 
 #[cfg(test)]
@@ -55,6 +59,7 @@ mod tests {
                 id: "car-1".into(),
                 hash: "$2b$04$secret".into(),
             }],
+            admin_key: Some(Key::random().unwrap()),
         };
         let json = serde_json::to_string(&launch).unwrap();
         assert_eq!(serde_json::from_str::<Launch>(&json).unwrap(), launch);

@@ -55,12 +55,24 @@ pub struct RedisUrl(String);
 impl RedisUrl {
     fn parse(text: &str) -> Result<Self, String> {
         let Some(rest) = text.strip_prefix("redis://") else {
-            let scheme = text.split_once("://").map_or(text, |(scheme, _)| scheme);
+            // What is no scheme may be a password.
+            let word = text.split_once("://").map_or(text, |(scheme, _)| scheme);
+            let is_word = word.len() <= 16 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+            let shown = if is_word {
+                format!(" `{word}`")
+            } else {
+                String::new()
+            };
             return Err(format!(
-                "unknown store `{}`, use \"memory\" or \"redis://HOST:PORT\"",
-                scheme.chars().take(32).collect::<String>()
+                "unknown store{shown}, use \"memory\" or \"redis://HOST:PORT\""
             ));
         };
+        if rest.find(['/', '?', '#']) < rest.rfind('@') && rest.contains(['/', '?', '#']) {
+            return Err(
+                "the store's URL has an `@` behind its host; write `/`, `?`, `#` and `@` of a password as %2F, %3F, %23 and %40"
+                    .to_owned(),
+            );
+        }
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority
             .rsplit_once('@')
@@ -130,6 +142,7 @@ mod tests {
         check("redis://127.0.0.1:6379", "redis://127.0.0.1:6379");
         check("redis://[::1]:6379/3", "redis://[::1]:6379/3");
         check("redis://user:pa@ss@cache/1", "redis://cache/1");
+        check("redis://user:pa%2Fss@cache/1", "redis://cache/1");
     }
 
     #[test]
@@ -147,6 +160,20 @@ mod tests {
         let no_host = "the store's URL has no host, write one such as \"redis://127.0.0.1:6379\"";
         check("redis://", no_host);
         check("redis://user:pass@:6379", no_host);
+        // Wherever the password ends, it is not said.
+        let encoded = "the store's URL has an `@` behind its host; write `/`, `?`, `#` and `@` of a password as %2F, %3F, %23 and %40";
+        for password in ["pa/ss", "pa?ss", "pa#ss", "/", "pa/s@s"] {
+            check(&format!("redis://user:{password}@host:6379/1"), encoded);
+        }
+        let unknown = "unknown store, use \"memory\" or \"redis://HOST:PORT\"";
+        for text in [
+            "user:pass@host",
+            "redis:/user:pass@host",
+            "pa55word",
+            "redis:user",
+        ] {
+            check(text, unknown);
+        }
         check(
             "redis://host?protocol=resp2",
             "the store's URL has more than host, port and database, write one such as \"redis://127.0.0.1:6379/0\"",

@@ -19,7 +19,7 @@ pub(crate) enum Digester {
 
 impl Digester {
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        Ok(match config.digest {
+        Ok(match config.digest() {
             DigestKind::Sha256 => Self::Sha256,
             DigestKind::HmacSha256 => {
                 let key = match &config.digest_key {
@@ -67,7 +67,7 @@ mod tests {
 
     fn keyed(key: Option<&str>) -> Digester {
         let config = Config {
-            digest: DigestKind::HmacSha256,
+            digest: Some(DigestKind::HmacSha256),
             digest_key: key.map(|hex| serde_json::from_value(hex.into()).unwrap()),
             ..Config::default()
         };

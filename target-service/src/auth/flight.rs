@@ -1,19 +1,49 @@
-//! One computation per key at a time: who comes while it runs waits for its result. Nothing is kept afterwards.
+//! One computation per key at a time: who comes while it runs waits for its result. Nothing is kept afterwards, and nothing goes on
+//! that nobody waits for.
 
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use moka::future::Cache;
 use prometheus_client::metrics::counter::Counter;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::digest::Digest;
 use super::outcome::{Answer, Outcome, Source};
 
+type Running = Mutex<HashMap<Digest, Weak<Flight>>>;
+
 /// The computations under way.
 pub(crate) struct Flights {
-    // Capacity 0 stores nothing and still coalesces concurrent initialisers, which is all that is wanted.
-    running: Cache<Digest, Answer>,
+    running: Arc<Running>,
     /// Callers that left before their flight landed.
     cancelled: Counter,
+}
+
+/// A computation in a task of its own, which ends when the last caller has left.
+struct Flight {
+    key: Digest,
+    running: Arc<Running>,
+    landed: watch::Receiver<Option<Answer>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut running = lock(&self.running);
+        // Another one may have begun since nobody held this one.
+        if running
+            .get(&self.key)
+            .is_some_and(|of| of.strong_count() == 0)
+        {
+            running.remove(&self.key);
+        }
+    }
+}
+
+fn lock(running: &Running) -> MutexGuard<'_, HashMap<Digest, Weak<Flight>>> {
+    running.lock().expect("nothing panics under this lock")
 }
 
 /// What came of joining a flight.
@@ -27,39 +57,80 @@ pub(crate) struct Landed {
 impl Flights {
     pub(crate) fn new(cancelled: Counter) -> Self {
         Self {
-            running: Cache::new(0),
+            running: Arc::default(),
             cancelled,
         }
     }
 
-    /// Runs `work`, or waits for the same key's computation that is already running. It goes on in a task of its own:
-    /// a caller that leaves neither stops it nor lets a follower start it a second time. After a panic, the caller
-    /// that led gets [`Outcome::Broken`] and those waiting go on with their own `work`, again one at a time.
+    /// Runs `work`, or waits for the same key's computation that is already running. It goes on in a task of its own: a caller
+    /// that leaves stops it only if no other waits. After a panic, the caller that led gets [`Outcome::Broken`] and those
+    /// waiting go on with their own `work`, again one at a time.
     pub(crate) async fn join<W>(&self, key: Digest, work: W) -> Landed
     where
         W: Future<Output = Answer> + Send + 'static,
     {
-        let running = self.running.clone();
         let mut seat = Seat {
             cancelled: &self.cancelled,
             landed: false,
         };
-        let flight = tokio::spawn(async move { running.entry(key).or_insert_with(work).await });
-        let landed = flight.await;
+        let mut work = Some(work);
+        let landed = loop {
+            let (flight, followed) = self.board(key, &mut work);
+            let mut landed = flight.landed.clone();
+            let answer = landed.wait_for(Option::is_some).await.map(|answer| *answer);
+            match answer {
+                Ok(Some(answer)) => break Landed { answer, followed },
+                // It broke down. Its own caller is told, the others start anew.
+                Ok(None) | Err(_) if followed => drop(flight),
+                Ok(None) | Err(_) => {
+                    break Landed {
+                        followed,
+                        answer: Answer {
+                            outcome: Outcome::Broken,
+                            source: Source::Check,
+                        },
+                    };
+                }
+            }
+        };
         seat.landed = true;
-        match landed {
-            Ok(entry) => Landed {
-                followed: !entry.is_fresh(),
-                answer: entry.into_value(),
-            },
-            Err(_) => Landed {
-                followed: false,
-                answer: Answer {
-                    outcome: Outcome::Broken,
-                    source: Source::Check,
-                },
-            },
-        }
+        landed
+    }
+
+    /// The key's flight, and whether another caller began it.
+    fn board<W>(&self, key: Digest, work: &mut Option<W>) -> (Arc<Flight>, bool)
+    where
+        W: Future<Output = Answer> + Send + 'static,
+    {
+        let _broken;
+        let mut running = lock(&self.running);
+        let under_way = running.get(&key).and_then(Weak::upgrade);
+        // Dropped when the lock is free: its end takes the lock.
+        _broken = match under_way {
+            Some(flight) if !flight.has_broken_down() => return (flight, true),
+            broken => broken,
+        };
+        let work = work.take().expect("a caller that led does not come back");
+        let (land, landed) = watch::channel(None);
+        let task = tokio::spawn(async move {
+            let answer = work.await;
+            // Without anyone who waits it would not have come so far.
+            let _ = land.send(Some(answer));
+        });
+        let flight = Arc::new(Flight {
+            key,
+            running: Arc::clone(&self.running),
+            landed,
+            _task: AbortOnDropHandle::new(task),
+        });
+        running.insert(key, Arc::downgrade(&flight));
+        (flight, false)
+    }
+}
+
+impl Flight {
+    fn has_broken_down(&self) -> bool {
+        self.landed.has_changed().is_err() && self.landed.borrow().is_none()
     }
 }
 
@@ -197,6 +268,26 @@ mod tests {
         assert_eq!(late.await.unwrap(), FOLLOWED);
         assert_eq!(bench.runs(), 1);
         assert_eq!(bench.flights.cancelled.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_given_up() {
+        let bench = Bench::new();
+        for _ in 0..100 {
+            let callers = [bench.join(KEY, false), bench.join(KEY, false)];
+            bench.settle().await;
+            for caller in callers {
+                caller.abort();
+                assert!(caller.await.unwrap_err().is_cancelled());
+            }
+        }
+        bench.settle().await;
+        assert!(lock(&bench.flights.running).is_empty());
+        // None of those that were given up takes the permit.
+        bench.gate.add_permits(1);
+        assert_eq!(bench.join(KEY, false).await.unwrap(), LED);
+        assert_eq!((bench.runs(), bench.flights.cancelled.get()), (101, 200));
+        assert!(lock(&bench.flights.running).is_empty());
     }
 
     #[tokio::test]

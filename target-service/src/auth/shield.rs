@@ -1,7 +1,7 @@
 //! What `shielded` spends on credentials that were never right: no bcrypt for one that was refused just now, and few
 //! for each device. Credentials that were accepted before are never asked about here.
 //!
-//! Its memory is bounded whatever is sent: unknown devices share a fixed number of places.
+//! Its memory is bounded whatever is sent: devices share a fixed number of places.
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
@@ -12,10 +12,10 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::future::Cache;
 
 use super::digest::Digest;
-use super::registry::Registered;
 
-/// Places that unknown devices share, chosen by a keyed hash of the id.
-const UNKNOWN: u64 = 1 << 12;
+/// Places that all devices share, known or not, chosen by a keyed hash of the id. Only a check that has a place in the queue
+/// counts, so a flood takes from a stranger's place no more than the few checks a second that guesses get, spread over all.
+const PLACES: u64 = 1 << 20;
 
 /// The guard in front of bcrypt.
 pub(crate) struct Shield {
@@ -48,12 +48,9 @@ impl Shield {
         self.refused.insert(digest, ()).await;
     }
 
-    /// Whether the device may have one more check now. The rule is the same for unknown ones, so that it tells nothing.
-    pub(crate) fn admits(&self, device: Option<&Registered>, id: &[u8]) -> bool {
-        let place = match device {
-            Some(device) => UNKNOWN + device.index as u64,
-            None => self.hasher.hash_one(id) % UNKNOWN,
-        };
+    /// Whether the device may have one more check now. It is not asked whether there is such a device, so that it tells nothing.
+    pub(crate) fn admits(&self, id: &[u8]) -> bool {
+        let place = self.hasher.hash_one(id) % PLACES;
         self.limiter.check_key(&place).is_ok()
     }
 

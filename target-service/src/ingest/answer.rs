@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Refused(DocumentError),
     /// The document names another device than the one that was checked.
     OtherDevice,
+    /// A user speaks for no device.
+    DeviceOfUser,
     LargerThanQueue,
     QueueFull,
     /// Not acknowledged, and yet perhaps stored one day.
@@ -31,7 +33,7 @@ impl Answer {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::Refused(_) => StatusCode::BAD_REQUEST,
-            Self::OtherDevice => StatusCode::FORBIDDEN,
+            Self::OtherDevice | Self::DeviceOfUser => StatusCode::FORBIDDEN,
             Self::QueueFull | Self::NotStoredYet | Self::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -54,6 +56,9 @@ impl Answer {
             Self::Queued | Self::Stored | Self::Discarded => "",
             Self::Refused(error) => return error.to_string(),
             Self::OtherDevice => "the document's device is not the one that was checked",
+            Self::DeviceOfUser => {
+                "the document names a device, and nobody has shown its secret; leave the device out, or send its credentials"
+            }
             Self::LargerThanQueue => {
                 "the document is larger than the whole queue, send smaller ones"
             }

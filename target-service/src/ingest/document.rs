@@ -127,21 +127,46 @@ pub(crate) fn payload_id(raw: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     Ok(id)
 }
 
-/// Writes stored lines: `{"device":"…","payload":…}` for a known device, else `{"payload":…}`, and a newline.
+/// Who vouches for a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voucher<'a> {
+    /// A device by its secret.
+    Secret(&'a str),
+    /// A device by the token of its session.
+    Token(&'a str),
+    /// A user, whose name anybody may give.
+    Nobody,
+}
+
+impl<'a> Voucher<'a> {
+    /// The device that was checked.
+    pub(crate) fn device(self) -> Option<&'a str> {
+        match self {
+            Self::Secret(device) | Self::Token(device) => Some(device),
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// Writes stored lines: `{"device":"…","vouched":"…","payload":…}` for a device that was checked, else
+/// `{"vouched":"nobody","payload":…}`, and a newline.
 pub(crate) struct Lines {
     head: String,
 }
 
 impl Lines {
-    pub(crate) fn of(device: Option<&str>) -> Self {
-        let head = match device {
-            Some(device) => {
-                let device = serde_json::Value::from(device);
-                format!("{{\"device\":{device},\"payload\":")
-            }
-            None => "{\"payload\":".to_owned(),
+    pub(crate) fn of(voucher: Voucher<'_>) -> Self {
+        let (device, by) = match voucher {
+            Voucher::Secret(device) => (Some(device), "secret"),
+            Voucher::Token(device) => (Some(device), "token"),
+            Voucher::Nobody => (None, "nobody"),
         };
-        Self { head }
+        let device = device.map_or_else(String::new, |device| {
+            format!("\"device\":{},", serde_json::Value::from(device))
+        });
+        Self {
+            head: format!("{{{device}\"vouched\":\"{by}\",\"payload\":"),
+        }
     }
 
     /// The length of a payload's line in bytes.

@@ -14,11 +14,11 @@ use crate::reply::Reply;
 /// Takes a document of payloads.
 pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
-    let caller = match admit(&app, &parts.headers, Permission::Write).await {
+    let caller = match admit(&app, &parts, Permission::Write).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
-    let body = match receive(&app, body).await {
+    let body = match receive(&app, &caller, body).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -26,12 +26,13 @@ pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Repl
         Ok(document) => document,
         Err(error) => return Reply::Payloads(Answer::Refused(error)),
     };
-    let checked = caller.device();
-    let named = document.device.as_deref();
-    if let (Some(checked), Some(named)) = (checked, named)
-        && checked != named
-    {
-        return Reply::Payloads(Answer::OtherDevice);
+    let voucher = caller.voucher();
+    match (voucher.device(), document.device.as_deref()) {
+        (Some(checked), Some(named)) if checked != named => {
+            return Reply::Payloads(Answer::OtherDevice);
+        }
+        (None, Some(_)) => return Reply::Payloads(Answer::DeviceOfUser),
+        _ => {}
     }
-    Reply::Payloads(app.ingest.take(&document, checked.or(named)).await)
+    Reply::Payloads(app.ingest.take(&document, voucher).await)
 }

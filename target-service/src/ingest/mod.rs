@@ -31,6 +31,8 @@ use tokio_util::task::TaskTracker;
 use crate::error::Error;
 use answer::Answer;
 use document::{Document, Lines};
+
+pub(crate) use document::Voucher;
 use job::Job;
 use metrics::IngestMetrics;
 use queue::{Queue, Refused};
@@ -170,8 +172,8 @@ impl Ingest {
     }
 
     /// Takes the payloads of a document, in the configured way, and says what became of them.
-    pub(crate) async fn take(&self, document: &Document<'_>, device: Option<&str>) -> Answer {
-        let answer = self.route(document, device).await;
+    pub(crate) async fn take(&self, document: &Document<'_>, voucher: Voucher<'_>) -> Answer {
+        let answer = self.route(document, voucher).await;
         if matches!(answer, Answer::Queued | Answer::Stored) {
             let payloads = document.payloads.len() as u64;
             self.metrics.documents_acknowledged.inc();
@@ -180,8 +182,8 @@ impl Ingest {
         answer
     }
 
-    async fn route(&self, document: &Document<'_>, device: Option<&str>) -> Answer {
-        let lines = Lines::of(device);
+    async fn route(&self, document: &Document<'_>, voucher: Voucher<'_>) -> Answer {
+        let lines = Lines::of(voucher);
         match &self.route {
             Route::Discard => {
                 self.metrics

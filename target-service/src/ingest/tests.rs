@@ -35,7 +35,7 @@ fn send(ingest: &Arc<Ingest>, n: usize) -> JoinHandle<Answer> {
         let body =
             format!(r#"{{"payloads":[{{"id":"{n}-a"}},{{"id":"{n}-b"}},{{"id":"{n}-c"}}]}}"#);
         ingest
-            .take(&document::decode(body.as_bytes()).unwrap(), None)
+            .take(&document::decode(body.as_bytes()).unwrap(), Voucher::Nobody)
             .await
     })
 }

@@ -3,6 +3,8 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::RETRY_AFTER;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use gateway_config::{Auth, Config, Device};
 use tower::ServiceExt;
 
@@ -46,9 +48,10 @@ async fn a_full_queue_asks_to_come_back() {
     .await;
     let ask = || {
         let request = Request::get("/v1/telemetry")
+            .header("Host", "gateway")
             .header("X-Device-Id", "car")
             .header("X-Device-Token", "s");
-        tokio::spawn(router(Arc::clone(&app)).oneshot(request.body(Body::empty()).unwrap()))
+        tokio::spawn(router(Arc::clone(&app), None).oneshot(request.body(Body::empty()).unwrap()))
     };
     let running = ask();
     while app.metrics.pool.started.get() == 0 {
@@ -75,6 +78,8 @@ async fn a_full_queue_asks_to_come_back() {
 async fn debug_and_administrative_endpoints_stay_on_loopback() {
     let app = app(1, |_, _| Some(true)).await;
     let inside = Some(("127.0.0.1:9", "127.0.0.1:80"));
+    let key = Key::random().unwrap();
+    let basic = STANDARD.encode(format!("admin:{}", key.digits()));
     for (ends, status) in [
         (inside, None),
         (
@@ -98,7 +103,11 @@ async fn debug_and_administrative_endpoints_stay_on_loopback() {
             ),
             (Request::post("/admin/revoke/nobody"), StatusCode::NOT_FOUND),
         ] {
-            let mut request = request.body(Body::empty()).unwrap();
+            let mut request = request
+                .header("Host", "127.0.0.1:80")
+                .header("Authorization", format!("Basic {basic}"))
+                .body(Body::empty())
+                .unwrap();
             let status = status.unwrap_or(inside);
             if let Some((peer, local)) = ends {
                 request.extensions_mut().insert(Ends {
@@ -107,7 +116,10 @@ async fn debug_and_administrative_endpoints_stay_on_loopback() {
                 });
             }
             let uri = request.uri().clone();
-            let response = router(Arc::clone(&app)).oneshot(request).await.unwrap();
+            let response = router(Arc::clone(&app), Some(&key))
+                .oneshot(request)
+                .await
+                .unwrap();
             assert_eq!(response.status(), status, "{ends:?} {uri}");
             if status == StatusCode::FORBIDDEN {
                 assert_eq!(

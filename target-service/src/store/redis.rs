@@ -1,19 +1,18 @@
-//! Everything that is said to Redis, over one pipelined connection that all requests share. The only file that knows
-//! its client library. A call never waits longer than the configured time-out, and none is made in the moments after
+//! Everything that is said to Redis, over one pipelined connection that all requests share. Only here and in what is below is
+//! its client library known. A call never waits longer than the configured time-out, and none is made in the moments after
 //! one has failed; who asks then gets [`Down`] at once and goes on without the store.
+
+mod breaker;
+mod link;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use gateway_config::{Config, RedisUrl, hex, random_bytes};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::TcpSettings;
 use redis::{
-    Client, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind,
-    RedisError, RedisResult, Value, cmd, pipe,
+    Cmd, FromRedisValue, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value, cmd, pipe,
 };
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc::{self, Receiver};
@@ -24,26 +23,23 @@ use crate::auth::digest::Digest;
 use crate::error::Error;
 use crate::metrics::StoreMetrics;
 use crate::rbac::user::Seed;
+use breaker::Breaker;
+use link::Link;
 
-/// No call is made for this long after one has failed, and then one at a time until one succeeds.
-const PAUSE: Duration = Duration::from_millis(200);
 /// Everything expires: a run that is killed leaves nothing behind for longer. Renewed at every synchronisation.
 const KEPT: Duration = Duration::from_secs(3600);
 /// Publishing reaches only who listens at that moment; this is the most that a missed revocation can be late.
 const SYNC: Duration = Duration::from_secs(5);
 /// Pause between attempts to synchronise with a store that is down.
 const RETRY: Duration = Duration::from_millis(200);
-/// A connection whose bytes are not acknowledged for this long is given up, and another one made: without it, one
-/// whose other end has vanished silently would stay for a quarter of an hour.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
+/// What a connection may take longer than a call: it resolves a name and shakes hands.
+const HANDSHAKE: Duration = Duration::from_secs(2);
 /// Revocations that wait to be read; what does not fit comes with the next synchronisation.
 const PUSHES: usize = 1024;
-/// Commands waiting for the socket; the library's 50 would make requests take turns at high rates.
-const PIPELINE: usize = 1024;
 
 /// A shared store.
 pub(super) struct Redis {
-    connection: ConnectionManager,
+    link: Link,
     names: Names,
     timeout: Duration,
     breaker: Breaker,
@@ -76,9 +72,9 @@ impl Redis {
         };
         let limit = config.store_timeout.unsigned_abs();
         let (sender, pushes) = mpsc::channel(PUSHES);
-        let connection = connect(url, limit, sender).map_err(|error| refuse(reason(&error)))?;
+        let link = Link::open(url, limit, sender).map_err(|error| refuse(reason(&error)))?;
         Ok(Self {
-            connection,
+            link,
             names: Names { prefix },
             timeout: limit,
             breaker: Breaker::new(),
@@ -93,12 +89,10 @@ impl Redis {
     /// Connects for the first time. A store that is missing at the start is a mistake, later it is an incident.
     pub(super) async fn prepare(&self) -> Result<(), Error> {
         let start = async {
-            let mut connection = self.connection.clone();
-            connection.subscribe(&self.names.channel()).await?;
+            self.link.get().subscribe(&self.names.channel()).await?;
             self.provision().await
         };
-        // The first connection resolves a name and shakes hands: it may take longer than a call.
-        let limit = self.timeout + Duration::from_secs(2);
+        let limit = self.timeout + HANDSHAKE;
         let outcome = match timeout(limit, start).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => reason(&error),
@@ -162,6 +156,11 @@ impl Redis {
             .arg(self.names.revoked())
             .arg(id)
             .ignore()
+            // With it: a crash before the next synchronisation would leave the set for ever.
+            .cmd("EXPIRE")
+            .arg(self.names.revoked())
+            .arg(KEPT.as_secs())
+            .ignore()
             .cmd("DEL")
             .arg(self.names.digest(id))
             .ignore()
@@ -169,11 +168,12 @@ impl Redis {
             .arg(self.names.channel())
             .arg(id)
             .ignore();
-        self.guard(async { announcement.query_async(&mut self.connection.clone()).await })
+        self.guard(async { announcement.query_async(&mut self.link.get()).await })
             .await
     }
 
-    pub(super) async fn follow_revocations(&self, revoke: impl Fn(&[u8])) {
+    /// `revoke` tells whether there is such a device: others are not remembered.
+    pub(super) async fn follow_revocations(&self, revoke: impl Fn(&[u8]) -> bool) {
         let mut pushes = self.pushes.lock().await;
         let mut sync = interval(SYNC);
         sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -181,9 +181,10 @@ impl Redis {
             tokio::select! {
                 push = pushes.recv() => match push {
                     Some(PushInfo { kind: PushKind::Message, data }) => {
-                        if let Some(Value::BulkString(id)) = data.get(1) {
+                        if let Some(Value::BulkString(id)) = data.get(1)
+                            && revoke(id)
+                        {
                             self.note_revoked(id);
-                            revoke(id);
                         }
                     }
                     // Messages may have been missed until the subscription stands again.
@@ -192,8 +193,15 @@ impl Redis {
                     Some(_) => {}
                     None => return,
                 },
+                () = self.link.useless() => {
+                    self.renew().await;
+                    sync.reset_after(RETRY);
+                }
                 _ = sync.tick() => match self.synchronise().await {
-                    Ok(ids) => ids.iter().for_each(|id| revoke(id)),
+                    Ok(ids) => {
+                        let known = ids.iter().filter(|id| revoke(id));
+                        known.for_each(|id| self.note_revoked(id));
+                    }
                     Err(Down) => sync.reset_after(RETRY),
                 },
             }
@@ -224,11 +232,26 @@ impl Redis {
             .ignore();
         exchange.cmd("SMEMBERS").arg(&key);
         let (ids,): (Vec<Vec<u8>>,) = self
-            .guard(async { exchange.query_async(&mut self.connection.clone()).await })
+            .guard(async { exchange.query_async(&mut self.link.get()).await })
             .await?;
-        ids.iter().for_each(|id| self.note_revoked(id));
         self.guard(self.provision()).await?;
         Ok(ids)
+    }
+
+    /// Another connection in place of one that is of no use, once it listens to revocations; those between come with the next
+    /// synchronisation.
+    async fn renew(&self) {
+        let listening = async {
+            let mut another = self.link.another()?;
+            another.subscribe(&self.names.channel()).await?;
+            Ok::<_, RedisError>(another)
+        };
+        let another = timeout(self.timeout + HANDSHAKE, listening).await;
+        let another = another.ok().and_then(Result::ok);
+        if another.is_some() {
+            tracing::info!(store = %self.address, "another connection to the store");
+        }
+        self.link.replace(another);
     }
 
     /// Sets the users that are not there and renews those that are.
@@ -245,7 +268,7 @@ impl Redis {
         for key in keys() {
             renew.cmd("EXPIRE").arg(key).arg(KEPT.as_secs());
         }
-        let there: Vec<bool> = renew.query_async(&mut self.connection.clone()).await?;
+        let there: Vec<bool> = renew.query_async(&mut self.link.get()).await?;
         let mut set: Pipeline = pipe();
         for ((seed, object), there) in self.users.iter().zip(there.chunks(2)) {
             if there != [true, true] {
@@ -267,11 +290,11 @@ impl Redis {
         if set.is_empty() {
             return Ok(());
         }
-        set.query_async(&mut self.connection.clone()).await
+        set.query_async(&mut self.link.get()).await
     }
 
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Down> {
-        self.guard(async { command.query_async(&mut self.connection.clone()).await })
+        self.guard(async { command.query_async(&mut self.link.get()).await })
             .await
     }
 
@@ -282,13 +305,20 @@ impl Redis {
         }
         let failure = match timeout(self.timeout, call).await {
             Ok(Ok(answer)) => {
+                self.link.answered();
                 if self.breaker.close() {
                     tracing::info!(store = %self.address, "the store answers again");
                 }
                 return Ok(answer);
             }
-            Ok(Err(error)) => reason(&error),
-            Err(_) => format!("no answer within {:?}", self.timeout),
+            Ok(Err(error)) => {
+                self.link.failed(&error);
+                reason(&error)
+            }
+            Err(_) => {
+                self.link.timed_out();
+                format!("no answer within {:?}", self.timeout)
+            }
         };
         self.metrics.errors.inc();
         if self.breaker.trip() {
@@ -304,36 +334,6 @@ impl Redis {
     fn note_revoked(&self, id: &[u8]) {
         self.revoked().insert(id.into());
     }
-}
-
-fn connect(
-    url: &RedisUrl,
-    limit: Duration,
-    pushes: mpsc::Sender<PushInfo>,
-) -> RedisResult<ConnectionManager> {
-    let info = url.reveal().into_connection_info()?;
-    // RESP3: messages of the subscription arrive on the same connection. Small commands must not wait for Nagle.
-    let settings = info
-        .redis_settings()
-        .clone()
-        .set_protocol(ProtocolVersion::RESP3);
-    let info = info.set_redis_settings(settings).set_tcp_settings(
-        TcpSettings::default()
-            .set_nodelay(true)
-            .set_user_timeout(UNACKNOWLEDGED),
-    );
-    // One retry: with the library's six a command waits for seconds. The breaker decides when to try again.
-    let config = ConnectionManagerConfig::new()
-        .set_number_of_retries(1)
-        .set_min_delay(Duration::from_millis(10))
-        .set_max_delay(Duration::from_millis(50))
-        .set_connection_timeout(Some(limit))
-        // Every call has a time-out of its own already: a second timer would only cost.
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(PIPELINE)
-        .set_push_sender(move |push| pushes.try_send(push))
-        .set_automatic_resubscription();
-    ConnectionManager::new_lazy_with_config(Client::open(info)?, config)
 }
 
 /// What went wrong, without the address: the library's own words may hold the password.
@@ -387,83 +387,9 @@ impl Names {
     }
 }
 
-/// Keeps callers from a store that has just failed.
-struct Breaker {
-    epoch: Instant,
-    /// Milliseconds since the epoch until which no call is made; 0 while the store answers.
-    open_until: AtomicU64,
-}
-
-impl Breaker {
-    fn new() -> Self {
-        Self {
-            epoch: Instant::now(),
-            open_until: AtomicU64::new(0),
-        }
-    }
-
-    fn now(&self) -> u64 {
-        self.epoch.elapsed().as_millis() as u64
-    }
-
-    /// Whether to go on without the store. Once the pause is over one caller may try, and the others when it succeeds:
-    /// not every request that comes meanwhile has to wait for the same time-out.
-    fn is_open(&self) -> bool {
-        let until = self.open_until.load(Ordering::Relaxed);
-        if until == 0 {
-            return false;
-        }
-        let now = self.now();
-        now < until
-            || self
-                .open_until
-                .compare_exchange(
-                    until,
-                    now + PAUSE.as_millis() as u64,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_err()
-    }
-
-    /// Whether it was not tripped before.
-    fn trip(&self) -> bool {
-        let until = self.now() + PAUSE.as_millis() as u64;
-        self.open_until.swap(until, Ordering::Relaxed) == 0
-    }
-
-    /// Whether it was tripped before.
-    fn close(&self) -> bool {
-        // Loads first: a store into a shared line at every call would be the price of the common case.
-        self.open_until.load(Ordering::Relaxed) != 0
-            && self.open_until.swap(0, Ordering::Relaxed) != 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn after_a_failure_one_caller_tries_and_the_others_follow_its_success() {
-        let breaker = Breaker::new();
-        assert!(!breaker.is_open() && !breaker.is_open());
-        assert!(
-            breaker.trip() && !breaker.trip(),
-            "only the first failure is news"
-        );
-        assert!(breaker.is_open());
-        // As if the pause were over.
-        breaker.open_until.store(1, Ordering::Relaxed);
-        while breaker.now() <= 1 {}
-        assert!(!breaker.is_open(), "one may try");
-        assert!(breaker.is_open(), "and no other meanwhile");
-        assert!(
-            breaker.close() && !breaker.close(),
-            "only the first success is news"
-        );
-        assert!(!breaker.is_open());
-    }
 
     #[test]
     fn keys_are_of_one_run() {

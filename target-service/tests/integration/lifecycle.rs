@@ -89,7 +89,7 @@ async fn what_cannot_be_run_is_refused_before_it_serves() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         timeout(
             LIMIT,
-            run(listener, config, devices, std::future::pending()),
+            run(listener, config, devices, None, std::future::pending()),
         )
         .await
         .unwrap()

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admission;
 mod credentials;
 #[path = "../support/gateway.rs"]
 mod gateway;
 mod lifecycle;
 mod limits;
+mod local;
 mod payloads;
 mod profile;
 mod replies;

@@ -214,16 +214,23 @@ async fn devices_are_checked_and_named_in_what_is_stored() {
         let (found, text) = parts(request.send().await.unwrap()).await;
         assert_eq!(found.as_u16(), status, "{token:?} {body}: {text}");
     }
-    for (user, status) in [("operator", 200), ("viewer", 403)] {
+    let of_user = r#"{"payloads":[{"id":"d"}]}"#;
+    for (user, body, status) in [
+        ("operator", of_user, 200),
+        // Nobody has shown the secret of the device that it names.
+        ("operator", other, 403),
+        ("operator", named, 403),
+        ("viewer", of_user, 403),
+    ] {
         let (found, _) = parts(
-            post(&gateway, other)
+            post(&gateway, body)
                 .header("X-User-Id", user)
                 .send()
                 .await
                 .unwrap(),
         )
         .await;
-        assert_eq!(found.as_u16(), status, "{user}");
+        assert_eq!(found.as_u16(), status, "{user} {body}");
     }
     timeout(LIMIT, gateway.stop())
         .await
@@ -233,9 +240,9 @@ async fn devices_are_checked_and_named_in_what_is_stored() {
     assert_eq!(
         sink.lines(),
         [
-            r#"{"device":"bus","payload":{"id":"c"}}"#,
-            r#"{"device":"car","payload":{"id":"a","speed":88}}"#,
-            r#"{"device":"car","payload":{"id":"b"}}"#,
+            r#"{"device":"car","vouched":"secret","payload":{"id":"a","speed":88}}"#,
+            r#"{"device":"car","vouched":"secret","payload":{"id":"b"}}"#,
+            r#"{"vouched":"nobody","payload":{"id":"d"}}"#,
         ]
     );
 }
@@ -320,7 +327,7 @@ async fn a_token_names_the_device_in_what_is_stored() {
         .unwrap();
     assert_eq!(
         sink.lines(),
-        [r#"{"device":"car","payload":{"id":"a","speed":88}}"#]
+        [r#"{"device":"car","vouched":"token","payload":{"id":"a","speed":88}}"#]
     );
 }
 

@@ -131,7 +131,7 @@ async fn a_known_share_is_measured_within_its_interval() {
     let worker = Arc::clone(&stop);
     let worker = std::thread::spawn(move || divide_cpu(&worker));
     let response = gateway
-        .get("/debug/pprof/profile?seconds=4&hz=199")
+        .debug("/debug/pprof/profile?seconds=4&hz=199")
         .send()
         .await
         .unwrap();
@@ -164,7 +164,7 @@ async fn the_flame_graph_shows_the_same_stacks() {
     let spinner = Arc::clone(&stop);
     let spinner = std::thread::spawn(move || spin_outer(&spinner));
     let response = gateway
-        .get("/debug/pprof/flamegraph?seconds=1")
+        .debug("/debug/pprof/flamegraph?seconds=1")
         .send()
         .await
         .unwrap();
@@ -181,10 +181,10 @@ async fn the_flame_graph_shows_the_same_stacks() {
 async fn long_capture(gateway: &Gateway) -> JoinHandle<Response> {
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
-        let long = gateway.send(gateway.get("/debug/pprof/profile?seconds=300"));
+        let long = gateway.send(gateway.debug("/debug/pprof/profile?seconds=300"));
         while !long.is_finished() {
             let probe = gateway
-                .get("/debug/pprof/profile?seconds=1")
+                .debug("/debug/pprof/profile?seconds=1")
                 .send()
                 .await
                 .unwrap();
@@ -207,7 +207,7 @@ async fn a_busy_function_is_in_the_profile() {
         .spawn(move || spin_outer(&spinner))
         .unwrap();
     let response = gateway
-        .get("/debug/pprof/profile?seconds=1&hz=100")
+        .debug("/debug/pprof/profile?seconds=1&hz=100")
         .send()
         .await
         .unwrap();
@@ -246,7 +246,7 @@ async fn one_capture_at_a_time_and_a_client_that_leaves_ends_its_own() {
     let gateway = Gateway::start(quick(), vec![]).await;
     let long = long_capture(&gateway).await;
     let second = gateway
-        .get("/debug/pprof/profile?seconds=1")
+        .debug("/debug/pprof/profile?seconds=1")
         .send()
         .await
         .unwrap();
@@ -258,7 +258,7 @@ async fn one_capture_at_a_time_and_a_client_that_leaves_ends_its_own() {
     long.abort();
     let freed = async {
         while gateway
-            .get("/debug/pprof/profile?seconds=1")
+            .debug("/debug/pprof/profile?seconds=1")
             .send()
             .await
             .unwrap()
@@ -290,7 +290,7 @@ async fn a_stop_delivers_what_was_captured() {
 async fn junk_is_refused_with_the_remedy() {
     let gateway = Gateway::start(quick(), vec![]).await;
     let seconds = "seconds must be a whole number from 1 to 300\n";
-    let flame = gateway.get("/debug/pprof/flamegraph?seconds=0");
+    let flame = gateway.debug("/debug/pprof/flamegraph?seconds=0");
     assert_eq!(
         parts(flame.send().await.unwrap()).await,
         (StatusCode::BAD_REQUEST, seconds.to_owned())
@@ -310,7 +310,7 @@ async fn junk_is_refused_with_the_remedy() {
         ),
     ] {
         let response = gateway
-            .get(&format!("/debug/pprof/profile?{query}"))
+            .debug(&format!("/debug/pprof/profile?{query}"))
             .send()
             .await
             .unwrap();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway_config::{Config, Device};
+use gateway_config::{Config, Device, Key};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use target_service::{Error, run};
 use tokio::net::TcpListener;
@@ -18,6 +18,7 @@ pub(crate) const CHEAP: u32 = 4;
 pub(crate) struct Gateway {
     pub(crate) addr: SocketAddr,
     pub(crate) client: Client,
+    key: Key,
     stop: oneshot::Sender<()>,
     done: JoinHandle<Result<(), Error>>,
 }
@@ -47,11 +48,13 @@ impl Gateway {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let done = tokio::spawn(run(listener, config, devices, shutdown));
+        let key = Key::random().unwrap();
+        let done = tokio::spawn(run(listener, config, devices, Some(key.clone()), shutdown));
         let client = Client::builder().no_proxy().build().unwrap();
         Self {
             addr,
             client,
+            key,
             stop,
             done,
         }
@@ -59,6 +62,22 @@ impl Gateway {
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("http://{}{path}", self.addr))
+    }
+
+    /// The key of the start.
+    pub(crate) fn key(&self) -> String {
+        self.key.digits()
+    }
+
+    /// A request with the key of the start.
+    pub(crate) fn debug(&self, path: &str) -> RequestBuilder {
+        self.get(path).basic_auth("admin", Some(self.key()))
+    }
+
+    pub(crate) fn revoke(&self, id: &str) -> RequestBuilder {
+        self.client
+            .post(format!("http://{}/admin/revoke/{id}", self.addr))
+            .basic_auth("admin", Some(self.key()))
     }
 
     pub(crate) fn post(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {

@@ -33,6 +33,10 @@ impl Redis {
         panic!("redis-server did not start on ten ports");
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Kills the server without giving it time to do anything.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

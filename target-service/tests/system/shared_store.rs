@@ -41,7 +41,7 @@ async fn one_instance_profits_from_the_others_bcrypt() {
     ] {
         let config = Config {
             auth,
-            digest,
+            digest: Some(digest),
             digest_key,
             store_prefix: Some(format!("{auth}:")),
             ..redis.config()
@@ -225,9 +225,7 @@ async fn a_revocation_reaches_all_instances() {
         for gateway in [&one, &two] {
             assert_eq!(ask(gateway, "car").await, StatusCode::OK, "{auth}");
         }
-        let revoke = one
-            .client
-            .post(format!("http://{}/admin/revoke/car", one.addr));
+        let revoke = one.revoke("car");
         assert_eq!(
             parts(revoke.send().await.unwrap()).await,
             (
@@ -296,9 +294,7 @@ async fn without_its_store_it_checks_by_bcrypt_and_recovers_by_itself() {
             )
         );
         // A revocation holds here at once, and elsewhere as soon as the store is back.
-        let revoke = gateway
-            .client
-            .post(format!("http://{}/admin/revoke/van", gateway.addr));
+        let revoke = gateway.revoke("van");
         assert_eq!(
             parts(revoke.send().await.unwrap()).await,
             (
@@ -372,6 +368,7 @@ async fn a_store_that_never_speaks_is_told_at_the_start_without_its_password() {
         listener,
         config,
         Vec::<Device>::new(),
+        None,
         std::future::pending(),
     );
     let Error::Store { address, reason } = timeout(LIMIT, start).await.unwrap().unwrap_err() else {
@@ -390,6 +387,7 @@ async fn a_store_that_is_not_there_is_told_at_the_start() {
         listener,
         redis.config(),
         Vec::<Device>::new(),
+        None,
         std::future::pending(),
     );
     let error = timeout(LIMIT, start)

@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
                 "use 1 to 64 letters, digits, `-`, `_`, `.` and `:`",
             );
         }
-        if shared && config.digest == DigestKind::HmacSha256 && config.digest_key.is_none() {
+        if shared && config.digest == Some(DigestKind::HmacSha256) && config.digest_key.is_none() {
             return unusable(
                 "digest_key",
                 "instances that share a store_prefix need one key, or they evict each other's digests; give all the same, or leave store_prefix out",

@@ -24,12 +24,27 @@ fn what_is_written_is_read_again() {
     let config = Config {
         cache_ttl: SignedDuration::from_millis(1500),
         local_ttl: Some(SignedDuration::from_secs(1)),
-        digest: DigestKind::HmacSha256,
+        digest: Some(DigestKind::HmacSha256),
         digest_key: Some(Key::random().unwrap()),
         ..Config::default()
     };
     let json = serde_json::to_string(&config).unwrap();
     assert_eq!(parse(&json), Ok(config));
+}
+
+#[test]
+fn a_shared_store_has_keyed_digests() {
+    for (json, digest) in [
+        ("{}", DigestKind::Sha256),
+        (r#"{"store":"redis://h"}"#, DigestKind::HmacSha256),
+        (
+            r#"{"store":"redis://h","digest":"sha256"}"#,
+            DigestKind::Sha256,
+        ),
+        (r#"{"digest":"hmac-sha256"}"#, DigestKind::HmacSha256),
+    ] {
+        assert_eq!(parse(json).unwrap().digest(), digest, "{json}");
+    }
 }
 
 #[test]

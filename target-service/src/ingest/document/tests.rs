@@ -103,8 +103,9 @@ fn a_line_stays_a_line() {
     let body = "{\"payloads\":[{\r\n \"id\": \"a\",\n \"t\": \"x\\ny\"\n}]}";
     let document = decode(body.as_bytes()).unwrap();
     let mut stored = Vec::new();
-    for device in [Some("car \"1\""), None] {
-        let lines = Lines::of(device);
+    let voucher = Voucher::Secret("car \"1\"");
+    for voucher in [voucher, Voucher::Token("bus"), Voucher::Nobody] {
+        let lines = Lines::of(voucher);
         let before = stored.len();
         lines.append(&document.payloads[0], &mut stored);
         assert_eq!(stored.len() - before, lines.length(&document.payloads[0]));
@@ -117,8 +118,9 @@ fn a_line_stays_a_line() {
     assert_eq!(
         lines,
         [
-            json!({"device": "car \"1\"", "payload": {"id": "a", "t": "x\ny"}}),
-            json!({"payload": {"id": "a", "t": "x\ny"}}),
+            json!({"device": "car \"1\"", "vouched": "secret", "payload": {"id": "a", "t": "x\ny"}}),
+            json!({"device": "bus", "vouched": "token", "payload": {"id": "a", "t": "x\ny"}}),
+            json!({"vouched": "nobody", "payload": {"id": "a", "t": "x\ny"}}),
         ]
     );
     assert!(
@@ -175,7 +177,8 @@ proptest! {
         // Floating-point numbers may change in their last digit when they are read.
         let sent: Value = serde_json::from_str(&body).unwrap();
         let document = decode(body.as_bytes()).unwrap();
-        let lines = Lines::of(document.device.as_deref());
+        let voucher = document.device.as_deref().map_or(Voucher::Nobody, Voucher::Secret);
+        let lines = Lines::of(voucher);
         let mut stored = Vec::new();
         document.payloads.iter().for_each(|payload| lines.append(payload, &mut stored));
         let stored = String::from_utf8(stored).unwrap();

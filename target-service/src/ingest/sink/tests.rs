@@ -25,7 +25,7 @@ use crate::ingest::answer::Answer;
 use crate::ingest::metrics::IngestMetrics;
 use crate::ingest::scratch::Scratch;
 use crate::ingest::verify::{self, Address, Report};
-use crate::ingest::{Ingest, document};
+use crate::ingest::{Ingest, Voucher, document};
 
 const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI-hush";
@@ -364,7 +364,7 @@ fn credentials(name: &str) -> Option<String> {
 async fn take(ingest: &Ingest, id: &str) -> Answer {
     let body = format!(r#"{{"payloads":[{{"id":"{id}-a"}},{{"id":"{id}-b"}}]}}"#);
     let document = document::decode(body.as_bytes()).unwrap();
-    ingest.take(&document, Some("car")).await
+    ingest.take(&document, Voucher::Secret("car")).await
 }
 
 /// Holds what is stored against the acknowledged documents.
