@@ -51,7 +51,8 @@ impl<'a> Arm<'a> {
 }
 
 impl Launcher<'_> {
-    /// Launches both, the head first if the number is even; `None` if the user wishes to end: nothing is left running then.
+    /// Launches both, in an order that goes B H H B over four launches, so that it is not that of the turns; `None` if the user
+    /// wishes to end: nothing is left running then.
     pub(super) async fn launch(
         &self,
         number: u32,
@@ -68,8 +69,9 @@ impl Launcher<'_> {
                 head: blank(),
             },
         };
+        let head_first = number / 2 % 2 == 1;
         for is_second in [false, true] {
-            let is_head = is_second != number.is_multiple_of(2);
+            let is_head = is_second != head_first;
             let (arm, name) = match is_head {
                 true => (&self.arms.head, "head"),
                 false => (&self.arms.base, "base"),

@@ -113,7 +113,7 @@ impl<'a> Pair<'a> {
     /// telemload or its machine failed.
     pub async fn block(&mut self, number: u32) -> Result<Option<Block>, Failure> {
         let is_fresh = match self.paired.relaunch {
-            Relaunch::Every(blocks) => (number - 1).is_multiple_of(blocks.get()),
+            Relaunch::Every(blocks) => number.saturating_sub(1).is_multiple_of(blocks.get()),
             Relaunch::Never => false,
         };
         if is_fresh || self.both.is_none() {
