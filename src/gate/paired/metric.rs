@@ -109,7 +109,9 @@ impl Metric {
             (!logs.is_empty()).then(|| (sum / logs.len() as f64).exp())
         };
         let limits = self.limits();
-        let smallest = limits.zip(paired).map(|(limits, paired)| {
+        // Fewer launches never fail, whatever the change.
+        let enough = paired.filter(|paired| paired.n >= FIRST_LOOK);
+        let smallest = limits.zip(enough).map(|(limits, paired)| {
             let log = look::seen_from(&paired, limits, self.level);
             worse_share(metric, log)
         });

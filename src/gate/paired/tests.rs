@@ -287,7 +287,8 @@ fn no_data_never_passes() {
         plan.metrics[0].asked = true;
         plan
     };
-    let gone: [(GateMetric, fn(&mut ArmBlock)); 6] = [
+    type Lose = fn(&mut ArmBlock);
+    let gone: [(GateMetric, Lose); 6] = [
         (CPU, |arm| arm.cpu = None),
         (CPU, |arm| arm.cpu = Some(Duration::ZERO)),
         (GateMetric::Capacity, |arm| {
