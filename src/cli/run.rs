@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::ci::{AtScenario, Outputs};
+use super::ci::{AtScenario, Outputs, in_repository};
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::unwritten;
@@ -185,8 +185,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     allow_connections(&plan)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
+    let scenario = scenario.map(in_repository);
     args.ci.check()?;
-    args.at_scenario.check(scenario)?;
+    args.at_scenario.check(scenario.as_deref())?;
     if !args.quiet {
         plan.notes
             .iter()
@@ -246,7 +247,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .iter()
             .for_each(|line| say(line));
     }
-    let reported = report(args, &conclusion, scenario);
+    let reported = report(args, &conclusion, scenario.as_deref());
     conclusion.end().and(reported)?;
     match printed {
         // A terminal that hung up takes no summary; that it did is what the exit code tells.
