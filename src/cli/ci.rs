@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use super::exit::Usage;
 use super::files::write;
@@ -73,6 +73,18 @@ impl AtScenario {
             None => Ok(()),
         }
     }
+}
+
+/// A file by its path from the top of the repository that a job has checked out, which is how CI systems know it; as it is elsewhere.
+pub(super) fn in_repository(file: &str) -> String {
+    let tops = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].into_iter();
+    let top = tops.filter_map(env::var_os).find(|top| !top.is_empty());
+    let absolute = path::absolute(file).ok();
+    let within = top.zip(absolute).and_then(|(top, file)| {
+        let within = file.strip_prefix(top).ok()?;
+        Some(within.to_str()?.to_owned())
+    });
+    within.unwrap_or_else(|| file.to_owned())
 }
 
 fn is_file(flag: &str, path: Option<&Path>) -> Result<(), Usage> {

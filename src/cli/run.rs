@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::ci::{AtScenario, Outputs};
+use super::ci::{AtScenario, Outputs, in_repository};
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
@@ -188,8 +188,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     limits::allow_connections(&plan)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
+    let scenario = scenario.map(in_repository);
     args.ci.check()?;
-    args.at_scenario.check(scenario)?;
+    args.at_scenario.check(scenario.as_deref())?;
     if !args.quiet {
         plan.notes
             .iter()
@@ -248,7 +249,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .iter()
             .for_each(|line| say(line));
     }
-    let reported = report(args, &conclusion, scenario);
+    let reported = report(args, &conclusion, scenario.as_deref());
     conclusion.end().and(reported)?;
     match printed {
         // A terminal that hung up takes no summary; that it did is what the exit code tells.

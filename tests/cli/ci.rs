@@ -121,6 +121,17 @@ fn what_does_not_pass_is_annotated_at_its_line() {
             outcome.stderr
         );
     }
+    // A job that runs below the top of its repository names the file from there.
+    for variable in ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"] {
+        let below = |bed: TestBed| {
+            let top = bed.path("").parent().unwrap().display().to_string();
+            on_github(bed).env(variable, &top)
+        };
+        let outcome = run(hostile::OK, THRESHOLDS, &[], below).expect(1, &[]);
+        let name = outcome.home().file_name().unwrap().to_str().unwrap();
+        let says = format!("::error file={name}/scenario.toml,line={fails},");
+        assert!(outcome.stderr.contains(&says), "{}", outcome.stderr);
+    }
     // Elsewhere nobody reads them.
     for value in ["", "false"] {
         let elsewhere = |bed: TestBed| bed.env("GITHUB_ACTIONS", value);

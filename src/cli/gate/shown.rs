@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::Args;
 use super::arms::Compared;
+use crate::cli::ci::in_repository;
 use crate::cli::files::unwritten;
 use crate::cli::output::{print, say};
 use crate::compare::Comparison;
@@ -56,7 +57,7 @@ impl<'a> Ended<'a> {
             },
             machine: Fingerprint::read(),
             names: names.map(|name| without_credentials(name)),
-            file: args.scenario.display().to_string(),
+            file: in_repository(&args.scenario.display().to_string()),
         }
     }
 
