@@ -456,6 +456,7 @@ impl Gather {
             load: &found.load,
             answered: &self.answered,
             tallies: &found.tallies,
+            elsewhere: &self.elsewhere,
             served: &self.served,
             window: end.window.seconds(),
             own_stop: end.stopped_seconds + watched.throttled_seconds().unwrap_or(0.0),

@@ -74,7 +74,7 @@ pub struct Answering {
 /// How a target answered over the window of a launch, in all and in parts.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Answerings {
-    /// All requests.
+    /// All requests to the target.
     pub whole: Answering,
     /// By request, in the order of the plan.
     pub requests: Vec<Answering>,
@@ -92,6 +92,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) load: &'a Load,
     pub(crate) answered: &'a Answered,
     pub(crate) tallies: &'a [Tally],
+    /// Indices of the requests to other hosts than the target.
+    pub(crate) elsewhere: &'a [usize],
     /// By instance, where there are several.
     pub(crate) served: &'a [Served],
     /// Length of the window, s.
@@ -124,18 +126,34 @@ impl Answerings {
         let time = launch.window * f64::from(launch.load.connections);
         let late_share = answers.late().count as f64 / total.ok.max(1) as f64;
         let usual = slow(&total, late_share);
+        let (own, own_answers) = launch.of_target();
         let lost = seconds(answers.lost_ns()) + late(answers.late(), launch.window, usual);
         Self {
-            whole: known(&answers, total.ok, total.failed, &total),
+            whole: known(&own_answers, own.ok, own.failed, &own),
             requests: requests
                 .map(|(answers, tally)| known(answers, tally.ok, tally.failed, tally))
                 .collect(),
             instances: instances
-                .map(|(answers, served)| known(answers, served.ok, served.failed, &total))
+                .map(|(answers, served)| known(answers, served.ok, served.failed, &own))
                 .collect(),
             lost_share: (is_closed && time > 0.0).then(|| (lost / time).min(1.0)),
             process_ended: launch.process_ended,
         }
+    }
+}
+
+impl Launch<'_> {
+    /// What the target answered, without what other hosts did.
+    fn of_target(&self) -> (Tally, Answers) {
+        let (mut tally, mut answers) = (Tally::default(), Answers::default());
+        let both = self.tallies.iter().zip(&self.answered.requests);
+        for (at, (counted, noted)) in both.enumerate() {
+            if !self.elsewhere.contains(&at) {
+                tally.add(counted);
+                answers.add(noted);
+            }
+        }
+        (tally, answers)
     }
 }
 

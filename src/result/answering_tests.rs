@@ -105,6 +105,7 @@ impl Load {
             load: &load,
             answered: &self.answered,
             tallies: std::slice::from_ref(&self.tally),
+            elsewhere: &[],
             served: &[],
             window: self.window.seconds(),
             own_stop,
@@ -157,6 +158,38 @@ fn a_target_that_answers_no_more_is_gone() {
     let slow = Load::new(20).closed(OK, 0, 9_000, 3_000);
     let slow = slow.open(REFUSED, (9_000, 20_000), 20, 1);
     gone(&slow, 9.0, "nothing answered from 9.0 s on");
+}
+
+#[test]
+fn another_host_that_answers_is_no_sign_of_the_target() {
+    let target = Load::new(12).closed(OK, 0, 4_000, 1);
+    let target = target.open(REFUSED, (4_000, 12_000), 20, 1);
+    let other = Load::new(12).closed(OK, 0, 12_000, 1);
+    let load = phase(|_| ()).load;
+    let requests = [&target, &other].map(|of| of.answered.requests[0].clone());
+    let answered = Answered {
+        requests: requests.into(),
+        instances: Vec::new(),
+    };
+    let tallies = [target.tally.clone(), other.tally.clone()];
+    let found = |elsewhere: &[usize]| {
+        let found = Answerings::of(&Launch {
+            load: &load,
+            answered: &answered,
+            tallies: &tallies,
+            elsewhere,
+            served: &[],
+            window: 12.0,
+            own_stop: 0.0,
+            process_ended: None,
+        });
+        found.whole.gone.map(|gone| gone.from.round())
+    };
+    assert_eq!(found(&[]), None);
+    assert_eq!(found(&[1]), Some(4.0));
+    assert_eq!(found(&[0]), None);
+    // Nothing was sent to the target.
+    assert_eq!(found(&[0, 1]), None);
 }
 
 #[test]
