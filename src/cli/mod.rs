@@ -13,6 +13,7 @@ mod foreign;
 #[cfg(feature = "gateway")]
 mod gateway;
 mod input;
+mod limits;
 mod output;
 mod path;
 mod refusal;

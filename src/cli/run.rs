@@ -5,26 +5,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::unwritten;
 use super::foreign::Foreign;
+use super::limits::{allow_connections, warn_of_ports};
 use super::output::{print, progress, say};
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
 use super::watching::Watching;
 use super::{ad_hoc, body};
 use crate::experiment::{self, CreateError, RunDir};
-use crate::gate::Outcome;
-use crate::process::port::LocalPorts;
+use crate::gate::{Outcome, too_busy};
 use crate::report::terminal::dry_run;
 use crate::result::RunResult;
-use crate::scenario::{self, Header, Load, Overrides, Plan, Target, TlsFlags};
+use crate::scenario::{self, Header, Overrides, Plan, Target, TlsFlags};
 use crate::selftest::{Floor, floor};
 use crate::traffic::redact::{visible, without_credentials};
-use crate::transport::sources::Sources;
 use crate::units::Rate;
 
 /// Replay a scenario variant by variant, or load a URL; print the summary and the comparisons.
@@ -227,6 +225,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let outcome = conclusion.outcome();
     conclude(&outcome, args.quiet);
+    if outcome == Outcome::Inconclusive && !args.quiet {
+        too_busy(&conclusion.result)
+            .for_each(|words| say(&format!("the machine was too busy to tell: {words}")));
+    }
     if let Some(words) = short_timeout(args, &conclusion.result) {
         say(&words);
     }
@@ -438,62 +440,4 @@ fn short_timeout(args: &Args, result: &RunResult) -> Option<String> {
     (timed_out > ok).then(|| {
         format!("-T {number} is {number} ms, and most requests took longer; for {number} seconds write -T {number}s")
     })
-}
-
-/// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
-fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
-    // The process itself; and each worker's runtime, timer and wakers.
-    const OTHERS: u64 = 64;
-    const EACH_WORKER: u64 = 8;
-    let phases = plan.variants.iter().flat_map(|variant| &variant.phases);
-    let mut requests = plan.variants.iter().flat_map(|variant| &variant.requests);
-    // A connection with pauses has a timer.
-    let has_pauses = requests.any(|request| request.chunks.is_some_and(|of| !of.pause.is_zero()));
-    let each = if has_pauses { 2 } else { 1 };
-    let of =
-        |load: &Load| u64::from(load.connections) * each + u64::from(load.workers) * EACH_WORKER;
-    let needed = phases.map(|phase| of(&phase.load)).max().unwrap_or(0) + OTHERS;
-    enough_ports(plan)?;
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= needed) {
-        return Ok(());
-    }
-    let before = limit.current.unwrap_or(0);
-    limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
-    if limit.current.is_some_and(|current| current >= needed)
-        && setrlimit(Resource::Nofile, limit).is_ok()
-    {
-        return Ok(());
-    }
-    Err(Usage(format!("the load needs {needed} file descriptors and the limit is {before}; run `ulimit -n {needed}` first, or use fewer connections")).into())
-}
-
-/// Every connection over TCP has a local port.
-fn enough_ports(plan: &Plan) -> anyhow::Result<()> {
-    let variants = plan.variants.iter();
-    let needed = variants
-        .filter(|variant| variant.target.takes_ports())
-        .flat_map(|variant| {
-            let sources = variant.sources.as_ref().map_or(1, Sources::count);
-            let phases = variant.phases.iter();
-            phases.map(move |phase| u64::from(phase.load.connections).div_ceil(sources))
-        })
-        .max();
-    match (LocalPorts::read(), needed) {
-        (Some(ports), Some(needed)) if needed > u64::from(ports.count()) => Err(Usage(format!("the load needs {needed} local ports of each address that it comes from and the system gives {}; come from more addresses with --bind, on this machine --bind 127.0.0.0/8, run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections", ports.count())).into()),
-        _ => Ok(()),
-    }
-}
-
-fn warn_of_ports(plan: &Plan) {
-    let mut said = Vec::new();
-    for variant in &plan.variants {
-        for phase in &variant.phases {
-            let warning = experiment::port_warning(variant, &phase.load);
-            if let Some(warning) = warning.filter(|warning| !said.contains(warning)) {
-                say(&format!("note: {warning}"));
-                said.push(warning);
-            }
-        }
-    }
 }

@@ -18,7 +18,7 @@ pub use bounds::PLANNED_SHARE;
 pub use early::{Early, SoFar};
 use find::{figure, find};
 use found::{Found, Looked};
-pub use outcome::{Outcome, outcome};
+pub use outcome::{Outcome, outcome, too_busy};
 
 /// What a threshold, or a run, comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
