@@ -3,6 +3,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::exit::Usage;
+use super::output::say;
+use crate::experiment;
 use crate::process::port::LocalPorts;
 use crate::scenario::{Load, Plan, Variant};
 use crate::transport::sources::Sources;
@@ -66,5 +68,19 @@ fn enough_ports(plan: &Plan) -> anyhow::Result<()> {
     match (LocalPorts::read(), needed) {
         (Some(ports), Some(needed)) if needed > u64::from(ports.count()) => Err(Usage(format!("the load needs {needed} local ports of each address that it comes from and the system gives {}; come from more addresses with --bind, on this machine --bind 127.0.0.0/8, run `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections", ports.count())).into()),
         _ => Ok(()),
+    }
+}
+
+/// Says where a connection for each request may run out of ports.
+pub(super) fn warn_of_ports(plan: &Plan) {
+    let mut said = Vec::new();
+    for variant in &plan.variants {
+        for phase in &variant.phases {
+            let warning = experiment::port_warning(variant, &phase.load);
+            if let Some(warning) = warning.filter(|warning| !said.contains(warning)) {
+                say(&format!("note: {warning}"));
+                said.push(warning);
+            }
+        }
     }
 }

@@ -11,14 +11,15 @@ use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
+use super::limits::{allow_connections, warn_of_ports};
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
 use super::watching::Watching;
-use super::{ad_hoc, body, limits};
+use super::{ad_hoc, body};
 use crate::experiment::{self, RunDir};
-use crate::gate::Outcome;
+use crate::gate::{Outcome, too_busy};
 use crate::report::terminal::dry_run;
 use crate::report::terminal::run::Detail;
 use crate::result::RunResult;
@@ -186,7 +187,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&dry_run::render(&plan))?;
         return Ok(0);
     }
-    limits::allow_connections(&plan)?;
+    allow_connections(&plan)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
     let scenario = scenario.map(in_repository);
     args.ci.check()?;
@@ -237,6 +238,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let outcome = conclusion.outcome();
     conclude(&outcome, args.quiet);
+    if outcome == Outcome::Inconclusive && !args.quiet {
+        too_busy(&conclusion.result)
+            .for_each(|words| say(&format!("the machine was too busy to tell: {words}")));
+    }
     if let Some(words) = short_timeout(args, &conclusion.result) {
         say(&words);
     }
@@ -424,17 +429,4 @@ fn short_timeout(args: &Args, result: &RunResult) -> Option<String> {
     (timed_out > ok).then(|| {
         format!("-T {number} is {number} ms, and most requests took longer; for {number} seconds write -T {number}s")
     })
-}
-
-fn warn_of_ports(plan: &Plan) {
-    let mut said = Vec::new();
-    for variant in &plan.variants {
-        for phase in &variant.phases {
-            let warning = experiment::port_warning(variant, &phase.load);
-            if let Some(warning) = warning.filter(|warning| !said.contains(warning)) {
-                say(&format!("note: {warning}"));
-                said.push(warning);
-            }
-        }
-    }
 }

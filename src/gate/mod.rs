@@ -21,7 +21,7 @@ pub use early::{Early, SoFar};
 use find::{figure, find};
 pub use findings::{Compared, FailOn, What, compared};
 use found::{Found, Looked};
-pub use outcome::{Outcome, outcome};
+pub use outcome::{Outcome, outcome, too_busy};
 
 /// What a threshold, or a run, comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

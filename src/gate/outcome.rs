@@ -3,7 +3,7 @@
 use super::bounds::PLANNED_SHARE;
 use super::{Judgement, Judgements, Verdict};
 use crate::metrics::{ErrorKind, Tally};
-use crate::result::{Failure, Figure, PhaseResult, RunResult};
+use crate::result::{Cause, Failure, Figure, PhaseResult, RunResult, VariantResult};
 use crate::units::format_share;
 
 /// How a run ended as a whole, in the order of precedence.
@@ -18,7 +18,8 @@ pub enum Outcome {
     Interrupted,
     /// A threshold failed.
     Fail,
-    /// A threshold could not be judged, or ended the run and does not fail by what it had found then.
+    /// A threshold could not be judged, or ended the run and does not fail by what it had found then; or the machine was too busy to send the
+    /// planned load.
     Inconclusive,
     /// Everything holds.
     Pass,
@@ -56,6 +57,9 @@ impl Outcome {
             judged.map(move |of| format!("{variant}, {phase}: {}", of.in_words()))
         });
         let mut reasons: Vec<String> = judged.collect();
+        if *self == Self::Inconclusive {
+            reasons.extend(too_busy(result));
+        }
         if reasons.is_empty() {
             let words = "a threshold ended the run, and does not fail by what was found until then";
             reasons.push(words.to_owned());
@@ -89,13 +93,12 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     if asked_to_stop {
         return Outcome::Interrupted;
     }
-    let invalid = result.variants.iter().find_map(|variant| {
-        variant.phases.iter().find_map(|phase| {
-            let why = invalid(phase, &phase.total())?;
-            Some(format!("{}, {}: {why}", variant.name, phase.name))
-        })
+    let cpus = result.machine.logical_cpus;
+    let mut invalid = phases(result).filter_map(|(variant, phase)| {
+        let why = invalid(phase, &phase.total(), cpus)?;
+        Some(format!("{}, {}: {why}", variant.name, phase.name))
     });
-    if let Some(message) = invalid {
+    if let Some(message) = invalid.next() {
         return Outcome::Invalid(message);
     }
     if judgements
@@ -104,6 +107,7 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     {
         Outcome::Fail
     } else if result.interrupted
+        || too_busy(result).next().is_some()
         || judgements
             .iter()
             .any(|judgement| judgement.verdict == Verdict::Inconclusive)
@@ -114,9 +118,51 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     }
 }
 
+/// How many times as much would have been sent without a busy machine at most: one that is busier sends next to nothing anyway.
+const MOST_OWN: f64 = 3.0;
+
+fn phases(result: &RunResult) -> impl Iterator<Item = (&VariantResult, &PhaseResult)> {
+    let variants = result.variants.iter();
+    variants.flat_map(|variant| variant.phases.iter().map(move |phase| (variant, phase)))
+}
+
+/// The phases whose planned load could not be sent for what generator and machine may have cost, in words.
+pub fn too_busy(result: &RunResult) -> impl Iterator<Item = String> {
+    let cpus = result.machine.logical_cpus;
+    phases(result).filter_map(move |(variant, phase)| {
+        let total = phase.total();
+        let is_so = !phase.load.overload
+            && phase.sent_share(&total) < PLANNED_SHARE
+            && may_be_own(phase, &total, cpus);
+        is_so.then(|| {
+            let unsent = unsent(phase, &total);
+            format!("{}, {}: {unsent}", variant.name, phase.name)
+        })
+    })
+}
+
+/// Whether the planned load would have been sent, if all that kept generator and machine from it had not.
+fn may_be_own(phase: &PhaseResult, total: &Tally, cpus: usize) -> bool {
+    let doubts = phase.trust.about(Figure::Throughput);
+    // One that is sent late is sent.
+    let doubts = doubts.filter(|(of, _)| !matches!(of.cause, Cause::SentLate | Cause::Gone));
+    let factors = doubts.map(|(doubt, _)| doubt.factor(Figure::Throughput, cpus));
+    let factor = factors.product::<f64>().min(MOST_OWN);
+    let is_refused = total.error_counts().any(|(kind, _)| kind.is_unsent());
+    !is_refused && phase.sent_share(total) * factor >= PLANNED_SHARE
+}
+
+fn unsent(phase: &PhaseResult, total: &Tally) -> String {
+    format!(
+        "only {:.1} % of the planned requests could be sent in time{}",
+        phase.sent_share(total) * 100.0,
+        why_unsent(phase, total)
+    )
+}
+
 /// Why a phase says nothing of the load that was planned. What a load that is meant to be too much does to the target is a finding,
 /// and no reason, as long as it answers at all.
-fn invalid(phase: &PhaseResult, total: &Tally) -> Option<String> {
+fn invalid(phase: &PhaseResult, total: &Tally, cpus: usize) -> Option<String> {
     if total.ok + total.completed_ok == 0 {
         let first = first_failure(phase, total, |_| true);
         return Some(format!("no OK response at all{first}"));
@@ -124,8 +170,7 @@ fn invalid(phase: &PhaseResult, total: &Tally) -> Option<String> {
     if phase.load.overload {
         return None;
     }
-    let sent = phase.sent_share(total);
-    let is_planned = sent >= PLANNED_SHARE;
+    let is_planned = phase.sent_share(total) >= PLANNED_SHARE;
     let lost = phase.unanswered_share(total);
     let lost = lost.filter(|share| *share >= LOST_SHARE).map(|share| {
         format!(
@@ -141,12 +186,8 @@ fn invalid(phase: &PhaseResult, total: &Tally) -> Option<String> {
         }
         reasons.push(words);
     }
-    if !is_planned {
-        reasons.push(format!(
-            "only {:.1} % of the planned requests could be sent in time{}",
-            sent * 100.0,
-            why_unsent(phase, total)
-        ));
+    if !is_planned && !may_be_own(phase, total, cpus) {
+        reasons.push(unsent(phase, total));
     }
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }

@@ -324,25 +324,37 @@ fn an_untrusted_run_ends_by_what_could_be_judged() {
 }
 
 #[test]
-fn a_planned_rate_that_was_not_sent_names_a_generator_in_the_way() {
-    let message = |stopped_seconds| {
+fn a_planned_rate_that_was_not_sent_is_the_targets_unless_a_busy_machine_explains_it() {
+    let ended = |sent: u64, how: &dyn Fn(&mut crate::result::Round)| {
         let mut phase = phase(|tally| {
-            ok(tally, 700, 100);
-            (0..300).for_each(|_| tally.record_not_sent(1));
+            ok(tally, sent, 100);
+            (sent..1_000).for_each(|_| tally.record_not_sent(1));
         });
         phase.load.model = LoadModel::Open {
             pace: Pace::Constant(Rate::new(500.0).unwrap()),
             arrivals: Arrivals::Constant,
         };
-        phase.rounds[0].stopped_seconds = Some(stopped_seconds);
-        match outcome(&run(phase, None), &[], false) {
-            Outcome::Invalid(message) => message,
-            other => panic!("{other:?}"),
-        }
+        how(&mut phase.rounds[0]);
+        let result = run(phase, None);
+        let found = outcome(&result, &[], false);
+        let reasons = found.reasons(&result, &Vec::new()).join("; ");
+        (found.exit_code(), reasons)
     };
+    let stopped = |sent, seconds| ended(sent, &|round| round.stopped_seconds = Some(seconds));
+    let (code, reasons) = stopped(700, 0.0);
+    assert!(code == 4 && !reasons.contains("the generator"), "{reasons}");
     let says = "; the generator itself may have been in the way (stopped)";
-    assert!(message(0.6).ends_with(says), "{}", message(0.6));
-    assert!(!message(0.0).contains("the generator"), "{}", message(0.0));
+    for (seconds, code) in [(0.2, 4), (0.6, 3)] {
+        let (found, reasons) = stopped(700, seconds);
+        assert_eq!(found, code, "{seconds}: {reasons}");
+        let begins = "v, load: only 70.0 % of the planned requests could be sent in time";
+        assert!(
+            reasons.starts_with(begins) && reasons.ends_with(says),
+            "{reasons}"
+        );
+    }
+    let crowded = |sent| ended(sent, &|round| round.neighbour_cores = Some(1.5)).0;
+    assert_eq!([crowded(400), crowded(100)], [3, 4]);
 }
 
 /// The shipped main job measures with generator and gateway on the same two cores, where a worker waits for a CPU.

@@ -247,7 +247,7 @@ impl Measuring<'_> {
     fn tell(&self, block: &Block, confirms: bool) {
         let arms = block.arms.as_ref();
         let cost = arms.map(|arm| {
-            let ok: u64 = arm.closed.tallies.iter().map(|of| of.completed_ok).sum();
+            let ok: u64 = arm.closed.tallies.iter().map(|of| of.ok).sum();
             arm.cpu.map(|cpu| cpu.as_secs_f64() / ok.max(1) as f64)
         });
         let change = match (cost.base, cost.head) {

@@ -170,15 +170,21 @@ fn per_request<'a>(
 ) -> Result<f64, &'static str> {
     let cpu: Option<Duration> = cpu.sum();
     let cpu = cpu.ok_or("the CPU time of an arm cannot be read")?;
-    Ok(cpu.as_secs_f64() * 1e6 / completed(turns)?)
+    // Also of answers that came in the gap behind a turn: their CPU is charged.
+    let ok = counted(turns, |tally| tally.ok)?;
+    Ok(cpu.as_secs_f64() * 1e6 / ok)
 }
 
-/// OK answers in turns.
+/// OK answers that came within turns.
 fn completed<'a>(turns: impl Iterator<Item = &'a Turns>) -> Result<f64, &'static str> {
-    let ok: u64 = turns
-        .flat_map(|turns| &turns.tallies)
-        .map(|tally| tally.completed_ok)
-        .sum();
+    counted(turns, |tally| tally.completed_ok)
+}
+
+fn counted<'a>(
+    turns: impl Iterator<Item = &'a Turns>,
+    count: fn(&Tally) -> u64,
+) -> Result<f64, &'static str> {
+    let ok: u64 = turns.flat_map(|turns| &turns.tallies).map(count).sum();
     if ok == 0 {
         return Err("an arm gave no OK answer");
     }
