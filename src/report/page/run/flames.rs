@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::figures::Figure;
 use crate::profile::Profile;
-use crate::profile::union::union;
+use crate::profile::union::{Node, union};
 use crate::report::document::run::Concluded;
 use crate::report::figures::shortened;
 use crate::report::inert::escaped;
@@ -62,7 +62,7 @@ fn figure(variant: &str, phase: &PhaseResult) -> Option<Figure> {
     Some(Figure {
         id: format!("flame-{variant}-{}", phase.name),
         words: format!(
-            "{} samples; the whole width is {whole}. A frame lies below its caller. Frames narrower than {} are left out.",
+            "{} samples; the whole width is {whole}. A frame lies below its caller. Frames that only call one other, and those narrower than {}, are left out; flame.svg in its directory has all.",
             profile.samples,
             format_share(NARROWEST)
         ),
@@ -76,12 +76,13 @@ fn figure(variant: &str, phase: &PhaseResult) -> Option<Figure> {
 /// The frames of a profile, callers above what they call.
 fn icicle(profile: &Profile, title: &str, cost: Option<f64>) -> Option<String> {
     let tree = union(profile, profile, None).ok()?;
+    let passes = passing(&tree.nodes);
     let mut text = String::new();
-    // Where the next frame of each depth begins, as a share.
-    let mut begins = vec![0.0];
+    // Where the next frame of each depth begins, as a share, and in which row.
+    let (mut begins, mut places) = (vec![0.0], vec![0]);
     let mut rows = 0;
     // Writing to a String cannot fail.
-    for node in &tree.nodes {
+    for (node, passes) in tree.nodes.iter().zip(passes) {
         let share = node.head.total;
         begins.truncate(node.depth + 1);
         let Some(&from) = begins.get(node.depth) else {
@@ -89,12 +90,15 @@ fn icicle(profile: &Profile, title: &str, cost: Option<f64>) -> Option<String> {
         };
         begins[node.depth] = from + share;
         begins.push(from);
-        if share < NARROWEST || node.depth >= DEEPEST {
+        places.truncate(node.depth + 1);
+        let row = places[node.depth];
+        places.push(row + usize::from(!passes));
+        if share < NARROWEST || row >= DEEPEST || passes {
             continue;
         }
-        rows = rows.max(node.depth + 1);
+        rows = rows.max(row + 1);
         let name = node.name.map_or("all", |name| tree.names[name].as_str());
-        let (x, width, y) = (from * WIDTH, share * WIDTH, node.depth as f64 * ROW);
+        let (x, width, y) = (from * WIDTH, share * WIDTH, row as f64 * ROW);
         let amount = cost.map_or_else(String::new, |us| format!(", {}", format_us(us * share)));
         let tone = name
             .bytes()
@@ -132,4 +136,46 @@ fn icicle(profile: &Profile, title: &str, cost: Option<f64>) -> Option<String> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"{}\" font-family=\"ui-monospace, monospace\" font-size=\"10.5\">{text}</svg>",
         escaped(title)
     ))
+}
+
+/// Which frames do nothing but call one other: they have no row, so that what matters is not far below.
+fn passing(nodes: &[Node]) -> Vec<bool> {
+    const ALL: f64 = 0.97;
+    let mut widest = vec![0.0_f64; nodes.len()];
+    let mut open: Vec<usize> = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        open.truncate(node.depth);
+        if let Some(&caller) = open.last() {
+            widest[caller] = widest[caller].max(node.head.total);
+        }
+        open.push(at);
+    }
+    let all = nodes.iter().zip(widest);
+    all.map(|(node, widest)| node.depth > 0 && widest >= ALL * node.head.total)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Choice, read};
+
+    #[test]
+    fn frames_that_pass_on_have_no_row() {
+        let stacks = b"main;run;poll;work;hash 90\nmain;run;poll;read 10\n";
+        let profile = read(stacks, Choice::default()).unwrap();
+        let svg = icicle(&profile, "t", Some(200.0)).unwrap();
+        for (name, row) in [("all", 0.0), ("poll", 1.0), ("read", 2.0), ("hash", 2.0)] {
+            let frame = svg
+                .split("<g>")
+                .find(|of| of.contains(&format!("<title>{name}:")));
+            let frame = frame.unwrap_or_else(|| panic!("no {name} in {svg}"));
+            assert!(frame.contains(&format!(" y=\"{}\" ", row * ROW)), "{frame}");
+        }
+        assert!(
+            !svg.contains("<title>run:") && !svg.contains("<title>work:"),
+            "{svg}"
+        );
+        assert!(svg.contains("<title>hash: 90 %, 180 µs</title>"), "{svg}");
+    }
 }
