@@ -1,7 +1,5 @@
 //! Files that commands write.
 
-use std::fs;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::exit::Usage;
@@ -16,10 +14,8 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if is_stdio(path) {
         return write_out(std::io::stdout().lock(), bytes);
     }
-    if fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
-        say(&format!("waits for a reader of {}", path.display()));
-    }
-    write_named(path, bytes).map_err(|error| unwritten(&error))
+    let waits = || say(&format!("waits for a reader of {}", path.display()));
+    write_named(path, bytes, waits).map_err(|error| unwritten(&error))
 }
 
 /// Files, and words for what could not be drawn, of which the user is told.

@@ -175,8 +175,11 @@ fn slices(path: &Path) -> Vec<PathBuf> {
 pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     let read = if is_stdio(path) {
         let mut bytes = Vec::new();
-        let stdin = io::stdin().lock().take(MAX_FILE + 1);
-        { stdin }.read_to_end(&mut bytes).map(|_| bytes)
+        let read = io::stdin()
+            .lock()
+            .take(MAX_FILE + 1)
+            .read_to_end(&mut bytes);
+        read.map(|_| bytes)
     } else {
         read_or_wait(path, MAX_FILE, || {
             say(&format!("waits for a writer of {}", path.display()));

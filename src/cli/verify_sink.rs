@@ -1,13 +1,14 @@
 //! `telemload gateway verify-sink`: whether every acknowledged payload is in the sink. It writes nothing but its result.
 
 use std::fmt::Write;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use target_service::ingest::verify::{Address, Report, VerifyError, verify};
 
 use super::exit::Usage;
-use super::output::print;
+use super::output::{print, say};
 
 /// Exit code when acknowledged payloads are missing, or stored ones cannot be read.
 const LOST: u8 = 1;
@@ -45,6 +46,14 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    for list in &args.acknowledged {
+        if std::fs::metadata(list).is_ok_and(|found| found.file_type().is_fifo()) {
+            say(&format!(
+                "reads {} until its writers have closed it",
+                list.display()
+            ));
+        }
+    }
     let environment = |name: &str| std::env::var(name).ok();
     let report = runtime
         .block_on(verify(&address, &args.acknowledged, &environment))

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::writing::{Last, descend, open_as, put};
+use super::writing::{Last, descend, open_file, put};
 
 /// A file or directory of a run could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -191,11 +191,11 @@ impl RunDir {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-        self.within(file, |path| put(path, bytes, Last::File))
+        self.within(file, |path| put(path, bytes, Last::File, || {}))
     }
 
     fn open(&self, file: &Path, options: &mut OpenOptions) -> Result<File, WriteError> {
-        self.within(file, |path| open_as(options, path, Last::File))
+        self.within(file, |path| open_file(options, path))
     }
 
     /// What `act` comes to with a path to the file, below which nothing can be exchanged meanwhile.
@@ -216,14 +216,14 @@ impl RunDir {
     }
 }
 
-/// Writes a file that the user named, whatever it is.
+/// Writes a file that the user named, whatever it is; `waits` is told that nobody reads a FIFO yet.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_named(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+pub fn write_named(path: &Path, bytes: &[u8], waits: impl FnOnce()) -> Result<(), WriteError> {
     let written = path.parent().map_or(Ok(()), fs::create_dir_all);
     written
-        .and_then(|()| put(path, bytes, Last::Anything))
+        .and_then(|()| put(path, bytes, Last::Anything, waits))
         .map_err(|cause| WriteError {
             path: path.to_owned(),
             cause,
@@ -255,7 +255,7 @@ fn vacant(
 /// Whether the first bytes of a regular file are such.
 fn begins_with(path: &Path, bytes: u64, are: impl FnOnce(&[u8]) -> bool) -> bool {
     let mut found = Vec::new();
-    let opened = open_as(File::options().read(true), path, Last::File);
+    let opened = open_file(File::options().read(true), path);
     let read = opened.and_then(|file| file.take(bytes).read_to_end(&mut found));
     read.is_ok() && are(&found)
 }

@@ -7,14 +7,15 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, open, openat, statat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, fcntl_setfl, fstat, mkdirat, open, openat, statat,
+};
+use rustix::io::Errno;
 use rustix::process::geteuid;
-
-/// Bits of a mode that a new file has before the umask.
-const FILE: u32 = 0o666;
 
 /// What the last part of a path may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +27,11 @@ pub(super) enum Last {
 }
 
 /// Writes a file whole. A regular file is replaced, so that a reader sees the old one or the new one; anything else is opened and
-/// written into. A reader that has gone is no error.
+/// written into. A reader that has gone is no error; `waits` is told that a FIFO has none yet.
 ///
 /// # Errors
 /// What the system says; what is no file where one is asked for.
-pub(super) fn put(path: &Path, bytes: &[u8], last: Last) -> io::Result<()> {
+pub(super) fn put(path: &Path, bytes: &[u8], last: Last, waits: impl FnOnce()) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => Some(found),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -51,7 +52,10 @@ pub(super) fn put(path: &Path, bytes: &[u8], last: Last) -> io::Result<()> {
     } else {
         options.create(true);
     }
-    let mut file = open_as(&mut options, path, last)?;
+    let mut file = match last {
+        Last::Anything => open_named(&mut options, path, waits)?,
+        Last::File => open_file(&mut options, path)?,
+    };
     if !file.metadata()?.is_file() {
         return match file.write_all(bytes) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -80,33 +84,53 @@ fn replace(path: &Path, bytes: &[u8], found: Option<&Metadata>) -> io::Result<()
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(FILE))
-        .tempfile_in(parent)?;
-    temporary.write_all(bytes)?;
-    temporary.as_file().sync_all()?;
+    let (mut file, temporary) = Temporary::create(parent)?;
+    file.write_all(bytes)?;
     if let Some(found) = found {
         let kept = Permissions::from_mode(found.permissions().mode() & 0o7777);
-        temporary.as_file().set_permissions(kept)?;
+        file.set_permissions(kept)?;
     }
-    temporary.persist(path)?;
+    file.sync_all()?;
+    fs::rename(&temporary.0, path)?;
     File::open(parent)?.sync_all()
 }
 
-/// Opens a file; with [`Last::File`] it neither follows a link nor waits for the other end of a FIFO.
-pub(super) fn open_as(options: &mut OpenOptions, path: &Path, last: Last) -> io::Result<File> {
-    if last == Last::Anything {
-        return options.open(path);
+/// A file under a name of its own, which is gone when it was not renamed. The umask decides its mode, and the system's words say
+/// why there is none.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn create(parent: &Path) -> io::Result<(File, Self)> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!(".telemload-{}-{number}.tmp", std::process::id()));
+            match File::options().write(true).create_new(true).open(&path) {
+                // Of one that was killed and had the same number.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                opened => return opened.map(|file| (file, Self(path))),
+            }
+        }
     }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Opens a regular file: it neither follows a link nor waits for the other end of a FIFO.
+pub(super) fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
     let file = options
         .custom_flags(flags.cast_signed())
         .open(path)
         .map_err(|error| match error.raw_os_error() {
-            Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => {
+            Some(code) if code == Errno::LOOP.raw_os_error() => {
                 in_the_way("a link stands there, and telemload follows none in a run directory")
             }
-            Some(code) if code == rustix::io::Errno::NXIO.raw_os_error() => {
+            Some(code) if code == Errno::NXIO.raw_os_error() => {
                 in_the_way("what stands there is no regular file")
             }
             _ => error,
@@ -115,6 +139,26 @@ pub(super) fn open_as(options: &mut OpenOptions, path: &Path, last: Last) -> io:
         Ok(file)
     } else {
         Err(in_the_way("what stands there is no regular file"))
+    }
+}
+
+/// Opens whatever stands there to write into it.
+fn open_named(options: &mut OpenOptions, path: &Path, waits: impl FnOnce()) -> io::Result<File> {
+    if !fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        return options.open(path);
+    }
+    // The first one is used if there is a reader: to close it would be the end of the file for that.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    match options.clone().custom_flags(flags).open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            waits();
+            options.open(path)
+        }
+        opened => {
+            let file = opened?;
+            fcntl_setfl(&file, OFlags::empty())?;
+            Ok(file)
+        }
     }
 }
 
@@ -144,7 +188,7 @@ pub(super) fn descend(root: &Path, is: (u64, u64), below: &Path) -> io::Result<D
 
 fn step(at: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
     match mkdirat(at, name, Mode::from_raw_mode(0o777)) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),
     }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
@@ -189,7 +233,7 @@ mod tests {
         fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
         let before = File::open(&file).unwrap();
         for last in [Last::Anything, Last::File] {
-            put(&file, b"new", last).unwrap();
+            put(&file, b"new", last, || {}).unwrap();
             assert_eq!(fs::read(&file).unwrap(), b"new");
             assert_eq!(mode(&file), 0o640, "{last:?}");
         }
@@ -208,20 +252,20 @@ mod tests {
         symlink("nowhere", at("dangling")).unwrap();
         fs::hard_link(at("target"), at("hard")).unwrap();
         for name in ["link", "dangling"] {
-            let refused = put(&at(name), b"x", Last::File).unwrap_err();
+            let refused = put(&at(name), b"x", Last::File, || {}).unwrap_err();
             assert!(
                 refused.to_string().contains("a link stands there"),
                 "{refused}"
             );
         }
         assert!(!at("nowhere").exists());
-        put(&at("link"), b"new", Last::Anything).unwrap();
+        put(&at("link"), b"new", Last::Anything, || {}).unwrap();
         assert!(at("link").is_symlink());
         assert_eq!(fs::read(at("hard")).unwrap(), b"new");
         assert_eq!(mode(&at("target")), 0o600);
-        put(&at("hard"), b"both", Last::Anything).unwrap();
+        put(&at("hard"), b"both", Last::Anything, || {}).unwrap();
         assert_eq!(fs::read(at("target")).unwrap(), b"both");
-        put(&at("dangling"), b"there", Last::Anything).unwrap();
+        put(&at("dangling"), b"there", Last::Anything, || {}).unwrap();
         assert_eq!(fs::read(at("nowhere")).unwrap(), b"there");
         assert!(at("dangling").is_symlink());
     }
@@ -242,7 +286,7 @@ mod tests {
         );
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
         let directory = descend(&root, is, Path::new("./c/d")).unwrap();
-        put(&directory.path(OsStr::new("f")), b"x", Last::File).unwrap();
+        put(&directory.path(OsStr::new("f")), b"x", Last::File, || {}).unwrap();
         assert_eq!(fs::read(root.join("c/d/f")).unwrap(), b"x");
         assert!(descend(&root, is, Path::new("../outside")).is_err());
         // Another one in its place takes nothing.

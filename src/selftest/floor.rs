@@ -129,7 +129,7 @@ impl Floor {
         };
         let mut text = serde_json::to_string_pretty(self).map_err(|error| refused(error.into()))?;
         text.push('\n');
-        write_named(path, text.as_bytes()).map_err(|error| refused(error.cause))
+        write_named(path, text.as_bytes(), || {}).map_err(|error| refused(error.cause))
     }
 
     /// The floor of `machine` that is kept at `path`, if there is one.
