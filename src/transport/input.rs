@@ -35,7 +35,9 @@ pub fn read_or_wait(path: &Path, limit: u64, waits: impl FnOnce() -> bool) -> io
         }
         fcntl_setfl(&file, OFlags::empty())?;
     }
-    file.take(limit + 1).read_to_end(&mut bytes)?;
+    // No more than the limit is waited for, and one byte.
+    let left = (limit + 1).saturating_sub(bytes.len() as u64);
+    file.take(left).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         let message = format!("it has more than {limit} bytes, which is the limit");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));

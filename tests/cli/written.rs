@@ -1,11 +1,9 @@
 //! What telemload writes into, and what it leaves alone: devices, FIFOs, links, modes, directories of others.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::thread;
 
 use crate::bed::{TELEMLOAD, TestBed, url_scenario};
 use crate::hostile::{self, Behaviour, Server};
@@ -53,22 +51,13 @@ fn a_fifo_is_written_into() {
     let fifo = bed.path("fifo");
     let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
     assert!(made.success());
-    let reader = {
-        let fifo = fifo.clone();
-        thread::spawn(move || {
-            let mut text = String::new();
-            fs::File::open(fifo)
-                .unwrap()
-                .read_to_string(&mut text)
-                .unwrap();
-            text
-        })
-    };
-    let _ended = bed
+    let running = bed
         .args(["flame", "render", "a.folded", "-o", "fifo"])
-        .run()
-        .expect(0, &["waits for a reader of fifo"]);
-    assert!(reader.join().unwrap().contains("</svg>"));
+        .start();
+    running.wait_for_stderr("waits for a reader of fifo");
+    let text = fs::read_to_string(&fifo).unwrap();
+    assert!(text.contains("</svg>"));
+    let _ended = running.wait().expect(0, &[]);
     assert!(fs::metadata(fifo).unwrap().file_type().is_fifo());
 }
 
