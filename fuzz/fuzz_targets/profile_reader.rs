@@ -34,7 +34,7 @@ fn everything(profile: &Profile) {
     folded::write(profile, &mut text).expect("writes to memory");
     let again = folded::read(text.as_slice()).expect("reads what was written");
     let whole = |profile: &Profile| if profile.is_of_values() { profile.value() } else { profile.samples() };
-    assert_eq!(again.samples(), whole(profile));
+    assert_eq!(whole(&again), whole(profile));
     let plain = fold(profile.clone(), Fold::Plumbing).expect("folding makes nothing larger");
     assert_eq!(plain.samples(), profile.samples());
     if let Ok(bytes) = encode::encode(profile) {

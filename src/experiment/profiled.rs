@@ -106,7 +106,7 @@ impl PhaseRun<'_> {
         if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
             result.note([notes::capture_ratio(ratio, steal_share)]);
         }
-        let also = self.beside(also, &estimates, result)?;
+        let (also, files) = beside(also, &estimates, result);
         let by_request = self.by_request(&profile, &bytes, plan, (over, &estimates), result);
         // In the result before anything is written: a full disk costs files and no figures.
         let profile = Arc::new(profile);
@@ -126,32 +126,15 @@ impl PhaseRun<'_> {
             neighbour_cores: round.and_then(|round| round.neighbour_cores),
         });
         self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
+        for (kind, bytes) in files {
+            let file = format!("{}.pb.gz", kind.name());
+            self.write(&self.directory().join(file), &bytes)?;
+        }
         if !profile.is_empty() {
             let undrawn = self.draw(profile, plan.hz, &estimates).await?;
             result.note(undrawn);
         }
         Ok(())
-    }
-
-    /// What was captured beside the CPU; it is stored, and what is missing is noted.
-    fn beside(
-        &self,
-        captured: Vec<(Also, Result<capture::Captured, CaptureError>)>,
-        estimates: &Estimates,
-        result: &mut PhaseResult,
-    ) -> Result<Vec<AlsoResult>, Failure> {
-        let mut all = Vec::new();
-        for (kind, captured) in captured {
-            match beside::also(kind, captured, estimates.throughput_rps) {
-                Ok((also, bytes)) => {
-                    let file = format!("{}.pb.gz", kind.name());
-                    self.write(&self.directory().join(file), &bytes)?;
-                    all.push(also);
-                }
-                Err(note) => result.note([*note]),
-            }
-        }
-        Ok(all)
     }
 
     /// What each kind of request costs, if a label of the samples tells it.
@@ -241,6 +224,25 @@ impl PhaseRun<'_> {
         };
         Ok(Some(notes::not_drawn(&why)))
     }
+}
+
+/// What was captured beside the CPU, with what is to be stored of it; what is missing is noted.
+fn beside(
+    captured: Vec<(Also, Result<capture::Captured, CaptureError>)>,
+    estimates: &Estimates,
+    result: &mut PhaseResult,
+) -> (Vec<AlsoResult>, Vec<(Also, Vec<u8>)>) {
+    let (mut all, mut files) = (Vec::new(), Vec::new());
+    for (kind, captured) in captured {
+        match beside::also(kind, captured, estimates.throughput_rps) {
+            Ok((also, bytes)) => {
+                files.push((kind, bytes));
+                all.push(also);
+            }
+            Err(note) => result.note([*note]),
+        }
+    }
+    (all, files)
 }
 
 /// Whether a profile has less than nine tenths of the samples that were asked for: perf's are worked out beforehand.

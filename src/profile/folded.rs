@@ -75,7 +75,10 @@ pub(super) fn read_as(text: &[u8], meaning: Option<Meaning>) -> Result<Profile, 
     let mut profile = Profile::new(sample_type, unit, 0);
     for (number, line) in lines(text) {
         let (stack, value) = parsed(number, line, digits)?;
-        profile.add(stack.trim_end().split(';'), step.observations(value), value)?;
+        // heaptrack ends each stack with a separator.
+        let stack = stack.trim_end();
+        let stack = stack.strip_suffix(';').unwrap_or(stack);
+        profile.add(stack.split(';'), step.observations(value), value)?;
     }
     if meaning.is_none() && digits == 0 {
         profile.note_all(unsure(step));
@@ -234,6 +237,7 @@ mod tests {
         );
         check(b"main;foo 12 7", Ok("main;foo 12 7\n"));
         check(b"a;;b 1", Ok("a;[unknown];b 1\n"));
+        check(b"main;keep; 3", Ok("main;keep 3\n"));
         check(b"a\xff;b 1", Ok("a\u{fffd};b 1\n"));
         check(b"a 0\n", Ok(""));
         check(b"", Ok(""));

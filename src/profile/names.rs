@@ -37,7 +37,7 @@ const PASSES: usize = 4;
 /// The name without what differs between builds; normalised again, it stays as it is.
 ///
 /// Demangles Rust symbols; drops `::h<16 hex digits>`, the `[hash]` behind a crate's name, `.llvm.N`, `.cold`, `.part.N`,
-/// `.isra.N`, `.constprop.N`, `.lto_priv.N`, `.localalias`, `.__uniq.N`, each also as `[clone .part.N]`, the `.N` of link-time
+/// `.isra.N`, `.constprop.N`, `.lto_priv.N`, `.localalias`, `.__uniq.N`, each also as `[clone .part.N]`, `<16 hex digits>` of an address, the `.N` of link-time
 /// optimisation behind a Rust name, `.abi0` and Go's `[go.shape.…]`; writes `{closure#N}` as `{{closure}}` and Go's `.funcN`,
 /// `.gowrapN`, `.deferwrapN` and `-rangeN` without the number. Names above 16 KiB stay as they are.
 pub fn normalise(name: &str) -> Cow<'_, str> {
@@ -87,13 +87,23 @@ fn without_clone_suffixes(mut name: &str) -> &str {
     // In Go `main.cold` is a function; `.cold` of a compiler stands behind a symbol without a package's path.
     let path_of_go = name.contains('/') && !of_rust;
     loop {
-        let stem = without_bracketed_clone(name)
+        let stem = without_address(name)
+            .or_else(|| without_bracketed_clone(name))
             .or_else(|| without_clone_suffix(name, of_rust, path_of_go));
         match stem {
             Some(stem) if !stem.is_empty() => name = stem,
             _ => return name,
         }
     }
+}
+
+/// Without `<000000000000117c>`, which jeprof and gperftools' pprof append: an address begins with zeros, a number of a template does not.
+fn without_address(name: &str) -> Option<&str> {
+    let (stem, address) = name.strip_suffix('>')?.rsplit_once('<')?;
+    let is_address = address.len() == 16
+        && address.starts_with("0000")
+        && address.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_address.then_some(stem)
 }
 
 /// Without `[clone .part.0]`, as GNU's demangler has it, and `(.part.0)`, as LLVM's has it.

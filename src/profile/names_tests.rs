@@ -35,6 +35,9 @@ fn names_of_two_builds_agree() {
             "bcrypt::hash::h05af221e174051e",
         ),
         ("bcrypt::hash", "bcrypt::hash"),
+        // jeprof, and a template's number
+        ("keep<000000000000117c>", "keep"),
+        ("keep<1234567890123456>", "keep<1234567890123456>"),
         // Rust, v0 mangling
         ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
         ("_RNCNvCs1234_7mycrate3foo0", "mycrate::foo::{{closure}}"),

@@ -56,7 +56,7 @@ const MAGIC: [(&[u8], &str, &str); 26] = [
     (
         b"\x28\xb5\x2f\xfd",
         "a file packed by zstd",
-        "unpack it with `zstd -d`; a recording of heaptrack then goes through `heaptrack_print -F OUT FILE`",
+        "unpack it with `zstd -d`; a recording of heaptrack goes through `heaptrack_print -F OUT FILE` as it is",
     ),
     (b"\xfd7zXZ\0", "a file packed by xz", UNPACK),
     (b"\x1f\x8b", "a gzip file in a gzip file", UNPACK),
@@ -165,7 +165,7 @@ const HEADINGS: [(&str, &str, &str); 29] = [
     (
         "heap_v2/",
         "a heap profile of jemalloc",
-        "convert it with `jeprof --collapsed PROGRAM FILE`",
+        "convert it with `jeprof --collapsed PROGRAM FILE`, whose numbers are bytes (--value bytes)",
     ),
     (
         "# austin:",

@@ -393,6 +393,7 @@ mod tests {
         for (thread, root, flag) in [
             ("node", "node::Start", "node --perf-basic-prof"),
             ("C2", "JavaThread::run", "-XX:+DumpPerfMapAtExit"),
+            ("java", "begin", "-XX:+DumpPerfMapAtExit"),
             ("srv", "coreclr_execute_assembly", "DOTNET_PerfMapEnabled=1"),
             ("py", "_PyEval_EvalFrameDefault", "python -X perf"),
             ("what", "begin", "Python -X perf, .NET"),

@@ -41,3 +41,37 @@ fn a_machine_that_cannot_sample_is_told_before_anything_is_started() {
             &["invalid: profile.cpu: `perf record` failed: exit status: 1"],
         );
 }
+
+#[test]
+fn what_perf_cannot_do_is_said_with_the_way_out() {
+    use std::os::unix::fs::PermissionsExt;
+    let pid = std::process::id().to_string();
+    let refused = |says: &str, how: &str, code: i32, expected: &str| {
+        let bin = tempfile::tempdir().unwrap();
+        let program = bin.path().join("perf");
+        std::fs::write(
+            &program,
+            format!("#!/bin/sh\necho \"{says}\" >&2\nexit 255\n"),
+        )
+        .unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        TestBed::new()
+            .args(["flame", "capture", "--pid", &pid, "--call-graph", how])
+            .env("PATH", bin.path().to_str().unwrap())
+            .run()
+            .expect(code, &[expected]);
+    };
+    refused(
+        "cpu-clock: PMU Hardware or event type doesn't support branch stack sampling.",
+        "lbr",
+        5,
+        "this machine records no branches, as virtual machines and most processors but Intel's do not: use `--call-graph dwarf`",
+    );
+    refused(
+        "perf_event_open(..., 0) failed unexpectedly with error 1 (Operation not permitted)",
+        "fp",
+        5,
+        "or give the container CAP_PERFMON and a seccomp profile that allows perf_event_open",
+    );
+    refused("", "frames", 2, "it is one of fp, dwarf, lbr");
+}

@@ -254,7 +254,13 @@ async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captu
     let ended = |_| Usage(perf::PerfError::NoProcess(pid).to_string());
     let tree = ProcessTree::of(pid).map_err(ended)?;
     let request = perf::Request {
-        pids: tree.pids().map_err(ended)?,
+        // What it started as another user is left out.
+        pids: tree
+            .pids()
+            .map_err(ended)?
+            .into_iter()
+            .filter(|below| *below == pid || perf::check(*below).is_ok())
+            .collect(),
         hz,
         call_graph: args.call_graph,
     };

@@ -7,7 +7,7 @@ const SAID: f64 = 0.05;
 /// From this share on an interpreter hides the program.
 const HIDDEN: f64 = 0.2;
 
-/// A runtime, by what is in the names of a profile that has it.
+/// A runtime, by how names begin in a profile that has it: of functions, modules and threads.
 struct Runtime {
     signs: &'static [&'static str],
     remedy: &'static str,
@@ -17,15 +17,22 @@ const PYTHON: &str = "run Python with `python -X perf` (3.12 and later; 3.13 has
 
 const RUNTIMES: [Runtime; 4] = [
     Runtime {
-        signs: &["node::", "v8::", "Builtins_"],
+        signs: &["node", "v8::", "Builtins_"],
         remedy: "start Node with `node --perf-basic-prof` (what it compiled before is in the map too)",
     },
     Runtime {
-        signs: &["JavaThread::", "JavaCalls::", "JavaMain", "[libjvm.so]"],
+        signs: &[
+            "java",
+            "JavaThread::",
+            "JavaCalls::",
+            "JavaMain",
+            "[libjvm.so]",
+        ],
         remedy: "start Java with `-XX:+DumpPerfMapAtExit -XX:+PreserveFramePointer` (JDK 17), let `jcmd PID Compiler.perfmap` write the map while it runs, or use perf-map-agent",
     },
     Runtime {
         signs: &[
+            ".NET",
             "coreclr_",
             "[libcoreclr.so]",
             "[libclrjit.so]",
