@@ -472,14 +472,12 @@ impl Counted {
     fn add(&mut self, weight: Weight, slice: Option<u8>) -> Result<(), Error> {
         self.weight = self.weight.plus(weight)?;
         let Some(slice) = slice else { return Ok(()) };
-        match self.by_slice.iter_mut().find(|(known, _)| *known == slice) {
-            Some((_, known)) => known.add(weight),
-            None => {
-                let mut known = InSlice::default();
-                known.add(weight);
-                self.by_slice.push((slice, known));
-            }
-        }
+        let known = self.by_slice.iter().position(|(known, _)| *known == slice);
+        let at = known.unwrap_or_else(|| {
+            self.by_slice.push((slice, InSlice::default()));
+            self.by_slice.len() - 1
+        });
+        self.by_slice[at].1.add(weight);
         Ok(())
     }
 }
