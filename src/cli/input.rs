@@ -52,7 +52,7 @@ fn meaning(text: &str) -> Result<Meaning, String> {
 fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("a label is written KEY=VALUE, such as endpoint=/slow".to_owned()),
+        _ => Err("a label is written KEY=VALUE, such as thread=main".to_owned()),
     }
 }
 

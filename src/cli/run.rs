@@ -20,8 +20,8 @@ use super::watching::Watching;
 use super::{ad_hoc, body};
 use crate::experiment::{self, RunDir};
 use crate::gate::{Outcome, too_busy};
+use crate::report::terminal::detail::Detail;
 use crate::report::terminal::dry_run;
-use crate::report::terminal::run::Detail;
 use crate::result::RunResult;
 use crate::scenario::{self, Header, Overrides, Plan, TlsFlags};
 use crate::selftest::{Floor, floor};
@@ -223,19 +223,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     // What may still run on its threads, such as the look-up of a name, is not waited for.
     runtime.shutdown_background();
     signals.release();
-    let printed = if args.json {
-        print(&conclusion.document())
-    } else {
-        let machine = &conclusion.result.machine;
-        let floor = floor::path().and_then(|path| Floor::known(&path, machine));
-        let floor = floor.map(|floor| floor.quote());
-        let detail = if args.verbose {
-            Detail::Full
-        } else {
-            Detail::Brief
-        };
-        print(&conclusion.summary(floor.as_deref(), detail))
-    };
+    let printed = show(args, &conclusion);
     let outcome = conclusion.outcome();
     conclude(&outcome, args.quiet);
     if outcome == Outcome::Inconclusive && !args.quiet {
@@ -262,6 +250,22 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         printed => printed?,
     }
     Ok(outcome.exit_code())
+}
+
+/// Prints what was found, for people or for programs.
+fn show(args: &Args, conclusion: &Conclusion) -> anyhow::Result<()> {
+    if args.json {
+        return print(&conclusion.document());
+    }
+    let machine = &conclusion.result.machine;
+    let floor = floor::path().and_then(|path| Floor::known(&path, machine));
+    let floor = floor.map(|floor| floor.quote());
+    let detail = if args.verbose {
+        Detail::Full
+    } else {
+        Detail::Brief
+    };
+    print(&conclusion.summary(floor.as_deref(), detail))
 }
 
 /// What CI systems read.

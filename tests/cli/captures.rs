@@ -285,6 +285,7 @@ fn what_is_captured_beside_the_cpu_is_shown_and_compared_per_request() {
     let also = "also = [\"block\", \"mutex\", \"heap\", \"goroutine\"]";
     let outcome = TestBed::new()
         .scenario(&go_scenario(&service, also))
+        .args(["--verbose"])
         .run()
         .expect(0, &[]);
     for words in [

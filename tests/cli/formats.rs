@@ -144,7 +144,7 @@ fn what_is_chosen_of_several_things_is_said() {
             &["events", "--where", "endpoint"],
             2,
             "",
-            "a label is written KEY=VALUE, such as endpoint=/slow",
+            "a label is written KEY=VALUE, such as thread=main",
         ),
     ] {
         let bed = TestBed::new()

@@ -1,12 +1,10 @@
 //! What a run records and shows of an ingestion, and what it makes of a target that a load is too much for.
 
-use std::fs;
-use std::os::unix::fs::symlink;
-
 use rustix::process::Signal;
 
 use crate::bed::{Outcome, TestBed, all_end, descendant, descendants, signal};
 use crate::ingest::verify;
+use crate::unwritten::on_small_disk;
 
 /// A run of documents of two payloads, recorded as they are acknowledged, into a sink of its own.
 fn recorded(gateway: &str, load: &str, more: &str) -> String {
@@ -359,14 +357,18 @@ fn ids_that_prove_nothing_are_refused_with_their_place() {
 
 #[test]
 fn a_disk_that_takes_no_more_ids_ends_the_run_and_names_the_file() {
-    let bed = TestBed::new().scenario(&recorded(POOL, CLOSED, ""));
-    let phase = bed.path("out/default/load");
-    fs::create_dir_all(&phase).unwrap();
-    symlink("/dev/full", phase.join("acknowledged.ids")).unwrap();
-    bed.run().expect(
-        5,
-        &["error: cannot write out/default/load/acknowledged.ids: No space left on device"],
-    );
+    let bed = TestBed::new();
+    let sink = format!("file://{}", bed.path("sink").display());
+    let scenario = recorded(POOL, CLOSED, "")
+        .replace("file://{dir}/sink", &sink)
+        // The series has no row until then.
+        .replace("interval = \"100ms\"", "interval = \"30s\"")
+        .replace("duration = \"500ms\"", "duration = \"60s\"");
+    let output = on_small_disk(&bed.scenario(&scenario), 96);
+    assert_eq!(output.status.code(), Some(5));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let says = "error: cannot write out/default/load/acknowledged.ids: No space left on device";
+    assert!(stderr.contains(says), "{stderr}");
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn a_comparison_that_reaches_the_limit_is_refused_in_words() {
 }
 
 /// Runs in a mount namespace in which `out` is a disk of so many KiB.
-fn on_small_disk(bed: &TestBed, kib: u32) -> Output {
+pub(crate) fn on_small_disk(bed: &TestBed, kib: u32) -> Output {
     let setup = format!(
         "mkdir out && mount -t tmpfs -o size={kib}k none out || exit 97; exec \"$0\" \"$@\""
     );

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use comfy_table::Table;
 
-use super::run::Detail;
+use super::detail::Detail;
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
 use crate::report::figures::change::{

@@ -2,6 +2,7 @@
 
 pub mod compare;
 mod counts;
+pub mod detail;
 pub mod dry_run;
 pub mod flame_top;
 pub mod gate;

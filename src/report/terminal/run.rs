@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::detail::Detail;
 use super::style::{BOLD, indent};
 use super::{compare, phase, story, verdict};
 use crate::compare::Comparison;
@@ -26,15 +27,6 @@ pub struct Summary<'a> {
     pub floor: Option<&'a str>,
     /// How much is told of functions.
     pub detail: Detail,
-}
-
-/// How much a summary tells of functions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// The few that explain a change.
-    Brief,
-    /// All lines of explanation, and tables.
-    Full,
 }
 
 /// Renders a run. The last lines are those that matter, because they stay on a terminal: what differs, and the verdict.
