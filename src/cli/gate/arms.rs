@@ -9,6 +9,7 @@ use crate::cli::run::fresh_seed;
 use crate::result::Arms;
 use crate::scenario::plan::gate::{GateMetric, GatePlan, Relaunch};
 use crate::scenario::{self, GivenTarget, Load, LoadModel, Overrides, Pace, Plan, Variant};
+use crate::traffic::redact::command_without_credentials;
 use crate::units::{format_duration, format_share, list};
 
 /// Seconds for each of which a block more runs on each launch: a longer budget makes launches differ less.
@@ -41,13 +42,14 @@ struct Side {
 }
 
 impl Side {
-    fn named(name: impl Into<String>) -> Self {
+    /// What is shown of a command holds no credentials.
+    fn named(name: &str) -> Self {
         Self {
             target: None,
             before: None,
             variant: None,
             pid: None,
-            name: name.into(),
+            name: command_without_credentials(name),
         }
     }
 }
