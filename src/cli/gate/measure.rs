@@ -122,7 +122,9 @@ impl Measuring<'_> {
                 Next::Stop => return Ended::Planned,
                 Next::Measure if time == Time::Over => return Ended::Planned,
                 Next::Measure => false,
-                Next::Confirm { .. } if self.clock.fits == Fits::FirstLook => {
+                Next::Confirm { .. }
+                    if self.clock.fits == Fits::FirstLook || self.left().is_zero() =>
+                {
                     return Ended::Planned;
                 }
                 Next::Confirm { at_rate } => {
@@ -201,7 +203,11 @@ impl Measuring<'_> {
     /// How long the turns at a fixed rate of one launch take.
     fn at_rate(&self) -> Duration {
         let open = self.pair.pacing().and_then(|pacing| pacing.open);
-        open.map_or(Duration::ZERO, |open| (open.slice + open.gap) * 10)
+        let blocks = match self.compared.gate.relaunch {
+            Relaunch::Every(blocks) => blocks,
+            Relaunch::Never => 1,
+        };
+        open.map_or(Duration::ZERO, |open| (open.slice + open.gap) * 10 * blocks)
     }
 
     /// Leaves latencies out if the first look and its confirmation fit into the budget without them alone; where they do not fit at
