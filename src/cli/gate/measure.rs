@@ -175,7 +175,11 @@ impl Measuring<'_> {
     fn time(&self) -> Time {
         let launch = self.clock.launch().unwrap_or_default();
         let reserved = match self.clock.fits {
-            // Turns at a fixed rate are left out of those that confirm, in all cases but one.
+            // A figure at a fixed rate, which may fail from the first look on, is confirmed by whole launches. Turns at a fixed rate
+            // are left out of those that confirm anything else.
+            Fits::Confirmed if self.judges_rates() && self.clock.launches.len() >= FIRST_LOOK => {
+                launch * self.confirming()
+            }
             Fits::Confirmed => launch.saturating_sub(self.at_rate()) * self.confirming(),
             Fits::FirstLook => Duration::ZERO,
             Fits::Nothing => return Time::Over,
@@ -185,6 +189,11 @@ impl Measuring<'_> {
         } else {
             Time::Left
         }
+    }
+
+    fn judges_rates(&self) -> bool {
+        let mut metrics = self.compared.gate.metrics.iter();
+        metrics.any(|of| of.limits.is_some() && of.metric.is_at_rate())
     }
 
     fn left(&self) -> Duration {

@@ -166,7 +166,10 @@ impl<'a> Pair<'a> {
         meters.head.restart_peaks();
         let load = pacing.closed_load(self.paired.load);
         let tables = pacing.closed_tables(head_first);
-        let closed = self.turns(both, &mut meters, &load, &tables).await?;
+        let mut closed = self.turns(both, &mut meters, &load, &tables).await?;
+        for turns in [&mut closed.turns.base, &mut closed.turns.head] {
+            turns.are_short = pacing.slice < pacing.wanted;
+        }
         let is_open = self.paired.latencies && self.goes_on(both);
         let open = match pacing.open.filter(|_| is_open) {
             Some(open) => {
