@@ -173,15 +173,18 @@ fn slices(path: &Path) -> Vec<PathBuf> {
 }
 
 pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let inside = "; name the profile in it, which for a run is VARIANT/PHASE/profile.pb.gz";
+    Ok(bytes_up_to(path, MAX_FILE, inside)?)
+}
+
+/// A file or standard input of a size; `inside` is what is said of a directory.
+pub(super) fn bytes_up_to(path: &Path, most: u64, inside: &str) -> Result<Vec<u8>, Usage> {
     let read = if is_stdio(path) {
         let mut bytes = Vec::new();
-        let read = io::stdin()
-            .lock()
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut bytes);
+        let read = io::stdin().lock().take(most + 1).read_to_end(&mut bytes);
         read.map(|_| bytes)
     } else {
-        read_or_wait(path, MAX_FILE, || {
+        read_or_wait(path, most, || {
             say(&format!("waits for a writer of {}", path.display()));
             true
         })
@@ -189,16 +192,12 @@ pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     let refused =
         |reason: &dyn std::fmt::Display| Usage(format!("cannot read {}: {reason}", shown(path)));
     let bytes = read.map_err(|error| match error.kind() {
-        io::ErrorKind::IsADirectory => refused(
-            &"it is a directory; name the profile in it, which for a run is VARIANT/PHASE/profile.pb.gz",
-        ),
-        io::ErrorKind::FileTooLarge => {
-            refused(&format!("it is larger than {} MiB", MAX_FILE >> 20))
-        }
+        io::ErrorKind::IsADirectory => refused(&format!("it is a directory{inside}")),
+        io::ErrorKind::FileTooLarge => refused(&format!("it is larger than {} MiB", most >> 20)),
         _ => refused(&error),
     })?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(refused(&format!("it is larger than {} MiB", MAX_FILE >> 20)).into());
+    if bytes.len() as u64 > most {
+        return Err(refused(&format!("it is larger than {} MiB", most >> 20)));
     }
     Ok(bytes)
 }

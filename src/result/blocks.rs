@@ -75,6 +75,9 @@ pub struct Turns {
     pub active: Duration,
     /// How many.
     pub count: u32,
+    /// Whether each is shorter than its answers need: requests that are under way at its end are so many that it says little of
+    /// throughput.
+    pub are_short: bool,
     /// What was counted in them, by request in the order of the plan.
     pub tallies: Vec<Tally>,
     /// The first failure of each kind, in words.
@@ -87,6 +90,7 @@ impl Turns {
         Self {
             active: Duration::ZERO,
             count: 0,
+            are_short: false,
             tallies: Vec::new(),
             exemplars: BTreeMap::new(),
         }

@@ -332,7 +332,7 @@ fn a_baseline_that_does_not_fit_is_refused_before_anything_is_started() {
     let missing = gate(VARIANTS, &["--variant", "a", "--baseline", "gone.json"]);
     missing
         .run()
-        .expect(2, &["--baseline gone.json: No such file"]);
+        .expect(2, &["--baseline: cannot read gone.json: No such file"]);
     // Whoever asks for it gets it, and figures of too few launches are no pass.
     let run = of(
         &stored("[1]"),

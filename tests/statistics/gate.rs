@@ -163,6 +163,7 @@ fn block() -> Block {
         closed: Turns {
             active: Duration::from_secs(1),
             count: 12,
+            are_short: false,
             tallies: vec![tally],
             exemplars: BTreeMap::new(),
         },

@@ -9,6 +9,7 @@ use crate::cli::run::fresh_seed;
 use crate::result::Arms;
 use crate::scenario::plan::gate::{GateMetric, GatePlan, Relaunch};
 use crate::scenario::{self, GivenTarget, Load, LoadModel, Overrides, Pace, Plan, Variant};
+use crate::traffic::redact::command_without_credentials;
 use crate::units::{format_duration, format_share, list};
 
 /// Seconds for each of which a block more runs on each launch: a longer budget makes launches differ less.
@@ -41,13 +42,14 @@ struct Side {
 }
 
 impl Side {
-    fn named(name: impl Into<String>) -> Self {
+    /// What is shown of a command holds no credentials.
+    fn named(name: &str) -> Self {
         Self {
             target: None,
             before: None,
             variant: None,
             pid: None,
-            name: name.into(),
+            name: command_without_credentials(name),
         }
     }
 }
@@ -363,6 +365,31 @@ fn is_launched(variant: &Variant) -> Result<(), Usage> {
     }
 }
 
+/// In what the loads of two arms differ, of all that is the base's for both.
+fn differs(
+    head: &Variant,
+    (of_base, of_head): (&Load, &Load),
+    gate: &GatePlan,
+) -> Option<&'static str> {
+    let weights = |load: &Load| -> Vec<u32> {
+        let all = 0..head.requests.len();
+        all.map(|at| head.weight_of(at, load)).collect()
+    };
+    if of_base.connections != of_head.connections || of_base.workers != of_head.workers {
+        Some("connections or workers")
+    } else if of_base.timeout != of_head.timeout {
+        Some("timeouts")
+    } else if of_base.keep_alive != of_head.keep_alive {
+        Some("`keep_alive`")
+    } else if weights(of_base) != weights(of_head) {
+        Some("weights")
+    } else {
+        // A rate of the gate itself is that of both.
+        let is_other = gate.rate.is_none() && of_base.model != of_head.model;
+        is_other.then_some("rates")
+    }
+}
+
 /// The load of the phase that the gate uses, which both arms must have alike.
 fn the_load(arms: &Arms<Variant>, gate: &GatePlan) -> Result<Load, Usage> {
     let of = |variant: &Variant| {
@@ -375,9 +402,9 @@ fn the_load(arms: &Arms<Variant>, gate: &GatePlan) -> Result<Load, Usage> {
         })
     };
     let (mut base, head) = (of(&arms.base)?, of(&arms.head)?);
-    if base.connections != head.connections || base.workers != head.workers {
+    if let Some(what) = differs(&arms.head, (&base, &head), gate) {
         let message = format!(
-            "both arms must be loaded alike, and their phases `{}` have other connections or workers",
+            "both arms must be loaded alike, and their phases `{}` have other {what}",
             gate.phase
         );
         return Err(Usage(message));

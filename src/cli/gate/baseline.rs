@@ -1,7 +1,5 @@
 //! Stored baselines: what a gate measured of its head, with the machine that it was measured on.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::exit::Usage;
 use crate::cli::files::write;
+use crate::cli::input::bytes_up_to;
 use crate::gate::paired::Figures;
 use crate::process::machine::Fingerprint;
 
@@ -59,14 +58,11 @@ impl Baseline {
     /// Reads a stored one.
     pub(super) fn read(path: &Path) -> Result<Self, Usage> {
         let refused = |why: String| Usage(format!("--baseline {}: {why}", path.display()));
-        let mut text = String::new();
-        let file = File::open(path).map_err(|error| refused(error.to_string()))?;
-        file.take(LARGEST)
-            .read_to_string(&mut text)
-            .map_err(|error| refused(error.to_string()))?;
+        let bytes = bytes_up_to(path, LARGEST, "; name the file");
+        let bytes = bytes.map_err(|error| Usage(format!("--baseline: {error}")))?;
         let not_one = "it is no baseline; write one with --save-baseline";
-        let baseline: Self =
-            serde_json::from_str(&text).map_err(|error| refused(format!("{not_one} ({error})")))?;
+        let baseline: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| refused(format!("{not_one} ({error})")))?;
         if baseline.schema != SCHEMA {
             return Err(refused(not_one.to_owned()));
         }

@@ -122,7 +122,9 @@ impl Measuring<'_> {
                 Next::Stop => return Ended::Planned,
                 Next::Measure if time == Time::Over => return Ended::Planned,
                 Next::Measure => false,
-                Next::Confirm { .. } if self.clock.fits == Fits::FirstLook => {
+                Next::Confirm { .. }
+                    if self.clock.fits == Fits::FirstLook || self.left().is_zero() =>
+                {
                     return Ended::Planned;
                 }
                 Next::Confirm { at_rate } => {
@@ -173,7 +175,11 @@ impl Measuring<'_> {
     fn time(&self) -> Time {
         let launch = self.clock.launch().unwrap_or_default();
         let reserved = match self.clock.fits {
-            // Turns at a fixed rate are left out of those that confirm, in all cases but one.
+            // A figure at a fixed rate, which may fail from the first look on, is confirmed by whole launches. Turns at a fixed rate
+            // are left out of those that confirm anything else.
+            Fits::Confirmed if self.judges_rates() && self.clock.launches.len() >= FIRST_LOOK => {
+                launch * self.confirming()
+            }
             Fits::Confirmed => launch.saturating_sub(self.at_rate()) * self.confirming(),
             Fits::FirstLook => Duration::ZERO,
             Fits::Nothing => return Time::Over,
@@ -183,6 +189,11 @@ impl Measuring<'_> {
         } else {
             Time::Left
         }
+    }
+
+    fn judges_rates(&self) -> bool {
+        let mut metrics = self.compared.gate.metrics.iter();
+        metrics.any(|of| of.limits.is_some() && of.metric.is_at_rate())
     }
 
     fn left(&self) -> Duration {
@@ -201,7 +212,11 @@ impl Measuring<'_> {
     /// How long the turns at a fixed rate of one launch take.
     fn at_rate(&self) -> Duration {
         let open = self.pair.pacing().and_then(|pacing| pacing.open);
-        open.map_or(Duration::ZERO, |open| (open.slice + open.gap) * 10)
+        let blocks = match self.compared.gate.relaunch {
+            Relaunch::Every(blocks) => blocks,
+            Relaunch::Never => 1,
+        };
+        open.map_or(Duration::ZERO, |open| (open.slice + open.gap) * 10 * blocks)
     }
 
     /// Leaves latencies out if the first look and its confirmation fit into the budget without them alone; where they do not fit at

@@ -115,6 +115,7 @@ fn gate(
     let reported = printed.and(ended.report(functions.as_ref(), &dir));
     session.signals.release();
     if let Some(injected) = compared.injected {
+        reported?;
         return Ok(shown::proven(&verdict, injected, args.quiet));
     }
     if !args.quiet {

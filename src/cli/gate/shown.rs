@@ -14,9 +14,8 @@ use crate::gate::{Outcome, Verdict};
 use crate::process::machine::Fingerprint;
 use crate::report::checks::{GateRun, of_gate};
 use crate::report::{document, terminal, text};
-use crate::result::{Arms, ScenarioId};
+use crate::result::ScenarioId;
 use crate::scenario::plan::gate::GateMetric;
-use crate::traffic::redact::without_credentials;
 use crate::units::format_share;
 
 /// A gate that has ended, with what its reports say of it.
@@ -29,7 +28,6 @@ pub(super) struct Ended<'a> {
     seconds: f64,
     scenario: ScenarioId,
     machine: Fingerprint,
-    names: Arms<String>,
     file: String,
 }
 
@@ -42,7 +40,6 @@ impl<'a> Ended<'a> {
         (started_at, seconds): (jiff::Timestamp, f64),
     ) -> Self {
         let plan = &compared.plan;
-        let names = compared.names.as_ref();
         Self {
             args,
             compared,
@@ -56,7 +53,6 @@ impl<'a> Ended<'a> {
                 seed: Some(plan.seed),
             },
             machine: Fingerprint::read(),
-            names: names.map(|name| without_credentials(name)),
             file: in_repository(&args.scenario.display().to_string()),
         }
     }
@@ -64,7 +60,7 @@ impl<'a> Ended<'a> {
     fn run<'r>(&'r self, functions: Option<&'r Comparison>) -> GateRun<'r> {
         GateRun {
             scenario: &self.scenario,
-            arms: self.names.as_ref().map(String::as_str),
+            arms: self.compared.names.as_ref().map(String::as_str),
             started_at: self.started_at,
             seconds: self.seconds,
             machine: &self.machine,

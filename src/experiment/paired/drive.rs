@@ -242,6 +242,7 @@ impl Count {
         Turns {
             active: table.active(),
             count: table.measured(),
+            are_short: false,
             tallies: self.tallies,
             exemplars: self.exemplars,
         }

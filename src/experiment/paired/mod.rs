@@ -16,10 +16,10 @@ use self::both::{Arm, Both, Launcher};
 use self::drive::{Course, Driven};
 use self::meter::{Meter, Used};
 use self::pacing::Tables;
+use self::surroundings::Foreign;
 use super::variant::Stamps;
 use super::{Observer, RunDir, Stop};
 use crate::metrics::Tally;
-use crate::process::machine::Fingerprint;
 use crate::result::{ArmBlock, Arms, Around, Block, Failure, Turns};
 use crate::scenario::{Load, Plan, Target, Variant};
 use crate::traffic::fleet::Hashes;
@@ -64,7 +64,6 @@ pub struct Pair<'a> {
     both: Option<Both>,
     launches: u32,
     pacing: Option<Pacing>,
-    cpus: usize,
 }
 
 impl<'a> Pair<'a> {
@@ -91,7 +90,6 @@ impl<'a> Pair<'a> {
             both: None,
             launches: 0,
             pacing: None,
-            cpus: Fingerprint::read().logical_cpus,
         })
     }
 
@@ -168,7 +166,10 @@ impl<'a> Pair<'a> {
         meters.head.restart_peaks();
         let load = pacing.closed_load(self.paired.load);
         let tables = pacing.closed_tables(head_first);
-        let closed = self.turns(both, &mut meters, &load, &tables).await?;
+        let mut closed = self.turns(both, &mut meters, &load, &tables).await?;
+        for turns in [&mut closed.turns.base, &mut closed.turns.head] {
+            turns.are_short = pacing.slice < pacing.wanted;
+        }
         let is_open = self.paired.latencies && self.goes_on(both);
         let open = match pacing.open.filter(|_| is_open) {
             Some(open) => {
@@ -181,7 +182,7 @@ impl<'a> Pair<'a> {
         let mut block = block(both, number, head_first);
         block.arms.base.peak_bytes = meters.base.peak_bytes();
         block.arms.head.peak_bytes = meters.head.peak_bytes();
-        block.around = self.around(&closed, open.as_ref());
+        block.around = around(&closed, open.as_ref());
         fill(&mut block, closed, open);
         Ok(block)
     }
@@ -239,26 +240,34 @@ impl<'a> Pair<'a> {
         };
         course.drive(both, meters, self.paired.stop).await
     }
+}
 
-    fn around(&self, closed: &Driven, open: Option<&Driven>) -> Around {
-        let Some((begin, mut end)) = closed.moments else {
-            return Around::default();
-        };
-        let sum = |used: &Arms<Option<Used>>| Some(used.base?.all + used.head?.all);
-        let mut arms = sum(&closed.used);
-        let mut lag = Duration::ZERO;
-        if let Some(open) = open
-            && let Some((_, last)) = open.moments
-        {
-            end = last;
-            arms = arms.and_then(|arms| Some(arms + sum(&open.used)?));
-            lag = lag_p99(open);
-        }
-        Around {
-            dispatch_lag_p99: lag,
-            ..begin.until(&end, self.cpus, arms)
-        }
+fn around(closed: &Driven, open: Option<&Driven>) -> Around {
+    let Some((begin, mut end)) = closed.moments else {
+        return Around::default();
+    };
+    let mut lag = Duration::ZERO;
+    if let Some(open) = open
+        && let Some((_, last)) = open.moments
+    {
+        end = last;
+        lag = lag_p99(open);
     }
+    // What the arms use between the turns of both kinds, and in the turns that are dropped, is not known.
+    let foreign = [Some(closed), open].into_iter().flatten();
+    let foreign = foreign.filter_map(foreign_of).reduce(Foreign::and);
+    Around {
+        dispatch_lag_p99: lag,
+        foreign_cores: foreign.and_then(Foreign::cores),
+        ..begin.until(&end)
+    }
+}
+
+/// What others used during turns of one kind; the arms are read around them.
+fn foreign_of(driven: &Driven) -> Option<Foreign> {
+    let (begin, end) = driven.moments?;
+    let arms = driven.used.base?.all + driven.used.head?.all;
+    begin.foreign(&end, arms)
 }
 
 /// The 99th percentile of the generator's lateness towards both arms.

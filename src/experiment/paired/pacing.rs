@@ -231,7 +231,7 @@ fn gap(slice: Duration, found: &Arms<Turns>) -> Duration {
 
 /// Turns at half of what the slower arm takes, or at the scenario's own rate if that is lower.
 fn open(found: &Arms<Turns>, load: &Load) -> Option<OpenPacing> {
-    let capacity = rate(&found.base)?.min(rate(&found.head)?);
+    let capacity = taken(&found.base)?.min(taken(&found.head)?);
     let light = match &load.model {
         LoadModel::Closed => capacity * LIGHT,
         LoadModel::Open { pace, .. } => (capacity * LIGHT).min(pace.highest().per_second()),
@@ -248,6 +248,14 @@ fn open(found: &Arms<Turns>, load: &Load) -> Option<OpenPacing> {
 fn rate(turns: &Turns) -> Option<f64> {
     let ok: u64 = turns.tallies.iter().map(|tally| tally.completed_ok).sum();
     (ok > 0).then(|| ok as f64 / turns.active.as_secs_f64())
+}
+
+/// OK answers per second to what was sent in its own turns, also of those that all came between two of them; `None` without any.
+fn taken(turns: &Turns) -> Option<f64> {
+    let ok: u64 = turns.tallies.iter().map(|tally| tally.ok).sum();
+    // A turn that is shorter than its answers is no longer for that.
+    let seconds = turns.active.max(median(turns) * turns.count);
+    (ok > 0).then(|| ok as f64 / seconds.as_secs_f64())
 }
 
 fn median(turns: &Turns) -> Duration {
@@ -270,12 +278,13 @@ mod tests {
     fn arm(rate: f64, latency: Duration) -> Turns {
         let mut tally = Tally::default();
         let ok = (rate * 0.4) as u64;
-        tally.completed_ok = ok;
+        (tally.ok, tally.completed_ok) = (ok, ok);
         let nanos = latency.as_nanos() as u64;
         tally.latency.record_n(nanos, ok).unwrap();
         Turns {
             active: 400 * MS,
             count: 4,
+            are_short: false,
             tallies: vec![tally, Tally::default()],
             exemplars: BTreeMap::new(),
         }
@@ -341,6 +350,22 @@ mod tests {
         assert_eq!(Pacing::decided(&found, &own, false).open, None);
         let deaf = arms((0.0, MS), (10_000.0, MS));
         assert_eq!(Pacing::decided(&deaf, &closed, true).open, None);
+    }
+
+    #[test]
+    fn answers_that_all_come_between_turns_are_answers_at_a_fixed_rate() {
+        let mut slow = arms((100.0, 200 * MS), (100.0, 200 * MS));
+        for turns in [&mut slow.base, &mut slow.head] {
+            turns.tallies[0].completed_ok = 0;
+        }
+        let load = Load {
+            model: LoadModel::Closed,
+            ..samples::phase(|_| ()).load
+        };
+        // 40 answers that took 200 ms, in four turns of 100 ms.
+        let open = Pacing::decided(&slow, &load, true).open.unwrap();
+        let rate = open.rate.per_second();
+        assert!((24.0..26.0).contains(&rate), "{rate}");
     }
 
     #[test]

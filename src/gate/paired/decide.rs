@@ -53,7 +53,8 @@ pub enum Ended {
 /// What to do after a launch.
 pub fn next(plan: &GatePlan, measured: Measured<'_>, time: Time) -> Next {
     let launches = by_launch(measured.blocks, plan.relaunch);
-    let errors = errors::judge(&launches, FALSE_FAILS, plan.answers);
+    let confirming = by_launch(measured.confirming, plan.relaunch);
+    let errors = judge_errors(plan, &launches, &confirming);
     if launches.is_empty() {
         return Next::Measure;
     }
@@ -61,8 +62,7 @@ pub fn next(plan: &GatePlan, measured: Measured<'_>, time: Time) -> Next {
         return Next::Stop;
     }
     let n = launches.len();
-    let confirming = by_launch(measured.confirming, plan.relaunch).len();
-    let progress = if n >= LAST_LOOK || time == Time::Over || confirming > 0 {
+    let progress = if n >= LAST_LOOK || time == Time::Over || !confirming.is_empty() {
         Progress::Over
     } else {
         Progress::Running
@@ -80,10 +80,16 @@ pub fn next(plan: &GatePlan, measured: Measured<'_>, time: Time) -> Next {
     } else if !fails.is_empty() {
         let at_rate = fails.iter().any(|of| of.gated.metric.is_at_rate());
         match plan.confirm {
-            Confirm::Fresh if confirming < CONFIRMING => Next::Confirm { at_rate },
+            // An arm that ends takes the figures of a launch with it: what follows would not confirm anything.
+            Confirm::Fresh if confirming.len() < CONFIRMING && !any_died(measured.confirming) => {
+                Next::Confirm { at_rate }
+            }
             _ => Next::Stop,
         }
-    } else if progress == Progress::Running && metrics.iter().any(Metric::asks_for_more) {
+    } else if progress == Progress::Running
+        && (errors.verdict.verdict == Verdict::Inconclusive
+            || metrics.iter().any(Metric::asks_for_more))
+    {
         Next::Measure
     } else {
         Next::Stop
@@ -99,9 +105,7 @@ pub fn conclude(
 ) -> GateVerdict {
     let launches = by_launch(measured.blocks, plan.relaunch);
     let confirming = by_launch(measured.confirming, plan.relaunch);
-    // An error counts wherever it happened.
-    let both: Vec<Vec<&Block>> = launches.iter().chain(&confirming).cloned().collect();
-    let errors = errors::judge(&both, FALSE_FAILS, plan.answers);
+    let errors = judge_errors(plan, &launches, &confirming);
     let metrics: Vec<MetricVerdict> = metrics(plan, &launches)
         .iter()
         .map(|metric| metric.verdict(plan.confirm, &confirming, errors.differs.as_deref()))
@@ -129,6 +133,18 @@ pub fn conclude(
         },
         evidence: evidence(&all),
     }
+}
+
+/// An error counts wherever it happened.
+fn judge_errors(plan: &GatePlan, launches: &[Vec<&Block>], confirming: &[Vec<&Block>]) -> Errors {
+    let both: Vec<Vec<&Block>> = launches.iter().chain(confirming).cloned().collect();
+    errors::judge(&both, FALSE_FAILS, plan.answers)
+}
+
+fn any_died(blocks: &[Block]) -> bool {
+    let arms = blocks.iter().map(|block| &block.arms);
+    arms.flat_map(|arms| [&arms.base, &arms.head])
+        .any(|arm| arm.died.is_some())
 }
 
 fn early(outcome: &Outcome) -> String {

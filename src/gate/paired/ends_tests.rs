@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::samples::{blocks, changed, costing, plan, verdict, wobble};
 use super::*;
-use crate::gate::Outcome;
+use crate::gate::{Outcome, Verdict};
 use crate::result::{ArmBlock, Block};
 use crate::scenario::plan::gate::{
     Answers, GateMetric, GatePlan, Limits, OnInconclusive, Relaunch,
@@ -195,6 +195,14 @@ fn a_stored_baseline_tells_large_changes_alone() {
         tolerate: 0.1,
     });
     assert_eq!(held(&plan, 1.0, &stored).outcome, Outcome::Pass);
+    // What this gate does not judge, nobody judges unless it was asked for.
+    let mut memory = super::samples::plan(&[CPU, GateMetric::PeakMemory]);
+    memory.metrics[0].limits = plan.metrics[0].limits;
+    let judged = |plan: &GatePlan| held(plan, 1.0, &stored).metrics[1].verdict;
+    assert_eq!(judged(&memory), None);
+    assert_eq!(held(&memory, 1.0, &stored).outcome, Outcome::Pass);
+    memory.metrics[1].asked = true;
+    assert_eq!(judged(&memory), Some(Verdict::Inconclusive));
     // What is not stored, or on too few launches, does not pass.
     for stored in [Figures::new(), figures(&plan, &blocks(9))] {
         let found = held(&plan, 0.5, &stored);

@@ -244,8 +244,11 @@ fn differs(all: &Arms<Served>) -> Option<String> {
             share(&all.base)
         ));
     }
-    let body = |served: &Served| served.body as f64 / served.completed as f64;
-    let (base, head) = (body(&all.base), body(&all.head));
+    let body = |served: &Served| {
+        let is_known = served.completed > 0;
+        is_known.then(|| served.body as f64 / served.completed as f64)
+    };
+    let (base, head) = body(&all.base).zip(body(&all.head))?;
     (head < base * (1.0 - SMALLER)).then(|| {
         format!(
             "the head answers something else: its bodies have {head:.0} bytes, the base's {base:.0}"

@@ -118,6 +118,48 @@ fn errors_in_few_launches_are_inconclusive() {
 }
 
 #[test]
+fn errors_that_do_not_tell_yet_ask_for_more_launches() {
+    let mut erring_twice = blocks(16);
+    let arms = erring_twice[3..5].iter_mut();
+    arms.for_each(|block| erring(1)(&mut block.arms.head));
+    assert_eq!(next_of(&blocks(10)), Next::Stop);
+    assert_eq!(next_of(&erring_twice[..10]), Next::Measure);
+    assert_eq!(next_of(&erring_twice), Next::Stop);
+}
+
+#[test]
+fn an_arm_that_ends_ends_the_confirmation() {
+    let failing = costing(16, 1.2);
+    let ask = |confirming: &[Block]| {
+        let measured = Measured {
+            blocks: &failing,
+            confirming,
+        };
+        next(&plan(&[GateMetric::CpuPerRequest]), measured, Time::Left)
+    };
+    let mut confirming = costing(2, 1.2);
+    assert_eq!(ask(&confirming), Next::Confirm { at_rate: false });
+    let died = || Some("exit code 1".to_owned());
+    confirming[1].arms.head.died = died();
+    assert_eq!(ask(&confirming), Next::Stop);
+    let mut confirming = costing(2, 1.2);
+    confirming[1].arms.base.died = died();
+    assert_eq!(ask(&confirming), Next::Stop);
+    // Errors of these launches count with the others.
+    let mut erring_head = costing(7, 1.2);
+    let mut failing = costing(16, 1.2);
+    for block in failing[..2].iter_mut().chain(&mut erring_head) {
+        erring(1)(&mut block.arms.head);
+    }
+    let measured = Measured {
+        blocks: &failing,
+        confirming: &erring_head,
+    };
+    let next = next(&plan(&[GateMetric::CpuPerRequest]), measured, Time::Left);
+    assert_eq!(next, Next::Stop);
+}
+
+#[test]
 fn a_base_that_errs_is_nothing_to_compare_with() {
     let mut both = blocks(16);
     for block in &mut both {

@@ -120,5 +120,7 @@ pub(super) fn times_needed(paired: &Paired, limits: LogLimits, level: f64) -> Op
         .then(|| times((limits.catch - paired.mean) / t_quantile(0.95, degrees)));
     let fails = (paired.mean >= limits.tolerate)
         .then(|| times(paired.mean / t_quantile(1.0 - level, degrees)));
-    [passes, fails].into_iter().flatten().reduce(f64::min)
+    // What there is did not do, whatever the estimate says.
+    let times = [passes, fails].into_iter().flatten();
+    times.filter(|times| *times > 1.0).reduce(f64::min)
 }

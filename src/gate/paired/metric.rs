@@ -149,7 +149,7 @@ impl Metric {
             return;
         };
         let Some(seen) = self.seen(Progress::Over) else {
-            verdict.verdict = self.gated.asked.then_some(Verdict::Inconclusive);
+            verdict.verdict = untold(self.gated);
             verdict.reason = self.unjudged();
             verdict.needs = verdict.bursts.map(words::more_bursts);
             return;
@@ -219,6 +219,12 @@ impl Metric {
     }
 }
 
+/// The verdict on a metric of which nothing can be told: it keeps nothing from a verdict unless it was asked for.
+pub(super) fn untold(gated: Gated) -> Option<Verdict> {
+    let is_asked = gated.asked && gated.limits.is_some();
+    is_asked.then_some(Verdict::Inconclusive)
+}
+
 /// How much larger the head's figure is, as a share, from ln of how much worse it is.
 fn natural(metric: GateMetric, worse: f64) -> f64 {
     if metric.more_is_worse() {
@@ -229,7 +235,7 @@ fn natural(metric: GateMetric, worse: f64) -> f64 {
 }
 
 /// How much worse it is, as a positive share of the base.
-fn worse_share(metric: GateMetric, worse: f64) -> f64 {
+pub(super) fn worse_share(metric: GateMetric, worse: f64) -> f64 {
     if metric.more_is_worse() {
         worse.exp_m1()
     } else {

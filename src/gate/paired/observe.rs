@@ -112,6 +112,11 @@ impl Series {
 }
 
 fn both(metric: GateMetric, blocks: &[&Block]) -> Result<Arms<f64>, &'static str> {
+    if metric.is_at_rate()
+        && let Some(why) = blocks.iter().find_map(|block| unopened(block))
+    {
+        return Err(why);
+    }
     let log = |arm: fn(&Block) -> &ArmBlock| {
         let arms: Vec<&ArmBlock> = blocks.iter().map(|block| arm(block)).collect();
         let value = value(metric, &arms)?;
@@ -129,17 +134,16 @@ fn value(metric: GateMetric, arms: &[&ArmBlock]) -> Result<f64, &'static str> {
     let closed = || arms.iter().map(|arm| &arm.closed);
     match metric {
         GateMetric::CpuPerRequest => per_request(arms.iter().map(|arm| arm.cpu), closed()),
-        GateMetric::CpuAtRate => {
-            let open = opened(arms)?;
-            per_request(arms.iter().map(|arm| arm.open_cpu), open.into_iter())
-        }
+        GateMetric::CpuAtRate => per_request(arms.iter().map(|arm| arm.open_cpu), opened(arms)),
         GateMetric::Capacity => {
+            if closed().any(|turns| turns.are_short) {
+                return Err("turns are too short for its answers to tell capacity");
+            }
             let seconds: f64 = closed().map(|turns| turns.active.as_secs_f64()).sum();
             Ok(completed(closed())? / seconds)
         }
         GateMetric::Latency(quantile) => {
-            let open = opened(arms)?;
-            let tallies = open.iter().flat_map(|turns| turns.tallies.iter().cloned());
+            let tallies = opened(arms).flat_map(|turns| turns.tallies.iter().cloned());
             let all = Tally::sum(&tallies.collect::<Vec<_>>());
             let (latency, exact_below) = latency_quantiles(&all);
             if latency.is_empty() {
@@ -159,9 +163,25 @@ fn value(metric: GateMetric, arms: &[&ArmBlock]) -> Result<f64, &'static str> {
     }
 }
 
-fn opened<'a>(arms: &[&'a ArmBlock]) -> Result<Vec<&'a Turns>, &'static str> {
-    let open: Option<Vec<&Turns>> = arms.iter().map(|arm| arm.open.as_ref()).collect();
-    open.ok_or("the budget left no time to measure at a fixed rate")
+fn opened<'a>(arms: &[&'a ArmBlock]) -> impl Iterator<Item = &'a Turns> {
+    arms.iter().filter_map(|arm| arm.open.as_ref())
+}
+
+/// Why a block has no turns at a fixed rate, if it has none.
+fn unopened(block: &Block) -> Option<&'static str> {
+    let arms = [&block.arms.base, &block.arms.head];
+    if arms.iter().all(|arm| arm.open.is_some()) {
+        None
+    } else if arms.iter().any(|arm| arm.died.is_some()) {
+        Some("an arm ended before it was loaded at a fixed rate")
+    } else if arms
+        .iter()
+        .any(|arm| arm.closed.tallies.iter().all(|of| of.ok == 0))
+    {
+        Some("an arm gave no OK answer")
+    } else {
+        Some("the budget left no time to measure at a fixed rate")
+    }
 }
 
 fn per_request<'a>(

@@ -46,6 +46,7 @@ pub(super) fn turns(ok: u64, latency_us: u64) -> Turns {
     Turns {
         active: Duration::from_secs(1),
         count: 12,
+        are_short: false,
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
     }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use super::decide::{Ended, Measured, conclude};
 use super::look::{FALSE_FAILS, FIRST_LOOK, LogLimits};
+use super::metric::{untold, worse_share};
 use super::observe::{Series, by_launch};
 use super::verdict::{Change, GateVerdict, MetricVerdict};
 use super::words;
 use crate::gate::{Outcome, Verdict};
 use crate::result::{ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_RUN_SPREAD, Block};
-use crate::scenario::plan::gate::{GateMetric, GatePlan};
+use crate::scenario::plan::gate::{GateMetric, GatePlan, Gated};
 use crate::statistics::{Paired, Z95, t_quantile};
 
 /// Figures of each launch, in the metric's unit, by its name.
@@ -39,10 +40,11 @@ pub fn against(
     let now = figures(plan, measured.blocks);
     let judged = plan.metrics.iter().filter(|of| of.limits.is_some()).count();
     let level = FALSE_FAILS / judged.max(1) as f64;
-    for of in &mut verdict.metrics {
+    // Both are in the order of the plan.
+    for (of, gated) in verdict.metrics.iter_mut().zip(&plan.metrics) {
         let name = of.metric.name();
         let pair = stored.get(&name).zip(now.get(&name));
-        *of = held_against(of, pair, level);
+        *of = held_against(of, *gated, pair, level);
     }
     if matches!(
         verdict.outcome,
@@ -77,14 +79,20 @@ fn overall(metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
 
 fn held_against(
     of: &MetricVerdict,
+    gated: Gated,
     pair: Option<(&Vec<f64>, &Vec<f64>)>,
     level: f64,
 ) -> MetricVerdict {
+    let is_gated = of.verdict.is_some();
     let blank = MetricVerdict {
         base: None,
         head: None,
         change: None,
-        verdict: of.limits.map(|_| Verdict::Inconclusive),
+        verdict: if is_gated && pair.is_some() {
+            Some(Verdict::Inconclusive)
+        } else {
+            untold(gated)
+        },
         reason: None,
         needs: None,
         n: 0,
@@ -128,8 +136,11 @@ fn held_against(
         sd: Some(now.sd),
         ..blank
     };
-    let Some(limits) = of.limits else {
-        return seen;
+    let Some(limits) = of.limits.filter(|_| is_gated) else {
+        return MetricVerdict {
+            reason: of.reason.clone(),
+            ..seen
+        };
     };
     let logs = LogLimits::of(metric, limits);
     let quantile = |p: f64| t_quantile(p, f64::INFINITY);
@@ -143,13 +154,13 @@ fn held_against(
     } else if upper < logs.catch {
         MetricVerdict {
             verdict: Some(Verdict::Pass),
-            reason: Some(words::passes(upper.exp_m1(), limits)),
+            reason: Some(words::passes(worse_share(metric, upper), limits)),
             ..seen
         }
     } else {
         MetricVerdict {
             reason: Some(words::between(&seen, limits)),
-            needs: Some(words::side_by_side(spread, upper.exp_m1())),
+            needs: Some(words::side_by_side(spread, worse_share(metric, upper))),
             ..seen
         }
     }

@@ -325,6 +325,46 @@ fn no_data_never_passes() {
 }
 
 #[test]
+fn capacity_is_not_judged_in_turns_that_are_too_short() {
+    let mut plan = plan(&[CPU, GateMetric::Capacity]);
+    let short = |arm: &mut ArmBlock| {
+        arm.closed.are_short = true;
+        arm.closed.active = arm.closed.active.mul_f64(1.25);
+    };
+    let found = verdict(&plan, &changed(10, short));
+    assert_eq!(found.outcome, Outcome::Pass, "{found:#?}");
+    let capacity = of(&found, GateMetric::Capacity);
+    let says = "turns are too short for its answers to tell capacity";
+    assert_eq!(capacity.verdict, None);
+    assert_eq!(capacity.reason.as_deref(), Some(says));
+    plan.metrics[1].asked = true;
+    let found = verdict(&plan, &changed(10, short));
+    assert_eq!(found.outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn what_keeps_figures_at_a_fixed_rate_away_is_told() {
+    let plan = plan(&[CPU, P50]);
+    let says = |change: fn(&mut ArmBlock)| {
+        let found = verdict(&plan, &changed(10, change));
+        of(&found, P50).reason.clone().unwrap()
+    };
+    assert!(says(|arm| arm.open = None).contains("the budget left no time"));
+    let ended = says(|arm| (arm.open, arm.died) = (None, Some("exit code 1".to_owned())));
+    assert!(ended.contains("an arm ended"), "{ended}");
+    let mute = says(|arm| (arm.open, arm.closed) = (None, turns(0, 1)));
+    assert!(mute.contains("an arm gave no OK answer"), "{mute}");
+}
+
+#[test]
+fn no_more_launches_are_named_where_what_there_is_should_do() {
+    let values: Vec<f64> = (0..16).map(|at| f64::from(at % 2) * 0.001).collect();
+    let paired = crate::statistics::Paired::of(&values).unwrap();
+    let limits = look::LogLimits::of(CPU, CPU.default_limits());
+    assert_eq!(look::times_needed(&paired, limits, FALSE_FAILS), None);
+}
+
+#[test]
 fn the_tail_is_gated_from_twenty_bursts_on() {
     let p99 = GateMetric::Latency(0.99);
     let tail = |slow: u64| {

@@ -105,6 +105,7 @@ pub(in crate::report) fn gate<T>(
     let turns = Turns {
         active: Duration::from_secs(2),
         count: 24,
+        are_short: false,
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
     };
