@@ -7,7 +7,7 @@ use std::path::{self, Path, PathBuf};
 
 use super::exit::Usage;
 use super::files::write;
-use super::output::say;
+use super::output::{command, say};
 use super::path::is_stdio;
 use crate::report::checks::Checks;
 use crate::report::{document, text};
@@ -41,7 +41,7 @@ impl Outputs {
     pub(super) fn write(&self, checks: &Checks, more: &[String]) -> anyhow::Result<()> {
         if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
             let commands = text::annotations::commands(checks);
-            commands.iter().for_each(|line| say(line));
+            commands.iter().for_each(|line| command(line));
         }
         if let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) {
             append_summary(Path::new(&path), checks, more);
