@@ -7,7 +7,7 @@ use std::path::{self, Path, PathBuf};
 
 use super::exit::Usage;
 use super::files::write;
-use super::output::say;
+use super::output::{command, say};
 use super::path::is_stdio;
 use crate::report::checks::Checks;
 use crate::report::{document, text};
@@ -41,7 +41,7 @@ impl Outputs {
     pub(super) fn write(&self, checks: &Checks, more: &[String]) -> anyhow::Result<()> {
         if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
             let commands = text::annotations::commands(checks);
-            commands.iter().for_each(|line| say(line));
+            commands.iter().for_each(|line| command(line));
         }
         if let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) {
             append_summary(Path::new(&path), checks, more);
@@ -54,8 +54,21 @@ impl Outputs {
 }
 
 impl AtScenario {
-    /// Refuses what cannot be written, before anything is measured.
-    pub(super) fn check(&self, scenario: Option<&str>) -> Result<(), Usage> {
+    /// Refuses what cannot be written, and what would take the place of another file, before anything is measured.
+    pub(super) fn check(&self, others: &Outputs, scenario: Option<&Path>) -> Result<(), Usage> {
+        others.check()?;
+        let (junit, own) = (others.junit.as_deref(), self.code_quality.as_deref());
+        let is_scenario = |path: Option<&Path>| are_one(path, scenario);
+        for (flag, path) in [("--junit", junit), ("--code-quality", own)] {
+            if is_scenario(path) {
+                let message = format!("{flag} names the scenario file; name another one");
+                return Err(Usage(message));
+            }
+        }
+        if are_one(junit, own) {
+            let message = "--junit and --code-quality name one file; name two";
+            return Err(Usage(message.to_owned()));
+        }
         if self.code_quality.is_some() && scenario.is_none() {
             let message = "--code-quality goes with a scenario file, whose lines its issues name";
             return Err(Usage(message.to_owned()));
@@ -85,6 +98,21 @@ pub(super) fn in_repository(file: &str) -> String {
         Some(within.to_str()?.to_owned())
     });
     within.unwrap_or_else(|| file.to_owned())
+}
+
+/// Whether both paths lead to one file, which may not be there yet.
+fn are_one(one: Option<&Path>, other: Option<&Path>) -> bool {
+    let file = |path: &Path| {
+        let parent = path.parent().filter(|of| !of.as_os_str().is_empty());
+        let in_parent = || {
+            let parent = fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?;
+            Some(parent.join(path.file_name()?))
+        };
+        let found = fs::canonicalize(path).ok().or_else(in_parent);
+        found.or_else(|| path::absolute(path).ok())
+    };
+    one.zip(other)
+        .is_some_and(|(one, other)| file(one) == file(other))
 }
 
 fn is_file(flag: &str, path: Option<&Path>) -> Result<(), Usage> {

@@ -344,37 +344,21 @@ impl Run {
 
     /// Reads its profiles; what is gone is noted.
     fn open_profiles(&mut self, reading: &Reading, notes: &mut Vec<Caution>) -> anyhow::Result<()> {
-        let variant = &self.found.variants[self.variant];
-        let paths: Vec<_> = variant
-            .phases
-            .iter()
-            .map(|phase| stored::profile(&self.directory, variant, phase))
-            .collect();
-        let phases = &mut self.found.variants[self.variant].phases;
-        for (phase, path) in phases.iter_mut().zip(paths) {
-            let Some(profile) = &mut phase.profile else {
-                continue;
-            };
-            if let Some(path) = path {
-                profile.taken = Some(Samples::of(reading.quietly(&path)?.into()));
-                for also in &mut profile.also {
-                    let path = path.with_file_name(format!("{}.pb.gz", also.kind.name()));
-                    if path.exists() {
-                        also.taken = Some(Samples::of(reading.quietly(&path)?.into()));
-                    }
-                }
-            } else {
-                let what = format!(
-                    "{} · {} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",
-                    self.shown, phase.name
-                );
-                notes.push(Caution::Doubtful {
-                    code: "profile_gone",
-                    what,
-                });
+        let variant = &mut self.found.variants[self.variant];
+        stored::open_profiles(&self.directory, variant, reading, |phase, error| {
+            if let Some(error) = error {
+                return Err(error);
             }
-        }
-        Ok(())
+            let what = format!(
+                "{} · {phase} was profiled, and its profile.pb.gz is gone: its functions cannot be compared",
+                self.shown
+            );
+            notes.push(Caution::Doubtful {
+                code: "profile_gone",
+                what,
+            });
+            Ok(())
+        })
     }
 }
 

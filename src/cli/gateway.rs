@@ -56,10 +56,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let launch = if args.stdin {
         from_stdin()?
     } else {
+        // A start that fails here leaves no file behind.
+        let launch = foreground(args)?;
         let admin_key = args.key_file.as_deref().map(new_key).transpose()?;
         Launch {
             admin_key,
-            ..foreground(args)?
+            ..launch
         }
     };
     // Its message holds the cause already.

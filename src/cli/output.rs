@@ -1,5 +1,6 @@
 //! What a command says to people and what it prints. All text passes through [`crate::units`]' rules for text of others: whatever a
-//! target, a log, a scenario or a stored result holds, it gives a terminal and a runner's log no orders.
+//! target, a log, a scenario or a stored result holds, it gives a terminal and a runner's log no orders. The exception is [`command`]:
+//! these lines are orders of telemload itself.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -12,6 +13,11 @@ use crate::units::printable_lines;
 pub(super) fn say(message: &str) {
     // A stderr that is closed has no reader.
     let _ = writeln!(anstream::stderr(), "{}", printable_lines(message));
+}
+
+/// An order to a runner, on stderr. The text of others in it has passed the rules where the line was made.
+pub(super) fn command(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// A result, on stdout.

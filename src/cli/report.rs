@@ -1,10 +1,9 @@
 //! `telemload report`: what a run directory holds, in another form.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::exit::Usage;
-use super::files::{self, made, write_all};
+use super::files::{self, made, unwritten, write_all};
 use super::input::Reading;
 use super::output::{print, say};
 use super::stored;
@@ -14,7 +13,7 @@ use crate::report::checks::{Ran, of_run};
 use crate::report::document::run::{Concluded, Conclusions, conclusions, histograms, json};
 use crate::report::page::run::{Run, html, pictures};
 use crate::report::text;
-use crate::result::{RunResult, Samples};
+use crate::result::RunResult;
 
 /// The file of the page in a run directory.
 pub(super) const PAGE: &str = "report.html";
@@ -63,35 +62,8 @@ enum Format {
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let read = Stored::read(&args.run)?;
     let text = match args.format {
-        Format::Html => {
-            let page = html(&read.run());
-            let out = args
-                .out
-                .clone()
-                .unwrap_or_else(|| read.directory.join(PAGE));
-            return written(&out, &page);
-        }
-        Format::Svg => {
-            let out = args
-                .out
-                .clone()
-                .unwrap_or_else(|| read.directory.join(PICTURES));
-            let files = pictures(&read.run());
-            if files.is_empty() {
-                return Err(Usage(format!(
-                    "{} has nothing to draw: no window was measured",
-                    read.directory.display()
-                ))
-                .into());
-            }
-            let count = files.len();
-            let files = files
-                .into_iter()
-                .map(|(name, text)| (PathBuf::from(name), text));
-            write_all(&made(RunDir::for_pictures(&out))?, files)?;
-            say(&format!("wrote {count} pictures into {}", out.display()));
-            return Ok(0);
-        }
+        Format::Html => return read.write_page(args.out.as_deref()),
+        Format::Svg => return read.write_pictures(args.out.as_deref()),
         Format::Markdown => text::run::markdown(&read.concluded()),
         Format::Json => json(&read.concluded()),
         Format::Csv => text::run::csv(&read.result),
@@ -150,7 +122,15 @@ impl Stored {
             .into());
         };
         let (mut result, json) = stored::run(&directory, &file)?;
-        open_profiles(&directory, &mut result);
+        for variant in &mut result.variants {
+            // The report tells of a profile that is gone.
+            stored::open_profiles(&directory, variant, &Reading::default(), |_, error| {
+                if let Some(error) = error {
+                    say(&format!("warning: {error:#}"));
+                }
+                Ok(())
+            })?;
+        }
         let conclusions = conclusions(&json, &result)
             .map_err(|reason| Usage(format!("{}: {reason}", file.display())))?;
         let pairs = conclusions.pairs.iter();
@@ -168,6 +148,52 @@ impl Stored {
         })
     }
 
+    /// Writes the page where it is asked for, or into the run directory.
+    fn write_page(&self, out: Option<&Path>) -> anyhow::Result<u8> {
+        let page = html(&self.run());
+        if let Some(out) = out {
+            return written(out, &page);
+        }
+        let wrote = self.dir()?.write(Path::new(PAGE), page.as_bytes());
+        wrote.map_err(|error| unwritten(&error))?;
+        say(&format!("wrote {}", self.directory.join(PAGE).display()));
+        Ok(0)
+    }
+
+    /// The same of the pictures.
+    fn write_pictures(&self, out: Option<&Path>) -> anyhow::Result<u8> {
+        let files = pictures(&self.run());
+        if files.is_empty() {
+            return Err(Usage(format!(
+                "{} has nothing to draw: no window was measured",
+                self.directory.display()
+            ))
+            .into());
+        }
+        let count = files.len();
+        let files = files
+            .into_iter()
+            .map(|(name, text)| (PathBuf::from(name), text));
+        let dir = match out {
+            Some(out) => made(RunDir::for_pictures(out))?,
+            None => {
+                let below = self.dir()?.below(Path::new(PICTURES));
+                below.map_err(|error| unwritten(&error))?
+            }
+        };
+        write_all(&dir, files)?;
+        say(&format!(
+            "wrote {count} pictures into {}",
+            dir.path().display()
+        ));
+        Ok(0)
+    }
+
+    /// The run directory, in which no link of whoever sent it is followed.
+    fn dir(&self) -> anyhow::Result<RunDir> {
+        RunDir::existing(&self.directory).map_err(|error| unwritten(&error))
+    }
+
     fn concluded(&self) -> Concluded<'_> {
         Concluded {
             result: &self.result,
@@ -183,25 +209,6 @@ impl Stored {
             concluded: self.concluded(),
             recorded: &self.recorded,
             scenario: self.scenario.as_deref(),
-        }
-    }
-}
-
-/// Reads the profiles of a run; what cannot be read is said, and the report tells that it is missing.
-fn open_profiles(directory: &Path, run: &mut RunResult) {
-    for variant in &mut run.variants {
-        let phases = variant.phases.iter();
-        let paths: Vec<_> = phases
-            .map(|phase| stored::profile(directory, variant, phase))
-            .collect();
-        for (phase, path) in variant.phases.iter_mut().zip(paths) {
-            let Some((profile, path)) = phase.profile.as_mut().zip(path) else {
-                continue;
-            };
-            match Reading::default().quietly(&path) {
-                Ok(read) => profile.taken = Some(Samples::of(Arc::new(read))),
-                Err(error) => say(&format!("warning: {error:#}")),
-            }
         }
     }
 }

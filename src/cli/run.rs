@@ -190,8 +190,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     allow_connections(&plan)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
     let scenario = scenario.map(in_repository);
-    args.ci.check()?;
-    args.at_scenario.check(scenario.as_deref())?;
+    let given = args.target.as_deref().filter(|target| !is_url(target));
+    args.at_scenario.check(&args.ci, given.map(Path::new))?;
     if !args.quiet {
         plan.notes
             .iter()
@@ -226,7 +226,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let printed = show(args, &conclusion);
     let outcome = conclusion.outcome();
     conclude(&outcome, args.quiet);
-    if outcome == Outcome::Inconclusive && !args.quiet {
+    // The last lines of the summary say it already.
+    if outcome == Outcome::Inconclusive && args.json && !args.quiet {
         too_busy(&conclusion.result)
             .for_each(|words| say(&format!("the machine was too busy to tell: {words}")));
     }

@@ -119,6 +119,14 @@ impl RunDir {
         vacant(out, is_ours, "pictures alone")
     }
 
+    /// One that exists.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn existing(root: &Path) -> Result<Self, WriteError> {
+        Self::at(root.to_owned())
+    }
+
     /// A directory in it, which is made.
     ///
     /// # Errors
@@ -252,6 +260,20 @@ fn vacant(
     }
 }
 
+/// Reads a file of a run directory, of at most `limit` bytes. It follows no link, and waits for nobody who writes to a FIFO.
+///
+/// # Errors
+/// It cannot be read, is longer, or is no regular file.
+pub fn read_own(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open_file(File::options().read(true), path)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
 /// Whether the first bytes of a regular file are such.
 fn begins_with(path: &Path, bytes: u64, are: impl FnOnce(&[u8]) -> bool) -> bool {
     let mut found = Vec::new();
@@ -349,6 +371,8 @@ mod tests {
                 let words = refused.to_string();
                 assert!(words.contains("stands there"), "{words}");
             }
+            let refused = read_own(&root.join(name), 100).unwrap_err().to_string();
+            assert!(refused.contains("stands there"), "{refused}");
         }
         assert_eq!(fs::read(&outside).unwrap(), b"theirs");
     }

@@ -25,14 +25,10 @@ const LOCAL: [&str; 2] = ["/debug/", "/admin/"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Who has passed a request on says so in one of these.
-const PASSED_ON: [HeaderName; 6] = [
-    FORWARDED,
-    VIA,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-real-ip"),
-];
+const PASSED_ON: [HeaderName; 3] = [FORWARDED, VIA, HeaderName::from_static("x-real-ip")];
+
+/// Or in one whose name begins so.
+const FORWARDED_AS: &str = "x-forwarded-";
 
 /// The user whose password is the key.
 const USER: &str = "admin";
@@ -109,7 +105,9 @@ fn foreign(uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
     if sites.any(|site| site != "none") {
         return Some("a Sec-Fetch-Site");
     }
-    let passed_on = PASSED_ON.iter().any(|name| headers.contains_key(name));
+    let tells =
+        |name: &HeaderName| PASSED_ON.contains(name) || name.as_str().starts_with(FORWARDED_AS);
+    let passed_on = headers.keys().any(tells);
     passed_on.then_some("a header of a proxy")
 }
 

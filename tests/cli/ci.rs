@@ -221,6 +221,24 @@ fn reports_that_cannot_be_written_are_refused_before_the_load() {
         let outcome = run(hostile::OK, "", &flags, as_it_is).expect(2, &[says]);
         assert!(!outcome.dir().exists());
     }
+    // What would take the place of another file.
+    for (flags, says) in [
+        (
+            &["--junit", "./scenario.toml"][..],
+            "--junit names the scenario file",
+        ),
+        (
+            &["--code-quality", "scenario.toml"],
+            "--code-quality names the scenario file",
+        ),
+        (
+            &["--junit", "r", "--code-quality", "./r"],
+            "--junit and --code-quality name one file",
+        ),
+    ] {
+        let outcome = run(hostile::OK, "", flags, as_it_is).expect(2, &[says]);
+        assert!(!outcome.dir().exists());
+    }
     TestBed::new()
         .args(["run", "http://127.0.0.1:1/", "--code-quality", "q.json"])
         .run()

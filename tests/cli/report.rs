@@ -1,6 +1,7 @@
 //! `report.html`, and `telemload report`, which makes it again from a run directory, and other forms.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -35,6 +36,27 @@ fn a_page_is_in_the_run_directory_and_is_made_again_alike() {
     let again = again.expect(0, &["wrote "]);
     assert_eq!(again.stdout, "");
     assert!(page == run.read("report.html"), "the pages differ");
+}
+
+#[test]
+fn nothing_in_a_run_directory_leads_out_of_it() {
+    let run = TestBed::new().scenario(&two()).run().expect(0, &[]);
+    let (dir, outside) = (run.dir(), run.home().join("outside"));
+    fs::write(&outside, "theirs").unwrap();
+    fs::remove_file(dir.join("report.html")).unwrap();
+    fs::remove_file(dir.join("scenario.toml")).unwrap();
+    symlink(&outside, dir.join("report.html")).unwrap();
+    symlink(&outside, dir.join("scenario.toml")).unwrap();
+    symlink(run.home(), dir.join("charts")).unwrap();
+    for flags in [&[][..], &["--format", "svg"]] {
+        let bed = TestBed::new().args(["report"]).args([&dir]).args(flags);
+        bed.run().expect(5, &["a link stands there"]);
+    }
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "theirs");
+    let page = run.home().join("page.html");
+    let bed = TestBed::new().args(["report", "--out"]).args([&page, &dir]);
+    bed.run().expect(0, &["wrote "]);
+    assert!(!fs::read_to_string(&page).unwrap().contains("theirs"));
 }
 
 #[test]

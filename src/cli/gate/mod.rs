@@ -39,8 +39,7 @@ struct Session {
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     // What is wrong with flags and scenario is said before anything is built or written.
-    args.ci.check()?;
-    args.at_scenario.check(args.scenario.to_str())?;
+    args.at_scenario.check(&args.ci, Some(&args.scenario))?;
     let baseline = arms::check(args)?;
     let signals = Signals::listen(Answered::Second)?;
     let session = Session {

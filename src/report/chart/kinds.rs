@@ -159,10 +159,7 @@ impl Kind {
                     continue;
                 }
                 if self.per_second {
-                    values
-                        .iter_mut()
-                        .flatten()
-                        .for_each(|value| *value /= grid.step);
+                    grid.per_second(&source.series, &mut values);
                 }
                 if self.shape == Shape::Log {
                     values

@@ -285,10 +285,7 @@ fn errors(sources: &[Source<'_>], grid: &Grid) -> Option<Chart> {
             if values.iter().flatten().all(|value| *value == 0.0) {
                 continue;
             }
-            values
-                .iter_mut()
-                .flatten()
-                .for_each(|value| *value /= grid.step);
+            grid.per_second(&source.series, &mut values);
             lines.push(Line {
                 name: format!("{} {words}", source.name),
                 variant: Some(source.at),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::checks::{Check, Checks, Mark};
+use crate::units::printable;
 
 /// Bytes that the summary of a job may have: what has more is dropped as a whole.
 pub const MOST: usize = 1_024_000;
@@ -70,6 +71,7 @@ fn mark(mark: Mark) -> String {
 
 /// Text of others without markup: names come from profiles.
 pub(super) fn plain(text: &str) -> String {
+    let text = printable(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -84,17 +86,19 @@ pub(super) fn plain(text: &str) -> String {
     out
 }
 
-/// A name in a cell, as code.
+/// A name in a cell, as code, where nothing can be escaped: what would end the code or the cell is another character.
 pub(super) fn code(name: &str) -> String {
-    let name: String = name
+    let name: String = printable(name)
         .chars()
         .map(|c| match c {
             '`' => '\'',
+            '\\' => '⧵',
+            '|' => '¦',
             c if c.is_control() => ' ',
             c => c,
         })
         .collect();
-    format!("`{}`", name.replace('|', "\\|"))
+    format!("`{name}`")
 }
 
 #[cfg(test)]
@@ -122,6 +126,13 @@ mod tests {
         );
         assert!(text.contains("\\<script\\>\\|x\\|"), "{text}");
         assert!(!text.contains("told"), "{text}");
+    }
+
+    #[test]
+    fn no_name_leaves_its_cell() {
+        assert_eq!(code("a|b\\|c`d\\"), "`a¦b⧵¦c'd⧵`");
+        assert_eq!(code("a\u{202e}b\n"), "`a\u{fffd}b\u{fffd}`");
+        assert_eq!(plain("a\u{202e}|b"), "a\u{fffd}\\|b");
     }
 
     #[test]

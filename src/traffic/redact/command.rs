@@ -51,23 +51,22 @@ fn value_of(
 ) -> Option<Range<usize>> {
     let text = &line[word.clone()];
     let flag = text.strip_prefix('-')?;
+    if takes_joined && flag.len() > 1 && flag.starts_with('p') {
+        return Some(word.start + 2..word.end);
+    }
+    // A long flag behind one dash, such as `-url=http://…`, is no user.
+    let user = flag.strip_prefix('u').filter(|pair| !pair.contains('='));
+    if let Some(password) = flag.strip_prefix("-user=").or(user).and_then(password) {
+        return Some(word.end - password.len()..word.end);
+    }
     if let Some((name, value)) = flag.split_once('=') {
         let is_secret = is_secret_flag(name) && !value.is_empty();
         return is_secret.then(|| word.end - value.len()..word.end);
     }
-    if takes_joined && flag.len() > 1 && flag.starts_with('p') {
-        return Some(word.start + 2..word.end);
-    }
     let next = next.filter(|next| !line[(*next).clone()].starts_with('-'))?;
     let value = &line[next.clone()];
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     match flag {
-        // A user with a password, and no pair of numbers, which is one of ids.
-        "u" | "-user" => {
-            let (user, password) = value.split_once(':')?;
-            let is_pair = is_number(user) && is_number(password);
-            (!is_pair && !password.is_empty()).then(|| next.start + user.len() + 1..next.end)
-        }
+        "u" | "-user" => password(value).map(|password| next.end - password.len()..next.end),
         // A password, unless it is a port or a place for one, or a pair of ports.
         "p" => {
             let is_port = value.contains(['{', ':']) || is_number(value);
@@ -75,6 +74,17 @@ fn value_of(
         }
         name => is_secret_flag(name).then(|| next.clone()),
     }
+}
+
+/// That of a user with a password, which is no pair of numbers: those are ids.
+fn password(pair: &str) -> Option<&str> {
+    let (user, password) = pair.split_once(':')?;
+    let is_pair = is_number(user) && is_number(password);
+    (!is_pair && !password.is_empty()).then_some(password)
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_secret_flag(name: &str) -> bool {
@@ -100,7 +110,11 @@ mod tests {
             "svc -u ann:hush-1",
             "svc --user ann:hush-1 --port 80",
             "svc -p hush-1",
+            "svc --user=ann:hush-1",
+            "svc --user='ann:hush 1'",
+            "curl -uann:hush-1 http://127.0.0.1/",
             "mysql -phush-1 db",
+            "mysql -phush=1 db",
             "/usr/bin/mysqldump -u root -phush-1",
             "redis-server --port {port} --requirepass hush-1",
             "redis-server --masterauth hush-1",
@@ -124,6 +138,8 @@ mod tests {
             "svc -p 8080 -profile cpu",
             "python3 -u app.py",
             "svc -u nobody",
+            "svc -upstream=127.0.0.1:80",
+            "docker run --user=1000:1000 -u1000:1000 img",
             "redis-server --port {port} --save '' --appendonly no",
             "svc --password",
             "",

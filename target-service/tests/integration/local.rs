@@ -74,6 +74,7 @@ async fn pages_and_proxies_are_refused_whatever_they_know() {
             ("X-Forwarded-For", "192.0.2.1", "a header of a proxy"),
             ("X-Forwarded-Host", "a.example", "a header of a proxy"),
             ("X-Forwarded-Proto", "https", "a header of a proxy"),
+            ("X-Forwarded-Prefix", "/a", "a header of a proxy"),
             ("X-Real-IP", "192.0.2.1", "a header of a proxy"),
             ("Via", "1.1 proxy", "a header of a proxy"),
             ("Host", "attacker.example", "another Host"),

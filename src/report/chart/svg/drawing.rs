@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::place::Place;
-use super::scale::{Scale, nice};
+use super::scale::{Scale, count, nice};
 use crate::report::chart::{Axis, Heat, Limit, Line, Look, Span, Unit, rounded, words};
 use crate::report::inert::escaped;
 
@@ -285,7 +285,7 @@ impl Drawing {
             Axis::Time => nice(end / 8.0),
             Axis::Percentile => 1.0,
         };
-        for at in 0..=(end / step).floor() as usize {
+        for at in 0..=count(end, step) {
             let value = at as f64 * step;
             let label = match axis {
                 Axis::Time => format!("{} s", rounded(value)),

@@ -55,13 +55,25 @@ impl Scale {
             let decades = (self.high / self.low).log10();
             let every = (decades / 5.0).ceil().max(1.0);
             let first = self.low.log10().ceil();
-            let count = (decades / every).floor() as usize;
+            let count = count(decades, every);
             let at = (0..=count).map(|at| 10_f64.powf(first + at as f64 * every));
             return at.filter(|value| *value <= self.high).collect();
         }
         let step = nice(self.high / 3.0);
-        let count = (self.high / step).floor() as usize;
-        (0..=count).map(|at| at as f64 * step).collect()
+        (0..=count(self.high, step))
+            .map(|at| at as f64 * step)
+            .filter(|value| value.is_finite())
+            .collect()
+    }
+}
+
+/// Steps up to a value. No axis has room for more than some, and a length too small for a normal number is one step.
+pub(super) fn count(high: f64, step: f64) -> usize {
+    const MOST: usize = 20;
+    if step.is_normal() {
+        ((high / step).floor() as usize).min(MOST)
+    } else {
+        1
     }
 }
 
@@ -91,6 +103,9 @@ mod tests {
         };
         assert_eq!(linear(10_800.0), [0.0, 5_000.0, 10_000.0]);
         assert_eq!(linear(1.08), [0.0, 0.5, 1.0]);
+        for extreme in [5e-324, 1e-308, f64::MAX, f64::INFINITY] {
+            assert!(linear(extreme).len() <= 21, "{extreme}");
+        }
         let log = Scale {
             low: 10.0,
             high: 2e6,
