@@ -132,11 +132,16 @@ variants = [\"a\"]
         2,
         &["error: gate.phase: the variant `b` has no phase `q`; name one that both have"],
     );
-    let text = VARIANTS.to_owned() + "load.connections = 3\n";
-    gate(&text, &[]).run().expect(
-        2,
-        &["both arms must be loaded alike, and their phases `load` have other connections or workers"],
-    );
+    for (other, what) in [
+        ("load.connections = 3", "connections or workers"),
+        ("load.timeout = \"3s\"", "timeouts"),
+        ("load.keep_alive = false", "`keep_alive`"),
+    ] {
+        let text = VARIANTS.to_owned() + other + "\n";
+        let says =
+            format!("both arms must be loaded alike, and their phases `load` have other {what}");
+        gate(&text, &[]).run().expect(2, &[&says]);
+    }
 }
 
 #[test]
