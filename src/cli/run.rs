@@ -189,9 +189,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     allow_connections(&plan)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
+    args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
     let scenario = scenario.map(in_repository);
-    let given = args.target.as_deref().filter(|target| !is_url(target));
-    args.at_scenario.check(&args.ci, given.map(Path::new))?;
     if !args.quiet {
         plan.notes
             .iter()

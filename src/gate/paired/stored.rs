@@ -77,18 +77,13 @@ fn overall(metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
     (Outcome::Inconclusive, vec![nothing])
 }
 
-fn held_against(
-    of: &MetricVerdict,
-    gated: Gated,
-    pair: Option<(&Vec<f64>, &Vec<f64>)>,
-    level: f64,
-) -> MetricVerdict {
-    let is_gated = of.verdict.is_some();
-    let blank = MetricVerdict {
+/// A metric of which nothing is known yet.
+fn unjudged(of: &MetricVerdict, gated: Gated, is_open: bool) -> MetricVerdict {
+    MetricVerdict {
         base: None,
         head: None,
         change: None,
-        verdict: if is_gated && pair.is_some() {
+        verdict: if is_open {
             Some(Verdict::Inconclusive)
         } else {
             untold(gated)
@@ -103,7 +98,17 @@ fn held_against(
         launches: Vec::new(),
         confirmation: None,
         ..of.clone()
-    };
+    }
+}
+
+fn held_against(
+    of: &MetricVerdict,
+    gated: Gated,
+    pair: Option<(&Vec<f64>, &Vec<f64>)>,
+    level: f64,
+) -> MetricVerdict {
+    let is_gated = of.verdict.is_some();
+    let blank = unjudged(of, gated, is_gated && pair.is_some());
     let sample = |values: &Vec<f64>| {
         let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
         Paired::of(&logs).filter(|of| of.n >= FIRST_LOOK)
