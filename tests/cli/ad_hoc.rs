@@ -1,5 +1,6 @@
 //! `telemload run URL` with the short flags, and `telemload gateway` in the foreground.
 
+use std::fs;
 use std::net::TcpStream;
 
 use rustix::process::Signal;
@@ -7,16 +8,18 @@ use rustix::process::Signal;
 use crate::bed::{Running, TestBed, echo, free_port, until};
 use crate::hostile::{self, Behaviour, Server};
 
-/// A gateway in the foreground that answers at this port.
-fn gateway() -> (Running, u16) {
+/// A gateway in the foreground that answers at this port, and the key to what is for the tool alone.
+fn gateway() -> (Running, u16, String) {
     let port = free_port();
-    let running = TestBed::new()
-        .args(["gateway", "--listen", &format!("127.0.0.1:{port}")])
-        .start();
+    let address = format!("127.0.0.1:{port}");
+    let bed = TestBed::new().args(["gateway", "--listen", &address, "--key-file", "key"]);
+    let key = bed.path("key");
+    let running = bed.start();
     until("the gateway", || {
         TcpStream::connect(("127.0.0.1", port)).ok()
     });
-    (running, port)
+    let key = fs::read_to_string(key).unwrap();
+    (running, port, key.trim().to_owned())
 }
 
 fn run(args: &[&str], url: &str) -> TestBed {
@@ -28,7 +31,7 @@ fn run(args: &[&str], url: &str) -> TestBed {
 
 #[test]
 fn the_headers_of_a_device_make_the_difference() {
-    let (gateway, port) = gateway();
+    let (gateway, port, key) = gateway();
     let url = format!("http://127.0.0.1:{port}/v1/telemetry");
     let short = ["-d", "0.3", "-c", "4"];
     let outcome = run(&short, &url).args(["-H", "X-Device-Id: d1"]).run();
@@ -43,7 +46,7 @@ fn the_headers_of_a_device_make_the_difference() {
     assert!(outcome.only_phase()["requests"]["ok"].as_u64().unwrap() > 0);
 
     let pid = gateway.pid().to_string();
-    let pprof = format!("http://127.0.0.1:{port}/debug/pprof/profile");
+    let pprof = format!("http://admin:{key}@127.0.0.1:{port}/debug/pprof/profile");
     let outcome = run(
         &[
             "-d", "1", "-c", "2", "-H", "X-Any: 1", "--pid", &pid, "--pprof", &pprof,
