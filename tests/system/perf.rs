@@ -137,7 +137,12 @@ fn perf_ends_with_the_run_that_it_samples_for() {
 fn a_recording_that_is_asked_to_end_is_kept() {
     let bed = TestBed::new().file("tmp/kept", "");
     let temporary = bed.path("tmp");
-    let pid = std::process::id().to_string();
+    // Not this process: what runs below it comes and goes with the other tests.
+    let mut busy = std::process::Command::new("sh")
+        .args(["-c", "while :; do :; done"])
+        .spawn()
+        .unwrap();
+    let pid = busy.id().to_string();
     let running = bed
         .args([
             "flame",
@@ -154,7 +159,10 @@ fn a_recording_that_is_asked_to_end_is_kept() {
     running.wait_for_stderr("capturing 60s of process");
     let below = processes(running.pid(), 2);
     running.signal(Signal::INT);
-    let outcome = running.wait().expect(130, &["interrupted: "]);
+    let outcome = running.wait();
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+    let outcome = outcome.expect(130, &["interrupted: "]);
     all_end(&below);
     assert!(outcome.dir().join("kept.pb.gz").exists());
     let left = std::fs::read_dir(&temporary).unwrap().count();
