@@ -15,6 +15,7 @@ mod foreign;
 mod gate;
 #[cfg(feature = "gateway")]
 mod gateway;
+mod import;
 mod input;
 mod limits;
 mod output;
@@ -60,6 +61,7 @@ enum Command {
     Gate(Box<gate::Args>),
     Report(report::Args),
     Flame(flame::Args),
+    Import(Box<import::Args>),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
     Gateway(gateway::Args),
@@ -109,6 +111,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Gate(args) => gate::exec(&args),
         Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
+        Command::Import(args) => import::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),
         Command::Completions(args) => completions::exec(&args, &mut Cli::command()),
