@@ -25,6 +25,7 @@ mod gate;
 mod gated;
 mod guarded;
 mod hosts;
+mod imported;
 mod ingest;
 mod instances;
 mod interruption;
