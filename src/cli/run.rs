@@ -349,7 +349,7 @@ fn target(args: &Args) -> Result<&str, Usage> {
     ];
     if of_others.iter().any(|end| target.ends_with(end)) {
         return refused(format!(
-            "{} is of another tool; a scenario is TOML (docs/coming-from.md translates)",
+            "{} is of another tool; a scenario is TOML (docs/how-to/coming-from.md translates)",
             visible(target)
         ));
     }

@@ -4,6 +4,8 @@
 pub mod plan;
 mod read;
 mod resolve;
+#[cfg(test)]
+mod schema;
 
 use std::path::Path;
 
