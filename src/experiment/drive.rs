@@ -81,7 +81,7 @@ impl PhaseRun<'_> {
         let mut rest = Vec::new();
         let (watched, unwatched) = match watch.finish(end.window.end, &mut rest).await {
             Ok(watched) => (watched, None),
-            Err(error) => (Watched::new(Cpu::Nowhere, end.window), Some(error)),
+            Err(error) => (Watched::new(Cpu::Nowhere, end.window, end.own), Some(error)),
         };
         for told in rest {
             if let Told::Cells(cells) = told {
@@ -162,6 +162,7 @@ impl PhaseRun<'_> {
         let schedule = Schedule {
             window,
             interval_ns: drive.interval.as_nanos() as u64,
+            own: engine.own_time(),
         };
         let offer = Offer {
             cpu: probe.cpu(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::experiment::blocks::MOST;
-use crate::metrics::{Outcome, Times};
+use crate::metrics::{Outcome, OwnTime, Times};
 use crate::result::samples::phase;
 
 const INTERVAL: u64 = 50_000_000;
@@ -17,6 +17,7 @@ fn gather(workers: u32) -> Gather {
     let schedule = Schedule {
         window,
         interval_ns: INTERVAL,
+        own: OwnTime::ALL,
     };
     Gather::new(schedule, workers, 1, MOST, None)
 }

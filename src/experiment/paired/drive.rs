@@ -176,8 +176,8 @@ impl Readings {
     fn of(begin: u64, tables: &Tables) -> Self {
         let Arms { base, head } = &tables.of;
         let mut planned = vec![
-            (base.idle_before_start(), What::Base),
-            (head.idle_before_start(), What::Head),
+            (base.idle_near(base.start()), What::Base),
+            (head.idle_near(head.start()), What::Head),
             (base.start(), What::Begin),
             (base.end(), What::End),
         ];
