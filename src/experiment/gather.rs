@@ -15,7 +15,7 @@ use super::stretch::EndedEarly;
 use super::watched::{Count, Watched};
 use crate::engine::End;
 use crate::metrics::{
-    Answered, Batches, ErrorKind, Interval, Oddities, SeriesRow, Served, Tally, Window,
+    Answered, Batches, ErrorKind, Interval, Oddities, OwnTime, SeriesRow, Served, Tally, Window,
     latency_quantiles, value_at,
 };
 use crate::result::answering::{Answerings, Launch};
@@ -54,6 +54,8 @@ pub(super) struct Known<'a> {
     pub(super) addresses: &'a [&'a str],
     /// Those of thresholds on latencies, µs.
     pub(super) limits: &'a [f64],
+    /// CPU time of what took turns with it, s; `None` if it is not known.
+    pub(super) others_used: Option<f64>,
 }
 
 /// What ended by itself, in words.
@@ -197,6 +199,7 @@ impl Gather {
             self.answered.add(answered);
             self.ended.push(interval.index);
         }
+        let own = self.schedule.own;
         let first = interval.index.saturating_sub(interval.joined);
         let rows = self.next_row..self.schedule.rows();
         for index in (first..=interval.index).filter(|index| rows.contains(index)) {
@@ -215,7 +218,7 @@ impl Gather {
                 tally.add(from);
             }
             let elsewhere = self.elsewhere.iter().map(|&at| &interval.tallies[at]);
-            waiting.elsewhere += elsewhere.map(|from| from.completed_ok).sum::<u64>();
+            waiting.elsewhere += elsewhere.map(|from| charged(own, from)).sum::<u64>();
         }
     }
 
@@ -274,7 +277,8 @@ impl Gather {
         let (latency, _) = latency_quantiles(tally);
         if length == self.schedule.own_interval() {
             let block = Block::new(start, start + length, rate, cores);
-            self.blocks.add(block.without(rate_of(elsewhere)));
+            let charged = charged(self.schedule.own, tally).saturating_sub(elsewhere);
+            self.blocks.add(block.charged(rate_of(charged)));
             self.batches.add(&latency);
         }
         let at = |quantile| (!latency.is_empty()).then(|| value_at(&latency, quantile));
@@ -351,6 +355,12 @@ impl Gather {
                     .map(|&limit| Tail::of(&self.batches, limit))
                     .collect(),
                 answerings,
+                neighbour_cores: watched.neighbour_cores(
+                    watched
+                        .used(cpu_seconds, seconds)
+                        .zip(known.others_used)
+                        .map(|(own, others)| own + others),
+                ),
                 ..figures(&found, cpu_seconds, end, watched)
             });
             let services = watched.services(seconds);
@@ -459,6 +469,14 @@ impl Gather {
     }
 }
 
+/// As in [`PhaseResult::charged`].
+fn charged(own: OwnTime, tally: &Tally) -> u64 {
+    match own.is_all() {
+        true => tally.completed_ok,
+        false => tally.ok,
+    }
+}
+
 /// The figures of a launch, without how far they may be off.
 fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &Watched) -> Round {
     let (seconds, total) = (end.own.seconds(end.window), found.total());
@@ -474,12 +492,13 @@ fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &W
         stopped_seconds: Some(end.stopped_seconds),
         throttled_seconds: watched.throttled_seconds(),
         steal_share: watched.steal_share(),
-        neighbour_cores: watched.neighbour_cores(watched.used(cpu_seconds, seconds)),
+        neighbour_cores: None,
         missed_share: watched.missed_share(),
         answerings: Answerings::default(),
         whole: Estimates::of(&total, found.target_ok(&total), seconds, cpu_seconds),
         uncertainty: Uncertainty::default(),
         tails: Vec::new(),
+        ratio_errors: None,
     }
 }
 

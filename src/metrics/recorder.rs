@@ -380,6 +380,46 @@ mod tests {
     }
 
     #[test]
+    fn time_between_turns_is_no_silence() {
+        let slices = super::super::Slices {
+            dropped: 0,
+            measured: 8,
+        };
+        let ms = std::time::Duration::from_millis;
+        // A B B A B A A B of 100 ms: between the first two turns of A are 208 ms.
+        let turns = super::super::Timetable::new(ms(100), ms(4), slices);
+        let at = |ms: u64| ms * 1_000_000;
+        let window = Window {
+            start: 0,
+            end: at(828),
+        };
+        let silences = |own: OwnTime, length| {
+            let mut recorder = Recorder::new(window, at(1_000), 1, 1).in_own_time(own);
+            for turn in [0, 312, 520, 624] {
+                // Until the end of each turn each request takes 10 ms, and the last one is answered behind it.
+                for step in 0..10 {
+                    ok(
+                        &mut recorder,
+                        at(turn + 10 * step),
+                        at(turn + 10 * step + 10),
+                    );
+                }
+            }
+            let answers = recorder.finish().answered.unwrap().requests.remove(0);
+            let silences = answers.silences(length).into_iter();
+            silences.map(|of| of.length()).max().unwrap()
+        };
+        let own = OwnTime::of(0, Some(turns));
+        assert!(silences(own, at(400)) < at(12));
+        // A request that is not answered in its turn waits in the next one.
+        let mut recorder = Recorder::new(window, at(1_000), 1, 1).in_own_time(own);
+        ok(&mut recorder, at(50), at(350));
+        let answers = recorder.finish().answered.unwrap().requests.remove(0);
+        let longest = answers.silences(at(400)).first().unwrap().length();
+        assert!((at(85)..at(90)).contains(&longest), "{longest}");
+    }
+
+    #[test]
     fn intervals_follow_the_window_and_the_drain_is_one_of_its_own() {
         let mut recorder = Recorder::new(WINDOW, 1_000, 1, 1);
         assert!(!recorder.is_over(1_999));
