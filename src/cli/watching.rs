@@ -1,5 +1,6 @@
 //! Who is told how a run goes: progress, and thresholds that may end it.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::scenario::Threshold;
 pub(super) struct Watching<'a> {
     progress: Progress,
     thresholds: &'a [Threshold],
-    /// Of the window that goes on.
-    early: Mutex<Early>,
+    /// Of the window that goes on, by variant: two may take turns.
+    early: Mutex<BTreeMap<String, Early>>,
     cpus: usize,
 }
 
@@ -43,7 +44,7 @@ impl Observer for Watching<'_> {
         *self
             .early
             .lock()
-            .expect("nothing panics while it holds this") = Early::default();
+            .expect("nothing panics while it holds this") = BTreeMap::new();
         self.progress.phase(phase);
     }
 
@@ -62,6 +63,7 @@ impl Observer for Watching<'_> {
             .early
             .lock()
             .expect("nothing panics while it holds this");
+        let early = early.entry(variant.to_owned()).or_default();
         early.look(self.thresholds, found)
     }
 

@@ -18,6 +18,7 @@ mod instances;
 mod lateness;
 mod launch;
 mod ledger;
+mod life;
 mod mark;
 mod notes;
 mod observer;

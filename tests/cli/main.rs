@@ -50,6 +50,7 @@ mod signals;
 mod stopped;
 mod told;
 mod trust;
+mod turns;
 mod typed;
 mod unwritten;
 mod written;
