@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::experiment::{Live, Observer, PhaseStart};
+use crate::experiment::{Live, Observer, PhaseStart, Planned};
 use crate::gate::{Early, SoFar};
 use crate::process::machine::Fingerprint;
 use crate::report::terminal::progress::Progress;
@@ -31,6 +31,10 @@ impl<'a> Watching<'a> {
 }
 
 impl Observer for Watching<'_> {
+    fn planned(&self, stretches: &[Planned]) {
+        self.progress.planned(stretches);
+    }
+
     fn hashing(&self, total: u64) {
         self.progress.hashing(total);
     }
@@ -47,7 +51,7 @@ impl Observer for Watching<'_> {
         self.progress.phase(phase);
     }
 
-    fn live(&self, live: &Live) {
+    fn live(&self, live: &Live<'_>) {
         self.progress.live(live);
     }
 
@@ -65,7 +69,7 @@ impl Observer for Watching<'_> {
         early.look(self.thresholds, found)
     }
 
-    fn phase_over(&self) {
-        self.progress.phase_over();
+    fn phase_over(&self, found: &PhaseResult) {
+        self.progress.phase_over(found);
     }
 }

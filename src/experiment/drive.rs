@@ -58,7 +58,7 @@ impl PhaseRun<'_> {
         beside: B,
     ) -> Result<(StretchEnd, Option<B::Output>), Failure> {
         let observer = self.launch.observer;
-        observer.phase(&self.launch.start(stretch));
+        observer.phase(&self.launch.start(stretch, target.cpus));
         let mut course = self.begin(target, stretch).await?;
         let mut beside = Beside {
             future: std::pin::pin!(beside),
@@ -94,7 +94,6 @@ impl PhaseRun<'_> {
         let acknowledged = ledger.map(Background::finish).transpose();
         gather.cut(end.window.end);
         gather.emit(Emit::Everything, &mut |_| ());
-        observer.phase_over();
         let instances = target.instances.iter();
         let addresses: Vec<&str> = instances.map(|of| of.authority.as_str()).collect();
         let known = Known {
@@ -105,6 +104,8 @@ impl PhaseRun<'_> {
         if stretch.load.model == LoadModel::Closed && preparing > LONG_PREPARING {
             over.found.note([notes::slow_opening(preparing)]);
         }
+        over.found.target_cpus = target.cpus;
+        observer.phase_over(&over.found);
         over.ended_early = early.ended;
         if let Some(error) = unwatched {
             fail(&mut over, error.to_string());

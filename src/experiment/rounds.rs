@@ -10,6 +10,7 @@ use super::phase::{Ended, PhaseRun};
 use super::run_dir::RunDir;
 use super::sampling;
 use super::stop::Stop;
+use super::timeline::{order, timeline};
 use super::variant::{Stamps, VariantRun};
 use crate::process::machine::Fingerprint;
 use crate::result::{Failure, RunResult, ScenarioId, VariantResult};
@@ -25,6 +26,7 @@ pub async fn run(
     started_at: jiff::Timestamp,
 ) -> RunResult {
     let mut result = blank(plan, started_at);
+    observer.planned(&timeline(plan));
     let mut hashes = Hashes::default();
     let stamps = Stamps::of(started_at);
     result.failure = rehearse(plan, stop).await.err();
@@ -136,16 +138,6 @@ enum Driven {
     WithTarget(usize),
     /// To one whose figures end the run.
     Hopeless,
-}
-
-/// There and back again: what drifts over time falls on all variants alike.
-fn order(round: u32, variants: usize) -> Vec<usize> {
-    let forward = 0..variants;
-    if round % 2 == 1 {
-        forward.collect()
-    } else {
-        forward.rev().collect()
-    }
 }
 
 impl VariantRun<'_> {

@@ -54,7 +54,7 @@ impl VariantRun<'_> {
         }
     }
 
-    pub(super) fn start<'a>(&'a self, stretch: &Stretch<'a>) -> PhaseStart<'a> {
+    pub(super) fn start<'a>(&'a self, stretch: &Stretch<'a>, target_cpus: f64) -> PhaseStart<'a> {
         PhaseStart {
             variant: &self.variant.name,
             phase: stretch.phase,
@@ -63,6 +63,7 @@ impl VariantRun<'_> {
             forecast: stretch.forecast,
             load: stretch.load,
             length: (stretch.load.requests.is_none()).then_some(stretch.length),
+            target_cpus,
         }
     }
 }

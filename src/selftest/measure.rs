@@ -9,9 +9,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::server::{Behaviour, Part, Server, Truth};
-use crate::experiment::{self, Live, Observer, PhaseStart, RunDir, Stop};
+use crate::experiment::{self, Live, Observer, PhaseStart, Planned, RunDir, Stop};
 use crate::metrics::Tally;
 use crate::process::machine::{MachineTimes, ThreadTimes, own_threads};
+use crate::result::PhaseResult;
 use crate::scenario::{Overrides, parse};
 use crate::traffic::wall_clock;
 
@@ -194,6 +195,15 @@ impl<'a> Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
+    fn planned(&self, stretches: &[Planned]) {
+        let renamed = stretches.iter().map(|of| Planned {
+            variant: "selftest".to_owned(),
+            phase: of.variant.clone(),
+            ..of.clone()
+        });
+        self.told.planned(&renamed.collect::<Vec<_>>());
+    }
+
     fn hashing(&self, total: u64) {
         self.told.hashing(total);
     }
@@ -216,14 +226,14 @@ impl Observer for Watch<'_> {
         });
     }
 
-    fn live(&self, live: &Live) {
+    fn live(&self, live: &Live<'_>) {
         self.look();
         self.told.live(live);
     }
 
-    fn phase_over(&self) {
+    fn phase_over(&self, found: &PhaseResult) {
         self.look();
-        self.told.phase_over();
+        self.told.phase_over(found);
         let Some(begun) = self.begun.lock().expect("no holder panics").take() else {
             return;
         };
