@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ad_hoc;
+mod again;
 mod beside;
 mod body;
 mod ci;
@@ -17,6 +18,7 @@ mod gate;
 mod gateway;
 mod input;
 mod limits;
+mod live;
 mod output;
 mod path;
 mod proofs;

@@ -12,6 +12,7 @@ use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
 use super::limits::{allow_connections, both_at_once, warn_of_ports};
+use super::live::Bound;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
@@ -136,6 +137,9 @@ pub(super) struct Args {
     /// Print the result as JSON instead of the summary.
     #[arg(long)]
     json: bool,
+    /// Serve live figures for Prometheus while the run lasts; without HOST on loopback.
+    #[arg(long, value_name = "[HOST:]PORT")]
+    live: Option<String>,
     /// No progress and no messages but errors.
     #[arg(short, long, alias = "silent")]
     quiet: bool,
@@ -200,6 +204,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
     }
+    let live = args.live.as_deref().map(Bound::at).transpose()?;
     let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;
@@ -211,9 +216,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .build()
         .context("cannot set up the runtime")?;
     let stop = signals.stop();
-    let observer = Watching::new(progress(args.quiet), &plan.thresholds);
+    let progress = progress(args.quiet, &plan.name);
+    let live = live.map(|live| live.serve(progress.standing(), args.quiet));
+    let live = live.transpose()?;
+    let observer = Watching::new(progress, &plan.thresholds);
     let result = runtime.block_on(experiment::run(&plan, &dir, &observer, &stop, started_at));
-    drop(observer);
+    drop((observer, live));
     let patience = Patience {
         runtime: &runtime,
         so_far: stop.times(),

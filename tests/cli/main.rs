@@ -29,6 +29,7 @@ mod ingest;
 mod instances;
 mod interruption;
 mod leaks;
+mod live;
 mod observed;
 mod output;
 mod perf;
