@@ -76,8 +76,8 @@ impl Observer for Nobody {
     fn hashing(&self, _: u64) {}
     fn hashed(&self) {}
     fn phase(&self, _: &PhaseStart<'_>) {}
-    fn live(&self, _: &Live<'_>) {}
-    fn phase_over(&self, _: &PhaseResult) {}
+    fn live(&self, _: &str, _: &Live<'_>) {}
+    fn phase_over(&self, _: &[(&str, &PhaseResult)]) {}
 }
 
 /// A scenario with the variants `base` and `head`, and where it leaves its files.

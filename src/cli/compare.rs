@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::again::command_line;
 use super::ci::Outputs;
+use super::completions::runs;
 use super::exit::Usage;
 use super::files::{apart, made, write_all};
 use super::input::{Costs, Reading, side};
@@ -41,10 +42,10 @@ one side lacks could not be judged.")]
 pub(super) struct Args {
     /// Before: a run directory, with :VARIANT if it has several; or a profile (`-` is standard input), or several slices of one capture
     /// with commas between them.
-    #[arg(value_name = "RUN[:VARIANT] | PROFILE")]
+    #[arg(value_name = "RUN[:VARIANT] | PROFILE", add = runs())]
     base: String,
     /// After.
-    #[arg(value_name = "RUN[:VARIANT] | PROFILE")]
+    #[arg(value_name = "RUN[:VARIANT] | PROFILE", add = runs())]
     head: String,
     #[command(flatten)]
     reading: Reading,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::ci::{AtScenario, Outputs, in_repository};
+use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
@@ -44,7 +45,7 @@ Exit codes: 0 pass · 1 a threshold failed · 2 usage or scenario error · 3 inc
 )]
 pub(super) struct Args {
     /// Scenario file, or the URL to load.
-    #[arg(value_name = "SCENARIO.toml | URL")]
+    #[arg(value_name = "SCENARIO.toml | URL", value_hint = clap::ValueHint::AnyPath)]
     target: Option<String>,
     /// What else stands there.
     #[arg(hide = true)]
@@ -126,7 +127,7 @@ pub(super) struct Args {
     #[arg(long = "no-keepalive", aliases = ["no-keep-alive", "disable-keepalive"], help_heading = "Connections")]
     no_keep_alive: bool,
     /// Only this variant of the scenario.
-    #[arg(long)]
+    #[arg(long, add = variants())]
     variant: Option<String>,
     /// Run directory [default: runs/NAME-UTC_TIME].
     #[arg(long, value_name = "DIR")]

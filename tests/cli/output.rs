@@ -287,14 +287,23 @@ fn help_and_completions_name_every_verb() {
     for (args, words) in [
         (
             &["--help"][..],
-            &["run", "compare", "flame", "gateway", "completions"][..],
+            &[
+                "run",
+                "compare",
+                "flame",
+                "gateway",
+                "init",
+                "schema",
+                "completions",
+                "man",
+            ][..],
         ),
         (&["flame", "--help"], &["top", "render", "diff", "capture"]),
         (
             &["run", "--help"],
             &["--dry-run", "Exit codes", "130 interrupted"],
         ),
-        (&["completions", "bash"], &["telemload", "--connections"]),
+        (&["completions", "bash"], &["complete", "telemload"]),
         (&["--version"], &[env!("CARGO_PKG_VERSION")]),
     ] {
         let outcome = TestBed::new()
