@@ -16,6 +16,7 @@ mod foreign;
 mod gate;
 #[cfg(feature = "gateway")]
 mod gateway;
+mod import;
 mod init;
 mod input;
 mod limits;
@@ -65,6 +66,7 @@ enum Command {
     Gate(Box<gate::Args>),
     Report(report::Args),
     Flame(flame::Args),
+    Import(Box<import::Args>),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
     Gateway(gateway::Args),
@@ -123,6 +125,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Gate(args) => gate::exec(&args),
         Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
+        Command::Import(args) => import::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),
         Command::Completions(args) => completions::exec(&args),
