@@ -31,6 +31,14 @@ pub(super) fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     setrlimit(Resource::Nofile, raised).map_err(|_| Usage(refusal(needed, limit)).into())
 }
 
+/// The plan with the connections of two variants that are loaded in turns: all of them are open at the same time.
+pub(super) fn both_at_once(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    let phases = plan.variants.iter_mut().flat_map(|of| &mut of.phases);
+    phases.for_each(|phase| phase.load.connections = phase.load.connections.saturating_mul(2));
+    plan
+}
+
 /// The descriptors that the largest load of a variant needs.
 fn descriptors(variant: &Variant) -> u64 {
     let mut requests = variant.requests.iter();

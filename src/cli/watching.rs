@@ -1,9 +1,10 @@
 //! Who is told how a run goes: progress, and thresholds that may end it.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::experiment::{Live, Observer, PhaseStart};
+use crate::experiment::{Live, Observer, PhaseStart, Planned};
 use crate::gate::{Early, SoFar};
 use crate::process::machine::Fingerprint;
 use crate::report::terminal::progress::Progress;
@@ -14,8 +15,8 @@ use crate::scenario::Threshold;
 pub(super) struct Watching<'a> {
     progress: Progress,
     thresholds: &'a [Threshold],
-    /// Of the window that goes on.
-    early: Mutex<Early>,
+    /// Of the window that goes on, by variant: two may take turns.
+    early: Mutex<BTreeMap<String, Early>>,
     cpus: usize,
 }
 
@@ -31,6 +32,10 @@ impl<'a> Watching<'a> {
 }
 
 impl Observer for Watching<'_> {
+    fn planned(&self, stretches: &[Planned]) {
+        self.progress.planned(stretches);
+    }
+
     fn hashing(&self, total: u64) {
         self.progress.hashing(total);
     }
@@ -43,12 +48,12 @@ impl Observer for Watching<'_> {
         *self
             .early
             .lock()
-            .expect("nothing panics while it holds this") = Early::default();
+            .expect("nothing panics while it holds this") = BTreeMap::new();
         self.progress.phase(phase);
     }
 
-    fn live(&self, live: &Live) {
-        self.progress.live(live);
+    fn live(&self, variant: &str, live: &Live<'_>) {
+        self.progress.live(variant, live);
     }
 
     fn hopeless(&self, variant: &str, phase: &PhaseResult, at: Duration) -> Option<String> {
@@ -62,10 +67,11 @@ impl Observer for Watching<'_> {
             .early
             .lock()
             .expect("nothing panics while it holds this");
+        let early = early.entry(variant.to_owned()).or_default();
         early.look(self.thresholds, found)
     }
 
-    fn phase_over(&self) {
-        self.progress.phase_over();
+    fn phase_over(&self, found: &[(&str, &PhaseResult)]) {
+        self.progress.phase_over(found);
     }
 }

@@ -93,6 +93,8 @@ pub enum Finding {
 pub enum Basis {
     /// This many pairs of launches: what differs from launch to launch is in it.
     Rounds(usize),
+    /// What the ratio differs by while both took turns, and an assumed spread between launches.
+    Turns,
     /// What differs within launches, and an assumed spread between the times at which they were measured.
     Times,
     /// What differs within launches or between those of a run, and an assumed spread between runs.
@@ -136,6 +138,7 @@ impl Basis {
     pub fn described(self) -> (&'static str, Option<usize>) {
         match self {
             Self::Rounds(pairs) => ("rounds", Some(pairs)),
+            Self::Turns => ("turns", None),
             Self::Times => ("assumed time spread", None),
             Self::Runs => ("assumed run spread", None),
         }

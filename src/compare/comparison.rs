@@ -90,7 +90,6 @@ fn judged(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted, family: &Famil
 
 /// Those of all figures of all phases that both sides have.
 fn p_values(base: &Side<'_>, head: &Side<'_>) -> Vec<f64> {
-    let apart = Apart::of(base, head);
     let common = base
         .phases
         .iter()
@@ -98,6 +97,7 @@ fn p_values(base: &Side<'_>, head: &Side<'_>) -> Vec<f64> {
     common
         .flat_map(|(of, other)| {
             let differ = loads_differ(of, other);
+            let apart = Apart::of((base, of), (head, other));
             let figures = figures(of, other, apart).into_iter();
             figures.filter(move |figure| figure.is_comparable(differ))
         })
@@ -175,7 +175,6 @@ fn phases(
     untrusted: Untrusted,
     family: &Family,
 ) -> Vec<PhaseComparison> {
-    let apart = Apart::of(base, head);
     let pairs = base.phases.iter().filter_map(|of| {
         let other = head.find(of.phase)?;
         let doubtful = Doubtful {
@@ -192,6 +191,7 @@ fn phases(
         });
         let differ = loads_differ(of, other);
         let also = beside(of, other, &mut cautions);
+        let apart = Apart::of((base, of), (head, other));
         let figures = figures(of, other, apart).into_iter();
         let metrics: Vec<_> = figures
             .map(|figure| match figure.is_comparable(differ) {
@@ -221,9 +221,18 @@ fn phases(
 }
 
 impl Apart {
-    fn of(base: &Side<'_>, head: &Side<'_>) -> Self {
+    /// How far apart the phases of two sides were measured.
+    fn of((base, of): (&Side<'_>, &Subject<'_>), (head, other): (&Side<'_>, &Subject<'_>)) -> Self {
         match (base.run, head.run) {
-            (Some(run), Some(other)) if run.is(&other) => Self::Rounds,
+            (Some(run), Some(second)) if run.is(&second) => {
+                let took_turns =
+                    of.turns_with == Some(second.variant) && other.turns_with == Some(run.variant);
+                if took_turns {
+                    Self::Turns
+                } else {
+                    Self::Rounds
+                }
+            }
             _ => Self::Runs,
         }
     }

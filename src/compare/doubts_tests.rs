@@ -9,6 +9,7 @@ use crate::statistics::Family;
 /// Three launches of a side with these figures.
 fn rounds(throughput: f64, us_per_request: f64, latency_us: f64) -> Vec<RoundFigures> {
     let round = |(off, round): (f64, u32)| RoundFigures {
+        ratio_errors: None,
         round,
         whole: Estimates {
             throughput_rps: Some(throughput * off),

@@ -2,8 +2,9 @@
 
 use super::change::{Basis, Finding, Metric, MetricChange, Unjudged, Unmeasured};
 use crate::result::{
-    ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
-    ASSUMED_TIME_SPREAD, Estimates, Uncertainty,
+    ASSUMED_LATENCY_LAUNCH_SPREAD, ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD,
+    ASSUMED_LAUNCH_SPREAD, ASSUMED_RUN_SPREAD, ASSUMED_TIME_SPREAD, Estimates, RatioErrors,
+    Uncertainty,
 };
 use crate::statistics::{
     Family, Part, Reach, Z95, combined, error_of_mean, reach_of_mean, smallest_effect, t_quantile,
@@ -19,6 +20,8 @@ pub struct RoundFigures {
     pub whole: Estimates,
     /// How far it may be off within the launch.
     pub uncertainty: Uncertainty,
+    /// How far the ratio to the launch that it took turns with may be off, if it did.
+    pub ratio_errors: Option<RatioErrors>,
 }
 
 /// Launches of each side from which their own spread is used.
@@ -50,6 +53,8 @@ pub(super) struct Between {
 /// How far apart both sides were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Apart {
+    /// At the same time: launches of one round took turns.
+    Turns,
     /// In one run: launches of one round follow each other.
     Rounds,
     /// In different runs.
@@ -72,10 +77,22 @@ impl Metric {
     /// Standard deviation of ln of a figure that is assumed between times and between runs.
     fn assumed_spread(self, apart: Apart) -> f64 {
         match (self, apart) {
+            (Self::Throughput | Self::CpuPerRequest, Apart::Turns) => ASSUMED_LAUNCH_SPREAD,
+            (Self::P50 | Self::P99, Apart::Turns) => ASSUMED_LATENCY_LAUNCH_SPREAD,
             (Self::Throughput | Self::CpuPerRequest, Apart::Rounds) => ASSUMED_TIME_SPREAD,
             (Self::Throughput | Self::CpuPerRequest, Apart::Runs) => ASSUMED_RUN_SPREAD,
             (Self::P50 | Self::P99, Apart::Rounds) => ASSUMED_LATENCY_TIME_SPREAD,
             (Self::P50 | Self::P99, Apart::Runs) => ASSUMED_LATENCY_RUN_SPREAD,
+        }
+    }
+
+    /// Where the ratio of launches that took turns has an error of its own; drifts move percentiles of both sides alike too, but what makes
+    /// a tail does not.
+    fn ratio_error(self) -> Option<fn(&RatioErrors) -> Option<f64>> {
+        match self {
+            Self::Throughput => Some(|errors| errors.throughput),
+            Self::CpuPerRequest => Some(|errors| errors.us_per_request),
+            Self::P50 | Self::P99 => None,
         }
     }
 
@@ -162,9 +179,16 @@ fn measure(
         return None;
     }
     let pairs = match between.apart {
-        Apart::Rounds => pairs(&base, &head),
+        Apart::Turns | Apart::Rounds => pairs(&base, &head),
         Apart::Runs => Vec::new(),
     };
+    // Launches without a pair took no turns.
+    let took_turns = between.apart == Apart::Turns && !pairs.is_empty();
+    let apart = match between.apart {
+        Apart::Turns if !took_turns => Apart::Rounds,
+        apart => apart,
+    };
+    let between = Between { apart, ..between };
     let measured = if pairs.len() >= ENOUGH_ROUNDS {
         let (base, head): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let logs = base.iter().zip(&head);
@@ -180,6 +204,10 @@ fn measure(
             basis: Basis::Rounds(logs.len()),
         }
     } else {
+        let (base, head) = match took_turns {
+            true => pairs.into_iter().unzip(),
+            false => (base, head),
+        };
         let logs =
             |side: &[Known<'_>]| -> Vec<f64> { side.iter().map(|of| of.value.ln()).collect() };
         let (before, after) = (logs(&base), logs(&head));
@@ -190,6 +218,7 @@ fn measure(
             log: mean(after.iter().copied()) - mean(before.iter().copied()),
             error: unpaired(metric, &base, &head, between),
             basis: match between.apart {
+                Apart::Turns => Basis::Turns,
                 Apart::Rounds => Basis::Times,
                 Apart::Runs => Basis::Runs,
             },
@@ -220,25 +249,43 @@ fn pairs<'a>(base: &[Known<'a>], head: &[Known<'a>]) -> Vec<(Known<'a>, Known<'a
 /// is divided by launches, for each is at a time of its own; that between runs never is, for all rounds of a run share it.
 fn unpaired(metric: Metric, base: &[Known<'_>], head: &[Known<'_>], between: Between) -> Part {
     let launches = |side: &[Known<'_>]| side.len() as f64;
-    let (of_base, of_head) = (
-        side(metric, base, between.apart),
-        side(metric, head, between.apart),
-    );
     let per_side = match between.apart {
-        Apart::Rounds => 1.0 / launches(base) + 1.0 / launches(head),
+        Apart::Turns | Apart::Rounds => 1.0 / launches(base) + 1.0 / launches(head),
         Apart::Runs => 2.0,
     };
     let assumed = Z95 * metric.assumed_spread(between.apart) * f64::sqrt(per_side);
-    let speed = Z95 * between.speed.unwrap_or(0.0).abs();
+    // The machine's speed was the same for both if they took turns.
+    let speed = between.speed.filter(|_| between.apart != Apart::Turns);
+    let speed = Z95 * speed.unwrap_or(0.0).abs();
     let assumption = |half| Part {
         reach: Reach::even(half),
         degrees: f64::INFINITY,
     };
+    if let (Apart::Turns, Some(error)) = (between.apart, metric.ratio_error()) {
+        return combined(&[ratio(error, head), assumption(assumed)]);
+    }
+    let (of_base, of_head) = (
+        side(metric, base, between.apart),
+        side(metric, head, between.apart),
+    );
     let of_base = Part {
         reach: of_base.reach.inverse(),
         ..of_base
     };
     combined(&[of_head, of_base, assumption(assumed), assumption(speed)])
+}
+
+/// The error of the mean ratio of launches that took turns. One that shows none is assumed to be off as much as at another time.
+fn ratio(error: fn(&RatioErrors) -> Option<f64>, launches: &[Known<'_>]) -> Part {
+    let reach = |launch: &Known<'_>| {
+        let known = launch.of.ratio_errors.as_ref().and_then(error);
+        Reach::even(Z95 * known.unwrap_or(ASSUMED_TIME_SPREAD))
+    };
+    let reaches: Vec<Reach> = launches.iter().map(reach).collect();
+    Part {
+        reach: reach_of_mean(&reaches),
+        degrees: FEWEST_DEGREES,
+    }
 }
 
 /// The error of the mean of one side's launches.
@@ -354,7 +401,7 @@ impl Measured {
         let error = self.error_of(self.error.reach.longer());
         let is_known = match self.basis {
             Basis::Rounds(pairs) => pairs >= ENOUGH_FOR_POWER,
-            Basis::Times | Basis::Runs => true,
+            Basis::Turns | Basis::Times | Basis::Runs => true,
         };
         let level = FALSE_ALARMS / together.max(1) as f64;
         (is_known && error.is_finite())

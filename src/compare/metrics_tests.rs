@@ -23,6 +23,7 @@ fn estimates(throughput: f64) -> Estimates {
 /// A launch of each throughput, its intervals some 2 % apart.
 fn phase(throughputs: &[f64]) -> Vec<RoundFigures> {
     let round = |(&throughput, round): (&f64, u32)| RoundFigures {
+        ratio_errors: None,
         round,
         whole: estimates(throughput),
         uncertainty: Uncertainty {
@@ -164,6 +165,7 @@ fn more_latency_is_worse_and_more_throughput_better() {
 fn a_tail_that_may_be_in_a_burst_or_not_reaches_to_one_side() {
     let with = |p99: f64, interval: Option<(f64, f64)>| {
         let round = RoundFigures {
+            ratio_errors: None,
             round: 1,
             whole: Estimates {
                 p99_us: Some(p99),

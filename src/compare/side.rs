@@ -30,6 +30,8 @@ pub struct RunOf<'a> {
     pub machine: &'a Fingerprint,
     /// Whether it ended before its time.
     pub interrupted: bool,
+    /// The variant that the side is, by its name.
+    pub variant: &'a str,
 }
 
 /// One phase of a variant, as far as comparisons look at it.
@@ -39,6 +41,8 @@ pub struct Subject<'a> {
     pub phase: &'a str,
     /// Its load; `None` for a profile on its own.
     pub load: Option<&'a Load>,
+    /// The variant that it took turns with, by its name.
+    pub turns_with: Option<&'a str>,
     /// Its launches.
     pub rounds: Vec<RoundFigures>,
     /// What the generator used for it.
@@ -91,6 +95,7 @@ impl<'a> Side<'a> {
                 started_at: run.started_at,
                 machine: &run.machine,
                 interrupted: run.interrupted,
+                variant: &variant.name,
             }),
             phases: variant.phases.iter().map(Subject::of).collect(),
         }
@@ -115,6 +120,7 @@ impl<'a> Subject<'a> {
             round: round.number,
             whole: round.whole,
             uncertainty: round.uncertainty,
+            ratio_errors: round.ratio_errors,
         });
         let taken = |profile: &'a ProfileResult| {
             profile
@@ -125,6 +131,7 @@ impl<'a> Subject<'a> {
         Self {
             phase: &phase.name,
             load: Some(&phase.load),
+            turns_with: phase.turns.as_ref().map(|turns| turns.with.as_str()),
             rounds: rounds.collect(),
             generator: Generator::of(phase, &total),
             answers: Some(Answers::of(&total)),
@@ -141,6 +148,7 @@ impl<'a> Subject<'a> {
         Self {
             phase,
             load: None,
+            turns_with: None,
             rounds: Vec::new(),
             generator: None,
             answers: None,

@@ -36,6 +36,7 @@ mod tests {
         let subject = |load, cores, throughput_rps| Subject {
             phase: "load",
             load: Some(load),
+            turns_with: None,
             rounds: Vec::new(),
             generator: Some(Generator {
                 cores,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::metrics::{Timetable, Window};
+use crate::metrics::{OwnTime, Timetable, Window};
 use crate::scenario::{Load, Request};
 use crate::traffic::fleet::Roster;
 use crate::traffic::template::Secrets;
@@ -36,6 +36,11 @@ pub struct Drive {
 }
 
 impl Drive {
+    /// Which time of the load counts if that begins at `begin` (ns).
+    pub fn own_time(&self, begin: u64) -> OwnTime {
+        OwnTime::of(begin, self.turns)
+    }
+
     /// The window of the load if that begins at `begin` (ns).
     pub(super) fn window(&self, begin: u64) -> Window {
         let (start, end) = match self.turns {

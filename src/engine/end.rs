@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::metrics::{Durations, Window};
+use crate::metrics::{Durations, OwnTime, Window};
 use crate::transport::tls::Handshakes;
 
 /// How the load ended.
@@ -10,6 +10,8 @@ use crate::transport::tls::Handshakes;
 pub struct End {
     /// The window as it was: shorter than planned after an interruption or when a number of requests was reached.
     pub window: Window,
+    /// Which time of it counts. CPU of workers and their wait are by that.
+    pub own: OwnTime,
     /// CPU of all workers over the window, cores.
     pub generator_cores: f64,
     /// CPU of the busiest worker over the window, share of a core.
@@ -78,9 +80,14 @@ impl WorkerEnd {
 }
 
 impl End {
-    pub(super) fn of(window: Window, workers: impl IntoIterator<Item = WorkerEnd>) -> Self {
+    pub(super) fn of(
+        window: Window,
+        own: OwnTime,
+        workers: impl IntoIterator<Item = WorkerEnd>,
+    ) -> Self {
         let mut end = Self {
             window,
+            own,
             generator_cores: 0.0,
             busiest_worker: 0.0,
             worker_wait: None,
@@ -124,7 +131,7 @@ impl End {
     }
 
     fn add_cpu(&mut self, first: CpuMark, last: CpuMark) {
-        let span = last.at.saturating_sub(first.at);
+        let span = self.own.between(first.at, last.at);
         // Between the marks of a shorter span the thread may never have slept.
         if span < SHORTEST_CPU_SPAN.as_nanos() as u64 {
             return;
@@ -159,7 +166,7 @@ mod tests {
     #[test]
     fn a_window_is_as_long_as_any_worker_counted() {
         let end = |ends: &[u64]| {
-            End::of(WINDOW, ends.iter().map(|&end| worker(end)))
+            End::of(WINDOW, OwnTime::ALL, ends.iter().map(|&end| worker(end)))
                 .window
                 .end
         };
@@ -168,7 +175,7 @@ mod tests {
         // One that failed before it began, and nobody else.
         assert_eq!(end(&[0, 5_000]), 5_000);
         assert_eq!(end(&[0]), 1_000);
-        assert_eq!(End::of(WINDOW, []).window.seconds(), 0.0);
+        assert_eq!(End::of(WINDOW, OwnTime::ALL, []).window.seconds(), 0.0);
     }
 
     #[test]
@@ -182,6 +189,7 @@ mod tests {
             let cpu = Some((mark(first), mark(last)));
             End::of(
                 WINDOW,
+                OwnTime::ALL,
                 [WorkerEnd {
                     cpu,
                     ..worker(9_000)
@@ -198,7 +206,11 @@ mod tests {
             stopped_ns,
             ..worker(9_000)
         };
-        let end = End::of(WINDOW, [stopped(1_000_000_000), stopped(2_000_000_000)]);
+        let end = End::of(
+            WINDOW,
+            OwnTime::ALL,
+            [stopped(1_000_000_000), stopped(2_000_000_000)],
+        );
         assert_eq!(end.stopped_seconds, 2.0);
     }
 }

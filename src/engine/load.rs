@@ -14,7 +14,7 @@ use super::end::{End, WorkerEnd};
 use super::intervals::{self, Intervals};
 use super::start::{Arrival, Course};
 use super::worker::{self, Assignment};
-use crate::metrics::{Interval, Window};
+use crate::metrics::{Interval, OwnTime, Window};
 
 /// Load under way.
 #[derive(Debug)]
@@ -136,6 +136,11 @@ impl Engine {
         }
     }
 
+    /// Which time of the load counts, as soon as it is known when that begins.
+    pub fn own_time(&self) -> OwnTime {
+        self.drive.own_time(self.course.begin().unwrap_or_default())
+    }
+
     /// The next interval of some worker; `None` when all have ended.
     pub async fn next(&mut self) -> Option<Interval> {
         self.intervals.recv().await
@@ -169,7 +174,8 @@ impl Engine {
     }
 
     fn end_of(&self, workers: impl IntoIterator<Item = WorkerEnd>) -> End {
-        End::of(window(&self.drive, self.course.begin()), workers)
+        let window = window(&self.drive, self.course.begin());
+        End::of(window, self.own_time(), workers)
     }
 }
 

@@ -22,6 +22,7 @@ mod intervals;
 mod job;
 mod load;
 mod message;
+mod own_wait;
 mod pauses;
 mod prerequisite;
 mod scrub;

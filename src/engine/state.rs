@@ -22,7 +22,7 @@ use super::source::Source;
 use super::spread::Spread;
 use super::wire::Reuse;
 use super::words::Words;
-use crate::metrics::{ErrorKind, Moved, Outcome, Recorder, Times, Window};
+use crate::metrics::{ErrorKind, Moved, Outcome, OwnTime, Recorder, Times, Window};
 use crate::scenario::LoadModel;
 use crate::traffic::redact::visible;
 use crate::traffic::template::Secrets;
@@ -55,6 +55,8 @@ pub(super) struct WorkerState {
     /// When it woke so late, within the window, that it cannot have run.
     stops: RefCell<Pauses>,
     pub(super) window: Cell<Window>,
+    /// Which time of the window counts.
+    pub(super) own: Cell<OwnTime>,
     /// Connections that are still being opened for the first time, where the load does not begin before that.
     pub(super) opening_first: Cell<usize>,
     /// What is under way is given up and counted as in flight.
@@ -134,6 +136,7 @@ impl WorkerState {
             tick: Cell::new(u64::MAX),
             stops: RefCell::new(Pauses::new(STOP_NS)),
             window: Cell::new(NEVER),
+            own: Cell::new(OwnTime::ALL),
             opening_first: Cell::new(opened_first),
             aborted: Cell::new(false),
             live: Cell::new(0),
@@ -409,8 +412,11 @@ impl WorkerState {
         if now.saturating_sub(due) < STOP_NS {
             return false;
         }
-        let window = self.window.get();
-        self.stops.borrow_mut().add_within(window, due, now);
+        // A load that has no turn misses nothing.
+        if self.own.get().counts(due) {
+            let window = self.window.get();
+            self.stops.borrow_mut().add_within(window, due, now);
+        }
         true
     }
 

@@ -18,6 +18,7 @@ use super::drive::Drive;
 use super::due::DueRequests;
 use super::end::{CpuMark, WorkerEnd};
 use super::intervals::Intervals;
+use super::own_wait::OwnWait;
 use super::source::Source;
 use super::start::{Arrival, Course, PREPARING_TICK_NS};
 use super::state::WorkerState;
@@ -150,8 +151,9 @@ fn start(
         drive.requests.len(),
         state.instances.len(),
     )
-    .in_turns(begin, drive.turns);
+    .in_own_time(drive.own_time(begin));
     state.window.set(window);
+    state.own.set(drive.own_time(begin));
     let (state, turns) = (state.clone(), drive.turns);
     match alarm {
         None => spawn_local(async move { release(&state, &timer, begin, turns).await }),
@@ -184,6 +186,7 @@ async fn supervise(
         wait_ns: thread_wait_ns(),
     };
     let planned = drive.window(begin);
+    let mut wait = OwnWait::new(drive.own_time(begin), planned);
     let (mut first, mut last) = (None, None);
     end.window_end = planned.end;
     let mut is_stopping = false;
@@ -213,6 +216,7 @@ async fn supervise(
         if last.is_none() && first.is_some() && now >= end.window_end {
             last = Some(mark());
         }
+        wait.look(now, thread_wait_ns);
         if now >= planned.end + timeout_ns || state.broken.get() {
             state.abort();
         }
@@ -229,6 +233,8 @@ async fn supervise(
         }
         was_late = is_late && !was_late;
     }
-    end.cpu = Some((first.unwrap_or_else(mark), last.unwrap_or_else(mark)));
+    let (first, mut last) = (first.unwrap_or_else(mark), last.unwrap_or_else(mark));
+    last.wait_ns = wait.last(first.wait_ns, last.wait_ns);
+    end.cpu = Some((first, last));
     Ok(())
 }

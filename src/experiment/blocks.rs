@@ -34,10 +34,10 @@ impl Block {
         }
     }
 
-    /// The same where `rate` OK responses a second came from others than the target.
-    pub(super) fn without(mut self, rate: f64) -> Self {
+    /// The same where its CPU is that of `rate` OK responses a second, and not of all.
+    pub(super) fn charged(mut self, rate: f64) -> Self {
         if self.known > 0 {
-            self.known_rate -= rate;
+            self.known_rate = rate;
         }
         self
     }
@@ -167,12 +167,12 @@ mod tests {
 
     #[test]
     fn what_others_answered_is_no_answer_of_the_target() {
-        let known = Block::new(0, 100, 30.0, Some(0.5)).without(20.0);
+        let known = Block::new(0, 100, 30.0, Some(0.5)).charged(10.0);
         assert_eq!(
             (known.throughput(), known.spent()),
             (30.0, Some((10.0, 0.5)))
         );
-        let unknown = Block::new(0, 100, 30.0, None).without(20.0);
+        let unknown = Block::new(0, 100, 30.0, None).charged(10.0);
         assert_eq!((unknown.throughput(), unknown.spent()), (30.0, None));
     }
 

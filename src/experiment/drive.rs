@@ -4,22 +4,24 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Stop;
 use super::aim::Aim;
 use super::background::{Background, failed};
 use super::blocks;
 use super::early::Early;
+use super::files::Made;
 use super::gather::{Deaths, Emit, Gather, Known, StretchEnd};
 use super::launch::{Death, Launched};
 use super::ledger::Lines;
 use super::mark::Cpu;
 use super::notes;
 use super::phase::PhaseRun;
+use super::probe::TargetProbe;
 use super::readings::{Offer, Readings, Schedule};
-use super::stretch::Stretch;
+use super::stretch::{EndedEarly, Stretch};
 use super::watch::{Told, Watch};
 use super::watched::Watched;
-use crate::engine::{AcknowledgedIds, Drive, Engine, now_ns};
+use super::{Stop, WriteError};
+use crate::engine::{AcknowledgedIds, Drive, End, Engine, now_ns};
 use crate::metrics::Window;
 use crate::result::{AcknowledgedFile, Failure};
 use crate::scenario::LoadModel;
@@ -28,7 +30,7 @@ use crate::scenario::LoadModel;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A stretch of load under way.
-struct Course {
+pub(super) struct Course {
     engine: Engine,
     watch: Watch,
     gather: Gather,
@@ -42,8 +44,27 @@ struct Course {
 /// A closed loop that begins later than this waited for its connections.
 const LONG_PREPARING: Duration = Duration::from_secs(1);
 
+/// What is made before a load begins.
+pub(super) struct Prepared {
+    pub(super) drive: Drive,
+    probe: TargetProbe,
+    files: Option<Made>,
+}
+
+/// A stretch of load that is over, not yet put together.
+pub(super) struct Loaded {
+    end: End,
+    gather: Gather,
+    watched: Watched,
+    unwatched: Option<std::io::Error>,
+    acknowledged: Result<Option<u64>, WriteError>,
+    deaths: Deaths,
+    preparing: Duration,
+    ended_early: Option<EndedEarly>,
+}
+
 /// What runs beside a load from the start of its window on, and its answer.
-struct Beside<'a, B: Future> {
+pub(super) struct Beside<'a, B: Future> {
     future: Pin<&'a mut B>,
     output: Option<B::Output>,
 }
@@ -58,17 +79,29 @@ impl PhaseRun<'_> {
         beside: B,
     ) -> Result<(StretchEnd, Option<B::Output>), Failure> {
         let observer = self.launch.observer;
-        observer.phase(&self.launch.start(stretch));
-        let mut course = self.begin(target, stretch).await?;
-        let mut beside = Beside {
-            future: std::pin::pin!(beside),
-            output: None,
-        };
+        observer.phase(&self.launch.start(stretch, target.cpus));
+        let prepared = self.prepare(target, stretch)?;
+        let engine = Engine::start(&prepared.drive).map_err(|error| no_workers(&error))?;
+        let course = self.begin(target, stretch, prepared, engine).await?;
+        let future = std::pin::pin!(beside);
+        let mut beside = Beside::of(future);
+        let loaded = self.load(course, target, stretch, &mut beside).await;
+        let over = self.over(loaded, target, stretch, Some(0.0));
+        observer.phase_over(&[(&self.launch.variant.name, &over.found)]);
+        Ok((over, beside.output))
+    }
+
+    /// Follows a load that has begun to its end.
+    pub(super) async fn load<B: Future>(
+        &self,
+        mut course: Course,
+        target: &mut Launched,
+        stretch: &Stretch<'_>,
+        beside: &mut Beside<'_, B>,
+    ) -> Loaded {
         let mut stop = self.stop.clone();
         let mut early = Early::new(self, stretch);
-        let has_begun = course
-            .load(target, &mut beside, &mut stop, &mut early)
-            .await;
+        let has_begun = course.load(target, beside, &mut stop, &mut early).await;
         let Course {
             engine,
             watch,
@@ -81,7 +114,10 @@ impl PhaseRun<'_> {
         let mut rest = Vec::new();
         let (watched, unwatched) = match watch.finish(end.window.end, &mut rest).await {
             Ok(watched) => (watched, None),
-            Err(error) => (Watched::new(Cpu::Nowhere, end.window), Some(error)),
+            Err(error) => {
+                let nothing = Watched::new(Cpu::Nowhere, end.window, end.own);
+                (nothing, Some(error))
+            }
         };
         for told in rest {
             if let Told::Cells(cells) = told {
@@ -94,18 +130,49 @@ impl PhaseRun<'_> {
         let acknowledged = ledger.map(Background::finish).transpose();
         gather.cut(end.window.end);
         gather.emit(Emit::Everything, &mut |_| ());
-        observer.phase_over();
+        Loaded {
+            end,
+            gather,
+            watched,
+            unwatched,
+            acknowledged,
+            deaths,
+            preparing,
+            ended_early: early.ended,
+        }
+    }
+
+    /// What a load found. `others_used` is the CPU time of what took turns with it, s.
+    pub(super) fn over(
+        &self,
+        loaded: Loaded,
+        target: &Launched,
+        stretch: &Stretch<'_>,
+        others_used: Option<f64>,
+    ) -> StretchEnd {
+        let Loaded {
+            end,
+            gather,
+            watched,
+            unwatched,
+            acknowledged,
+            deaths,
+            preparing,
+            ended_early,
+        } = loaded;
         let instances = target.instances.iter();
         let addresses: Vec<&str> = instances.map(|of| of.authority.as_str()).collect();
         let known = Known {
             addresses: &addresses,
             limits: &self.launch.plan.latency_limits(),
+            others_used,
         };
         let mut over = gather.over(self.blank(), &known, &end, deaths, &watched);
         if stretch.load.model == LoadModel::Closed && preparing > LONG_PREPARING {
             over.found.note([notes::slow_opening(preparing)]);
         }
-        over.ended_early = early.ended;
+        over.found.target_cpus = target.cpus;
+        over.ended_early = ended_early;
         if let Some(error) = unwatched {
             fail(&mut over, error.to_string());
         }
@@ -128,31 +195,54 @@ impl PhaseRun<'_> {
             );
             fail(&mut over, lacks);
         }
-        Ok((over, beside.output))
+        over
     }
 
-    async fn begin(&self, target: &Launched, stretch: &Stretch<'_>) -> Result<Course, Failure> {
+    /// Makes what a load needs. Files are made before it: from its beginning on nothing waits for a disk.
+    pub(super) fn prepare(
+        &self,
+        target: &Launched,
+        stretch: &Stretch<'_>,
+    ) -> Result<Prepared, Failure> {
         let launch = self.launch;
+        let interval = stretch.interval(launch.plan.interval);
+        let turns = self.turns.map(|turns| turns.table);
         let aim = Aim {
             plan: launch.plan,
             variant: launch.variant,
             rosters: self.rosters,
             load: stretch.load,
-            turns: None,
+            turns,
             stamp: launch.stamps.next(),
-            interval: stretch.interval(launch.plan.interval),
+            interval: turns.map_or(interval, |table| {
+                Duration::from_nanos(table.every(interval.as_nanos() as u64))
+            }),
         };
-        let drive = aim.at(target)?;
-        let probe = target.probe()?;
-        // Before the load: from its beginning on nothing waits for a disk.
-        let files = if stretch.profiled {
-            None
-        } else {
-            Some(self.files(target)?)
-        };
+        Ok(Prepared {
+            drive: aim.at(target)?,
+            probe: target.probe()?,
+            files: match stretch.profiled {
+                true => None,
+                false => Some(self.files(target)?),
+            },
+        })
+    }
+
+    /// Begins to follow a load whose workers were started.
+    pub(super) async fn begin(
+        &self,
+        target: &Launched,
+        stretch: &Stretch<'_>,
+        prepared: Prepared,
+        mut engine: Engine,
+    ) -> Result<Course, Failure> {
+        let launch = self.launch;
+        let Prepared {
+            drive,
+            probe,
+            files,
+        } = prepared;
         let asked = Instant::now();
-        let mut engine = Engine::start(&drive)
-            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
         let ledger = self.ledger(stretch, &drive, &mut engine)?;
         let window = self.begun(&engine).await;
         let preparing = asked.elapsed();
@@ -162,6 +252,7 @@ impl PhaseRun<'_> {
         let schedule = Schedule {
             window,
             interval_ns: drive.interval.as_nanos() as u64,
+            own: engine.own_time(),
         };
         let offer = Offer {
             cpu: probe.cpu(),
@@ -288,8 +379,10 @@ impl Course {
                     engine.stop();
                 }
             }
-            let observer = early.run.launch.observer;
-            gather.emit(Emit::Complete, &mut |live| observer.live(live));
+            let launch = early.run.launch;
+            gather.emit(Emit::Complete, &mut |live| {
+                launch.observer.live(&launch.variant.name, live);
+            });
             if early.looks(gather) {
                 engine.stop();
             }
@@ -297,7 +390,25 @@ impl Course {
     }
 }
 
-impl<B: Future> Beside<'_, B> {
+impl Loaded {
+    /// CPU time of the target and of what runs beside it, s.
+    pub(super) fn used(&self) -> Option<f64> {
+        let seconds = self.end.own.seconds(self.end.window);
+        let has_died = self.deaths.target.is_some();
+        let target = self.watched.target_cpu_seconds(seconds, has_died).ok();
+        self.watched.used(target, seconds)
+    }
+}
+
+impl<'a, B: Future> Beside<'a, B> {
+    /// Something that has no answer yet.
+    pub(super) fn of(future: Pin<&'a mut B>) -> Self {
+        Self {
+            future,
+            output: None,
+        }
+    }
+
     /// Waits for its answer, unless the target dies or the user does not want it any more.
     async fn finish(&mut self, target: &mut Launched, deaths: &mut Deaths, stop: &mut Stop) {
         while self.output.is_none() && deaths.target.is_none() {
@@ -329,6 +440,10 @@ impl Deaths {
 /// Notes why the load was not what it should have been, unless something else came first.
 fn fail(over: &mut StretchEnd, words: String) {
     over.failed.get_or_insert(words);
+}
+
+pub(super) fn no_workers(error: &std::io::Error) -> Failure {
+    Failure::Internal(format!("cannot start the workers: {error}"))
 }
 
 fn no_thread(error: &std::io::Error) -> Failure {

@@ -15,7 +15,7 @@ use super::stretch::EndedEarly;
 use super::watched::{Count, Watched};
 use crate::engine::End;
 use crate::metrics::{
-    Answered, Batches, ErrorKind, Interval, Oddities, SeriesRow, Served, Tally, Window,
+    Answered, Batches, ErrorKind, Interval, Oddities, OwnTime, SeriesRow, Served, Tally, Window,
     latency_quantiles, value_at,
 };
 use crate::result::answering::{Answerings, Launch};
@@ -54,6 +54,8 @@ pub(super) struct Known<'a> {
     pub(super) addresses: &'a [&'a str],
     /// Those of thresholds on latencies, µs.
     pub(super) limits: &'a [f64],
+    /// CPU time of what took turns with it, s; `None` if it is not known.
+    pub(super) others_used: Option<f64>,
 }
 
 /// What ended by itself, in words.
@@ -141,7 +143,7 @@ impl Gather {
             next_cells: 0,
             next_row: 0,
             answered_until: 0,
-            blocks: Blocks::new(blocks, schedule.interval_ns),
+            blocks: Blocks::new(blocks, schedule.own_interval()),
             batches: Batches::default(),
             files,
             rows: Count::default(),
@@ -197,6 +199,7 @@ impl Gather {
             self.answered.add(answered);
             self.ended.push(interval.index);
         }
+        let own = self.schedule.own;
         let first = interval.index.saturating_sub(interval.joined);
         let rows = self.next_row..self.schedule.rows();
         for index in (first..=interval.index).filter(|index| rows.contains(index)) {
@@ -215,12 +218,12 @@ impl Gather {
                 tally.add(from);
             }
             let elsewhere = self.elsewhere.iter().map(|&at| &interval.tallies[at]);
-            waiting.elsewhere += elsewhere.map(|from| from.completed_ok).sum::<u64>();
+            waiting.elsewhere += elsewhere.map(|from| charged(own, from)).sum::<u64>();
         }
     }
 
     /// Writes rows in order, and tells of each.
-    pub(super) fn emit(&mut self, which: Emit, tell: &mut dyn FnMut(&Live)) {
+    pub(super) fn emit(&mut self, which: Emit, tell: &mut dyn FnMut(&Live<'_>)) {
         while let Some((&index, waiting)) = self.waiting.first_key_value() {
             let gone = self.ended.iter().filter(|&&last| last < index).count() as u32;
             let is_counted = waiting.workers + gone == self.workers;
@@ -264,32 +267,31 @@ impl Gather {
         tally: &Tally,
         elsewhere: u64,
         cells: Option<Cells>,
-        tell: &mut dyn FnMut(&Live),
+        tell: &mut dyn FnMut(&Live<'_>),
     ) {
-        let Schedule {
-            window,
-            interval_ns,
-        } = self.schedule;
-        let start = index * interval_ns;
-        let length = interval_ns.min((window.end - window.start).saturating_sub(start));
+        let start = self.schedule.offset(index);
+        let length = self.schedule.offset(index + 1) - start;
         let rate_of = |completed: u64| completed as f64 / (length as f64 / 1e9);
         let rate = rate_of(tally.completed_ok);
         let cores = cells.as_ref().and_then(|cells| cells.cores);
         let (latency, _) = latency_quantiles(tally);
-        if length == interval_ns {
+        if length == self.schedule.own_interval() {
             let block = Block::new(start, start + length, rate, cores);
-            self.blocks.add(block.without(rate_of(elsewhere)));
+            let charged = charged(self.schedule.own, tally).saturating_sub(elsewhere);
+            self.blocks.add(block.charged(rate_of(charged)));
             self.batches.add(&latency);
         }
         let at = |quantile| (!latency.is_empty()).then(|| value_at(&latency, quantile));
-        let live = Live {
-            throughput_rps: rate,
-            p50_us: at(0.5),
-            p99_us: at(0.99),
-            failed: tally.failed,
+        let generator_cores = cells.as_ref().and_then(|cells| cells.own_cores);
+        tell(&Live {
+            start: Duration::from_nanos(start),
+            length: Duration::from_nanos(length),
+            completed_ok: tally.completed_ok,
+            latency: &latency,
+            errors: tally.errors,
             target_cores: cores,
-        };
-        tell(&live);
+            generator_cores,
+        });
         let Some(files) = &self.files else {
             return;
         };
@@ -298,8 +300,8 @@ impl Gather {
             t_ms: start / 1_000_000,
             throughput_rps: rate,
             failed: tally.failed,
-            p50_us: live.p50_us,
-            p99_us: live.p99_us,
+            p50_us: at(0.5),
+            p99_us: at(0.99),
             max_us: at(1.0),
             first_byte_p99_us: (!tally.first_byte.is_empty())
                 .then(|| value_at(&tally.first_byte, 0.99)),
@@ -309,7 +311,7 @@ impl Gather {
             target_bytes: cells.as_ref().and_then(|cells| cells.rss_bytes),
             dispatch_lag_p99_us: (!tally.dispatch_lag.is_empty())
                 .then(|| value_at(&tally.dispatch_lag, 0.99)),
-            generator_cores: cells.as_ref().and_then(|cells| cells.own_cores),
+            generator_cores,
             service_cores: cells.as_ref().and_then(|cells| cells.service_cores),
             errors: tally.errors,
             published: match cells {
@@ -336,7 +338,7 @@ impl Gather {
         deaths: Deaths,
         watched: &Watched,
     ) -> StretchEnd {
-        let seconds = end.window.seconds();
+        let seconds = end.own.seconds(end.window);
         let mut found = blank;
         for (into, from) in found.tallies.iter_mut().zip(&self.tallies) {
             into.add(from);
@@ -355,6 +357,12 @@ impl Gather {
                     .map(|&limit| Tail::of(&self.batches, limit))
                     .collect(),
                 answerings,
+                neighbour_cores: watched.neighbour_cores(
+                    watched
+                        .used(cpu_seconds, seconds)
+                        .zip(known.others_used)
+                        .map(|(own, others)| own + others),
+                ),
                 ..figures(&found, cpu_seconds, end, watched)
             });
             let services = watched.services(seconds);
@@ -413,9 +421,7 @@ impl Gather {
     }
 
     fn until(&self, row: u64) -> Duration {
-        let window = self.schedule.window;
-        let length = window.end.saturating_sub(window.start);
-        Duration::from_nanos((row * self.schedule.interval_ns).min(length))
+        Duration::from_nanos(self.schedule.offset(row))
     }
 
     /// What was counted so far, in a phase that is blank, as if the window were over; `None` before the first row. What is read of the target
@@ -458,16 +464,24 @@ impl Gather {
             tallies: &found.tallies,
             elsewhere: &self.elsewhere,
             served: &self.served,
-            window: end.window.seconds(),
+            window: end.own.seconds(end.window),
             own_stop: end.stopped_seconds + watched.throttled_seconds().unwrap_or(0.0),
             process_ended: watched.process_ended().filter(|_| deaths.target.is_none()),
         })
     }
 }
 
+/// As in [`PhaseResult::charged`].
+fn charged(own: OwnTime, tally: &Tally) -> u64 {
+    match own.is_all() {
+        true => tally.completed_ok,
+        false => tally.ok,
+    }
+}
+
 /// The figures of a launch, without how far they may be off.
 fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &Watched) -> Round {
-    let (seconds, total) = (end.window.seconds(), found.total());
+    let (seconds, total) = (end.own.seconds(end.window), found.total());
     // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
     let used = |cores: f64| Some(cores).filter(|cores| *cores > 0.0);
     Round {
@@ -480,12 +494,13 @@ fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &W
         stopped_seconds: Some(end.stopped_seconds),
         throttled_seconds: watched.throttled_seconds(),
         steal_share: watched.steal_share(),
-        neighbour_cores: watched.neighbour_cores(cpu_seconds, seconds),
+        neighbour_cores: None,
         missed_share: watched.missed_share(),
         answerings: Answerings::default(),
         whole: Estimates::of(&total, found.target_ok(&total), seconds, cpu_seconds),
         uncertainty: Uncertainty::default(),
         tails: Vec::new(),
+        ratio_errors: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::experiment::blocks::MOST;
-use crate::metrics::{Outcome, Times};
+use crate::metrics::{Outcome, OwnTime, Times};
 use crate::result::samples::phase;
 
 const INTERVAL: u64 = 50_000_000;
@@ -17,6 +17,7 @@ fn gather(workers: u32) -> Gather {
     let schedule = Schedule {
         window,
         interval_ns: INTERVAL,
+        own: OwnTime::ALL,
     };
     Gather::new(schedule, workers, 1, MOST, None)
 }
@@ -151,4 +152,34 @@ fn what_was_found_so_far_is_a_phase_that_ended_with_the_last_row() {
     gather.cells(cells(5, 0.5));
     assert_eq!(emit(&mut gather), []);
     assert_eq!(gather.silent_from(), gather.reached());
+}
+
+#[test]
+fn rows_of_a_load_that_takes_turns_are_of_its_own_time() {
+    let slices = crate::metrics::Slices {
+        dropped: 0,
+        measured: 16,
+    };
+    let [slice, gap] = [20, 5].map(Duration::from_millis);
+    let table = crate::metrics::Timetable::new(slice, gap, slices);
+    let schedule = Schedule {
+        window: Window {
+            start: 0,
+            end: table.end(),
+        },
+        // Two turns of its own, and two of the other load.
+        interval_ns: table.every(40_000_000),
+        own: OwnTime::of(0, Some(table)),
+    };
+    assert_eq!((schedule.interval_ns, schedule.rows()), (100_000_000, 4));
+    let mut gather = Gather::new(schedule, 1, 1, MOST, None);
+    for index in 0..4 {
+        gather.interval(&counted(index));
+        gather.cells(cells(index, 0.5));
+    }
+    let mut rates = Vec::new();
+    gather.emit(Emit::Complete, &mut |live| rates.push(live.throughput_rps));
+    // An answer in 40 ms, and not in 100.
+    assert_eq!(rates, [25.0; 4]);
+    assert_eq!(gather.reached(), Duration::from_millis(160));
 }

@@ -1,5 +1,6 @@
 //! What is read of a target at one planned instant, and the CPU that it used between two of them. Pure.
 
+use crate::metrics::OwnTime;
 use crate::tenant::Reading;
 
 /// Where the CPU of a target comes from.
@@ -112,10 +113,10 @@ impl Mark {
     }
 
     /// CPU of all services from here to `last`, cores; `None` if there is none, or one is not known.
-    pub(super) fn service_cores(&self, last: &Self) -> Option<f64> {
+    pub(super) fn service_cores(&self, last: &Self, span: Span) -> Option<f64> {
         let pairs = self.seen.services.iter().zip(&last.seen.services);
         pairs
-            .map(|pair| cores_used(pair, u64::MAX).ok())
+            .map(|pair| cores_used(pair, span).ok())
             .reduce(|sum, cores| Some(sum? + cores?))
             .flatten()
     }
@@ -136,26 +137,44 @@ impl Mark {
 /// CPU of a target that is known by its Prometheus endpoint alone.
 pub(super) const PROCESS_CPU: &str = "process_cpu_seconds_total";
 
-/// CPU of the target between two marks, cores. Processes whose load has ended at `end` are taken to use none from then on: a
-/// reading that comes later is one of `end`. When metrics were true is not known so well.
-pub(super) fn cores_of(cpu: Cpu, first: &Mark, last: &Mark, end: u64) -> Result<f64, String> {
+/// Which time CPU is by: own time, until the load ends. Processes are taken to use none from then on: a reading that comes later is one
+/// of that instant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) own: OwnTime,
+    pub(super) end: u64,
+}
+
+impl Span {
+    /// That of a load that goes on.
+    pub(super) fn endless(own: OwnTime) -> Self {
+        Self { own, end: u64::MAX }
+    }
+}
+
+/// CPU of the target between two marks, cores. When metrics were true is not known so well that the end of the load would count.
+pub(super) fn cores_of(cpu: Cpu, first: &Mark, last: &Mark, span: Span) -> Result<f64, String> {
     match cpu {
         Cpu::Processes => {
             let pairs = first.seen.instances.iter().zip(&last.seen.instances);
-            pairs.map(|pair| cores_used(pair, end)).sum()
+            pairs.map(|pair| cores_used(pair, span)).sum()
         }
         Cpu::Metrics => {
             let ((begin, from), (used, to)) = (first.published_cpu()?, last.published_cpu()?);
-            rate(begin, used, to.saturating_sub(from))
+            rate(begin, used, span.own.between(from, to))
         }
         Cpu::Nowhere => Err("nothing tells it".to_owned()),
     }
 }
 
 /// The same of one process.
-pub(super) fn cores_used((first, last): (&Used, &Used), end: u64) -> Result<f64, String> {
+pub(super) fn cores_used((first, last): (&Used, &Used), span: Span) -> Result<f64, String> {
     let (begin, used) = (first.cpu_seconds.clone()?, last.cpu_seconds.clone()?);
-    rate(begin, used, last.at.min(end).saturating_sub(first.at))
+    rate(
+        begin,
+        used,
+        span.own.between(first.at, last.at.min(span.end)),
+    )
 }
 
 fn rate(begin: f64, end: f64, span: u64) -> Result<f64, String> {

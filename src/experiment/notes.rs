@@ -50,6 +50,35 @@ pub(super) fn window_shorter_than_ttl(window: f64, ttl: f64) -> Note {
     Note::warning("window_shorter_than_ttl", "load", words).with_remedy("use a longer duration")
 }
 
+/// Two variants that were to take turns did not both come up.
+pub(super) fn not_together(with: &str, words: &str) -> Note {
+    let words = format!(
+        "it was loaded alone and not in turns with {}, because both could not be up at once: {}",
+        printable(with),
+        printable(words)
+    );
+    Note::warning("not_in_turns", "load", words).with_remedy("use `order = \"one-by-one\"`")
+}
+
+/// Turns are too short for the answers.
+pub(super) fn short_turns(slice: Duration, wanted: Duration) -> Note {
+    let words = format!(
+        "turns of {} are short for answers that take so long: requests that are under way at their ends are so many that the throughput is too low",
+        whole(slice)
+    );
+    let remedy = format!("use a duration of {} or more", whole(wanted * 4));
+    Note::warning("short_turns", "load", words).with_remedy(&remedy)
+}
+
+/// The other variant's target died.
+pub(super) fn other_died(with: &str) -> Note {
+    let words = format!(
+        "its window ended early, because {} died, with which it took turns",
+        printable(with)
+    );
+    Note::warning("other_died", "load", words)
+}
+
 /// A threshold ended the run.
 pub(super) fn hopeless(words: &str, at: Duration) -> Note {
     let words = format!(
@@ -163,6 +192,11 @@ pub(super) fn short_profile(seconds: u32, why: &str) -> Note {
     Note::warning("short_profile", "profile", words)
 }
 
+/// Who samples the target does not see all of it.
+pub(super) fn unseen(what: &str) -> Note {
+    Note::warning("unseen", "profile", format!("the profile: {what}"))
+}
+
 /// The profile saw too little or too much of the CPU time, while the machine's host took a share of all.
 pub(super) fn capture_ratio(ratio: f64, steal: Option<f64>) -> Note {
     let held = format!(
@@ -171,7 +205,7 @@ pub(super) fn capture_ratio(ratio: f64, steal: Option<f64>) -> Note {
     );
     let note = |why: &str| Note::warning("capture_ratio", "profile", held.clone() + why);
     match steal {
-        _ if ratio < 1.0 => note("shares are sound only if what is missing was lost at random"),
+        _ if ratio < 1.0 => note("shares are sound only if what is missing was lost at random, which the start of processes is not that live shorter than the time between two samples"),
         Some(steal) if steal > STEAL_LIMIT => note(&format!(
             "the machine's host took {:.0} % of all CPU time meanwhile, which a sampler's clock counts and a process's CPU time may not; shares are sound if that hits all code alike",
             steal * 100.0

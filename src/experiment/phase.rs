@@ -12,7 +12,7 @@ use super::launch::Launched;
 use super::mark::Cpu;
 use super::notes;
 use super::stop::Stop;
-use super::stretch::{EndedEarly, Stretch};
+use super::stretch::{EndedEarly, Stretch, TakesTurns};
 use super::variant::VariantRun;
 use crate::metrics::{Durations, Oddities, Tally, value_at};
 use crate::process::port::{LocalPorts, Reach};
@@ -31,6 +31,8 @@ pub(super) struct PhaseRun<'a> {
     pub(super) phase: &'a Phase,
     pub(super) rosters: &'a Arc<[Roster]>,
     pub(super) stop: &'a Stop,
+    /// If its measured stretch takes turns with that of another variant.
+    pub(super) turns: Option<TakesTurns<'a>>,
 }
 
 /// How a stretch of load ended.
@@ -56,6 +58,7 @@ impl PhaseRun<'_> {
                 .iter()
                 .map(|request| request.name.clone())
                 .collect(),
+            turns: self.turns.map(|turns| turns.told()),
             tallies: vec![Tally::default(); variant.requests.len()],
             exemplars: BTreeMap::new(),
             oddities: Oddities::default(),
@@ -91,16 +94,33 @@ impl PhaseRun<'_> {
         target: &mut Launched,
         result: &mut PhaseResult,
     ) -> Result<Ended, Failure> {
-        let stretch = Stretch {
+        let pending = std::future::pending::<()>();
+        let (over, _) = self.drive(target, &self.stretch(), pending).await?;
+        self.keep(over, target, result)
+    }
+
+    /// The measured stretch.
+    pub(super) fn stretch(&self) -> Stretch<'_> {
+        let load = &self.phase.load;
+        Stretch {
             phase: &self.phase.name,
-            load: &self.phase.load,
-            length: self.phase.load.warmup + self.phase.load.duration,
+            load,
+            length: match self.turns {
+                Some(turns) => Duration::from_nanos(turns.table.end()),
+                None => load.warmup + load.duration,
+            },
             profiled: false,
             forecast: None,
-        };
-        let (over, _) = self
-            .drive(target, &stretch, std::future::pending::<()>())
-            .await?;
+        }
+    }
+
+    /// Adds the measured stretch of one launch, and concludes what that makes of all of them.
+    pub(super) fn keep(
+        &self,
+        over: StretchEnd,
+        target: &Launched,
+        result: &mut PhaseResult,
+    ) -> Result<Ended, Failure> {
         let ended = self.add(over, target, result);
         result.notes.retain(|of| of.code != notes::UNEVEN_INSTANCES);
         let uneven = uneven(&result.instances);
@@ -117,7 +137,6 @@ impl PhaseRun<'_> {
         result: &mut PhaseResult,
     ) -> Result<Ended, Failure> {
         let mut found = over.found;
-        found.target_cpus = target.cpus;
         let has_window = !found.rounds.is_empty();
         let services = over.services_ended.iter();
         found.note(services.map(|words| notes::service_ended(words)));

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::mark::{Asked, Cpu, Mark, Scraped, Seen, cores_of};
+use super::mark::{Asked, Cpu, Mark, Scraped, Seen, Span, cores_of};
 use super::watched::Watched;
-use crate::metrics::Window;
+use crate::metrics::{OwnTime, Window};
 use crate::process::machine::MachineTimes;
 use crate::tenant;
 
@@ -18,6 +18,8 @@ use crate::tenant;
 pub(super) struct Schedule {
     pub(super) window: Window,
     pub(super) interval_ns: u64,
+    /// Which time of them counts.
+    pub(super) own: OwnTime,
 }
 
 /// What there is to be read.
@@ -65,12 +67,30 @@ impl Schedule {
         (self.window.end - self.window.start).div_ceil(self.interval_ns)
     }
 
-    fn at(&self, index: u64) -> u64 {
+    /// When the interval `index` begins, or the window ends.
+    fn begin(&self, index: u64) -> u64 {
         let offset = index.saturating_mul(self.interval_ns);
         self.window
             .start
             .saturating_add(offset)
             .min(self.window.end)
+    }
+
+    /// When the target is read for it.
+    fn at(&self, index: u64) -> u64 {
+        self.own.idle_near(self.begin(index))
+    }
+
+    /// How much own time lies before the interval `index`, ns since the start of the window.
+    pub(super) fn offset(&self, index: u64) -> u64 {
+        self.own.between(self.window.start, self.begin(index))
+    }
+
+    /// The own time of a full interval, ns.
+    pub(super) fn own_interval(&self) -> u64 {
+        let start = self.window.start;
+        self.own
+            .between(start, start.saturating_add(self.interval_ns))
     }
 }
 
@@ -81,7 +101,7 @@ impl Readings {
             offer,
             next: 0,
             marks: VecDeque::new(),
-            watched: Watched::new(offer.cpu, schedule.window),
+            watched: Watched::new(offer.cpu, schedule.window, schedule.own),
         }
     }
 
@@ -196,6 +216,7 @@ impl Readings {
 
     fn between(&self, first: &Mark, last: &Mark) -> Cells {
         let before = (first.index + 1 == last.index).then_some(first);
+        let span = Span::endless(self.schedule.own);
         let in_time = |mark: &Mark| self.offer.cpu != Cpu::Processes || !mark.is_late;
         let pair = before.filter(|before| in_time(before) && in_time(last));
         let published = if self.offer.has_columns {
@@ -206,10 +227,13 @@ impl Readings {
         };
         Cells {
             index: last.index - 1,
-            cores: pair.and_then(|before| cores_of(self.offer.cpu, before, last, u64::MAX).ok()),
+            cores: pair.and_then(|before| cores_of(self.offer.cpu, before, last, span).ok()),
             rss_bytes: last.rss_bytes().filter(|_| !last.is_late),
-            own_cores: before.and_then(|before| before.own_cores(last)),
-            service_cores: before.and_then(|before| before.service_cores(last)),
+            // Two loads that take turns have one generator.
+            own_cores: before
+                .filter(|_| span.own.is_all())
+                .and_then(|before| before.own_cores(last)),
+            service_cores: before.and_then(|before| before.service_cores(last, span)),
             published,
         }
     }

@@ -1,20 +1,18 @@
 //! The loop over rounds, variants and phases.
 
-use std::sync::Arc;
-
 use super::hints::hints;
-use super::launch::{Launched, Start};
-use super::notes;
+use super::life::Launch;
 use super::observer::Observer;
-use super::phase::{Ended, PhaseRun};
+use super::paired::{Pacings, Together};
 use super::run_dir::RunDir;
 use super::sampling;
 use super::stop::Stop;
+use super::timeline::{Unit, order, timeline};
 use super::variant::{Stamps, VariantRun};
 use crate::process::machine::Fingerprint;
-use crate::result::{Failure, RunResult, ScenarioId, VariantResult};
+use crate::result::{Arms, Failure, RunResult, ScenarioId, VariantResult};
 use crate::scenario::Plan;
-use crate::traffic::fleet::{Hashes, Roster};
+use crate::traffic::fleet::Hashes;
 
 /// Runs a plan. Whatever ends it early, what was found until then is in the result.
 pub async fn run(
@@ -25,8 +23,7 @@ pub async fn run(
     started_at: jiff::Timestamp,
 ) -> RunResult {
     let mut result = blank(plan, started_at);
-    let mut hashes = Hashes::default();
-    let stamps = Stamps::of(started_at);
+    observer.planned(&timeline(plan));
     result.failure = rehearse(plan, stop).await.err();
     let rounds = if result.failure.is_some() || stop.is_asked() {
         result.interrupted = true;
@@ -34,42 +31,41 @@ pub async fn run(
     } else {
         plan.rounds
     };
-    let mut dead = vec![false; plan.variants.len()];
+    let mut course = Course {
+        plan,
+        dir,
+        observer,
+        stamps: &Stamps::of(started_at),
+        stop,
+        hashes: Hashes::default(),
+        dead: vec![false; plan.variants.len()],
+        pacings: Pacings::default(),
+    };
     'rounds: for round in 1..=rounds {
-        for at in order(round, plan.variants.len()) {
-            if dead[at] {
-                continue;
+        for unit in order(plan, round) {
+            let mut goes_on = true;
+            for (at, ended) in course.launch(unit, round, &mut result.variants).await {
+                goes_on &= match ended {
+                    Ok(Launch::Over) => true,
+                    Ok(Launch::Hopeless) => false,
+                    // It was stopped along with telemload.
+                    Ok(Launch::Died(Failure::Target(_))) | Err(Failure::Target(_))
+                        if stop.is_asked_meanwhile().await =>
+                    {
+                        true
+                    }
+                    // Its own launches end with it; the other variants have nothing to do with that.
+                    Ok(Launch::Died(died)) => {
+                        course.dead[at] = true;
+                        result.failure.get_or_insert(died);
+                        true
+                    }
+                    Err(failure) => {
+                        result.failure = Some(failure);
+                        false
+                    }
+                };
             }
-            let launch = VariantRun {
-                plan,
-                variant: &plan.variants[at],
-                dir,
-                observer,
-                round,
-                stamps: &stamps,
-            };
-            let variant = &mut result.variants[at];
-            let ended = launch.run(&mut hashes, variant, stop).await;
-            let goes_on = match ended {
-                Ok(Launch::Over) => true,
-                Ok(Launch::Hopeless) => false,
-                // It was stopped along with telemload.
-                Ok(Launch::Died(Failure::Target(_))) | Err(Failure::Target(_))
-                    if stop.is_asked_meanwhile().await =>
-                {
-                    true
-                }
-                // Its own launches end with it; the other variants have nothing to do with that.
-                Ok(Launch::Died(died)) => {
-                    dead[at] = true;
-                    result.failure.get_or_insert(died);
-                    true
-                }
-                Err(failure) => {
-                    result.failure = Some(failure);
-                    false
-                }
-            };
             if stop.is_asked() || !goes_on {
                 result.interrupted = true;
                 break 'rounds;
@@ -118,127 +114,65 @@ async fn rehearse(plan: &Plan, stop: &Stop) -> Result<(), Failure> {
     }
 }
 
-/// How a launch ended.
-enum Launch {
-    /// As planned, or when the user wished so.
-    Over,
-    /// With its target, unless its load was meant to be too much for it.
-    Died(Failure),
-    /// By figures that end the run.
-    Hopeless,
+/// What all launches of a run share.
+struct Course<'a> {
+    plan: &'a Plan,
+    dir: &'a RunDir,
+    observer: &'a dyn Observer,
+    stamps: &'a Stamps,
+    stop: &'a Stop,
+    hashes: Hashes,
+    /// Variants whose targets have died, by index.
+    dead: Vec<bool>,
+    pacings: Pacings,
 }
 
-/// How far the phases of a launch came.
-enum Driven {
-    /// To the end, or to where the user stopped them.
-    ToEnd,
-    /// To the phase in which the target died, by index.
-    WithTarget(usize),
-    /// To one whose figures end the run.
-    Hopeless,
-}
-
-/// There and back again: what drifts over time falls on all variants alike.
-fn order(round: u32, variants: usize) -> Vec<usize> {
-    let forward = 0..variants;
-    if round % 2 == 1 {
-        forward.collect()
-    } else {
-        forward.rev().collect()
+impl<'a> Course<'a> {
+    /// How the launches ended of those of a unit that still live, by index.
+    async fn launch(
+        &mut self,
+        unit: Unit,
+        round: u32,
+        results: &mut [VariantResult],
+    ) -> Vec<(usize, Result<Launch, Failure>)> {
+        let one = match unit {
+            Unit::Two(pair) if !self.dead[pair.base] && !self.dead[pair.head] => {
+                let together = Together {
+                    runs: Arms {
+                        base: self.run(pair.base, round),
+                        head: self.run(pair.head, round),
+                    },
+                    stop: self.stop,
+                };
+                let both = results.get_disjoint_mut([pair.base, pair.head]);
+                let [base, head] = both.expect("a variant is not compared with itself");
+                let results = Arms { base, head };
+                let ended = together.run(&mut self.hashes, &mut self.pacings, results);
+                return match ended.await {
+                    Ok(Arms { base, head }) => vec![(pair.base, Ok(base)), (pair.head, Ok(head))],
+                    Err(failure) => vec![(pair.base, Err(failure))],
+                };
+            }
+            Unit::Two(pair) if self.dead[pair.base] => pair.head,
+            Unit::Two(pair) => pair.base,
+            Unit::One(at) => at,
+        };
+        if self.dead[one] {
+            return Vec::new();
+        }
+        let run = self.run(one, round);
+        let ended = run.run(&mut self.hashes, &mut results[one], self.stop);
+        vec![(one, ended.await)]
     }
-}
 
-impl VariantRun<'_> {
-    async fn run(
-        &self,
-        hashes: &mut Hashes,
-        result: &mut VariantResult,
-        stop: &Stop,
-    ) -> Result<Launch, Failure> {
-        let rosters: Arc<[Roster]> = self
-            .variant
-            .fleets
-            .iter()
-            .map(Roster::new)
-            .collect::<Vec<_>>()
-            .into();
-        let directory = self.directory();
-        let start = Start {
-            variant: self.variant,
-            rosters: &rosters,
+    fn run(&self, at: usize, round: u32) -> VariantRun<'a> {
+        VariantRun {
+            plan: self.plan,
+            variant: &self.plan.variants[at],
             dir: self.dir,
-            directory: &directory,
             observer: self.observer,
-        };
-        let Some(mut target) = Launched::start(&start, hashes, stop).await? else {
-            return Ok(Launch::Over);
-        };
-        if let Some(place) = &target.found_at {
-            result.target = format!("{} at {place}", self.variant.target.describe());
+            round,
+            stamps: self.stamps,
         }
-        let driven = self.phases(&mut target, &rosters, result, stop).await;
-        let complaint = target.stop(stop).await;
-        if let Some(last) = result.phases.last_mut() {
-            last.note(target.cut_logs().iter().map(|words| notes::cut_log(words)));
-        }
-        let driven = driven?;
-        if let Driven::WithTarget(at) = driven {
-            let phase = &result.phases[at];
-            let failure = phase.died.clone().filter(|_| !phase.load.overload);
-            let died = |words| Launch::Died(Failure::Target(words));
-            return Ok(failure.map_or(Launch::Over, died));
-        }
-        // One that ended before it was stopped has told so already.
-        if let (Some(complaint), Some(last)) = (complaint, result.phases.last_mut()) {
-            last.note([notes::bad_stop(&complaint)]);
-        }
-        Ok(match driven {
-            Driven::Hopeless => Launch::Hopeless,
-            _ => Launch::Over,
-        })
-    }
-
-    async fn phases(
-        &self,
-        target: &mut Launched,
-        rosters: &Arc<[Roster]>,
-        result: &mut VariantResult,
-        stop: &Stop,
-    ) -> Result<Driven, Failure> {
-        for (at, phase) in self.variant.phases.iter().enumerate() {
-            let run = PhaseRun {
-                launch: self,
-                phase,
-                rosters,
-                stop,
-            };
-            if result.phases.len() == at {
-                result.phases.push(run.blank());
-            }
-            match run.measure(target, &mut result.phases[at]).await? {
-                Ended::WithTarget => return Ok(Driven::WithTarget(at)),
-                Ended::Hopeless => return Ok(Driven::Hopeless),
-                Ended::InTime => {}
-            }
-            if stop.is_asked() {
-                return Ok(Driven::ToEnd);
-            }
-            // Profiles are taken once, in the last round: their numbers are never mixed with the measured ones.
-            if let Some(profile) = self
-                .variant
-                .profile
-                .as_ref()
-                .filter(|_| self.round == self.plan.rounds)
-            {
-                let ended = run.profile(target, profile, &mut result.phases[at]).await?;
-                if ended == Ended::WithTarget {
-                    return Ok(Driven::WithTarget(at));
-                }
-            }
-            if stop.is_asked() {
-                return Ok(Driven::ToEnd);
-            }
-        }
-        Ok(Driven::ToEnd)
     }
 }

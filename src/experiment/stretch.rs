@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::metrics::Timetable;
 use crate::profile::Forecast;
+use crate::result::InTurns;
 use crate::scenario::Load;
 
 /// Interval of a profiled stretch: short, for only intervals that lie within a slice count.
@@ -17,6 +19,26 @@ pub(super) struct Stretch<'a> {
     pub(super) profiled: bool,
     /// How long samples take, if these end it.
     pub(super) forecast: Option<Forecast>,
+}
+
+/// The turns of a stretch of load.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TakesTurns<'a> {
+    pub(super) table: Timetable,
+    /// Name of the variant that has the other turns.
+    pub(super) with: &'a str,
+}
+
+impl TakesTurns<'_> {
+    /// What a result says of them.
+    pub(super) fn told(&self) -> InTurns {
+        InTurns {
+            with: self.with.to_owned(),
+            slice: self.table.slice(),
+            gap: self.table.gap(),
+            count: self.table.measured(),
+        }
+    }
 }
 
 /// Why a stretch ended before its time.

@@ -2,7 +2,7 @@
 
 use super::blocks::Block;
 use crate::metrics::{Batches, Tally, latency_quantiles};
-use crate::result::{ASSUMED_LATENCY_TIME_SPREAD, Tail, Uncertainty};
+use crate::result::{ASSUMED_LATENCY_TIME_SPREAD, RatioErrors, Tail, Uncertainty};
 use crate::statistics::{Z95, nested_half};
 
 impl Uncertainty {
@@ -20,6 +20,31 @@ impl Uncertainty {
             us_per_request: nested_half(&spent).map(|half| half / Z95),
             p50_us: batches.interval(&latency, 0.5),
             p99_us: batches.interval(&latency, 0.99),
+        }
+    }
+}
+
+impl RatioErrors {
+    /// From the intervals that both of two launches have which took turns: what drifts moves both alike.
+    pub(super) fn of(base: &[Block], head: &[Block]) -> Self {
+        let both = base.iter().filter_map(|base| {
+            let other = head.iter().find(|head| head.begin == base.begin);
+            Some((base, other.filter(|head| head.end == base.end)?))
+        });
+        let (mut rates, mut costs) = (Vec::new(), Vec::new());
+        for (base, head) in both {
+            rates.push(head.throughput() / base.throughput());
+            let cost = |of: &Block| of.spent().map(|(rate, cores)| cores / rate);
+            costs.extend(cost(head).zip(cost(base)).map(|(head, base)| head / base));
+        }
+        let error = |ratios: Vec<f64>| {
+            let usable = ratios.into_iter().filter(|of| of.is_finite() && *of > 0.0);
+            let weighted: Vec<_> = usable.map(|ratio| (ratio, 1.0)).collect();
+            nested_half(&weighted).map(|half| half / Z95)
+        };
+        Self {
+            throughput: error(rates),
+            us_per_request: error(costs),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::experiment::mark::{Answer, Cpu, Used};
 use crate::experiment::readings::{Offer, Schedule};
-use crate::metrics::Window;
+use crate::metrics::{OwnTime, Window};
 use crate::process::metrics::parse;
 use crate::tenant::Reading;
 
@@ -172,6 +172,7 @@ fn read(of: Behaviour, interval_ms: u64, window_ms: u64, cut_ms: Option<f64>) ->
             end: START + window_ms * MS,
         },
         interval_ns: interval_ms * MS,
+        own: OwnTime::ALL,
     };
     let offer = Offer {
         cpu: of.cpu,
@@ -448,6 +449,7 @@ fn what_is_held_does_not_grow_with_time() {
             end: START + 600_000 * MS,
         },
         interval_ns: 50 * MS,
+        own: OwnTime::ALL,
     };
     let offer = Offer {
         cpu: of.cpu,

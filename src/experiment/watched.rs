@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::mark::{Asked, Cpu, Mark, PROCESS_CPU, Scraped, Used, cores_of, cores_used};
-use crate::metrics::{Served, Window};
+use super::mark::{Asked, Cpu, Mark, PROCESS_CPU, Scraped, Span, Used, cores_of, cores_used};
+use crate::metrics::{OwnTime, Served, Window};
 use crate::process::machine::MachineTimes;
 use crate::result::{InstanceUse, ProcessUse};
 use crate::tenant::Reading;
@@ -44,6 +44,8 @@ pub(super) struct Watched {
     cpu: Cpu,
     /// As it was: one that ended early is shorter than planned.
     window: Window,
+    /// Which time of it counts.
+    own: OwnTime,
     first: Option<Mark>,
     last: Option<Mark>,
     /// The last one but the first at which the CPU of the target was known.
@@ -65,10 +67,11 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(cpu: Cpu, window: Window) -> Self {
+    pub(super) fn new(cpu: Cpu, window: Window, own: OwnTime) -> Self {
         Self {
             cpu,
             window,
+            own,
             first: None,
             last: None,
             alive: None,
@@ -189,13 +192,20 @@ impl Watched {
                 "its {PROCESS_CPU} went back from {before} to {after} within the window: it was restarted, or several processes answer in turn; name its process with `target.pid`"
             ));
         }
-        let cores = cores_of(self.cpu, first, last, self.window.end)?;
+        let cores = cores_of(self.cpu, first, last, self.until_its_end())?;
         if self.cpu == Cpu::Metrics && cores == 0.0 {
             return Err(format!(
                 "its {PROCESS_CPU} did not change within the window: it is too coarse, told from a cache, or of another process; use a longer duration, or name its process with `target.pid`"
             ));
         }
         Ok(cores * seconds)
+    }
+
+    fn until_its_end(&self) -> Span {
+        Span {
+            own: self.own,
+            end: self.window.end,
+        }
     }
 
     /// When the target's processes were read last, s since the start of the window, if one of them had ended at its end. The processes
@@ -206,7 +216,7 @@ impl Watched {
             return None;
         }
         let alive = self.alive.as_ref().unwrap_or(first);
-        Some(alive.seen.at.saturating_sub(self.window.start) as f64 / 1e9)
+        Some(self.own.between(self.window.start, alive.seen.at) as f64 / 1e9)
     }
 
     /// By how much the two readings that tell the CPU of the target miss the ends of the window, share of it.
@@ -220,8 +230,9 @@ impl Watched {
         let (begin, end) = at(first).zip(at(last))?;
         let Window { start, end: over } = self.window;
         // Both come late: what is missing of the first end is not made good by what follows the second one.
-        let missed = begin.abs_diff(start).max(end.abs_diff(over));
-        Some(missed as f64 / over.saturating_sub(start).max(1) as f64)
+        let apart = |one: u64, other: u64| self.own.between(one.min(other), one.max(other));
+        let missed = apart(begin, start).max(apart(end, over));
+        Some(missed as f64 / self.own.between(start, over).max(1) as f64)
     }
 
     /// The window ended early.
@@ -245,18 +256,21 @@ impl Watched {
         Some(last.since(&first)?.steal_share)
     }
 
-    /// CPU of processes that are none of this run, cores, if they were in its way: 0 if a CPU or more was idle. `None` if the CPU of the
-    /// target is not that of processes which are known.
-    pub(super) fn neighbour_cores(
-        &self,
-        target_cpu_seconds: Option<f64>,
-        seconds: f64,
-    ) -> Option<f64> {
-        let (first, last) = self.machine.filter(|_| self.cpu == Cpu::Processes)?;
-        let machine = last.since(&first)?;
+    /// CPU time of the target and of what runs beside it over a window of `seconds`, s; `None` if the CPU of the target is not that of
+    /// processes which are known.
+    pub(super) fn used(&self, target_cpu_seconds: Option<f64>, seconds: f64) -> Option<f64> {
         let services = self.services(seconds).into_iter();
         let services: Option<f64> = services.map(|of| of.cpu_seconds).sum();
-        let own = self.own_cores()? + (target_cpu_seconds? + services?) / seconds;
+        let target = target_cpu_seconds.filter(|_| self.cpu == Cpu::Processes)?;
+        Some(target + services?)
+    }
+
+    /// CPU of processes that are none of this run, cores, if they were in its way: 0 if a CPU or more was idle. `used` is the CPU time of
+    /// all that the run has started, s.
+    pub(super) fn neighbour_cores(&self, used: Option<f64>) -> Option<f64> {
+        let (first, last) = self.machine?;
+        let machine = last.since(&first)?;
+        let own = self.process_cores()? + used? / self.window.seconds();
         let others = (machine.process_cores - own).max(0.0);
         Some(if machine.idle_cores < 1.0 {
             others
@@ -265,8 +279,13 @@ impl Watched {
         })
     }
 
-    /// CPU of telemload with all its threads, cores: who reads the target and who writes series are among them.
+    /// CPU of telemload with all its threads, cores: who reads the target and who writes series are among them. `None` where that is for
+    /// another load too, which takes turns with this one.
     pub(super) fn own_cores(&self) -> Option<f64> {
+        self.own.is_all().then(|| self.process_cores()).flatten()
+    }
+
+    fn process_cores(&self) -> Option<f64> {
         let (first, last) = self.span()?;
         let span = last.seen.at.saturating_sub(first.seen.at);
         let used = last.seen.own_cpu_ns.saturating_sub(first.seen.own_cpu_ns);
@@ -305,7 +324,7 @@ impl Watched {
 
     /// What a process used between two readings, scaled to a window of `seconds`.
     fn share(&self, pair: (&Used, &Used), seconds: f64) -> ProcessUse {
-        let cores = cores_used(pair, self.window.end).ok();
+        let cores = cores_used(pair, self.until_its_end()).ok();
         ProcessUse {
             cpu_seconds: cores.map(|cores| cores * seconds),
             // Peaks begin with the first reading and never shrink.

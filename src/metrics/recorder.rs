@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::answers::Answers;
 use super::oddities::Oddities;
 use super::outcome::{ErrorKind, Moved, Outcome, Times};
+use super::own_time::OwnTime;
 use super::served::Served;
 use super::tally::Tally;
-use super::timetable::Timetable;
 use super::window::Window;
 use crate::transport::quirk::Quirk;
 
@@ -93,8 +93,10 @@ impl Interval {
 #[derive(Debug)]
 pub struct Recorder {
     window: Window,
-    /// The beginning of the load, and its turns, if it takes turns with another one.
-    turns: Option<(u64, Timetable)>,
+    /// What completes outside of it is no throughput.
+    own: OwnTime,
+    /// The window as if nothing but that passed in it.
+    axis: Window,
     interval_ns: u64,
     current: Interval,
     answered: Answered,
@@ -107,7 +109,8 @@ impl Recorder {
     pub fn new(window: Window, interval_ns: u64, requests: usize, instances: usize) -> Self {
         Self {
             window,
-            turns: None,
+            own: OwnTime::ALL,
+            axis: window,
             interval_ns,
             current: Interval::blank(requests, instances),
             answered: Answered::blank(requests, instances),
@@ -116,18 +119,26 @@ impl Recorder {
         }
     }
 
-    /// The same for a load that began at `begin` and takes turns with another one, if it does: what completes between its turns is not
-    /// throughput.
+    /// The same for a load of which not all time is its own.
     #[must_use]
-    pub fn in_turns(mut self, begin: u64, turns: Option<Timetable>) -> Self {
-        self.turns = turns.map(|turns| (begin, turns));
+    pub fn in_own_time(mut self, own: OwnTime) -> Self {
+        self.own = own;
+        self.axis = own.axis(self.window);
         self
     }
 
     /// Whether what completes at this instant is throughput.
     fn measures(&self, done: u64) -> bool {
-        let is_in_turn = |(begin, turns): (u64, Timetable)| turns.may_send(done - begin);
-        self.window.contains(done) && self.turns.is_none_or(is_in_turn)
+        self.window.contains(done) && self.own.counts(done)
+    }
+
+    /// When a request was due and when it ended, in own time alone.
+    fn own_times(&self, times: Times) -> Times {
+        Times {
+            intended: self.own.on_axis(self.window, times.intended),
+            done: self.own.on_axis(self.window, times.done),
+            ..times
+        }
     }
 
     /// Counts a request that has ended.
@@ -140,7 +151,8 @@ impl Recorder {
         if matches!(outcome, Outcome::Ok { .. }) && is_measured {
             tally.completed_ok += 1;
         }
-        self.answered.requests[request].note(self.window, outcome, times);
+        let own = self.own_times(times);
+        self.answered.requests[request].note(self.axis, outcome, own);
     }
 
     /// Counts what an answer moved of a request that [`Recorder::record`] has counted.
@@ -169,7 +181,8 @@ impl Recorder {
         if is_ok && is_measured {
             served.completed_ok += 1;
         }
-        self.answered.instances[instance].note(self.window, outcome, times);
+        let own = self.own_times(times);
+        self.answered.instances[instance].note(self.axis, outcome, own);
     }
 
     /// Counts a request to `instance` without an answer at the end of the drain.
@@ -189,19 +202,21 @@ impl Recorder {
     }
 
     fn note_unanswered(&mut self, instance: usize, request: usize, intended: u64, now: u64) {
+        let [intended, now] = [intended, now].map(|at| self.own.on_axis(self.window, at));
         let Answered {
             requests,
             instances,
         } = &mut self.answered;
         let both = [requests.get_mut(request), instances.get_mut(instance)];
         for answers in both.into_iter().flatten() {
-            answers.note_unanswered(self.window, intended, now);
+            answers.note_unanswered(self.axis, intended, now);
         }
     }
 
     /// Notes that a connection that could not be opened paused before it asked again.
     pub fn note_pause(&mut self, request: usize, begin: u64, end: u64) {
-        self.answered.requests[request].lose(self.window, begin, end);
+        let [begin, end] = [begin, end].map(|at| self.own.on_axis(self.window, at));
+        self.answered.requests[request].lose(self.axis, begin, end);
     }
 
     /// Notes that a request due at `intended`, counted by one of the above, was not scheduled but needed by another one;
@@ -276,6 +291,7 @@ impl Recorder {
     /// Ends the window early, at `end`.
     pub fn cut(&mut self, end: u64) {
         self.window.end = self.window.end.min(end.max(self.window.start));
+        self.axis = self.own.axis(self.window);
     }
 
     /// Hands over what is left; the worker ends.
@@ -343,13 +359,13 @@ mod tests {
             measured: 2,
         };
         let ns = std::time::Duration::from_nanos;
-        let turns = Timetable::new(ns(100), ns(10), slices);
+        let turns = super::super::Timetable::new(ns(100), ns(10), slices);
         let window = Window {
             start: 1_220,
             end: 1_430,
         };
         let recorder = Recorder::new(window, 1_000, 1, 1);
-        let mut recorder = recorder.in_turns(1_000, Some(turns));
+        let mut recorder = recorder.in_own_time(OwnTime::of(1_000, Some(turns)));
         // One of the turns that are dropped, then three of the measured one.
         for (intended, done) in [
             (1_090, 1_095),
@@ -361,6 +377,46 @@ mod tests {
         }
         let tally = &recorder.finish().tallies[0];
         assert_eq!((tally.due, tally.ok, tally.completed_ok), (3, 3, 1));
+    }
+
+    #[test]
+    fn time_between_turns_is_no_silence() {
+        let slices = super::super::Slices {
+            dropped: 0,
+            measured: 8,
+        };
+        let ms = std::time::Duration::from_millis;
+        // A B B A B A A B of 100 ms: between the first two turns of A are 208 ms.
+        let turns = super::super::Timetable::new(ms(100), ms(4), slices);
+        let at = |ms: u64| ms * 1_000_000;
+        let window = Window {
+            start: 0,
+            end: at(828),
+        };
+        let silences = |own: OwnTime, length| {
+            let mut recorder = Recorder::new(window, at(1_000), 1, 1).in_own_time(own);
+            for turn in [0, 312, 520, 624] {
+                // Until the end of each turn each request takes 10 ms, and the last one is answered behind it.
+                for step in 0..10 {
+                    ok(
+                        &mut recorder,
+                        at(turn + 10 * step),
+                        at(turn + 10 * step + 10),
+                    );
+                }
+            }
+            let answers = recorder.finish().answered.unwrap().requests.remove(0);
+            let silences = answers.silences(length).into_iter();
+            silences.map(|of| of.length()).max().unwrap()
+        };
+        let own = OwnTime::of(0, Some(turns));
+        assert!(silences(own, at(400)) < at(12));
+        // A request that is not answered in its turn waits in the next one.
+        let mut recorder = Recorder::new(window, at(1_000), 1, 1).in_own_time(own);
+        ok(&mut recorder, at(50), at(350));
+        let answers = recorder.finish().answered.unwrap().requests.remove(0);
+        let longest = answers.silences(at(400)).first().unwrap().length();
+        assert!((at(85)..at(90)).contains(&longest), "{longest}");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Turns after which the order repeats, and of which each arm has half.
 const PATTERN: u64 = 8;
 
+/// Time behind the last turn in which an arm may do what it has put off, before it is read, ns.
+const AFTER: u64 = 20_000_000;
+
 /// Which of them are those of A, and of the other arm.
 const PLACES: [[u64; 4]; 2] = [[0, 3, 5, 6], [1, 2, 4, 7]];
 
@@ -88,14 +91,56 @@ impl Timetable {
         self.turns() * self.period() - self.gap
     }
 
-    /// The middle of the time in which the arm is idle before its first measured turn, ns: what it used is best read then.
-    pub fn idle_before_start(&self) -> u64 {
-        let first = self.turn(self.dropped / 2) * self.period();
-        let before = match self.dropped {
-            0 => 0,
-            _ => self.turn(self.dropped / 2 - 1) * self.period() + self.slice,
+    /// How much of the arm's own time has passed at an offset, ns.
+    pub fn passed(&self, offset: u64) -> u64 {
+        let turn = (offset / self.period()).min(self.turns());
+        let place = turn + self.begin();
+        let in_pattern = PLACES[self.arm].iter();
+        let in_pattern = in_pattern.filter(|&&own| own < place % PATTERN).count() as u64;
+        // Of an even number of turns half are its own.
+        let own = place / PATTERN * (PATTERN / 2) + in_pattern - self.begin() / 2;
+        let within = match turn < self.turns() && self.is_own(turn) {
+            true => (offset % self.period()).min(self.slice),
+            false => 0,
         };
-        before + (first - before) / 2
+        own * self.slice + within
+    }
+
+    /// An offset near that of the beginning of a turn of either arm, or of the end of the last one, at which this arm is idle: what it has
+    /// used is best read then. Any other offset is left as it is, and so is one with turns of this arm on both sides.
+    pub fn idle_near(&self, offset: u64) -> u64 {
+        let turn = offset.div_ceil(self.period());
+        if !offset.is_multiple_of(self.period()) && offset != self.end() {
+            return offset;
+        }
+        let before = turn > 0 && turn <= self.turns() && self.is_own(turn - 1);
+        let behind = turn < self.turns() && self.is_own(turn);
+        match (before, behind) {
+            (false, true) => offset.saturating_sub(self.gap + self.slice / 2),
+            (true, false) if turn == self.turns() => offset + AFTER.min(self.slice / 2),
+            (true, false) => offset + self.slice / 2,
+            _ => offset,
+        }
+    }
+
+    /// The time from the beginning of a turn to that of another one, ns, in which the arm has about `own` ns of its own: always the same
+    /// number of turns of both, if it is counted from a measured turn on.
+    pub fn every(&self, own: u64) -> u64 {
+        let most = (self.measured / 2).max(1);
+        let turns = (own + self.slice / 2) / self.slice;
+        // Behind an even number of own turns no arm is under way on both sides.
+        let turns = turns - u64::from(turns > 1 && turns % 2 == 1);
+        2 * turns.clamp(1, most) * self.period()
+    }
+
+    /// Length of a turn.
+    pub fn slice(&self) -> Duration {
+        Duration::from_nanos(self.slice)
+    }
+
+    /// Length of a gap between two.
+    pub fn gap(&self) -> Duration {
+        Duration::from_nanos(self.gap)
     }
 
     /// When its first measured turn begins, ns.
@@ -180,12 +225,17 @@ mod tests {
     fn an_arm_is_read_in_the_middle_of_the_others_turn() {
         let a = table(4, 24);
         // BAAB|A: idle from the end of its third turn until the first measured one.
-        assert_eq!(a.idle_before_start(), (304 + 408) * MS / 2);
+        assert_eq!(a.idle_near(a.start()), (304 + 408) * MS / 2);
         assert_eq!(a.first_measured(), 408 * MS);
         // BAAB|AB: the fourth turn was its own.
-        assert_eq!(a.other().idle_before_start(), (406 + 510) * MS / 2);
+        assert_eq!(a.other().idle_near(a.start()), (406 + 510) * MS / 2);
         assert_eq!(a.other().first_measured(), 510 * MS);
-        assert_eq!(table(0, 8).idle_before_start(), 0);
+        assert_eq!(table(0, 8).idle_near(0), 0);
+        // Neither is idle in the middle of A|A, and an instant within a turn stays where it is.
+        assert_eq!(a.idle_near(50 * MS), 50 * MS);
+        // A is idle at its end, and B has just ended.
+        assert_eq!(a.idle_near(a.end()), a.end());
+        assert_eq!(a.other().idle_near(a.end()), a.end() + 20 * MS);
     }
 
     fn any_table() -> impl Strategy<Value = Timetable> {
@@ -249,9 +299,28 @@ mod tests {
 
         #[test]
         fn an_arm_is_idle_when_it_is_read(table in any_table()) {
-            let at = table.idle_before_start();
+            let at = table.idle_near(table.start());
             prop_assert!(at <= table.first_measured());
             prop_assert!(table.dropped == 0 || at >= table.first_measured() || !table.may_send(at));
+        }
+
+        #[test]
+        fn own_time_is_the_sum_of_what_is_in_own_turns(table in any_table(), share in 0.0f64..1.1) {
+            let offset = (table.end() as f64 * share) as u64;
+            let counted = (0..offset).filter(|&at| table.may_send(at)).count() as u64;
+            prop_assert_eq!(table.passed(offset), counted);
+            prop_assert_eq!(table.passed(u64::MAX), table.turns() / 2 * table.slice);
+        }
+
+        #[test]
+        fn each_interval_has_as_much_of_its_own(table in any_table(), own in 1u64..3_000) {
+            let every = table.every(own);
+            let at = |number: u64| table.passed(table.start() + number * every);
+            let each = at(1) - at(0);
+            let whole = (table.end() - table.start()) / every;
+            for number in 0..whole {
+                prop_assert_eq!(at(number + 1) - at(number), each);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod absence;
 pub(crate) mod answering;
 mod blocks;
 mod host;
+mod in_turns;
 mod note;
 mod phase;
 mod pooled;
@@ -20,12 +21,14 @@ pub use absence::Absence;
 pub use answering::{Answering, Answerings, Gone, Quiet};
 pub use blocks::{ArmBlock, Arms, Around, Block, Turns};
 pub use host::HostUse;
+pub use in_turns::{InTurns, RatioErrors};
 pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
 pub use profiled::{AlsoResult, ProfileResult, RequestCost, Samples};
 pub use round::{
-    ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
-    ASSUMED_TIME_SPREAD, Estimates, Round, Tail, Uncertainty,
+    ASSUMED_LATENCY_LAUNCH_SPREAD, ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD,
+    ASSUMED_LAUNCH_SPREAD, ASSUMED_RUN_SPREAD, ASSUMED_TIME_SPREAD, Estimates, Round, Tail,
+    Uncertainty,
 };
 pub use run::{Failure, RunResult, ScenarioId, VariantResult};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AcknowledgedFile, HostUse, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust, per,
+    AcknowledgedFile, HostUse, InTurns, InstanceUse, Note, ProfileResult, Round, ServiceUse, Trust,
+    per,
 };
 use crate::metrics::{Durations, ErrorKind, Oddities, Tally};
 use crate::scenario::{Load, LoadModel};
@@ -19,6 +20,8 @@ pub struct PhaseResult {
     pub load: Load,
     /// Names of the requests, in the order of `tallies`.
     pub requests: Vec<String>,
+    /// How it took turns with the phase of another variant, if it did.
+    pub turns: Option<InTurns>,
     /// Counts by request.
     pub tallies: Vec<Tally>,
     /// The first failure of each kind, in words.
@@ -73,8 +76,17 @@ impl PhaseResult {
 
     /// OK responses of the target, of those of all hosts in `total`.
     pub fn target_ok(&self, total: &Tally) -> u64 {
-        let others = self.elsewhere().map(|at| self.tallies[at].completed_ok);
-        total.completed_ok.saturating_sub(others.sum())
+        let others = self.elsewhere().map(|at| self.charged(&self.tallies[at]));
+        self.charged(total).saturating_sub(others.sum())
+    }
+
+    /// The OK responses among `tally` that the CPU time of processes is charged to: where they are read between turns, also those that came
+    /// between two.
+    pub fn charged(&self, tally: &Tally) -> u64 {
+        match self.turns {
+            Some(_) => tally.ok,
+            None => tally.completed_ok,
+        }
     }
 
     /// Seconds of all windows.
@@ -154,7 +166,7 @@ impl PhaseResult {
         Told {
             counters: &self.counters,
             peaks: &self.peaks,
-            seconds: self.seconds(),
+            seconds: self.seconds() * self.turns.as_ref().map_or(1.0, InTurns::stretch),
             ok: self.target_ok(total),
             expected: self.expected,
         }

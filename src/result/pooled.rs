@@ -10,6 +10,7 @@ impl PhaseResult {
             name: _,
             load: _,
             requests: _,
+            turns,
             tallies,
             exemplars,
             rounds,
@@ -36,6 +37,7 @@ impl PhaseResult {
         for (kind, words) in exemplars {
             self.exemplars.entry(kind).or_insert(words);
         }
+        self.turns = turns.or(self.turns.take());
         self.rounds.extend(rounds);
         self.target_cpus = target_cpus;
         self.peak_bytes = self.peak_bytes.max(peak_bytes);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answerings, per};
+use super::{Answerings, RatioErrors, per};
 use crate::metrics::{Tally, latency_quantiles, value_at};
 
 /// Relative standard deviation that is assumed of throughput and CPU per request between measurements of one program at different times
@@ -12,6 +12,12 @@ pub const ASSUMED_TIME_SPREAD: f64 = 0.05;
 
 /// The same of percentiles of latency, which depend on where the scheduler puts threads too.
 pub const ASSUMED_LATENCY_TIME_SPREAD: f64 = 0.10;
+
+/// The same as [`ASSUMED_TIME_SPREAD`] between two launches that take turns, so that the machine is the same for both.
+pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.01;
+
+/// The same of percentiles of latency.
+pub const ASSUMED_LATENCY_LAUNCH_SPREAD: f64 = 0.03;
 
 /// The same as [`ASSUMED_TIME_SPREAD`] between runs, which may be days apart.
 pub const ASSUMED_RUN_SPREAD: f64 = 0.06;
@@ -53,6 +59,8 @@ pub struct Round {
     pub uncertainty: Uncertainty,
     /// At each limit that thresholds set to latencies.
     pub tails: Vec<Tail>,
+    /// How far the ratio to the variant that it took turns with may be off, if it did.
+    pub ratio_errors: Option<RatioErrors>,
 }
 
 /// How requests beyond a limit come together.

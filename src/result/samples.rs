@@ -50,11 +50,13 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         whole: none,
         uncertainty: Uncertainty::default(),
         tails: Vec::new(),
+        ratio_errors: None,
     };
     PhaseResult {
         name: "load".to_owned(),
         load,
         requests: vec!["telemetry".to_owned()],
+        turns: None,
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
         oddities: Oddities::default(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::per;
+use super::{PhaseResult, per};
 use crate::metrics::{Served, Tally};
 
 /// What a process with its children used within the windows.
@@ -78,8 +78,8 @@ pub struct ServiceUse {
 
 impl ServiceUse {
     /// CPU per OK response of the target, µs.
-    pub fn us_per_request(&self, total: &Tally) -> Option<f64> {
-        self.used.us_per_request(total.completed_ok)
+    pub fn us_per_request(&self, phase: &PhaseResult, total: &Tally) -> Option<f64> {
+        self.used.us_per_request(phase.charged(total))
     }
 }
 

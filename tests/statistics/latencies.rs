@@ -167,6 +167,7 @@ fn percentiles_of_one_program_are_not_called_different() {
                 let ((p50, p50_us), (p99, p99_us)) =
                     (percentile(&window, 0.5), percentile(&window, 0.99));
                 [RoundFigures {
+                    ratio_errors: None,
                     round: 1,
                     whole: Estimates {
                         throughput_rps: None,

@@ -1,7 +1,7 @@
 //! Throughput and CPU per request of launches: what is called different, and how often intervals hold the truth.
 
 use telemload::compare::{Finding, Metric, MetricChange, RoundFigures};
-use telemload::result::{Estimates, Uncertainty};
+use telemload::result::{Estimates, RatioErrors, Uncertainty};
 use telemload::statistics::{Z95, nested_half};
 
 use crate::chance::{Chance, Machine};
@@ -80,6 +80,7 @@ fn launch(
     let spent: Vec<_> = rates.iter().map(|rate| (CORES, *rate)).collect();
     let served: Vec<_> = rates.iter().map(|rate| (*rate, 1.0)).collect();
     RoundFigures {
+        ratio_errors: None,
         round,
         whole: Estimates {
             throughput_rps: Some(sum / f64::from(seconds)),
@@ -110,6 +111,68 @@ fn run(
         for side in order {
             let factor = if side == 1 { factor } else { 1.0 };
             found[side].push(launch(world, &mut machine, round, seconds, factor, chance));
+        }
+    }
+    found
+}
+
+/// Launches of both sides in one run, a pair in each round, in turns of 0.1 s that go A B B A, B A A B.
+fn in_turns(
+    world: &World,
+    rounds: u32,
+    seconds: u32,
+    factor: f64,
+    chance: &mut Chance,
+) -> [Vec<RoundFigures>; 2] {
+    const CORES: f64 = 0.9;
+    const FIRST: [usize; 8] = [0, 1, 1, 0, 1, 0, 0, 1];
+    // Ten turns of each in a second of its own.
+    const TURNS: usize = 20;
+    let mut machine = Machine::new(world.drift.0, world.drift.1, chance);
+    let mut found = [Vec::new(), Vec::new()];
+    for round in 1..=rounds {
+        machine.after(3.0, chance);
+        let own = [(); 2].map(|()| world.launch * chance.normal());
+        let mut rates = [Vec::new(), Vec::new()];
+        for second in 0..seconds as usize {
+            let mut sums = [0.0; 2];
+            let noise = [(); 2].map(|()| world.noise * chance.normal());
+            let burst = [(); 2].map(|()| match chance.happens(world.bursts) {
+                true => 1.5,
+                false => 1.0,
+            });
+            for turn in 0..TURNS {
+                let side = FIRST[(second * TURNS + turn) % 8];
+                let factor = if side == 1 { factor } else { 1.0 };
+                let ln = own[side] + machine.after(0.102, chance) + noise[side];
+                sums[side] += CORES * 1e6 / (100.0 * factor * ln.exp() * burst[side]);
+            }
+            for (side, sum) in sums.into_iter().enumerate() {
+                rates[side].push(sum / (TURNS / 2) as f64);
+            }
+        }
+        let ratios = |of: fn(f64) -> f64| {
+            let both = rates[0].iter().zip(&rates[1]);
+            let ratios: Vec<_> = both.map(|(base, head)| (of(head / base), 1.0)).collect();
+            nested_half(&ratios).map(|half| half / Z95)
+        };
+        let errors = RatioErrors {
+            throughput: ratios(|ratio| ratio),
+            us_per_request: ratios(|ratio| 1.0 / ratio),
+        };
+        for (side, rates) in rates.iter().enumerate() {
+            let sum: f64 = rates.iter().sum();
+            found[side].push(RoundFigures {
+                ratio_errors: Some(errors),
+                round,
+                whole: Estimates {
+                    throughput_rps: Some(sum / f64::from(seconds)),
+                    us_per_request: Some(CORES * 1e6 * f64::from(seconds) / sum),
+                    p50_us: None,
+                    p99_us: None,
+                },
+                uncertainty: Uncertainty::default(),
+            });
         }
     }
     found
@@ -195,6 +258,46 @@ fn launches_of_one_run_are_not_called_different() {
 }
 
 #[test]
+fn launches_that_take_turns_are_not_called_different() {
+    let launches = |spread| World {
+        name: "launches that differ by 1 %",
+        launch: spread,
+        ..CALM
+    };
+    for world in [CALM, DRIFT, BURSTS, launches(0.01)] {
+        for (rounds, seconds) in [(1, 5), (1, 10), (1, 30), (2, 10), (3, 10), (5, 10)] {
+            let mut chance = Chance::new(4);
+            let (mut alarms, mut covered) = (Share::default(), Share::default());
+            for _ in 0..count(200) {
+                let [base, head] = in_turns(&world, rounds, seconds, 1.0, &mut chance);
+                let changes = compared(Runs::Turns, &base, &head);
+                alarms.add(changes.iter().any(is_finding));
+                covered.add(holds(cost(&changes), 1.0));
+            }
+            let case = format!("in turns, {rounds} × {seconds} s, {}", world.name);
+            let most = if rounds >= 3 { 0.99 } else { 1.0 };
+            alarms.is_within((0.0, 0.05), &case, "equal, called different");
+            covered.is_within((0.92, most), &case, "truth in the interval");
+        }
+    }
+}
+
+#[test]
+fn turns_find_a_change_that_is_lost_in_the_drift_of_a_machine() {
+    let mut chance = Chance::new(5);
+    let (mut one_by_one, mut turns) = (Share::default(), Share::default());
+    for _ in 0..count(200) {
+        let [base, head] = run(&DRIFT, 3, 10, 1.05, &mut chance);
+        one_by_one.add(is_finding(cost(&compared(Runs::One, &base, &head))));
+        let [base, head] = in_turns(&DRIFT, 3, 10, 1.05, &mut chance);
+        turns.add(is_finding(cost(&compared(Runs::Turns, &base, &head))));
+    }
+    let case = "5 % dearer, 3 × 10 s, drift of 6 % that lasts 10 s";
+    one_by_one.is_within((0.0, 0.5), case, "found one by one");
+    turns.is_within((0.9, 1.0), case, "found in turns");
+}
+
+#[test]
 fn what_would_have_been_found_is_found_as_often_as_is_said() {
     let spread = World {
         noise: 0.01,
@@ -202,6 +305,8 @@ fn what_would_have_been_found_is_found_as_often_as_is_said() {
         ..CALM
     };
     for (runs, rounds) in [
+        (Runs::Turns, 1),
+        (Runs::Turns, 5),
         (Runs::One, 1),
         (Runs::One, 5),
         (Runs::One, 10),
@@ -212,15 +317,22 @@ fn what_would_have_been_found_is_found_as_often_as_is_said() {
         // As far apart as is assumed.
         let world = match runs {
             Runs::One => spread,
+            Runs::Turns => World {
+                launch: 0.01,
+                ..spread
+            },
             Runs::Two => World {
                 launch: 0.01,
                 ..spread
             },
         };
         let mut pair = |factor: f64| {
-            let [base, head] = run(&world, rounds, 10, factor, &mut chance);
+            let [base, head] = match runs {
+                Runs::Turns => in_turns(&world, rounds, 10, factor, &mut chance),
+                _ => run(&world, rounds, 10, factor, &mut chance),
+            };
             let day = match runs {
-                Runs::One => [1.0, 1.0],
+                Runs::Turns | Runs::One => [1.0, 1.0],
                 Runs::Two => [(); 2].map(|()| (0.06 * chance.normal()).exp()),
             };
             let at = |launches: Vec<RoundFigures>, day: f64| -> Vec<RoundFigures> {
@@ -245,6 +357,7 @@ fn what_would_have_been_found_is_found_as_often_as_is_said() {
             found.add(is_finding(cost(&pair(effect))));
         }
         let sides = match runs {
+            Runs::Turns => "in turns",
             Runs::One => "one run",
             Runs::Two => "two stored runs",
         };

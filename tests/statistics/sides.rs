@@ -11,6 +11,8 @@ static MACHINE: LazyLock<Fingerprint> = LazyLock::new(Fingerprint::read);
 /// When the runs of both sides began.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Runs {
+    /// One run whose variants took turns.
+    Turns,
     One,
     Two,
 }
@@ -27,17 +29,19 @@ pub(crate) fn compared(
         sha256: "0".to_owned(),
         seed: None,
     };
-    let side = |label, started_at: &str, rounds: &[RoundFigures]| Side {
+    let side = |label, other, started_at: &str, rounds: &[RoundFigures]| Side {
         label,
         run: Some(RunOf {
             scenario: &scenario,
             started_at: started_at.parse().unwrap(),
             machine: &MACHINE,
             interrupted: false,
+            variant: label,
         }),
         phases: vec![Subject {
             phase: "load",
             load: None,
+            turns_with: matches!(runs, Runs::Turns).then_some(other),
             rounds: rounds.to_vec(),
             generator: None,
             answers: None,
@@ -48,12 +52,12 @@ pub(crate) fn compared(
         }],
     };
     let later = match runs {
-        Runs::One => "2026-01-01T00:00:00Z",
+        Runs::Turns | Runs::One => "2026-01-01T00:00:00Z",
         Runs::Two => "2026-01-09T00:00:00Z",
     };
     let (base, head) = (
-        side("base", "2026-01-01T00:00:00Z", base),
-        side("head", later, head),
+        side("base", "head", "2026-01-01T00:00:00Z", base),
+        side("head", "base", later, head),
     );
     let mut comparison = sides(&base, &head, Untrusted::NotJudged);
     comparison.phases.remove(0).metrics

@@ -35,6 +35,7 @@ impl Bed {
                 name: "load".to_owned(),
                 load,
                 requests: vec!["r".to_owned()],
+                turns: None,
                 tallies: Vec::new(),
                 exemplars: BTreeMap::new(),
                 rounds: Vec::new(),
@@ -73,6 +74,7 @@ impl Bed {
 
 fn round() -> Round {
     Round {
+        ratio_errors: None,
         number: 1,
         seconds: 10.0,
         target_cpu_seconds: None,

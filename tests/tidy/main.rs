@@ -4,6 +4,7 @@
 
 mod circles;
 mod known;
+mod links;
 mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -141,14 +141,6 @@ impl Compared {
         })
     }
 
-    /// The plan with the connections of both arms, which are open at the same time.
-    pub(super) fn both_at_once(&self) -> Plan {
-        let mut plan = self.plan.clone();
-        let phases = plan.variants.iter_mut().flat_map(|of| &mut of.phases);
-        phases.for_each(|phase| phase.load.connections = phase.load.connections.saturating_mul(2));
-        plan
-    }
-
     /// Whether anything is judged or shown that needs turns at a fixed rate.
     pub(super) fn has_latencies(&self) -> bool {
         self.gate.metrics.iter().any(|of| of.metric.is_at_rate())

@@ -120,6 +120,7 @@ fn plan(compared: &Compared) -> Result<Plan, String> {
         ],
         rounds: 1,
         comparisons: Vec::new(),
+        turns: Vec::new(),
         thresholds: Vec::new(),
         interval: Duration::from_millis(100),
         ..compared.plan.clone()

@@ -19,7 +19,7 @@ use self::baseline::Baseline;
 use self::checkout::Checkout;
 use self::shown::Ended;
 use super::files::made;
-use super::limits::allow_connections;
+use super::limits::{allow_connections, both_at_once};
 use super::output::{progress, say};
 use super::signals::{Answered, Signals};
 use crate::compare::Comparison;
@@ -63,7 +63,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         None => None,
     };
     let compared = Compared::of(args, checkout.as_ref())?;
-    allow_connections(&compared.both_at_once())?;
+    allow_connections(&both_at_once(&compared.plan))?;
     if !args.quiet {
         let notes = compared.notes(checkout.as_ref());
         notes.for_each(|note| say(&format!("note: {note}")));
@@ -81,7 +81,7 @@ fn gate(
 ) -> anyhow::Result<u8> {
     let plan = &compared.plan;
     let dir = directory(args, compared, session.started_at)?;
-    let observer = progress(args.quiet);
+    let observer = progress(args.quiet, &plan.name);
     let surroundings = measure::Surroundings {
         dir: &dir,
         observer: &observer,

@@ -56,6 +56,7 @@ impl Launcher<'_> {
     pub(super) async fn launch(
         &self,
         number: u32,
+        directories: &Arms<PathBuf>,
         hashes: &mut Hashes,
     ) -> Result<Option<Both>, Failure> {
         let blank = || Launching {
@@ -72,16 +73,15 @@ impl Launcher<'_> {
         let head_first = number / 2 % 2 == 1;
         for is_second in [false, true] {
             let is_head = is_second != head_first;
-            let (arm, name) = match is_head {
-                true => (&self.arms.head, "head"),
-                false => (&self.arms.base, "base"),
+            let (arm, directory) = match is_head {
+                true => (&self.arms.head, &directories.head),
+                false => (&self.arms.base, &directories.base),
             };
-            let directory = PathBuf::from(format!("launch-{number}")).join(name);
             let start = Start {
                 variant: arm.variant,
                 rosters: &arm.rosters,
                 dir: self.dir,
-                directory: &directory,
+                directory,
                 observer: self.observer,
             };
             let launching = match is_head {

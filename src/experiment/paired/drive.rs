@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::Stop;
 use super::super::aim::Aim;
+use super::super::drive::no_workers;
 use super::both::{Arm, Both};
 use super::meter::{Meter, Read, Used, used};
 use super::pacing::Tables;
@@ -85,7 +86,7 @@ impl Course<'_> {
         };
         let drives = drives.map(without_ledger);
         let [mut base, mut head] = Engine::start_together([&drives.base, &drives.head])
-            .map_err(|error| Failure::Internal(format!("cannot start the workers: {error}")))?;
+            .map_err(|error| no_workers(&error))?;
         let mut counts = Arms::<Count>::default();
         let mut readings: Option<Readings> = None;
         let ready = base.ready();
@@ -176,8 +177,8 @@ impl Readings {
     fn of(begin: u64, tables: &Tables) -> Self {
         let Arms { base, head } = &tables.of;
         let mut planned = vec![
-            (base.idle_before_start(), What::Base),
-            (head.idle_before_start(), What::Head),
+            (base.idle_near(base.start()), What::Base),
+            (head.idle_near(head.start()), What::Head),
             (base.start(), What::Begin),
             (base.end(), What::End),
         ];

@@ -4,15 +4,19 @@
 //! A block holds what was found, also of an arm that did not come up or died; it judges nothing.
 
 mod both;
+mod calibration;
 mod drive;
 mod meter;
 mod pacing;
 mod surroundings;
+mod variants;
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use self::both::{Arm, Both, Launcher};
+use self::calibration::{Calibration, answered};
 use self::drive::{Course, Driven};
 use self::meter::{Meter, Used};
 use self::pacing::Tables;
@@ -21,10 +25,11 @@ use super::variant::Stamps;
 use super::{Observer, RunDir, Stop};
 use crate::metrics::Tally;
 use crate::result::{ArmBlock, Arms, Around, Block, Failure, Turns};
-use crate::scenario::{Load, Plan, Target, Variant};
+use crate::scenario::{Load, Plan, Variant, shared_port};
 use crate::traffic::fleet::Hashes;
 
 pub use self::pacing::{OpenPacing, Pacing};
+pub(super) use self::variants::{Pacings, Together};
 
 /// What is compared, and how.
 pub struct Paired<'a> {
@@ -72,7 +77,7 @@ impl<'a> Pair<'a> {
     /// # Errors
     /// The arms cannot be up at the same time, in words.
     pub fn new(paired: Paired<'a>, started_at: jiff::Timestamp) -> Result<Self, Failure> {
-        if let Some(port) = shared_port(paired.arms) {
+        if let Some(port) = shared_port(paired.arms.base, paired.arms.head) {
             return Err(Failure::Target(format!(
                 "both arms are to listen at port {port}, and both are up at the same time; leave out `port` of `target`, or let the command take `{{port}}`"
             )));
@@ -117,9 +122,14 @@ impl<'a> Pair<'a> {
         if is_fresh || self.both.is_none() {
             self.finish().await;
             self.launches += 1;
+            let directory = PathBuf::from(format!("launch-{}", self.launches));
+            let directories = Arms {
+                base: directory.join("base"),
+                head: directory.join("head"),
+            };
             self.both = self
                 .launcher
-                .launch(self.launches, &mut self.hashes)
+                .launch(self.launches, &directories, &mut self.hashes)
                 .await?;
         }
         let Some(mut both) = self.both.take() else {
@@ -197,25 +207,19 @@ impl<'a> Pair<'a> {
         both: &mut Both,
         meters: &mut Arms<Meter>,
     ) -> Result<Pacing, Failure> {
-        const MOST: usize = 2;
-        let mut pacing = Pacing::first();
-        let mut found = None;
-        for _ in 0..MOST {
-            let load = pacing.closed_load(self.paired.load);
-            let driven = self
-                .turns(both, meters, &load, &pacing.closed_tables(false))
-                .await?;
-            let again = pacing.again(&driven.turns);
-            found = Some(driven.turns);
-            match again.filter(|_| self.goes_on(both)) {
-                Some(again) => pacing = again,
-                None => break,
-            }
-        }
-        let found = found.expect("there is at least one calibration");
-        let decided = Pacing::decided(&found, self.paired.load, self.paired.latencies);
-        let answered = |tallies: &[Tally]| tallies.iter().any(|tally| tally.ok > 0);
-        if answered(&found.base.tallies) && answered(&found.head.tallies) {
+        let Paired {
+            plan, load, stop, ..
+        } = self.paired;
+        let calibration = Calibration {
+            plan,
+            arms: &self.launcher.arms,
+            load,
+            stamps: &self.stamps,
+            stop,
+        };
+        let found = calibration.run(both, meters).await?;
+        let decided = Pacing::decided(&found, load, self.paired.latencies);
+        if answered(&found.base) && answered(&found.head) {
             self.pacing = Some(decided);
         }
         Ok(decided)
@@ -321,14 +325,4 @@ fn fill(block: &mut Block, closed: Driven, open: Option<Driven>) {
         (base.open_cpu, head.open_cpu) = (of_base, of_head);
         (base.open, head.open) = (Some(open.turns.base), Some(open.turns.head));
     }
-}
-
-/// The port that both arms are to listen at, if there is one.
-fn shared_port(arms: Arms<&Variant>) -> Option<u16> {
-    let port = |variant: &Variant| match &variant.target {
-        Target::Bundled { port, .. } | Target::Command { port, .. } => *port,
-        Target::Url { .. } => None,
-    };
-    let head = port(arms.head)?;
-    (port(arms.base) == Some(head)).then_some(head)
 }

@@ -95,6 +95,12 @@ const OPEN: Slices = Slices {
     measured: 8,
 };
 
+/// Turns of one arm after which the order of both repeats.
+const OWN_IN_PATTERN: u128 = 4;
+
+/// So that turns can be counted, however long the window is.
+const MOST_PATTERNS: u128 = 1 << 24;
+
 /// Both arms' turns.
 pub(super) struct Tables {
     pub(super) of: Arms<Timetable>,
@@ -157,6 +163,26 @@ impl Pacing {
             wanted,
             gap,
             slices,
+            open: None,
+        }
+    }
+
+    /// Turns that fill the window of a load, and its warm-up before that: of the wanted length, or as long as there is room for.
+    pub(super) fn filling(found: &Arms<Turns>, load: &Load) -> Self {
+        let wanted = slice(found);
+        let gap = gap(wanted, found);
+        let patterns = load.duration.as_nanos() / (wanted.as_nanos() * OWN_IN_PATTERN);
+        let own = patterns.clamp(1, MOST_PATTERNS) * OWN_IN_PATTERN;
+        let slice = Duration::from_nanos((load.duration.as_nanos() / own) as u64);
+        let warm = load.warmup.as_nanos().div_ceil(slice.as_nanos().max(1));
+        Self {
+            slice,
+            wanted,
+            gap: gap.min(slice / 4).max(SHORTEST_GAP),
+            slices: Slices {
+                dropped: 2 * warm as u32,
+                measured: 2 * own as u32,
+            },
             open: None,
         }
     }

@@ -8,8 +8,8 @@ use crate::compare::{
 use crate::profile::{DeltaFinding, FunctionDelta, FunctionShare, Unit};
 use crate::report::figures;
 use crate::result::{
-    ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD, ASSUMED_RUN_SPREAD,
-    ASSUMED_TIME_SPREAD,
+    ASSUMED_LATENCY_LAUNCH_SPREAD, ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD,
+    ASSUMED_LAUNCH_SPREAD, ASSUMED_RUN_SPREAD, ASSUMED_TIME_SPREAD,
 };
 use crate::scenario::Also;
 use crate::units::{format_count, format_share, format_us};
@@ -309,6 +309,12 @@ pub(in crate::report) fn assumed(changes: &[MetricChange]) -> Option<String> {
             "too few launches to measure how measurements at different times differ: {} is assumed, {} of latency; `rounds = {ENOUGH_ROUNDS}` measures it",
             percent(ASSUMED_TIME_SPREAD),
             percent(ASSUMED_LATENCY_TIME_SPREAD)
+        ))
+    } else if has(Basis::Turns) {
+        Some(format!(
+            "too few launches to measure how launches that take turns differ: {} is assumed, {} of latency; `rounds = {ENOUGH_ROUNDS}` measures it",
+            percent(ASSUMED_LAUNCH_SPREAD),
+            percent(ASSUMED_LATENCY_LAUNCH_SPREAD)
         ))
     } else {
         None

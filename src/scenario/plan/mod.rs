@@ -10,6 +10,7 @@ pub(super) mod words;
 mod host;
 mod judged;
 mod load;
+mod order;
 mod profile;
 mod request;
 mod target;
@@ -25,6 +26,7 @@ use crate::transport::sources::Sources;
 pub use host::{BaseUrl, Host, Route};
 pub use judged::{Abort, CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
+pub use order::{Order, not_in_turns, shared_port};
 pub use profile::{Also, Profile, ProfileSource};
 pub use request::{Chunks, Elsewhere, Need, Request};
 pub use target::{Service, Target};
@@ -52,6 +54,8 @@ pub struct Plan {
     pub variants: Vec<Variant>,
     /// Pairs of variants to compare.
     pub comparisons: Vec<ComparisonPlan>,
+    /// Those of them whose variants are up together and take turns; no variant is in two.
+    pub turns: Vec<ComparisonPlan>,
     /// What must hold.
     pub thresholds: Vec<Threshold>,
     /// Whether comparisons are judged where figures may not be the target's.

@@ -99,6 +99,15 @@ impl Places {
         self.texts.is_empty()
     }
 
+    /// What outlives a launch and is the same at each, by its key: a store or a sink that several gateways would share.
+    pub fn lasting(&self, config: &Config) -> Vec<(&'static str, String)> {
+        let is_its_own = |key: Key| self.texts.iter().any(|(known, _)| *known == key);
+        let keys = [Key::Store, Key::Sink].into_iter();
+        let fixed = keys.filter(|key| !is_its_own(*key));
+        let texts = fixed.filter_map(|key| Some((key.name(), key.text(config)?)));
+        texts.filter(|(_, text)| text != "memory").collect()
+    }
+
     /// The configuration of a launch in which this is known.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ pub(in crate::scenario) struct File {
     pub(in crate::scenario) allow_untrusted: bool,
     pub(in crate::scenario) judge: Option<Text>,
     pub(in crate::scenario) rounds: Option<Spanned<u32>>,
+    pub(in crate::scenario) order: Option<Text>,
     pub(in crate::scenario) interval: Option<Spanned<Length>>,
     pub(in crate::scenario) target: Spanned<Target>,
     #[serde(default)]

@@ -13,6 +13,7 @@ mod hosts;
 mod judged;
 mod load;
 mod needs;
+mod order;
 mod profile;
 mod reach;
 mod request;
@@ -110,6 +111,7 @@ pub(super) fn plan(
     plan.text = stored_text(source.text, found.secrets, overrides);
     plan.notes = found.notes;
     select_variant(source, &mut plan, wanted)?;
+    plan.turns = resolver.pairs(shared.order.as_ref(), &mut plan)?;
     Ok(plan)
 }
 
@@ -175,6 +177,7 @@ impl Resolver<'_> {
             rounds,
             interval,
             comparisons: self.comparisons(&file.compare)?,
+            turns: Vec::new(),
             thresholds: self.thresholds(&file.threshold, defaults, &variants)?,
             allow_untrusted,
             cost: self.cost(&file.cost)?,

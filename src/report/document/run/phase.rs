@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::profile::ProfileJson;
 use super::round::RoundJson;
 use super::{in_order, load, trust};
 use crate::metrics::{Durations, ErrorKind, Oddities, Quantiles, Tally, quantiles};
-use crate::result::{AcknowledgedFile, Note, PhaseResult, Trust};
+use crate::result::{AcknowledgedFile, InTurns, Note, PhaseResult, Trust};
 use crate::scenario::Load;
 use crate::tenant::Expected;
 use crate::transport::quirk::Quirk;
@@ -24,6 +25,8 @@ pub(super) struct PhaseJson {
     pub(super) name: String,
     #[serde(with = "load")]
     load: Load,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    turns: Option<TurnsJson>,
     rounds: Vec<RoundJson>,
     #[serde(flatten)]
     counts: CountsJson,
@@ -68,6 +71,15 @@ pub(super) struct PhaseJson {
     #[serde(default)]
     warnings: Vec<String>,
     notes: Option<Vec<Note>>,
+}
+
+/// How it took turns with the phase of another variant.
+#[derive(Serialize, Deserialize)]
+struct TurnsJson {
+    with: String,
+    turn_s: f64,
+    gap_s: f64,
+    count: u32,
 }
 
 /// For how much of the windows the target answered; each launch has what this follows from.
@@ -152,6 +164,7 @@ impl PhaseJson {
         Self {
             name: phase.name.clone(),
             load: phase.load.clone(),
+            turns: phase.turns.as_ref().map(TurnsJson::of),
             rounds: phase.rounds.iter().map(RoundJson::of).collect(),
             counts: CountsJson::of(&total, phase),
             sent_rps: phase.sent_rps(&total),
@@ -240,6 +253,7 @@ impl PhaseJson {
         Ok(PhaseResult {
             name: self.name,
             load: self.load,
+            turns: self.turns.map(TurnsJson::turns),
             requests,
             tallies,
             exemplars: ErrorKind::ALL.into_iter().filter_map(exemplar).collect(),
@@ -276,6 +290,27 @@ fn add_up_to(tallies: &[Tally], total: &Tally) -> bool {
             .fold(0, |sum: u64, tally| sum.saturating_add(count(tally)));
         sum == count(total)
     })
+}
+
+impl TurnsJson {
+    fn of(turns: &InTurns) -> Self {
+        Self {
+            with: turns.with.clone(),
+            turn_s: turns.slice.as_secs_f64(),
+            gap_s: turns.gap.as_secs_f64(),
+            count: turns.count,
+        }
+    }
+
+    fn turns(self) -> InTurns {
+        let time = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        InTurns {
+            with: printable(&self.with).into_owned(),
+            slice: time(self.turn_s),
+            gap: time(self.gap_s),
+            count: self.count,
+        }
+    }
 }
 
 impl AnsweringJson {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::{Answerings, Estimates, Round, Tail, Uncertainty};
+use crate::result::{Answerings, Estimates, RatioErrors, Round, Tail, Uncertainty};
 use crate::statistics::Z95;
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub(super) struct RoundJson {
     answering: Option<Answerings>,
     #[serde(default)]
     tails: Vec<Tail>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ratio_error: Option<RatioErrors>,
 }
 
 /// The ends of an interval; `None` where it is open.
@@ -77,6 +79,7 @@ impl RoundJson {
             missed_share: round.missed_share,
             answering: Some(round.answerings.clone()),
             tails: round.tails.clone(),
+            ratio_error: round.ratio_errors,
         }
     }
 
@@ -107,6 +110,7 @@ impl RoundJson {
             missed_share: self.missed_share,
             answerings: self.answering.unwrap_or_default(),
             tails: self.tails,
+            ratio_errors: self.ratio_error,
             uncertainty: Uncertainty {
                 throughput: errors.throughput_rps,
                 us_per_request: errors.target_us_per_request,

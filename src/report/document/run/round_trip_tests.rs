@@ -1,6 +1,7 @@
 //! A run that is written and read again is the same run, for whoever looks at it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::tests::written;
 use super::*;
@@ -9,8 +10,8 @@ use crate::metrics::{ErrorKind, Moved, Served, Tally};
 use crate::result::samples::{self, concluded, run};
 use crate::result::{
     AcknowledgedFile, AlsoResult, Answering, Answerings, Estimates, Failure, Gone, HostUse,
-    InstanceUse, Note, PhaseResult, ProcessUse, ProfileResult, Quiet, RequestCost, Round,
-    RunResult, ServiceUse, Tail, Uncertainty,
+    InTurns, InstanceUse, Note, PhaseResult, ProcessUse, ProfileResult, Quiet, RatioErrors,
+    RequestCost, Round, RunResult, ServiceUse, Tail, Uncertainty,
 };
 use crate::scenario::{self, Also, Overrides};
 use crate::tenant::Expected;
@@ -41,7 +42,17 @@ fn full() -> PhaseResult {
     phase
         .exemplars
         .insert(ErrorKind::Status, "status 503: no".to_owned());
+    phase.turns = Some(InTurns {
+        with: "other".to_owned(),
+        slice: Duration::from_millis(101),
+        gap: Duration::from_millis(2),
+        count: 12,
+    });
     let round = &mut phase.rounds[0];
+    round.ratio_errors = Some(RatioErrors {
+        throughput: Some(0.01),
+        us_per_request: None,
+    });
     round.seconds = 1.0 / 3.0;
     round.whole = Estimates {
         throughput_rps: Some(1e9 / 7.0),

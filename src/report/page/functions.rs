@@ -2,8 +2,7 @@
 
 use crate::compare::{Comparison, FunctionComparison};
 use crate::profile::{DeltaFinding, FunctionShare};
-use crate::report::document::run::Concluded;
-use crate::report::figures::change::{cells, unit_in_words};
+use crate::report::figures::change::{cells, kind_in_words, unit_in_words};
 use crate::report::figures::shortened;
 use crate::report::page::table::{Cell, Table};
 use crate::result::PhaseResult;
@@ -20,35 +19,28 @@ pub(super) struct Functions {
     pub(super) graph: Option<String>,
 }
 
-/// Those of all comparisons; without any those of each profile.
-pub(super) fn all(run: &Concluded<'_>) -> Vec<Functions> {
-    let compared = run.comparisons.iter().flat_map(of_comparison);
-    let mut all: Vec<Functions> = compared.collect();
-    if all.is_empty() {
-        let phases = run.result.variants.iter().flat_map(|variant| {
-            let phases = variant.phases.iter();
-            phases.filter_map(|phase| of_profile(&variant.name, phase))
-        });
-        all.extend(phases);
+/// Those of a comparison, of what was captured beside the CPU too; `graphs` is the directory of the differential flame graphs, if there are any.
+pub(super) fn of_comparison(comparison: &Comparison, graphs: Option<String>) -> Vec<Functions> {
+    let (base, head) = (&comparison.base, &comparison.head);
+    let mut all = Vec::new();
+    for of in &comparison.phases {
+        let phase = &of.phase;
+        all.extend(of.functions.as_ref().map(|found| Functions {
+            title: format!("{base} → {head} · {phase}"),
+            table: changes(found, unit_in_words(found), (base, head)),
+            graph: (graphs.as_ref()).map(|graphs| format!("{graphs}/{phase}/flame-diff.html")),
+        }));
+        all.extend(of.also.iter().map(|(kind, found)| Functions {
+            title: format!("{base} → {head} · {phase} · {}", kind.name()),
+            table: changes(found, &kind_in_words(*kind, found), (base, head)),
+            graph: None,
+        }));
     }
     all
 }
 
-fn of_comparison(comparison: &Comparison) -> impl Iterator<Item = Functions> + '_ {
-    let (base, head) = (&comparison.base, &comparison.head);
-    comparison.phases.iter().filter_map(move |phase| {
-        let found = phase.functions.as_ref()?;
-        let phase = &phase.phase;
-        Some(Functions {
-            title: format!("{base} → {head} · {phase}"),
-            table: changes(found, base, head),
-            graph: Some(format!("compare/{base}..{head}/{phase}/flame-diff.html")),
-        })
-    })
-}
-
-fn changes(found: &FunctionComparison, base: &str, head: &str) -> Table {
-    let title = format!("{} by function, with what it calls", unit_in_words(found));
+fn changes(found: &FunctionComparison, what: &str, (base, head): (&str, &str)) -> Table {
+    let title = format!("{what} by function, with what it calls");
     let (base, head) = (format!("#{base}"), format!("#{head}"));
     let heads = [
         "function",
@@ -108,7 +100,8 @@ fn class(finding: DeltaFinding, delta: f64) -> &'static str {
     }
 }
 
-fn of_profile(variant: &str, phase: &PhaseResult) -> Option<Functions> {
+/// Those of a profile.
+pub(super) fn of_profile(variant: &str, phase: &PhaseResult) -> Option<Functions> {
     let profile = phase.profile.as_ref()?;
     let taken = profile.taken.as_ref()?;
     let mut functions: Vec<_> = taken.functions.functions.iter().collect();

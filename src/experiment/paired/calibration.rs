@@ -1,0 +1,60 @@
+//! Loads two arms in short turns to find out how long their turns must be.
+
+use super::super::Stop;
+use super::super::variant::Stamps;
+use super::both::{Arm, Both};
+use super::drive::Course;
+use super::meter::Meter;
+use super::pacing::Pacing;
+use crate::result::{Arms, Failure, Turns};
+use crate::scenario::{Load, Plan};
+
+/// What both arms are loaded with.
+pub(super) struct Calibration<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) arms: &'a Arms<Arm<'a>>,
+    pub(super) load: &'a Load,
+    pub(super) stamps: &'a Stamps,
+    pub(super) stop: &'a Stop,
+}
+
+/// How often turns are made longer.
+const MOST: usize = 2;
+
+impl Calibration<'_> {
+    /// What both answered in the last turns of it, which were long enough as far as can be told.
+    pub(super) async fn run(
+        &self,
+        both: &mut Both,
+        meters: &mut Arms<Meter>,
+    ) -> Result<Arms<Turns>, Failure> {
+        let mut pacing = Pacing::first();
+        let mut found = None;
+        for _ in 0..MOST {
+            let course = Course {
+                plan: self.plan,
+                arms: self.arms,
+                load: &pacing.closed_load(self.load),
+                tables: &pacing.closed_tables(false),
+                stamps: Arms {
+                    base: self.stamps.next(),
+                    head: self.stamps.next(),
+                },
+            };
+            let turns = course.drive(both, meters, self.stop).await?.turns;
+            let again = pacing.again(&turns);
+            found = Some(turns);
+            let goes_on = both.targets().is_some() && !self.stop.is_asked();
+            match again.filter(|_| goes_on) {
+                Some(again) => pacing = again,
+                None => break,
+            }
+        }
+        Ok(found.expect("there is at least one calibration"))
+    }
+}
+
+/// Whether an arm had an OK answer.
+pub(super) fn answered(turns: &Turns) -> bool {
+    turns.tallies.iter().any(|tally| tally.ok > 0)
+}

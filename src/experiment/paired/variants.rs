@@ -1,0 +1,372 @@
+//! Two variants of a run that are up together: phases of a closed loop that both have are loaded in turns, all others one after the other,
+//! while the other variant is idle.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::Stop;
+use super::super::drive::{Beside, no_workers};
+use super::super::launch::Launched;
+use super::super::life::{Driven, Launch};
+use super::super::notes;
+use super::super::observer::PhaseStart;
+use super::super::phase::PhaseRun;
+use super::super::stretch::TakesTurns;
+use super::super::timeline::{Step, steps};
+use super::super::variant::VariantRun;
+use super::both::{Arm, Both, Launcher};
+use super::calibration::{Calibration, answered};
+use super::meter::Meter;
+use super::pacing::Pacing;
+use crate::engine::Engine;
+use crate::result::{Arms, Failure, RatioErrors, VariantResult};
+use crate::scenario::{Phase, not_in_turns};
+use crate::traffic::fleet::{Hashes, Roster};
+
+/// How long turns are, by variant and phase: decided in the first launch in which both answered.
+pub(in crate::experiment) type Pacings = BTreeMap<(String, String), Pacing>;
+
+/// One launch of both.
+pub(in crate::experiment) struct Together<'a> {
+    pub(in crate::experiment) runs: Arms<VariantRun<'a>>,
+    pub(in crate::experiment) stop: &'a Stop,
+}
+
+/// One of the two while they are up.
+struct Side<'a> {
+    run: &'a VariantRun<'a>,
+    rosters: Arc<[Roster]>,
+    result: &'a mut VariantResult,
+    /// How far its phases came, if there is nothing left to drive.
+    driven: Option<Driven>,
+}
+
+impl Together<'_> {
+    /// Launches both, drives all phases, stops both.
+    pub(in crate::experiment) async fn run(
+        &self,
+        hashes: &mut Hashes,
+        pacings: &mut Pacings,
+        results: Arms<&mut VariantResult>,
+    ) -> Result<Arms<Launch>, Failure> {
+        let launcher = Launcher {
+            arms: self.runs.as_ref().map(|run| Arm::of(run.variant)),
+            dir: self.runs.base.dir,
+            observer: self.runs.base.observer,
+            stop: self.stop,
+        };
+        let directories = self.runs.as_ref().map(VariantRun::directory);
+        let number = self.runs.base.round;
+        let launched = launcher.launch(number, &directories, hashes).await?;
+        let Some(mut both) = launched else {
+            return Ok(Arms {
+                base: Launch::Over,
+                head: Launch::Over,
+            });
+        };
+        if both.targets().is_none() {
+            both.stop(self.stop).await;
+            let Arms { base, head } = both.arms;
+            let words = base.died.or(head.died).unwrap_or_default();
+            return self.one_by_one(hashes, results, &words).await;
+        }
+        let rosters = launcher.arms.as_ref().map(|arm| arm.rosters.clone());
+        let mut sides = Arms {
+            base: Side::of(&self.runs.base, rosters.base, results.base),
+            head: Side::of(&self.runs.head, rosters.head, results.head),
+        };
+        let driven = self.phases(&launcher, &mut both, &mut sides, pacings).await;
+        self.conclude(both, sides, driven).await
+    }
+
+    /// Each alone, where both cannot be up at once.
+    async fn one_by_one(
+        &self,
+        hashes: &mut Hashes,
+        results: Arms<&mut VariantResult>,
+        words: &str,
+    ) -> Result<Arms<Launch>, Failure> {
+        let Arms { base, head } = &self.runs;
+        let ended = Arms {
+            base: alone(base, hashes, results.base, self.stop).await?,
+            head: alone(head, hashes, results.head, self.stop).await?,
+        };
+        let said = [(base, head, results.base), (head, base, results.head)];
+        for (_, other, result) in said {
+            for phase in &mut result.phases {
+                phase.note([notes::not_together(&other.variant.name, words)]);
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn phases(
+        &self,
+        launcher: &Launcher<'_>,
+        both: &mut Both,
+        sides: &mut Arms<Side<'_>>,
+        pacings: &mut Pacings,
+    ) -> Result<(), Failure> {
+        let of = &self.runs;
+        for step in steps(&of.base.variant.phases, &of.head.variant.phases) {
+            let live = sides.base.driven.is_none() && sides.head.driven.is_none();
+            let (base, head) = match step {
+                Step::Base(at) => (Some(at), None),
+                Step::Head(at) => (None, Some(at)),
+                Step::Both(base, head) => (Some(base), Some(head)),
+            };
+            let at = base.zip(head).filter(|_| live);
+            let at = at.map(|(base, head)| Arms { base, head });
+            let took_turns = match at.filter(|at| self.is_in_turns(at)) {
+                Some(at) => self.in_turns(launcher, both, sides, at, pacings).await?,
+                None => false,
+            };
+            let mut arms = [
+                (&mut sides.base, &mut both.arms.base.target, base),
+                (&mut sides.head, &mut both.arms.head.target, head),
+            ];
+            if of.base.round.is_multiple_of(2) {
+                arms.reverse();
+            }
+            for (side, target, at) in arms {
+                let Some(at) = at else { continue };
+                if !took_turns {
+                    side.measure(at, target, self.stop).await?;
+                }
+                side.profile(at, target, self.stop).await?;
+            }
+            let is_hopeless = |side: &Side<'_>| matches!(side.driven, Some(Driven::Hopeless));
+            if self.stop.is_asked() || is_hopeless(&sides.base) || is_hopeless(&sides.head) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_in_turns(&self, at: &Arms<usize>) -> bool {
+        let Arms { base, head } = &self.runs;
+        let (base, head) = (&base.variant.phases, &head.variant.phases);
+        not_in_turns(&base[at.base], &head[at.head]).is_none()
+    }
+
+    /// How long turns are in a phase.
+    async fn pacing(
+        &self,
+        launcher: &Launcher<'_>,
+        both: &mut Both,
+        phase: &Phase,
+        pacings: &mut Pacings,
+    ) -> Result<Option<Pacing>, Failure> {
+        let key = (self.runs.base.variant.name.clone(), phase.name.clone());
+        if let Some(known) = pacings.get(&key) {
+            return Ok(Some(*known));
+        }
+        let Some(targets) = both.targets() else {
+            return Ok(None);
+        };
+        let mut meters = Arms {
+            base: Meter::of(targets.base)?,
+            head: Meter::of(targets.head)?,
+        };
+        let calibration = Calibration {
+            plan: self.runs.base.plan,
+            arms: &launcher.arms,
+            load: &phase.load,
+            stamps: self.runs.base.stamps,
+            stop: self.stop,
+        };
+        let found = calibration.run(both, &mut meters).await?;
+        let pacing = Pacing::filling(&found, &phase.load);
+        if answered(&found.base) && answered(&found.head) {
+            pacings.insert(key, pacing);
+        }
+        Ok(Some(pacing))
+    }
+
+    /// Loads a phase of both in turns; `false` if one of them did not live so long, or the user wishes to end.
+    async fn in_turns(
+        &self,
+        launcher: &Launcher<'_>,
+        both: &mut Both,
+        sides: &mut Arms<Side<'_>>,
+        at: Arms<usize>,
+        pacings: &mut Pacings,
+    ) -> Result<bool, Failure> {
+        let phase = &self.runs.base.variant.phases[at.base];
+        let pacing = self.pacing(launcher, both, phase, pacings).await?;
+        let Arms { base, head } = &mut both.arms;
+        let (Some(pacing), Some(of_base), Some(of_head)) =
+            (pacing, &mut base.target, &mut head.target)
+        else {
+            return Ok(false);
+        };
+        if self.stop.is_asked() {
+            return Ok(false);
+        }
+        let tables = pacing
+            .closed_tables(self.runs.base.round.is_multiple_of(2))
+            .of;
+        let takes = |table, with| TakesTurns { table, with };
+        let Arms { base, head } = sides;
+        let base_turns = takes(tables.base, head.run.variant.name.as_str());
+        let head_turns = takes(tables.head, base.run.variant.name.as_str());
+        let (base_rosters, head_rosters) = (base.rosters.clone(), head.rosters.clone());
+        let base_run = PhaseRun {
+            turns: Some(base_turns),
+            ..base
+                .run
+                .phase(at.base, &base_rosters, base.result, self.stop)
+        };
+        let head_run = PhaseRun {
+            turns: Some(head_turns),
+            ..head
+                .run
+                .phase(at.head, &head_rosters, head.result, self.stop)
+        };
+        let (base_stretch, head_stretch) = (base_run.stretch(), head_run.stretch());
+        let observer = base.run.observer;
+        observer.phase(&PhaseStart {
+            with: Some(base_turns.with),
+            ..base.run.start(&base_stretch, of_base.cpus)
+        });
+        let (base_made, head_made) = (
+            base_run.prepare(of_base, &base_stretch)?,
+            head_run.prepare(of_head, &head_stretch)?,
+        );
+        let engines = Engine::start_together([&base_made.drive, &head_made.drive]);
+        let [base_engine, head_engine] = engines.map_err(|error| no_workers(&error))?;
+        let (base_course, head_course) = tokio::try_join!(
+            base_run.begin(of_base, &base_stretch, base_made, base_engine),
+            head_run.begin(of_head, &head_stretch, head_made, head_engine),
+        )?;
+        let mut nothing = Arms {
+            base: Box::pin(std::future::pending::<()>()),
+            head: Box::pin(std::future::pending::<()>()),
+        };
+        let (mut base_beside, mut head_beside) = (
+            Beside::of(nothing.base.as_mut()),
+            Beside::of(nothing.head.as_mut()),
+        );
+        let (base_loaded, head_loaded) = tokio::join!(
+            base_run.load(base_course, of_base, &base_stretch, &mut base_beside),
+            head_run.load(head_course, of_head, &head_stretch, &mut head_beside),
+        );
+        let (base_used, head_used) = (base_loaded.used(), head_loaded.used());
+        let mut over = Arms {
+            base: base_run.over(base_loaded, of_base, &base_stretch, head_used),
+            head: head_run.over(head_loaded, of_head, &head_stretch, base_used),
+        };
+        observer.phase_over(&[
+            (&base.run.variant.name, &over.base.found),
+            (&head.run.variant.name, &over.head.found),
+        ]);
+        let errors = RatioErrors::of(&over.base.blocks, &over.head.blocks);
+        let died = over.as_ref().map(|over| over.found.died.is_some());
+        for (over, with, other_died) in [
+            (&mut over.base, base_turns.with, died.head),
+            (&mut over.head, head_turns.with, died.base),
+        ] {
+            if let Some(round) = over.found.rounds.last_mut() {
+                round.ratio_errors = Some(errors);
+            }
+            let is_short = pacing.slice < pacing.wanted;
+            let short = is_short.then(|| notes::short_turns(pacing.slice, pacing.wanted));
+            over.found.note(short);
+            over.found.note(other_died.then(|| notes::other_died(with)));
+        }
+        let ended = base_run.keep(over.base, of_base, &mut base.result.phases[at.base])?;
+        base.driven = Driven::after(ended, at.base);
+        let ended = head_run.keep(over.head, of_head, &mut head.result.phases[at.head])?;
+        head.driven = Driven::after(ended, at.head);
+        Ok(true)
+    }
+
+    /// Stops both, and says how their launches ended.
+    async fn conclude(
+        &self,
+        both: Both,
+        sides: Arms<Side<'_>>,
+        driven: Result<(), Failure>,
+    ) -> Result<Arms<Launch>, Failure> {
+        let Arms { base, head } = both.arms;
+        let (base, head) = tokio::join!(
+            sides.base.conclude(base.target, self.stop),
+            sides.head.conclude(head.target, self.stop),
+        );
+        driven?;
+        Ok(Arms {
+            base: base?,
+            head: head?,
+        })
+    }
+}
+
+/// Launches one alone. That it does not come up is how its launch ended.
+async fn alone(
+    run: &VariantRun<'_>,
+    hashes: &mut Hashes,
+    result: &mut VariantResult,
+    stop: &Stop,
+) -> Result<Launch, Failure> {
+    if stop.is_asked() {
+        return Ok(Launch::Over);
+    }
+    match run.run(hashes, result, stop).await {
+        Err(Failure::Target(words)) => Ok(Launch::Died(Failure::Target(words))),
+        ended => ended,
+    }
+}
+
+impl<'a> Side<'a> {
+    fn of(run: &'a VariantRun<'a>, rosters: Arc<[Roster]>, result: &'a mut VariantResult) -> Self {
+        Self {
+            run,
+            rosters,
+            result,
+            driven: None,
+        }
+    }
+
+    /// Measures a phase of it alone, if it still goes on.
+    async fn measure(
+        &mut self,
+        at: usize,
+        target: &mut Option<Launched>,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        let goes_on = self.driven.is_none() && !stop.is_asked();
+        let Some(target) = target.as_mut().filter(|_| goes_on) else {
+            return Ok(());
+        };
+        let run = self.run.phase(at, &self.rosters, self.result, stop);
+        let ended = run.measure(target, &mut self.result.phases[at]).await?;
+        self.driven = Driven::after(ended, at);
+        Ok(())
+    }
+
+    /// Profiles it, if it still goes on.
+    async fn profile(
+        &mut self,
+        at: usize,
+        target: &mut Option<Launched>,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        if let Some(target) = target.as_mut().filter(|_| self.driven.is_none()) {
+            let profiled = self
+                .run
+                .profile(at, target, &self.rosters, self.result, stop);
+            self.driven = profiled.await?;
+        }
+        Ok(())
+    }
+
+    async fn conclude(self, target: Option<Launched>, stop: &Stop) -> Result<Launch, Failure> {
+        let Some(mut target) = target else {
+            return Ok(Launch::Over);
+        };
+        self.run.found(&target, self.result);
+        let driven = Ok(self.driven.unwrap_or(Driven::ToEnd));
+        let concluded = self.run.conclude(&mut target, driven, self.result, stop);
+        concluded.await
+    }
+}
