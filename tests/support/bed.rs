@@ -185,12 +185,12 @@ impl Running {
         let series = self.read("out/default/load/series.csv");
         // The last line may not be whole yet.
         let (whole, _) = series.rsplit_once('\n').unwrap_or_default();
-        let rows = if whole.is_empty() {
-            Vec::new()
-        } else {
-            rows(whole)
-        };
-        let per_second: f64 = rows.iter().map(|row| row["throughput_rps"]).sum();
+        if whole.is_empty() {
+            return 0;
+        }
+        let rows = rows(whole);
+        let per_second = rows.iter().filter_map(|row| row.get("throughput_rps"));
+        let per_second: f64 = per_second.sum();
         (per_second * 0.1).round() as usize
     }
 
