@@ -23,7 +23,7 @@ use telemload::transport::stream::{Endpoint, Place};
 use tempfile::TempDir;
 
 const TELEMLOAD: &str = env!("CARGO_BIN_EXE_telemload");
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(120);
 const HOLD: &str = "TELEMLOAD_TEST_HOLD";
 
 fn log(path: &Path) -> File {

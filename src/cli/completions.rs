@@ -3,7 +3,6 @@
 //! The script calls telemload at each press of the key, so that it can name what is in a scenario or in a run directory.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
@@ -14,7 +13,7 @@ use clap_complete::engine::{
 use clap_complete::env::Shells;
 
 use super::output::print;
-use crate::scenario::read_at_most;
+use crate::scenario::{is_name, read_at_most};
 
 /// The variable by which a script asks.
 const ASKS: &str = "_TELEMLOAD_COMPLETE";
@@ -96,28 +95,30 @@ fn matching(names: impl IntoIterator<Item = String>, begun: &OsStr) -> Vec<Compl
 
 /// The names of a scenario's variants; none of a file that is no scenario.
 fn of_scenario(path: &Path) -> Vec<String> {
-    let text = read_at_most(path, LONGEST).ok();
-    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-    let table = text.and_then(|text| text.parse::<toml::Table>().ok());
+    let table = text(path).and_then(|text| text.parse::<toml::Table>().ok());
     let variants = table
         .as_ref()
         .and_then(|table| table.get("variant")?.as_array());
     let names = variants.into_iter().flatten();
-    names
-        .filter_map(|variant| Some(variant.get("name")?.as_str()?.to_owned()))
-        .collect()
+    named(names.map(|variant| variant.get("name")?.as_str()))
 }
 
 /// The names of a run's variants.
 fn of_run(path: &Path) -> Vec<String> {
-    let is_short = fs::metadata(path).is_ok_and(|file| file.len() <= LONGEST);
-    let bytes = fs::read(path).ok().filter(|_| is_short);
-    let result = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let result = text(path).and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
     let variants = result
         .as_ref()
         .and_then(|result| result["variants"].as_array());
     let names = variants.into_iter().flatten();
-    names
-        .filter_map(|variant| Some(variant["name"].as_str()?.to_owned()))
-        .collect()
+    named(names.map(|variant| variant["name"].as_str()))
+}
+
+/// Those that are names: anything else of a stranger's file would reach a terminal.
+fn named<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
+    let names = names.flatten().filter(|name| is_name(name));
+    names.map(str::to_owned).collect()
+}
+
+fn text(path: &Path) -> Option<String> {
+    String::from_utf8(read_at_most(path, LONGEST).ok()?).ok()
 }

@@ -215,18 +215,18 @@ mod tests {
             let mut log = create(&path);
             let mut bound = Bound::new(log.try_clone().unwrap(), 1 << 20);
             let line = |n: usize| format!("line {n:>10}\n");
-            for n in 0..1 << 20 {
-                log.write_all(line(n).as_bytes()).unwrap();
-                if n % 40_000 == 0 {
-                    let held = if makes_holes {
-                        bound.hold(punch)
-                    } else {
-                        bound.hold(none)
-                    };
-                    held.unwrap();
-                    let used = log.metadata().unwrap().blocks() * 512;
-                    assert!(used <= (5 << 20), "{used} bytes of disk");
-                }
+            let all: Vec<usize> = (0..1 << 20).collect();
+            for some in all.chunks(40_000) {
+                let text: String = some.iter().map(|n| line(*n)).collect();
+                log.write_all(text.as_bytes()).unwrap();
+                let held = if makes_holes {
+                    bound.hold(punch)
+                } else {
+                    bound.hold(none)
+                };
+                held.unwrap();
+                let used = log.metadata().unwrap().blocks() * 512;
+                assert!(used <= (5 << 20), "{used} bytes of disk");
             }
             bound.close().unwrap();
             let text = std::fs::read_to_string(&path).unwrap();

@@ -57,25 +57,29 @@ fn scenario(port: u16, target: &str, load: &str) -> String {
     )
 }
 
-/// Starts a load, and sends a signal to the gateway when a second of its window is over.
-fn signalled(target: &str, load: &str, signal: Signal) -> Outcome {
+/// Starts a load, and sends a signal to the gateway early in its window, which has time for a busy machine to be late: as soon as so
+/// many requests were answered that the few which are under way are less than a hundredth.
+fn signalled(target: &str, load: &str, answers: usize, signal: Signal) -> Outcome {
     let gateway = Gateway::start();
     let target = target.replace("PID", &gateway.child.id().to_string());
     let bed = TestBed::new().scenario(&scenario(gateway.port, &target, load));
     let running = bed.start();
-    running.wait_for_rows(10);
+    running.wait_for_rows(3);
+    running.wait_for_answers(answers);
     gateway.signal(signal);
     running.wait()
 }
 
-const CLOSED: &str = "model = \"closed\"\nconnections = 2\nduration = \"3s\"\ntimeout = \"4s\"";
+const CLOSED: &str = "model = \"closed\"\nconnections = 2\nduration = \"5s\"\ntimeout = \"6s\"";
+const MANY: usize = 250;
 
-/// The one phase, whose target was gone after a second or a little more.
+/// The one phase, whose target was gone in its middle.
 #[track_caller]
 fn gone(outcome: &Outcome) {
     let phase = outcome.only_phase();
     let answered = phase["answered_s"].as_f64().unwrap();
-    assert!((0.9..2.5).contains(&answered), "{answered}");
+    let window = phase["rounds"][0]["window_s"].as_f64().unwrap();
+    assert!((0.2..0.95 * window).contains(&answered), "{answered}");
     let (all, then) = (&phase["throughput_rps"], &phase["answered_rps"]);
     assert!(then.as_f64() > all.as_f64(), "{all} {then}");
     let codes: Vec<_> = phase["trust"]["doubts"]
@@ -94,20 +98,20 @@ fn gone(outcome: &Outcome) {
 
 #[test]
 fn a_target_that_is_killed_is_invalid() {
-    let words = ["invalid: default, load: nothing answered from ", " s on; "];
-    gone(&signalled("", CLOSED, Signal::KILL).expect(4, &words));
+    let words = ["invalid: default, load: nothing answered from ", "s on; "];
+    gone(&signalled("", CLOSED, MANY, Signal::KILL).expect(4, &words));
     let open =
         "model = \"open\"\nrate = \"50/s\"\nconnections = 4\nduration = \"3s\"\ntimeout = \"1s\"";
-    gone(&signalled("", open, Signal::KILL).expect(4, &words));
+    gone(&signalled("", open, 20, Signal::KILL).expect(4, &words));
 }
 
-/// The target answers for the first half, and again in the drain.
+/// The target answers for the first quarter, and again in the drain.
 #[test]
-fn an_open_loop_that_waits_for_half_of_its_window_is_invalid() {
+fn an_open_loop_that_waits_for_most_of_its_window_is_invalid() {
     static LATER: AtomicBool = AtomicBool::new(false);
     let answered = AtomicUsize::new(0);
     let server = Scripted::start(move |_| {
-        let is_quick = answered.fetch_add(1, Ordering::Relaxed) < 40;
+        let is_quick = answered.fetch_add(1, Ordering::Relaxed) < 20;
         while !is_quick && !LATER.load(Ordering::Relaxed) {
             thread::park_timeout(std::time::Duration::from_millis(5));
         }
@@ -127,7 +131,7 @@ fn an_open_loop_that_waits_for_half_of_its_window_is_invalid() {
 #[test]
 fn a_target_that_is_frozen_is_invalid() {
     let words = ["invalid: default, load: nothing answered from "];
-    let outcome = signalled("pid = PID", CLOSED, Signal::STOP).expect(4, &words);
+    let outcome = signalled("pid = PID", CLOSED, MANY, Signal::STOP).expect(4, &words);
     gone(&outcome);
     // Both connections waited for what had no answer.
     let lost = outcome.only_phase()["lost_time_share"].as_f64().unwrap();
@@ -137,13 +141,13 @@ fn a_target_that_is_frozen_is_invalid() {
 #[test]
 fn a_process_that_ends_is_named() {
     let words = ["the target's process ended in the window (seen last at "];
-    gone(&signalled("pid = PID", CLOSED, Signal::KILL).expect(4, &words));
+    gone(&signalled("pid = PID", CLOSED, MANY, Signal::KILL).expect(4, &words));
 }
 
 #[test]
 fn a_load_that_is_meant_to_be_too_much_tells_it_as_a_finding() {
     let overload = format!("{CLOSED}\noverload = true");
-    let outcome = signalled("", &overload, Signal::STOP).expect(0, &[]);
+    let outcome = signalled("", &overload, MANY, Signal::STOP).expect(0, &[]);
     assert!(
         outcome.stdout.contains("behind nothing answered from "),
         "{}",
@@ -162,7 +166,7 @@ fn a_load_that_is_meant_to_be_too_much_tells_it_as_a_finding() {
 fn answers_with_errors_alone_are_no_answers() {
     let answered = AtomicUsize::new(0);
     let server = Scripted::start(move |_| match answered.fetch_add(1, Ordering::Relaxed) {
-        0..500 => OK.to_vec(),
+        0..250 => OK.to_vec(),
         _ => BROKEN.to_vec(),
     });
     let load =

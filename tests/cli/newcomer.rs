@@ -217,7 +217,7 @@ fn a_shell_completes_commands_flags_files_and_variants() {
     let bed = TestBed::new()
         .file(
             "shop.toml",
-            "name = \"shop\"\n[[variant]]\nname = \"before\"\n[[variant]]\nname = \"after\"\n",
+            "name = \"shop\"\n[[variant]]\nname = \"before\"\n[[variant]]\nname = \"after\"\n[[variant]]\nname = \"be\\u001b[2Jware\"\n",
         )
         .file("broken.toml", b"\xff[[variant")
         .file(

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::bed::{Outcome, TestBed, all_end, descendant, descendants, signal};
+use crate::bed::{Outcome, TestBed, all_end, descendant, descendants, signal, until};
 use crate::ingest::verify;
 use crate::unwritten::on_small_disk;
 
@@ -182,6 +182,12 @@ fn a_killed_run_has_recorded_what_was_acknowledged_up_to_the_last_interval() {
     let load = "model = \"closed\"\nconnections = 2\nduration = \"60s\"";
     let running = TestBed::new().scenario(&recorded(POOL, load, "")).start();
     running.wait_for_rows(3);
+    running.wait_for_answers(1);
+    let acknowledged = 2 * running.answered();
+    let ids = || running.read("out/default/load/acknowledged.ids");
+    until(&format!("{acknowledged} ids"), || {
+        (ids().lines().count() >= acknowledged).then_some(())
+    });
     let all: Vec<i32> = descendants(running.pid())
         .iter()
         .map(|one| one.pid)
@@ -191,12 +197,7 @@ fn a_killed_run_has_recorded_what_was_acknowledged_up_to_the_last_interval() {
     // The gateway stores what it took once it is alone.
     all_end(&all);
     let ids = run.read("default/load/acknowledged.ids");
-    let rows = run.read("default/load/series.csv").lines().count() - 1;
-    assert!(
-        ids.ends_with('\n') && ids.lines().count() > 10 * rows,
-        "{}",
-        ids.len()
-    );
+    assert!(ids.ends_with('\n'), "{}", ids.len());
     let ids: Vec<String> = ids.lines().map(str::to_owned).collect();
     verify(&run.dir().join("default/sink"), &ids)
         .run()
@@ -216,10 +217,11 @@ expr = "errors.rate < 1%"
 variant = "pool"
 "#;
     let gateway = format!("{POOL}, sink_latency = \"20s\", drain_payloads = \"0s\"");
-    let load = "model = \"closed\"\nconnections = 4\nduration = \"30s\"";
+    // However slow the machine is: it dies long before that.
+    let load = "model = \"closed\"\nconnections = 4\nduration = \"2m\"";
     // The spawned tasks hold some hundred bytes each; the pool takes no more than its queue, and refuses the rest.
     let text = recorded(&gateway, load, more)
-        .replace("-a\"}", &format!("-a\",\"x\":\"{}\"}}", "x".repeat(20_000)))
+        .replace("-a\"}", &format!("-a\",\"x\":\"{}\"}}", "x".repeat(60_000)))
         .replace("name = \"pool\"", "name = \"pool\"\nload.requests = 20")
         .replace("warmup = \"200ms\"", "");
     let spawn = |text: &str, code: i32, says: &[&str]| {

@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 pub(crate) const TELEMLOAD: &str = env!("CARGO_BIN_EXE_telemload");
 
-/// No single step of a test takes longer, however busy the machine is.
-const LONG: Duration = Duration::from_secs(60);
+/// Bounds every wait: a test that would hang fails. No single step takes longer, however busy the machine is.
+const LONG: Duration = Duration::from_secs(120);
 
 /// Polls until `found` has an answer.
 #[track_caller]
@@ -177,6 +177,28 @@ impl Running {
         until(&format!("{rows} rows, {}", self.read("stderr")), || {
             let series = self.read("out/default/load/series.csv");
             (series.matches('\n').count() > rows).then_some(())
+        });
+    }
+
+    /// OK answers in the intervals that are in that series so far, of 100 ms each.
+    pub(crate) fn answered(&self) -> usize {
+        let series = self.read("out/default/load/series.csv");
+        // The last line may not be whole yet.
+        let (whole, _) = series.rsplit_once('\n').unwrap_or_default();
+        if whole.is_empty() {
+            return 0;
+        }
+        let rows = rows(whole);
+        let per_second = rows.iter().filter_map(|row| row.get("throughput_rps"));
+        let per_second: f64 = per_second.sum();
+        (per_second * 0.1).round() as usize
+    }
+
+    /// Waits until there are so many.
+    #[track_caller]
+    pub(crate) fn wait_for_answers(&self, count: usize) {
+        until(&format!("{count} answers, {}", self.read("stderr")), || {
+            (self.answered() >= count).then_some(())
         });
     }
 

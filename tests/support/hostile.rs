@@ -36,6 +36,8 @@ pub const GARBAGE: &[u8] = b"\x15\x03\x01\x00\x02\x02\x16";
 pub enum Behaviour {
     /// Answers every request with these bytes.
     Canned(&'static [u8]),
+    /// The same, so long after each request: a closed loop that takes no CPU time from other tests.
+    Late(&'static [u8], Duration),
     /// The same, byte by byte with a pause after each.
     Slow(&'static [u8], Duration),
     /// Answers with the bytes once the request's head is there, and reads its body only then.
@@ -147,7 +149,7 @@ impl Server {
     /// Waits until so many request heads were received.
     ///
     /// # Panics
-    /// If that takes more than 30 seconds.
+    /// If that takes more than two minutes.
     pub fn wait_for_requests(&self, count: usize) {
         self.wait_for(|state| state.request_count, count);
     }
@@ -155,14 +157,14 @@ impl Server {
     /// Waits until so many connections were accepted.
     ///
     /// # Panics
-    /// If that takes more than 30 seconds.
+    /// If that takes more than two minutes.
     pub fn wait_for_connections(&self, count: usize) {
         self.wait_for(|state| state.connections, count);
     }
 
     fn wait_for(&self, of: fn(&State) -> usize, count: usize) {
         let state = self.shared.lock();
-        let wait = Duration::from_secs(30);
+        let wait = Duration::from_secs(120);
         let waited = self
             .shared
             .changed
@@ -316,6 +318,10 @@ impl Connection {
             match behaviour {
                 Behaviour::Canned(answer) | Behaviour::CloseAfter(_, answer) => {
                     self.write(answer)?
+                }
+                Behaviour::Late(answer, work) => {
+                    self.shared.pause(*work);
+                    self.write(answer)?;
                 }
                 Behaviour::Slow(answer, pause) => {
                     for byte in answer.chunks(1) {

@@ -78,7 +78,7 @@ impl Scripted {
     /// Waits until so many requests came.
     pub fn wait_for(&self, count: usize) {
         let asked = self.seen.asked.lock().unwrap();
-        let wait = Duration::from_secs(30);
+        let wait = Duration::from_secs(120);
         let (asked, waited) = self
             .seen
             .changed

@@ -35,9 +35,9 @@ fn singleflight_of_two_instances_is_one_bcrypt_at_each() {
             ("throughput >= 3950/s", "throughput >= 1/s"),
         ],
     );
-    // A busy machine may not send the planned rate in time; the counters hold even then.
+    // A busy machine may not send the planned rate in time, or leave a threshold open; the counters hold even then.
     let outcome = TestBed::new().scenario(&text).run();
-    let outcome = outcome.expect_one_of(&[0, 4]);
+    let outcome = outcome.expect_one_of(&[0, 3, 4]);
     let dense = |variant: &str| bcrypts_by_instance(&outcome.phase(variant, "dense"));
     let (one, two) = (dense("one"), dense("two"));
     assert_eq!((one.len(), two.len()), (1, 2));

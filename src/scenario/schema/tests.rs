@@ -277,6 +277,39 @@ fn words_are_those_that_telemload_takes_and_the_documentation_names() {
     }
 }
 
+/// What a page shows is right, though it may be a part of a scenario.
+#[test]
+fn scenarios_of_the_documentation_pass() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut pending, mut seen) = (vec![root.join("docs")], 0);
+    while let Some(path) = pending.pop() {
+        if path.is_dir() {
+            pending.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if path.extension().is_some_and(|end| end == "md") {
+            let text = fs::read_to_string(&path).unwrap();
+            for block in text.split("\n```toml\n").skip(1) {
+                let block = block.split("\n```").next().unwrap();
+                let faults = shown(block);
+                let wrong = faults
+                    .iter()
+                    .filter(|fault| !fault.contains("required property"));
+                assert_eq!(
+                    wrong.collect::<Vec<_>>(),
+                    Vec::<&String>::new(),
+                    "{}: {block}",
+                    path.display()
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
 /// What a scenario leaves to its variants is no mistake.
 #[test]
 fn variants_may_supply_what_the_scenario_lacks() {

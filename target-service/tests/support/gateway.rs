@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
 /// Bounds every wait: a test that would hang fails.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 pub(crate) const CHEAP: u32 = 4;
 
 pub(crate) struct Gateway {
