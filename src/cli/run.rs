@@ -182,7 +182,7 @@ struct Typed {
     #[arg(long, hide = true)]
     compressed: bool,
     /// What telemload does anyway.
-    #[arg(long, aliases = ["latencies", "no-tui", "http1.1", "fail"], short = 'l', hide = true, action = clap::ArgAction::Count)]
+    #[arg(long, aliases = ["latencies", "no-tui", "http1.1", "fail", "disable-redirects", "disable-compression"], short = 'l', hide = true, action = clap::ArgAction::Count)]
     latency: u8,
 }
 

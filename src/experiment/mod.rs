@@ -47,6 +47,6 @@ pub use observer::{Live, Observer, PhaseStart};
 pub use paired::{OpenPacing, Pacing, Pair, Paired, Relaunch};
 pub use phase::port_warning;
 pub use rounds::run;
-pub use run_dir::{CreateError, RunDir, WriteError, read_own, write_named};
+pub use run_dir::{CreateError, RunDir, WriteError, own_names, read_own, write_named};
 pub use stop::Stop;
 pub use timeline::Planned;
