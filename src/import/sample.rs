@@ -201,13 +201,13 @@ impl Skip {
                 "cannot be sent as it was recorded (a URL, method or file that cannot be read)",
             ),
             Self::OtherOrigin => ("other_origin", "to another origin; choose with --origin"),
-            Self::Beyond => ("beyond", "more than telemload keeps (500,000 requests)"),
+            Self::Beyond => ("beyond", "more than telemload keeps (200,000 requests)"),
         }
     }
 }
 
 /// Requests that are kept in memory.
-const MOST: usize = 500_000;
+const MOST: usize = 200_000;
 /// Notes that are kept.
 const MOST_NOTES: usize = 40;
 

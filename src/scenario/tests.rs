@@ -377,3 +377,28 @@ fn what_is_not_trusted_is_judged_where_scenario_threshold_or_flag_say_so() {
         assert_eq!((found.0.as_slice(), found.1), (&expected.0[..], expected.1));
     }
 }
+
+#[test]
+fn a_variant_leaves_a_header_out() {
+    let variants = |header: &str| {
+        let more = format!(
+            "headers = {{ X-Device-Id = \"d\", Accept = \"*/*\" }}\n[[variant]]\nname = \"all\"\n[[variant]]\nname = \"less\"\nrequest.get.headers.{header} = false\n"
+        );
+        plan(&more, &Overrides::default())
+    };
+    let found = variants("X-Device-Id").unwrap();
+    let names = |at: usize| -> Vec<&str> {
+        let headers = found.variants[at].requests[0].headers.iter();
+        headers.map(|(name, _)| name.as_str()).collect()
+    };
+    assert_eq!(
+        (names(0), names(1)),
+        (vec!["X-Device-Id", "Accept"], vec!["Accept"])
+    );
+    let error = variants("X-Device").unwrap_err();
+    assert!(
+        error.contains("there is no such header to leave out; there is"),
+        "{error}"
+    );
+    assert!(error.contains("X-Device-Id"), "{error}");
+}

@@ -26,6 +26,7 @@ mod gate;
 mod gated;
 mod guarded;
 mod hosts;
+mod imported;
 mod ingest;
 mod instances;
 mod interruption;

@@ -2,15 +2,17 @@
 //! shell would have to compute is refused, with its line. Text in, a sample out.
 
 mod bash;
+mod body;
 mod cmd;
 mod options;
 mod powershell;
 mod request;
+mod said;
 #[cfg(test)]
 mod tests;
 mod word;
 
-use self::request::Command;
+use self::said::Command;
 use self::word::Words;
 use super::Options;
 use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times};

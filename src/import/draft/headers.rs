@@ -48,9 +48,14 @@ pub(super) fn sent(
             continue;
         }
         let is_own = match lower.as_str() {
+            // A Host that is not the URL's was asked for.
+            "host" => {
+                host.is_some() || words.is_empty() || exchange.host.as_deref() == Some(&*words)
+            }
             // Copies of commands name the pseudo header.
-            "host" | "authority" | "content-length" | "connection" | "proxy-connection"
-            | "keep-alive" => true,
+            "authority" | "content-length" | "connection" | "proxy-connection" | "keep-alive" => {
+                true
+            }
             "transfer-encoding" => words != "chunked" || !has_body,
             "expect" => words != "100-continue" || !has_body,
             _ => false,

@@ -13,7 +13,6 @@ mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::group::Group;
 use self::request::Written;
 use self::text::quoted;
 pub use self::timing::Pace;
@@ -67,7 +66,7 @@ pub struct Draft {
 /// Where a scenario loads if its sample names no host.
 const NOWHERE: &str = "http://127.0.0.1:8080";
 
-/// Makes a scenario of a sample. What went to other origins is counted as skipped.
+/// Makes a scenario of a sample, whose exchanges it takes. What went to other origins is counted as skipped.
 ///
 /// # Errors
 /// Why there is nothing to send.
@@ -180,19 +179,16 @@ fn unknown(asked: &str, counts: &BTreeMap<String, u64>) -> String {
 /// The requests to an origin; what names no host belongs to it.
 fn of_origin(sample: &mut Sample, origin: Option<&str>) -> Vec<Exchange> {
     let Some((scheme, host)) = origin.and_then(|origin| origin.split_once("://")) else {
-        return sample.exchanges.clone();
+        return std::mem::take(&mut sample.exchanges);
     };
     let is_there = |exchange: &Exchange| {
         exchange.host.as_deref().is_none_or(|own| own == host)
             && exchange.scheme.as_deref().is_none_or(|own| own == scheme)
     };
-    let kept: Vec<Exchange> = sample
-        .exchanges
-        .iter()
-        .filter(|exchange| is_there(exchange))
-        .cloned()
-        .collect();
-    let others = sample.exchanges.len() - kept.len();
+    let mut kept = std::mem::take(&mut sample.exchanges);
+    let all = kept.len();
+    kept.retain(is_there);
+    let others = all - kept.len();
     if others > 0 {
         *sample.skipped.entry(Skip::OtherOrigin).or_default() += others as u64;
     }

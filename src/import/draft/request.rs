@@ -102,7 +102,7 @@ impl<'a> Writer<'a> {
         let path = self.template(
             &targets
                 .iter()
-                .map(|target| &target[1..])
+                .map(|target| target.strip_prefix('/').unwrap_or(target))
                 .collect::<Vec<_>>(),
             "path",
             &times,

@@ -333,6 +333,14 @@ fn identifiers_and_times_of_requests_are_drawn_anew() {
 }
 
 #[test]
+fn a_host_that_is_not_the_urls_is_sent() {
+    let hosts =
+        |host: &str| made(vec![exchange(0, "GET", "/", &[("Host", host)], "")], |_| {}).scenario;
+    assert!(hosts("b.test").contains("Host = \"b.test\""));
+    assert!(!hosts("A.test").contains("Host ="));
+}
+
+#[test]
 fn what_was_answered_is_expected() {
     let mut moved = exchange(0, "GET", "/", &[], "");
     moved.status = Some(304);

@@ -31,6 +31,8 @@ const MOST_STAGES: usize = 2000;
 /// How long a load with the mean rate lasts, in seconds.
 const SHORTEST: f64 = 10.0;
 const LONGEST: f64 = 60.0;
+/// Seconds in which one request comes at least.
+const RAREST: f64 = 3600.0;
 /// Recorded requests from which on their pattern is judged.
 const JUDGED: usize = 20;
 
@@ -58,12 +60,13 @@ pub(super) fn load(
         } else if exchanges.len() > 1 {
             notes.push("times are not recorded: one connection sends the requests one after the other; give `[load]` the rate of production".to_owned());
         }
-        return Load {
-            toml: "model = \"closed\"\nconnections = 1\nduration = \"10s\"\n".to_owned(),
-            words: "closed loop, 1 connection, 10 s (no times are recorded)".to_owned(),
-        };
+        return one_after_the_other();
     }
     let rate = times.len() as f64 / span * pace.speed;
+    if rate * RAREST < 1.0 {
+        notes.push("requests are further apart than a load lasts: one connection sends them one after the other".to_owned());
+        return one_after_the_other();
+    }
     let connections = connections(exchanges, rate);
     if pace.keeps_times {
         return schedule(&times, is_whole, pace.speed, connections, notes);
@@ -79,6 +82,14 @@ pub(super) fn load(
             "model = \"open\"\nrate = \"{rate}/s\"\narrivals = \"{arrivals}\"\nconnections = {connections}\nduration = \"{seconds}s\"\n"
         ),
         words: format!("open loop, {rate}/s ({arrivals}), {seconds} s"),
+    }
+}
+
+/// What is left where times say nothing.
+fn one_after_the_other() -> Load {
+    Load {
+        toml: "model = \"closed\"\nconnections = 1\nduration = \"10s\"\n".to_owned(),
+        words: "closed loop, 1 connection, 10 s (no times are kept)".to_owned(),
     }
 }
 

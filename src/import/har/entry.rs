@@ -3,7 +3,6 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Lenient;
 use super::request;
 use crate::import::sample::{Body, Exchange, Sample, Skip, plain};
 use crate::import::time;
@@ -13,7 +12,7 @@ use crate::import::url;
 pub(super) struct Entry {
     #[serde(default)]
     request: Value,
-    response: Option<Lenient<Response>>,
+    response: Option<Response>,
     #[serde(default, rename = "startedDateTime")]
     started: Value,
     #[serde(default)]
@@ -39,7 +38,7 @@ pub(super) struct Entry {
 struct Response {
     #[serde(default)]
     status: Value,
-    content: Option<Lenient<Content>>,
+    content: Option<Content>,
 }
 
 #[derive(Deserialize)]
@@ -50,10 +49,7 @@ struct Content {
 
 /// Takes an entry into the sample; `number` is its place in the archive, from 1.
 pub(super) fn read(sample: &mut Sample, mut entry: Entry, number: usize) {
-    let response = match entry.response.take() {
-        Some(Lenient::Is(response)) => Some(response),
-        _ => None,
-    };
+    let response = entry.response.take();
     let status = response
         .as_ref()
         .and_then(|response| whole(&response.status));
@@ -79,7 +75,7 @@ pub(super) fn read(sample: &mut Sample, mut entry: Entry, number: usize) {
         ..Exchange::default()
     };
     if let Some(Response {
-        content: Some(Lenient::Is(content)),
+        content: Some(content),
         ..
     }) = &response
     {

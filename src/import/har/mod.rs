@@ -9,33 +9,26 @@ mod tests;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use self::entry::Entry;
-use super::sample::{Bodies, Headers, Holds, Sample, Source, Times, plain};
+use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times, plain};
 
 /// What may stand in a file, and is read.
 #[derive(Deserialize)]
-struct Har {
-    log: Option<Log>,
+struct Har<'a> {
+    #[serde(borrow)]
+    log: Option<Log<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Log {
+struct Log<'a> {
     #[serde(default)]
     creator: Value,
     #[serde(default)]
     browser: Value,
-    entries: Option<Vec<Lenient<Entry>>>,
-}
-
-/// A part that is read if it has the right shape.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Lenient<T> {
-    /// It has.
-    Is(T),
-    /// It has not.
-    Other(serde::de::IgnoredAny),
+    /// Each is read by itself: one that is odd does not spoil the others.
+    #[serde(borrow)]
+    entries: Option<Vec<&'a RawValue>>,
 }
 
 /// Reads an archive, or says that this JSON is none.
@@ -43,7 +36,7 @@ pub(super) enum Lenient<T> {
 /// # Errors
 /// Why it cannot be read.
 pub(super) fn read(name: &str, text: &str) -> Result<Option<Sample>, String> {
-    let har: Har = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let har: Har<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let Some(Log {
         creator,
         browser,
@@ -56,9 +49,9 @@ pub(super) fn read(name: &str, text: &str) -> Result<Option<Sample>, String> {
     let mut sample = Sample::default();
     let count = entries.len() as u64;
     for (at, entry) in entries.into_iter().enumerate() {
-        match entry {
-            Lenient::Is(entry) => entry::read(&mut sample, entry, at + 1),
-            Lenient::Other(_) => sample.skip(super::sample::Skip::Unreadable),
+        match serde_json::from_str(entry.get()) {
+            Ok(entry) => entry::read(&mut sample, entry, at + 1),
+            Err(_) => sample.skip(Skip::Unreadable),
         }
     }
     let mut holds = Holds {

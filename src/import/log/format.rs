@@ -182,7 +182,8 @@ fn nginx(rest: &str) -> Result<(Part, usize), String> {
         .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .unwrap_or(rest.len() - start);
     let name = &rest[start..start + length];
-    if name.is_empty() {
+    let is_open = braces && !rest[start + length..].starts_with('}');
+    if name.is_empty() || is_open {
         return Ok((Part::Text("$".to_owned()), 1));
     }
     let column = match name {

@@ -125,6 +125,13 @@ fn finish(sample: &mut Sample, name: &str, format: &str, entries: u64, columns: 
             sample.exchanges.len()
         ));
     }
+    if sample
+        .exchanges
+        .iter()
+        .any(|exchange| exchange.path.contains('\u{fffd}'))
+    {
+        sample.note("some paths have bytes that are no UTF-8; U+FFFD is sent in their places");
+    }
     let is_whole = sample
         .exchanges
         .iter()

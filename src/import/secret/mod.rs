@@ -7,8 +7,9 @@ mod stand_in;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
 
@@ -64,6 +65,10 @@ impl fmt::Debug for Secrets {
     }
 }
 
+/// The place of what is found again.
+const ELSEWHERE: &str = "elsewhere";
+/// Of more values, other ways of writing them are not looked for.
+const MOST_FORMS: usize = 1000;
 /// Shorter values are not looked for where no rule points at them.
 const SHORTEST: usize = 8;
 
@@ -137,6 +142,9 @@ impl Secrets {
                 place: found.place.clone(),
             });
         }
+        if found.place == ELSEWHERE && number != next {
+            return number;
+        }
         let place = self
             .places
             .entry(found.place.clone())
@@ -157,13 +165,35 @@ impl Secrets {
                 self.list[number].value.len() >= SHORTEST && self.list[number].kind != Kind::Address
             })
             .collect();
-        for chunk in known.chunks(1000) {
-            let Some(pattern) = self.pattern(chunk) else {
-                continue;
-            };
-            for exchange in exchanges.iter_mut() {
-                self.mark_known(exchange, &pattern);
+        if known.is_empty() {
+            return;
+        }
+        if known.len() <= MOST_FORMS {
+            if let Some(pattern) = self.pattern(&known) {
+                for exchange in exchanges.iter_mut() {
+                    self.mark_known(exchange, &|text| {
+                        pattern.find_iter(text).map(|found| found.range()).collect()
+                    });
+                }
             }
+            return;
+        }
+        // Of many, the longest word of each: that takes one look at each word of a text.
+        let longest = |value: &str| {
+            words(value)
+                .max_by_key(|word| word.len())
+                .map(|word| value[word].to_owned())
+        };
+        let all: HashSet<String> = (known.iter())
+            .filter_map(|&number| longest(&self.list[number].value))
+            .filter(|word| word.len() >= SHORTEST)
+            .collect();
+        for exchange in exchanges.iter_mut() {
+            self.mark_known(exchange, &|text| {
+                words(text)
+                    .filter(|word| all.contains(&text[word.clone()]))
+                    .collect()
+            });
         }
     }
 
@@ -185,17 +215,15 @@ impl Secrets {
         pattern.ok()
     }
 
-    fn mark_known(&mut self, exchange: &mut Exchange, pattern: &Regex) {
+    fn mark_known(&mut self, exchange: &mut Exchange, find: &dyn Fn(&str) -> Vec<Range<usize>>) {
         let again = |text: &str| -> Vec<Found> {
-            pattern
-                .find_iter(text)
-                .map(|found| Found {
-                    range: found.range(),
-                    place: "elsewhere".to_owned(),
-                    rule: "a value that is secret at another place",
-                    kind: Kind::Credential,
-                })
-                .collect()
+            let found = find(text).into_iter().map(|range| Found {
+                range,
+                place: ELSEWHERE.to_owned(),
+                rule: "a value that is secret at another place",
+                kind: Kind::Credential,
+            });
+            found.collect()
         };
         for value in exchange
             .headers
@@ -226,19 +254,13 @@ impl Secrets {
 
     /// A variable for each credential that is alone at its places, generated values for all others.
     fn name(&mut self) {
-        let alone = |number: usize| {
-            let mut places = self
-                .places
-                .values()
-                .filter(|place| place.seen.contains(&number));
-            places.all(|place| place.seen.len() == 1)
-        };
-        // Only values that are alone somewhere can be alone everywhere.
-        let candidates: BTreeSet<usize> = (self.places.values())
-            .filter(|place| place.seen.len() == 1)
-            .flat_map(|place| place.seen.iter().copied())
-            .filter(|&number| alone(number))
-            .collect();
+        let mut is_alone = vec![true; self.list.len()];
+        for place in self.places.values().filter(|place| place.seen.len() > 1) {
+            place
+                .seen
+                .iter()
+                .for_each(|&number| is_alone[number] = false);
+        }
         let mut taken = BTreeSet::new();
         let mut generated = BTreeSet::new();
         for (number, secret) in self.list.iter_mut().enumerate() {
@@ -253,7 +275,7 @@ impl Secrets {
                 }
                 None => true,
             };
-            if secret.kind == Kind::Credential && is_asked_for && candidates.contains(&number) {
+            if secret.kind == Kind::Credential && is_asked_for && is_alone[number] {
                 let name = variable(&secret.place, &taken);
                 taken.insert(name.clone());
                 secret.variable = Some(name);
@@ -342,6 +364,17 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
         found.push(Piece::Text(rest));
     }
     found
+}
+
+/// The words of a text that may be credentials.
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut at = 0;
+    let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+    parts.filter_map(move |part| {
+        let start = text[at..].find(part).map_or(at, |offset| at + offset);
+        at = start + part.len();
+        (!part.is_empty()).then_some(start..at)
+    })
 }
 
 /// `header Authorization` → `AUTHORIZATION`, with a number where that is taken.

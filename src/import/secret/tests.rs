@@ -180,6 +180,53 @@ fn a_value_is_found_again_where_no_name_stands_before_it() {
 }
 
 #[test]
+fn of_many_values_each_is_found_again() {
+    let token = |n: usize| format!("hush-{n:06}-x/y");
+    let mut exchanges: Vec<Exchange> = (0..MOST_FORMS + 5)
+        .map(|n| exchange(&[("X-Device-Token", &token(n))], "/", ""))
+        .collect();
+    exchanges.push(exchange(&[("X-Other", &token(7))], "/a", ""));
+    let mut sample = Sample {
+        exchanges,
+        ..Sample::default()
+    };
+    let secrets = take(&mut sample);
+    let last = sample.exchanges.last().expect("there are some");
+    assert!(!shown(&secrets, last).contains("000007"), "{last:?}");
+}
+
+#[test]
+fn one_value_at_two_places_is_one_variable() {
+    let both = exchange(
+        &[("X-Csrf-Token", "hush-4711-a"), ("X-Other", "hush-4711-a")],
+        "/",
+        "",
+    );
+    let other = exchange(
+        &[
+            ("Authorization", "Bearer hush-0815-b"),
+            ("X-Third", "hush-0815-b"),
+        ],
+        "/",
+        "",
+    );
+    let mut sample = Sample {
+        exchanges: vec![both, other],
+        ..Sample::default()
+    };
+    let names: Vec<_> = (take(&mut sample).report().into_iter())
+        .map(|replaced| replaced.variable)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            Some("AUTHORIZATION".to_owned()),
+            Some("X_CSRF_TOKEN".to_owned())
+        ]
+    );
+}
+
+#[test]
 fn what_is_no_secret_stays() {
     let kept = exchange(
         &[

@@ -1,6 +1,6 @@
 //! Lays a variant's overrides over the scenario's tables, keeping the place of every value.
 //!
-//! Tables merge key by key; everything else is replaced. In an array of named tables (`[[request]]`, `[[phase]]`, `[[service]]`)
+//! Tables merge key by key; everything else is replaced, and a header that is `false` is left out. In an array of named tables (`[[request]]`, `[[phase]]`, `[[service]]`)
 //! a variant addresses an element by its name: `request.telemetry.headers.X-Device-Id = "…"`.
 
 use std::borrow::Cow;
@@ -79,6 +79,18 @@ fn merge_key<'i>(
                 ),
             ))
         }
+        (below, DeValue::Boolean(false)) if is_header(path) => {
+            if below.is_none() {
+                let names: Vec<String> = table.keys().map(|of| of.get_ref().to_string()).collect();
+                let message = format!(
+                    "there is no such header to leave out; there is {}",
+                    list(&names)
+                );
+                return Err(source.error(Some(key.span()), path, message));
+            }
+            table.remove(key.get_ref().as_ref());
+            Ok(())
+        }
         _ => {
             // Key and value both, else the old key's place would stay in messages.
             table.remove(key.get_ref().as_ref());
@@ -86,6 +98,12 @@ fn merge_key<'i>(
             Ok(())
         }
     }
+}
+
+/// Whether a path within a variant names a header of a request, which `false` leaves out.
+fn is_header(path: &str) -> bool {
+    let mut parts = path.splitn(6, '.').skip(2);
+    parts.next() == Some("request") && parts.nth(1) == Some("headers") && parts.next().is_some()
 }
 
 fn merge_table<'i>(

@@ -15,6 +15,9 @@ use probe::{Kind, Step};
 /// The tables that a variant addresses by name and a scenario writes as `[[…]]`.
 const NAMED: [&str; 3] = ["phase", "request", "service"];
 
+/// The forms of a header of a request; a variant leaves one out with `false`.
+const HEADER: &str = "/properties/headers/additionalProperties/anyOf";
+
 /// All of it.
 fn schema() -> Value {
     let mut tables = Map::new();
@@ -124,6 +127,10 @@ fn variant(tables: &Map<String, Value>) -> Value {
                 let name = name.rsplit('/').next().expect("a path has an end");
                 let mut element = tables[name].clone();
                 element.as_object_mut().expect("a table").remove("required");
+                if let Some(headers) = element.pointer_mut(HEADER) {
+                    let header = headers.as_array_mut().expect("a header has several forms");
+                    header.push(json!({ "enum": [false] }));
+                }
                 json!({ "anyOf": [{ "type": "object", "additionalProperties": element }, scenario] })
             }
             false => scenario,

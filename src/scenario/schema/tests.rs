@@ -233,6 +233,10 @@ const PAIRS: &[(&str, &str)] = &[
         "[[variant]]\nname = \"a\"\nrequest.get.header.x = \"y\"\n",
     ),
     (
+        "[[request]]\nname = \"get\"\npath = \"/\"\nheaders.x = \"y\"\n[[variant]]\nname = \"a\"\nrequest.get.headers.x = false\n",
+        "[[request]]\nname = \"get\"\npath = \"/\"\nheaders.x = \"y\"\n[[variant]]\nname = \"a\"\nrequest.get.headers.x = true\n",
+    ),
+    (
         "[target]\ngateway = { auth = \"cached\", cache_ttl = \"PT30S\", queue_size = \"1MiB\" }\n",
         "[target]\ngateway = { auth = \"cashed\" }\n",
     ),

@@ -1,0 +1,165 @@
+//! Bodies of commands: data, forms, and files where they may be read.
+
+use super::said::{Command, Data, FormField, Said};
+use crate::import::multipart::{Part, joined};
+use crate::import::sample::{Body, Sample};
+use crate::import::url;
+
+/// Divides the parts of a form.
+pub(super) const BOUNDARY: &str = "------------------------telemload00000001";
+
+impl Command<'_> {
+    /// What a value means where `@` names a file.
+    pub(super) fn data(&self, sample: &mut Sample, value: &str, names_files: bool) -> Data {
+        match value.strip_prefix('@').filter(|_| names_files) {
+            Some(file) => self.file(sample, file),
+            None => Some(value.into()),
+        }
+    }
+
+    /// The content of a file, or of a here-document.
+    fn file(&self, sample: &mut Sample, name: &str) -> Data {
+        if name == "-" {
+            if self.input.is_none() {
+                sample.note(format!(
+                    "line {}: what it reads from standard input is not in the text",
+                    self.line
+                ));
+            }
+            return self.input.as_ref().map(|text| text.clone().into_bytes());
+        }
+        let Some(files) = self.files else {
+            sample.note(format!(
+                "line {}: a body is in a file, which is read with --read-files alone",
+                self.line
+            ));
+            return None;
+        };
+        match files(name) {
+            Ok(bytes) => Some(bytes),
+            Err(why) => {
+                sample.note(format!("line {}: {why}", self.line));
+                None
+            }
+        }
+    }
+
+    /// The five forms of `--data-urlencode`.
+    pub(super) fn encoded(&self, sample: &mut Sample, value: &str) -> Data {
+        let (name, content) = match value.find(['=', '@']) {
+            None => return Some(url::encoded(value.as_bytes()).into_bytes()),
+            Some(at) => (&value[..at], &value[at..]),
+        };
+        let content = match content.strip_prefix('@') {
+            Some(file) => self.file(sample, file)?,
+            None => content[1..].into(),
+        };
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}=")
+        };
+        Some((name + &url::encoded(&content)).into_bytes())
+    }
+
+    pub(super) fn form(&self, sample: &mut Sample, said: &mut Said, value: &str, is_text: bool) {
+        let Some((name, content)) = value.split_once('=') else {
+            return sample.note(format!(
+                "line {}: a field of a form without `=` is left out",
+                self.line
+            ));
+        };
+        let mut part = Part {
+            name: name.to_owned(),
+            filename: None,
+            media_type: None,
+            content: Vec::new(),
+        };
+        if is_text {
+            part.content = content.into();
+            return said.form.push(FormField {
+                part,
+                is_known: true,
+            });
+        }
+        // Only what curl knows behind a `;` belongs to the field.
+        let mut content = content.to_owned();
+        while let Some(at) = content.rfind(';') {
+            let (key, value) = content[at + 1..]
+                .split_once('=')
+                .map_or(("", String::new()), |(key, value)| {
+                    (key.trim(), value.trim_matches('"').to_owned())
+                });
+            match key {
+                "type" => part.media_type = Some(value),
+                "filename" => part.filename = Some(value),
+                "encoder" | "headers" => {}
+                _ => break,
+            }
+            content.truncate(at);
+        }
+        let mut is_known = true;
+        if let Some(file) = content.strip_prefix(['@', '<']) {
+            let file = file.trim_matches('"');
+            if content.starts_with('@') {
+                let end = file.rsplit(['/', '\\']).next().unwrap_or(file);
+                part.filename.get_or_insert_with(|| end.to_owned());
+                part.media_type
+                    .get_or_insert_with(|| "application/octet-stream".to_owned());
+            }
+            match self.file(sample, file) {
+                Some(bytes) => part.content = bytes,
+                None => is_known = false,
+            }
+        } else {
+            part.content = content.trim_matches('"').into();
+        }
+        said.form.push(FormField { part, is_known });
+    }
+
+    /// The body and its type.
+    pub(super) fn body(
+        &self,
+        sample: &mut Sample,
+        said: &Said,
+        upload: Option<&String>,
+    ) -> (Body, Option<String>) {
+        if let Some(file) = upload {
+            let bytes = if file == "-" || file == "." {
+                self.file(sample, "-")
+            } else {
+                self.file(sample, file)
+            };
+            return (bytes.map_or(Body::Unknown, Body::Bytes), None);
+        }
+        if !said.form.is_empty() {
+            let media_type = Some(format!("multipart/form-data; boundary={BOUNDARY}"));
+            if said.form.iter().any(|field| !field.is_known) {
+                return (Body::Unknown, media_type);
+            }
+            let parts: Vec<Part> = (said.form.iter())
+                .map(|FormField { part, .. }| Part {
+                    name: part.name.clone(),
+                    filename: part.filename.clone(),
+                    media_type: part.media_type.clone(),
+                    content: part.content.clone(),
+                })
+                .collect();
+            return (Body::Bytes(joined(&parts, BOUNDARY)), media_type);
+        }
+        if said.data.is_empty() {
+            return (Body::Absent, None);
+        }
+        let media_type = Some("application/x-www-form-urlencoded".to_owned());
+        let pieces: Option<Vec<&[u8]>> = said.data.iter().map(|piece| piece.as_deref()).collect();
+        // JSON in pieces is put together as it is.
+        let separator: &[u8] = if said.is_json { b"" } else { b"&" };
+        match pieces {
+            Some(pieces) if pieces.iter().all(|piece| piece.is_empty()) => {
+                (Body::Absent, media_type)
+            }
+            Some(pieces) => (Body::Bytes(pieces.join(separator)), media_type),
+            None => (Body::Unknown, media_type),
+        }
+    }
+}
