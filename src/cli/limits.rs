@@ -15,9 +15,22 @@ const OTHERS: u64 = 64;
 /// Of each worker's runtime, timers and wakers.
 const EACH_WORKER: u64 = 8;
 
+/// How many targets are loaded at the same time. Each has an address of its own, and with that all local ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtOnce {
+    /// One after the other.
+    One,
+    /// The two arms of a gate.
+    Both,
+}
+
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
-pub(super) fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
-    let needed = plan.variants.iter().map(descriptors).max().unwrap_or(0) + OTHERS;
+pub(super) fn allow_connections(plan: &Plan, at_once: AtOnce) -> anyhow::Result<()> {
+    let times = match at_once {
+        AtOnce::One => 1,
+        AtOnce::Both => 2,
+    };
+    let needed = plan.variants.iter().map(descriptors).max().unwrap_or(0) * times + OTHERS;
     enough_ports(plan)?;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {

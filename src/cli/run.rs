@@ -11,7 +11,7 @@ use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
-use super::limits::{allow_connections, warn_of_ports};
+use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
@@ -187,7 +187,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&dry_run::render(&plan))?;
         return Ok(0);
     }
-    allow_connections(&plan)?;
+    allow_connections(&plan, AtOnce::One)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
     args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
     let scenario = scenario.map(in_repository);

@@ -2,7 +2,7 @@
 
 use crate::gate::Verdict;
 use crate::gate::paired::{Change, MetricVerdict};
-use crate::scenario::plan::gate::GateMetric;
+use crate::scenario::plan::gate::{FunctionFigure, GateMetric};
 use crate::units::{format_count, format_share, format_us};
 
 /// What a bar's marks mean.
@@ -21,9 +21,11 @@ pub(in crate::report) fn value(metric: GateMetric, value: Option<f64>) -> String
         return "–".to_owned();
     };
     match metric {
-        GateMetric::CpuPerRequest | GateMetric::CpuAtRate | GateMetric::Latency(_) => {
-            format_us(value)
-        }
+        GateMetric::CpuPerRequest
+        | GateMetric::CpuAtRate
+        | GateMetric::Latency(_)
+        | GateMetric::Function(FunctionFigure::Cost) => format_us(value),
+        GateMetric::Function(FunctionFigure::Share) => format_share(value),
         GateMetric::Capacity => format!("{}/s", format_count(value)),
         GateMetric::PeakMemory => crate::report::figures::amount(value, "bytes"),
     }
