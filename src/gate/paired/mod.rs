@@ -29,6 +29,8 @@ mod errors_tests;
 #[cfg(test)]
 mod functions_tests;
 #[cfg(test)]
+mod look_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;
