@@ -12,7 +12,7 @@ use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
-use super::limits::{allow_connections, both_at_once, warn_of_ports};
+use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::live::Bound;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
@@ -192,10 +192,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&dry_run::render(&plan))?;
         return Ok(0);
     }
-    match plan.turns.is_empty() {
-        true => allow_connections(&plan)?,
-        false => allow_connections(&both_at_once(&plan))?,
-    }
+    let at_once = match plan.turns.is_empty() {
+        true => AtOnce::One,
+        false => AtOnce::Both,
+    };
+    allow_connections(&plan, at_once)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
     args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
     let scenario = scenario.map(in_repository);
