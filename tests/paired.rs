@@ -144,6 +144,7 @@ impl Bed {
             load: &base.phases[0].load,
             relaunch,
             latencies: true,
+            longest: Duration::from_millis(5_300),
             dir,
             observer: &Nobody,
             stop: &self.stop,

@@ -293,17 +293,15 @@ impl Given {
             _ => (whole, None),
         };
         if path.is_dir() {
-            return Ok(Self::Run(Box::new(Run::read(
-                path,
-                &path.join("result.json"),
-                variant,
-                text,
-            )?)));
+            return Ok(Self::Run(Box::new(Run::read(path, None, variant, text)?)));
         }
         if path.file_name().is_some_and(|name| name == "result.json") && path.exists() {
             let directory = path.parent().unwrap_or(Path::new("."));
             return Ok(Self::Run(Box::new(Run::read(
-                directory, path, variant, text,
+                directory,
+                Some(path),
+                variant,
+                text,
             )?)));
         }
         match variant {
@@ -320,12 +318,12 @@ impl Given {
 impl Run {
     fn read(
         directory: &Path,
-        file: &Path,
+        named: Option<&Path>,
         variant: Option<&str>,
         text: &str,
     ) -> anyhow::Result<Self> {
-        let found = stored::run(directory, file)?.0;
-        let refused = |reason: &str| Usage(format!("{}: {reason}", file.display()));
+        let found = stored::run(directory, named)?.0;
+        let refused = |reason: &str| Usage(format!("{}: {reason}", directory.display()));
         let names: Vec<&str> = found
             .variants
             .iter()

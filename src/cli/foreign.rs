@@ -100,7 +100,56 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("upload-file", "to send a file write -M PUT --body @FILE"),
     ("next", "one URL at a time; several requests are a scenario"),
+    ("url", "the URL stands by itself; leave the flag out"),
+    ("body-file", "the file of a body is --body @FILE"),
+    (
+        "e",
+        "it is the referrer in curl (-H 'Referer: …') and an output in ab (--out DIR)",
+    ),
+    ("E", "a client certificate is --cert FILE"),
+    ("B", "the source address is --bind ADDRESS"),
+    ("interface", "the source address is --bind ADDRESS"),
+    (
+        "P",
+        "credentials of a proxy stand in its URL: --proxy http://USER:PASSWORD@HOST:PORT",
+    ),
+    (
+        "proxy-user",
+        "credentials of a proxy stand in its URL: --proxy http://USER:PASSWORD@HOST:PORT",
+    ),
+    (
+        "noproxy",
+        "no proxy is taken from the environment; leave it out",
+    ),
+    ("4", ADDRESS),
+    ("6", ADDRESS),
+    ("ipv4", ADDRESS),
+    ("ipv6", ADDRESS),
+    (
+        "retry",
+        "a failure is a result here, and nothing is tried again because of it; leave it out",
+    ),
+    ("N", "nothing of an answer waits in a buffer; leave it out"),
+    (
+        "limit-rate",
+        "a slow upload is `body_chunks` of a request in a scenario",
+    ),
+    (
+        "cookie-jar",
+        "what an answer sets is kept with `extract` of a request in a scenario",
+    ),
+    ("0", CLOSED),
+    ("http1.0", CLOSED),
+    (
+        "stage",
+        "a rate that changes is `stages` of a load in a scenario",
+    ),
 ];
+
+const ADDRESS: &str =
+    "all addresses of the name are tried in turn; one is chosen with --connect-to ADDRESS:PORT";
+const CLOSED: &str =
+    "telemload speaks HTTP/1.1 alone; a connection for each request is --no-keepalive";
 
 /// Takes the flags of [`REFUSED`], of which the first that was typed is refused in words.
 #[derive(Debug)]

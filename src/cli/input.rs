@@ -13,7 +13,7 @@ use crate::scenario::read_or_wait;
 use crate::units::parse_duration;
 
 /// The largest profile that is read, as it is stored.
-const MAX_FILE: u64 = 512 << 20;
+pub(super) const MAX_FILE: u64 = 512 << 20;
 
 /// How profiles are read.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -68,10 +68,14 @@ impl Reading {
 
     /// The same of a profile that telemload stored, of which nothing was chosen.
     pub(super) fn quietly(&self, path: &Path) -> anyhow::Result<Profile> {
-        let bytes = bytes(path)?;
+        Ok(self.of(&bytes(path)?, path)?)
+    }
+
+    /// The same of what a file held.
+    pub(super) fn of(&self, bytes: &[u8], path: &Path) -> Result<Profile, Usage> {
         let refused = |error: profile::Error| Usage(format!("{}: {error}", shown(path)));
-        let read = profile::read(&bytes, self.choice()).map_err(refused)?;
-        Ok(profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)?)
+        let read = profile::read(bytes, self.choice()).map_err(refused)?;
+        profile::fold(read, self.fold.unwrap_or_default()).map_err(refused)
     }
 
     fn choice(&self) -> Choice<'_> {

@@ -15,9 +15,22 @@ const OTHERS: u64 = 64;
 /// Of each worker's runtime, timers and wakers.
 const EACH_WORKER: u64 = 8;
 
+/// How many targets are loaded at the same time. Each has an address of its own, and with that all local ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtOnce {
+    /// One after the other.
+    One,
+    /// Two: the arms of a gate, or variants that take turns.
+    Both,
+}
+
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
-pub(super) fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
-    let needed = plan.variants.iter().map(descriptors).max().unwrap_or(0) + OTHERS;
+pub(super) fn allow_connections(plan: &Plan, at_once: AtOnce) -> anyhow::Result<()> {
+    let times = match at_once {
+        AtOnce::One => 1,
+        AtOnce::Both => 2,
+    };
+    let needed = plan.variants.iter().map(descriptors).max().unwrap_or(0) * times + OTHERS;
     enough_ports(plan)?;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
@@ -29,14 +42,6 @@ pub(super) fn allow_connections(plan: &Plan) -> anyhow::Result<()> {
     };
     // A hard limit below it refuses that.
     setrlimit(Resource::Nofile, raised).map_err(|_| Usage(refusal(needed, limit)).into())
-}
-
-/// The plan with the connections of two variants that are loaded in turns: all of them are open at the same time.
-pub(super) fn both_at_once(plan: &Plan) -> Plan {
-    let mut plan = plan.clone();
-    let phases = plan.variants.iter_mut().flat_map(|of| &mut of.phases);
-    phases.for_each(|phase| phase.load.connections = phase.load.connections.saturating_mul(2));
-    plan
 }
 
 /// The descriptors that the largest load of a variant needs.

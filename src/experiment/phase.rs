@@ -13,6 +13,7 @@ use super::mark::Cpu;
 use super::notes;
 use super::stop::Stop;
 use super::stretch::{EndedEarly, Stretch, TakesTurns};
+use super::trend_hints;
 use super::variant::VariantRun;
 use crate::metrics::{Durations, Oddities, Tally, value_at};
 use crate::process::port::{LocalPorts, Reach};
@@ -164,6 +165,10 @@ impl PhaseRun<'_> {
             EndedEarly::Hopeless(words) => notes::hopeless(words, window),
             EndedEarly::Silent(from, to) => notes::silent(*from, *to),
         }));
+        let hints = trend_hints::hints(&over.trend, &self.phase.load).into_iter();
+        // Once, however many launches show it.
+        let is_new = |hint: &Note| result.notes.iter().all(|of| of.code != hint.code);
+        found.note(hints.filter(is_new));
         let ended = ended(&found, over.failed);
         result.add(found);
         match (ended?, early) {

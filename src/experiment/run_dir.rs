@@ -1,12 +1,13 @@
 //! The run directory: series are streamed into it, the rest is written whole or not at all. Nothing in it leads out of it: no link
 //! below its root is followed.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::writing::{Last, descend, open_file, put};
+use super::writing::{Last, descend, open_file, put, reach};
 
 /// A file or directory of a run could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -132,9 +133,11 @@ impl RunDir {
     /// # Errors
     /// It cannot be made.
     pub fn below(&self, directory: &Path) -> Result<Self, WriteError> {
-        let any = directory.join(SCENARIO);
-        self.within(&any, |_| Ok(()))?;
-        Self::at(self.root.join(directory))
+        let path = self.root.join(directory);
+        match descend(&self.root, self.is, directory) {
+            Ok(_) => Self::at(path),
+            Err(cause) => Err(WriteError { path, cause }),
+        }
     }
 
     /// One that was made.
@@ -260,18 +263,30 @@ fn vacant(
     }
 }
 
-/// Reads a file of a run directory, of at most `limit` bytes. It follows no link, and waits for nobody who writes to a FIFO.
+/// Reads a file of the run directory `root`, of at most `limit` bytes. It follows no link below `root`, and waits for nobody who
+/// writes to a FIFO.
 ///
 /// # Errors
 /// It cannot be read, is longer, or is no regular file.
-pub fn read_own(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open_file(File::options().read(true), path)?;
+pub fn read_own(root: &Path, below: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let directory = reach(root, below.parent().unwrap_or(Path::new("")))?;
+    let name = below.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let file = open_file(File::options().read(true), &directory.path(name))?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
+}
+
+/// What is in the directory `below` of the run directory `root`, which no link leads to.
+///
+/// # Errors
+/// It cannot be read.
+pub fn own_names(root: &Path, below: &Path) -> io::Result<Vec<OsString>> {
+    let found = fs::read_dir(reach(root, below)?.path(OsStr::new("")))?;
+    found.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 /// Whether the first bytes of a regular file are such.
@@ -371,7 +386,7 @@ mod tests {
                 let words = refused.to_string();
                 assert!(words.contains("stands there"), "{words}");
             }
-            let refused = read_own(&root.join(name), 100).unwrap_err().to_string();
+            let refused = read_own(&root, name, 100).unwrap_err().to_string();
             assert!(refused.contains("stands there"), "{refused}");
         }
         assert_eq!(fs::read(&outside).unwrap(), b"theirs");

@@ -169,17 +169,47 @@ fn in_the_way(words: &str) -> io::Error {
 /// Goes down from `root`, which `is` of this device and inode, to `below`, making directories on the way, and follows no link below
 /// `root`.
 pub(super) fn descend(root: &Path, is: (u64, u64), below: &Path) -> io::Result<Directory> {
-    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
-    let mut at = open(root, flags, Mode::empty())?;
+    let at = open_root(root)?;
     let found = fstat(&at)?;
     if (found.st_dev, found.st_ino) != is {
         let words = "the run directory was removed, and another one stands there";
         return Err(io::Error::new(ErrorKind::NotFound, words));
     }
+    walk(at, below, |at, name| {
+        match mkdirat(at, name, Mode::from_raw_mode(0o777)) {
+            Err(Errno::EXIST) => Ok(()),
+            made => made,
+        }
+    })
+}
+
+/// The same of what is there already.
+pub(super) fn reach(root: &Path, below: &Path) -> io::Result<Directory> {
+    let is_here = root.as_os_str().is_empty();
+    let at = open_root(if is_here { Path::new(".") } else { root })?;
+    walk(at, below, |_, _| Ok(()))
+}
+
+const DIRECTORY: OFlags = OFlags::DIRECTORY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::RDONLY);
+
+fn open_root(root: &Path) -> io::Result<OwnedFd> {
+    Ok(open(root, DIRECTORY, Mode::empty())?)
+}
+
+fn walk(
+    mut at: OwnedFd,
+    below: &Path,
+    make: impl Fn(&OwnedFd, &OsStr) -> Result<(), Errno>,
+) -> io::Result<Directory> {
     for part in below.components() {
         match part {
             Component::CurDir => continue,
-            Component::Normal(name) => at = step(&at, name)?,
+            Component::Normal(name) => {
+                make(&at, name)?;
+                at = step(&at, name)?;
+            }
             _ => return Err(io::Error::from(ErrorKind::InvalidInput)),
         }
     }
@@ -187,12 +217,7 @@ pub(super) fn descend(root: &Path, is: (u64, u64), below: &Path) -> io::Result<D
 }
 
 fn step(at: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
-    match mkdirat(at, name, Mode::from_raw_mode(0o777)) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    openat(at, name, flags, Mode::empty()).map_err(|error| {
+    openat(at, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).map_err(|error| {
         let found = statat(at, name, AtFlags::SYMLINK_NOFOLLOW);
         let is_link =
             found.is_ok_and(|of| FileType::from_raw_mode(of.st_mode) == FileType::Symlink);

@@ -7,9 +7,11 @@ mod failures;
 mod find;
 mod findings;
 mod found;
+mod functions;
 mod outcome;
 pub mod paired;
 mod times;
+mod verdict;
 
 use crate::metrics::Tally;
 use crate::result::{PhaseResult, Trust, VariantResult};
@@ -21,29 +23,9 @@ pub use early::{Early, SoFar};
 use find::{figure, find};
 pub use findings::{Compared, FailOn, What, compared};
 use found::{Found, Looked};
-pub use outcome::{Outcome, outcome, too_busy};
-
-/// What a threshold, or a run, comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It holds.
-    Pass,
-    /// It does not hold.
-    Fail,
-    /// The figures do not tell.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// Its name in results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
+pub use functions::{Sampled, seen};
+pub use outcome::{outcome, too_busy};
+pub use verdict::{Outcome, Verdict};
 
 /// One threshold on one phase.
 #[derive(Debug, Clone, PartialEq)]

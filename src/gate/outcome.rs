@@ -1,43 +1,13 @@
 //! A run as a whole: one outcome with an exit code.
 
 use super::bounds::PLANNED_SHARE;
-use super::{Judgement, Judgements, Verdict};
+use super::verdict::{Outcome, Verdict};
+use super::{Judgement, Judgements};
 use crate::metrics::{ErrorKind, Tally};
 use crate::result::{Cause, Failure, Figure, PhaseResult, RunResult, VariantResult};
 use crate::units::format_share;
 
-/// How a run ended as a whole, in the order of precedence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// telemload or its machine failed.
-    Internal(String),
-    /// The run says nothing: the target could not be reached, died, gave no OK response or none any more, or was not sent the planned
-    /// load.
-    Invalid(String),
-    /// The user ended it.
-    Interrupted,
-    /// A threshold failed.
-    Fail,
-    /// A threshold could not be judged, or ended the run and does not fail by what it had found then; or the machine was too busy to send the
-    /// planned load.
-    Inconclusive,
-    /// Everything holds.
-    Pass,
-}
-
 impl Outcome {
-    /// Its name in results.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Internal(_) => "error",
-            Self::Invalid(_) => "invalid",
-            Self::Interrupted => "interrupted",
-            Self::Fail => "fail",
-            Self::Inconclusive => "inconclusive",
-            Self::Pass => "pass",
-        }
-    }
-
     /// Why it is not a pass, in words: what failed or could not be judged, with its place.
     pub fn reasons(&self, result: &RunResult, judgements: &Judgements) -> Vec<String> {
         let because = match self {
@@ -65,18 +35,6 @@ impl Outcome {
             reasons.push(words.to_owned());
         }
         reasons
-    }
-
-    /// The exit code of the command.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Internal(_) => 5,
-            Self::Invalid(_) => 4,
-            Self::Interrupted => 130,
-            Self::Fail => 1,
-            Self::Inconclusive => 3,
-            Self::Pass => 0,
-        }
     }
 }
 

@@ -104,11 +104,7 @@ impl Batches {
 
     /// Bursts that make what lies above a latency, µs; `None` if it lies at all times alike, or is too little to tell.
     pub fn bursts_above(&self, latency_us: f64) -> Option<usize> {
-        let counted = self.above((latency_us * 1e3) as u64);
-        let shows = sum(&counted).0 / counted.len().max(1) as f64 >= ENOUGH_ABOVE;
-        bursts(&counted)
-            .filter(|_| shows)
-            .map(|bursts| bursts.count)
+        bursts_in(&self.above((latency_us * 1e3) as u64))
     }
 
     /// How many times wider the interval of the part of requests above a latency, µs, is than if they were independent; at least 1.
@@ -143,6 +139,13 @@ impl Batches {
         let full = self.batches.len() - usize::from(self.last < self.each);
         &self.batches[..full]
     }
+}
+
+/// Bursts that hold what lies above a latency, given how much of it each stretch of time has, and all of what each has. `None` if it lies
+/// at all times alike, or is too little to tell.
+pub fn bursts_in(counted: &[(f64, f64)]) -> Option<usize> {
+    let shows = sum(counted).0 / counted.len().max(1) as f64 >= ENOUGH_ABOVE;
+    bursts(counted).filter(|_| shows).map(|bursts| bursts.count)
 }
 
 fn sum(counted: &[(f64, f64)]) -> (f64, f64) {

@@ -17,7 +17,7 @@ mod timetable;
 mod window;
 
 pub use answers::{Answers, Late, Silence, Unanswered};
-pub use batches::{Batches, FEW_BURSTS};
+pub use batches::{Batches, FEW_BURSTS, bursts_in};
 pub use durations::Durations;
 pub use histogram_log::{HistogramLog, read_histograms, read_intervals};
 pub use interval_log::IntervalLog;

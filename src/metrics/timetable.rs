@@ -158,7 +158,8 @@ impl Timetable {
         Duration::from_nanos(self.measured / 2 * self.slice)
     }
 
-    fn period(&self) -> u64 {
+    /// A turn with the gap behind it, ns.
+    pub fn period(&self) -> u64 {
         self.slice + self.gap
     }
 

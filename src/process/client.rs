@@ -1,10 +1,13 @@
 //! The HTTP client of the control plane: metrics and profiles. Never on the measured path.
 
+use std::error::Error as _;
 use std::time::Duration;
+use std::{io, iter};
 
 use reqwest::{Client, Url, header::HeaderMap, redirect::Policy};
 
-use crate::transport::tls::{Tls, TlsError, trusting_nobody};
+use crate::transport::http1::Malformed;
+use crate::transport::tls::{Tls, TlsError, client_failure, trusting_nobody};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -59,22 +62,43 @@ pub fn shown(url: &str) -> String {
     url.into()
 }
 
-/// What went wrong, in a few words and without the URL.
-pub(super) fn cause(error: reqwest::Error) -> String {
+/// What went wrong, in a few words and without the URL: of TLS and of connections that end, in those that requests under load have.
+pub fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
     }
-    let error = error.without_url();
-    let mut innermost: &dyn std::error::Error = &error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-        if let Some(io) = innermost.downcast_ref::<std::io::Error>()
-            && io.get_ref().is_none()
-        {
-            return io.kind().to_string();
-        }
-    }
-    innermost.to_string()
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    let Some(io) = causes
+        .clone()
+        .filter_map(|cause| cause.downcast_ref())
+        .last()
+    else {
+        let innermost = causes.last().map_or_else(String::new, ToString::to_string);
+        // Its own type is not told by the library.
+        return match innermost.as_str() {
+            "connection closed before message completed" => {
+                Malformed::ClosedBeforeResponse.to_string()
+            }
+            "" => "no complete answer".to_owned(),
+            _ => innermost,
+        };
+    };
+    let io = innermost(io);
+    let name = error
+        .url()
+        .filter(|url| error.is_connect() && url.scheme() == "https");
+    let of_tls = client_failure(io, name.and_then(Url::host_str));
+    of_tls.unwrap_or_else(|| match io.kind() {
+        io::ErrorKind::UnexpectedEof => Malformed::ClosedInBody.to_string(),
+        kind if io.get_ref().is_none() => kind.to_string(),
+        _ => io.to_string(),
+    })
+}
+
+/// An error of the system may stand in another one, which shows what is behind it and not it.
+fn innermost(error: &io::Error) -> &io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    inner.map_or(error, innermost)
 }
 
 #[cfg(test)]

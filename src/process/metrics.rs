@@ -93,7 +93,7 @@ pub async fn scrape(
 ) -> Result<Metrics, ScrapeError> {
     let failed = |error| ScrapeError::Request {
         url: shown(url),
-        cause: cause(error),
+        cause: cause(&error),
     };
     let mut answer = client
         .get(url)

@@ -11,10 +11,12 @@ use std::env;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -265,7 +267,7 @@ impl Recording {
             Ok(false) => {
                 recording.stop();
                 recording.ended().await?;
-                Err(PerfError::Idle)
+                Err(PerfError::Gone)
             }
             Err(_) => Err(PerfError::Idle),
         }
@@ -343,6 +345,11 @@ impl Recording {
 
     async fn ended(&mut self) -> Result<(), PerfError> {
         let exit = wait(&mut self.child).await;
+        // Once all that it samples has ended, perf ends its `cat` by this signal, writes what it has, and ends itself as that did.
+        let by_itself = Some(Signal::TERM.as_raw());
+        if matches!(&exit, Some(Ok(exit)) if exit.signal() == by_itself) {
+            return Ok(());
+        }
         self.conclude("record", exit)
     }
 

@@ -11,6 +11,10 @@ use super::symbols::{Tables, malformed};
 use super::wire::{Field, fields};
 use crate::units::{format_count, printable};
 
+/// What samples of time on the wall are called: no share of them is a share of CPU time.
+const WALL_SAMPLES: &str = "wall samples";
+/// What profilers call that time.
+const WALL: [&str; 3] = ["wall", "time", "real"];
 /// Sample types that a message lists.
 const SHOWN_TYPES: usize = 8;
 
@@ -56,6 +60,8 @@ impl Columns {
         let mut columns = Self {
             sample_type: if is_cpu(&types[value]) {
                 "cpu".to_owned()
+            } else if counts_the_wall(&types, value, &tables.string(tables.period_type.r#type)?) {
+                WALL_SAMPLES.to_owned()
             } else {
                 types[value].0.to_string()
             },
@@ -230,6 +236,18 @@ impl Columns {
 
 fn is_cpu((name, unit): &(Cow<'_, str>, Cow<'_, str>)) -> bool {
     name.eq_ignore_ascii_case("cpu") && unit == "nanoseconds"
+}
+
+/// Whether a count of samples is of time on the wall, which what stands beside it tells or the period that a sample is taken by.
+fn counts_the_wall(types: &Types<'_>, value: usize, period_type: &str) -> bool {
+    let is_wall = |name: &str| WALL.iter().any(|of| name.eq_ignore_ascii_case(of));
+    let is_time = |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| {
+        is_wall(name) && observations::nanoseconds(unit).is_some()
+    };
+    types[value].0 == "samples"
+        && types[value].1 == "count"
+        && !types.iter().any(is_cpu)
+        && (types.iter().any(is_time) || is_wall(period_type))
 }
 
 fn chosen(tables: &Tables<'_>, types: &Types<'_>, wanted: Option<&str>) -> Result<usize, Error> {

@@ -35,6 +35,8 @@ pub struct Scale {
     error: f64,
     /// Degrees of freedom of the error.
     degrees: f64,
+    /// By how much it and each function are assumed to differ, relatively, from launch to launch.
+    launches: f64,
     /// What shares of it are.
     kind: Kind,
 }
@@ -57,6 +59,7 @@ impl Scale {
         factor: 1.0,
         error: 0.0,
         degrees: f64::INFINITY,
+        launches: ASSUMED_LAUNCH_SPREAD,
         kind: Kind::Share,
     };
 
@@ -103,6 +106,30 @@ impl Scale {
         }
     }
 
+    /// The same of a profile whose slices are this many launches: from [`super::ENOUGH_SLICES`] on what functions differ by from launch
+    /// to launch is in the errors of their shares, and nothing is assumed.
+    #[must_use]
+    pub fn of_launches(self, launches: usize) -> Self {
+        let is_measured = launches >= super::ENOUGH_SLICES;
+        Self {
+            launches: if is_measured { 0.0 } else { self.launches },
+            ..self
+        }
+    }
+
+    /// What launches are assumed to differ by, relatively; 0 where that is measured.
+    pub fn assumed_launch_spread(self) -> f64 {
+        self.launches
+    }
+
+    /// Shares of what this is a scale of, as they are.
+    fn shares(self) -> Self {
+        Self {
+            launches: self.launches,
+            ..Self::SHARE
+        }
+    }
+
     /// Standard error of a share of it, without that of the share.
     fn error_of(self, share: Share) -> f64 {
         share.value * self.factor * self.error
@@ -141,7 +168,7 @@ impl Scale {
             Kind::Share => 1.0 - share.value,
             Kind::Cost | Kind::Rate | Kind::Amount => 1.0,
         };
-        ASSUMED_LAUNCH_SPREAD * share.value * self.factor * rest
+        self.launches * share.value * self.factor * rest
     }
 
     /// The 95 % interval of a share of it, in its unit: what is true of this launch.
@@ -167,6 +194,8 @@ pub struct Difference {
     pub interval: Bounds,
     /// How probable so large a difference is by chance, two-sided.
     pub p: f64,
+    /// Its standard error.
+    error: f64,
     degrees: f64,
 }
 
@@ -182,6 +211,7 @@ impl Difference {
                 high: 0.0,
             },
             p: 1.0,
+            error: 0.0,
             degrees: f64::INFINITY,
         }
     }
@@ -192,7 +222,7 @@ impl Difference {
         if plain.p > NO_FINDING || !matches!(base.1.kind, Kind::Cost | Kind::Rate) {
             return plain;
         }
-        let share = Self::plain((base.0, Scale::SHARE), (head.0, Scale::SHARE)).p;
+        let share = Self::plain((base.0, base.1.shares()), (head.0, head.1.shares())).p;
         let beyond = match base.1.kind {
             Kind::Cost => Self::beyond_speed(base, head, plain.delta),
             _ => 1.0,
@@ -201,6 +231,27 @@ impl Difference {
             p: plain.p.max(share.min(beyond)),
             ..plain
         }
+    }
+
+    /// The head minus so much more than the base as `by` says (0.1 is a tenth), whatever explains it: of sides that were measured side
+    /// by side, where the machine was the same for both.
+    pub fn beyond(base: (Share, Scale), head: (Share, Scale), by: f64) -> Self {
+        let factor = base.1.factor * (1.0 + by);
+        Self::plain((base.0, Scale { factor, ..base.1 }), head)
+    }
+
+    /// One-sided p: how probable a rise as large is by chance.
+    pub fn p_of_rise(&self) -> f64 {
+        if self.delta > 0.0 {
+            self.p / 2.0
+        } else {
+            1.0 - self.p / 2.0
+        }
+    }
+
+    /// Its standard error, in the unit of the scales, and how many degrees of freedom that has.
+    pub fn error(&self) -> (f64, f64) {
+        (self.error, self.degrees)
     }
 
     /// The p of what is left of a difference if the machine was as much slower as it can be on the side that costs more.
@@ -267,6 +318,7 @@ impl Difference {
             } else {
                 0.0
             },
+            error,
             degrees: if degrees.is_nan() {
                 f64::INFINITY
             } else {
@@ -316,7 +368,7 @@ impl Detectable {
             return change;
         }
         // Of costs the share has to change as well, or more than the machine's speed explains.
-        let of_share = rise((base.0, Scale::SHARE), (head.0, Scale::SHARE), reach);
+        let of_share = rise((base.0, base.1.shares()), (head.0, head.1.shares()), reach);
         let (share, whole) = (pooled(base.0, head.0), head.1.factor);
         let rest = 1.0 - share - of_share;
         let by_share = if rest > 0.0 {
@@ -354,8 +406,8 @@ fn rise((before, b): (Share, Scale), (after, h): (Share, Scale), reach: f64) -> 
         Kind::Share => 1.0 - pooled(before, after),
         _ => 1.0,
     };
-    let launches = ASSUMED_LAUNCH_SPREAD * rest;
-    let (of_before, of_after) = (b.error.hypot(launches), h.error.hypot(launches));
+    let of_before = b.error.hypot(b.launches * rest);
+    let of_after = h.error.hypot(h.launches * rest);
     let mut change = 0.0_f64;
     for _ in 0..ROUNDS {
         let grown = share + change;

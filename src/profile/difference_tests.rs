@@ -119,3 +119,45 @@ fn findings_follow_the_published_procedure() {
     assert!((findings_up_to([0.5, 0.2].into_iter()) - 0.005).abs() < 1e-12);
     assert!((findings_up_to(std::iter::empty()) - 0.01).abs() < 1e-12);
 }
+
+#[test]
+fn launches_that_were_measured_are_not_assumed_to_differ() {
+    let share = (sampled(50_000, 100_000), sampled(51_500, 100_000));
+    let found = |launches| {
+        let scale = Scale::cost(100.0).of_launches(launches);
+        let found = Difference::of((share.0, scale), (share.1, scale));
+        (scale.assumed_launch_spread(), found)
+    };
+    let (one, few, enough) = (found(1), found(4), found(5));
+    assert_eq!((one.0, few.0, enough.0), (0.03, 0.03, 0.0));
+    // 1.5 % of the whole: chance does not explain it, launches may.
+    assert!(one.1.p > 0.1 && few.1.p == one.1.p && enough.1.p < 1e-6);
+    assert!(one.1.interval.low < 0.0 && enough.1.interval.low > 0.0);
+    let plain = |scale: Scale| Difference::of((share.0, scale), (share.1, scale)).p;
+    assert!(plain(Scale::SHARE) > 0.1 && plain(Scale::SHARE.of_launches(5)) < 1e-6);
+    let hidden = |launches| {
+        let scale = Scale::cost(100.0).of_launches(launches);
+        let same = Difference::of((share.0, scale), (share.0, scale));
+        Detectable::at(0.05).change((share.0, scale), (share.0, scale), &same)
+    };
+    assert!(hidden(5) < hidden(1) / 3.0, "{} {}", hidden(5), hidden(1));
+}
+
+#[test]
+fn a_rise_beyond_a_part_of_the_base_is_one_sided() {
+    let scale = Scale::cost(100.0).of_launches(5);
+    let (base, head) = (
+        (sampled(2_000, 10_000), scale),
+        (sampled(2_600, 10_000), scale),
+    );
+    let by = |by| Difference::beyond(base, head, by);
+    assert!((by(0.0).delta - 6.0).abs() < 1e-9);
+    assert!((by(0.1).delta - 4.0).abs() < 1e-9 && (by(0.5).delta + 4.0).abs() < 1e-9);
+    assert!(by(0.0).p_of_rise() < 1e-9 && by(0.0).p_of_rise() < by(0.1).p_of_rise());
+    assert!(by(0.5).p_of_rise() > 0.999 && (by(0.3).p_of_rise() - 0.5).abs() < 0.01);
+    let (error, degrees) = by(0.0).error();
+    assert!(
+        (error - 0.59).abs() < 0.02 && degrees.is_infinite(),
+        "{error} {degrees}"
+    );
+}

@@ -11,6 +11,7 @@ use inferno::flamegraph::{Options, from_lines};
 use super::names::normalise;
 use super::tree::{Limits, Names, Pruned, Side, Tree, grow};
 use super::{Error, Profile, folded};
+use crate::units::printable;
 
 /// A viewer of SVG holds each frame as five elements; inferno takes every stack as a line of text.
 const LIMITS: Limits = Limits {
@@ -157,8 +158,8 @@ struct Texts<'a> {
 
 fn draw(texts: Texts<'_>, lines: &[String]) -> Result<String, Error> {
     let mut options = Options::default();
-    options.title = printable(texts.title);
-    options.subtitle = Some(printable(texts.subtitle)).filter(|subtitle| !subtitle.is_empty());
+    options.title = drawn(texts.title);
+    options.subtitle = Some(drawn(texts.subtitle)).filter(|subtitle| !subtitle.is_empty());
     options.count_name = texts.unit;
     options.factor = texts.factor;
     options.deterministic = true;
@@ -204,7 +205,7 @@ impl Scale {
     fn of(profile: &Profile, us_per_request: Option<f64>) -> Result<Self, Error> {
         let Some(cost) = us_per_request else {
             let unit = if profile.is_of_values() {
-                printable(profile.unit())
+                drawn(profile.unit())
             } else {
                 "samples".to_owned()
             };
@@ -234,7 +235,7 @@ impl Scale {
 /// A name that inferno takes for one frame: it reads a number behind the last blank as a second column, and a line
 /// that begins with `# ` as a comment.
 fn frame(name: &str) -> String {
-    let name = printable(&shortened(&folded::clean(&normalise(name))));
+    let name = drawn(&shortened(&folded::clean(&normalise(name))));
     let Some((stem, last)) = name.rsplit_once(' ') else {
         return name;
     };
@@ -256,12 +257,9 @@ fn shortened(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{start}…{end}"))
 }
 
-/// The text without characters that XML 1.0 does not allow.
-fn printable(text: &str) -> String {
-    let allowed = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars()
-        .map(|c| if allowed(c) { c } else { '\u{fffd}' })
-        .collect()
+/// Text that a viewer, a terminal and a runner of CI can be given: without characters that XML 1.0 does not allow, too.
+fn drawn(text: &str) -> String {
+    printable(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
 #[cfg(test)]

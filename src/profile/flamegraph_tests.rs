@@ -177,6 +177,32 @@ fn title_and_subtitle_are_shown_and_escaped() {
 }
 
 #[test]
+fn names_order_nothing_and_hide_nothing() {
+    let names = [
+        "##vso[task.complete]x",
+        "a ##[error]b",
+        "turned\u{202e}\u{2066}",
+        "hidden\u{200b}\u{ad}\u{feff}\u{e0041}",
+        "no xml\u{fffe}\u{7}\u{9b}31m",
+    ];
+    let svg = svg(&profile(&[(&names, 1)]), "##vso[t]", "\u{202e}", None).expect("draws");
+    for hidden in [
+        "##vso",
+        "##[",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{e0041}",
+        "\u{fffe}",
+        "\u{9b}",
+    ] {
+        assert!(!svg.contains(hidden), "{hidden:?}");
+    }
+    for shown in ["#\u{fffd}vso[task.complete]x", "turned\u{fffd}\u{fffd}"] {
+        assert!(svg.contains(shown), "{shown:?}");
+    }
+}
+
+#[test]
 fn the_largest_counts_are_drawn() {
     let half = u64::MAX / 2;
     let mut profile = Profile::new("samples", "count", 0);

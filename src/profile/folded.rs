@@ -13,6 +13,8 @@ use super::{Error, Profile};
 use crate::units::format_count;
 
 const MAX_LINE: usize = 1 << 20;
+/// Lines by which the format is told.
+const HEAD: usize = 20;
 
 /// Writes what shares are of per stack, sorted by line, so that equal profiles give equal bytes: samples, or the values of a profile of
 /// bytes or delays, without their unit.
@@ -78,7 +80,8 @@ pub(super) fn read_as(text: &[u8], meaning: Option<Meaning>) -> Result<Profile, 
         // heaptrack ends each stack with a separator.
         let stack = stack.trim_end();
         let stack = stack.strip_suffix(';').unwrap_or(stack);
-        profile.add(stack.split(';'), step.observations(value), value)?;
+        let frames = stack.split(';').filter(|_| !stack.is_empty());
+        profile.add(frames, step.observations(value), value)?;
     }
     if meaning.is_none() && digits == 0 {
         profile.note_all(unsure(step));
@@ -116,6 +119,11 @@ fn parsed(number: u64, line: &[u8], digits: usize) -> Result<(Cow<'_, str>, u64)
     };
     if line.len() > MAX_LINE {
         return Err(fail("it is longer than 1 MiB"));
+    }
+    // py-spy writes so of threads without a frame: the number alone, behind a blank.
+    if !line.is_empty() && line.iter().all(u8::is_ascii_digit) {
+        let value = scaled(&String::from_utf8_lossy(line), digits).map_err(fail)?;
+        return Ok((Cow::Borrowed(""), value));
     }
     let split = line
         .iter()
@@ -180,6 +188,15 @@ fn scaled(number: &str, digits: usize) -> Result<u64, &'static str> {
     Ok(value.saturating_add(u64::from(rounds_up)))
 }
 
+/// Whether there is anything of folded stacks in the first lines: a separator of frames, or a number behind words.
+pub(super) fn looks_like(text: &[u8]) -> bool {
+    let mut head = lines(text).take(HEAD);
+    head.any(|(number, line)| {
+        let has_frames = line.contains(&b';') && !line.ends_with(b";");
+        has_frames || parsed(number, line, 0).is_ok_and(|(stack, _)| !stack.is_empty())
+    })
+}
+
 /// Whether every line ends in two numbers, as those that compare two profiles do. A name may end in one, but hardly each.
 pub(super) fn is_differential(text: &[u8]) -> bool {
     let number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
@@ -236,6 +253,7 @@ mod tests {
             Ok("main;<T as Foo<u8>>::bar 7\n"),
         );
         check(b"main;foo 12 7", Ok("main;foo 12 7\n"));
+        check(b"m;f 2\n 29\n", Ok("[no stack] 29\nm;f 2\n"));
         check(b"a;;b 1", Ok("a;[unknown];b 1\n"));
         check(b"main;keep; 3", Ok("main;keep 3\n"));
         check(b"a\xff;b 1", Ok("a\u{fffd};b 1\n"));

@@ -15,8 +15,10 @@ pub(super) const PROFILES: &str = "give profile.proto (pprof), folded stacks, th
 const PICTURED: &str = "give the profile that it was drawn of";
 const UNPACK: &str = "unpack it first";
 
+const LZ4: &[u8] = b"\x04\x22\x4d\x18";
+
 /// First bytes of files that are no text: what they are, and the way out.
-const MAGIC: [(&[u8], &str, &str); 26] = [
+const MAGIC: [(&[u8], &str, &str); 27] = [
     (
         b"PERFILE2",
         "a recording of perf (perf.data)",
@@ -47,11 +49,7 @@ const MAGIC: [(&[u8], &str, &str); 26] = [
         "a profile of gprof (gmon.out)",
         "it has no stacks; record with `perf record -g` and give the output of `perf script`",
     ),
-    (
-        b"memray",
-        "a recording of memray",
-        "record with `py-spy record -f raw`",
-    ),
+    (b"memray", "a recording of memray", MEMRAY),
     (b"SQLite format 3\0", "a database of SQLite", PROFILES),
     (
         b"\x28\xb5\x2f\xfd",
@@ -62,7 +60,7 @@ const MAGIC: [(&[u8], &str, &str); 26] = [
     (b"\x1f\x8b", "a gzip file in a gzip file", UNPACK),
     (b"BZh", "a file packed by bzip2", UNPACK),
     (b"PK\x03\x04", "a zip file", UNPACK),
-    (b"\x04\x22\x4d\x18", "a file packed by lz4", UNPACK),
+    (LZ4, "a file packed by lz4", UNPACK),
     (
         b"\x7fELF",
         "a program or library (ELF)",
@@ -86,14 +84,16 @@ const MAGIC: [(&[u8], &str, &str); 26] = [
     (b"\xfe\xff", "text in UTF-16", "convert it to UTF-8"),
     (b"{(\x03\0", "a profile of Python's cProfile", PYTHON),
     (b"{)\x03", "a profile of Python's cProfile", PYTHON),
+    (b"\xfb)\x03", "a profile of Python's cProfile", PYTHON),
     (b"\xfb\xa9\x03", "a profile of Python's cProfile", PYTHON),
 ];
+const MEMRAY: &str = "convert it with `memray transform speedscope FILE`";
 const PYTHON: &str = "it has no stacks; record with `py-spy record -f raw`";
 const WITHOUT_DEBUG: &str =
     "it is text for people; fetch the profile itself, without `debug=` in the address";
 
 /// Lines with which texts of other tools begin, after empty ones.
-const HEADINGS: [(&str, &str, &str); 29] = [
+const HEADINGS: [(&str, &str, &str); 36] = [
     ("# callgrind format", "the output of callgrind", CALLGRIND),
     ("version: 1", "the output of callgrind", CALLGRIND),
     (
@@ -129,6 +129,26 @@ const HEADINGS: [(&str, &str, &str); 29] = [
         "Performance counter stats",
         "what perf stat prints",
         "record with `perf record -g` and give the output of `perf script`",
+    ),
+    ("Percent |", "what perf annotate prints", REPORT),
+    ("Summary of events:", "what perf trace prints", STRACE),
+    ("% time ", "the table of strace", STRACE),
+    ("execve(\"", "the output of strace", STRACE),
+    ("[Thread debugging using", "what gdb prints", STRACE),
+    (
+        "Statistical profiling result from",
+        "the log of V8's profiler as text",
+        V8,
+    ),
+    (
+        "num     #instances",
+        "a histogram of Java's heap",
+        "record with async-profiler's `asprof -e alloc -o collapsed`",
+    ),
+    (
+        "reading file \"",
+        "the report of heaptrack",
+        "give what `heaptrack_print -F OUT FILE` writes",
     ),
     ("PeriodType:", "what `go tool pprof -raw` prints", PRINTED),
     (
@@ -172,16 +192,7 @@ const HEADINGS: [(&str, &str, &str); 29] = [
         "a recording of austin",
         "convert it with `austin2speedscope FILE OUT`",
     ),
-    (
-        "v8-version,",
-        "the log of V8's profiler",
-        "record with `node --cpu-prof`, which writes a .cpuprofile",
-    ),
-    (
-        "Full thread dump",
-        "a dump of Java's threads",
-        "record with async-profiler's `asprof -e cpu -o collapsed`",
-    ),
+    ("v8-version,", "the log of V8's profiler", V8),
     (
         "Function Stack,",
         "a report of VTune",
@@ -190,6 +201,10 @@ const HEADINGS: [(&str, &str, &str); 29] = [
 ];
 const CALLGRIND: &str =
     "it has calls and no stacks; record with `perf record -g` and give the output of `perf script`";
+const STRACE: &str =
+    "it has no samples; record with `perf record -g` and give the output of `perf script`";
+const V8: &str = "record with `node --cpu-prof`, which writes a .cpuprofile";
+const JFR: &str = "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`";
 const PRINTED: &str = "give the profile that it was printed of";
 const SAMPLE: &str = "convert it with `inferno-collapse-sample FILE`";
 const REPORT: &str = "give the output of `perf script` on the same recording";
@@ -197,14 +212,15 @@ const LEGACY: &str = "convert it with `pprof -proto PROGRAM FILE`";
 
 /// Refuses what is certainly something else.
 pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
-    let other = |what: &str, remedy: &'static str| {
-        Some(Error::Other {
-            what: what.to_owned(),
-            remedy: Cow::Borrowed(remedy),
-        })
-    };
     let text = head(raw);
     let magic = MAGIC.iter().find(|(magic, ..)| raw.starts_with(magic));
+    if raw.starts_with(LZ4)
+        && raw[..raw.len().min(64)]
+            .windows(6)
+            .any(|word| word == b"memray")
+    {
+        return other("a recording of memray", MEMRAY);
+    }
     if let (None, Some((_, what, remedy))) = (&text, magic) {
         return other(what, remedy);
     }
@@ -221,8 +237,18 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
     if is_legacy_cpu(raw) {
         return other("a CPU profile in gperftools' old binary format", LEGACY);
     }
-    let text = text?;
-    let text = text.trim_start();
+    text.and_then(|text| refuse_text(text.trim_start()))
+}
+
+fn other(what: &str, remedy: &'static str) -> Option<Error> {
+    Some(Error::Other {
+        what: what.to_owned(),
+        remedy: Cow::Borrowed(remedy),
+    })
+}
+
+/// The same of text, without the blanks before it.
+fn refuse_text(text: &str) -> Option<Error> {
     let lowered = text.to_ascii_lowercase();
     if lowered.starts_with("<svg") || (lowered.starts_with("<?xml") && lowered.contains("<svg")) {
         return other("an SVG picture", PICTURED);
@@ -230,11 +256,15 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
     if lowered.starts_with("<!doctype html") || lowered.starts_with("<html") {
         return other("an HTML page", PICTURED);
     }
-    if lowered.starts_with("<?xml") && lowered.contains("trace-query-result") {
-        return other(
-            "what xctrace exports",
-            "convert it with `inferno-collapse-xctrace`",
-        );
+    if lowered.starts_with("<?xml") {
+        return if lowered.contains("trace-query-result") {
+            other(
+                "what xctrace exports",
+                "convert it with `inferno-collapse-xctrace`",
+            )
+        } else {
+            other("XML of no known profiler", PROFILES)
+        };
     }
     if text.starts_with("@[") && text.contains("\n]: ") {
         return other(
@@ -261,6 +291,26 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
         return other(
             "the output of dtrace",
             "convert it with `inferno-collapse-dtrace FILE`",
+        );
+    }
+    // Stacks may begin with `jdk.` too.
+    let first = text.lines().next().unwrap_or_default();
+    if first.starts_with("jdk.") && first.ends_with(" {") {
+        return other("what `jfr print` prints", JFR);
+    }
+    // jcmd puts the process before what it prints.
+    let behind_pid = text
+        .split_once(":\n")
+        .filter(|(pid, _)| !pid.is_empty() && pid.bytes().all(|digit| digit.is_ascii_digit()));
+    let text = behind_pid.map_or(text, |(_, behind)| behind.trim_start());
+    if text
+        .lines()
+        .take(3)
+        .any(|line| line.starts_with("Full thread dump"))
+    {
+        return other(
+            "a dump of Java's threads",
+            "record with async-profiler's `asprof -e cpu -o collapsed`",
         );
     }
     let heading = HEADINGS.iter().find(|(begin, ..)| text.starts_with(begin));

@@ -96,6 +96,26 @@ fn the_sample_type_is_cpu_time_else_the_default_else_the_last() {
     );
 }
 
+#[test]
+fn samples_of_time_on_the_wall_are_none_of_a_cpu() {
+    let records = [&[9, 90_000_000][..], &[1, 10_000_000]];
+    let shares = [(9, 0.9), (1, 0.1)];
+    let check = |types: [&str; 2], kind| {
+        shared(
+            &types,
+            10_000_000,
+            &records,
+            Some("samples"),
+            (kind, &shares),
+        );
+    };
+    check(["samples/count", "time/nanoseconds"], "wall samples/count");
+    check(["samples/count", "WALL/microseconds"], "wall samples/count");
+    check(["samples/count", "cpu/nanoseconds"], "samples/count");
+    // A number of times is no time.
+    check(["samples/count", "time/count"], "samples/count");
+}
+
 /// Reads a profile of types (`type/unit`) and records, in `main` and `hash` by turns: its kind, samples and shares, which stay when it is
 /// written.
 #[track_caller]

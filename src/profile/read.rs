@@ -217,6 +217,12 @@ fn folded_stacks(raw: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
                 // The reader names the line that is none of a sample.
                 return perf_script::read(&text, sample_type);
             }
+            if !folded::looks_like(raw) {
+                return Err(Error::Other {
+                    what: "text of no known profiler".to_owned(),
+                    remedy: Cow::Borrowed(other::PROFILES),
+                });
+            }
             Err(error)
         }
         Err(error) => Err(error),
@@ -293,7 +299,31 @@ mod tests {
         for (bytes, sample_type, expected) in [
             (&b""[..], None, "the input is empty"),
             (b"\xef\xbb\xbf", None, "the input is empty"),
-            (b"some words\n", None, "folded stacks, line 1"),
+            (
+                b"some words\n",
+                None,
+                "not a profile but text of no known profiler; give profile.proto (pprof), folded stacks",
+            ),
+            (
+                b"1 of 3\nmain;f 3\nmain;g\n",
+                None,
+                "folded stacks, line 3: found no number",
+            ),
+            (b"main;f\n", None, "folded stacks, line 1: found no number"),
+            (
+                b"jdk.ExecutionSample {\n  startTime = 04:07\n",
+                None,
+                "what `jfr print` prints",
+            ),
+            (b"jdk.f;g\n", None, "folded stacks, line 1"),
+            (
+                b"\x04\x22\x4d\x18\x40\x40\xc0D\0\0\0\xf9\x05memray",
+                None,
+                "memray; convert it with `memray transform speedscope FILE`",
+            ),
+            (b"\xfb)\x03\xfa\x07work.py", None, "Python's cProfile"),
+            (b"42:\n num     #instances\n", None, "Java's heap"),
+            (b" Percent |\tSource code\n", None, "perf annotate"),
             (
                 b"python3 \n\t  1013aa eval\n\t  7f6ffb53 [unknown]\n\n",
                 None,

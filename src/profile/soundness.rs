@@ -40,6 +40,10 @@ const WAITING: [&str; 18] = [
     "jdk.internal.misc.Unsafe.park",
     "sun.misc.Unsafe.park",
 ];
+/// Sample types of which waiting is the point.
+const OF_WAITS: [&str; 2] = ["off-cpu", "delay"];
+/// Sample types of time on the wall.
+const ON_THE_WALL: [&str; 3] = ["wall", "time", "wall samples"];
 /// The same where a profile is of time on the wall: on a CPU these are the work of going to sleep.
 const WAITING_ON_THE_WALL: [&str; 14] = [
     "epoll_wait",
@@ -114,6 +118,7 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     }
     if let Some((weight, name)) = largest(&seen.by_wait)
         && share(seen.waits) >= SAID
+        && !OF_WAITS.contains(&profile.sample_type())
     {
         doubts.push(format!(
             "{} of it is time that was waited and no work ({} in {}): other shares depend on how much there was to do",
@@ -206,7 +211,7 @@ enum Kind {
 
 impl Names {
     fn of(profile: &Profile) -> Self {
-        let on_the_wall = profile.sample_type() == "wall";
+        let on_the_wall = ON_THE_WALL.contains(&profile.sample_type());
         let names = profile.names().iter();
         let texts: Vec<String> = names.map(|name| normalise(name).into_owned()).collect();
         let is_threaded = profile.begins_at_threads();

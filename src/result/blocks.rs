@@ -82,6 +82,9 @@ pub struct Turns {
     pub tallies: Vec<Tally>,
     /// The first failure of each kind, in words.
     pub exemplars: BTreeMap<ErrorKind, String>,
+    /// Of turns at a fixed rate: latencies of what ended in each of them or in the gap behind it, ns, and how often each came. A turn in
+    /// which nothing ended is left out.
+    pub by_turn: Vec<Vec<(u64, u64)>>,
 }
 
 impl Turns {
@@ -93,6 +96,7 @@ impl Turns {
             are_short: false,
             tallies: Vec::new(),
             exemplars: BTreeMap::new(),
+            by_turn: Vec::new(),
         }
     }
 }

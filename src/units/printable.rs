@@ -77,14 +77,22 @@ pub(crate) fn printable_json(document: &str) -> Cow<'_, str> {
 }
 
 fn without_commands(line: &str) -> Cow<'_, str> {
-    let mut line = Cow::Borrowed(line);
-    while let Some(at) = command(&line) {
-        let mut broken = line[..at].to_owned();
+    let Some(mut at) = command(line) else {
+        return Cow::Borrowed(line);
+    };
+    let (mut broken, mut rest) = (String::with_capacity(line.len() + 8), line);
+    loop {
+        broken.push_str(&rest[..at]);
         broken.push(INSTEAD);
-        broken.push_str(&line[at + 1..]);
-        line = Cow::Owned(broken);
+        rest = &rest[at + 1..];
+        // What is behind the first one does not begin the line.
+        match logged(rest) {
+            Some(next) => at = next,
+            None => break,
+        }
     }
-    line
+    broken.push_str(rest);
+    Cow::Owned(broken)
 }
 
 /// Where a character stands without which the line is no command.
@@ -97,6 +105,11 @@ fn command(line: &str) -> Option<usize> {
     if start.starts_with("::") {
         return Some(line.len() - start.len());
     }
+    logged(line)
+}
+
+/// The same of commands that stand anywhere in a line.
+fn logged(line: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(found) = line[from..].find("##") {
         let at = from + found;
@@ -152,6 +165,13 @@ mod tests {
         ("## [link]", "## [link]"),
         (":", ":"),
     ];
+
+    #[test]
+    fn a_hostile_text_takes_linear_time() {
+        let broken = printable(&"##[".repeat(400_000)).into_owned();
+        assert_eq!(broken, "#\u{fffd}[".repeat(400_000));
+        assert_eq!(printable_lines(&"##a".repeat(400_000)).len(), 1_200_000);
+    }
 
     #[test]
     fn what_cannot_be_seen_is_replaced() {

@@ -93,6 +93,8 @@ fn what_the_page_calls_the_same_is_taken() {
         "-a u:p",
         "--disable-keepalive",
         "--no-tui",
+        "--disable-redirects",
+        "--disable-compression",
         "-l",
     ];
     for flags in same {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::bed::TestBed;
 
 /// Files of other tools: what they hold, and what is said of them.
-const FOREIGN: [(&str, &str); 18] = [
+const FOREIGN: [(&str, &str); 31] = [
     (
         "PERFILE2\u{1}\0",
         "not a profile but a recording of perf (perf.data); run `perf script -i FILE`",
@@ -74,6 +74,58 @@ const FOREIGN: [(&str, &str); 18] = [
     (
         "File: api\nType: cpu\n      flat  flat%   sum%        cum   cum%\n         0     0%   100%      1.22s   100%  main.f (inline)\n",
         "not a profile but what `go tool pprof` prints; give the profile that it was printed of",
+    ),
+    (
+        " Percent |\tSource code & Disassembly of api\n--------\n",
+        "not a profile but what perf annotate prints; give the output of `perf script`",
+    ),
+    (
+        "\n Summary of events:\n\n api (42), 58 events\n",
+        "not a profile but what perf trace prints",
+    ),
+    (
+        "% time     seconds  usecs/call     calls    errors syscall\n",
+        "not a profile but the table of strace; it has no samples; record with `perf record -g`",
+    ),
+    (
+        "[Thread debugging using libthread_db enabled]\n#0 f ()\n",
+        "not a profile but what gdb prints; it has no samples",
+    ),
+    (
+        "Statistical profiling result from isolate.log, (3 ticks)\n",
+        "not a profile but the log of V8's profiler as text; record with `node --cpu-prof`",
+    ),
+    (
+        "jdk.ExecutionSample {\n  startTime = 04:07\n",
+        "not a profile but what `jfr print` prints; convert the recording with async-profiler's `jfrconv",
+    ),
+    (
+        "42:\n2026-01-01 00:00:00\nFull thread dump OpenJDK\n",
+        "not a profile but a dump of Java's threads; record with async-profiler",
+    ),
+    (
+        "42:\n num     #instances         #bytes\n",
+        "not a profile but a histogram of Java's heap; record with async-profiler's `asprof -e alloc",
+    ),
+    (
+        "reading file \"a.zst\" - please wait\n",
+        "not a profile but the report of heaptrack; give what `heaptrack_print -F OUT FILE` writes",
+    ),
+    (
+        "<?xml version=\"1.0\"?>\n<valgrindoutput>\n",
+        "not a profile but XML of no known profiler; give profile.proto",
+    ),
+    (
+        "{\"linux-perf-json-version\":1,\"samples\":[]}",
+        "not a profile but what `perf data convert` writes; give the output of `perf script`",
+    ),
+    (
+        "{\"dhatFileVersion\":2,\"mode\":\"heap\"}",
+        "not a profile but the output of valgrind's dhat; record with heaptrack",
+    ),
+    (
+        "Dear reader,\nthis is a letter\n",
+        "not a profile but text of no known profiler; give profile.proto",
     ),
 ];
 

@@ -117,6 +117,19 @@ fn arms_that_cannot_be_compared_are_refused_before_anything_is_started() {
 }
 
 #[test]
+fn functions_that_cannot_be_seen_are_refused_before_anything_is_started() {
+    let functions = "[[gate.metric]]\nname = 'cost(\"^f$\")'\n";
+    let says = "error: gate.metric: `cost(\"^f$\")`: the scenario has no [profile]";
+    let commands = ["--base", "x {port}", "--head", "y {port}"];
+    let run = gate(&of_command(functions), &commands).run();
+    assert!(!run.expect(2, &[says]).dir().exists());
+    let says = "`cost(\"^f$\")` is of functions, which are compared side by side alone; leave it out beside --baseline";
+    let text = VARIANTS.to_owned() + functions;
+    let run = gate(&text, &["--variant", "a", "--baseline", "b.json"]).run();
+    assert!(!run.expect(2, &[says]).dir().exists());
+}
+
+#[test]
 fn phases_that_differ_or_lack_are_refused() {
     let phases = "[[phase]]
 name = \"p\"

@@ -12,6 +12,16 @@ fn gate(
     flags: &[&str],
     prepared: impl FnOnce(TestBed) -> TestBed,
 ) -> Outcome {
+    gate_with("", answer, flags, prepared)
+}
+
+/// The same with more of a scenario.
+fn gate_with(
+    more: &str,
+    answer: &'static [u8],
+    flags: &[&str],
+    prepared: impl FnOnce(TestBed) -> TestBed,
+) -> Outcome {
     let servers = [hostile::OK, answer].map(|of| Server::start(Behaviour::Canned(of)));
     let urls = servers.each_ref().map(|of| format!("http://{}", of.addr));
     let bed = TestBed::new().file(
@@ -31,7 +41,7 @@ path = "/"
 budget = "20s"
 [[gate.metric]]
 name = "latency.p50"
-"#,
+{more}"#,
             urls[0]
         ),
     );
@@ -88,6 +98,32 @@ fn the_document_is_what_json_prints() {
     assert_eq!(outcome.stdout, outcome.read("gate.json"));
     let document = as_documented("gate", &outcome.stdout);
     assert!(document["verdict"]["advisory"].is_string());
+}
+
+#[test]
+fn functions_of_what_cannot_be_profiled_are_inconclusive() {
+    let more = "[[gate.metric]]
+name = 'cost(\"^f$\")'
+catch = \"20%\"
+[profile]
+cpu = \"pprof\"
+url = \"http://127.0.0.1:{port}/debug/pprof/profile\"
+";
+    let run = gate_with(more, hostile::OK, &["--junit", "j.xml"], |bed| bed);
+    let opening = ", and then functions are profiled; catch / tolerate: ";
+    let run = run.expect(3, &[opening, "cost(\"^f$\") 20 % / 12 %"]);
+    let says = "? cost(\"^f$\"): the base could not be profiled: ";
+    assert!(run.stdout.contains(says), "{}", run.stdout);
+    let document = as_documented("gate", &run.read("gate.json"));
+    let metrics = document["metrics"].as_array().unwrap();
+    let found = metrics.iter().find(|of| of["metric"] == "cost(\"^f$\")");
+    let found = found.unwrap();
+    assert_eq!(found["verdict"], "inconclusive");
+    assert!(found["base"].is_null() && found["unit"] == "us", "{found}");
+    let report = fs::read_to_string(run.home().join("j.xml")).unwrap();
+    let report = Report::read(&report);
+    let mut cases = report.cases.iter().map(|of| of.in_short());
+    assert!(cases.any(|of| of == ("gate", "cost(\"^f$\")", "skipped")));
 }
 
 #[test]

@@ -153,6 +153,23 @@ fn processes_that_end_while_perf_lists_them_cost_no_recording() {
 }
 
 #[test]
+fn a_recording_of_what_has_ended_is_kept() {
+    let mut family = family();
+    // perf ends so when all that it samples has ended.
+    let bin = fake_perf("head -n 1; kill -TERM $$");
+    capture(family.id(), bin.path(), &[])
+        .run()
+        .expect(0, &["the profile has no samples"]);
+    // It may have ended before the first sample.
+    let bin = fake_perf("kill -TERM $$");
+    capture(family.id(), bin.path(), &[])
+        .run()
+        .expect(5, &["the processes come and go too fast"]);
+    drop(family.stdin.take());
+    family.wait().unwrap();
+}
+
+#[test]
 fn a_process_that_comes_and_goes_is_left_out_in_the_end() {
     // Each time it is asked for, the shell has another child: it ends one when it is told to.
     let home = tempfile::tempdir().unwrap();

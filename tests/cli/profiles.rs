@@ -175,7 +175,7 @@ fn what_cannot_be_read_is_refused_with_its_name() {
         ),
         (
             &["flame", "top", "junk"],
-            "junk: folded stacks, line 1: expected a number of samples behind the last space",
+            "junk: not a profile but text of no known profiler; give profile.proto",
         ),
         (
             &["flame", "top", "page"],

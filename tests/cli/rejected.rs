@@ -773,6 +773,26 @@ fn a_gate_that_cannot_judge_is_refused() {
             "23:8: gate.metric.name: ",
             "`capacity` is there twice",
         ),
+        (
+            "name = 'cost(\"f\")'\n[[gate.metric]]\nname = 'cost(\"f\")'",
+            "23:8: gate.metric.name: ",
+            "`cost(\"f\")` is there twice",
+        ),
+        (
+            "name = 'share(\"a(\")'",
+            "21:8: gate.metric.name: ",
+            "the pattern \"a(\" is not a regular expression: unclosed group",
+        ),
+        (
+            "name = 'cost(f)'",
+            "21:8: gate.metric.name: ",
+            "unknown metric `cost(f)`",
+        ),
+        (
+            "name = 'cost(\"f\")'\ncatch = \"0%\"",
+            "22:9: gate.metric.catch: ",
+            "above 0%",
+        ),
     ] {
         appended(&format!("[[gate.metric]]\n{table}\n"), place, &[says]);
     }

@@ -60,6 +60,44 @@ fn nothing_in_a_run_directory_leads_out_of_it() {
 }
 
 #[test]
+fn what_is_read_of_a_run_directory_lies_in_it() {
+    let run = TestBed::new().scenario(&two()).run().expect(0, &[]);
+    let (dir, outside) = (run.dir(), run.home().join("outside"));
+    fs::create_dir(&outside).unwrap();
+    let report = |flags: &[&str]| {
+        let page = run.home().join("page.html");
+        let bed = TestBed::new().args(["report", "--out"]).args([&page, &dir]);
+        (bed.args(flags).run(), page)
+    };
+    let missing = "No series was stored";
+    let pages = ["before", "after/load"].map(|below| {
+        let theirs = outside.join(below.replace('/', "-"));
+        fs::rename(dir.join(below), &theirs).unwrap();
+        symlink(&theirs, dir.join(below)).unwrap();
+        let (outcome, page) = report(&[]);
+        outcome.expect(0, &["wrote "]);
+        fs::read_to_string(page).unwrap()
+    });
+    // The first one leaves a variant with its own.
+    assert_eq!(pages.map(|page| page.contains(missing)), [false, true]);
+    for name in ["histograms.hlog", "result.json"] {
+        let (own, theirs) = (dir.join(name), outside.join(name));
+        fs::rename(&own, &theirs).unwrap();
+        symlink(&theirs, &own).unwrap();
+        let says = [name, "a link stands there", "put the file itself there"];
+        report(&["--format", "hlog"]).0.expect(2, &says);
+        fs::remove_file(&own).unwrap();
+        // Nobody writes to it.
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &own, fifo, 0o600.into(), 0).unwrap();
+        let bed = TestBed::new().args(["compare"]).args([&dir, &dir]);
+        bed.run().expect(2, &[name, "is no regular file"]);
+        fs::remove_file(&own).unwrap();
+        fs::rename(&theirs, &own).unwrap();
+    }
+}
+
+#[test]
 fn other_forms_are_printed_or_written() {
     let run = TestBed::new().scenario(&two()).run().expect(0, &[]);
     let dir = run.dir();

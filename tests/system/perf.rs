@@ -244,3 +244,20 @@ fn where_a_process_waits_is_measured_in_time() {
     assert!((0.6..0.9).contains(&share("long_nap")), "{top}");
     assert!((0.1..0.4).contains(&share("short_nap")), "{top}");
 }
+
+#[test]
+fn a_recording_of_what_ends_meanwhile_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let mut busy = busy_with_known_shares(home.path());
+    let pid = busy.id().to_string();
+    let running = TestBed::new()
+        .args(["flame", "capture", "--pid", &pid, "-d", "60s"])
+        .args(["-o", "out/it.pb.gz"])
+        .start();
+    running.wait_for_stderr("capturing 60s of process");
+    // It ends with its input.
+    drop(busy.stdin.take());
+    assert!(busy.wait().unwrap().success());
+    let outcome = running.wait().expect(0, &["slice"]);
+    assert!(outcome.dir().join("it.pb.gz").exists());
+}

@@ -3,17 +3,15 @@
 use super::args::Args;
 use super::baseline::Baseline;
 use super::checkout::Checkout;
+use super::profiled::profile;
 use crate::cli::beside::BESIDE;
 use crate::cli::exit::Usage;
 use crate::cli::run::fresh_seed;
 use crate::result::Arms;
-use crate::scenario::plan::gate::{GateMetric, GatePlan, Relaunch};
+use crate::scenario::plan::gate::{GateMetric, GatePlan, Limits, Relaunch};
 use crate::scenario::{self, GivenTarget, Load, LoadModel, Overrides, Pace, Plan, Variant};
 use crate::traffic::redact::command_without_credentials;
 use crate::units::{format_duration, format_share, list};
-
-/// Seconds for each of which a block more runs on each launch: a longer budget makes launches differ less.
-const EACH_BLOCK_SECONDS: u64 = 120;
 
 /// Two arms, ready to be measured.
 pub(super) struct Compared {
@@ -57,6 +55,7 @@ impl Side {
 /// Says what is wrong with scenario and flags before a base is built; the baseline that is named.
 pub(super) fn check(args: &Args) -> anyhow::Result<Option<Baseline>> {
     let compared = Compared::of(args, None)?;
+    functions_can_be_seen(args, &compared)?;
     let Some(path) = &args.given.baseline else {
         return Ok(None);
     };
@@ -105,13 +104,13 @@ impl Compared {
         }
         let plan = plans.base;
         let mut gate = plan.gate.clone();
+        if injected.is_some() {
+            // What is added works beside the target, and no profile of that shows it.
+            gate.functions.clear();
+        }
         let standing = args.given.base_url.is_some();
         if standing {
             gate.relaunch = Relaunch::Never;
-        }
-        if let Relaunch::Every(blocks) = gate.relaunch {
-            let times = (gate.budget.as_secs() / EACH_BLOCK_SECONDS).max(1) as u32;
-            gate.relaunch = Relaunch::Every(blocks * times);
         }
         let load = the_load(&arms, &gate)?;
         let advisory = if args.given.baseline.is_some() {
@@ -154,9 +153,19 @@ impl Compared {
             let (catch, tolerate) = (format_share(limits.catch), format_share(limits.tolerate));
             Some(format!("{} {catch} / {tolerate}", of.metric.name()))
         });
-        let judged: Vec<String> = judged.collect();
+        let functions = self.gate.functions.iter().map(|of| {
+            let Limits { catch, tolerate } = of.limits;
+            let (catch, tolerate) = (format_share(catch), format_share(tolerate));
+            format!("{} {catch} / {tolerate}", of.name)
+        });
+        let judged: Vec<String> = judged.chain(functions).collect();
+        let profiled = if self.gate.functions.is_empty() {
+            ""
+        } else {
+            ", and then functions are profiled"
+        };
         format!(
-            "base {base}, head {head}; at most {}; catch / tolerate: {}",
+            "base {base}, head {head}; at most {}{profiled}; catch / tolerate: {}",
             format_duration(self.gate.budget),
             judged.join(", ")
         )
@@ -337,6 +346,23 @@ fn one<'a>(plan: &'a Plan, args: &Args) -> Result<&'a Variant, Usage> {
             )))
         }
     }
+}
+
+/// Functions that are gated need profiles of both arms, side by side.
+fn functions_can_be_seen(args: &Args, compared: &Compared) -> Result<(), Usage> {
+    let Some(first) = compared.gate.functions.first() else {
+        return Ok(());
+    };
+    if args.given.baseline.is_some() {
+        return Err(Usage(format!(
+            "gate.metric: `{}` is of functions, which are compared side by side alone; leave it out beside --baseline",
+            first.name
+        )));
+    }
+    for variant in [&compared.arms.base, &compared.arms.head] {
+        profile(variant).map_err(|why| Usage(format!("gate.metric: `{}`: {why}", first.name)))?;
+    }
+    Ok(())
 }
 
 fn runs_a_command(variant: &Variant, what: &str) -> Result<(), Usage> {

@@ -9,7 +9,7 @@ use crate::experiment::{self, Observer, Pair, Paired, RunDir, Stop};
 use crate::gate::Outcome;
 use crate::gate::paired::{CONFIRMING, Ended, FIRST_LOOK, Measured, Next, Time, next};
 use crate::result::{Block, Failure};
-use crate::scenario::plan::gate::{Confirm, Relaunch};
+use crate::scenario::plan::gate::{Confirm, GateMetric, GatePlan, LONGEST_BUDGET, Relaunch};
 use crate::units::format_duration;
 
 /// What is measured in.
@@ -49,6 +49,7 @@ pub(super) async fn measure(compared: &Compared, around: &Surroundings<'_>) -> F
             Relaunch::Never => experiment::Relaunch::Never,
         },
         latencies: compared.has_latencies(),
+        longest: longest(&compared.gate),
         dir: around.dir,
         observer: around.observer,
         stop: around.stop,
@@ -64,7 +65,11 @@ pub(super) async fn measure(compared: &Compared, around: &Surroundings<'_>) -> F
         compared,
         around,
         pair,
-        clock: Clock::default(),
+        clock: Clock {
+            has_latencies: compared.has_latencies(),
+            ..Clock::default()
+        },
+        blocks: given(&compared.gate),
         found,
     };
     let ended = measuring.all().await;
@@ -78,6 +83,8 @@ struct Measuring<'a> {
     around: &'a Surroundings<'a>,
     pair: Pair<'a>,
     clock: Clock,
+    /// Blocks on each launch.
+    blocks: u32,
     found: Found,
 }
 
@@ -97,6 +104,8 @@ enum Fits {
 #[derive(Debug, Default)]
 struct Clock {
     fits: Fits,
+    /// Whether blocks have turns at a fixed rate.
+    has_latencies: bool,
     /// Each with its blocks, in their order. Turns are tried in the first one, which is longer for that.
     launches: Vec<Duration>,
 }
@@ -110,6 +119,28 @@ impl Clock {
     }
 }
 
+/// Launches of a gate that has time for a look between the first and the last one, and for confirming.
+const LAUNCHES: u32 = (FIRST_LOOK + 3 + CONFIRMING) as u32;
+
+/// For each of so many seconds of the budget a block more may run on each launch: launches differ less then.
+const EACH_BLOCK_SECONDS: u64 = 120;
+
+/// The part of the budget in which blocks of slow answers fit, launching left aside.
+const LOADED: f64 = 0.8;
+
+/// Blocks on each launch as the scenario has them.
+fn given(gate: &GatePlan) -> u32 {
+    match gate.relaunch {
+        Relaunch::Every(blocks) => blocks,
+        Relaunch::Never => 1,
+    }
+}
+
+/// How long the turns of a block may be where answers are slow: the first look and confirming have to fit.
+fn longest(gate: &GatePlan) -> Duration {
+    gate.budget.mul_f64(LOADED) / (FIRST_LOOK + CONFIRMING) as u32 / given(gate)
+}
+
 impl Measuring<'_> {
     async fn all(&mut self) -> Ended {
         loop {
@@ -119,17 +150,16 @@ impl Measuring<'_> {
             };
             let time = self.time();
             let confirms = match next(&self.compared.gate, measured, time) {
-                Next::Stop => return Ended::Planned,
-                Next::Measure if time == Time::Over => return Ended::Planned,
+                Next::Stop if time == Time::Left => return Ended::Planned,
+                Next::Stop => return self.short(),
+                Next::Measure if time == Time::Over => return self.short(),
                 Next::Measure => false,
-                Next::Confirm { .. }
-                    if self.clock.fits == Fits::FirstLook || self.left().is_zero() =>
-                {
-                    return Ended::Planned;
-                }
                 Next::Confirm { at_rate } => {
                     if !at_rate {
-                        self.pair.leave_out_latencies();
+                        self.leave_out_latencies();
+                    }
+                    if !self.has_time_to_confirm() {
+                        return self.short();
                     }
                     true
                 }
@@ -143,11 +173,7 @@ impl Measuring<'_> {
     /// One launch of both arms with all its blocks.
     async fn launch(&mut self, confirms: bool) -> Result<(), Ended> {
         let began = Instant::now();
-        let blocks = match self.compared.gate.relaunch {
-            Relaunch::Every(blocks) => blocks,
-            Relaunch::Never => 1,
-        };
-        for _ in 0..blocks {
+        for _ in 0..self.blocks {
             let number = self.found.blocks.len() + self.found.confirming.len() + 1;
             let block = self.pair.block(number as u32).await;
             let block = block.map_err(|failure| Ended::Early(outcome(failure)))?;
@@ -164,8 +190,10 @@ impl Measuring<'_> {
         }
         if !confirms {
             self.clock.launches.push(began.elapsed());
-            if self.clock.launches.len() == 2 {
-                self.fit();
+            match self.clock.launches.len() {
+                1 => self.say_what_capacity_needs(),
+                2 => self.fit(),
+                _ => {}
             }
         }
         Ok(())
@@ -175,12 +203,8 @@ impl Measuring<'_> {
     fn time(&self) -> Time {
         let launch = self.clock.launch().unwrap_or_default();
         let reserved = match self.clock.fits {
-            // A figure at a fixed rate, which may fail from the first look on, is confirmed by whole launches. Turns at a fixed rate
-            // are left out of those that confirm anything else.
-            Fits::Confirmed if self.judges_rates() && self.clock.launches.len() >= FIRST_LOOK => {
-                launch * self.confirming()
-            }
-            Fits::Confirmed => launch.saturating_sub(self.at_rate()) * self.confirming(),
+            // Some are longer than others.
+            Fits::Confirmed => self.confirming().mul_f64(1.05),
             Fits::FirstLook => Duration::ZERO,
             Fits::Nothing => return Time::Over,
         };
@@ -191,9 +215,23 @@ impl Measuring<'_> {
         }
     }
 
-    fn judges_rates(&self) -> bool {
-        let mut metrics = self.compared.gate.metrics.iter();
-        metrics.any(|of| of.limits.is_some() && of.metric.is_at_rate())
+    /// Whether all launches that are left to confirm a failure end within the budget.
+    fn has_time_to_confirm(&self) -> bool {
+        let done = self.found.confirming.len() as u32 / self.blocks;
+        let left = (CONFIRMING as u32).saturating_sub(done);
+        self.to_confirm() * left <= self.left()
+    }
+
+    /// The budget was too short: of which length it would not be.
+    fn short(&self) -> Ended {
+        let looked = self.found.blocks.len() as u32 / self.blocks;
+        let looking = self.to_confirm() * (FIRST_LOOK as u32).saturating_sub(looked);
+        let confirming = self.found.confirming.len() as u32 / self.blocks;
+        let confirmed = self.to_confirm() * confirming;
+        let elapsed = self.around.began.elapsed();
+        Ended::Short(rounded(
+            (elapsed + looking + self.confirming()).saturating_sub(confirmed),
+        ))
     }
 
     fn left(&self) -> Duration {
@@ -201,56 +239,120 @@ impl Measuring<'_> {
         budget.saturating_sub(self.around.began.elapsed())
     }
 
-    /// Launches that confirm a failure.
-    fn confirming(&self) -> u32 {
+    /// How long all launches take that confirm a failure.
+    fn confirming(&self) -> Duration {
         match self.compared.gate.confirm {
-            Confirm::Fresh => CONFIRMING as u32,
-            Confirm::No => 0,
+            Confirm::Fresh => self.to_confirm() * CONFIRMING as u32,
+            Confirm::No => Duration::ZERO,
+        }
+    }
+
+    /// How long one of them takes: a figure at a fixed rate, which may fail as well, is confirmed by whole launches. Turns at a fixed rate
+    /// are left out of those that confirm anything else.
+    fn to_confirm(&self) -> Duration {
+        let launch = self.clock.launch().unwrap_or_default();
+        let mut metrics = self.compared.gate.metrics.iter();
+        if metrics.any(|of| of.limits.is_some() && of.metric.is_at_rate()) {
+            launch
+        } else {
+            launch.saturating_sub(self.at_rate())
         }
     }
 
     /// How long the turns at a fixed rate of one launch take.
     fn at_rate(&self) -> Duration {
         let open = self.pair.pacing().and_then(|pacing| pacing.open);
-        let blocks = match self.compared.gate.relaunch {
-            Relaunch::Every(blocks) => blocks,
-            Relaunch::Never => 1,
-        };
-        open.map_or(Duration::ZERO, |open| (open.slice + open.gap) * 10 * blocks)
+        let open = open.filter(|_| self.clock.has_latencies);
+        open.map_or(Duration::ZERO, |open| {
+            (open.slice + open.gap) * 10 * self.blocks
+        })
+    }
+
+    /// Blocks are shorter from now on, and so is what is known of them.
+    fn leave_out_latencies(&mut self) {
+        let at_rate = self.at_rate();
+        for launch in &mut self.clock.launches {
+            *launch = launch.saturating_sub(at_rate);
+        }
+        self.clock.has_latencies = false;
+        self.pair.leave_out_latencies();
     }
 
     /// Leaves latencies out if the first look and its confirmation fit into the budget without them alone; where they do not fit at
-    /// all, the user is told now.
+    /// all, the user is told now. Runs several blocks on each launch if the budget has time for that.
     fn fit(&mut self) {
-        let launch = self.clock.launch().unwrap_or_default();
-        let closed = launch.saturating_sub(self.at_rate());
         let first_look = FIRST_LOOK as u32 - 2;
-        let confirming = closed * self.confirming();
-        if launch * first_look + confirming <= self.left() {
+        let launch = self.clock.launch().unwrap_or_default();
+        if launch * first_look + self.confirming() <= self.left() {
+            self.more_blocks(launch);
             return;
         }
-        self.pair.leave_out_latencies();
+        self.leave_out_latencies();
+        let launch = self.clock.launch().unwrap_or_default();
+        let confirming = self.confirming();
         let budget = format_duration(self.compared.gate.budget);
-        let whole = self.around.began.elapsed() + closed * first_look + confirming;
-        let more = format!(
-            "use `--budget {}s` or more",
-            whole.as_secs().next_multiple_of(10)
-        );
-        let words = if closed * first_look + confirming <= self.left() {
+        let whole = rounded(self.around.began.elapsed() + launch * first_look + confirming);
+        let more = format!("use `--budget {}s` or more", whole.as_secs());
+        let words = if launch * first_look + confirming <= self.left() {
             format!(
-                "latencies are left out: {FIRST_LOOK} launches with them do not fit into {budget}"
+                "latencies are left out: {FIRST_LOOK} launches with them, and {CONFIRMING} that confirm a failure, do not fit into {budget}"
             )
-        } else if closed * first_look <= self.left() {
+        } else if launch * first_look <= self.left() {
             self.clock.fits = Fits::FirstLook;
             format!("a failure cannot be confirmed within {budget}, so that nothing fails: {more}")
         } else {
             self.clock.fits = Fits::Nothing;
             format!(
                 "{FIRST_LOOK} launches of {:.1} s each do not fit into {budget}: {more}",
-                closed.as_secs_f64()
+                launch.as_secs_f64()
             )
         };
         self.say(&format!("note: {words}"));
+    }
+
+    /// As many blocks on each launch as the budget has time for.
+    fn more_blocks(&mut self, launch: Duration) {
+        let gate = &self.compared.gate;
+        let Some(pacing) = self
+            .pair
+            .pacing()
+            .filter(|_| gate.relaunch != Relaunch::Never)
+        else {
+            return;
+        };
+        let block = pacing.closed() + self.at_rate() / self.blocks;
+        let most = self.blocks * (gate.budget.as_secs() / EACH_BLOCK_SECONDS).max(1) as u32;
+        let fits = |more: &u32| (launch + block * *more) * LAUNCHES <= gate.budget;
+        let more = (1..=most - self.blocks).take_while(fits).last();
+        if let Some(more) = more {
+            self.blocks += more;
+            let blocks = NonZeroU32::new(self.blocks).unwrap_or(NonZeroU32::MIN);
+            self.pair.relaunch_every(blocks);
+            for launch in &mut self.clock.launches {
+                *launch += block * more;
+            }
+        }
+    }
+
+    /// Which budget has time for turns that are long enough, if this one has not.
+    fn say_what_capacity_needs(&self) {
+        let gate = &self.compared.gate;
+        let mut metrics = gate.metrics.iter();
+        let is_judged = metrics.any(|of| of.metric == GateMetric::Capacity && of.limits.is_some());
+        let lacks = self.pair.pacing().and_then(|pacing| pacing.lacks());
+        let Some(lacks) = lacks.filter(|_| is_judged) else {
+            return;
+        };
+        let launches = (FIRST_LOOK + CONFIRMING) as u32 * given(gate);
+        let budget = rounded((lacks * launches).div_f64(LOADED));
+        let remedy = if budget <= LONGEST_BUDGET {
+            format!("use `--budget {}s` or more", budget.as_secs())
+        } else {
+            "no budget has time for longer ones".to_owned()
+        };
+        self.say(&format!(
+            "note: answers are so slow that the turns of a block are too short for capacity, which is not judged: {remedy}"
+        ));
     }
 
     fn say(&self, words: &str) {
@@ -283,6 +385,11 @@ impl Measuring<'_> {
             block.number
         ));
     }
+}
+
+/// As budgets are given.
+fn rounded(budget: Duration) -> Duration {
+    Duration::from_secs((budget.as_secs() + 1).next_multiple_of(10))
 }
 
 fn outcome(failure: Failure) -> Outcome {

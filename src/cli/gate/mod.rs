@@ -6,6 +6,8 @@ mod baseline;
 mod blame;
 mod checkout;
 mod measure;
+mod profiled;
+mod profiles;
 mod shown;
 
 use std::path::Path;
@@ -17,9 +19,10 @@ use tokio::runtime::Runtime;
 use self::arms::Compared;
 use self::baseline::Baseline;
 use self::checkout::Checkout;
+use self::profiles::Around;
 use self::shown::Ended;
 use super::files::made;
-use super::limits::{allow_connections, both_at_once};
+use super::limits::{AtOnce, allow_connections};
 use super::output::{progress, say};
 use super::signals::{Answered, Signals};
 use crate::compare::Comparison;
@@ -63,7 +66,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         None => None,
     };
     let compared = Compared::of(args, checkout.as_ref())?;
-    allow_connections(&both_at_once(&compared.plan))?;
+    allow_connections(&compared.plan, AtOnce::Both)?;
     if !args.quiet {
         let notes = compared.notes(checkout.as_ref());
         notes.for_each(|note| say(&format!("note: {note}")));
@@ -96,10 +99,17 @@ fn gate(
         blocks: &found.blocks,
         confirming: &found.confirming,
     };
-    let mut verdict = match baseline {
+    let verdict = match baseline {
         Some(baseline) => against(&compared.gate, measured, found.ended, &baseline.metrics),
         None => conclude(&compared.gate, measured, found.ended, None),
     };
+    let around = Around {
+        dir: &dir,
+        observer: &observer,
+        stop: &session.stop,
+    };
+    let judging = blame::judge(compared, verdict, &around);
+    let (mut verdict, profiles) = session.runtime.block_on(judging);
     verdict.advisory = compared.advisory.clone().filter(|_| !args.enforce);
     let seconds = surroundings.began.elapsed().as_secs_f64();
     let when = (session.started_at, seconds);
@@ -107,7 +117,7 @@ fn gate(
     let printed = ended.print();
     let mut functions = None;
     if verdict.names_functions() && compared.injected.is_none() && baseline.is_none() {
-        let work = blame::functions(compared, &dir, &observer, &session.stop);
+        let work = blame::compare(compared, profiles, &around);
         functions = blamed(session.runtime.block_on(work));
     }
     session.runtime.shutdown_background();

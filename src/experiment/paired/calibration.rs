@@ -1,5 +1,7 @@
 //! Loads two arms in short turns to find out how long their turns must be.
 
+use std::time::Duration;
+
 use super::super::Stop;
 use super::super::variant::Stamps;
 use super::both::{Arm, Both};
@@ -14,6 +16,8 @@ pub(super) struct Calibration<'a> {
     pub(super) plan: &'a Plan,
     pub(super) arms: &'a Arms<Arm<'a>>,
     pub(super) load: &'a Load,
+    /// How long all turns of slow answers may take; never shorter than those of a block.
+    pub(super) longest: Duration,
     pub(super) stamps: &'a Stamps,
     pub(super) stop: &'a Stop,
 }
@@ -42,7 +46,7 @@ impl Calibration<'_> {
                 },
             };
             let turns = course.drive(both, meters, self.stop).await?.turns;
-            let again = pacing.again(&turns);
+            let again = pacing.again(&turns, self.longest);
             found = Some(turns);
             let goes_on = both.targets().is_some() && !self.stop.is_asked();
             match again.filter(|_| goes_on) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
+
 use super::super::Stop;
 use super::super::aim::Aim;
 use super::super::drive::no_workers;
@@ -11,9 +13,9 @@ use super::meter::{Meter, Read, Used, used};
 use super::pacing::Tables;
 use super::surroundings::Moment;
 use crate::engine::{Drive, Engine, now_ns};
-use crate::metrics::{ErrorKind, Interval, Tally, Timetable};
+use crate::metrics::{ErrorKind, Interval, Tally, Timetable, latency_quantiles};
 use crate::result::{Arms, Failure, Turns};
-use crate::scenario::{Load, Plan};
+use crate::scenario::{Load, LoadModel, Plan};
 use crate::traffic::template::Stamp;
 
 /// Time behind the last turn in which the arms may do what they have put off, before they are read.
@@ -62,6 +64,8 @@ enum What {
 struct Count {
     tallies: Vec<Tally>,
     exemplars: BTreeMap<ErrorKind, String>,
+    /// Latencies of what ended in each interval, by its number.
+    by_turn: BTreeMap<u64, Histogram<u64>>,
     has_ended: bool,
 }
 
@@ -137,7 +141,10 @@ impl Course<'_> {
             load: self.load,
             turns: Some(turns),
             stamp,
-            interval: Duration::from_nanos(turns.end()),
+            interval: match self.load.model {
+                LoadModel::Closed => Duration::from_nanos(turns.end()),
+                LoadModel::Open { .. } => Duration::from_nanos(turns.period()),
+            },
         }
     }
 
@@ -233,6 +240,13 @@ impl Count {
         for (kind, words) in &interval.exemplars {
             self.exemplars.entry(*kind).or_insert_with(|| words.clone());
         }
+        let (latency, _) = latency_quantiles(&Tally::sum(&interval.tallies));
+        if !latency.is_empty() {
+            let all = self.by_turn.entry(interval.index);
+            let all = all.or_insert_with(|| Tally::default().latency);
+            // It grows as it needs.
+            let _ = all.add(&latency);
+        }
         engine.reuse(interval);
     }
 
@@ -245,9 +259,18 @@ impl Count {
             count: table.measured(),
             are_short: false,
             tallies: self.tallies,
+            by_turn: self.by_turn.values().map(by_value).collect(),
             exemplars: self.exemplars,
         }
     }
+}
+
+/// How often each latency came.
+fn by_value(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+    let values = histogram.iter_recorded();
+    values
+        .map(|value| (value.value_iterated_to(), value.count_at_value()))
+        .collect()
 }
 
 /// Nobody asks which payloads of a block were acknowledged.

@@ -43,6 +43,8 @@ pub struct Paired<'a> {
     pub relaunch: Relaunch,
     /// Whether latencies are measured, by turns at a fixed rate.
     pub latencies: bool,
+    /// How long all turns of a block may take in which connections are never idle, where answers are slow; else they are shorter.
+    pub longest: Duration,
     /// Where logs go, below `launch-N`.
     pub dir: &'a RunDir,
     /// Is told of hashes.
@@ -68,6 +70,8 @@ pub struct Pair<'a> {
     stamps: Stamps,
     both: Option<Both>,
     launches: u32,
+    /// Blocks that ran on the launch.
+    blocks: u32,
     pacing: Option<Pacing>,
 }
 
@@ -94,6 +98,7 @@ impl<'a> Pair<'a> {
             stamps: Stamps::of(started_at),
             both: None,
             launches: 0,
+            blocks: 0,
             pacing: None,
         })
     }
@@ -115,11 +120,7 @@ impl<'a> Pair<'a> {
     /// # Errors
     /// telemload or its machine failed.
     pub async fn block(&mut self, number: u32) -> Result<Option<Block>, Failure> {
-        let is_fresh = match self.paired.relaunch {
-            Relaunch::Every(blocks) => number.saturating_sub(1).is_multiple_of(blocks.get()),
-            Relaunch::Never => false,
-        };
-        if is_fresh || self.both.is_none() {
+        if self.is_used() || self.both.is_none() {
             self.finish().await;
             self.launches += 1;
             let directory = PathBuf::from(format!("launch-{}", self.launches));
@@ -127,6 +128,7 @@ impl<'a> Pair<'a> {
                 base: directory.join("base"),
                 head: directory.join("head"),
             };
+            self.blocks = 0;
             self.both = self
                 .launcher
                 .launch(self.launches, &directories, &mut self.hashes)
@@ -139,17 +141,27 @@ impl<'a> Pair<'a> {
         let has_died = [&both.arms.base, &both.arms.head]
             .into_iter()
             .any(|arm| arm.died.is_some());
-        let is_last = match self.paired.relaunch {
-            Relaunch::Every(blocks) => number.is_multiple_of(blocks.get()),
-            Relaunch::Never => false,
-        };
+        self.blocks += 1;
         let is_asked = self.paired.stop.is_asked();
-        if is_asked || is_last || has_died || block.is_err() {
+        if is_asked || self.is_used() || has_died || block.is_err() {
             both.stop(self.paired.stop).await;
         } else {
             self.both = Some(both);
         }
         block.map(|block| (!is_asked).then_some(block))
+    }
+
+    /// From the next launch on so many blocks run on each.
+    pub fn relaunch_every(&mut self, blocks: NonZeroU32) {
+        self.paired.relaunch = Relaunch::Every(blocks);
+    }
+
+    /// Whether all blocks of a launch ran on it.
+    fn is_used(&self) -> bool {
+        match self.paired.relaunch {
+            Relaunch::Every(blocks) => self.blocks >= blocks.get(),
+            Relaunch::Never => false,
+        }
     }
 
     /// Stops what still runs.
@@ -208,17 +220,23 @@ impl<'a> Pair<'a> {
         meters: &mut Arms<Meter>,
     ) -> Result<Pacing, Failure> {
         let Paired {
-            plan, load, stop, ..
+            plan,
+            load,
+            stop,
+            longest,
+            latencies,
+            ..
         } = self.paired;
         let calibration = Calibration {
             plan,
             arms: &self.launcher.arms,
             load,
+            longest,
             stamps: &self.stamps,
             stop,
         };
         let found = calibration.run(both, meters).await?;
-        let decided = Pacing::decided(&found, load, self.paired.latencies);
+        let decided = Pacing::decided(&found, load, latencies, longest);
         if answered(&found.base) && answered(&found.head) {
             self.pacing = Some(decided);
         }

@@ -11,8 +11,9 @@ use crate::units::Rate;
 /// The shortest turn: noise of shared machines is slow, so that shorter ones would gain nothing and cost more switches.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// Median latencies in a turn, so that its edges hardly count.
-const LATENCIES: u32 = 20;
+/// Twice the median latencies in a turn, so that its edges hardly count. Answers that all take equally long come at the end of a turn of a
+/// whole number of them, or just behind it: half of one more keeps the smallest of changes from moving an answer out of each turn.
+const HALF_LATENCIES: u32 = 41;
 
 /// Requests in a turn, at least.
 const REQUESTS: f64 = 200.0;
@@ -83,7 +84,13 @@ const BLOCK: [Slices; 3] = [
     FEWEST,
 ];
 
-/// The fewest turns of a block, which have both orders.
+/// The turns of a block that is longer than the others because its answers are slow: they have one of both orders, and blocks alternate.
+const SLOW: Slices = Slices {
+    dropped: 2,
+    measured: 4,
+};
+
+/// The fewest turns of a block that have both orders.
 const FEWEST: Slices = Slices {
     dropped: 2,
     measured: 8,
@@ -133,29 +140,39 @@ impl Pacing {
     }
 
     /// The one for another calibration, with turns that are long enough as far as this one can tell; `None` if they were.
-    pub(super) fn again(&self, found: &Arms<Turns>) -> Option<Self> {
-        let decided = Self::fitting(found);
+    pub(super) fn again(&self, found: &Arms<Turns>, longest: Duration) -> Option<Self> {
+        let decided = Self::fitting(found, longest);
         (decided.slice > self.slice + self.slice / 2).then_some(Self {
-            slices: FEWEST,
+            slices: if all(decided.slices) < all(FEWEST) {
+                decided.slices
+            } else {
+                FEWEST
+            },
             ..decided
         })
     }
 
-    /// The one for all blocks.
-    pub(super) fn decided(found: &Arms<Turns>, load: &Load, latencies: bool) -> Self {
+    /// The one for all blocks, whose turns take so long at most where answers are slow.
+    pub(super) fn decided(
+        found: &Arms<Turns>,
+        load: &Load,
+        latencies: bool,
+        longest: Duration,
+    ) -> Self {
         Self {
             open: latencies.then(|| open(found, load)).flatten(),
-            ..Self::fitting(found)
+            ..Self::fitting(found, longest)
         }
     }
 
     /// As many turns of the wanted length as a block has time for; the fewest are shorter if need be.
-    fn fitting(found: &Arms<Turns>) -> Self {
+    fn fitting(found: &Arms<Turns>, longest: Duration) -> Self {
         let wanted = slice(found);
-        let all = |slices: Slices| slices.dropped + slices.measured;
         let fits = |slices: &Slices| (wanted + gap(wanted, found)) * all(*slices) <= CLOSED_WITHIN;
-        let slices = BLOCK.into_iter().find(fits).unwrap_or(FEWEST);
-        let longest = CLOSED_WITHIN / all(slices);
+        let usual = BLOCK.into_iter().find(fits);
+        let slices = usual.unwrap_or(SLOW);
+        let within = usual.map_or(longest.max(CLOSED_WITHIN), |_| CLOSED_WITHIN);
+        let longest = within / all(slices);
         // What is under way ends in the gap, as far as there is time.
         let gap = gap(wanted, found).min(longest * 2 / 5);
         Self {
@@ -185,6 +202,16 @@ impl Pacing {
             },
             open: None,
         }
+    }
+
+    /// How long the turns of a block take.
+    pub fn closed(&self) -> Duration {
+        (self.slice + self.gap) * all(self.slices)
+    }
+
+    /// How long the turns of a block would take if they were as long as they should be; `None` if they are.
+    pub fn lacks(&self) -> Option<Duration> {
+        (self.slice < self.wanted).then(|| (self.wanted + self.wanted / 4) * all(self.slices))
     }
 
     pub(super) fn closed_tables(&self, head_first: bool) -> Tables {
@@ -226,6 +253,10 @@ impl OpenPacing {
     }
 }
 
+fn all(slices: Slices) -> u32 {
+    slices.dropped + slices.measured
+}
+
 /// The load with the length of an arm's own turns.
 fn in_turns(load: &Load, tables: &Tables) -> Load {
     Load {
@@ -244,7 +275,7 @@ fn slice(found: &Arms<Turns>) -> Duration {
             Some(rate) => Duration::from_secs_f64(REQUESTS / rate),
             None => SHORTEST,
         };
-        enough.max(median(turns) * LATENCIES)
+        enough.max(median(turns) * HALF_LATENCIES / 2)
     };
     let longest = of(&found.base).max(of(&found.head));
     longest.max(SHORTEST)
@@ -299,6 +330,7 @@ mod tests {
     use crate::result::samples;
 
     const MS: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_millis(5_300);
 
     /// An arm that answered so many requests a second with this latency.
     fn arm(rate: f64, latency: Duration) -> Turns {
@@ -313,6 +345,7 @@ mod tests {
             are_short: false,
             tallies: vec![tally, Tally::default()],
             exemplars: BTreeMap::new(),
+            by_turn: Vec::new(),
         }
     }
 
@@ -328,13 +361,13 @@ mod tests {
         let load = samples::phase(|_| ()).load;
         let check = |base, head, slice: Duration, measured: u32| {
             let found = arms(base, head);
-            let pacing = Pacing::decided(&found, &load, true);
+            let pacing = Pacing::decided(&found, &load, true, LONGEST);
             let close = |a: Duration, b: Duration| a.abs_diff(b) < b / 100;
             assert!(close(pacing.slice, slice), "{pacing:?}");
             assert_eq!(pacing.slices.measured, measured, "{pacing:?}");
-            let all = pacing.slices.dropped + pacing.slices.measured;
+            let within = if measured > 4 { CLOSED_WITHIN } else { LONGEST };
             assert!(
-                (pacing.slice + pacing.gap) * all <= CLOSED_WITHIN,
+                (pacing.slice + pacing.gap) * all(pacing.slices) <= within,
                 "{pacing:?}"
             );
             assert!(pacing.gap >= 2 * MS, "{pacing:?}");
@@ -344,13 +377,28 @@ mod tests {
         check(fast, fast, 100 * MS, 24);
         // 200 requests.
         check(fast, (1_400.0, MS), 143 * MS, 16);
-        // 20 median latencies.
-        check((20_000.0, 10 * MS), fast, 200 * MS, 8);
-        // More than a block has time for: what is under way ends between turns all the same.
-        check((400.0, 20 * MS), fast, 310 * MS, 8);
-        check((200.0, 320 * MS), fast, 210 * MS, 8);
+        // 20.5 median latencies.
+        check((20_000.0, 10 * MS), fast, 205 * MS, 8);
+        // Fewer turns in a longer block.
+        check((400.0, 20 * MS), fast, 500 * MS, 4);
+        // More than that has time for: what is under way ends between turns all the same.
+        check((200.0, 20 * MS), fast, 843 * MS, 4);
+        check((200.0, 320 * MS), fast, 530 * MS, 4);
         // Without an answer there is nothing to go by.
         check((0.0, MS), (0.0, MS), 100 * MS, 24);
+    }
+
+    #[test]
+    fn turns_that_are_too_short_say_what_they_lack() {
+        let load = samples::phase(|_| ()).load;
+        let lacks = |rate| {
+            let found = arms((rate, 20 * MS), (rate, MS));
+            Pacing::decided(&found, &load, true, LONGEST).lacks()
+        };
+        assert_eq!(lacks(20_000.0), None);
+        assert_eq!(lacks(400.0), None);
+        // Six turns of a second, with their gaps.
+        assert_eq!(lacks(200.0), Some(7_500 * MS));
     }
 
     #[test]
@@ -361,7 +409,7 @@ mod tests {
             ..samples::phase(|_| ()).load
         };
         let rate = |load: &Load| {
-            let open = Pacing::decided(&found, load, true).open.unwrap();
+            let open = Pacing::decided(&found, load, true, LONGEST).open.unwrap();
             open.rate.per_second()
         };
         assert_eq!(rate(&closed), 5_000.0);
@@ -373,9 +421,9 @@ mod tests {
             ..closed.clone()
         };
         assert_eq!(rate(&own), 800.0);
-        assert_eq!(Pacing::decided(&found, &own, false).open, None);
+        assert_eq!(Pacing::decided(&found, &own, false, LONGEST).open, None);
         let deaf = arms((0.0, MS), (10_000.0, MS));
-        assert_eq!(Pacing::decided(&deaf, &closed, true).open, None);
+        assert_eq!(Pacing::decided(&deaf, &closed, true, LONGEST).open, None);
     }
 
     #[test]
@@ -389,7 +437,7 @@ mod tests {
             ..samples::phase(|_| ()).load
         };
         // 40 answers that took 200 ms, in four turns of 100 ms.
-        let open = Pacing::decided(&slow, &load, true).open.unwrap();
+        let open = Pacing::decided(&slow, &load, true, LONGEST).open.unwrap();
         let rate = open.rate.per_second();
         assert!((24.0..26.0).contains(&rate), "{rate}");
     }
@@ -397,10 +445,10 @@ mod tests {
     #[test]
     fn a_calibration_is_repeated_until_its_turns_are_long_enough() {
         let slow = arms((200.0, 50 * MS), (200.0, 50 * MS));
-        let again = Pacing::first().again(&slow).unwrap();
+        let again = Pacing::first().again(&slow, LONGEST).unwrap();
         assert!(again.slice > 200 * MS, "{again:?}");
-        assert_eq!(again.again(&slow), None);
+        assert_eq!(again.again(&slow, LONGEST), None);
         let fast = arms((20_000.0, 3 * MS), (20_000.0, 3 * MS));
-        assert_eq!(Pacing::first().again(&fast), None);
+        assert_eq!(Pacing::first().again(&fast, LONGEST), None);
     }
 }

@@ -172,6 +172,7 @@ impl Together<'_> {
             plan: self.runs.base.plan,
             arms: &launcher.arms,
             load: &phase.load,
+            longest: phase.load.duration,
             stamps: self.runs.base.stamps,
             stop: self.stop,
         };

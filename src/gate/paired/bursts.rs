@@ -1,8 +1,8 @@
 //! Of how many bursts the tail of latencies is made. Requests of one moment share its fate, so that their number says too little.
 
 use super::verdict::Bursts;
-use crate::metrics::{Tally, latency_quantiles};
-use crate::result::{ArmBlock, Block};
+use crate::metrics::{Tally, bursts_in, latency_quantiles};
+use crate::result::{ArmBlock, Block, Turns};
 
 /// Bursts of both arms from which a percentile of the tail is judged.
 pub(super) const ENOUGH: f64 = 20.0;
@@ -20,36 +20,44 @@ pub(super) fn of(quantile: f64, launches: &[Vec<&Block>]) -> Bursts {
     }
 }
 
-/// Σ c / D of the requests c above the quantile in each block: D, their variance by their mean, is 1 of independent requests, and the
-/// size of the bursts otherwise. No block has more bursts than the arm had turns in it.
+/// Runs of turns that hold what is above the quantile, as bursts of a run are counted. Where it lies in all turns alike, c / D of the
+/// requests c above it: D, their variance by their mean from turn to turn, is 1 of independent requests, and the size of the bursts otherwise.
 fn of_arm(quantile: f64, launches: &[Vec<&Block>], arm: fn(&Block) -> &ArmBlock) -> f64 {
     let blocks = launches.iter().flatten();
-    let open: Vec<(f64, Tally)> = blocks
+    let open: Vec<&Turns> = blocks
         .filter_map(|block| arm(block).open.as_ref())
-        .map(|turns| (f64::from(turns.count), Tally::sum(&turns.tallies)))
         .collect();
-    let tallies: Vec<Tally> = open.iter().map(|(_, tally)| tally.clone()).collect();
+    let tallies: Vec<Tally> = open
+        .iter()
+        .map(|turns| Tally::sum(&turns.tallies))
+        .collect();
     let (all, _) = latency_quantiles(&Tally::sum(&tallies));
     if all.is_empty() {
         return 0.0;
     }
     let limit = all.value_at_quantile(quantile);
-    let counts: Vec<(f64, f64)> = open
-        .iter()
-        .map(|(turns, tally)| {
-            let (latency, _) = latency_quantiles(tally);
-            let above = latency.len() - latency.count_between(0, limit);
-            (above as f64, *turns)
-        })
-        .collect();
-    let blocks = counts.len() as f64;
-    let sum: f64 = counts.iter().map(|(above, _)| above).sum();
-    let mean = sum / blocks;
-    if sum == 0.0 || counts.len() < 2 {
+    let by_turn = open.iter().flat_map(|turns| &turns.by_turn);
+    let counted: Vec<(f64, f64)> = by_turn.map(|turn| above(turn, limit)).collect();
+    bursts_in(&counted).map_or_else(|| independent(&counted), |bursts| bursts as f64)
+}
+
+/// Requests of a turn that took longer than a limit, and all.
+fn above(turn: &[(u64, u64)], limit: u64) -> (f64, f64) {
+    let count = |of: &dyn Fn(u64) -> bool| {
+        let turn = turn.iter().filter(|(value, _)| of(*value));
+        turn.map(|(_, count)| count).sum::<u64>() as f64
+    };
+    (count(&|value| value > limit), count(&|_| true))
+}
+
+fn independent(counted: &[(f64, f64)]) -> f64 {
+    let turns = counted.len() as f64;
+    let sum: f64 = counted.iter().map(|(above, _)| above).sum();
+    let mean = sum / turns;
+    if sum == 0.0 || counted.len() < 2 {
         return 0.0;
     }
-    let squares: f64 = counts.iter().map(|(above, _)| (above - mean).powi(2)).sum();
-    let dispersion = (squares / (blocks - 1.0) / mean).max(1.0);
-    let at_most: f64 = counts.iter().map(|(above, turns)| above.min(*turns)).sum();
-    (sum / dispersion).min(at_most)
+    let squares = counted.iter().map(|(above, _)| (above - mean).powi(2));
+    let variance = squares.sum::<f64>() / (turns - 1.0);
+    sum / (variance / mean).max(1.0)
 }

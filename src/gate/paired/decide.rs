@@ -1,10 +1,12 @@
 //! What to do after each launch, and what all of them come to.
 
+use std::time::Duration;
+
 use super::errors::{self, Errors};
-use super::look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK, Seen};
-use super::metric::{Metric, Progress};
+use super::look::{self, CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK, Seen};
+use super::metric::{Beside, Metric, Progress};
 use super::observe::{by_launch, void};
-use super::verdict::{Evidence, GateVerdict, MetricVerdict, Spread, Used};
+use super::verdict::{ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used};
 use crate::gate::{Outcome, Verdict};
 use crate::result::{Around, Block};
 use crate::scenario::plan::gate::{Confirm, GatePlan};
@@ -46,6 +48,8 @@ pub enum Time {
 pub enum Ended {
     /// As [`next`] said.
     Planned,
+    /// The budget was used up before that; one of this length would do.
+    Short(Duration),
     /// For a reason of its own: the user ended it, or it could not be done.
     Early(Outcome),
 }
@@ -106,16 +110,28 @@ pub fn conclude(
     let launches = by_launch(measured.blocks, plan.relaunch);
     let confirming = by_launch(measured.confirming, plan.relaunch);
     let errors = judge_errors(plan, &launches, &confirming);
+    let beside = Beside {
+        confirm: plan.confirm,
+        confirming: &confirming,
+        differs: errors.differs.as_deref(),
+        budget: match ended {
+            Ended::Short(budget) => Some(budget),
+            _ => None,
+        },
+    };
     let metrics: Vec<MetricVerdict> = metrics(plan, &launches)
         .iter()
-        .map(|metric| metric.verdict(plan.confirm, &confirming, errors.differs.as_deref()))
+        .map(|metric| metric.verdict(beside))
         .collect();
     let (outcome, reasons) = match ended {
         Ended::Early(outcome) => {
             let reason = early(&outcome);
             (outcome, vec![reason])
         }
-        Ended::Planned => overall(&errors, &metrics),
+        Ended::Planned | Ended::Short(_) => match &errors.invalid {
+            Some(message) => (Outcome::Invalid(message.clone()), vec![message.clone()]),
+            None => overall(&errors.verdict, &metrics),
+        },
     };
     let all: Vec<&Block> = measured.blocks.iter().chain(measured.confirming).collect();
     GateVerdict {
@@ -155,28 +171,50 @@ fn early(outcome: &Outcome) -> String {
     }
 }
 
-/// All metrics of the plan. A failure of equal arms is as likely however many are judged.
+/// All metrics of the plan.
 fn metrics(plan: &GatePlan, launches: &[Vec<&Block>]) -> Vec<Metric> {
-    let judged = plan.metrics.iter().filter(|of| of.limits.is_some()).count();
-    let level = FALSE_FAILS / judged.max(1) as f64;
+    let level = look::level(plan);
     let metrics = plan.metrics.iter();
     metrics
         .map(|gated| Metric::of(*gated, launches, level))
         .collect()
 }
 
-fn overall(errors: &Errors, metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
-    if let Some(message) = &errors.invalid {
-        return (Outcome::Invalid(message.clone()), vec![message.clone()]);
+impl GateVerdict {
+    /// Whether it judges anything: it did not end early, and there was something to compare with.
+    pub fn is_a_verdict(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Pass | Outcome::Fail | Outcome::Inconclusive
+        )
     }
+
+    /// With what was found of functions, and how that ended. It is judged by them too, unless it is no verdict.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Vec<MetricVerdict>, ended: Ended) -> Self {
+        self.metrics.extend(functions);
+        if self.is_a_verdict() {
+            (self.outcome, self.reasons) = match ended {
+                Ended::Early(outcome) => {
+                    let reason = early(&outcome);
+                    (outcome, vec![reason])
+                }
+                Ended::Planned | Ended::Short(_) => overall(&self.errors, &self.metrics),
+            };
+        }
+        self
+    }
+}
+
+fn overall(errors: &ErrorVerdict, metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
     let told = |verdict: Verdict| {
-        let of_errors = errors.verdict.reason.as_ref();
-        let of_errors = of_errors.filter(|_| errors.verdict.verdict == verdict);
+        let of_errors = errors.reason.as_ref();
+        let of_errors = of_errors.filter(|_| errors.verdict == verdict);
         let of_errors = of_errors.map(|reason| format!("errors: {reason}"));
         let of_metrics = metrics.iter().filter(move |of| of.verdict == Some(verdict));
         let of_metrics = of_metrics.map(|of| {
             let reason = of.reason.as_deref().unwrap_or("no reason");
-            format!("{}: {reason}", of.metric.name())
+            format!("{}: {reason}", of.name())
         });
         of_errors.into_iter().chain(of_metrics).collect::<Vec<_>>()
     };

@@ -3,7 +3,7 @@
 //! The first look ends a metric only where it is plain: it passes below `tolerate` rather than below `catch`, for a change between both
 //! that is seen well has to fail. A test in tests/statistics has the rates of wrong and of missing verdicts.
 
-use crate::scenario::plan::gate::{GateMetric, Limits};
+use crate::scenario::plan::gate::{GateMetric, GatePlan, Limits};
 use crate::statistics::{Paired, sign_flip, smallest_effect, t_quantile};
 
 /// Launches at the first look, and the fewest of any verdict: the smallest p of the sign-flip test is 2⁻¹⁰ of ten.
@@ -15,9 +15,14 @@ pub const CONFIRMING: usize = 8;
 /// The chance of a failure of two arms that are alike, over all metrics.
 pub const FALSE_FAILS: f64 = 0.004;
 /// One-sided p up to which fresh launches confirm.
-const CONFIRMED: f64 = 0.05;
+pub(super) const CONFIRMED: f64 = 0.05;
 /// Probability with which the smallest effect fails.
-const POWER: f64 = 0.9;
+pub(super) const POWER: f64 = 0.9;
+
+/// One-sided p up to which a figure fails. A failure of equal arms is as likely however many are judged.
+pub(super) fn level(plan: &GatePlan) -> f64 {
+    FALSE_FAILS / plan.judged().max(1) as f64
+}
 
 /// The two limits as ln of a change for the worse.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,9 @@
 //! One metric over a whole gate: where it stands after what was measured, and its verdict in words.
 
+use std::time::Duration;
+
 use super::bursts;
-use super::look::{self, FIRST_LOOK, LogLimits, Seen};
+use super::look::{self, CONFIRMING, FIRST_LOOK, LogLimits, Seen};
 use super::observe::Series;
 use super::verdict::{Change, Confirmation, MetricVerdict};
 use super::words;
@@ -17,6 +19,18 @@ pub(super) enum Progress {
     Running,
     /// Nothing follows.
     Over,
+}
+
+/// What a verdict on a metric takes from elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside<'a> {
+    pub(super) confirm: Confirm,
+    /// What should have confirmed a failure, by launch.
+    pub(super) confirming: &'a [Vec<&'a Block>],
+    /// What the arms answer differently.
+    pub(super) differs: Option<&'a str>,
+    /// A budget that has time for all launches, where there was none.
+    pub(super) budget: Option<Duration>,
 }
 
 /// A metric with what was measured of it.
@@ -94,13 +108,8 @@ impl Metric {
         }
     }
 
-    /// What follows from all that was measured, from what should have confirmed a failure, and from what the arms answer differently.
-    pub(super) fn verdict(
-        &self,
-        confirm: Confirm,
-        confirming: &[Vec<&Block>],
-        differs: Option<&str>,
-    ) -> MetricVerdict {
+    /// What follows from all that was measured, and from what is beside it.
+    pub(super) fn verdict(&self, beside: Beside<'_>) -> MetricVerdict {
         let metric = self.gated.metric;
         let paired = Paired::of(&self.worse);
         let mean = |of: fn(&Arms<f64>) -> f64| {
@@ -117,6 +126,7 @@ impl Metric {
         });
         let mut verdict = MetricVerdict {
             metric,
+            function: None,
             limits: self.gated.limits,
             base: mean(|of| of.base),
             head: mean(|of| of.head),
@@ -133,17 +143,11 @@ impl Metric {
             launches: self.worse.iter().map(|log| natural(metric, *log)).collect(),
             confirmation: None,
         };
-        self.judge(&mut verdict, confirm, confirming, differs);
+        self.judge(&mut verdict, beside);
         verdict
     }
 
-    fn judge(
-        &self,
-        verdict: &mut MetricVerdict,
-        confirm: Confirm,
-        confirming: &[Vec<&Block>],
-        differs: Option<&str>,
-    ) {
+    fn judge(&self, verdict: &mut MetricVerdict, beside: Beside<'_>) {
         let Some((limits, shares)) = self.limits().zip(self.gated.limits) else {
             verdict.reason = self.series.unknown.map(|(_, why)| why.to_owned());
             return;
@@ -156,15 +160,18 @@ impl Metric {
         };
         match seen {
             Seen::Fails => {
-                let confirmed = self.confirmed(confirm, confirming, limits);
+                let confirmed = self.confirmed(beside.confirm, beside.confirming, limits);
                 verdict.confirmation = confirmed.1;
                 if confirmed.0 {
                     verdict.verdict = Some(Verdict::Fail);
                     verdict.reason = Some(words::fails(verdict, shares));
                 } else {
                     verdict.verdict = Some(Verdict::Inconclusive);
-                    verdict.reason = Some(words::unconfirmed(verdict));
-                    verdict.needs = Some(words::NEEDS_CONFIRMATION.to_owned());
+                    verdict.reason = Some(words::unconfirmed(verdict, CONFIRMING));
+                    let is_short = verdict.confirmation.is_none_or(|of| of.n < CONFIRMING);
+                    let budget = beside.budget.filter(|_| is_short);
+                    let needs = || words::NEEDS_CONFIRMATION.to_owned();
+                    verdict.needs = Some(budget.map_or_else(needs, words::budget));
                 }
             }
             Seen::Passes => {
@@ -183,14 +190,19 @@ impl Metric {
                 } else {
                     let (voided, unknown) = (self.series.voided, self.series.unknown);
                     verdict.reason = Some(words::few(self.worse.len(), voided, unknown));
-                    verdict.needs = Some(words::needs_launches(voided));
+                    let budget = beside.budget.filter(|_| voided == 0);
+                    let needs = || words::needs_launches(voided);
+                    verdict.needs = Some(budget.map_or_else(needs, words::budget));
                 }
                 if self.is_coarse() || self.is_disturbed() {
                     verdict.verdict = None;
                 }
             }
         }
-        if let Some(differs) = differs.filter(|_| verdict.verdict == Some(Verdict::Pass)) {
+        if let Some(differs) = beside
+            .differs
+            .filter(|_| verdict.verdict == Some(Verdict::Pass))
+        {
             verdict.verdict = Some(Verdict::Inconclusive);
             verdict.reason = Some(differs.to_owned());
             verdict.needs = Some(words::NEEDS_ANSWERS.to_owned());

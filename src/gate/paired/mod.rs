@@ -6,6 +6,7 @@
 mod bursts;
 mod decide;
 mod errors;
+mod functions;
 mod look;
 mod metric;
 mod observe;
@@ -14,6 +15,7 @@ mod verdict;
 mod words;
 
 pub use decide::{Ended, Measured, Next, Time, conclude, next};
+pub use functions::{FunctionSeen, Profiled, asks_to_confirm, functions};
 pub use look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK};
 pub use stored::{Figures, against, figures};
 pub use verdict::{
@@ -24,6 +26,10 @@ pub use verdict::{
 mod ends_tests;
 #[cfg(test)]
 mod errors_tests;
+#[cfg(test)]
+mod functions_tests;
+#[cfg(test)]
+mod look_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

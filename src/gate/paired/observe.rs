@@ -154,6 +154,7 @@ fn value(metric: GateMetric, arms: &[&ArmBlock]) -> Result<f64, &'static str> {
             }
             Ok(value_at(&latency, quantile))
         }
+        GateMetric::Function(_) => Err("functions are seen in profiles alone"),
         GateMetric::PeakMemory => {
             let peaks: Option<Vec<u64>> = arms.iter().map(|arm| arm.peak_bytes).collect();
             let most = peaks.and_then(|peaks| peaks.into_iter().max());

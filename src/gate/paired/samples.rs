@@ -21,6 +21,7 @@ pub(super) fn plan(metrics: &[GateMetric]) -> GatePlan {
         phase: "load".to_owned(),
         budget: Duration::from_secs(120),
         metrics: gated.collect(),
+        functions: Vec::new(),
         relaunch: Relaunch::Every(1),
         confirm: Confirm::Fresh,
         on_inconclusive: OnInconclusive::Exit,
@@ -49,6 +50,7 @@ pub(super) fn turns(ok: u64, latency_us: u64) -> Turns {
         are_short: false,
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
+        by_turn: Vec::new(),
     }
 }
 

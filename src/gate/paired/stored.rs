@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::decide::{Ended, Measured, conclude};
-use super::look::{FALSE_FAILS, FIRST_LOOK, LogLimits};
+use super::look::{self, FIRST_LOOK, LogLimits};
 use super::metric::{untold, worse_share};
 use super::observe::{Series, by_launch};
 use super::verdict::{Change, GateVerdict, MetricVerdict};
@@ -38,11 +38,10 @@ pub fn against(
 ) -> GateVerdict {
     let mut verdict = conclude(plan, measured, ended, None);
     let now = figures(plan, measured.blocks);
-    let judged = plan.metrics.iter().filter(|of| of.limits.is_some()).count();
-    let level = FALSE_FAILS / judged.max(1) as f64;
+    let level = look::level(plan);
     // Both are in the order of the plan.
     for (of, gated) in verdict.metrics.iter_mut().zip(&plan.metrics) {
-        let name = of.metric.name();
+        let name = of.name();
         let pair = stored.get(&name).zip(now.get(&name));
         *of = held_against(of, *gated, pair, level);
     }
@@ -66,7 +65,7 @@ fn overall(metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
         let reasons: Vec<String> = of
             .map(|of| {
                 let reason = of.reason.as_deref().unwrap_or("no reason");
-                format!("{}: {reason}", of.metric.name())
+                format!("{}: {reason}", of.name())
             })
             .collect();
         if !reasons.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::samples::{blocks, changed, costing, plan, turns, verdict};
 use super::*;
 use crate::gate::{Outcome, Verdict};
-use crate::result::{ArmBlock, Block};
+use crate::result::{ArmBlock, Block, Turns};
 use crate::scenario::plan::gate::{Confirm, GateMetric, GatePlan};
 
 /// What is asked for if a figure of turns without a rate fails.
@@ -23,6 +23,7 @@ fn worsen(metric: GateMetric) -> impl Fn(&mut ArmBlock) {
         GateMetric::Capacity => arm.closed.active = arm.closed.active.mul_f64(1.25),
         GateMetric::Latency(_) => arm.open = Some(turns(100, 12_000)),
         GateMetric::PeakMemory => arm.peak_bytes = Some((1 << 20) * 6 / 5),
+        GateMetric::Function(_) => panic!("no block tells it"),
     }
 }
 
@@ -186,6 +187,33 @@ fn a_failure_that_fresh_launches_do_not_confirm_is_none() {
 }
 
 #[test]
+fn what_the_budget_had_no_time_for_says_which_one_has() {
+    let plan = plan(&[CPU]);
+    let short = |blocks: &[Block], confirming: &[Block]| {
+        let measured = Measured { blocks, confirming };
+        let ended = Ended::Short(Duration::from_secs(140));
+        let found = conclude(&plan, measured, ended, None);
+        assert_eq!(found.outcome, Outcome::Inconclusive);
+        of(&found, CPU).needs.clone().unwrap()
+    };
+    let says =
+        "a `--budget` of 140s, which has time for 10 launches and for 8 that confirm a failure";
+    assert_eq!(short(&costing(10, 1.2), &[]), says);
+    assert_eq!(short(&costing(10, 1.2), &costing(7, 1.2)), says);
+    assert_eq!(short(&blocks(9), &[]), says);
+    // A failure that was not confirmed needs something else than time, and so does noise.
+    assert!(short(&costing(10, 1.2), &blocks(8)).contains("measure again"));
+    let pass = Measured {
+        blocks: &blocks(10),
+        confirming: &[],
+    };
+    let ended = Ended::Short(Duration::from_secs(140));
+    let found = conclude(&plan, pass, ended, None);
+    assert_eq!(found.outcome, Outcome::Pass);
+    assert_eq!(of(&found, CPU).needs, None);
+}
+
+#[test]
 fn what_is_below_the_tolerated_change_never_fails() {
     let plan = plan(&[CPU]);
     for times in [1.0, 1.01, 1.02, 1.028, 0.5] {
@@ -206,6 +234,16 @@ fn noise_is_inconclusive_and_says_what_would_settle_it() {
         let by = [0.2, -0.15, -0.18, 0.22][at % 4];
         block.arms.head.cpu = Some(Duration::from_secs_f64(0.01 * f64::exp(by)));
     }
+    let measured = Measured {
+        blocks: &noisy,
+        confirming: &[],
+    };
+    let short = Ended::Short(Duration::from_secs(140));
+    let short = conclude(&plan(&[CPU]), measured, short, None);
+    assert_eq!(
+        of(&short, CPU).needs,
+        of(&verdict(&plan(&[CPU]), &noisy), CPU).needs
+    );
     let verdict = verdict(&plan(&[CPU]), &noisy);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     let found = of(&verdict, CPU);
@@ -364,38 +402,60 @@ fn no_more_launches_are_named_where_what_there_is_should_do() {
     assert_eq!(look::times_needed(&paired, limits, FALSE_FAILS), None);
 }
 
+/// Turns at a fixed rate, of 250 requests each and so many slow ones.
+fn with_slow(slow: [u64; 4]) -> Turns {
+    let mut all = turns(0, 1);
+    for slow in slow {
+        all.tallies[0].add(&turns(250, 1_000).tallies[0]);
+        all.tallies[0].add(&turns(slow, 50_000).tallies[0]);
+        let mut turn = vec![(1_000_000, 250)];
+        if slow > 0 {
+            turn.push((50_000_000, slow));
+        }
+        all.by_turn.push(turn);
+    }
+    all
+}
+
 #[test]
 fn the_tail_is_gated_from_twenty_bursts_on() {
     let p99 = GateMetric::Latency(0.99);
-    let tail = |slow: u64| {
+    let judged = |slow: fn(usize) -> [u64; 4]| {
         let mut blocks = blocks(16);
         for (at, block) in blocks.iter_mut().enumerate() {
             for arm in [&mut block.arms.base, &mut block.arms.head] {
-                let mut open = turns(1_000, 1_000);
-                // All of a burst that comes in one of four blocks, or some in each.
-                let here = if slow > 1 && at % 4 != 0 {
-                    0
-                } else {
-                    slow * 12
-                };
-                open.tallies[0].add(&turns(here, 50_000 + 10 * at as u64).tallies[0]);
-                arm.open = Some(open);
+                arm.open = Some(with_slow(slow(at)));
             }
         }
-        blocks
+        verdict(&plan(&[CPU, p99]), &blocks)
     };
-    let found = verdict(&plan(&[CPU, p99]), &tail(4));
+    // A stall in each block, whatever its size, is one event of each block.
+    let found = judged(|at| [0, 8 + at as u64 % 2, 0, 0]);
     let of_tail = of(&found, p99);
     assert_eq!(of_tail.verdict, None, "{of_tail:#?}");
-    assert!(
-        of_tail
-            .reason
-            .as_deref()
-            .unwrap()
-            .contains("bursts of slow requests")
-    );
-    assert!(of_tail.needs.as_deref().unwrap().contains("times as long"));
+    let (reason, needs) = (of_tail.reason.as_deref(), of_tail.needs.as_deref());
+    let says = "its tail rests on 16 and 16 bursts of slow requests";
+    assert!(reason.unwrap().contains(says), "{reason:?}");
+    assert!(needs.unwrap().contains("some 2 times as long"), "{needs:?}");
     assert_eq!(found.outcome, Outcome::Pass);
-    let found = verdict(&plan(&[CPU, p99]), &tail(1));
+    // What follows each other without a quiet turn is one event.
+    let found = judged(|at| {
+        if at % 2 == 0 {
+            [0, 0, 0, 8]
+        } else {
+            [8, 0, 0, 0]
+        }
+    });
+    let bursts = of(&found, p99).bursts.unwrap();
+    assert_eq!((bursts.base, bursts.head), (8.0, 8.0));
+    // A few of them, whose turns say nothing of how they come.
+    let found = judged(|at| [if at == 3 { 8 } else { 0 }, 0, 0, 0]);
+    let bursts = of(&found, p99).bursts.unwrap();
+    assert!((0.9..1.1).contains(&bursts.base), "{bursts:?}");
+    // Some in each turn are as many as they are.
+    let found = judged(|_| [2; 4]);
+    assert_eq!(of(&found, p99).bursts.unwrap().head, 128.0);
     assert_eq!(of(&found, p99).verdict, Some(Verdict::Pass), "{found:#?}");
+    let found = judged(|_| [0; 4]);
+    assert_eq!(of(&found, p99).bursts.unwrap().base, 0.0);
 }

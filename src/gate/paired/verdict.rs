@@ -48,6 +48,8 @@ impl GateVerdict {
 pub struct MetricVerdict {
     /// Which.
     pub metric: GateMetric,
+    /// Of which functions, as the scenario names them; `None` of all that blocks tell.
+    pub function: Option<String>,
     /// What it was held against; `None` if it is only shown.
     pub limits: Option<Limits>,
     /// Geometric mean of the base over all launches, in the metric's unit; `None` if it is not known.
@@ -78,6 +80,14 @@ pub struct MetricVerdict {
     pub launches: Vec<f64>,
     /// What fresh blocks said to a failure.
     pub confirmation: Option<Confirmation>,
+}
+
+impl MetricVerdict {
+    /// Its name in scenarios and results.
+    pub fn name(&self) -> String {
+        let function = self.function.clone();
+        function.unwrap_or_else(|| self.metric.name())
+    }
 }
 
 /// How much larger a figure of the head is than the base's, as a share: 0.05 is 5 % more.

@@ -1,5 +1,7 @@
 //! The words of verdicts: why, and what would settle it.
 
+use std::time::Duration;
+
 use super::bursts::ENOUGH;
 use super::look::{CONFIRMING, FIRST_LOOK};
 use super::verdict::{Bursts, Change, MetricVerdict};
@@ -10,6 +12,12 @@ use crate::units::format_share;
 pub(super) const NEEDS_CONFIRMATION: &str = "measure again where nothing else runs, or with a longer `--budget`; a failure that fresh launches do not confirm is none";
 /// What settles a change of answers.
 pub(super) const NEEDS_ANSWERS: &str = "make the head answer as the base does, or set `answers = \"may-differ\"` in [gate] if the change is meant";
+
+/// What settles it for functions that no sample holds.
+pub(super) const NEEDS_PATTERN: &str = "a pattern that matches functions as a profile of the target names them, or functions that take more of the CPU time";
+/// What settles it for functions of which too little is known.
+pub(super) const NEEDS_SAMPLES: &str =
+    "more samples: a larger `hz` in [profile], a wider pattern, or a larger `catch`";
 
 /// Times the budget from which a longer one is no advice.
 const MOST_TIMES: f64 = 8.0;
@@ -35,6 +43,9 @@ fn estimate(change: Option<Change>) -> String {
 }
 
 pub(super) fn fails(verdict: &MetricVerdict, limits: Limits) -> String {
+    let Some(change) = verdict.change else {
+        return "the head spends CPU time in it, and the base does not".to_owned();
+    };
     let confirmed = verdict.confirmation.map_or_else(String::new, |of| {
         format!(
             "; {} fresh launches confirm it: {}",
@@ -44,7 +55,7 @@ pub(super) fn fails(verdict: &MetricVerdict, limits: Limits) -> String {
     });
     format!(
         "{} is worse than the tolerated {}{confirmed}",
-        estimate(verdict.change),
+        estimate(Some(change)),
         format_share(limits.tolerate)
     )
 }
@@ -70,12 +81,13 @@ pub(super) fn between(verdict: &MetricVerdict, limits: Limits) -> String {
     )
 }
 
-pub(super) fn unconfirmed(verdict: &MetricVerdict) -> String {
+/// Of a failure that `wanted` fresh launches should have confirmed.
+pub(super) fn unconfirmed(verdict: &MetricVerdict, wanted: usize) -> String {
     let found = estimate(verdict.change);
     match verdict.confirmation {
         None => format!("{found} would fail, but no time was left to confirm it"),
-        Some(of) if of.n < CONFIRMING => format!(
-            "{found} would fail, but only {} of {CONFIRMING} fresh launches could confirm it",
+        Some(of) if of.n < wanted => format!(
+            "{found} would fail, but only {} of {wanted} fresh launches could confirm it",
             of.n
         ),
         Some(of) => format!(
@@ -130,6 +142,14 @@ pub(super) fn needs_launches(voided: usize) -> String {
     )
 }
 
+/// A budget that has time for what there was none for.
+pub(super) fn budget(budget: Duration) -> String {
+    format!(
+        "a `--budget` of {}s, which has time for {FIRST_LOOK} launches and for {CONFIRMING} that confirm a failure",
+        budget.as_secs()
+    )
+}
+
 pub(super) fn few_bursts(bursts: Bursts) -> String {
     format!(
         "its tail rests on {:.0} and {:.0} bursts of slow requests, and fewer than {ENOUGH:.0} do not tell",
@@ -143,4 +163,8 @@ pub(super) fn more_bursts(bursts: Bursts) -> String {
         "some {:.0} times as long at the fixed rate: a longer `--budget`",
         (ENOUGH / least).ceil()
     )
+}
+
+pub(super) fn few_samples(samples: u64, launches: usize) -> String {
+    format!("{samples} samples of both arms hold it, of {launches} launches each: too few to tell")
 }

@@ -1,12 +1,12 @@
 //! One endpoint of a target: asks it for a profile, and says what came instead.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, Url};
 
 use super::super::other::something_else;
 use super::error::CaptureError;
+use crate::process::client::cause;
 
 /// What is read of an error's text, and shown of it.
 const MAX_MESSAGE: usize = 4096;
@@ -115,7 +115,7 @@ impl Endpoint {
             .get(self.slice_url(seconds))
             .header(reqwest::header::CONTENT_TYPE, "application/protobuf")
             .timeout(timeout);
-        let lost = |error| self.lost(error, timeout);
+        let lost = |error: reqwest::Error| self.lost(&error, timeout);
         let mut response = request.send().await.map_err(lost)?;
         if !response.status().is_success() {
             return Err(self.refused(response, seconds).await);
@@ -139,22 +139,14 @@ impl Endpoint {
         }
     }
 
-    fn lost(&self, error: reqwest::Error, waited: Duration) -> CaptureError {
+    fn lost(&self, error: &reqwest::Error, waited: Duration) -> CaptureError {
         let url = self.shown.clone();
         if error.is_timeout() {
             return CaptureError::Timeout { url, waited };
         }
-        // The last cause is the system's; those above it say no more than that a request failed.
-        let error = error.without_url();
-        let mut reason = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            reason = inner.to_string();
-            cause = inner.source();
-        }
         CaptureError::Unreachable {
             url,
-            reason: one_line(reason.as_bytes()),
+            reason: one_line(cause(error).as_bytes()),
         }
     }
 

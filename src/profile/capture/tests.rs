@@ -333,7 +333,7 @@ fn a_closed_port_is_explained() {
         let shown = error.to_string();
         assert!(
             shown.contains(&format!(
-                "no profile from http://{address}/p: Connection refused"
+                "no profile from http://{address}/p: connection refused"
             )),
             "{shown}"
         );

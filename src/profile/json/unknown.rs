@@ -17,8 +17,10 @@ const SHOWN_KEY: usize = 40;
 
 const SPANS: &str = "it has spans, not samples; record a .cpuprofile (`node --cpu-prof`, the Profiler of Chrome's developer tools), or samples with perf";
 
+const HEAP_OF_V8: &str = "record CPU with `node --cpu-prof`, which writes a .cpuprofile, or the heap as pprof (npm: pprof, `heap.profile()`)";
+
 /// Keys that are all there, what has them, and the way out. The first that fits decides.
-const KNOWN: [(&[&str], &str, &str); 13] = [
+const KNOWN: [(&[&str], &str, &str); 18] = [
     (&["traceEvents"], "a Chrome trace", SPANS),
     (
         &["mode", "interval", "frames", "samples"],
@@ -33,13 +35,9 @@ const KNOWN: [(&[&str], &str, &str); 13] = [
     (
         &["head", "samples"],
         "a heap profile or an old CPU profile of V8",
-        "record with `node --cpu-prof`, which writes a .cpuprofile",
+        HEAP_OF_V8,
     ),
-    (
-        &["head"],
-        "a heap profile of V8",
-        "record with `node --cpu-prof`, which writes a .cpuprofile",
-    ),
+    (&["head"], "a heap profile of V8", HEAP_OF_V8),
     (
         &["snapshot", "nodes", "edges"],
         "a heap snapshot of V8",
@@ -79,6 +77,31 @@ const KNOWN: [(&[&str], &str, &str); 13] = [
         &["files", "elapsed_time_sec"],
         "a profile of scalene",
         "it has no stacks; record with `py-spy record -f raw`",
+    ),
+    (
+        &["linux-perf-json-version"],
+        "what `perf data convert` writes",
+        "give the output of `perf script` on the same recording",
+    ),
+    (
+        &["dhatFileVersion"],
+        "the output of valgrind's dhat",
+        "record with heaptrack and give what `heaptrack_print -F OUT FILE` writes",
+    ),
+    (
+        &["code", "functions", "ticks"],
+        "the log of V8's profiler as JSON",
+        "record with `node --cpu-prof`, which writes a .cpuprofile",
+    ),
+    (
+        &["costs", "functions", "events"],
+        "a file for gprof2dot",
+        "give the profile that it was made of",
+    ),
+    (
+        &["recording"],
+        "what `jfr print --json` prints",
+        "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`",
     ),
 ];
 

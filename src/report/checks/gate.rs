@@ -51,7 +51,7 @@ pub fn of_gate(gate: &GateRun<'_>) -> Checks {
 }
 
 fn metric(gate: &GateRun<'_>, of: &MetricVerdict) -> Check {
-    let name = of.metric.name();
+    let name = of.name();
     let is_known = of.base.is_some() || of.head.is_some();
     let found = is_known.then(|| {
         let (base, head) = (value(of.metric, of.base), value(of.metric, of.head));

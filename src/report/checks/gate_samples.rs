@@ -23,6 +23,7 @@ pub(in crate::report) fn metric(metric: GateMetric, verdict: Option<Verdict>) ->
     };
     MetricVerdict {
         metric,
+        function: None,
         limits: verdict.map(|_| metric.default_limits()),
         base: Some(412.0),
         head: Some(431.0),
@@ -108,6 +109,7 @@ pub(in crate::report) fn gate<T>(
         are_short: false,
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
+        by_turn: Vec::new(),
     };
     let arm = ArmBlock {
         cpu: Some(Duration::from_millis(500)),

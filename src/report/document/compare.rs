@@ -7,8 +7,7 @@ use crate::compare::{
     MetricChange, Part, PhaseComparison, Unjudged, Unmeasured, ceiling,
 };
 use crate::profile::{
-    ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta,
-    FunctionShare, Unit,
+    DeltaFinding, Difference, FALSE_DISCOVERIES, FunctionDelta, FunctionShare, Unit,
 };
 use crate::result::Note;
 
@@ -325,7 +324,7 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
         head: diff.whole.1,
         change: (diff.unit != Unit::Share).then(|| ChangeJson::of(&diff.change)),
         false_discoveries: FALSE_DISCOVERIES,
-        assumed_launch_spread: ASSUMED_LAUNCH_SPREAD,
+        assumed_launch_spread: found.assumed_launch_spread(),
         detectable_change: hidden.map(|hidden| hidden.in_any),
         detectable_change_in_half: hidden.map(|hidden| hidden.in_half),
         not_detected: diff.count(DeltaFinding::NotDetected),

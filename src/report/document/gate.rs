@@ -10,7 +10,7 @@ use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::report::checks::GateRun;
 use crate::result::{ArmBlock, Around, Block, ScenarioId, Turns};
-use crate::scenario::plan::gate::GateMetric;
+use crate::scenario::plan::gate::{FunctionFigure, GateMetric};
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "telemload.gate/1";
@@ -214,9 +214,13 @@ impl<'a> VerdictJson<'a> {
 impl<'a> MetricJson<'a> {
     fn of(of: &'a MetricVerdict) -> Self {
         Self {
-            metric: of.metric.name(),
+            metric: of.name(),
             unit: match of.metric {
-                GateMetric::CpuPerRequest | GateMetric::CpuAtRate | GateMetric::Latency(_) => "us",
+                GateMetric::CpuPerRequest
+                | GateMetric::CpuAtRate
+                | GateMetric::Latency(_)
+                | GateMetric::Function(FunctionFigure::Cost) => "us",
+                GateMetric::Function(FunctionFigure::Share) => "share",
                 GateMetric::Capacity => "requests_per_second",
                 GateMetric::PeakMemory => "bytes",
             },

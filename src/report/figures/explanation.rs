@@ -3,7 +3,7 @@
 use super::change::{in_unit, signed};
 use super::{amount, shortened};
 use crate::compare::{FunctionComparison, Part, PhaseComparison};
-use crate::profile::{ASSUMED_LAUNCH_SPREAD, DeltaFinding, Difference, FEWEST_SAMPLES, Unit};
+use crate::profile::{DeltaFinding, Difference, FEWEST_SAMPLES, Unit};
 use crate::units::{format_count, format_us};
 
 /// Which functions explain a change, in a few lines.
@@ -102,6 +102,14 @@ fn with_bounds(found: &FunctionComparison, difference: &Difference) -> String {
     )
 }
 
+/// What intervals allow for between launches.
+fn between_launches(found: &FunctionComparison) -> String {
+    match found.assumed_launch_spread() {
+        0.0 => "the measured spread".to_owned(),
+        spread => format!("{:.0} % assumed", spread * 100.0),
+    }
+}
+
 /// What is to be said of the functions that explain nothing.
 fn rest(found: &FunctionComparison) -> Vec<String> {
     let count = |finding| found.diff.count(finding);
@@ -123,10 +131,10 @@ fn rest(found: &FunctionComparison) -> Vec<String> {
             String::new()
         };
         lines.push(format!(
-            "no detectable change in {}: one of {} would have been found{in_half}, with {:.0} % assumed between launches",
+            "no detectable change in {}: one of {} would have been found{in_half}, with {} between launches",
             functions(quiet, if changed { "other " } else { "" }),
             either(hidden.in_any),
-            ASSUMED_LAUNCH_SPREAD * 100.0,
+            between_launches(found),
         ));
     }
     if few > 0 {

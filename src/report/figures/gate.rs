@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::gate::Verdict;
 use crate::gate::paired::{Change, Evidence, MetricVerdict, Spread, Used};
-use crate::scenario::plan::gate::GateMetric;
+use crate::scenario::plan::gate::{FunctionFigure, GateMetric};
 use crate::units::{format_count, format_share, format_us};
 
 /// What a bar's marks mean.
@@ -23,9 +23,11 @@ pub(in crate::report) fn value(metric: GateMetric, value: Option<f64>) -> String
         return "–".to_owned();
     };
     match metric {
-        GateMetric::CpuPerRequest | GateMetric::CpuAtRate | GateMetric::Latency(_) => {
-            format_us(value)
-        }
+        GateMetric::CpuPerRequest
+        | GateMetric::CpuAtRate
+        | GateMetric::Latency(_)
+        | GateMetric::Function(FunctionFigure::Cost) => format_us(value),
+        GateMetric::Function(FunctionFigure::Share) => format_share(value),
         GateMetric::Capacity => format!("{}/s", format_count(value)),
         GateMetric::PeakMemory => crate::report::figures::amount(value, "bytes"),
     }

@@ -38,6 +38,8 @@ struct Page<'a> {
     class: &'static str,
     reasons: Vec<String>,
     changes: Vec<Change>,
+    /// Profiles on their own have functions alone.
+    has_figures: bool,
     functions: Vec<Functions>,
     machines: Vec<(String, Vec<(&'static str, String)>)>,
     command: &'a str,
@@ -64,7 +66,8 @@ pub fn html(of: &Compared<'_>) -> String {
     };
     let (words, class) = words(of.comparison);
     // The files of graphs are below the page's directory.
-    let graphs = (!of.graphs.is_empty()).then(|| ".".to_owned());
+    let graphs = (!of.graphs.is_empty()).then(String::new);
+    let changes = changes::all([of.comparison]);
     let page = Page {
         frame: Frame::of(format!("{base} → {head}"), island.json()),
         base,
@@ -73,7 +76,8 @@ pub fn html(of: &Compared<'_>) -> String {
         words,
         class,
         reasons: of.judged.map(reasons).unwrap_or_default(),
-        changes: changes::all([of.comparison]),
+        has_figures: changes.iter().any(|of| !of.table.rows.is_empty()),
+        changes,
         functions: functions::of_comparison(of.comparison, graphs),
         machines: machines(of.sides),
         command: of.command,

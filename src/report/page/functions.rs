@@ -19,7 +19,8 @@ pub(super) struct Functions {
     pub(super) graph: Option<String>,
 }
 
-/// Those of a comparison, of what was captured beside the CPU too; `graphs` is the directory of the differential flame graphs, if there are any.
+/// Those of a comparison, of what was captured beside the CPU too; `graphs` is what
+/// stands before the path of a phase's differential flame graph, if there are any.
 pub(super) fn of_comparison(comparison: &Comparison, graphs: Option<String>) -> Vec<Functions> {
     let (base, head) = (&comparison.base, &comparison.head);
     let mut all = Vec::new();
@@ -28,7 +29,7 @@ pub(super) fn of_comparison(comparison: &Comparison, graphs: Option<String>) -> 
         all.extend(of.functions.as_ref().map(|found| Functions {
             title: format!("{base} → {head} · {phase}"),
             table: changes(found, unit_in_words(found), (base, head)),
-            graph: (graphs.as_ref()).map(|graphs| format!("{graphs}/{phase}/flame-diff.html")),
+            graph: (graphs.as_ref()).map(|graphs| format!("{graphs}{phase}/flame-diff.html")),
         }));
         all.extend(of.also.iter().map(|(kind, found)| Functions {
             title: format!("{base} → {head} · {phase} · {}", kind.name()),

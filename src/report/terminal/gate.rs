@@ -6,7 +6,7 @@ use anstyle::Style;
 use comfy_table::{CellAlignment, Table};
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
-use crate::gate::paired::GateVerdict;
+use crate::gate::paired::{GateVerdict, MetricVerdict};
 use crate::gate::{Outcome, Verdict};
 use crate::report::checks::GateRun;
 use crate::report::figures::gate::{
@@ -41,7 +41,12 @@ pub fn render(gate: &GateRun<'_>) -> String {
         let reason = reason(metric);
         if !reason.is_empty() {
             let (sign, _) = verdict(metric.verdict).split_once(' ').unwrap_or_default();
-            let _ = writeln!(text, "  {sign} {}{}", metric.metric.name(), words(&reason));
+            let _ = writeln!(
+                text,
+                "  {sign} {}{}",
+                printable(&metric.name()),
+                words(&reason)
+            );
         }
     }
     let used = used(of.used, gate.seconds);
@@ -88,7 +93,7 @@ fn whole(of: &GateVerdict, text: &mut String) {
 
 /// Whether it is the reason of a metric or of errors, which stand above.
 fn is_told(of: &GateVerdict, reason: &str) -> bool {
-    let names = of.metrics.iter().map(|of| of.metric.name());
+    let names = of.metrics.iter().map(MetricVerdict::name);
     let mut names = names.chain(["errors".to_owned()]);
     names.any(|name| {
         let rest = reason.strip_prefix(&name);
@@ -120,7 +125,7 @@ fn table(of: &GateVerdict) -> Table {
         let (by, interval) = change(metric.change);
         let sees = metric.smallest_effect.map(format_share);
         table.add_row([
-            metric.metric.name(),
+            printable(&metric.name()).into_owned(),
             value(metric.metric, metric.base),
             value(metric.metric, metric.head),
             by,

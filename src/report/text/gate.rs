@@ -23,7 +23,7 @@ pub fn markdown(gate: &GateRun<'_>) -> String {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {by} | {interval} | {} | {} | {} |",
-            code(&of.metric.name()),
+            code(&of.name()),
             value(of.metric, of.base),
             value(of.metric, of.head),
             if bar.is_empty() { bar } else { code(&bar) },

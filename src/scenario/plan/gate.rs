@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use regex::Regex;
+
 use crate::units::Rate;
+
+/// The longest budget: what takes longer is no gate.
+pub const LONGEST_BUDGET: Duration = Duration::from_secs(3_600);
 
 /// What `telemload gate` judges, and for how long it measures.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +19,8 @@ pub struct GatePlan {
     pub budget: Duration,
     /// What is judged and what is shown, in the order of the report.
     pub metrics: Vec<Gated>,
+    /// Functions that are judged, in the order of the report; all of them have been asked for.
+    pub functions: Vec<GatedFunction>,
     /// When the arms are launched anew.
     pub relaunch: Relaunch,
     /// Whether a failure must be confirmed by fresh blocks.
@@ -46,6 +53,34 @@ pub struct Gated {
     pub asked: bool,
 }
 
+/// Functions of the profile whose share or cost is judged.
+#[derive(Debug, Clone)]
+pub struct GatedFunction {
+    /// As the scenario names it, such as `cost("^serde_json::")`; figure and pattern follow from it.
+    pub name: String,
+    /// What of them is judged.
+    pub figure: FunctionFigure,
+    /// Which functions, by their names; a sample counts if one of them is on its stack.
+    pub pattern: Regex,
+    /// What it is held against.
+    pub limits: Limits,
+}
+
+impl PartialEq for GatedFunction {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.limits) == (&other.name, other.limits)
+    }
+}
+
+/// What of a function is judged, with what it calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionFigure {
+    /// CPU per OK request, µs.
+    Cost,
+    /// Its share of the CPU time.
+    Share,
+}
+
 /// Two changes for the worse, as shares of the base: 0.05 is 5 %.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
@@ -68,6 +103,16 @@ pub enum GateMetric {
     Latency(f64),
     /// Largest memory, bytes.
     PeakMemory,
+    /// What functions of a profile take: [`GatedFunction`] has which, and no block tells it.
+    Function(FunctionFigure),
+}
+
+impl GatePlan {
+    /// How many figures are judged, functions included.
+    pub fn judged(&self) -> usize {
+        let metrics = self.metrics.iter().filter(|of| of.limits.is_some());
+        metrics.count() + self.functions.len()
+    }
 }
 
 impl GateMetric {
@@ -83,6 +128,8 @@ impl GateMetric {
                 format!("latency.p{digits}")
             }
             Self::PeakMemory => "peak_memory".to_owned(),
+            Self::Function(FunctionFigure::Cost) => "cost".to_owned(),
+            Self::Function(FunctionFigure::Share) => "share".to_owned(),
         }
     }
 
@@ -93,7 +140,10 @@ impl GateMetric {
 
     /// Whether CPU time decides it.
     pub fn is_of_cpu(self) -> bool {
-        matches!(self, Self::CpuPerRequest | Self::CpuAtRate | Self::Capacity)
+        matches!(
+            self,
+            Self::CpuPerRequest | Self::CpuAtRate | Self::Capacity | Self::Function(_)
+        )
     }
 
     /// Whether it is measured at a fixed rate, where a neighbour on the machine makes it worthless.
@@ -109,6 +159,8 @@ impl GateMetric {
             // Up to the 75th percentile the middle of the distribution decides; beyond it, its tail.
             Self::Latency(quantile) if quantile > 0.75 => (0.20, 0.12),
             Self::Latency(_) | Self::PeakMemory => (0.10, 0.06),
+            // What a function of a fifth of the CPU time has to change by to be seen in five launches of three seconds.
+            Self::Function(_) => (0.30, 0.18),
         };
         Limits { catch, tolerate }
     }

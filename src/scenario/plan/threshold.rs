@@ -228,7 +228,7 @@ fn failure(name: &str) -> Result<Failure, String> {
 }
 
 /// The metric; of counts the limit says whether it is a number or a share.
-fn metric(text: &str, limit: &str) -> Result<Metric, String> {
+pub(in crate::scenario) fn metric(text: &str, limit: &str) -> Result<Metric, String> {
     for (prefix, of) in PERCENTILES {
         let percentile = text
             .strip_prefix(prefix)

@@ -6,8 +6,10 @@ use toml::Spanned;
 
 use super::resolver::Resolver;
 use crate::scenario::plan::gate::{
-    Answers, Confirm, GateLines, GateMetric, GatePlan, Gated, Limits, OnInconclusive, Relaunch,
+    Answers, Confirm, FunctionFigure, GateLines, GateMetric, GatePlan, Gated, GatedFunction,
+    LONGEST_BUDGET, Limits, OnInconclusive, Relaunch,
 };
+use crate::scenario::plan::threshold;
 use crate::scenario::plan::{Phase, Variant};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::Text;
@@ -17,8 +19,8 @@ use crate::units::{Rate, format_share, list};
 
 /// As long as people wait for a job of this kind.
 const BUDGET: Duration = Duration::from_secs(120);
-/// Shorter ones cannot hold ten launches of anything, longer ones are no gate.
-const BUDGETS: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(3_600));
+/// Shorter ones cannot hold ten launches of anything.
+const BUDGETS: (Duration, Duration) = (Duration::from_secs(20), LONGEST_BUDGET);
 /// Blocks on one launch.
 const MOST_BLOCKS: u32 = 20;
 /// Part of `catch` that is tolerated where the scenario says nothing of it.
@@ -49,10 +51,12 @@ impl Resolver<'_> {
                     .map_err(|error| self.error(rate.span(), "gate.rate", error.to_string()))?,
             ),
         };
+        let (metrics, functions) = self.gated(&given.metric)?;
         Ok(GatePlan {
             phase: self.gated_phase(given.phase.as_ref(), variants)?,
             budget,
-            metrics: self.gated(&given.metric)?,
+            metrics,
+            functions,
             relaunch: self.relaunch(given.relaunch.as_ref())?,
             confirm: match given.confirm {
                 Some(false) => Confirm::No,
@@ -152,17 +156,29 @@ impl Resolver<'_> {
     }
 
     /// Metrics that the scenario names are gated and no others are; the rest is shown.
-    fn gated(&self, given: &[gate::Metric]) -> Result<Vec<Gated>, Error> {
+    fn gated(&self, given: &[gate::Metric]) -> Result<(Vec<Gated>, Vec<GatedFunction>), Error> {
         let mut metrics: Vec<Gated> = Vec::new();
+        let mut functions: Vec<GatedFunction> = Vec::new();
         for one in given {
-            let gated = self.gated_metric(one)?;
-            if metrics.iter().any(|other| other.metric == gated.metric) {
+            let is_there = match self.gated_function(one)? {
+                Some(function) => {
+                    let is_there = functions.iter().any(|other| other.name == function.name);
+                    functions.push(function);
+                    is_there
+                }
+                None => {
+                    let gated = self.gated_metric(one)?;
+                    let is_there = metrics.iter().any(|other| other.metric == gated.metric);
+                    metrics.push(gated);
+                    is_there
+                }
+            };
+            if is_there {
                 let message = format!("`{}` is there twice", one.name.get_ref());
                 return Err(self.error(one.name.span(), "gate.metric.name", message));
             }
-            metrics.push(gated);
         }
-        let is_default = metrics.is_empty();
+        let is_default = given.is_empty();
         let rest = GATED.iter().map(|metric| (metric, is_default));
         for (metric, is_gated) in rest.chain(SHOWN.iter().map(|metric| (metric, false))) {
             if metrics.iter().all(|other| other.metric != *metric) {
@@ -173,16 +189,45 @@ impl Resolver<'_> {
                 });
             }
         }
-        Ok(metrics)
+        Ok((metrics, functions))
+    }
+
+    /// The functions that a metric names; `None` if it is no metric of functions.
+    fn gated_function(&self, given: &gate::Metric) -> Result<Option<GatedFunction>, Error> {
+        let name = given.name.get_ref();
+        if !(name.starts_with("cost(") || name.starts_with("share(")) {
+            return Ok(None);
+        }
+        let at = |message| self.error(given.name.span(), "gate.metric.name", message);
+        let (figure, pattern) = match threshold::metric(name, "").map_err(at)? {
+            threshold::Metric::Cost(pattern) => (FunctionFigure::Cost, pattern),
+            threshold::Metric::Share(pattern) => (FunctionFigure::Share, pattern),
+            _ => return Ok(None),
+        };
+        let limits = self.limits(given, GateMetric::Function(figure))?;
+        Ok(Some(GatedFunction {
+            name: name.clone(),
+            figure,
+            pattern,
+            limits,
+        }))
     }
 
     fn gated_metric(&self, given: &gate::Metric) -> Result<Gated, Error> {
         let name = given.name.get_ref();
         let metric = metric(name).ok_or_else(|| {
-            let known = "cpu_per_request, capacity, latency.p50 (or another percentile), cpu_per_request.at_rate or peak_memory";
+            let known = "cpu_per_request, capacity, latency.p50 (or another percentile), cpu_per_request.at_rate, peak_memory, cost(\"PATTERN\") or share(\"PATTERN\") of functions";
             let message = format!("there is no metric `{name}`; use {known}");
             self.error(given.name.span(), "gate.metric.name", message)
         })?;
+        Ok(Gated {
+            metric,
+            limits: Some(self.limits(given, metric)?),
+            asked: true,
+        })
+    }
+
+    fn limits(&self, given: &gate::Metric, metric: GateMetric) -> Result<Limits, Error> {
         let share = |of: &Option<Spanned<Share>>| of.as_ref().map(|share| share.get_ref().0);
         let usual = metric.default_limits();
         let (catch, tolerate) = match (share(&given.catch), share(&given.tolerate)) {
@@ -206,11 +251,7 @@ impl Resolver<'_> {
             let span = of_tolerate.or(of_catch);
             return Err(self.source.error(span, "gate.metric.tolerate", message));
         }
-        Ok(Gated {
-            metric,
-            limits: Some(Limits { catch, tolerate }),
-            asked: true,
-        })
+        Ok(Limits { catch, tolerate })
     }
 }
 

@@ -7,7 +7,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Malformed {
     /// The peer closed (or had already closed) the connection before any byte of a response.
-    #[error("the server closed the connection before it answered: open a new one")]
+    #[error(
+        "the connection was closed without a response: look for a crash or a limit of the server"
+    )]
     ClosedBeforeResponse,
     /// The peer closed inside a status line or header block.
     #[error(

@@ -31,6 +31,28 @@ pub fn stream_failure(error: &io::Error) -> Option<String> {
     })
 }
 
+/// Whether a peer that said this refuses the client, as servers of TLS 1.3 do behind the handshake.
+pub fn is_refusal(error: &io::Error) -> bool {
+    matches!(of_tls(error), Some(Error::AlertReceived(_)))
+}
+
+/// What an error of a client library says of TLS, in the same words; `name` is whom it asked, where it was still in the handshake.
+pub fn client_failure(error: &io::Error, name: Option<&str>) -> Option<String> {
+    let name = name.map(|name| name.trim_matches(['[', ']']));
+    let name = name.and_then(|name| ServerName::try_from(name).ok());
+    match (name, error.kind()) {
+        (
+            Some(name),
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset,
+        ) => Some(handshake_failure(error, &name)),
+        // The library's own word for an answer that was cut off is of the same kind.
+        (None, io::ErrorKind::UnexpectedEof) if !error.to_string().contains("close_notify") => None,
+        _ => stream_failure(error),
+    }
+}
+
 fn of_tls(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref::<Error>()
 }

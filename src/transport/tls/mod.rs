@@ -25,7 +25,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use anyone::Anyone;
 pub use error::TlsError;
-pub use fault::{handshake_failure, stream_failure};
+pub use fault::{client_failure, handshake_failure, is_refusal, stream_failure};
 pub use files::passphrase;
 use files::{certificates, private_key};
 pub use handshakes::{Handshake, Handshakes, Negotiated};

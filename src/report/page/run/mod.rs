@@ -107,7 +107,7 @@ pub fn pictures(run: &Run<'_>) -> Vec<(String, String)> {
 /// Functions of all comparisons; without any those of each profile.
 fn shown(run: &Concluded<'_>) -> Vec<Functions> {
     let compared = run.comparisons.iter().flat_map(|of| {
-        let directory = format!("compare/{}..{}", of.base, of.head);
+        let directory = format!("compare/{}..{}/", of.base, of.head);
         functions::of_comparison(of, Some(directory))
     });
     let compared: Vec<Functions> = compared.collect();

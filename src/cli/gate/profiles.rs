@@ -1,0 +1,140 @@
+//! Profiles of both arms, over several launches each: apart from what is timed, so that sampling costs no figure anything.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::arms::Compared;
+use super::profiled::profile;
+use crate::experiment::{self, Observer, RunDir, Stop};
+use crate::gate::Sampled;
+use crate::profile::{ENOUGH_SLICES, Profile, Scale, of_launches};
+use crate::result::{Arms, ProfileResult, RunResult, Samples};
+use crate::scenario::{LoadModel, Phase, Plan, Variant};
+use crate::statistics::Paired;
+
+/// Launches of each arm: from so many slices on what they differ by is measured, and a launch is a slice.
+const LAUNCHES: usize = ENOUGH_SLICES;
+
+/// What both arms are profiled in.
+pub(super) struct Around<'a> {
+    pub(super) dir: &'a RunDir,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) stop: &'a Stop,
+}
+
+/// The profiles of one arm.
+#[derive(Default)]
+pub(super) struct Launches {
+    profiles: Vec<ProfileResult>,
+}
+
+/// The profiles of one arm as one.
+pub(super) struct All {
+    pub(super) samples: Samples,
+    /// CPU per request while they were taken, with what launches differ by.
+    pub(super) cost: Option<Scale>,
+}
+
+/// Profiles both arms, in directories whose names begin with `name`; words for what came in the way.
+pub(super) async fn profiles(
+    compared: &Compared,
+    around: &Around<'_>,
+    name: &str,
+) -> Result<Arms<All>, String> {
+    let mut plan = plan(compared)?;
+    let mut found = Arms::<Launches>::default();
+    for launch in 1..=LAUNCHES {
+        let dir = around.dir.below(Path::new(&format!("{name}-{launch}")));
+        let dir = dir.map_err(|error| error.to_string())?;
+        let now = jiff::Timestamp::now();
+        let run = experiment::run(&plan, &dir, around.observer, around.stop, now).await;
+        if around.stop.is_asked() {
+            return Err("it was ended".to_owned());
+        }
+        found.base.add(&run, "base")?;
+        found.head.add(&run, "head")?;
+        // What drifts falls on both alike.
+        plan.variants.reverse();
+    }
+    Ok(Arms {
+        base: found.base.all()?,
+        head: found.head.all()?,
+    })
+}
+
+impl Launches {
+    fn add(&mut self, run: &RunResult, name: &str) -> Result<(), String> {
+        let variant = run.variants.iter().find(|variant| variant.name == name);
+        let phase = variant.and_then(|variant| variant.phases.first());
+        let profile = phase.and_then(|phase| phase.profile.clone());
+        let why = || {
+            let notes = phase.into_iter().flat_map(|phase| &phase.notes);
+            let notes: Vec<String> = notes.map(|note| note.words.clone()).collect();
+            format!("the {name} could not be profiled: {}", notes.join("; "))
+        };
+        self.profiles.push(profile.ok_or_else(why)?);
+        Ok(())
+    }
+
+    fn all(&self) -> Result<All, String> {
+        let taken = self.profiles.iter().filter_map(|of| of.taken.as_ref());
+        let taken: Vec<&Profile> = taken.map(|taken| &*taken.profile).collect();
+        let all = of_launches(&taken).map_err(|error| error.to_string())?;
+        let all = all.ok_or("there is no profile")?;
+        Ok(All {
+            samples: Samples::of(all.into()),
+            cost: self.cost(),
+        })
+    }
+
+    fn cost(&self) -> Option<Scale> {
+        let costs: Option<Vec<f64>> = self.profiles.iter().map(|of| of.us_per_request).collect();
+        let paired = Paired::of(&costs?)?;
+        let is_known = paired.mean > 0.0;
+        let scale = Scale::cost(paired.mean).known_to(paired.error() / paired.mean, paired.n);
+        is_known.then(|| scale.of_launches(paired.n))
+    }
+}
+
+impl All {
+    /// What functions are judged by.
+    pub(super) fn sampled(&self) -> Sampled<'_> {
+        Sampled {
+            profile: &self.samples.profile,
+            cost: self.cost,
+            launches: LAUNCHES,
+        }
+    }
+}
+
+/// Both arms as variants of a plan that profiles each once.
+fn plan(compared: &Compared) -> Result<Plan, String> {
+    let variant = |variant: &Variant, name: &str| -> Result<Variant, String> {
+        let profile = profile(variant)?;
+        let mut load = compared.load.clone();
+        load.model = LoadModel::Closed;
+        load.requests = None;
+        (load.duration, load.warmup) = (Duration::from_secs(1), Duration::from_millis(500));
+        Ok(Variant {
+            name: name.to_owned(),
+            phases: vec![Phase {
+                name: "profiled".to_owned(),
+                load,
+            }],
+            profile: Some(profile),
+            ..variant.clone()
+        })
+    };
+    Ok(Plan {
+        variants: vec![
+            variant(&compared.arms.base, "base")?,
+            variant(&compared.arms.head, "head")?,
+        ],
+        rounds: 1,
+        comparisons: Vec::new(),
+        turns: Vec::new(),
+        thresholds: Vec::new(),
+        interval: Duration::from_millis(100),
+        ..compared.plan.clone()
+    })
+}
