@@ -81,6 +81,8 @@ fn decoded(bytes: &[u8]) -> Option<String> {
     match bytes {
         [0xff, 0xfe, ..] => Some(wide(false)),
         [0xfe, 0xff, ..] => Some(wide(true)),
+        // A zip archive, which may have no NUL in its head.
+        [b'P', b'K', 3, 4, ..] => None,
         _ if bytes.iter().take(4096).any(|byte| *byte == 0) => None,
         _ => Some(String::from_utf8_lossy(bytes).into_owned()),
     }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 /// Stands before the number of a secret, or before `$` and the name of a variable of the environment, within a text of an
 /// exchange. Readers replace it in what they read.
-pub const OPEN: char = '\u{f8fe}';
+pub(super) const OPEN: char = '\u{f8fe}';
 /// Stands behind it.
-pub const CLOSE: char = '\u{f8ff}';
+pub(super) const CLOSE: char = '\u{f8ff}';
 
 /// Exchanges of one or more sources.
 #[derive(Debug, Clone, Default)]

@@ -20,7 +20,7 @@ fn archive(origin: &str) -> String {
         )
     };
     let secret = format!(
-        r#",{{"name":"Authorization","value":"Bearer {HUSH}"}},{{"name":"Cookie","value":"sid={HUSH}; theme=dark"}}"#
+        r#",{{"name":"Authorization","value":"Bearer {HUSH}"}},{{"name":"Cookie","value":"sid={HUSH}; theme=lit"}}"#
     );
     let body = format!(
         r#","bodySize":60,"postData":{{"mimeType":"application/json","text":"{{\"password\":\"{HUSH}\",\"mail\":\"ann.lee@mail.example\",\"n\":1}}"}}"#
@@ -128,7 +128,7 @@ fn an_imported_scenario_sends_what_was_recorded() {
         (
             "/me?api_key=filled-in",
             "Bearer filled-in",
-            "sid=filled-in; theme=dark"
+            "sid=filled-in; theme=lit"
         )
     );
     let login = asked

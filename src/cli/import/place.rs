@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::Args;
+use super::args::Args;
 use crate::cli::exit::Usage;
 use crate::cli::files::write;
 use crate::cli::path::is_stdio;

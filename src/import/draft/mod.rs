@@ -1,6 +1,7 @@
 //! A sample → the text of a scenario and the files beside it. Pure. What a sample holds of secrets comes as marks, which become places for
 //! variables of the environment, or generated values; the recorded ones go into one file, if the user asked for it.
 
+mod choice;
 mod group;
 mod headers;
 mod place;
@@ -13,30 +14,12 @@ mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::choice::Choice;
 use self::request::Written;
 use self::text::quoted;
 pub use self::timing::Pace;
 use super::sample::{Exchange, Sample, Skip};
 use super::secret::Secrets;
-
-/// What the user chose.
-#[derive(Debug, Clone, Default)]
-pub struct Choice {
-    /// Name of the scenario.
-    pub name: String,
-    /// Only what went to this origin; the most frequent one without it.
-    pub origin: Option<String>,
-    /// Where the scenario's load goes instead, with the Host header of the origin.
-    pub target: Option<String>,
-    /// How the recorded times are used.
-    pub pace: Pace,
-    /// Directory for feeds and bodies, as the scenario names it.
-    pub folder: String,
-    /// File for what was secret, as the scenario names it, if it is kept.
-    pub secrets: Option<String>,
-    /// Whether bodies that are no text are sent as they were recorded. Nobody looks for secrets in them.
-    pub keeps_binary: bool,
-}
 
 /// A scenario, and what belongs to it.
 #[derive(Debug, Clone, Default)]

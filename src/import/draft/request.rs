@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::Choice;
+use super::choice::Choice;
 use super::group::{Content, Group};
 use super::place::{self, Part, parts};
 use super::text::{self, Template, key, quoted};

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::request;
+use super::value::{text, whole};
 use crate::import::sample::{Body, Exchange, Sample, Skip, plain};
 use crate::import::time;
 use crate::import::url;
@@ -152,23 +153,4 @@ fn unsent(entry: &Entry, url: &str, status: Option<u64>) -> Option<Skip> {
         return Some(Skip::Unreadable);
     }
     (status == Some(0) || !is_http).then_some(Skip::NeverSent)
-}
-
-/// A whole number that may be written as any number, or as a text.
-pub(super) fn whole(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) => {
-            let float = || number.as_f64().filter(|float| *float >= 0.0);
-            number
-                .as_u64()
-                .or_else(|| float().map(|float| float as u64))
-        }
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-/// The text under a key.
-pub(super) fn text(value: &Value, key: &str) -> Option<String> {
-    value.get(key).and_then(Value::as_str).map(plain)
 }

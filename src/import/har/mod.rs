@@ -6,6 +6,7 @@ mod producer;
 mod request;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use serde::Deserialize;
 use serde_json::Value;

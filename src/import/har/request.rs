@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::entry::{text, whole};
+use super::value::{text, whole};
 use crate::import::multipart::{Part, boundary_of, joined};
 use crate::import::sample::{Body, Exchange, Header, Sample, plain};
 use crate::import::url;

@@ -1,7 +1,7 @@
 //! HAProxy's HTTP log: behind syslog's words, with counters, and headers in braces that have no names. Pure.
 
 use super::column::{Column, Fields};
-use super::{LONGEST, finish, take};
+use super::line::{LONGEST, finish, take};
 use crate::import::sample::{Headers, Sample};
 
 const COLUMNS: [Column; 6] = [

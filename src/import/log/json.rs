@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::column::{Column, Fields, NAMES};
+use super::line::{LONGEST, finish, take};
 use super::table::zeek_column;
-use super::{LONGEST, finish, take};
 use crate::import::sample::{Header, Sample, plain};
 
 /// A value by its JSON pointer.

@@ -1,7 +1,7 @@
 //! Logs that name their columns: W3C extended (`#Fields:`, IIS) and Zeek's http.log (`#fields`). Pure.
 
 use super::column::{Column, Fields};
-use super::{LONGEST, finish, take};
+use super::line::{LONGEST, finish, take};
 use crate::import::sample::Sample;
 
 /// Reads such a log, if it is one.

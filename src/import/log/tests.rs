@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::import::sample::Exchange;
 use crate::import::sample::{Body, Headers, Times};
 
 fn first(text: &str, format: Option<&str>) -> Exchange {
