@@ -13,6 +13,7 @@ pub mod compare;
 pub mod engine;
 pub mod experiment;
 pub mod gate;
+pub mod import;
 pub mod metrics;
 pub mod pacer;
 pub mod process;

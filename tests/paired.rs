@@ -16,7 +16,7 @@ use telemload::experiment::{Live, Observer, Pair, Paired, PhaseStart, Relaunch, 
 use telemload::metrics::Tally;
 use telemload::process::ProcessTree;
 use telemload::process::port::free_port;
-use telemload::result::{ArmBlock, Arms, Block, Failure, Turns};
+use telemload::result::{ArmBlock, Arms, Block, Failure, PhaseResult, Turns};
 use telemload::scenario::{Overrides, Plan, parse};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -76,8 +76,8 @@ impl Observer for Nobody {
     fn hashing(&self, _: u64) {}
     fn hashed(&self) {}
     fn phase(&self, _: &PhaseStart<'_>) {}
-    fn live(&self, _: &Live) {}
-    fn phase_over(&self) {}
+    fn live(&self, _: &str, _: &Live<'_>) {}
+    fn phase_over(&self, _: &[(&str, &PhaseResult)]) {}
 }
 
 /// A scenario with the variants `base` and `head`, and where it leaves its files.

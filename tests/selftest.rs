@@ -28,7 +28,11 @@ fn selftest(is_asked: bool) -> Result<Report, Error> {
         .build()
         .unwrap();
     let (_asking, stop) = watch::channel(u32::from(is_asked));
-    runtime.block_on(run(&SHORT, &Progress::new(Mode::Quiet), &Stop(stop)))
+    runtime.block_on(run(
+        &SHORT,
+        &Progress::new(Mode::Quiet, "selftest"),
+        &Stop(stop),
+    ))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{self, Path, PathBuf};
 
 use super::exit::Usage;
 use super::files::write;
-use super::output::{command, say};
+use super::output::{command, is_on_github, say};
 use super::path::is_stdio;
 use crate::report::checks::Checks;
 use crate::report::{document, text};
@@ -39,7 +39,7 @@ impl Outputs {
 
     /// Writes what was asked for; on GitHub the summary of the job, whose further parts are `more`, and annotations.
     pub(super) fn write(&self, checks: &Checks, more: &[String]) -> anyhow::Result<()> {
-        if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        if is_on_github() {
             let commands = text::annotations::commands(checks);
             commands.iter().for_each(|line| command(line));
         }

@@ -2,19 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use super::again::command_line;
 use super::ci::Outputs;
+use super::completions::runs;
 use super::exit::Usage;
 use super::files::{apart, made, write_all};
 use super::input::{Costs, Reading, side};
 use super::output::{print, say};
 use super::path::{at_most_one_stdin, shown};
+use super::report::PAGE;
 use super::stored;
 use crate::compare::{Caution, Comparison, Profiled, Side, Subject, Untrusted, order, sides};
 use crate::experiment::RunDir;
-use crate::gate::{Compared, FailOn, compared};
+use crate::gate::{self, FailOn, compared};
 use crate::profile::{Profile, Scale};
 use crate::report::checks::{Checks, Mark, of_comparison};
-use crate::report::page::flame_files::{self, Drawn};
+use crate::report::page::compare::{self as page, Compared};
+use crate::report::page::flame_files::{Pictured, files};
 use crate::report::{document, terminal, text};
 use crate::result::{RunResult, Samples};
 
@@ -38,10 +42,10 @@ one side lacks could not be judged.")]
 pub(super) struct Args {
     /// Before: a run directory, with :VARIANT if it has several; or a profile (`-` is standard input), or several slices of one capture
     /// with commas between them.
-    #[arg(value_name = "RUN[:VARIANT] | PROFILE")]
+    #[arg(value_name = "RUN[:VARIANT] | PROFILE", add = runs())]
     base: String,
     /// After.
-    #[arg(value_name = "RUN[:VARIANT] | PROFILE")]
+    #[arg(value_name = "RUN[:VARIANT] | PROFILE", add = runs())]
     head: String,
     #[command(flatten)]
     reading: Reading,
@@ -62,7 +66,7 @@ pub(super) struct Args {
     /// Print Markdown, for a pull request.
     #[arg(long)]
     markdown: bool,
-    /// Directory for compare.json, compare.md, functions.csv and, per phase, flame-diff.html and flame-diff.svg.
+    /// Directory for report.html, compare.json, compare.md, functions.csv and, per phase, flame-diff.html and flame-diff.svg.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -100,11 +104,21 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     comparison.cautions.extend(notes);
     let mut written = Ok(());
+    let checks = of_comparison(&comparison, fail_on);
     if let Some(out) = &args.out {
         let dir = made(RunDir::for_comparison(out))?;
-        let (pictures, undrawn) = apart(pictures(&base, &head, &comparison));
+        let pictured = pictured(&base, &head, &comparison);
+        let drawn = pictured.iter().flat_map(|of| files(of, Path::new("")));
+        let (pictures, undrawn) = apart(drawn.collect());
         comparison.cautions.extend(undrawn);
-        let files = [
+        let page = page::html(&Compared {
+            comparison: &comparison,
+            sides: [&base, &head],
+            graphs: &pictured,
+            judged: fail_on.map(|_| &checks),
+            command: &command_line(),
+        });
+        let texts = [
             (
                 PathBuf::from("compare.json"),
                 document::compare::json(&comparison),
@@ -117,8 +131,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
                 PathBuf::from("functions.csv"),
                 text::compare::csv(&comparison),
             ),
+            (PathBuf::from(PAGE), page),
         ];
-        written = write_all(&dir, files.into_iter().chain(pictures));
+        written = write_all(&dir, texts.into_iter().chain(pictures));
     }
     print(&if args.json {
         document::compare::json(&comparison)
@@ -129,7 +144,6 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     } else {
         terminal::compare::render(&comparison)
     })?;
-    let checks = of_comparison(&comparison, fail_on);
     if let Some(fail_on) = fail_on {
         tell(&checks, fail_on);
     }
@@ -155,7 +169,7 @@ fn tell(checks: &Checks, fail_on: FailOn) {
 
 /// Of shares alone nothing is worse, and a verdict on nothing would be a pass.
 fn refuse_shares(comparison: &Comparison) -> Result<(), Usage> {
-    let counts = |of: &Compared<'_>| FailOn::Worse.verdict(of.what).is_some();
+    let counts = |of: &gate::Compared<'_>| FailOn::Worse.verdict(of.what).is_some();
     if compared(comparison).iter().any(counts) {
         return Ok(());
     }
@@ -228,8 +242,12 @@ fn refuse(comparison: &Comparison) -> anyhow::Result<()> {
     refused.map_or(Ok(()), |refused| Err(refused.into()))
 }
 
-/// The differential flame graphs of all phases with two profiles.
-fn pictures(base: &Side<'_>, head: &Side<'_>, comparison: &Comparison) -> Vec<Drawn> {
+/// All phases with two profiles, for their differential flame graphs.
+fn pictured<'a>(
+    base: &'a Side<'a>,
+    head: &'a Side<'a>,
+    comparison: &Comparison,
+) -> Vec<Pictured<'a>> {
     let mut all = Vec::new();
     for of_phase in &comparison.phases {
         let sides = base.find(&of_phase.phase).zip(head.find(&of_phase.phase));
@@ -238,14 +256,14 @@ fn pictures(base: &Side<'_>, head: &Side<'_>, comparison: &Comparison) -> Vec<Dr
             continue;
         };
         let notes = comparison.cautions.iter().chain(&of_phase.cautions);
-        all.extend(flame_files::files(&flame_files::Pictured {
-            title: &format!("{} → {} · {}", base.label, head.label, of_phase.phase),
+        all.push(Pictured {
+            title: format!("{} → {} · {}", base.label, head.label, of_phase.phase),
             labels: (base.label, head.label),
-            directory: Path::new(&of_phase.phase),
+            phase: of_phase.phase.clone(),
             profiles: (from.profile, to.profile),
             per_request: from.per_request.zip(to.per_request),
-            notes: &notes.map(ToString::to_string).collect::<Vec<_>>(),
-        }));
+            notes: notes.map(ToString::to_string).collect(),
+        });
     }
     all
 }

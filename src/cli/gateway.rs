@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use gateway_config::{Config, Device, Key, Launch};
 
+use super::completions::variants;
 use super::exit::Usage;
 use super::output::say;
 use super::verify_sink;
@@ -27,9 +28,10 @@ use crate::traffic::fleet::{Hashes, Roster};
 )]
 pub(super) struct Args {
     /// Scenario whose gateway and fleets are used.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     scenario: Option<PathBuf>,
     /// Variant of the scenario; the first one by default.
-    #[arg(long, requires = "scenario")]
+    #[arg(long, requires = "scenario", add = variants())]
     variant: Option<String>,
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8080")]

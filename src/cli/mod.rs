@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ad_hoc;
+mod again;
 mod beside;
 mod body;
 mod ci;
@@ -15,14 +16,19 @@ mod foreign;
 mod gate;
 #[cfg(feature = "gateway")]
 mod gateway;
+mod import;
+mod init;
 mod input;
 mod limits;
+mod live;
+mod man;
 mod output;
 mod path;
 mod proofs;
 mod refusal;
 mod report;
 mod run;
+mod schema;
 mod selftest;
 mod signals;
 mod stored;
@@ -60,10 +66,14 @@ enum Command {
     Gate(Box<gate::Args>),
     Report(report::Args),
     Flame(flame::Args),
+    Import(Box<import::Args>),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
     Gateway(gateway::Args),
+    Init(init::Args),
+    Schema(schema::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command line and returns its exit code.
@@ -77,6 +87,12 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Some(beside::BESIDE) => return beside::run(args.into_iter().skip(2)),
         _ => {}
+    }
+    match completions::answer(Cli::command, &args) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        // A shell that asks shows neither words nor code.
+        Err(_) => return ExitCode::from(USAGE),
     }
     if args.get(1).is_some_and(|verb| verb == "run")
         && let Some(run) = Cli::command().find_subcommand("run")
@@ -109,9 +125,13 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Gate(args) => gate::exec(&args),
         Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
+        Command::Import(args) => import::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),
-        Command::Completions(args) => completions::exec(&args, &mut Cli::command()),
+        Command::Completions(args) => completions::exec(&args),
+        Command::Man(args) => man::exec(&args, Cli::command()),
+        Command::Init(args) => init::exec(&args),
+        Command::Schema(args) => schema::exec(&args),
     };
     match ended {
         Ok(code) => ExitCode::from(code),

@@ -2,6 +2,7 @@
 //! target, a log, a scenario or a stored result holds, it gives a terminal and a runner's log no orders. The exception is [`command`]:
 //! these lines are orders of telemload itself.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
@@ -34,11 +35,27 @@ pub(super) fn write_out(mut out: impl Write, bytes: &[u8]) -> anyhow::Result<()>
     }
 }
 
-/// Progress on stderr: live on a terminal, else in lines.
-pub(super) fn progress(is_quiet: bool) -> Progress {
-    Progress::new(match (is_quiet, io::stderr().is_terminal()) {
+/// How a run of the scenario of this name goes, on stderr: live on a terminal, else in lines.
+pub(super) fn progress(is_quiet: bool, scenario: &str) -> Progress {
+    let mode = match (is_quiet, io::stderr().is_terminal()) {
         (true, _) => Mode::Quiet,
-        (false, true) => Mode::Live,
-        (false, false) => Mode::Lines(say),
-    })
+        (false, true) => Mode::Live { width },
+        (false, false) => Mode::Lines {
+            say,
+            command: is_on_github().then_some(command),
+        },
+    };
+    Progress::new(mode, scenario)
+}
+
+/// Whether it is a step of GitHub Actions.
+pub(super) fn is_on_github() -> bool {
+    env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// The width of the terminal; one that does not tell it is as narrow as most.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    if columns > 0 { columns } else { 80 }
 }

@@ -29,6 +29,12 @@ pub(super) fn at_most_one_stdin<'a>(
     Ok(())
 }
 
+/// As it is typed in a shell.
+pub(super) fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), Into::into)
+}
+
 /// The end of a path, as a title.
 pub(super) fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());

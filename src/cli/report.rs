@@ -15,8 +15,8 @@ use crate::report::page::run::{Run, html, pictures};
 use crate::report::text;
 use crate::result::RunResult;
 
-/// The file of the page in a run directory.
-pub(super) const PAGE: &str = "report.html";
+/// The file of the page in the directory of a run, a gate or a comparison.
+pub(in crate::cli) const PAGE: &str = "report.html";
 /// The directory of the pictures in it.
 const PICTURES: &str = "charts";
 

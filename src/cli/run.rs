@@ -7,11 +7,13 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::ci::{AtScenario, Outputs, in_repository};
+use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
 use super::limits::{allow_connections, both_at_once, warn_of_ports};
+use super::live::Bound;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
@@ -43,7 +45,7 @@ Exit codes: 0 pass · 1 a threshold failed · 2 usage or scenario error · 3 inc
 )]
 pub(super) struct Args {
     /// Scenario file, or the URL to load.
-    #[arg(value_name = "SCENARIO.toml | URL")]
+    #[arg(value_name = "SCENARIO.toml | URL", value_hint = clap::ValueHint::AnyPath)]
     target: Option<String>,
     /// What else stands there.
     #[arg(hide = true)]
@@ -125,7 +127,7 @@ pub(super) struct Args {
     #[arg(long = "no-keepalive", aliases = ["no-keep-alive", "disable-keepalive"], help_heading = "Connections")]
     no_keep_alive: bool,
     /// Only this variant of the scenario.
-    #[arg(long)]
+    #[arg(long, add = variants())]
     variant: Option<String>,
     /// Run directory [default: runs/NAME-UTC_TIME].
     #[arg(long, value_name = "DIR")]
@@ -136,6 +138,9 @@ pub(super) struct Args {
     /// Print the result as JSON instead of the summary.
     #[arg(long)]
     json: bool,
+    /// Serve live figures for Prometheus while the run lasts; without HOST on loopback.
+    #[arg(long, value_name = "[HOST:]PORT")]
+    live: Option<String>,
     /// No progress and no messages but errors.
     #[arg(short, long, alias = "silent")]
     quiet: bool,
@@ -200,6 +205,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
     }
+    let live = args.live.as_deref().map(Bound::at).transpose()?;
     let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;
@@ -211,9 +217,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .build()
         .context("cannot set up the runtime")?;
     let stop = signals.stop();
-    let observer = Watching::new(progress(args.quiet), &plan.thresholds);
+    let progress = progress(args.quiet, &plan.name);
+    let live = live.map(|live| live.serve(progress.standing(), args.quiet));
+    let live = live.transpose()?;
+    let observer = Watching::new(progress, &plan.thresholds);
     let result = runtime.block_on(experiment::run(&plan, &dir, &observer, &stop, started_at));
-    drop(observer);
+    drop((observer, live));
     let patience = Patience {
         runtime: &runtime,
         so_far: stop.times(),
@@ -352,7 +361,7 @@ fn target(args: &Args) -> Result<&str, Usage> {
     ];
     if of_others.iter().any(|end| target.ends_with(end)) {
         return refused(format!(
-            "{} is of another tool; a scenario is TOML (docs/coming-from.md translates)",
+            "{} is of another tool; a scenario is TOML (docs/how-to/coming-from.md translates)",
             visible(target)
         ));
     }

@@ -33,7 +33,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .build()
         .context("cannot set up the runtime")?;
     let signals = Signals::listen(Answered::First)?;
-    let (observer, stop) = (progress(args.quiet), signals.stop());
+    let (observer, stop) = (progress(args.quiet, "selftest"), signals.stop());
     let found = runtime.block_on(selftest::run(&Extent::WHOLE, &observer, &stop));
     signals.release();
     let found = match found {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::experiment::{Live, Observer, PhaseStart};
+use crate::experiment::{Live, Observer, PhaseStart, Planned};
 use crate::gate::{Early, SoFar};
 use crate::process::machine::Fingerprint;
 use crate::report::terminal::progress::Progress;
@@ -32,6 +32,10 @@ impl<'a> Watching<'a> {
 }
 
 impl Observer for Watching<'_> {
+    fn planned(&self, stretches: &[Planned]) {
+        self.progress.planned(stretches);
+    }
+
     fn hashing(&self, total: u64) {
         self.progress.hashing(total);
     }
@@ -48,8 +52,8 @@ impl Observer for Watching<'_> {
         self.progress.phase(phase);
     }
 
-    fn live(&self, live: &Live) {
-        self.progress.live(live);
+    fn live(&self, variant: &str, live: &Live<'_>) {
+        self.progress.live(variant, live);
     }
 
     fn hopeless(&self, variant: &str, phase: &PhaseResult, at: Duration) -> Option<String> {
@@ -67,7 +71,7 @@ impl Observer for Watching<'_> {
         early.look(self.thresholds, found)
     }
 
-    fn phase_over(&self) {
-        self.progress.phase_over();
+    fn phase_over(&self, found: &[(&str, &PhaseResult)]) {
+        self.progress.phase_over(found);
     }
 }

@@ -79,15 +79,16 @@ impl PhaseRun<'_> {
         beside: B,
     ) -> Result<(StretchEnd, Option<B::Output>), Failure> {
         let observer = self.launch.observer;
-        observer.phase(&self.launch.start(stretch));
+        observer.phase(&self.launch.start(stretch, target.cpus));
         let prepared = self.prepare(target, stretch)?;
         let engine = Engine::start(&prepared.drive).map_err(|error| no_workers(&error))?;
         let course = self.begin(target, stretch, prepared, engine).await?;
         let future = std::pin::pin!(beside);
         let mut beside = Beside::of(future);
         let loaded = self.load(course, target, stretch, &mut beside).await;
-        observer.phase_over();
-        Ok((self.over(loaded, target, stretch, Some(0.0)), beside.output))
+        let over = self.over(loaded, target, stretch, Some(0.0));
+        observer.phase_over(&[(&self.launch.variant.name, &over.found)]);
+        Ok((over, beside.output))
     }
 
     /// Follows a load that has begun to its end.
@@ -170,6 +171,7 @@ impl PhaseRun<'_> {
         if stretch.load.model == LoadModel::Closed && preparing > LONG_PREPARING {
             over.found.note([notes::slow_opening(preparing)]);
         }
+        over.found.target_cpus = target.cpus;
         over.ended_early = ended_early;
         if let Some(error) = unwatched {
             fail(&mut over, error.to_string());
@@ -377,12 +379,9 @@ impl Course {
                     engine.stop();
                 }
             }
-            let run = early.run;
-            let is_shown = run.turns.is_none_or(|turns| turns.is_shown);
+            let launch = early.run.launch;
             gather.emit(Emit::Complete, &mut |live| {
-                if is_shown {
-                    run.launch.observer.live(live);
-                }
+                launch.observer.live(&launch.variant.name, live);
             });
             if early.looks(gather) {
                 engine.stop();

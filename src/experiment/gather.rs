@@ -223,7 +223,7 @@ impl Gather {
     }
 
     /// Writes rows in order, and tells of each.
-    pub(super) fn emit(&mut self, which: Emit, tell: &mut dyn FnMut(&Live)) {
+    pub(super) fn emit(&mut self, which: Emit, tell: &mut dyn FnMut(&Live<'_>)) {
         while let Some((&index, waiting)) = self.waiting.first_key_value() {
             let gone = self.ended.iter().filter(|&&last| last < index).count() as u32;
             let is_counted = waiting.workers + gone == self.workers;
@@ -267,7 +267,7 @@ impl Gather {
         tally: &Tally,
         elsewhere: u64,
         cells: Option<Cells>,
-        tell: &mut dyn FnMut(&Live),
+        tell: &mut dyn FnMut(&Live<'_>),
     ) {
         let start = self.schedule.offset(index);
         let length = self.schedule.offset(index + 1) - start;
@@ -282,14 +282,16 @@ impl Gather {
             self.batches.add(&latency);
         }
         let at = |quantile| (!latency.is_empty()).then(|| value_at(&latency, quantile));
-        let live = Live {
-            throughput_rps: rate,
-            p50_us: at(0.5),
-            p99_us: at(0.99),
-            failed: tally.failed,
+        let generator_cores = cells.as_ref().and_then(|cells| cells.own_cores);
+        tell(&Live {
+            start: Duration::from_nanos(start),
+            length: Duration::from_nanos(length),
+            completed_ok: tally.completed_ok,
+            latency: &latency,
+            errors: tally.errors,
             target_cores: cores,
-        };
-        tell(&live);
+            generator_cores,
+        });
         let Some(files) = &self.files else {
             return;
         };
@@ -298,8 +300,8 @@ impl Gather {
             t_ms: start / 1_000_000,
             throughput_rps: rate,
             failed: tally.failed,
-            p50_us: live.p50_us,
-            p99_us: live.p99_us,
+            p50_us: at(0.5),
+            p99_us: at(0.99),
             max_us: at(1.0),
             first_byte_p99_us: (!tally.first_byte.is_empty())
                 .then(|| value_at(&tally.first_byte, 0.99)),
@@ -309,7 +311,7 @@ impl Gather {
             target_bytes: cells.as_ref().and_then(|cells| cells.rss_bytes),
             dispatch_lag_p99_us: (!tally.dispatch_lag.is_empty())
                 .then(|| value_at(&tally.dispatch_lag, 0.99)),
-            generator_cores: cells.as_ref().and_then(|cells| cells.own_cores),
+            generator_cores,
             service_cores: cells.as_ref().and_then(|cells| cells.service_cores),
             errors: tally.errors,
             published: match cells {

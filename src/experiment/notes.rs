@@ -192,6 +192,11 @@ pub(super) fn short_profile(seconds: u32, why: &str) -> Note {
     Note::warning("short_profile", "profile", words)
 }
 
+/// Who samples the target does not see all of it.
+pub(super) fn unseen(what: &str) -> Note {
+    Note::warning("unseen", "profile", format!("the profile: {what}"))
+}
+
 /// The profile saw too little or too much of the CPU time, while the machine's host took a share of all.
 pub(super) fn capture_ratio(ratio: f64, steal: Option<f64>) -> Note {
     let held = format!(
@@ -200,7 +205,7 @@ pub(super) fn capture_ratio(ratio: f64, steal: Option<f64>) -> Note {
     );
     let note = |why: &str| Note::warning("capture_ratio", "profile", held.clone() + why);
     match steal {
-        _ if ratio < 1.0 => note("shares are sound only if what is missing was lost at random"),
+        _ if ratio < 1.0 => note("shares are sound only if what is missing was lost at random, which the start of processes is not that live shorter than the time between two samples"),
         Some(steal) if steal > STEAL_LIMIT => note(&format!(
             "the machine's host took {:.0} % of all CPU time meanwhile, which a sampler's clock counts and a process's CPU time may not; shares are sound if that hits all code alike",
             steal * 100.0

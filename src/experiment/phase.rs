@@ -137,7 +137,6 @@ impl PhaseRun<'_> {
         result: &mut PhaseResult,
     ) -> Result<Ended, Failure> {
         let mut found = over.found;
-        found.target_cpus = target.cpus;
         let has_window = !found.rounds.is_empty();
         let services = over.services_ended.iter();
         found.note(services.map(|words| notes::service_ended(words)));

@@ -76,6 +76,7 @@ impl PhaseRun<'_> {
             bytes,
             slices: sampled,
             short,
+            unseen,
             also,
         } = captured;
         let round = over.found.rounds.first();
@@ -100,6 +101,7 @@ impl PhaseRun<'_> {
             let found = profile.samples();
             result.note([notes::fewer_samples(found, wanted, seconds)]);
         }
+        result.note(unseen.iter().map(|what| notes::unseen(what)));
         if profile.samples() < FEW_SAMPLES {
             result.note([notes::few_samples(profile.samples())]);
         }

@@ -7,10 +7,11 @@ use super::paired::{Pacings, Together};
 use super::run_dir::RunDir;
 use super::sampling;
 use super::stop::Stop;
+use super::timeline::{Unit, order, timeline};
 use super::variant::{Stamps, VariantRun};
 use crate::process::machine::Fingerprint;
 use crate::result::{Arms, Failure, RunResult, ScenarioId, VariantResult};
-use crate::scenario::{ComparisonPlan, Plan};
+use crate::scenario::Plan;
 use crate::traffic::fleet::Hashes;
 
 /// Runs a plan. Whatever ends it early, what was found until then is in the result.
@@ -22,6 +23,7 @@ pub async fn run(
     started_at: jiff::Timestamp,
 ) -> RunResult {
     let mut result = blank(plan, started_at);
+    observer.planned(&timeline(plan));
     result.failure = rehearse(plan, stop).await.err();
     let rounds = if result.failure.is_some() || stop.is_asked() {
         result.interrupted = true;
@@ -40,7 +42,7 @@ pub async fn run(
         pacings: Pacings::default(),
     };
     'rounds: for round in 1..=rounds {
-        for unit in order(round, &units(plan)) {
+        for unit in order(plan, round) {
             let mut goes_on = true;
             for (at, ended) in course.launch(unit, round, &mut result.variants).await {
                 goes_on &= match ended {
@@ -109,37 +111,6 @@ async fn rehearse(plan: &Plan, stop: &Stop) -> Result<(), Failure> {
     tokio::select! {
         rehearsed = sampling::rehearse(plan) => rehearsed,
         () = stopping.asked() => Ok(()),
-    }
-}
-
-/// What is launched at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    /// A variant alone, by index.
-    One(usize),
-    /// Two that take turns.
-    Two(ComparisonPlan),
-}
-
-/// Each variant in its order; one that takes turns comes with the other one, where the first of both is.
-fn units(plan: &Plan) -> Vec<Unit> {
-    let of = |at: usize| {
-        let mut pairs = plan.turns.iter();
-        match pairs.find(|pair| pair.base == at || pair.head == at) {
-            Some(pair) => (pair.base.min(pair.head) == at).then_some(Unit::Two(*pair)),
-            None => Some(Unit::One(at)),
-        }
-    };
-    (0..plan.variants.len()).filter_map(of).collect()
-}
-
-/// There and back again: what drifts over time falls on all variants alike.
-fn order(round: u32, units: &[Unit]) -> Vec<Unit> {
-    let forward = units.iter().copied();
-    if round % 2 == 1 {
-        forward.collect()
-    } else {
-        forward.rev().collect()
     }
 }
 

@@ -8,7 +8,7 @@ use super::Stop;
 use super::blocks::Block;
 use super::launch::Launched;
 use crate::engine::now_ns;
-use crate::process::perf::{self, CallGraph, PerfError, Recording};
+use crate::process::perf::{self, CallGraph, PerfError, Recording, Subject};
 use crate::process::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
 use crate::profile::capture::{self, CaptureError, Course};
 use crate::profile::{self, Forecast, Profile as SampledProfile, encode, perf_script};
@@ -40,6 +40,8 @@ pub(super) struct Captured {
     pub(super) slices: Vec<Sampled>,
     /// Why there are fewer slices than planned.
     pub(super) short: Option<String>,
+    /// What of the target was not sampled.
+    pub(super) unseen: Vec<String>,
     /// What was captured beside the CPU, or why that was not.
     pub(super) also: Vec<(Also, Result<capture::Captured, CaptureError>)>,
 }
@@ -155,6 +157,7 @@ impl Sampler {
             bytes: capture.bytes,
             slices: sampled,
             short: short.map(|why| why.to_string()),
+            unseen: Vec::new(),
             also: capture.also,
         })
     }
@@ -162,13 +165,7 @@ impl Sampler {
     async fn by_perf(&self) -> Result<Recorded, SampleError> {
         let known = |why: &String| SampleError::NoProcesses(why.clone());
         let trees = self.trees.as_ref().map_err(known)?;
-        let pids: Result<Vec<_>, _> = trees.iter().map(ProcessTree::pids).collect();
-        let request = perf::Request {
-            pids: pids?.concat(),
-            hz: self.hz,
-            call_graph: CallGraph::default(),
-        };
-        let mut recording = Recording::start(&request).await?;
+        let mut recording = Recording::start(&cpu(trees.clone(), self.hz)).await?;
         let (mut sampled, mut short) = (Vec::new(), None);
         let mut course = Course::new(self.request);
         let mut stop = self.stop.clone();
@@ -227,8 +224,9 @@ impl Taken {
             hz,
             short,
         } = recorded;
+        let unseen = recording.unseen().to_vec();
         let text = recording.finish().await?;
-        let event = CallGraph::default().event();
+        let event = cpu(Vec::new(), hz).event();
         let ranges: Vec<Range<u64>> = slices.iter().map(Sampled::range).collect();
         let read = perf_script::read_slices(&String::from_utf8_lossy(&text), event, &ranges);
         let profile = read?.into_cpu_time(1_000_000_000 / u64::from(hz))?;
@@ -237,8 +235,19 @@ impl Taken {
             profile,
             slices,
             short,
+            unseen,
             also: Vec::new(),
         })
+    }
+}
+
+/// What perf is asked for: the CPU time of processes.
+fn cpu(trees: Vec<ProcessTree>, hz: u32) -> perf::Request {
+    perf::Request {
+        trees,
+        subject: Subject::Cpu,
+        hz,
+        call_graph: CallGraph::default(),
     }
 }
 

@@ -27,8 +27,6 @@ pub(super) struct TakesTurns<'a> {
     pub(super) table: Timetable,
     /// Name of the variant that has the other turns.
     pub(super) with: &'a str,
-    /// Whether its figures are those that are shown while both go on.
-    pub(super) is_shown: bool,
 }
 
 impl TakesTurns<'_> {

@@ -54,15 +54,17 @@ impl VariantRun<'_> {
         }
     }
 
-    pub(super) fn start<'a>(&'a self, stretch: &Stretch<'a>) -> PhaseStart<'a> {
+    pub(super) fn start<'a>(&'a self, stretch: &Stretch<'a>, target_cpus: f64) -> PhaseStart<'a> {
         PhaseStart {
             variant: &self.variant.name,
+            with: None,
             phase: stretch.phase,
             round: (self.round, self.plan.rounds),
             profiled: stretch.profiled,
             forecast: stretch.forecast,
             load: stretch.load,
             length: (stretch.load.requests.is_none()).then_some(stretch.length),
+            target_cpus,
         }
     }
 }

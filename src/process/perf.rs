@@ -4,6 +4,9 @@
 //! is started, so that a refusal names its remedy. It runs under no supervisor: what it waits for is a `cat` at a pipe from
 //! telemload, which ends when telemload does, in whatever way.
 
+mod error;
+
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io;
@@ -16,20 +19,22 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
-/// The largest text of samples that is read.
-const MAX_TEXT: u64 = 512 << 20;
-/// What is shown of what perf says.
-const SHOWN: usize = 400;
+pub use self::error::PerfError;
+use self::error::{MAX_TEXT, STARTING, failed};
+use super::ProcessTree;
+
 /// After its window perf writes what it has; reading symbols takes longer for large programs.
 const GRACE: Duration = Duration::from_secs(120);
-/// It reads what the processes have mapped before it takes the first sample.
-const STARTING: Duration = Duration::from_secs(30);
 /// What comes back through the `cat` that perf starts once it takes samples.
 const BEGUN: &str = "sampling";
 /// The event that is sampled, the only one that every machine has: a timer of each CPU.
 const CLOCK: &str = "cpu-clock";
 /// The event of which processors record branches.
 const CYCLES: &str = "cycles";
+/// The event of a thread that leaves its CPU, which each occurrence of it is a sample of.
+const SWITCHES: &str = "context-switches";
+/// How often perf is started anew because a process that it was to sample has ended meanwhile.
+const ATTEMPTS: usize = 5;
 /// Bytes of the stack that are copied at each sample to find its callers later.
 const STACK_COPY: &str = "dwarf,8192";
 
@@ -46,14 +51,6 @@ pub enum CallGraph {
 }
 
 impl CallGraph {
-    /// The event that is sampled.
-    pub fn event(self) -> &'static str {
-        match self {
-            Self::FramePointers | Self::Dwarf => CLOCK,
-            Self::BranchRecords => CYCLES,
-        }
-    }
-
     fn argument(self) -> &'static str {
         match self {
             Self::FramePointers => "fp",
@@ -63,71 +60,83 @@ impl CallGraph {
     }
 }
 
-/// Why a process could not be sampled.
-#[derive(Debug, thiserror::Error)]
-pub enum PerfError {
-    /// There is no `perf` on PATH.
-    #[error(
-        "there is no `perf` on PATH; install it (Debian: linux-perf, Ubuntu: linux-tools-generic, Fedora: perf), or profile the target through a pprof endpoint"
-    )]
-    Missing,
-    /// No such process.
-    #[error("there is no process {0}; name the pid of a running one")]
-    NoProcess(u32),
-    /// The process belongs to someone else.
-    #[error("process {pid} belongs to user {owner}; run as that user, or as root")]
-    Foreign {
-        /// The process.
-        pid: u32,
-        /// Its user id.
-        owner: u32,
-    },
-    /// The kernel does not let this user sample.
-    #[error(
-        "the kernel lets this user sample nothing (perf_event_paranoid is {0}); run as root, or allow it with `sysctl kernel.perf_event_paranoid=2`"
-    )]
-    Paranoid(i64),
-    /// perf could not be started.
-    #[error("cannot start {program}: {cause}")]
-    Start {
-        /// Where it is.
-        program: PathBuf,
-        /// What the system answered.
-        cause: io::Error,
-    },
-    /// perf ended with an error.
-    #[error("`perf {verb}` failed: {words}{hint}")]
-    Failed {
-        /// What it was asked for.
-        verb: &'static str,
-        /// What it said.
-        words: String,
-        /// What to do, where that is known.
-        hint: &'static str,
-    },
-    /// It took no samples.
-    #[error("`perf record` did not begin within {STARTING:?}; is the machine overloaded?")]
-    Idle,
-    /// It did not end.
-    #[error("`perf {0}` did not end; sample for a shorter time, or at a lower rate")]
-    Hangs(&'static str),
-    /// Its text is too large.
-    #[error("the samples are more than {} MiB of text; sample for a shorter time, or at a lower rate", MAX_TEXT >> 20)]
-    TooLarge,
-    /// The temporary directory cannot be used.
-    #[error("cannot use a temporary directory: {0}; name another one in TMPDIR")]
-    Scratch(#[source] io::Error),
+/// What samples are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Subject {
+    /// Time on a CPU.
+    #[default]
+    Cpu,
+    /// Time in which a thread is on none: the samples are where it leaves one, and records of switches say when it is back.
+    Waits,
 }
 
 /// What is to be sampled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Request {
-    /// The processes, with their threads and what they start meanwhile. At least one.
-    pub pids: Vec<u32>,
-    /// Samples per second and busy core.
+    /// The processes, with their threads and what they start meanwhile. At least one tree.
+    pub trees: Vec<ProcessTree>,
+    /// What of them.
+    pub subject: Subject,
+    /// Samples per second and busy core; of waits each is one.
     pub hz: u32,
     /// How callers are found.
     pub call_graph: CallGraph,
+}
+
+impl Request {
+    /// The event that is sampled.
+    pub fn event(&self) -> &'static str {
+        match (self.subject, self.call_graph) {
+            (Subject::Waits, _) => SWITCHES,
+            (Subject::Cpu, CallGraph::FramePointers | CallGraph::Dwarf) => CLOCK,
+            (Subject::Cpu, CallGraph::BranchRecords) => CYCLES,
+        }
+    }
+
+    /// How often samples are taken, and what else is recorded.
+    fn arguments(&self) -> Vec<String> {
+        match self.subject {
+            Subject::Cpu => vec!["--freq".to_owned(), self.hz.to_string()],
+            Subject::Waits => ["--count", "1", "--switch-events"]
+                .map(str::to_owned)
+                .to_vec(),
+        }
+    }
+}
+
+/// Who runs now, of what is to be sampled.
+struct Listed {
+    pids: BTreeSet<u32>,
+    /// Processes below the roots that other users own.
+    foreign: usize,
+}
+
+impl Listed {
+    /// What has ended since it was found, or belongs to another user, is left out, unless it is a root.
+    fn of(trees: &[ProcessTree]) -> Result<Self, PerfError> {
+        let (mut pids, mut foreign, mut refused) = (BTreeSet::new(), 0, None);
+        for tree in trees {
+            let root = tree.root();
+            for pid in tree.pids().map_err(|_| PerfError::NoProcess(root))? {
+                match check(pid) {
+                    Ok(()) => drop(pids.insert(pid)),
+                    Err(error @ PerfError::Foreign { .. }) if pid != root => {
+                        foreign += 1;
+                        refused = Some(error);
+                    }
+                    Err(PerfError::NoProcess(_)) if pid != root => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        match (pids.is_empty(), refused) {
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(PerfError::NoProcess(
+                trees.first().map_or(0, ProcessTree::root),
+            )),
+            (false, _) => Ok(Self { pids, foreign }),
+        }
+    }
 }
 
 /// A perf that takes samples. When it is dropped it is killed, and what it has is removed.
@@ -138,6 +147,8 @@ pub struct Recording {
     /// It goes on until this is closed.
     input: Option<ChildStdin>,
     scratch: TempDir,
+    shows_switches: bool,
+    unseen: Vec<String>,
 }
 
 /// Takes samples of telemload itself, to see whether this machine and user can.
@@ -145,8 +156,10 @@ pub struct Recording {
 /// # Errors
 /// [`PerfError`] names the remedy.
 pub async fn rehearse() -> Result<(), PerfError> {
+    let own = std::process::id();
     let own = Request {
-        pids: vec![std::process::id()],
+        trees: vec![ProcessTree::of(own).map_err(|_| PerfError::NoProcess(own))?],
+        subject: Subject::Cpu,
         hz: 1,
         call_graph: CallGraph::default(),
     };
@@ -154,13 +167,11 @@ pub async fn rehearse() -> Result<(), PerfError> {
     recording.finish().await.map(drop)
 }
 
-/// What this user does not see of a process that may be sampled: time in the kernel.
-pub fn unseen() -> Option<&'static str> {
+/// The kernel's limit, if it hides time in the kernel from this user.
+fn hides_the_kernel() -> Option<i64> {
     let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
-    let level: i32 = level.ok()?.trim().parse().ok()?;
-    (level > 1 && !rustix::process::geteuid().is_root()).then_some(
-        "time in the kernel is not sampled (perf_event_paranoid is above 1): shares are of the rest; run as root, or allow it with `sysctl kernel.perf_event_paranoid=1`",
-    )
+    let level: i64 = level.ok()?.trim().parse().ok()?;
+    (level > 1 && !rustix::process::geteuid().is_root()).then_some(level)
 }
 
 /// Whether this user may sample a process, as far as can be told beforehand.
@@ -173,36 +184,80 @@ pub fn check(pid: u32) -> Result<(), PerfError> {
 }
 
 impl Recording {
-    /// Samples processes; returns when samples are taken.
+    /// Samples processes; returns when samples are taken. Processes may come and go meanwhile.
     ///
     /// # Errors
     /// [`PerfError`] names the remedy.
     pub async fn start(request: &Request) -> Result<Self, PerfError> {
         let search = env::var_os("PATH").unwrap_or_default();
         let program = find(&search).ok_or(PerfError::Missing)?;
-        request.pids.iter().try_for_each(|pid| check(*pid))?;
+        let mut unseen = Vec::new();
+        let mut listed = Listed::of(&request.trees)?;
+        match (hides_the_kernel(), request.subject) {
+            (Some(level), Subject::Waits) => return Err(PerfError::NoSwitches(level)),
+            (Some(_), Subject::Cpu) => unseen.push(NO_KERNEL.to_owned()),
+            (None, _) => {}
+        }
+        // perf refuses a list of which one has ended. The last time it is asked for those that were there each time.
+        let mut stayed = listed.pids.clone();
+        let mut attempt = 1;
+        let mut recording = loop {
+            match Self::of(&program, request, &listed.pids).await {
+                Err(PerfError::Gone) if attempt < ATTEMPTS => {}
+                started => break started?,
+            }
+            attempt += 1;
+            listed = Listed::of(&request.trees)?;
+            stayed.retain(|pid| listed.pids.contains(pid));
+            if attempt == ATTEMPTS && stayed.len() < listed.pids.len() {
+                unseen.push(format!(
+                    "processes come and go too fast for perf to list them: of {} that ran it samples the {} that stay, with what they start from now on",
+                    listed.pids.len(),
+                    stayed.len()
+                ));
+                listed.pids.clone_from(&stayed);
+            }
+        };
+        if listed.foreign > 0 {
+            unseen.push(format!(
+                "{} of the processes below belong to other users and are not sampled; run as root",
+                listed.foreign
+            ));
+        }
+        recording.unseen = unseen;
+        Ok(recording)
+    }
+
+    /// Samples exactly these processes.
+    async fn of(
+        program: &Path,
+        request: &Request,
+        pids: &BTreeSet<u32>,
+    ) -> Result<Self, PerfError> {
         let scratch = tempfile::tempdir().map_err(PerfError::Scratch)?;
-        let pids: Vec<String> = request.pids.iter().map(u32::to_string).collect();
-        let mut command = Command::new(&program);
+        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+        let mut command = Command::new(program);
         command
-            .args(["record", "--quiet", "--event", request.call_graph.event()])
+            .args(["record", "--event", request.event()])
             .args(["--call-graph", request.call_graph.argument()])
             // The engine's clock, so that the times of samples can be told from those of the load.
             .args(["--clockid", "CLOCK_MONOTONIC"])
-            .args(["--freq", &request.hz.to_string()])
+            .args(request.arguments())
             .args(["--pid", &pids.join(",")])
             .arg("--output")
             .arg(scratch.path().join(DATA))
             .args(["--", "cat"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        let mut child = spawn(command, &program, &scratch)?;
+        let mut child = spawn(command, program, &scratch)?;
         let input = child.stdin.take();
         let mut recording = Self {
-            program,
+            program: program.to_owned(),
             child,
             input,
             scratch,
+            shows_switches: request.subject == Subject::Waits,
+            unseen: Vec::new(),
         };
         match tokio::time::timeout(STARTING, recording.begun()).await {
             Ok(true) => Ok(recording),
@@ -214,6 +269,11 @@ impl Recording {
             }
             Err(_) => Err(PerfError::Idle),
         }
+    }
+
+    /// What of the processes is not sampled.
+    pub fn unseen(&self) -> &[String] {
+        &self.unseen
     }
 
     /// Whether what is sent through its `cat` has come back: perf starts it once samples are taken.
@@ -250,7 +310,7 @@ impl Recording {
         self.input = None;
     }
 
-    /// The text of `perf script`, a sample of [`CallGraph::event`] a paragraph, its time that of CLOCK_MONOTONIC in seconds. There are samples
+    /// The text of `perf script`, a sample of [`Request::event`] a paragraph, its time that of CLOCK_MONOTONIC in seconds. There are samples
     /// from a moment before [`Recording::start`] returned and until a moment after the stop.
     ///
     /// # Errors
@@ -267,6 +327,7 @@ impl Recording {
                 "--fields",
                 "comm,pid,tid,time,event,ip,sym,dso",
             ])
+            .args(self.shows_switches.then_some("--show-switch-events"))
             .arg("--input")
             .arg(self.scratch.path().join(DATA))
             .stdin(Stdio::null())
@@ -305,6 +366,9 @@ impl Recording {
     }
 }
 
+/// What is said of a user who may not see the kernel.
+const NO_KERNEL: &str = "time in the kernel is not sampled (perf_event_paranoid is above 1): shares are of the rest; run as root, or allow it with `sysctl kernel.perf_event_paranoid=1`";
+
 /// In the temporary directory: what was recorded, and what perf said.
 const DATA: &str = "perf.data";
 const SAID: &str = "perf.err";
@@ -328,31 +392,6 @@ fn spawn(mut command: Command, program: &Path, scratch: &TempDir) -> Result<Chil
 /// `None` if it does not end.
 async fn wait(child: &mut Child) -> Option<io::Result<ExitStatus>> {
     tokio::time::timeout(GRACE, child.wait()).await.ok()
-}
-
-fn failed(verb: &'static str, exit: ExitStatus, words: &str) -> PerfError {
-    let printable = words.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let words: String = printable
-        .collect::<String>()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    let hint = if words.contains("ermission") || words.contains("paranoid") {
-        "; run as root, or allow it with `sysctl kernel.perf_event_paranoid=2`"
-    } else if words.contains("not permitted") {
-        "; run as root on the host, or give the container CAP_PERFMON and a seccomp profile that allows perf_event_open (docker: --cap-add PERFMON --security-opt seccomp=unconfined)"
-    } else if words.contains("branch") || words.contains("not supported") {
-        "; this machine records no branches, as virtual machines and most processors but Intel's do not: use `--call-graph dwarf`"
-    } else if words.contains("not found for the kernel") {
-        "; install the perf of the running kernel"
-    } else {
-        ""
-    };
-    let words = match words.chars().take(SHOWN).collect::<String>() {
-        none if none.is_empty() => exit.to_string(),
-        words => words,
-    };
-    PerfError::Failed { verb, words, hint }
 }
 
 /// The first executable `perf` of a search path.

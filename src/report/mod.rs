@@ -5,6 +5,7 @@ pub mod checks;
 pub mod document;
 pub mod figures;
 pub mod inert;
+pub mod live;
 pub mod page;
 pub mod terminal;
 pub mod text;

@@ -178,7 +178,7 @@ impl Cause {
         }
     }
 
-    /// What it can do to a figure. Documented as a table in `docs/result.md`.
+    /// What it can do to a figure. Documented as a table in `docs/reference/result.md`.
     pub fn bias(self, figure: Figure) -> Bias {
         match (self, figure) {
             (Self::Unstated(_), _) | (Self::LateReadings, Figure::CpuPerRequest) => Bias::EITHER,

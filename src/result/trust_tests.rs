@@ -23,10 +23,10 @@ fn codes_are_stable() {
     assert_eq!(codes, published);
 }
 
-/// The table of `docs/result.md`, as it stands there: a row for each cause, a column for each figure.
+/// The table of `docs/reference/result.md`, as it stands there: a row for each cause, a column for each figure.
 #[test]
 fn the_documented_table_is_what_holds() {
-    let text = include_str!("../../docs/result.md");
+    let text = include_str!("../../docs/reference/result.md");
     let columns = [
         Figure::Latency,
         Figure::ErrorRate,

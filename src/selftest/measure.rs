@@ -9,9 +9,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::server::{Behaviour, Part, Server, Truth};
-use crate::experiment::{self, Live, Observer, PhaseStart, RunDir, Stop};
+use crate::experiment::{self, Live, Observer, PhaseStart, Planned, RunDir, Stop};
 use crate::metrics::Tally;
 use crate::process::machine::{MachineTimes, ThreadTimes, own_threads};
+use crate::result::PhaseResult;
 use crate::scenario::{Overrides, parse};
 use crate::traffic::wall_clock;
 
@@ -193,7 +194,19 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// Its variants are shown as phases of this one.
+const VARIANT: &str = "selftest";
+
 impl Observer for Watch<'_> {
+    fn planned(&self, stretches: &[Planned]) {
+        let renamed = stretches.iter().map(|of| Planned {
+            variant: VARIANT.to_owned(),
+            phase: of.variant.clone(),
+            ..of.clone()
+        });
+        self.told.planned(&renamed.collect::<Vec<_>>());
+    }
+
     fn hashing(&self, total: u64) {
         self.told.hashing(total);
     }
@@ -204,7 +217,7 @@ impl Observer for Watch<'_> {
 
     fn phase(&self, phase: &PhaseStart<'_>) {
         self.told.phase(&PhaseStart {
-            variant: "selftest",
+            variant: VARIANT,
             phase: phase.variant,
             ..*phase
         });
@@ -216,14 +229,15 @@ impl Observer for Watch<'_> {
         });
     }
 
-    fn live(&self, live: &Live) {
+    fn live(&self, _variant: &str, live: &Live<'_>) {
         self.look();
-        self.told.live(live);
+        self.told.live(VARIANT, live);
     }
 
-    fn phase_over(&self) {
+    fn phase_over(&self, found: &[(&str, &PhaseResult)]) {
         self.look();
-        self.told.phase_over();
+        let renamed: Vec<_> = found.iter().map(|(_, found)| (VARIANT, *found)).collect();
+        self.told.phase_over(&renamed);
         let Some(begun) = self.begun.lock().expect("no holder panics").take() else {
             return;
         };

@@ -3,7 +3,7 @@
 use crate::bed::TestBed;
 use crate::hostile::{self, Behaviour, Server};
 
-const PAGE: &str = include_str!("../../docs/coming-from.md");
+const PAGE: &str = include_str!("../../docs/how-to/coming-from.md");
 
 /// Blocks of code with their language, in their order.
 fn blocks() -> Vec<(&'static str, &'static str)> {

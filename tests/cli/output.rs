@@ -287,14 +287,23 @@ fn help_and_completions_name_every_verb() {
     for (args, words) in [
         (
             &["--help"][..],
-            &["run", "compare", "flame", "gateway", "completions"][..],
+            &[
+                "run",
+                "compare",
+                "flame",
+                "gateway",
+                "init",
+                "schema",
+                "completions",
+                "man",
+            ][..],
         ),
         (&["flame", "--help"], &["top", "render", "diff", "capture"]),
         (
             &["run", "--help"],
             &["--dry-run", "Exit codes", "130 interrupted"],
         ),
-        (&["completions", "bash"], &["telemload", "--connections"]),
+        (&["completions", "bash"], &["complete", "telemload"]),
         (&["--version"], &[env!("CARGO_PKG_VERSION")]),
     ] {
         let outcome = TestBed::new()
@@ -326,6 +335,7 @@ fn the_documentation_names_every_key_of_the_schemas() {
         }
     }
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let reference = docs.join("reference");
     // What both formats have is told once.
     for (name, pages, fewest) in [
         ("result", &["result.md"][..], 100),
@@ -334,7 +344,7 @@ fn the_documentation_names_every_key_of_the_schemas() {
         let schema = fs::read(docs.join(format!("{name}.schema.json"))).unwrap();
         let text: String = pages
             .iter()
-            .map(|page| fs::read_to_string(docs.join(page)).unwrap())
+            .map(|page| fs::read_to_string(reference.join(page)).unwrap())
             .collect();
         let mut found = Vec::new();
         keys(&serde_json::from_slice(&schema).unwrap(), &mut found);

@@ -1,6 +1,9 @@
 //! Sampling by the system's perf: what is said where it cannot.
 
-use crate::bed::{TestBed, url_scenario};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::bed::{TestBed, until, url_scenario};
 use crate::hostile::{Behaviour, Server};
 
 #[test]
@@ -74,4 +77,159 @@ fn what_perf_cannot_do_is_said_with_the_way_out() {
         "or give the container CAP_PERFMON and a seccomp profile that allows perf_event_open",
     );
     refused("", "frames", 2, "it is one of fp, dwarf, lbr");
+}
+
+/// A perf that does what `record` says, a piece of a shell script, and has no samples.
+fn fake_perf(record: &str) -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let bin = tempfile::tempdir().unwrap();
+    let program = bin.path().join("perf");
+    let script = format!(
+        "#!/bin/sh\nhome={}\n[ \"$1\" = record ] || exit 0\necho \"$@\" >> $home/asked\n{record}\n",
+        bin.path().display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    bin
+}
+
+/// The lists of processes that it was asked for.
+fn asked(bin: &Path) -> Vec<String> {
+    let asked = std::fs::read_to_string(bin.join("asked")).unwrap();
+    let list = |line: &str| {
+        let mut words = line.split(' ').skip_while(|word| *word != "--pid");
+        words.nth(1).unwrap().to_owned()
+    };
+    asked.lines().map(list).collect()
+}
+
+fn capture(pid: u32, bin: &Path, more: &[&str]) -> TestBed {
+    let search = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    TestBed::new()
+        .args(["flame", "capture", "-d", "1s", "-o", "out/it.pb.gz"])
+        .args(["--pid", &pid.to_string()])
+        .args(more.iter().copied())
+        .env("PATH", &search)
+}
+
+/// A shell with a child that stays, whose input keeps both.
+fn family() -> Child {
+    let child = Command::new("sh")
+        .args(["-c", "cat; :"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let list = format!("/proc/{0}/task/{0}/children", child.id());
+    until("the child", || {
+        let children = std::fs::read_to_string(&list).ok()?;
+        (!children.trim().is_empty()).then_some(())
+    });
+    child
+}
+
+#[test]
+fn processes_that_end_while_perf_lists_them_cost_no_recording() {
+    let gone = "echo \"Couldn't create thread/CPU maps: No such process\" >&2; exit 244";
+    let mut family = family();
+    // The second time it works.
+    let bin = fake_perf(&format!(
+        "[ $(wc -l < $home/asked) -gt 1 ] || {{ {gone}; }}\ncat"
+    ));
+    capture(family.id(), bin.path(), &[]).run().expect(
+        0,
+        &["capturing 1s of process", "the profile has no samples"],
+    );
+    assert_eq!(asked(bin.path()).len(), 2);
+    // It never does: that is said, and the way out.
+    let bin = fake_perf(gone);
+    capture(family.id(), bin.path(), &[]).run().expect(
+        5,
+        &["the processes come and go too fast for `perf record` to list them; sample one that stays"],
+    );
+    let lists = asked(bin.path());
+    assert_eq!(lists.len(), 5, "{lists:?}");
+    drop(family.stdin.take());
+    assert!(family.wait().unwrap().success());
+}
+
+#[test]
+fn a_process_that_comes_and_goes_is_left_out_in_the_end() {
+    // Each time it is asked for, the shell has another child: it ends one when it is told to.
+    let home = tempfile::tempdir().unwrap();
+    let orders = home.path().join("orders");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&orders)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let serve = "while read -r _; do [ -z \"$kid\" ] || { kill $kid; wait $kid; }; sleep 60 & kid=$!; echo $kid > \"$0\".now; done; kill $kid";
+    let mut parent = Command::new("sh")
+        .args(["-c", serve])
+        .arg(&orders)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bin = fake_perf(&format!(
+        "case $(wc -l < $home/asked) in 5) exec cat ;; esac\nrm -f {0}.now\necho > /proc/{1}/fd/0\nwhile [ ! -s {0}.now ]; do sleep 0.01; done\necho 'No such process' >&2; exit 244",
+        orders.display(),
+        parent.id()
+    ));
+    let outcome = capture(parent.id(), bin.path(), &[]).run();
+    drop(parent.stdin.take());
+    parent.wait().unwrap();
+    outcome.expect(
+        0,
+        &["note: processes come and go too fast for perf to list them: of 2 that ran it samples the 1 that stay, with what they start from now on"],
+    );
+    let lists = asked(bin.path());
+    let root = parent.id().to_string();
+    assert_eq!(lists.last(), Some(&root), "{lists:?}");
+    assert!(lists[1].contains(','), "{lists:?}");
+}
+
+#[test]
+fn cpu_time_without_samples_is_said() {
+    let mut busy = Command::new("sh")
+        .args(["-c", "while :; do :; done"])
+        .spawn()
+        .unwrap();
+    let bin = fake_perf("cat");
+    let outcome = capture(busy.id(), bin.path(), &["--hz", "999"]).run();
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+    outcome.expect(
+        0,
+        &[
+            "note: 0 of about ",
+            "perf does not see processes that live shorter",
+        ],
+    );
+}
+
+#[test]
+fn waits_are_asked_for_switch_by_switch() {
+    let mut family = family();
+    let bin = fake_perf("cat");
+    let outcome = capture(family.id(), bin.path(), &["--off-cpu"]).run();
+    capture(
+        family.id(),
+        bin.path(),
+        &["--off-cpu", "--call-graph", "lbr"],
+    )
+    .run()
+    .expect(
+        2,
+        &["--call-graph lbr is of code that runs; with --off-cpu name fp or dwarf"],
+    );
+    capture(family.id(), bin.path(), &["--off-cpu", "--hz", "99"])
+        .run()
+        .expect(2, &["cannot be used with"]);
+    drop(family.stdin.take());
+    family.wait().unwrap();
+    outcome.expect(0, &["no thread left its CPU"]);
+    let asked = std::fs::read_to_string(bin.path().join("asked")).unwrap();
+    assert!(asked.contains("--event context-switches"), "{asked}");
+    assert!(asked.contains("--count 1 --switch-events"), "{asked}");
 }

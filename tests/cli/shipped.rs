@@ -46,7 +46,10 @@ fn every_shipped_scenario_is_valid_and_opens_with_what_it_shows() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         assert!(
-            text.starts_with("# ") && text.contains("# Expect"),
+            text.lines()
+                .nth(1)
+                .is_some_and(|line| line.starts_with("# "))
+                && text.contains("# Expect"),
             "{}",
             path.display()
         );

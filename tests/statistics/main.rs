@@ -42,7 +42,7 @@ impl Share {
         self.hits as f64 / self.trials as f64
     }
 
-    /// A row of the table in docs/statistics.md.
+    /// A row of the table in docs/why/statistics.md.
     fn print(self, case: &str, what: &str) {
         let (low, high) = clopper_pearson(self.hits, self.trials);
         let percent = |share: f64| share * 100.0;

@@ -1,8 +1,6 @@
 //! Costs of functions: what is called changed, how often intervals hold the truth, and whether what would have been found is found.
 
-use telemload::profile::{
-    DeltaFinding, Diff, FunctionTable, Profile, Scale, Side, Unit, diff,
-};
+use telemload::profile::{DeltaFinding, Diff, FunctionTable, Profile, Scale, Side, Unit, diff};
 
 use crate::chance::Chance;
 use crate::{Share, count};

@@ -1,5 +1,5 @@
-//! What needs programs that not every machine has: Debian's `chromium`, `redis-server`, `linux-perf` and `libxml2-utils`, which
-//! `scripts/test` installs. `cargo test` leaves it out; `cargo test --test system` runs it.
+//! What needs programs that not every machine has: Debian's `chromium`, `redis-server`, `linux-perf`, `libxml2-utils` and `prometheus`,
+//! which `scripts/test` installs. `cargo test` leaves it out; `cargo test --test system` runs it.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -14,6 +14,7 @@ mod graph;
 mod junit;
 mod page;
 mod perf;
+mod prometheus;
 mod redis;
 #[path = "../support/scripted.rs"]
 pub mod scripted;

@@ -163,6 +163,62 @@ fn a_directory_that_somebody_else_wrote_stays_text() {
     assert!(dom.contains("ok a request filters the curves"));
 }
 
+/// Two profiles whose functions, and whose files, would like to be more than names.
+#[test]
+fn the_page_of_a_comparison_of_profiles_works_and_its_names_stay_names() {
+    let name = HOSTILE.replace(['\u{202e}', '/'], "");
+    let stacks = |hash: u32| format!("main;{name} {hash}\nmain;other 300\nmain;{name};inner 50\n");
+    let compared = TestBed::new()
+        .file("<img src=x onerror=alert(1)>.folded", stacks(900))
+        .file("b.folded", stacks(90))
+        .args(["compare", "<img src=x onerror=alert(1)>.folded", "b.folded"])
+        .args(["--out", "out", "--fail-on", "changed"])
+        .run();
+    let outcome = compared.expect_one_of(&[1, 3]);
+    let page = outcome.dir().join("report.html");
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(
+        text.contains("exit code ") && text.contains("changed</h1>"),
+        "{text}"
+    );
+    let dom = tries_itself(&page);
+    assert!(!dom.contains("<img"), "{dom}");
+    assert!(dom.contains("&lt;img src=x onerror="), "shown as text");
+    assert!(
+        dom.contains("ok the flame graph runs in its frame"),
+        "{dom}"
+    );
+}
+
+/// A base that ends at once, with last words.
+#[test]
+fn the_page_of_a_gate_works_and_its_words_stay_words() {
+    let scenario = "name = \"gated\"\n[target]\ncommand = \"true {port}\"\n[load]\nmodel = \"closed\"\nconnections = 1\nduration = \"1s\"\nworkers = 1\n[[request]]\nname = \"get\"\npath = \"/\"\n";
+    let base = "sh -c 'echo \"</script><img src=x onerror=alert(1)>\" >&2; exit 1' {port}";
+    let outcome = TestBed::new()
+        .file("s.toml", scenario)
+        .args([
+            "gate",
+            "s.toml",
+            "--out",
+            "out",
+            "--base",
+            base,
+            "--head",
+            "true {port}",
+        ])
+        .run()
+        .expect(4, &["stored in out"]);
+    let page = outcome.dir().join("report.html");
+    let dom = tries_itself(&page);
+    assert!(
+        dom.contains("Invalid: the gate says nothing of the head"),
+        "{dom}"
+    );
+    assert!(!dom.contains("<img"), "{dom}");
+    assert!(dom.contains("&lt;img src=x onerror="), "shown as text");
+}
+
 /// A target with many kinds of requests, and series of an hour.
 #[test]
 fn an_hour_and_two_hundred_requests_stay_usable() {

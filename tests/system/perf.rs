@@ -168,3 +168,79 @@ fn a_recording_that_is_asked_to_end_is_kept() {
     let left = std::fs::read_dir(&temporary).unwrap().count();
     assert_eq!(left, 1, "of {}", temporary.display());
 }
+
+/// `flame capture` of a process for a second.
+fn captured(pid: u32, more: &[&str]) -> (crate::bed::Outcome, Value) {
+    let outcome = TestBed::new()
+        .args(["flame", "capture", "-d", "1s", "-o", "out/it.pb.gz"])
+        .args(["--pid", &pid.to_string()])
+        .args(more.iter().copied())
+        .run()
+        .expect(0, &["capturing 1s of process"]);
+    let path = outcome.dir().join("it.pb.gz");
+    let top = TestBed::new()
+        .args(["flame", "top", path.to_str().unwrap(), "--json"])
+        .run()
+        .expect(0, &[]);
+    (outcome, serde_json::from_str(&top.stdout).unwrap())
+}
+
+#[test]
+fn a_tree_that_starts_and_ends_processes_is_sampled() {
+    let mut forking = Command::new("sh")
+        .args(["-c", "while :; do /bin/true; (:) ; done"])
+        .spawn()
+        .unwrap();
+    for _ in 0..5 {
+        let (outcome, top) = captured(forking.id(), &["--hz", "999"]);
+        assert!(top["samples"].as_u64().unwrap() > 0, "{top}");
+        // What lives shorter than a millisecond has a sample now and then.
+        outcome.expect(0, &["perf does not see processes that live shorter"]);
+    }
+    forking.kill().unwrap();
+    forking.wait().unwrap();
+}
+
+#[test]
+fn where_a_process_waits_is_measured_in_time() {
+    // Of each 60 ms it sleeps for 50 in one function and for 10 in another.
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("waits.c");
+    let code = "#include <time.h>\n#define NOINLINE __attribute__((noinline))\n\
+        static NOINLINE void nap(long ms) { struct timespec t = {0, ms * 1000000}; nanosleep(&t, 0); __asm__ volatile(\"\"); }\n\
+        NOINLINE void long_nap(void) { nap(50); __asm__ volatile(\"\"); }\n\
+        NOINLINE void short_nap(void) { nap(10); __asm__ volatile(\"\"); }\n\
+        int main(void) { for (;;) { long_nap(); short_nap(); } }\n";
+    std::fs::write(&source, code).unwrap();
+    let program = home.path().join("waits");
+    let built = Command::new("cc")
+        .args([
+            "-O1",
+            "-fno-omit-frame-pointer",
+            "-fno-optimize-sibling-calls",
+            "-o",
+        ])
+        .args([&program, &source])
+        .status()
+        .expect("a C compiler, as scripts/test says");
+    assert!(built.success());
+    let mut waiting = Command::new(&program).spawn().unwrap();
+    let (_, top) = captured(waiting.id(), &["--off-cpu", "--call-graph", "dwarf"]);
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    assert_eq!(
+        (&top["sample_type"], &top["unit"]),
+        (&"off-cpu".into(), &"nanoseconds".into()),
+        "{top}"
+    );
+    let functions = top["functions"].as_array().unwrap();
+    let share = |name: &str| {
+        let of = functions.iter().find(|of| of["function"] == name);
+        of.unwrap_or_else(|| panic!("no {name}: {top}"))["total_share"]
+            .as_f64()
+            .unwrap()
+    };
+    // A busy machine adds a wait for a CPU to each.
+    assert!((0.6..0.9).contains(&share("long_nap")), "{top}");
+    assert!((0.1..0.4).contains(&share("short_nap")), "{top}");
+}

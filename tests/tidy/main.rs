@@ -4,6 +4,7 @@
 
 mod circles;
 mod known;
+mod links;
 mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 9] = [
     &["units", "statistics"],
     &["metrics", "traffic", "transport"],
-    &["scenario", "pacer"],
+    &["scenario", "pacer", "import"],
     &["engine", "profile", "process"],
     &["tenant"],
     &["result"],

@@ -19,7 +19,7 @@ use crate::engine::now_ns;
 use crate::experiment::Stop;
 use crate::gate::Outcome;
 use crate::process::client::control_client_with;
-use crate::process::perf::{self, CallGraph};
+use crate::process::perf::{self, CallGraph, Subject};
 use crate::process::{CpuWindow, ProcessTree};
 use crate::profile::capture::{self, Course, Request};
 use crate::profile::{Forecast, Profile, doubts, encode, perf_script};
@@ -59,6 +59,10 @@ pub(super) struct Args {
     /// not in most virtual machines.
     #[arg(long, value_name = "HOW", default_value = "fp", value_parser = call_graph, conflicts_with = "url")]
     call_graph: CallGraph,
+    /// Sample where threads wait instead of where they use a CPU, with --pid: values are seconds that each thread is on no CPU, by stack.
+    /// Each switch of a thread is a sample. Needs root, or kernel.perf_event_paranoid of 1 at most.
+    #[arg(long, conflicts_with_all = ["url", "hz", "samples"])]
+    off_cpu: bool,
     /// File to write; `-` is standard output.
     #[arg(short, long, value_name = "FILE", default_value = "profile.pb.gz")]
     out: PathBuf,
@@ -83,6 +87,9 @@ const INVALID: u8 = 4;
 
 /// Samples a second if nothing else is said: no round number, which keeps step with timers.
 const DEFAULT_HZ: u32 = 99;
+
+/// Of the samples that are due fewer than this part are said.
+const ENOUGH_OF_DUE: f64 = 0.8;
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     if is_stdio(&args.out) {
@@ -134,9 +141,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     write(&args.out, &bytes)?;
     if profile.is_empty() {
-        say(&format!(
-            "{prefix}the profile has no samples: the target used no CPU; put it under load"
-        ));
+        let why = if args.off_cpu {
+            "no thread left its CPU, or each waited all the time; put it under load"
+        } else {
+            "the target used no CPU; put it under load"
+        };
+        say(&format!("{prefix}the profile has no samples: {why}"));
     } else {
         let slices = profile.slices().len().max(1);
         say(&format!(
@@ -253,14 +263,16 @@ async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captu
     let hz = args.hz.unwrap_or(DEFAULT_HZ);
     let ended = |_| Usage(perf::PerfError::NoProcess(pid).to_string());
     let tree = ProcessTree::of(pid).map_err(ended)?;
+    if args.off_cpu && args.call_graph == CallGraph::BranchRecords {
+        let words = "--call-graph lbr is of code that runs; with --off-cpu name fp or dwarf";
+        return Err(Usage(words.to_owned()).into());
+    }
     let request = perf::Request {
-        // What it started as another user is left out.
-        pids: tree
-            .pids()
-            .map_err(ended)?
-            .into_iter()
-            .filter(|below| *below == pid || perf::check(*below).is_ok())
-            .collect(),
+        trees: vec![tree.clone()],
+        subject: match args.off_cpu {
+            true => Subject::Waits,
+            false => Subject::Cpu,
+        },
         hz,
         call_graph: args.call_graph,
     };
@@ -270,13 +282,24 @@ async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captu
             perf::PerfError::Missing
             | perf::PerfError::NoProcess(_)
             | perf::PerfError::Foreign { .. }
-            | perf::PerfError::Paranoid(_) => anyhow::Error::new(Usage(error.to_string())),
+            | perf::PerfError::Paranoid(_)
+            | perf::PerfError::NoSwitches(_) => anyhow::Error::new(Usage(error.to_string())),
             error => anyhow::anyhow!("{error}"),
         })?;
     let text = String::from_utf8_lossy(&recorded.text);
-    let read = perf_script::read_slices(&text, request.call_graph.event(), &recorded.slices);
-    let profile = read.and_then(|profile| profile.into_cpu_time(1_000_000_000 / u64::from(hz)));
+    let profile = match request.subject {
+        Subject::Waits => perf_script::read_waits(&text, &recorded.slices),
+        Subject::Cpu => perf_script::read_slices(&text, request.event(), &recorded.slices)
+            .and_then(|profile| profile.into_cpu_time(1_000_000_000 / u64::from(hz))),
+    };
     let profile = profile.context("the samples of perf cannot be used")?;
+    if let (Subject::Cpu, Some(due)) = (request.subject, recorded.due) {
+        let missing = missing(profile.samples(), due);
+        missing.into_iter().for_each(|words| say(&words));
+    }
+    for note in profile.notes() {
+        say(&format!("note: {note}"));
+    }
     for doubt in doubts(&profile) {
         say(&format!("note: {doubt}"));
     }
@@ -287,11 +310,25 @@ async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captu
     })
 }
 
+/// What is said if there are clearly fewer samples than the CPU time of the processes gives.
+fn missing(samples: u64, due: f64) -> Option<String> {
+    let found = samples as f64;
+    (found < ENOUGH_OF_DUE * due && due - found > 3.0 * due.sqrt()).then(|| {
+        format!(
+            "note: {} of about {} samples that their CPU time gives: perf does not see processes that live shorter than the time between two samples; `perf record -a -g`, as root, does, and `flame top` reads the text of its `perf script`",
+            format_count(found),
+            format_count(due.round())
+        )
+    })
+}
+
 struct Recorded {
     /// What perf said.
     text: Vec<u8>,
     /// When samples were taken, in ns.
     slices: Vec<Range<u64>>,
+    /// Samples that the CPU time of the processes gives, if that is known.
+    due: Option<f64>,
     is_interrupted: bool,
 }
 
@@ -302,7 +339,7 @@ async fn record(
     mut stop: Stop,
 ) -> Result<Recorded, perf::PerfError> {
     let mut recording = perf::Recording::start(request).await?;
-    if let Some(unseen) = perf::unseen() {
+    for unseen in recording.unseen() {
         say(&format!("note: {unseen}"));
     }
     let planned = args.request(None);
@@ -311,6 +348,8 @@ async fn record(
     let mut slices = Vec::new();
     let mut begin = now_ns();
     let mut is_interrupted = false;
+    // Time that it does not see has no samples.
+    let mut due = recording.unseen().is_empty().then_some(0.0);
     while let Some(seconds) = course.next_seconds() {
         let cpu = CpuWindow::begin(tree).ok();
         let length = Duration::from_secs(u64::from(seconds));
@@ -324,14 +363,15 @@ async fn record(
             }
         };
         slices.push(begin..end.min(now_ns()));
+        // perf tells its samples when it ends: they are as many as the CPU time says.
+        let used = cpu.and_then(|cpu| cpu.end().ok());
+        let samples = used.map(|used| used.cpu_seconds * f64::from(request.hz));
+        due = due.zip(samples).map(|(due, samples)| due + samples);
         if !goes_on {
             break;
         }
         begin = end;
-        // perf tells its samples when it ends: they are as many as the CPU time says.
-        let used = cpu.and_then(|cpu| cpu.end().ok());
-        let cpu_seconds = used.map_or(0.0, |used| used.cpu_seconds);
-        course.took(seconds, cpu_seconds * f64::from(request.hz));
+        course.took(seconds, samples.unwrap_or(0.0));
         let goes_on = course.next_seconds().is_some();
         foretell(slices.len(), goes_on, course.forecast());
     }
@@ -339,6 +379,7 @@ async fn record(
     Ok(Recorded {
         text: recording.finish().await?,
         slices,
+        due,
         is_interrupted,
     })
 }

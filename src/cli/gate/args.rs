@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::ci::{AtScenario, Outputs};
+use crate::cli::completions::variants;
 use crate::cli::values::seconds;
 
 /// Decide whether a change made a service slower: both versions are launched and loaded in turns.
@@ -18,12 +19,12 @@ Exit codes: 0 pass · 1 the head is worse · 2 usage or scenario error · 3 inco
 4 invalid (the base does not answer) · 5 internal or I/O error · 130 interrupted")]
 pub(in crate::cli) struct Args {
     /// Scenario file.
-    #[arg(value_name = "SCENARIO.toml")]
+    #[arg(value_name = "SCENARIO.toml", value_hint = clap::ValueHint::FilePath)]
     pub(in crate::cli) scenario: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) given: Given,
     /// Variant of the scenario whose requests and load are used where arms are no variants.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = variants())]
     pub(in crate::cli) variant: Option<String>,
     /// How long all of it may take; a bare number is seconds [default: the scenario's, else 120s].
     #[arg(long, value_parser = seconds)]
@@ -69,6 +70,7 @@ pub(in crate::cli) struct Given {
         long,
         value_name = "NAME",
         requires = "head_variant",
+        add = variants(),
         conflicts_with = "base_url"
     )]
     pub(in crate::cli) base_variant: Option<String>,
@@ -77,6 +79,7 @@ pub(in crate::cli) struct Given {
         long,
         value_name = "NAME",
         requires = "base_variant",
+        add = variants(),
         conflicts_with = "head_url"
     )]
     pub(in crate::cli) head_variant: Option<String>,

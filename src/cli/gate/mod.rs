@@ -81,7 +81,7 @@ fn gate(
 ) -> anyhow::Result<u8> {
     let plan = &compared.plan;
     let dir = directory(args, compared, session.started_at)?;
-    let observer = progress(args.quiet);
+    let observer = progress(args.quiet, &plan.name);
     let surroundings = measure::Surroundings {
         dir: &dir,
         observer: &observer,

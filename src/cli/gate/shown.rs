@@ -4,16 +4,18 @@ use std::path::Path;
 
 use super::args::Args;
 use super::arms::Compared;
+use crate::cli::again::command_line;
 use crate::cli::ci::in_repository;
 use crate::cli::files::unwritten;
 use crate::cli::output::{print, say};
+use crate::cli::report::PAGE;
 use crate::compare::Comparison;
 use crate::experiment::RunDir;
 use crate::gate::paired::{GateVerdict, Measured};
 use crate::gate::{Outcome, Verdict};
 use crate::process::machine::Fingerprint;
 use crate::report::checks::{GateRun, of_gate};
-use crate::report::{document, terminal, text};
+use crate::report::{document, page, terminal, text};
 use crate::result::ScenarioId;
 use crate::scenario::plan::gate::GateMetric;
 use crate::units::format_share;
@@ -99,6 +101,9 @@ impl<'a> Ended<'a> {
         if args.given.prove {
             return written;
         }
+        let page = page::gate::html(&gate, &command_line());
+        let page = dir.write(Path::new(PAGE), page.as_bytes());
+        let written = written.and(page.map_err(|error| unwritten(&error)));
         let checks = of_gate(&gate);
         let reported = args.ci.write(&checks, &[text::gate::markdown(&gate)]);
         let at_scenario = args.at_scenario.write(&checks, Some(gate.file));

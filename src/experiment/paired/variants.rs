@@ -12,6 +12,7 @@ use super::super::notes;
 use super::super::observer::PhaseStart;
 use super::super::phase::PhaseRun;
 use super::super::stretch::TakesTurns;
+use super::super::timeline::{Step, steps};
 use super::super::variant::VariantRun;
 use super::both::{Arm, Both, Launcher};
 use super::calibration::{Calibration, answered};
@@ -38,14 +39,6 @@ struct Side<'a> {
     result: &'a mut VariantResult,
     /// How far its phases came, if there is nothing left to drive.
     driven: Option<Driven>,
-}
-
-/// A phase of one or of both, by index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Base(usize),
-    Head(usize),
-    Both(usize, usize),
 }
 
 impl Together<'_> {
@@ -213,14 +206,10 @@ impl Together<'_> {
         let tables = pacing
             .closed_tables(self.runs.base.round.is_multiple_of(2))
             .of;
-        let takes = |table, with, is_shown| TakesTurns {
-            table,
-            with,
-            is_shown,
-        };
+        let takes = |table, with| TakesTurns { table, with };
         let Arms { base, head } = sides;
-        let base_turns = takes(tables.base, head.run.variant.name.as_str(), true);
-        let head_turns = takes(tables.head, base.run.variant.name.as_str(), false);
+        let base_turns = takes(tables.base, head.run.variant.name.as_str());
+        let head_turns = takes(tables.head, base.run.variant.name.as_str());
         let (base_rosters, head_rosters) = (base.rosters.clone(), head.rosters.clone());
         let base_run = PhaseRun {
             turns: Some(base_turns),
@@ -235,14 +224,10 @@ impl Together<'_> {
                 .phase(at.head, &head_rosters, head.result, self.stop)
         };
         let (base_stretch, head_stretch) = (base_run.stretch(), head_run.stretch());
-        let names = format!(
-            "{} and {} in turns",
-            base.run.variant.name, head.run.variant.name
-        );
         let observer = base.run.observer;
         observer.phase(&PhaseStart {
-            variant: &names,
-            ..base.run.start(&base_stretch)
+            with: Some(base_turns.with),
+            ..base.run.start(&base_stretch, of_base.cpus)
         });
         let (base_made, head_made) = (
             base_run.prepare(of_base, &base_stretch)?,
@@ -266,12 +251,15 @@ impl Together<'_> {
             base_run.load(base_course, of_base, &base_stretch, &mut base_beside),
             head_run.load(head_course, of_head, &head_stretch, &mut head_beside),
         );
-        observer.phase_over();
         let (base_used, head_used) = (base_loaded.used(), head_loaded.used());
         let mut over = Arms {
             base: base_run.over(base_loaded, of_base, &base_stretch, head_used),
             head: head_run.over(head_loaded, of_head, &head_stretch, base_used),
         };
+        observer.phase_over(&[
+            (&base.run.variant.name, &over.base.found),
+            (&head.run.variant.name, &over.head.found),
+        ]);
         let errors = RatioErrors::of(&over.base.blocks, &over.head.blocks);
         let died = over.as_ref().map(|over| over.found.died.is_some());
         for (over, with, other_died) in [
@@ -380,53 +368,5 @@ impl<'a> Side<'a> {
         let driven = Ok(self.driven.unwrap_or(Driven::ToEnd));
         let concluded = self.run.conclude(&mut target, driven, self.result, stop);
         concluded.await
-    }
-}
-
-/// The phases of both in the order of the scenario, which each of them keeps.
-fn steps(base: &[Phase], head: &[Phase]) -> Vec<Step> {
-    let (mut at, mut steps) = (0, Vec::new());
-    for (number, phase) in base.iter().enumerate() {
-        let Some(same) = head.iter().position(|of| of.name == phase.name) else {
-            steps.push(Step::Base(number));
-            continue;
-        };
-        steps.extend((at..same).map(Step::Head));
-        steps.push(Step::Both(number, same));
-        at = same + 1;
-    }
-    steps.extend((at..head.len()).map(Step::Head));
-    steps
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::result::samples;
-
-    #[test]
-    fn phases_go_in_the_order_of_the_scenario() {
-        let phases = |names: &str| -> Vec<Phase> {
-            let named = names.chars().map(|name| Phase {
-                name: name.to_string(),
-                load: samples::phase(|_| ()).load,
-            });
-            named.collect()
-        };
-        let check = |base, head, expected: &[Step]| {
-            assert_eq!(
-                steps(&phases(base), &phases(head)),
-                expected,
-                "{base} {head}"
-            );
-        };
-        check("ab", "ab", &[Step::Both(0, 0), Step::Both(1, 1)]);
-        check("a", "ab", &[Step::Both(0, 0), Step::Head(1)]);
-        check(
-            "ac",
-            "bc",
-            &[Step::Base(0), Step::Head(0), Step::Both(1, 1)],
-        );
-        check("", "b", &[Step::Head(0)]);
     }
 }

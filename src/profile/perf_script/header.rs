@@ -12,6 +12,8 @@ use super::frame::behind_header;
 pub(super) struct Header<'a> {
     /// The thread's name; empty if it was not printed.
     pub(super) thread: &'a str,
+    /// Its number; `None` if none was printed, or a negative one.
+    pub(super) tid: Option<u32>,
     /// Seconds on the recording's clock.
     pub(super) time: Option<f64>,
     /// How much of the event the sample stands for.
@@ -43,9 +45,10 @@ impl<'a> Header<'a> {
                 None if behind.trim().is_empty() || behind_header(behind) => (None, "", behind),
                 None => continue,
             };
-            if let Some(thread) = thread(&line[..at]) {
+            if let Some((thread, tid)) = thread(&line[..at]) {
                 return Some(Self {
                     thread,
+                    tid,
                     time: Some(time),
                     period,
                     event,
@@ -65,10 +68,11 @@ impl<'a> Header<'a> {
             let end = at + token.len();
             if let Some((period, event, rest)) = event(&line[end..])
                 && (rest.trim().is_empty() || event.contains(':') || behind_header(rest))
-                && let Some(thread) = thread(&line[..end])
+                && let Some((thread, tid)) = thread(&line[..end])
             {
                 return Some(Self {
                     thread,
+                    tid,
                     time: None,
                     period,
                     event,
@@ -120,17 +124,18 @@ fn is_cpu(token: &str) -> bool {
         .is_some_and(digits)
 }
 
-/// The thread's name in what stands before the time: all of it but process, CPU and marks of privilege.
-fn thread(before: &str) -> Option<&str> {
+/// The thread's name and number in what stands before the time: all of it but process, CPU and marks of privilege.
+fn thread(before: &str) -> Option<(&str, Option<u32>)> {
     let mut rest = before.trim();
     let mut has_cpu = false;
     for _ in 0..MARKS {
         if rest.is_empty() {
-            return Some("");
+            return Some(("", None));
         }
         let (head, last) = rest.rsplit_once([' ', '\t']).unwrap_or(("", rest));
         if is_process(last) {
-            return Some(head.trim_end());
+            let number = last.rsplit('/').next().and_then(|tid| tid.parse().ok());
+            return Some((head.trim_end(), number));
         }
         if is_cpu(last) {
             has_cpu = true;
@@ -141,7 +146,7 @@ fn thread(before: &str) -> Option<&str> {
     }
     // Where no process was printed (-F comm,time,event) a name of several words could be anything.
     let word = !rest.contains([' ', '\t', ';']);
-    (has_cpu || word).then_some(rest)
+    (has_cpu || word).then_some((rest, None))
 }
 
 /// What interrupts, scheduling and modes add (`d..1.`, `U`).

@@ -9,6 +9,7 @@ mod frame;
 mod header;
 mod periods;
 mod samples;
+mod waits;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -17,6 +18,7 @@ use events::{Events, is_of};
 use frame::Line;
 use header::{Header, counted_as};
 use samples::{Sample, Samples, is_record};
+pub use waits::read_waits;
 
 use super::stacks::{MAX_DEPTH, MAX_STACKS, Weight, too_large};
 use super::{Error, Profile};
@@ -123,16 +125,8 @@ fn sliced(
         "cpu-clock" | "task-clock" => "nanoseconds",
         event => event,
     };
-    let mut stacks = Stacks {
-        profile: Profile::new(&shown, unit, 0).beginning_at_threads(),
-        lines: HashMap::new(),
-        frames: Vec::new(),
-        places: HashMap::new(),
-        threads: HashMap::new(),
-        unread: 0,
-        first_unread: 0,
-        by_period,
-    };
+    let profile = Profile::new(&shown, unit, 0).beginning_at_threads();
+    let mut stacks = Stacks::of(profile, by_period);
     let mut last = ("", false);
     for sample in Samples::of(text) {
         let sample = sample?;
@@ -143,22 +137,10 @@ fn sliced(
             continue;
         }
         if let Some(slice) = place(sample.header.time) {
-            stacks.add(&sample, slice as u8)?;
+            stacks.add(&sample, slice as u8, None)?;
         }
     }
-    let mut profile = stacks.profile;
-    match stacks.unread {
-        0 => {}
-        1 => profile.note(format!(
-            "line {} is no frame of a stack and was left out",
-            stacks.first_unread
-        )),
-        unread => profile.note(format!(
-            "{unread} lines of stacks are no frames and were left out, the first of them line {}",
-            stacks.first_unread
-        )),
-    }
-    Ok(profile)
+    Ok(stacks.finish())
 }
 
 /// The stacks so far, and what of the text is known already: most lines and stacks come again.
@@ -167,8 +149,8 @@ struct Stacks<'a> {
     /// Where the frames of a line are in `frames`, the innermost first.
     lines: HashMap<&'a str, Range<usize>>,
     frames: Vec<u32>,
-    /// Where a stack is by thread and text.
-    places: HashMap<(u32, &'a str), u32>,
+    /// Where a stack is by thread, innermost frame and text.
+    places: HashMap<(u32, Option<u32>, &'a str), u32>,
     threads: HashMap<&'a str, u32>,
     unread: u64,
     first_unread: u64,
@@ -177,7 +159,38 @@ struct Stacks<'a> {
 }
 
 impl<'a> Stacks<'a> {
-    fn add(&mut self, sample: &Sample<'a>, slice: u8) -> Result<(), Error> {
+    fn of(profile: Profile, by_period: bool) -> Self {
+        Self {
+            profile,
+            lines: HashMap::new(),
+            frames: Vec::new(),
+            places: HashMap::new(),
+            threads: HashMap::new(),
+            unread: 0,
+            first_unread: 0,
+            by_period,
+        }
+    }
+
+    /// The profile, with what was not read of the text.
+    fn finish(self) -> Profile {
+        let mut profile = self.profile;
+        match self.unread {
+            0 => {}
+            1 => profile.note(format!(
+                "line {} is no frame of a stack and was left out",
+                self.first_unread
+            )),
+            unread => profile.note(format!(
+                "{unread} lines of stacks are no frames and were left out, the first of them line {}",
+                self.first_unread
+            )),
+        }
+        profile
+    }
+
+    /// Adds a sample, with a frame below those of its text.
+    fn add(&mut self, sample: &Sample<'a>, slice: u8, innermost: Option<u32>) -> Result<(), Error> {
         let period = sample.header.period.filter(|_| self.by_period);
         let weight = Weight::of(1, period.unwrap_or(1));
         let slice = Some(slice);
@@ -190,11 +203,11 @@ impl<'a> Stacks<'a> {
                 thread
             }
         };
-        if let Some(place) = self.places.get(&(thread, sample.stack)) {
+        if let Some(place) = self.places.get(&(thread, innermost, sample.stack)) {
             return self.profile.add_at(*place, weight, slice);
         }
         let unread = self.unread;
-        let mut ids = Vec::new();
+        let mut ids: Vec<u32> = innermost.into_iter().collect();
         for (number, line) in (sample.line..).zip(sample.stack.lines()) {
             self.frames_of(line, number, &mut ids)?;
             if ids.len() > MAX_DEPTH {
@@ -210,7 +223,7 @@ impl<'a> Stacks<'a> {
             && self.places.len() < MAX_STACKS
             && unread == self.unread
         {
-            self.places.insert((thread, sample.stack), place);
+            self.places.insert((thread, innermost, sample.stack), place);
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! The figures of a gate in words, and the bar of an interval.
 
+use std::fmt::Write as _;
+
 use crate::gate::Verdict;
-use crate::gate::paired::{Change, MetricVerdict};
+use crate::gate::paired::{Change, Evidence, MetricVerdict, Spread, Used};
 use crate::scenario::plan::gate::GateMetric;
 use crate::units::{format_count, format_share, format_us};
 
@@ -63,11 +65,73 @@ pub(in crate::report) fn reason(of: &MetricVerdict) -> String {
     parts.collect::<Vec<_>>().join("; ")
 }
 
-/// The interval of a change beside its limits, in so many cells as every other bar.
-pub(in crate::report) fn bar(of: &MetricVerdict) -> String {
-    let Some(change) = of.change else {
-        return String::new();
+/// Requests that failed, of all that ended.
+pub(in crate::report) fn failed((failed, of): (u64, u64)) -> String {
+    format!(
+        "{} of {}",
+        format_count(failed as f64),
+        format_count(of as f64)
+    )
+}
+
+/// What a verdict rests on.
+pub(in crate::report) fn used(of: Used, seconds: f64) -> String {
+    let mut words = format!(
+        "rests on {} launches of both arms ({} blocks) in {seconds:.0} s",
+        of.launches, of.blocks
+    );
+    if of.confirming > 0 {
+        let _ = write!(
+            words,
+            ", and on {} blocks that should confirm",
+            of.confirming
+        );
+    }
+    if of.voided > 0 {
+        let _ = write!(
+            words,
+            "; latencies of {} blocks are void, for something else disturbed the machine",
+            of.voided
+        );
+    }
+    words
+}
+
+/// What the machine did besides, as medians and largest values of blocks; empty if nothing is known.
+pub(in crate::report) fn evidence(of: &Evidence) -> String {
+    let spread = |what: &str, spread: Option<Spread>, shown: fn(f64) -> String| {
+        let spread = spread?;
+        let (median, most) = (shown(spread.median), shown(spread.most));
+        Some(format!("{what} {median} (at most {most})"))
     };
+    let throttled = (of.throttled_seconds > 0.0)
+        .then(|| format!("throttled for {:.2} s", of.throttled_seconds));
+    let all = [
+        spread("others used", of.foreign_cores, |cores| {
+            format!("{cores:.2} CPUs")
+        }),
+        spread("the generator", of.generator_cores, |cores| {
+            format!("{cores:.2} CPUs")
+        }),
+        spread("steal", of.steal, format_share),
+        spread("dispatch lag p99", of.dispatch_lag_us, format_us),
+        throttled,
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// An interval in units of its bar's reach: 0 is no change, 1 the end where things are worse.
+pub(in crate::report) struct Reached {
+    pub(in crate::report) low: f64,
+    pub(in crate::report) by: f64,
+    pub(in crate::report) high: f64,
+    /// What is tolerated and what is caught, if it is judged.
+    pub(in crate::report) limits: Option<(f64, f64)>,
+}
+
+/// The interval of a change beside its limits; `None` if there is none.
+pub(in crate::report) fn reached(of: &MetricVerdict) -> Option<Reached> {
+    let change = of.change?;
     let worse = |share: f64| {
         if of.metric.more_is_worse() {
             share
@@ -77,23 +141,38 @@ pub(in crate::report) fn bar(of: &MetricVerdict) -> String {
     };
     let ends = [worse(change.low), worse(change.high)];
     let (low, high) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
-    let scale = of.limits.map_or_else(
+    let reach = of.limits.map_or_else(
         || ROOM * low.abs().max(high.abs()).max(f64::MIN_POSITIVE),
         |limits| REACH * limits.catch,
     );
-    let at = |share: f64| (share / scale * f64::from(HALF)).round() as i32;
+    let limits = of.limits.map(|of| (of.tolerate / reach, of.catch / reach));
+    Some(Reached {
+        low: low / reach,
+        by: worse(change.by) / reach,
+        high: high / reach,
+        limits,
+    })
+}
+
+/// The same in so many cells as every other bar.
+pub(in crate::report) fn bar(of: &MetricVerdict) -> String {
+    let Some(reached) = reached(of) else {
+        return String::new();
+    };
+    let at = |of: f64| (of * f64::from(HALF)).round() as i32;
+    let (low, high) = (at(reached.low), at(reached.high));
     let mut cells = Cells([' '; 2 * HALF as usize + 1]);
-    for place in at(low)..=at(high) {
+    for place in low..=high {
         cells.set(place, '─');
     }
     cells.set(0, '│');
-    if let Some(limits) = of.limits {
-        cells.set(at(limits.tolerate), '╎');
-        cells.set(at(limits.catch), '┃');
+    if let Some((tolerate, catch)) = reached.limits {
+        cells.set(at(tolerate), '╎');
+        cells.set(at(catch), '┃');
     }
-    cells.end(at(low), '├');
-    cells.end(at(high), '┤');
-    cells.set(at(worse(change.by)), '●');
+    cells.end(low, '├');
+    cells.end(high, '┤');
+    cells.set(at(reached.by), '●');
     cells.0.iter().collect()
 }
 

@@ -1,6 +1,6 @@
 //! What a threshold found, in words.
 
-use crate::gate::Judgement;
+use crate::gate::{Judgement, Judgements, Verdict};
 use crate::units::{format_count, format_share, format_us};
 
 /// The name of a threshold: what it says, and of which request.
@@ -18,6 +18,23 @@ pub(in crate::report) fn found(judgement: &Judgement) -> Option<String> {
 /// The value that was found, in the unit of the expression; `None` if none was.
 pub(in crate::report) fn value(judgement: &Judgement) -> Option<String> {
     Some(in_unit(&judgement.expr, judgement.value?))
+}
+
+/// How many thresholds came to what.
+pub(in crate::report) fn counted(judgements: &Judgements) -> String {
+    let judged = || judgements.iter().flatten().flatten();
+    let count = |verdict| judged().filter(|of| of.verdict == verdict).count();
+    let of = judged().count();
+    let (fail, open) = (count(Verdict::Fail), count(Verdict::Inconclusive));
+    let noun = if of == 1 { "threshold" } else { "thresholds" };
+    match (of, fail, open) {
+        (0, _, _) => "no threshold was judged".to_owned(),
+        (1, 0, 0) => "its threshold holds".to_owned(),
+        (_, 0, 0) => format!("all {of} thresholds hold"),
+        (_, fail, 0) => format!("{fail} of {of} {noun} failed"),
+        (_, 0, open) => format!("{open} of {of} {noun} could not be judged"),
+        (_, fail, open) => format!("{fail} of {of} {noun} failed, {open} could not be judged"),
+    }
 }
 
 fn in_unit(expr: &str, value: f64) -> String {

@@ -5,6 +5,7 @@ pub(super) mod explanation;
 pub(super) mod gate;
 pub(super) mod judgement;
 pub(super) mod load;
+pub(super) mod rows;
 pub mod top;
 
 use crate::units::{format_count, format_us, printable};

@@ -8,37 +8,44 @@ use crate::profile::flamegraph::{Pair, diff_svg};
 use crate::profile::{Error, Profile, Scale};
 use crate::result::{PhaseResult, RunResult};
 
-/// What is drawn, and where it goes.
-#[derive(Debug, Clone, Copy)]
+/// A compared phase of which both sides have samples.
+#[derive(Debug)]
 pub struct Pictured<'a> {
     /// Title of the pictures.
-    pub title: &'a str,
+    pub title: String,
     /// What base and head are called.
     pub labels: (&'a str, &'a str),
-    /// Directory of the files.
-    pub directory: &'a Path,
+    /// Name of the phase.
+    pub phase: String,
     /// Before and after.
     pub profiles: (&'a Profile, &'a Profile),
     /// CPU-µs per request of both.
     pub per_request: Option<(Scale, Scale)>,
     /// What makes the comparison doubtful.
-    pub notes: &'a [String],
+    pub notes: Vec<String>,
+}
+
+impl Pictured<'_> {
+    /// What its graph is drawn of.
+    pub(super) fn pair(&self) -> FlameDiff<'_> {
+        FlameDiff {
+            title: &self.title,
+            base_label: self.labels.0,
+            head_label: self.labels.1,
+            base: self.profiles.0,
+            head: self.profiles.1,
+            per_request: self.per_request,
+            notes: &self.notes,
+        }
+    }
 }
 
 /// A picture with its file, or why it could not be drawn.
 pub type Drawn = Result<(PathBuf, String), String>;
 
-/// `flame-diff.html` and, if both have samples, `flame-diff.svg`; nothing if there is nothing to draw.
-pub fn files(of: &Pictured<'_>) -> Vec<Drawn> {
-    let page = html(&FlameDiff {
-        title: of.title,
-        base_label: of.labels.0,
-        head_label: of.labels.1,
-        base: of.profiles.0,
-        head: of.profiles.1,
-        per_request: of.per_request,
-        notes: of.notes,
-    });
+/// `flame-diff.html` and, if both have samples, `flame-diff.svg` in a directory of the phase below `root`; nothing if there is nothing to draw.
+pub fn files(of: &Pictured<'_>, root: &Path) -> Vec<Drawn> {
+    let page = html(&of.pair());
     let svg = diff_svg(
         Pair {
             base: of.profiles.0,
@@ -47,12 +54,12 @@ pub fn files(of: &Pictured<'_>) -> Vec<Drawn> {
                 .per_request
                 .map(|(base, head)| (base.factor, head.factor)),
         },
-        of.title,
+        &of.title,
         "widths: after; red: more, blue: less of a frame's own cost",
     );
     let drawn = [("flame-diff.html", page), ("flame-diff.svg", svg)];
     let file = |(name, drawn): (&str, Result<String, Error>)| {
-        let path = of.directory.join(name);
+        let path = root.join(&of.phase).join(name);
         match drawn {
             Ok(text) => Some(Ok((path, text))),
             Err(Error::Empty) => None,
@@ -69,42 +76,7 @@ pub fn files(of: &Pictured<'_>) -> Vec<Drawn> {
 pub fn of_run(scenario: &str, result: &RunResult, comparison: &Comparison) -> Vec<Drawn> {
     let root = Path::new("compare").join(format!("{}..{}", comparison.base, comparison.head));
     let compared = compared(scenario, result, comparison);
-    let drawn = compared.iter().flat_map(|of| {
-        files(&Pictured {
-            title: &of.title,
-            labels: of.labels,
-            directory: &root.join(&of.phase),
-            profiles: of.profiles,
-            per_request: of.per_request,
-            notes: &of.notes,
-        })
-    });
-    drawn.collect()
-}
-
-/// A compared phase of which both sides have samples.
-pub(super) struct Compared<'a> {
-    title: String,
-    labels: (&'a str, &'a str),
-    pub(super) phase: String,
-    profiles: (&'a Profile, &'a Profile),
-    per_request: Option<(Scale, Scale)>,
-    notes: Vec<String>,
-}
-
-impl Compared<'_> {
-    /// What its graph is drawn of.
-    pub(super) fn pair(&self) -> FlameDiff<'_> {
-        FlameDiff {
-            title: &self.title,
-            base_label: self.labels.0,
-            head_label: self.labels.1,
-            base: self.profiles.0,
-            head: self.profiles.1,
-            per_request: self.per_request,
-            notes: &self.notes,
-        }
-    }
+    compared.iter().flat_map(|of| files(of, &root)).collect()
 }
 
 /// The phases of a comparison of a run that a graph can be drawn of.
@@ -112,7 +84,7 @@ pub(super) fn compared<'a>(
     scenario: &str,
     result: &'a RunResult,
     comparison: &'a Comparison,
-) -> Vec<Compared<'a>> {
+) -> Vec<Pictured<'a>> {
     let phase_of = |variant: &str, phase: &str| -> Option<&'a PhaseResult> {
         let found = result.variants.iter().find(|of| of.name == variant)?;
         found.phases.iter().find(|of| of.name == phase)
@@ -127,7 +99,7 @@ pub(super) fn compared<'a>(
             &*head.taken.as_ref()?.profile,
         );
         let cautions = phase.cautions.iter();
-        Some(Compared {
+        Some(Pictured {
             title: format!(
                 "{scenario} · {} → {} · {}",
                 comparison.base, comparison.head, phase.phase
@@ -150,14 +122,15 @@ mod tests {
     fn drawn(cost: f64) -> Vec<Drawn> {
         let profile = read(b"main;f 10\n", Choice::default()).unwrap();
         let scale = Scale::cost(cost);
-        files(&Pictured {
-            title: "t",
+        let pictured = Pictured {
+            title: "t".to_owned(),
             labels: ("a", "b"),
-            directory: Path::new("load"),
+            phase: "load".to_owned(),
             profiles: (&profile, &profile),
             per_request: Some((scale, scale)),
-            notes: &[],
-        })
+            notes: Vec::new(),
+        };
+        files(&pictured, Path::new(""))
     }
 
     #[test]

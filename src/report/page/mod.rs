@@ -1,6 +1,14 @@
 //! Pages and pictures: self-contained files for a browser.
 
+mod bar;
+mod changes;
+pub mod compare;
 pub mod flame_diff;
 pub mod flame_files;
+mod frame;
+mod functions;
+pub mod gate;
+mod island;
+mod machine;
 pub mod run;
 mod table;

@@ -7,6 +7,8 @@ use crate::gate::{Judgement, Outcome, Verdict};
 use crate::metrics::{Durations, ErrorKind, IntervalLog};
 use crate::report::chart::Recorded;
 use crate::report::document::run::Concluded;
+use crate::report::inert::hash;
+use crate::report::page::frame::SCRIPT;
 use crate::result::samples::{failed, ok, phase, run};
 use crate::result::{Failure, RunResult, VariantResult};
 

@@ -40,6 +40,8 @@ pub(super) struct Cell {
     pub(super) value: Option<f64>,
     /// How it is marked; colour alone never says anything.
     pub(super) class: &'static str,
+    /// Markup of our own that stands before the text.
+    pub(super) picture: String,
 }
 
 impl Table {
@@ -90,6 +92,13 @@ impl Cell {
         }
     }
 
+    pub(super) fn drawn(picture: String) -> Self {
+        Self {
+            picture,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn marked(text: impl Into<String>, class: &'static str) -> Self {
         Self {
             class,
@@ -102,8 +111,7 @@ impl From<String> for Cell {
     fn from(text: String) -> Self {
         Self {
             text,
-            value: None,
-            class: "",
+            ..Self::default()
         }
     }
 }

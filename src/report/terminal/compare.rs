@@ -8,11 +8,9 @@ use comfy_table::Table;
 use super::detail::Detail;
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
 use crate::compare::{Caution, Comparison, Finding, FunctionComparison, Metric, PhaseComparison};
-use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, kind_in_words, known_figure, label,
-    unit_in_words, unmeasured_words, words,
-};
+use crate::report::figures::change::{assumed, cells, kind_in_words, unit_in_words};
 use crate::report::figures::explanation::explanation_lines;
+use crate::report::figures::rows::rows;
 use crate::report::figures::top::counted;
 
 /// Functions that a comparison lists.
@@ -49,39 +47,18 @@ fn cautions(cautions: &[Caution], by: &str, text: &mut String) {
 pub(super) fn changes(phase: &PhaseComparison, detail: Detail, text: &mut String) {
     let _ = writeln!(text, "  {}", phase.phase);
     let mut explained = false;
-    for change in &phase.metrics {
-        let (style, words) = (style(change.finding), words(change));
+    for row in rows(phase) {
+        let style = style(row.finding);
         let _ = writeln!(
             text,
-            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
-            label(change.metric),
-            figure(change.metric, change.base),
-            figure(change.metric, change.head)
+            "    {:<16} {:>10} → {:<10} {style}{}{style:#}",
+            row.label, row.base, row.head, row.words
         );
-        if let (Metric::CpuPerRequest, Some(found)) = (change.metric, &phase.functions) {
+        let is_cost = row.change.is_some() && row.metric == Some(Metric::CpuPerRequest);
+        if let (true, Some(found)) = (is_cost, &phase.functions) {
             explained = true;
             explanation(phase, found, detail, text);
         }
-    }
-    for of in &phase.unmeasured {
-        let _ = writeln!(
-            text,
-            "    {:<16} {:>10} → {:<10} {DOUBT}{}{DOUBT:#}",
-            label(of.metric),
-            known_figure(of.metric, of.base),
-            known_figure(of.metric, of.head),
-            unmeasured_words(of)
-        );
-    }
-    if let Some(errors) = &phase.errors {
-        let (style, words) = (style(errors.finding), error_words(errors));
-        let _ = writeln!(
-            text,
-            "    {:<16} {:>10} → {:<10} {style}{words}{style:#}",
-            "error rate",
-            error_rate(errors.base),
-            error_rate(errors.head)
-        );
     }
     if let (false, Some(found)) = (explained, &phase.functions) {
         explanation(phase, found, detail, text);

@@ -6,12 +6,14 @@ use anstyle::Style;
 use comfy_table::{CellAlignment, Table};
 
 use super::style::{BAD, BOLD, DOUBT, GOOD, indent, plain_table};
-use crate::gate::paired::{Evidence, GateVerdict, Spread, Used};
+use crate::gate::paired::GateVerdict;
 use crate::gate::{Outcome, Verdict};
 use crate::report::checks::GateRun;
-use crate::report::figures::gate::{LEGEND, bar, change, reason, value, verdict};
+use crate::report::figures::gate::{
+    LEGEND, bar, change, evidence, failed, reason, used, value, verdict,
+};
 use crate::report::figures::one_line;
-use crate::units::{format_count, format_share, format_us, printable};
+use crate::units::{format_share, printable};
 
 /// Renders it. Writing to a String cannot fail.
 pub fn render(gate: &GateRun<'_>) -> String {
@@ -42,7 +44,11 @@ pub fn render(gate: &GateRun<'_>) -> String {
             let _ = writeln!(text, "  {sign} {}{}", metric.metric.name(), words(&reason));
         }
     }
-    let _ = writeln!(text, "  {}", used(of.used, gate.seconds));
+    let used = used(of.used, gate.seconds);
+    let _ = writeln!(
+        text,
+        "  {used}; `sees` is the smallest change for the worse that fails in nine of ten gates"
+    );
     let evidence = evidence(&of.evidence);
     if !evidence.is_empty() {
         let _ = writeln!(text, "  beside it: {evidence}");
@@ -143,60 +149,6 @@ fn words(reason: &str) -> String {
     } else {
         format!(": {}", one_line(reason))
     }
-}
-
-fn failed((failed, of): (u64, u64)) -> String {
-    format!(
-        "{} of {}",
-        format_count(failed as f64),
-        format_count(of as f64)
-    )
-}
-
-fn used(of: Used, seconds: f64) -> String {
-    let mut words = format!(
-        "rests on {} launches of both arms ({} blocks) in {seconds:.0} s",
-        of.launches, of.blocks
-    );
-    if of.confirming > 0 {
-        let _ = write!(
-            words,
-            ", and on {} blocks that should confirm",
-            of.confirming
-        );
-    }
-    if of.voided > 0 {
-        let _ = write!(
-            words,
-            "; latencies of {} blocks are void, for something else disturbed the machine",
-            of.voided
-        );
-    }
-    words += "; `sees` is the smallest change for the worse that fails in nine of ten gates";
-    words
-}
-
-/// What the machine did besides, as medians and largest values of blocks.
-fn evidence(of: &Evidence) -> String {
-    let spread = |what: &str, spread: Option<Spread>, shown: fn(f64) -> String| {
-        let spread = spread?;
-        let (median, most) = (shown(spread.median), shown(spread.most));
-        Some(format!("{what} {median} (at most {most})"))
-    };
-    let throttled = (of.throttled_seconds > 0.0)
-        .then(|| format!("throttled for {:.2} s", of.throttled_seconds));
-    let all = [
-        spread("others used", of.foreign_cores, |cores| {
-            format!("{cores:.2} CPUs")
-        }),
-        spread("the generator", of.generator_cores, |cores| {
-            format!("{cores:.2} CPUs")
-        }),
-        spread("steal", of.steal, format_share),
-        spread("dispatch lag p99", of.dispatch_lag_us, format_us),
-        throttled,
-    ];
-    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

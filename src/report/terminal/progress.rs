@@ -1,17 +1,22 @@
-//! Progress on a terminal while a run goes on: what runs, how long it still takes, and the figures of the last second.
+//! Who is told how a run goes, and shows it: on a terminal three lines that change, elsewhere lines of a log.
 
-use std::sync::Mutex;
-use std::time::Duration;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::experiment::{Live, Observer, PhaseStart};
-use crate::scenario::{LoadModel, Pace};
-use crate::units::{format_count, format_us, printable};
+use crate::experiment::{Live, Observer, PhaseStart, Planned};
+use crate::report::live::{self, Passed, Standing};
+use crate::report::text::annotations::group;
+use crate::result::PhaseResult;
 
-/// Shows progress on stderr, or says a line a phase where that is no terminal.
-#[derive(Debug)]
+/// A run that goes on, of which several are told.
+pub type Shared = Arc<Mutex<Standing>>;
+
+/// Shows how a run goes.
 pub struct Progress {
+    standing: Shared,
     bar: Mutex<Option<ProgressBar>>,
     mode: Mode,
 }
@@ -19,134 +24,152 @@ pub struct Progress {
 /// How much is shown.
 #[derive(Debug, Clone, Copy)]
 pub enum Mode {
-    /// A live line.
-    Live,
-    /// A line for each phase, as for a log.
-    Lines(fn(&str)),
+    /// Lines that change, as wide as the terminal is at the time.
+    Live {
+        /// Its width, characters.
+        width: fn() -> usize,
+    },
+    /// Lines that stay, as for a log.
+    Lines {
+        /// Says one.
+        say: fn(&str),
+        /// Gives an order to the runner of a job that folds lines, if it is one.
+        command: Option<fn(&str)>,
+    },
     /// Nothing.
     Quiet,
 }
 
 impl Progress {
-    /// Progress in a mode.
-    pub fn new(mode: Mode) -> Self {
+    /// Of a run of the scenario of this name.
+    pub fn new(mode: Mode, scenario: &str) -> Self {
         Self {
+            standing: Arc::new(Mutex::new(Standing::of(scenario))),
             bar: Mutex::new(None),
             mode,
         }
     }
 
-    fn show(&self, total: u64, prefix: &str, style: &str) {
-        match self.mode {
-            Mode::Quiet => {}
-            Mode::Lines(say) => say(prefix),
-            Mode::Live => {
-                // Before the next one draws, or its line stays.
-                self.replace(None);
-                let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-                bar.set_style(
-                    ProgressStyle::with_template(style)
-                        .expect("the template is valid")
-                        .progress_chars("━╸─"),
-                );
-                bar.set_prefix(printable(prefix).into_owned());
-                bar.enable_steady_tick(Duration::from_millis(250));
-                self.replace(Some(bar));
-            }
-        }
+    /// What is known of the run, for others who tell of it.
+    pub fn standing(&self) -> Shared {
+        Arc::clone(&self.standing)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Standing> {
+        locked(&self.standing)
+    }
+
+    fn show(&self, bar: ProgressBar, style: ProgressStyle) {
+        // Before the next one draws, or its line stays.
+        self.replace(None);
+        bar.set_style(style);
+        bar.enable_steady_tick(Duration::from_millis(250));
+        self.replace(Some(bar));
     }
 
     fn replace(&self, next: Option<ProgressBar>) {
-        let mut bar = self.bar.lock().expect("nothing panics while it holds this");
-        if let Some(old) = std::mem::replace(&mut *bar, next) {
+        if let Some(old) = std::mem::replace(&mut *locked(&self.bar), next) {
             old.finish_and_clear();
         }
     }
 
-    fn with_bar(&self, act: impl FnOnce(&ProgressBar)) {
-        if let Some(bar) = &*self.bar.lock().expect("nothing panics while it holds this") {
-            act(bar);
+    fn say(&self, line: impl FnOnce() -> Option<String>) {
+        if let Mode::Lines { say, .. } = self.mode
+            && let Some(line) = line()
+        {
+            say(&line);
+        }
+    }
+
+    fn fold(&self, line: &str) {
+        if let Mode::Lines {
+            command: Some(command),
+            ..
+        } = self.mode
+        {
+            command(line);
         }
     }
 }
 
 impl Observer for Progress {
+    fn planned(&self, stretches: &[Planned]) {
+        self.known().plan(stretches);
+    }
+
     fn hashing(&self, total: u64) {
-        if total > 0 {
-            self.show(
-                total,
-                &format!("hashing {total} secrets"),
-                "{prefix} {bar:30} {pos}/{len}",
-            );
+        if total == 0 {
+            return;
+        }
+        self.say(|| Some(format!("hashing {total} secrets")));
+        if let Mode::Live { .. } = self.mode {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            let template = format!("hashing {total} secrets {{bar:30}} {{pos}}/{{len}}");
+            self.show(bar, styled(&template).progress_chars("━╸─"));
         }
     }
 
     fn hashed(&self) {
-        self.with_bar(|bar| bar.inc(1));
-    }
-
-    fn phase(&self, phase: &PhaseStart<'_>) {
-        let round = if phase.round.1 > 1 {
-            format!(" · round {} of {}", phase.round.0, phase.round.1)
-        } else {
-            String::new()
-        };
-        let profiled = if phase.profiled { " (profiled)" } else { "" };
-        let seconds = phase
-            .length
-            .map(|length| length.as_secs_f64().ceil() as u64);
-        let stages = match &phase.load.model {
-            LoadModel::Open {
-                pace: pace @ Pace::Staged { .. },
-                ..
-            } => format!(" ({pace})"),
-            _ => String::new(),
-        };
-        let prefix = format!(
-            "{} · {}{profiled}{stages}{round}",
-            phase.variant, phase.phase
-        );
-        let prefix = match (self.mode, seconds, phase.forecast) {
-            (Mode::Lines(_), _, Some(forecast)) => format!("{prefix}: {forecast}"),
-            (Mode::Lines(_), Some(seconds), None) => format!("{prefix}: {seconds} s"),
-            _ => prefix,
-        };
-        let style = match seconds {
-            Some(_) => "{prefix} {bar:20} {elapsed} of {len} s  {msg}",
-            None => "{prefix} {elapsed}  {msg}",
-        };
-        self.show(seconds.unwrap_or(0), &prefix, style);
-        if let Some(forecast) = phase.forecast {
-            self.with_bar(|bar| bar.println(forecast.to_string()));
+        if let Some(bar) = &*locked(&self.bar) {
+            bar.inc(1);
         }
     }
 
-    fn live(&self, live: &Live) {
-        self.with_bar(|bar| {
-            bar.set_position(bar.elapsed().as_secs());
-            let cores = live
-                .target_cores
-                .map(|cores| format!(" · target {cores:.2} cores"))
-                .unwrap_or_default();
-            let failed = if live.failed > 0 {
-                format!(" · {} failed", live.failed)
-            } else {
-                String::new()
-            };
-            let latency = live
-                .p50_us
-                .zip(live.p99_us)
-                .map_or_else(String::new, |(p50, p99)| {
-                    format!(" · p50 {} · p99 {}", format_us(p50), format_us(p99))
+    fn phase(&self, phase: &PhaseStart<'_>) {
+        let now = Instant::now();
+        self.known().begin(phase, now);
+        let begun = live::begun(&self.known(), phase, now);
+        self.fold(&group(&begun));
+        self.say(|| Some(begun));
+        if let Mode::Live { width } = self.mode {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let mut style = styled("{first}\n{second}\n{third}");
+            for (at, key) in ["first", "second", "third"].into_iter().enumerate() {
+                let standing = self.standing();
+                style = style.with_key(key, move |_: &ProgressState, out: &mut dyn Write| {
+                    let lines = live::view(&locked(&standing), Instant::now(), width());
+                    // It is drawn again soon.
+                    let _ = out.write_str(&lines[at]);
                 });
-            bar.set_message(format!(
-                "{}/s{latency}{failed}{cores}",
-                format_count(live.throughput_rps)
-            ));
-        });
+            }
+            self.show(bar, style);
+            if let (Some(forecast), Some(bar)) = (phase.forecast, &*locked(&self.bar)) {
+                bar.println(forecast.to_string());
+            }
+        }
     }
 
-    fn phase_over(&self) {
+    fn live(&self, variant: &str, live: &Live<'_>) {
+        let mut known = self.known();
+        if known.add(variant, live) == Passed::TenSeconds {
+            self.say(|| live::passed(&known, Instant::now()));
+        }
+    }
+
+    fn phase_over(&self, found: &[(&str, &PhaseResult)]) {
         self.replace(None);
+        self.fold("::endgroup::");
+        for (variant, found) in found {
+            self.say(|| Some(live::over(&self.known(), variant, found, Instant::now())));
+        }
+        self.known().end();
+    }
+}
+
+fn styled(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is valid")
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().expect("nothing panics while it holds this")
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.replace(None);
+        // A stretch that never ended leaves no lines folded.
+        if self.known().is_under_way() {
+            self.fold("::endgroup::");
+        }
     }
 }

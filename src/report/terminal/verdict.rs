@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::style::{BAD, BOLD, DOUBT, GOOD};
-use crate::gate::{Judgements, Outcome, Verdict};
+use crate::gate::{Judgements, Outcome};
+use crate::report::figures::judgement::counted;
 use crate::result::RunResult;
 
 /// Thresholds that are told one by one; what is behind them stands with its phase.
@@ -26,7 +27,7 @@ pub(super) fn render(
         "{style}{}{style:#} {BOLD}{}{BOLD:#}: {} (exit code {})",
         outcome.name(),
         result.scenario.name,
-        thresholds(judgements),
+        counted(judgements),
         outcome.exit_code()
     );
     let reasons = outcome.reasons(result, judgements);
@@ -35,22 +36,5 @@ pub(super) fn render(
     }
     if let Some(more) = reasons.len().checked_sub(MOST).filter(|more| *more > 0) {
         let _ = writeln!(text, "  and {more} more, each with its phase above");
-    }
-}
-
-/// How many thresholds came to what.
-fn thresholds(judgements: &Judgements) -> String {
-    let judged = || judgements.iter().flatten().flatten();
-    let count = |verdict| judged().filter(|of| of.verdict == verdict).count();
-    let of = judged().count();
-    let (fail, open) = (count(Verdict::Fail), count(Verdict::Inconclusive));
-    let noun = if of == 1 { "threshold" } else { "thresholds" };
-    match (of, fail, open) {
-        (0, _, _) => "no threshold was judged".to_owned(),
-        (1, 0, 0) => "its threshold holds".to_owned(),
-        (_, 0, 0) => format!("all {of} thresholds hold"),
-        (_, fail, 0) => format!("{fail} of {of} {noun} failed"),
-        (_, 0, open) => format!("{open} of {of} {noun} could not be judged"),
-        (_, fail, open) => format!("{fail} of {of} {noun} failed, {open} could not be judged"),
     }
 }

@@ -33,6 +33,11 @@ pub fn commands(checks: &Checks) -> Vec<String> {
     errors.into_iter().chain(warnings).collect()
 }
 
+/// The command that begins a group of lines which the runner folds.
+pub fn group(title: &str) -> String {
+    format!("::group::{}", data(title))
+}
+
 fn line(command: &str, check: &Check, words: &str) -> String {
     let place = check.place.as_ref().map_or_else(String::new, |place| {
         let line = place.line.map(|line| format!(",line={line}"));

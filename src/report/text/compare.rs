@@ -4,11 +4,9 @@ use std::fmt::Write as _;
 
 use crate::compare::{Comparison, FunctionComparison, PhaseComparison};
 use crate::report::document::compare::delta_json;
-use crate::report::figures::change::{
-    assumed, cells, error_rate, error_words, figure, kind_in_words, known_figure, label,
-    unit_in_words, unmeasured_words, words,
-};
+use crate::report::figures::change::{assumed, cells, kind_in_words, unit_in_words};
 use crate::report::figures::explanation::explanation_lines;
+use crate::report::figures::rows::rows;
 use crate::report::figures::top::counted;
 use crate::report::text::markdown::{code, plain};
 
@@ -86,33 +84,11 @@ pub fn markdown(comparison: &Comparison) -> String {
         }
         if !phase.metrics.is_empty() || phase.errors.is_some() {
             text.push_str("| | before | after | |\n|---|--:|--:|---|\n");
-            for change in &phase.metrics {
+            for row in rows(phase) {
                 let _ = writeln!(
                     text,
                     "| {} | {} | {} | {} |",
-                    label(change.metric),
-                    figure(change.metric, change.base),
-                    figure(change.metric, change.head),
-                    words(change)
-                );
-            }
-            for of in &phase.unmeasured {
-                let _ = writeln!(
-                    text,
-                    "| {} | {} | {} | {} |",
-                    label(of.metric),
-                    known_figure(of.metric, of.base),
-                    known_figure(of.metric, of.head),
-                    unmeasured_words(of)
-                );
-            }
-            if let Some(errors) = &phase.errors {
-                let _ = writeln!(
-                    text,
-                    "| error rate | {} | {} | {} |",
-                    error_rate(errors.base),
-                    error_rate(errors.head),
-                    error_words(errors)
+                    row.label, row.base, row.head, row.words
                 );
             }
             text.push('\n');

@@ -12,7 +12,7 @@ use super::error::{Error, Source};
 use crate::units::list;
 
 /// What a variant may override.
-const OVERRIDABLE: [&str; 8] = [
+pub(in crate::scenario) const OVERRIDABLE: [&str; 8] = [
     "target",
     "fleet",
     "load",

@@ -1,7 +1,7 @@
 //! `order`: whether variants that are compared take turns.
 
 use super::resolver::Resolver;
-use crate::scenario::plan::{ComparisonPlan, Order, Plan};
+use crate::scenario::plan::{ComparisonPlan, Plan};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::Text;
 use crate::units::printable;
@@ -16,16 +16,13 @@ impl Resolver<'_> {
         let Some(given) = given else {
             return Ok(Vec::new());
         };
-        let refused = |message| Err(self.error(given.span(), "order", message));
-        let order = match given.get_ref().as_str() {
-            "turns" => Order::Turns,
-            "one-by-one" => Order::OneByOne,
+        let refused = |message: String| Err(self.error(given.span(), "order", message));
+        match given.get_ref().as_str() {
+            "turns" => {}
+            "one-by-one" => return Ok(Vec::new()),
             other => {
                 return refused(format!("`{other}` is not \"turns\" or \"one-by-one\""));
             }
-        };
-        if order == Order::OneByOne {
-            return Ok(Vec::new());
         }
         for pair in &plan.comparisons {
             if let Some(why) = plan.apart(*pair) {

@@ -163,13 +163,17 @@ impl Redis {
             .ignore()
             .cmd("DEL")
             .arg(self.names.digest(id))
-            .ignore()
-            .cmd("PUBLISH")
-            .arg(self.names.channel())
-            .arg(id)
             .ignore();
-        self.guard(async { announcement.query_async(&mut self.link.get()).await })
-            .await
+        let mut message = cmd("PUBLISH");
+        message.arg(self.names.channel()).arg(id);
+        let announce = async {
+            let mut link = self.link.get();
+            let () = announcement.query_async(&mut link).await?;
+            // Not within the transaction: this connection listens too, and servers before Redis 7.2 put the message in the
+            // middle of the transaction's reply. What follows would then be taken for the answers to other commands.
+            message.query_async(&mut link).await
+        };
+        self.guard(announce).await
     }
 
     /// `revoke` tells whether there is such a device: others are not remembered.

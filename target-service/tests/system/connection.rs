@@ -9,6 +9,9 @@ use crate::gateway::{CHEAP, Gateway, LIMIT, device};
 use crate::redis::Redis;
 use crate::relay::Relay;
 
+/// However busy the machine is: a store that did not answer in time is not asked again for a while.
+const PATIENT: SignedDuration = SignedDuration::from_secs(10);
+
 async fn behind(redis: &Redis, relay: &Relay) -> Gateway {
     let config = Config {
         auth: Auth::Cached,
@@ -120,6 +123,32 @@ async fn revocations_expire_from_the_first_one_on() {
     assert!(life > 0, "{life}");
 }
 
+/// Users' rights come over the connection that tells revocations.
+#[tokio::test]
+async fn answers_to_others_stay_theirs_while_devices_are_revoked() {
+    let redis = Redis::start().await;
+    let config = Config {
+        store_timeout: PATIENT,
+        ..redis.config()
+    };
+    let gateway = Gateway::start(config, vec![device("car", CHEAP)]).await;
+    for _ in 0..50 {
+        let users = || {
+            ["demo", "suspended"].map(|id| {
+                let request = gateway.get("/v1/telemetry").header("X-User-Id", id);
+                gateway.send(request)
+            })
+        };
+        let (before, revocation, after) = (users(), gateway.send(gateway.revoke("car")), users());
+        assert_eq!(revocation.await.unwrap().status(), StatusCode::OK);
+        for [demo, suspended] in [before, after] {
+            assert_eq!(demo.await.unwrap().status(), StatusCode::OK);
+            assert_eq!(suspended.await.unwrap().status(), StatusCode::FORBIDDEN);
+        }
+    }
+    assert_eq!(gateway.metric("gateway_store_errors_total").await, 0.0);
+}
+
 /// The store is asked as often for devices that do not exist as for those that do.
 #[tokio::test]
 async fn unknown_devices_are_looked_up_like_known_ones() {
@@ -127,14 +156,14 @@ async fn unknown_devices_are_looked_up_like_known_ones() {
     for auth in [Auth::Cached, Auth::Singleflight, Auth::Shielded] {
         let config = Config {
             auth,
-            // However busy the machine is: without an answer it is not asked again for a while.
-            store_timeout: SignedDuration::from_secs(10),
+            store_timeout: PATIENT,
             store_prefix: Some(format!("{auth}:")),
             ..redis.config()
         };
         let gateway =
             Gateway::start(config, vec![device("car", CHEAP), device("van", CHEAP)]).await;
-        gateway.revoke("van").send().await.unwrap();
+        let revoked = gateway.revoke("van").send().await.unwrap();
+        assert_eq!(revoked.status(), StatusCode::OK, "{auth}");
         let mut asked = Vec::new();
         for id in ["car", "van", "stranger"] {
             let before = gets(&redis).await;

@@ -40,7 +40,7 @@
       press(document, 't');
       check('the theme changes', root.dataset.theme !== theme && tint.ink !== ink);
       press(document, 't');
-      const checks = [...$('bar').querySelectorAll('input')];
+      const checks = [...document.querySelectorAll('#bar input')];
       if (checks.length) {
         checks[0].click();
         const hides = plots.every(({ u, chart }) => chart.lines.every((line, at) => line.variant !== 0 || !u.series[at + 1].show));

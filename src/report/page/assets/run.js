@@ -321,6 +321,7 @@
 
   const bar = () => {
     const box = $('bar');
+    if (!box) return;
     if (data.panels.length > 1) {
       const group = element('span', undefined, 'group');
       data.panels.forEach((panel, at) => {

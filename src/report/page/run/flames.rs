@@ -8,15 +8,11 @@ use crate::profile::union::{Node, union};
 use crate::report::document::run::Concluded;
 use crate::report::figures::shortened;
 use crate::report::inert::escaped;
-use crate::report::page::flame_diff;
 use crate::report::page::flame_files::compared;
+use crate::report::page::island::embedded;
 use crate::result::{PhaseResult, RunResult};
 use crate::units::{format_share, format_us};
 
-/// Bytes of the data of a graph in a page at most: a larger one is in its file alone.
-const MOST: usize = 500_000;
-/// Bytes of all of them.
-const MOST_OF_ALL: usize = 700_000;
 /// Frames that are narrower are left out of static pictures.
 const NARROWEST: f64 = 0.004;
 const WIDTH: f64 = 960.0;
@@ -26,17 +22,9 @@ const DEEPEST: usize = 48;
 
 /// What the graph of each compared phase is drawn of, in the order of comparisons; `None` where that is too much for a page.
 pub(super) fn frames(run: &Concluded<'_>) -> Vec<Option<String>> {
-    let mut used = 0;
     let of = |comparison| compared(&run.result.scenario.name, run.result, comparison);
-    let pairs = run.comparisons.iter().flat_map(of);
-    pairs
-        .map(|pair| {
-            let data = flame_diff::island(&pair.pair()).ok();
-            let data = data.filter(|data| data.len() <= MOST && used + data.len() <= MOST_OF_ALL);
-            used += data.as_ref().map_or(0, String::len);
-            data
-        })
-        .collect()
+    let pairs: Vec<_> = run.comparisons.iter().flat_map(of).collect();
+    embedded(&pairs)
 }
 
 /// A picture of each profile.

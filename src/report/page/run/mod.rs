@@ -3,11 +3,8 @@
 //! Verdict and tables are markup that reads without script and style; charts are small pictures that a script replaces by ones with a
 //! cursor. It is made of a run with its conclusions and of what was stored beside it, whether that has just ended or is read again.
 
-mod changes;
-mod data;
 mod figures;
 mod flames;
-mod functions;
 mod phases;
 mod requests;
 mod told;
@@ -16,43 +13,30 @@ mod verdict;
 use askama::Template;
 
 use self::figures::{Figure, Group, curve_figure, group};
-use super::flame_diff;
+use super::changes::{self, Change};
+use super::frame::Frame;
+use super::functions::{self, Functions};
+use super::island::Island;
+use super::machine;
+use super::table::Table;
 use crate::report::chart::{curves, panels, svg};
-use crate::report::inert::hash;
+use crate::report::document::run::Concluded;
 
 pub use self::told::Run;
-
-const STYLE: &str = concat!(
-    include_str!("../assets/uplot.css"),
-    include_str!("../assets/run.css")
-);
-const SCRIPT: &str = concat!(
-    "/*\n",
-    include_str!("../assets/uplot-LICENSE"),
-    "*/\n",
-    include_str!("../assets/uplot.js"),
-    "\n'use strict';\n(() => {\n",
-    include_str!("../assets/run.js"),
-    include_str!("../assets/run-selftest.js"),
-    "})();\n"
-);
 
 #[derive(Template)]
 #[template(path = "run.html")]
 struct Page<'a> {
-    policy: String,
-    style: &'static str,
-    script: &'static str,
-    data: String,
+    frame: Frame,
     verdict: verdict::Verdict,
-    changes: Vec<changes::Change>,
+    changes: Vec<Change>,
     curves: Vec<Figure>,
     panels: Vec<Group>,
-    glance: super::table::Table,
-    requests: super::table::Table,
-    functions: Vec<functions::Functions>,
+    glance: Table,
+    requests: Table,
+    functions: Vec<Functions>,
     flames: Vec<Figure>,
-    errors: super::table::Table,
+    errors: Table,
     machine: Vec<(&'static str, String)>,
     scenario: Option<&'a str>,
     seed: Option<u64>,
@@ -67,21 +51,29 @@ pub fn html(run: &Run<'_>) -> String {
     let panels = panels(result, run.recorded);
     let curves = curves(result, run.concluded.judgements);
     let frames = flames::frames(&run.concluded);
+    let names = result.variants.iter().map(|variant| variant.name.as_str());
+    let island = Island {
+        variants: names.collect(),
+        panels: &panels,
+        curves: &curves,
+        frames: &frames,
+    };
+    let verdict = verdict::Verdict::of(run, &panels);
     let page = Page {
-        policy: policy(),
-        style: STYLE,
-        script: SCRIPT,
-        data: data::island(result, &panels, &curves, &frames),
-        verdict: verdict::Verdict::of(run, &panels),
+        frame: Frame::of(
+            format!("{} · {}", verdict.scenario, verdict.when),
+            island.json(),
+        ),
+        verdict,
         changes: changes::all(run.concluded.comparisons),
         curves: curves.iter().enumerate().map(curve_figure).collect(),
         panels: panels.iter().enumerate().map(group).collect(),
         glance: phases::glance(result),
         requests: requests::table(&run.concluded),
-        functions: functions::all(&run.concluded),
+        functions: shown(&run.concluded),
         flames: flames::figures(result),
         errors: requests::errors(result),
-        machine: phases::machine(&result.machine),
+        machine: machine::parts(&result.machine),
         scenario: run.scenario,
         seed: result.scenario.seed,
     };
@@ -112,14 +104,21 @@ pub fn pictures(run: &Run<'_>) -> Vec<(String, String)> {
     files
 }
 
-/// Only the script and the styles of this page run, and those of the graph in its frames.
-fn policy() -> String {
-    let [frame_style, frame_script] = flame_diff::hashes();
-    format!(
-        "default-src 'none'; script-src {} {frame_script}; style-src {} {frame_style}; img-src data:; base-uri 'none'; form-action 'none'",
-        hash(SCRIPT),
-        hash(STYLE)
-    )
+/// Functions of all comparisons; without any those of each profile.
+fn shown(run: &Concluded<'_>) -> Vec<Functions> {
+    let compared = run.comparisons.iter().flat_map(|of| {
+        let directory = format!("compare/{}..{}", of.base, of.head);
+        functions::of_comparison(of, Some(directory))
+    });
+    let compared: Vec<Functions> = compared.collect();
+    if !compared.is_empty() {
+        return compared;
+    }
+    let phases = run.result.variants.iter().flat_map(|variant| {
+        let phases = variant.phases.iter();
+        phases.filter_map(|phase| functions::of_profile(&variant.name, phase))
+    });
+    phases.collect()
 }
 
 #[cfg(test)]

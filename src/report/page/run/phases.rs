@@ -1,9 +1,6 @@
-//! Every phase of every variant at a glance, and the machine.
-
-use bytesize::ByteSize;
+//! Every phase of every variant at a glance.
 
 use crate::metrics::Tally;
-use crate::process::machine::Fingerprint;
 use crate::report::chart::percentile_cells;
 use crate::report::figures::rate;
 use crate::report::page::table::{Cell, Table};
@@ -58,7 +55,7 @@ pub(super) fn glance(run: &RunResult) -> Table {
     for (name, _) in &told {
         table
             .heads
-            .push(super::super::table::Head::of(&format!("#{name}")));
+            .push(crate::report::page::table::Head::of(&format!("#{name}")));
     }
     for variant in &run.variants {
         for phase in &variant.phases {
@@ -73,28 +70,4 @@ pub(super) fn glance(run: &RunResult) -> Table {
         }
     }
     table
-}
-
-/// The machine, by what each part is called.
-pub(super) fn machine(of: &Fingerprint) -> Vec<(&'static str, String)> {
-    let cpus = match (of.logical_cpus, of.usable_cpus) {
-        (all, usable) if all == usable => format!("{all}"),
-        (all, usable) => format!("{usable} usable of {all}"),
-    };
-    let memory = |bytes| ByteSize(bytes).display().iec().to_string();
-    let parts = [
-        ("processor", of.cpu_model.clone()),
-        ("CPUs", Some(cpus)),
-        (
-            "CPU limit",
-            of.cgroup_cpus.map(|cpus| format!("{cpus:.2} cores")),
-        ),
-        ("memory", of.memory_bytes.map(memory)),
-        ("kernel", of.kernel.clone()),
-        ("frequency governor", of.governor.clone()),
-    ];
-    let known = parts.into_iter();
-    known
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
 }

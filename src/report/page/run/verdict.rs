@@ -1,9 +1,10 @@
 //! The verdict in words: what follows from a run, how far its figures can be trusted, and what is missing.
 
 use super::told::Run;
-use crate::gate::{Judgement, Outcome, Verdict as Judged};
+use crate::gate::{Judgements, Outcome, Verdict as Judged};
 use crate::report::chart::Panel;
-use crate::report::figures::judgement::{name, value};
+use crate::report::figures::judgement::{counted, name, value};
+use crate::report::page::frame::when;
 use crate::report::page::table::{Cell, Table};
 use crate::result::TrustLevel;
 
@@ -16,7 +17,6 @@ pub(super) struct Verdict {
     pub(super) scenario: String,
     pub(super) when: String,
     pub(super) exit_code: u8,
-    pub(super) version: &'static str,
     /// Why it is no pass.
     pub(super) reasons: Vec<String>,
     pub(super) trust: Vec<Trusted>,
@@ -39,17 +39,13 @@ impl Verdict {
     pub(super) fn of(run: &Run<'_>, panels: &[Panel]) -> Self {
         let of = &run.concluded;
         let result = of.result;
-        let judged: Vec<&Judgement> = of.judgements.iter().flatten().flatten().collect();
-        let (words, class) = words(of.outcome, &judged);
-        let started = result.started_at.to_string();
-        let started = started.split('.').next().unwrap_or(&started);
+        let (words, class) = words(of.outcome, of.judgements);
         Self {
             words,
             class,
             scenario: result.scenario.name.clone(),
-            when: format!("{} UTC", started.trim_end_matches('Z').replace('T', " ")),
+            when: when(result.started_at),
             exit_code: of.outcome.exit_code(),
-            version: env!("CARGO_PKG_VERSION"),
             reasons: of.outcome.reasons(result, of.judgements),
             trust: trust(run),
             thresholds: thresholds(run),
@@ -59,28 +55,12 @@ impl Verdict {
 }
 
 /// The end of a run in a line.
-fn words(outcome: &Outcome, judged: &[&Judgement]) -> (String, &'static str) {
-    let count = |verdict| judged.iter().filter(|of| of.verdict == verdict).count();
-    let all = judged.len();
-    let of = |count: usize, noun: &str| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {noun}{plural}")
-    };
+fn words(outcome: &Outcome, judgements: &Judgements) -> (String, &'static str) {
+    let counted = counted(judgements);
     match outcome {
-        Outcome::Pass if all == 0 => ("Passed: there was no threshold to hold".to_owned(), "good"),
-        Outcome::Pass if all == 1 => ("Passed: the threshold holds".to_owned(), "good"),
-        Outcome::Pass => (format!("Passed: all {all} thresholds hold"), "good"),
-        Outcome::Fail => {
-            let failed = of(count(Judged::Fail), "threshold");
-            (format!("Failed: {failed} of {all} failed"), "bad")
-        }
-        Outcome::Inconclusive => {
-            let unsure = of(count(Judged::Inconclusive), "threshold");
-            (
-                format!("Inconclusive: {unsure} of {all} could not be judged"),
-                "doubt",
-            )
-        }
+        Outcome::Pass => (format!("Passed: {counted}"), "good"),
+        Outcome::Fail => (format!("Failed: {counted}"), "bad"),
+        Outcome::Inconclusive => (format!("Inconclusive: {counted}"), "doubt"),
         Outcome::Invalid(_) => (
             "Invalid: the run says nothing of the load that was planned".to_owned(),
             "bad",

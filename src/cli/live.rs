@@ -1,0 +1,259 @@
+//! The endpoint of `--live`: a run's figures for Prometheus, on a thread of its own for as long as the run lasts.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use super::exit::Usage;
+use super::output::say;
+use crate::report::live::{CONTENT_TYPE, metrics};
+use crate::report::terminal::progress::Shared;
+
+/// Who asks for longer is cut off.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The head of a question has so many bytes at most.
+const MOST_HEAD: usize = 8 << 10;
+/// Questions at a time.
+const MOST_AT_ONCE: usize = 16;
+/// Where the figures are.
+const PATH: &str = "/metrics";
+
+/// An address that is listened at.
+pub(super) struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// A thread that answers.
+pub(super) struct Served {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Bound {
+    /// Listens at `[HOST:]PORT`; without a host on loopback, and at a free port for port 0.
+    pub(super) fn at(text: &str) -> anyhow::Result<Self> {
+        let port = text.strip_prefix(':').unwrap_or(text);
+        let place = match port.parse::<u16>() {
+            Ok(port) => format!("127.0.0.1:{port}"),
+            Err(_) => text.to_owned(),
+        };
+        let refused = |why: String| Usage(format!("--live {text}: {why}"));
+        let mut found = place.to_socket_addrs().map_err(|error| {
+            refused(match error.kind() {
+                io::ErrorKind::InvalidInput => {
+                    "it is [HOST:]PORT, such as 9464 or 0.0.0.0:9464".to_owned()
+                }
+                _ => format!("there is no such host: {error}"),
+            })
+        })?;
+        let address = found
+            .next()
+            .ok_or_else(|| refused("the host has no address".to_owned()))?;
+        let listener = TcpListener::bind(address).map_err(|error| {
+            refused(match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "something else listens there; choose another port, or 0 for a free one"
+                        .to_owned()
+                }
+                io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+                _ => format!("it cannot be listened at: {error}"),
+            })
+        })?;
+        let address = listener.local_addr().context("a listener has no address")?;
+        Ok(Self { listener, address })
+    }
+
+    /// Answers with what is known of the run, until the answer is dropped.
+    pub(super) fn serve(self, standing: Shared, quiet: bool) -> anyhow::Result<Served> {
+        let Self { listener, address } = self;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot set up the runtime of --live")?;
+        listener.set_nonblocking(true).context("--live")?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("live".to_owned());
+        let thread = thread.spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, standing) => {}
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_background();
+        });
+        if !quiet {
+            say(&format!("live figures: http://{address}{PATH}"));
+        }
+        Ok(Served {
+            stop: Some(stop),
+            thread: Some(thread.context("cannot start the thread of --live")?),
+        })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It ends when nobody holds the other side any more.
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has told so.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, standing: Shared) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
+    let places = std::sync::Arc::new(Semaphore::new(MOST_AT_ONCE));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let standing = standing.clone();
+                tokio::spawn(async move {
+                    // Who is gone, or too slow, gets nothing.
+                    let _ = timeout(PATIENCE, answer(stream, &standing)).await;
+                    drop(place);
+                });
+            }
+            // Such as a lack of file descriptors, which passes.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn answer(mut stream: TcpStream, standing: &Shared) -> io::Result<()> {
+    let mut head = Vec::with_capacity(1_024);
+    let reply = loop {
+        if let Some(reply) = reply(&head, || {
+            let known = standing.lock().expect("nothing panics while it holds this");
+            metrics(&known, Instant::now())
+        }) {
+            break reply;
+        }
+        if stream.read_buf(&mut head).await? == 0 {
+            return Ok(());
+        }
+    };
+    stream.write_all(reply.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// What a question is answered with; `None` as long as it is not complete.
+fn reply(head: &[u8], metrics: impl FnOnce() -> String) -> Option<String> {
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut asked = httparse::Request::new(&mut headers);
+    let is_whole = asked.parse(head).map(|status| status.is_complete());
+    let path = asked.path.unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    let (status, kind, body) = match (is_whole, asked.method, path) {
+        (Ok(false), ..) if head.len() < MOST_HEAD => return None,
+        (Ok(true), Some("GET" | "HEAD"), PATH) => ("200 OK", CONTENT_TYPE, metrics()),
+        (Ok(true), Some("GET" | "HEAD"), _) => (
+            "404 Not Found",
+            "text/plain",
+            format!("the figures are at {PATH}\n"),
+        ),
+        (Ok(true), ..) => ("405 Method Not Allowed", "text/plain", String::new()),
+        _ => ("400 Bad Request", "text/plain", String::new()),
+    };
+    let length = body.len();
+    let body = if asked.method == Some("HEAD") {
+        ""
+    } else {
+        &body
+    };
+    Some(format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_answered_when_they_are_complete() {
+        let reply = |head: &[u8]| reply(head, || "figures\n".to_owned());
+        assert_eq!(reply(b""), None);
+        assert_eq!(reply(b"GET /metrics HTTP/1.1\r\nHost: x\r\n"), None);
+        for (head, status, body) in [
+            (
+                &b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+                "200 OK",
+                "figures\n",
+            ),
+            (b"GET /metrics?x=1 HTTP/1.0\r\n\r\n", "200 OK", "figures\n"),
+            (b"HEAD /metrics HTTP/1.1\r\n\r\n", "200 OK", ""),
+            (
+                b"GET / HTTP/1.1\r\n\r\n",
+                "404 Not Found",
+                "the figures are at /metrics\n",
+            ),
+            (
+                b"POST /metrics HTTP/1.1\r\n\r\n",
+                "405 Method Not Allowed",
+                "",
+            ),
+            (b"\x16\x03\x01\x02\x00\x01", "400 Bad Request", ""),
+        ] {
+            let answer = reply(head).unwrap();
+            let (first, rest) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(
+                first.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+                "{first}"
+            );
+            assert_eq!(rest, body);
+        }
+        let endless = [
+            b"GET /metrics HTTP/1.1\r\nX: ".to_vec(),
+            vec![b'x'; MOST_HEAD],
+        ]
+        .concat();
+        assert!(reply(&endless).unwrap().starts_with("HTTP/1.1 400"));
+    }
+
+    #[test]
+    fn a_port_alone_is_one_on_loopback() {
+        for text in ["0", ":0", "127.0.0.1:0", "localhost:0"] {
+            let bound = Bound::at(text).unwrap();
+            assert!(
+                bound.address.ip().is_loopback() && bound.address.port() > 0,
+                "{text}"
+            );
+        }
+        let taken = Bound::at("0").unwrap().address;
+        for (text, words) in [
+            (
+                "metrics",
+                "--live metrics: it is [HOST:]PORT, such as 9464 or 0.0.0.0:9464",
+            ),
+            ("70000", "--live 70000: it is [HOST:]PORT"),
+            (
+                "192.0.2.1:0",
+                "--live 192.0.2.1:0: this machine has no such address",
+            ),
+        ] {
+            let refused = Bound::at(text).err().unwrap().to_string();
+            assert!(refused.starts_with(words), "{refused}");
+        }
+        let _held = TcpListener::bind(taken).unwrap();
+        let refused = Bound::at(&taken.to_string()).err().unwrap();
+        assert!(refused.is::<Usage>());
+        let words = format!("--live {taken}: something else listens there");
+        assert!(refused.to_string().starts_with(&words), "{refused}");
+    }
+}

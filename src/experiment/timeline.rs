@@ -1,0 +1,269 @@
+//! What a run will do, in its order: the stretches of load of all rounds, variants and phases. Pure.
+
+use std::time::Duration;
+
+use crate::scenario::{ComparisonPlan, Load, Phase, Plan, Variant, not_in_turns};
+
+/// A stretch of load that a run has planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The variant.
+    pub variant: String,
+    /// The variant that has the other turns.
+    pub with: Option<String>,
+    /// The phase.
+    pub phase: String,
+    /// Launch of the variant, from 1.
+    pub round: u32,
+    /// Whether it is the profiled repetition of the phase.
+    pub profiled: bool,
+    /// Warm-up and window; `None` if it ends with a number of requests.
+    pub length: Option<Duration>,
+}
+
+/// What is launched at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// A variant alone, by index.
+    One(usize),
+    /// Two that take turns.
+    Two(ComparisonPlan),
+}
+
+/// A phase of one or of both, by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Base(usize),
+    Head(usize),
+    Both(usize, usize),
+}
+
+/// All stretches of a run, in their order.
+pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
+    let mut all = Vec::new();
+    for round in 1..=plan.rounds {
+        for unit in order(plan, round) {
+            let launch = PlannedLaunch {
+                round,
+                // Profiles are taken once, in the last round.
+                is_last: round == plan.rounds,
+            };
+            match unit {
+                Unit::One(at) => {
+                    let variant = &plan.variants[at];
+                    let phases = variant.phases.iter();
+                    all.extend(phases.flat_map(|phase| launch.alone(variant, phase)));
+                }
+                Unit::Two(pair) => {
+                    all.extend(launch.both(&plan.variants[pair.base], &plan.variants[pair.head]));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// A launch of one or of both that take turns.
+#[derive(Debug, Clone, Copy)]
+struct PlannedLaunch {
+    round: u32,
+    is_last: bool,
+}
+
+impl PlannedLaunch {
+    fn both(self, base: &Variant, head: &Variant) -> Vec<Planned> {
+        let mut all = Vec::new();
+        for step in steps(&base.phases, &head.phases) {
+            let mut arms = match step {
+                Step::Base(at) => vec![(base, &base.phases[at])],
+                Step::Head(at) => vec![(head, &head.phases[at])],
+                Step::Both(of, other) => {
+                    vec![(base, &base.phases[of]), (head, &head.phases[other])]
+                }
+            };
+            let in_turns = match arms[..] {
+                [(_, of), (_, other)] if not_in_turns(of, other).is_none() => {
+                    let length = length(&of.load).zip(length(&other.load));
+                    all.push(Planned {
+                        with: Some(head.name.clone()),
+                        ..self.stretch(base, of, false, length.map(|(of, other)| of + other))
+                    });
+                    true
+                }
+                _ => false,
+            };
+            if self.round.is_multiple_of(2) {
+                arms.reverse();
+            }
+            for (variant, phase) in arms {
+                if in_turns {
+                    all.extend(self.profiled(variant, phase));
+                } else {
+                    all.extend(self.alone(variant, phase));
+                }
+            }
+        }
+        all
+    }
+
+    fn alone(self, variant: &Variant, phase: &Phase) -> Vec<Planned> {
+        let measured = self.stretch(variant, phase, false, length(&phase.load));
+        let profiled = self.profiled(variant, phase);
+        [measured].into_iter().chain(profiled).collect()
+    }
+
+    fn profiled(self, variant: &Variant, phase: &Phase) -> Option<Planned> {
+        let profile = variant.profile.as_ref().filter(|_| self.is_last)?;
+        let length = phase.load.warmup + profile.duration;
+        Some(self.stretch(variant, phase, true, Some(length)))
+    }
+
+    fn stretch(
+        self,
+        variant: &Variant,
+        phase: &Phase,
+        profiled: bool,
+        length: Option<Duration>,
+    ) -> Planned {
+        Planned {
+            variant: variant.name.clone(),
+            with: None,
+            phase: phase.name.clone(),
+            round: self.round,
+            profiled,
+            length,
+        }
+    }
+}
+
+/// Warm-up and window of a load; `None` if it ends with a number of requests.
+fn length(load: &Load) -> Option<Duration> {
+    load.requests
+        .is_none()
+        .then_some(load.warmup + load.duration)
+}
+
+/// There and back again: what drifts over time falls on all variants alike. One that takes turns comes with the other one, where
+/// the first of both is.
+pub(super) fn order(plan: &Plan, round: u32) -> Vec<Unit> {
+    let unit = |at: usize| {
+        let mut pairs = plan.turns.iter();
+        match pairs.find(|pair| pair.base == at || pair.head == at) {
+            Some(pair) => (pair.base.min(pair.head) == at).then_some(Unit::Two(*pair)),
+            None => Some(Unit::One(at)),
+        }
+    };
+    let forward = (0..plan.variants.len()).filter_map(unit);
+    if round % 2 == 1 {
+        forward.collect()
+    } else {
+        forward.rev().collect()
+    }
+}
+
+/// The phases of both in the order of the scenario, which each of them keeps.
+pub(super) fn steps(base: &[Phase], head: &[Phase]) -> Vec<Step> {
+    let (mut at, mut steps) = (0, Vec::new());
+    for (number, phase) in base.iter().enumerate() {
+        let Some(same) = head.iter().position(|of| of.name == phase.name) else {
+            steps.push(Step::Base(number));
+            continue;
+        };
+        steps.extend((at..same).map(Step::Head));
+        steps.push(Step::Both(number, same));
+        at = same + 1;
+    }
+    steps.extend((at..head.len()).map(Step::Head));
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::result::samples;
+    use crate::scenario::{Overrides, parse};
+
+    #[test]
+    fn variants_go_there_and_back_and_are_profiled_at_last() {
+        let text = r#"
+name = "t"
+rounds = 2
+order = "one-by-one"
+[target]
+url = "http://127.0.0.1:1"
+pid = 1
+[[phase]]
+name = "a"
+load = { model = "closed", connections = 1, duration = "3s", warmup = "1s" }
+[[phase]]
+name = "b"
+variants = ["new"]
+load = { model = "closed", connections = 1, duration = "9s", requests = 7 }
+[profile]
+cpu = "pprof"
+url = "http://127.0.0.1:2/"
+duration = "5s"
+[[request]]
+name = "get"
+path = "/"
+[[variant]]
+name = "old"
+[[variant]]
+name = "new"
+"#;
+        let plan = parse("t", text, Path::new("."), &Overrides::default()).unwrap();
+        let all: Vec<String> = timeline(&plan)
+            .iter()
+            .map(|of| {
+                let length = of.length.map(|length| length.as_secs());
+                let profiled = if of.profiled { " profiled" } else { "" };
+                format!(
+                    "{} {} {}{profiled} {length:?}",
+                    of.round, of.variant, of.phase
+                )
+            })
+            .collect();
+        assert_eq!(
+            all,
+            [
+                "1 old a Some(4)",
+                "1 new a Some(4)",
+                "1 new b None",
+                "2 new a Some(4)",
+                "2 new a profiled Some(6)",
+                "2 new b None",
+                "2 new b profiled Some(5)",
+                "2 old a Some(4)",
+                "2 old a profiled Some(6)",
+            ]
+        );
+    }
+
+    #[test]
+    fn phases_go_in_the_order_of_the_scenario() {
+        let phases = |names: &str| -> Vec<Phase> {
+            let named = names.chars().map(|name| Phase {
+                name: name.to_string(),
+                load: samples::phase(|_| ()).load,
+            });
+            named.collect()
+        };
+        let check = |base, head, expected: &[Step]| {
+            assert_eq!(
+                steps(&phases(base), &phases(head)),
+                expected,
+                "{base} {head}"
+            );
+        };
+        check("ab", "ab", &[Step::Both(0, 0), Step::Both(1, 1)]);
+        check("a", "ab", &[Step::Both(0, 0), Step::Head(1)]);
+        check(
+            "ac",
+            "bc",
+            &[Step::Base(0), Step::Head(0), Step::Both(1, 1)],
+        );
+        check("", "b", &[Step::Head(0)]);
+    }
+}

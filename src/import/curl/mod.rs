@@ -1,0 +1,132 @@
+//! Commands of curl as people write them and as browsers copy them, for bash, for cmd and for PowerShell. No shell is run: what a
+//! shell would have to compute is refused, with its line. Text in, a sample out.
+
+mod bash;
+mod cmd;
+mod options;
+mod powershell;
+mod request;
+#[cfg(test)]
+mod tests;
+mod word;
+
+use self::request::Command;
+use self::word::Words;
+use super::Options;
+use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times};
+
+/// Whether a text is made of commands.
+pub(super) fn is_one(text: &str) -> bool {
+    let begins = |line: &str| {
+        let line = line
+            .trim_start()
+            .trim_start_matches(['$', '>', '%', '#'])
+            .trim_start();
+        let word = line.split([' ', '\t']).next().unwrap_or_default();
+        is_curl(word) || powershell::is_one(line)
+    };
+    text.lines().take(2000).any(begins)
+}
+
+/// Whether a word is the program.
+fn is_curl(word: &str) -> bool {
+    let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
+    name == "curl" || name.eq_ignore_ascii_case("curl.exe")
+}
+
+/// Reads all commands of a text.
+///
+/// # Errors
+/// That there is none, or that all of them were refused.
+pub(super) fn read(name: &str, text: &str, options: &Options<'_>) -> Result<Sample, String> {
+    let mut sample = Sample::default();
+    let is_powershell = text
+        .lines()
+        .any(|line| powershell::is_one(line.trim_start()));
+    let (form, commands) = if is_powershell {
+        ("PowerShell", powershell::commands(text))
+    } else if cmd::is_one(text) {
+        ("curl for cmd", cmd::commands(text))
+    } else {
+        ("curl for bash", bash::commands(text))
+    };
+    let mut entries = 0;
+    let mut session = powershell::Session::default();
+    let mut refusals = Vec::new();
+    for command in commands {
+        match command {
+            Err(why) => {
+                entries += 1;
+                refusals.push(why.clone());
+                sample.note(format!("{why}; the command is left out"));
+                sample.skip(Skip::Unsendable);
+            }
+            Ok(Words { words, .. }) if words.is_empty() => {}
+            Ok(words) => {
+                entries += 1;
+                if is_powershell {
+                    powershell::take(&mut sample, words, &mut session);
+                } else {
+                    take(&mut sample, words, options);
+                }
+            }
+        }
+    }
+    if sample.exchanges.is_empty()
+        && let Some(first) = refusals.first()
+    {
+        return Err(first.clone());
+    }
+    let lost = if is_powershell {
+        ["Accept-Encoding", "Connection", "Range", "Expect"].as_slice()
+    } else {
+        &["Accept-Encoding"]
+    };
+    sample.note(format!(
+        "browsers leave {} out of what they copy{}; compare with a request that production got",
+        lost.join(", "),
+        if is_powershell {
+            ""
+        } else {
+            ": where --compressed is given, Accept-Encoding is that of curl"
+        }
+    ));
+    sample.sources.push(Source {
+        name: name.to_owned(),
+        format: form.to_owned(),
+        producer: None,
+        entries,
+        holds: Holds {
+            headers: Headers::AllBut(lost.iter().map(|name| (*name).to_owned()).collect()),
+            order: true,
+            body: Bodies::Whole,
+            time: Times::Absent,
+            host: true,
+            client: false,
+            connection: false,
+            status: false,
+        },
+    });
+    Ok(sample)
+}
+
+fn take(sample: &mut Sample, words: Words, options: &Options<'_>) {
+    let Words { words, line, input } = words;
+    // Variables for the command alone, and programs that run another one.
+    let start = words.iter().position(|word| is_curl(word));
+    let before = |word: &String| {
+        word.contains('=')
+            || ["$", "%", ">", "time", "sudo", "exec", "command", "nohup"].contains(&word.as_str())
+    };
+    match start {
+        Some(start) if words[..start].iter().all(before) => {
+            let command = Command {
+                line,
+                input,
+                files: options.files,
+            };
+            command.take(sample, &words[start + 1..]);
+        }
+        _ => sample.skip(Skip::OtherCommand),
+    }
+}

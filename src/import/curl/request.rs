@@ -1,0 +1,525 @@
+//! The words of a command of curl → exchanges, with the headers that curl adds by itself.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::options;
+use crate::import::Files;
+use crate::import::multipart::{Part, joined};
+use crate::import::sample::{Body, CLOSE, Exchange, OPEN, Sample, Skip};
+use crate::import::url;
+
+/// What curl calls itself, of any version.
+const AGENT: &str = "curl/8.5.0";
+/// What it asks for with `--compressed`.
+const ENCODINGS: &str = "deflate, gzip, br, zstd";
+/// Divides the parts of a form.
+const BOUNDARY: &str = "------------------------telemload00000001";
+
+/// A command of curl: where it stands, and what it can read.
+pub(super) struct Command<'a> {
+    pub(super) line: usize,
+    pub(super) input: Option<String>,
+    pub(super) files: Option<Files<'a>>,
+}
+
+/// What one `--next` apart from the others says.
+#[derive(Default)]
+struct Said {
+    urls: Vec<String>,
+    method: Option<String>,
+    headers: Vec<(String, String)>,
+    removed: Vec<String>,
+    data: Vec<Data>,
+    form: Vec<FormField>,
+    uploads: Vec<String>,
+    queries: Vec<String>,
+    agent: Option<String>,
+    referer: Option<String>,
+    cookie: Option<String>,
+    user: Option<String>,
+    bearer: Option<String>,
+    range: Option<String>,
+    is_get: bool,
+    is_head: bool,
+    is_compressed: bool,
+    is_json: bool,
+    is_literal_url: bool,
+}
+
+/// A piece of a body: bytes, or none where they are in a file that is not read.
+type Data = Option<Vec<u8>>;
+
+struct FormField {
+    part: Part,
+    is_known: bool,
+}
+
+impl Command<'_> {
+    /// Takes its requests into the sample.
+    pub(super) fn take(&self, sample: &mut Sample, words: &[String]) {
+        let mut said = Said::default();
+        let mut rest = words.iter().peekable();
+        let mut only_urls = false;
+        while let Some(word) = rest.next() {
+            if only_urls || !word.starts_with('-') || word == "-" {
+                said.urls.push(word.clone());
+                continue;
+            }
+            if word == "--" {
+                only_urls = true;
+                continue;
+            }
+            if let Some(name) = word.strip_prefix("--") {
+                let (name, takes) = options::long(
+                    name.strip_prefix("no-")
+                        .filter(|_| options::long(name).is_none())
+                        .unwrap_or(name),
+                )
+                .unwrap_or_else(|| {
+                    sample.note(format!(
+                        "line {}: curl has no option `--{}` that telemload knows; it is left out",
+                        self.line,
+                        shortened(name)
+                    ));
+                    ("", false)
+                });
+                let value = if takes {
+                    rest.next().cloned().unwrap_or_default()
+                } else {
+                    String::new()
+                };
+                self.option(sample, &mut said, name, &value);
+                continue;
+            }
+            let mut letters = word[1..].chars();
+            while let Some(letter) = letters.next() {
+                let (name, takes) = options::short(letter);
+                if !takes {
+                    self.option(sample, &mut said, name, "");
+                    continue;
+                }
+                let joined = letters.as_str();
+                let value = if joined.is_empty() {
+                    rest.next().cloned().unwrap_or_default()
+                } else {
+                    joined.to_owned()
+                };
+                self.option(sample, &mut said, name, &value);
+                break;
+            }
+        }
+        self.send(sample, said);
+    }
+
+    fn option(&self, sample: &mut Sample, said: &mut Said, name: &str, value: &str) {
+        match name {
+            "next" => self.send(sample, std::mem::take(said)),
+            "url" => said.urls.push(value.to_owned()),
+            "request" => said.method = Some(value.to_owned()),
+            "header" => self.header(sample, said, value),
+            "data" | "data-ascii" => {
+                let data = self.data(sample, value, true).map(|bytes| bytes.into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)).collect());
+                // Only a file loses its line ends.
+                said.data.push(if value.starts_with('@') { data } else { Some(value.into()) });
+            }
+            "data-binary" => said.data.push(self.data(sample, value, true)),
+            "data-raw" => said.data.push(Some(value.into())),
+            "json" => {
+                said.is_json = true;
+                said.data.push(self.data(sample, value, true));
+            }
+            "data-urlencode" => said.data.push(self.encoded(sample, value)),
+            "url-query" => {
+                let query = if let Some(raw) = value.strip_prefix('+') { Some(raw.into()) } else { self.encoded(sample, value) };
+                said.queries.extend(query.map(|query| String::from_utf8_lossy(&query).into_owned()));
+            }
+            "form" | "form-string" => self.form(sample, said, value, name == "form-string"),
+            "upload-file" => said.uploads.push(value.to_owned()),
+            "user-agent" => said.agent = Some(value.to_owned()),
+            "referer" => said.referer = Some(value.trim_end_matches(";auto").to_owned()),
+            "cookie" if value.contains('=') => {
+                let before = said.cookie.take().map(|before| before + "; ").unwrap_or_default();
+                said.cookie = Some(before + value);
+            }
+            "cookie" => sample.note(format!("line {}: cookies in a file are not read; write them as -b 'name=value'", self.line)),
+            "user" => said.user = Some(value.to_owned()),
+            "oauth2-bearer" => said.bearer = Some(value.to_owned()),
+            "range" => said.range = Some(value.to_owned()),
+            "get" => said.is_get = true,
+            "head" => said.is_head = true,
+            "compressed" => said.is_compressed = true,
+            "globoff" => said.is_literal_url = true,
+            "location" | "location-trusted" => sample.note("curl follows redirects (-L); telemload sends what is written and follows none"),
+            "insecure" => sample.note("curl accepts any certificate (-k): add `tls = { insecure = true }` to [target] if that is meant"),
+            "config" => sample.note(format!("line {}: a file of options (-K) is not read; write its options out", self.line)),
+            "proxy" | "preproxy" | "socks5" | "socks4" | "socks5-hostname" => sample.note("a proxy of curl is not taken over: see `proxy` of [target]"),
+            "cert" | "key" | "cacert" => sample.note("certificates of curl are not taken over: see `tls` of [target]"),
+            "digest" | "ntlm" | "negotiate" | "anyauth" | "aws-sigv4" => sample.note(format!("line {}: --{name} answers a challenge or signs, which telemload does not", self.line)),
+            _ => {}
+        }
+    }
+
+    fn header(&self, sample: &mut Sample, said: &mut Said, value: &str) {
+        if value.starts_with('@') {
+            return sample.note(format!(
+                "line {}: headers in a file are not read; write them as -H 'Name: value'",
+                self.line
+            ));
+        }
+        match value.split_once(':') {
+            Some((name, text)) if text.trim().is_empty() => {
+                said.removed.push(name.trim().to_ascii_lowercase())
+            }
+            Some((name, text)) => said
+                .headers
+                .push((name.trim().to_owned(), text.trim().to_owned())),
+            // `Name;` is an empty header.
+            None => match value.strip_suffix(';') {
+                Some(name) => said.headers.push((name.trim().to_owned(), String::new())),
+                None => sample.note(format!(
+                    "line {}: a header without a colon is left out, as curl does",
+                    self.line
+                )),
+            },
+        }
+    }
+
+    /// What a value means where `@` names a file.
+    fn data(&self, sample: &mut Sample, value: &str, names_files: bool) -> Data {
+        match value.strip_prefix('@').filter(|_| names_files) {
+            Some(file) => self.file(sample, file),
+            None => Some(value.into()),
+        }
+    }
+
+    /// The content of a file, or of a here-document.
+    fn file(&self, sample: &mut Sample, name: &str) -> Data {
+        if name == "-" {
+            if self.input.is_none() {
+                sample.note(format!(
+                    "line {}: what it reads from standard input is not in the text",
+                    self.line
+                ));
+            }
+            return self.input.as_ref().map(|text| text.clone().into_bytes());
+        }
+        let Some(files) = self.files else {
+            sample.note(format!(
+                "line {}: a body is in a file, which is read with --read-files alone",
+                self.line
+            ));
+            return None;
+        };
+        match files(name) {
+            Ok(bytes) => Some(bytes),
+            Err(why) => {
+                sample.note(format!("line {}: {why}", self.line));
+                None
+            }
+        }
+    }
+
+    /// The five forms of `--data-urlencode`.
+    fn encoded(&self, sample: &mut Sample, value: &str) -> Data {
+        let (name, content) = match value.find(['=', '@']) {
+            None => return Some(url::encoded(value.as_bytes()).into_bytes()),
+            Some(at) => (&value[..at], &value[at..]),
+        };
+        let content = match content.strip_prefix('@') {
+            Some(file) => self.file(sample, file)?,
+            None => content[1..].into(),
+        };
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}=")
+        };
+        Some((name + &url::encoded(&content)).into_bytes())
+    }
+
+    fn form(&self, sample: &mut Sample, said: &mut Said, value: &str, is_text: bool) {
+        let Some((name, content)) = value.split_once('=') else {
+            return sample.note(format!(
+                "line {}: a field of a form without `=` is left out",
+                self.line
+            ));
+        };
+        let mut part = Part {
+            name: name.to_owned(),
+            filename: None,
+            media_type: None,
+            content: Vec::new(),
+        };
+        if is_text {
+            part.content = content.into();
+            return said.form.push(FormField {
+                part,
+                is_known: true,
+            });
+        }
+        // Only what curl knows behind a `;` belongs to the field.
+        let mut content = content.to_owned();
+        while let Some(at) = content.rfind(';') {
+            let (key, value) = content[at + 1..]
+                .split_once('=')
+                .map_or(("", String::new()), |(key, value)| {
+                    (key.trim(), value.trim_matches('"').to_owned())
+                });
+            match key {
+                "type" => part.media_type = Some(value),
+                "filename" => part.filename = Some(value),
+                "encoder" | "headers" => {}
+                _ => break,
+            }
+            content.truncate(at);
+        }
+        let mut is_known = true;
+        if let Some(file) = content.strip_prefix(['@', '<']) {
+            let file = file.trim_matches('"');
+            if content.starts_with('@') {
+                let end = file.rsplit(['/', '\\']).next().unwrap_or(file);
+                part.filename.get_or_insert_with(|| end.to_owned());
+                part.media_type
+                    .get_or_insert_with(|| "application/octet-stream".to_owned());
+            }
+            match self.file(sample, file) {
+                Some(bytes) => part.content = bytes,
+                None => is_known = false,
+            }
+        } else {
+            part.content = content.trim_matches('"').into();
+        }
+        said.form.push(FormField { part, is_known });
+    }
+
+    /// The requests of what was said.
+    fn send(&self, sample: &mut Sample, said: Said) {
+        if said.urls.is_empty() {
+            sample.skip(Skip::Unsendable);
+            return sample.note(format!("line {}: the command names no URL", self.line));
+        }
+        for (at, url) in said.urls.iter().enumerate() {
+            match self.exchange(sample, &said, at, url) {
+                Some(exchange) => sample.push(exchange),
+                None => sample.skip(Skip::Unsendable),
+            }
+        }
+    }
+
+    fn exchange(
+        &self,
+        sample: &mut Sample,
+        said: &Said,
+        at: usize,
+        given: &str,
+    ) -> Option<Exchange> {
+        let mut exchange = Exchange::default();
+        let upload = said.uploads.get(at);
+        let body = self.body(sample, said, upload);
+        let (mut body, media_type) = (body.0, body.1);
+        let mut address = unescaped(given, said.is_literal_url);
+        if address.starts_with(OPEN) {
+            sample.note(format!(
+                "line {}: the host is a variable of the environment; write it out",
+                self.line
+            ));
+            return None;
+        }
+        if !said.is_literal_url && has_glob(given) {
+            sample.note(format!("line {}: curl makes several URLs of brackets and braces; telemload sends one, with them in it", self.line));
+        }
+        if !address.contains("://") {
+            address = format!("http://{address}");
+        }
+        let user = url::take(&mut exchange, &address);
+        if let Err(why) = user {
+            sample.note(format!("line {}: {why}", self.line));
+            return None;
+        }
+        let mut queries = said.queries.clone();
+        if said.is_get {
+            if let Body::Bytes(bytes) = &body {
+                queries.push(String::from_utf8_lossy(bytes).into_owned());
+            }
+            body = Body::Absent;
+        }
+        for query in queries.into_iter().filter(|query| !query.is_empty()) {
+            let before = exchange.query.take().filter(|before| !before.is_empty());
+            exchange.query =
+                Some(before.map_or(query.clone(), |before| format!("{before}&{query}")));
+        }
+        let has_body = body != Body::Absent;
+        exchange.method = said.method.clone().unwrap_or_else(|| {
+            let method = if said.is_head {
+                "HEAD"
+            } else if upload.is_some() {
+                "PUT"
+            } else if has_body {
+                "POST"
+            } else {
+                "GET"
+            };
+            method.to_owned()
+        });
+        exchange.body = body;
+        headers(&mut exchange, said, media_type.filter(|_| has_body));
+        Some(exchange)
+    }
+
+    /// The body and its type.
+    fn body(
+        &self,
+        sample: &mut Sample,
+        said: &Said,
+        upload: Option<&String>,
+    ) -> (Body, Option<String>) {
+        if let Some(file) = upload {
+            let bytes = if file == "-" || file == "." {
+                self.file(sample, "-")
+            } else {
+                self.file(sample, file)
+            };
+            return (bytes.map_or(Body::Unknown, Body::Bytes), None);
+        }
+        if !said.form.is_empty() {
+            let media_type = Some(format!("multipart/form-data; boundary={BOUNDARY}"));
+            if said.form.iter().any(|field| !field.is_known) {
+                return (Body::Unknown, media_type);
+            }
+            let parts: Vec<Part> = (said.form.iter())
+                .map(|FormField { part, .. }| Part {
+                    name: part.name.clone(),
+                    filename: part.filename.clone(),
+                    media_type: part.media_type.clone(),
+                    content: part.content.clone(),
+                })
+                .collect();
+            return (Body::Bytes(joined(&parts, BOUNDARY)), media_type);
+        }
+        if said.data.is_empty() {
+            return (Body::Absent, None);
+        }
+        let media_type = Some("application/x-www-form-urlencoded".to_owned());
+        let pieces: Option<Vec<&[u8]>> = said.data.iter().map(|piece| piece.as_deref()).collect();
+        // JSON in pieces is put together as it is.
+        let separator: &[u8] = if said.is_json { b"" } else { b"&" };
+        match pieces {
+            Some(pieces) if pieces.iter().all(|piece| piece.is_empty()) => {
+                (Body::Absent, media_type)
+            }
+            Some(pieces) => (Body::Bytes(pieces.join(separator)), media_type),
+            None => (Body::Unknown, media_type),
+        }
+    }
+}
+
+/// Headers in the order in which curl writes them.
+fn headers(exchange: &mut Exchange, said: &Said, media_type: Option<String>) {
+    let own = std::mem::take(&mut exchange.headers);
+    let is_given = |name: &str| {
+        said.headers
+            .iter()
+            .any(|(given, _)| given.eq_ignore_ascii_case(name))
+            || said.removed.iter().any(|removed| removed == name)
+    };
+    let add = |exchange: &mut Exchange, name: &str, value: String| {
+        if !is_given(&name.to_ascii_lowercase()) {
+            exchange.add(name, value);
+        }
+    };
+    if let Some(user) = &said.user {
+        let user = if user.contains(':') {
+            user.clone()
+        } else {
+            format!("{user}:")
+        };
+        // What the environment fills in cannot be encoded here.
+        let value = if user.contains([OPEN, CLOSE]) {
+            format!("{OPEN}$AUTHORIZATION{CLOSE}")
+        } else {
+            format!("Basic {}", STANDARD.encode(user))
+        };
+        add(exchange, "Authorization", value);
+    } else if let Some(bearer) = &said.bearer {
+        add(exchange, "Authorization", format!("Bearer {bearer}"));
+    } else {
+        for header in own {
+            add(exchange, &header.name, header.value.unwrap_or_default());
+        }
+    }
+    if let Some(range) = &said.range {
+        add(exchange, "Range", format!("bytes={range}"));
+    }
+    add(
+        exchange,
+        "User-Agent",
+        said.agent.clone().unwrap_or_else(|| AGENT.to_owned()),
+    );
+    add(
+        exchange,
+        "Accept",
+        if said.is_json {
+            "application/json".to_owned()
+        } else {
+            "*/*".to_owned()
+        },
+    );
+    if said.is_compressed {
+        add(exchange, "Accept-Encoding", ENCODINGS.to_owned());
+    }
+    if let Some(referer) = &said.referer {
+        add(exchange, "Referer", referer.clone());
+    }
+    if let Some(cookie) = &said.cookie {
+        add(exchange, "Cookie", cookie.clone());
+    }
+    for (name, value) in &said.headers {
+        let is_form = name.eq_ignore_ascii_case("content-type") && !said.form.is_empty();
+        // curl names its own boundary whatever is given.
+        let value = if is_form {
+            format!("multipart/form-data; boundary={BOUNDARY}")
+        } else {
+            value.clone()
+        };
+        exchange.add(name.clone(), value);
+    }
+    if let Some(media_type) = media_type {
+        let media_type = if said.is_json {
+            "application/json".to_owned()
+        } else {
+            media_type
+        };
+        if !is_given("content-type") {
+            exchange.add("Content-Type", media_type);
+        }
+    }
+}
+
+/// Without the backslashes that keep brackets and braces from meaning something.
+fn unescaped(url: &str, is_literal: bool) -> String {
+    let mut text = url.trim().to_owned();
+    if !is_literal {
+        for c in ["[", "]", "{", "}"] {
+            text = text.replace(&format!("\\{c}"), c);
+        }
+    }
+    text
+}
+
+fn has_glob(url: &str) -> bool {
+    let bytes = url.as_bytes();
+    let host = url.find("://").map_or(0, |at| at + 3);
+    bytes.iter().enumerate().any(|(at, byte)| {
+        let is_open = matches!(byte, b'{' | b'[') && (at == 0 || bytes[at - 1] != b'\\');
+        // An IPv6 address begins with a bracket.
+        is_open && at != host
+    })
+}
+
+fn shortened(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        .take(30)
+        .collect()
+}

@@ -1,0 +1,124 @@
+//! What a file is, by its content: gzip is undone, and text is told apart from other text. Pure and bounded.
+
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+
+use super::sample::Sample;
+use super::{Options, curl, har, log};
+
+/// What a file may inflate to.
+const LARGEST: u64 = 1 << 30;
+
+/// Why a file is not read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct ReadError(pub String);
+
+/// Reads a file, whatever it is.
+///
+/// # Errors
+/// Why it is none of the formats, or is broken. No value is quoted.
+pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, ReadError> {
+    let refused = |why: String| Err(ReadError(why));
+    let inflated;
+    let mut bytes = bytes;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        inflated = inflate(bytes)?;
+        bytes = &inflated;
+    }
+    let text = match decoded(bytes) {
+        Some(text) => text,
+        None => return refused(foreign(bytes).to_owned()),
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let start = text.trim_start();
+    if start.is_empty() {
+        return refused("it is empty".to_owned());
+    }
+    if options.format.is_none() && options.fields.is_none() && start.starts_with(['{', '[']) {
+        return json(name, text);
+    }
+    if let Some(fields) = options.fields {
+        return log::by_pointers(name, text, fields).map_err(ReadError);
+    }
+    if options.format.is_none() && curl::is_one(text) {
+        return curl::read(name, text, options).map_err(ReadError);
+    }
+    log::read(name, text, options.format).map_err(ReadError)
+}
+
+fn inflate(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
+    let mut inflated = Vec::new();
+    let read = MultiGzDecoder::new(bytes)
+        .take(LARGEST + 1)
+        .read_to_end(&mut inflated);
+    match read {
+        Err(error) => Err(ReadError(format!("its gzip is broken: {error}"))),
+        Ok(_) if inflated.len() as u64 > LARGEST => Err(ReadError(format!(
+            "it inflates to more than {} MiB; divide it",
+            LARGEST >> 20
+        ))),
+        Ok(_) => Ok(inflated),
+    }
+}
+
+/// UTF-8, or UTF-16 as Windows writes it; logs may hold bytes that are neither.
+fn decoded(bytes: &[u8]) -> Option<String> {
+    let wide = |big: bool| -> String {
+        let units = bytes[2..].chunks_exact(2).map(|pair| {
+            if big {
+                u16::from_be_bytes([pair[0], pair[1]])
+            } else {
+                u16::from_le_bytes([pair[0], pair[1]])
+            }
+        });
+        char::decode_utf16(units)
+            .map(|c| c.unwrap_or('\u{fffd}'))
+            .collect()
+    };
+    match bytes {
+        [0xff, 0xfe, ..] => Some(wide(false)),
+        [0xfe, 0xff, ..] => Some(wide(true)),
+        _ if bytes.iter().take(4096).any(|byte| *byte == 0) => None,
+        _ => Some(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
+
+/// What binary bytes are.
+fn foreign(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [b'P', b'K', 3, 4, ..] => "it is a zip archive; unpack it and name the .har in it",
+        [0xd4, 0xc3, 0xb2, 0xa1, ..]
+        | [0xa1, 0xb2, 0xc3, 0xd4, ..]
+        | [0x0a, 0x0d, 0x0d, 0x0a, ..] => {
+            "it is a packet capture; read it with Zeek and import its http.log"
+        }
+        _ => "it is no text: neither a HAR, nor curl commands, nor an access log",
+    }
+}
+
+/// An archive, or an access log of a JSON object a line.
+fn json(name: &str, text: &str) -> Result<Sample, ReadError> {
+    let is_lines = text
+        .lines()
+        .next()
+        .is_some_and(|line| serde_json::from_str::<Value>(line).is_ok());
+    let is_archive = !is_lines
+        || text
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains("\"log\""));
+    if is_archive {
+        match har::read(name, text) {
+            Ok(Some(sample)) => return Ok(sample),
+            Ok(None) if !is_lines => {}
+            Err(error) if !is_lines && !text.trim_start().starts_with('[') => {
+                return Err(ReadError(format!("its JSON is broken: {error}")));
+            }
+            _ => {}
+        }
+    }
+    log::json(name, text).map_err(ReadError)
+}

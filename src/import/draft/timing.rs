@@ -1,0 +1,195 @@
+//! Recorded times → a load. Pure.
+
+use crate::import::sample::{Exchange, Source, Times};
+
+/// How recorded times are used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Whether the course of the rate is kept, and not its mean alone.
+    pub keeps_times: bool,
+    /// How many times as fast.
+    pub speed: f64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            keeps_times: false,
+            speed: 1.0,
+        }
+    }
+}
+
+/// A load, as a scenario says it and in words.
+pub(super) struct Load {
+    pub(super) toml: String,
+    pub(super) words: String,
+}
+
+/// Stages of a schedule.
+const MOST_STAGES: usize = 2000;
+/// How long a load with the mean rate lasts, in seconds.
+const SHORTEST: f64 = 10.0;
+const LONGEST: f64 = 60.0;
+/// Recorded requests from which on their pattern is judged.
+const JUDGED: usize = 20;
+
+pub(super) fn load(
+    exchanges: &[Exchange],
+    sources: &[Source],
+    pace: Pace,
+    notes: &mut Vec<String>,
+) -> Load {
+    let mut times: Vec<i64> = exchanges
+        .iter()
+        .filter_map(|exchange| exchange.at_us)
+        .collect();
+    times.sort_unstable();
+    let is_whole = sources
+        .iter()
+        .any(|source| source.holds.time == Times::Seconds);
+    let span = match (times.first(), times.last()) {
+        (Some(first), Some(last)) => (last - first) as f64 / 1e6 + if is_whole { 1.0 } else { 0.0 },
+        _ => 0.0,
+    };
+    if times.len() < 2 || times.len() < exchanges.len() || span < 1e-3 {
+        if pace.keeps_times {
+            notes.push("--timing: there are no times to keep, so one connection sends the requests one after the other".to_owned());
+        } else if exchanges.len() > 1 {
+            notes.push("times are not recorded: one connection sends the requests one after the other; give `[load]` the rate of production".to_owned());
+        }
+        return Load {
+            toml: "model = \"closed\"\nconnections = 1\nduration = \"10s\"\n".to_owned(),
+            words: "closed loop, 1 connection, 10 s (no times are recorded)".to_owned(),
+        };
+    }
+    let rate = times.len() as f64 / span * pace.speed;
+    let connections = connections(exchanges, rate);
+    if pace.keeps_times {
+        return schedule(&times, is_whole, pace.speed, connections, notes);
+    }
+    let arrivals = arrivals(&times, span, notes);
+    let seconds = (span / pace.speed)
+        .clamp(SHORTEST, LONGEST)
+        .max(1.5 / rate)
+        .ceil();
+    let rate = written(rate);
+    Load {
+        toml: format!(
+            "model = \"open\"\nrate = \"{rate}/s\"\narrivals = \"{arrivals}\"\nconnections = {connections}\nduration = \"{seconds}s\"\n"
+        ),
+        words: format!("open loop, {rate}/s ({arrivals}), {seconds} s"),
+    }
+}
+
+/// Enough for a burst, and for answers that take as long as they were recorded to take.
+fn connections(exchanges: &[Exchange], rate: f64) -> u64 {
+    let known: Vec<f64> = exchanges
+        .iter()
+        .filter_map(|exchange| exchange.duration_us)
+        .map(|us| us as f64 / 1e6)
+        .collect();
+    let mean = if known.is_empty() {
+        1.0
+    } else {
+        known.iter().sum::<f64>() / known.len() as f64
+    };
+    ((rate * mean * 2.0).ceil() as u64).clamp(16, 1000)
+}
+
+/// Even, or random: by how the numbers of requests in equal intervals spread (their index of dispersion).
+fn arrivals(times: &[i64], span: f64, notes: &mut Vec<String>) -> &'static str {
+    if times.len() < JUDGED {
+        return "poisson";
+    }
+    let width = (span / 20.0)
+        .min(1.0)
+        .max(if span >= 20.0 { 1.0 } else { 0.0 });
+    let counts = counts(times, width, span);
+    let mean = times.len() as f64 / counts.len() as f64;
+    let variance = counts
+        .iter()
+        .map(|count| (*count as f64 - mean).powi(2))
+        .sum::<f64>()
+        / counts.len() as f64;
+    let dispersion = variance / mean;
+    if dispersion > 2.0 {
+        notes.push(format!("arrivals are burstier than random ones (index of dispersion {dispersion:.1} at {width:.2} s, where random ones have 1); --timing keeps their course"));
+    }
+    if dispersion < 0.5 {
+        "constant"
+    } else {
+        "poisson"
+    }
+}
+
+fn counts(times: &[i64], width: f64, span: f64) -> Vec<u64> {
+    let mut counts = vec![0; ((span / width).ceil() as usize).clamp(1, 1_000_000)];
+    let last = counts.len() - 1;
+    for time in times {
+        let at = (time - times[0]) as f64 / 1e6 / width;
+        counts[(at as usize).min(last)] += 1;
+    }
+    counts
+}
+
+/// The recorded numbers of requests of each interval, as stages of constant rates.
+fn schedule(
+    times: &[i64],
+    is_whole: bool,
+    speed: f64,
+    connections: u64,
+    notes: &mut Vec<String>,
+) -> Load {
+    let span = (times[times.len() - 1] - times[0]) as f64 / 1e6;
+    let finest = if is_whole { 1.0 } else { 0.1 };
+    let mut width = finest;
+    while span / width > MOST_STAGES as f64 {
+        width *= 10.0;
+    }
+    let counts = counts(times, width, span + width * 1e-6);
+    let mut stages = String::new();
+    let mut at = 0;
+    let first = counts[0];
+    while at < counts.len() {
+        let alike = counts[at..]
+            .iter()
+            .take_while(|count| **count == counts[at])
+            .count();
+        let rate = written(counts[at] as f64 / width * speed);
+        if at > 0 {
+            stages += &format!("  {{ to = \"{rate}/s\", over = \"0s\" }},\n");
+        }
+        stages += &format!(
+            "  {{ hold = \"{}ms\" }},\n",
+            written(alike as f64 * width / speed * 1e3)
+        );
+        at += alike;
+    }
+    notes.push(format!("--timing keeps how many requests came in each {width} s, which the schedule spreads evenly within it; which kind of request comes when is drawn by the weights: telemload replays no order of kinds"));
+    let rate = written(first as f64 / width * speed);
+    Load {
+        toml: format!(
+            "model = \"open\"\nrate = \"{rate}/s\"\narrivals = \"constant\"\nconnections = {connections}\nstages = [\n{stages}]\n"
+        ),
+        words: format!(
+            "open loop, {} requests in {} s as recorded, in steps of {width} s",
+            times.len(),
+            written(counts.len() as f64 * width / speed)
+        ),
+    }
+}
+
+/// With six significant digits at most.
+fn written(number: f64) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    let digits = (5 - number.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{number:.digits$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}

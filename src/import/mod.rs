@@ -1,0 +1,34 @@
+//! Recorded traffic of others → a [`Sample`], and a sample → a scenario. Bytes in, values and texts out: it opens no file, runs no
+//! command and knows no clock. Untrusted bytes neither panic nor exhaust memory, and no message quotes a value.
+
+mod curl;
+mod detect;
+mod draft;
+mod har;
+mod lacks;
+mod log;
+mod multipart;
+mod sample;
+mod secret;
+mod time;
+mod url;
+
+pub use detect::{ReadError, read};
+pub use draft::{Choice, Draft, Pace, draft};
+pub use lacks::{lacks, remedy};
+pub use sample::{Body, Exchange, Sample, Skip, Source};
+pub use secret::{Replaced, Secrets, take};
+
+/// Reads a file that a command names, or says why not.
+pub type Files<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+/// How files are read.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Format of an access log: a name, or a line of nginx, Apache or Envoy.
+    pub format: Option<&'a str>,
+    /// Fields of a JSON log by JSON pointers.
+    pub fields: Option<&'a str>,
+    /// Reads what a command of curl names with `@`; without it these bodies are unknown.
+    pub files: Option<Files<'a>>,
+}

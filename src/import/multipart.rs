@@ -1,0 +1,46 @@
+//! Bodies of forms in parts. Pure.
+
+/// A part of a form.
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) filename: Option<String>,
+    pub(super) media_type: Option<String>,
+    pub(super) content: Vec<u8>,
+}
+
+/// The boundary that a content type names.
+pub(super) fn boundary_of(media_type: &str) -> Option<&str> {
+    let at = media_type.to_ascii_lowercase().find("boundary=")?;
+    let value = &media_type[at + "boundary=".len()..];
+    let value = value.split(';').next().unwrap_or_default().trim();
+    Some(value.trim_matches('"')).filter(|value| !value.is_empty())
+}
+
+/// The body of a form.
+pub(super) fn joined(parts: &[Part], boundary: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    for part in parts {
+        let mut head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
+            quoted(&part.name)
+        );
+        if let Some(filename) = &part.filename {
+            head += &format!("; filename=\"{}\"", quoted(filename));
+        }
+        if let Some(media_type) = &part.media_type {
+            head += &format!("\r\nContent-Type: {media_type}");
+        }
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(b"\r\n\r\n");
+        body.extend_from_slice(&part.content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    body
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace(['\r', '\n'], " ")
+}
