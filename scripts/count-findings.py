@@ -1,16 +1,19 @@
 """Counts what `telemload compare --json` calls changed between runs of one and the same thing: for scripts/campaign-profiles.
 
-With --sum WHAT it counts over all files, each count with the bounds of C. J. Clopper and E. S. Pearson (Biometrika 26, 1934,
+With --alarms CASE it counts the files, results of runs or of `compare --json`, in which a metric is called better or worse: for
+scripts/campaign-runs. With --sum WHAT it counts over all files, each count with the bounds of C. J. Clopper and E. S. Pearson (Biometrika 26, 1934,
 p. 404). Exit code 1: the lower bound of a count is above the part of comparisons that is promised to be false alarms."""
 
 import json
 import math
+import statistics
 import sys
 
 # A comparison judges functions with what they call, and functions by themselves; each at the false discovery rate of the file.
 # Where nothing changed, that rate is the part of comparisons with any finding at all.
 KINDS = {"function with callees": ("finding", "p"), "function itself": ("self_finding", None)}
 METRIC_LEVEL = 0.05
+FINDINGS = ("better", "worse")
 
 
 def tail(n, p, low):
@@ -49,7 +52,7 @@ def tested(phase, key):
 
 
 def metrics(phase):
-    return [of for of in phase["metrics"] if of["finding"] != "no difference detected"]
+    return [of for of in phase["metrics"] if of["finding"] in FINDINGS]
 
 
 def one(path):
@@ -90,8 +93,32 @@ def total(what, paths):
         sys.exit("\nmore false alarms than promised")
 
 
+def judged(path):
+    """All metrics that a run, or a comparison of stored runs, judges together."""
+    with open(path) as file:
+        document = json.load(file)
+    holders = document.get("comparisons") or document.get("phases") or []
+    return [of for holder in holders for of in holder["metrics"]]
+
+
+def alarms(case, paths):
+    all_metrics = [judged(path) for path in paths]
+    n = len(all_metrics)
+    hits = sum(any(of["finding"] in FINDINGS for of in metrics) for metrics in all_metrics)
+    low, high = clopper_pearson(hits, n)
+    figures = [of for metrics in all_metrics for of in metrics]
+    unjudged = sum(of["finding"] == "not judged" for of in figures)
+    changes = [abs(math.log(of["ratio"])) for of in figures if of["metric"] == "target_us_per_request" and of["ratio"]]
+    middle = f"{statistics.median(changes):.1%}" if changes else "-"
+    print(f"| {case} | {hits} of {n} ({low:.1%} to {high:.1%}) | {unjudged} of {len(figures)} | {middle} |")
+    if low > METRIC_LEVEL:
+        sys.exit(f"{case}: more false alarms than promised")
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "--sum":
+    if sys.argv[1] == "--alarms":
+        alarms(sys.argv[2], sys.argv[3:])
+    elif sys.argv[1] == "--sum":
         total(sys.argv[2], sys.argv[3:])
     else:
         one(sys.argv[1])

@@ -56,7 +56,7 @@ fn what_takes_turns_is_measured_in_its_own_time() {
     for metric in result["comparisons"][0]["metrics"].as_array().unwrap() {
         assert_eq!(metric["basis"], "rounds", "{metric:#}");
     }
-    let says = "of its own in turns of";
+    let says = " in turns of ";
     assert!(outcome.stdout.contains(says), "{}", outcome.stdout);
 }
 

@@ -3,8 +3,18 @@
 use std::time::Duration;
 
 use crate::pacer::Schedule;
+use crate::result::PhaseResult;
 use crate::scenario::{Load, LoadModel, Pace, describe_weights};
-use crate::units::format_duration;
+use crate::units::{format_duration, format_us, printable};
+
+/// The load of a phase that was measured, in words.
+pub(in crate::report) fn measured(phase: &PhaseResult) -> String {
+    let turns = phase.turns.as_ref().map_or_else(String::new, |turns| {
+        let length = format_us(turns.slice.as_secs_f64() * 1e6);
+        format!(" in turns of {length} with {}", printable(&turns.with))
+    });
+    describe(&phase.load) + &turns
+}
 
 /// A load in words.
 pub(in crate::report) fn describe(load: &Load) -> String {

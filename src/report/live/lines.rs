@@ -67,7 +67,11 @@ pub fn passed(standing: &Standing, now: Instant) -> Option<String> {
         target_cores: second.target_cores,
         generator_cores: second.generator_cores,
     };
-    let at = stretch.warmup + stretch.passed;
+    let at = match stretch.with {
+        // Its window is of its own turns, its length of both variants'.
+        Some(_) => stretch.elapsed(now),
+        None => stretch.warmup + stretch.passed,
+    };
     let when = match stretch.length {
         Some(length) => of_seconds(at, length),
         None => format!("{} s", at.as_secs()),
@@ -144,6 +148,16 @@ mod tests {
             passed(&standing, now + Duration::from_secs(12)).unwrap(),
             "new · a: 12 of 30 s · achieved 100/s · planned 100/s · p50 1.05 ms · p99 1.1 ms · target 1.07 cores · generator – cores · left 1:28 · 3 failed: status 1, timeout 2"
         );
+        let in_turns = PhaseStart {
+            with: Some("other"),
+            ..start("a", Some(30))
+        };
+        let (mut both, began) = self::standing();
+        both.begin(&in_turns, began);
+        live(|of| both.add("new", of), 9);
+        let line = passed(&both, began + Duration::from_secs(22)).unwrap();
+        let says = "new · a, in turns with other: 22 of 30 s · ";
+        assert!(line.starts_with(says), "{line}");
         let mut found = phase(|tally| {
             for _ in 0..200 {
                 tally.latency.record(3_000_000).unwrap();

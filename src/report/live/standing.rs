@@ -113,7 +113,7 @@ impl Standing {
             target_cpus: phase.target_cpus,
             at: self.planned.iter().position(is_it),
             began: now,
-            warmup: phase.load.warmup,
+            warmup: warmup(phase),
             length: phase.length,
             schedule,
             joining: Joining::default(),
@@ -237,6 +237,15 @@ impl Stretch {
     }
 }
 
+/// How long it warms up; where two take turns both of them do so.
+fn warmup(phase: &PhaseStart<'_>) -> Duration {
+    let load = phase.load;
+    match phase.with.and(phase.length) {
+        Some(both) => both.mul_f64(load.warmup.div_duration_f64(load.warmup + load.duration)),
+        None => load.warmup,
+    }
+}
+
 fn add(into: &mut [u64], from: &[u64]) {
     into.iter_mut()
         .zip(from)
@@ -272,6 +281,23 @@ mod tests {
         // What is not planned has no place.
         standing.begin(&start("d", Some(20)), began);
         assert_eq!((standing.number(), standing.left(began)), (None, None));
+    }
+
+    #[test]
+    fn two_that_take_turns_warm_up_for_as_long_as_both_do() {
+        let alone = start("a", None);
+        let both = 2 * (alone.load.warmup + alone.load.duration);
+        let in_turns = PhaseStart {
+            with: Some("other"),
+            length: Some(both),
+            ..alone
+        };
+        let mut standing = Standing::of("t");
+        for (begun, warmup) in [(alone, 2), (in_turns, 4)] {
+            standing.begin(&begun, Instant::now());
+            let of = standing.stretch.as_ref().unwrap();
+            assert_eq!(of.warmup, Duration::from_secs(warmup));
+        }
     }
 
     #[test]

@@ -27,6 +27,11 @@ pub fn render(plan: &Plan) -> String {
     for note in &plan.notes {
         let _ = writeln!(text, "note: {}", visible(note));
     }
+    for pair in &plan.turns {
+        let name = |at: usize| &plan.variants[at].name;
+        let (base, head) = (name(pair.base), name(pair.head));
+        let _ = writeln!(text, "in turns: {base} and {head}");
+    }
     for variant in &plan.variants {
         render_variant(plan, variant, &mut text);
     }

@@ -12,7 +12,7 @@ use super::{hosts, judgement, profile, resources};
 use crate::experiment::COMMON_QUANTILE;
 use crate::gate::{Judgement, PLANNED_SHARE};
 use crate::metrics::{Tally, value_at};
-use crate::report::figures::load::describe;
+use crate::report::figures::load::measured;
 use crate::report::figures::rate;
 use crate::result::{Cause, PhaseResult, Trust, TrustLevel};
 use crate::tenant;
@@ -65,16 +65,6 @@ pub(super) fn render(phase: &PhaseResult, judgements: &[Judgement], text: &mut S
     }
 }
 
-fn in_turns(phase: &PhaseResult) -> String {
-    phase.turns.as_ref().map_or_else(String::new, |turns| {
-        format!(
-            " of its own in turns of {} with {}",
-            format_us(turns.slice.as_secs_f64() * 1e6),
-            turns.with
-        )
-    })
-}
-
 fn heading(phase: &PhaseResult, level: TrustLevel, style: Style, text: &mut String) {
     let rounds = if phase.rounds.len() > 1 {
         format!(", {} launches", phase.rounds.len())
@@ -83,10 +73,9 @@ fn heading(phase: &PhaseResult, level: TrustLevel, style: Style, text: &mut Stri
     };
     let _ = writeln!(
         text,
-        "  {BOLD}{}{BOLD:#}: {}{}{rounds} · {style}{level}{style:#}",
+        "  {BOLD}{}{BOLD:#}: {}{rounds} · {style}{level}{style:#}",
         phase.name,
-        describe(&phase.load),
-        in_turns(phase),
+        measured(phase),
     );
 }
 

@@ -26,7 +26,7 @@ use crate::transport::sources::Sources;
 pub use host::{BaseUrl, Host, Route};
 pub use judged::{Abort, CostModel, Judge, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
-pub use order::{Order, not_in_turns, shared_port};
+pub use order::{not_in_turns, shared_port};
 pub use profile::{Also, Profile, ProfileSource};
 pub use request::{Chunks, Elsewhere, Need, Request};
 pub use target::{Service, Target};

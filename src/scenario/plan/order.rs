@@ -1,19 +1,11 @@
 //! Which variants are up together and take turns, and why others are not. Pure.
 
-use super::{ComparisonPlan, Load, LoadModel, Phase, Plan, Target, Variant};
 use std::time::Duration;
+
+use super::{ComparisonPlan, Load, LoadModel, Phase, Plan, Target, Variant};
 
 /// The shortest window that has room for turns.
 const SHORTEST: Duration = Duration::from_millis(400);
-
-/// What the author of a scenario wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Variants that are compared take turns.
-    Turns,
-    /// Each variant is launched when the one before it has ended.
-    OneByOne,
-}
 
 impl Plan {
     /// Why the variants of a comparison cannot take turns; `None` if they can.

@@ -111,7 +111,7 @@ pub(super) fn plan(
     plan.text = stored_text(source.text, found.secrets, overrides);
     plan.notes = found.notes;
     select_variant(source, &mut plan, wanted)?;
-    plan.turns = resolver.pairs(shared.order.as_ref(), &mut plan)?;
+    plan.turns = resolver.pairs(shared.order.as_ref(), &plan)?;
     Ok(plan)
 }
 

@@ -1,56 +1,38 @@
 //! `order`: whether variants that are compared take turns.
 
-use toml::Spanned;
-
 use super::resolver::Resolver;
-use crate::scenario::plan::{ComparisonPlan, Order, Plan};
+use crate::scenario::plan::{ComparisonPlan, Plan};
 use crate::scenario::read::error::Error;
 use crate::scenario::read::file::Text;
 use crate::units::printable;
 
 impl Resolver<'_> {
-    /// What the scenario asks for, if it does.
-    pub(super) fn order(&self, given: Option<&Text>) -> Result<Option<Order>, Error> {
-        let Some(given) = given else { return Ok(None) };
-        match given.get_ref().as_str() {
-            "turns" => Ok(Some(Order::Turns)),
-            "one-by-one" => Ok(Some(Order::OneByOne)),
-            other => {
-                let message = format!("`{other}` is not \"turns\" or \"one-by-one\"");
-                Err(self.error(given.span(), "order", message))
-            }
-        }
-    }
-
-    /// The pairs of the plan that take turns. Where the scenario says nothing, variants that cannot go one by one, and a note says why.
+    /// The pairs of the plan that take turns: all or none.
     pub(super) fn pairs(
         &self,
         given: Option<&Text>,
-        plan: &mut Plan,
+        plan: &Plan,
     ) -> Result<Vec<ComparisonPlan>, Error> {
-        let order = self.order(given)?;
-        if order.unwrap_or(Order::OneByOne) == Order::OneByOne {
+        let Some(given) = given else {
             return Ok(Vec::new());
-        }
-        let mut pairs = Vec::new();
-        for pair in plan.comparisons.clone() {
-            let Some(why) = plan.apart(pair) else {
-                pairs.push(pair);
-                continue;
-            };
-            let name = |at: usize| printable(&plan.variants[at].name).into_owned();
-            let both = format!("`{}` and `{}`", name(pair.base), name(pair.head));
-            if order.is_some() {
-                let message = format!(
-                    "{both} cannot take turns: {why}; use \"one-by-one\", or leave `order` out"
-                );
-                return Err(self
-                    .source
-                    .error(given.map(Spanned::span), "order", message));
+        };
+        let refused = |message: String| Err(self.error(given.span(), "order", message));
+        match given.get_ref().as_str() {
+            "turns" => {}
+            "one-by-one" => return Ok(Vec::new()),
+            other => {
+                return refused(format!("`{other}` is not \"turns\" or \"one-by-one\""));
             }
-            plan.notes
-                .push(format!("{both} are loaded one by one: {why}"));
         }
-        Ok(pairs)
+        for pair in &plan.comparisons {
+            if let Some(why) = plan.apart(*pair) {
+                let name = |at: usize| printable(&plan.variants[at].name).into_owned();
+                let (base, head) = (name(pair.base), name(pair.head));
+                return refused(format!(
+                    "`{base}` and `{head}` cannot take turns: {why}; use \"one-by-one\", or leave `order` out"
+                ));
+            }
+        }
+        Ok(plan.comparisons.clone())
     }
 }

@@ -88,12 +88,18 @@ fn plain(cell: &str) -> String {
 }
 
 /// Keys whose texts are words, the words, and a scenario's lines with `WORD` in the place of one.
-pub(super) const WORDS: [(&str, &str, &[&str], &str); 8] = [
+pub(super) const WORDS: [(&str, &str, &[&str], &str); 9] = [
     (
         "File",
         "judge",
         &["interval", "value"],
         "judge = \"WORD\"\n",
+    ),
+    (
+        "File",
+        "order",
+        &["turns", "one-by-one"],
+        "order = \"WORD\"\n",
     ),
     (
         "Threshold",

@@ -79,7 +79,7 @@ fn trust(run: &Run<'_>) -> Vec<Trusted> {
         for phase in &variant.phases {
             let level = phase.trust.level();
             let doubts = phase.trust.doubts.iter();
-            let load = crate::report::figures::load::describe(&phase.load);
+            let load = crate::report::figures::load::measured(phase);
             all.push(Trusted {
                 place: format!("{} · {}", variant.name, phase.name),
                 level: level.name(),
