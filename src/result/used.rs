@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PhaseResult, per};
-use crate::metrics::{Served, Tally};
+use super::per;
+use crate::metrics::Served;
 
 /// What a process with its children used within the windows.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -77,9 +77,9 @@ pub struct ServiceUse {
 }
 
 impl ServiceUse {
-    /// CPU per OK response of the target, µs.
-    pub fn us_per_request(&self, phase: &PhaseResult, total: &Tally) -> Option<f64> {
-        self.used.us_per_request(phase.charged(total))
+    /// CPU per OK response of the target, which `charged` were, µs.
+    pub fn us_per_request(&self, charged: u64) -> Option<f64> {
+        self.used.us_per_request(charged)
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn know(producer: &str, sample: &mut Sample, holds: &mut Holds) {
             sample.exchanges.len()
         ));
     }
-    if sample.exchanges.iter().any(|exchange| is_damaged(exchange)) {
+    if sample.exchanges.iter().any(is_damaged) {
         holds.body = Bodies::Sizes;
     }
     let newer = sample

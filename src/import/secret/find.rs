@@ -340,5 +340,5 @@ fn is_card(text: &str) -> bool {
             }
         })
         .sum();
-    (13..=19).contains(&count) && sum % 10 == 0
+    (13..=19).contains(&count) && sum.is_multiple_of(10)
 }

@@ -66,7 +66,7 @@ fn services(phase: &PhaseResult, total: &Tally) -> String {
         let cores = cores.map_or("CPU not known".to_owned(), |cores| {
             format!("{cores:.2} cores")
         });
-        let cost = service.us_per_request(phase, total);
+        let cost = service.us_per_request(phase.charged(total));
         let cost = cost.map_or(String::new(), |us| {
             format!(" · {} per request", format_us(us))
         });

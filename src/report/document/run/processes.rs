@@ -80,7 +80,7 @@ impl ServiceJson {
             name: service.name.clone(),
             cores: phase.service_cores(service),
             cpu_s: service.used.cpu_seconds,
-            us_per_request: service.us_per_request(phase, total),
+            us_per_request: service.us_per_request(phase.charged(total)),
             peak_bytes: service.used.peak_bytes,
         }
     }
