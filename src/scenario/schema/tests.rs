@@ -1,3 +1,5 @@
+//! The schema and what reads scenarios agree: on scenarios, on words, and on what is refused.
+
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
