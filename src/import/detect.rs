@@ -28,9 +28,8 @@ pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, R
         inflated = inflate(bytes)?;
         bytes = &inflated;
     }
-    let text = match decoded(bytes) {
-        Some(text) => text,
-        None => return refused(foreign(bytes).to_owned()),
+    let Some(text) = decoded(bytes) else {
+        return refused(foreign(bytes).to_owned());
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let start = text.trim_start();

@@ -51,8 +51,7 @@ impl Reader<'_> {
     fn command(&mut self) -> Read {
         let mut found = Words::default();
         self.documents.clear();
-        loop {
-            let Some(&c) = self.chars.peek() else { break };
+        while let Some(&c) = self.chars.peek() {
             match c {
                 ' ' | '\t' => drop(self.next()),
                 '\\' if self.is_continued() => {}

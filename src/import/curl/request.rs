@@ -67,12 +67,12 @@ impl Command<'_> {
                 break;
             }
         }
-        self.send(sample, said);
+        self.send(sample, &said);
     }
 
     fn option(&self, sample: &mut Sample, said: &mut Said, name: &str, value: &str) {
         match name {
-            "next" => self.send(sample, std::mem::take(said)),
+            "next" => self.send(sample, &std::mem::take(said)),
             "url" => said.urls.push(value.to_owned()),
             "request" => said.method = Some(value.to_owned()),
             "header" => self.header(sample, said, value),
@@ -144,13 +144,13 @@ impl Command<'_> {
     }
 
     /// The requests of what was said.
-    fn send(&self, sample: &mut Sample, said: Said) {
+    fn send(&self, sample: &mut Sample, said: &Said) {
         if said.urls.is_empty() {
             sample.skip(Skip::Unsendable);
             return sample.note(format!("line {}: the command names no URL", self.line));
         }
         for (at, url) in said.urls.iter().enumerate() {
-            match self.exchange(sample, &said, at, url) {
+            match self.exchange(sample, said, at, url) {
                 Some(exchange) => sample.push(exchange),
                 None => sample.skip(Skip::Unsendable),
             }

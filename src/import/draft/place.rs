@@ -118,12 +118,12 @@ pub(super) fn generated(
     {
         return Some("uuid");
     }
-    now(column.values.iter().map(String::as_str), times)
+    now(&column.values.iter().map(String::as_str), times)
 }
 
 /// Whether values are the time of their requests, to ten minutes.
 pub(super) fn now<'a>(
-    values: impl Iterator<Item = &'a str> + Clone,
+    values: &(impl Iterator<Item = &'a str> + Clone),
     times: &[Option<i64>],
 ) -> Option<&'static str> {
     let is_near = |digits: usize, unit: i64| {

@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
         toml += &self.body(group, &name, &times, &mut rows);
         toml += &expected(group);
         toml += &self.headers(group, &times, &mut rows);
-        self.store(rows);
+        self.store(&rows);
         Written { toml }
     }
 
@@ -207,7 +207,7 @@ impl<'a> Writer<'a> {
                 Part::Differs(column) => match place::generated(&column, hint, times) {
                     Some(placeholder) => template.placeholder(placeholder),
                     None => {
-                        let inner = self.column(column.hint, column.values, rows);
+                        let inner = self.column(&column.hint, &column.values, rows);
                         template.placeholder(&inner);
                     }
                 },
@@ -230,7 +230,7 @@ impl<'a> Writer<'a> {
                     if self.choice.secrets.is_some() {
                         let count = rows.chosen.len();
                         let inner =
-                            self.column("secret".to_owned(), vec![mark.to_owned(); count], rows);
+                            self.column("secret", &vec![mark.to_owned(); count], rows);
                         template.placeholder(&inner);
                     } else if let Some(name) = self.secrets.variable(number) {
                         self.variables.insert(name.to_owned());
@@ -244,9 +244,9 @@ impl<'a> Writer<'a> {
     }
 
     /// A column for what differs: of the request's own feed, or of that of secrets.
-    fn column(&mut self, hint: String, values: Vec<String>, rows: &mut Rows) -> String {
+    fn column(&mut self, hint: &str, values: &[String], rows: &mut Rows) -> String {
         let is_secret = values.iter().any(|value| place::is_marked(value));
-        let mut name = text::name(&hint, 32);
+        let mut name = text::name(hint, 32);
         if name.is_empty() {
             name = "value".to_owned();
         }
@@ -276,7 +276,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Puts the rows of a request away.
-    fn store(&mut self, rows: Rows) {
+    fn store(&mut self, rows: &Rows) {
         if rows.columns.is_empty() {
             return;
         }

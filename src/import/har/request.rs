@@ -92,15 +92,12 @@ pub(super) fn body(
     number: usize,
 ) -> Body {
     let size = request.get("bodySize").and_then(whole);
-    let data = match request.get("postData") {
-        Some(data @ Value::Object(_)) => data,
-        _ => {
-            return if size == Some(0) {
-                Body::Absent
-            } else {
-                size.map_or(Body::Unknown, Body::Size)
-            };
-        }
+    let Some(data @ Value::Object(_)) = request.get("postData") else {
+        return if size == Some(0) {
+            Body::Absent
+        } else {
+            size.map_or(Body::Unknown, Body::Size)
+        };
     };
     let media_type = media_type(exchange, data);
     let params = data

@@ -236,7 +236,7 @@ a b 7/8 11.300000: PERF_RECORD_SWITCH IN
             ],
         );
         check(TEXT, &[], &[]);
-        let notes = read_waits(TEXT, &[10_040_000_000..11_000_000_000])
+        let notes = read_waits(TEXT, std::slice::from_ref(&(10_040_000_000..11_000_000_000)))
             .expect("a text")
             .notes()
             .to_vec();

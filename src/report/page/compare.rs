@@ -66,7 +66,7 @@ pub fn html(of: &Compared<'_>) -> String {
     };
     let (words, class) = words(of.comparison);
     // The files of graphs are below the page's directory.
-    let graphs = (!of.graphs.is_empty()).then(String::new);
+    let graphs = (!of.graphs.is_empty()).then_some("");
     let changes = changes::all([of.comparison]);
     let page = Page {
         frame: Frame::of(format!("{base} → {head}"), island.json()),

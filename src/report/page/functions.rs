@@ -21,7 +21,7 @@ pub(super) struct Functions {
 
 /// Those of a comparison, of what was captured beside the CPU too; `graphs` is what
 /// stands before the path of a phase's differential flame graph, if there are any.
-pub(super) fn of_comparison(comparison: &Comparison, graphs: Option<String>) -> Vec<Functions> {
+pub(super) fn of_comparison(comparison: &Comparison, graphs: Option<&str>) -> Vec<Functions> {
     let (base, head) = (&comparison.base, &comparison.head);
     let mut all = Vec::new();
     for of in &comparison.phases {
@@ -29,7 +29,7 @@ pub(super) fn of_comparison(comparison: &Comparison, graphs: Option<String>) -> 
         all.extend(of.functions.as_ref().map(|found| Functions {
             title: format!("{base} → {head} · {phase}"),
             table: changes(found, unit_in_words(found), (base, head)),
-            graph: (graphs.as_ref()).map(|graphs| format!("{graphs}{phase}/flame-diff.html")),
+            graph: graphs.map(|graphs| format!("{graphs}{phase}/flame-diff.html")),
         }));
         all.extend(of.also.iter().map(|(kind, found)| Functions {
             title: format!("{base} → {head} · {phase} · {}", kind.name()),
