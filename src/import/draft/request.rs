@@ -229,8 +229,7 @@ impl<'a> Writer<'a> {
                     let mark = &text[mark_of(text, number)];
                     if self.choice.secrets.is_some() {
                         let count = rows.chosen.len();
-                        let inner =
-                            self.column("secret", &vec![mark.to_owned(); count], rows);
+                        let inner = self.column("secret", &vec![mark.to_owned(); count], rows);
                         template.placeholder(&inner);
                     } else if let Some(name) = self.secrets.variable(number) {
                         self.variables.insert(name.to_owned());

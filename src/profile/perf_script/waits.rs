@@ -236,10 +236,13 @@ a b 7/8 11.300000: PERF_RECORD_SWITCH IN
             ],
         );
         check(TEXT, &[], &[]);
-        let notes = read_waits(TEXT, std::slice::from_ref(&(10_040_000_000..11_000_000_000)))
-            .expect("a text")
-            .notes()
-            .to_vec();
+        let notes = read_waits(
+            TEXT,
+            std::slice::from_ref(&(10_040_000_000..11_000_000_000)),
+        )
+        .expect("a text")
+        .notes()
+        .to_vec();
         assert_eq!(
             notes,
             ["10ms of waits are left out: they began before the recording and have no stacks"]

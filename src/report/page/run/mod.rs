@@ -108,7 +108,7 @@ pub fn pictures(run: &Run<'_>) -> Vec<(String, String)> {
 fn shown(run: &Concluded<'_>) -> Vec<Functions> {
     let compared = run.comparisons.iter().flat_map(|of| {
         let directory = format!("compare/{}..{}/", of.base, of.head);
-        functions::of_comparison(of, Some(directory))
+        functions::of_comparison(of, Some(&directory))
     });
     let compared: Vec<Functions> = compared.collect();
     if !compared.is_empty() {
