@@ -97,25 +97,7 @@ impl Told<'_> {
         for note in self.sample.notes.iter().chain(&self.draft.notes) {
             line(format!("note        {note}"));
         }
-        for replaced in self.replaced.iter().take(MOST) {
-            let by = match &replaced.variable {
-                Some(variable) if self.draft.variables.contains(variable) => {
-                    format!("{{{{env.{variable}}}}}")
-                }
-                _ if self.place.secrets.is_some() => "the file of secrets".to_owned(),
-                _ => "generated values".to_owned(),
-            };
-            line(format!(
-                "replaced    {} ({}): {} distinct in {} places, by {by}",
-                replaced.place, replaced.rule, replaced.distinct, replaced.count
-            ));
-        }
-        if self.replaced.len() > MOST {
-            line(format!(
-                "replaced    at {} more places; --json lists them",
-                self.replaced.len() - MOST
-            ));
-        }
+        self.replacements().into_iter().for_each(&mut line);
         line(format!(
             "load        {}, against {}",
             self.draft.load, self.draft.target
@@ -156,6 +138,31 @@ impl Told<'_> {
             self.place.scenario.display()
         ));
         text
+    }
+
+    /// What stands in the places of what was secret.
+    fn replacements(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for replaced in self.replaced.iter().take(MOST) {
+            let by = match &replaced.variable {
+                Some(variable) if self.draft.variables.contains(variable) => {
+                    format!("{{{{env.{variable}}}}}")
+                }
+                _ if self.place.secrets.is_some() => "the file of secrets".to_owned(),
+                _ => "generated values".to_owned(),
+            };
+            lines.push(format!(
+                "replaced    {} ({}): {} distinct in {} places, by {by}",
+                replaced.place, replaced.rule, replaced.distinct, replaced.count
+            ));
+        }
+        if self.replaced.len() > MOST {
+            lines.push(format!(
+                "replaced    at {} more places; --json lists them",
+                self.replaced.len() - MOST
+            ));
+        }
+        lines
     }
 
     pub(super) fn json(&self) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::super::Stop;
 use super::super::drive::{Beside, no_workers};
+use super::super::gather::StretchEnd;
 use super::super::launch::Launched;
 use super::super::life::{Driven, Launch};
 use super::super::notes;
@@ -261,20 +262,14 @@ impl Together<'_> {
             (&base.run.variant.name, &over.base.found),
             (&head.run.variant.name, &over.head.found),
         ]);
-        let errors = RatioErrors::of(&over.base.blocks, &over.head.blocks);
-        let died = over.as_ref().map(|over| over.found.died.is_some());
-        for (over, with, other_died) in [
-            (&mut over.base, base_turns.with, died.head),
-            (&mut over.head, head_turns.with, died.base),
-        ] {
-            if let Some(round) = over.found.rounds.last_mut() {
-                round.ratio_errors = Some(errors);
-            }
-            let is_short = pacing.slice < pacing.wanted;
-            let short = is_short.then(|| notes::short_turns(pacing.slice, pacing.wanted));
-            over.found.note(short);
-            over.found.note(other_died.then(|| notes::other_died(with)));
-        }
+        note_of_both(
+            &mut over,
+            &Arms {
+                base: base_turns.with,
+                head: head_turns.with,
+            },
+            &pacing,
+        );
         let ended = base_run.keep(over.base, of_base, &mut base.result.phases[at.base])?;
         base.driven = Driven::after(ended, at.base);
         let ended = head_run.keep(over.head, of_head, &mut head.result.phases[at.head])?;
@@ -299,6 +294,24 @@ impl Together<'_> {
             base: base?,
             head: head?,
         })
+    }
+}
+
+/// What holds for both after turns: `with` names the variant that each took turns with.
+fn note_of_both(over: &mut Arms<StretchEnd>, with: &Arms<&str>, pacing: &Pacing) {
+    let errors = RatioErrors::of(&over.base.blocks, &over.head.blocks);
+    let died = over.as_ref().map(|over| over.found.died.is_some());
+    for (over, with, other_died) in [
+        (&mut over.base, with.base, died.head),
+        (&mut over.head, with.head, died.base),
+    ] {
+        if let Some(round) = over.found.rounds.last_mut() {
+            round.ratio_errors = Some(errors);
+        }
+        let is_short = pacing.slice < pacing.wanted;
+        let short = is_short.then(|| notes::short_turns(pacing.slice, pacing.wanted));
+        over.found.note(short);
+        over.found.note(other_died.then(|| notes::other_died(with)));
     }
 }
 

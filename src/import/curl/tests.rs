@@ -44,87 +44,90 @@ fn check(command: &str, expected: &str) {
     assert_eq!(all.join("\n--\n"), expected, "{command}");
 }
 
+/// Commands, and the requests that curl sends for them.
+const OF_BASH: &[(&str, &str)] = &[
+    ("curl http://a.test", "GET http://a.test/\nCURL"),
+    (
+        "$ curl a.test:80/x?y#z | jq .",
+        "GET http://a.test/x?y\nCURL",
+    ),
+    (
+        "curl -X POST http://a.test/ --data \"foo=\\'bar\\'\"",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nfoo=\\'bar\\'",
+    ),
+    (
+        "curl 'http://a.test/m?t=2' -G -d 'limit=1' -d w=4",
+        "GET http://a.test/m?t=2&limit=1&w=4\nCURL",
+    ),
+    (
+        "curl -H 'Empty;' -H 'Accept:' -H 'X-Api: a:b' a.test",
+        "GET http://a.test/\nUser-Agent: curl/8.5.0\nEmpty: \nX-Api: a:b",
+    ),
+    (
+        "curl -u some:pass --compressed -e http://r/ a.test",
+        "GET http://a.test/\nAuthorization: Basic c29tZTpwYXNz\nCURL\nAccept-Encoding: deflate, gzip, br, zstd\nReferer: http://r/",
+    ),
+    (
+        "curl -sSLkXPUT -d@- a.test <<E\nx\ny\nE\n",
+        "PUT http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nxy",
+    ),
+    (
+        "curl --data-binary @- a.test <<-'E'\n\tx\n\tE\n",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nx\n",
+    ),
+    (
+        "curl --json '{\"a\":' --json '1}' a.test",
+        "POST http://a.test/\nUser-Agent: curl/8.5.0\nAccept: application/json\nContent-Type: application/json\n\n{\"a\":1}",
+    ),
+    (
+        "curl a.test --data-raw $'a=\\'\\u00e9\\n@\\x41\\101'",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\na='é\n@AA",
+    ),
+    (
+        "curl a.test --data-raw $'\\ud83d\\ude00'",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\n😀",
+    ),
+    (
+        "curl --data-urlencode 'a b' --data-urlencode '=c&' --data-urlencode 'n=d e' a.test",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\na%20b&c%26&n=d%20e",
+    ),
+    (
+        "curl -I -b 'a=1' --cookie 'b=2' a.test",
+        "HEAD http://a.test/\nCURL\nCookie: a=1; b=2",
+    ),
+    (
+        "curl -d x=1 http://a.test --next http://b.test -d y=2",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nx=1\n--\nPOST http://b.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\ny=2",
+    ),
+    (
+        "curl 'http://a.test/\\[1\\]' -r 0-9",
+        "GET http://a.test/[1]\nRange: bytes=0-9\nCURL",
+    ),
+    (
+        "curl -XDELETE --max-ti 5 a.test; curl b.test & curl c.test",
+        "DELETE http://a.test/\nCURL\n--\nGET http://b.test/\nCURL\n--\nGET http://c.test/\nCURL",
+    ),
+    (
+        "# a comment\ncurl \\\n  a.test \\\n  -H 'A: b'\n\ncurl b.test",
+        "GET http://a.test/\nCURL\nA: b\n--\nGET http://b.test/\nCURL",
+    ),
+    (
+        "curl -F 'a={\"x\":1};type=application/json' -H 'Content-Type: multipart/form-data; boundary=X' a.test",
+        "POST http://a.test/\nCURL\nContent-Type: multipart/form-data; boundary=------------------------telemload00000001\n\n--------------------------telemload00000001\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: application/json\r\n\r\n{\"x\":1}\r\n--------------------------telemload00000001--\r\n",
+    ),
+    (
+        "curl -F f=@x.png a.test",
+        "POST http://a.test/\nCURL\nContent-Type: multipart/form-data; boundary=------------------------telemload00000001\n\nUnknown",
+    ),
+    (
+        "curl -H \"Authorization: Bearer $TOKEN\" -H 'X: $NO' a.test/${ID}",
+        "GET http://a.test/\u{f8fe}$ID\u{f8ff}\nCURL\nAuthorization: Bearer \u{f8fe}$TOKEN\u{f8ff}\nX: $NO",
+    ),
+];
+
 #[test]
 fn commands_of_bash_mean_what_curl_sends() {
-    for (command, expected) in [
-        ("curl http://a.test", "GET http://a.test/\nCURL"),
-        (
-            "$ curl a.test:80/x?y#z | jq .",
-            "GET http://a.test/x?y\nCURL",
-        ),
-        (
-            "curl -X POST http://a.test/ --data \"foo=\\'bar\\'\"",
-            "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nfoo=\\'bar\\'",
-        ),
-        (
-            "curl 'http://a.test/m?t=2' -G -d 'limit=1' -d w=4",
-            "GET http://a.test/m?t=2&limit=1&w=4\nCURL",
-        ),
-        (
-            "curl -H 'Empty;' -H 'Accept:' -H 'X-Api: a:b' a.test",
-            "GET http://a.test/\nUser-Agent: curl/8.5.0\nEmpty: \nX-Api: a:b",
-        ),
-        (
-            "curl -u some:pass --compressed -e http://r/ a.test",
-            "GET http://a.test/\nAuthorization: Basic c29tZTpwYXNz\nCURL\nAccept-Encoding: deflate, gzip, br, zstd\nReferer: http://r/",
-        ),
-        (
-            "curl -sSLkXPUT -d@- a.test <<E\nx\ny\nE\n",
-            "PUT http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nxy",
-        ),
-        (
-            "curl --data-binary @- a.test <<-'E'\n\tx\n\tE\n",
-            "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nx\n",
-        ),
-        (
-            "curl --json '{\"a\":' --json '1}' a.test",
-            "POST http://a.test/\nUser-Agent: curl/8.5.0\nAccept: application/json\nContent-Type: application/json\n\n{\"a\":1}",
-        ),
-        (
-            "curl a.test --data-raw $'a=\\'\\u00e9\\n@\\x41\\101'",
-            "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\na='é\n@AA",
-        ),
-        (
-            "curl a.test --data-raw $'\\ud83d\\ude00'",
-            "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\n😀",
-        ),
-        (
-            "curl --data-urlencode 'a b' --data-urlencode '=c&' --data-urlencode 'n=d e' a.test",
-            "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\na%20b&c%26&n=d%20e",
-        ),
-        (
-            "curl -I -b 'a=1' --cookie 'b=2' a.test",
-            "HEAD http://a.test/\nCURL\nCookie: a=1; b=2",
-        ),
-        (
-            "curl -d x=1 http://a.test --next http://b.test -d y=2",
-            "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nx=1\n--\nPOST http://b.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\ny=2",
-        ),
-        (
-            "curl 'http://a.test/\\[1\\]' -r 0-9",
-            "GET http://a.test/[1]\nRange: bytes=0-9\nCURL",
-        ),
-        (
-            "curl -XDELETE --max-ti 5 a.test; curl b.test & curl c.test",
-            "DELETE http://a.test/\nCURL\n--\nGET http://b.test/\nCURL\n--\nGET http://c.test/\nCURL",
-        ),
-        (
-            "# a comment\ncurl \\\n  a.test \\\n  -H 'A: b'\n\ncurl b.test",
-            "GET http://a.test/\nCURL\nA: b\n--\nGET http://b.test/\nCURL",
-        ),
-        (
-            "curl -F 'a={\"x\":1};type=application/json' -H 'Content-Type: multipart/form-data; boundary=X' a.test",
-            "POST http://a.test/\nCURL\nContent-Type: multipart/form-data; boundary=------------------------telemload00000001\n\n--------------------------telemload00000001\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: application/json\r\n\r\n{\"x\":1}\r\n--------------------------telemload00000001--\r\n",
-        ),
-        (
-            "curl -F f=@x.png a.test",
-            "POST http://a.test/\nCURL\nContent-Type: multipart/form-data; boundary=------------------------telemload00000001\n\nUnknown",
-        ),
-        (
-            "curl -H \"Authorization: Bearer $TOKEN\" -H 'X: $NO' a.test/${ID}",
-            "GET http://a.test/\u{f8fe}$ID\u{f8ff}\nCURL\nAuthorization: Bearer \u{f8fe}$TOKEN\u{f8ff}\nX: $NO",
-        ),
-    ] {
+    for (command, expected) in OF_BASH {
         check(command, expected);
     }
 }

@@ -133,6 +133,63 @@ fn all(fields: &mut Fields, name: &str, values: &Value) {
     }
 }
 
+/// Fields of Zeek's http.log.
+const ZEEK: &[&str] = &[
+    "ts",
+    "uid",
+    "id.orig_h",
+    "method",
+    "host",
+    "uri",
+    "referrer",
+    "user_agent",
+    "origin",
+    "request_body_len",
+    "response_body_len",
+    "status_code",
+];
+
+/// Names that logs of Envoy and nginx are given.
+fn usual() -> Vec<(&'static str, Column)> {
+    let header = |name: &str| Column::Header(name.to_owned());
+    vec![
+        ("start_time", Column::Time),
+        ("time_iso8601", Column::Time),
+        ("time_local", Column::Time),
+        ("timestamp", Column::Time),
+        ("time", Column::Time),
+        ("@timestamp", Column::Time),
+        ("msec", Column::Time),
+        ("method", Column::Method),
+        ("request_method", Column::Method),
+        ("path", Column::Target),
+        ("request_uri", Column::Target),
+        ("uri", Column::Target),
+        ("request", Column::Line),
+        ("authority", Column::Host),
+        ("host", Column::Host),
+        ("http_host", Column::Host),
+        ("scheme", Column::Scheme),
+        ("protocol", Column::Protocol),
+        ("response_code", Column::Status),
+        ("status", Column::Status),
+        ("bytes_received", Column::BodyBytes),
+        ("bytes_sent", Column::AnswerBytes),
+        ("body_bytes_sent", Column::AnswerBytes),
+        ("remote_addr", Column::Client),
+        ("connection", Column::Connection),
+        ("duration", Column::Duration(1000)),
+        ("request_time", Column::Duration(1_000_000)),
+        ("user_agent", header("User-Agent")),
+        ("http_user_agent", header("User-Agent")),
+        ("referer", header("Referer")),
+        ("http_referer", header("Referer")),
+        ("x_forwarded_for", header("X-Forwarded-For")),
+        ("http_x_forwarded_for", header("X-Forwarded-For")),
+        ("request_id", header("X-Request-Id")),
+    ]
+}
+
 /// The kind of log that an object is of, and where its values stand.
 fn known(object: &Value) -> Option<(&'static str, Vec<Pointer>)> {
     let has = |key: &str| object.get(key).is_some();
@@ -180,66 +237,14 @@ fn known(object: &Value) -> Option<(&'static str, Vec<Pointer>)> {
         ));
     }
     if has("uri") && has("method") && (has("id.orig_h") || has("uid")) {
-        let names = [
-            "ts",
-            "uid",
-            "id.orig_h",
-            "method",
-            "host",
-            "uri",
-            "referrer",
-            "user_agent",
-            "origin",
-            "request_body_len",
-            "response_body_len",
-            "status_code",
-        ];
         return Some((
             "Zeek",
-            names
-                .iter()
+            ZEEK.iter()
                 .filter_map(|name| Some((format!("/{name}"), zeek_column(name)?)))
                 .collect(),
         ));
     }
-    // Names that Envoy's and nginx's logs are given.
-    let names = [
-        ("start_time", Column::Time),
-        ("time_iso8601", Column::Time),
-        ("time_local", Column::Time),
-        ("timestamp", Column::Time),
-        ("time", Column::Time),
-        ("@timestamp", Column::Time),
-        ("msec", Column::Time),
-        ("method", Column::Method),
-        ("request_method", Column::Method),
-        ("path", Column::Target),
-        ("request_uri", Column::Target),
-        ("uri", Column::Target),
-        ("request", Column::Line),
-        ("authority", Column::Host),
-        ("host", Column::Host),
-        ("http_host", Column::Host),
-        ("scheme", Column::Scheme),
-        ("protocol", Column::Protocol),
-        ("response_code", Column::Status),
-        ("status", Column::Status),
-        ("bytes_received", Column::BodyBytes),
-        ("bytes_sent", Column::AnswerBytes),
-        ("body_bytes_sent", Column::AnswerBytes),
-        ("remote_addr", Column::Client),
-        ("connection", Column::Connection),
-        ("duration", Column::Duration(1000)),
-        ("request_time", Column::Duration(1_000_000)),
-        ("user_agent", header("User-Agent")),
-        ("http_user_agent", header("User-Agent")),
-        ("referer", header("Referer")),
-        ("http_referer", header("Referer")),
-        ("x_forwarded_for", header("X-Forwarded-For")),
-        ("http_x_forwarded_for", header("X-Forwarded-For")),
-        ("request_id", header("X-Request-Id")),
-    ];
-    let found: Vec<Pointer> = names
+    let found: Vec<Pointer> = usual()
         .into_iter()
         .filter(|(key, _)| has(key))
         .map(|(key, column)| (format!("/{key}"), column))

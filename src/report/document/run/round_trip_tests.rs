@@ -74,7 +74,14 @@ fn full() -> PhaseResult {
     (unknown.generator_cores, unknown.busiest_worker) = (None, None);
     phase.rounds.push(unknown);
     add_uses(&mut phase);
-    phase.profile = Some(ProfileResult {
+    phase.profile = Some(profile());
+    phase.note([Note::warning("few_requests", "latency", "few".to_owned()).with_remedy("more")]);
+    concluded(phase)
+}
+
+/// With what each kind of request costs, and with waits beside the CPU.
+fn profile() -> ProfileResult {
+    ProfileResult {
         samples: 77,
         slices: 5,
         hz: 99,
@@ -106,9 +113,7 @@ fn full() -> PhaseResult {
                 us_per_request: None,
             },
         ],
-    });
-    phase.note([Note::warning("few_requests", "latency", "few".to_owned()).with_remedy("more")]);
-    concluded(phase)
+    }
 }
 
 /// When the target answered in a launch, and how slow answers came together.
