@@ -300,7 +300,7 @@ fn what_is_captured_beside_the_cpu_is_shown_and_compared_per_request() {
         "block: time waited at channels, selects and locks per request by function",
     ] {
         assert!(
-            outcome.stdout.contains(&format!("/p: {words}")),
+            outcome.stdout.contains(words),
             "{words}: {}",
             outcome.stdout
         );
@@ -370,7 +370,7 @@ fn a_label_tells_what_each_kind_of_request_costs() {
         "of no request (runtime, other work): ",
     ] {
         assert!(
-            outcome.stdout.contains(&format!("/p: {words}")),
+            outcome.stdout.contains(words),
             "{words}: {}",
             outcome.stdout
         );

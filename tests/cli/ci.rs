@@ -90,6 +90,7 @@ fn a_run_that_says_nothing_is_an_error_of_its_report() {
     let commands: Vec<_> = lines
         .by_ref()
         .filter(|line| line.trim_start().starts_with("::"))
+        .filter(|line| !["::group::default · load", "::endgroup::"].contains(line))
         .collect();
     assert_eq!(commands.len(), 2, "{commands:#?}");
     for command in commands {

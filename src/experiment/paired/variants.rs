@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::Stop;
-use super::super::drive::{Beside, no_workers};
+use super::super::drive::{Beside, Loaded, no_workers};
 use super::super::gather::StretchEnd;
 use super::super::launch::Launched;
 use super::super::life::{Driven, Launch};
 use super::super::notes;
 use super::super::observer::PhaseStart;
 use super::super::phase::PhaseRun;
-use super::super::stretch::TakesTurns;
+use super::super::stretch::{Stretch, TakesTurns};
 use super::super::timeline::{Step, steps};
 use super::super::variant::VariantRun;
 use super::both::{Arm, Both, Launcher};
@@ -231,28 +231,11 @@ impl Together<'_> {
             with: Some(base_turns.with),
             ..base.run.start(&base_stretch, of_base.cpus)
         });
-        let (base_made, head_made) = (
-            base_run.prepare(of_base, &base_stretch)?,
-            head_run.prepare(of_head, &head_stretch)?,
-        );
-        let engines = Engine::start_together([&base_made.drive, &head_made.drive]);
-        let [base_engine, head_engine] = engines.map_err(|error| no_workers(&error))?;
-        let (base_course, head_course) = tokio::try_join!(
-            base_run.begin(of_base, &base_stretch, base_made, base_engine),
-            head_run.begin(of_head, &head_stretch, head_made, head_engine),
-        )?;
-        let mut nothing = Arms {
-            base: Box::pin(std::future::pending::<()>()),
-            head: Box::pin(std::future::pending::<()>()),
-        };
-        let (mut base_beside, mut head_beside) = (
-            Beside::of(nothing.base.as_mut()),
-            Beside::of(nothing.head.as_mut()),
-        );
-        let (base_loaded, head_loaded) = tokio::join!(
-            base_run.load(base_course, of_base, &base_stretch, &mut base_beside),
-            head_run.load(head_course, of_head, &head_stretch, &mut head_beside),
-        );
+        let (base_loaded, head_loaded) = load_both(
+            (&base_run, of_base, &base_stretch),
+            (&head_run, of_head, &head_stretch),
+        )
+        .await?;
         let (base_used, head_used) = (base_loaded.used(), head_loaded.used());
         let mut over = Arms {
             base: base_run.over(base_loaded, of_base, &base_stretch, head_used),
@@ -295,6 +278,35 @@ impl Together<'_> {
             head: head?,
         })
     }
+}
+
+/// Loads both from one instant on, and follows them to their ends.
+async fn load_both(
+    (base_run, of_base, base_stretch): (&PhaseRun<'_>, &mut Launched, &Stretch<'_>),
+    (head_run, of_head, head_stretch): (&PhaseRun<'_>, &mut Launched, &Stretch<'_>),
+) -> Result<(Loaded, Loaded), Failure> {
+    let (base_made, head_made) = (
+        base_run.prepare(of_base, base_stretch)?,
+        head_run.prepare(of_head, head_stretch)?,
+    );
+    let engines = Engine::start_together([&base_made.drive, &head_made.drive]);
+    let [base_engine, head_engine] = engines.map_err(|error| no_workers(&error))?;
+    let (base_course, head_course) = tokio::try_join!(
+        base_run.begin(of_base, base_stretch, base_made, base_engine),
+        head_run.begin(of_head, head_stretch, head_made, head_engine),
+    )?;
+    let mut nothing = Arms {
+        base: Box::pin(std::future::pending::<()>()),
+        head: Box::pin(std::future::pending::<()>()),
+    };
+    let (mut base_beside, mut head_beside) = (
+        Beside::of(nothing.base.as_mut()),
+        Beside::of(nothing.head.as_mut()),
+    );
+    Ok(tokio::join!(
+        base_run.load(base_course, of_base, base_stretch, &mut base_beside),
+        head_run.load(head_course, of_head, head_stretch, &mut head_beside),
+    ))
 }
 
 /// What holds for both after turns: `with` names the variant that each took turns with.
