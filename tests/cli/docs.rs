@@ -24,7 +24,7 @@ use regex::Regex;
 use tempfile::TempDir;
 
 use crate::bed::{TELEMLOAD, free_port};
-use crate::shortened::headline;
+use crate::shortened::main_scenario;
 
 /// A fenced block of a page, and what is said of it.
 #[derive(Debug, Default)]
@@ -180,7 +180,7 @@ fn home_of(page: &Path, blocks: &[Block], setups: &[String]) -> TempDir {
     }
     let main = match is_update() {
         true => read(Path::new("scenarios/200-to-20000.toml")),
-        false => headline("200-to-20000.toml", &[]),
+        false => main_scenario(),
     };
     place("scenarios/200-to-20000.toml", &main);
     home

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::bed::{Outcome, TestBed};
 use crate::recorded::{counted, prove};
-use crate::shortened::{a_bcrypt_for_each_request, headline, number, seconds, shortened};
+use crate::shortened::{a_bcrypt_for_each_request, main_scenario, number, seconds, shortened};
 
 /// The comparison of one metric.
 #[track_caller]
@@ -69,20 +69,7 @@ fn every_shipped_scenario_is_valid_and_opens_with_what_it_shows() {
 
 #[test]
 fn from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
-    let text = headline(
-        "200-to-20000.toml",
-        &[
-            ("throughput >= 20000/s", "throughput >= 1/s"),
-            (
-                "share(\\\"^bcrypt::\\\") < 5%",
-                "share(\\\"^bcrypt::\\\") < 100%",
-            ),
-            (
-                "cost(\\\"^bcrypt::\\\") < 5us",
-                "cost(\\\"^bcrypt::\\\") < 1s",
-            ),
-        ],
-    );
+    let text = main_scenario();
     // Few samples may leave a share undecided; nothing fails. What the machine does to trust is not what is tested here.
     let bed = TestBed::new().scenario(&text).args(["--allow-untrusted"]);
     let outcome = bed.run();
