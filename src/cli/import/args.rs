@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
     /// Write over what exists.
     #[arg(long)]
     pub(super) force: bool,
-    /// Take the requests to this origin, such as https://shop.example [default: the most frequent one].
+    /// Take the requests to this origin, such as `https://shop.example` [default: the most frequent one].
     #[arg(long, value_name = "ORIGIN")]
     pub(super) origin: Option<String>,
     /// Load this instead of the origin, whose Host header stays.
