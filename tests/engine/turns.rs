@@ -214,3 +214,27 @@ fn a_load_that_is_stopped_ends_the_other_too_though_it_waits_for_its_turn() {
     assert_eq!(second.total.due, 0);
     assert_eq!(first.total.ok, 0);
 }
+
+#[test]
+fn the_end_of_one_load_leaves_the_answers_of_the_other_time_to_come() {
+    let load = "model = \"closed\"\nconnections = 2\nduration = \"1s\"\ntimeout = \"60s\"";
+    let slices = Slices {
+        dropped: 0,
+        measured: 8,
+    };
+    let turns = Timetable::new(Duration::from_millis(40), Duration::ZERO, slices);
+    // Answers of the second one come long after the last turn.
+    let servers = [Duration::ZERO, Duration::from_secs(2)].map(Noting::start);
+    let [first, second] = [turns, turns.other()];
+    let first = Drive {
+        turns: Some(first),
+        ..plan(servers[0].address, load, REQUEST)
+    };
+    let second = Drive {
+        turns: Some(second),
+        ..plan(servers[1].address, load, REQUEST)
+    };
+    let engines = Engine::start_together([&first, &second]).expect("threads can be started");
+    let [_, second] = engines.map(collect);
+    assert_eq!((second.total.due, second.total.ok), (2, 2));
+}
