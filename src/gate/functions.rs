@@ -4,11 +4,10 @@ use super::paired::{Change, FunctionSeen, Profiled};
 use crate::profile::{Difference, Profile, Scale, Share, inclusive};
 use crate::result::Arms;
 use crate::scenario::plan::gate::{FunctionFigure, GatedFunction};
+use crate::statistics::boundary;
 
-/// The change beyond which the end of an interval is not looked for: a thousand times as much.
+/// The change beyond which the end of an interval is not looked for: a thousand times as much. The other end is -1: none at all is left.
 const FARTHEST: f64 = 1_000.0;
-/// Halvings of the range in which an end is looked for: to 10⁻⁹ of the base.
-const HALVINGS: usize = 40;
 
 /// The profiles of some launches of one arm as one, in which each launch is a slice.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +49,11 @@ fn one(function: &GatedFunction, arms: Arms<Sampled<'_>>) -> Result<FunctionSeen
     let of_base = |amount: f64| is_there.then(|| amount / value(base));
     // What more than the base must be to be as much as the head, as the test has it.
     let where_it = |holds: &dyn Fn(&Difference) -> bool| {
-        is_there.then(|| end(|by| holds(&Difference::beyond(base, head, by))))
+        is_there.then(|| {
+            boundary(-1.0, FARTHEST, |by| {
+                holds(&Difference::beyond(base, head, by))
+            })
+        })
     };
     let low = where_it(&|difference| difference.interval.low > 0.0);
     let high = where_it(&|difference| difference.interval.high > 0.0);
@@ -68,20 +71,6 @@ fn one(function: &GatedFunction, arms: Arms<Sampled<'_>>) -> Result<FunctionSeen
         error: of_base(error),
         degrees,
     })
-}
-
-/// Up to which change something holds that holds for small ones alone, at least none at all being left (-1).
-fn end(holds: impl Fn(f64) -> bool) -> f64 {
-    let (mut low, mut high) = (-1.0, FARTHEST);
-    for _ in 0..HALVINGS {
-        let middle = f64::midpoint(low, high);
-        if holds(middle) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    high
 }
 
 #[cfg(test)]

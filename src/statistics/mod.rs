@@ -12,7 +12,7 @@ pub use binomial::{clopper_pearson, fewest_trials, poisson_reach};
 pub use family::Family;
 pub use nested::nested_half;
 pub use paired::{Paired, sign_flip};
-pub use power::smallest_effect;
+pub use power::{boundary, smallest_effect};
 pub use reach::{Part, Reach, combined, error_of_mean, reach_of_mean};
 pub(crate) use student::NORMAL_FROM;
 pub use student::{Z95, t_quantile, t_tail};

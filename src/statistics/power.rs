@@ -28,10 +28,17 @@ pub fn smallest_effect(level: f64, degrees: f64, power: f64) -> f64 {
             .map(|spread| t_tail(critical * spread - effect, f64::INFINITY));
         tails.sum::<f64>() / STEPS as f64
     };
-    let (mut low, mut high) = (0.0, 4.0 * critical + 4.0);
-    for _ in 0..40 {
+    boundary(0.0, 4.0 * critical + 4.0, |effect| found(effect) < power)
+}
+
+/// Halvings of a range in which a boundary is looked for: to 10⁻¹² of it.
+const HALVINGS: usize = 40;
+
+/// Up to where something holds that holds for small values alone, between two ends.
+pub fn boundary(mut low: f64, mut high: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
-        if found(middle) < power {
+        if holds(middle) {
             low = middle;
         } else {
             high = middle;

@@ -4,6 +4,7 @@
 pub mod content;
 pub mod expect;
 pub mod feeds;
+pub mod fields;
 pub mod fleet;
 pub mod json;
 pub mod random;

@@ -193,13 +193,29 @@ fn holds(change: &MetricChange, ratio: f64) -> bool {
     change.interval.0 <= ratio && ratio <= change.interval.1
 }
 
+/// Sides that are equal are called different at most in one of twenty comparisons, and intervals hold the truth as often as they say:
+/// in 92 % of them at least, and in `most` of them.
+fn equal_is_equal(case: &str, most: f64, mut compared: impl FnMut() -> Vec<MetricChange>) {
+    let (mut alarms, mut covered) = (Share::default(), Share::default());
+    for _ in 0..count(200) {
+        let changes = compared();
+        alarms.add(changes.iter().any(is_finding));
+        covered.add(holds(cost(&changes), 1.0));
+    }
+    alarms.is_within((0.0, 0.05), case, "equal, called different");
+    covered.is_within((0.92, most), case, "truth in the interval");
+}
+
 #[test]
 fn stored_runs_of_one_program_are_not_called_different() {
     for speed in [0.0, 0.03, 0.06] {
         for rounds in [1, 2, 3, 5, 10] {
             let mut chance = Chance::new(1);
-            let (mut alarms, mut covered) = (Share::default(), Share::default());
-            for _ in 0..count(200) {
+            let case = format!(
+                "two stored runs of {rounds} rounds, runs differ by {:.0} %",
+                speed * 100.0
+            );
+            equal_is_equal(&case, 1.0, || {
                 // Rounds of a run differ by 1 %, and runs by the machine's speed on their day.
                 let mut run = || {
                     let world = World {
@@ -214,16 +230,8 @@ fn stored_runs_of_one_program_are_not_called_different() {
                     launches.collect::<Vec<_>>()
                 };
                 let (base, head) = (run(), run());
-                let changes = compared(Runs::Two, &base, &head);
-                alarms.add(changes.iter().any(is_finding));
-                covered.add(holds(cost(&changes), 1.0));
-            }
-            let case = format!(
-                "two stored runs of {rounds} rounds, runs differ by {:.0} %",
-                speed * 100.0
-            );
-            alarms.is_within((0.0, 0.05), &case, "equal, called different");
-            covered.is_within((0.92, 1.0), &case, "truth in the interval");
+                compared(Runs::Two, &base, &head)
+            });
         }
     }
 }
@@ -241,18 +249,13 @@ fn launches_of_one_run_are_not_called_different() {
             (10, 10),
         ] {
             let mut chance = Chance::new(2);
-            let (mut alarms, mut covered) = (Share::default(), Share::default());
-            for _ in 0..count(200) {
-                let [base, head] = run(&world, rounds, seconds, 1.0, &mut chance);
-                let changes = compared(Runs::One, &base, &head);
-                alarms.add(changes.iter().any(is_finding));
-                covered.add(holds(cost(&changes), 1.0));
-            }
             let case = format!("one run, {rounds} × {seconds} s, {}", world.name);
             // What is assumed of few launches is more than there is where the machine is calm.
             let most = if rounds >= 3 { 0.99 } else { 1.0 };
-            alarms.is_within((0.0, 0.05), &case, "equal, called different");
-            covered.is_within((0.92, most), &case, "truth in the interval");
+            equal_is_equal(&case, most, || {
+                let [base, head] = run(&world, rounds, seconds, 1.0, &mut chance);
+                compared(Runs::One, &base, &head)
+            });
         }
     }
 }
@@ -267,17 +270,12 @@ fn launches_that_take_turns_are_not_called_different() {
     for world in [CALM, DRIFT, BURSTS, launches(0.01)] {
         for (rounds, seconds) in [(1, 5), (1, 10), (1, 30), (2, 10), (3, 10), (5, 10)] {
             let mut chance = Chance::new(4);
-            let (mut alarms, mut covered) = (Share::default(), Share::default());
-            for _ in 0..count(200) {
-                let [base, head] = in_turns(&world, rounds, seconds, 1.0, &mut chance);
-                let changes = compared(Runs::Turns, &base, &head);
-                alarms.add(changes.iter().any(is_finding));
-                covered.add(holds(cost(&changes), 1.0));
-            }
             let case = format!("in turns, {rounds} × {seconds} s, {}", world.name);
             let most = if rounds >= 3 { 0.99 } else { 1.0 };
-            alarms.is_within((0.0, 0.05), &case, "equal, called different");
-            covered.is_within((0.92, most), &case, "truth in the interval");
+            equal_is_equal(&case, most, || {
+                let [base, head] = in_turns(&world, rounds, seconds, 1.0, &mut chance);
+                compared(Runs::Turns, &base, &head)
+            });
         }
     }
 }

@@ -41,35 +41,27 @@ pub(super) fn commands(text: &str) -> Vec<Read> {
                 in_quotes = !in_quotes;
                 current.push(c);
             }
-            '\n' | '&' | '|' if !in_quotes => {
-                commands.push(Ok(Words {
-                    words: words(&current),
-                    line: begin,
-                    input: None,
-                }));
-                current.clear();
-                begin = line;
-            }
             // A quote that is never closed ends with its line.
-            '\n' => {
+            '\n' | '&' | '|' if c == '\n' || !in_quotes => {
                 in_quotes = false;
-                commands.push(Ok(Words {
-                    words: words(&current),
-                    line: begin,
-                    input: None,
-                }));
+                commands.push(Ok(command(&current, begin)));
                 current.clear();
                 begin = line;
             }
             c => current.push(c),
         }
     }
-    commands.push(Ok(Words {
-        words: words(&current),
-        line: begin,
-        input: None,
-    }));
+    commands.push(Ok(command(&current, begin)));
     commands
+}
+
+/// One command, which begins in this line.
+fn command(text: &[char], line: usize) -> Words {
+    Words {
+        words: words(text),
+        line,
+        input: None,
+    }
 }
 
 /// The C runtime's words.

@@ -3,26 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::import::sample::{CLOSE, Exchange, Header, OPEN};
-
-/// Headers of which a request has one.
-const ONCE: [&str; 16] = [
-    "authorization",
-    "content-encoding",
-    "content-location",
-    "content-range",
-    "content-type",
-    "date",
-    "expect",
-    "from",
-    "host",
-    "if-modified-since",
-    "if-range",
-    "if-unmodified-since",
-    "max-forwards",
-    "proxy-authorization",
-    "referer",
-    "user-agent",
-];
+use crate::traffic::fields::{is_once, is_token};
 
 /// What a request sends, with what the scenario cannot say in `notes`.
 pub(super) fn sent(
@@ -72,7 +53,7 @@ pub(super) fn sent(
         let is_there = sent
             .iter()
             .any(|other| other.name.eq_ignore_ascii_case(name));
-        if is_there && (ONCE.contains(&lower.as_str()) || lower == "cookie") {
+        if is_there && (is_once(&lower) || lower == "cookie") {
             notes.insert(format!(
                 "`{name}` is recorded twice in some requests; the first one is sent"
             ));
@@ -91,11 +72,4 @@ pub(super) fn sent(
         });
     }
     sent
-}
-
-fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

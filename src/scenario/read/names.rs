@@ -27,11 +27,3 @@ pub(in crate::scenario) fn check_name(
         ))
     }
 }
-
-/// Whether a text is a token (RFC 9110, 5.6.2), as methods and names of headers are.
-pub(in crate::scenario) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}

@@ -4,8 +4,8 @@ use regex::bytes::Regex;
 
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file::{self, HeaderValue, Text};
-use crate::scenario::read::names::is_token;
 use crate::traffic::expect::{Expect, From, Value};
+use crate::traffic::fields::is_token;
 
 /// Compiles what a request of this name expects.
 pub(super) fn expect(

@@ -8,30 +8,10 @@ use super::body::{Body, MULTIPART};
 use super::context::{Context, Found, Templates};
 use crate::scenario::read::error::{Error, Source};
 use crate::scenario::read::file::{self, Text};
-use crate::scenario::read::names::is_token;
 use crate::scenario::read::texts::Texts;
+use crate::traffic::fields::{is_once, is_token};
 use crate::traffic::redact::{is_literal_secret, is_sensitive_name};
 use crate::traffic::template::Template;
-
-/// Fields of which a server takes one (RFC 9110 and RFC 6265).
-const ONCE: [&str; 16] = [
-    "authorization",
-    "content-encoding",
-    "content-location",
-    "content-range",
-    "content-type",
-    "date",
-    "expect",
-    "from",
-    "host",
-    "if-modified-since",
-    "if-range",
-    "if-unmodified-since",
-    "max-forwards",
-    "proxy-authorization",
-    "referer",
-    "user-agent",
-];
 
 /// What the headers of a request come to.
 #[derive(Default)]
@@ -138,8 +118,7 @@ impl Headers {
                     .to_owned(),
             );
         }
-        let is_once = ONCE.iter().any(|once| once.eq_ignore_ascii_case(name));
-        is_once.then(|| format!("`{name}` is given twice and a request has one; remove one"))
+        is_once(name).then(|| format!("`{name}` is given twice and a request has one; remove one"))
     }
 
     /// Whether a header says what telemload does by itself: framing and connections. Those that it cannot do are refused.
