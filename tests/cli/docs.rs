@@ -24,7 +24,7 @@ use regex::Regex;
 use tempfile::TempDir;
 
 use crate::bed::{TELEMLOAD, free_port};
-use crate::shortened::main_scenario;
+use crate::shipped::main_scenario;
 
 /// A fenced block of a page, and what is said of it.
 #[derive(Debug, Default)]

@@ -52,25 +52,6 @@ pub(crate) fn headline(name: &str, more: &[(&str, &str)]) -> String {
     shortened(name, &[&common[..], more].concat())
 }
 
-/// The main scenario, with thresholds that builds of any speed keep.
-#[allow(dead_code)]
-pub(crate) fn main_scenario() -> String {
-    headline(
-        "200-to-20000.toml",
-        &[
-            ("throughput >= 20000/s", "throughput >= 1/s"),
-            (
-                "share(\\\"^bcrypt::\\\") < 5%",
-                "share(\\\"^bcrypt::\\\") < 100%",
-            ),
-            (
-                "cost(\\\"^bcrypt::\\\") < 5us",
-                "cost(\\\"^bcrypt::\\\") < 1s",
-            ),
-        ],
-    )
-}
-
 pub(crate) fn number(value: &Value, keys: &[&str]) -> f64 {
     let found = keys.iter().fold(value, |value, key| &value[*key]);
     found
