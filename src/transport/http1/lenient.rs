@@ -37,22 +37,23 @@ pub(super) fn parse(
 ) -> Result<Parsed, Malformed> {
     *lines = Lines::default();
     let mut quirks = Quirks::default();
+    // First, as where the block comes in pieces.
+    let first = line_at(block, 0);
+    let status = status_line(&block[first.clone()])?;
+    if status.is_quirky {
+        lines.note(&mut quirks, Quirk::StatusLine, &first);
+    }
+    if block[first.end] == b'\n' {
+        lines.note(&mut quirks, Quirk::BareLineFeed, &first);
+    }
     unfold(block, &mut quirks, lines)?;
-    let mut at = 0;
+    let mut at = behind(block, first.end);
     let mut next = || {
         let line = line_at(block, at);
         let end = line.end;
         at = behind(block, end);
         (line, block[end] == b'\n')
     };
-    let (first, is_bare) = next();
-    let status = status_line(&block[first.clone()])?;
-    if status.is_quirky {
-        lines.note(&mut quirks, Quirk::StatusLine, &first);
-    }
-    if is_bare {
-        lines.note(&mut quirks, Quirk::BareLineFeed, &first);
-    }
     let mut fields = Fields::default();
     loop {
         let (line, is_bare) = next();

@@ -279,6 +279,7 @@ HTTP/1.1 2000 X|| => StatusLine
 HTTP/1.1 099 X|| => StatusLine
 HTTP/1.1 2 00 X|| => StatusLine
 HTTP/1.1 2000 X| => StatusLine
+HTTP/1.2 200 X|Transfer-Encoding: chunked| x|| => StatusLine
 OK|Content-Length : 2||hi => HeaderLine
 OK|Content-Length: 2| ||hi => HeaderLine
 OK|Content-Length:| 2||hi => HeaderLine
