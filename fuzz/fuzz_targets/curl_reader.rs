@@ -2,13 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telemload::import::{Choice, Options, draft, read, take};
+use telemload::import::{Choice, Options, draft, read};
 
 fuzz_target!(|words: &str| {
     for start in ["curl ", "curl ^\"", "Invoke-WebRequest -Uri \""] {
         if let Ok(mut sample) = read("fuzz.sh", format!("{start}{words}").as_bytes(), &Options::default()) {
-            let secrets = take(&mut sample);
-            let _ = draft(&mut sample, &secrets, &Choice::default());
+            let _ = draft(&mut sample, &Choice::default());
         }
     }
 });

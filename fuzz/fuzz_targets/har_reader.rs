@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telemload::import::{Choice, Options, draft, read, take};
+use telemload::import::{Choice, Options, draft, read};
 
 fuzz_target!(|entries: &[u8]| {
     let mut archive = br#"{"log":{"version":"1.2","entries":["#.to_vec();
@@ -10,8 +10,7 @@ fuzz_target!(|entries: &[u8]| {
     archive.extend_from_slice(b"]}}");
     for bytes in [&archive[..], entries] {
         if let Ok(mut sample) = read("fuzz.har", bytes, &Options::default()) {
-            let secrets = take(&mut sample);
-            let _ = draft(&mut sample, &secrets, &Choice::default());
+            let _ = draft(&mut sample, &Choice::default());
         }
     }
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telemload::import::{Choice, Options, draft, read, take};
+use telemload::import::{Choice, Options, draft, read};
 
 fuzz_target!(|bytes: &[u8]| {
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
@@ -17,8 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     ];
     for options in given {
         if let Ok(mut sample) = read("fuzz.log", lines, &options) {
-            let secrets = take(&mut sample);
-            let _ = draft(&mut sample, &secrets, &Choice::default());
+            let _ = draft(&mut sample, &Choice::default());
         }
     }
 });

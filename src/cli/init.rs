@@ -1,15 +1,13 @@
 //! `telemload init`: a scenario to begin with.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use toml::Value;
-
 use super::exit::Usage;
+use super::files::unwritten;
 use super::output::say;
-use super::path::quoted;
+use crate::experiment::write_new;
+use crate::import::quoted;
 use crate::scenario::{self, Overrides, is_name};
 
 /// The scenario, with the bundled gateway as its target.
@@ -62,20 +60,17 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         &Overrides::default(),
     )
     .map_err(|error| usage(format!("nothing was written: {error}")))?;
-    let created = OpenOptions::new().write(true).create_new(true).open(&path);
-    let mut file = match created {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+    match write_new(&path, text.as_bytes(), 0o666) {
+        Err(error) if error.cause.kind() == ErrorKind::AlreadyExists => {
             let message = format!(
                 "{} exists and stays as it is; name another scenario: telemload init NAME",
                 path.display()
             );
             return Err(usage(message));
         }
-        created => created.with_context(|| format!("cannot create {}", path.display()))?,
-    };
-    file.write_all(text.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    let shown = quoted(&path);
+        written => written.map_err(|error| unwritten(&error))?,
+    }
+    let shown = super::path::quoted(&path);
     say(&format!(
         "wrote {}\nnext:\n  telemload run {shown} --dry-run     # shows what would be sent\n  telemload run {shown}               # runs it",
         path.display()
@@ -85,7 +80,6 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
 
 /// The scenario of this name, for the service that was given.
 fn text(args: &Args, name: &str) -> String {
-    let quoted = |text: &str| Value::String(text.to_owned()).to_string();
     let (target, path) = match (&args.url, &args.command) {
         (Some(url), _) => {
             let after = url.find("://").map_or(0, |at| at + 3);

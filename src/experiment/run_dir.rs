@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::writing::{Last, descend, open_file, put, reach};
+use super::writing::{Last, descend, make, open_file, put, reach};
 
 /// A file or directory of a run could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +235,25 @@ pub fn write_named(path: &Path, bytes: &[u8], waits: impl FnOnce()) -> Result<()
     let written = path.parent().map_or(Ok(()), fs::create_dir_all);
     written
         .and_then(|()| put(path, bytes, Last::Anything, waits))
+        .map_err(|cause| WriteError {
+            path: path.to_owned(),
+            cause,
+        })
+}
+
+/// Makes a file that the user named and that is not there yet, with the directories before it; `mode` is what the umask leaves of it.
+///
+/// # Errors
+/// Something stands there (`AlreadyExists`), or it cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), WriteError> {
+    let above = path.parent().map_or(Ok(()), fs::create_dir_all);
+    above
+        .map_err(|error| match error.kind() {
+            // A file stands where a directory goes: that is not what was to be written.
+            io::ErrorKind::AlreadyExists => io::ErrorKind::NotADirectory.into(),
+            _ => error,
+        })
+        .and_then(|()| make(path, bytes, mode))
         .map_err(|cause| WriteError {
             path: path.to_owned(),
             cause,

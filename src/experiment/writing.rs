@@ -67,6 +67,20 @@ pub(super) fn put(path: &Path, bytes: &[u8], last: Last, waits: impl FnOnce()) -
     file.sync_all()
 }
 
+/// Makes a file that is not there yet, with this mode from its first byte on. What cannot be written whole is taken away again.
+///
+/// # Errors
+/// What the system says; something stands there.
+pub(super) fn make(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(mode).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
 /// Whether another file in its place would be noticed by its content alone.
 fn is_replaceable(found: &Metadata) -> bool {
     found.is_file() && found.nlink() == 1 && found.uid() == geteuid().as_raw()

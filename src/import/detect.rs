@@ -1,15 +1,16 @@
 //! What a file is, by its content: gzip is undone, and text is told apart from other text. Pure and bounded.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::sample::Sample;
 use super::{Options, curl, har, log};
 
 /// What a file may inflate to.
-const LARGEST: u64 = 1 << 30;
+const LARGEST: u64 = 512 << 20;
 
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, R
     if start.is_empty() {
         return refused("it is empty".to_owned());
     }
-    if options.format.is_none() && options.fields.is_none() && start.starts_with(['{', '[']) {
+    if options.format.is_none() && options.fields.is_none() && is_json(start) {
         return json(name, text);
     }
     if let Some(fields) = options.fields {
@@ -46,6 +47,17 @@ pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, R
         return curl::read(name, text, options).map_err(ReadError);
     }
     log::read(name, text, options.format).map_err(ReadError)
+}
+
+/// Whether a text begins as JSON does. Lines of a log begin with a bracket too: that of a time, or of an address.
+fn is_json(start: &str) -> bool {
+    let Some(within) = start.strip_prefix('[') else {
+        return start.starts_with('{');
+    };
+    let within = within.trim_start();
+    within.is_empty()
+        || within.starts_with(['{', '[', ']', '"'])
+        || serde_json::from_str::<IgnoredAny>(start).is_ok()
 }
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
@@ -64,8 +76,8 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
 }
 
 /// UTF-8, or UTF-16 as Windows writes it; logs may hold bytes that are neither.
-fn decoded(bytes: &[u8]) -> Option<String> {
-    let wide = |big: bool| -> String {
+fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let wide = |big: bool| -> Cow<'_, str> {
         let units = bytes[2..].chunks_exact(2).map(|pair| {
             if big {
                 u16::from_be_bytes([pair[0], pair[1]])
@@ -75,7 +87,8 @@ fn decoded(bytes: &[u8]) -> Option<String> {
         });
         char::decode_utf16(units)
             .map(|c| c.unwrap_or('\u{fffd}'))
-            .collect()
+            .collect::<String>()
+            .into()
     };
     match bytes {
         [0xff, 0xfe, ..] => Some(wide(false)),
@@ -83,7 +96,7 @@ fn decoded(bytes: &[u8]) -> Option<String> {
         // A zip archive, which may have no NUL in its head.
         [b'P', b'K', 3, 4, ..] => None,
         _ if bytes.iter().take(4096).any(|byte| *byte == 0) => None,
-        _ => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => Some(String::from_utf8_lossy(bytes)),
     }
 }
 
@@ -105,7 +118,7 @@ fn json(name: &str, text: &str) -> Result<Sample, ReadError> {
     let is_lines = text
         .lines()
         .next()
-        .is_some_and(|line| serde_json::from_str::<Value>(line).is_ok());
+        .is_some_and(|line| serde_json::from_str::<IgnoredAny>(line).is_ok());
     let is_archive = !is_lines
         || text
             .lines()

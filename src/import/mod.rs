@@ -7,17 +7,20 @@ mod draft;
 mod har;
 mod lacks;
 mod log;
+mod mark;
 mod multipart;
 mod sample;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod time;
 mod url;
 
 pub use detect::{ReadError, read};
-pub use draft::{Choice, Draft, Pace, draft};
+pub use draft::{Choice, Draft, Pace, draft, quoted};
 pub use lacks::{lacks, remedy};
 pub use sample::{Body, Exchange, Sample, Skip, Source};
-pub use secret::{Replaced, Secrets, take};
+pub use secret::Replaced;
 
 /// Reads a file that a command names, or says why not.
 pub type Files<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;

@@ -4,11 +4,7 @@
 
 use std::collections::BTreeMap;
 
-/// Stands before the number of a secret, or before `$` and the name of a variable of the environment, within a text of an
-/// exchange. Readers replace it in what they read.
-pub(super) const OPEN: char = '\u{f8fe}';
-/// Stands behind it.
-pub(super) const CLOSE: char = '\u{f8ff}';
+use crate::traffic::fields::is_token;
 
 /// Exchanges of one or more sources.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +17,8 @@ pub struct Sample {
     pub skipped: BTreeMap<Skip, u64>,
     /// What a reader should know, in sentences. They quote no values.
     pub notes: Vec<String>,
+    /// About as many bytes as the exchanges take.
+    pub(super) bytes: usize,
 }
 
 /// A file, and what it can hold.
@@ -198,16 +196,21 @@ impl Skip {
             Self::OtherCommand => ("other_command", "a command that is not curl"),
             Self::Unsendable => (
                 "unsendable",
-                "cannot be sent as it was recorded (a URL, method or file that cannot be read)",
+                "cannot be sent as it was recorded (a URL, host, port or method that is none)",
             ),
             Self::OtherOrigin => ("other_origin", "to another origin; choose with --origin"),
-            Self::Beyond => ("beyond", "more than telemload keeps (200,000 requests)"),
+            Self::Beyond => (
+                "beyond",
+                "more than telemload keeps (200,000 requests, 256 MiB of them, 1,000 URLs of a command)",
+            ),
         }
     }
 }
 
 /// Requests that are kept in memory.
 const MOST: usize = 200_000;
+/// Bytes of requests that are kept in memory.
+const MOST_BYTES: usize = 256 << 20;
 /// Notes that are kept.
 const MOST_NOTES: usize = 40;
 
@@ -219,7 +222,12 @@ impl Sample {
 
     /// Takes a request in.
     pub fn push(&mut self, exchange: Exchange) {
-        if self.exchanges.len() < MOST {
+        if !is_token(&exchange.method) {
+            return self.skip(Skip::Unsendable);
+        }
+        let bytes = exchange.bytes();
+        if self.exchanges.len() < MOST && self.bytes + bytes <= MOST_BYTES {
+            self.bytes += bytes;
             self.exchanges.push(exchange);
         } else {
             self.skip(Skip::Beyond);
@@ -269,6 +277,29 @@ impl Exchange {
         ))
     }
 
+    /// About as many bytes as it takes in memory.
+    fn bytes(&self) -> usize {
+        let texts = [
+            Some(&self.method),
+            Some(&self.path),
+            self.query.as_ref(),
+            self.host.as_ref(),
+            self.client.as_ref(),
+            self.connection.as_ref(),
+        ];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        let headers = self.headers.iter();
+        let headers = headers.map(|header| {
+            size_of::<Header>() + header.name.len() + header.value.as_ref().map_or(0, String::len)
+        });
+        let body = if let Body::Bytes(bytes) = &self.body {
+            bytes.len()
+        } else {
+            0
+        };
+        size_of::<Self>() + texts + headers.sum::<usize>() + body
+    }
+
     /// The value of the first header of a name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
@@ -313,9 +344,4 @@ impl Exchange {
             !is_cookie(header)
         });
     }
-}
-
-/// A text that was read, without the two characters that have a meaning in a sample.
-pub(super) fn plain(text: &str) -> String {
-    text.replace([OPEN, CLOSE], "\u{fffd}")
 }

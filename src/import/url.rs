@@ -3,7 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::mark;
 use super::sample::Exchange;
+use crate::units::percent_decoded;
 
 /// Fills in scheme, host, path and query, and the credentials before an `@` as a header.
 ///
@@ -22,24 +24,39 @@ pub(super) fn take(exchange: &mut Exchange, url: &str) -> Result<(), &'static st
         Some((user, host)) => (Some(user), host),
         None => (None, authority),
     };
-    exchange.host = Some(host_of(&scheme, host).ok_or("a URL without a host")?);
+    if mark::is_in(host) {
+        return Err("the host is a variable of the environment; write it out");
+    }
+    exchange.host = Some(host_of(&scheme, host).ok_or("a URL whose host or port is none")?);
     exchange.scheme = Some(scheme);
     if let Some(user) = user.filter(|_| !exchange.has("authorization")) {
-        let user = decoded(user);
-        exchange.add("Authorization", format!("Basic {}", STANDARD.encode(user)));
+        exchange.add("Authorization", basic(user, percent_decoded(user)));
     }
     self::target(exchange, target);
     Ok(())
 }
 
-/// Host and port in lower case, without the scheme's own port.
+/// The value of Authorization for `user:password`. What the environment fills in cannot be encoded here, so it is asked for whole.
+/// `said` is how the source has it.
+pub(super) fn basic(said: &str, user: impl AsRef<[u8]>) -> String {
+    let encoded = STANDARD.encode(user);
+    if mark::is_in(said) {
+        mark::asked("AUTHORIZATION", &encoded)
+    } else {
+        format!("Basic {encoded}")
+    }
+}
+
+/// Host and port in lower case, without the scheme's own port, if a scenario can load them.
 pub(super) fn host_of(scheme: &str, host: &str) -> Option<String> {
     let host = host.to_ascii_lowercase();
     let own = if scheme == "https" { ":443" } else { ":80" };
     let host = host.strip_suffix(own).unwrap_or(&host);
-    let is_sound = !host.is_empty()
-        && !host.starts_with(':')
-        && !host.contains(|c: char| c.is_control() || " /\\@\"'<>{}|^`".contains(c));
+    let is_plain = !host.is_empty()
+        && !host.contains(|c: char| c.is_control() || " /\\@\"'<>{}|^`?#".contains(c));
+    let is_sound = is_plain
+        && reqwest::Url::parse(&format!("{scheme}://{host}/"))
+            .is_ok_and(|url| url.has_host() && url.path() == "/");
     is_sound.then(|| host.to_owned())
 }
 
@@ -59,14 +76,15 @@ pub(super) fn target(exchange: &mut Exchange, target: &str) {
     exchange.query = query.map(sendable);
 }
 
-/// Without spaces and control characters.
-fn sendable(text: &str) -> String {
-    if !text.contains(|c: char| c.is_control() || c == ' ') {
+/// A part of a target without spaces, control characters and what ends one.
+pub(super) fn sendable(text: &str) -> String {
+    let is_odd = |c: char| c.is_control() || c == ' ' || c == '#';
+    if !text.contains(is_odd) {
         return text.to_owned();
     }
     let mut sent = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() || c == ' ' {
+        if is_odd(c) {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
                 sent.push_str(&format!("%{byte:02X}"));
@@ -76,30 +94,6 @@ fn sendable(text: &str) -> String {
         }
     }
     sent
-}
-
-/// Without percent-encoding.
-pub(super) fn decoded(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%')
-            .then(|| bytes.get(at + 1..at + 3))
-            .flatten();
-        let code = code.and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                at += 3;
-            }
-            None => {
-                plain.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    plain
 }
 
 /// Percent-encoded as a value of a form or a query.

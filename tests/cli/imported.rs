@@ -333,3 +333,151 @@ fn every_format_makes_a_scenario_that_is_sound() {
         bed.args(["run", "made.toml", "--dry-run"]).run().expect(0, &[]);
     }
 }
+
+/// Runs with files below and beside the directory of the commands.
+fn with_neighbours(commands: &str) -> TestBed {
+    let bed = TestBed::new()
+        .file("below/c.sh", commands)
+        .file("below/part/body.txt", "fine")
+        .file("hush.txt", HUSH);
+    let below = bed.home().join("below");
+    std::os::unix::fs::symlink("../hush.txt", below.join("link.txt")).unwrap();
+    std::os::unix::fs::symlink("..", below.join("up")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, below.join("fifo"), rustix::fs::Mode::RUSR).unwrap();
+    bed
+}
+
+#[test]
+fn files_of_commands_are_read_from_below_their_directory_alone() {
+    let refused = "does not lie below the directory of the commands";
+    let no_file = "is behind a link, or no regular file";
+    for (name, words) in [
+        ("/etc/hostname", refused),
+        ("../hush.txt", refused),
+        ("part/../../hush.txt", refused),
+        ("link.txt", no_file),
+        ("up/hush.txt", no_file),
+        ("fifo", no_file),
+        ("part", no_file),
+        ("gone-4711", "cannot be read"),
+    ] {
+        let commands = format!("curl http://127.0.0.1:9/ --data-binary @{name}");
+        let made = import(with_neighbours(&commands), &["below/c.sh", "--read-files"]);
+        let made = made.expect(0, &[]);
+        assert!(made.stdout.contains(words), "{name}: {}", made.stdout);
+        assert!(!made.stdout.contains("4711"), "{name}: {}", made.stdout);
+        let scenario = fs::read_to_string(made.home().join("scenario.toml")).unwrap();
+        assert!(!scenario.contains("body"), "{name}: {scenario}");
+    }
+    let commands = "curl http://127.0.0.1:9/ --data-binary @./part/body.txt";
+    let made = import(with_neighbours(commands), &["below/c.sh", "--read-files"]).expect(0, &[]);
+    let scenario = fs::read_to_string(made.home().join("scenario.toml")).unwrap();
+    assert!(scenario.contains("body = \"fine\""), "{scenario}");
+}
+
+#[test]
+fn no_two_files_of_an_import_are_one_and_none_is_a_directory() {
+    let bed = || {
+        TestBed::new()
+            .file("a.sh", "curl -u a:b http://127.0.0.1:9/")
+            .file("folder/x", "x")
+            .file("taken-files", "a file")
+    };
+    for (args, words) in [
+        (
+            ["-o", "s.jsonl", "--keep-secrets", "s.jsonl"],
+            "the scenario is written there",
+        ),
+        (
+            ["-o", "./s.jsonl", "--keep-secrets", "folder/../s.jsonl"],
+            "the scenario is written there",
+        ),
+        (
+            ["-o", "s.toml", "--keep-secrets", "s-files/k.jsonl"],
+            "feeds and bodies are written there",
+        ),
+        (
+            ["-o", "folder", "--keep-secrets", "k.jsonl"],
+            "folder is a directory; name a file in it",
+        ),
+        (
+            ["-o", "taken.toml", "--keep-secrets", "k.jsonl"],
+            "taken-files is no directory",
+        ),
+    ] {
+        let all: Vec<&str> = ["a.sh", "--force"].into_iter().chain(args).collect();
+        // The directory has to be there for what leads through it to be known.
+        let outcome = import(bed().file("s-files/x", "x"), &all).expect(2, &[words]);
+        assert!(!outcome.home().join("k.jsonl").exists(), "{args:?}");
+        assert!(!outcome.home().join("s.jsonl").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn what_was_secret_stays_out_of_a_repository_whatever_its_name_is() {
+    for name in [
+        "k[1].jsonl",
+        "k*?.jsonl",
+        "k\\ .jsonl",
+        "!k#.jsonl",
+        " .jsonl",
+    ] {
+        let bed = TestBed::new()
+            .file("a.sh", "curl -u a:b http://127.0.0.1:9/")
+            .file(".gitignore", "mine");
+        let git = |args: &[&str], home: &std::path::Path| {
+            let out = std::process::Command::new("git")
+                .args(args)
+                .current_dir(home)
+                .output();
+            String::from_utf8_lossy(&out.unwrap().stdout).into_owned()
+        };
+        git(&["init", "-q"], bed.home());
+        let made = import(bed, &["a.sh", "--keep-secrets", name]).expect(0, &[]);
+        assert!(made.home().join(name).exists());
+        let known = git(&["status", "--porcelain", "-z", "-uall"], made.home());
+        assert!(
+            known.contains("a.sh") && !known.contains("jsonl"),
+            "{name}: {known}"
+        );
+        let lines = fs::read_to_string(made.home().join(".gitignore")).unwrap();
+        assert!(lines.starts_with("mine\n/"), "{lines}");
+    }
+    let bed = TestBed::new()
+        .file("a.sh", "curl -u a:b http://127.0.0.1:9/")
+        .file(".git/x", "x")
+        .file(".gitignore/x", "x");
+    let made = import(bed, &["a.sh", "--keep-secrets", "k.jsonl"]).expect(0, &[]);
+    assert!(
+        made.stdout.contains("could not be added to .gitignore"),
+        "{}",
+        made.stdout
+    );
+}
+
+#[test]
+fn one_bad_entry_is_told_and_the_rest_runs() {
+    let entries = archive("http://127.0.0.1:9").replacen("\"GET\"", "\"GE T\\n[evil]\"", 1);
+    let entries = entries.replacen(
+        "http://127.0.0.1:9/items/4712",
+        "http://127.0.0.1:99999/items/4712",
+        1,
+    );
+    let made = import(TestBed::new().file("a.har", entries), &["a.har"]).expect(0, &[]);
+    for words in [
+        "left out    2 cannot be sent as it was recorded",
+        "entry 2: a URL whose host or port is none",
+    ] {
+        assert!(made.stdout.contains(words), "{words}: {}", made.stdout);
+    }
+    let mut bed = TestBed::new().file(
+        "scenario.toml",
+        fs::read(made.home().join("scenario.toml")).unwrap(),
+    );
+    for variable in ["AUTHORIZATION", "COOKIE_SID", "API_KEY", "PASSWORD"] {
+        bed = bed.env(variable, "filled-in");
+    }
+    bed.args(["run", "scenario.toml", "--dry-run"])
+        .run()
+        .expect(0, &[]);
+}

@@ -89,8 +89,16 @@ fn a_first_scenario_is_for_the_service_that_is_named() {
         let outcome = TestBed::new().args(args).run().expect(2, words);
         assert!(!outcome.home().join("x.toml").exists(), "{args:?}");
     }
-    let nowhere = TestBed::new().args(["init", "load/x"]).run();
-    nowhere.expect(5, &["error: cannot create load/x.toml"]);
+    // The directory is made, as the help's example wants it.
+    let below = TestBed::new().args(["init", "load/x"]).run();
+    let below = below.expect(0, &["wrote load/x.toml"]);
+    assert!(below.home().join("load/x.toml").exists());
+    let nowhere = TestBed::new()
+        .file("load", "a file")
+        .args(["init", "load/x"]);
+    nowhere
+        .run()
+        .expect(5, &["error: cannot write load/x.toml"]);
 }
 
 /// The lines of the first scenario that are commented out, from `from` to the next empty line.

@@ -38,7 +38,7 @@ pub(in crate::cli) struct Args {
     /// Send bodies that are no text as they were recorded. Nobody looks for secrets in them.
     #[arg(long)]
     pub(super) keep_binary: bool,
-    /// Read the files that commands of curl name with @.
+    /// Read the files that commands of curl name with @, if they lie below the directory of the commands.
     #[arg(long)]
     pub(super) read_files: bool,
     /// Format of an access log: common, combined, envoy, alb or haproxy, or a line such as '$remote_addr "$request" $status' (nginx),

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::place::Place;
-use crate::import::{Body, Draft, Replaced, Sample, lacks, remedy};
+use crate::import::{Body, Draft, Sample, lacks, remedy};
 
 /// What was read, counted before anything was changed.
 pub(super) struct Read {
@@ -39,7 +39,8 @@ impl Read {
 pub(super) struct Told<'a> {
     pub(super) read: Read,
     pub(super) sample: &'a Sample,
-    pub(super) replaced: Vec<Replaced>,
+    /// What is said of the files.
+    pub(super) notes: Vec<String>,
     pub(super) draft: &'a Draft,
     pub(super) place: &'a Place,
 }
@@ -94,7 +95,7 @@ impl Told<'_> {
                 line(format!("cannot hold {lack}"));
             }
         }
-        for note in self.sample.notes.iter().chain(&self.draft.notes) {
+        for note in self.all_notes() {
             line(format!("note        {note}"));
         }
         self.replacements().into_iter().for_each(&mut line);
@@ -140,10 +141,18 @@ impl Told<'_> {
         text
     }
 
+    fn all_notes(&self) -> impl Iterator<Item = &String> {
+        self.sample
+            .notes
+            .iter()
+            .chain(&self.draft.notes)
+            .chain(&self.notes)
+    }
+
     /// What stands in the places of what was secret.
     fn replacements(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for replaced in self.replaced.iter().take(MOST) {
+        for replaced in self.draft.replaced.iter().take(MOST) {
             let by = match &replaced.variable {
                 Some(variable) if self.draft.variables.contains(variable) => {
                     format!("{{{{env.{variable}}}}}")
@@ -156,10 +165,10 @@ impl Told<'_> {
                 replaced.place, replaced.rule, replaced.distinct, replaced.count
             ));
         }
-        if self.replaced.len() > MOST {
+        if self.draft.replaced.len() > MOST {
             lines.push(format!(
                 "replaced    at {} more places; --json lists them",
-                self.replaced.len() - MOST
+                self.draft.replaced.len() - MOST
             ));
         }
         lines
@@ -175,10 +184,10 @@ impl Told<'_> {
             .iter()
             .map(|(why, count)| (why.words().0, *count))
             .collect();
-        let replaced: Vec<Value> = (self.replaced.iter())
+        let replaced: Vec<Value> = (self.draft.replaced.iter())
             .map(|replaced| json!({"place": replaced.place, "rule": replaced.rule, "distinct": replaced.distinct, "count": replaced.count, "variable": replaced.variable}))
             .collect();
-        let notes: Vec<&String> = self.sample.notes.iter().chain(&self.draft.notes).collect();
+        let notes: Vec<&String> = self.all_notes().collect();
         let told = json!({
             "sources": sources,
             "read": {"requests": self.read.requests, "methods": self.read.methods, "hosts": self.read.hosts, "bodies": self.read.bodies},

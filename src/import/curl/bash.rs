@@ -3,27 +3,25 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::word::{Read, Words, is_variable, variable};
-use crate::import::sample::plain;
+use super::word::{Read, Words, is_variable};
+use crate::import::mark::variable;
 
-/// The commands of a text.
-pub(super) fn commands(text: &str) -> Vec<Read> {
-    let text = plain(text).replace("\r\n", "\n");
+/// Gives the commands of a text.
+pub(super) fn commands(text: &str, take: &mut dyn FnMut(Read)) {
+    let text = text.replace("\r\n", "\n");
     let mut reader = Reader {
         chars: text.chars().peekable(),
         line: 1,
         documents: Vec::new(),
     };
-    let mut commands = Vec::new();
     while reader.chars.peek().is_some() {
         let command = reader.command();
         let failed = command.is_err();
-        commands.push(command);
+        take(command);
         if failed {
             reader.skip_command();
         }
     }
-    commands
 }
 
 struct Reader<'a> {

@@ -3,10 +3,37 @@
 use super::said::{Command, Data, FormField, Said};
 use crate::import::multipart::{Part, joined};
 use crate::import::sample::{Body, Sample};
-use crate::import::url;
+use crate::import::{mark, url};
 
 /// Divides the parts of a form.
 pub(super) const BOUNDARY: &str = "------------------------telemload00000001";
+
+/// What curl knows of files by their names.
+const MEDIA_TYPES: [(&str, &str); 10] = [
+    (".gif", "image/gif"),
+    (".jpg", "image/jpeg"),
+    (".jpeg", "image/jpeg"),
+    (".png", "image/png"),
+    (".svg", "image/svg+xml"),
+    (".txt", "text/plain"),
+    (".htm", "text/html"),
+    (".html", "text/html"),
+    (".pdf", "application/pdf"),
+    (".xml", "application/xml"),
+];
+
+/// Percent-encoded as curl does it: a space is a plus sign.
+fn pluses(text: &str) -> Vec<u8> {
+    let encode = |text: &str| url::encoded(text.as_bytes()).replace("%20", "+");
+    mark::rewritten(text, encode).into_bytes()
+}
+
+/// The type that curl takes a file for, by how its name ends.
+fn media_type_of(file: &str) -> &'static str {
+    let file = file.to_ascii_lowercase();
+    let known = MEDIA_TYPES.iter().find(|(end, _)| file.ends_with(end));
+    known.map_or("application/octet-stream", |(_, media_type)| media_type)
+}
 
 impl Command<'_> {
     /// What a value means where `@` names a file.
@@ -47,19 +74,21 @@ impl Command<'_> {
     /// The five forms of `--data-urlencode`.
     pub(super) fn encoded(&self, sample: &mut Sample, value: &str) -> Data {
         let (name, content) = match value.find(['=', '@']) {
-            None => return Some(url::encoded(value.as_bytes()).into_bytes()),
+            None => return Some(pluses(value)),
             Some(at) => (&value[..at], &value[at..]),
         };
         let content = match content.strip_prefix('@') {
-            Some(file) => self.file(sample, file)?,
-            None => content[1..].into(),
+            Some(file) => url::encoded(&self.file(sample, file)?)
+                .replace("%20", "+")
+                .into_bytes(),
+            None => pluses(&content[1..]),
         };
-        let name = if name.is_empty() {
-            String::new()
-        } else {
-            format!("{name}=")
-        };
-        Some((name + &url::encoded(&content)).into_bytes())
+        let mut data = name.as_bytes().to_vec();
+        if !name.is_empty() {
+            data.push(b'=');
+        }
+        data.extend(content);
+        Some(data)
     }
 
     pub(super) fn form(&self, sample: &mut Sample, said: &mut Said, value: &str, is_text: bool) {
@@ -105,7 +134,7 @@ impl Command<'_> {
                 let end = file.rsplit(['/', '\\']).next().unwrap_or(file);
                 part.filename.get_or_insert_with(|| end.to_owned());
                 part.media_type
-                    .get_or_insert_with(|| "application/octet-stream".to_owned());
+                    .get_or_insert_with(|| media_type_of(file).to_owned());
             }
             match self.file(sample, file) {
                 Some(bytes) => part.content = bytes,

@@ -1,7 +1,6 @@
 //! What cmd.exe and the C runtime of Windows make of a text: carets and quotes of the one, then backslashes and quotes of the other.
 
 use super::word::{Read, Words};
-use crate::import::sample::plain;
 
 /// Whether carets escape in it, as browsers copy it for cmd.
 pub(super) fn is_one(text: &str) -> bool {
@@ -13,11 +12,10 @@ pub(super) fn is_one(text: &str) -> bool {
     evidence.is_some_and(|at| !text[..at].contains('\''))
 }
 
-/// The commands of a text.
-pub(super) fn commands(text: &str) -> Vec<Read> {
-    let text = plain(text).replace("\r\n", "\n");
-    let mut commands = Vec::new();
-    let mut current: Vec<char> = Vec::new();
+/// Gives the commands of a text.
+pub(super) fn commands(text: &str, take: &mut dyn FnMut(Read)) {
+    let text = text.replace("\r\n", "\n");
+    let mut current = String::new();
     let (mut line, mut begin) = (1, 1);
     let mut chars = text.chars().peekable();
     let mut in_quotes = false;
@@ -44,19 +42,18 @@ pub(super) fn commands(text: &str) -> Vec<Read> {
             // A quote that is never closed ends with its line.
             '\n' | '&' | '|' if c == '\n' || !in_quotes => {
                 in_quotes = false;
-                commands.push(Ok(command(&current, begin)));
+                take(Ok(command(&current, begin)));
                 current.clear();
                 begin = line;
             }
             c => current.push(c),
         }
     }
-    commands.push(Ok(command(&current, begin)));
-    commands
+    take(Ok(command(&current, begin)));
 }
 
 /// One command, which begins in this line.
-fn command(text: &[char], line: usize) -> Words {
+fn command(text: &str, line: usize) -> Words {
     Words {
         words: words(text),
         line,
@@ -65,34 +62,32 @@ fn command(text: &[char], line: usize) -> Words {
 }
 
 /// The C runtime's words.
-fn words(chars: &[char]) -> Vec<String> {
+fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut in_quotes = false;
-    let mut at = 0;
-    while at < chars.len() {
-        let c = chars[at];
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         match c {
             '\\' => {
-                let slashes = chars[at..].iter().take_while(|next| **next == '\\').count();
-                at += slashes;
+                let mut slashes = 1;
+                while chars.next_if_eq(&'\\').is_some() {
+                    slashes += 1;
+                }
                 let word = word.get_or_insert_default();
-                if chars.get(at).is_some_and(|next| *next == '"') {
+                if chars.peek() == Some(&'"') {
                     word.extend(std::iter::repeat_n('\\', slashes / 2));
                     if slashes % 2 == 1 {
-                        word.push('"');
-                        at += 1;
+                        word.extend(chars.next());
                     }
                 } else {
                     word.extend(std::iter::repeat_n('\\', slashes));
                 }
-                continue;
             }
             '"' => {
                 let word = word.get_or_insert_default();
-                if in_quotes && chars.get(at + 1).is_some_and(|next| *next == '"') {
+                if in_quotes && chars.next_if_eq(&'"').is_some() {
                     word.push('"');
-                    at += 1;
                 } else {
                     in_quotes = !in_quotes;
                 }
@@ -100,7 +95,6 @@ fn words(chars: &[char]) -> Vec<String> {
             ' ' | '\t' | '\n' if !in_quotes => words.extend(word.take()),
             c => word.get_or_insert_default().push(c),
         }
-        at += 1;
     }
     words.extend(word);
     words

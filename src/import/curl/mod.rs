@@ -13,9 +13,12 @@ mod tests;
 mod word;
 
 use self::said::Command;
-use self::word::Words;
+use self::word::{Read, Words};
 use super::Options;
 use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times};
+
+/// More bytes are no commands that anyone wrote or copied.
+const LARGEST: usize = 64 << 20;
 
 /// Whether a text is made of commands.
 pub(super) fn is_one(text: &str) -> bool {
@@ -41,43 +44,50 @@ fn is_curl(word: &str) -> bool {
 /// # Errors
 /// That there is none, or that all of them were refused.
 pub(super) fn read(name: &str, text: &str, options: &Options<'_>) -> Result<Sample, String> {
+    if text.len() > LARGEST {
+        return Err(format!(
+            "it is a file of commands, and commands have at most {} MiB; divide it",
+            LARGEST >> 20
+        ));
+    }
     let mut sample = Sample::default();
     let is_powershell = text
         .lines()
         .any(|line| powershell::is_one(line.trim_start()));
-    let (form, commands) = if is_powershell {
-        ("PowerShell", powershell::commands(text))
-    } else if cmd::is_one(text) {
-        ("curl for cmd", cmd::commands(text))
-    } else {
-        ("curl for bash", bash::commands(text))
-    };
     let mut entries = 0;
     let mut session = powershell::Session::default();
-    let mut refusals = Vec::new();
-    for command in commands {
-        match command {
-            Err(why) => {
-                entries += 1;
-                refusals.push(why.clone());
-                sample.note(format!("{why}; the command is left out"));
-                sample.skip(Skip::Unsendable);
-            }
-            Ok(Words { words, .. }) if words.is_empty() => {}
-            Ok(words) => {
-                entries += 1;
-                if is_powershell {
-                    powershell::take(&mut sample, words, &mut session);
-                } else {
-                    take(&mut sample, words, options);
-                }
+    let mut refused = None;
+    let mut each = |command: Read| match command {
+        Err(why) => {
+            entries += 1;
+            sample.note(format!("{why}; the command is left out"));
+            sample.skip(Skip::Unsendable);
+            refused.get_or_insert(why);
+        }
+        Ok(Words { words, .. }) if words.is_empty() => {}
+        Ok(words) => {
+            entries += 1;
+            if is_powershell {
+                powershell::take(&mut sample, words, &mut session);
+            } else {
+                take(&mut sample, words, options);
             }
         }
-    }
+    };
+    let form = if is_powershell {
+        powershell::commands(text, &mut each);
+        "PowerShell"
+    } else if cmd::is_one(text) {
+        cmd::commands(text, &mut each);
+        "curl for cmd"
+    } else {
+        bash::commands(text, &mut each);
+        "curl for bash"
+    };
     if sample.exchanges.is_empty()
-        && let Some(first) = refusals.first()
+        && let Some(first) = refused
     {
-        return Err(first.clone());
+        return Err(first);
     }
     let lost = if is_powershell {
         ["Accept-Encoding", "Connection", "Range", "Expect"].as_slice()

@@ -38,12 +38,13 @@ const SHORT: [(char, &str); 27] = [
 ];
 
 /// Short options without one that say something about the request.
-const SHORT_BARE: [(char, &str); 7] = [
+const SHORT_BARE: [(char, &str); 8] = [
     ('G', "get"),
     ('I', "head"),
     ('L', "location"),
     ('g', "globoff"),
     ('k', "insecure"),
+    ('n', "netrc"),
     ('0', "http1.0"),
     (':', "next"),
 ];

@@ -1,10 +1,14 @@
 //! `Invoke-WebRequest` as browsers copy it for PowerShell: one generated shape, with its session of cookies.
 
-use super::word::{Read, Words, is_variable, variable};
-use crate::import::sample::{Body, Exchange, Header, Sample, Skip, plain};
+use super::word::{Read, Words, is_variable};
+use crate::import::mark::variable;
+use crate::import::sample::{Body, Exchange, Header, Sample, Skip};
 use crate::import::url;
 
 const VERBS: [&str; 4] = ["invoke-webrequest", "invoke-restmethod", "iwr", "irm"];
+
+/// Cookies of a session: servers take no more.
+const MOST_COOKIES: usize = 300;
 
 /// Divides the parts of a table of headers, which no text holds.
 const TABLE: char = '\u{f8fd}';
@@ -21,29 +25,27 @@ pub(super) fn is_one(line: &str) -> bool {
         || word.starts_with("$response=") && line.contains("Invoke-")
 }
 
-/// The commands of a text: a line each, unless a backtick or a bracket holds it open.
-pub(super) fn commands(text: &str) -> Vec<Read> {
-    let text = plain(text).replace("\r\n", "\n").replace(TABLE, " ");
+/// Gives the commands of a text: a line each, unless a backtick or a bracket holds it open.
+pub(super) fn commands(text: &str, take: &mut dyn FnMut(Read)) {
+    let text = text.replace("\r\n", "\n").replace(TABLE, " ");
     let chars: Vec<char> = text.chars().collect();
     let mut reader = Reader {
         chars: &chars,
         at: 0,
         line: 1,
     };
-    let mut commands = Vec::new();
     while reader.at < chars.len() {
         let line = reader.line;
         let command = reader.words();
         if command.is_err() {
             while reader.next().is_some_and(|c| c != '\n') {}
         }
-        commands.push(command.map(|words| Words {
+        take(command.map(|words| Words {
             words,
             line,
             input: None,
         }));
     }
-    commands
 }
 
 struct Reader<'a> {
@@ -279,7 +281,9 @@ impl Session {
         } else if what.contains(".cookies.add")
             && let (Some(name), Some(value)) = (texts.next(), texts.next())
         {
-            self.cookies.push(format!("{name}={value}"));
+            if self.cookies.len() < MOST_COOKIES {
+                self.cookies.push(format!("{name}={value}"));
+            }
         }
     }
 

@@ -1,18 +1,35 @@
 //! The words of a command of curl → exchanges, with the headers that curl adds by itself.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::body::BOUNDARY;
 use super::options;
 use super::said::{Command, Said};
-use crate::import::sample::{Body, CLOSE, Exchange, OPEN, Sample, Skip};
-use crate::import::url;
+use crate::import::sample::{Body, Exchange, Sample, Skip};
+use crate::import::{mark, url};
 
 /// What curl calls itself, of any version.
 const AGENT: &str = "curl/8.5.0";
 /// What it asks for with `--compressed`.
 const ENCODINGS: &str = "deflate, gzip, br, zstd";
+/// URLs of one command.
+const MOST_URLS: usize = 1000;
+/// Of larger bodies it asks whether they are wanted.
+const ASKED: usize = 1 << 20;
+/// Options that say something about a request which no scenario takes over.
+const LEFT_OUT: [&str; 12] = [
+    "request-target",
+    "continue-at",
+    "time-cond",
+    "resolve",
+    "connect-to",
+    "unix-socket",
+    "abstract-unix-socket",
+    "proxy-user",
+    "proxy-header",
+    "tr-encoding",
+    "haproxy-clientip",
+    "variable",
+];
+
 impl Command<'_> {
     /// Takes its requests into the sample.
     pub(super) fn take(&self, sample: &mut Sample, words: &[String]) {
@@ -35,11 +52,7 @@ impl Command<'_> {
                         .unwrap_or(name),
                 )
                 .unwrap_or_else(|| {
-                    sample.note(format!(
-                        "line {}: curl has no option `--{}` that telemload knows; it is left out",
-                        self.line,
-                        shortened(name)
-                    ));
+                    sample.note(self.unknown(name));
                     ("", false)
                 });
                 let value = if takes {
@@ -113,8 +126,27 @@ impl Command<'_> {
             "config" => sample.note(format!("line {}: a file of options (-K) is not read; write its options out", self.line)),
             "proxy" | "preproxy" | "socks5" | "socks4" | "socks5-hostname" => sample.note("a proxy of curl is not taken over: see `proxy` of [target]"),
             "cert" | "key" | "cacert" => sample.note("certificates of curl are not taken over: see `tls` of [target]"),
+            "netrc" | "netrc-optional" | "netrc-file" => sample.note(format!("line {}: credentials in a netrc file (-n) are not read; write them as -u 'user:password'", self.line)),
+            _ if LEFT_OUT.contains(&name) => sample.note(format!("line {}: --{name} is not taken over", self.line)),
             "digest" | "ntlm" | "negotiate" | "anyauth" | "aws-sigv4" => sample.note(format!("line {}: --{name} answers a challenge or signs, which telemload does not", self.line)),
             _ => {}
+        }
+    }
+
+    /// Of an option that curl does not have. What is behind it may be a credential, and so may be the whole word.
+    fn unknown(&self, name: &str) -> String {
+        let known = name
+            .split_once('=')
+            .and_then(|(name, _)| options::long(name));
+        match known {
+            Some((name, true)) => format!(
+                "line {}: curl takes no `=` behind `--{name}`, and neither does telemload; write `--{name} VALUE`",
+                self.line
+            ),
+            _ => format!(
+                "line {}: it has an option that curl does not have, which is left out",
+                self.line
+            ),
         }
     }
 
@@ -149,7 +181,10 @@ impl Command<'_> {
             sample.skip(Skip::Unsendable);
             return sample.note(format!("line {}: the command names no URL", self.line));
         }
-        for (at, url) in said.urls.iter().enumerate() {
+        for _ in said.urls.iter().skip(MOST_URLS) {
+            sample.skip(Skip::Beyond);
+        }
+        for (at, url) in said.urls.iter().take(MOST_URLS).enumerate() {
             match self.exchange(sample, said, at, url) {
                 Some(exchange) => sample.push(exchange),
                 None => sample.skip(Skip::Unsendable),
@@ -169,18 +204,18 @@ impl Command<'_> {
         let body = self.body(sample, said, upload);
         let (mut body, media_type) = (body.0, body.1);
         let mut address = unescaped(given, said.is_literal_url);
-        if address.starts_with(OPEN) {
-            sample.note(format!(
-                "line {}: the host is a variable of the environment; write it out",
-                self.line
-            ));
-            return None;
-        }
         if !said.is_literal_url && has_glob(given) {
             sample.note(format!("line {}: curl makes several URLs of brackets and braces; telemload sends one, with them in it", self.line));
         }
         if !address.contains("://") {
             address = format!("http://{address}");
+        }
+        // curl puts the name of a file behind a directory.
+        if let Some(file) = upload.filter(|file| !["-", "."].contains(&file.as_str()))
+            && address.ends_with('/')
+        {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            address += &mark::rewritten(name, |text| url::encoded(text.as_bytes()));
         }
         let user = url::take(&mut exchange, &address);
         if let Err(why) = user {
@@ -194,12 +229,15 @@ impl Command<'_> {
             }
             body = Body::Absent;
         }
-        for query in queries.into_iter().filter(|query| !query.is_empty()) {
+        let queries = queries.iter().map(|query| url::sendable(query));
+        for query in queries.filter(|query| !query.is_empty()) {
             let before = exchange.query.take().filter(|before| !before.is_empty());
             exchange.query =
                 Some(before.map_or(query.clone(), |before| format!("{before}&{query}")));
         }
-        let has_body = body != Body::Absent;
+        // An empty body is one all the same.
+        let has_body =
+            !said.is_get && (upload.is_some() || !said.form.is_empty() || !said.data.is_empty());
         exchange.method = said.method.clone().unwrap_or_else(|| {
             let method = if said.is_head {
                 "HEAD"
@@ -214,6 +252,7 @@ impl Command<'_> {
         });
         exchange.body = body;
         headers(&mut exchange, said, media_type.filter(|_| has_body));
+        expected(&mut exchange, said, upload);
         Some(exchange)
     }
 }
@@ -238,13 +277,7 @@ fn headers(exchange: &mut Exchange, said: &Said, media_type: Option<String>) {
         } else {
             format!("{user}:")
         };
-        // What the environment fills in cannot be encoded here.
-        let value = if user.contains([OPEN, CLOSE]) {
-            format!("{OPEN}$AUTHORIZATION{CLOSE}")
-        } else {
-            format!("Basic {}", STANDARD.encode(user))
-        };
-        add(exchange, "Authorization", value);
+        add(exchange, "Authorization", url::basic(&user, &user));
     } else if let Some(bearer) = &said.bearer {
         add(exchange, "Authorization", format!("Bearer {bearer}"));
     } else {
@@ -300,6 +333,28 @@ fn headers(exchange: &mut Exchange, said: &Said, media_type: Option<String>) {
     }
 }
 
+/// What curl says of a body by itself: that of `-T` and a large one wait until the server wants them, one of unknown length comes in chunks.
+fn expected(exchange: &mut Exchange, said: &Said, upload: Option<&String>) {
+    let is_given = |name: &str| {
+        let mut given = said
+            .headers
+            .iter()
+            .map(|(given, _)| given.to_ascii_lowercase());
+        given.any(|given| given == name) || said.removed.iter().any(|removed| removed == name)
+    };
+    let bytes = match &exchange.body {
+        Body::Bytes(bytes) => bytes.len(),
+        _ => return,
+    };
+    let is_stream = upload.is_some_and(|file| file == "-" || file == ".");
+    if is_stream && !is_given("transfer-encoding") {
+        exchange.add("Transfer-Encoding", "chunked");
+    }
+    if (upload.is_some() || bytes > ASKED) && !is_given("expect") {
+        exchange.add("Expect", "100-continue");
+    }
+}
+
 /// Without the backslashes that keep brackets and braces from meaning something.
 fn unescaped(url: &str, is_literal: bool) -> String {
     let mut text = url.trim().to_owned();
@@ -319,11 +374,4 @@ fn has_glob(url: &str) -> bool {
         // An IPv6 address begins with a bracket.
         is_open && at != host
     })
-}
-
-fn shortened(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
-        .take(30)
-        .collect()
 }

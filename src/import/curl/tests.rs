@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::import::mark;
 use crate::import::sample::{Body, Exchange};
 
 fn read_all(text: &str) -> Vec<Exchange> {
@@ -35,6 +36,13 @@ fn shown(exchange: &Exchange) -> String {
         Body::Absent => {}
         other => text += &format!("\n\n{other:?}"),
     }
+    let text: String = (mark::pieces(&text))
+        .map(|piece| match piece {
+            mark::Piece::Text(text) => text.to_owned(),
+            mark::Piece::Variable(name) => format!("<{name}>"),
+            other => format!("{other:?}"),
+        })
+        .collect();
     text.replace("User-Agent: curl/8.5.0\nAccept: */*", "CURL")
 }
 
@@ -89,7 +97,7 @@ const OF_BASH: &[(&str, &str)] = &[
     ),
     (
         "curl --data-urlencode 'a b' --data-urlencode '=c&' --data-urlencode 'n=d e' a.test",
-        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\na%20b&c%26&n=d%20e",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\na+b&c%26&n=d+e",
     ),
     (
         "curl -I -b 'a=1' --cookie 'b=2' a.test",
@@ -120,8 +128,32 @@ const OF_BASH: &[(&str, &str)] = &[
         "POST http://a.test/\nCURL\nContent-Type: multipart/form-data; boundary=------------------------telemload00000001\n\nUnknown",
     ),
     (
+        "curl -d '' a.test",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded",
+    ),
+    (
+        "curl -T 'dir/x y.txt' http://a.test/up/",
+        "PUT http://a.test/up/x%20y.txt\nCURL\n\nUnknown",
+    ),
+    (
+        "curl -T - http://a.test/up <<E\nx\nE\n",
+        "PUT http://a.test/up\nCURL\nTransfer-Encoding: chunked\nExpect: 100-continue\n\nx\n",
+    ),
+    (
+        "curl -T - -H Expect: http://a.test/up <<E\nx\nE\n",
+        "PUT http://a.test/up\nCURL\nTransfer-Encoding: chunked\n\nx\n",
+    ),
+    (
+        "curl --data-urlencode \"q=$A b\" a.test",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nq=<A>+b",
+    ),
+    (
+        "curl -G -d 'q=a b' a.test",
+        "GET http://a.test/?q=a%20b\nCURL",
+    ),
+    (
         "curl -H \"Authorization: Bearer $TOKEN\" -H 'X: $NO' a.test/${ID}",
-        "GET http://a.test/\u{f8fe}$ID\u{f8ff}\nCURL\nAuthorization: Bearer \u{f8fe}$TOKEN\u{f8ff}\nX: $NO",
+        "GET http://a.test/<ID>\nCURL\nAuthorization: Bearer <TOKEN>\nX: $NO",
     ),
 ];
 
@@ -226,6 +258,65 @@ fn files_are_read_on_request_alone() {
             Body::Unknown
         ]
     );
+}
+
+#[test]
+fn files_have_the_types_that_curl_gives_them_by_their_names() {
+    let files = |_: &str| Ok(b"x".to_vec());
+    let options = Options {
+        files: Some(&files),
+        ..Options::default()
+    };
+    let command =
+        "curl -F f=@a.PNG -F g=@b.txt -F h=@c -F 'i=@d.txt;type=a/b' -F 'j=<a.txt' a.test";
+    let sample = read("c.sh", command, &options).expect("a command");
+    let Body::Bytes(body) = &sample.exchanges[0].body else {
+        panic!("it has a body");
+    };
+    let body = String::from_utf8_lossy(body);
+    for part in [
+        "name=\"f\"; filename=\"a.PNG\"\r\nContent-Type: image/png\r\n",
+        "name=\"g\"; filename=\"b.txt\"\r\nContent-Type: text/plain\r\n",
+        "name=\"h\"; filename=\"c\"\r\nContent-Type: application/octet-stream\r\n",
+        "name=\"i\"; filename=\"d.txt\"\r\nContent-Type: a/b\r\n",
+        "name=\"j\"\r\n\r\nx\r\n",
+    ] {
+        assert!(body.contains(part), "{part} in {body}");
+    }
+    let large = |_: &str| Ok(vec![b'x'; (1 << 20) + 1]);
+    let options = Options {
+        files: Some(&large),
+        ..Options::default()
+    };
+    let sample = read("c.sh", "curl --data-binary @x a.test", &options).expect("a command");
+    assert_eq!(sample.exchanges[0].header("expect"), Some("100-continue"));
+}
+
+#[test]
+fn options_that_no_scenario_has_are_told() {
+    for (option, words) in [
+        (
+            "-n",
+            "line 1: credentials in a netrc file (-n) are not read",
+        ),
+        (
+            "-sn",
+            "line 1: credentials in a netrc file (-n) are not read",
+        ),
+        (
+            "--netrc-file x",
+            "line 1: credentials in a netrc file (-n) are not read",
+        ),
+        ("--resolve a:1:b", "line 1: --resolve is not taken over"),
+        ("-C 5", "line 1: --continue-at is not taken over"),
+        ("-z today", "line 1: --time-cond is not taken over"),
+    ] {
+        let command = format!("curl {option} a.test");
+        let sample = read("c.sh", &command, &Options::default()).expect("a command");
+        let told = sample.notes.join("\n");
+        assert!(told.contains(words), "{option}: {told}");
+        assert_eq!(sample.exchanges.len(), 1, "{option}");
+    }
 }
 
 proptest! {

@@ -1,7 +1,5 @@
 //! The words of a command.
 
-use crate::import::sample::{CLOSE, OPEN};
-
 /// The words of one command.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Words {
@@ -14,11 +12,6 @@ pub(super) struct Words {
 
 /// A command, or why it cannot be read without a shell.
 pub(super) type Read = Result<Words, String>;
-
-/// A place that a variable of the environment fills in.
-pub(super) fn variable(name: &str) -> String {
-    format!("{OPEN}${name}{CLOSE}")
-}
 
 /// Whether this may be the name of a variable.
 pub(super) fn is_variable(name: &str) -> bool {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::headers;
 use super::route;
+use crate::import::mark::{self, Piece};
 use crate::import::sample::{Body, Exchange, Header};
 
 /// More routes than these are put together.
@@ -48,6 +49,8 @@ struct Key {
     query: Option<String>,
     names: Vec<String>,
     body: String,
+    /// In which texts the environment fills something in: no feed does that.
+    filled: Vec<(usize, String)>,
 }
 
 /// The groups, the most frequent first.
@@ -69,6 +72,7 @@ pub(super) fn groups<'a>(
                 query: exchange.query.as_deref().map(route::keys),
                 names,
                 body: kind(body),
+                filled: filled(exchange, &headers, body),
             };
             (
                 key,
@@ -171,6 +175,30 @@ fn join_rare_headers(keyed: &mut [(Key, Sent<'_>)], notes: &mut Vec<String>) {
     if moved > 0 {
         notes.push(format!("{moved} of {} requests have a rare set of headers, and are sent with the most frequent one of their route", keyed.len()));
     }
+}
+
+/// The texts in which the environment fills something in.
+fn filled(exchange: &Exchange, headers: &[Header], body: Content<'_>) -> Vec<(usize, String)> {
+    let values = headers.iter().map(|header| header.value.as_deref());
+    let body = if let Content::Text(text) = body {
+        Some(text)
+    } else {
+        None
+    };
+    let target = [
+        Some(exchange.path.as_str()),
+        exchange.query.as_deref(),
+        body,
+    ];
+    let is_filled = |text: &str| {
+        mark::is_in(text) && mark::pieces(text).any(|piece| matches!(piece, Piece::Variable(_)))
+    };
+    let texts = target.into_iter().chain(values).enumerate();
+    let texts = texts.filter_map(|(place, text)| Some((place, text?)));
+    let texts = texts.filter(|(_, text)| is_filled(text));
+    texts
+        .map(|(place, text)| (place, text.to_owned()))
+        .collect()
 }
 
 /// Bodies that are no text, or so large that no feed holds many of them, are requests of their own.

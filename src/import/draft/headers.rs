@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::import::sample::{CLOSE, Exchange, Header, OPEN};
+use crate::import::sample::{Exchange, Header};
 use crate::traffic::fields::{is_once, is_token};
 
 /// What a request sends, with what the scenario cannot say in `notes`.
@@ -22,8 +22,8 @@ pub(super) fn sent(
     for header in &exchange.headers {
         let name = header.name.trim();
         let lower = name.to_ascii_lowercase();
-        let value = header.value.as_deref().map(str::trim);
-        let words = value.unwrap_or_default().to_ascii_lowercase();
+        let value = header.value.as_deref().unwrap_or_default().trim();
+        let words = value.to_ascii_lowercase();
         if !is_token(name) {
             notes.insert("headers whose names are no names of HTTP are left out".to_owned());
             continue;
@@ -59,16 +59,9 @@ pub(super) fn sent(
             ));
             continue;
         }
-        let value = value.map_or_else(
-            || {
-                notes.insert(format!("the values of `{name}` are hidden in the source: the scenario asks the environment for one"));
-                format!("{OPEN}${}{CLOSE}", lower.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"))
-            },
-            str::to_owned,
-        );
         sent.push(Header {
             name: name.to_owned(),
-            value: Some(value),
+            value: Some(value.to_owned()),
         });
     }
     sent

@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::choice::Choice;
 use self::request::Written;
-use self::text::quoted;
+pub use self::text::quoted;
 pub use self::timing::Pace;
 use super::sample::{Exchange, Sample, Skip};
-use super::secret::Secrets;
+use super::secret::{self, Replaced};
 
 /// A scenario, and what belongs to it.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +42,8 @@ pub struct Draft {
     pub target: String,
     /// The load in words.
     pub load: String,
+    /// What was secret, and is not in it.
+    pub replaced: Vec<Replaced>,
     /// What a reader should know.
     pub notes: Vec<String>,
 }
@@ -49,11 +51,12 @@ pub struct Draft {
 /// Where a scenario loads if its sample names no host.
 const NOWHERE: &str = "http://127.0.0.1:8080";
 
-/// Makes a scenario of a sample, whose exchanges it takes. What went to other origins is counted as skipped.
+/// Makes a scenario of a sample, whose exchanges it takes. What went to other origins is counted as skipped; credentials and persons
+/// are replaced.
 ///
 /// # Errors
 /// Why there is nothing to send.
-pub fn draft(sample: &mut Sample, secrets: &Secrets, choice: &Choice) -> Result<Draft, String> {
+pub fn draft(sample: &mut Sample, choice: &Choice) -> Result<Draft, String> {
     if sample.exchanges.is_empty() {
         return Err("nothing in it can be sent: no request was read".to_owned());
     }
@@ -61,7 +64,13 @@ pub fn draft(sample: &mut Sample, secrets: &Secrets, choice: &Choice) -> Result<
         origin: origin(sample, choice)?,
         ..Draft::default()
     };
-    let exchanges = of_origin(sample, draft.origin.as_deref());
+    let origin = draft.origin.clone();
+    let origin = origin
+        .as_deref()
+        .and_then(|origin| origin.split_once("://"));
+    let secrets = secret::take(sample, |exchange| is_of(exchange, origin));
+    draft.replaced = secrets.report();
+    let exchanges = sent(sample, origin);
     draft.exchanges = exchanges.len();
     draft.target = match (&choice.target, &draft.origin) {
         (Some(target), _) => target.trim_end_matches('/').to_owned(),
@@ -71,11 +80,8 @@ pub fn draft(sample: &mut Sample, secrets: &Secrets, choice: &Choice) -> Result<
             NOWHERE.to_owned()
         }
     };
-    let host = draft
-        .origin
-        .as_deref()
-        .and_then(|origin| origin.split("://").nth(1));
-    let host = host
+    let host = origin
+        .map(|(_, host)| host)
         .filter(|host| draft.target.split("://").nth(1) != Some(host))
         .map(str::to_owned);
     let groups = group::groups(
@@ -84,7 +90,7 @@ pub fn draft(sample: &mut Sample, secrets: &Secrets, choice: &Choice) -> Result<
         choice.keeps_binary,
         &mut draft.notes,
     );
-    let mut writer = request::Writer::new(secrets, choice);
+    let mut writer = request::Writer::new(&secrets, choice);
     let written: Vec<Written> = groups.iter().map(|group| writer.request(group)).collect();
     draft.requests = written.len();
     draft.secrets = writer.kept();
@@ -159,18 +165,19 @@ fn unknown(asked: &str, counts: &BTreeMap<String, u64>) -> String {
     )
 }
 
-/// The requests to an origin; what names no host belongs to it.
-fn of_origin(sample: &mut Sample, origin: Option<&str>) -> Vec<Exchange> {
-    let Some((scheme, host)) = origin.and_then(|origin| origin.split_once("://")) else {
-        return std::mem::take(&mut sample.exchanges);
-    };
-    let is_there = |exchange: &Exchange| {
+/// Whether a request went to an origin, of its scheme and host; what names no host belongs to it.
+fn is_of(exchange: &Exchange, origin: Option<(&str, &str)>) -> bool {
+    origin.is_none_or(|(scheme, host)| {
         exchange.host.as_deref().is_none_or(|own| own == host)
             && exchange.scheme.as_deref().is_none_or(|own| own == scheme)
-    };
+    })
+}
+
+/// The requests to an origin.
+fn sent(sample: &mut Sample, origin: Option<(&str, &str)>) -> Vec<Exchange> {
     let mut kept = std::mem::take(&mut sample.exchanges);
     let all = kept.len();
-    kept.retain(is_there);
+    kept.retain(|exchange| is_of(exchange, origin));
     let others = all - kept.len();
     if others > 0 {
         *sample.skipped.entry(Skip::OtherOrigin).or_default() += others as u64;

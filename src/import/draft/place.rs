@@ -1,6 +1,6 @@
 //! Texts that stood at one place of many requests → a template, with columns for what differs. Pure.
 
-use crate::import::secret::{Piece, pieces};
+use crate::import::mark;
 
 /// A column of a feed: a value for each request, with marks.
 pub(super) struct Column {
@@ -55,7 +55,7 @@ pub(super) fn parts(texts: &[&str], hint: &str) -> Vec<Part> {
     let mut name = "";
     for (at, token) in shape.iter().enumerate() {
         if split.iter().all(|tokens| tokens[at] == *token) {
-            if token.chars().any(char::is_alphabetic) {
+            if token.chars().any(char::is_alphabetic) && !mark::is_in(token) {
                 name = token;
             }
             match found.last_mut() {
@@ -150,11 +150,4 @@ fn is_uuid(text: &str) -> bool {
                 byte.is_ascii_hexdigit()
             }
         })
-}
-
-/// Whether a text has a secret in it.
-pub(super) fn is_marked(text: &str) -> bool {
-    pieces(text)
-        .iter()
-        .any(|piece| !matches!(piece, Piece::Text(_)))
 }

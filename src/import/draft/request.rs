@@ -8,7 +8,9 @@ use super::choice::Choice;
 use super::group::{Content, Group};
 use super::place::{self, Part, parts};
 use super::text::{self, Template, key, quoted};
-use crate::import::secret::{Piece, Secrets, pieces};
+use crate::import::mark::{self, Piece, pieces};
+use crate::import::secret::Secrets;
+use crate::traffic::template::is_built_in;
 
 /// A body that is longer has a file of its own.
 const IN_PLACE: usize = 4 << 10;
@@ -48,6 +50,8 @@ struct Rows {
     /// Which exchanges are rows.
     chosen: Vec<usize>,
     columns: Vec<(String, Vec<String>)>,
+    /// Whether what is written now is a body of `name=value` pairs.
+    is_form: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -76,6 +80,7 @@ impl<'a> Writer<'a> {
             chosen: self.chosen(group),
             feed: name.clone(),
             columns: Vec::new(),
+            is_form: false,
         };
         let times: Vec<Option<i64>> = rows
             .chosen
@@ -169,7 +174,9 @@ impl<'a> Writer<'a> {
                         }
                     })
                     .collect();
+                rows.is_form = is_form(group);
                 let body = self.template(&texts, "body", times, rows);
+                rows.is_form = false;
                 if body.len() <= IN_PLACE {
                     return format!("body = {}\n", quoted(&body));
                 }
@@ -221,30 +228,41 @@ impl<'a> Writer<'a> {
         for piece in pieces(text) {
             match piece {
                 Piece::Text(text) => template.text(text),
-                Piece::Variable(name) => {
-                    self.variables.insert(name.to_owned());
-                    template.placeholder(&format!("env.{name}"));
+                Piece::Variable(name) | Piece::Asked { name, .. } => {
+                    self.variable(template, name, rows);
                 }
                 Piece::Secret(number) => {
-                    let mark = &text[mark_of(text, number)];
+                    let mark = mark::secret(number);
                     if self.choice.secrets.is_some() {
-                        let count = rows.chosen.len();
-                        let inner = self.column("secret", &vec![mark.to_owned(); count], rows);
+                        let inner = self.column("secret", &vec![mark; rows.chosen.len()], rows);
                         template.placeholder(&inner);
                     } else if let Some(name) = self.secrets.variable(number) {
-                        self.variables.insert(name.to_owned());
-                        template.placeholder(&format!("env.{name}"));
+                        self.variable(template, name, rows);
                     } else {
-                        template.text(&self.secrets.shown(mark));
+                        template.text(&self.secrets.shown(&mark));
                     }
                 }
             }
         }
     }
 
+    /// A place that the environment fills in.
+    fn variable(&mut self, template: &mut Template, name: &str, rows: &Rows) {
+        if rows.is_form {
+            let note = format!(
+                "{{{{env.{name}}}}} stands in a form, where telemload encodes nothing: export it percent-encoded"
+            );
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        self.variables.insert(name.to_owned());
+        template.placeholder(&format!("env.{name}"));
+    }
+
     /// A column for what differs: of the request's own feed, or of that of secrets.
     fn column(&mut self, hint: &str, values: &[String], rows: &mut Rows) -> String {
-        let is_secret = values.iter().any(|value| place::is_marked(value));
+        let is_secret = values.iter().any(|value| mark::is_in(value));
         let mut name = text::name(hint, 32);
         if name.is_empty() {
             name = "value".to_owned();
@@ -348,7 +366,7 @@ impl<'a> Writer<'a> {
         } else {
             name
         };
-        let name = free(&name, |name| self.names.contains(name));
+        let name = free(&name, |name| is_built_in(name) || self.names.contains(name));
         self.names.insert(name.clone());
         name
     }
@@ -390,12 +408,13 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Where the mark of a secret stands.
-fn mark_of(text: &str, number: usize) -> std::ops::Range<usize> {
-    use crate::import::sample::{CLOSE, OPEN};
-    let mark = format!("{OPEN}{number}{CLOSE}");
-    let start = text.find(&mark).unwrap_or_default();
-    start..(start + mark.len()).min(text.len())
+/// Whether the bodies are pairs of a form.
+fn is_form(group: &Group<'_>) -> bool {
+    group.sent[0].headers.iter().any(|header| {
+        let value = header.value.as_deref().unwrap_or_default();
+        header.name.eq_ignore_ascii_case("content-type")
+            && value.to_ascii_lowercase().contains("x-www-form-urlencoded")
+    })
 }
 
 fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {

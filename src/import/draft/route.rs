@@ -1,6 +1,6 @@
 //! A path → the route that it belongs to: segments that name a thing become `*`. Pure.
 
-use crate::import::sample::OPEN;
+use crate::import::mark;
 
 /// The route of a path.
 pub(super) fn route(path: &str) -> String {
@@ -32,7 +32,8 @@ fn is_variable(segment: &str) -> bool {
         || digits >= 3
         || (is_hex && digits > 0)
         || segment.len() > 40
-        || segment.contains([OPEN, '%', '|', ',', '{', ' '])
+        || segment.contains(['%', '|', ',', '{', ' '])
+        || mark::is_in(segment)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::import::sample::{Body, Header};
-use crate::import::secret;
 
 fn exchange(at: i64, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Exchange {
     let (path, query) = path
@@ -37,14 +36,13 @@ fn made(exchanges: Vec<Exchange>, choice: impl FnOnce(&mut Choice)) -> Draft {
         exchanges,
         ..Sample::default()
     };
-    let secrets = secret::take(&mut sample);
     let mut chosen = Choice {
         name: "x".to_owned(),
         folder: "x-files".to_owned(),
         ..Choice::default()
     };
     choice(&mut chosen);
-    draft(&mut sample, &secrets, &chosen).expect("there is something to send")
+    draft(&mut sample, &chosen).expect("there is something to send")
 }
 
 fn text(draft: &Draft, file: &str) -> String {
@@ -240,8 +238,7 @@ fn the_origin_is_the_most_frequent_or_the_one_that_is_named() {
         origin: Some("c.test".to_owned()),
         ..Choice::default()
     };
-    let error =
-        super::draft(&mut sample, &Secrets::default(), &choice).expect_err("nothing went there");
+    let error = super::draft(&mut sample, &choice).expect_err("nothing went there");
     assert!(error.contains("http://a.test, http://b.test"), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! Texts of a scenario: strings of TOML, and text in which `{{` means itself. Pure.
 
 /// A string of TOML.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {

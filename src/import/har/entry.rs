@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::request;
 use super::value::{text, whole};
-use crate::import::sample::{Body, Exchange, Sample, Skip, plain};
+use crate::import::sample::{Body, Exchange, Sample, Skip};
 use crate::import::time;
 use crate::import::url;
 
@@ -71,7 +71,7 @@ pub(super) fn read(sample: &mut Sample, mut entry: Entry, number: usize) {
             .as_f64()
             .filter(|ms| *ms >= 0.0)
             .map(|ms| (ms * 1e3) as u64),
-        connection: entry.connection.as_str().map(plain),
+        connection: entry.connection.as_str().map(str::to_owned),
         status: status.and_then(|status| u16::try_from(status).ok()),
         ..Exchange::default()
     };
@@ -83,7 +83,8 @@ pub(super) fn read(sample: &mut Sample, mut entry: Entry, number: usize) {
         exchange.answer_bytes = whole(&content.size);
     }
     request::headers(sample, &mut exchange, &entry.request, number);
-    if url::take(&mut exchange, &plain(url)).is_err() {
+    if let Err(why) = url::take(&mut exchange, url) {
+        sample.note(format!("entry {number}: {why}"));
         return sample.skip(Skip::Unsendable);
     }
     exchange.body = request::body(sample, &mut exchange, &entry.request, number);

@@ -8,28 +8,66 @@ mod request;
 mod tests;
 mod value;
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times, plain};
+use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times};
 
 /// What may stand in a file, and is read.
 #[derive(Deserialize)]
-struct Har<'a> {
-    #[serde(borrow)]
-    log: Option<Log<'a>>,
+struct Har {
+    log: Option<Log>,
 }
 
 #[derive(Deserialize)]
-struct Log<'a> {
+struct Log {
     #[serde(default)]
     creator: Value,
     #[serde(default)]
     browser: Value,
-    /// Each is read by itself: one that is odd does not spoil the others.
-    #[serde(borrow)]
-    entries: Option<Vec<&'a RawValue>>,
+    entries: Option<Entries>,
+}
+
+/// What was read of the entries. Each is read by itself, and none is held: one that is odd does not spoil the others.
+struct Entries {
+    sample: Sample,
+    count: u64,
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of entries")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
+                let mut sample = Sample::default();
+                let mut count = 0;
+                while let Some(entry) = list.next_element::<&RawValue>()? {
+                    count += 1;
+                    match serde_json::from_str(entry.get()) {
+                        Ok(entry) => entry::read(&mut sample, entry, count),
+                        Err(_) => sample.skip(Skip::Unreadable),
+                    }
+                }
+                Ok(Entries {
+                    sample,
+                    count: count as u64,
+                })
+            }
+        }
+
+        from.deserialize_seq(Reader)
+    }
 }
 
 /// Reads an archive, or says that this JSON is none.
@@ -37,24 +75,16 @@ struct Log<'a> {
 /// # Errors
 /// Why it cannot be read.
 pub(super) fn read(name: &str, text: &str) -> Result<Option<Sample>, String> {
-    let har: Har<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let har: Har = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let Some(Log {
         creator,
         browser,
-        entries: Some(entries),
+        entries: Some(Entries { mut sample, count }),
     }) = har.log
     else {
         return Ok(None);
     };
     let producer = named(&creator).or_else(|| named(&browser));
-    let mut sample = Sample::default();
-    let count = entries.len() as u64;
-    for (at, entry) in entries.into_iter().enumerate() {
-        match serde_json::from_str(entry.get()) {
-            Ok(entry) => entry::read(&mut sample, entry, at + 1),
-            Err(_) => sample.skip(Skip::Unreadable),
-        }
-    }
     let mut holds = Holds {
         headers: Headers::AllBut(Vec::new()),
         order: true,
@@ -94,5 +124,5 @@ fn named(creator: &Value) -> Option<String> {
         .get("version")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    Some(plain(format!("{name} {version}").trim())).filter(|name| !name.is_empty())
+    Some(format!("{name} {version}").trim().to_owned()).filter(|name| !name.is_empty())
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::value::{text, whole};
 use crate::import::multipart::{Part, boundary_of, joined};
-use crate::import::sample::{Body, Exchange, Header, Sample, plain};
+use crate::import::sample::{Body, Exchange, Header, Sample};
 use crate::import::url;
 
 /// Headers as they stand in the archive, without those of HTTP/2 alone.
@@ -31,7 +31,7 @@ pub(super) fn headers(
         Value::Object(map) => {
             for (name, value) in map {
                 if let Some(value) = value.as_str() {
-                    exchange.add(plain(name), plain(value));
+                    exchange.add(name.clone(), value);
                 }
             }
         }
@@ -56,8 +56,8 @@ fn header_of(header: &Value) -> Option<Header> {
         }
     };
     Some(Header {
-        name: plain(name),
-        value: Some(plain(value)),
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
     })
 }
 
@@ -126,7 +126,7 @@ pub(super) fn body(
                     sample.note(format!("entry {number}: text and params of its body disagree; params have the recorded length and are sent"));
                     made
                 }
-                None => plain(text).into_bytes(),
+                None => text.as_bytes().to_vec(),
             }
         }
         (Some(text), _) => {
@@ -135,7 +135,7 @@ pub(super) fn body(
                     "entry {number}: its body was no text and the exporter damaged it (U+FFFD)"
                 ));
             }
-            plain(text).into_bytes()
+            text.as_bytes().to_vec()
         }
         (None, Some(params)) => match from_params(params, &media_type) {
             Some(made) => made,

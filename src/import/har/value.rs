@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use crate::import::sample::plain;
-
 /// A whole number that may be written as any number, or as a text.
 pub(super) fn whole(value: &Value) -> Option<u64> {
     match value {
@@ -20,5 +18,5 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
 
 /// The text under a key.
 pub(super) fn text(value: &Value, key: &str) -> Option<String> {
-    value.get(key).and_then(Value::as_str).map(plain)
+    value.get(key).and_then(Value::as_str).map(str::to_owned)
 }

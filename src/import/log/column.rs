@@ -1,6 +1,6 @@
 //! What a column of a log is, and the exchange that the columns of a line make. Pure.
 
-use crate::import::sample::{Bodies, Body, Exchange, Header, Headers, Holds, Skip, Times, plain};
+use crate::import::sample::{Bodies, Body, Exchange, Header, Headers, Holds, Skip, Times};
 use crate::import::{time, url};
 
 /// What stands in a column.
@@ -86,7 +86,7 @@ impl Fields {
         if value.is_empty() || value == "-" {
             return;
         }
-        let text = || plain(value);
+        let text = || value.to_owned();
         let exchange = &mut self.exchange;
         match column {
             Column::Line => self.line = Some(text()),
@@ -125,7 +125,7 @@ impl Fields {
                 let number = value.parse::<f64>().ok().filter(|number| *number >= 0.0);
                 exchange.duration_us = number.map(|number| (number * *unit as f64) as u64);
             }
-            Column::Header(name) => exchange.add(plain(name), text()),
+            Column::Header(name) => exchange.add(name.clone(), text()),
             Column::AllHeaders | Column::Other => {}
         }
     }
@@ -208,7 +208,7 @@ impl Fields {
             (None, None) => return Err(Skip::NoRequest),
         }
         if let Some(query) = query.filter(|query| !query.is_empty() && exchange.query.is_none()) {
-            exchange.query = Some(query.trim_start_matches('?').to_owned());
+            exchange.query = Some(url::sendable(query.trim_start_matches('?')));
         }
         if let (Some(date), Some(time)) = (date, time_of_day) {
             exchange.at_us = time::iso(&format!("{date} {time}"));

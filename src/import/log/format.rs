@@ -3,7 +3,7 @@
 use super::column::{Column, Fields};
 
 /// A format.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Format {
     name: String,
     parts: Vec<Part>,

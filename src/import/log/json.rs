@@ -1,11 +1,14 @@
 //! Logs of a JSON object a line: of Caddy, Cloudflare, Zeek, Envoy and nginx by what they call their fields, of others by JSON pointers. Pure.
 
+use std::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::column::{Column, Fields, NAMES};
 use super::line::{LONGEST, finish, take};
 use super::table::zeek_column;
-use crate::import::sample::{Header, Sample, plain};
+use crate::import::sample::{Header, Sample};
 
 /// A value by its JSON pointer.
 type Pointer = (String, Column);
@@ -16,7 +19,11 @@ type Pointer = (String, Column);
 /// That it is none.
 pub(in crate::import) fn json(name: &str, text: &str) -> Result<Sample, String> {
     let none = "it is JSON, but neither a HAR (no log.entries) nor an access log whose fields telemload knows (Caddy, Cloudflare, Zeek, Envoy, nginx); name the fields with --log-fields".to_owned();
-    let first = objects(text).find_map(|object| object.ok().and_then(|object| known(&object)));
+    let mut first = None;
+    each(text, &mut |object| {
+        first = object.and_then(known);
+        first.is_none()
+    });
     let (kind, pointers) = first.ok_or(none)?;
     Ok(read(name, text, kind, &pointers))
 }
@@ -38,17 +45,17 @@ pub(in crate::import) fn by_pointers(
     {
         let (name, pointer) = field
             .split_once('=')
-            .ok_or_else(|| format!("--log-fields: `{}` is not NAME=/POINTER", plain(field)))?;
+            .ok_or_else(|| format!("--log-fields: `{}` is not NAME=/POINTER", field))?;
         let column = Column::named(name).ok_or_else(|| {
             format!(
                 "--log-fields: there is no field `{}`; there are {NAMES}",
-                plain(name)
+                name
             )
         })?;
         if !pointer.starts_with('/') {
             return Err(format!(
                 "--log-fields: a JSON pointer begins with `/`, such as {name}=/{}",
-                plain(pointer)
+                pointer
             ));
         }
         pointers.push((pointer.to_owned(), column));
@@ -62,30 +69,53 @@ pub(in crate::import) fn by_pointers(
     Ok(read(name, text, "JSON by pointers", &pointers))
 }
 
-/// The objects of a text: a line each, or of one array.
-fn objects(text: &str) -> Box<dyn Iterator<Item = Result<Value, ()>> + '_> {
-    if text.trim_start().starts_with('[')
-        && let Ok(list) = serde_json::from_str::<Vec<Value>>(text)
-    {
-        return Box::new(list.into_iter().map(Ok));
+/// Gives the objects of a text, a line each or of one array, until `take` wants no more; what is none is given as that.
+fn each(text: &str, take: &mut dyn FnMut(Option<&Value>) -> bool) {
+    if text.trim_start().starts_with('[') {
+        let mut all = serde_json::Deserializer::from_str(text);
+        if all.deserialize_seq(Objects(&mut *take)).is_err() {
+            // It is broken from here on.
+            take(None);
+        }
+        return;
     }
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    Box::new(lines.map(|line| {
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let object = (line.len() <= LONGEST)
             .then(|| serde_json::from_str::<Value>(line).ok())
             .flatten();
-        object.filter(Value::is_object).ok_or(())
-    }))
+        if !take(object.as_ref().filter(|object| object.is_object())) {
+            return;
+        }
+    }
+}
+
+struct Objects<'a>(&'a mut dyn FnMut(Option<&Value>) -> bool);
+
+impl<'de> Visitor<'de> for Objects<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(object) = list.next_element::<Value>()? {
+            if !(self.0)(Some(&object).filter(|object| object.is_object())) {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+            }
+        }
+        Ok(())
+    }
 }
 
 fn read(name: &str, text: &str, kind: &str, pointers: &[Pointer]) -> Sample {
     let mut sample = Sample::default();
     let mut entries = 0;
-    for object in objects(text) {
+    each(text, &mut |object| {
         entries += 1;
-        let fields = object.ok().map(|object| fields(&object, pointers));
-        take(&mut sample, fields);
-    }
+        take(&mut sample, object.map(|object| fields(object, pointers)));
+        true
+    });
     let mut columns: Vec<Column> = pointers.iter().map(|(_, column)| column.clone()).collect();
     columns.dedup();
     finish(&mut sample, name, kind, entries, &columns);
@@ -121,8 +151,8 @@ fn all(fields: &mut Fields, name: &str, values: &Value) {
     let mut add = |value: &str| {
         let is_hidden = hides && (value.is_empty() || value.eq_ignore_ascii_case("redacted"));
         fields.add(Header {
-            name: plain(name),
-            value: (!is_hidden).then(|| plain(value)),
+            name: name.to_owned(),
+            value: (!is_hidden).then(|| value.to_owned()),
         });
     };
     match values {

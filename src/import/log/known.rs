@@ -37,8 +37,9 @@ pub(super) fn all() -> Vec<Format> {
     formats.collect()
 }
 
-/// One by its name.
-pub(super) fn named(name: &str) -> Option<Format> {
-    let (name, line) = FORMATS.iter().find(|(known, _)| *known == name)?;
-    Format::named(name, line).ok()
+/// Those of a name.
+pub(super) fn named(name: &str) -> Vec<Format> {
+    let mut all = all();
+    all.retain(|format| format.name() == name);
+    all
 }

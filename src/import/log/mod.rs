@@ -11,6 +11,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use self::column::Fields;
 use self::format::Format;
 use self::line::{LONGEST, finish, take};
 use super::sample::{Sample, Skip};
@@ -33,9 +34,16 @@ pub(super) fn read(name: &str, text: &str, given: Option<&str>) -> Result<Sample
         return Ok(haproxy::read(name, text));
     }
     let format = match given {
-        Some(given) => known::named(given).map_or_else(|| Format::compile(given), Ok)?,
-        None => match best(text) {
-            Some(format) => format,
+        Some(given) => {
+            let named = known::named(given);
+            match named.first() {
+                // Of several formats of one name the one that fits.
+                Some(first) => best(text, &named).unwrap_or(first).clone(),
+                None => Format::compile(given)?,
+            }
+        }
+        None => match best(text, &known::all()) {
+            Some(format) => format.clone(),
             None if haproxy::fits(text) => return Ok(haproxy::read(name, text)),
             None => {
                 return Err("it is neither a HAR, nor curl commands, nor an access log of a known format (common, combined, envoy, alb, haproxy, W3C, Zeek, JSON); give the log's format with --log-format".to_owned());
@@ -44,11 +52,7 @@ pub(super) fn read(name: &str, text: &str, given: Option<&str>) -> Result<Sample
     };
     let mut sample = Sample::default();
     let mut entries = 0;
-    for line in text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-    {
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         entries += 1;
         let fields = if line.len() > LONGEST {
             None
@@ -67,23 +71,19 @@ pub(super) fn read(name: &str, text: &str, given: Option<&str>) -> Result<Sample
     Ok(sample)
 }
 
-/// The known format that fits most lines.
-fn best(text: &str) -> Option<Format> {
+/// The format that fits most lines.
+fn best<'a>(text: &str, formats: &'a [Format]) -> Option<&'a Format> {
     let lines: Vec<&str> = text
         .lines()
-        .map(str::trim_end)
+        .map(str::trim)
         .filter(|line| !line.is_empty() && line.len() < LONGEST)
         .take(LOOKED_AT)
         .collect();
     let fits = |format: &Format| {
-        lines
-            .iter()
-            .filter(|line| format.fields(line).is_some_and(|fields| fields.is_sound()))
-            .count()
+        let fields = lines.iter().filter_map(|line| format.fields(line));
+        fields.filter(Fields::is_sound).count()
     };
-    let formats = known::all()
-        .into_iter()
-        .map(|format| (fits(&format), format));
+    let formats = formats.iter().map(|format| (fits(format), format));
     // Of those that fit as well the first: the one with more fields.
     let best = formats.reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.filter(|(fits, _)| *fits > 0 && *fits * 4 >= lines.len())

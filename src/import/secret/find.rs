@@ -1,13 +1,15 @@
 //! Where credentials and persons stand in a request: by the name before them, by their shape, and by how random they look under a
 //! name that may be one of a credential. Pure; it rather finds too much.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::import::sample::{CLOSE, OPEN};
+use super::path;
+use super::randomness::is_random;
+use super::unescaped::Unescaped;
+use crate::import::mark;
 use crate::traffic::redact::{credentials, is_sensitive_name};
 
 /// What stands somewhere.
@@ -48,19 +50,24 @@ const ADDRESSES: [&str; 9] = [
     "x-remote-ip",
 ];
 
-/// Segments of a path behind which a credential stands.
-const BEFORE: [&str; 11] = [
-    "reset",
-    "verify",
-    "confirm",
-    "activate",
-    "invite",
-    "token",
-    "tokens",
-    "unsubscribe",
-    "magic",
-    "webhooks",
-    "services",
+/// Headers in which gateways and proxies say who asks.
+const PERSONS: [&str; 16] = [
+    "remote-user",
+    "x-remote-user",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-preferred-username",
+    "x-auth-request-user",
+    "x-auth-request-email",
+    "x-auth-request-preferred-username",
+    "x-authenticated-user",
+    "x-webauth-user",
+    "x-user",
+    "x-username",
+    "x-user-name",
+    "x-user-email",
+    "x-ms-client-principal-name",
+    "from",
 ];
 
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
@@ -79,11 +86,21 @@ static PHONE: LazyLock<Regex> =
 static CARD: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b[3-6]\d{3}(?:[ \-]?\d){9,15}\b"));
 static OF_PERSON: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?i)(?:^|[^a-z0-9])(?P<name>user_?name|login|first_?name|last_?name|sur_?name|full_?name|phone(?:_?number)?|mobile|e?_?mail|birth_?(?:date|day)|dob|ssn|iban|street|passport)(?:\\?["'])?\s*[:=]\s*(?:\\?["'](?P<quoted>[^"'\\]+)|(?P<plain>[^\s"'&,;{}\[\]<>\\]+))"#,
+        r#"(?i)(?:^|[^a-z0-9])(?P<name>user[_\- ]?name|login|first[_\- ]?name|last[_\- ]?name|sur_?name|full[_\- ]?name|phone(?:_?number)?|mobile|e?_?mail|birth_?(?:date|day)|dob|ssn|iban|street|passport)(?:\\?["'])?\s*[:=]\s*(?:\\?["'](?P<quoted>[^"'\\]+)|(?P<plain>[^\s"'&,;{}\[\]<>\\]+))"#,
     )
 });
-static NAME: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"([A-Za-z][A-Za-z0-9_.\-]*)[^A-Za-z0-9]{0,12}$"));
+/// A name and what divides it from the value that follows.
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?:^|[^A-Za-z0-9_.\-])(?P<name>[A-Za-z][A-Za-z0-9_.\-]{0,47})(?:(?:\\*["']|%22)\s{0,4}(?:[:=]|%3[AaDd])|\]?(?:=|%3[Dd])|(?P<colon>:))\s{0,4}(?:\\*["'\[]|%22){0,4}(?:Bearer |Basic )?$"#,
+    )
+});
+/// The name of a part of a form.
+static FIELD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?s)form-data;\s*name=\\*"(?P<name>[A-Za-z][A-Za-z0-9_.\-]{0,47})\\*"[^\n]{0,80}\s*$"#,
+    )
+});
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("it is a pattern")
@@ -92,17 +109,20 @@ fn pattern(text: &str) -> Regex {
 /// In the value of a header.
 pub(super) fn header(name: &str, value: &str) -> Vec<Found> {
     let lower = name.to_ascii_lowercase();
+    let whole = |start: usize, rule, kind| {
+        vec![Found {
+            range: start..value.len(),
+            place: format!("header {name}"),
+            rule,
+            kind,
+        }]
+    };
     let found = if lower == "cookie" {
         cookies(value)
     } else if is_sensitive_name(name) || lower == "x-client-data" {
-        let start = scheme(value);
-        let range = start..value.len();
-        vec![Found {
-            range,
-            place: format!("header {name}"),
-            rule: BY_NAME,
-            kind: Kind::Credential,
-        }]
+        whole(scheme(value), BY_NAME, Kind::Credential)
+    } else if PERSONS.contains(&lower.as_str()) {
+        whole(0, PERSON, Kind::Person)
     } else if ADDRESSES.contains(&lower.as_str()) {
         let addresses = ADDRESS.find_iter(value).map(|found| Found {
             range: found.range(),
@@ -112,37 +132,19 @@ pub(super) fn header(name: &str, value: &str) -> Vec<Found> {
         });
         addresses.collect()
     } else {
-        in_text(value, &format!("header {name}"))
+        return in_text(value, &format!("header {name}"));
     };
     sound(value, found)
 }
 
 /// In a path with its query.
 pub(super) fn target(target: &str) -> Vec<Found> {
-    let mut found = in_text(target, "query");
-    let path = target.split('?').next().unwrap_or_default();
-    let mut at = 0;
-    let mut before = "";
-    for segment in path.split('/') {
-        let is_behind =
-            BEFORE.contains(&before.to_ascii_lowercase().as_str()) || is_sensitive_name(before);
-        if is_behind && is_random(segment, 12, 2.5) {
-            found.push(Found {
-                range: at..at + segment.len(),
-                place: format!("path {before}"),
-                rule: BY_RANDOMNESS,
-                kind: Kind::Credential,
-            });
-        }
-        at += segment.len() + 1;
-        before = segment;
-    }
-    sound(target, found)
+    in_text(target, "query")
 }
 
 /// In a body that is text.
 pub(super) fn body(text: &str) -> Vec<Found> {
-    sound(text, in_text(text, "body"))
+    in_text(text, "body")
 }
 
 /// Every value of every cookie; those of three characters and less are settings.
@@ -150,24 +152,22 @@ fn cookies(value: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut at = 0;
     for pair in value.split(';') {
-        let name = pair.split('=').next().unwrap_or_default();
-        let start = if name.len() < pair.len() {
-            at + name.len() + 1
-        } else {
-            at
+        let (name, start) = match pair.find('=') {
+            Some(length) => (pair[..length].trim(), at + length + 1),
+            // All of it is the value.
+            None => ("", at),
         };
-        let end = at + pair.len();
-        let text = &value[start..end];
-        let start = start + (text.len() - text.trim_start_matches([' ', '"']).len());
-        let end = end.max(start)
-            - (value[start..end.max(start)].len()
-                - value[start..end.max(start)]
-                    .trim_end_matches([' ', '"'])
-                    .len());
-        if end - start > 3 {
+        let text = &value[start..at + pair.len()];
+        let is_around: &[char] = &[' ', '"'];
+        let start = start + (text.len() - text.trim_start_matches(is_around).len());
+        let text = text.trim_matches(is_around);
+        if text.len() > 3 {
             found.push(Found {
-                range: start..end,
-                place: format!("cookie {}", name.trim()),
+                range: start..start + text.len(),
+                place: match shown(name) {
+                    Some(name) => format!("cookie {name}"),
+                    None => "cookie".to_owned(),
+                },
                 rule: BY_NAME,
                 kind: Kind::Credential,
             });
@@ -175,6 +175,14 @@ fn cookies(value: &str) -> Vec<Found> {
         at += pair.len() + 1;
     }
     found
+}
+
+/// A name that may be told: one with many digits may be a value.
+fn shown(name: &str) -> Option<&str> {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_one = (1..=48).contains(&name.len()) && digits < 4 && name.bytes().all(is_plain);
+    is_one.then_some(name)
 }
 
 /// Where the credential begins behind a scheme such as `Bearer `.
@@ -192,69 +200,81 @@ fn scheme(value: &str) -> usize {
     }
 }
 
-fn in_text(text: &str, place: &str) -> Vec<Found> {
-    let named = |start: usize| {
-        let mut from = start.saturating_sub(80);
-        while !text.is_char_boundary(from) {
-            from += 1;
-        }
-        let name = NAME
-            .captures(&text[from..start])
-            .map(|found| found[1].to_owned());
-        match name {
-            Some(name) if !place.starts_with("header") => format!("{place} {name}"),
-            _ => place.to_owned(),
-        }
+fn in_text(original: &str, place: &str) -> Vec<Found> {
+    let plain = Unescaped::of(original);
+    let text = &*plain.text;
+    let is_header = place.starts_with("header");
+    let at = |range: Range<usize>, rule, kind| Found {
+        range,
+        place: place.to_owned(),
+        rule,
+        kind,
     };
     let mut found: Vec<Found> = (credentials(text).into_iter())
-        .map(|range| Found {
-            place: named(range.start),
-            range,
-            rule: BY_SHAPE,
-            kind: Kind::Credential,
-        })
+        .map(|range| at(range, BY_SHAPE, Kind::Credential))
         .collect();
-    for suspect in SUSPECT.captures_iter(text) {
-        if let Some(value) = suspect
-            .name("value")
-            .filter(|value| is_random(value.as_str(), 20, 3.5))
-        {
-            found.push(Found {
-                place: named(value.start()),
-                range: value.range(),
-                rule: BY_RANDOMNESS,
-                kind: Kind::Credential,
-            });
-        }
-    }
+    let suspects = SUSPECT
+        .captures_iter(text)
+        .filter_map(|suspect| suspect.name("value"));
+    let suspects = suspects.filter(|value| is_random(value.as_str(), 20, 3.5));
+    found.extend(suspects.map(|value| at(value.range(), BY_RANDOMNESS, Kind::Credential)));
     for (pattern, kind) in [(&MAIL, Kind::Mail), (&PHONE, Kind::Person)] {
-        found.extend(pattern.find_iter(text).map(|person| Found {
-            place: named(person.start()),
-            range: person.range(),
-            rule: PERSON,
-            kind,
-        }));
+        found.extend(
+            pattern
+                .find_iter(text)
+                .map(|person| at(person.range(), PERSON, kind)),
+        );
     }
     let cards = CARD.find_iter(text).filter(|card| is_card(card.as_str()));
-    found.extend(cards.map(|card| Found {
-        place: named(card.start()),
-        range: card.range(),
-        rule: PERSON,
-        kind: Kind::Person,
-    }));
-    if !place.starts_with("header") {
-        for person in OF_PERSON.captures_iter(text) {
-            if let Some(value) = person.name("quoted").or_else(|| person.name("plain")) {
-                found.push(Found {
-                    place: named(value.start()),
-                    range: value.range(),
-                    rule: PERSON,
-                    kind: Kind::Person,
-                });
+    found.extend(cards.map(|card| at(card.range(), PERSON, Kind::Person)));
+    if !is_header {
+        let persons = OF_PERSON.captures_iter(text);
+        let persons = persons.filter_map(|person| person.name("quoted").or(person.name("plain")));
+        found.extend(persons.map(|value| at(value.range(), PERSON, Kind::Person)));
+    }
+    let mut found = sound(text, found);
+    if !is_header {
+        // Only now it is known which names are values themselves.
+        for at in 0..found.len() {
+            let name = named(text, found[at].range.start);
+            let is_value = |name: &Range<usize>| at > 0 && found[at - 1].range.end > name.start;
+            if let Some(name) = name.filter(|name| !is_value(name))
+                && let Some(name) = shown(&text[name])
+            {
+                found[at].place = format!("{place} {name}");
             }
         }
     }
-    found
+    found.extend(path::credentials(text).into_iter().map(|(range, before)| {
+        let place = match shown(&before) {
+            Some(before) => format!("path {before}"),
+            None => "path".to_owned(),
+        };
+        Found {
+            range,
+            place,
+            rule: BY_RANDOMNESS,
+            kind: Kind::Credential,
+        }
+    }));
+    for found in &mut found {
+        found.range = plain.original(found.range.clone());
+    }
+    sound(original, found)
+}
+
+/// Where the name stands that a value at `start` has.
+fn named(text: &str, start: usize) -> Option<Range<usize>> {
+    let mut from = start.saturating_sub(200);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let before = &text[from..start];
+    let found = NAME.captures(before).or_else(|| FIELD.captures(before))?;
+    let name = found.name("name")?;
+    // Before a colon without quotes anything may stand.
+    let is_name = found.name("colon").is_none() || is_sensitive_name(name.as_str());
+    is_name.then(|| from + name.start()..from + name.end())
 }
 
 /// In order and apart from each other, without what is filled in later.
@@ -278,45 +298,17 @@ fn sound(text: &str, found: Vec<Found>) -> Vec<Found> {
 
 /// What a variable of the environment fills in is no secret here.
 fn outside_marks(text: &str, found: Found) -> Vec<Found> {
+    let start = found.range.start;
     let within = &text[found.range.clone()];
-    if !within.contains(OPEN) {
-        return if within.is_empty() {
-            Vec::new()
-        } else {
-            vec![found]
-        };
-    }
-    let mut apart = Vec::new();
-    let mut at = 0;
-    for piece in within.split_inclusive(CLOSE) {
-        let plain = piece.split(OPEN).next().unwrap_or_default();
-        if plain.chars().any(char::is_alphanumeric) {
-            let start = found.range.start + at;
-            apart.push(Found {
-                range: start..start + plain.len(),
-                ..found.clone()
-            });
-        }
-        at += piece.len();
-    }
-    apart
-}
-
-/// Whether a text is so long and holds so many bits a character.
-pub(super) fn is_random(text: &str, length: usize, bits: f64) -> bool {
-    if text.len() < length || text.contains(OPEN) {
-        return false;
-    }
-    let mut counts: HashMap<u8, f64> = HashMap::new();
-    for byte in text.bytes() {
-        *counts.entry(byte).or_default() += 1.0;
-    }
-    let length = text.len() as f64;
-    let entropy: f64 = counts
-        .values()
-        .map(|count| -(count / length) * (count / length).log2())
-        .sum();
-    entropy >= bits
+    let is_marked = mark::is_in(within);
+    let parts = mark::recorded(within).into_iter();
+    let parts =
+        parts.filter(|part| !is_marked || within[part.clone()].chars().any(char::is_alphanumeric));
+    let parts = parts.map(|part| Found {
+        range: start + part.start..start + part.end,
+        ..found.clone()
+    });
+    parts.collect()
 }
 
 /// Whether digits are those of a card (Luhn).

@@ -2,28 +2,37 @@
 //! by `find`, with the rules that redact results and logs; here values are told apart, so that as many different ones stay
 //! as there were: caches care. Values never leave this module but through [`Secrets::real`].
 
+mod again;
 mod find;
+mod name;
+mod path;
+mod randomness;
 mod stand_in;
 #[cfg(test)]
 mod tests;
+mod unescaped;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
 
-use regex::{Regex, RegexBuilder};
-
+use self::again::Known;
 use self::find::{Found, Kind};
-use super::sample::{Body, CLOSE, Exchange, OPEN, Sample};
-use crate::traffic::redact::{forms, is_sensitive_name};
+use self::name::Names;
+use self::randomness::is_random;
+use super::mark::{self, Piece, pieces};
+use super::sample::{Body, Exchange, Sample};
+use crate::traffic::redact::is_sensitive_name;
 
 /// What was taken out of a sample.
 #[derive(Default)]
-pub struct Secrets {
+pub(super) struct Secrets {
     list: Vec<Secret>,
     by_value: HashMap<String, usize>,
     /// The numbers of the values that were seen at each place.
     places: BTreeMap<String, Place>,
+    /// Whether what is found now is sent later.
+    is_sent: bool,
 }
 
 struct Secret {
@@ -33,6 +42,8 @@ struct Secret {
     variable: Option<String>,
     kind: Kind,
     place: String,
+    /// Whether it stands in what is sent.
+    is_sent: bool,
 }
 
 struct Place {
@@ -67,19 +78,25 @@ impl fmt::Debug for Secrets {
 
 /// The place of what is found again.
 const ELSEWHERE: &str = "elsewhere";
-/// Of more values, other ways of writing them are not looked for.
-const MOST_FORMS: usize = 1000;
-/// Shorter values are not looked for where no rule points at them.
-const SHORTEST: usize = 8;
 
-/// Marks every credential and person in a sample.
-pub fn take(sample: &mut Sample) -> Secrets {
+/// Marks every credential and person in a sample. All of it is searched, for what one request names another one may repeat;
+/// counted is what `is_sent` later.
+pub(super) fn take(sample: &mut Sample, is_sent: impl Fn(&Exchange) -> bool) -> Secrets {
     let mut secrets = Secrets::default();
+    let names = Names::fill_in(sample, &is_sent);
     for exchange in &mut sample.exchanges {
+        secrets.is_sent = is_sent(exchange);
         secrets.mark(exchange);
     }
-    secrets.mark_again(&mut sample.exchanges);
-    secrets.name();
+    let known = secrets.known();
+    for exchange in &mut sample.exchanges {
+        secrets.is_sent = is_sent(exchange);
+        secrets.mark_again(exchange, &known);
+    }
+    if !known.has_forms {
+        sample.note("so many or so long values are secret that they are looked for as they were recorded alone, and not in other ways of writing them (percent-encoded, base64, hexadecimal)");
+    }
+    secrets.name(names);
     secrets
 }
 
@@ -102,10 +119,14 @@ impl Secrets {
             self.replace(&mut target, found);
             set_target(exchange, &target);
         }
-        if let Body::Bytes(bytes) = &mut exchange.body
+        self.mark_body(&mut exchange.body, find::body);
+    }
+
+    fn mark_body(&mut self, body: &mut Body, find: impl Fn(&str) -> Vec<Found>) {
+        if let Body::Bytes(bytes) = body
             && let Ok(text) = std::str::from_utf8(bytes)
         {
-            let found = find::body(text);
+            let found = find(text);
             if !found.is_empty() {
                 let mut text = text.to_owned();
                 self.replace(&mut text, found);
@@ -123,7 +144,7 @@ impl Secrets {
         for found in found {
             marked.push_str(&text[at..found.range.start]);
             let number = self.number(&text[found.range.clone()], &found);
-            marked.push_str(&format!("{OPEN}{number}{CLOSE}"));
+            marked.push_str(&mark::secret(number));
             at = found.range.end;
         }
         marked.push_str(&text[at..]);
@@ -140,128 +161,67 @@ impl Secrets {
                 variable: None,
                 kind: found.kind,
                 place: found.place.clone(),
+                is_sent: false,
             });
         }
-        if found.place == ELSEWHERE && number != next {
+        if !self.is_sent {
             return number;
         }
-        let place = self
-            .places
-            .entry(found.place.clone())
-            .or_insert_with(|| Place {
+        let was_sent = std::mem::replace(&mut self.list[number].is_sent, true);
+        // What is told already needs no second line.
+        if found.place != ELSEWHERE || !was_sent {
+            let place = self.places.entry(found.place.clone());
+            let place = place.or_insert_with(|| Place {
                 rule: found.rule,
                 seen: BTreeSet::new(),
                 count: 0,
             });
-        place.seen.insert(number);
-        place.count += 1;
+            place.seen.insert(number);
+            place.count += 1;
+        }
         number
     }
 
-    /// Marks where a value that is known stands a second time, in whatever form, with no name before it.
-    fn mark_again(&mut self, exchanges: &mut [Exchange]) {
-        let known: Vec<usize> = (0..self.list.len())
-            .filter(|&number| {
-                self.list[number].value.len() >= SHORTEST && self.list[number].kind != Kind::Address
-            })
-            .collect();
-        if known.is_empty() {
-            return;
-        }
-        if known.len() <= MOST_FORMS {
-            if let Some(pattern) = self.pattern(&known) {
-                for exchange in exchanges.iter_mut() {
-                    self.mark_known(exchange, &|text| {
-                        pattern.find_iter(text).map(|found| found.range()).collect()
-                    });
-                }
-            }
-            return;
-        }
-        // Of many, the longest word of each: that takes one look at each word of a text.
-        let longest = |value: &str| {
-            words(value)
-                .max_by_key(|word| word.len())
-                .map(|word| value[word].to_owned())
-        };
-        let all: HashSet<String> = (known.iter())
-            .filter_map(|&number| longest(&self.list[number].value))
-            .filter(|word| word.len() >= SHORTEST)
-            .collect();
-        for exchange in exchanges.iter_mut() {
-            self.mark_known(exchange, &|text| {
-                words(text)
-                    .filter(|word| all.contains(&text[word.clone()]))
-                    .collect()
-            });
-        }
+    /// What is looked for a second time.
+    fn known(&self) -> Known {
+        let secret = self.list.iter();
+        let secret = secret.filter(|secret| secret.kind != Kind::Address && !is_key(&secret.value));
+        Known::of(secret.map(|secret| secret.value.as_str()))
     }
 
-    fn pattern(&self, numbers: &[usize]) -> Option<Regex> {
-        let mut all: BTreeSet<String> = BTreeSet::new();
-        for &number in numbers {
-            let value = &self.list[number].value;
-            all.insert(value.clone());
-            let other = forms(value.as_bytes())
-                .into_iter()
-                .filter_map(|form| String::from_utf8(form).ok());
-            all.extend(other.filter(|form| form.len() >= SHORTEST));
-        }
-        let mut all: Vec<String> = all.iter().map(|text| regex::escape(text)).collect();
-        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        let pattern = RegexBuilder::new(&all.join("|"))
-            .size_limit(256 << 20)
-            .build();
-        pattern.ok()
-    }
-
-    fn mark_known(&mut self, exchange: &mut Exchange, find: &dyn Fn(&str) -> Vec<Range<usize>>) {
+    /// Marks where a value that is known stands with no name before it.
+    fn mark_again(&mut self, exchange: &mut Exchange, known: &Known) {
         let again = |text: &str| -> Vec<Found> {
-            let found = find(text).into_iter().map(|range| Found {
-                range,
-                place: ELSEWHERE.to_owned(),
-                rule: "a value that is secret at another place",
-                kind: Kind::Credential,
-            });
-            found.collect()
+            let found = |range: Range<usize>| {
+                let within = known.find(&text[range.clone()]).into_iter();
+                within.map(move |found| Found {
+                    range: range.start + found.start..range.start + found.end,
+                    place: ELSEWHERE.to_owned(),
+                    rule: "a value that is secret at another place",
+                    kind: Kind::Credential,
+                })
+            };
+            mark::recorded(text).into_iter().flat_map(found).collect()
         };
-        for value in exchange
-            .headers
-            .iter_mut()
-            .filter_map(|header| header.value.as_mut())
-        {
-            let found = again(value);
-            self.replace(value, found);
-        }
-        for text in [Some(&mut exchange.path), exchange.query.as_mut()]
-            .into_iter()
-            .flatten()
-        {
+        let values = exchange.headers.iter_mut();
+        let values = values.filter_map(|header| header.value.as_mut());
+        let target = [Some(&mut exchange.path), exchange.query.as_mut()];
+        for text in values.chain(target.into_iter().flatten()) {
             let found = again(text);
             self.replace(text, found);
         }
-        if let Body::Bytes(bytes) = &mut exchange.body
-            && let Ok(text) = std::str::from_utf8(bytes)
-        {
-            let found = again(text);
-            if !found.is_empty() {
-                let mut text = text.to_owned();
-                self.replace(&mut text, found);
-                *bytes = text.into_bytes();
-            }
-        }
+        self.mark_body(&mut exchange.body, again);
     }
 
     /// A variable for each credential that is alone at its places, generated values for all others.
-    fn name(&mut self) {
-        let mut is_alone = vec![true; self.list.len()];
+    fn name(&mut self, mut names: Names) {
+        let mut is_alone: Vec<bool> = self.list.iter().map(|secret| secret.is_sent).collect();
         for place in self.places.values().filter(|place| place.seen.len() > 1) {
             place
                 .seen
                 .iter()
                 .for_each(|&number| is_alone[number] = false);
         }
-        let mut taken = BTreeSet::new();
         let mut generated = BTreeSet::new();
         for (number, secret) in self.list.iter_mut().enumerate() {
             let seed = number as u64;
@@ -269,22 +229,18 @@ impl Secrets {
                 generated.contains(text)
             });
             generated.insert(secret.stand_in.clone());
-            let is_asked_for = match secret.place.strip_prefix("cookie ") {
-                Some(cookie) => {
-                    is_sensitive_name(cookie) || find::is_random(&secret.value, 16, 3.0)
-                }
+            let is_asked_for = match secret.place.strip_prefix("cookie") {
+                Some(name) => is_sensitive_name(name) || is_random(&secret.value, 16, 3.0),
                 None => true,
             };
             if secret.kind == Kind::Credential && is_asked_for && is_alone[number] {
-                let name = variable(&secret.place, &taken);
-                taken.insert(name.clone());
-                secret.variable = Some(name);
+                secret.variable = Some(names.free(&secret.place));
             }
         }
     }
 
     /// What was replaced, by place.
-    pub fn report(&self) -> Vec<Replaced> {
+    pub(super) fn report(&self) -> Vec<Replaced> {
         let places = self.places.iter().map(|(name, place)| Replaced {
             place: name.clone(),
             rule: place.rule,
@@ -313,97 +269,23 @@ impl Secrets {
         self.filled(text, |secret| &secret.value)
     }
 
-    fn filled<'a>(&'a self, text: &str, with: impl Fn(&'a Secret) -> &'a str) -> String {
-        let mut whole = String::with_capacity(text.len());
-        for piece in pieces(text) {
-            match piece {
-                Piece::Text(text) => whole.push_str(text),
-                Piece::Secret(number) => whole.push_str(self.list.get(number).map_or("", &with)),
-                Piece::Variable(name) => whole.push_str(name),
-            }
-        }
-        // A form of a value that was found again may hold marks of its own.
-        if whole.contains(OPEN) {
-            whole.replace([OPEN, CLOSE], "")
-        } else {
-            whole
-        }
+    fn filled<'a>(&'a self, text: &'a str, with: impl Fn(&'a Secret) -> &'a str) -> String {
+        let parts = pieces(text).map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Secret(number) => self.list.get(number).map_or("", &with),
+            Piece::Variable(name) | Piece::Asked { name, .. } => name,
+        });
+        parts.collect()
     }
 }
 
-/// A part of a marked text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
-    /// As it was recorded.
-    Text(&'a str),
-    /// A secret, by number.
-    Secret(usize),
-    /// A variable of the environment, by name.
-    Variable(&'a str),
-}
-
-/// The parts of a marked text.
-pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(open) = rest.find(OPEN) {
-        if open > 0 {
-            found.push(Piece::Text(&rest[..open]));
-        }
-        let within = &rest[open + OPEN.len_utf8()..];
-        let Some(close) = within.find(CLOSE) else {
-            return found;
-        };
-        match within[..close].strip_prefix('$') {
-            Some(name) => found.push(Piece::Variable(name)),
-            None => found.extend(within[..close].parse().ok().map(Piece::Secret)),
-        }
-        rest = &within[close + CLOSE.len_utf8()..];
-    }
-    if !rest.is_empty() {
-        found.push(Piece::Text(rest));
-    }
-    found
-}
-
-/// The words of a text that may be credentials.
-fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut at = 0;
-    let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
-    parts.filter_map(move |part| {
-        let start = text[at..].find(part).map_or(at, |offset| at + offset);
-        at = start + part.len();
-        (!part.is_empty()).then_some(start..at)
-    })
-}
-
-/// `header Authorization` → `AUTHORIZATION`, with a number where that is taken.
-fn variable(place: &str, taken: &BTreeSet<String>) -> String {
-    let name = place
-        .strip_prefix("header ")
-        .or_else(|| place.strip_prefix("query "));
-    let name = name
-        .or_else(|| place.strip_prefix("body "))
-        .unwrap_or(place);
-    let mut plain: String = (name.chars().take(48))
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    if !plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        plain.insert_str(0, "SECRET_");
-    }
-    let mut name = plain.clone();
-    let mut number = 2;
-    while taken.contains(&name) {
-        name = format!("{plain}_{number}");
-        number += 1;
-    }
-    name
+/// Whether a value is such as keys are: `"password": "password"` makes no secret of every key of that name.
+fn is_key(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte == b'-')
+        && (is_sensitive_name(&lower) || lower.ends_with("name") || lower.ends_with("mail"))
 }
 
 /// Path and query again, from one text.

@@ -2,15 +2,18 @@
 //! for each secret. It follows from the number of the secret alone and tells nothing of its value. Pure.
 
 use super::find::Kind;
+use crate::traffic::random::{below, draw};
 
 /// How often another value is tried where one is taken.
 const TRIES: u64 = 200;
+/// Tells what is drawn here from what scenarios draw.
+const SALT: u64 = 0x057A_4D1A;
 
 /// The value for the secret of this number.
 pub(super) fn of(value: &str, kind: Kind, number: u64, is_taken: impl Fn(&str) -> bool) -> String {
     let mut made = String::new();
     for attempt in 0..TRIES {
-        let seed = mixed(number.wrapping_mul(TRIES + 1).wrapping_add(attempt));
+        let seed = draw(number, attempt, SALT);
         made = match kind {
             Kind::Address => address(value, seed),
             Kind::Mail => mail(value, seed),
@@ -31,16 +34,17 @@ fn like(value: &str, seed: u64) -> String {
             .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let mut made = String::with_capacity(value.len());
     let mut kept = 0;
-    let mut state = seed;
     let mut chars = value.chars().peekable();
+    let mut at = 0;
     while let Some(c) = chars.next() {
         if kept > 0 {
             kept -= 1;
             made.push(c);
             continue;
         }
-        state = mixed(state);
-        let draw = |first: u8, count: u64| char::from(first + (state % count) as u8);
+        at += 1;
+        let bits = draw(seed, at, SALT);
+        let draw = |first: u8, count: u64| char::from(first + below(bits, count) as u8);
         match c {
             '%' => kept = 2,
             '\\' => kept = if chars.peek() == Some(&'u') { 5 } else { 1 },
@@ -81,12 +85,4 @@ fn mail(value: &str, seed: u64) -> String {
     let (local, domain) = value.split_once(sign).unwrap_or((value, ""));
     let host = domain.len().saturating_sub(".test".len()).max(1);
     format!("{}{sign}{}.test", like(local, seed), "x".repeat(host))
-}
-
-/// SplitMix64: all bits of a number depend on all bits of the one before it.
-fn mixed(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

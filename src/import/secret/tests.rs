@@ -162,7 +162,7 @@ fn no_credential_and_no_person_stays_wherever_it_stands() {
             ..Sample::default()
         };
         let before = sample.exchanges[0].clone();
-        let secrets = take(&mut sample);
+        let secrets = take(&mut sample, |_| true);
         let after = shown(&secrets, &sample.exchanges[0]);
         assert!(!after.contains(secret), "{secret} in {after}");
         assert!(!secrets.report().is_empty());
@@ -185,7 +185,7 @@ fn a_value_is_found_again_where_no_name_stands_before_it() {
         ],
         ..Sample::default()
     };
-    let secrets = take(&mut sample);
+    let secrets = take(&mut sample, |_| true);
     let after = shown(&secrets, &sample.exchanges[1]);
     assert!(!after.contains("4711"), "{after}");
 }
@@ -193,7 +193,7 @@ fn a_value_is_found_again_where_no_name_stands_before_it() {
 #[test]
 fn of_many_values_each_is_found_again() {
     let token = |n: usize| format!("hush-{n:06}-x/y");
-    let mut exchanges: Vec<Exchange> = (0..MOST_FORMS + 5)
+    let mut exchanges: Vec<Exchange> = (0..1500)
         .map(|n| exchange(&[("X-Device-Token", &token(n))], "/", ""))
         .collect();
     exchanges.push(exchange(&[("X-Other", &token(7))], "/a", ""));
@@ -201,7 +201,7 @@ fn of_many_values_each_is_found_again() {
         exchanges,
         ..Sample::default()
     };
-    let secrets = take(&mut sample);
+    let secrets = take(&mut sample, |_| true);
     let last = sample.exchanges.last().expect("there are some");
     assert!(!shown(&secrets, last).contains("000007"), "{last:?}");
 }
@@ -225,7 +225,7 @@ fn one_value_at_two_places_is_one_variable() {
         exchanges: vec![both, other],
         ..Sample::default()
     };
-    let names: Vec<_> = (take(&mut sample).report().into_iter())
+    let names: Vec<_> = (take(&mut sample, |_| true).report().into_iter())
         .map(|replaced| replaced.variable)
         .collect();
     assert_eq!(
@@ -253,7 +253,7 @@ fn what_is_no_secret_stays() {
         exchanges: vec![kept.clone()],
         ..Sample::default()
     };
-    let secrets = take(&mut sample);
+    let secrets = take(&mut sample, |_| true);
     assert_eq!(sample.exchanges[0], kept, "{:?}", secrets.report());
 }
 
@@ -265,7 +265,7 @@ fn as_many_values_stay_as_there_were() {
         exchanges: exchanges.to_vec(),
         ..Sample::default()
     };
-    let secrets = take(&mut sample);
+    let secrets = take(&mut sample, |_| true);
     let shown: Vec<String> = (sample.exchanges.iter())
         .map(|exchange| secrets.shown(exchange.header("x-token").unwrap_or_default()))
         .collect();
@@ -287,19 +287,19 @@ fn as_many_values_stay_as_there_were() {
         ..Sample::default()
     };
     assert_eq!(
-        take(&mut sample).report()[0].variable.as_deref(),
+        take(&mut sample, |_| true).report()[0].variable.as_deref(),
         Some("X_TOKEN")
     );
 }
 
 #[test]
 fn a_variable_of_the_environment_is_left_in_its_place() {
-    let value = format!("Bearer {OPEN}$TOKEN{CLOSE}");
+    let value = format!("Bearer {}", mark::variable("TOKEN"));
     let mut sample = Sample {
         exchanges: vec![exchange(&[("Authorization", &value)], "/", "")],
         ..Sample::default()
     };
-    let secrets = take(&mut sample);
+    let secrets = take(&mut sample, |_| true);
     assert_eq!(
         sample.exchanges[0].header("authorization"),
         Some(value.as_str())
@@ -312,10 +312,10 @@ proptest! {
 
     #[test]
     fn any_request_has_its_token_replaced(token in "[A-Za-z0-9]{8,40}", noise in ".{0,40}", key in "[a-z]{1,8}") {
-        let noise: String = super::super::sample::plain(&noise).replace(&token, "");
+        let noise: String = noise.replace(&token, "");
         let body = format!("{{\"{key}\":\"{noise}\",\"access_token\":\"{token}\"}}");
         let mut sample = Sample { exchanges: vec![exchange(&[("X-Auth-Token", &token), ("X-Noise", &noise)], "/", &body)], ..Sample::default() };
-        let secrets = take(&mut sample);
+        let secrets = take(&mut sample, |_| true);
         let after = shown(&secrets, &sample.exchanges[0]);
         prop_assert!(!after.contains(&token), "{}", after);
     }

@@ -28,7 +28,7 @@ const WITHIN: [&str; 23] = [
 ];
 
 /// Words of a name that are too short to be looked for within others.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 15] = [
     "auth",
     "xauth",
     "authentication",
@@ -40,6 +40,10 @@ const WORDS: [&str; 11] = [
     "pin",
     "hmac",
     "nonce",
+    "psw",
+    "cvv",
+    "cvv2",
+    "cvc",
 ];
 
 /// Last words of names that tell something about a credential and hold none.
@@ -128,6 +132,8 @@ mod tests {
             "jwt",
             "csrfmiddlewaretoken",
             "otp",
+            "psw",
+            "card[cvv]",
         ] {
             assert!(is_sensitive_name(name), "{name}");
         }

@@ -48,6 +48,12 @@ pub(super) fn value_of(text: &str, name: Range<usize>) -> Option<Range<usize>> {
     };
     let start = name.end + divider.get(0)?.end();
     let quoted = rest.starts_with(['"', '\'', '\\', '`']);
+    // In JSON a value may stand in the next line.
+    let start = if quoted {
+        text.len() - text[start..].trim_start().len()
+    } else {
+        start
+    };
     let behind = &text[start..];
     if let Some(value) = quoted_at(behind) {
         return Some(start + value.start..start + value.end);
