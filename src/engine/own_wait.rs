@@ -43,7 +43,10 @@ impl OwnWait {
         if self.own.is_all() {
             return last;
         }
-        let under_way = self.since.zip(last).map_or(0, |(since, now)| now - since);
+        let under_way = self
+            .since
+            .zip(last)
+            .map_or(0, |(since, now)| now.saturating_sub(since));
         Some(first? + self.total + under_way)
     }
 }
@@ -79,5 +82,18 @@ mod tests {
         assert_eq!(wait.last(None, Some(651)), None);
         let alone = OwnWait::new(OwnTime::ALL, window);
         assert_eq!(alone.last(Some(1), Some(651)), Some(651));
+    }
+
+    #[test]
+    fn what_is_told_does_not_go_below_what_was_waited_before() {
+        let ns = Duration::from_nanos;
+        let slices = Slices {
+            dropped: 0,
+            measured: 4,
+        };
+        let own = OwnTime::of(0, Some(Timetable::new(ns(100), ns(10), slices)));
+        let mut wait = OwnWait::new(own, Window { start: 0, end: 430 });
+        wait.look(10, || Some(9));
+        assert_eq!(wait.last(Some(1), Some(5)), Some(1));
     }
 }

@@ -2,7 +2,7 @@
 //! the instant at which it did. Whatever a request waited meanwhile is the generator's and not the target's. Pure: the caller
 //! brings the time. Nothing is allocated after the start.
 
-use crate::metrics::Window;
+use crate::metrics::{OwnTime, Window};
 
 /// Pauses that are told apart: when there are more, neighbours are joined.
 const MOST: usize = 512;
@@ -37,7 +37,13 @@ impl Pauses {
     /// Adds the time from `due`, when the worker should have got round to something, to `now`, when it did. It may lie over the last
     /// pause: several things that were due meanwhile tell of the same one.
     pub(super) fn add(&mut self, due: u64, now: u64) {
-        if now.saturating_sub(due) < self.shortest {
+        if now.saturating_sub(due) >= self.shortest {
+            self.join(due, now);
+        }
+    }
+
+    fn join(&mut self, due: u64, now: u64) {
+        if now <= due {
             return;
         }
         let (mut start, mut end, mut joined) = (due, now, 0);
@@ -62,9 +68,15 @@ impl Pauses {
         });
     }
 
-    /// The same, of what lies within a window.
-    pub(super) fn add_within(&mut self, window: Window, due: u64, now: u64) {
-        self.add(due.max(window.start), now.min(window.end));
+    /// The same, of the time that counts within a window, as if no other time passed in it. What is as long by the clock is a pause,
+    /// however little of that counts.
+    pub(super) fn add_within(&mut self, (window, own): (Window, OwnTime), due: u64, now: u64) {
+        if now.saturating_sub(due) < self.shortest {
+            return;
+        }
+        let (due, now) = (own.on_axis(window, due), own.on_axis(window, now));
+        let window = own.axis(window);
+        self.join(due.max(window.start), now.min(window.end));
     }
 
     /// How much of the time from `from` to `to` was spent in pauses, ns.
@@ -171,7 +183,9 @@ pub(super) enum Connections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Slices, Timetable};
     use proptest::prelude::*;
+    use std::time::Duration;
 
     fn of(pauses: &[(u64, u64)]) -> Pauses {
         let mut all = Pauses::new(10);
@@ -214,7 +228,7 @@ mod tests {
             let mut pauses = Pauses::new(10);
             stops
                 .iter()
-                .for_each(|&(due, now)| pauses.add_within(window, due, now));
+                .for_each(|&(due, now)| pauses.add_within((window, OwnTime::ALL), due, now));
             assert_eq!(pauses.total(), total, "{stops:?}");
         };
         check(&[], 0);
@@ -222,6 +236,39 @@ mod tests {
         check(&[(0, 1_100), (1_500, 1_700), (1_490, 1_701)], 100 + 211);
         check(&[(1_900, 5_000)], 100);
         check(&[(2_000, 5_000), (5_000, 6_000)], 0);
+    }
+
+    #[test]
+    fn a_stop_counts_for_a_load_as_far_as_it_lies_in_its_turns() {
+        let ns = Duration::from_nanos;
+        let slices = Slices {
+            dropped: 0,
+            measured: 4,
+        };
+        // A B B A of 100 ns with gaps of 10 ns, from 1,000 on.
+        let table = Timetable::new(ns(100), ns(10), slices);
+        let window = Window {
+            start: 1_000,
+            end: 1_430,
+        };
+        let stopped = |table, due, now| {
+            let mut stops = Pauses::new(10);
+            let own = OwnTime::of(1_000, Some(table));
+            stops.add_within((window, own), due, now);
+            stops.total()
+        };
+        for (due, now, base, head) in [
+            (1_020, 1_080, 60, 0),
+            (1_095, 1_115, 5, 5),
+            (1_000, 1_430, 200, 200),
+            (1_050, 5_000, 150, 200),
+            (1_100, 1_110, 0, 0),
+            // So short a time is no stop.
+            (1_020, 1_029, 0, 0),
+        ] {
+            assert_eq!(stopped(table, due, now), base, "{due} {now}");
+            assert_eq!(stopped(table.other(), due, now), head, "{due} {now}");
+        }
     }
 
     #[test]

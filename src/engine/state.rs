@@ -413,10 +413,8 @@ impl WorkerState {
             return false;
         }
         // A load that has no turn misses nothing.
-        if self.own.get().counts(due) {
-            let window = self.window.get();
-            self.stops.borrow_mut().add_within(window, due, now);
-        }
+        let time = (self.window.get(), self.own.get());
+        self.stops.borrow_mut().add_within(time, due, now);
         true
     }
 

@@ -213,10 +213,11 @@ async fn supervise(
                 state.abort();
             }
         }
-        if last.is_none() && first.is_some() && now >= end.window_end {
-            last = Some(mark());
+        if last.is_none() {
+            // What is waited behind a window that was cut is none of it.
+            wait.look(now, thread_wait_ns);
+            last = (first.is_some() && now >= end.window_end).then(mark);
         }
-        wait.look(now, thread_wait_ns);
         if now >= planned.end + timeout_ns || state.broken.get() {
             state.abort();
         }

@@ -129,7 +129,10 @@ impl PhaseRun<'_> {
         }
         let acknowledged = ledger.map(Background::finish).transpose();
         gather.cut(end.window.end);
-        gather.emit(Emit::Everything, &mut |_| ());
+        let launch = self.launch;
+        gather.emit(Emit::Everything, &mut |live| {
+            launch.observer.live(&launch.variant.name, live);
+        });
         Loaded {
             end,
             gather,

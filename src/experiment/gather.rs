@@ -150,7 +150,10 @@ impl Gather {
             answered_until: 0,
             blocks: Blocks::new(blocks, schedule.own_interval()),
             batches: Batches::default(),
-            trend: Trend::of(Duration::from_nanos(schedule.interval_ns)),
+            trend: Trend::of(
+                Duration::from_nanos(schedule.interval_ns),
+                Duration::from_nanos(schedule.own_interval()),
+            ),
             files,
             rows: Count::default(),
         }
@@ -260,6 +263,7 @@ impl Gather {
             } else {
                 // What a late worker still reports would be missing in it.
                 self.rows.count(1, 1);
+                self.trend.has_gaps = true;
             }
             let mut tally = tally;
             tally.clear();

@@ -185,3 +185,16 @@ fn rows_of_a_load_that_takes_turns_are_of_its_own_time() {
     assert_eq!(rates, [25.0; 4]);
     assert_eq!(gather.reached(), Duration::from_millis(160));
 }
+
+#[test]
+fn rows_that_are_left_out_are_gaps_of_the_course() {
+    let mut gather = gather(2);
+    for index in 0..=MOST_WAITING as u64 {
+        gather.interval(&counted(index));
+        gather.cells(cells(index, 0.5));
+    }
+    assert!(!gather.trend.has_gaps);
+    emit(&mut gather);
+    assert_eq!(gather.rows.late, 1);
+    assert!(gather.trend.has_gaps);
+}

@@ -116,8 +116,7 @@ impl VariantRun<'_> {
         stop: &Stop,
     ) -> Result<Driven, Failure> {
         for at in 0..self.variant.phases.len() {
-            let run = self.phase(at, rosters, result, stop);
-            let ended = run.measure(target, &mut result.phases[at]).await?;
+            let ended = self.measure(at, target, rosters, result, stop).await?;
             if let Some(driven) = Driven::after(ended, at) {
                 return Ok(driven);
             }
@@ -129,6 +128,26 @@ impl VariantRun<'_> {
             }
         }
         Ok(Driven::ToEnd)
+    }
+
+    /// Measures the phase with this index alone. One that took turns before is left out: its figures are of another kind, and are not
+    /// pooled with those of launches that were loaded alone.
+    pub(super) async fn measure(
+        &self,
+        at: usize,
+        target: &mut Launched,
+        rosters: &Arc<[Roster]>,
+        result: &mut VariantResult,
+        stop: &Stop,
+    ) -> Result<Ended, Failure> {
+        let run = self.phase(at, rosters, result, stop);
+        let phase = &mut result.phases[at];
+        if let Some(turns) = &phase.turns {
+            let left_out = notes::left_out(&turns.with);
+            phase.note([left_out]);
+            return Ok(Ended::InTime);
+        }
+        run.measure(target, phase).await
     }
 
     /// The phase with this index, which has a place in the result from then on.

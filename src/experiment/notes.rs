@@ -60,6 +60,25 @@ pub(super) fn not_together(with: &str, words: &str) -> Note {
     Note::warning("not_in_turns", "load", words).with_remedy("use `order = \"one-by-one\"`")
 }
 
+/// One of two variants that take turns is loaded alone, because the other one, or something beside one of them, has ended.
+pub(super) fn alone(with: &str, why: &str) -> Note {
+    let words = format!(
+        "it was loaded alone and not in turns with {}: {}",
+        printable(with),
+        printable(why)
+    );
+    Note::warning("not_in_turns", "load", words)
+}
+
+/// Launches of a phase that took turns in others.
+pub(super) fn left_out(with: &str) -> Note {
+    let words = format!(
+        "launches in which it could not take turns with {} are left out: what is loaded alone is not comparable with what takes turns",
+        printable(with)
+    );
+    Note::warning("launches_left_out", "load", words)
+}
+
 /// Turns are too short for the answers.
 pub(super) fn short_turns(slice: Duration, wanted: Duration) -> Note {
     let words = format!(

@@ -13,6 +13,7 @@ use super::mark::Cpu;
 use super::notes;
 use super::stop::Stop;
 use super::stretch::{EndedEarly, Stretch, TakesTurns};
+use super::timeline::lasts;
 use super::trend_hints;
 use super::variant::VariantRun;
 use crate::metrics::{Durations, Oddities, Tally, value_at};
@@ -157,7 +158,7 @@ impl PhaseRun<'_> {
         }
         found.note(fewer_requests(&found).filter(|_| !self.stop.is_asked()));
         found.note(short_for_answers(&found));
-        found.note(short_window(self.launch.variant));
+        found.note(short_window(self.launch));
         found.note(over.late.notes());
         let window = Duration::from_secs_f64(found.seconds());
         let early = over.ended_early;
@@ -262,15 +263,12 @@ fn short_for_answers(found: &PhaseResult) -> Option<Note> {
 }
 
 /// A warning if the target remembers for longer than each window of the variant lasts.
-fn short_window(variant: &Variant) -> Option<Note> {
+fn short_window(launch: &VariantRun<'_>) -> Option<Note> {
+    let VariantRun { plan, variant, .. } = launch;
     let ttl = tenant::remembers_for(variant)?;
-    let longest = variant
-        .phases
-        .iter()
-        .map(|phase| phase.load.duration)
-        .max()
-        .unwrap_or_default()
-        .as_secs_f64();
+    let phases = variant.phases.iter();
+    let longest = phases.map(|phase| lasts(plan, variant, phase)).max();
+    let longest = longest.unwrap_or_default().as_secs_f64();
     (longest < ttl).then(|| notes::window_shorter_than_ttl(longest, ttl))
 }
 

@@ -9,8 +9,6 @@ use crate::scenario::{ComparisonPlan, Load, Phase, Plan, Variant, not_in_turns};
 pub struct Planned {
     /// The variant.
     pub variant: String,
-    /// The variant that has the other turns.
-    pub with: Option<String>,
     /// The phase.
     pub phase: String,
     /// Launch of the variant, from 1.
@@ -84,10 +82,8 @@ impl PlannedLaunch {
             let in_turns = match arms[..] {
                 [(_, of), (_, other)] if not_in_turns(of, other).is_none() => {
                     let length = length(&of.load).zip(length(&other.load));
-                    all.push(Planned {
-                        with: Some(head.name.clone()),
-                        ..self.stretch(base, of, false, length.map(|(of, other)| of + other))
-                    });
+                    let length = length.map(|(of, other)| of + other);
+                    all.push(self.stretch(base, of, false, length));
                     true
                 }
                 _ => false,
@@ -127,13 +123,31 @@ impl PlannedLaunch {
     ) -> Planned {
         Planned {
             variant: variant.name.clone(),
-            with: None,
             phase: phase.name.clone(),
             round: self.round,
             profiled,
             length,
         }
     }
+}
+
+/// How long the window of a phase lasts by the clock: that of one that takes turns at least twice as long as its own turns.
+pub(super) fn lasts(plan: &Plan, variant: &Variant, phase: &Phase) -> Duration {
+    let of = |at: usize| &plan.variants[at];
+    let other = plan.turns.iter().find_map(|pair| {
+        let (base, head) = (of(pair.base), of(pair.head));
+        if base.name == variant.name {
+            Some(head)
+        } else {
+            (head.name == variant.name).then_some(base)
+        }
+    });
+    let other = other.and_then(|other| other.phases.iter().find(|of| of.name == phase.name));
+    let turns = match other.map(|other| not_in_turns(phase, other)) {
+        Some(None) => 2,
+        _ => 1,
+    };
+    phase.load.duration * turns
 }
 
 /// Warm-up and window of a load; `None` if it ends with a number of requests.
@@ -239,6 +253,45 @@ name = "new"
                 "2 old a profiled Some(6)",
             ]
         );
+    }
+
+    #[test]
+    fn a_window_of_turns_lasts_as_long_as_those_of_both() {
+        let text = r#"
+name = "t"
+order = "ORDER"
+[target]
+command = "serve {port}"
+[[phase]]
+name = "a"
+load = { model = "closed", connections = 1, duration = "3s" }
+[[phase]]
+name = "b"
+variants = ["new"]
+load = { model = "closed", connections = 1, duration = "9s" }
+[[phase]]
+name = "c"
+load = { model = "open", rate = "9/s", connections = 1, duration = "4s" }
+[[request]]
+name = "get"
+path = "/"
+[[variant]]
+name = "old"
+[[variant]]
+name = "new"
+"#;
+        for (order, expected) in [("turns", [6, 4, 6, 9, 4]), ("one-by-one", [3, 4, 3, 9, 4])] {
+            let text = text.replace("ORDER", order);
+            let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
+            let of = |variant: &Variant| -> Vec<u64> {
+                let phases = variant.phases.iter();
+                phases
+                    .map(|phase| lasts(&plan, variant, phase).as_secs())
+                    .collect()
+            };
+            let all: Vec<u64> = plan.variants.iter().flat_map(of).collect();
+            assert_eq!(all, expected, "{order}");
+        }
     }
 
     #[test]

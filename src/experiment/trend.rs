@@ -20,24 +20,28 @@ pub(super) struct Point {
     pub(super) cost_us: Option<f64>,
 }
 
-/// The course of a window. Intervals without an answer are left out, and then nothing is said of periods.
+/// The course of a window. Intervals without an answer are left out, and then nothing is said of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trend {
+    /// From the beginning of one to that of the next.
     interval: Duration,
+    /// How much of it counts: less where it is that of turns.
+    own: Duration,
     /// Intervals in each point.
     each: u32,
     points: Vec<Point>,
     /// Intervals in the last point.
     last: u32,
-    /// An interval had no latency.
+    /// An interval had no latency, or is missing: points behind it stand too early.
     pub(super) has_gaps: bool,
 }
 
 impl Trend {
-    /// Of intervals of this length.
-    pub(super) fn of(interval: Duration) -> Self {
+    /// Of intervals of this length, of which so much counts.
+    pub(super) fn of(interval: Duration, own: Duration) -> Self {
         Self {
             interval,
+            own,
             each: 1,
             ..Self::default()
         }
@@ -79,9 +83,14 @@ impl Trend {
         &self.points[..whole]
     }
 
-    /// The length of a point.
+    /// The time from one point to the next.
     pub(super) fn step(&self) -> Duration {
         self.interval * self.each
+    }
+
+    /// How much of it counts, as warm-ups and durations do.
+    pub(super) fn own_step(&self) -> Duration {
+        self.own * self.each
     }
 }
 
@@ -101,7 +110,7 @@ mod tests {
 
     #[test]
     fn points_grow_longer_and_not_more() {
-        let mut trend = Trend::of(Duration::from_millis(100));
+        let mut trend = Trend::of(Duration::from_millis(100), Duration::from_millis(40));
         let mut latency = Histogram::<u64>::new(3).unwrap();
         latency.auto(true);
         for at in 0..1_101_u64 {
@@ -110,6 +119,7 @@ mod tests {
             trend.add(&latency, 100.0, Some(0.5));
         }
         assert_eq!(trend.step(), Duration::from_millis(400));
+        assert_eq!(trend.own_step(), Duration::from_millis(160));
         // 1,101 intervals are 275 points of four, and a rest.
         assert_eq!(trend.points().len(), 275);
         let Point {

@@ -131,7 +131,7 @@ fn cold_start(trend: &Trend, load: &Load) -> Option<Note> {
         Some(found) => ("half of the answers took", "", found),
         None => ("a request cost", " of CPU", costs?),
     };
-    let seconds = |points: usize| (trend.step() * points as u32).as_secs_f64();
+    let seconds = |points: usize| (trend.own_step() * points as u32).as_secs_f64();
     let warm = load.warmup.as_secs_f64() + seconds(found.after);
     Some(
         Note::hint(
@@ -200,7 +200,11 @@ mod tests {
 
     /// A window of a second a point: each has a median, a 99th percentile and cores.
     fn window(points: impl IntoIterator<Item = (f64, f64, f64)>) -> Trend {
-        let mut trend = Trend::of(Duration::from_secs(1));
+        let second = Duration::from_secs(1);
+        fill(Trend::of(second, second), points)
+    }
+
+    fn fill(mut trend: Trend, points: impl IntoIterator<Item = (f64, f64, f64)>) -> Trend {
         for (p50_ms, p99_ms, cores) in points {
             let mut latency = Histogram::<u64>::new(3).unwrap();
             latency.auto(true);
@@ -328,6 +332,19 @@ mod tests {
             words[0].starts_with("a request cost 9 ms of CPU or more at the beginning of the window, and 5 ms in its second half"),
             "{words:?}"
         );
+    }
+
+    #[test]
+    fn advice_on_turns_is_by_the_time_of_ones_own_and_a_period_by_the_clock() {
+        let of = |points: &dyn Fn(u32) -> (f64, f64, f64), count: u32| {
+            let trend = Trend::of(Duration::from_secs(3), Duration::from_secs(1));
+            said(&fill(trend, (0..count).map(points)))
+        };
+        let words = of(&|at| (if at < 4 { 3.0 } else { 1.0 }, 10.0, 0.5), 20);
+        assert!(words[0].contains("`warmup = \"4s\"`"), "{words:?}");
+        let herd = |at| (1.0, if at % 10 == 0 { 40.0 } else { 2.0 }, 0.5);
+        let words = of(&herd, 60);
+        assert!(words[0].contains("every 30 s, 6 times"), "{words:?}");
     }
 
     #[test]

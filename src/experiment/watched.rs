@@ -151,10 +151,17 @@ impl Watched {
         }
     }
 
-    /// How long it did over the window, s.
+    /// How long it did over the window, s. Of a load that takes turns it is that of its own time, for the limit knows nothing of turns.
     pub(super) fn throttled_seconds(&self) -> Option<f64> {
         let (first, last) = self.throttled?;
-        Some(last.saturating_sub(first).as_secs_f64())
+        let all = last.saturating_sub(first).as_secs_f64();
+        let window = self.window.seconds();
+        let is_own = !self.own.is_all() && window > 0.0;
+        Some(if is_own {
+            all * self.own.seconds(self.window) / window
+        } else {
+            all
+        })
     }
 
     /// Adds a reading of the machine.
@@ -356,5 +363,36 @@ impl Watched {
                 .collect(),
             ended: unread.map(|why| (after, why)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Slices, Timetable};
+
+    #[test]
+    fn a_limit_holds_up_both_that_take_turns_and_each_in_its_own_time() {
+        let ms = Duration::from_millis;
+        let slices = Slices {
+            dropped: 0,
+            measured: 8,
+        };
+        // Eight turns of 100 ms with gaps of 25 ms: 975 ms, of which each has 400.
+        let table = Timetable::new(ms(100), ms(25), slices);
+        let window = Window {
+            start: 0,
+            end: 975_000_000,
+        };
+        let throttled = |own| {
+            let mut watched = Watched::new(Cpu::Processes, window, own);
+            assert_eq!(watched.throttled_seconds(), None);
+            watched.throttled(Some(ms(1_000)));
+            watched.throttled(Some(ms(1_975)));
+            watched.throttled_seconds().unwrap()
+        };
+        assert_eq!(throttled(OwnTime::ALL), 0.975);
+        let own = throttled(OwnTime::of(0, Some(table)));
+        assert!((own - 0.4).abs() < 1e-9, "{own}");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Turns after which the order repeats, and of which each arm has half.
 const PATTERN: u64 = 8;
 
-/// Time behind the last turn in which an arm may do what it has put off, before it is read, ns.
+/// Time behind the last turn in which arms may do what they have put off, before they are read, ns.
 const AFTER: u64 = 20_000_000;
 
 /// Which of them are those of A, and of the other arm.
@@ -89,6 +89,11 @@ impl Timetable {
     /// Offset of the end of the last turn of either arm, ns.
     pub fn end(&self) -> u64 {
         self.turns() * self.period() - self.gap
+    }
+
+    /// Offset at which all has ended that the arms may have put off until the end of the last turn, ns.
+    pub fn settled(&self) -> u64 {
+        self.end() + AFTER
     }
 
     /// How much of the arm's own time has passed at an offset, ns.

@@ -3,7 +3,7 @@
 use super::{AcknowledgedFile, Note, PhaseResult};
 
 impl PhaseResult {
-    /// Adds what another launch of the same phase found.
+    /// Adds what another launch of the same phase found, in which it took turns as in those before, or as in those before did not.
     pub(crate) fn add(&mut self, launch: Self) {
         // Each field is named, so that a new one is pooled or left out on purpose.
         let Self {

@@ -118,6 +118,34 @@ fn figures_are_served_while_the_run_lasts() {
 }
 
 #[test]
+fn a_phase_that_is_over_has_all_of_its_answers_told() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let scenario = two_phases(&server).replace("\"300ms\"", "\"60s\"");
+    let running = TestBed::new()
+        .scenario(&scenario)
+        .args(["--live", "0"])
+        .start();
+    let place = endpoint(&running);
+    let told = until("figures of the second phase", || {
+        let text = ask(&place, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").ok()?;
+        let total = |phase: &str| {
+            let of = format!(
+                "telemload_ok_responses_total{{variant=\"default\",phase=\"{phase}\",profiled=\"false\"}} "
+            );
+            let rest = text.split(&of).nth(1)?;
+            rest.lines().next()?.parse::<u64>().ok()
+        };
+        total("busy").and(total("calm"))
+    });
+    running.signal(Signal::INT);
+    let outcome = running.wait().expect(130, &["interrupted"]);
+    let round = &outcome.phase("default", "calm")["rounds"][0];
+    let of = |key: &str| round[key].as_f64().unwrap();
+    let completed = (of("throughput_rps") * of("window_s")).round() as u64;
+    assert_eq!(told, completed, "{round:#}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_refused_before_anything_starts() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, server) = (

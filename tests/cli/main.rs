@@ -23,6 +23,7 @@ mod docs;
 mod failures;
 mod formats;
 mod gate;
+mod gate_ended;
 mod gated;
 mod guarded;
 mod hosts;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use tempfile::TempDir;
 
 use crate::cli::exit::Usage;
@@ -13,6 +13,13 @@ use crate::experiment::Stop;
 use crate::process::{ProcessHandle, ProcessSpec};
 use crate::result::Arms;
 use crate::scenario::{Target, Variant};
+
+/// How work on a worktree ended that did not fail.
+enum Worked {
+    Done,
+    /// The user wishes to end.
+    Left,
+}
 
 /// A worktree of one revision. It is removed when this is dropped.
 #[derive(Debug)]
@@ -56,23 +63,29 @@ impl Checkout {
             directory,
             revision: revision.to_owned(),
         };
-        let place = checkout.top();
-        let place = place.to_string_lossy();
-        git(
-            &checkout.repository,
-            &["worktree", "add", "--quiet", "--detach", &place, &commit],
-        )
-        .context("cannot make a worktree of the base")?;
-        match build {
-            None => Ok(Some(checkout)),
-            Some(build) => {
-                if !quiet {
-                    say(&format!("building {revision}: {build}"));
-                }
-                let is_built = checkout.build(build, stop).await?;
-                Ok(is_built.then_some(checkout))
-            }
+        if let Worked::Left = checkout.add(&commit, stop).await? {
+            return Ok(None);
         }
+        let Some(build) = build else {
+            return Ok(Some(checkout));
+        };
+        if !quiet {
+            say(&format!("building {revision}: {build}"));
+        }
+        match checkout.build(build, stop).await? {
+            Worked::Done => Ok(Some(checkout)),
+            Worked::Left => Ok(None),
+        }
+    }
+
+    /// Makes the worktree itself, which takes long where it is large or has hooks.
+    async fn add(&self, commit: &str, stop: &Stop) -> anyhow::Result<Worked> {
+        let (repository, place) = (self.repository.to_string_lossy(), self.top());
+        let place = place.to_string_lossy();
+        let words = ["git", "-C", &repository, "worktree", "add", "--quiet"];
+        let words = words.into_iter().chain(["--detach", &place, commit]);
+        let failed = |said: String| anyhow!("cannot make a worktree of the base ({said}");
+        self.work("worktree", words, stop, failed).await
     }
 
     fn top(&self) -> PathBuf {
@@ -92,37 +105,51 @@ impl Checkout {
         format!("sh -c 'cd -- \"$0\" && exec \"$@\"' {place}")
     }
 
-    /// Runs the build; `false` if the user wishes to end.
-    async fn build(&self, build: &str, stop: &Stop) -> anyhow::Result<bool> {
-        let path = self.directory.path().join("build.log");
+    /// Builds in it.
+    async fn build(&self, build: &str, stop: &Stop) -> anyhow::Result<Worked> {
+        // A target directory that both share would hold the base's program where the head's is.
+        let script = "cd -- \"$0\" && unset CARGO_TARGET_DIR && eval \"$1\"";
+        let place = self.place();
+        let place = place.to_string_lossy();
+        let words = ["sh", "-c", script, &place, build];
+        let failed =
+            |said: String| anyhow!("--build {build:?} of {} failed ({said}", self.revision);
+        self.work("build", words, stop, failed).await
+    }
+
+    /// Runs a command on it to its end, or until the user wishes to end; `failed` makes an error of how it ended, and of its last lines.
+    async fn work<'w>(
+        &self,
+        name: &str,
+        words: impl IntoIterator<Item = &'w str>,
+        stop: &Stop,
+        failed: impl FnOnce(String) -> anyhow::Error,
+    ) -> anyhow::Result<Worked> {
         let log = File::options()
             .read(true)
             .append(true)
             .create(true)
-            .open(path);
-        let log = log.context("cannot make a log of the build")?;
-        // A target directory that both share would hold the base's program where the head's is.
-        let script = "cd -- \"$0\" && unset CARGO_TARGET_DIR && eval \"$1\"";
-        let place = self.place().to_string_lossy().into_owned();
-        let argv = ["sh", "-c", script, &place, build].map(str::to_owned);
-        let spec = ProcessSpec::new("build", argv.to_vec(), log);
-        let mut building = ProcessHandle::spawn(spec).await?;
+            .open(self.directory.path().join(format!("{name}.log")));
+        let log = log.with_context(|| format!("cannot make a log of the {name}"))?;
+        let argv = words.into_iter().map(str::to_owned).collect();
+        let mut working = ProcessHandle::spawn(ProcessSpec::new(name, argv, log)).await?;
         let mut stop = stop.clone();
         let exit = tokio::select! {
-            exit = building.exited() => exit,
+            exit = working.exited() => exit,
             () = stop.asked() => {
-                building.stop().await;
-                return Ok(false);
+                tokio::select! {
+                    _ = working.stop() => return Ok(Worked::Left),
+                    () = stop.hurried() => {}
+                }
+                working.kill();
+                working.stop().await;
+                return Ok(Worked::Left);
             }
         };
-        if exit.success() {
-            return Ok(true);
+        match exit.success() {
+            true => Ok(Worked::Done),
+            false => Err(failed(format!("{exit}){}", working.last_lines(20)))),
         }
-        let said = building.last_lines(20);
-        bail!(
-            "--build {build:?} of {} failed ({exit}){said}",
-            self.revision
-        )
     }
 
     /// What is to be said of arms that run the same bytes.
@@ -144,9 +171,12 @@ impl Checkout {
 impl Drop for Checkout {
     fn drop(&mut self) {
         let place = self.top();
-        let place = place.to_string_lossy();
-        // What cannot be removed is in a temporary directory, which goes anyway; git forgets it then.
-        let _ = git(&self.repository, &["worktree", "remove", "--force", &place]);
+        // One that was not made to its end is locked, which keeps git from forgetting it. What cannot be removed is in a temporary directory.
+        let _ = git(
+            &self.repository,
+            &["worktree", "unlock", &place.to_string_lossy()],
+        );
+        let _ = std::fs::remove_dir_all(&place);
         let _ = git(&self.repository, &["worktree", "prune"]);
     }
 }

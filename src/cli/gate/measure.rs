@@ -117,6 +117,11 @@ impl Clock {
         let count = later.len() as u32;
         (count > 0).then(|| later.iter().sum::<Duration>() / count)
     }
+
+    /// Launches that the first look lacks, however many blocks each of them has.
+    fn left_to_look(&self) -> u32 {
+        FIRST_LOOK.saturating_sub(self.launches.len()) as u32
+    }
 }
 
 /// Launches of a gate that has time for a look between the first and the last one, and for confirming.
@@ -224,8 +229,7 @@ impl Measuring<'_> {
 
     /// The budget was too short: of which length it would not be.
     fn short(&self) -> Ended {
-        let looked = self.found.blocks.len() as u32 / self.blocks;
-        let looking = self.to_confirm() * (FIRST_LOOK as u32).saturating_sub(looked);
+        let looking = self.to_confirm() * self.clock.left_to_look();
         let confirming = self.found.confirming.len() as u32 / self.blocks;
         let confirmed = self.to_confirm() * confirming;
         let elapsed = self.around.began.elapsed();
@@ -263,9 +267,7 @@ impl Measuring<'_> {
     fn at_rate(&self) -> Duration {
         let open = self.pair.pacing().and_then(|pacing| pacing.open);
         let open = open.filter(|_| self.clock.has_latencies);
-        open.map_or(Duration::ZERO, |open| {
-            (open.slice + open.gap) * 10 * self.blocks
-        })
+        open.map_or(Duration::ZERO, |open| open.lasts() * self.blocks)
     }
 
     /// Blocks are shorter from now on, and so is what is known of them.
@@ -396,5 +398,21 @@ fn outcome(failure: Failure) -> Outcome {
     match failure {
         Failure::Internal(words) => Outcome::Internal(words),
         Failure::Target(words) => Outcome::Invalid(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_look_lacks_launches_and_not_blocks() {
+        let clock = |launches| Clock {
+            launches: vec![Duration::from_secs(1); launches],
+            ..Clock::default()
+        };
+        for (launches, lacks) in [(0, 10), (1, 9), (3, 7), (10, 0), (12, 0)] {
+            assert_eq!(clock(launches).left_to_look(), lacks, "{launches}");
+        }
     }
 }

@@ -121,8 +121,11 @@ fn gate(
         functions = blamed(session.runtime.block_on(work));
     }
     session.runtime.shutdown_background();
-    let reported = printed.and(ended.report(functions.as_ref(), &dir));
+    let stored = ended.store(functions.as_ref(), &dir);
+    // Nothing runs any more, and what is known is stored.
     session.signals.release();
+    let reported = printed.and(stored);
+    let reported = reported.and(ended.report(functions.as_ref()));
     if let Some(injected) = compared.injected {
         reported?;
         return Ok(shown::proven(&verdict, injected, args.quiet));

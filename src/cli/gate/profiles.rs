@@ -8,7 +8,7 @@ use super::profiled::profile;
 use crate::experiment::{self, Observer, RunDir, Stop};
 use crate::gate::Sampled;
 use crate::profile::{ENOUGH_SLICES, Profile, Scale, of_launches};
-use crate::result::{Arms, ProfileResult, RunResult, Samples};
+use crate::result::{Arms, PhaseResult, ProfileResult, RunResult, Samples};
 use crate::scenario::{LoadModel, Phase, Plan, Variant};
 use crate::statistics::Paired;
 
@@ -68,9 +68,8 @@ impl Launches {
         let phase = variant.and_then(|variant| variant.phases.first());
         let profile = phase.and_then(|phase| phase.profile.clone());
         let why = || {
-            let notes = phase.into_iter().flat_map(|phase| &phase.notes);
-            let notes: Vec<String> = notes.map(|note| note.words.clone()).collect();
-            format!("the {name} could not be profiled: {}", notes.join("; "))
+            let why = unprofiled(run, phase);
+            format!("the {name} could not be profiled: {why}")
         };
         self.profiles.push(profile.ok_or_else(why)?);
         Ok(())
@@ -94,6 +93,17 @@ impl Launches {
         let scale = Scale::cost(paired.mean).known_to(paired.error() / paired.mean, paired.n);
         is_known.then(|| scale.of_launches(paired.n))
     }
+}
+
+/// Why an arm has no profile: its own end, what came in the way of the profile, or what ended the run before that.
+fn unprofiled(run: &RunResult, phase: Option<&PhaseResult>) -> String {
+    let died = phase.and_then(|phase| phase.died.clone());
+    let notes = phase.into_iter().flat_map(|phase| &phase.notes);
+    let mut notes = notes.filter(|note| note.code == "no_profile");
+    let noted = || notes.next().map(|note| note.words.clone());
+    let failed = || run.failure.as_ref().map(ToString::to_string);
+    let why = died.or_else(noted).or_else(failed);
+    why.unwrap_or_else(|| "nothing says why".to_owned())
 }
 
 impl All {
@@ -137,4 +147,33 @@ fn plan(compared: &Compared) -> Result<Plan, String> {
         interval: Duration::from_millis(100),
         ..compared.plan.clone()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::Failure;
+    use crate::result::samples::{phase, run};
+
+    #[test]
+    fn why_an_arm_was_not_profiled_is_told() {
+        let failed = |of: &str| Some(Failure::Target(of.to_owned()));
+        let mut dead = phase(|_| ());
+        dead.died = Some("it ended with status 3".to_owned());
+        let mut never = run(phase(|_| ()), failed("`target` is not ready"));
+        never.variants.clear();
+        for (run, says) in [
+            (never, "`target` is not ready"),
+            (
+                run(dead, failed("the other one died")),
+                "it ended with status 3",
+            ),
+            (run(phase(|_| ()), None), "nothing says why"),
+        ] {
+            let name = run.variants.first().map_or("head", |of| of.name.as_str());
+            let mut launches = Launches::default();
+            let why = launches.add(&run, name).unwrap_err();
+            assert_eq!(why, format!("the {name} could not be profiled: {says}"));
+        }
+    }
 }

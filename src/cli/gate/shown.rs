@@ -82,32 +82,36 @@ impl<'a> Ended<'a> {
         print(&terminal::gate::render(&self.run(None)))
     }
 
-    /// Prints which functions a failure comes from, and writes all that programs read. What cannot be written costs nothing else.
-    pub(super) fn report(
-        &self,
-        functions: Option<&Comparison>,
-        dir: &RunDir,
-    ) -> anyhow::Result<()> {
+    /// Stores it in the run directory, with the functions that a failure comes from. What cannot be written costs nothing else.
+    pub(super) fn store(&self, functions: Option<&Comparison>, dir: &RunDir) -> anyhow::Result<()> {
+        let gate = self.run(functions);
+        let write = |name: &str, text: &str| {
+            let written = dir.write(Path::new(name), text.as_bytes());
+            written.map_err(|error| unwritten(&error))
+        };
+        let written = write("gate.json", &document::gate::json(&gate));
+        // What it should find was put there.
+        if self.args.given.prove {
+            return written;
+        }
+        written.and(write(PAGE, &page::gate::html(&gate, &command_line())))
+    }
+
+    /// Prints the functions, and writes what is asked for beside the run directory: whoever reads that may not be there.
+    pub(super) fn report(&self, functions: Option<&Comparison>) -> anyhow::Result<()> {
         let (args, gate) = (self.args, self.run(functions));
-        let document = document::gate::json(&gate);
         let printed = match functions {
-            _ if args.json => print(&document),
+            _ if args.json => print(&document::gate::json(&gate)),
             Some(functions) => print(&format!("\n{}", terminal::compare::render(functions))),
             None => Ok(()),
         };
-        let written = dir.write(Path::new("gate.json"), document.as_bytes());
-        let written = printed.and(written.map_err(|error| unwritten(&error)));
-        // What it should find was put there.
         if args.given.prove {
-            return written;
+            return printed;
         }
-        let page = page::gate::html(&gate, &command_line());
-        let page = dir.write(Path::new(PAGE), page.as_bytes());
-        let written = written.and(page.map_err(|error| unwritten(&error)));
         let checks = of_gate(&gate);
         let reported = args.ci.write(&checks, &[text::gate::markdown(&gate)]);
         let at_scenario = args.at_scenario.write(&checks, Some(gate.file));
-        written.and(reported).and(at_scenario)
+        printed.and(reported).and(at_scenario)
     }
 }
 

@@ -18,9 +18,6 @@ use crate::result::{Arms, Failure, Turns};
 use crate::scenario::{Load, LoadModel, Plan};
 use crate::traffic::template::Stamp;
 
-/// Time behind the last turn in which the arms may do what they have put off, before they are read.
-const AFTER: Duration = Duration::from_millis(20);
-
 /// What both arms are driven with.
 pub(super) struct Course<'a> {
     pub(super) plan: &'a Plan,
@@ -193,7 +190,7 @@ impl Readings {
         Self {
             begin,
             planned,
-            after: begin + base.end() + AFTER.as_nanos() as u64,
+            after: begin + base.settled(),
             first: Arms::default(),
             last: Arms::default(),
             moments: (None, None),

@@ -8,6 +8,7 @@ mod calibration;
 mod drive;
 mod meter;
 mod pacing;
+mod side;
 mod surroundings;
 mod variants;
 

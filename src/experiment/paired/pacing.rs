@@ -237,6 +237,11 @@ impl OpenPacing {
         Tables::new(self.slice, self.gap, OPEN, head_first)
     }
 
+    /// How long the turns of a block take.
+    pub fn lasts(&self) -> Duration {
+        (self.slice + self.gap) * all(OPEN)
+    }
+
     /// The load of its turns.
     pub(super) fn load(&self, load: &Load) -> Load {
         let arrivals = match load.model {

@@ -2,7 +2,6 @@
 //! while the other variant is idle.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::super::Stop;
 use super::super::drive::{Beside, Loaded, no_workers};
@@ -19,27 +18,25 @@ use super::both::{Arm, Both, Launcher};
 use super::calibration::{Calibration, answered};
 use super::meter::Meter;
 use super::pacing::Pacing;
+use super::side::Side;
 use crate::engine::Engine;
 use crate::result::{Arms, Failure, RatioErrors, VariantResult};
 use crate::scenario::{Phase, not_in_turns};
-use crate::traffic::fleet::{Hashes, Roster};
+use crate::traffic::fleet::Hashes;
 
 /// How long turns are, by variant and phase: decided in the first launch in which both answered.
 pub(in crate::experiment) type Pacings = BTreeMap<(String, String), Pacing>;
+
+/// A step in which nobody took turns.
+const NEITHER: Arms<bool> = Arms {
+    base: false,
+    head: false,
+};
 
 /// One launch of both.
 pub(in crate::experiment) struct Together<'a> {
     pub(in crate::experiment) runs: Arms<VariantRun<'a>>,
     pub(in crate::experiment) stop: &'a Stop,
-}
-
-/// One of the two while they are up.
-struct Side<'a> {
-    run: &'a VariantRun<'a>,
-    rosters: Arc<[Roster]>,
-    result: &'a mut VariantResult,
-    /// How far its phases came, if there is nothing left to drive.
-    driven: Option<Driven>,
 }
 
 impl Together<'_> {
@@ -88,17 +85,19 @@ impl Together<'_> {
         words: &str,
     ) -> Result<Arms<Launch>, Failure> {
         let Arms { base, head } = &self.runs;
-        let ended = Arms {
-            base: alone(base, hashes, results.base, self.stop).await?,
-            head: alone(head, hashes, results.head, self.stop).await?,
+        let base_ended = alone(base, hashes, results.base, self.stop).await?;
+        let head_ended = match base_ended {
+            Launch::Hopeless => Launch::Over,
+            _ => alone(head, hashes, results.head, self.stop).await?,
         };
-        let said = [(base, head, results.base), (head, base, results.head)];
-        for (_, other, result) in said {
-            for phase in &mut result.phases {
-                phase.note([notes::not_together(&other.variant.name, words)]);
-            }
+        for (other, result) in [(head, results.base), (base, results.head)] {
+            let alone = result.phases.iter_mut().filter(|of| of.turns.is_none());
+            alone.for_each(|of| of.note([notes::not_together(&other.variant.name, words)]));
         }
-        Ok(ended)
+        Ok(Arms {
+            base: base_ended,
+            head: head_ended,
+        })
     }
 
     async fn phases(
@@ -109,45 +108,67 @@ impl Together<'_> {
         pacings: &mut Pacings,
     ) -> Result<(), Failure> {
         let of = &self.runs;
-        for step in steps(&of.base.variant.phases, &of.head.variant.phases) {
-            let live = sides.base.driven.is_none() && sides.head.driven.is_none();
+        'steps: for step in steps(&of.base.variant.phases, &of.head.variant.phases) {
             let (base, head) = match step {
                 Step::Base(at) => (Some(at), None),
                 Step::Head(at) => (None, Some(at)),
                 Step::Both(base, head) => (Some(base), Some(head)),
             };
-            let at = base.zip(head).filter(|_| live);
-            let at = at.map(|(base, head)| Arms { base, head });
-            let took_turns = match at.filter(|at| self.is_in_turns(at)) {
+            let at = base.zip(head).map(|(base, head)| Arms { base, head });
+            let in_turns = at.filter(|at| self.is_in_turns(at, sides));
+            let live = sides.base.driven.is_none() && sides.head.driven.is_none();
+            let measured = match in_turns.filter(|_| live) {
                 Some(at) => self.in_turns(launcher, both, sides, at, pacings).await?,
-                None => false,
+                None => NEITHER,
             };
+            if sides.base.is_hopeless() || sides.head.is_hopeless() {
+                break;
+            }
+            let why = in_turns.and_then(|_| why_alone(both, sides));
+            let (base_name, head_name) = (&of.base.variant.name, &of.head.variant.name);
             let mut arms = [
-                (&mut sides.base, &mut both.arms.base.target, base),
-                (&mut sides.head, &mut both.arms.head.target, head),
+                (
+                    &mut sides.base,
+                    &mut both.arms.base.target,
+                    base,
+                    measured.base,
+                    head_name,
+                ),
+                (
+                    &mut sides.head,
+                    &mut both.arms.head.target,
+                    head,
+                    measured.head,
+                    base_name,
+                ),
             ];
             if of.base.round.is_multiple_of(2) {
                 arms.reverse();
             }
-            for (side, target, at) in arms {
+            for (side, target, at, is_measured, with) in arms {
                 let Some(at) = at else { continue };
-                if !took_turns {
+                if !is_measured {
                     side.measure(at, target, self.stop).await?;
+                    side.note_alone(at, with, why.as_deref());
+                }
+                if side.is_hopeless() {
+                    break 'steps;
                 }
                 side.profile(at, target, self.stop).await?;
             }
-            let is_hopeless = |side: &Side<'_>| matches!(side.driven, Some(Driven::Hopeless));
-            if self.stop.is_asked() || is_hopeless(&sides.base) || is_hopeless(&sides.head) {
+            if self.stop.is_asked() {
                 break;
             }
         }
         Ok(())
     }
 
-    fn is_in_turns(&self, at: &Arms<usize>) -> bool {
+    /// Whether a phase is loaded in turns as long as both live: launches of one that was loaded alone stay alone.
+    fn is_in_turns(&self, at: &Arms<usize>, sides: &Arms<Side<'_>>) -> bool {
         let Arms { base, head } = &self.runs;
         let (base, head) = (&base.variant.phases, &head.variant.phases);
-        not_in_turns(&base[at.base], &head[at.head]).is_none()
+        let was_alone = sides.base.was_alone(at.base) || sides.head.was_alone(at.head);
+        not_in_turns(&base[at.base], &head[at.head]).is_none() && !was_alone
     }
 
     /// How long turns are in a phase.
@@ -185,7 +206,8 @@ impl Together<'_> {
         Ok(Some(pacing))
     }
 
-    /// Loads a phase of both in turns; `false` if one of them did not live so long, or the user wishes to end.
+    /// Loads a phase of both in turns, and tells whose that measured: nobody's if one of them did not live so long, or the user wishes to
+    /// end, and not that of one whose window did not begin because the other one died.
     async fn in_turns(
         &self,
         launcher: &Launcher<'_>,
@@ -193,18 +215,18 @@ impl Together<'_> {
         sides: &mut Arms<Side<'_>>,
         at: Arms<usize>,
         pacings: &mut Pacings,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Arms<bool>, Failure> {
         let phase = &self.runs.base.variant.phases[at.base];
         let pacing = self.pacing(launcher, both, phase, pacings).await?;
+        if both.targets().is_none() || self.stop.is_asked() {
+            return Ok(NEITHER);
+        }
         let Arms { base, head } = &mut both.arms;
         let (Some(pacing), Some(of_base), Some(of_head)) =
             (pacing, &mut base.target, &mut head.target)
         else {
-            return Ok(false);
+            return Ok(NEITHER);
         };
-        if self.stop.is_asked() {
-            return Ok(false);
-        }
         let tables = pacing
             .closed_tables(self.runs.base.round.is_multiple_of(2))
             .of;
@@ -253,11 +275,19 @@ impl Together<'_> {
             },
             &pacing,
         );
-        let ended = base_run.keep(over.base, of_base, &mut base.result.phases[at.base])?;
-        base.driven = Driven::after(ended, at.base);
-        let ended = head_run.keep(over.head, of_head, &mut head.result.phases[at.head])?;
-        head.driven = Driven::after(ended, at.head);
-        Ok(true)
+        let lost = Arms {
+            base: is_lost(&over.base, &over.head),
+            head: is_lost(&over.head, &over.base),
+        };
+        if !lost.base {
+            let ended = base_run.keep(over.base, of_base, &mut base.result.phases[at.base])?;
+            base.driven = Driven::after(ended, at.base);
+        }
+        if !lost.head {
+            let ended = head_run.keep(over.head, of_head, &mut head.result.phases[at.head])?;
+            head.driven = Driven::after(ended, at.head);
+        }
+        Ok(lost.map(|is_lost| !is_lost))
     }
 
     /// Stops both, and says how their launches ended.
@@ -278,6 +308,21 @@ impl Together<'_> {
             head: head?,
         })
     }
+}
+
+/// Whether the window of one did not begin because the other one died.
+fn is_lost(of: &StretchEnd, other: &StretchEnd) -> bool {
+    let has_nothing = of.found.rounds.is_empty() && of.found.died.is_none();
+    has_nothing && of.failed.is_none() && other.found.died.is_some()
+}
+
+/// What keeps two from taking turns, in words: the end of one, or of what runs beside it.
+fn why_alone(both: &Both, sides: &Arms<Side<'_>>) -> Option<String> {
+    let Arms { base, head } = both.arms.as_ref();
+    let ended = base.died.clone().or_else(|| head.died.clone());
+    ended
+        .or_else(|| sides.base.death())
+        .or_else(|| sides.head.death())
 }
 
 /// Loads both from one instant on, and follows them to their ends.
@@ -340,59 +385,5 @@ async fn alone(
     match run.run(hashes, result, stop).await {
         Err(Failure::Target(words)) => Ok(Launch::Died(Failure::Target(words))),
         ended => ended,
-    }
-}
-
-impl<'a> Side<'a> {
-    fn of(run: &'a VariantRun<'a>, rosters: Arc<[Roster]>, result: &'a mut VariantResult) -> Self {
-        Self {
-            run,
-            rosters,
-            result,
-            driven: None,
-        }
-    }
-
-    /// Measures a phase of it alone, if it still goes on.
-    async fn measure(
-        &mut self,
-        at: usize,
-        target: &mut Option<Launched>,
-        stop: &Stop,
-    ) -> Result<(), Failure> {
-        let goes_on = self.driven.is_none() && !stop.is_asked();
-        let Some(target) = target.as_mut().filter(|_| goes_on) else {
-            return Ok(());
-        };
-        let run = self.run.phase(at, &self.rosters, self.result, stop);
-        let ended = run.measure(target, &mut self.result.phases[at]).await?;
-        self.driven = Driven::after(ended, at);
-        Ok(())
-    }
-
-    /// Profiles it, if it still goes on.
-    async fn profile(
-        &mut self,
-        at: usize,
-        target: &mut Option<Launched>,
-        stop: &Stop,
-    ) -> Result<(), Failure> {
-        if let Some(target) = target.as_mut().filter(|_| self.driven.is_none()) {
-            let profiled = self
-                .run
-                .profile(at, target, &self.rosters, self.result, stop);
-            self.driven = profiled.await?;
-        }
-        Ok(())
-    }
-
-    async fn conclude(self, target: Option<Launched>, stop: &Stop) -> Result<Launch, Failure> {
-        let Some(mut target) = target else {
-            return Ok(Launch::Over);
-        };
-        self.run.found(&target, self.result);
-        let driven = Ok(self.driven.unwrap_or(Driven::ToEnd));
-        let concluded = self.run.conclude(&mut target, driven, self.result, stop);
-        concluded.await
     }
 }

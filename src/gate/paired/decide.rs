@@ -130,7 +130,7 @@ pub fn conclude(
         }
         Ended::Planned | Ended::Short(_) => match &errors.invalid {
             Some(message) => (Outcome::Invalid(message.clone()), vec![message.clone()]),
-            None => overall(&errors.verdict, &metrics),
+            None => overall(&errors.verdict, &metrics, NOTHING),
         },
     };
     let all: Vec<&Block> = measured.blocks.iter().chain(measured.confirming).collect();
@@ -199,14 +199,22 @@ impl GateVerdict {
                     let reason = early(&outcome);
                     (outcome, vec![reason])
                 }
-                Ended::Planned | Ended::Short(_) => overall(&self.errors, &self.metrics),
+                Ended::Planned | Ended::Short(_) => overall(&self.errors, &self.metrics, NOTHING),
             };
         }
         self
     }
 }
 
-fn overall(errors: &ErrorVerdict, metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
+/// Why nothing is judged of two arms.
+const NOTHING: &str = "no metric could be judged: name one in [gate] whose figures are known";
+
+/// What all verdicts come to, with the reasons; `nothing` is that of a gate which has judged no metric.
+pub(super) fn overall(
+    errors: &ErrorVerdict,
+    metrics: &[MetricVerdict],
+    nothing: &str,
+) -> (Outcome, Vec<String>) {
     let told = |verdict: Verdict| {
         let of_errors = errors.reason.as_ref();
         let of_errors = of_errors.filter(|_| errors.verdict == verdict);
@@ -226,7 +234,6 @@ fn overall(errors: &ErrorVerdict, metrics: &[MetricVerdict]) -> (Outcome, Vec<St
     } else if !unsure.is_empty() {
         (Outcome::Inconclusive, unsure)
     } else if !is_judged {
-        let nothing = "no metric could be judged: name one in [gate] whose figures are known";
         (Outcome::Inconclusive, vec![nothing.to_owned()])
     } else {
         (Outcome::Pass, passed)

@@ -51,7 +51,11 @@ pub fn functions(
     confirming: Option<&Profiled>,
 ) -> Vec<MetricVerdict> {
     let level = look::level(plan);
-    let fresh = |at: usize| confirming?.as_ref().ok()?.get(at);
+    let fresh = |at: usize| match confirming {
+        Some(Ok(seen)) => seen.get(at).map(Ok),
+        Some(Err(why)) => Some(Err(why.as_str())),
+        None => None,
+    };
     let functions = plan.functions.iter().enumerate();
     functions
         .map(|(at, function)| match first {
@@ -106,7 +110,7 @@ fn unknown(function: &GatedFunction, why: &str) -> MetricVerdict {
 fn judge(
     function: &GatedFunction,
     seen: &FunctionSeen,
-    (confirm, fresh): (Confirm, Option<&FunctionSeen>),
+    (confirm, fresh): (Confirm, Option<Result<&FunctionSeen, &str>>),
     level: f64,
 ) -> MetricVerdict {
     let limits = function.limits;
@@ -123,6 +127,8 @@ fn judge(
         verdict.reason = Some(words::few_samples(seen.samples, seen.launches));
         verdict.needs = Some(words::NEEDS_PATTERN.to_owned());
     } else if fails(function, seen, level) {
+        let unprofiled = fresh.and_then(Result::err);
+        let fresh = fresh.and_then(Result::ok);
         let agrees = fresh.is_some_and(|fresh| {
             is_seen(fresh) && fresh.p <= CONFIRMED && is_above(function, fresh)
         });
@@ -135,6 +141,9 @@ fn judge(
         if agrees || confirm == Confirm::No {
             verdict.verdict = Some(Verdict::Fail);
             verdict.reason = Some(words::fails(&verdict, limits));
+        } else if let Some(why) = unprofiled {
+            verdict.reason = Some(words::not_to_be_confirmed(&verdict, why));
+            verdict.needs = Some(words::NEEDS_PROFILES.to_owned());
         } else {
             verdict.reason = Some(words::unconfirmed(&verdict, seen.launches));
             verdict.needs = Some(words::NEEDS_CONFIRMATION.to_owned());

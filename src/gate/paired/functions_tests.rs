@@ -297,3 +297,20 @@ fn functions_are_a_part_of_the_verdict() {
         ended.reasons
     );
 }
+
+#[test]
+fn why_a_failure_could_not_be_confirmed_is_told() {
+    let why = Err("the head could not be profiled: it ended with status 3".to_owned());
+    let first = Ok(vec![seen(0.5)]);
+    let found = functions(&with_function(), &first, Some(&why)).remove(0);
+    check(
+        &found,
+        Verdict::Inconclusive,
+        "+50 % (95 %: +41 % to +59 %) would fail, but could not be confirmed: the head could not be profiled: it ended with status 3",
+    );
+    let needs = found.needs.unwrap();
+    assert!(
+        needs.contains("can be profiled") && !needs.contains("budget"),
+        "{needs}"
+    );
+}

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Ended, Measured, conclude};
+use super::decide::{Ended, Measured, conclude, overall};
 use super::look::{self, FIRST_LOOK, LogLimits};
 use super::metric::{untold, worse_share};
 use super::observe::{Series, by_launch};
 use super::verdict::{Change, GateVerdict, MetricVerdict};
 use super::words;
-use crate::gate::{Outcome, Verdict};
+use crate::gate::Verdict;
 use crate::result::{ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_RUN_SPREAD, Block};
 use crate::scenario::plan::gate::{GateMetric, GatePlan, Gated};
 use crate::statistics::{Paired, Z95, t_quantile};
@@ -45,35 +45,11 @@ pub fn against(
         let pair = stored.get(&name).zip(now.get(&name));
         *of = held_against(of, *gated, pair, level);
     }
-    if matches!(
-        verdict.outcome,
-        Outcome::Pass | Outcome::Fail | Outcome::Inconclusive
-    ) && verdict.errors.verdict == Verdict::Pass
-    {
-        (verdict.outcome, verdict.reasons) = overall(&verdict.metrics);
+    if verdict.is_a_verdict() {
+        let nothing = "no metric of the baseline could be judged";
+        (verdict.outcome, verdict.reasons) = overall(&verdict.errors, &verdict.metrics, nothing);
     }
     verdict
-}
-
-fn overall(metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
-    for (outcome, wanted) in [
-        (Outcome::Fail, Verdict::Fail),
-        (Outcome::Inconclusive, Verdict::Inconclusive),
-        (Outcome::Pass, Verdict::Pass),
-    ] {
-        let of = metrics.iter().filter(|of| of.verdict == Some(wanted));
-        let reasons: Vec<String> = of
-            .map(|of| {
-                let reason = of.reason.as_deref().unwrap_or("no reason");
-                format!("{}: {reason}", of.name())
-            })
-            .collect();
-        if !reasons.is_empty() {
-            return (outcome, reasons);
-        }
-    }
-    let nothing = "no metric of the baseline could be judged".to_owned();
-    (Outcome::Inconclusive, vec![nothing])
 }
 
 /// A metric of which nothing is known yet.

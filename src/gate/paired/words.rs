@@ -10,6 +10,8 @@ use crate::units::format_share;
 
 /// What settles a failure that was not confirmed.
 pub(super) const NEEDS_CONFIRMATION: &str = "measure again where nothing else runs, or with a longer `--budget`; a failure that fresh launches do not confirm is none";
+/// What settles one of functions whose fresh launches could not be profiled.
+pub(super) const NEEDS_PROFILES: &str = "arms that can be profiled in each of their launches; a failure that no fresh launch confirms is none";
 /// What settles a change of answers.
 pub(super) const NEEDS_ANSWERS: &str = "make the head answer as the base does, or set `answers = \"may-differ\"` in [gate] if the change is meant";
 
@@ -96,6 +98,14 @@ pub(super) fn unconfirmed(verdict: &MetricVerdict, wanted: usize) -> String {
             estimate(of.change)
         ),
     }
+}
+
+/// Of a failure whose fresh launches could not be profiled.
+pub(super) fn not_to_be_confirmed(verdict: &MetricVerdict, why: &str) -> String {
+    format!(
+        "{} would fail, but could not be confirmed: {why}",
+        estimate(verdict.change)
+    )
 }
 
 pub(super) fn quieter(sd: f64, times: f64) -> String {

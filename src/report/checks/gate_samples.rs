@@ -12,7 +12,7 @@ use crate::gate::{Outcome, Verdict};
 use crate::metrics::Tally;
 use crate::process::machine::Fingerprint;
 use crate::result::{ArmBlock, Arms, Around, Block, ScenarioId, Turns};
-use crate::scenario::plan::gate::{GateLines, GateMetric, OnInconclusive};
+use crate::scenario::plan::gate::{FunctionFigure, GateLines, GateMetric, OnInconclusive};
 
 /// A metric whose head has 4.7 % more.
 pub(in crate::report) fn metric(metric: GateMetric, verdict: Option<Verdict>) -> MetricVerdict {
@@ -39,6 +39,17 @@ pub(in crate::report) fn metric(metric: GateMetric, verdict: Option<Verdict>) ->
         bursts: None,
         launches: vec![0.047; 16],
         confirmation: None,
+    }
+}
+
+/// The cost of the functions that a pattern matches.
+pub(in crate::report) fn function(pattern: &str) -> MetricVerdict {
+    MetricVerdict {
+        function: Some(format!("cost(\"{pattern}\")")),
+        ..metric(
+            GateMetric::Function(FunctionFigure::Cost),
+            Some(Verdict::Pass),
+        )
     }
 }
 

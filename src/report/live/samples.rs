@@ -25,7 +25,6 @@ static LOAD: LazyLock<Load> = LazyLock::new(|| Load {
 pub(super) fn planned(phase: &str, seconds: Option<u64>) -> Planned {
     Planned {
         variant: "new".to_owned(),
-        with: None,
         phase: phase.to_owned(),
         round: 1,
         profiled: false,

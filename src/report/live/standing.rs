@@ -72,10 +72,10 @@ pub(super) struct Stretch {
 /// What has passed with an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passed {
-    /// Nothing to speak of.
-    Little,
-    /// Ten more seconds of the window, or one interval if that is longer.
-    TenSeconds,
+    /// Too little for a line of a log.
+    NoLine,
+    /// Enough for one: ten more seconds of the window, which passes in a variant's own turns alone, or an interval that is longer.
+    ALine,
 }
 
 impl Standing {
@@ -127,7 +127,7 @@ impl Standing {
     /// An interval of this variant is over. Of two that take turns the first one's figures are shown, and both are counted.
     pub fn add(&mut self, variant: &str, live: &Live<'_>) -> Passed {
         let Some(stretch) = &mut self.stretch else {
-            return Passed::Little;
+            return Passed::NoLine;
         };
         let place = stretch.place.of(variant);
         let is_shown = place == stretch.place;
@@ -139,7 +139,7 @@ impl Standing {
         if is_shown {
             stretch.add(live)
         } else {
-            Passed::Little
+            Passed::NoLine
         }
     }
 
@@ -212,9 +212,9 @@ impl Stretch {
         }
         let tens = |at: Duration| at.as_secs() / 10;
         if tens(self.passed) > tens(before) {
-            Passed::TenSeconds
+            Passed::ALine
         } else {
-            Passed::Little
+            Passed::NoLine
         }
     }
 
@@ -303,10 +303,10 @@ mod tests {
     #[test]
     fn every_ten_seconds_pass_once_and_nothing_grows() {
         let mut standing = Standing::of("t");
-        assert_eq!(live(|of| standing.add("new", of), 0), Passed::Little);
+        assert_eq!(live(|of| standing.add("new", of), 0), Passed::NoLine);
         standing.begin(&start("a", None), Instant::now());
         let passed: Vec<u64> = (0..65)
-            .filter(|at| live(|of| standing.add("new", of), *at) == Passed::TenSeconds)
+            .filter(|at| live(|of| standing.add("new", of), *at) == Passed::ALine)
             .collect();
         assert_eq!(passed, [9, 19, 29, 39, 49, 59]);
         let stretch = standing.stretch.as_ref().unwrap();

@@ -33,6 +33,8 @@ struct Page<'a> {
     table: Table,
     used: String,
     evidence: String,
+    /// Whether the verdict rests on profiles too.
+    judges_functions: bool,
     changes: Vec<Change>,
     functions: Vec<Functions>,
     machine: Vec<(&'static str, String)>,
@@ -66,6 +68,7 @@ pub fn html(gate: &GateRun<'_>, command: &str) -> String {
         table: table(gate),
         used: used(of.used, gate.seconds),
         evidence: evidence(&of.evidence),
+        judges_functions: of.metrics.iter().any(|of| of.function.is_some()),
         changes: changes::all(gate.functions),
         functions: functions.unwrap_or_default(),
         machine: machine::parts(gate.machine),
@@ -131,7 +134,7 @@ fn row(of: &MetricVerdict) -> [Cell; 7] {
     let why = Some(reason(of)).filter(|why| !why.is_empty());
     let why: Vec<String> = why.into_iter().chain(sees).collect();
     [
-        Cell::from(of.metric.name()),
+        Cell::from(of.name()),
         Cell::from(value(of.metric, of.base)),
         Cell::from(value(of.metric, of.head)),
         marked(of.verdict),
@@ -156,7 +159,7 @@ fn marked(of: Option<Verdict>) -> Cell {
 mod tests {
     use super::*;
     use crate::gate::paired::GateVerdict;
-    use crate::report::checks::gate_samples::{gate, verdict};
+    use crate::report::checks::gate_samples::{self, gate, verdict};
 
     fn page(of: &GateVerdict) -> String {
         gate(of, |gate| html(gate, "telemload gate s.toml"))
@@ -196,6 +199,17 @@ mod tests {
             "exit code 4",
         ] {
             assert!(text.contains(words), "no {words:?}");
+        }
+    }
+
+    #[test]
+    fn functions_are_told_apart() {
+        let mut of = verdict(Verdict::Pass);
+        of.metrics
+            .extend(["^f$", "^g$"].map(gate_samples::function));
+        let text = page(&of);
+        for name in ["cost(&quot;^f$&quot;)", "cost(&quot;^g$&quot;)"] {
+            assert!(text.contains(&format!("{name}</th>")), "{text}");
         }
     }
 

@@ -141,7 +141,7 @@ impl Observer for Progress {
 
     fn live(&self, variant: &str, live: &Live<'_>) {
         let mut known = self.known();
-        if known.add(variant, live) == Passed::TenSeconds {
+        if known.add(variant, live) == Passed::ALine {
             self.say(|| live::passed(&known, Instant::now()));
         }
     }
