@@ -196,7 +196,7 @@ fn a_kind_of_request_that_never_succeeds_is_a_reason_of_doubt() {
     }
 }
 
-/// Answers the first `served` connections that ask, and the others when `later` says so.
+/// Answers the first `served` connections that ask, each time a little later, and the others when `later` says so.
 fn starving(served: usize, later: &'static AtomicBool) -> Scripted {
     let known: Mutex<BTreeSet<String>> = Mutex::default();
     let of = |id: ThreadId| format!("{id:?}");
@@ -207,10 +207,12 @@ fn starving(served: usize, later: &'static AtomicBool) -> Scripted {
             let id = of(thread::current().id());
             known.contains(&id) || (has_room && known.insert(id))
         };
-        while !is_served && !later.load(Ordering::Relaxed) {
+        loop {
             thread::park_timeout(std::time::Duration::from_millis(5));
+            if is_served || later.load(Ordering::Relaxed) {
+                return OK.to_vec();
+            }
         }
-        OK.to_vec()
     })
 }
 

@@ -393,7 +393,7 @@ fn a_wrong_command_line_is_a_usage_error() {
 
 #[test]
 fn a_profile_that_cannot_be_had_is_a_warning_however_late_that_turns_out() {
-    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let server = Server::start(Behaviour::Late(hostile::OK, Duration::from_millis(5)));
     // It answers once the profiled load is over.
     let late = echo("200 OK", |_| {
         thread::sleep(Duration::from_millis(3_000));

@@ -17,7 +17,7 @@ ready = \"/healthz\"
 ready_within = \"60s\"
 [load]
 model = \"closed\"
-connections = 2
+connections = 1
 duration = \"1s\"
 workers = 1
 [[request]]
@@ -32,7 +32,7 @@ const VARIANTS: &str = "name = \"gated\"
 gateway = { auth = \"cached\", bcrypt_cost = 4, cpus = 1 }
 [load]
 model = \"closed\"
-connections = 2
+connections = 1
 workers = 1
 duration = \"1s\"
 [[request]]
@@ -44,6 +44,9 @@ name = \"a\"
 name = \"b\"
 target.gateway.rbac = \"bitmask\"
 ";
+
+/// A gate of this alone has no turns at a fixed rate, and so needs half the time.
+const CAPACITY: &str = "[[gate.metric]]\nname = \"capacity\"\n";
 
 fn gate(text: &str, args: &[&str]) -> TestBed {
     TestBed::new()
@@ -139,7 +142,7 @@ name = \"q\"
 load = { model = \"closed\", connections = 2, duration = \"1s\" }
 variants = [\"a\"]
 ";
-    let load = "[load]\nmodel = \"closed\"\nconnections = 2\nworkers = 1\nduration = \"1s\"\n";
+    let load = "[load]\nmodel = \"closed\"\nconnections = 1\nworkers = 1\nduration = \"1s\"\n";
     let text = VARIANTS.replacen(load, phases, 1) + "[gate]\nphase = \"q\"\n";
     gate(&text, &[]).run().expect(
         2,
@@ -218,7 +221,7 @@ fn a_revision_is_built_and_run_in_a_worktree_that_is_gone_at_the_end() {
     let script = format!(
         "#!/bin/sh\ncat version built >&2\nexec {TELEMLOAD} gateway --listen 127.0.0.1:$1\n"
     );
-    let text = of_command("").replace(
+    let text = of_command(CAPACITY).replace(
         &format!("{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}"),
         "sh service/run {port}",
     );
@@ -375,7 +378,7 @@ fn what_did_not_pass_is_no_baseline() {
         "--save-baseline",
         "b.json",
     ];
-    let run = gate(VARIANTS, &flags).run();
+    let run = gate(&(VARIANTS.to_owned() + CAPACITY), &flags).run();
     let run = run.expect(
         3,
         &["b.json is not written: only what passed is a baseline"],

@@ -1,6 +1,7 @@
 //! What a gate leaves behind: a table, gate.json, and what CI systems show.
 
 use std::fs;
+use std::time::Duration;
 
 use crate::bed::{Outcome, TestBed, as_documented};
 use crate::hostile::{self, Behaviour, Server};
@@ -22,7 +23,9 @@ fn gate_with(
     flags: &[&str],
     prepared: impl FnOnce(TestBed) -> TestBed,
 ) -> Outcome {
-    let servers = [hostile::OK, answer].map(|of| Server::start(Behaviour::Canned(of)));
+    // A little late, so that a gate of many seconds leaves the CPU to other tests.
+    let late = Duration::from_millis(2);
+    let servers = [hostile::OK, answer].map(|of| Server::start(Behaviour::Late(of, late)));
     let urls = servers.each_ref().map(|of| format!("http://{}", of.addr));
     let bed = TestBed::new().file(
         "s.toml",

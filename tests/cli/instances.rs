@@ -110,7 +110,8 @@ fn instances_are_profiled_at_once_as_one_service() {
     let scenario = two("300ms", "", &tables)
         .replace("singleflight", "naive")
         .replace("bcrypt_cost = 4", "bcrypt_cost = 8")
-        .replace("connections = 2", "connections = 4");
+        .replace("model = \"closed\"", "model = \"open\"\nrate = \"40/s\"")
+        .replace("connections = 2", "connections = 8");
     let outcome = TestBed::new().scenario(&scenario).run();
     let phase = outcome.only_phase();
     let profile = &phase["profile"];

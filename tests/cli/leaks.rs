@@ -32,10 +32,11 @@ fn keeps(outcome: &Outcome, secret: &str, case: &str) {
     }
 }
 
-/// Runs as people and as scripts read it.
-fn runs(bed: impl Fn() -> TestBed, check: impl Fn(Outcome)) {
-    for more in [&["-n", "2"][..], &["-n", "2", "--json"]] {
-        check(bed().args(more).run());
+/// Runs as people read it, and for one of the secrets as scripts do, who read what `result.json` holds: that is looked at each time.
+fn runs(secret: &str, bed: impl Fn() -> TestBed, check: impl Fn(Outcome)) {
+    check(bed().args(["-n", "2"]).run());
+    if secret == SECRETS[0] {
+        check(bed().args(["-n", "2", "--json"]).run());
     }
 }
 
@@ -138,6 +139,7 @@ fn secrets_of_answers_are_kept_nowhere() {
             let server = Scripted::start(move |_| said.clone());
             let scenario = url_scenario(server.addr, "100ms", expect);
             runs(
+                secret,
                 || TestBed::new().scenario(&scenario),
                 |outcome| {
                     let outcome = outcome.expect(4, &[]);
@@ -183,7 +185,7 @@ fn secrets_of_a_scenario_are_kept_nowhere_even_if_the_target_says_them() {
                     .file("login.json", login.clone())
                     .scenario(&scenario)
             };
-            runs(bed, |outcome| {
+            runs(secret, bed, |outcome| {
                 let outcome = outcome.expect(4, &[]);
                 let stored = outcome.read("scenario.toml");
                 assert!(!stored.contains(&secret[..10]), "{stored}");
@@ -226,6 +228,7 @@ fn a_target_that_says_what_others_sent_does_not_spread_it() {
         "headers = { X-User = \"{{users.name}}\" }\nbody = \"{{users.word}}\"\n",
     ) + "[feed.users]\nfile = \"users.csv\"\n";
     runs(
+        SECRETS[0],
         || {
             TestBed::new()
                 .file("users.csv", format!("name,word\n{rows}"))

@@ -85,24 +85,20 @@ pub(crate) fn main_scenario() -> String {
     )
 }
 
-#[test]
-fn from_one_bcrypt_per_request_to_one_per_device_and_ttl() {
-    let text = main_scenario();
-    // Few samples may leave a share undecided; nothing fails. What the machine does to trust is not what is tested here.
-    let bed = TestBed::new().scenario(&text).args(["--allow-untrusted"]);
-    let outcome = bed.run();
-    let outcome = outcome.expect_one_of(&[0, 3]);
+/// What a run of this scenario must have found. The README's session has one, which is judged whatever the machine does to trust.
+#[track_caller]
+pub(crate) fn from_one_bcrypt_per_request_to_one_per_device_and_ttl(outcome: &Outcome) {
     let before = outcome.phase("before", "capacity");
     let after = outcome.phase("after", "capacity");
     let speed_up = number(&after, &["throughput_rps"]) / number(&before, &["throughput_rps"]);
     assert!(speed_up >= 5.0, "{speed_up}");
-    let throughput = metric(&outcome, "before", "after", "throughput_rps");
+    let throughput = metric(outcome, "before", "after", "throughput_rps");
     assert_eq!(throughput["finding"], "better", "{throughput:#}");
     assert!(
         (number(&throughput, &["ratio"]) / speed_up - 1.0).abs() < 0.01,
         "{throughput:#}"
     );
-    let cost = metric(&outcome, "before", "after", "target_us_per_request");
+    let cost = metric(outcome, "before", "after", "target_us_per_request");
     assert_eq!(cost["finding"], "better", "{cost:#}");
 
     // Each request one bcrypt; those under way at the window's edges make the difference.

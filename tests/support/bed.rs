@@ -1,5 +1,6 @@
 //! Runs the binary in a directory of its own, and reads what it left there.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -7,10 +8,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jsonschema::Validator;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -245,16 +247,25 @@ impl Drop for Running {
 #[track_caller]
 pub(crate) fn as_documented(name: &str, document: &str) -> Value {
     let document = serde_json::from_str(document).unwrap();
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let schema = fs::read(docs.join(format!("{name}.schema.json"))).unwrap();
-    let validator =
-        jsonschema::draft202012::new(&serde_json::from_slice(&schema).unwrap()).unwrap();
-    let errors: Vec<String> = validator
+    let errors: Vec<String> = schema(name)
         .iter_errors(&document)
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
     document
+}
+
+/// `docs/NAME.schema.json`, which is compiled once for all tests: without optimisation that takes longer than what it is held against.
+fn schema(name: &str) -> Arc<Validator> {
+    static COMPILED: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let compile = || {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let schema = fs::read(docs.join(format!("{name}.schema.json"))).unwrap();
+        let schema = serde_json::from_slice(&schema).unwrap();
+        Arc::new(jsonschema::draft202012::new(&schema).unwrap())
+    };
+    Arc::clone(compiled.entry(name.to_owned()).or_insert_with(compile))
 }
 
 /// A run that has ended.
@@ -267,6 +278,16 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// A run that a script has started, whose directory is `out` in `home`.
+    pub(crate) fn of_script(home: TempDir, code: i32, stdout: String) -> Self {
+        Self {
+            code: Some(code),
+            stdout,
+            stderr: String::new(),
+            home: Arc::new(home),
+        }
+    }
+
     /// One of these exit codes, where a busy machine decides which.
     #[track_caller]
     pub(crate) fn expect_one_of(self, codes: &[i32]) -> Self {
@@ -353,7 +374,7 @@ pub(crate) fn phase_of(result: &Value, variant: &str, phase: &str) -> Value {
 }
 
 /// A row of a series: values by column; empty ones are left out.
-pub(crate) type Row = std::collections::BTreeMap<String, f64>;
+pub(crate) type Row = BTreeMap<String, f64>;
 
 pub(crate) fn rows(csv: &str) -> Vec<Row> {
     let mut lines = csv.lines();
