@@ -213,6 +213,8 @@ fn no_files_import_each_other_in_a_circle() {
 
 /// Lines of a file, its unit tests included.
 const LONGEST_FILE: usize = 500;
+/// Lines of a file of tests.
+const LONGEST_TEST_FILE: usize = 600;
 /// Lines of a function, from `fn` to its closing brace.
 const LONGEST_FUNCTION: usize = 80;
 
@@ -244,6 +246,20 @@ fn files_and_functions_are_short() {
         &owned(known::LONG_FUNCTIONS),
         show,
     );
+}
+
+#[test]
+fn files_of_tests_are_short() {
+    for (file, text) in texts("tests")
+        .into_iter()
+        .chain(texts("target-service/tests"))
+    {
+        let lines = text.lines().count();
+        assert!(
+            lines <= LONGEST_TEST_FILE,
+            "{file} has {lines} lines, and a file of tests at most {LONGEST_TEST_FILE}: cut it by subject"
+        );
+    }
 }
 
 #[test]
