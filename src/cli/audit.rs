@@ -30,7 +30,7 @@ const MOST: usize = 50_000;
   telemload audit checkout.toml --variant local session.har --markdown
 
 Exit codes: 0 no header is missing · 1 a header that at least 1 % of production carries is missing ·
-3 the source cannot tell · 2 usage, or what cannot be read · 5 internal or I/O error")]
+3 the sample cannot tell · 2 usage, or what cannot be read · 5 internal or I/O error")]
 pub(super) struct Args {
     /// The scenario.
     #[arg(value_name = "SCENARIO", value_hint = clap::ValueHint::FilePath)]

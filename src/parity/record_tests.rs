@@ -4,7 +4,7 @@ use crate::transport::http1::Requests;
 fn record(text: &str) -> Record {
     let mut requests = Requests::default();
     requests.take(text.replace('\n', "\r\n").as_bytes());
-    let request = requests.next().unwrap().unwrap();
+    let request = requests.next_whole().unwrap().unwrap();
     Record::of(&request, &Key::fresh().unwrap())
 }
 

@@ -97,7 +97,7 @@ impl Rendering<'_> {
         let mut requests = Requests::default();
         requests.take(self.out.bytes());
         // What the engine renders is a request: tests of `transport` hold that.
-        let Ok(Some(request)) = requests.next() else {
+        let Ok(Some(request)) = requests.next_whole() else {
             return;
         };
         let mut record = Record::of(&request, self.key);

@@ -200,7 +200,7 @@ async fn converse(mut stream: TcpStream, peer: SocketAddr, shared: &Shared) -> i
         }
         requests.take(&bytes[..read]);
         loop {
-            match requests.next() {
+            match requests.next_whole() {
                 Ok(Some(request)) => {
                     let keeps = request.keeps;
                     shared.take(request, begun, connection, peer);

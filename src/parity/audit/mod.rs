@@ -62,8 +62,8 @@ pub struct Audit {
     pub scenario: (String, usize),
     /// The most important ones first.
     pub findings: Vec<Finding>,
-    /// Whether the source says which headers requests have.
-    pub tells_headers: bool,
+    /// Why nobody can tell whether headers are missing; `None` where the sample tells.
+    pub doubt: Option<&'static str>,
     /// What the source cannot hold, in words.
     pub lacks: Vec<String>,
     /// How its log can be made to hold more.
@@ -97,11 +97,18 @@ pub fn audit(mut production: Side, mut scenario: Side, choice: &Choice) -> Audit
         "status",
         "a scenario does not know how it will be answered; the run's errors tell",
     ));
-    findings.sort_by(|one, other| one.rank().cmp(&other.rank()));
+    let doubt = if matches!(production.holds.headers, Headers::Only(_)) {
+        Some("this source cannot tell which headers production carries")
+    } else if sides.common().next().is_none() {
+        Some("the sample and the scenario have no method and route in common")
+    } else {
+        None
+    };
+    findings.sort_by_key(Finding::rank);
     Audit {
         production: (production.name.clone(), production.records.len()),
         scenario: (scenario.name.clone(), scenario.records.len()),
-        tells_headers: matches!(production.holds.headers, Headers::AllBut(_)),
+        doubt,
         lacks: lacks(&production.holds),
         remedy: remedy(&production.holds),
         findings,

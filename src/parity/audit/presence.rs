@@ -35,17 +35,14 @@ pub(super) fn is_compared(name: &str) -> bool {
 pub(super) fn headers(sides: &Sides<'_>, allowed: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut hidden = BTreeSet::new();
-    let is_held = |name: &str| match &sides.production.holds.headers {
-        Headers::AllBut(names) => !names.iter().any(|of| of.eq_ignore_ascii_case(name)),
-        Headers::Only(names) => names.iter().any(|of| of.eq_ignore_ascii_case(name)),
-    };
+    let held = &sides.production.holds.headers;
     for mut finding in shares(sides, "header", |record| &record.headers) {
         let name = finding.subject.to_ascii_lowercase();
         let lower = name.split(' ').next().unwrap_or_default();
         if !is_compared(lower) {
             continue;
         }
-        if finding.verdict == Verdict::Extra && !is_held(lower) {
+        if finding.verdict == Verdict::Extra && !is_held(held, lower) {
             hidden.insert(finding.subject);
             continue;
         }
@@ -68,6 +65,14 @@ pub(super) fn headers(sides: &Sides<'_>, allowed: &[String]) -> Vec<Finding> {
     findings
 }
 
+/// Whether a source holds the header of a name.
+fn is_held(headers: &Headers, name: &str) -> bool {
+    match headers {
+        Headers::AllBut(names) => !names.iter().any(|of| of.eq_ignore_ascii_case(name)),
+        Headers::Only(names) => names.iter().any(|of| of.eq_ignore_ascii_case(name)),
+    }
+}
+
 fn is_allowed(allowed: &str, name: &str) -> bool {
     let allowed = allowed.to_ascii_lowercase();
     match allowed.strip_suffix('*') {
@@ -83,6 +88,14 @@ pub(super) fn query(sides: &Sides<'_>) -> Vec<Finding> {
 
 /// Cookies by their share of requests.
 pub(super) fn cookies(sides: &Sides<'_>) -> Vec<Finding> {
+    if !is_held(&sides.production.holds.headers, "cookie") {
+        let has_any = |record: &Record| !record.cookies.is_empty();
+        let unknown = sides.scenario.records.iter().any(has_any);
+        return unknown
+            .then(|| Finding::unjudged("cookie", "all", "this source does not hold them"))
+            .into_iter()
+            .collect();
+    }
     shares(sides, "cookie", |record| &record.cookies)
 }
 

@@ -150,7 +150,7 @@ fn a_log_that_holds_two_headers_judges_those_alone() {
         &Choice::default(),
     );
     assert_eq!(audit.missing().count(), 0);
-    assert!(!audit.tells_headers);
+    assert!(audit.doubt.is_some());
     let hidden = found(&audit, "header", "X-Device-Id");
     assert_eq!(hidden.verdict, Verdict::Unjudged);
     assert!(audit.remedy.is_some());
@@ -267,4 +267,22 @@ fn order_sizes_routes_clients_and_connections_are_compared() {
         assert_eq!(finding.verdict, Verdict::Different, "{finding:?}");
         assert!(finding.words.contains(words), "{finding:?}");
     }
+}
+
+#[test]
+fn sides_without_a_route_in_common_prove_nothing() {
+    let maker = Maker::new();
+    let production = (0..50).map(|n| maker.record(n, &["Accept=a"]));
+    let scenario = (0..50).map(|n| Record {
+        route: "/other".to_owned(),
+        ..maker.record(n, &["Accept=a"])
+    });
+    let audit = audited(production.collect(), scenario.collect(), &Choice::default());
+    assert_eq!(audit.missing().count(), 0);
+    assert!(
+        audit
+            .doubt
+            .unwrap()
+            .contains("no method and route in common")
+    );
 }

@@ -19,17 +19,13 @@ pub fn render(audit: &Audit, all: bool) -> String {
         );
     }
     let missing = audit.missing().count();
-    let (style, word, why) = match (missing, audit.tells_headers) {
-        (0, true) => (
+    let (style, word, why) = match (missing, audit.doubt) {
+        (0, None) => (
             GOOD,
             "no header is missing",
             "that at least 1 % of production carries".to_owned(),
         ),
-        (0, false) => (
-            DOUBT,
-            "inconclusive",
-            "this source cannot tell which headers production carries".to_owned(),
-        ),
+        (0, Some(doubt)) => (DOUBT, "inconclusive", doubt.to_owned()),
         (1, _) => (
             BAD,
             "fail",
@@ -48,7 +44,7 @@ pub fn render(audit: &Audit, all: bool) -> String {
         audit.production.0, audit.production.1, audit.scenario.0, audit.scenario.1
     );
     let listed = |finding: &&Finding| !finding.fails && (all || finding.verdict != Verdict::Same);
-    let mut table = plain_table(&["", "", "", ""], 0);
+    let mut table = plain_table(&["", "of", "which", "found"], 0);
     for finding in audit.findings.iter().filter(listed) {
         table.add_row([
             finding.verdict.word(),

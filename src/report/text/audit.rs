@@ -9,9 +9,9 @@ use crate::parity::{Audit, Finding, Verdict};
 pub fn markdown(audit: &Audit) -> String {
     let mut text = String::new();
     let missing = audit.missing().count();
-    let title = match (missing, audit.tells_headers) {
-        (0, true) => "no header of production is missing".to_owned(),
-        (0, false) => "the source cannot tell which headers are missing".to_owned(),
+    let title = match (missing, audit.doubt) {
+        (0, None) => "no header of production is missing".to_owned(),
+        (0, Some(doubt)) => doubt.to_owned(),
         (missing, _) => format!("{missing} missing header(s)"),
     };
     let _ = writeln!(text, "## Audit: {title}\n");

@@ -78,7 +78,7 @@ impl Requests {
     ///
     /// # Errors
     /// What follows cannot be read, and nothing behind it either.
-    pub fn next(&mut self) -> Result<Option<Incoming>, NoRequest> {
+    pub fn next_whole(&mut self) -> Result<Option<Incoming>, NoRequest> {
         if self.begun.is_none() {
             self.begun = self.begin()?;
         }
@@ -224,7 +224,7 @@ mod tests {
         let mut found = Vec::new();
         for piece in bytes.chunks(piece) {
             requests.take(piece);
-            while let Some(request) = requests.next()? {
+            while let Some(request) = requests.next_whole()? {
                 found.push(request);
             }
         }
@@ -249,10 +249,10 @@ mod tests {
     fn a_client_that_asks_for_leave_to_send_is_seen_once() {
         let mut requests = Requests::default();
         requests.take(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
-        assert_eq!(requests.next(), Ok(None));
+        assert_eq!(requests.next_whole(), Ok(None));
         assert!(requests.wants_leave() && !requests.wants_leave());
         requests.take(b"x");
-        assert_eq!(requests.next().unwrap().unwrap().body_bytes, 1);
+        assert_eq!(requests.next_whole().unwrap().unwrap().body_bytes, 1);
         assert!(requests.is_idle());
     }
 
