@@ -27,8 +27,8 @@ const PATH: &str = "/metrics";
 
 /// An address that is listened at.
 pub(super) struct Bound {
-    listener: TcpListener,
-    address: SocketAddr,
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
 }
 
 /// A thread that answers.
@@ -39,13 +39,13 @@ pub(super) struct Served {
 
 impl Bound {
     /// Listens at `[HOST:]PORT`; without a host on loopback, and at a free port for port 0.
-    pub(super) fn at(text: &str) -> anyhow::Result<Self> {
+    pub(super) fn at(flag: &str, text: &str) -> anyhow::Result<Self> {
         let port = text.strip_prefix(':').unwrap_or(text);
         let place = match port.parse::<u16>() {
             Ok(port) => format!("127.0.0.1:{port}"),
             Err(_) => text.to_owned(),
         };
-        let refused = |why: String| Usage(format!("--live {text}: {why}"));
+        let refused = |why: String| Usage(format!("{flag} {text}: {why}"));
         let mut found = place.to_socket_addrs().map_err(|error| {
             refused(match error.kind() {
                 io::ErrorKind::InvalidInput => {
@@ -234,13 +234,13 @@ mod tests {
     #[test]
     fn a_port_alone_is_one_on_loopback() {
         for text in ["0", ":0", "127.0.0.1:0", "localhost:0"] {
-            let bound = Bound::at(text).unwrap();
+            let bound = Bound::at("--live", text).unwrap();
             assert!(
                 bound.address.ip().is_loopback() && bound.address.port() > 0,
                 "{text}"
             );
         }
-        let taken = Bound::at("0").unwrap().address;
+        let taken = Bound::at("--live", "0").unwrap().address;
         for (text, words) in [
             (
                 "metrics",
@@ -252,11 +252,11 @@ mod tests {
                 "--live 192.0.2.1:0: this machine has no such address",
             ),
         ] {
-            let refused = Bound::at(text).err().unwrap().to_string();
+            let refused = Bound::at("--live", text).err().unwrap().to_string();
             assert!(refused.starts_with(words), "{refused}");
         }
         let _held = TcpListener::bind(taken).unwrap();
-        let refused = Bound::at(&taken.to_string()).err().unwrap();
+        let refused = Bound::at("--live", &taken.to_string()).err().unwrap();
         assert!(refused.is::<Usage>());
         let words = format!("--live {taken}: something else listens there");
         assert!(refused.to_string().starts_with(&words), "{refused}");

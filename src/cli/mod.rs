@@ -3,6 +3,7 @@
 
 mod ad_hoc;
 mod again;
+mod audit;
 mod beside;
 mod body;
 mod ci;
@@ -32,6 +33,7 @@ mod schema;
 mod selftest;
 mod signals;
 mod stored;
+mod tap;
 mod values;
 #[cfg(feature = "gateway")]
 mod verify_sink;
@@ -67,6 +69,8 @@ enum Command {
     Report(report::Args),
     Flame(flame::Args),
     Import(Box<import::Args>),
+    Tap(tap::Args),
+    Audit(audit::Args),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
     Gateway(gateway::Args),
@@ -126,6 +130,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
         Command::Import(args) => import::exec(&args),
+        Command::Tap(args) => tap::exec(&args),
+        Command::Audit(args) => audit::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),
         Command::Completions(args) => completions::exec(&args),

@@ -206,7 +206,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
     }
-    let live = args.live.as_deref().map(Bound::at).transpose()?;
+    let live = args.live.as_deref();
+    let live = live.map(|at| Bound::at("--live", at)).transpose()?;
     let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;

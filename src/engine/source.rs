@@ -163,6 +163,12 @@ impl Source {
         )
     }
 
+    /// The fleet and the device, by index, that send request `n` of a kind.
+    pub fn device(&self, kind: usize, n: u64) -> Option<(usize, usize)> {
+        let device = self.devices.sender(&self.requests[kind], n)?;
+        Some((device.fleet, device.index))
+    }
+
     /// The requests that a device sends before its first one of this kind, in their order.
     pub fn before(&self, kind: usize) -> Vec<usize> {
         let mut before = Vec::new();

@@ -1,5 +1,6 @@
 //! Judges a run: thresholds to verdicts, and all of it to one verdict with an exit code. Pure.
 
+mod audited;
 mod bounds;
 mod delays;
 mod early;
@@ -18,6 +19,7 @@ use crate::result::{PhaseResult, Trust, VariantResult};
 use crate::scenario::plan::threshold::{Expression, Metric, Part};
 use crate::scenario::{Judge, Threshold};
 
+pub use audited::audited;
 pub use bounds::PLANNED_SHARE;
 pub use early::{Early, SoFar};
 use find::{figure, find};

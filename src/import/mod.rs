@@ -19,7 +19,7 @@ mod url;
 pub use detect::{ReadError, read};
 pub use draft::{Choice, Draft, Pace, draft, quoted};
 pub use lacks::{lacks, remedy};
-pub use sample::{Body, Exchange, Sample, Skip, Source};
+pub use sample::{Bodies, Body, Exchange, Headers, Holds, Sample, Skip, Source, Times};
 pub use secret::Replaced;
 
 /// Reads a file that a command names, or says why not.

@@ -57,6 +57,45 @@ pub struct Holds {
     pub status: bool,
 }
 
+impl Holds {
+    /// What two sources hold together: what both of them do.
+    #[must_use]
+    pub fn both(self, other: Self) -> Self {
+        Self {
+            headers: self.headers.both(other.headers),
+            order: self.order && other.order,
+            body: self.body.max(other.body),
+            time: self.time.max(other.time),
+            host: self.host && other.host,
+            client: self.client && other.client,
+            connection: self.connection && other.connection,
+            status: self.status && other.status,
+        }
+    }
+}
+
+impl Headers {
+    fn both(self, other: Self) -> Self {
+        let lacks =
+            |names: &[String], name: &String| !names.iter().any(|of| of.eq_ignore_ascii_case(name));
+        match (self, other) {
+            (Self::AllBut(mut one), Self::AllBut(other)) => {
+                one.extend(other);
+                Self::AllBut(one)
+            }
+            (Self::AllBut(but), Self::Only(mut only))
+            | (Self::Only(mut only), Self::AllBut(but)) => {
+                only.retain(|name| lacks(&but, name));
+                Self::Only(only)
+            }
+            (Self::Only(mut one), Self::Only(other)) => {
+                one.retain(|name| !lacks(&other, name));
+                Self::Only(one)
+            }
+        }
+    }
+}
+
 /// Which headers a source records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Headers {
@@ -66,8 +105,8 @@ pub enum Headers {
     Only(Vec<String>),
 }
 
-/// What a source records of bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a source records of bodies; the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bodies {
     /// Their bytes.
     Whole,

@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod json;
 pub mod random;
 pub mod redact;
+pub mod route;
 pub mod template;
 pub mod variable;
 pub mod wall_clock;

@@ -12,6 +12,7 @@ mod action;
 mod ad_hoc;
 mod alive;
 mod answers;
+mod audited;
 #[path = "../support/bed.rs"]
 mod bed;
 mod captures;

@@ -13,12 +13,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up; a module may use those of lower layers and of its own.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["units", "statistics"],
     &["metrics", "traffic", "transport"],
     &["scenario", "pacer", "import"],
     &["engine", "profile", "process"],
-    &["tenant"],
+    &["parity"],
+    &["tenant", "tap"],
     &["result"],
     &["experiment", "compare"],
     &["gate", "report", "selftest"],

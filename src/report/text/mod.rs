@@ -1,6 +1,7 @@
 //! Text for other programs: CSV for spreadsheets, Markdown for where changes are discussed, JUnit and annotations for CI.
 
 pub mod annotations;
+pub mod audit;
 pub mod compare;
 pub mod gate;
 pub mod junit;

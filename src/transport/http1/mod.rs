@@ -8,6 +8,7 @@
 mod body;
 mod decoder;
 mod head;
+mod incoming;
 mod lenient;
 mod limits;
 mod malformed;
@@ -17,6 +18,7 @@ mod request;
 mod tests;
 
 pub use decoder::{Decoder, Progress};
+pub use incoming::{Incoming, NoRequest, Requests};
 pub use limits::{Limits, MAX_CHUNK_LINE, MAX_INTERIM};
 pub use malformed::{Excerpt, Malformed};
 pub use request::Rendered;

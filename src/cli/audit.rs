@@ -1,0 +1,248 @@
+//! `telemload audit`: what production has and a scenario does not.
+
+use std::path::{Path, PathBuf};
+
+use super::exit::Usage;
+use super::input::bytes_up_to;
+use super::output::print;
+use super::path::{at_most_one_stdin, shown};
+use super::run::fresh_seed;
+use crate::gate;
+use crate::import::{self, Headers, Holds, Options, Sample, Times};
+use crate::parity::{self, Choice, Connections, Key, Recorded, Side};
+use crate::report::{document, terminal, text};
+use crate::scenario::{self, Overrides, Phase, Plan, Variant};
+
+/// The largest file that is read.
+const LARGEST: u64 = 512 << 20;
+/// Requests of the scenario that are looked at: as many as of production, within these.
+const FEWEST: usize = 1_000;
+const MOST: usize = 50_000;
+
+/// Compare what a scenario sends with what production sends.
+///
+/// A sample is what `telemload tap` recorded, or anything that `telemload import` reads: HAR archives, curl commands, access logs. What it
+/// cannot hold is said and not judged. Nothing is sent.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  telemload audit checkout.toml sample.jsonl
+  telemload audit checkout.toml sample.jsonl --allow 'X-Forwarded-*' --allow traceparent
+  telemload audit checkout.toml --variant local session.har --markdown
+
+Exit codes: 0 no header is missing · 1 a header that at least 1 % of production carries is missing ·
+3 the sample cannot tell · 2 usage, or what cannot be read · 5 internal or I/O error")]
+pub(super) struct Args {
+    /// The scenario.
+    #[arg(value_name = "SCENARIO", value_hint = clap::ValueHint::FilePath)]
+    scenario: PathBuf,
+    /// Samples of production's traffic; `-` is standard input.
+    #[arg(required = true, value_name = "SAMPLE", value_hint = clap::ValueHint::FilePath)]
+    samples: Vec<PathBuf>,
+    /// The variant to look at [default: the first].
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
+    /// The phase to look at [default: the first].
+    #[arg(long, value_name = "NAME")]
+    phase: Option<String>,
+    /// A header that may be missing; `*` at its end stands for any rest.
+    #[arg(long, value_name = "HEADER")]
+    allow: Vec<String>,
+    /// The header whose value tells clients apart, such as X-Device-Id.
+    #[arg(long, value_name = "HEADER")]
+    client_header: Option<String>,
+    /// Look only at requests to this origin, such as `https://shop.example` [default: the most frequent one].
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+    /// Format of an access log, as `telemload import` takes it.
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Fields of a JSON log as JSON pointers, as `telemload import` takes them.
+    #[arg(long, value_name = "FIELDS", conflicts_with = "log_format")]
+    log_fields: Option<String>,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print Markdown, for a pull request.
+    #[arg(long)]
+    markdown: bool,
+    /// Show what is alike, too.
+    #[arg(long)]
+    verbose: bool,
+}
+
+pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
+    at_most_one_stdin(args.samples.iter().map(PathBuf::as_path))?;
+    let overrides = Overrides {
+        fresh_seed: fresh_seed(),
+        variant: args.variant.clone(),
+        ..Overrides::default()
+    };
+    let plan =
+        scenario::load(&args.scenario, &overrides).map_err(|error| Usage(error.to_string()))?;
+    let (variant, phase) = chosen(args, &plan)?;
+    let key = Key::fresh()?;
+    let production = production(args, &key)?;
+    let most = production.records.len().clamp(FEWEST, MOST);
+    let scenario = parity::sent(&plan, variant, phase, most, &key);
+    let choice = Choice {
+        allowed: args.allow.clone(),
+        client_header: args.client_header.clone(),
+    };
+    let found = parity::audit(production, scenario, &choice);
+    print(&if args.json {
+        document::audit::json(&found)
+    } else if args.markdown {
+        text::audit::markdown(&found)
+    } else {
+        terminal::audit::render(&found, args.verbose)
+    })?;
+    Ok(gate::audited(&found).exit_code())
+}
+
+fn chosen<'a>(args: &Args, plan: &'a Plan) -> anyhow::Result<(&'a Variant, &'a Phase)> {
+    let variant = &plan.variants[0];
+    let phase = match &args.phase {
+        None => variant.phases.first(),
+        Some(name) => variant.phases.iter().find(|phase| phase.name == *name),
+    };
+    let names: Vec<&str> = variant
+        .phases
+        .iter()
+        .map(|phase| phase.name.as_str())
+        .collect();
+    let phase = phase.ok_or_else(|| {
+        Usage(format!(
+            "--phase {}: variant {} has {}",
+            args.phase.as_deref().unwrap_or_default(),
+            variant.name,
+            names.join(", ")
+        ))
+    })?;
+    Ok((variant, phase))
+}
+
+/// All samples as one side.
+fn production(args: &Args, key: &Key) -> anyhow::Result<Side> {
+    let mut tapped: Option<Side> = None;
+    let mut imported = Sample::default();
+    for file in &args.samples {
+        let refused = |why: String| Usage(format!("{}: {why}", shown(file)));
+        let bytes = bytes_up_to(file, LARGEST, "; name the files in it")?;
+        let text = std::str::from_utf8(&bytes).ok();
+        if let Some(text) = text.filter(|text| parity::is_one(text)) {
+            let read = parity::read(text).map_err(|error| refused(error.to_string()))?;
+            tapped = Some(joined(tapped, side_of(file, read)));
+        } else {
+            let options = Options {
+                format: args.log_format.as_deref(),
+                fields: args.log_fields.as_deref(),
+                files: None,
+            };
+            let read = import::read(&shown(file), &bytes, &options);
+            imported.join(read.map_err(|error| refused(error.to_string()))?);
+        }
+    }
+    let side = match (tapped, imported.sources.is_empty()) {
+        (Some(side), true) => side,
+        (None, false) => of_import(args, &imported, key)?,
+        _ => {
+            return Err(Usage(
+                "samples of `telemload tap` and other files hold different things: audit them apart".to_owned(),
+            )
+            .into());
+        }
+    };
+    if side.records.is_empty() {
+        return Err(Usage(format!("{} holds no request", side.name)).into());
+    }
+    Ok(side)
+}
+
+fn side_of(file: &Path, read: Recorded) -> Side {
+    let arrivals: Vec<i64> = read
+        .records
+        .iter()
+        .filter_map(|record| record.at_us)
+        .collect();
+    let knows = |is: fn(&parity::Record) -> bool| read.records.iter().any(is);
+    Side {
+        name: shown(file),
+        holds: Holds {
+            headers: Headers::AllBut(Vec::new()),
+            order: true,
+            body: import::Bodies::Sizes,
+            time: if arrivals.is_empty() {
+                Times::Absent
+            } else {
+                Times::Fine
+            },
+            host: false,
+            client: knows(|record| record.client.is_some()),
+            connection: knows(|record| record.connection.is_some()),
+            status: false,
+        },
+        arrivals,
+        records: read.records,
+        connections: Connections::Recorded,
+        is_recorded: true,
+    }
+}
+
+fn joined(before: Option<Side>, side: Side) -> Side {
+    let Some(mut before) = before else {
+        return side;
+    };
+    before.name = format!("{}, {}", before.name, side.name);
+    before.records.extend(side.records);
+    before.records.sort_by_key(|record| record.at_us);
+    before.arrivals.extend(side.arrivals);
+    before.arrivals.sort_unstable();
+    before.holds.client &= side.holds.client;
+    before.holds.connection &= side.holds.connection;
+    before
+}
+
+/// What was imported, of one origin.
+fn of_import(args: &Args, sample: &Sample, key: &Key) -> anyhow::Result<Side> {
+    let origin = match &args.origin {
+        Some(origin) => Some(origin.trim_end_matches('/').to_owned()),
+        None => most_frequent(sample),
+    };
+    let exchanges = sample.exchanges.iter();
+    let exchanges = exchanges.filter(|exchange| origin.is_none() || exchange.origin() == origin);
+    let records: Vec<_> = exchanges
+        .map(|exchange| parity::recorded(exchange, key))
+        .collect();
+    let names: Vec<&str> = sample
+        .sources
+        .iter()
+        .map(|source| source.name.as_str())
+        .collect();
+    let of = origin.map_or_else(String::new, |origin| format!(", {origin}"));
+    if records.is_empty() && args.origin.is_some() {
+        return Err(Usage(format!("{} holds no request{of}", names.join(", "))).into());
+    }
+    let arrivals: Vec<i64> = records.iter().filter_map(|record| record.at_us).collect();
+    let is_timed = arrivals.len() == records.len();
+    let sources = sample.sources.iter().map(|source| source.holds.clone());
+    let Some(holds) = sources.reduce(Holds::both) else {
+        return Err(Usage("there is nothing to read".to_owned()).into());
+    };
+    Ok(Side {
+        name: format!("{}{of}", names.join(", ")),
+        holds,
+        records,
+        arrivals: if is_timed { arrivals } else { Vec::new() },
+        connections: Connections::Recorded,
+        is_recorded: true,
+    })
+}
+
+fn most_frequent(sample: &Sample) -> Option<String> {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for origin in sample.exchanges.iter().filter_map(import::Exchange::origin) {
+        *counts.entry(origin).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(most.0)
+}

@@ -1,0 +1,288 @@
+use super::*;
+use crate::import::{Bodies, Headers, Times};
+use crate::parity::{Field, Key, Print, Value};
+
+struct Maker {
+    key: Key,
+}
+
+impl Maker {
+    fn new() -> Self {
+        Self {
+            key: Key::fresh().unwrap(),
+        }
+    }
+
+    fn print(&self, text: &str) -> Value {
+        Value::Print(self.key.print(text.as_bytes()))
+    }
+
+    fn client(&self, text: &str) -> Print {
+        self.key.print(text.as_bytes())
+    }
+
+    /// A request to `/v1/telemetry` with headers `Name=value`.
+    fn record(&self, at_ms: i64, headers: &[&str]) -> Record {
+        Record {
+            at_us: Some(at_ms * 1_000),
+            method: "POST".to_owned(),
+            route: "/v1/telemetry".to_owned(),
+            headers: (headers.iter())
+                .map(|header| {
+                    let (name, value) = header.split_once('=').unwrap();
+                    Field(name.to_owned(), self.print(value))
+                })
+                .collect(),
+            body: Some(self.client("{}")),
+            ..Record::default()
+        }
+    }
+}
+
+fn side(records: Vec<Record>, is_recorded: bool) -> Side {
+    Side {
+        name: "side".to_owned(),
+        holds: Holds {
+            headers: Headers::AllBut(Vec::new()),
+            order: true,
+            body: Bodies::Sizes,
+            time: Times::Fine,
+            host: false,
+            client: true,
+            connection: true,
+            status: false,
+        },
+        arrivals: records.iter().filter_map(|record| record.at_us).collect(),
+        records,
+        connections: if is_recorded {
+            Connections::Recorded
+        } else {
+            Connections::Kept
+        },
+        is_recorded,
+    }
+}
+
+#[track_caller]
+fn found<'a>(audit: &'a Audit, attribute: &str, subject: &str) -> &'a Finding {
+    let mut findings = audit.findings.iter();
+    let finding = findings.find(|of| of.attribute == attribute && of.subject.starts_with(subject));
+    finding.unwrap_or_else(|| panic!("no {attribute} {subject}: {:#?}", audit.findings))
+}
+
+fn audited(production: Vec<Record>, scenario: Vec<Record>, choice: &Choice) -> Audit {
+    audit(side(production, true), side(scenario, false), choice)
+}
+
+#[test]
+fn a_header_that_is_missing_comes_first_and_fails() {
+    let maker = Maker::new();
+    let production = (0..100).map(|n| {
+        let id = format!("X-Device-Id=car-{n}");
+        let rare = if n == 0 { "X-Rare=1" } else { "Accept=a" };
+        maker.record(n, &["User-Agent=app", &id, rare])
+    });
+    let scenario = (0..100).map(|n| maker.record(n, &["User-Agent=app"]));
+    let (production, scenario): (Vec<_>, Vec<_>) = (production.collect(), scenario.collect());
+    let audit = audited(production.clone(), scenario.clone(), &Choice::default());
+    let missing: Vec<&str> = audit.missing().map(|of| of.subject.as_str()).collect();
+    assert_eq!(missing, ["X-Device-Id", "Accept", "X-Rare"]);
+    assert_eq!(audit.findings[0].subject, "X-Device-Id");
+    assert_eq!(audit.findings[0].words, "all of production, none here");
+    assert_eq!(found(&audit, "header", "User-Agent").verdict, Verdict::Same);
+    let choice = Choice {
+        allowed: vec![
+            "x-device-*".to_owned(),
+            "Accept".to_owned(),
+            "X-RARE".to_owned(),
+        ],
+        ..Choice::default()
+    };
+    assert_eq!(audited(production, scenario, &choice).missing().count(), 0);
+}
+
+#[test]
+fn what_fewer_than_one_in_a_hundred_carry_is_told_and_does_not_fail() {
+    let maker = Maker::new();
+    let production =
+        (0..1_000).map(|n| maker.record(n, if n < 9 { &["X-Rare=1"] } else { &["Accept=a"] }));
+    let scenario = (0..1_000).map(|n| maker.record(n, &["Accept=a"]));
+    let audit = audited(production.collect(), scenario.collect(), &Choice::default());
+    let rare = found(&audit, "header", "X-Rare");
+    assert_eq!((rare.verdict, rare.fails), (Verdict::Missing, false));
+    assert!(
+        rare.words
+            .starts_with("0.90 % (0.41 to 1.70) of production"),
+        "{}",
+        rare.words
+    );
+}
+
+#[test]
+fn a_header_that_one_route_lacks_is_missing_there() {
+    let maker = Maker::new();
+    let mut production: Vec<Record> = (0..40).map(|n| maker.record(n, &["X-Id=1"])).collect();
+    let mut scenario = production.clone();
+    let other = |with: &[&str]| Record {
+        route: "/login".to_owned(),
+        ..maker.record(50, with)
+    };
+    production.extend((0..40).map(|_| other(&["X-Id=1"])));
+    scenario.extend((0..40).map(|_| other(&["Accept=a"])));
+    let audit = audited(production, scenario, &Choice::default());
+    let missing: Vec<&str> = audit.missing().map(|of| of.subject.as_str()).collect();
+    assert_eq!(missing, ["X-Id on POST /login"]);
+    assert_eq!(found(&audit, "header", "Accept").verdict, Verdict::Extra);
+}
+
+#[test]
+fn a_log_that_holds_two_headers_judges_those_alone() {
+    let maker = Maker::new();
+    let records: Vec<Record> = (0..50)
+        .map(|n| maker.record(n, &["User-Agent=a"]))
+        .collect();
+    let scenario = (0..50).map(|n| maker.record(n, &["User-Agent=a", "X-Device-Id=1"]));
+    let mut production = side(records, true);
+    production.holds.headers = Headers::Only(vec!["User-Agent".to_owned()]);
+    let audit = audit(
+        production,
+        side(scenario.collect(), false),
+        &Choice::default(),
+    );
+    assert_eq!(audit.missing().count(), 0);
+    assert!(audit.doubt.is_some());
+    let hidden = found(&audit, "header", "X-Device-Id");
+    assert_eq!(hidden.verdict, Verdict::Unjudged);
+    assert!(audit.remedy.is_some());
+}
+
+#[test]
+fn values_that_are_constant_here_and_new_there_differ() {
+    let maker = Maker::new();
+    let of = |n: i64, trace: i64, device: i64| {
+        let (trace, device) = (
+            format!("X-Trace=trace-{trace:04}"),
+            format!("X-Device=car-{device:03}"),
+        );
+        Record {
+            client: Some(maker.client(&device)),
+            ..maker.record(n, &[&trace, &device, "X-Same=yes"])
+        }
+    };
+    let production = (0..400).map(|n| of(n, n, n % 50)).collect();
+    let scenario = (0..400).map(|n| of(n, 7, n % 50)).collect();
+    let audit = audited(production, scenario, &Choice::default());
+    let trace = found(&audit, "header value", "x-trace");
+    assert_eq!(trace.verdict, Verdict::Different);
+    assert_eq!(
+        trace.words,
+        "a new value in almost each request there (400 in 400 requests), constant here (1)"
+    );
+    let device = found(&audit, "header value", "x-device");
+    assert_eq!(device.verdict, Verdict::Same);
+    assert!(
+        device.words.starts_with("a value for each client"),
+        "{}",
+        device.words
+    );
+    assert_eq!(
+        found(&audit, "header value", "x-same").verdict,
+        Verdict::Same
+    );
+}
+
+#[test]
+fn equal_sides_differ_in_nothing() {
+    let maker = Maker::new();
+    let records = || -> Vec<Record> {
+        let requests = (0..2_000).map(|n| {
+            let id = format!("X-Device-Id=car-{}", n % 37);
+            Record {
+                client: Some(maker.client(&id)),
+                connection: Some(n as u64 % 4),
+                ..maker.record(n * 10, &["Accept=a", &id])
+            }
+        });
+        requests.collect()
+    };
+    let audit = audited(records(), records(), &Choice::default());
+    let unlike: Vec<_> = (audit.findings.iter())
+        .filter(|of| !matches!(of.verdict, Verdict::Same | Verdict::Unjudged))
+        .collect();
+    assert!(unlike.is_empty(), "{unlike:#?}");
+}
+
+#[test]
+fn order_sizes_routes_clients_and_connections_are_compared() {
+    let maker = Maker::new();
+    let production = (0..600).map(|n| Record {
+        body: Some(Print {
+            bytes: 2_000,
+            ..maker.client("body")
+        }),
+        route: if n % 2 == 0 {
+            "/a".to_owned()
+        } else {
+            "/b".to_owned()
+        },
+        client: Some(maker.client(&format!("client-{n}"))),
+        connection: Some(n as u64 / 2),
+        ..maker.record(n * 100, &["X-A=1", "X-B=1"])
+    });
+    let scenario = (0..600).map(|n| Record {
+        body: Some(Print {
+            bytes: 100,
+            ..maker.client("body")
+        }),
+        route: "/a".to_owned(),
+        client: Some(maker.client("one")),
+        ..maker.record(n, &["X-B=1", "X-A=1"])
+    });
+    let audit = audited(production.collect(), scenario.collect(), &Choice::default());
+    for (attribute, subject, words) in [
+        (
+            "headers",
+            "order on POST /a",
+            "x-a, x-b there; x-b, x-a here",
+        ),
+        (
+            "size",
+            "body",
+            "median 2000 and p99 2000 bytes there, 100 and 100 here",
+        ),
+        (
+            "mix",
+            "methods and routes",
+            "POST /a 50.0 % of production, 100.0 % here",
+        ),
+        ("clients", "distinct", "600 in 600 requests there"),
+        (
+            "connections",
+            "requests",
+            "2.0 there (600 requests over 300 connections)",
+        ),
+        ("arrivals", "rate", "10.0/s there, 1000/s here"),
+    ] {
+        let finding = found(&audit, attribute, subject);
+        assert_eq!(finding.verdict, Verdict::Different, "{finding:?}");
+        assert!(finding.words.contains(words), "{finding:?}");
+    }
+}
+
+#[test]
+fn sides_without_a_route_in_common_prove_nothing() {
+    let maker = Maker::new();
+    let production = (0..50).map(|n| maker.record(n, &["Accept=a"]));
+    let scenario = (0..50).map(|n| Record {
+        route: "/other".to_owned(),
+        ..maker.record(n, &["Accept=a"])
+    });
+    let audit = audited(production.collect(), scenario.collect(), &Choice::default());
+    assert_eq!(audit.missing().count(), 0);
+    assert!(
+        audit
+            .doubt
+            .unwrap()
+            .contains("no method and route in common")
+    );
+}

@@ -1,0 +1,137 @@
+//! How values of headers, cookies, parameters and bodies vary, for those that both sides have. A value that is constant here and another
+//! one in each request there meets caches that production never meets.
+
+use std::collections::BTreeMap;
+
+use super::finding::{Finding, Verdict};
+use super::presence::is_compared;
+use super::shape::{FEWEST, Shape, Values, told, variation};
+use super::{Side, Sides};
+use crate::parity::record::{Field, Record, Value};
+
+/// A variation of shares below this is alike.
+const ALIKE: f64 = 0.1;
+
+/// The values of a side by what they stand under.
+type Named<'a> = BTreeMap<(&'static str, String), Values<'a>>;
+
+pub(super) fn findings(sides: &Sides<'_>) -> Vec<Finding> {
+    let (production, scenario) = (named(sides.production), named(sides.scenario));
+    let mut findings = Vec::new();
+    for ((attribute, name), there) in &production {
+        if let Some(here) = scenario.get(&(attribute, name.clone())) {
+            findings.push(compared(attribute, name, there, here));
+        }
+    }
+    findings
+}
+
+fn named(side: &Side) -> Named<'_> {
+    let mut named = Named::new();
+    for record in &side.records {
+        let lists: [(&'static str, &[Field]); 3] = [
+            ("header value", &record.headers),
+            ("query value", &record.query),
+            ("cookie value", &record.cookies),
+        ];
+        for (attribute, fields) in lists {
+            for Field(name, value) in fields {
+                let name = name.to_ascii_lowercase();
+                let is_listed =
+                    attribute == "header value" && (!is_compared(&name) || name == "cookie");
+                if !is_listed {
+                    let values = named.entry((attribute, name)).or_default();
+                    values.add(value, record.client);
+                }
+            }
+        }
+    }
+    named
+}
+
+fn compared(attribute: &'static str, name: &str, there: &Values<'_>, here: &Values<'_>) -> Finding {
+    let of = there.list.len().min(here.list.len());
+    if of < FEWEST {
+        let why = match (there.list.is_empty(), here.list.is_empty()) {
+            (true, _) => "this source hides its values".to_owned(),
+            (_, true) => "its values come from answers".to_owned(),
+            _ => format!("{of} requests have it, and {FEWEST} are needed"),
+        };
+        return Finding::unjudged(attribute, name, why);
+    }
+    let is_words = |values: &Values<'_>| {
+        let words = values.list.iter();
+        words
+            .filter(|(value, _)| matches!(value, Value::Word(_)))
+            .count()
+            * 2
+            > values.list.len()
+    };
+    if is_words(there) && is_words(here) {
+        let (variation, rows) = variation(&there.words(), &here.words());
+        return if variation > ALIKE {
+            Finding::new(Verdict::Different, attribute, name, told(&rows))
+        } else {
+            Finding::new(Verdict::Same, attribute, name, within(variation))
+        };
+    }
+    shapes(attribute, name, there.shape(of), here.shape(of))
+}
+
+fn within(variation: f64) -> String {
+    format!("within {:.1} % of requests", variation * 100.0)
+}
+
+fn shapes(attribute: &'static str, name: &str, there: Shape, here: Shape) -> Finding {
+    let mut differences = Vec::new();
+    let ratio = there.distinct as f64 / here.distinct as f64;
+    let differ = there.variety != here.variety && !(0.8..=1.25).contains(&ratio);
+    if differ || !(0.5..=2.0).contains(&ratio) {
+        differences.push(format!(
+            "{} there ({} in {} requests), {} here ({})",
+            there.variety.words(),
+            there.distinct,
+            there.of,
+            here.variety.words(),
+            here.distinct
+        ));
+    }
+    if there.bytes.abs_diff(here.bytes) > 4.max(there.bytes / 5) {
+        differences.push(format!(
+            "{} bytes there, {} here (medians)",
+            there.bytes, here.bytes
+        ));
+    } else if let (Some(there), Some(here)) = (there.alphabet, here.alphabet)
+        && there != here
+    {
+        differences.push(format!("{} there, {} here", there.words(), here.words()));
+    }
+    if differences.is_empty() {
+        let words = format!(
+            "{}: {} and {} in {} requests, {} and {} bytes",
+            there.variety.words(),
+            there.distinct,
+            here.distinct,
+            there.of,
+            there.bytes,
+            here.bytes
+        );
+        return Finding::new(Verdict::Same, attribute, name, words);
+    }
+    Finding::new(Verdict::Different, attribute, name, differences.join("; "))
+}
+
+/// The most frequent order of the headers that both sides have, on the route of which production has most.
+pub(super) fn order(records: &[&Record], common: &dyn Fn(&str) -> bool) -> Option<Vec<String>> {
+    let mut orders: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+    for record in records {
+        let names = record
+            .headers
+            .iter()
+            .map(|field| field.0.to_ascii_lowercase());
+        let names = names.filter(|name| is_compared(name) && common(name));
+        *orders.entry(names.collect()).or_default() += 1;
+    }
+    let most = orders.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(most.0)
+}

@@ -1,0 +1,64 @@
+use super::*;
+use crate::transport::http1::Requests;
+
+fn record(text: &str) -> Record {
+    let mut requests = Requests::default();
+    requests.take(text.replace('\n', "\r\n").as_bytes());
+    let request = requests.next_whole().unwrap().unwrap();
+    Record::of(&request, &Key::fresh().unwrap())
+}
+
+const REQUEST: &str = "POST /v1/devices/4711/telemetry?seq=12&sid=hush-query&eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N HTTP/1.1
+Host: api.hush.example
+X-Device-Id: hush-device
+Accept-Encoding: gzip, br
+Content-Type: multipart/form-data; boundary=hush-boundary
+Cookie: theme=hush-theme; sid=hush-cookie
+Authorization: Bearer hush-token
+Content-Length: 9
+
+hush-body";
+
+#[test]
+fn names_order_and_sizes_are_kept_and_no_value_is() {
+    let record = record(REQUEST);
+    assert_eq!(record.route, "/v1/devices/*/telemetry");
+    let names =
+        |fields: &[Field]| -> Vec<String> { fields.iter().map(|field| field.0.clone()).collect() };
+    assert_eq!(names(&record.query), ["seq", "sid", "*"]);
+    assert_eq!(names(&record.cookies), ["theme", "sid"]);
+    assert_eq!(
+        names(&record.headers),
+        [
+            "Host",
+            "X-Device-Id",
+            "Accept-Encoding",
+            "Content-Type",
+            "Cookie",
+            "Authorization",
+            "Content-Length"
+        ]
+    );
+    assert_eq!(record.body.unwrap().bytes, 9);
+    let word = |name: &str| record.header(name).cloned();
+    assert_eq!(
+        word("accept-encoding"),
+        Some(Value::Word("gzip, br".to_owned()))
+    );
+    assert_eq!(
+        word("content-type"),
+        Some(Value::Word("multipart/form-data".to_owned()))
+    );
+    let line = serde_json::to_string(&record).unwrap();
+    assert!(!line.contains("hush") && !line.contains("eyJ"), "{line}");
+    assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+}
+
+#[test]
+fn credentials_in_places_of_names_are_not_kept() {
+    let record = record(
+        "GET http://hush.example/bot/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N/ghp_0123456789abcdefghijABCDEFGHIJ012345 HTTP/1.1\nAccept: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N\n\n",
+    );
+    assert_eq!(record.route, "/bot/*/*");
+    assert!(matches!(record.header("accept"), Some(Value::Print(_))));
+}

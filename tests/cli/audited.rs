@@ -1,0 +1,249 @@
+//! Production's traffic beside a scenario: what a tap takes, what an audit says of it, and its exit codes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::bed::{Outcome, Running, TestBed, until};
+
+const HUSH: &str = "hush-4711-hush-0815";
+
+/// The scenario of the story: variant `local` lacks two headers that `production` has.
+const SHIPPED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/scenarios/local-vs-production-headers.toml"
+);
+
+/// A tap, and where it listens.
+fn tap(args: &[&str]) -> (Running, String) {
+    let running = TestBed::new()
+        .args(["tap", "--listen", "0", "-o", "sample.jsonl"])
+        .args(args)
+        .start();
+    let place = until("the address of the tap", || {
+        let text = running.read("stderr");
+        let rest = text.split("taps http://").nth(1)?;
+        Some(rest.split_once(';')?.0.to_owned())
+    });
+    (running, place)
+}
+
+/// Sends bytes and reads what comes until the other end closes.
+fn exchange(place: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(place).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Devices with their headers, as production has them, to a tap that takes 200 requests.
+fn sample_of_production() -> Outcome {
+    let (running, place) = tap(&["--direct", "-n", "200"]);
+    let scenario = format!(
+        r#"
+name = "production"
+target.url = "http://{place}"
+[fleet.vehicles]
+devices = 32
+[load]
+model = "closed"
+connections = 2
+duration = "60s"
+requests = 200
+[[request]]
+name = "telemetry"
+fleet = "vehicles"
+method = "POST"
+path = "/v1/telemetry"
+headers = {{ Content-Type = "application/json", X-Device-Id = "{{{{device.id}}}}", X-Device-Token = "{{{{device.secret}}}}" }}
+body = '{{"device":"{{{{device.id}}}}","seq":{{{{seq}}}},"speed":{{{{int 0 180}}}}}}'
+"#
+    );
+    TestBed::new().scenario(&scenario).run();
+    running.wait().expect(0, &[])
+}
+
+fn audit(sample: &Path, args: &[&str]) -> Outcome {
+    TestBed::new()
+        .args(["audit", SHIPPED])
+        .args([sample])
+        .args(args)
+        .run()
+}
+
+#[test]
+fn the_headers_that_a_local_test_lacks_are_named_first() {
+    let tapped = sample_of_production();
+    let sample = tapped.home().join("sample.jsonl");
+    assert!(
+        tapped.stdout.starts_with("took 200 requests on "),
+        "{}",
+        tapped.stdout
+    );
+    let local = audit(&sample, &["--variant", "local"]).expect(1, &[]);
+    let first: Vec<&str> = local.stdout.lines().take(3).collect();
+    assert_eq!(
+        first,
+        [
+            "missing header X-Device-Id: all of production, none here",
+            "missing header X-Device-Token: all of production, none here",
+            "fail 2 headers of production are missing here",
+        ]
+    );
+    let production = audit(&sample, &["--variant", "production"]).expect(0, &[]);
+    assert!(
+        production.stdout.starts_with("no header is missing"),
+        "{}",
+        production.stdout
+    );
+    let allowed = ["--variant", "local", "--allow", "X-Device-*", "--json"];
+    let allowed = audit(&sample, &allowed).expect(0, &[]);
+    let document: Value = serde_json::from_str(&allowed.stdout).unwrap();
+    assert_eq!(document["verdict"], "pass");
+    assert_eq!(document["findings"][0]["verdict"], "missing");
+    assert_eq!(document["findings"][0]["production"]["share"], 1.0);
+    let markdown = audit(&sample, &["--variant", "local", "--markdown"]).expect(1, &[]);
+    assert!(
+        markdown
+            .stdout
+            .contains("| **missing** | header | X-Device-Id |"),
+        "{}",
+        markdown.stdout
+    );
+}
+
+#[test]
+fn a_tap_keeps_no_value_and_takes_what_the_mirror_says_of_connections() {
+    let (running, place) = tap(&["-n", "2"]);
+    let request = format!(
+        "POST /v1/items/4711?key={HUSH} HTTP/1.1\r\nHost: {HUSH}.example\r\nAuthorization: Bearer {HUSH}\r\nCookie: sid={HUSH}\r\nX-Telemload-Connection: 17\r\nX-Telemload-Client: 192.0.2.7\r\nContent-Length: 19\r\n\r\n{HUSH}"
+    );
+    let last = request.replace("Host:", "Connection: close\r\nHost:");
+    let answers = exchange(&place, (request + &last).as_bytes());
+    assert_eq!(answers.matches("HTTP/1.1 204 ").count(), 2, "{answers}");
+    let outcome = running.wait().expect(0, &[]);
+    assert!(!outcome.stdout.contains("unknown"), "{}", outcome.stdout);
+    let sample = fs::read_to_string(outcome.home().join("sample.jsonl")).unwrap();
+    assert!(
+        !sample.contains("hush") && !sample.contains("192.0.2.7"),
+        "{sample}"
+    );
+    let lines: Vec<Value> = sample
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["schema"], "telemload.sample/1");
+    assert_eq!(lines[1]["route"], "/v1/items/*");
+    assert_eq!(lines[1]["connection"], lines[2]["connection"]);
+    assert!(lines[1]["client"]["h"].is_string());
+    let names = lines[1]["headers"].as_array().unwrap().iter();
+    let names: Vec<&Value> = names.map(|header| &header[0]).collect();
+    assert_eq!(names, ["Host", "Authorization", "Cookie", "Content-Length"]);
+    assert_eq!(lines[1]["body"]["n"], 19);
+}
+
+#[test]
+fn what_a_tap_did_not_take_is_said() {
+    let (running, place) = tap(&["--max-size", "0"]);
+    assert!(exchange(&place, b"\x16\x03\x01\n\n").starts_with("HTTP/1.1 400 "));
+    let one = exchange(&place, b"GET / HTTP/1.0\r\n\r\n");
+    assert!(one.starts_with("HTTP/1.1 204 "), "{one}");
+    running.signal(Signal::INT);
+    let outcome = running.wait().expect(0, &[]);
+    for words in [
+        "took 1 requests on 2 connections; 0 are recorded\n",
+        "1 connections sent something else than HTTP/1\n",
+        "the others are not: the sample has 0 MB; --max-size takes more\n",
+        "connections and clients are unknown",
+    ] {
+        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_sample_that_exists_is_not_lost() {
+    let bed = TestBed::new().file("sample.jsonl", "kept");
+    let outcome = bed
+        .args(["tap", "--listen", "0", "-o", "sample.jsonl"])
+        .run()
+        .expect(2, &["sample.jsonl exists", "--force"]);
+    let kept = fs::read_to_string(outcome.home().join("sample.jsonl")).unwrap();
+    assert_eq!(kept, "kept");
+    TestBed::new()
+        .args(["tap", "--listen", "nowhere.invalid:1", "-o", "s"])
+        .run()
+        .expect(2, &["--listen nowhere.invalid:1"]);
+}
+
+#[test]
+fn an_access_log_cannot_tell_which_headers_there_are() {
+    let line = |n: u32| {
+        format!(
+            "192.0.2.7 - - [30/Nov/2026:10:00:{:02} +0000] \"POST /v1/telemetry HTTP/1.1\" 200 12 \"-\" \"app/1\"\n",
+            n % 60
+        )
+    };
+    let log: String = (0..50).map(line).collect();
+    let bed = TestBed::new().file("access.log", log);
+    let outcome = bed
+        .args(["audit", SHIPPED, "access.log", "--variant", "local"])
+        .args(["--allow", "User-Agent"])
+        .run()
+        .expect(3, &[]);
+    for words in [
+        "inconclusive this source cannot tell which headers production carries",
+        "cannot be judged",
+        "log_format",
+    ] {
+        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn what_cannot_be_audited_is_refused_with_its_name() {
+    for (file, text, args, says) in [
+        (
+            "sample.jsonl",
+            "{\"schema\":\"telemload.sample/1\",\"telemload\":\"0\",\"direct\":true}\n",
+            &[][..],
+            "sample.jsonl holds no request",
+        ),
+        (
+            "sample.jsonl",
+            "{\"schema\":\"telemload.sample/1\",\"telemload\":\"0\",\"direct\":true}\n{\"x\":1}\n\n",
+            &[],
+            "sample.jsonl: line 2: ",
+        ),
+        ("sample.jsonl", "", &[], "sample.jsonl: it is empty"),
+        (
+            "sample.jsonl",
+            "curl http://shop.example/\n",
+            &["--phase", "night"],
+            "--phase night: variant local has load",
+        ),
+        (
+            "sample.jsonl",
+            "curl http://shop.example/\n",
+            &["--variant", "other"],
+            "other",
+        ),
+        (
+            "sample.jsonl",
+            "curl http://shop.example/\n",
+            &["--origin", "http://else.example"],
+            "holds no request, http://else.example",
+        ),
+    ] {
+        TestBed::new()
+            .file(file, text)
+            .args(["audit", SHIPPED, "sample.jsonl"])
+            .args(args)
+            .run()
+            .expect(2, &[says]);
+    }
+}
