@@ -37,6 +37,14 @@ pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, R
     if start.is_empty() {
         return refused("it is empty".to_owned());
     }
+    if start
+        .lines()
+        .next()
+        .is_some_and(|line| line.contains("\"telemload.sample/"))
+    {
+        let words = "it is a sample of `telemload tap`, which holds no value that could be sent; `telemload audit SCENARIO` compares a scenario with it";
+        return refused(words.to_owned());
+    }
     if options.format.is_none() && options.fields.is_none() && is_json(start) {
         return json(name, text);
     }

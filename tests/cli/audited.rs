@@ -181,6 +181,22 @@ fn a_sample_that_exists_is_not_lost() {
 }
 
 #[test]
+fn a_sample_is_no_traffic_to_import() {
+    let opening = "{\"schema\":\"telemload.sample/1\",\"telemload\":\"0\",\"direct\":true}\n";
+    TestBed::new()
+        .file("sample.jsonl", opening)
+        .args(["import", "sample.jsonl"])
+        .run()
+        .expect(
+            2,
+            &[
+                "sample.jsonl: it is a sample of `telemload tap`",
+                "telemload audit",
+            ],
+        );
+}
+
+#[test]
 fn an_access_log_cannot_tell_which_headers_there_are() {
     let line = |n: u32| {
         format!(

@@ -5,7 +5,9 @@ use crate::traffic::route::{self, names_a_thing};
 
 /// The route of a path; what stands for a secret names a thing, too.
 pub(super) fn route(path: &str) -> String {
-    route::route(path, |segment| names_a_thing(segment) || mark::is_in(segment))
+    route::route(path, |segment| {
+        names_a_thing(segment) || mark::is_in(segment)
+    })
 }
 
 /// Names of a query's parameters, in their order.
