@@ -120,7 +120,11 @@ fn figures_are_served_while_the_run_lasts() {
 #[test]
 fn a_phase_that_is_over_has_all_of_its_answers_told() {
     let server = Server::start(Behaviour::Canned(hostile::OK));
+    // Metrics that never answer hold up the last row until the load is over.
+    let silent = Server::start(Behaviour::Silent);
+    let metrics = format!("[target]\nmetrics = \"http://{}/metrics\"\n", silent.addr);
     let scenario = two_phases(&server).replace("\"300ms\"", "\"60s\"");
+    let scenario = scenario.replacen("[target]\n", &metrics, 1);
     let running = TestBed::new()
         .scenario(&scenario)
         .args(["--live", "0"])
