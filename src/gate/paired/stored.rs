@@ -48,7 +48,7 @@ pub fn against(
     if matches!(
         verdict.outcome,
         Outcome::Pass | Outcome::Fail | Outcome::Inconclusive
-    ) && verdict.errors.verdict == Verdict::Pass
+    ) && verdict.errors.verdict == Some(Verdict::Pass)
     {
         (verdict.outcome, verdict.reasons) = overall(&verdict.metrics);
     }
@@ -69,7 +69,8 @@ fn overall(metrics: &[MetricVerdict]) -> (Outcome, Vec<String>) {
             })
             .collect();
         if !reasons.is_empty() {
-            return (outcome, reasons);
+            let scope = words::scope(metrics).filter(|_| wanted == Verdict::Pass);
+            return (outcome, scope.into_iter().chain(reasons).collect());
         }
     }
     let nothing = "no metric of the baseline could be judged".to_owned();
