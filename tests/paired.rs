@@ -236,8 +236,9 @@ fn check_arm(arm: &ArmBlock) {
 fn an_arm_that_does_not_come_up_is_found() {
     let bed = Bed::new(GATEWAY, &around("echo no such luck; exit 3"));
     let block = bed.block();
-    let died = block.arms.head.died.as_deref().unwrap_or_default();
-    assert!(died.contains("no such luck"), "{died}");
+    let died = block.arms.head.died.as_ref().unwrap();
+    assert_eq!(died.what(), "never became ready");
+    assert!(died.words().contains("no such luck"), "{died:?}");
     assert_eq!(block.arms.base.died, None);
     assert_eq!(block.arms.base.closed, Turns::nothing());
 }
@@ -246,8 +247,9 @@ fn an_arm_that_dies_ends_its_block() {
     let dying = around("GATEWAY & trap \"kill $!\" TERM; sleep 2; kill -9 $!; echo gone; exit 4");
     let bed = Bed::new(GATEWAY, &dying);
     let block = bed.block();
-    let died = block.arms.head.died.as_deref().unwrap_or_default();
-    assert!(died.contains("gone"), "{died}");
+    let died = block.arms.head.died.as_ref().unwrap();
+    assert_eq!(died.what(), "ended by itself");
+    assert!(died.words().contains("gone"), "{died:?}");
     assert_eq!(block.arms.base.died, None);
 }
 

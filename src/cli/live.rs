@@ -1,7 +1,8 @@
-//! The endpoint of `--live`: a run's figures for Prometheus, on a thread of its own for as long as the run lasts.
+//! The endpoint of `--live`: a run's figures for Prometheus, on a thread of its own until the command ends.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,10 +32,90 @@ pub(super) struct Bound {
     pub(super) address: SocketAddr,
 }
 
+/// Whoever asks again and again is waited for no longer than this, so that the final figures are read.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// A thread that answers.
 pub(super) struct Served {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    questions: Arc<Questions>,
+}
+
+/// Who has asked for the figures so far.
+#[derive(Debug, Default)]
+struct Questions {
+    known: Mutex<Asked>,
+    noted: Condvar,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    last: Option<Instant>,
+    /// Time between the last two questions.
+    between: Option<Duration>,
+    /// Whether the figures change no more.
+    is_final: bool,
+    /// Whether someone was told them since.
+    told_final: bool,
+}
+
+impl Questions {
+    fn with<T>(&self, tell: impl FnOnce(&mut Asked) -> T) -> T {
+        tell(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One was answered; `told_final` says whether with final figures.
+    fn answered(&self, now: Instant, told_final: bool) {
+        self.with(|known| {
+            let since = |last| now.saturating_duration_since(last);
+            known.between = known.last.map(since).or(known.between);
+            known.last = Some(now);
+            known.told_final |= told_final;
+        });
+        self.noted.notify_all();
+    }
+
+    /// How long to wait for one more; `None` if nobody is expected to ask.
+    fn patience(&self) -> Option<Duration> {
+        let Asked {
+            between,
+            told_final,
+            ..
+        } = self.with(|known| *known);
+        let between = between.filter(|_| !told_final)?;
+        Some((between * 2).clamp(Duration::from_secs(1), LONGEST))
+    }
+
+    /// Returns when someone was told the final figures, or this time has passed.
+    fn wait(&self, patience: Duration) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |known: &mut Asked| !known.told_final;
+        // Whether the time has passed does not matter.
+        drop(self.noted.wait_timeout_while(known, patience, told));
+    }
+}
+
+impl Served {
+    /// The figures change no more.
+    pub(super) fn is_final(&self) {
+        self.questions.with(|known| known.is_final = true);
+    }
+
+    /// Goes on answering until whoever has asked again and again was told the final figures: for twice the time between two questions
+    /// at most.
+    pub(super) fn last_question(&self, quiet: bool) {
+        let Some(patience) = self.questions.patience() else {
+            return;
+        };
+        if !quiet {
+            say(&format!(
+                "live figures: kept until the final ones are asked for, {:.0} s at most",
+                patience.as_secs_f64().ceil()
+            ));
+        }
+        self.questions.wait(patience);
+    }
 }
 
 impl Bound {
@@ -80,11 +161,13 @@ impl Bound {
             .context("cannot set up the runtime of --live")?;
         listener.set_nonblocking(true).context("--live")?;
         let (stop, stopped) = oneshot::channel();
+        let questions = Arc::new(Questions::default());
+        let of_thread = Arc::clone(&questions);
         let thread = std::thread::Builder::new().name("live".to_owned());
         let thread = thread.spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, standing) => {}
+                    () = accept(listener, standing, of_thread) => {}
                     _ = stopped => {}
                 }
             });
@@ -96,6 +179,7 @@ impl Bound {
         Ok(Served {
             stop: Some(stop),
             thread: Some(thread.context("cannot start the thread of --live")?),
+            questions,
         })
     }
 }
@@ -111,21 +195,21 @@ impl Drop for Served {
     }
 }
 
-async fn accept(listener: TcpListener, standing: Shared) {
+async fn accept(listener: TcpListener, standing: Shared, questions: Arc<Questions>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
-    let places = std::sync::Arc::new(Semaphore::new(MOST_AT_ONCE));
+    let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let standing = standing.clone();
+                let (standing, questions) = (standing.clone(), questions.clone());
                 tokio::spawn(async move {
                     // Who is gone, or too slow, gets nothing.
-                    let _ = timeout(PATIENCE, answer(stream, &standing)).await;
+                    let _ = timeout(PATIENCE, answer(stream, &standing, &questions)).await;
                     drop(place);
                 });
             }
@@ -135,10 +219,12 @@ async fn accept(listener: TcpListener, standing: Shared) {
     }
 }
 
-async fn answer(mut stream: TcpStream, standing: &Shared) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, standing: &Shared, questions: &Questions) -> io::Result<()> {
+    let mut told = None;
     let mut head = Vec::with_capacity(1_024);
     let reply = loop {
         if let Some(reply) = reply(&head, || {
+            told = Some(questions.with(|known| known.is_final));
             let known = standing.lock().expect("nothing panics while it holds this");
             metrics(&known, Instant::now())
         }) {
@@ -149,7 +235,11 @@ async fn answer(mut stream: TcpStream, standing: &Shared) -> io::Result<()> {
         }
     };
     stream.write_all(reply.as_bytes()).await?;
-    stream.shutdown().await
+    stream.shutdown().await?;
+    if let Some(told_final) = told {
+        questions.answered(Instant::now(), told_final);
+    }
+    Ok(())
 }
 
 /// What a question is answered with; `None` as long as it is not complete.
@@ -229,6 +319,24 @@ mod tests {
         ]
         .concat();
         assert!(reply(&endless).unwrap().starts_with("HTTP/1.1 400"));
+    }
+
+    #[test]
+    fn whoever_asks_again_and_again_is_waited_for_and_nobody_else() {
+        let questions = Questions::default();
+        let began = Instant::now();
+        let after = |ms| began + Duration::from_millis(ms);
+        assert_eq!(questions.patience(), None);
+        questions.answered(after(0), false);
+        assert_eq!(questions.patience(), None);
+        for (ms, seconds) in [(200, 1), (5_200, 10), (65_200, 30)] {
+            questions.answered(after(ms), false);
+            assert_eq!(questions.patience(), Some(Duration::from_secs(seconds)));
+        }
+        questions.answered(after(66_000), true);
+        assert_eq!(questions.patience(), None);
+        // It returns at once.
+        questions.wait(Duration::from_secs(3_600));
     }
 
     #[test]

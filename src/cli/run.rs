@@ -13,7 +13,7 @@ use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
-use super::live::Bound;
+use super::live::{Bound, Served};
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
@@ -138,7 +138,7 @@ pub(super) struct Args {
     /// Print the result as JSON instead of the summary.
     #[arg(long)]
     json: bool,
-    /// Serve live figures for Prometheus while the run lasts; without HOST on loopback.
+    /// Serve live figures for Prometheus until the command ends; without HOST on loopback.
     #[arg(long, value_name = "[HOST:]PORT")]
     live: Option<String>,
     /// No progress and no messages but errors.
@@ -224,7 +224,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let live = live.transpose()?;
     let observer = Watching::new(progress, &plan.thresholds);
     let result = runtime.block_on(experiment::run(&plan, &dir, &observer, &stop, started_at));
-    drop((observer, live));
+    drop(observer);
+    live.iter().for_each(Served::is_final);
     let patience = Patience {
         runtime: &runtime,
         so_far: stop.times(),
@@ -262,6 +263,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         // A terminal that hung up takes no summary; that it did is what the exit code tells.
         Err(error) if outcome == Outcome::Interrupted => say(&format!("error: {error:#}")),
         printed => printed?,
+    }
+    if let Some(live) = live.filter(|_| outcome != Outcome::Interrupted) {
+        live.last_question(args.quiet);
     }
     Ok(outcome.exit_code())
 }

@@ -123,6 +123,18 @@ impl ProcessTree {
         Ok(members.map(i32::unsigned_abs).collect())
     }
 
+    /// CPU time of processes that have ended and were waited for by those that run, ns; `None` if it cannot be read.
+    pub fn ended_ns(&self) -> Option<u64> {
+        let root = self.root_stat().ok()?;
+        let of_supervisor = match self.what {
+            Root::Supervisor => root.waited_ns,
+            Root::Measured => 0,
+        };
+        let members = self.members(root, self.finds).ok()?.0;
+        let waited = members.values().map(|stat| stat.waited_ns);
+        Some(of_supervisor + waited.sum::<u64>())
+    }
+
     /// Lets the peaks of memory begin now. A process of another user keeps the one since its start.
     pub fn restart_peak(&self) {
         for pid in self.pids().unwrap_or_default() {

@@ -12,6 +12,8 @@ use crate::units::{format_share, printable};
 
 /// Depths at which samplers cut stacks: Go's 64 and 128, perf's 127 and those that are set often, with and without a thread's name as the root.
 const DEPTHS: [usize; 12] = [64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1024];
+/// What perf keeps of a stack at least, unless it is told otherwise.
+const PERF_DEPTH: usize = 127;
 /// From this share on a doubt is said.
 const SAID: f64 = 0.05;
 /// From this share on stacks that are cut or begin elsewhere are said: they shrink what calls them.
@@ -87,16 +89,13 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     }
     let whole = (profile.whole() as f64).max(1.0);
     let mut doubts = Vec::new();
-    doubts.extend(seen.cut(whole));
+    doubts.extend(seen.cut(whole, names.threads));
     let share = |weight: f64| weight / whole;
     if share(seen.nameless) >= NAMELESS {
-        let module = match largest(&seen.by_module) {
-            Some((_, module)) => format!(" (most of it in {})", printable(&module)),
-            None => String::new(),
-        };
         doubts.push(format!(
-            "{} of it begins or ends in names without symbols{module} and may not reach main: build with symbols (do not strip), install the program's debug symbols, and keep frame pointers, or record with `--call-graph dwarf`",
-            format_share(share(seen.nameless))
+            "{} of it begins or ends in names without symbols{}",
+            format_share(share(seen.nameless)),
+            seen.blamed()
         ));
     }
     if share(seen.alone) >= NAMELESS {
@@ -107,8 +106,11 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     }
     doubts.extend(runtimes::doubt(
         &names.texts,
-        share(seen.unmapped),
-        share(seen.interpreted),
+        runtimes::Shares {
+            unmapped: share(seen.unmapped),
+            above_unmapped: share(seen.above_unmapped),
+            interpreted: share(seen.interpreted),
+        },
     ));
     if share(seen.kernel) >= SAID {
         doubts.push(format!(
@@ -249,20 +251,29 @@ fn kind(name: &str, on_the_wall: bool, is_threaded: bool) -> Kind {
         Kind::Interpreter
     } else if ROOTS.iter().any(|root| name.starts_with(root)) {
         Kind::Root
-    } else if name == "[unknown]" || name == "[address]" || module || name.contains("+0x") {
+    } else if is_nowhere(name) || module || name.contains("+0x") {
         Kind::Nameless
     } else {
         Kind::Named
     }
 }
 
+/// Whether neither a function nor its file is known.
+fn is_nowhere(name: &str) -> bool {
+    name == "[unknown]" || name == "[address]"
+}
+
 #[derive(Default)]
 struct Seen {
     by_depth: HashMap<usize, f64>,
     nameless: f64,
+    /// Of that what begins or ends at addresses of no known file.
+    nowhere: f64,
     by_module: HashMap<String, f64>,
     alone: f64,
     unmapped: f64,
+    /// What runs in code without a map, or is called by it.
+    above_unmapped: f64,
     interpreted: f64,
     kernel: f64,
     waits: f64,
@@ -294,6 +305,9 @@ impl Seen {
         } else if names.threads && own.len() == 1 && leaf == Some(Kind::Named) {
             self.alone += weight;
         }
+        if own.iter().any(|id| kind(id) == Kind::Unmapped) {
+            self.above_unmapped += weight;
+        }
         if own.iter().any(|id| kind(id) == Kind::Interpreter) {
             self.interpreted += weight;
         }
@@ -305,24 +319,52 @@ impl Seen {
             .any(|id| kind(id) == Kind::Nameless)
         {
             self.nameless += weight;
-            let modules = ends
+            let nameless = ends
                 .into_iter()
                 .flatten()
                 .filter(|id| kind(id) == Kind::Nameless);
-            for name in modules.map(|id| &names.texts[*id as usize]) {
-                if name.starts_with('[') && name != "[unknown]" {
+            let mut found: Vec<&String> = nameless.map(|id| &names.texts[*id as usize]).collect();
+            found.dedup();
+            if found.iter().any(|name| is_nowhere(name)) {
+                self.nowhere += weight;
+            }
+            for name in found.into_iter().filter(|name| name.starts_with('[')) {
+                if !is_nowhere(name) {
                     *self.by_module.entry(name.clone()).or_default() += weight;
                 }
             }
         }
     }
 
+    /// What most of the stacks without names have in common, and the remedy for that.
+    fn blamed(&self) -> String {
+        let is_most = |weight: f64| 2.0 * weight >= self.nameless;
+        if is_most(self.nowhere) {
+            return " (most of it is `[unknown]`, an address of no known file) and may not reach main: the program keeps no frame pointers, so that its callers are guessed; record with `--call-graph dwarf`, or build with -fno-omit-frame-pointer and with symbols".to_owned();
+        }
+        let module = largest(&self.by_module).filter(|(weight, _)| is_most(*weight));
+        let module = module.map_or_else(String::new, |(_, module)| {
+            format!(" (most of it in {})", printable(&module))
+        });
+        format!(
+            "{module} and may not reach main: build with symbols (do not strip), install the program's debug symbols, and keep frame pointers, or record with `--call-graph dwarf`"
+        )
+    }
+
     /// Stacks as deep as a sampler keeps at most, where those a frame less or more deep are far fewer.
-    fn cut(&self, whole: f64) -> Option<String> {
+    fn cut(&self, whole: f64, of_perf: bool) -> Option<String> {
         let at = |depth: usize| self.by_depth.get(&depth).copied().unwrap_or(0.0);
-        let depth = DEPTHS.into_iter().find(|depth| {
+        let deeper = |than: usize| {
+            let deeper = self.by_depth.iter().filter(|(depth, _)| **depth > than);
+            deeper.map(|(_, weight)| weight).sum::<f64>()
+        };
+        let depths = DEPTHS
+            .into_iter()
+            .filter(|depth| !of_perf || *depth >= PERF_DEPTH);
+        let depth = depths.into_iter().find(|depth| {
             let beside = at(depth - 1) + at(depth + 1);
-            at(*depth) >= CUT * whole && at(*depth) > 3.0 * beside
+            // Where many stacks are deeper nobody cut these.
+            at(*depth) >= CUT * whole && at(*depth) > 3.0 * beside && deeper(*depth) < at(*depth)
         })?;
         Some(format!(
             "{} of it is exactly {depth} frames deep, where samplers cut stacks: callers such as main have too small a share",
@@ -339,90 +381,4 @@ fn largest(sums: &HashMap<String, f64>) -> Option<(f64, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::folded;
-    use super::*;
-
-    fn read(text: &str) -> Profile {
-        folded::read(text.as_bytes()).expect("reads")
-    }
-
-    #[track_caller]
-    fn check(profile: &Profile, expected: &[&str]) {
-        let doubts = doubts(profile);
-        assert_eq!(doubts.len(), expected.len(), "{doubts:?}");
-        for (doubt, expected) in doubts.iter().zip(expected) {
-            assert!(doubt.contains(expected), "{doubt}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_trusted_is_said() {
-        check(&read("main;f 90\nmain;g 10"), &[]);
-        check(
-            &read("node;(idle) 80\nnode;work 20"),
-            &["80 % of it is time that was waited"],
-        );
-        let deep = |depth: usize| vec!["f"; depth].join(";");
-        check(
-            &read(&format!("{} 50\nmain;f 50", deep(64))),
-            &["50 % of it is exactly 64 frames deep"],
-        );
-        let text = format!("{} 50\n{} 40\n{} 60", deep(64), deep(63), deep(65));
-        check(&read(&text), &[]);
-        check(
-            &read("api;[unknown] 30\napi;main;work 70"),
-            &["30 % of it begins or ends in names without symbols"],
-        );
-        let perf = |text: &str| super::super::perf_script::read(text, None).expect("reads");
-        let sample = |thread: &str, frames: &str| format!("{thread} 1 1.5: cpu-clock:\n{frames}\n");
-        check(
-            &perf(&sample("app", "\t1 inner (/app)\n")),
-            &["100 % of it is in functions without their callers"],
-        );
-        check(
-            &perf(&sample("app", "\t1 inner (/app)\n\t2 main (/app)\n")),
-            &[],
-        );
-        check(
-            &perf(&sample(
-                "app",
-                "\t1 [unknown] (/opt/app)\n\t2 main (/lib/libc.so.6)\n",
-            )),
-            &["names without symbols (most of it in [app])"],
-        );
-        let jit = |thread: &str, root: &str| {
-            let frames = format!("\t1 [unknown] (/tmp/perf-77.map)\n\t2 {root} (/usr/bin/x)\n");
-            perf(&sample(thread, &frames))
-        };
-        for (thread, root, flag) in [
-            ("node", "node::Start", "node --perf-basic-prof"),
-            ("C2", "JavaThread::run", "-XX:+DumpPerfMapAtExit"),
-            ("java", "begin", "-XX:+DumpPerfMapAtExit"),
-            ("srv", "coreclr_execute_assembly", "DOTNET_PerfMapEnabled=1"),
-            ("py", "_PyEval_EvalFrameDefault", "python -X perf"),
-            ("what", "begin", "Python -X perf, .NET"),
-        ] {
-            check(&jit(thread, root), &[flag]);
-        }
-        let frames = "\t1 long_add (/py)\n\t2 _PyEval_EvalFrameDefault (/py)\n\t3 main (/py)\n";
-        check(&perf(&sample("python3", frames)), &["python -X perf"]);
-        check(
-            &read("api;main;[kernel.kallsyms] 10\napi;main;work 90"),
-            &["10 % of it is in the kernel"],
-        );
-    }
-
-    #[test]
-    fn stacks_that_lack_their_callers_are_found() {
-        let whole = read("main;run;f0;f1 1000");
-        let cut = read("main;run;f0;f1 500\nf0;f1 500");
-        let found = doubts_between(&whole, &cut).expect("half of it is cut");
-        assert!(
-            found.contains("0 % of the base and 50 % of the head") && found.contains("f0"),
-            "{found}"
-        );
-        assert_eq!(doubts_between(&cut, &cut), None);
-        assert_eq!(doubts_between(&whole, &read("start;other 5")), None);
-    }
-}
+mod tests;

@@ -64,8 +64,34 @@ pub struct ArmBlock {
     pub closed: Turns,
     /// Turns at a fixed rate; `None` where latencies are not asked for.
     pub open: Option<Turns>,
-    /// How it ended by itself, in words.
-    pub died: Option<String>,
+    /// Why it is not up, if it is not.
+    pub died: Option<Down>,
+}
+
+/// Why an arm is not up, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Down {
+    /// It never became ready.
+    Unready(String),
+    /// It was ready, and ended by itself.
+    Ended(String),
+}
+
+impl Down {
+    /// What became of it.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Unready(_) => "never became ready",
+            Self::Ended(_) => "ended by itself",
+        }
+    }
+
+    /// What was seen of that.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Unready(words) | Self::Ended(words) => words,
+        }
+    }
 }
 
 /// All turns of one kind of one arm in one block.

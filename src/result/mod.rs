@@ -19,7 +19,7 @@ mod used;
 
 pub use absence::Absence;
 pub use answering::{Answering, Answerings, Gone, Quiet};
-pub use blocks::{ArmBlock, Arms, Around, Block, Turns};
+pub use blocks::{ArmBlock, Arms, Around, Block, Down, Turns};
 pub use host::HostUse;
 pub use in_turns::{InTurns, RatioErrors};
 pub use note::{Count, Note, Severity};

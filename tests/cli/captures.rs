@@ -520,3 +520,43 @@ fn an_end_of_tls_has_one_name_whoever_meets_it() {
         assert!(outcome.stdout.contains(&told), "{case}: {}", outcome.stdout);
     }
 }
+
+#[test]
+fn a_capture_trusts_whom_it_is_told_to() {
+    let authority = Authority::generate();
+    let server = secure::Server::start(&authority.issue(&["127.0.0.1"]), Act::Close(OK));
+    let url = format!("https://{}/p", server.addr);
+    let capture = |url: &str, more: &[&str]| {
+        let bed = TestBed::new().args(["flame", "capture", "-d", "1", "--url", url]);
+        bed.args(more.iter().copied()).run()
+    };
+    let untrusted = "is signed by nobody that is trusted";
+    capture(&url, &[]).expect(4, &["no profile from", untrusted]);
+    let file = authority.file();
+    let trusted = ["--cacert", file.to_str().unwrap()];
+    for (flags, says) in [
+        (&trusted[..], "answers with plain text instead of a profile"),
+        (
+            &["--insecure"],
+            "note: the endpoint's certificate is not checked (--insecure)",
+        ),
+        (&["-k"], "what answers may be anyone"),
+    ] {
+        // It answers, although not with a profile.
+        let outcome = capture(&url, flags).expect(4, &[says]);
+        assert!(
+            !outcome.stderr.contains("is signed by"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    let plain = "http://127.0.0.1:1/p";
+    for (url, flags, says) in [
+        (plain, &["-k"][..], "--insecure goes with an https:// URL"),
+        (plain, &trusted, "--cacert goes with an https:// URL"),
+        (&url, &["--cacert", "none.pem"], "--cacert: "),
+        (&url, &["-k", "--cacert", "none.pem"], "cannot be used with"),
+    ] {
+        capture(url, flags).expect(2, &[says]);
+    }
+}

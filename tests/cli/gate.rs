@@ -166,14 +166,19 @@ fn a_head_that_does_not_come_up_has_failed_and_a_base_is_invalid() {
     let broken = "sh -c 'echo no such table; exit 3' {port}";
     let text = of_command("");
     let run = gate(&text, &["--base", &good, "--head", broken]).run();
-    let run = run.expect(1, &["block 1: ", "; the head ended: "]);
-    let says = "✗ FAIL: the head ended by itself in 2 of 2 launches: ";
-    assert!(run.stdout.contains(says), "{}", run.stdout);
-    assert!(run.stdout.contains("no such table"), "{}", run.stdout);
+    let run = run.expect(1, &["block 1: ", "; the head never became ready: "]);
+    let says = "✗ FAIL: the head never became ready in 2 of 2 launches: ";
+    for says in [says, "no such table", "errors: no request was answered"] {
+        assert!(run.stdout.contains(says), "no {says} in {}", run.stdout);
+    }
+    for wrong in ["pass", "0 of 0", "ended by itself"] {
+        assert!(!run.stdout.contains(wrong), "{wrong} in {}", run.stdout);
+    }
     let run = gate(&text, &["--base", broken, "--head", &good]).run();
     let run = run.expect(4, &[]);
-    let says = "the base ended by itself: ";
+    let says = "the base never became ready: ";
     assert!(run.stdout.contains(says), "{}", run.stdout);
+    assert!(!run.stdout.contains("pass"), "{}", run.stdout);
 }
 
 #[test]

@@ -150,6 +150,32 @@ fn a_phase_that_is_over_has_all_of_its_answers_told() {
 }
 
 #[test]
+fn the_final_figures_can_be_read_by_whoever_asked_before() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let running = TestBed::new()
+        .scenario(&url_scenario(server.addr, "500ms", ""))
+        .args(["--live", "0"])
+        .start();
+    let place = endpoint(&running);
+    let question = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut last = String::new();
+    while let Ok(text) = ask(&place, question) {
+        last = text;
+    }
+    let outcome = running.wait().expect(0, &["live figures: http://"]);
+    let requests = &outcome.result()["variants"][0]["phases"][0]["requests"];
+    let labels = "{variant=\"default\",phase=\"load\",profiled=\"false\"}";
+    let counted = format!(
+        "telemload_latency_seconds_count{labels} {}\n",
+        requests["ok"]
+    );
+    assert!(requests["ok"].as_u64() > Some(0), "{requests}");
+    assert!(last.contains(&counted), "no {counted} in {last}");
+    // The load is over in them.
+    assert!(!last.contains("telemload_phase_info"), "{last}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_refused_before_anything_starts() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, server) = (

@@ -227,7 +227,7 @@ fn an_interrupted_run_has_a_page_of_what_was_measured() {
     let run = running.wait().expect(130, &[]);
     let page = run.read("report.html");
     for words in [
-        "<h1 class=\"doubt\">Interrupted: the run was ended before its time</h1>",
+        "<h1 class=\"doubt\">Interrupted: the run was ended before its time; until then ",
         "The run was interrupted: what was measured until then is here",
         "exit code 130",
         "id=\"chart-0-1\"",

@@ -25,7 +25,7 @@ use crate::profile::capture::{self, Course, Request};
 use crate::profile::{Forecast, Profile, doubts, encode, perf_script};
 use crate::scenario::Header;
 use crate::traffic::redact::without_known;
-use crate::transport::tls::Tls;
+use crate::transport::tls::{Tls, TlsError};
 use crate::units::{format_count, format_duration};
 
 /// Capture a profile in slices, one after the other, and store it as it was sent (profile.proto, gzipped).
@@ -47,6 +47,12 @@ pub(super) struct Args {
     /// Length of a slice, in whole seconds [default: a tenth of the duration]. The spread between slices widens intervals.
     #[arg(long, value_parser = whole_seconds, conflicts_with = "pid")]
     slice: Option<Duration>,
+    /// PEM file with the authorities that may vouch for the endpoint, instead of the system's.
+    #[arg(long, value_name = "FILE", conflicts_with = "pid")]
+    cacert: Option<PathBuf>,
+    /// Accept any certificate of the endpoint.
+    #[arg(short = 'k', long, conflicts_with_all = ["pid", "cacert"])]
+    insecure: bool,
     /// Header to send, as `Name: value`; repeatable.
     #[arg(short = 'H', long = "header", value_parser = header, value_name = "NAME: VALUE", conflicts_with = "pid")]
     headers: Vec<Header>,
@@ -87,6 +93,9 @@ const INVALID: u8 = 4;
 
 /// Samples a second if nothing else is said: no round number, which keeps step with timers.
 const DEFAULT_HZ: u32 = 99;
+
+/// Why an idle target has no profile.
+const USED_NONE: &str = "the target used no CPU";
 
 /// Of the samples that are due fewer than this part are said.
 const ENOUGH_OF_DUE: f64 = 0.8;
@@ -130,36 +139,42 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         }
         captured => captured?,
     };
+    stored(args, captured)
+}
+
+/// Stores what was captured. A profile without samples is none: nothing reads it.
+fn stored(args: &Args, captured: Captured) -> anyhow::Result<u8> {
     let (outcome, prefix) = if captured.is_interrupted {
         (Outcome::Interrupted, "interrupted: ")
     } else {
         (Outcome::Pass, "")
     };
-    let Some((profile, bytes)) = captured.profile else {
-        say(&format!("{prefix}nothing is stored"));
-        return Ok(outcome.exit_code());
+    let (profile, bytes) = match captured.profile {
+        Some((profile, bytes)) if !profile.is_empty() => (profile, bytes),
+        Some(_) if !captured.is_interrupted => {
+            let why = captured.why_empty;
+            say(&format!(
+                "invalid: the profile has no samples, and nothing is stored: {why}; put it under load, or capture for longer (-d)"
+            ));
+            return Ok(INVALID);
+        }
+        _ => {
+            say(&format!("{prefix}nothing is stored"));
+            return Ok(outcome.exit_code());
+        }
     };
     write(&args.out, &bytes)?;
-    if profile.is_empty() {
-        let why = if args.off_cpu {
-            "no thread left its CPU, or each waited all the time; put it under load"
+    let slices = profile.slices().len().max(1);
+    say(&format!(
+        "{prefix}{} samples in {slices} {}{}",
+        format_count(profile.samples() as f64),
+        if slices == 1 { "slice" } else { "slices" },
+        if is_stdio(&args.out) {
+            String::new()
         } else {
-            "the target used no CPU; put it under load"
-        };
-        say(&format!("{prefix}the profile has no samples: {why}"));
-    } else {
-        let slices = profile.slices().len().max(1);
-        say(&format!(
-            "{prefix}{} samples in {slices} {}{}",
-            format_count(profile.samples() as f64),
-            if slices == 1 { "slice" } else { "slices" },
-            if is_stdio(&args.out) {
-                String::new()
-            } else {
-                format!(", stored in {}", args.out.display())
-            }
-        ));
-    }
+            format!(", stored in {}", args.out.display())
+        }
+    ));
     Ok(outcome.exit_code())
 }
 
@@ -176,6 +191,8 @@ fn unreflected(args: &Args, said: &str) -> String {
 struct Captured {
     /// With its bytes; `None` if it ended before there was any.
     profile: Option<(Profile, Vec<u8>)>,
+    /// Why it has no samples, if it has none.
+    why_empty: &'static str,
     is_interrupted: bool,
 }
 
@@ -220,7 +237,7 @@ fn foretell(slices: usize, goes_on: bool, forecast: Option<Forecast>) {
 
 async fn from_url(args: &Args, url: &str, mut stop: Stop) -> anyhow::Result<Captured> {
     let refused = |error: capture::CaptureError| Usage(error.to_string());
-    let client = client(url, &args.headers)?;
+    let client = client(args, url)?;
     let mut request = args.request(args.hz);
     if let Some(slice) = args.slice {
         request.slice_seconds = u32::try_from(slice.as_secs()).unwrap_or(u32::MAX);
@@ -248,12 +265,14 @@ async fn from_url(args: &Args, url: &str, mut stop: Stop) -> anyhow::Result<Capt
             }
             Ok(Captured {
                 profile: Some((capture.profile, capture.bytes)),
+                why_empty: USED_NONE,
                 is_interrupted,
             })
         }
         (None, Some(error)) => Err(error.into()),
         (None, None) => Ok(Captured {
             profile: None,
+            why_empty: USED_NONE,
             is_interrupted,
         }),
     }
@@ -294,7 +313,7 @@ async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captu
     };
     let profile = profile.context("the samples of perf cannot be used")?;
     if let (Subject::Cpu, Some(due)) = (request.subject, recorded.due) {
-        let missing = missing(profile.samples(), due);
+        let missing = missing(profile.samples(), due, recorded.ended);
         missing.into_iter().for_each(|words| say(&words));
     }
     for note in profile.notes() {
@@ -304,18 +323,34 @@ async fn from_process(args: &Args, pid: u32, stop: Stop) -> anyhow::Result<Captu
         say(&format!("note: {doubt}"));
     }
     let bytes = encode::encode(&profile)?;
+    let why_empty = match (request.subject, recorded.due) {
+        (Subject::Waits, _) => "no thread left its CPU, or each waited all the time",
+        (Subject::Cpu, Some(due)) if due >= 1.0 => {
+            "perf took none of the CPU time that the target used"
+        }
+        (Subject::Cpu, _) => USED_NONE,
+    };
     Ok(Captured {
         profile: Some((profile, bytes)),
+        why_empty,
         is_interrupted: recorded.is_interrupted,
     })
 }
 
-/// What is said if there are clearly fewer samples than the CPU time of the processes gives.
-fn missing(samples: u64, due: f64) -> Option<String> {
+/// What is said if there are clearly fewer samples than the CPU time of the processes gives, of which so many are those of processes
+/// that ended meanwhile.
+fn missing(samples: u64, due: f64, ended: f64) -> Option<String> {
     let found = samples as f64;
-    (found < ENOUGH_OF_DUE * due && due - found > 3.0 * due.sqrt()).then(|| {
+    let lacks = due - found;
+    (found < ENOUGH_OF_DUE * due && lacks > 3.0 * due.sqrt()).then(|| {
+        // Only what has ended can have been too short for perf.
+        let why = if ended >= lacks / 2.0 {
+            "perf does not see processes that live shorter than the time between two samples; `perf record -a -g`, as root, does, and `flame top` reads the text of its `perf script`"
+        } else {
+            "perf's timer begins anew in each thread that starts, and a busy machine or its host may keep it from running; shares are sound if it lost all code alike, and a second capture (-d 60s) shows whether they are"
+        };
         format!(
-            "note: {} of about {} samples that their CPU time gives: perf does not see processes that live shorter than the time between two samples; `perf record -a -g`, as root, does, and `flame top` reads the text of its `perf script`",
+            "note: {} of about {} samples that their CPU time gives: {why}",
             format_count(found),
             format_count(due.round())
         )
@@ -329,6 +364,8 @@ struct Recorded {
     slices: Vec<Range<u64>>,
     /// Samples that the CPU time of the processes gives, if that is known.
     due: Option<f64>,
+    /// Those of processes that ended meanwhile.
+    ended: f64,
     is_interrupted: bool,
 }
 
@@ -350,6 +387,7 @@ async fn record(
     let mut is_interrupted = false;
     // Time that it does not see has no samples.
     let mut due = recording.unseen().is_empty().then_some(0.0);
+    let ended_before = tree.ended_ns();
     while let Some(seconds) = course.next_seconds() {
         let cpu = CpuWindow::begin(tree).ok();
         let length = Duration::from_secs(u64::from(seconds));
@@ -376,7 +414,10 @@ async fn record(
         foretell(slices.len(), goes_on, course.forecast());
     }
     recording.stop();
+    let ended = tree.ended_ns().zip(ended_before);
+    let ended = ended.map_or(0, |(now, before)| now.saturating_sub(before));
     Ok(Recorded {
+        ended: ended as f64 / 1e9 * f64::from(request.hz),
         text: recording.finish().await?,
         slices,
         due,
@@ -384,10 +425,10 @@ async fn record(
     })
 }
 
-/// A client for `url` that sends the given headers and shows none of them.
-fn client(url: &str, headers: &[Header]) -> anyhow::Result<reqwest::Client> {
+/// A client for `url` that trusts whom it is told to, sends the given headers and shows none of them.
+fn client(args: &Args, url: &str) -> anyhow::Result<reqwest::Client> {
     let mut all = HeaderMap::new();
-    for Header { name, value, .. } in headers {
+    for Header { name, value, .. } in &args.headers {
         // `Name:` sends none.
         let Some(value) = value else { continue };
         let of = HeaderName::from_bytes(name.as_bytes())
@@ -400,6 +441,26 @@ fn client(url: &str, headers: &[Header]) -> anyhow::Result<reqwest::Client> {
         value.set_sensitive(true);
         all.append(of, value);
     }
-    let tls = url.starts_with("https:").then(Tls::system);
+    let is_encrypted = url.starts_with("https:");
+    if !is_encrypted && (args.insecure || args.cacert.is_some()) {
+        let flag = if args.insecure {
+            "--insecure"
+        } else {
+            "--cacert"
+        };
+        return Err(Usage(format!("{flag} goes with an https:// URL")).into());
+    }
+    let refused = |error: TlsError| Usage(format!("--cacert: {error}"));
+    let tls = match &args.cacert {
+        Some(ca) => Tls::system().trusting(ca).map_err(refused)?,
+        None if args.insecure => {
+            say(
+                "note: the endpoint's certificate is not checked (--insecure): what answers may be anyone",
+            );
+            Tls::system().unchecked()
+        }
+        None => Tls::system(),
+    };
+    let tls = is_encrypted.then_some(tls);
     control_client_with(tls.as_ref(), all).context("cannot set up the HTTP client")
 }

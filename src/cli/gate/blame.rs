@@ -21,7 +21,7 @@ pub(super) async fn judge(
     if plan.functions.is_empty() {
         return (verdict, None);
     }
-    if !verdict.is_a_verdict() || verdict.errors.verdict == Verdict::Fail {
+    if !verdict.is_a_verdict() || verdict.errors.verdict == Some(Verdict::Fail) {
         let why = Err("it was not profiled: the gate ended before that".to_owned());
         let functions = functions(plan, &why, None);
         return (verdict.with_functions(functions, Ended::Planned), None);

@@ -378,7 +378,10 @@ impl Measuring<'_> {
         let died = [("base", &arms.base.died), ("head", &arms.head.died)];
         let died: String = died
             .iter()
-            .filter_map(|(name, died)| Some(format!("; the {name} ended: {}", died.as_ref()?)))
+            .filter_map(|(name, died)| {
+                let down = died.as_ref()?;
+                Some(format!("; the {name} {}: {}", down.what(), down.words()))
+            })
             .collect();
         let what = if confirms { "confirming, " } else { "" };
         let seconds = self.around.began.elapsed().as_secs();

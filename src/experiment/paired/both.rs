@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::launch::{Death, Launched, Start};
 use super::super::{Observer, RunDir, Stop};
-use crate::result::{Arms, Failure};
+use crate::result::{Arms, Down, Failure};
 use crate::scenario::Variant;
 use crate::traffic::fleet::{Hashes, Roster};
 
@@ -28,8 +28,8 @@ pub(super) struct Both {
 pub(super) struct Launching {
     /// `None` if it did not come up.
     pub(super) target: Option<Launched>,
-    /// How it ended by itself, or why it did not come up.
-    pub(super) died: Option<String>,
+    /// Why it is not up.
+    pub(super) died: Option<Down>,
 }
 
 /// What is the same for all launches.
@@ -90,7 +90,7 @@ impl Launcher<'_> {
             };
             match Launched::start(&start, hashes, self.stop).await {
                 Ok(Some(target)) => launching.target = Some(target),
-                Err(Failure::Target(words)) => launching.died = Some(words),
+                Err(Failure::Target(words)) => launching.died = Some(Down::Unready(words)),
                 Ok(None) => {
                     both.stop(self.stop).await;
                     return Ok(None);
@@ -122,8 +122,8 @@ impl Both {
     pub(super) async fn ended(&mut self) {
         let Arms { base, head } = &mut self.arms;
         tokio::select! {
-            words = base.ended() => base.died = Some(words),
-            words = head.ended() => head.died = Some(words),
+            words = base.ended() => base.died = Some(Down::Ended(words)),
+            words = head.ended() => head.died = Some(Down::Ended(words)),
         }
     }
 

@@ -25,7 +25,7 @@ use self::surroundings::Foreign;
 use super::variant::Stamps;
 use super::{Observer, RunDir, Stop};
 use crate::metrics::Tally;
-use crate::result::{ArmBlock, Arms, Around, Block, Failure, Turns};
+use crate::result::{ArmBlock, Arms, Around, Block, Down, Failure, Turns};
 use crate::scenario::{Load, Plan, Variant, shared_port};
 use crate::traffic::fleet::Hashes;
 
@@ -310,7 +310,7 @@ fn lag_p99(open: &Driven) -> Duration {
 
 /// A block in which nothing was counted yet.
 fn block(both: &Both, number: u32, head_first: bool) -> Block {
-    let arm = |died: &Option<String>| ArmBlock {
+    let arm = |died: &Option<Down>| ArmBlock {
         cpu: None,
         open_cpu: None,
         peak_bytes: None,

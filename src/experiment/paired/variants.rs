@@ -20,7 +20,7 @@ use super::meter::Meter;
 use super::pacing::Pacing;
 use super::side::Side;
 use crate::engine::Engine;
-use crate::result::{Arms, Failure, RatioErrors, VariantResult};
+use crate::result::{Arms, Down, Failure, RatioErrors, VariantResult};
 use crate::scenario::{Phase, not_in_turns};
 use crate::traffic::fleet::Hashes;
 
@@ -65,8 +65,9 @@ impl Together<'_> {
         if both.targets().is_none() {
             both.stop(self.stop).await;
             let Arms { base, head } = both.arms;
-            let words = base.died.or(head.died).unwrap_or_default();
-            return self.one_by_one(hashes, results, &words).await;
+            let down = base.died.or(head.died);
+            let words = down.as_ref().map_or("", Down::words);
+            return self.one_by_one(hashes, results, words).await;
         }
         let rosters = launcher.arms.as_ref().map(|arm| arm.rosters.clone());
         let mut sides = Arms {

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::errors::{self, Errors};
+use super::gross;
 use super::look::{self, CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK, Seen};
 use super::metric::{Beside, Metric, Progress};
 use super::observe::{by_launch, void};
 use super::verdict::{ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used};
+use super::words;
 use crate::gate::{Outcome, Verdict};
 use crate::result::{Around, Block};
 use crate::scenario::plan::gate::{Confirm, GatePlan};
@@ -79,7 +81,7 @@ pub fn next(plan: &GatePlan, measured: Measured<'_>, time: Time) -> Next {
     let fails: Vec<_> = fails
         .filter(|of| of.seen(progress) == Some(Seen::Fails))
         .collect();
-    if errors.verdict.verdict == Verdict::Fail {
+    if errors.verdict.verdict == Some(Verdict::Fail) {
         Next::Stop
     } else if !fails.is_empty() {
         let at_rate = fails.iter().any(|of| of.gated.metric.is_at_rate());
@@ -91,7 +93,7 @@ pub fn next(plan: &GatePlan, measured: Measured<'_>, time: Time) -> Next {
             _ => Next::Stop,
         }
     } else if progress == Progress::Running
-        && (errors.verdict.verdict == Verdict::Inconclusive
+        && (errors.verdict.verdict == Some(Verdict::Inconclusive)
             || metrics.iter().any(Metric::asks_for_more))
     {
         Next::Measure
@@ -119,10 +121,11 @@ pub fn conclude(
             _ => None,
         },
     };
-    let metrics: Vec<MetricVerdict> = metrics(plan, &launches)
+    let mut metrics: Vec<MetricVerdict> = metrics(plan, &launches)
         .iter()
         .map(|metric| metric.verdict(beside))
         .collect();
+    gross::doubt(&mut metrics, &launches);
     let (outcome, reasons) = match ended {
         Ended::Early(outcome) => {
             let reason = early(&outcome);
@@ -189,6 +192,11 @@ impl GateVerdict {
         )
     }
 
+    /// What a pass is of, where less was judged than CPU time, throughput and latency.
+    pub fn scope(&self) -> Option<String> {
+        words::scope(&self.metrics).filter(|_| self.outcome == Outcome::Pass)
+    }
+
     /// With what was found of functions, and how that ended. It is judged by them too, unless it is no verdict.
     #[must_use]
     pub fn with_functions(mut self, functions: Vec<MetricVerdict>, ended: Ended) -> Self {
@@ -217,7 +225,7 @@ pub(super) fn overall(
 ) -> (Outcome, Vec<String>) {
     let told = |verdict: Verdict| {
         let of_errors = errors.reason.as_ref();
-        let of_errors = of_errors.filter(|_| errors.verdict == verdict);
+        let of_errors = of_errors.filter(|_| errors.verdict == Some(verdict));
         let of_errors = of_errors.map(|reason| format!("errors: {reason}"));
         let of_metrics = metrics.iter().filter(move |of| of.verdict == Some(verdict));
         let of_metrics = of_metrics.map(|of| {
@@ -236,7 +244,8 @@ pub(super) fn overall(
     } else if !is_judged {
         (Outcome::Inconclusive, vec![nothing.to_owned()])
     } else {
-        (Outcome::Pass, passed)
+        let scope = words::scope(metrics);
+        (Outcome::Pass, scope.into_iter().chain(passed).collect())
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::verdict::ErrorVerdict;
 use crate::gate::Verdict;
 use crate::metrics::{ErrorKind, Tally};
-use crate::result::{ArmBlock, Arms, Block, Turns};
+use crate::result::{ArmBlock, Arms, Block, Down, Turns};
 use crate::scenario::plan::gate::Answers;
 use crate::statistics::sign_flip;
 use crate::units::format_share;
 
-/// Launches in which the head must have ended by itself, or not answered at all, to have failed: what happens once may be chance.
+/// Launches in which the head must have been down, or not answered at all, to have failed: what happens once may be chance.
 const TWICE: usize = 2;
 /// Share of failed requests from which the base is not loaded as planned, so that nothing is compared with it.
 const ERRING: f64 = 0.01;
@@ -47,7 +47,7 @@ struct Served {
     classes: [u64; 10],
     errors: BTreeMap<ErrorKind, u64>,
     exemplars: BTreeMap<ErrorKind, String>,
-    died: Option<String>,
+    died: Option<Down>,
 }
 
 impl Served {
@@ -61,8 +61,11 @@ impl Served {
             }
         }
         // The end of a log has several lines, and a reason is one.
-        let died = arm.died.as_ref();
-        let died = died.map(|how| how.split_whitespace().collect::<Vec<_>>().join(" "));
+        let joined = |words: &str| words.split_whitespace().collect::<Vec<_>>().join(" ");
+        let died = arm.died.as_ref().map(|down| match down {
+            Down::Unready(words) => Down::Unready(joined(words)),
+            Down::Ended(words) => Down::Ended(joined(words)),
+        });
         self.died = self.died.take().or(died);
     }
 
@@ -130,8 +133,12 @@ pub(super) fn judge(launches: &[Vec<&Block>], level: f64, answers: Answers) -> E
     let plain = silenced(&by_launch, &all);
     let is_plain = matches!(plain, Some((Verdict::Fail, _)));
     let (verdict, reason) = plain.map_or_else(
-        || compared(&by_launch, &all, level),
-        |(verdict, reason)| (verdict, Some(reason)),
+        || {
+            let is_loaded = all.base.is_loaded || all.head.is_loaded;
+            let found = is_loaded.then(|| compared(&by_launch, &all, level));
+            found.map_or((None, None), |(verdict, reason)| (Some(verdict), reason))
+        },
+        |(verdict, reason)| (Some(verdict), Some(reason)),
     );
     let reasons = reason.into_iter().chain(differs.clone());
     let reasons: Vec<String> = reasons.collect();
@@ -150,8 +157,8 @@ pub(super) fn judge(launches: &[Vec<&Block>], level: f64, answers: Answers) -> E
 
 /// Why the base is nothing to compare with.
 fn invalid(by_launch: &[Arms<Served>], all: &Arms<Served>) -> Option<String> {
-    if let Some(how) = by_launch.iter().find_map(|of| of.base.died.as_ref()) {
-        return Some(format!("the base ended by itself: {how}"));
+    if let Some(down) = by_launch.iter().find_map(|of| of.base.died.as_ref()) {
+        return Some(format!("the base {}: {}", down.what(), down.words()));
     }
     if by_launch.is_empty() {
         return Some("no block was measured".to_owned());
@@ -177,10 +184,14 @@ fn silenced(by_launch: &[Arms<Served>], all: &Arms<Served>) -> Option<(Verdict, 
         Some((verdict, words))
     };
     let died = by_launch.iter().filter_map(|of| of.head.died.as_ref());
-    let died: Vec<&String> = died.collect();
-    if let Some(how) = died.first() {
+    let died: Vec<&Down> = died.collect();
+    if let Some(down) = died.first() {
         let often = died.len();
-        let words = format!("the head ended by itself in {often} of {of} launches: {how}");
+        let words = format!(
+            "the head {} in {often} of {of} launches: {}",
+            down.what(),
+            down.words()
+        );
         return judged(often, words);
     }
     let mute = by_launch.iter().filter(|of| of.head.is_mute()).count();

@@ -4,7 +4,7 @@ use super::samples::{blocks, changed, costing, plan, verdict};
 use super::*;
 use crate::gate::{Outcome, Verdict};
 use crate::metrics::{ErrorKind, Outcome as Answer, Tally, Times};
-use crate::result::{ArmBlock, Block, Turns};
+use crate::result::{ArmBlock, Block, Down, Turns};
 use crate::scenario::plan::gate::GateMetric;
 
 fn fail(tally: &mut Tally, count: u64, kind: ErrorKind, status: Option<u16>) {
@@ -139,7 +139,7 @@ fn an_arm_that_ends_ends_the_confirmation() {
     };
     let mut confirming = costing(2, 1.2);
     assert_eq!(ask(&confirming), Next::Confirm { at_rate: false });
-    let died = || Some("exit code 1".to_owned());
+    let died = || Some(Down::Ended("exit code 1".to_owned()));
     confirming[1].arms.head.died = died();
     assert_eq!(ask(&confirming), Next::Stop);
     let mut confirming = costing(2, 1.2);
@@ -179,7 +179,7 @@ fn a_base_that_errs_is_nothing_to_compare_with() {
     );
     assert_eq!(next_of(&silent[..1]), Next::Stop);
     let mut ended = blocks(10);
-    ended[4].arms.base.died = Some("exit code 1".to_owned());
+    ended[4].arms.base.died = Some(Down::Ended("exit code 1".to_owned()));
     check(
         &ended,
         &Outcome::Invalid(String::new()),
@@ -191,7 +191,7 @@ fn a_base_that_errs_is_nothing_to_compare_with() {
 
 #[test]
 fn a_head_that_ends_or_says_nothing_twice_has_failed_at_once() {
-    let end = |arm: &mut ArmBlock| arm.died = Some("signal 11".to_owned());
+    let end = |arm: &mut ArmBlock| arm.died = Some(Down::Ended("signal 11".to_owned()));
     for (what, says) in [
         (end as fn(&mut ArmBlock), "the head ended by itself in 2 of"),
         (mute, "the head gave no OK answer in 2 of"),
@@ -219,6 +219,23 @@ fn a_head_that_ends_or_says_nothing_twice_has_failed_at_once() {
         &Outcome::Fail,
         "the head ended by itself in 4 of 4 launches: signal 11",
     );
+    // What was never asked for anything did not answer everything well.
+    let unready = |words: &str| Some(Down::Unready(words.to_owned()));
+    for block in &mut down {
+        block.arms.head.died = unready("connection refused");
+    }
+    let says = "the head never became ready in 4 of 4 launches: connection refused";
+    check(&down, &Outcome::Fail, says);
+    let reason = judged(&down).metrics[0].reason.clone().unwrap();
+    assert_eq!(reason, "neither arm was loaded, for one was not up");
+    for block in &mut down {
+        block.arms.base.died = block.arms.head.died.take();
+    }
+    let says = "the base never became ready: connection refused";
+    check(&down, &Outcome::Invalid(String::new()), says);
+    let found = judged(&down);
+    assert_eq!(found.errors.verdict, None);
+    assert!(found.metrics.iter().all(|of| of.verdict.is_none()));
     let both = changed(2, mute);
     assert_eq!(next_of(&both), Next::Stop);
     let measured = Measured {
@@ -229,6 +246,6 @@ fn a_head_that_ends_or_says_nothing_twice_has_failed_at_once() {
     let found = conclude(&plan, measured, Ended::Planned, None);
     assert_eq!(
         (found.outcome, found.errors.verdict),
-        (Outcome::Fail, Verdict::Fail)
+        (Outcome::Fail, Some(Verdict::Fail))
     );
 }

@@ -7,6 +7,7 @@ mod bursts;
 mod decide;
 mod errors;
 mod functions;
+mod gross;
 mod look;
 mod metric;
 mod observe;
@@ -28,6 +29,8 @@ mod ends_tests;
 mod errors_tests;
 #[cfg(test)]
 mod functions_tests;
+#[cfg(test)]
+mod gross_tests;
 #[cfg(test)]
 mod look_tests;
 #[cfg(test)]

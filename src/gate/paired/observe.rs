@@ -112,6 +112,13 @@ impl Series {
 }
 
 fn both(metric: GateMetric, blocks: &[&Block]) -> Result<Arms<f64>, &'static str> {
+    let is_unloaded = |block: &&Block| {
+        let Arms { base, head } = &block.arms;
+        base.closed.count + head.closed.count == 0
+    };
+    if blocks.iter().any(is_unloaded) {
+        return Err("neither arm was loaded, for one was not up");
+    }
     if metric.is_at_rate()
         && let Some(why) = blocks.iter().find_map(|block| unopened(block))
     {

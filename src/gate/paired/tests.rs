@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::samples::{blocks, changed, costing, plan, turns, verdict};
 use super::*;
 use crate::gate::{Outcome, Verdict};
-use crate::result::{ArmBlock, Block, Turns};
+use crate::result::{ArmBlock, Block, Down, Turns};
 use crate::scenario::plan::gate::{Confirm, GateMetric, GatePlan};
 
 /// What is asked for if a figure of turns without a rate fails.
@@ -388,7 +388,8 @@ fn what_keeps_figures_at_a_fixed_rate_away_is_told() {
         of(&found, P50).reason.clone().unwrap()
     };
     assert!(says(|arm| arm.open = None).contains("the budget left no time"));
-    let ended = says(|arm| (arm.open, arm.died) = (None, Some("exit code 1".to_owned())));
+    let ended =
+        says(|arm| (arm.open, arm.died) = (None, Some(Down::Ended("exit code 1".to_owned()))));
     assert!(ended.contains("an arm ended"), "{ended}");
     let mute = says(|arm| (arm.open, arm.closed) = (None, turns(0, 1)));
     assert!(mute.contains("an arm gave no OK answer"), "{mute}");

@@ -130,8 +130,8 @@ pub struct ErrorVerdict {
     pub base: (u64, u64),
     /// Those of the head.
     pub head: (u64, u64),
-    /// What follows.
-    pub verdict: Verdict,
+    /// What follows; `None` if nothing was loaded.
+    pub verdict: Option<Verdict>,
     /// Why, and what the arms answer differently.
     pub reason: Option<String>,
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::bursts::ENOUGH;
+use super::gross::Gross;
 use super::look::{CONFIRMING, FIRST_LOOK};
 use super::verdict::{Bursts, Change, MetricVerdict};
-use crate::scenario::plan::gate::Limits;
-use crate::units::format_share;
+use crate::gate::Verdict;
+use crate::scenario::plan::gate::{GateMetric, Limits};
+use crate::units::{format_share, format_us};
 
 /// What settles a failure that was not confirmed.
 pub(super) const NEEDS_CONFIRMATION: &str = "measure again where nothing else runs, or with a longer `--budget`; a failure that fresh launches do not confirm is none";
@@ -158,6 +160,66 @@ pub(super) fn budget(budget: Duration) -> String {
         "a `--budget` of {}s, which has time for {FIRST_LOOK} launches and for {CONFIRMING} that confirm a failure",
         budget.as_secs()
     )
+}
+
+/// Of a metric that is not judged for this reason, and in which the head is plainly worse.
+pub(super) fn plain(unjudged: Option<&str>, gross: &Gross) -> String {
+    format!(
+        "{}; plain all the same: the head takes {:.1} times as long as the base ({} → {} {})",
+        unjudged.unwrap_or("it is not gated"),
+        gross.head / gross.base,
+        format_us(gross.base),
+        format_us(gross.head),
+        gross.of
+    )
+}
+
+/// What lets a metric be judged that is not.
+pub(super) fn needs_gating(of: &MetricVerdict) -> String {
+    if of.limits.is_none() {
+        return format!(
+            "a `[[gate.metric]]` with `name = \"{}\"`, so that it is judged",
+            of.metric.name()
+        );
+    }
+    let longer = || "a longer `--budget`, in which it can be judged".to_owned();
+    of.needs.clone().unwrap_or_else(longer)
+}
+
+/// What a pass is of, where less was judged than CPU time, throughput and latency; `None` if all of that was.
+pub(super) fn scope(metrics: &[MetricVerdict]) -> Option<String> {
+    let is_open = |of: &&MetricVerdict| {
+        let is_usual = matches!(of.metric, GateMetric::Capacity)
+            || of.metric == GateMetric::Latency(0.5)
+            || of.metric == GateMetric::CpuPerRequest;
+        of.verdict.is_none() && is_usual
+    };
+    let name = |of: &MetricVerdict| match of.metric {
+        GateMetric::CpuPerRequest => "CPU per request".to_owned(),
+        _ => of.name(),
+    };
+    let open: Vec<String> = metrics.iter().filter(is_open).map(name).collect();
+    let judged = metrics
+        .iter()
+        .filter(|of| of.verdict == Some(Verdict::Pass));
+    let judged: Vec<String> = judged.map(name).collect();
+    let were = if open.len() == 1 { "was" } else { "were" };
+    (!open.is_empty()).then(|| {
+        format!(
+            "of {} alone: {} {were} not judged",
+            listed(&judged),
+            listed(&open)
+        )
+    })
+}
+
+/// "a, b and c".
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [start @ .., last] => format!("{} and {last}", start.join(", ")),
+    }
 }
 
 pub(super) fn few_bursts(bursts: Bursts) -> String {

@@ -13,7 +13,7 @@ struct Runtime {
     remedy: &'static str,
 }
 
-const PYTHON: &str = "run Python with `python -X perf` (3.12 and later; 3.13 has `-X perf_jit` for programs without frame pointers)";
+const PYTHON: &str = "set PYTHONPERFSUPPORT=1 for the service, which is `python -X perf` (Python 3.12 and later; 3.13 has PYTHON_PERF_JIT_SUPPORT=1 for programs without frame pointers); of earlier ones `py-spy record --format raw` samples the functions, and `flame top` reads that";
 
 const RUNTIMES: [Runtime; 4] = [
     Runtime {
@@ -66,27 +66,48 @@ pub(super) fn is_interpreter(name: &str) -> bool {
     name == INTERPRETER
 }
 
+/// Whether a name is a sign's: it begins with it, and the sign is no part of a longer word.
+fn is_of(name: &str, sign: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let Some(rest) = name.strip_prefix(sign) else {
+        return false;
+    };
+    let is_open = sign.ends_with(['_', ':', ']']);
+    is_open || !rest.starts_with(is_word)
+}
+
+/// Parts of a profile that are to be told.
+pub(super) struct Shares {
+    /// Of code without a map itself.
+    pub(super) unmapped: f64,
+    /// The same with what such code calls.
+    pub(super) above_unmapped: f64,
+    /// Of an interpreter, with what it calls.
+    pub(super) interpreted: f64,
+}
+
 /// What is to be said of a profile with such shares.
-pub(super) fn doubt(names: &[String], unmapped: f64, interpreted: f64) -> Option<String> {
+pub(super) fn doubt(names: &[String], shares: Shares) -> Option<String> {
     let has = |signs: &[&str]| {
-        let is = |name: &String| signs.iter().any(|sign| name.starts_with(sign));
+        let is = |name: &String| signs.iter().any(|sign| is_of(name, sign));
         names.iter().any(is)
     };
-    if unmapped >= SAID {
+    if shares.above_unmapped >= SAID {
         let known = RUNTIMES.iter().find(|runtime| has(runtime.signs));
         let remedy = known.map_or(
             "let the runtime write /tmp/perf-PID.map (Node --perf-basic-prof, Java -XX:+DumpPerfMapAtExit, Python -X perf, .NET DOTNET_PerfMapEnabled=1)",
             |runtime| runtime.remedy,
         );
         return Some(format!(
-            "{} of it is code that was made at run time, whose functions have no names: {remedy}",
-            format_share(unmapped)
+            "{} of it runs in code that was made at run time, or is called by it ({} in itself), and the functions of that code have no names: {remedy}",
+            format_share(shares.above_unmapped),
+            format_share(shares.unmapped)
         ));
     }
-    (interpreted >= HIDDEN && !has(&["py::"])).then(|| {
+    (shares.interpreted >= HIDDEN && !has(&["py::"])).then(|| {
         format!(
             "{} of it is in Python's interpreter, whose functions have no names: {PYTHON}",
-            format_share(interpreted)
+            format_share(shares.interpreted)
         )
     })
 }

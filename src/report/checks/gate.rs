@@ -2,10 +2,10 @@
 
 use super::{Check, Checks, Mark, Place};
 use crate::compare::Comparison;
-use crate::gate::Outcome;
 use crate::gate::paired::{GateVerdict, Measured, MetricVerdict};
+use crate::gate::{Outcome, Verdict};
 use crate::process::machine::Fingerprint;
-use crate::report::figures::gate::{reason, value};
+use crate::report::figures::gate::{failures, reason, value};
 use crate::report::figures::one_line;
 use crate::result::{Arms, ScenarioId};
 use crate::scenario::plan::gate::{GateLines, OnInconclusive};
@@ -60,23 +60,21 @@ fn metric(gate: &GateRun<'_>, of: &MetricVerdict) -> Check {
     let why = Some(reason(of)).filter(|why| !why.is_empty());
     let words: Vec<_> = found.into_iter().chain(why).collect();
     let line = gate.lines.metrics.get(&name).copied();
-    check(
-        gate,
-        &name,
-        of.verdict.map_or(Mark::Told, Mark::from),
-        words.join(", "),
-        line,
-    )
+    check(gate, &name, mark(of.verdict), words.join(", "), line)
+}
+
+/// What is not judged is told.
+fn mark(verdict: Option<Verdict>) -> Mark {
+    verdict.map_or(Mark::Told, Mark::from)
 }
 
 fn errors(gate: &GateRun<'_>) -> Check {
     let errors = &gate.verdict.errors;
-    let of = |(failed, ended): (u64, u64)| format!("{failed} of {ended}");
-    let mut words = format!("{} → {} failed", of(errors.base), of(errors.head));
+    let mut words = failures(errors);
     if let Some(reason) = &errors.reason {
         words += &format!(", {reason}");
     }
-    check(gate, "errors", errors.verdict.into(), words, None)
+    check(gate, "errors", mark(errors.verdict), words, None)
 }
 
 /// Whether it has a verdict, and one that no check explains.
@@ -92,7 +90,10 @@ fn whole(gate: &GateRun<'_>, checks: &[Check]) -> Check {
     let is_explained = worst >= Some(counted(verdict, mark)) && mark != Mark::Invalid;
     if is_explained {
         let used = verdict.used;
-        let words = format!("judged by {} launches of both arms", used.launches);
+        let mut words = format!("judged by {} launches of both arms", used.launches);
+        if let Some(scope) = &verdict.scope() {
+            words += &format!(", {scope}");
+        }
         return check(gate, "gate", Mark::Pass, words, None);
     }
     check(gate, "gate", mark, verdict.reasons.join("; "), None)
@@ -133,7 +134,6 @@ fn counted(verdict: &GateVerdict, mark: Mark) -> Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::Verdict;
     use crate::report::checks::gate_samples::{gate, metric, verdict};
     use crate::scenario::plan::gate::GateMetric;
 

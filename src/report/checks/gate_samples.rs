@@ -85,7 +85,7 @@ pub(in crate::report) fn verdict(first: Verdict) -> GateVerdict {
         errors: ErrorVerdict {
             base: (0, 12_000),
             head: (1, 11_900),
-            verdict: Verdict::Pass,
+            verdict: Some(Verdict::Pass),
             reason: None,
         },
         used: Used {

@@ -9,7 +9,7 @@ use crate::gate::paired::{
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::process::machine::Fingerprint;
 use crate::report::checks::GateRun;
-use crate::result::{ArmBlock, Around, Block, ScenarioId, Turns};
+use crate::result::{ArmBlock, Around, Block, Down, ScenarioId, Turns};
 use crate::scenario::plan::gate::{FunctionFigure, GateMetric};
 
 /// Name and version of the format.
@@ -101,7 +101,7 @@ struct ConfirmationJson {
 struct ErrorsJson<'a> {
     base: EndedJson,
     head: EndedJson,
-    verdict: &'static str,
+    verdict: Option<&'static str>,
     reason: Option<&'a str>,
 }
 
@@ -271,7 +271,7 @@ impl<'a> ErrorsJson<'a> {
         Self {
             base: ended(errors.base),
             head: ended(errors.head),
-            verdict: errors.verdict.name(),
+            verdict: errors.verdict.map(crate::gate::Verdict::name),
             reason: errors.reason.as_deref(),
         }
     }
@@ -327,7 +327,7 @@ impl<'a> ArmJson<'a> {
             peak_bytes: arm.peak_bytes,
             busy: TurnsJson::of(&arm.closed),
             at_rate: arm.open.as_ref().map(TurnsJson::of),
-            died: arm.died.as_deref(),
+            died: arm.died.as_ref().map(Down::words),
         }
     }
 }

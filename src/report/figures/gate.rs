@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::gate::Verdict;
-use crate::gate::paired::{Change, Evidence, MetricVerdict, Spread, Used};
+use crate::gate::paired::{
+    Change, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
+};
 use crate::scenario::plan::gate::{FunctionFigure, GateMetric};
 use crate::units::{format_count, format_share, format_us};
 
@@ -67,8 +69,26 @@ pub(in crate::report) fn reason(of: &MetricVerdict) -> String {
     parts.collect::<Vec<_>>().join("; ")
 }
 
-/// Requests that failed, of all that ended.
+/// Requests of both arms that failed, of all that ended.
+pub(in crate::report) fn failures(of: &ErrorVerdict) -> String {
+    if of.base.1 + of.head.1 == 0 {
+        return "no request was answered".to_owned();
+    }
+    format!("{} → {} failed", failed(of.base), failed(of.head))
+}
+
+/// Whether nothing at all is known of the arms, as where one never became ready.
+pub(in crate::report) fn is_blank(of: &GateVerdict) -> bool {
+    let is_known = |of: &MetricVerdict| of.base.is_some() || of.head.is_some();
+    let mut metrics = of.metrics.iter();
+    !metrics.any(|of| is_known(of) || of.verdict.is_some())
+}
+
+/// Requests that failed, of all that ended; "–" without any.
 pub(in crate::report) fn failed((failed, of): (u64, u64)) -> String {
+    if of == 0 {
+        return "–".to_owned();
+    }
     format!(
         "{} of {}",
         format_count(failed as f64),

@@ -1,6 +1,6 @@
 //! What a threshold found, in words.
 
-use crate::gate::{Judgement, Judgements, Verdict};
+use crate::gate::{Judgement, Judgements, Outcome, Verdict};
 use crate::units::{format_count, format_share, format_us};
 
 /// The name of a threshold: what it says, and of which request.
@@ -20,8 +20,21 @@ pub(in crate::report) fn value(judgement: &Judgement) -> Option<String> {
     Some(in_unit(&judgement.expr, judgement.value?))
 }
 
+/// What a run comes to, in a line. Thresholds of a run that counts for nothing neither hold nor fail.
+pub(in crate::report) fn concluded(outcome: &Outcome, judgements: &Judgements) -> String {
+    match outcome {
+        Outcome::Pass | Outcome::Fail | Outcome::Inconclusive => counted(judgements),
+        Outcome::Invalid(_) => "the run says nothing of the load that was planned".to_owned(),
+        Outcome::Interrupted => format!(
+            "the run was ended before its time; until then {}",
+            counted(judgements)
+        ),
+        Outcome::Internal(_) => "telemload or its machine failed".to_owned(),
+    }
+}
+
 /// How many thresholds came to what.
-pub(in crate::report) fn counted(judgements: &Judgements) -> String {
+fn counted(judgements: &Judgements) -> String {
     let judged = || judgements.iter().flatten().flatten();
     let count = |verdict| judged().filter(|of| of.verdict == verdict).count();
     let of = judged().count();

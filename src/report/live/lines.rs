@@ -48,35 +48,42 @@ pub fn begun(standing: &Standing, phase: &PhaseStart<'_>, now: Instant) -> Strin
     });
     format!(
         "{}{stages}{}{length}{}",
-        stretch.named(),
+        stretch.named(&stretch.place.variant),
         round.unwrap_or_default(),
         number.unwrap_or_default()
     )
 }
 
-/// The line of a moment of a stretch, with the figures of the last second; `None` if there are none.
-pub fn passed(standing: &Standing, now: Instant) -> Option<String> {
+/// The line of a moment of a stretch, with a variant's figures of the last second; `None` if there are none.
+pub fn passed(standing: &Standing, variant: &str, now: Instant) -> Option<String> {
     let stretch = standing.stretch.as_ref()?;
-    let second = stretch.second.as_ref()?;
+    let side = stretch.side(variant);
+    let second = side.second.as_ref()?;
     let figures = Figures {
         achieved: second.achieved,
         planned: second.planned,
         p50_us: second.p50_us,
         p99_us: second.p99_us,
-        errors: &stretch.errors,
+        errors: &side.errors,
         target_cores: second.target_cores,
         generator_cores: second.generator_cores,
     };
     let at = match stretch.with {
         // Its window is of its own turns, its length of both variants'.
         Some(_) => stretch.elapsed(now),
-        None => stretch.warmup + stretch.passed,
+        None => stretch.warmup + side.passed,
     };
     let when = match stretch.length {
         Some(length) => of_seconds(at, length),
         None => format!("{} s", at.as_secs()),
     };
-    Some(line(standing, &stretch.named(), &when, &figures, now))
+    Some(line(
+        standing,
+        &stretch.named(variant),
+        &when,
+        &figures,
+        now,
+    ))
 }
 
 /// The line that closes a stretch for a variant, with the figures of its window as the result has them; empty without a stretch.
@@ -142,10 +149,10 @@ mod tests {
         let (mut standing, now) = standing();
         let begun = begun(&standing, &start("a", Some(30)), now);
         assert_eq!(begun, "new · a: 30 s (phase 1 of 2, 1:40 left)");
-        assert_eq!(passed(&standing, now), None);
+        assert_eq!(passed(&standing, "new", now), None);
         live(|of| standing.add("new", of), 9);
         assert_eq!(
-            passed(&standing, now + Duration::from_secs(12)).unwrap(),
+            passed(&standing, "new", now + Duration::from_secs(12)).unwrap(),
             "new · a: 12 of 30 s · achieved 100/s · planned 100/s · p50 1.05 ms · p99 1.1 ms · target 1.07 cores · generator – cores · left 1:28 · 3 failed: status 1, timeout 2"
         );
         let in_turns = PhaseStart {
@@ -155,7 +162,7 @@ mod tests {
         let (mut both, began) = self::standing();
         both.begin(&in_turns, began);
         live(|of| both.add("new", of), 9);
-        let line = passed(&both, began + Duration::from_secs(22)).unwrap();
+        let line = passed(&both, "new", began + Duration::from_secs(22)).unwrap();
         let says = "new · a, in turns with other: 22 of 30 s · ";
         assert!(line.starts_with(says), "{line}");
         let mut found = phase(|tally| {

@@ -5,12 +5,14 @@
 mod lines;
 mod prometheus;
 mod second;
+mod side;
 mod standing;
 mod view;
 
 pub use lines::{begun, over, passed};
 pub use prometheus::{CONTENT_TYPE, metrics};
-pub use standing::{Passed, Standing};
+pub use side::Passed;
+pub use standing::Standing;
 pub use view::view;
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use std::fmt::{Display, Write as _};
 use std::time::Instant;
 
-use super::standing::{Counted, Place, Standing, Stretch};
+use super::second::Second;
+use super::side::Counted;
+use super::standing::{Place, Standing, Stretch};
 use crate::metrics::ErrorKind;
 
 /// The media type of the text.
@@ -42,12 +44,17 @@ pub fn metrics(standing: &Standing, now: Instant) -> String {
 /// The stretch under way, with the figures of the last second.
 fn under_way(standing: &Standing, of: &Stretch, now: Instant, text: &mut Text) {
     let name = "phase_info";
-    text.family(name, "gauge", "The stretch of load under way.");
-    let mut labels = labels(&of.place).to_vec();
-    labels.push(("round", &of.round.0));
-    text.sample(name, &labels, 1.0);
+    text.family(
+        name,
+        "gauge",
+        "The stretch of load under way, of each variant that is loaded in it.",
+    );
+    for (place, _) in of.sides() {
+        let mut labels = labels(&place).to_vec();
+        labels.push(("round", &of.round.0));
+        text.sample(name, &labels, 1.0);
+    }
     let seconds = |of: std::time::Duration| of.as_secs_f64();
-    let second = of.second.as_ref();
     for (name, help, value) in [
         (
             "phase_number",
@@ -69,28 +76,57 @@ fn under_way(standing: &Standing, of: &Stretch, now: Instant, text: &mut Text) {
             "Load that is left of the whole run.",
             standing.left(now).map(seconds),
         ),
-        (
-            "achieved_requests_per_second",
-            "OK responses a second in the last second.",
-            second.map(|second| second.achieved),
-        ),
-        (
-            "planned_requests_per_second",
-            "Requests a second that the schedule asked for in the last second.",
-            second.and_then(|second| second.planned),
-        ),
-        (
-            "target_cpu_cores",
-            "CPU of the target in the last second, in cores.",
-            second.and_then(|second| second.target_cores),
-        ),
-        (
-            "generator_cpu_cores",
-            "CPU of telemload in the last second, in cores.",
-            second.and_then(|second| second.generator_cores),
-        ),
     ] {
         text.gauge(name, help, value);
+    }
+    figures(of, text);
+}
+
+/// A figure of the last second: its name, what it is, and its value if that is known.
+type Figure = (&'static str, &'static str, fn(&Second) -> Option<f64>);
+
+const FIGURES: [Figure; 5] = [
+    (
+        "figures_length_seconds",
+        "Length of the last intervals that fit into a second, or of the last one if that is longer: figures without _total are of it. It is of the variant's own turns where two take turns.",
+        |of| Some(of.length.as_secs_f64()),
+    ),
+    (
+        "achieved_requests_per_second",
+        "OK responses a second in the last second.",
+        |of| Some(of.achieved),
+    ),
+    (
+        "planned_requests_per_second",
+        "Requests a second that the schedule asked for in the last second.",
+        |of| of.planned,
+    ),
+    (
+        "target_cpu_cores",
+        "CPU of the target in the last second, in cores.",
+        |of| of.target_cores,
+    ),
+    (
+        "generator_cpu_cores",
+        "CPU of telemload in the last second, in cores.",
+        |of| of.generator_cores,
+    ),
+];
+
+/// The figures of the last second, of each variant that is loaded.
+fn figures(of: &Stretch, text: &mut Text) {
+    for (name, help, value) in FIGURES {
+        let known = of.sides().filter_map(|(place, side)| {
+            let value = value(side.second.as_ref()?)?;
+            Some((place, value))
+        });
+        let known: Vec<_> = known.collect();
+        if !known.is_empty() {
+            text.family(name, "gauge", help);
+        }
+        for (place, value) in &known {
+            text.sample(name, &labels(place), *value);
+        }
     }
 }
 
@@ -124,13 +160,14 @@ fn counted(standing: &Standing, text: &mut Text) {
         "Latency: quantiles of the last second, sum and count since the run began.",
     );
     for (place, of) in &standing.counted {
-        let stretch = standing.stretch.as_ref().filter(|now| now.place == *place);
-        latencies(place, of, stretch, text);
+        let sides = standing.stretch.iter().flat_map(Stretch::sides);
+        let side = sides.into_iter().find(|(now, _)| now == place);
+        let second = side.and_then(|(_, side)| side.second);
+        latencies(place, of, second, text);
     }
 }
 
-fn latencies(place: &Place, of: &Counted, under_way: Option<&Stretch>, text: &mut Text) {
-    let second = under_way.and_then(|stretch| stretch.second);
+fn latencies(place: &Place, of: &Counted, second: Option<Second>, text: &mut Text) {
     let quantiles = second.map(|second| [("0.5", second.p50_us), ("0.99", second.p99_us)]);
     for (quantile, us) in quantiles.into_iter().flatten() {
         let mut labels = labels(place).to_vec();
@@ -187,6 +224,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::experiment::PhaseStart;
     use crate::report::live::samples::{live, planned, start};
 
     #[test]
@@ -213,9 +251,10 @@ mod tests {
             "telemload_phase_info{variant=\"new\",phase=\"a\",profiled=\"false\",round=\"1\"} 1",
             "telemload_phase_elapsed_seconds 4",
             "telemload_run_remaining_seconds 36",
-            "telemload_achieved_requests_per_second 100",
-            "telemload_planned_requests_per_second 100",
-            "telemload_target_cpu_cores 1.07",
+            "telemload_figures_length_seconds{variant=\"new\",phase=\"a\",profiled=\"false\"} 1",
+            "telemload_achieved_requests_per_second{variant=\"new\",phase=\"a\",profiled=\"false\"} 100",
+            "telemload_planned_requests_per_second{variant=\"new\",phase=\"a\",profiled=\"false\"} 100",
+            "telemload_target_cpu_cores{variant=\"new\",phase=\"a\",profiled=\"false\"} 1.07",
             "telemload_ok_responses_total{variant=\"new\",phase=\"a\",profiled=\"false\"} 200",
             "telemload_failed_requests_total{variant=\"new\",phase=\"a\",profiled=\"false\",kind=\"timeout\"} 4",
             "telemload_failed_requests_total{variant=\"new\",phase=\"a\",profiled=\"false\",kind=\"reset\"} 0",
@@ -229,9 +268,29 @@ mod tests {
         );
         assert!(!text.contains("generator_cpu_cores"), "{text}");
         // What was counted stays when the phase is over.
-        standing.end();
+        standing.end(&[]);
         let text = metrics(&standing, now);
         assert!(text.contains("telemload_ok_responses_total{") && !text.contains("quantile="));
+        // Both that take turns are told of.
+        let in_turns = PhaseStart {
+            with: Some("old"),
+            ..start("a", Some(10))
+        };
+        standing.begin(&in_turns, now);
+        live(|of| standing.add("new", of), 0);
+        live(|of| standing.add("old", of), 0);
+        let text = metrics(&standing, now);
+        for variant in ["new", "old"] {
+            let labels = format!("{{variant=\"{variant}\",phase=\"a\",profiled=\"false\"");
+            for figure in [
+                format!("phase_info{labels},round=\"1\"}} 1\n"),
+                format!("achieved_requests_per_second{labels}}} 100\n"),
+                format!("target_cpu_cores{labels}}} 1.07\n"),
+                format!("latency_seconds{labels},quantile=\"0.5\"}} 0.001"),
+            ] {
+                assert!(text.contains(&figure), "no {figure} in {text}");
+            }
+        }
         // Each family is told of once.
         let types = text.lines().filter(|line| line.starts_with("# TYPE"));
         let mut names: Vec<_> = types.collect();

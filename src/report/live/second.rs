@@ -1,5 +1,6 @@
-//! The figures of a second, whatever the length of intervals.
+//! The figures of the last second, whatever the length of intervals.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -7,12 +8,14 @@ use hdrhistogram::Histogram;
 use crate::experiment::Live;
 use crate::metrics::value_at;
 
-/// Intervals are joined until they are as long as this: the rest of a second is rounding.
-const LONG_ENOUGH: Duration = Duration::from_millis(950);
+/// As many of the last intervals count as take no longer than this: what is more than a second is rounding.
+const LONGEST: Duration = Duration::from_millis(1_050);
 
-/// Figures of a second, or of an interval that is longer.
+/// Figures of the last intervals that fit into a second, or of the last one if that is longer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Second {
+    /// How long these intervals are.
+    pub(super) length: Duration,
     /// OK responses a second.
     pub(super) achieved: f64,
     /// Requests a second that the schedule asked for; `None` in a closed loop.
@@ -27,15 +30,18 @@ pub(super) struct Second {
     pub(super) generator_cores: Option<f64>,
 }
 
-/// Intervals that are not yet a second.
+/// The last intervals, a second of them.
 #[derive(Debug, Default)]
-pub(super) struct Joining {
+pub(super) struct Recent(VecDeque<Interval>);
+
+#[derive(Debug)]
+struct Interval {
     length: Duration,
     completed_ok: u64,
     planned: Option<f64>,
-    latency: Option<Histogram<u64>>,
-    target: Cores,
-    generator: Cores,
+    latency: Histogram<u64>,
+    target_cores: Option<f64>,
+    generator_cores: Option<f64>,
 }
 
 /// CPU time and how long it is known for, s.
@@ -45,33 +51,52 @@ struct Cores {
     known: f64,
 }
 
-impl Joining {
-    /// Adds an interval for which the schedule had `planned` requests. The second that is complete with it, if one is.
-    pub(super) fn add(&mut self, live: &Live<'_>, planned: Option<f64>) -> Option<Second> {
-        self.length += live.length;
-        self.completed_ok += live.completed_ok;
-        self.planned = planned.map(|more| self.planned.unwrap_or(0.0) + more);
-        match &mut self.latency {
-            // All are of one kind.
-            Some(latency) => drop(latency.add(live.latency)),
-            None => self.latency = Some(live.latency.clone()),
+impl Recent {
+    /// Adds an interval for which the schedule had `planned` requests: the figures of the second that ends with it.
+    pub(super) fn add(&mut self, live: &Live<'_>, planned: Option<f64>) -> Second {
+        self.0.push_back(Interval {
+            length: live.length,
+            completed_ok: live.completed_ok,
+            planned,
+            latency: live.latency.clone(),
+            target_cores: live.target_cores,
+            generator_cores: live.generator_cores,
+        });
+        while self.0.len() > 1 && self.length() > LONGEST {
+            self.0.pop_front();
         }
-        self.target.add(live.target_cores, live.length);
-        self.generator.add(live.generator_cores, live.length);
-        (self.length >= LONG_ENOUGH).then(|| std::mem::take(self).over())
+        self.figures(live.latency)
     }
 
-    fn over(self) -> Second {
-        let seconds = self.length.as_secs_f64();
-        let latency = self.latency.filter(|latency| !latency.is_empty());
-        let at = |quantile| latency.as_ref().map(|of| value_at(of, quantile));
+    fn length(&self) -> Duration {
+        self.0.iter().map(|of| of.length).sum()
+    }
+
+    /// The figures of all intervals; `last` has the latencies of the last one.
+    fn figures(&self, last: &Histogram<u64>) -> Second {
+        let length = self.length();
+        let seconds = length.as_secs_f64();
+        let mut latency = last.clone();
+        for of in self.0.iter().rev().skip(1) {
+            // All are of one kind.
+            let _ = latency.add(&of.latency);
+        }
+        let at = |quantile| (!latency.is_empty()).then(|| value_at(&latency, quantile));
+        let (mut target, mut generator) = (Cores::default(), Cores::default());
+        for of in &self.0 {
+            target.add(of.target_cores, of.length);
+            generator.add(of.generator_cores, of.length);
+        }
+        let planned: Option<f64> = self.0.iter().map(|of| of.planned).sum();
+        let completed_ok: u64 = self.0.iter().map(|of| of.completed_ok).sum();
         Second {
-            achieved: self.completed_ok as f64 / seconds,
-            planned: self.planned.map(|planned| planned / seconds),
+            length,
+            achieved: completed_ok as f64 / seconds,
+            planned: planned.map(|planned| planned / seconds),
             p50_us: at(0.5),
             p99_us: at(0.99),
-            target_cores: self.target.average(),
-            generator_cores: self.generator.average(),
+            target_cores: target.average(),
+            generator_cores: generator.average(),
         }
     }
 }
@@ -95,7 +120,7 @@ mod tests {
     use crate::metrics::ErrorKind;
 
     #[test]
-    fn short_intervals_are_joined_and_long_ones_are_not() {
+    fn figures_are_of_the_last_second_however_short_or_long_intervals_are() {
         let mut latency = Histogram::new(3).unwrap();
         latency.auto(true);
         let mut interval = |ms: u64, ok: u64, us: u64, target_cores| {
@@ -106,9 +131,13 @@ mod tests {
         let intervals = [
             interval(500, 98, 100, Some(1.0)),
             interval(500, 2, 900, None),
+            // Another half: the first one is no part of the last second any more.
+            interval(500, 8, 900, None),
+            interval(800, 80, 100, None),
+            interval(800, 160, 100, None),
             interval(3_000, 30, 200, None),
         ];
-        let mut joining = Joining::default();
+        let mut recent = Recent::default();
         let mut seconds = Vec::new();
         for (length, latency, target_cores) in &intervals {
             let live = Live {
@@ -120,13 +149,16 @@ mod tests {
                 target_cores: *target_cores,
                 generator_cores: Some(0.5),
             };
-            seconds.push(joining.add(&live, Some(60.0)));
+            seconds.push(recent.add(&live, Some(60.0)));
         }
-        let [None, Some(first), Some(second)] = seconds[..] else {
-            panic!("{seconds:?}");
-        };
+        let lengths: Vec<_> = seconds.iter().map(|of| of.length.as_millis()).collect();
+        // Never longer than a second but for an interval that is, and told with each interval.
+        assert_eq!(lengths, [500, 1_000, 1_000, 800, 800, 3_000]);
+        let achieved: Vec<_> = seconds.iter().map(|of| of.achieved).collect();
+        assert_eq!(achieved, [196.0, 100.0, 10.0, 100.0, 200.0, 10.0]);
         let near = |found: Option<f64>, us: f64| (found.unwrap() / us - 1.0).abs() < 0.01;
-        assert_eq!((first.achieved, first.planned), (100.0, Some(120.0)));
+        let first = seconds[1];
+        assert_eq!(first.planned, Some(120.0));
         assert!(
             near(first.p50_us, 100.0) && near(first.p99_us, 900.0),
             "{first:?}"
@@ -136,7 +168,9 @@ mod tests {
             (first.target_cores, first.generator_cores),
             (Some(1.0), Some(0.5))
         );
-        assert_eq!((second.achieved, second.planned), (10.0, Some(20.0)));
-        assert_eq!(second.target_cores, None);
+        assert_eq!(
+            (seconds[5].planned, seconds[5].target_cores),
+            (Some(20.0), None)
+        );
     }
 }

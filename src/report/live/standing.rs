@@ -1,18 +1,15 @@
 //! Where a run stands. Whoever tells it of something says when that was: it reads no clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::second::{Joining, Second};
+use super::side::{Counted, Passed, Side};
 use crate::experiment::{Live, PhaseStart, Planned};
-use crate::metrics::ErrorKind;
 use crate::pacer::Schedule;
+use crate::result::PhaseResult;
 use crate::scenario::LoadModel;
 use crate::units::printable;
-
-/// Seconds whose 99th percentiles are kept.
-pub(super) const TREND: usize = 30;
 
 /// What is known of a run while it goes on. Memory does not grow with time.
 #[derive(Debug, Default)]
@@ -34,16 +31,6 @@ pub(super) struct Place {
     pub(super) profiled: bool,
 }
 
-/// What was counted in a phase.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counted {
-    pub(super) ok: u64,
-    pub(super) errors: [u64; ErrorKind::ALL.len()],
-    /// Latencies, and their sum, s.
-    pub(super) latencies: u64,
-    pub(super) latency_sum: f64,
-}
-
 /// A stretch of load under way.
 #[derive(Debug)]
 pub(super) struct Stretch {
@@ -59,23 +46,10 @@ pub(super) struct Stretch {
     /// Warm-up and window.
     pub(super) length: Option<Duration>,
     schedule: Option<Schedule>,
-    joining: Joining,
-    /// The last whole second.
-    pub(super) second: Option<Second>,
-    /// 99th percentiles of the last seconds, µs.
-    pub(super) trend: VecDeque<f64>,
-    pub(super) errors: [u64; ErrorKind::ALL.len()],
-    /// How much of the window has passed.
-    pub(super) passed: Duration,
-}
-
-/// What has passed with an interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passed {
-    /// Too little for a line of a log.
-    NoLine,
-    /// Enough for one: ten more seconds of the window, which passes in a variant's own turns alone, or an interval that is longer.
-    ALine,
+    /// The figures of its variant.
+    pub(super) own: Side,
+    /// Those of the variant that has the other turns.
+    pub(super) other: Side,
 }
 
 impl Standing {
@@ -102,12 +76,18 @@ impl Standing {
             LoadModel::Open { pace, .. } => Some(Schedule::new(pace, phase.load.warmup)),
             LoadModel::Closed => None,
         };
+        let place = Place {
+            variant: printable(phase.variant).into_owned(),
+            phase: printable(phase.phase).into_owned(),
+            profiled: phase.profiled,
+        };
+        let side =
+            |place: &Place| Side::after(self.counted.get(place).copied().unwrap_or_default());
+        let other = phase.with.map(|with| side(&place.of(with)));
         self.stretch = Some(Stretch {
-            place: Place {
-                variant: printable(phase.variant).into_owned(),
-                phase: printable(phase.phase).into_owned(),
-                profiled: phase.profiled,
-            },
+            own: side(&place),
+            other: other.unwrap_or_default(),
+            place,
             with: phase.with.map(|with| printable(with).into_owned()),
             round: phase.round,
             target_cpus: phase.target_cpus,
@@ -116,36 +96,29 @@ impl Standing {
             warmup: warmup(phase),
             length: phase.length,
             schedule,
-            joining: Joining::default(),
-            second: None,
-            trend: VecDeque::with_capacity(TREND + 1),
-            errors: [0; ErrorKind::ALL.len()],
-            passed: Duration::ZERO,
         });
     }
 
-    /// An interval of this variant is over. Of two that take turns the first one's figures are shown, and both are counted.
+    /// An interval of this variant is over.
     pub fn add(&mut self, variant: &str, live: &Live<'_>) -> Passed {
         let Some(stretch) = &mut self.stretch else {
             return Passed::NoLine;
         };
         let place = stretch.place.of(variant);
-        let is_shown = place == stretch.place;
-        let counted = self.counted.entry(place).or_default();
-        counted.ok += live.completed_ok;
-        add(&mut counted.errors, &live.errors);
-        counted.latencies += live.latency.len();
-        counted.latency_sum += live.latency.mean() / 1e9 * live.latency.len() as f64;
-        if is_shown {
-            stretch.add(live)
-        } else {
-            Passed::NoLine
-        }
+        self.counted.entry(place).or_default().add(live);
+        stretch.add(variant, live)
     }
 
-    /// The stretch is over.
-    pub fn end(&mut self) {
-        self.stretch = None;
+    /// The stretch is over, with what was found in it by variant: what came too late for an interval is counted now.
+    pub fn end(&mut self, found: &[(&str, &PhaseResult)]) {
+        let Some(stretch) = self.stretch.take() else {
+            return;
+        };
+        for (variant, found) in found {
+            let all = stretch.side(variant).before.with(&found.total());
+            let counted = self.counted.entry(stretch.place.of(variant)).or_default();
+            counted.raise(&all);
+        }
     }
 
     /// Whether a stretch is under way.
@@ -188,33 +161,46 @@ impl Place {
 }
 
 impl Stretch {
-    /// What a line calls it.
-    pub(super) fn named(&self) -> String {
+    /// What a line calls it for a variant.
+    pub(super) fn named(&self, variant: &str) -> String {
+        let place = self.place.of(variant);
         match &self.with {
-            Some(with) => format!("{}, in turns with {with}", self.place),
-            None => self.place.to_string(),
+            Some(with) if *with == place.variant => {
+                format!("{place}, in turns with {}", self.place.variant)
+            }
+            Some(with) => format!("{place}, in turns with {with}"),
+            None => place.to_string(),
         }
     }
 
-    fn add(&mut self, live: &Live<'_>) -> Passed {
-        let before = self.passed;
-        self.passed = live.start + live.length;
-        add(&mut self.errors, &live.errors);
-        let planned = self.planned_until(self.passed);
+    /// The figures of a variant.
+    pub(super) fn side(&self, variant: &str) -> &Side {
+        match self.is_other(variant) {
+            true => &self.other,
+            false => &self.own,
+        }
+    }
+
+    /// Each variant with its figures.
+    pub(super) fn sides(&self) -> impl Iterator<Item = (Place, &Side)> {
+        let other = self.with.as_deref();
+        let other = other.map(|with| (self.place.of(with), &self.other));
+        [(self.place.clone(), &self.own)].into_iter().chain(other)
+    }
+
+    fn is_other(&self, variant: &str) -> bool {
+        let with = self.with.as_deref();
+        with.is_some_and(|with| with == printable(variant))
+    }
+
+    fn add(&mut self, variant: &str, live: &Live<'_>) -> Passed {
+        let end = live.start + live.length;
+        let planned = self.planned_until(end);
         let planned = planned.zip(self.planned_until(live.start));
         let planned = planned.map(|(until_now, before)| until_now - before);
-        if let Some(second) = self.joining.add(live, planned) {
-            self.second = Some(second);
-            self.trend.extend(second.p99_us);
-            if self.trend.len() > TREND {
-                self.trend.pop_front();
-            }
-        }
-        let tens = |at: Duration| at.as_secs() / 10;
-        if tens(self.passed) > tens(before) {
-            Passed::ALine
-        } else {
-            Passed::NoLine
+        match self.is_other(variant) {
+            true => self.other.add(live, planned),
+            false => self.own.add(live, planned),
         }
     }
 
@@ -246,16 +232,12 @@ fn warmup(phase: &PhaseStart<'_>) -> Duration {
     }
 }
 
-fn add(into: &mut [u64], from: &[u64]) {
-    into.iter_mut()
-        .zip(from)
-        .for_each(|(into, from)| *into += from);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::ErrorKind;
     use crate::report::live::samples::{live, planned, start};
+    use crate::report::live::side::TREND;
 
     #[test]
     fn time_left_is_that_of_the_whole_run() {
@@ -276,7 +258,7 @@ mod tests {
         // A number of requests takes as long as it takes.
         standing.planned[2].length = None;
         assert_eq!(standing.left(began), None);
-        standing.end();
+        standing.end(&[]);
         assert_eq!(standing.number(), None);
         // What is not planned has no place.
         standing.begin(&start("d", Some(20)), began);
@@ -310,8 +292,8 @@ mod tests {
             .collect();
         assert_eq!(passed, [9, 19, 29, 39, 49, 59]);
         let stretch = standing.stretch.as_ref().unwrap();
-        assert_eq!(stretch.trend.len(), TREND);
-        assert_eq!(stretch.errors.iter().sum::<u64>(), 65 * 3);
+        assert_eq!(stretch.own.trend.len(), TREND);
+        assert_eq!(stretch.own.errors.iter().sum::<u64>(), 65 * 3);
         let counted = standing.counted.values().next().unwrap();
         assert_eq!((counted.ok, counted.latencies), (65 * 100, 65 * 100));
         // A second launch of it counts on.
@@ -322,11 +304,62 @@ mod tests {
                 .stretch
                 .as_ref()
                 .unwrap()
+                .own
                 .errors
                 .iter()
                 .sum::<u64>(),
             3
         );
         assert_eq!(standing.counted.values().next().unwrap().ok, 66 * 100);
+    }
+
+    #[test]
+    fn two_that_take_turns_have_figures_of_their_own() {
+        let mut standing = Standing::of("t");
+        let in_turns = PhaseStart {
+            with: Some("other"),
+            ..start("a", Some(60))
+        };
+        standing.begin(&in_turns, Instant::now());
+        live(|of| standing.add("new", of), 0);
+        let passed = |standing: &mut Standing, at| live(|of| standing.add("other", of), at);
+        assert_eq!(passed(&mut standing, 8), Passed::NoLine);
+        assert_eq!(passed(&mut standing, 9), Passed::ALine);
+        let stretch = standing.stretch.as_ref().unwrap();
+        let places: Vec<_> = stretch.sides().map(|(place, _)| place.variant).collect();
+        assert_eq!(places, ["new", "other"]);
+        assert!(stretch.sides().all(|(_, side)| side.second.is_some()));
+        assert_eq!(
+            (stretch.own.passed.as_secs(), stretch.other.passed.as_secs()),
+            (1, 10)
+        );
+        assert_eq!(stretch.named("other"), "other · a, in turns with new");
+    }
+
+    #[test]
+    fn what_came_too_late_for_an_interval_is_counted_at_the_end() {
+        let mut standing = Standing::of("t");
+        let mut found = crate::result::samples::phase(|tally| {
+            crate::result::samples::ok(tally, 130, 2_000);
+            crate::result::samples::failed(tally, 5, ErrorKind::Status);
+        });
+        for launch in 1..=2 {
+            standing.begin(&start("a", None), Instant::now());
+            live(|of| standing.add("new", of), 0);
+            standing.end(&[("new", &found)]);
+            let counted = standing.counted.values().next().unwrap();
+            assert_eq!(
+                (counted.ok, counted.latencies),
+                (130 * launch, 130 * launch)
+            );
+            assert_eq!(counted.errors[ErrorKind::Status as usize], 5 * launch);
+            assert!((counted.latency_sum / (0.26 * launch as f64) - 1.0).abs() < 0.01);
+        }
+        // No counter falls, whatever is found.
+        standing.begin(&start("a", None), Instant::now());
+        live(|of| standing.add("new", of), 0);
+        found.tallies.clear();
+        standing.end(&[("new", &found)]);
+        assert_eq!(standing.counted.values().next().unwrap().ok, 360);
     }
 }

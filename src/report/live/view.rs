@@ -1,7 +1,9 @@
 //! Three lines for a terminal: what runs and how long it still takes, how fast it is, and what it uses and what fails.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::second::Second;
 use super::standing::{Standing, Stretch};
 use crate::metrics::ErrorKind;
 use crate::units::{format_count, format_us};
@@ -27,7 +29,7 @@ pub fn view(standing: &Standing, now: Instant, width: usize) -> [String; 3] {
 
 fn head(standing: &Standing, stretch: &Stretch, now: Instant) -> Vec<String> {
     let elapsed = stretch.elapsed(now);
-    let mut parts = vec![stretch.named()];
+    let mut parts = vec![stretch.named(&stretch.place.variant)];
     parts.push(match stretch.length {
         Some(length) => format!("{} {}", bar(elapsed, length), of_seconds(elapsed, length)),
         None => format!("{} s", elapsed.as_secs()),
@@ -48,39 +50,64 @@ fn head(standing: &Standing, stretch: &Stretch, now: Instant) -> Vec<String> {
 }
 
 fn figures(stretch: &Stretch, now: Instant) -> Vec<String> {
-    let Some(second) = &stretch.second else {
+    let known = stretch.sides();
+    let known = known.filter_map(|(place, side)| Some((place, side, side.second.as_ref()?)));
+    let known: Vec<_> = known.collect();
+    if known.is_empty() {
         let left = stretch.warmup.saturating_sub(stretch.elapsed(now));
         let words = match left {
             Duration::ZERO => "waiting for the first figures".to_owned(),
             left => format!("warm-up, figures in {} s", left.as_secs() + 1),
         };
         return vec![words];
-    };
+    }
+    let parts = known.into_iter().flat_map(|(place, side, second)| {
+        let mut parts = of_one(second, &side.trend);
+        if stretch.with.is_some() {
+            parts[0] = format!("{} {}", place.variant, parts[0]);
+        }
+        parts
+    });
+    parts.collect()
+}
+
+/// The figures of a variant.
+fn of_one(second: &Second, trend_of: &VecDeque<f64>) -> [String; 3] {
     let achieved = format!("{}/s", format_count(second.achieved));
     let planned = second.planned.map(format_count);
-    vec![
+    [
         planned.map_or(achieved.clone(), |planned| {
             format!("{achieved} of {planned}")
         }),
         format!("p50 {}", latency(second.p50_us)),
-        format!("p99 {} {}", latency(second.p99_us), trend(&stretch.trend)),
+        format!("p99 {} {}", latency(second.p99_us), trend(trend_of)),
     ]
 }
 
 fn machine(stretch: &Stretch) -> Vec<String> {
-    let second = stretch.second.as_ref();
-    let target = second.and_then(|second| second.target_cores);
+    let targets = stretch.sides().map(|(place, side)| {
+        let second = side.second.as_ref();
+        let target = cores(second.and_then(|second| second.target_cores));
+        match stretch.with {
+            Some(_) => format!("{} {target}", place.variant),
+            None => target,
+        }
+    });
+    let targets: Vec<String> = targets.collect();
+    let second = stretch.own.second.as_ref();
     let generator = second.and_then(|second| second.generator_cores);
-    let mut parts = vec![
+    let mut errors = stretch.own.errors;
+    let others = errors.iter_mut().zip(stretch.other.errors);
+    others.for_each(|(count, more)| *count += more);
+    vec![
         format!(
             "target {} of {} cores",
-            cores(target),
+            targets.join(", "),
             format_count(stretch.target_cpus)
         ),
         format!("generator {}", cores(generator)),
-    ];
-    parts.push(failed(&stretch.errors));
-    parts
+        failed(&errors),
+    ]
 }
 
 /// How many failed, by kind.
@@ -162,6 +189,7 @@ fn fitting(parts: Vec<String>, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::PhaseStart;
     use crate::report::live::samples::{live, planned, start};
 
     fn standing(seconds: u64) -> (Standing, Instant) {
@@ -191,6 +219,27 @@ mod tests {
             ]
         );
         assert_eq!(view(&Standing::of("t"), now, 90), [""; 3]);
+    }
+
+    #[test]
+    fn two_that_take_turns_are_both_shown() {
+        let now = Instant::now();
+        let mut standing = Standing::of("t");
+        let in_turns = PhaseStart {
+            with: Some("old"),
+            ..start("b", Some(30))
+        };
+        standing.begin(&in_turns, now);
+        live(|of| standing.add("new", of), 0);
+        live(|of| standing.add("old", of), 0);
+        let [head, figures, machine] = view(&standing, now, 120);
+        assert!(head.starts_with("new · b, in turns with old · "), "{head}");
+        let one = "100/s of 100 · p50 1.05 ms · p99 1.1 ms ▄";
+        assert_eq!(figures, format!("new {one} · old {one}"));
+        assert_eq!(
+            machine,
+            "target new 1.07, old 1.07 of 2 cores · generator – · 6 failed: status 2, timeout 4"
+        );
     }
 
     #[test]

@@ -80,7 +80,10 @@ pub fn html(gate: &GateRun<'_>, command: &str) -> String {
 
 fn words(outcome: &Outcome) -> (&'static str, &'static str) {
     match outcome {
-        Outcome::Pass => ("Passed: nothing is worse than is tolerated", "good"),
+        Outcome::Pass => (
+            "Passed: nothing that was judged is worse than is tolerated",
+            "good",
+        ),
         Outcome::Fail => ("Failed: the head is worse than the base", "bad"),
         Outcome::Inconclusive => (
             "Inconclusive: it is open whether the head is worse",
@@ -111,7 +114,7 @@ fn table(gate: &GateRun<'_>) -> Table {
         Cell::from("errors"),
         Cell::from(failed(errors.base)),
         Cell::from(failed(errors.head)),
-        marked(Some(errors.verdict)),
+        marked(errors.verdict),
         Cell::default(),
         Cell::default(),
         Cell::from(errors.reason.clone().unwrap_or_default()),

@@ -10,10 +10,12 @@ use crate::gate::paired::{GateVerdict, MetricVerdict};
 use crate::gate::{Outcome, Verdict};
 use crate::report::checks::GateRun;
 use crate::report::figures::gate::{
-    LEGEND, bar, change, evidence, failed, reason, used, value, verdict,
+    LEGEND, bar, change, evidence, failures, is_blank, reason, used, value, verdict,
 };
 use crate::report::figures::one_line;
 use crate::units::{format_share, printable};
+
+const SEES: &str = "; `sees` is the smallest change for the worse that fails in nine of ten gates";
 
 /// Renders it. Writing to a String cannot fail.
 pub fn render(gate: &GateRun<'_>) -> String {
@@ -26,17 +28,35 @@ pub fn render(gate: &GateRun<'_>) -> String {
         printable(arms.base),
         printable(arms.head)
     );
-    indent(&table(of).to_string(), "  ", &mut text);
-    let _ = writeln!(text, "  {LEGEND}");
+    let is_blank = is_blank(of);
+    if !is_blank {
+        indent(&table(of).to_string(), "  ", &mut text);
+        let _ = writeln!(text, "  {LEGEND}");
+    }
     let errors = &of.errors;
     let _ = writeln!(
         text,
-        "  errors: {} → {} failed  {}{}",
-        failed(errors.base),
-        failed(errors.head),
-        styled(Some(errors.verdict)),
+        "  errors: {}  {}{}",
+        failures(errors),
+        styled(errors.verdict),
         words(errors.reason.as_deref().unwrap_or_default())
     );
+    if !is_blank {
+        reasons(of, &mut text);
+    }
+    let used = used(of.used, gate.seconds);
+    let sees = if is_blank { "" } else { SEES };
+    let _ = writeln!(text, "  {used}{sees}");
+    let evidence = evidence(&of.evidence);
+    if !evidence.is_empty() {
+        let _ = writeln!(text, "  beside it: {evidence}");
+    }
+    whole(of, &mut text);
+    text
+}
+
+/// Why each metric has its verdict.
+fn reasons(of: &GateVerdict, text: &mut String) {
     for metric in &of.metrics {
         let reason = reason(metric);
         if !reason.is_empty() {
@@ -49,17 +69,6 @@ pub fn render(gate: &GateRun<'_>) -> String {
             );
         }
     }
-    let used = used(of.used, gate.seconds);
-    let _ = writeln!(
-        text,
-        "  {used}; `sees` is the smallest change for the worse that fails in nine of ten gates"
-    );
-    let evidence = evidence(&of.evidence);
-    if !evidence.is_empty() {
-        let _ = writeln!(text, "  beside it: {evidence}");
-    }
-    whole(of, &mut text);
-    text
 }
 
 /// The verdict as a whole stands last, where a terminal shows it.
@@ -209,6 +218,39 @@ mod tests {
         let says = "  ✓ pass: it ended; its last lines: ::error::x y";
         let errors = text.lines().find(|line| line.contains("errors: "));
         assert!(errors.unwrap().ends_with(says), "{text}");
+    }
+
+    #[test]
+    fn where_nothing_was_loaded_no_figure_and_no_pass_is_shown() {
+        let mut of = gate_samples::verdict(Verdict::Pass);
+        for metric in &mut of.metrics {
+            (metric.base, metric.head, metric.change) = (None, None, None);
+            metric.verdict = None;
+            metric.reason = Some("neither arm was loaded".to_owned());
+        }
+        (of.errors.base, of.errors.head) = ((0, 0), (0, 0));
+        of.errors.verdict = None;
+        of.outcome = Outcome::Invalid("the base never became ready: boom".to_owned());
+        of.reasons = vec!["the base never became ready: boom".to_owned()];
+        let text = shown(&of);
+        assert!(!text.contains("pass") && !text.contains("0 of 0"), "{text}");
+        assert!(!text.contains("cpu_per_request"), "{text}");
+        assert!(
+            text.contains("errors: no request was answered  – not gated\n"),
+            "{text}"
+        );
+        let last = "! invalid (exit code 4)\n  the base never became ready: boom\n";
+        assert!(text.ends_with(last), "{text}");
+    }
+
+    #[test]
+    fn a_pass_says_what_was_not_judged() {
+        let mut of = gate_samples::verdict(Verdict::Pass);
+        let says = "of CPU per request alone: capacity was not judged";
+        of.reasons.insert(0, says.to_owned());
+        let text = shown(&of);
+        let last = format!("✓ pass (exit code 0)\n  {says}\n");
+        assert!(text.ends_with(&last), "{text}");
     }
 
     #[test]

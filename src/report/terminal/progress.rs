@@ -142,7 +142,7 @@ impl Observer for Progress {
     fn live(&self, variant: &str, live: &Live<'_>) {
         let mut known = self.known();
         if known.add(variant, live) == Passed::ALine {
-            self.say(|| live::passed(&known, Instant::now()));
+            self.say(|| live::passed(&known, variant, Instant::now()));
         }
     }
 
@@ -152,7 +152,7 @@ impl Observer for Progress {
         for (variant, found) in found {
             self.say(|| Some(live::over(&self.known(), variant, found, Instant::now())));
         }
-        self.known().end();
+        self.known().end(found);
     }
 }
 

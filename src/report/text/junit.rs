@@ -1,5 +1,5 @@
-//! Checks as a JUnit report, which every CI system reads: what fails is a failure, what is inconclusive is skipped with its reason, what
-//! is invalid is an error.
+//! Checks as a JUnit report, which every CI system reads: what fails is a failure, what is inconclusive or was not judged is skipped with
+//! its reason, what is invalid is an error.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ pub fn junit(checks: &Checks) -> String {
     let (tests, failures) = (checks.checks.len(), checks.count(Mark::Fail));
     let (errors, skipped) = (
         checks.count(Mark::Invalid),
-        checks.count(Mark::Inconclusive),
+        checks.count(Mark::Inconclusive) + checks.count(Mark::Told),
     );
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     // Writing to a String cannot fail, here and below.
@@ -34,8 +34,8 @@ fn case(check: &Check, title: &str, text: &mut String) {
     let (name, words) = (escaped(&check.name), escaped(&check.words));
     let _ = writeln!(text, "    <testcase classname=\"{group}\" name=\"{name}\">");
     let element = match check.mark {
-        Mark::Told | Mark::Pass => None,
-        Mark::Inconclusive => Some("skipped"),
+        Mark::Pass => None,
+        Mark::Told | Mark::Inconclusive => Some("skipped"),
         Mark::Fail => Some("failure"),
         Mark::Invalid => Some("error"),
     };
@@ -82,9 +82,11 @@ mod tests {
     fn each_mark_has_its_element() {
         let text = junit(&samples());
         for expected in [
-            "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\"",
+            "tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"2\"",
             "<testcase classname=\"after · steady\" name=\"latency.p99 &lt; 50ms\">\n      <failure type=\"fail\" message=\"found 70 ms\">found 70 ms\na/b.toml:12</failure>",
             "<skipped type=\"inconclusive\" message=\"why: 50 %, &quot;maybe&quot;\">",
+            // What nobody judged did not pass.
+            "name=\"throughput\">\n      <skipped type=\"told\" message=\"better\">better</skipped>",
             "<error type=\"invalid\" message=\"&lt;script&gt;|x|\u{fffd}[2J\">",
             "<testcase classname=\"a → b\" name=\"run\">",
         ] {

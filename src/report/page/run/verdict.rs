@@ -3,7 +3,7 @@
 use super::told::Run;
 use crate::gate::{Judgements, Outcome, Verdict as Judged};
 use crate::report::chart::Panel;
-use crate::report::figures::judgement::{counted, name, value};
+use crate::report::figures::judgement::{concluded, name, value};
 use crate::report::page::frame::when;
 use crate::report::page::table::{Cell, Table};
 use crate::result::TrustLevel;
@@ -56,21 +56,15 @@ impl Verdict {
 
 /// The end of a run in a line.
 fn words(outcome: &Outcome, judgements: &Judgements) -> (String, &'static str) {
-    let counted = counted(judgements);
-    match outcome {
-        Outcome::Pass => (format!("Passed: {counted}"), "good"),
-        Outcome::Fail => (format!("Failed: {counted}"), "bad"),
-        Outcome::Inconclusive => (format!("Inconclusive: {counted}"), "doubt"),
-        Outcome::Invalid(_) => (
-            "Invalid: the run says nothing of the load that was planned".to_owned(),
-            "bad",
-        ),
-        Outcome::Interrupted => (
-            "Interrupted: the run was ended before its time".to_owned(),
-            "doubt",
-        ),
-        Outcome::Internal(_) => ("Error: telemload or its machine failed".to_owned(), "bad"),
-    }
+    let (word, class) = match outcome {
+        Outcome::Pass => ("Passed", "good"),
+        Outcome::Fail => ("Failed", "bad"),
+        Outcome::Inconclusive => ("Inconclusive", "doubt"),
+        Outcome::Invalid(_) => ("Invalid", "bad"),
+        Outcome::Interrupted => ("Interrupted", "doubt"),
+        Outcome::Internal(_) => ("Error", "bad"),
+    };
+    (format!("{word}: {}", concluded(outcome, judgements)), class)
 }
 
 fn trust(run: &Run<'_>) -> Vec<Trusted> {

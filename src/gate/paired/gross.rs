@@ -1,0 +1,165 @@
+//! Differences that nothing judges and that are plain all the same: no gate passes a head that answers far more slowly because its CPU
+//! time alone could be judged. No block is void here, for both arms meet the same neighbours in turns, and what is so large in every
+//! launch is no noise.
+
+use super::bursts;
+use super::look::{self, FALSE_FAILS, FIRST_LOOK, LogLimits, Seen};
+use super::verdict::MetricVerdict;
+use super::words;
+use crate::gate::Verdict;
+use crate::metrics::{Tally, latency_quantiles, value_at};
+use crate::result::{ArmBlock, Arms, Block, Turns};
+use crate::scenario::plan::gate::GateMetric;
+
+/// The head takes surely (99 %) longer by this share of the base's time.
+const SLOWER: f64 = 0.25;
+/// The same of the tail, which differs more from launch to launch.
+const SLOWER_TAIL: f64 = 1.0;
+/// Figures that are looked at: all of them together trip as seldom as the metrics of a gate fail.
+const FIGURES: f64 = 3.0;
+
+/// What is looked at: how long an answer takes.
+#[derive(Debug, Clone, Copy)]
+struct Figure {
+    turns: When,
+    at: At,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// Turns in which connections are never idle.
+    Busy,
+    AtRate,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// In a closed loop it is the number of connections by the throughput, however short turns are.
+    Mean,
+    Quantile(f64),
+}
+
+/// What was seen of a figure, as geometric means over launches, µs.
+#[derive(Debug, Clone)]
+pub(super) struct Gross {
+    /// In words, such as "on average".
+    pub(super) of: String,
+    pub(super) base: f64,
+    pub(super) head: f64,
+}
+
+/// Makes metrics inconclusive that are not judged, and in which the head is plainly worse.
+pub(super) fn doubt(metrics: &mut [MetricVerdict], launches: &[Vec<&Block>]) {
+    for of in metrics.iter_mut().filter(|of| of.verdict.is_none()) {
+        let Some(gross) = seen(of.metric, launches) else {
+            continue;
+        };
+        of.verdict = Some(Verdict::Inconclusive);
+        of.needs = Some(words::needs_gating(of));
+        of.reason = Some(words::plain(of.reason.as_deref(), &gross));
+    }
+}
+
+fn seen(metric: GateMetric, launches: &[Vec<&Block>]) -> Option<Gross> {
+    let (figures, slower) = match metric {
+        GateMetric::Capacity => {
+            let mean = Figure {
+                turns: When::Busy,
+                at: At::Mean,
+            };
+            (vec![mean], SLOWER)
+        }
+        GateMetric::Latency(quantile) => {
+            let of = |turns| Figure {
+                turns,
+                at: At::Quantile(quantile),
+            };
+            let slower = if bursts::is_tail(quantile) {
+                SLOWER_TAIL
+            } else {
+                SLOWER
+            };
+            (vec![of(When::AtRate), of(When::Busy)], slower)
+        }
+        _ => return None,
+    };
+    let known = figures.into_iter().map(|of| (of, of.logs(launches)));
+    let (figure, logs) = known
+        .into_iter()
+        .find(|(_, logs)| logs.len() >= FIRST_LOOK)?;
+    let worse: Vec<f64> = logs.iter().map(|of| of.head - of.base).collect();
+    let limits = LogLimits {
+        catch: slower.ln_1p(),
+        tolerate: slower.ln_1p(),
+    };
+    let found = look::first(&worse, limits, FALSE_FAILS / FIGURES);
+    let mean = |of: fn(&Arms<f64>) -> f64| {
+        let sum: f64 = logs.iter().map(of).sum();
+        (sum / logs.len() as f64).exp()
+    };
+    (found == Seen::Fails).then(|| Gross {
+        of: figure.name(),
+        base: mean(|of| of.base),
+        head: mean(|of| of.head),
+    })
+}
+
+impl Figure {
+    /// ln of the figure of each arm, by launch; launches that do not have it are left out.
+    fn logs(self, launches: &[Vec<&Block>]) -> Vec<Arms<f64>> {
+        let launches = launches.iter();
+        let of = |launch: &Vec<&Block>| {
+            let arm = |arm: fn(&Block) -> &ArmBlock| {
+                let turns = launch.iter().filter_map(|block| self.turns_of(arm(block)));
+                let tallies = turns.flat_map(|turns| turns.tallies.iter().cloned());
+                Tally::sum(&tallies.collect::<Vec<_>>())
+            };
+            Some(Arms {
+                base: self.exact(&arm(|block| &block.arms.base))?.ln(),
+                head: self.at_least(&arm(|block| &block.arms.head))?.ln(),
+            })
+        };
+        launches.filter_map(of).collect()
+    }
+
+    fn turns_of(self, arm: &ArmBlock) -> Option<&Turns> {
+        match self.turns {
+            When::Busy => Some(&arm.closed),
+            When::AtRate => arm.open.as_ref(),
+        }
+    }
+
+    /// µs; `None` if it is not known, or a lower bound.
+    fn exact(self, tally: &Tally) -> Option<f64> {
+        let (_, exact_below) = latency_quantiles(tally);
+        let needed = match self.at {
+            At::Mean => 1.0,
+            At::Quantile(quantile) => quantile,
+        };
+        self.at_least(tally).filter(|_| needed <= exact_below)
+    }
+
+    /// µs, lower bounds of what was never answered among it.
+    fn at_least(self, tally: &Tally) -> Option<f64> {
+        let (latency, _) = latency_quantiles(tally);
+        let value = match self.at {
+            At::Mean => latency.mean() / 1e3,
+            At::Quantile(quantile) => value_at(&latency, quantile),
+        };
+        (!latency.is_empty() && value > 0.0).then_some(value)
+    }
+
+    fn name(self) -> String {
+        let turns = match self.turns {
+            When::Busy => "in turns in which connections are never idle",
+            When::AtRate => "at the fixed rate",
+        };
+        match self.at {
+            At::Mean => format!("on average {turns}"),
+            At::Quantile(quantile) => {
+                let name = GateMetric::Latency(quantile).name();
+                format!("{name} {turns}")
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Doubts about profiles with known faults.
+
+use super::super::folded;
+use super::*;
+
+fn read(text: &str) -> Profile {
+    folded::read(text.as_bytes()).expect("reads")
+}
+
+#[track_caller]
+fn check(profile: &Profile, expected: &[&str]) {
+    let doubts = doubts(profile);
+    assert_eq!(doubts.len(), expected.len(), "{doubts:?}");
+    for (doubt, expected) in doubts.iter().zip(expected) {
+        assert!(doubt.contains(expected), "{doubt}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trusted_is_said() {
+    check(&read("main;f 90\nmain;g 10"), &[]);
+    check(
+        &read("node;(idle) 80\nnode;work 20"),
+        &["80 % of it is time that was waited"],
+    );
+    let deep = |depth: usize| vec!["f"; depth].join(";");
+    check(
+        &read(&format!("{} 50\nmain;f 50", deep(64))),
+        &["50 % of it is exactly 64 frames deep"],
+    );
+    let text = format!("{} 50\n{} 40\n{} 60", deep(64), deep(63), deep(65));
+    check(&read(&text), &[]);
+    // Deeper ones were not cut either.
+    let text = format!("{} 50\n{} 60", deep(64), deep(70));
+    check(&read(&text), &[]);
+    check(
+        &read("api;[unknown] 30\napi;main;work 70"),
+        &["30 % of it begins or ends in names without symbols"],
+    );
+    let perf = |text: &str| crate::profile::perf_script::read(text, None).expect("reads");
+    let sample = |thread: &str, frames: &str| format!("{thread} 1 1.5: cpu-clock:\n{frames}\n");
+    check(
+        &perf(&sample("app", "\t1 inner (/app)\n")),
+        &["100 % of it is in functions without their callers"],
+    );
+    check(
+        &perf(&sample("app", "\t1 inner (/app)\n\t2 main (/app)\n")),
+        &[],
+    );
+    check(
+        &perf(&sample(
+            "app",
+            "\t1 [unknown] (/opt/app)\n\t2 main (/lib/libc.so.6)\n",
+        )),
+        &["names without symbols (most of it in [app])"],
+    );
+    // A module is blamed for what it holds most of.
+    let unplaced = "\t1 work (/opt/app)\n\t2 [unknown] ([unknown])\n";
+    let library = "\t1 [unknown] (/lib/libcrypto.so.3)\n\t2 [unknown] ([unknown])\n";
+    let text = [unplaced, unplaced, library].map(|frames| sample("app", frames));
+    let doubts_of = |text: &str| doubts(&perf(text)).join("\n");
+    let found = doubts_of(&text.concat());
+    assert!(
+        found.contains("100 % of it begins or ends in names without symbols (most of it is `[unknown]`, an address of no known file)")
+            && found.contains("--call-graph dwarf")
+            && !found.contains("libcrypto"),
+        "{found}"
+    );
+    let module = |name: &str| format!("\t1 [unknown] (/lib/{name})\n\t2 main (/opt/app)\n");
+    let three = ["a.so", "b.so", "c.so"].map(|name| sample("app", &module(name)));
+    let found = doubts_of(&three.concat());
+    assert!(
+        found.contains("names without symbols and may not"),
+        "{found}"
+    );
+    let jit = |thread: &str, root: &str| {
+        let frames = format!("\t1 [unknown] (/tmp/perf-77.map)\n\t2 {root} (/usr/bin/x)\n");
+        perf(&sample(thread, &frames))
+    };
+    for (thread, root, flag) in [
+        ("node", "node::Start", "node --perf-basic-prof"),
+        ("C2", "JavaThread::run", "-XX:+DumpPerfMapAtExit"),
+        ("java", "begin", "-XX:+DumpPerfMapAtExit"),
+        ("srv", "coreclr_execute_assembly", "DOTNET_PerfMapEnabled=1"),
+        ("py", "_PyEval_EvalFrameDefault", "python -X perf"),
+        ("what", "begin", "Python -X perf, .NET"),
+    ] {
+        check(&jit(thread, root), &[flag]);
+    }
+    // Nor were such of perf, which keeps 127.
+    let frames = |count| "\t1 f (/app)\n".repeat(count);
+    check(&perf(&sample("app", &frames(63))), &[]);
+    let cut = "exactly 128 frames deep";
+    check(&perf(&sample("app", &frames(127))), &[cut]);
+    // What unnamed code calls is its as well.
+    let called = "\t1 memcpy (/libc)\n\t2 [unknown] (/tmp/perf-77.map)\n\t3 node::Start (/node)\n";
+    let itself = "\t1 [unknown] (/tmp/perf-77.map)\n\t2 node::Start (/node)\n";
+    let text = [called, called, called, itself].map(|frames| sample("node", frames));
+    let says =
+        "100 % of it runs in code that was made at run time, or is called by it (25 % in itself)";
+    check(&perf(&text.concat()), &[says]);
+    // A name that only begins like a runtime's is none of its.
+    let other = "\t1 [unknown] (/tmp/perf-77.map)\n\t2 nodelist_walk (/app)\n";
+    check(&perf(&sample("app", other)), &["let the runtime write"]);
+    let frames = "\t1 long_add (/py)\n\t2 _PyEval_EvalFrameDefault (/py)\n\t3 main (/py)\n";
+    check(&perf(&sample("python3", frames)), &["python -X perf"]);
+    check(
+        &read("api;main;[kernel.kallsyms] 10\napi;main;work 90"),
+        &["10 % of it is in the kernel"],
+    );
+}
+
+#[test]
+fn stacks_that_lack_their_callers_are_found() {
+    let whole = read("main;run;f0;f1 1000");
+    let cut = read("main;run;f0;f1 500\nf0;f1 500");
+    let found = doubts_between(&whole, &cut).expect("half of it is cut");
+    assert!(
+        found.contains("0 % of the base and 50 % of the head") && found.contains("f0"),
+        "{found}"
+    );
+    assert_eq!(doubts_between(&cut, &cut), None);
+    assert_eq!(doubts_between(&whole, &read("start;other 5")), None);
+}
