@@ -415,14 +415,14 @@ fn work_beside_a_command_is_the_share_that_was_asked_for() {
     let mut running = command.spawn().unwrap();
     let pid = running.id();
     // The child is there once it has used time.
-    let (own, child) = until("two seconds of work", || {
+    let (own, child) = until("a second of work", || {
         let children = format!("/proc/{pid}/task/{pid}/children");
         let is_there = !fs::read_to_string(children)
             .unwrap_or_default()
             .trim()
             .is_empty();
         let read = is_there.then(|| ticks(pid))?;
-        (read.1 >= 200).then_some(read)
+        (read.1 >= 100).then_some(read)
     });
     let child_pid: i32 = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
         .unwrap()

@@ -350,8 +350,12 @@ fn the_documentation_names_every_key_of_the_schemas() {
         keys(&serde_json::from_slice(&schema).unwrap(), &mut found);
         assert!(found.len() > fewest, "{name}: {}", found.len());
         for key in found {
-            let word = Regex::new(&format!(r"[`.]{key}(\[\])?[`.]")).unwrap();
-            assert!(word.is_match(&text), "{pages:?} do not name {key}");
+            let is_named = text.match_indices(&key).any(|(at, _)| {
+                let behind = &text[at + key.len()..];
+                let behind = behind.strip_prefix("[]").unwrap_or(behind);
+                text[..at].ends_with(['`', '.']) && behind.starts_with(['`', '.'])
+            });
+            assert!(is_named, "{pages:?} do not name {key}");
         }
     }
 }
@@ -372,8 +376,11 @@ fn stages_are_told_in_words_and_in_numbers() {
     let plan =
         format!("open loop {words}, bursts of 5, 8 connections, 400ms, 300 requests planned");
     assert!(dry.stdout.contains(&plan), "{}", dry.stdout);
+    // A busy machine may not send all of it in time; what was planned is said even then.
     let outcome = TestBed::new().scenario(&scenario).run();
-    let outcome = outcome.expect(0, &[&format!("default · load ({words}): 1 s")]);
+    let outcome = outcome.expect_one_of(&[0, 4]);
+    let said = format!("default · load ({words}): 1 s");
+    assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
     assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
     let phase = outcome.only_phase();
     assert_eq!(phase["requests"]["due"], 300);

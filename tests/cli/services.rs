@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::bed::{
     REDIS, TELEMLOAD, TestBed, command_scenario, descendant, device_request, gateway_scenario,
-    service, signal, until, url_scenario,
+    paced, service, signal, until, url_scenario,
 };
 use crate::hostile::{self, Behaviour, Server};
 use crate::rejected::rejected;
@@ -140,7 +140,7 @@ fn a_target_that_does_not_start_takes_its_services_with_it() {
 #[test]
 fn a_service_that_ends_in_the_middle_is_said_and_the_load_goes_on() {
     let more = device_request("cars") + &http_service("side", "");
-    let text = gateway_scenario("4s", &more);
+    let text = paced(&gateway_scenario("4s", &more));
     let running = TestBed::new().scenario(&text).start();
     running.wait_for_rows(3);
     signal(descendant(running.pid(), "gateway --listen"), Signal::KILL);

@@ -135,7 +135,7 @@ fn a_local_benchmark_without_the_headers_of_production_says_more() {
             ("devices = 32", "devices = 4"),
             (
                 "duration = \"10s\"\nwarmup = \"1s\"",
-                "duration = \"1s\"\nwarmup = \"200ms\"",
+                "duration = \"500ms\"\nwarmup = \"100ms\"",
             ),
             ("duration = \"10s\"", "duration = \"1s\""),
         ],
@@ -173,7 +173,7 @@ fn a_bitmask_helps_users_and_not_devices() {
             ("devices = 32", "devices = 4"),
             (
                 "duration = \"4s\"\nwarmup = \"1s\"",
-                "duration = \"500ms\"\nwarmup = \"100ms\"",
+                "duration = \"300ms\"\nwarmup = \"100ms\"",
             ),
         ],
     );

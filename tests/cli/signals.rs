@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::bed::processes;
 use crate::bed::{
     Outcome, Running, TELEMLOAD, TestBed, all_end, command_scenario, descendant, descendants,
-    device_request, ended, free_port, gateway_scenario, signal, until, url_scenario,
+    device_request, ended, free_port, gateway_scenario, paced, signal, until, url_scenario,
 };
 use crate::hostile::{self, Behaviour, Server};
 
@@ -228,7 +228,7 @@ fn large_profile(shift: usize) -> String {
             .collect();
         format!("{} {}\n", frames.join(";"), 1 + at % 5)
     };
-    (0..20_000).map(stack).collect()
+    (0..10_000).map(stack).collect()
 }
 
 /// Two variants that each are answered with a large profile.
@@ -254,7 +254,7 @@ fn large_comparison() -> (TestBed, Server) {
         server.addr
     );
     let scenario = gateway_scenario("300ms", &(device_request("cars") + &more));
-    (bed.scenario(&scenario), server)
+    (bed.scenario(&paced(&scenario)), server)
 }
 
 #[test]

@@ -8,7 +8,10 @@ use crate::bed::{Outcome, TestBed, device_request, gateway_scenario};
 fn two(keys: &str, duration: &str, more: &str) -> String {
     let variants = "[[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n";
     let tables = format!("{}{variants}{more}", device_request("cars"));
-    gateway_scenario(duration, &tables).replacen("[target]", &format!("{keys}\n[target]"), 1)
+    gateway_scenario(duration, &tables)
+        .replacen("[target]", &format!("{keys}\n[target]"), 1)
+        // One connection: generator and gateway work one after the other.
+        .replace("connections = 2", "connections = 1")
 }
 
 #[track_caller]

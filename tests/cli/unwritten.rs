@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bed::{TestBed, device_request, free_port, gateway_scenario, until};
+use crate::bed::{TestBed, device_request, free_port, gateway_scenario, paced, until};
 
 /// A shell that allows files of at most 4 KiB: of eight blocks, which are 512 bytes for POSIX.
 const SMALL_FILES: &str = "ulimit -f 8";
@@ -98,18 +98,16 @@ fn a_gateway_outlives_a_log_that_reaches_the_limit() {
 fn a_picture_that_cannot_be_stored_loses_no_profile() {
     let profile = "[profile]\ncpu = \"pprof\"\nduration = \"1s\"\n[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n";
     let taken = "out/compare/a..b/load/flame-diff.html/in-the-way";
-    let blocked = |directory: &str| {
-        let bed = TestBed::new().scenario(&gateway_scenario(
-            "300ms",
-            &(device_request("cars") + profile),
-        ));
+    let blocked = |directory: &str, flags: &[&str]| {
+        let scenario = gateway_scenario("300ms", &(device_request("cars") + profile));
+        let bed = TestBed::new().scenario(&paced(&scenario)).args(flags);
         let (made, directory) = (bed.path("out/scenario.toml"), bed.path(directory));
         let running = bed.start();
         until("the run directory", || made.exists().then_some(()));
         std::fs::create_dir_all(directory).unwrap();
         running.wait()
     };
-    let outcome = blocked("out/a/load/flame.svg/in-the-way")
+    let outcome = blocked("out/a/load/flame.svg/in-the-way", &["--variant", "a"])
         .expect(5, &["cannot write out/a/load/flame.svg"]);
     let phase = outcome.phase("a", "load");
     assert!(
@@ -118,7 +116,8 @@ fn a_picture_that_cannot_be_stored_loses_no_profile() {
     );
     assert!(outcome.dir().join("a/load/profile.pb.gz").exists());
 
-    let outcome = blocked(taken).expect(5, &["cannot write out/compare/a..b/load/flame-diff.html"]);
+    let outcome =
+        blocked(taken, &[]).expect(5, &["cannot write out/compare/a..b/load/flame-diff.html"]);
     assert_eq!(outcome.result()["comparisons"].as_array().unwrap().len(), 1);
     let other = "compare/a..b/load/flame-diff.svg";
     assert!(

@@ -512,6 +512,14 @@ timeout = "5s"
     )
 }
 
+/// The same at a rate that leaves the CPU to other tests; a machine that is too busy even for that is no failure.
+pub(crate) fn paced(scenario: &str) -> String {
+    let closed = "model = \"closed\"\nconnections = 2\n";
+    assert!(scenario.contains(closed), "{scenario}");
+    let open = "model = \"open\"\nrate = \"100/s\"\nconnections = 2\noverload = true\n";
+    scenario.replace(closed, open)
+}
+
 /// A request of a device of `fleet`.
 pub(crate) fn device_request(fleet: &str) -> String {
     format!(
