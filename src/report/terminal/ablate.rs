@@ -64,9 +64,13 @@ fn whole(found: &Ablation, text: &mut String) {
         return;
     };
     let Some(together) = found.together() else {
+        let (style, word) = match found.is_nothing() {
+            true => (GOOD, "no cost found"),
+            false => (DOUBT, "inconclusive"),
+        };
         let _ = writeln!(
             text,
-            "{GOOD}no cost found{GOOD:#} {names} together: {}",
+            "{style}{word}{style:#} {names} together: {}",
             words(cost)
         );
         return;
