@@ -8,6 +8,7 @@
 //! Dependencies point one way: cli → gate, report, selftest → experiment, compare → result → tenant → engine, profile, process → scenario,
 //! pacer → metrics, traffic, transport → units, statistics.
 
+pub mod ablation;
 pub mod cli;
 pub mod compare;
 pub mod engine;

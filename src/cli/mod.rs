@@ -1,6 +1,7 @@
 //! The command line: clap stays in here, and only here is anything written to stdout or stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod ablate;
 mod ad_hoc;
 mod again;
 mod audit;
@@ -71,6 +72,7 @@ enum Command {
     Import(Box<import::Args>),
     Tap(tap::Args),
     Audit(audit::Args),
+    Ablate(ablate::Args),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
     Gateway(gateway::Args),
@@ -132,6 +134,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Import(args) => import::exec(&args),
         Command::Tap(args) => tap::exec(&args),
         Command::Audit(args) => audit::exec(&args),
+        Command::Ablate(args) => ablate::exec(&args),
         #[cfg(feature = "gateway")]
         Command::Gateway(args) => gateway::exec(&args),
         Command::Completions(args) => completions::exec(&args),

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod ablated;
 mod aborted;
 mod action;
 mod ad_hoc;

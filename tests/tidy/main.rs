@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 10] = [
     &["tenant", "tap"],
     &["result"],
     &["experiment", "compare"],
-    &["gate", "report", "selftest"],
+    &["ablation", "gate", "report", "selftest"],
     &["cli"],
 ];
 

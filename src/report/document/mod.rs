@@ -1,5 +1,6 @@
 //! What is stored: JSON documents with published keys, and reading them again.
 
+pub mod ablate;
 pub mod audit;
 pub mod code_quality;
 pub mod compare;

@@ -1,5 +1,6 @@
 //! What people see on a terminal. Strings out; only `cli` writes them anywhere.
 
+pub mod ablate;
 pub mod audit;
 pub mod compare;
 mod counts;
