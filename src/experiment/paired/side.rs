@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::super::Stop;
+use super::super::gather::StretchEnd;
 use super::super::launch::Launched;
 use super::super::life::{Driven, Launch};
 use super::super::notes;
+use super::super::phase::PhaseRun;
 use super::super::variant::VariantRun;
 use crate::result::{Failure, VariantResult};
 use crate::traffic::fleet::Roster;
@@ -58,6 +60,19 @@ impl<'a> Side<'a> {
         if let Some((phase, why)) = alone.zip(why) {
             phase.note([notes::alone(with, why)]);
         }
+    }
+
+    /// Adds what turns measured of a phase.
+    pub(super) fn keep(
+        &mut self,
+        run: &PhaseRun<'_>,
+        over: StretchEnd,
+        target: &Launched,
+        at: usize,
+    ) -> Result<(), Failure> {
+        let ended = run.keep(over, target, &mut self.result.phases[at])?;
+        self.driven = Driven::after(ended, at);
+        Ok(())
     }
 
     /// Measures a phase of it alone, if it still goes on.

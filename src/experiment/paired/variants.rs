@@ -7,7 +7,7 @@ use super::super::Stop;
 use super::super::drive::{Beside, Loaded, no_workers};
 use super::super::gather::StretchEnd;
 use super::super::launch::Launched;
-use super::super::life::{Driven, Launch};
+use super::super::life::Launch;
 use super::super::notes;
 use super::super::observer::PhaseStart;
 use super::super::phase::PhaseRun;
@@ -276,19 +276,14 @@ impl Together<'_> {
             },
             &pacing,
         );
-        let lost = Arms {
-            base: is_lost(&over.base, &over.head),
-            head: is_lost(&over.head, &over.base),
-        };
-        if !lost.base {
-            let ended = base_run.keep(over.base, of_base, &mut base.result.phases[at.base])?;
-            base.driven = Driven::after(ended, at.base);
+        let measured = measured(&over);
+        if measured.base {
+            base.keep(&base_run, over.base, of_base, at.base)?;
         }
-        if !lost.head {
-            let ended = head_run.keep(over.head, of_head, &mut head.result.phases[at.head])?;
-            head.driven = Driven::after(ended, at.head);
+        if measured.head {
+            head.keep(&head_run, over.head, of_head, at.head)?;
         }
-        Ok(lost.map(|is_lost| !is_lost))
+        Ok(measured)
     }
 
     /// Stops both, and says how their launches ended.
@@ -311,10 +306,16 @@ impl Together<'_> {
     }
 }
 
-/// Whether the window of one did not begin because the other one died.
-fn is_lost(of: &StretchEnd, other: &StretchEnd) -> bool {
-    let has_nothing = of.found.rounds.is_empty() && of.found.died.is_none();
-    has_nothing && of.failed.is_none() && other.found.died.is_some()
+/// Which of both turns measured: not one whose window did not begin because the other one died.
+fn measured(over: &Arms<StretchEnd>) -> Arms<bool> {
+    let is_lost = |of: &StretchEnd, other: &StretchEnd| {
+        let has_nothing = of.found.rounds.is_empty() && of.found.died.is_none();
+        has_nothing && of.failed.is_none() && other.found.died.is_some()
+    };
+    Arms {
+        base: !is_lost(&over.base, &over.head),
+        head: !is_lost(&over.head, &over.base),
+    }
 }
 
 /// What keeps two from taking turns, in words: the end of one, or of what runs beside it.
