@@ -155,12 +155,15 @@ const ENOUGH: u64 = 100;
 fn used(seen: &Seen<'_>) -> Option<f64> {
     let phase = seen.phase;
     let limited = phase.trust.level() == TrustLevel::ClientLimited;
-    let silent = phase
-        .trust
-        .doubts
-        .iter()
-        .any(|of| of.cause == Cause::Stalled);
-    let enough = seen.total.ok >= ENOUGH && !limited && !silent;
+    let mut causes = phase.trust.doubts.iter().map(|of| of.cause);
+    // A target that others keep from the CPUs idles for no reason of its own.
+    let misled = causes.any(|cause| {
+        matches!(
+            cause,
+            Cause::Stalled | Cause::Neighbour | Cause::Steal | Cause::Throttled
+        )
+    });
+    let enough = seen.total.ok >= ENOUGH && !limited && !misled;
     let cores = phase.target_cores().filter(|_| enough)?;
     Some(cores / phase.target_cpus)
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::metrics::Durations;
+use crate::result::Doubt;
 use crate::result::samples::phase;
 use crate::scenario::{Arrivals, Pace};
 use crate::units::Rate;
@@ -78,6 +79,14 @@ fn a_target_that_waits_keeps_connections_busy_and_idles() {
     let mut found = answers(&[(50 * MS, 50 * MS, 200)]);
     found.rounds[0].target_cpu_seconds = Some(0.1);
     assert_eq!(codes(&found), ["idle_target"]);
+    // One that others keep from the CPUs waits for these.
+    found.trust.doubts = vec![Doubt {
+        cause: Cause::Neighbour,
+        share: None,
+        words: "others used the CPUs".to_owned(),
+    }];
+    assert_eq!(codes(&found), [""; 0]);
+    found.trust.doubts.clear();
     // It computes: that is no wait.
     found.rounds[0].target_cpu_seconds = Some(7.0);
     assert_eq!(codes(&found), [""; 0]);

@@ -216,6 +216,11 @@ pub(super) fn unseen(what: &str) -> Note {
     Note::warning("unseen", "profile", format!("the profile: {what}"))
 }
 
+/// What makes stacks of the profile doubtful.
+pub(super) fn stacks(words: &str) -> Note {
+    Note::warning("stacks", "profile", format!("the profile: {words}"))
+}
+
 /// The profile saw too little or too much of the CPU time, while the machine's host took a share of all.
 pub(super) fn capture_ratio(ratio: f64, steal: Option<f64>) -> Note {
     let held = format!(

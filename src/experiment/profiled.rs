@@ -12,7 +12,9 @@ use super::phase::{Ended, PhaseRun, ended};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
 use crate::profile::capture::{self, CaptureError};
-use crate::profile::{ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, by_label, flamegraph};
+use crate::profile::{
+    ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, by_label, doubts, flamegraph,
+};
 use crate::result::{
     AlsoResult, Estimates, Failure, Note, PhaseResult, ProfileResult, RequestCost, Samples,
 };
@@ -102,6 +104,7 @@ impl PhaseRun<'_> {
             result.note([notes::fewer_samples(found, wanted, seconds)]);
         }
         result.note(unseen.iter().map(|what| notes::unseen(what)));
+        result.note(doubts(&profile).iter().map(|words| notes::stacks(words)));
         if profile.samples() < FEW_SAMPLES {
             result.note([notes::few_samples(profile.samples())]);
         }

@@ -106,7 +106,7 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     }
     doubts.extend(runtimes::doubt(
         &names.texts,
-        runtimes::Shares {
+        &runtimes::Shares {
             unmapped: share(seen.unmapped),
             above_unmapped: share(seen.above_unmapped),
             interpreted: share(seen.interpreted),

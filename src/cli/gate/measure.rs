@@ -197,11 +197,21 @@ impl Measuring<'_> {
             self.clock.launches.push(began.elapsed());
             match self.clock.launches.len() {
                 1 => self.say_what_capacity_needs(),
-                2 => self.fit(),
+                // Where it is over already, no budget matters.
+                2 if !self.is_over() => self.fit(),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether what was found so far is a verdict, as of a head that never became ready.
+    fn is_over(&self) -> bool {
+        let measured = Measured {
+            blocks: &self.found.blocks,
+            confirming: &self.found.confirming,
+        };
+        next(&self.compared.gate, measured, Time::Left) == Next::Stop
     }
 
     /// Whether another launch, and those that confirm a failure, end within the budget.

@@ -5,7 +5,7 @@
 use super::bursts;
 use super::look::{self, FALSE_FAILS, FIRST_LOOK, LogLimits, Seen};
 use super::verdict::MetricVerdict;
-use super::words;
+use super::words::{self, Gross};
 use crate::gate::Verdict;
 use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::result::{ArmBlock, Arms, Block, Turns};
@@ -37,15 +37,6 @@ enum At {
     /// In a closed loop it is the number of connections by the throughput, however short turns are.
     Mean,
     Quantile(f64),
-}
-
-/// What was seen of a figure, as geometric means over launches, µs.
-#[derive(Debug, Clone)]
-pub(super) struct Gross {
-    /// In words, such as "on average".
-    pub(super) of: String,
-    pub(super) base: f64,
-    pub(super) head: f64,
 }
 
 /// Makes metrics inconclusive that are not judged, and in which the head is plainly worse.
@@ -158,7 +149,7 @@ impl Figure {
             At::Mean => format!("on average {turns}"),
             At::Quantile(quantile) => {
                 let name = GateMetric::Latency(quantile).name();
-                format!("{name} {turns}")
+                format!("by {name} {turns}")
             }
         }
     }

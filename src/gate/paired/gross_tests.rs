@@ -49,13 +49,13 @@ fn a_head_that_sleeps_does_not_pass_by_its_cpu_time() {
     assert_eq!(
         capacity.reason.as_deref(),
         Some(
-            "turns are too short for its answers to tell capacity; plain all the same: the head takes 3.0 times as long as the base (60 ms → 180 ms on average in turns in which connections are never idle)"
+            "turns are too short for its answers to tell capacity; the head is plainly slower all the same: it takes 3.0 times as long on average in turns in which connections are never idle (60 ms → 180 ms)"
         )
     );
     let needs = capacity.needs.as_deref().unwrap();
     assert!(needs.contains("a longer `--budget`"), "{needs}");
     let p50 = of(&found, P50).reason.clone().unwrap();
-    let says = "plain all the same: the head takes 3.0 times as long as the base (50 ms → 150 ms latency.p50 at the fixed rate)";
+    let says = "the head is plainly slower all the same: it takes 3.0 times as long by latency.p50 at the fixed rate (50 ms → 150 ms)";
     assert!(p50.ends_with(says), "{p50}");
     // What is only shown is named with its key.
     let p99 = of(&found, P99).needs.clone().unwrap();
@@ -67,7 +67,10 @@ fn a_head_that_sleeps_does_not_pass_by_its_cpu_time() {
     let found = verdict(&named, &disturbed(10, |_| 3.0));
     assert_eq!(found.outcome, Outcome::Inconclusive);
     let reason = of(&found, P50).reason.clone().unwrap();
-    assert!(reason.starts_with("it is not gated; plain"), "{reason}");
+    assert!(
+        reason.starts_with("it is not gated; the head is plainly slower"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn latencies_without_turns_at_a_fixed_rate_are_those_of_the_others() {
     }
     let found = verdict(&usual(), &blocks);
     let reason = of(&found, P50).reason.clone().unwrap();
-    let says = "latency.p50 in turns in which connections are never idle)";
+    let says = "by latency.p50 in turns in which connections are never idle (60 ms → 120 ms)";
     assert!(reason.ends_with(says), "{reason}");
 }
 
@@ -133,6 +136,10 @@ fn what_is_plainly_better_and_what_fewer_launches_show_is_no_reason() {
     assert_eq!(little.outcome, Outcome::Pass);
     let surely = verdict(&usual(), &disturbed(10, |at| 1.3 * wobble(at)));
     assert_eq!(surely.outcome, Outcome::Inconclusive);
+    // Why nothing is shown is told.
+    let p99 = of(&little, P99).reason.as_deref();
+    let says = "10 launches do not count, for something else used the machine";
+    assert_eq!(p99, Some(says));
     // Nine launches are inconclusive anyway, and nothing is called plain.
     let few = verdict(&usual(), &disturbed(9, |_| 3.0));
     assert_eq!(few.outcome, Outcome::Inconclusive);

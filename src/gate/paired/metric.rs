@@ -149,7 +149,14 @@ impl Metric {
 
     fn judge(&self, verdict: &mut MetricVerdict, beside: Beside<'_>) {
         let Some((limits, shares)) = self.limits().zip(self.gated.limits) else {
-            verdict.reason = self.series.unknown.map(|(_, why)| why.to_owned());
+            let Series {
+                logs,
+                voided,
+                unknown,
+                ..
+            } = &self.series;
+            let voided = (logs.is_empty() && *voided > 0).then(|| words::void(*voided));
+            verdict.reason = unknown.map(|(_, why)| why.to_owned()).or(voided);
             return;
         };
         let Some(seen) = self.seen(Progress::Over) else {

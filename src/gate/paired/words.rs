@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::bursts::ENOUGH;
-use super::gross::Gross;
 use super::look::{CONFIRMING, FIRST_LOOK};
 use super::verdict::{Bursts, Change, MetricVerdict};
 use crate::gate::Verdict;
@@ -112,14 +111,13 @@ pub(super) fn not_to_be_confirmed(verdict: &MetricVerdict, why: &str) -> String 
 
 pub(super) fn quieter(sd: f64, times: f64) -> String {
     let quiet = format_share(sd / times.sqrt());
-    let noise = format!(
-        "launches that differ by {quiet} or less; here they differ by {}",
-        format_share(sd)
-    );
+    let here = format_share(sd);
     if times > MOST_TIMES {
-        noise
+        format!("launches that differ by {quiet} or less; here they differ by {here}")
     } else {
-        format!("if the estimate holds, {noise}: a `--budget` of {times:.1} times as long would do")
+        format!(
+            "launches that differ by {quiet} or less, if the estimate holds; here they differ by {here}: a `--budget` of {times:.1} times as long would do"
+        )
     }
 }
 
@@ -130,6 +128,11 @@ pub(super) fn side_by_side(spread: f64, catch: f64) -> String {
         format_share(spread),
         format_share(catch)
     )
+}
+
+/// Of a metric that is only shown, of which each launch is void.
+pub(super) fn void(voided: usize) -> String {
+    format!("{voided} launches do not count, for something else used the machine")
 }
 
 pub(super) fn few(n: usize, voided: usize, unknown: Option<(usize, &'static str)>) -> String {
@@ -162,15 +165,24 @@ pub(super) fn budget(budget: Duration) -> String {
     )
 }
 
+/// A figure that nothing judges and in which the head is plainly worse, as geometric means over launches, µs.
+#[derive(Debug, Clone)]
+pub(super) struct Gross {
+    /// Which, such as "on average".
+    pub(super) of: String,
+    pub(super) base: f64,
+    pub(super) head: f64,
+}
+
 /// Of a metric that is not judged for this reason, and in which the head is plainly worse.
 pub(super) fn plain(unjudged: Option<&str>, gross: &Gross) -> String {
     format!(
-        "{}; plain all the same: the head takes {:.1} times as long as the base ({} → {} {})",
+        "{}; the head is plainly slower all the same: it takes {:.1} times as long {} ({} → {})",
         unjudged.unwrap_or("it is not gated"),
         gross.head / gross.base,
+        gross.of,
         format_us(gross.base),
-        format_us(gross.head),
-        gross.of
+        format_us(gross.head)
     )
 }
 
@@ -189,10 +201,12 @@ pub(super) fn needs_gating(of: &MetricVerdict) -> String {
 /// What a pass is of, where less was judged than CPU time, throughput and latency; `None` if all of that was.
 pub(super) fn scope(metrics: &[MetricVerdict]) -> Option<String> {
     let is_open = |of: &&MetricVerdict| {
-        let is_usual = matches!(of.metric, GateMetric::Capacity)
-            || of.metric == GateMetric::Latency(0.5)
-            || of.metric == GateMetric::CpuPerRequest;
-        of.verdict.is_none() && is_usual
+        let usual = [
+            GateMetric::CpuPerRequest,
+            GateMetric::Capacity,
+            GateMetric::Latency(0.5),
+        ];
+        of.verdict.is_none() && usual.contains(&of.metric)
     };
     let name = |of: &MetricVerdict| match of.metric {
         GateMetric::CpuPerRequest => "CPU per request".to_owned(),

@@ -87,7 +87,7 @@ pub(super) struct Shares {
 }
 
 /// What is to be said of a profile with such shares.
-pub(super) fn doubt(names: &[String], shares: Shares) -> Option<String> {
+pub(super) fn doubt(names: &[String], shares: &Shares) -> Option<String> {
     let has = |signs: &[&str]| {
         let is = |name: &String| signs.iter().any(|sign| is_of(name, sign));
         names.iter().any(is)
