@@ -248,6 +248,24 @@ fn files_and_functions_are_short() {
     );
 }
 
+/// `scripts/test` leaves tests in documentation out, for a build of each library that finds none takes long.
+#[test]
+fn documentation_holds_no_tests() {
+    for directory in ["src", "target-service"] {
+        for (file, text) in texts(directory) {
+            let mut lines = text.lines().map(str::trim_start);
+            let is_fence = |line: &str| {
+                let documented = line.strip_prefix("///").or(line.strip_prefix("//!"));
+                documented.is_some_and(|text| text.trim_start().starts_with("```"))
+            };
+            assert!(
+                !lines.any(is_fence),
+                "{file}: a block of code in documentation is a test that nobody runs; write a unit test"
+            );
+        }
+    }
+}
+
 #[test]
 fn files_of_tests_are_short() {
     for (file, text) in texts("tests")

@@ -321,8 +321,8 @@ fn measured(over: &Arms<StretchEnd>) -> Arms<bool> {
 /// What keeps two from taking turns, in words: the end of one, or of what runs beside it.
 fn why_alone(both: &Both, sides: &Arms<Side<'_>>) -> Option<String> {
     let Arms { base, head } = both.arms.as_ref();
-    let ended = base.died.clone().or_else(|| head.died.clone());
-    ended
+    let down = base.died.as_ref().or(head.died.as_ref());
+    down.map(|down| down.words().to_owned())
         .or_else(|| sides.base.death())
         .or_else(|| sides.head.death())
 }
