@@ -184,7 +184,6 @@ fn side_of(file: &Path, read: Recorded) -> Side {
         arrivals,
         records: read.records,
         connections: Connections::Recorded,
-        is_recorded: true,
     }
 }
 
@@ -234,7 +233,6 @@ fn of_import(args: &Args, sample: &Sample, key: &Key) -> anyhow::Result<Side> {
         records,
         arrivals: if is_timed { arrivals } else { Vec::new() },
         connections: Connections::Recorded,
-        is_recorded: true,
     })
 }
 

@@ -78,7 +78,6 @@ pub fn sent(plan: &Plan, variant: &Variant, phase: &Phase, most: usize, key: &Ke
         } else {
             Connections::ForEach
         },
-        is_recorded: false,
     }
 }
 

@@ -24,7 +24,7 @@ pub const CONNECTION: &str = "X-Telemload-Connection";
 pub const CLIENT: &str = "X-Telemload-Client";
 
 /// Connections that are open at a time; others wait.
-const MOST_CONNECTIONS: usize = 4_096;
+const MOST_CONNECTIONS: usize = 1_024;
 /// A client that sends nothing for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often what was recorded goes to the file.

@@ -29,8 +29,6 @@ pub struct Side {
     pub arrivals: Vec<i64>,
     /// What is known of its connections.
     pub connections: Connections,
-    /// Whether it was recorded, and not planned.
-    pub is_recorded: bool,
 }
 
 /// How many requests a connection carries.

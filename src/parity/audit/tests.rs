@@ -59,7 +59,6 @@ fn side(records: Vec<Record>, is_recorded: bool) -> Side {
         } else {
             Connections::Kept
         },
-        is_recorded,
     }
 }
 

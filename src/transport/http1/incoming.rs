@@ -7,7 +7,7 @@ const MAX_HEAD: usize = 256 * 1024;
 /// The most fields of a header block.
 const MAX_FIELDS: usize = 256;
 /// How much of a body is kept.
-const KEPT: usize = 64 * 1024;
+const KEPT: usize = 16 * 1024;
 
 /// A request as it stood on the wire.
 #[derive(Default, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Incoming {
     pub fields: Vec<(String, Vec<u8>)>,
     /// Length of the body without its framing.
     pub body_bytes: u64,
-    /// Its first 64 KiB.
+    /// Its first 16 KiB.
     pub body: Vec<u8>,
 }
 
