@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 use crate::cli::exit::Usage;
@@ -14,10 +14,12 @@ use crate::process::{ProcessHandle, ProcessSpec};
 use crate::result::Arms;
 use crate::scenario::{Target, Variant};
 
-/// How work on a worktree ended that did not fail.
+/// How work on a worktree ended.
 enum Worked {
     Done,
-    /// The user wishes to end.
+    /// With this exit status and these last lines, in words.
+    Failed(String),
+    /// Before its time: the user wishes to end.
     Left,
 }
 
@@ -63,8 +65,10 @@ impl Checkout {
             directory,
             revision: revision.to_owned(),
         };
-        if let Worked::Left = checkout.add(&commit, stop).await? {
-            return Ok(None);
+        match checkout.add(&commit, stop).await? {
+            Worked::Done => {}
+            Worked::Failed(how) => bail!("cannot make a worktree of the base {how}"),
+            Worked::Left => return Ok(None),
         }
         let Some(build) = build else {
             return Ok(Some(checkout));
@@ -74,6 +78,7 @@ impl Checkout {
         }
         match checkout.build(build, stop).await? {
             Worked::Done => Ok(Some(checkout)),
+            Worked::Failed(how) => bail!("--build {build:?} of {revision} failed {how}"),
             Worked::Left => Ok(None),
         }
     }
@@ -84,8 +89,7 @@ impl Checkout {
         let place = place.to_string_lossy();
         let words = ["git", "-C", &repository, "worktree", "add", "--quiet"];
         let words = words.into_iter().chain(["--detach", &place, commit]);
-        let failed = |said: String| anyhow!("cannot make a worktree of the base ({said}");
-        self.work("worktree", words, stop, failed).await
+        self.work("worktree", words, stop).await
     }
 
     fn top(&self) -> PathBuf {
@@ -112,18 +116,15 @@ impl Checkout {
         let place = self.place();
         let place = place.to_string_lossy();
         let words = ["sh", "-c", script, &place, build];
-        let failed =
-            |said: String| anyhow!("--build {build:?} of {} failed ({said}", self.revision);
-        self.work("build", words, stop, failed).await
+        self.work("build", words, stop).await
     }
 
-    /// Runs a command on it to its end, or until the user wishes to end; `failed` makes an error of how it ended, and of its last lines.
+    /// Runs a command on it to its end, or until the user wishes to end.
     async fn work<'w>(
         &self,
         name: &str,
         words: impl IntoIterator<Item = &'w str>,
         stop: &Stop,
-        failed: impl FnOnce(String) -> anyhow::Error,
     ) -> anyhow::Result<Worked> {
         let log = File::options()
             .read(true)
@@ -146,10 +147,10 @@ impl Checkout {
                 return Ok(Worked::Left);
             }
         };
-        match exit.success() {
-            true => Ok(Worked::Done),
-            false => Err(failed(format!("{exit}){}", working.last_lines(20)))),
-        }
+        Ok(match exit.success() {
+            true => Worked::Done,
+            false => Worked::Failed(format!("({exit}){}", working.last_lines(20))),
+        })
     }
 
     /// What is to be said of arms that run the same bytes.

@@ -15,7 +15,7 @@ const MOST: usize = 80;
 pub(super) struct Functions {
     pub(super) title: String,
     pub(super) table: Table,
-    /// The graph beside the page, if both sides have one.
+    /// Where the graph of the difference is, if such are drawn beside the page.
     pub(super) graph: Option<String>,
 }
 
