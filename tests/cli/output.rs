@@ -47,19 +47,22 @@ fn a_run_directory_holds_every_file_and_they_agree() {
         let window = phase["rounds"][0]["window_s"].as_f64().unwrap();
         let series = outcome.series(&at);
         assert_eq!(series.len(), 5, "{series:#?}");
-        let sum = |column: &str| series.iter().map(|row| row[column]).sum::<f64>();
+        // Readings that came late have no cell.
+        let sum = |column: &str| {
+            let cells = series.iter().map(|row| row.get(column).copied());
+            cells.sum::<Option<f64>>()
+        };
         let ok: f64 = series
             .iter()
             .map(|row| row["throughput_rps"] * (window - row["t_ms"] / 1e3).min(0.1))
             .sum();
         let expected = phase["throughput_rps"].as_f64().unwrap() * window;
         assert!((ok - expected).abs() < 0.5, "{ok} against {expected}");
+        let is_late = phase["warnings"].to_string().contains("late or missing");
         for counter in ["bcrypt", "cache_hits", "cache_misses", "shared", "rejected"] {
-            assert_eq!(
-                phase["gateway"][counter].as_f64().unwrap(),
-                sum(counter),
-                "{counter}"
-            );
+            let (whole, rows) = (phase["gateway"][counter].as_f64(), sum(counter));
+            let agree = whole.is_some() && whole == rows;
+            assert!(agree || is_late, "{counter}: {whole:?} and {rows:?}");
         }
         let log = outcome.read(&format!("{at}/latency.hlog"));
         let rows = log.lines().filter(|line| !line.starts_with(['#', '"']));

@@ -146,7 +146,14 @@ fn nothing_that_was_being_started_outlives_a_signal() {
     for scenario in table {
         for what in [Signal::INT, Signal::TERM, Signal::HUP] {
             let running = TestBed::new().scenario(&scenario).start();
-            descendant(running.pid(), "sleep 631");
+            // Not the shell, which has the word too and may not yet have set its trap.
+            until("the sleep of the shell", || {
+                let below = descendants(running.pid());
+                let mut found = below.iter().map(|one| one.cmdline.as_str());
+                found
+                    .any(|cmdline| cmdline.starts_with("sleep 631"))
+                    .then_some(())
+            });
             let below = processes(running.pid(), 2);
             twice(&running, what);
             let outcome = running.wait().expect(130, &["interrupted: "]);
