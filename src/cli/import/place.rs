@@ -88,7 +88,7 @@ impl Place {
     /// No directory stands where a file goes, nor the other way round.
     fn check_kinds(&self) -> anyhow::Result<()> {
         let files = [Some(&self.scenario), self.secrets.as_ref()];
-        for path in files.into_iter().flatten().filter(|path| path.is_dir()) {
+        if let Some(path) = files.into_iter().flatten().find(|path| path.is_dir()) {
             let path = path.display();
             return refused(format!("{path} is a directory; name a file in it"));
         }

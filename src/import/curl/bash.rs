@@ -3,19 +3,30 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::word::{Read, Words, is_variable};
+use super::word::{Read, Words, is_curl, is_variable};
 use crate::import::mark::variable;
 
-/// Gives the commands of a text.
+/// Gives the commands of a text. Of a pipeline those of curl are given, with what `echo` writes to them.
 pub(super) fn commands(text: &str, take: &mut dyn FnMut(Read)) {
     let text = text.replace("\r\n", "\n");
     let mut reader = Reader {
         chars: text.chars().peekable(),
         line: 1,
         documents: Vec::new(),
+        is_piped: false,
     };
+    let mut input = None;
     while reader.chars.peek().is_some() {
-        let command = reader.command();
+        let was_piped = std::mem::take(&mut reader.is_piped);
+        let written = input.take();
+        let mut command = reader.command();
+        if let Ok(words) = &mut command {
+            words.input = words.input.take().or(written);
+            input = echoed(&words.words).filter(|_| reader.is_piped);
+            if (was_piped || reader.is_piped) && !words.words.iter().any(|word| is_curl(word)) {
+                continue;
+            }
+        }
         let failed = command.is_err();
         take(command);
         if failed {
@@ -24,11 +35,22 @@ pub(super) fn commands(text: &str, take: &mut dyn FnMut(Read)) {
     }
 }
 
+/// What `echo` writes.
+fn echoed(words: &[String]) -> Option<String> {
+    match words {
+        [echo, option, text @ ..] if echo == "echo" && option == "-n" => Some(text.join(" ")),
+        [echo, text @ ..] if echo == "echo" => Some(text.join(" ") + "\n"),
+        _ => None,
+    }
+}
+
 struct Reader<'a> {
     chars: Peekable<Chars<'a>>,
     line: usize,
     /// Here-documents whose text follows this line: their ends, and whether tabs before them are dropped.
     documents: Vec<(String, bool)>,
+    /// Whether what was read last writes to what follows.
+    is_piped: bool,
 }
 
 impl Reader<'_> {
@@ -61,10 +83,8 @@ impl Reader<'_> {
                 }
                 ';' | '&' | '|' => {
                     self.next();
-                    if c == '|' && self.chars.peek() != Some(&'|') {
-                        // What reads its output is none of its words.
-                        self.skip_command();
-                    }
+                    // Of `||` and `&&` the second one divides nothing any more.
+                    self.is_piped = c == '|' && self.chars.next_if_eq(&'|').is_none();
                     break;
                 }
                 '<' | '>' => self.redirect(&mut found)?,

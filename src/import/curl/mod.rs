@@ -13,7 +13,7 @@ mod tests;
 mod word;
 
 use self::said::Command;
-use self::word::{Read, Words};
+use self::word::{Read, Words, is_curl};
 use super::Options;
 use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times};
 
@@ -22,21 +22,16 @@ const LARGEST: usize = 64 << 20;
 
 /// Whether a text is made of commands.
 pub(super) fn is_one(text: &str) -> bool {
-    let begins = |line: &str| {
-        let line = line
+    let begins = |command: &str| {
+        let command = command
             .trim_start()
             .trim_start_matches(['$', '>', '%', '#'])
             .trim_start();
-        let word = line.split([' ', '\t']).next().unwrap_or_default();
-        is_curl(word) || powershell::is_one(line)
+        let word = command.split([' ', '\t']).next().unwrap_or_default();
+        is_curl(word) || powershell::is_one(command)
     };
+    let begins = |line: &str| line.split('|').any(begins);
     text.lines().take(2000).any(begins)
-}
-
-/// Whether a word is the program.
-fn is_curl(word: &str) -> bool {
-    let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
-    name == "curl" || name.eq_ignore_ascii_case("curl.exe")
 }
 
 /// Reads all commands of a text.

@@ -280,10 +280,9 @@ impl Session {
             self.agent = texts.next().map(str::to_owned);
         } else if what.contains(".cookies.add")
             && let (Some(name), Some(value)) = (texts.next(), texts.next())
+            && self.cookies.len() < MOST_COOKIES
         {
-            if self.cookies.len() < MOST_COOKIES {
-                self.cookies.push(format!("{name}={value}"));
-            }
+            self.cookies.push(format!("{name}={value}"));
         }
     }
 

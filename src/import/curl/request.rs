@@ -116,7 +116,9 @@ impl Command<'_> {
             "cookie" => sample.note(format!("line {}: cookies in a file are not read; write them as -b 'name=value'", self.line)),
             "user" => said.user = Some(value.to_owned()),
             "oauth2-bearer" => said.bearer = Some(value.to_owned()),
-            "range" => said.range = Some(value.to_owned()),
+            "range" if value.contains('-') => said.range = Some(value.to_owned()),
+            "range" => said.range = Some(format!("{value}-")),
+            "http2" | "http2-prior-knowledge" | "http3" | "http3-only" => sample.note("curl asks for HTTP/2 or HTTP/3; telemload sends HTTP/1.1"),
             "get" => said.is_get = true,
             "head" => said.is_head = true,
             "compressed" => said.is_compressed = true,
@@ -128,7 +130,10 @@ impl Command<'_> {
             "cert" | "key" | "cacert" => sample.note("certificates of curl are not taken over: see `tls` of [target]"),
             "netrc" | "netrc-optional" | "netrc-file" => sample.note(format!("line {}: credentials in a netrc file (-n) are not read; write them as -u 'user:password'", self.line)),
             _ if LEFT_OUT.contains(&name) => sample.note(format!("line {}: --{name} is not taken over", self.line)),
-            "digest" | "ntlm" | "negotiate" | "anyauth" | "aws-sigv4" => sample.note(format!("line {}: --{name} answers a challenge or signs, which telemload does not", self.line)),
+            "digest" | "ntlm" | "negotiate" | "anyauth" | "aws-sigv4" => {
+                said.is_challenged = true;
+                sample.note(format!("line {}: --{name} answers a challenge or signs, which telemload does not: the request has no Authorization", self.line));
+            }
             _ => {}
         }
     }
@@ -210,17 +215,17 @@ impl Command<'_> {
         if !address.contains("://") {
             address = format!("http://{address}");
         }
-        // curl puts the name of a file behind a directory.
-        if let Some(file) = upload.filter(|file| !["-", "."].contains(&file.as_str()))
-            && address.ends_with('/')
-        {
-            let name = file.rsplit('/').next().unwrap_or(file);
-            address += &mark::rewritten(name, |text| url::encoded(text.as_bytes()));
-        }
         let user = url::take(&mut exchange, &address);
         if let Err(why) = user {
             sample.note(format!("line {}: {why}", self.line));
             return None;
+        }
+        // curl puts the name of a file behind a directory.
+        if let Some(file) = upload.filter(|file| !["-", "."].contains(&file.as_str()))
+            && exchange.path.ends_with('/')
+        {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            exchange.path += &mark::rewritten(name, |text| url::encoded(text.as_bytes()));
         }
         let mut queries = said.queries.clone();
         if said.is_get {
@@ -232,8 +237,8 @@ impl Command<'_> {
         let queries = queries.iter().map(|query| url::sendable(query));
         for query in queries.filter(|query| !query.is_empty()) {
             let before = exchange.query.take().filter(|before| !before.is_empty());
-            exchange.query =
-                Some(before.map_or(query.clone(), |before| format!("{before}&{query}")));
+            let before = before.map(|before| before.trim_end_matches('&').to_owned() + "&");
+            exchange.query = Some(before.unwrap_or_default() + &query);
         }
         // An empty body is one all the same.
         let has_body =
@@ -260,18 +265,14 @@ impl Command<'_> {
 /// Headers in the order in which curl writes them.
 fn headers(exchange: &mut Exchange, said: &Said, media_type: Option<String>) {
     let own = std::mem::take(&mut exchange.headers);
-    let is_given = |name: &str| {
-        said.headers
-            .iter()
-            .any(|(given, _)| given.eq_ignore_ascii_case(name))
-            || said.removed.iter().any(|removed| removed == name)
-    };
     let add = |exchange: &mut Exchange, name: &str, value: String| {
-        if !is_given(&name.to_ascii_lowercase()) {
+        if !said.speaks_of(name) {
             exchange.add(name, value);
         }
     };
-    if let Some(user) = &said.user {
+    if said.is_challenged {
+        // The first request of such a command tells nobody who asks.
+    } else if let Some(user) = &said.user {
         let user = if user.contains(':') {
             user.clone()
         } else {
@@ -327,7 +328,7 @@ fn headers(exchange: &mut Exchange, said: &Said, media_type: Option<String>) {
         } else {
             media_type
         };
-        if !is_given("content-type") {
+        if !said.speaks_of("content-type") {
             exchange.add("Content-Type", media_type);
         }
     }
@@ -335,22 +336,15 @@ fn headers(exchange: &mut Exchange, said: &Said, media_type: Option<String>) {
 
 /// What curl says of a body by itself: that of `-T` and a large one wait until the server wants them, one of unknown length comes in chunks.
 fn expected(exchange: &mut Exchange, said: &Said, upload: Option<&String>) {
-    let is_given = |name: &str| {
-        let mut given = said
-            .headers
-            .iter()
-            .map(|(given, _)| given.to_ascii_lowercase());
-        given.any(|given| given == name) || said.removed.iter().any(|removed| removed == name)
-    };
     let bytes = match &exchange.body {
         Body::Bytes(bytes) => bytes.len(),
         _ => return,
     };
     let is_stream = upload.is_some_and(|file| file == "-" || file == ".");
-    if is_stream && !is_given("transfer-encoding") {
+    if is_stream && !said.speaks_of("transfer-encoding") {
         exchange.add("Transfer-Encoding", "chunked");
     }
-    if (upload.is_some() || bytes > ASKED) && !is_given("expect") {
+    if (upload.is_some() || bytes > ASKED) && !said.speaks_of("expect") {
         exchange.add("Expect", "100-continue");
     }
 }

@@ -31,7 +31,19 @@ pub(super) struct Said {
     pub(super) is_head: bool,
     pub(super) is_compressed: bool,
     pub(super) is_json: bool,
+    /// Whether credentials are sent when the server asks for them.
+    pub(super) is_challenged: bool,
     pub(super) is_literal_url: bool,
+}
+
+impl Said {
+    /// Whether a header of this name is given or taken away, so that curl writes none by itself.
+    pub(super) fn speaks_of(&self, name: &str) -> bool {
+        let mut given = self.headers.iter().map(|(given, _)| given);
+        let mut names = self.removed.iter();
+        given.any(|given| given.eq_ignore_ascii_case(name))
+            || names.any(|removed| removed.eq_ignore_ascii_case(name))
+    }
 }
 
 /// A piece of a body: bytes, or none where they are in a file that is not read.

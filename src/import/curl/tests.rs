@@ -144,6 +144,22 @@ const OF_BASH: &[(&str, &str)] = &[
         "PUT http://a.test/up\nCURL\nTransfer-Encoding: chunked\n\nx\n",
     ),
     (
+        "curl -T f.txt http://a.test?x",
+        "PUT http://a.test/f.txt?x\nCURL\n\nUnknown",
+    ),
+    (
+        "curl -r 600 --digest -u a:b --url-query z=1 'http://a.test/?x&'",
+        "GET http://a.test/?x&z=1\nRange: bytes=600-\nCURL",
+    ),
+    (
+        "echo '{\"a\": 1}' | curl -d @- a.test | jq .\necho x | curl b.test && curl c.test || curl d.test",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\n{\"a\": 1}\n--\nGET http://b.test/\nCURL\n--\nGET http://c.test/\nCURL\n--\nGET http://d.test/\nCURL",
+    ),
+    (
+        "cat x | curl --data-binary @- a.test; echo -n x y | curl --data-binary @- b.test",
+        "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nUnknown\n--\nPOST http://b.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nx y",
+    ),
+    (
         "curl --data-urlencode \"q=$A b\" a.test",
         "POST http://a.test/\nCURL\nContent-Type: application/x-www-form-urlencoded\n\nq=<A>+b",
     ),
@@ -290,6 +306,25 @@ fn files_have_the_types_that_curl_gives_them_by_their_names() {
     };
     let sample = read("c.sh", "curl --data-binary @x a.test", &options).expect("a command");
     assert_eq!(sample.exchanges[0].header("expect"), Some("100-continue"));
+}
+
+#[test]
+fn a_text_is_one_of_commands_wherever_in_a_line_they_begin() {
+    for text in [
+        "curl a.test",
+        "# x\n $ curl a.test",
+        "echo x | curl a.test",
+        "/usr/bin/curl a.test",
+    ] {
+        assert!(is_one(text), "{text}");
+    }
+    for text in [
+        "ls",
+        "198.18.0.1 - - \"GET / HTTP/1.1\" 200 1 \"-\" \"curl/8.5.0\"",
+        "curly a",
+    ] {
+        assert!(!is_one(text), "{text}");
+    }
 }
 
 #[test]

@@ -20,3 +20,9 @@ pub(super) fn is_variable(name: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
+
+/// Whether a word is the program.
+pub(super) fn is_curl(word: &str) -> bool {
+    let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
+    name == "curl" || name.eq_ignore_ascii_case("curl.exe")
+}

@@ -87,6 +87,7 @@ pub(super) fn read(sample: &mut Sample, mut entry: Entry, number: usize) {
         sample.note(format!("entry {number}: {why}"));
         return sample.skip(Skip::Unsendable);
     }
+    request::query(sample, &mut exchange, &entry.request, number);
     exchange.body = request::body(sample, &mut exchange, &entry.request, number);
     if exchange.body == Body::Unknown
         && !matches!(exchange.method.as_str(), "POST" | "PUT" | "PATCH")

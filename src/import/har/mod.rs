@@ -19,18 +19,22 @@ use super::sample::{Bodies, Headers, Holds, Sample, Skip, Source, Times};
 
 /// What may stand in a file, and is read.
 #[derive(Deserialize)]
-struct Har {
-    log: Option<Log>,
+struct Har<'a> {
+    #[serde(borrow)]
+    log: Option<Log<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Log {
-    #[serde(default)]
-    creator: Value,
-    #[serde(default)]
-    browser: Value,
+struct Log<'a> {
+    #[serde(borrow)]
+    creator: Option<&'a RawValue>,
+    #[serde(borrow)]
+    browser: Option<&'a RawValue>,
     entries: Option<Entries>,
 }
+
+/// Values of an entry: one has a few hundred, and each takes memory of its own however short it is.
+const MOST_VALUES: usize = 1 << 20;
 
 /// What was read of the entries. Each is read by itself, and none is held: one that is odd does not spoil the others.
 struct Entries {
@@ -54,9 +58,9 @@ impl<'de> Deserialize<'de> for Entries {
                 let mut count = 0;
                 while let Some(entry) = list.next_element::<&RawValue>()? {
                     count += 1;
-                    match serde_json::from_str(entry.get()) {
-                        Ok(entry) => entry::read(&mut sample, entry, count),
-                        Err(_) => sample.skip(Skip::Unreadable),
+                    match small(entry).and_then(|text| serde_json::from_str(text).ok()) {
+                        Some(entry) => entry::read(&mut sample, entry, count),
+                        None => sample.skip(Skip::Unreadable),
                     }
                 }
                 Ok(Entries {
@@ -75,7 +79,7 @@ impl<'de> Deserialize<'de> for Entries {
 /// # Errors
 /// Why it cannot be read.
 pub(super) fn read(name: &str, text: &str) -> Result<Option<Sample>, String> {
-    let har: Har = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let har: Har<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let Some(Log {
         creator,
         browser,
@@ -84,7 +88,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<Option<Sample>, String> {
     else {
         return Ok(None);
     };
-    let producer = named(&creator).or_else(|| named(&browser));
+    let producer = creator.and_then(named).or_else(|| browser.and_then(named));
     let mut holds = Holds {
         headers: Headers::AllBut(Vec::new()),
         order: true,
@@ -117,8 +121,27 @@ pub(super) fn read(name: &str, text: &str) -> Result<Option<Sample>, String> {
     Ok(Some(sample))
 }
 
+/// JSON whose values are not too many.
+fn small(json: &RawValue) -> Option<&str> {
+    let text = json.get();
+    let mut in_text = false;
+    let mut is_escaped = false;
+    let mut values = 0;
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' | b',' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    (values <= MOST_VALUES).then_some(text)
+}
+
 /// `name version` of a creator or browser.
-fn named(creator: &Value) -> Option<String> {
+fn named(creator: &RawValue) -> Option<String> {
+    let creator: Value = serde_json::from_str(small(creator)?).ok()?;
     let name = creator.get("name")?.as_str()?;
     let version = creator
         .get("version")

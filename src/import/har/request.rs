@@ -1,5 +1,7 @@
 //! Headers and body of an entry's request.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -8,6 +10,7 @@ use super::value::{text, whole};
 use crate::import::multipart::{Part, boundary_of, joined};
 use crate::import::sample::{Body, Exchange, Header, Sample};
 use crate::import::url;
+use crate::units::percent_decoded;
 
 /// Headers as they stand in the archive, without those of HTTP/2 alone.
 pub(super) fn headers(
@@ -81,6 +84,37 @@ fn cookies(sample: &mut Sample, exchange: &mut Exchange, request: &Value) {
     if !pairs.is_empty() {
         exchange.add("Cookie", pairs.join("; "));
         sample.note("cookies are listed without a Cookie header in some entries: telemload made the header from the list");
+    }
+}
+
+/// The URL is what was sent; where it has no query, the list of parameters makes one.
+pub(super) fn query(sample: &mut Sample, exchange: &mut Exchange, request: &Value, number: usize) {
+    let Some(Value::Array(list)) = request.get("queryString") else {
+        return;
+    };
+    let pair = |param: &Value| {
+        let value = text(param, "value").unwrap_or_default();
+        Some((text(param, "name")?, value))
+    };
+    let pairs: Vec<(String, String)> = list.iter().filter_map(pair).collect();
+    let Some(query) = &exchange.query else {
+        let pairs = pairs.iter();
+        let pairs: Vec<String> = pairs
+            .map(|(name, value)| format!("{}={}", reencoded(name), reencoded(value)))
+            .collect();
+        if !pairs.is_empty() {
+            exchange.query = Some(pairs.join("&"));
+            sample.note("parameters are listed without a query in the URL in some entries: telemload made the query from the list");
+        }
+        return;
+    };
+    let plain = |text: &str| percent_decoded(&text.replace('+', " "));
+    let names: BTreeSet<Vec<u8>> = query
+        .split('&')
+        .map(|pair| plain(pair.split('=').next().unwrap_or_default()))
+        .collect();
+    if pairs.iter().any(|(name, _)| !names.contains(&plain(name))) {
+        sample.note(format!("entry {number}: queryString lists parameters that the URL does not have; the URL is sent"));
     }
 }
 

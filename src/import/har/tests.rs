@@ -123,6 +123,64 @@ fn headers_come_in_order_and_in_whatever_form() {
 }
 
 #[test]
+fn an_entry_of_very_many_values_is_passed_over() {
+    let entry = |headers: &str| {
+        format!(
+            r#"{{"request":{{"method":"GET","url":"https://a.test/","headers":[{headers}]}},"response":{{"status":200}}}}"#
+        )
+    };
+    let many = "{\"name\":\"a\",\"value\":\"b\"},".repeat(MOST_VALUES / 2);
+    let log = format!(
+        r#"{{"log":{{"entries":[{},{}]}}}}"#,
+        entry(many.trim_end_matches(',')),
+        entry("")
+    );
+    let sample = read_one(&log);
+    assert_eq!(sample.exchanges.len(), 1);
+    assert_eq!(sample.skipped.get(&Skip::Unreadable), Some(&1));
+    // What stands in a text is one value.
+    let log = format!(
+        r#"{{"log":{{"entries":[{}]}}}}"#,
+        entry(&format!(
+            r#"{{"name":"a","value":"{}\""}}"#,
+            "[,".repeat(MOST_VALUES)
+        ))
+    );
+    assert_eq!(read_one(&log).exchanges.len(), 1);
+}
+
+#[test]
+fn parameters_are_found_wherever_they_are_written() {
+    let list = r#"[{"name":"a b","value":"1&2"},{"name":"c"}]"#;
+    for (url, query, words) in [
+        (
+            "https://a.test/",
+            Some("a%20b=1%262&c="),
+            "made the query from the list",
+        ),
+        ("https://a.test/?a+b=1%262&c", Some("a+b=1%262&c"), ""),
+        (
+            "https://a.test/?a%20b=1",
+            Some("a%20b=1"),
+            "entry 1: queryString lists parameters",
+        ),
+    ] {
+        let log = format!(
+            r#"{{"log":{{"entries":[{{"request":{{"method":"GET","url":"{url}","headers":[],"queryString":{list}}},"response":{{"status":200}}}}]}}}}"#
+        );
+        let sample = read_one(&log);
+        assert_eq!(sample.exchanges[0].query.as_deref(), query, "{url}");
+        let told = sample.notes.join("\n");
+        assert_eq!(
+            told.contains("queryString") || told.contains("the list"),
+            !words.is_empty(),
+            "{url}: {told}"
+        );
+        assert!(told.contains(words), "{url}: {told}");
+    }
+}
+
+#[test]
 fn bodies_are_found_wherever_they_are_written() {
     let form = "application/x-www-form-urlencoded";
     for (data, size, body) in [

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::column::{Column, Fields, NAMES};
 use super::line::{LONGEST, finish, take};
@@ -80,13 +81,16 @@ fn each(text: &str, take: &mut dyn FnMut(Option<&Value>) -> bool) {
         return;
     }
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let object = (line.len() <= LONGEST)
-            .then(|| serde_json::from_str::<Value>(line).ok())
-            .flatten();
-        if !take(object.as_ref().filter(|object| object.is_object())) {
+        if !take(object_of(line).as_ref()) {
             return;
         }
     }
+}
+
+/// The object that a text is, unless it is too long for a line of a log.
+fn object_of(text: &str) -> Option<Value> {
+    let object = (text.len() <= LONGEST).then(|| serde_json::from_str::<Value>(text).ok());
+    object.flatten().filter(Value::is_object)
 }
 
 struct Objects<'a>(&'a mut dyn FnMut(Option<&Value>) -> bool);
@@ -99,8 +103,8 @@ impl<'de> Visitor<'de> for Objects<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(object) = list.next_element::<Value>()? {
-            if !(self.0)(Some(&object).filter(|object| object.is_object())) {
+        while let Some(object) = list.next_element::<&RawValue>()? {
+            if !(self.0)(object_of(object.get()).as_ref()) {
                 while list.next_element::<IgnoredAny>()?.is_some() {}
             }
         }

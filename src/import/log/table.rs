@@ -1,5 +1,7 @@
 //! Logs that name their columns: W3C extended (`#Fields:`, IIS) and Zeek's http.log (`#fields`). Pure.
 
+use std::borrow::Cow;
+
 use super::column::{Column, Fields};
 use super::line::{LONGEST, finish, take};
 use crate::import::sample::Sample;
@@ -46,24 +48,55 @@ pub(super) fn read(name: &str, text: &str) -> Option<Sample> {
 }
 
 fn row(line: &str, columns: &[Column], is_zeek: bool) -> Option<Fields> {
-    let values: Vec<&str> = if is_zeek {
-        line.split('\t').collect()
+    let values: Vec<Cow<'_, str>> = if is_zeek {
+        line.split('\t').map(Cow::Borrowed).collect()
     } else {
-        line.split_whitespace().collect()
+        words(line)
     };
     if values.len() != columns.len() {
         return None;
     }
     let mut fields = Fields::default();
     for (column, value) in columns.iter().zip(values) {
-        match (column, value) {
+        match (column, &*value) {
             (_, "(empty)") => {}
-            // IIS writes a space as `+`.
-            (Column::Header(_), value) if !is_zeek => fields.set(column, &value.replace('+', " ")),
+            // IIS writes a space as `+`, unless it quotes.
+            (Column::Header(_), value) if !is_zeek && !value.contains(' ') => {
+                fields.set(column, &value.replace('+', " "))
+            }
             (column, value) => fields.set(column, value),
         }
     }
     Some(fields)
+}
+
+/// Words of a line; one in quotes may hold blanks, and quotes that are doubled.
+fn words(line: &str) -> Vec<Cow<'_, str>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let quoted = rest.strip_prefix('"').and_then(|within| {
+            let mut ends = within.match_indices('"').map(|(at, _)| at);
+            let is_end = |at: &usize| !within[at + 1..].starts_with('"');
+            loop {
+                let end = ends.next()?;
+                if is_end(&end) {
+                    return Some((&within[..end], &within[end + 1..]));
+                }
+                ends.next();
+            }
+        });
+        let (word, behind) = match quoted {
+            Some((word, behind)) => (word.replace("\"\"", "\"").into(), behind),
+            None => {
+                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                (Cow::Borrowed(&rest[..end]), &rest[end..])
+            }
+        };
+        words.push(word);
+        rest = behind.trim_start();
+    }
+    words
 }
 
 fn w3c(name: &str) -> Column {
@@ -72,15 +105,15 @@ fn w3c(name: &str) -> Column {
         .strip_prefix("cs(")
         .and_then(|rest| rest.strip_suffix(')'))
     {
-        return if header == "host" {
-            Column::Host
-        } else {
-            Column::Header(name[3..name.len() - 1].to_owned())
+        return match header {
+            "host" => Column::Host,
+            "referrer" => Column::Header("Referer".to_owned()),
+            _ => Column::Header(name[3..name.len() - 1].to_owned()),
         };
     }
     match lower.as_str() {
-        "date" => Column::Date,
-        "time" => Column::TimeOfDay,
+        "date" | "date-local" => Column::Date,
+        "time" | "time-local" => Column::TimeOfDay,
         "c-ip" => Column::Client,
         "cs-method" => Column::Method,
         "cs-uri" => Column::Target,
@@ -90,7 +123,7 @@ fn w3c(name: &str) -> Column {
         "cs-version" => Column::Protocol,
         "sc-status" => Column::Status,
         "sc-bytes" => Column::AnswerBytes,
-        "time-taken" => Column::Duration(1000),
+        "time-taken" | "timetakenms" => Column::Duration(1000),
         _ => Column::Other,
     }
 }

@@ -237,3 +237,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn values_of_a_table_may_stand_in_quotes() {
+    let log = concat!(
+        "#Fields:   date-local time-local cs-method cs-uri-stem  cs(User-Agent) cs(Referrer) cs(Host) sc-status TimeTakenMS\n",
+        "2012-08-15 17:00:00.360 GET /x \"Mo (a; \"\"b+c\"\")\" - \"a.test\" 301 5\n",
+        "2012-08-15 17:00:00.660 GET /y Mo+(a) \"http://r/\" - 200 0\n",
+        "2012-08-15 17:00:00.660 GET /y \"never closed - - 200 0\n",
+    );
+    let sample = read("a.log", log, None).expect("a log");
+    assert_eq!(sample.skipped.get(&Skip::Unreadable), Some(&1));
+    let [first, second] = &sample.exchanges[..] else {
+        panic!("{:?}", sample.exchanges);
+    };
+    assert_eq!(first.header("user-agent"), Some("Mo (a; \"b+c\")"));
+    assert_eq!(first.host.as_deref(), Some("a.test"));
+    assert_eq!(second.header("user-agent"), Some("Mo (a)"));
+    assert_eq!(second.header("referer"), Some("http://r/"));
+    assert!(first.at_us.is_some() && first.duration_us == Some(5000));
+}

@@ -134,7 +134,7 @@ pub(super) fn header(name: &str, value: &str) -> Vec<Found> {
     } else {
         return in_text(value, &format!("header {name}"));
     };
-    sound(value, found)
+    sound(value, &found)
 }
 
 /// In a path with its query.
@@ -232,7 +232,7 @@ fn in_text(original: &str, place: &str) -> Vec<Found> {
         let persons = persons.filter_map(|person| person.name("quoted").or(person.name("plain")));
         found.extend(persons.map(|value| at(value.range(), PERSON, Kind::Person)));
     }
-    let mut found = sound(text, found);
+    let mut found = sound(text, &found);
     if !is_header {
         // Only now it is known which names are values themselves.
         for at in 0..found.len() {
@@ -260,7 +260,7 @@ fn in_text(original: &str, place: &str) -> Vec<Found> {
     for found in &mut found {
         found.range = plain.original(found.range.clone());
     }
-    sound(original, found)
+    sound(original, &found)
 }
 
 /// Where the name stands that a value at `start` has.
@@ -278,9 +278,9 @@ fn named(text: &str, start: usize) -> Option<Range<usize>> {
 }
 
 /// In order and apart from each other, without what is filled in later.
-fn sound(text: &str, found: Vec<Found>) -> Vec<Found> {
+fn sound(text: &str, found: &[Found]) -> Vec<Found> {
     let mut found: Vec<Found> = found
-        .into_iter()
+        .iter()
         .flat_map(|found| outside_marks(text, found))
         .collect();
     found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
@@ -297,7 +297,7 @@ fn sound(text: &str, found: Vec<Found>) -> Vec<Found> {
 }
 
 /// What a variable of the environment fills in is no secret here.
-fn outside_marks(text: &str, found: Found) -> Vec<Found> {
+fn outside_marks(text: &str, found: &Found) -> Vec<Found> {
     let start = found.range.start;
     let within = &text[found.range.clone()];
     let is_marked = mark::is_in(within);
