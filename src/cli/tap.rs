@@ -38,7 +38,7 @@ In nginx, to mirror what the service gets:
 
 Exit codes: 0 ended as asked, 2 usage or nowhere to listen, 5 the file cannot be written")]
 pub(super) struct Args {
-    /// Where to listen, as [HOST:]PORT; loopback unless a host is named, a free port for 0.
+    /// Where to listen; loopback unless a host is named, a free port for 0.
     #[arg(long, value_name = "[HOST:]PORT", default_value = "127.0.0.1:9900")]
     listen: String,
     /// Sample to write, or `-` for standard output.
