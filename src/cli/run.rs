@@ -264,10 +264,15 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         Err(error) if outcome == Outcome::Interrupted => say(&format!("error: {error:#}")),
         printed => printed?,
     }
-    if let Some(live) = live.filter(|_| outcome != Outcome::Interrupted) {
-        live.last_question(args.quiet);
-    }
+    last_question(live, &outcome, args.quiet);
     Ok(outcome.exit_code())
+}
+
+/// Whoever follows the run may read how it ended, unless the user wished it to end.
+fn last_question(live: Option<Served>, outcome: &Outcome, quiet: bool) {
+    if let Some(live) = live.filter(|_| *outcome != Outcome::Interrupted) {
+        live.last_question(quiet);
+    }
 }
 
 /// Prints what was found, for people or for programs.

@@ -7,6 +7,14 @@ fn read(text: &str) -> Profile {
     folded::read(text.as_bytes()).expect("reads")
 }
 
+fn perf(text: &str) -> Profile {
+    crate::profile::perf_script::read(text, None).expect("reads")
+}
+
+fn sample(thread: &str, frames: &str) -> String {
+    format!("{thread} 1 1.5: cpu-clock:\n{frames}\n")
+}
+
 #[track_caller]
 fn check(profile: &Profile, expected: &[&str]) {
     let doubts = doubts(profile);
@@ -37,8 +45,14 @@ fn what_cannot_be_trusted_is_said() {
         &read("api;[unknown] 30\napi;main;work 70"),
         &["30 % of it begins or ends in names without symbols"],
     );
-    let perf = |text: &str| crate::profile::perf_script::read(text, None).expect("reads");
-    let sample = |thread: &str, frames: &str| format!("{thread} 1 1.5: cpu-clock:\n{frames}\n");
+    check(
+        &read("api;main;[kernel.kallsyms] 10\napi;main;work 90"),
+        &["10 % of it is in the kernel"],
+    );
+}
+
+#[test]
+fn stacks_without_callers_and_names_are_told_of_with_what_holds_most_of_them() {
     check(
         &perf(&sample("app", "\t1 inner (/app)\n")),
         &["100 % of it is in functions without their callers"],
@@ -73,6 +87,18 @@ fn what_cannot_be_trusted_is_said() {
         found.contains("names without symbols and may not"),
         "{found}"
     );
+}
+
+#[test]
+fn stacks_that_perf_cut_are_as_deep_as_it_keeps() {
+    let frames = |count| "\t1 f (/app)\n".repeat(count);
+    check(&perf(&sample("app", &frames(63))), &[]);
+    let cut = "exactly 128 frames deep";
+    check(&perf(&sample("app", &frames(127))), &[cut]);
+}
+
+#[test]
+fn code_of_runtimes_without_names_is_told_of_with_their_flags() {
     let jit = |thread: &str, root: &str| {
         let frames = format!("\t1 [unknown] (/tmp/perf-77.map)\n\t2 {root} (/usr/bin/x)\n");
         perf(&sample(thread, &frames))
@@ -87,11 +113,6 @@ fn what_cannot_be_trusted_is_said() {
     ] {
         check(&jit(thread, root), &[flag]);
     }
-    // Nor were such of perf, which keeps 127.
-    let frames = |count| "\t1 f (/app)\n".repeat(count);
-    check(&perf(&sample("app", &frames(63))), &[]);
-    let cut = "exactly 128 frames deep";
-    check(&perf(&sample("app", &frames(127))), &[cut]);
     // What unnamed code calls is its as well.
     let called = "\t1 memcpy (/libc)\n\t2 [unknown] (/tmp/perf-77.map)\n\t3 node::Start (/node)\n";
     let itself = "\t1 [unknown] (/tmp/perf-77.map)\n\t2 node::Start (/node)\n";
@@ -104,10 +125,6 @@ fn what_cannot_be_trusted_is_said() {
     check(&perf(&sample("app", other)), &["let the runtime write"]);
     let frames = "\t1 long_add (/py)\n\t2 _PyEval_EvalFrameDefault (/py)\n\t3 main (/py)\n";
     check(&perf(&sample("python3", frames)), &["python -X perf"]);
-    check(
-        &read("api;main;[kernel.kallsyms] 10\napi;main;work 90"),
-        &["10 % of it is in the kernel"],
-    );
 }
 
 #[test]
