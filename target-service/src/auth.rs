@@ -243,10 +243,10 @@ impl Authenticator {
         if followed || answer.source == Source::Digest {
             self.metrics.shared.inc();
         }
-        match (answer.outcome, device) {
-            // It may have been revoked since the flight landed for someone else.
-            (Outcome::Accepted, Some(device)) => device.unless_revoked(),
-            (outcome, _) => outcome,
+        match answer.outcome {
+            // It may have been revoked since, or even before this request came, which joined the flight of an earlier one.
+            Outcome::Accepted => device.map_or(Outcome::Refused, |device| device.unless_revoked()),
+            outcome => outcome,
         }
     }
 
@@ -306,7 +306,7 @@ impl Authenticator {
         place: Place<'_>,
     ) -> Outcome {
         let hash = Arc::clone(device.map_or(&self.stranger, |device| &device.hash));
-        match place.verify(secret, hash).await {
+        match place.verify(secret, hash, flight::wanted()).await {
             Ok(true) => device.map_or(Outcome::Refused, Registered::unless_revoked),
             Ok(false) => Outcome::Refused,
             Err(why) => why.into(),

@@ -3,6 +3,7 @@
 //! Credentials that were never right may have a queue and threads of their own, which get what CPU nobody else wants: a
 //! flood of guesses holds up neither who was right before nor the reactor.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -48,9 +49,14 @@ pub(crate) fn bcrypt_check(secret: &[u8], hash: &str) -> Option<bool> {
     bcrypt::verify(secret, hash).ok()
 }
 
+/// Asked before a check begins, because it cannot be stopped then: `None` if nobody waits for it. What it gives is held until the check is
+/// over.
+pub(crate) type Wanted = Box<dyn FnOnce() -> Option<Box<dyn Any + Send>> + Send>;
+
 struct Job {
     secret: Secret,
     hash: Arc<str>,
+    wanted: Wanted,
     reply: oneshot::Sender<bool>,
 }
 
@@ -152,7 +158,8 @@ impl BcryptPool {
         hash: Arc<str>,
         lane: Lane,
     ) -> Result<bool, PoolError> {
-        self.place(lane)?.verify(secret, hash).await
+        let wanted = Box::new(|| Some(Box::new(()) as Box<dyn Any + Send>));
+        self.place(lane)?.verify(secret, hash, wanted).await
     }
 
     /// A place in the queue, for a caller that has more to ask before it uses it.
@@ -171,11 +178,17 @@ pub(crate) struct Place<'a>(&'a Queue);
 
 impl Place<'_> {
     /// Whether the secret belongs to the hash.
-    pub(crate) async fn verify(self, secret: Secret, hash: Arc<str>) -> Result<bool, PoolError> {
+    pub(crate) async fn verify(
+        self,
+        secret: Secret,
+        hash: Arc<str>,
+        wanted: Wanted,
+    ) -> Result<bool, PoolError> {
         let (reply, verdict) = oneshot::channel();
         self.0.push(Job {
             secret,
             hash,
+            wanted,
             reply,
         });
         drop(self);
@@ -283,6 +296,9 @@ fn work(queue: &Queue, check: &Check, nice: i32) {
         if job.reply.is_closed() {
             continue;
         }
+        let Some(held) = (job.wanted)() else {
+            continue;
+        };
         queue.metrics.started.inc();
         // A panic costs the one request, whose reply is dropped, and not the thread.
         let verdict = catch_unwind(AssertUnwindSafe(|| check(job.secret.bytes(), &job.hash)));
@@ -290,6 +306,7 @@ fn work(queue: &Queue, check: &Check, nice: i32) {
             // The request may have been cancelled in the meantime.
             let _ = job.reply.send(verdict);
         }
+        drop(held);
     }
 }
 

@@ -1,9 +1,9 @@
-//! One computation per key at a time: who comes while it runs waits for its result. Nothing is kept afterwards, and nothing goes on
-//! that nobody waits for.
+//! One computation per key at a time: who comes while it runs waits for its result. Nothing is kept afterwards, and nothing is begun
+//! that nobody waits for. What cannot be stopped once it has begun holds its flight until it ends, so that who comes then joins it.
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::digest::Digest;
 use super::outcome::{Answer, Outcome, Source};
+use crate::bcrypt_pool::Wanted;
 
 type Running = Mutex<HashMap<Digest, Weak<Flight>>>;
 
@@ -21,12 +22,26 @@ pub(crate) struct Flights {
     cancelled: Counter,
 }
 
+tokio::task_local! {
+    /// The flight that a task computes for.
+    static UNDER_WAY: Weak<Flight>;
+}
+
+/// Whether anyone waits for what this task computes; while what it gives is held, the flight goes on without any caller. Outside of
+/// flights somebody always waits.
+pub(super) fn wanted() -> Wanted {
+    match UNDER_WAY.try_with(Weak::clone) {
+        Ok(flight) => Box::new(move || Some(Box::new(flight.upgrade()?))),
+        Err(_) => Box::new(|| Some(Box::new(()))),
+    }
+}
+
 /// A computation in a task of its own, which ends when the last caller has left.
 struct Flight {
     key: Digest,
     running: Arc<Running>,
     landed: watch::Receiver<Option<Answer>>,
-    _task: AbortOnDropHandle<()>,
+    task: OnceLock<AbortOnDropHandle<()>>,
 }
 
 impl Drop for Flight {
@@ -102,35 +117,38 @@ impl Flights {
     where
         W: Future<Output = Answer> + Send + 'static,
     {
-        let _broken;
+        let _over;
         let mut running = lock(&self.running);
         let under_way = running.get(&key).and_then(Weak::upgrade);
         // Dropped when the lock is free: its end takes the lock.
-        _broken = match under_way {
-            Some(flight) if !flight.has_broken_down() => return (flight, true),
-            broken => broken,
+        _over = match under_way {
+            Some(flight) if flight.is_under_way() => return (flight, true),
+            over => over,
         };
         let work = work.take().expect("a caller that led does not come back");
         let (land, landed) = watch::channel(None);
-        let task = tokio::spawn(async move {
-            let answer = work.await;
-            // Without anyone who waits it would not have come so far.
-            let _ = land.send(Some(answer));
-        });
         let flight = Arc::new(Flight {
             key,
             running: Arc::clone(&self.running),
             landed,
-            _task: AbortOnDropHandle::new(task),
+            task: OnceLock::new(),
         });
+        let task = UNDER_WAY.scope(Arc::downgrade(&flight), async move {
+            let answer = work.await;
+            // Without anyone who waits it would not have come so far.
+            let _ = land.send(Some(answer));
+        });
+        let task = AbortOnDropHandle::new(tokio::spawn(task));
+        flight.task.set(task).expect("it is set once");
         running.insert(key, Arc::downgrade(&flight));
         (flight, false)
     }
 }
 
 impl Flight {
-    fn has_broken_down(&self) -> bool {
-        self.landed.has_changed().is_err() && self.landed.borrow().is_none()
+    /// Whether it has neither landed nor broken down: what is known already may be of before a revocation.
+    fn is_under_way(&self) -> bool {
+        self.landed.has_changed().is_ok() && self.landed.borrow().is_none()
     }
 }
 

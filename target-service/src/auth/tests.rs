@@ -244,6 +244,47 @@ async fn revocation_holds_against_every_memory_of_the_device() {
 }
 
 #[tokio::test]
+async fn who_comes_after_a_revocation_is_refused_though_an_earlier_check_is_under_way() {
+    for mode in [Auth::Singleflight, Auth::Shielded] {
+        let (check, permit) = gated();
+        let bench = Bench::new(mode, 64, &check);
+        let ask = || {
+            let auth = Arc::clone(&bench.auth);
+            tokio::spawn(async move { auth.check(b"car", b"right").await })
+        };
+        let before = ask();
+        until(&bench.metrics.pool.started, 1).await;
+        assert_eq!(bench.auth.revoke(b"car").await, Some(Ok(())));
+        let behind = ask();
+        until(&bench.metrics.cache_misses, 2).await;
+        permit.send(()).unwrap();
+        permit.send(()).unwrap();
+        assert_eq!(before.await.unwrap(), Outcome::Refused, "{mode:?}");
+        assert_eq!(behind.await.unwrap(), Outcome::Refused, "{mode:?}");
+    }
+}
+
+/// Another request for what runs already waits for it, although nobody waited any more.
+#[tokio::test]
+async fn a_check_that_was_left_is_not_begun_again_beside_it() {
+    let (check, permit) = gated();
+    let bench = Bench::new(Auth::Singleflight, 64, &check);
+    let ask = || {
+        let auth = Arc::clone(&bench.auth);
+        tokio::spawn(async move { auth.check(b"car", b"right").await })
+    };
+    let left = ask();
+    until(&bench.metrics.pool.started, 1).await;
+    left.abort();
+    assert!(left.await.unwrap_err().is_cancelled());
+    let next = ask();
+    until(&bench.metrics.cache_misses, 2).await;
+    permit.send(()).unwrap();
+    assert_eq!(next.await.unwrap(), Outcome::Accepted);
+    assert_eq!(bench.counts(), [1, 0, 2, 1, 0]);
+}
+
+#[tokio::test]
 async fn a_check_under_way_does_not_survive_revocation() {
     for mode in [
         Auth::Naive,
