@@ -174,7 +174,12 @@ impl Running {
     #[track_caller]
     pub(crate) fn wait_for_stderr(&self, words: &str) {
         until(&format!("{words:?} on stderr"), || {
-            self.read("stderr").contains(words).then_some(())
+            // In this order: what it said last is read.
+            let is_over = ended(self.pid());
+            let said = self.read("stderr");
+            let is_said = said.contains(words);
+            assert!(is_said || !is_over, "it ended without {words:?}: {said}");
+            is_said.then_some(())
         });
     }
 
