@@ -25,7 +25,7 @@ fn all<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Incoming>, Option<NoR
 fuzz_target!(|bytes: &[u8]| {
     let whole = all(std::iter::once(bytes));
     assert_eq!(whole.0, all(bytes.chunks(1)).0);
-    let key = Key::fresh().expect("the system has random bytes");
+    let key = Key::of([7; 32]);
     let mut text = line(&Opening {
         schema: SCHEMA.to_owned(),
         telemload: String::new(),

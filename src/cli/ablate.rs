@@ -14,7 +14,7 @@ use super::run::fresh_seed;
 use super::signals::{Answered, Signals};
 use super::values::seconds;
 use super::watching::Watching;
-use crate::ablation::{Choice, ablation, trials};
+use crate::ablation::{Ablation, Choice, ablation, trials};
 use crate::experiment::{self, RunDir};
 use crate::gate::Outcome;
 use crate::report::{document, terminal};
@@ -81,7 +81,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let trials = trials(&plan, &choice)
         .map_err(|error| Usage(format!("{}: {error}", args.scenario.display())))?;
-    allow_connections(&trials.whole, AtOnce::Both)?;
+    allow_connections(&trials.whole, AtOnce::of(&trials.whole))?;
     let started_at = wall_clock::now();
     let signals = Signals::listen(Answered::Second)?;
     let out = args.out.clone().unwrap_or_else(|| {
@@ -122,27 +122,35 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     runtime.shutdown_background();
     signals.release();
+    tell(args, &found, &outcome, &out)?;
+    whole.end()?;
+    single.map_or(Ok(()), Conclusion::end)?;
+    Ok(judged(outcome, &found).exit_code())
+}
+
+/// Says what was found, and where the runs are.
+fn tell(args: &Args, found: &Ablation, outcome: &Outcome, out: &Path) -> anyhow::Result<()> {
     print(&if args.json {
-        document::ablate::json(&found)
+        document::ablate::json(found)
     } else {
-        terminal::ablate::render(&found)
+        terminal::ablate::render(found)
     })?;
     if !args.quiet {
         say(&format!("stored in {}", out.display()));
     }
-    if let Outcome::Invalid(why) = &outcome {
+    if let Outcome::Invalid(why) = outcome {
         say(&format!("invalid: {why}"));
     }
-    if is_measured(&outcome) {
-        outcome = if found.is_judged() {
-            Outcome::Pass
-        } else {
-            Outcome::Inconclusive
-        };
+    Ok(())
+}
+
+/// What all trials come to: one that ended in order says what was found.
+fn judged(outcome: Outcome, found: &Ablation) -> Outcome {
+    match is_measured(&outcome) {
+        true if found.is_judged() => Outcome::Pass,
+        true => Outcome::Inconclusive,
+        false => outcome,
     }
-    whole.end()?;
-    single.map_or(Ok(()), Conclusion::end)?;
-    Ok(outcome.exit_code())
 }
 
 /// Whether a run says something of what it measured: no threshold of the scenario is judged in a trial.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 use super::exit::Usage;
 use super::input::bytes_up_to;
 use super::output::print;
@@ -12,6 +14,7 @@ use crate::import::{self, Headers, Holds, Options, Sample, Times};
 use crate::parity::{self, Choice, Connections, Key, Recorded, Side};
 use crate::report::{document, terminal, text};
 use crate::scenario::{self, Overrides, Phase, Plan, Variant};
+use crate::transport::tls::random_bytes;
 
 /// The largest file that is read.
 const LARGEST: u64 = 512 << 20;
@@ -80,7 +83,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let plan =
         scenario::load(&args.scenario, &overrides).map_err(|error| Usage(error.to_string()))?;
     let (variant, phase) = chosen(args, &plan)?;
-    let key = Key::fresh()?;
+    let key = Key::of(random_bytes().context("the system gives no random bytes")?);
     let production = production(args, &key)?;
     let most = production.records.len().clamp(FEWEST, MOST);
     let scenario = parity::sent(&plan, variant, phase, most, &key);

@@ -24,6 +24,16 @@ pub(super) enum AtOnce {
     Both,
 }
 
+impl AtOnce {
+    /// As a run loads the variants of a plan.
+    pub(super) fn of(plan: &Plan) -> Self {
+        match plan.turns.is_empty() {
+            true => Self::One,
+            false => Self::Both,
+        }
+    }
+}
+
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
 pub(super) fn allow_connections(plan: &Plan, at_once: AtOnce) -> anyhow::Result<()> {
     let times = match at_once {

@@ -192,11 +192,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&dry_run::render(&plan))?;
         return Ok(0);
     }
-    let at_once = match plan.turns.is_empty() {
-        true => AtOnce::One,
-        false => AtOnce::Both,
-    };
-    allow_connections(&plan, at_once)?;
+    allow_connections(&plan, AtOnce::of(&plan))?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
     args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
     let scenario = scenario.map(in_repository);
@@ -206,8 +202,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
     }
-    let live = args.live.as_deref();
-    let live = live.map(|at| Bound::at("--live", at)).transpose()?;
+    let live = (args.live.as_deref()).map(|at| Bound::at("--live", at));
+    let live = live.transpose()?;
     let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;

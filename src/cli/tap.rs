@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
+
 use super::exit::Usage;
 use super::live::Bound;
 use super::output::{print, say};
@@ -13,6 +15,7 @@ use super::signals::{Answered, Signals};
 use super::values::{count, seconds};
 use crate::parity::Key;
 use crate::tap::{CONNECTION, Settings, Taken, tap};
+use crate::transport::tls::random_bytes;
 
 /// Take requests that a proxy mirrors, answer them at once, and record what they are like.
 ///
@@ -65,7 +68,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let bound = Bound::at("--listen", &args.listen)?;
     let mut file = opened(&args.out, args.force)?;
     let signals = Signals::listen(Answered::First)?;
-    let key = Key::fresh()?;
+    let key = Key::of(random_bytes().context("the system gives no random bytes")?);
     let settings = Settings {
         direct: args.direct,
         requests: args.requests,

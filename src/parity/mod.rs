@@ -11,6 +11,6 @@ mod sent;
 pub use audit::{Audit, Choice, Connections, Finding, Share, Side, Verdict, audit};
 pub use imported::recorded;
 pub use line::{NoSample, Opening, Recorded, SCHEMA, is_one, line, read};
-pub use print::{Alphabet, Key, NoRandom, Print};
+pub use print::{Alphabet, Key, Print};
 pub use record::{Field, Record, Value};
 pub use sent::sent;

@@ -1,3 +1,5 @@
+//! What is kept of a request, and what is not.
+
 use super::*;
 use crate::transport::http1::Requests;
 
@@ -5,7 +7,7 @@ fn record(text: &str) -> Record {
     let mut requests = Requests::default();
     requests.take(text.replace('\n', "\r\n").as_bytes());
     let request = requests.next_whole().unwrap().unwrap();
-    Record::of(&request, &Key::fresh().unwrap())
+    Record::of(&request, &Key::of([7; 32]))
 }
 
 const REQUEST: &str = "POST /v1/devices/4711/telemetry?seq=12&sid=hush-query&eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N HTTP/1.1

@@ -174,12 +174,9 @@ impl Running {
     #[track_caller]
     pub(crate) fn wait_for_stderr(&self, words: &str) {
         until(&format!("{words:?} on stderr"), || {
-            // In this order: what it said last is read.
-            let is_over = ended(self.pid());
-            let said = self.read("stderr");
-            let is_said = said.contains(words);
-            assert!(is_said || !is_over, "it ended without {words:?}: {said}");
-            is_said.then_some(())
+            let (is_over, said) = (ended(self.pid()), self.read("stderr"));
+            assert!(said.contains(words) || !is_over, "no {words:?}: {said}");
+            said.contains(words).then_some(())
         });
     }
 

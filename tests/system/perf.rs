@@ -158,6 +158,11 @@ fn a_recording_that_is_asked_to_end_is_kept() {
         .start();
     running.wait_for_stderr("capturing 60s of process");
     let below = processes(running.pid(), 2);
+    // A recording without a sample is none: it must have run for a while.
+    let begun = cpu_ticks(&pid);
+    until("two seconds of CPU", || {
+        (cpu_ticks(&pid) >= begun + 200).then_some(())
+    });
     running.signal(Signal::INT);
     let outcome = running.wait();
     busy.kill().unwrap();

@@ -1,7 +1,7 @@
 //! How many requests come in a second, and how evenly.
 
-use super::Side;
 use super::finding::{Finding, Verdict};
+use super::side::Side;
 use crate::import::Times;
 
 /// Windows of an index of dispersion, in milliseconds.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::finding::{Finding, Verdict};
 use super::shape::FEWEST;
-use super::{Connections, Side, Sides};
+use super::side::{Connections, Side, Sides};
 use crate::parity::print::Print;
 use crate::parity::record::{Record, Value};
 

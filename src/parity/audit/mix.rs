@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Sides;
 use super::finding::{Finding, Verdict};
 use super::shape::{told, variation};
+use super::side::Sides;
 use super::values::order;
 use crate::parity::record::Record;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, Share, Shares, Verdict};
-use super::{Route, Sides};
+use super::side::{Route, Sides};
 use crate::import::Headers;
 use crate::parity::record::{Field, Record};
 

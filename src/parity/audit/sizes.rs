@@ -1,8 +1,8 @@
 //! How long bodies and header blocks are.
 
-use super::Sides;
 use super::finding::{Finding, Verdict};
 use super::shape::FEWEST;
+use super::side::Sides;
 use crate::import::{Bodies, Headers};
 use crate::parity::record::{Field, Record, Value};
 

@@ -1,6 +1,8 @@
+//! What an audit says of sides that are alike, and of sides that differ in one thing.
+
 use super::*;
-use crate::import::{Bodies, Headers, Times};
-use crate::parity::{Field, Key, Print, Value};
+use crate::import::{Bodies, Headers, Holds, Times};
+use crate::parity::{Field, Key, Print, Record, Value};
 
 struct Maker {
     key: Key,
@@ -9,7 +11,7 @@ struct Maker {
 impl Maker {
     fn new() -> Self {
         Self {
-            key: Key::fresh().unwrap(),
+            key: Key::of([7; 32]),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::finding::{Finding, Verdict};
 use super::presence::is_compared;
 use super::shape::{FEWEST, Shape, Values, told, variation};
-use super::{Side, Sides};
+use super::side::{Side, Sides};
 use crate::parity::record::{Field, Record, Value};
 
 /// A variation of shares below this is alike.

@@ -255,6 +255,13 @@ pub fn trusting_nobody() -> Result<ClientConfig, TlsError> {
         .with_no_client_auth())
 }
 
+/// Random bytes that nobody can guess; `None` if the system gives none.
+pub fn random_bytes() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let filled = provider().secure_random.fill(&mut bytes);
+    filled.is_ok().then_some(bytes)
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
