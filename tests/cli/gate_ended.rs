@@ -18,6 +18,7 @@ fn scenario(more: &str) -> String {
 [target]
 command = \"{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}\"
 ready = \"/healthz\"
+ready_within = \"60s\"
 [load]
 model = \"closed\"
 connections = 2
@@ -74,7 +75,8 @@ fn arms_that_do_not_come_up_are_stopped() {
 fn turns_that_are_tried_end_with_the_gate() {
     let servers = [(); 2].map(|()| Server::start(Behaviour::Canned(hostile::OK)));
     let urls = servers.each_ref().map(|of| format!("http://{}", of.addr));
-    let text = scenario("").replacen("ready = \"/healthz\"\n", "", 1);
+    let readiness = "ready = \"/healthz\"\nready_within = \"60s\"\n";
+    let text = scenario("").replacen(readiness, "", 1);
     let arms = ["--base-url", &urls[0], "--head-url", &urls[1]];
     let running = gate(&text, &arms).start();
     servers.iter().for_each(|of| of.wait_for_requests(10));
