@@ -85,7 +85,7 @@ impl Ablation {
         cost.is_some_and(|cost| cost.finding == Finding::NotDetected)
     }
 
-    /// Factors that cost nothing by themselves, and without which the answer is another one: they cost what they do together.
+    /// Factors that are needed and cost little by themselves: they cost what they do together.
     pub fn only_together(&self) -> Vec<&Factor> {
         if self
             .whole

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::{ComparisonPlan, LoadModel, Phase, Plan, Request, Variant};
+use crate::scenario::{ComparisonPlan, LoadModel, Phase, Plan, Variant};
 
 /// The most factors that are tried one by one.
 const MOST: usize = 16;
@@ -38,6 +38,12 @@ pub struct Choice {
 pub struct Factor {
     /// The header's name, as production writes it.
     pub header: String,
+}
+
+impl Factor {
+    fn is(&self, header: &str) -> bool {
+        self.header.eq_ignore_ascii_case(header)
+    }
 }
 
 /// How a factor is tried.
@@ -115,9 +121,7 @@ pub fn trials(plan: &Plan, choice: &Choice) -> Result<Trials, NoTrials> {
     let production = &plan.variants[production];
     let local = local.map(|at| &plan.variants[at]);
     let factors = factors(production, local, &choice.factors)?;
-    let without_all = factors.iter().fold(production.clone(), |variant, factor| {
-        without(variant, factor)
-    });
+    let without_all = without(production, factors.iter());
     let local_name = local.map_or_else(
         || format!("{} without these headers", production.name),
         |local| local.name.clone(),
@@ -129,10 +133,13 @@ pub fn trials(plan: &Plan, choice: &Choice) -> Result<Trials, NoTrials> {
     }
     let single = (factors.len() > 1).then(|| {
         let pairs = factors.iter().flat_map(|factor| {
-            let with = with(without_all.clone(), production, factor);
+            let others = factors.iter().filter(|other| *other != factor);
             [
-                (without(production.clone(), factor), production.clone()),
-                (without_all.clone(), with),
+                (
+                    without(production, std::iter::once(factor)),
+                    production.clone(),
+                ),
+                (without_all.clone(), without(production, others)),
             ]
         });
         planned(plan, pairs.collect(), choice.window, false)
@@ -146,59 +153,46 @@ pub fn trials(plan: &Plan, choice: &Choice) -> Result<Trials, NoTrials> {
     })
 }
 
+/// Names of the headers that a variant sends to its target.
+fn headers(variant: &Variant) -> impl Iterator<Item = &str> {
+    let requests = variant.requests.iter();
+    let requests = requests.filter(|request| request.elsewhere.is_none());
+    let headers = requests.flat_map(|request| &request.headers);
+    headers.map(|(name, _)| name.as_str())
+}
+
 fn factors(
     production: &Variant,
     local: Option<&Variant>,
     chosen: &[String],
 ) -> Result<Vec<Factor>, NoTrials> {
-    let has = |variant: &Variant, name: &str| {
-        let headers = variant.requests.iter().flat_map(|request| &request.headers);
-        let mut names = headers.map(|(name, _)| name);
-        names.any(|of| of.eq_ignore_ascii_case(name))
-    };
     let mut all: Vec<Factor> = Vec::new();
-    for (name, _) in production
-        .requests
-        .iter()
-        .flat_map(|request| &request.headers)
-    {
+    for name in headers(production) {
         let is_framing = FRAMING.iter().any(|of| of.eq_ignore_ascii_case(name));
-        let is_known = all.iter().any(|of| of.header.eq_ignore_ascii_case(name));
-        if !is_framing && !is_known {
+        if !is_framing && !all.iter().any(|of| of.is(name)) {
             all.push(Factor {
-                header: name.clone(),
+                header: name.to_owned(),
             });
         }
     }
+    if let Some(unknown) = chosen.iter().find(|name| !all.iter().any(|of| of.is(name))) {
+        let names: Vec<&str> = all.iter().map(|of| of.header.as_str()).collect();
+        return Err(NoTrials::NoHeader(
+            unknown.clone(),
+            production.name.clone(),
+            names.join(", "),
+        ));
+    }
     if !chosen.is_empty() {
-        for name in chosen {
-            if !all.iter().any(|of| of.header.eq_ignore_ascii_case(name)) {
-                let names = all
-                    .iter()
-                    .map(|of| of.header.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                return Err(NoTrials::NoHeader(
-                    name.clone(),
-                    production.name.clone(),
-                    names,
-                ));
-            }
-        }
-        all.retain(|of| {
-            chosen
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(&of.header))
-        });
+        all.retain(|of| chosen.iter().any(|name| of.is(name)));
     } else if let Some(local) = local {
-        all.retain(|of| !has(local, &of.header));
+        all.retain(|of| !headers(local).any(|name| of.is(name)));
     }
     match all.len() {
         0 => {
-            let why = if local.is_some() {
-                " that the other one lacks"
-            } else {
-                ""
+            let why = match local {
+                Some(_) => " that the other one lacks",
+                None => "",
             };
             Err(NoTrials::NoFactors(production.name.clone(), why))
         }
@@ -207,42 +201,15 @@ fn factors(
     }
 }
 
-/// A variant whose requests lack a header.
-fn without(mut variant: Variant, factor: &Factor) -> Variant {
-    for request in &mut variant.requests {
-        let is_kept = |name: &str| !name.eq_ignore_ascii_case(&factor.header);
-        let kept: Vec<bool> = request
-            .headers
-            .iter()
-            .map(|(name, _)| is_kept(name))
-            .collect();
-        let mut of_header = kept.iter();
-        request
-            .headers
-            .retain(|_| of_header.next().copied().unwrap_or(true));
-        let mut of_mark = kept.iter();
-        request
-            .sensitive
-            .retain(|_| of_mark.next().copied().unwrap_or(true));
+/// A variant whose requests to its target lack some headers.
+fn without<'a>(variant: &Variant, factors: impl Iterator<Item = &'a Factor>) -> Variant {
+    let mut variant = variant.clone();
+    for factor in factors {
+        let requests = variant.requests.iter_mut();
+        let requests = requests.filter(|request| request.elsewhere.is_none());
+        requests.for_each(|request| request.drop_header(&factor.header));
     }
     variant
-}
-
-/// A variant whose requests have a header where those of another one have it.
-fn with(mut variant: Variant, from: &Variant, factor: &Factor) -> Variant {
-    for (request, source) in variant.requests.iter_mut().zip(&from.requests) {
-        take_over(request, source, factor);
-    }
-    variant
-}
-
-fn take_over(request: &mut Request, source: &Request, factor: &Factor) {
-    for ((name, value), sensitive) in source.headers.iter().zip(&source.sensitive) {
-        if name.eq_ignore_ascii_case(&factor.header) {
-            request.headers.push((name.clone(), value.clone()));
-            request.sensitive.push(*sensitive);
-        }
-    }
 }
 
 /// Names of the sides of a pair, by its number.
@@ -394,6 +361,17 @@ head = "production"
         let found = trials(&one, &chosen).unwrap();
         assert_eq!(found.factors.len(), 1);
         assert!(found.single.is_none());
+    }
+
+    #[test]
+    fn requests_to_other_hosts_keep_their_headers() {
+        let more = "[[request]]\nname = \"login\"\nurl = \"http://127.0.0.1:9/login\"\nheaders = { X-Key = \"1\", X-A = \"1\" }\n";
+        let plan = plan(&format!("headers = {{ X-A = \"1\" }}\n{more}"));
+        let found = trials(&plan, &choice()).unwrap();
+        let names: Vec<&str> = found.factors.iter().map(|of| of.header.as_str()).collect();
+        assert_eq!(names, ["X-A"]);
+        let login = &found.whole.variants[0].requests[1];
+        assert_eq!((login.name.as_str(), login.headers.len()), ("login", 2));
     }
 
     #[test]

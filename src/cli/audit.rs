@@ -1,6 +1,6 @@
 //! `telemload audit`: what production has and a scenario does not.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
@@ -10,8 +10,8 @@ use super::output::print;
 use super::path::{at_most_one_stdin, shown};
 use super::run::fresh_seed;
 use crate::gate;
-use crate::import::{self, Headers, Holds, Options, Sample, Times};
-use crate::parity::{self, Choice, Connections, Key, Recorded, Side};
+use crate::import::{self, Options, Sample};
+use crate::parity::{self, Choice, Key, Side};
 use crate::report::{document, terminal, text};
 use crate::scenario::{self, Overrides, Phase, Plan, Variant};
 use crate::transport::tls::random_bytes;
@@ -126,15 +126,15 @@ fn chosen<'a>(args: &Args, plan: &'a Plan) -> anyhow::Result<(&'a Variant, &'a P
 
 /// All samples as one side.
 fn production(args: &Args, key: &Key) -> anyhow::Result<Side> {
-    let mut tapped: Option<Side> = None;
-    let mut imported = Sample::default();
+    let mut tapped = Vec::new();
+    let mut recorded = Sample::default();
     for file in &args.samples {
         let refused = |why: String| Usage(format!("{}: {why}", shown(file)));
         let bytes = bytes_up_to(file, LARGEST, "; name the files in it")?;
-        let text = std::str::from_utf8(&bytes).ok();
-        if let Some(text) = text.filter(|text| parity::is_one(text)) {
-            let read = parity::read(text).map_err(|error| refused(error.to_string()))?;
-            tapped = Some(joined(tapped, side_of(file, read)));
+        let text = import::text(&bytes).map_err(|error| refused(error.to_string()))?;
+        if parity::is_one(&text) {
+            let read = parity::read(&text).map_err(|error| refused(error.to_string()))?;
+            tapped.push(parity::tapped(shown(file), read));
         } else {
             let options = Options {
                 format: args.log_format.as_deref(),
@@ -142,15 +142,16 @@ fn production(args: &Args, key: &Key) -> anyhow::Result<Side> {
                 files: None,
             };
             let read = import::read(&shown(file), &bytes, &options);
-            imported.join(read.map_err(|error| refused(error.to_string()))?);
+            recorded.join(read.map_err(|error| refused(error.to_string()))?);
         }
     }
-    let side = match (tapped, imported.sources.is_empty()) {
-        (Some(side), true) => side,
-        (None, false) => of_import(args, &imported, key)?,
+    let side = match (tapped.pop(), recorded.sources.is_empty()) {
+        (Some(side), true) if tapped.is_empty() => side,
+        (None, _) => parity::imported(&recorded, args.origin.as_deref(), key).map_err(Usage)?,
+        // Equal values have equal prints within one sample alone.
         _ => {
             return Err(Usage(
-                "samples of `telemload tap` and other files hold different things: audit them apart".to_owned(),
+                "a sample of `telemload tap` is audited by itself: each has a key of its own".to_owned(),
             )
             .into());
         }
@@ -159,91 +160,4 @@ fn production(args: &Args, key: &Key) -> anyhow::Result<Side> {
         return Err(Usage(format!("{} holds no request", side.name)).into());
     }
     Ok(side)
-}
-
-fn side_of(file: &Path, read: Recorded) -> Side {
-    let arrivals: Vec<i64> = read
-        .records
-        .iter()
-        .filter_map(|record| record.at_us)
-        .collect();
-    let knows = |is: fn(&parity::Record) -> bool| read.records.iter().any(is);
-    Side {
-        name: shown(file),
-        holds: Holds {
-            headers: Headers::AllBut(Vec::new()),
-            order: true,
-            body: import::Bodies::Sizes,
-            time: if arrivals.is_empty() {
-                Times::Absent
-            } else {
-                Times::Fine
-            },
-            host: false,
-            client: knows(|record| record.client.is_some()),
-            connection: knows(|record| record.connection.is_some()),
-            status: false,
-        },
-        arrivals,
-        records: read.records,
-        connections: Connections::Recorded,
-    }
-}
-
-fn joined(before: Option<Side>, side: Side) -> Side {
-    let Some(mut before) = before else {
-        return side;
-    };
-    before.name = format!("{}, {}", before.name, side.name);
-    before.records.extend(side.records);
-    before.records.sort_by_key(|record| record.at_us);
-    before.arrivals.extend(side.arrivals);
-    before.arrivals.sort_unstable();
-    before.holds.client &= side.holds.client;
-    before.holds.connection &= side.holds.connection;
-    before
-}
-
-/// What was imported, of one origin.
-fn of_import(args: &Args, sample: &Sample, key: &Key) -> anyhow::Result<Side> {
-    let origin = match &args.origin {
-        Some(origin) => Some(origin.trim_end_matches('/').to_owned()),
-        None => most_frequent(sample),
-    };
-    let exchanges = sample.exchanges.iter();
-    let exchanges = exchanges.filter(|exchange| origin.is_none() || exchange.origin() == origin);
-    let records: Vec<_> = exchanges
-        .map(|exchange| parity::recorded(exchange, key))
-        .collect();
-    let names: Vec<&str> = sample
-        .sources
-        .iter()
-        .map(|source| source.name.as_str())
-        .collect();
-    let of = origin.map_or_else(String::new, |origin| format!(", {origin}"));
-    if records.is_empty() && args.origin.is_some() {
-        return Err(Usage(format!("{} holds no request{of}", names.join(", "))).into());
-    }
-    let arrivals: Vec<i64> = records.iter().filter_map(|record| record.at_us).collect();
-    let is_timed = arrivals.len() == records.len();
-    let sources = sample.sources.iter().map(|source| source.holds.clone());
-    let Some(holds) = sources.reduce(Holds::both) else {
-        return Err(Usage("there is nothing to read".to_owned()).into());
-    };
-    Ok(Side {
-        name: format!("{}{of}", names.join(", ")),
-        holds,
-        records,
-        arrivals: if is_timed { arrivals } else { Vec::new() },
-        connections: Connections::Recorded,
-    })
-}
-
-fn most_frequent(sample: &Sample) -> Option<String> {
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
-    for origin in sample.exchanges.iter().filter_map(import::Exchange::origin) {
-        *counts.entry(origin).or_default() += 1;
-    }
-    let most = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(most.0)
 }

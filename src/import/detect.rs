@@ -17,22 +17,35 @@ const LARGEST: u64 = 512 << 20;
 #[error("{0}")]
 pub struct ReadError(pub String);
 
+/// The text of a file: unpacked, in one encoding, and without a mark of it.
+///
+/// # Errors
+/// It is packed and broken or too large, or no text.
+pub fn text(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
+    let text = if bytes.starts_with(&[0x1f, 0x8b]) {
+        let inflated = inflate(bytes)?;
+        decoded(&inflated).map(|text| Cow::Owned(text.into_owned()))
+    } else {
+        decoded(bytes)
+    };
+    let text = text.ok_or_else(|| ReadError(foreign(bytes).to_owned()))?;
+    Ok(match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Cow::Owned(text) => match text.strip_prefix('\u{feff}') {
+            Some(rest) => Cow::Owned(rest.to_owned()),
+            None => Cow::Owned(text),
+        },
+    })
+}
+
 /// Reads a file, whatever it is.
 ///
 /// # Errors
 /// Why it is none of the formats, or is broken. No value is quoted.
 pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, ReadError> {
     let refused = |why: String| Err(ReadError(why));
-    let inflated;
-    let mut bytes = bytes;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        inflated = inflate(bytes)?;
-        bytes = &inflated;
-    }
-    let Some(text) = decoded(bytes) else {
-        return refused(foreign(bytes).to_owned());
-    };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text(bytes)?;
+    let text = text.as_ref();
     let start = text.trim_start();
     if start.is_empty() {
         return refused("it is empty".to_owned());

@@ -9,6 +9,7 @@ mod lacks;
 mod log;
 mod mark;
 mod multipart;
+mod origin;
 mod sample;
 mod secret;
 #[cfg(test)]
@@ -16,9 +17,10 @@ mod tests;
 mod time;
 mod url;
 
-pub use detect::{ReadError, read};
+pub use detect::{ReadError, read, text};
 pub use draft::{Choice, Draft, Pace, draft, quoted};
 pub use lacks::{lacks, remedy};
+pub use origin::{is_of, origin};
 pub use sample::{Bodies, Body, Exchange, Headers, Holds, Sample, Skip, Source, Times};
 pub use secret::Replaced;
 

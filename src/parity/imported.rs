@@ -5,7 +5,7 @@ use super::record::{Record, kept_route, pairs};
 use crate::import::{Body, Exchange};
 
 /// What is kept of a recorded request.
-pub fn recorded(exchange: &Exchange, key: &Key) -> Record {
+pub(super) fn recorded(exchange: &Exchange, key: &Key) -> Record {
     let mut record = Record {
         at_us: exchange.at_us,
         client: (exchange.client.as_ref()).map(|client| key.print(client.as_bytes())),

@@ -5,12 +5,13 @@ mod audit;
 mod imported;
 mod line;
 mod print;
+mod production;
 mod record;
 mod sent;
 
 pub use audit::{Audit, Choice, Connections, Finding, Share, Side, Verdict, audit};
-pub use imported::recorded;
 pub use line::{NoSample, Opening, Recorded, SCHEMA, is_one, line, read};
 pub use print::{Alphabet, Key, Print};
+pub use production::{imported, tapped};
 pub use record::{Field, Record, Value};
 pub use sent::sent;

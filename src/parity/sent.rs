@@ -16,8 +16,11 @@ use crate::transport::http1::Requests;
 
 /// Planned arrivals that are looked at.
 const MOST_ARRIVALS: usize = 1_000_000;
+/// Requests that are drawn at most for each one to the target.
+const LONGEST_SEARCH: u64 = 100;
 
-/// The first `most` requests of a phase. Requests that a device sends once, before others that need what they bring, are among them.
+/// The first `most` requests of a phase to its target. Requests that a device sends once, before others that need what they bring, are among
+/// them; those to other hosts are not.
 pub fn sent(plan: &Plan, variant: &Variant, phase: &Phase, most: usize, key: &Key) -> Side {
     let requests = variant.requests_of(&phase.load, Stamp::default());
     let rosters: Vec<Roster> = variant.fleets.iter().map(Roster::new).collect();
@@ -26,6 +29,8 @@ pub fn sent(plan: &Plan, variant: &Variant, phase: &Phase, most: usize, key: &Ke
         Target::Bundled { .. } | Target::Command { .. } => "127.0.0.1".to_owned(),
     };
     let extracted: Vec<Vec<String>> = requests.iter().map(extracted_headers).collect();
+    let elsewhere = requests.iter().map(|request| request.elsewhere.is_some());
+    let elsewhere: Vec<bool> = elsewhere.collect();
     let source = Source::new(
         requests.into(),
         rosters.into(),
@@ -36,12 +41,14 @@ pub fn sent(plan: &Plan, variant: &Variant, phase: &Phase, most: usize, key: &Ke
     let mut rendering = Rendering {
         source,
         extracted,
+        elsewhere,
         out: Rendered::default(),
         key,
         records: Vec::new(),
     };
     let mut begun = HashSet::new();
-    for n in 0.. {
+    // A mix may hardly ask the target.
+    for n in 0..(most as u64).saturating_mul(LONGEST_SEARCH) {
         if rendering.records.len() >= most {
             break;
         }
@@ -54,7 +61,8 @@ pub fn sent(plan: &Plan, variant: &Variant, phase: &Phase, most: usize, key: &Ke
         rendering.add(kind, n);
     }
     rendering.records.truncate(most);
-    let arrivals = arrivals(&phase.load, plan.seed);
+    let is_drawn = |n| !rendering.elsewhere[rendering.source.kind(n)];
+    let arrivals = arrivals(&phase.load, plan.seed, is_drawn);
     Side {
         name: format!("{} of variant {}", phase.name, variant.name),
         holds: Holds {
@@ -78,6 +86,7 @@ pub fn sent(plan: &Plan, variant: &Variant, phase: &Phase, most: usize, key: &Ke
         } else {
             Connections::ForEach
         },
+        notes: Vec::new(),
     }
 }
 
@@ -85,6 +94,8 @@ struct Rendering<'a> {
     source: Source,
     /// By kind: headers whose values come from answers.
     extracted: Vec<Vec<String>>,
+    /// By kind: whether it goes to another host.
+    elsewhere: Vec<bool>,
     out: Rendered,
     key: &'a Key,
     records: Vec<Record>,
@@ -92,6 +103,9 @@ struct Rendering<'a> {
 
 impl Rendering<'_> {
     fn add(&mut self, kind: usize, n: u64) {
+        if self.elsewhere[kind] {
+            return;
+        }
         self.source.render(kind, n, &mut self.out);
         let mut requests = Requests::default();
         requests.take(self.out.bytes());
@@ -124,13 +138,14 @@ fn extracted_headers(request: &Request) -> Vec<String> {
 }
 
 /// When requests are due, in microseconds; nobody knows for a closed loop.
-fn arrivals(load: &Load, seed: u64) -> Vec<i64> {
+fn arrivals(load: &Load, seed: u64, is_drawn: impl Fn(u64) -> bool) -> Vec<i64> {
     let LoadModel::Open { pace, arrivals } = &load.model else {
         return Vec::new();
     };
     let end = load.duration.as_nanos() as u64;
     let mut pacer = Pacer::new(Schedule::new(pace, Duration::ZERO), *arrivals, seed, 0, 1);
-    let due = std::iter::repeat_with(|| pacer.take().offset_ns);
-    let due = due.take_while(|&offset| offset < end).take(MOST_ARRIVALS);
-    due.map(|offset| (offset / 1_000) as i64).collect()
+    let due = std::iter::repeat_with(|| pacer.take());
+    let due = due.take_while(|due| due.offset_ns < end).take(MOST_ARRIVALS);
+    let due = due.filter(|due| is_drawn(due.n));
+    due.map(|due| (due.offset_ns / 1_000) as i64).collect()
 }

@@ -18,6 +18,7 @@ pub use self::choice::Choice;
 use self::request::Written;
 pub use self::text::quoted;
 pub use self::timing::Pace;
+use super::origin::{is_of, origin};
 use super::sample::{Exchange, Sample, Skip};
 use super::secret::{self, Replaced};
 
@@ -61,13 +62,11 @@ pub fn draft(sample: &mut Sample, choice: &Choice) -> Result<Draft, String> {
         return Err("nothing in it can be sent: no request was read".to_owned());
     }
     let mut draft = Draft {
-        origin: origin(sample, choice)?,
+        origin: origin(sample, choice.origin.as_deref())?,
         ..Draft::default()
     };
     let origin = draft.origin.clone();
-    let origin = origin
-        .as_deref()
-        .and_then(|origin| origin.split_once("://"));
+    let origin = origin.as_deref();
     let secrets = secret::take(sample, |exchange| is_of(exchange, origin));
     draft.replaced = secrets.report();
     let exchanges = sent(sample, origin);
@@ -81,6 +80,7 @@ pub fn draft(sample: &mut Sample, choice: &Choice) -> Result<Draft, String> {
         }
     };
     let host = origin
+        .and_then(|origin| origin.split_once("://"))
         .map(|(_, host)| host)
         .filter(|host| draft.target.split("://").nth(1) != Some(host))
         .map(str::to_owned);
@@ -115,66 +115,8 @@ pub fn draft(sample: &mut Sample, choice: &Choice) -> Result<Draft, String> {
     Ok(draft)
 }
 
-/// The origin whose requests are taken.
-fn origin(sample: &Sample, choice: &Choice) -> Result<Option<String>, String> {
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for origin in sample.exchanges.iter().filter_map(Exchange::origin) {
-        *counts.entry(origin).or_default() += 1;
-    }
-    let Some(asked) = &choice.origin else {
-        // Of several that are as frequent, the first by name: the same sample makes the same scenario.
-        let most = counts
-            .into_iter()
-            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
-        return Ok(most.map(|(origin, _)| origin));
-    };
-    let asked = asked.trim_end_matches('/').to_ascii_lowercase();
-    let Some((scheme, host)) = asked.split_once("://") else {
-        let found = counts
-            .keys()
-            .find(|origin| origin.split("://").nth(1) == Some(asked.as_str()));
-        return match found {
-            Some(origin) => Ok(Some(origin.clone())),
-            None if counts.is_empty() => Ok(Some(format!("http://{asked}"))),
-            None => Err(unknown(&asked, &counts)),
-        };
-    };
-    let own = if scheme == "https" { ":443" } else { ":80" };
-    let asked = format!("{scheme}://{}", host.strip_suffix(own).unwrap_or(host));
-    if counts.is_empty() || counts.contains_key(&asked) {
-        return Ok(Some(asked));
-    }
-    // Logs of a server do not name the scheme.
-    let host = asked.split("://").nth(1).unwrap_or_default();
-    let unnamed = sample
-        .exchanges
-        .iter()
-        .any(|exchange| exchange.scheme.is_none() && exchange.host.as_deref() == Some(host));
-    if unnamed {
-        Ok(Some(asked))
-    } else {
-        Err(unknown(&asked, &counts))
-    }
-}
-
-fn unknown(asked: &str, counts: &BTreeMap<String, u64>) -> String {
-    let known: Vec<&str> = counts.keys().map(String::as_str).take(10).collect();
-    format!(
-        "--origin {asked}: no request went there; requests went to {}",
-        known.join(", ")
-    )
-}
-
-/// Whether a request went to an origin, of its scheme and host; what names no host belongs to it.
-fn is_of(exchange: &Exchange, origin: Option<(&str, &str)>) -> bool {
-    origin.is_none_or(|(scheme, host)| {
-        exchange.host.as_deref().is_none_or(|own| own == host)
-            && exchange.scheme.as_deref().is_none_or(|own| own == scheme)
-    })
-}
-
 /// The requests to an origin.
-fn sent(sample: &mut Sample, origin: Option<(&str, &str)>) -> Vec<Exchange> {
+fn sent(sample: &mut Sample, origin: Option<&str>) -> Vec<Exchange> {
     let mut kept = std::mem::take(&mut sample.exchanges);
     let all = kept.len();
     kept.retain(|exchange| is_of(exchange, origin));

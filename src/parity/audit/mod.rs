@@ -36,6 +36,8 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// Why nobody can tell whether headers are missing; `None` where the sample tells.
     pub doubt: Option<&'static str>,
+    /// What of the sample was not looked at, and what else a reader should know.
+    pub notes: Vec<String>,
     /// What the source cannot hold, in words.
     pub lacks: Vec<String>,
     /// How its log can be made to hold more.
@@ -81,6 +83,7 @@ pub fn audit(mut production: Side, mut scenario: Side, choice: &Choice) -> Audit
         production: (production.name.clone(), production.records.len()),
         scenario: (scenario.name.clone(), scenario.records.len()),
         doubt,
+        notes: production.notes.clone(),
         lacks: lacks(&production.holds),
         remedy: remedy(&production.holds),
         findings,

@@ -18,6 +18,8 @@ pub struct Side {
     pub arrivals: Vec<i64>,
     /// What is known of its connections.
     pub connections: Connections,
+    /// What of it was not looked at, and what else a reader should know.
+    pub notes: Vec<String>,
 }
 
 /// How many requests a connection carries.

@@ -61,6 +61,7 @@ fn side(records: Vec<Record>, is_recorded: bool) -> Side {
         } else {
             Connections::Kept
         },
+        notes: Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ struct Document<'a> {
     production: SideJson<'a>,
     scenario: SideJson<'a>,
     findings: Vec<FindingJson<'a>>,
+    notes: &'a [String],
     cannot_hold: &'a [String],
 }
 
@@ -70,6 +71,7 @@ pub fn json(audit: &Audit) -> String {
         production: side(&audit.production),
         scenario: side(&audit.scenario),
         findings: findings.collect(),
+        notes: &audit.notes,
         cannot_hold: &audit.lacks,
     })
 }

@@ -90,7 +90,7 @@ fn whole(found: &Ablation, text: &mut String) {
         let names: Vec<&str> = only.iter().map(|factor| factor.header.as_str()).collect();
         let _ = writeln!(
             text,
-            "only together: {} cost this together and next to nothing alone; without one of them the answer is another one, and nothing is saved",
+            "only together: {}; by itself each costs next to nothing or changes the answer",
             names.join(" and ")
         );
     }

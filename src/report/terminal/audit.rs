@@ -57,6 +57,9 @@ pub fn render(audit: &Audit, all: bool) -> String {
     if !all {
         alike(audit, &mut text);
     }
+    for note in &audit.notes {
+        let _ = writeln!(text, "note         {note}");
+    }
     for lack in &audit.lacks {
         let _ = writeln!(text, "cannot hold  {lack}");
     }

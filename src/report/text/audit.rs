@@ -35,6 +35,9 @@ pub fn markdown(audit: &Audit) -> String {
         rows(&alike, &mut text);
         text.push_str("\n</details>\n");
     }
+    for note in &audit.notes {
+        let _ = writeln!(text, "\n{}", plain(note));
+    }
     if !audit.lacks.is_empty() {
         text.push_str("\nThis source cannot hold:\n\n");
         for lack in &audit.lacks {
