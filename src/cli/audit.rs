@@ -151,7 +151,8 @@ fn production(args: &Args, key: &Key) -> anyhow::Result<Side> {
         // Equal values have equal prints within one sample alone.
         _ => {
             return Err(Usage(
-                "a sample of `telemload tap` is audited by itself: each has a key of its own".to_owned(),
+                "a sample of `telemload tap` is audited by itself: each has a key of its own"
+                    .to_owned(),
             )
             .into());
         }

@@ -1,7 +1,7 @@
 //! The endpoint of `--live`: a run's figures for Prometheus, on a thread of its own until the command ends.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-use super::exit::Usage;
+use super::listen::Bound;
 use super::output::say;
 use crate::report::live::{CONTENT_TYPE, metrics};
 use crate::report::terminal::progress::Shared;
@@ -25,12 +25,6 @@ const MOST_HEAD: usize = 8 << 10;
 const MOST_AT_ONCE: usize = 16;
 /// Where the figures are.
 const PATH: &str = "/metrics";
-
-/// An address that is listened at.
-pub(super) struct Bound {
-    pub(super) listener: TcpListener,
-    pub(super) address: SocketAddr,
-}
 
 /// Whoever asks again and again is waited for no longer than this, so that the final figures are read.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -118,43 +112,10 @@ impl Served {
     }
 }
 
-impl Bound {
-    /// Listens at `[HOST:]PORT`; without a host on loopback, and at a free port for port 0.
-    pub(super) fn at(flag: &str, text: &str) -> anyhow::Result<Self> {
-        let port = text.strip_prefix(':').unwrap_or(text);
-        let place = match port.parse::<u16>() {
-            Ok(port) => format!("127.0.0.1:{port}"),
-            Err(_) => text.to_owned(),
-        };
-        let refused = |why: String| Usage(format!("{flag} {text}: {why}"));
-        let mut found = place.to_socket_addrs().map_err(|error| {
-            refused(match error.kind() {
-                io::ErrorKind::InvalidInput => {
-                    "it is [HOST:]PORT, such as 9464 or 0.0.0.0:9464".to_owned()
-                }
-                _ => format!("there is no such host: {error}"),
-            })
-        })?;
-        let address = found
-            .next()
-            .ok_or_else(|| refused("the host has no address".to_owned()))?;
-        let listener = TcpListener::bind(address).map_err(|error| {
-            refused(match error.kind() {
-                io::ErrorKind::AddrInUse => {
-                    "something else listens there; choose another port, or 0 for a free one"
-                        .to_owned()
-                }
-                io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-                _ => format!("it cannot be listened at: {error}"),
-            })
-        })?;
-        let address = listener.local_addr().context("a listener has no address")?;
-        Ok(Self { listener, address })
-    }
-
+impl Served {
     /// Answers with what is known of the run, until the answer is dropped.
-    pub(super) fn serve(self, standing: Shared, quiet: bool) -> anyhow::Result<Served> {
-        let Self { listener, address } = self;
+    pub(super) fn serve(bound: Bound, standing: Shared, quiet: bool) -> anyhow::Result<Self> {
+        let Bound { listener, address } = bound;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -337,36 +298,5 @@ mod tests {
         assert_eq!(questions.patience(), None);
         // It returns at once.
         questions.wait(Duration::from_secs(3_600));
-    }
-
-    #[test]
-    fn a_port_alone_is_one_on_loopback() {
-        for text in ["0", ":0", "127.0.0.1:0", "localhost:0"] {
-            let bound = Bound::at("--live", text).unwrap();
-            assert!(
-                bound.address.ip().is_loopback() && bound.address.port() > 0,
-                "{text}"
-            );
-        }
-        let taken = Bound::at("--live", "0").unwrap().address;
-        for (text, words) in [
-            (
-                "metrics",
-                "--live metrics: it is [HOST:]PORT, such as 9464 or 0.0.0.0:9464",
-            ),
-            ("70000", "--live 70000: it is [HOST:]PORT"),
-            (
-                "192.0.2.1:0",
-                "--live 192.0.2.1:0: this machine has no such address",
-            ),
-        ] {
-            let refused = Bound::at("--live", text).err().unwrap().to_string();
-            assert!(refused.starts_with(words), "{refused}");
-        }
-        let _held = TcpListener::bind(taken).unwrap();
-        let refused = Bound::at("--live", &taken.to_string()).err().unwrap();
-        assert!(refused.is::<Usage>());
-        let words = format!("--live {taken}: something else listens there");
-        assert!(refused.to_string().starts_with(&words), "{refused}");
     }
 }

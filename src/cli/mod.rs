@@ -22,6 +22,7 @@ mod import;
 mod init;
 mod input;
 mod limits;
+mod listen;
 mod live;
 mod man;
 mod output;

@@ -13,7 +13,8 @@ use super::exit::Usage;
 use super::files::made;
 use super::foreign::Foreign;
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
-use super::live::{Bound, Served};
+use super::listen::Bound;
+use super::live::Served;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
@@ -216,7 +217,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         .context("cannot set up the runtime")?;
     let stop = signals.stop();
     let progress = progress(args.quiet, &plan.name);
-    let live = live.map(|live| live.serve(progress.standing(), args.quiet));
+    let live = live.map(|bound| Served::serve(bound, progress.standing(), args.quiet));
     let live = live.transpose()?;
     let observer = Watching::new(progress, &plan.thresholds);
     let result = runtime.block_on(experiment::run(&plan, &dir, &observer, &stop, started_at));

@@ -1,6 +1,5 @@
 //! `telemload tap`: takes mirrored requests and records what an audit looks at.
 
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,11 +7,13 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::exit::Usage;
-use super::live::Bound;
+use super::files::unwritten;
+use super::listen::Bound;
 use super::output::{print, say};
 use super::path::{is_stdio, quoted};
 use super::signals::{Answered, Signals};
 use super::values::{count, seconds};
+use crate::experiment::begin_named;
 use crate::parity::Key;
 use crate::tap::{CONNECTION, Settings, Taken, tap};
 use crate::transport::tls::random_bytes;
@@ -95,19 +96,14 @@ fn opened(path: &Path, force: bool) -> anyhow::Result<Box<dyn Write>> {
     if is_stdio(path) {
         return Ok(Box::new(std::io::stdout()));
     }
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
-    }
-    let file = options.open(path).map_err(|error| match error.kind() {
+    let waits = || say(&format!("waits for a reader of {}", path.display()));
+    let file = begin_named(path, force, waits).map_err(|error| match error.cause.kind() {
         ErrorKind::AlreadyExists => Usage(format!(
-            "{} exists; another name, or --force to write over it",
+            "{} exists; name another file, or write over it with --force",
             path.display()
-        )),
-        _ => Usage(format!("cannot write {}: {error}", path.display())),
+        ))
+        .into(),
+        _ => unwritten(&error),
     })?;
     Ok(Box::new(file))
 }

@@ -50,6 +50,8 @@ pub use observer::{Live, Observer, PhaseStart};
 pub use paired::{OpenPacing, Pacing, Pair, Paired, Relaunch};
 pub use phase::port_warning;
 pub use rounds::run;
-pub use run_dir::{CreateError, RunDir, WriteError, own_names, read_own, write_named, write_new};
+pub use run_dir::{
+    CreateError, RunDir, WriteError, begin_named, own_names, read_own, write_named, write_new,
+};
 pub use stop::Stop;
 pub use timeline::Planned;

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::writing::{Last, descend, make, open_file, put, reach};
+use super::writing::{Last, begin, descend, make, open_file, put, reach};
 
 /// A file or directory of a run could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +235,21 @@ pub fn write_named(path: &Path, bytes: &[u8], waits: impl FnOnce()) -> Result<()
     let written = path.parent().map_or(Ok(()), fs::create_dir_all);
     written
         .and_then(|()| put(path, bytes, Last::Anything, waits))
+        .map_err(|cause| WriteError {
+            path: path.to_owned(),
+            cause,
+        })
+}
+
+/// Opens a file that the user named, to write into it as things come, with the directories before it; a regular file is written over only
+/// with `over`. `waits` is told that nobody reads a FIFO yet.
+///
+/// # Errors
+/// A regular file stands there (`AlreadyExists`), or it cannot be opened.
+pub fn begin_named(path: &Path, over: bool, waits: impl FnOnce()) -> Result<File, WriteError> {
+    let above = path.parent().map_or(Ok(()), fs::create_dir_all);
+    above
+        .and_then(|()| begin(path, over, waits))
         .map_err(|cause| WriteError {
             path: path.to_owned(),
             cause,

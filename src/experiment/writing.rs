@@ -81,6 +81,22 @@ pub(super) fn make(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     written
 }
 
+/// Opens what the user named, to write into it as things come. A regular file is written over only if that is asked for.
+///
+/// # Errors
+/// What the system says; a regular file stands there (`AlreadyExists`).
+pub(super) fn begin(path: &Path, over: bool, waits: impl FnOnce()) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() && !over => return Err(ErrorKind::AlreadyExists.into()),
+        Ok(found) => options.truncate(found.is_file()),
+        Err(error) if error.kind() == ErrorKind::NotFound => options.create_new(true),
+        Err(error) => return Err(error),
+    };
+    open_named(&mut options, path, waits)
+}
+
 /// Whether another file in its place would be noticed by its content alone.
 fn is_replaceable(found: &Metadata) -> bool {
     found.is_file() && found.nlink() == 1 && found.uid() == geteuid().as_raw()

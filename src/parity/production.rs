@@ -19,7 +19,9 @@ pub fn tapped(name: String, read: Recorded) -> Side {
     let arrivals: Vec<i64> = records.iter().filter_map(|record| record.at_us).collect();
     let mut notes = Vec::new();
     if beyond > 0 {
-        notes.push(format!("{name}: {beyond} requests behind these are not looked at"));
+        notes.push(format!(
+            "{name}: {beyond} requests behind these are not looked at"
+        ));
     }
     if is_cut {
         notes.push(format!("{name}: its last line is cut off and left out"));
@@ -65,7 +67,9 @@ pub fn imported(sample: &Sample, origin: Option<&str>, key: &Key) -> Result<Side
     let mut notes = sample.notes.clone();
     let others = sample.exchanges.len() - records.len();
     if others > 0 {
-        notes.push(format!("{others} requests went to other origins; choose with --origin"));
+        notes.push(format!(
+            "{others} requests went to other origins; choose with --origin"
+        ));
     }
     for (why, count) in &sample.skipped {
         notes.push(format!("left out {count}: {}", why.words().1));

@@ -145,7 +145,9 @@ fn arrivals(load: &Load, seed: u64, is_drawn: impl Fn(u64) -> bool) -> Vec<i64> 
     let end = load.duration.as_nanos() as u64;
     let mut pacer = Pacer::new(Schedule::new(pace, Duration::ZERO), *arrivals, seed, 0, 1);
     let due = std::iter::repeat_with(|| pacer.take());
-    let due = due.take_while(|due| due.offset_ns < end).take(MOST_ARRIVALS);
+    let due = due
+        .take_while(|due| due.offset_ns < end)
+        .take(MOST_ARRIVALS);
     let due = due.filter(|due| is_drawn(due.n));
     due.map(|due| (due.offset_ns / 1_000) as i64).collect()
 }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::bed::{TELEMLOAD, TestBed, until};
 
 /// A scenario whose target is a command: the bundled gateway, as any other program.
-fn of_command(more: &str) -> String {
+pub(super) fn of_command(more: &str) -> String {
     format!(
         "name = \"gated\"
 [target]
@@ -48,7 +48,7 @@ target.gateway.rbac = \"bitmask\"
 /// A gate of this alone has no turns at a fixed rate, and so needs half the time.
 const CAPACITY: &str = "[[gate.metric]]\nname = \"capacity\"\n";
 
-fn gate(text: &str, args: &[&str]) -> TestBed {
+pub(super) fn gate(text: &str, args: &[&str]) -> TestBed {
     TestBed::new()
         .file("s.toml", text)
         .args(["gate", "s.toml", "--out", "out"])

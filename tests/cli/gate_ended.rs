@@ -7,38 +7,12 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::bed::{Outcome, Running, TELEMLOAD, TestBed, all_end, descendant, processes};
+use crate::gate::{gate, of_command};
 use crate::hostile::{self, Behaviour, Server};
 
 const HINT: &str = "another signal ends it at once";
 
-/// A scenario whose target is the bundled gateway, as any other command.
-fn scenario(more: &str) -> String {
-    format!(
-        "name = \"ended\"
-[target]
-command = \"{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}\"
-ready = \"/healthz\"
-ready_within = \"60s\"
-[load]
-model = \"closed\"
-connections = 2
-duration = \"1s\"
-workers = 1
-[[request]]
-name = \"get\"
-path = \"/healthz\"
-{more}"
-    )
-}
-
 const ALIKE: &str = "[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n";
-
-fn gate(text: &str, args: &[&str]) -> TestBed {
-    TestBed::new()
-        .file("s.toml", text)
-        .args(["gate", "s.toml", "--out", "out"])
-        .args(args)
-}
 
 /// As a terminal does it.
 fn ctrl_c(running: &Running) {
@@ -59,7 +33,7 @@ fn is_told(outcome: &Outcome) {
 fn arms_that_do_not_come_up_are_stopped() {
     let never = "sh -c \"trap '' TERM INT; sleep 641; sleep 642 # $0\" {port}";
     let head = format!("target = {{ command = '''{never}''', ready_within = \"600s\" }}\n");
-    let text = scenario(&(ALIKE.to_owned() + &head));
+    let text = of_command(&(ALIKE.to_owned() + &head));
     let running = gate(&text, &[]).start();
     descendant(running.pid(), "sleep 641");
     let below = processes(running.pid(), 4);
@@ -76,7 +50,7 @@ fn turns_that_are_tried_end_with_the_gate() {
     let servers = [(); 2].map(|()| Server::start(Behaviour::Canned(hostile::OK)));
     let urls = servers.each_ref().map(|of| format!("http://{}", of.addr));
     let readiness = "ready = \"/healthz\"\nready_within = \"60s\"\n";
-    let text = scenario("").replacen(readiness, "", 1);
+    let text = of_command("").replacen(readiness, "", 1);
     let arms = ["--base-url", &urls[0], "--head-url", &urls[1]];
     let running = gate(&text, &arms).start();
     servers.iter().for_each(|of| of.wait_for_requests(10));
@@ -86,7 +60,7 @@ fn turns_that_are_tried_end_with_the_gate() {
 
 #[test]
 fn arms_that_are_loaded_are_stopped() {
-    let running = gate(&scenario(ALIKE), &[]).start();
+    let running = gate(&of_command(ALIKE), &[]).start();
     running.wait_for_stderr("block 1: ");
     let below = processes(running.pid(), 4);
     ctrl_c(&running);
@@ -107,7 +81,7 @@ fn arms_that_are_profiled_are_stopped() {
         "command = \"{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}\"\nready = \"/healthz\""
     );
     let gateway = "gateway = { auth = \"cached\", bcrypt_cost = 4, cpus = 1 }";
-    let text = scenario(&(functions.to_owned() + ALIKE)).replacen(&command, gateway, 1);
+    let text = of_command(&(functions.to_owned() + ALIKE)).replacen(&command, gateway, 1);
     let running = gate(&text, &[]).start();
     running.wait_for_stderr("base · profiled");
     let below = processes(running.pid(), 2);
@@ -127,7 +101,7 @@ fn a_report_that_nobody_reads_is_left_with_what_is_known() {
     let good = format!("{TELEMLOAD} gateway --listen 127.0.0.1:{{port}}");
     let broken = "sh -c 'exit 3' {port}";
     let bed = gate(
-        &scenario(""),
+        &of_command(""),
         &["--base", &good, "--head", broken, "--junit", "fifo"],
     );
     let made = Command::new("mkfifo").arg(bed.path("fifo")).status();
@@ -144,7 +118,7 @@ fn a_report_that_nobody_reads_is_left_with_what_is_known() {
 
 /// A gate of the working copy against its first commit; a checkout runs `hook`.
 fn of_revision(hook: &str, build: &str) -> TestBed {
-    let bed = TestBed::new().file("s.toml", scenario(""));
+    let bed = TestBed::new().file("s.toml", of_command(""));
     let git = |args: &[&str]| {
         let mut git = Command::new("git");
         git.arg("-C").arg(bed.path(""));
