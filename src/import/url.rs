@@ -95,16 +95,3 @@ pub(super) fn sendable(text: &str) -> String {
     }
     sent
 }
-
-/// Percent-encoded as a value of a form or a query.
-pub(super) fn encoded(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
-}

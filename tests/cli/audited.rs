@@ -150,7 +150,7 @@ fn a_tap_keeps_no_value_and_takes_what_the_mirror_says_of_connections() {
 #[test]
 fn what_a_tap_did_not_take_is_said() {
     let (running, place) = tap(&["--max-size", "0"]);
-    assert!(exchange(&place, b"\x16\x03\x01\n\n").starts_with("HTTP/1.1 400 "));
+    assert!(exchange(&place, b"\x16\x03\x01").starts_with("HTTP/1.1 400 "));
     let one = exchange(&place, b"GET / HTTP/1.0\r\n\r\n");
     assert!(one.starts_with("HTTP/1.1 204 "), "{one}");
     running.signal(Signal::INT);

@@ -1,9 +1,10 @@
 //! Bodies of commands: data, forms, and files where they may be read.
 
 use super::said::{Command, Data, FormField, Said};
+use crate::import::mark;
 use crate::import::multipart::{Part, joined};
 use crate::import::sample::{Body, Sample};
-use crate::import::{mark, url};
+use crate::traffic::redact::percent;
 
 /// Divides the parts of a form.
 pub(super) const BOUNDARY: &str = "------------------------telemload00000001";
@@ -24,7 +25,7 @@ const MEDIA_TYPES: [(&str, &str); 10] = [
 
 /// Percent-encoded as curl does it: a space is a plus sign.
 fn pluses(text: &str) -> Vec<u8> {
-    let encode = |text: &str| url::encoded(text.as_bytes()).replace("%20", "+");
+    let encode = |text: &str| percent(text.as_bytes()).replace("%20", "+");
     mark::rewritten(text, encode).into_bytes()
 }
 
@@ -78,7 +79,7 @@ impl Command<'_> {
             Some(at) => (&value[..at], &value[at..]),
         };
         let content = match content.strip_prefix('@') {
-            Some(file) => url::encoded(&self.file(sample, file)?)
+            Some(file) => percent(&self.file(sample, file)?)
                 .replace("%20", "+")
                 .into_bytes(),
             None => pluses(&content[1..]),

@@ -5,6 +5,7 @@ use super::options;
 use super::said::{Command, Said};
 use crate::import::sample::{Body, Exchange, Sample, Skip};
 use crate::import::{mark, url};
+use crate::traffic::redact::percent;
 
 /// What curl calls itself, of any version.
 const AGENT: &str = "curl/8.5.0";
@@ -225,7 +226,7 @@ impl Command<'_> {
             && exchange.path.ends_with('/')
         {
             let name = file.rsplit('/').next().unwrap_or(file);
-            exchange.path += &mark::rewritten(name, |text| url::encoded(text.as_bytes()));
+            exchange.path += &mark::rewritten(name, |text| percent(text.as_bytes()));
         }
         let mut queries = said.queries.clone();
         if said.is_get {

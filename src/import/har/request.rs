@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::value::{text, whole};
 use crate::import::multipart::{Part, boundary_of, joined};
 use crate::import::sample::{Body, Exchange, Header, Sample};
-use crate::import::url;
+use crate::traffic::redact::percent;
 use crate::units::percent_decoded;
 
 /// Headers as they stand in the archive, without those of HTTP/2 alone.
@@ -264,6 +264,6 @@ fn reencoded(text: &str) -> String {
     if is_sent {
         text.to_owned()
     } else {
-        url::encoded(text.as_bytes())
+        percent(text.as_bytes())
     }
 }

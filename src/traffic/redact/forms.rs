@@ -57,9 +57,9 @@ pub(crate) fn without_known<'a>(text: &str, secrets: impl IntoIterator<Item = &'
     shown
 }
 
-/// All but letters, digits and `-._~`.
-fn percent(secret: &[u8]) -> String {
-    secret.iter().fold(String::new(), |mut text, &byte| {
+/// Percent-encoded but for letters, digits and `-._~` (RFC 3986 2.3).
+pub(crate) fn percent(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, &byte| {
         let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if is_plain {
             text.push(char::from(byte));

@@ -13,7 +13,7 @@ mod value;
 pub(crate) use command::command_without_credentials;
 pub use credentials::without_credentials;
 pub(crate) use credentials::{credentials, shows_user, without_known_shapes};
-pub(crate) use forms::{forms, without_known};
+pub(crate) use forms::{forms, percent, without_known};
 pub use literal::{EXTRACTED, REDACTED};
 pub(crate) use literal::{is_literal_secret, without_placeholders};
 pub use names::is_sensitive_name;

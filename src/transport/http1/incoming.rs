@@ -1,6 +1,7 @@
 //! Requests as a server reads them: incremental, and bounded whatever a client sends. Bodies are counted; their first bytes are kept.
 
 use super::body::{BodyCount, Chunks, portion};
+use crate::transport::answer::is_token;
 
 /// The most bytes of a request line with its header block.
 const MAX_HEAD: usize = 256 * 1024;
@@ -115,6 +116,10 @@ impl Requests {
         let blank = blank.count();
         if self.scanned == 0 {
             self.input.drain(..blank);
+        }
+        // Another protocol, such as TLS, may never have an empty line: its client would wait.
+        if self.input.first().is_some_and(|&first| !is_token(first)) {
+            return Err(NoRequest::Head);
         }
         let from = self.scanned.saturating_sub(3);
         let is_whole = memchr::memchr_iter(b'\n', &self.input[from..]).any(|at| {
@@ -259,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_no_request_is_refused() {
         for (bytes, why) in [
-            (&b"\x16\x03\x01\x00\xa5\x01\n\n"[..], NoRequest::Head),
+            (&b"\x16\x03\x01\x00\xa5\x01"[..], NoRequest::Head),
             (
                 b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
                 NoRequest::Framing,
