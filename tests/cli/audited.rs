@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -220,6 +222,41 @@ fn an_access_log_cannot_tell_which_headers_there_are() {
     }
 }
 
+/// A sample whose requests have one header, and whose last line is cut off.
+fn cut_off() -> String {
+    let request = r#"{"at_us":1,"method":"POST","route":"/v1/telemetry","headers":[["X-Id",{"h":"0123456789abcdef","n":3,"a":"digits"}]]}"#;
+    let opening = r#"{"schema":"telemload.sample/1","telemload":"0","direct":true}"#;
+    format!("{opening}\n{request}\n{}", &request[..40])
+}
+
+#[test]
+fn a_sample_is_read_packed_too_and_what_is_cut_off_is_said() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(cut_off().as_bytes()).unwrap();
+    let bed = TestBed::new().file("s.jsonl.gz", packed.finish().unwrap());
+    let outcome = bed
+        .args(["audit", SHIPPED, "s.jsonl.gz", "--variant", "local"])
+        .run()
+        .expect(1, &[]);
+    for words in [
+        "missing header X-Id: all of production, none here\n",
+        "s.jsonl.gz: its last line is cut off and left out\n",
+    ] {
+        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
+    }
+}
+
+/// Equal values of two samples have different prints.
+#[test]
+fn samples_of_two_taps_are_not_joined() {
+    TestBed::new()
+        .file("a.jsonl", cut_off())
+        .file("b.jsonl", cut_off())
+        .args(["audit", SHIPPED, "a.jsonl", "b.jsonl"])
+        .run()
+        .expect(2, &["a sample of `telemload tap` is audited by itself"]);
+}
+
 #[test]
 fn what_cannot_be_audited_is_refused_with_its_name() {
     for (file, text, args, says) in [
@@ -252,7 +289,7 @@ fn what_cannot_be_audited_is_refused_with_its_name() {
             "sample.jsonl",
             "curl http://shop.example/\n",
             &["--origin", "http://else.example"],
-            "holds no request, http://else.example",
+            "--origin http://else.example: no request went there",
         ),
     ] {
         TestBed::new()

@@ -17,7 +17,8 @@ pub struct Incoming {
     pub method: String,
     /// What the request line names: a path with its query, a URL, or `*`.
     pub target: String,
-    /// Whether the client takes another answer on this connection (RFC 9112 9.3).
+    /// Whether the client takes another answer on this connection (RFC 9112 9.3). HTTP/1.0 is taken to close: its `keep-alive` would have to
+    /// be agreed to.
     pub keeps: bool,
     /// In their order, with names as they were written.
     pub fields: Vec<(String, Vec<u8>)>,
@@ -155,12 +156,7 @@ impl Requests {
         };
         let asked = request.field("connection").unwrap_or_default();
         let asked = asked.to_ascii_lowercase();
-        let says = |word: &[u8]| memchr::memmem::find(&asked, word).is_some();
-        request.keeps = if is_new {
-            !says(b"close")
-        } else {
-            says(b"keep-alive")
-        };
+        request.keeps = is_new && memchr::memmem::find(&asked, b"close").is_none();
         let rest = rest(&request)?;
         self.waits = (request.field("expect"))
             .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
