@@ -402,3 +402,23 @@ fn a_variant_leaves_a_header_out() {
     );
     assert!(error.contains("X-Device-Id"), "{error}");
 }
+
+/// Nobody has to ask for turns, and nobody who has not asked is refused.
+#[test]
+fn variants_that_can_take_turns_do_unless_the_scenario_says_otherwise() {
+    let two = "[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n";
+    let slower = "load.connections = 2\n";
+    let third = "[[variant]]\nname = \"c\"\n";
+    for (order, more, pairs) in [
+        ("", "", 1),
+        ("", slower, 0),
+        // `a` is compared with both.
+        ("", third, 0),
+        ("order = \"one-by-one\"", "", 0),
+        ("order = \"turns\"", "", 1),
+    ] {
+        let text = format!("{order}\n{BASE}{two}{more}");
+        let plan = parse("x.toml", &text, Path::new("."), &Overrides::default()).unwrap();
+        assert_eq!(plan.turns.len(), pairs, "{order} {more}");
+    }
+}

@@ -7,14 +7,15 @@ use crate::scenario::read::file::Text;
 use crate::units::printable;
 
 impl Resolver<'_> {
-    /// The pairs of the plan that take turns: all or none.
+    /// The pairs of the plan that take turns. Unless the scenario says otherwise, those that can; where it asks for turns, all.
     pub(super) fn pairs(
         &self,
         given: Option<&Text>,
         plan: &Plan,
     ) -> Result<Vec<ComparisonPlan>, Error> {
         let Some(given) = given else {
-            return Ok(Vec::new());
+            let pairs = plan.comparisons.iter().copied();
+            return Ok(pairs.filter(|pair| plan.apart(*pair).is_none()).collect());
         };
         let refused = |message: String| Err(self.error(given.span(), "order", message));
         match given.get_ref().as_str() {
