@@ -190,14 +190,17 @@ async fn supervise(
     let (mut first, mut last) = (None, None);
     end.window_end = planned.end;
     let mut is_stopping = false;
-    let mut was_late = false;
     // The window lasts as long as planned, however long before its end the last request was due.
     let over = || state.aborted.get() || state.due.borrow().is_over(now_ns());
     while state.live.get() > 0 || !over() {
         let due = now_ns() + tick;
         state.tick.set(due);
         let now = timer.until(due).await?;
-        let is_late = state.woke(due, now);
+        if state.woke(due, now) {
+            // Answers that came while the worker did not run are read before their requests are given up: a task that yields goes on
+            // behind all that is ready by then.
+            tokio::task::yield_now().await;
+        }
         if first.is_none() && now >= planned.start {
             first = Some(mark());
         }
@@ -228,11 +231,7 @@ async fn supervise(
         if let Some(notes) = &mut *state.notes.borrow_mut() {
             notes.hand_over_if_due(now);
         }
-        // An answer that came while the worker did not run is read before its request is given up.
-        if !is_late || was_late {
-            state.expire(now);
-        }
-        was_late = is_late && !was_late;
+        state.expire(now);
     }
     let (first, mut last) = (first.unwrap_or_else(mark), last.unwrap_or_else(mark));
     last.wait_ns = wait.last(first.wait_ns, last.wait_ns);

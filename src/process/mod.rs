@@ -11,6 +11,7 @@ pub mod client;
 pub mod cpus;
 mod exit;
 pub mod log;
+mod looks;
 pub mod machine;
 pub mod metrics;
 mod orphans;

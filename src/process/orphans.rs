@@ -5,18 +5,16 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, set_child_subreaper, waitpid};
-use tokio::time::sleep;
 
+use super::looks::Looks;
 use super::supervisor::{KILL_ALLOWANCE, kill};
 use super::tree;
 
 /// The variable by which descendants of a supervisor are known.
 pub(super) const MARK: &str = "TELEMLOAD_SUPERVISOR";
-/// Pause between two looks for processes that take their time to end.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// A mark of its own for each supervisor; from the first one on orphans come to telemload.
 pub(super) fn mark() -> String {
@@ -32,6 +30,7 @@ pub(super) async fn kill_marked(mark: &str) {
     let give_up = Instant::now() + KILL_ALLOWANCE;
     let own = getpid().as_raw_nonzero().get();
     let mut ending: Vec<i32> = Vec::new();
+    let mut looks = Looks::default();
     while Instant::now() < give_up {
         let left: Vec<_> = tree::descendants(own)
             .into_iter()
@@ -51,7 +50,7 @@ pub(super) async fn kill_marked(mark: &str) {
         if left.is_empty() && ending.is_empty() {
             return;
         }
-        sleep(LOOK).await;
+        looks.pause().await;
     }
 }
 

@@ -27,9 +27,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::log::keep;
+use super::looks::Looks;
 use super::tree;
 
 /// The hidden verb that runs [`supervise`].
@@ -56,7 +57,6 @@ const KILL_AT_ONCE: SignalKind = SignalKind::quit();
 
 const MAX_ORDER: u64 = 4 << 20;
 const MAX_PAYLOAD: u64 = 256 << 20;
-const RESCAN: Duration = Duration::from_millis(5);
 
 /// What telemload asks of a supervisor: the line in front of the payload. No `Debug`: `env` may hold secrets.
 #[derive(Serialize, Deserialize)]
@@ -346,6 +346,7 @@ impl Child {
         }
         let own = getpid().as_raw_nonzero().get();
         let give_up = Instant::now() + KILL_ALLOWANCE;
+        let mut looks = Looks::default();
         while self.reap() {
             for process in tree::descendants(own)
                 .iter()
@@ -361,7 +362,7 @@ impl Child {
             }
             tokio::select! {
                 _ = signals.child.recv() => {}
-                () = sleep(RESCAN) => {}
+                () = looks.pause() => {}
             }
         }
     }

@@ -218,15 +218,18 @@ fn starving(served: usize, later: &'static AtomicBool) -> Scripted {
 
 #[test]
 fn connections_that_are_never_served_are_told_by_their_time() {
-    static NEVER: AtomicBool = AtomicBool::new(false);
-    let server = starving(2, &NEVER);
+    static LATER: AtomicBool = AtomicBool::new(false);
+    let server = starving(2, &LATER);
     let load = "model = \"closed\"\nconnections = 20\nduration = \"2s\"\ntimeout = \"500ms\"";
     let text = scenario(server.addr.port(), "", load);
     let words = [
         "requests without an OK answer in the window took ",
         " of the time of 20 connections",
     ];
-    let outcome = TestBed::new().scenario(&text).run().expect(4, &words);
+    let outcome = TestBed::new().scenario(&text).run();
+    // Lets the server's threads end.
+    LATER.store(true, Ordering::Relaxed);
+    let outcome = outcome.expect(4, &words);
     assert!(outcome.stdout.contains("(lost_time)"), "{}", outcome.stdout);
 }
 

@@ -6,7 +6,9 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::bed::{Outcome, Running, TELEMLOAD, TestBed, all_end, descendant, processes};
+use crate::bed::{
+    Outcome, Running, TELEMLOAD, TestBed, all_end, descendant, descendants, processes, until,
+};
 use crate::gate::{gate, of_command};
 use crate::hostile::{self, Behaviour, Server};
 
@@ -152,7 +154,12 @@ fn a_base_that_is_checked_out_or_built_is_left_at_once() {
         let (home, worktrees) = (bed.path("tmp"), bed.path(".git/worktrees"));
         fs::create_dir(&home).unwrap();
         let running = bed.env("TMPDIR", home.to_str().unwrap()).start();
-        descendant(running.pid(), "sleep 651");
+        // Not the shell, whose command line has the words before it has done the first of them.
+        until("`sleep 651`", || {
+            let below = descendants(running.pid());
+            let mut lines = below.iter().map(|process| &process.cmdline);
+            lines.any(|line| line.starts_with("sleep 651")).then_some(())
+        });
         let below = processes(running.pid(), 2);
         ctrl_c(&running);
         if again {

@@ -26,12 +26,15 @@ const LONG: Duration = Duration::from_secs(120);
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(5);
     loop {
         if let Some(found) = found() {
             return found;
         }
         assert!(start.elapsed() < LONG, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(pause);
+        // Some look through all processes of the machine, which slows the ends of those.
+        pause = (pause * 3 / 2).min(Duration::from_millis(40));
     }
 }
 
