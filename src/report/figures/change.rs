@@ -192,10 +192,10 @@ impl Notation {
 
 /// The place of the last digit that an interval leaves: the first digit of half its width, and no further left than that of the
 /// smallest factor that is written. Open ends have no width.
-fn step(notation: Notation, change: &MetricChange) -> f64 {
-    let ends = [change.interval.0, change.interval.1];
+fn step(notation: Notation, ratio: f64, interval: (f64, f64)) -> f64 {
+    let ends = [interval.0, interval.1];
     let known = ends.into_iter().filter(|end| *end > 0.0 && end.is_finite());
-    let (value, widths) = (notation.number(change.ratio), known.clone().count() as f64);
+    let (value, widths) = (notation.number(ratio), known.clone().count() as f64);
     let sum: f64 = known
         .clone()
         .map(|end| (notation.number(end) - value).abs())
@@ -217,20 +217,36 @@ fn step(notation: Notation, change: &MetricChange) -> f64 {
     }
 }
 
-/// A ratio with its interval, in the digits that this leaves.
-fn measured(change: &MetricChange) -> String {
-    // One notation for a change and its bounds.
-    let notation = Notation::of(change.ratio);
-    let step = step(notation, change);
+/// A ratio and its interval, if that has an end, in the digits that this leaves and in one notation.
+fn written(ratio: f64, interval: (f64, f64)) -> (String, Option<String>) {
+    let notation = Notation::of(ratio);
+    let step = step(notation, ratio, interval);
     let text = |ratio| notation.text(ratio, step);
-    let (low, high) = change.interval;
+    let (low, high) = interval;
     let ends = match (low > 0.0, high.is_finite()) {
-        (true, true) => format!("95 %: {} to {}", text(low), text(high)),
-        (true, false) => format!("95 %: {} and more", text(low)),
-        (false, true) => format!("95 %: {} and less", text(high)),
-        (false, false) => return text(change.ratio),
+        (true, true) => Some(format!("{} to {}", text(low), text(high))),
+        (true, false) => Some(format!("{} and more", text(low))),
+        (false, true) => Some(format!("{} and less", text(high))),
+        (false, false) => None,
     };
-    format!("{} ({ends})", text(change.ratio))
+    (text(ratio), ends)
+}
+
+/// A ratio of two or more, or of its inverse, with its interval; `None` of one that is better told in per cent.
+pub(in crate::report) fn factor(ratio: f64, interval: (f64, f64)) -> Option<(String, String)> {
+    if Notation::of(ratio) == Notation::Percent {
+        return None;
+    }
+    let (factor, ends) = written(ratio, interval);
+    Some((factor, ends.unwrap_or_else(|| "–".to_owned())))
+}
+
+/// A ratio with its interval.
+fn measured(change: &MetricChange) -> String {
+    match written(change.ratio, change.interval) {
+        (ratio, Some(ends)) => format!("{ratio} (95 %: {ends})"),
+        (ratio, None) => ratio,
+    }
 }
 
 pub(in crate::report) fn words(change: &MetricChange) -> String {

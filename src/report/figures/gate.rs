@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::change::factor;
 use crate::gate::Verdict;
 use crate::gate::paired::{
     Change, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
@@ -41,15 +42,16 @@ pub(in crate::report) fn signed(share: f64) -> String {
     format!("{sign}{}", format_share(share.abs()))
 }
 
-/// A change and its interval; "–" where there is none.
+/// A change and its interval, as a factor if it is large; "–" where there is none.
 pub(in crate::report) fn change(change: Option<Change>) -> (String, String) {
-    change.map_or_else(
-        || ("–".to_owned(), "–".to_owned()),
-        |change| {
-            let interval = format!("{} to {}", signed(change.low), signed(change.high));
-            (signed(change.by), interval)
-        },
-    )
+    let Some(Change { by, low, high }) = change else {
+        return ("–".to_owned(), "–".to_owned());
+    };
+    let large = factor(1.0 + by, (1.0 + low, 1.0 + high));
+    large.unwrap_or_else(|| {
+        let interval = format!("{} to {}", signed(low), signed(high));
+        (signed(by), interval)
+    })
 }
 
 /// What follows, told apart by a sign and a word; of a metric that is shown alone as well.
@@ -226,6 +228,20 @@ mod tests {
     use super::*;
     use crate::report::checks::gate_samples::metric;
     use crate::scenario::plan::gate::Limits;
+
+    #[test]
+    fn a_large_change_is_a_factor() {
+        for ((low, by, high), expected) in [
+            ((-0.0121, 0.0181, 0.0492), ("+1.81 %", "-1.21 % to +4.92 %")),
+            ((59.28, 75.38, 95.78), ("×80", "×60 to ×100")),
+            ((-0.995, -0.994, -0.993), ("÷170", "÷200 to ÷140")),
+            ((-1.0, -0.9, -0.5), ("÷10", "÷2 and less")),
+        ] {
+            let found = change(Some(Change { by, low, high }));
+            let found = (found.0.as_str(), found.1.as_str());
+            assert_eq!(found, expected);
+        }
+    }
 
     #[test]
     fn a_bar_shows_an_interval_beside_its_limits() {
