@@ -33,6 +33,7 @@ mod report;
 mod run;
 mod schema;
 mod selftest;
+mod shard;
 mod signals;
 mod stored;
 mod tap;

@@ -142,7 +142,8 @@ impl PhaseRun<'_> {
         let has_window = !found.rounds.is_empty();
         let services = over.services_ended.iter();
         found.note(services.map(|words| notes::service_ended(words)));
-        if let (Some(why), true) = (over.no_cpu, has_window) {
+        let is_read = self.launch.reads_target();
+        if let (Some(why), true) = (over.no_cpu, has_window && is_read) {
             // Where metrics tell it, they say why they do not.
             let unnamed = target.no_tree().filter(|_| over.late.cpu == Cpu::Nowhere);
             found.note([notes::no_target_cpu(&unnamed.unwrap_or(why))]);
