@@ -190,12 +190,17 @@ struct Typed {
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
-    let plan = plan(args)?;
+    let (mut plan, asked) = plan(args)?;
     if args.dry_run {
-        print(&dry_run::render(&plan))?;
+        let mut text = dry_run::render(&plan);
+        if let Some(asked) = &asked {
+            text += &dry_run::timetable(&plan, asked.shard, asked.starts_at());
+        }
+        print(&text)?;
         return Ok(0);
     }
-    if let Some(words) = plan.part.as_ref().and_then(shard::too_late) {
+    let unfit = asked.map(|asked| asked.settle(&mut plan, args.quiet));
+    if let Some(words) = unfit.transpose()?.flatten() {
         let outcome = Outcome::Invalid(words);
         conclude(&outcome, args.quiet);
         return Ok(outcome.exit_code());
@@ -209,6 +214,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .iter()
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
+        if let Some(part) = &plan.part {
+            say(&format!(
+                "shard {} begins at {}",
+                part.shard, part.starts_at
+            ));
+        }
     }
     let live = (args.live.as_deref()).map(|at| Bound::at("--live", at));
     let live = live.transpose()?;
@@ -314,11 +325,11 @@ fn conclude(outcome: &Outcome, quiet: bool) {
     }
 }
 
-fn plan(args: &Args) -> anyhow::Result<Plan> {
+fn plan(args: &Args) -> anyhow::Result<(Plan, Option<shard::Asked<'_>>)> {
     let target = target(args)?;
     let is_url = is_url(target);
     let mut overrides = overrides(args, target)?;
-    let asked = args.shards.asked()?;
+    let mut asked = args.shards.asked()?;
     overrides.shards = asked.as_ref().map(|asked| asked.shard.count());
     let mut notes = Vec::new();
     let planned = if is_url {
@@ -334,11 +345,10 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
     };
     let mut plan = planned.map_err(|error| Usage(error.to_string()))?;
     plan.notes.extend(notes);
-    if let Some(asked) = asked {
-        let has_fresh_seed = plan.seed == overrides.fresh_seed;
-        asked.settle(&mut plan, has_fresh_seed);
+    if plan.seed == overrides.fresh_seed {
+        asked.iter_mut().for_each(shard::Asked::draw_seed);
     }
-    Ok(plan)
+    Ok((plan, asked))
 }
 
 fn is_url(target: &str) -> bool {
