@@ -20,7 +20,7 @@ use super::proofs::proofs;
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
 use super::watching::Watching;
-use super::{ad_hoc, body};
+use super::{ad_hoc, body, shard};
 use crate::experiment::{self, RunDir};
 use crate::gate::{Outcome, too_busy};
 use crate::report::terminal::detail::Detail;
@@ -73,7 +73,7 @@ pub(super) struct Args {
     #[arg(short = 'R', long, value_parser = rate)]
     rate: Option<Rate>,
     /// Threads of the generator [default: half of the CPUs].
-    #[arg(long, alias = "threads", value_parser = count::<u32>, value_name = "N")]
+    #[arg(long, alias = "threads", visible_alias = "shard-workers", value_parser = count::<u32>, value_name = "N")]
     workers: Option<u32>,
     /// Seed of the mix, of arrivals and of random values [default: the scenario's, else a new one, which the result names].
     #[arg(long, value_name = "N")]
@@ -155,6 +155,8 @@ pub(super) struct Args {
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
+    shards: shard::ShardArgs,
+    #[command(flatten)]
     ci: Outputs,
     #[command(flatten)]
     at_scenario: AtScenario,
@@ -188,10 +190,20 @@ struct Typed {
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
-    let plan = plan(args)?;
+    let (mut plan, asked) = plan(args)?;
     if args.dry_run {
-        print(&dry_run::render(&plan))?;
+        let mut text = dry_run::render(&plan);
+        if let Some(asked) = &asked {
+            text += &dry_run::timetable(&plan, asked.shard, asked.starts_at());
+        }
+        print(&text)?;
         return Ok(0);
+    }
+    let unfit = asked.map(|asked| asked.settle(&mut plan, args.quiet));
+    if let Some(words) = unfit.transpose()?.flatten() {
+        let outcome = Outcome::Invalid(words);
+        conclude(&outcome, args.quiet);
+        return Ok(outcome.exit_code());
     }
     allow_connections(&plan, AtOnce::of(&plan))?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
@@ -202,13 +214,20 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .iter()
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
+        if let Some(part) = &plan.part {
+            say(&format!(
+                "shard {} begins at {}",
+                part.shard, part.starts_at
+            ));
+        }
     }
     let live = (args.live.as_deref()).map(|at| Bound::at("--live", at));
     let live = live.transpose()?;
     let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;
-    let out = args.out.as_deref();
+    let of_shard = (plan.part.as_ref()).map(|of| shard::directory(args.out.as_deref(), &plan, of));
+    let out = of_shard.as_deref().or(args.out.as_deref());
     let dir = made(RunDir::create(out, &plan.name, &plan.text, started_at))?;
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -306,10 +325,12 @@ fn conclude(outcome: &Outcome, quiet: bool) {
     }
 }
 
-fn plan(args: &Args) -> anyhow::Result<Plan> {
+fn plan(args: &Args) -> anyhow::Result<(Plan, Option<shard::Asked<'_>>)> {
     let target = target(args)?;
     let is_url = is_url(target);
-    let overrides = overrides(args, target)?;
+    let mut overrides = overrides(args, target)?;
+    let mut asked = args.shards.asked()?;
+    overrides.shards = asked.as_ref().map(|asked| asked.shard.count());
     let mut notes = Vec::new();
     let planned = if is_url {
         if overrides.variant.is_some() {
@@ -324,7 +345,10 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
     };
     let mut plan = planned.map_err(|error| Usage(error.to_string()))?;
     plan.notes.extend(notes);
-    Ok(plan)
+    if plan.seed == overrides.fresh_seed {
+        asked.iter_mut().for_each(shard::Asked::draw_seed);
+    }
+    Ok((plan, asked))
 }
 
 fn is_url(target: &str) -> bool {
@@ -430,6 +454,7 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
         no_keep_alive: args.no_keep_alive,
         seed: args.seed,
         fresh_seed: fresh_seed(),
+        shards: None,
         variant: args.variant.clone(),
         allow_untrusted: args.allow_untrusted,
         show_secrets: args.show_secrets,

@@ -33,6 +33,7 @@ mod rounds;
 mod run_dir;
 mod sampling;
 mod services;
+mod sharded;
 mod started;
 mod stop;
 mod stretch;
@@ -53,5 +54,6 @@ pub use rounds::run;
 pub use run_dir::{
     CreateError, RunDir, WriteError, begin_named, own_names, read_own, write_named, write_new,
 };
+pub use sharded::{length as shard_length, stretches as shard_stretches};
 pub use stop::Stop;
 pub use timeline::Planned;

@@ -142,7 +142,10 @@ impl PhaseRun<'_> {
         let has_window = !found.rounds.is_empty();
         let services = over.services_ended.iter();
         found.note(services.map(|words| notes::service_ended(words)));
-        if let (Some(why), true) = (over.no_cpu, has_window) {
+        // Shards can be told of the target's CPU by its metrics alone, and one of them reads these.
+        let part = self.launch.plan.part.as_ref();
+        let is_told = part.is_none() || self.launch.variant.target.has_metrics();
+        if let (Some(why), true) = (over.no_cpu, has_window && is_told) {
             // Where metrics tell it, they say why they do not.
             let unnamed = target.no_tree().filter(|_| over.late.cpu == Cpu::Nowhere);
             found.note([notes::no_target_cpu(&unnamed.unwrap_or(why))]);
@@ -156,8 +159,11 @@ impl PhaseRun<'_> {
         if (1..FEW_REQUESTS).contains(&ok) {
             found.note([notes::few_requests(ok)]);
         }
-        found.note(fewer_requests(&found).filter(|_| !self.stop.is_asked()));
-        found.note(short_for_answers(&found));
+        // A part has a part of the requests and of the connections.
+        if part.is_none() {
+            found.note(fewer_requests(&found).filter(|_| !self.stop.is_asked()));
+            found.note(short_for_answers(&found));
+        }
         found.note(short_window(self.launch));
         found.note(over.late.notes());
         let window = Duration::from_secs_f64(found.seconds());

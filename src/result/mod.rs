@@ -14,6 +14,7 @@ mod round;
 mod run;
 #[cfg(test)]
 pub(crate) mod samples;
+mod shard;
 mod trust;
 mod used;
 
@@ -31,6 +32,7 @@ pub use round::{
     Uncertainty,
 };
 pub use run::{Failure, RunResult, ScenarioId, VariantResult};
+pub use shard::{ShardResult, ShardStretch};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};
 pub use used::{AcknowledgedFile, InstanceUse, ProcessUse, ServiceUse};
 

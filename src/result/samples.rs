@@ -123,6 +123,7 @@ pub(crate) fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
             seed: Some(42),
         },
         started_at: jiff::Timestamp::UNIX_EPOCH,
+        shard: None,
         machine: Fingerprint::read(),
         variants: vec![VariantResult {
             name: "v".to_owned(),

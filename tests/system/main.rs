@@ -18,6 +18,7 @@ mod prometheus;
 mod redis;
 #[path = "../support/scripted.rs"]
 pub mod scripted;
+mod shards;
 mod shared_store;
 #[path = "../support/shortened.rs"]
 mod shortened;
