@@ -118,7 +118,10 @@ pub(super) fn plan(
     plan.text = stored_text(source.text, found.secrets, overrides);
     plan.notes = found.notes;
     select_variant(source, &mut plan, wanted)?;
-    plan.turns = resolver.pairs(shared.order.as_ref(), &plan)?;
+    // Each shard would find a length of turns of its own.
+    if overrides.shards.is_none() {
+        plan.turns = resolver.pairs(shared.order.as_ref(), &plan)?;
+    }
     Ok(plan)
 }
 
