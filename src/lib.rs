@@ -24,6 +24,7 @@ pub mod report;
 pub mod result;
 pub mod scenario;
 pub mod selftest;
+mod shard;
 pub mod statistics;
 pub mod tap;
 pub mod tenant;

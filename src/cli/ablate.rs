@@ -192,7 +192,7 @@ impl Trying<'_> {
             stop,
             quiet: self.quiet,
         };
-        let mut conclusion = Conclusion::of(plan, result, &patience);
+        let mut conclusion = Conclusion::of(plan.judged(), result, &patience);
         conclusion.store(&dir, &patience);
         Ok(conclusion)
     }

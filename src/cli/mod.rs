@@ -25,6 +25,7 @@ mod limits;
 mod listen;
 mod live;
 mod man;
+mod merge;
 mod output;
 mod path;
 mod proofs;
@@ -68,6 +69,7 @@ enum Command {
     Run(Box<run::Args>),
     Compare(compare::Args),
     Gate(Box<gate::Args>),
+    Merge(merge::Args),
     Report(report::Args),
     Flame(flame::Args),
     Import(Box<import::Args>),
@@ -130,6 +132,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Selftest(args) => selftest::exec(&args),
         Command::Compare(args) => compare::exec(&args),
         Command::Gate(args) => gate::exec(&args),
+        Command::Merge(args) => merge::exec(&args),
         Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
         Command::Import(args) => import::exec(&args),

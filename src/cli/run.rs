@@ -229,7 +229,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         stop,
         quiet: args.quiet,
     };
-    let mut conclusion = Conclusion::of(plan, result, &patience);
+    let mut conclusion = Conclusion::of(plan.judged(), result, &patience);
     conclusion.store(&dir, &patience);
     // What may still run on its threads, such as the look-up of a name, is not waited for.
     runtime.shutdown_background();
@@ -247,10 +247,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     if !args.quiet {
         if conclusion.is_stored {
-            let seed = conclusion.plan.seed;
-            say(&format!("stored in {} (seed {seed})", dir.path().display()));
+            say(&format!("stored in {} (seed {})", dir.path().display(), plan.seed));
         }
-        proofs(&conclusion.plan, &conclusion.result, &dir)
+        proofs(&plan, &conclusion.result, &dir)
             .iter()
             .for_each(|line| say(line));
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::Made;
-use super::gather::StretchEnd;
+use super::files::{Made, Which};
+use super::over::StretchEnd;
 use super::instances::uneven;
 use super::launch::Launched;
 use super::mark::Cpu;
@@ -152,12 +152,7 @@ impl PhaseRun<'_> {
             Err(why) if target.is_known && has_window => found.note([notes::no_counters(&why)]),
             Err(_) => {}
         }
-        let ok = found.total().ok;
-        if (1..FEW_REQUESTS).contains(&ok) {
-            found.note([notes::few_requests(ok)]);
-        }
-        found.note(fewer_requests(&found).filter(|_| !self.stop.is_asked()));
-        found.note(short_for_answers(&found));
+        counted_notes(&mut found, self.stop.is_asked());
         found.note(short_window(self.launch));
         found.note(over.late.notes());
         let window = Duration::from_secs_f64(found.seconds());
@@ -205,7 +200,11 @@ impl PhaseRun<'_> {
         } else {
             Vec::new()
         };
-        Made::create(self.launch.dir, &directory, &columns)
+        let which = Which {
+            columns: &columns,
+            counts: None,
+        };
+        Made::create(self.launch.dir, &directory, which)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -239,6 +238,16 @@ pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended
         (None, None) => Ok(Ended::InTime),
         (None, Some(_)) => Ok(Ended::WithTarget),
     }
+}
+
+/// What a reader should know of counts alone.
+pub(super) fn counted_notes(found: &mut PhaseResult, is_stopped: bool) {
+    let ok = found.total().ok;
+    if (1..FEW_REQUESTS).contains(&ok) {
+        found.note([notes::few_requests(ok)]);
+    }
+    found.note(fewer_requests(found).filter(|_| !is_stopped));
+    found.note(short_for_answers(found));
 }
 
 /// A warning if the window ended before the number of requests that ends the load.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::beside;
 use super::blocks::Block;
-use super::gather::StretchEnd;
+use super::over::StretchEnd;
 use super::launch::Launched;
 use super::notes;
 use super::phase::{Ended, PhaseRun, ended};

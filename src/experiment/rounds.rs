@@ -100,6 +100,8 @@ fn blank(plan: &Plan, started_at: jiff::Timestamp) -> RunResult {
                 phases: Vec::new(),
             })
             .collect(),
+        shard: None,
+        shards: Vec::new(),
         interrupted: false,
         failure: None,
     }

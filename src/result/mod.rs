@@ -6,6 +6,7 @@ pub(crate) mod answering;
 mod blocks;
 mod host;
 mod in_turns;
+mod merged;
 mod note;
 mod phase;
 mod pooled;
@@ -14,6 +15,7 @@ mod round;
 mod run;
 #[cfg(test)]
 pub(crate) mod samples;
+mod shard;
 mod trust;
 mod used;
 
@@ -23,6 +25,7 @@ pub use blocks::{ArmBlock, Arms, Around, Block, Down, Turns};
 pub use host::HostUse;
 pub use in_turns::{InTurns, RatioErrors};
 pub use note::{Count, Note, Severity};
+pub use merged::{Lost, MergedShard, ShardWindow};
 pub use phase::PhaseResult;
 pub use profiled::{AlsoResult, ProfileResult, RequestCost, Samples};
 pub use round::{
@@ -31,6 +34,7 @@ pub use round::{
     Uncertainty,
 };
 pub use run::{Failure, RunResult, ScenarioId, VariantResult};
+pub use shard::{ShardResult, ShardStretch};
 pub use trust::{Bias, Cause, Doubt, Figure, STEAL_LIMIT, Trust, TrustLevel};
 pub use used::{AcknowledgedFile, InstanceUse, ProcessUse, ServiceUse};
 

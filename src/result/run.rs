@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::PhaseResult;
+use super::{MergedShard, PhaseResult, ShardResult};
 use crate::process::machine::Fingerprint;
 
 /// A run of a plan.
@@ -16,6 +16,10 @@ pub struct RunResult {
     pub started_at: jiff::Timestamp,
     /// The machine it ran on.
     pub machine: Fingerprint,
+    /// If it is a part of a run that was split.
+    pub shard: Option<ShardResult>,
+    /// If it was merged from such parts, each of them by index.
+    pub shards: Vec<MergedShard>,
     /// In the order of the plan.
     pub variants: Vec<VariantResult>,
     /// Whether it was ended before its time.

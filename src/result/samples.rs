@@ -129,6 +129,8 @@ pub(crate) fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
             target: String::new(),
             phases: vec![concluded(phase)],
         }],
+        shard: None,
+        shards: Vec::new(),
         interrupted: failure.is_some(),
         failure,
     }

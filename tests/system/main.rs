@@ -1,4 +1,4 @@
-//! What needs programs that not every machine has: Debian's `chromium`, `redis-server`, `linux-perf`, `libxml2-utils` and `prometheus`,
+//! What needs programs that not every machine has: Debian's `chromium`, `redis-server`, `linux-perf`, `libxml2-utils`, `prometheus`, `openssh-server`, `parallel` and Slurm,
 //! which `scripts/test` installs. `cargo test` leaves it out; `cargo test --test system` runs it.
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod page;
 mod perf;
 mod prometheus;
 mod redis;
+mod shards;
 #[path = "../support/scripted.rs"]
 pub mod scripted;
 mod shared_store;

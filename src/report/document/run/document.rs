@@ -9,7 +9,7 @@ use crate::compare::Comparison;
 use crate::gate::{Judgement, Judgements, Outcome};
 use crate::process::machine::Fingerprint;
 use crate::report::document::pretty;
-use crate::result::{Failure, RunResult, ScenarioId, VariantResult};
+use crate::result::{Failure, MergedShard, RunResult, ScenarioId, VariantResult};
 use crate::scenario::is_name;
 use crate::units::printable;
 
@@ -39,6 +39,8 @@ struct Document<'a> {
     scenario: ScenarioId,
     started_at: String,
     machine: Fingerprint,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shards: Vec<MergedShard>,
     interrupted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
@@ -117,6 +119,7 @@ pub fn json(run: &Concluded<'_>) -> String {
         scenario: result.scenario.clone(),
         started_at: result.started_at.to_string(),
         machine: result.machine.clone(),
+        shards: result.shards.clone(),
         interrupted: run.interrupted || result.interrupted,
         failure: failure.map(ToString::to_string),
         failure_kind: failure.map(FailureKind::of),
@@ -168,6 +171,8 @@ impl Document<'_> {
                 .parse()
                 .map_err(|error| format!("`started_at` is no time: {error}"))?,
             machine: self.machine,
+            shard: None,
+            shards: self.shards.into_iter().map(MergedShard::printable).collect(),
             interrupted: self.interrupted,
             failure: self.failure.map(|words| kind.with(&words)),
             variants: variants.collect::<Result<_, _>>()?,
