@@ -166,7 +166,7 @@ fn pacer(criterion: &mut Criterion) {
         ("ramp", &ramp, Arrivals::Constant),
     ] {
         let schedule = Schedule::new(pace, Duration::ZERO);
-        let mut pacer = Pacer::new(schedule, arrivals, 1, 0, 1);
+        let mut pacer = Pacer::new(schedule, arrivals, 1, telemload::shard::Lane::new(0, 1));
         group.bench_function(name, |bencher| bencher.iter(|| black_box(pacer.take())));
     }
     group.finish();

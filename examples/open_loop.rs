@@ -286,7 +286,12 @@ impl Reactor {
             timer,
             idle: (0..connections.len()).collect(),
             connections,
-            pacer: Pacer::new(schedule, Arrivals::Constant, 1, 0, 1),
+            pacer: Pacer::new(
+                schedule,
+                Arrivals::Constant,
+                1,
+                telemload::shard::Lane::new(0, 1),
+            ),
             begin,
             end,
             parts,

@@ -6,7 +6,7 @@
 //! found, `compare` and `gate` judge that, `report` renders it, `cli` is the command line. `selftest` holds all of it against a server whose delays are known.
 //!
 //! Dependencies point one way: cli → gate, report, selftest → experiment, compare → result → tenant → engine, profile, process → scenario,
-//! pacer → metrics, traffic, transport → units, statistics.
+//! pacer → shard → metrics, traffic, transport → units, statistics.
 
 pub mod ablation;
 pub mod cli;
@@ -24,7 +24,7 @@ pub mod report;
 pub mod result;
 pub mod scenario;
 pub mod selftest;
-mod shard;
+pub mod shard;
 pub mod statistics;
 pub mod tap;
 pub mod tenant;

@@ -85,7 +85,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     if conclusion.is_stored && !args.quiet {
         say(&format!("stored in {}", dir.path().display()));
     }
-    let reported = args.ci.write(&conclusion.checks(None), &conclusion.markdown());
+    let reported = args
+        .ci
+        .write(&conclusion.checks(None), &conclusion.markdown());
     conclusion.end().and(reported).and(printed)?;
     Ok(outcome.exit_code())
 }

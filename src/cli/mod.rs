@@ -34,6 +34,7 @@ mod report;
 mod run;
 mod schema;
 mod selftest;
+mod shard;
 mod signals;
 mod stored;
 mod tap;

@@ -10,7 +10,7 @@ use super::ci::{AtScenario, Outputs, in_repository};
 use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
-use super::files::made;
+use super::files::{made, unwritten};
 use super::foreign::Foreign;
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::listen::Bound;
@@ -20,7 +20,7 @@ use super::proofs::proofs;
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
 use super::watching::Watching;
-use super::{ad_hoc, body};
+use super::{ad_hoc, body, shard};
 use crate::experiment::{self, RunDir};
 use crate::gate::{Outcome, too_busy};
 use crate::report::terminal::detail::Detail;
@@ -73,7 +73,7 @@ pub(super) struct Args {
     #[arg(short = 'R', long, value_parser = rate)]
     rate: Option<Rate>,
     /// Threads of the generator [default: half of the CPUs].
-    #[arg(long, alias = "threads", value_parser = count::<u32>, value_name = "N")]
+    #[arg(long, alias = "threads", visible_alias = "shard-workers", value_parser = count::<u32>, value_name = "N")]
     workers: Option<u32>,
     /// Seed of the mix, of arrivals and of random values [default: the scenario's, else a new one, which the result names].
     #[arg(long, value_name = "N")]
@@ -155,6 +155,8 @@ pub(super) struct Args {
     #[arg(long)]
     show_secrets: bool,
     #[command(flatten)]
+    shards: shard::ShardArgs,
+    #[command(flatten)]
     ci: Outputs,
     #[command(flatten)]
     at_scenario: AtScenario,
@@ -193,6 +195,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         print(&dry_run::render(&plan))?;
         return Ok(0);
     }
+    if let Some(words) = plan.part.as_ref().and_then(shard::too_late) {
+        let outcome = Outcome::Invalid(words);
+        conclude(&outcome, args.quiet);
+        return Ok(outcome.exit_code());
+    }
     allow_connections(&plan, AtOnce::of(&plan))?;
     let scenario = args.target.as_deref().filter(|target| !is_url(target));
     args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
@@ -208,8 +215,14 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let started_at = wall_clock::now();
     // From before the directory is made, so that it holds a result whatever happens.
     let signals = Signals::listen(Answered::Second)?;
-    let out = args.out.as_deref();
+    let of_shard = (plan.part.as_ref()).map(|of| shard::directory(args.out.as_deref(), &plan, of));
+    let out = of_shard.as_deref().or(args.out.as_deref());
     let dir = made(RunDir::create(out, &plan.name, &plan.text, started_at))?;
+    if plan.part.is_some() {
+        let judged = serde_json::to_vec(&plan.judged()).context("cannot write down thresholds")?;
+        let written = dir.write(Path::new(experiment::JUDGED), &judged);
+        written.map_err(|error| unwritten(&error))?;
+    }
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -247,7 +260,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     if !args.quiet {
         if conclusion.is_stored {
-            say(&format!("stored in {} (seed {})", dir.path().display(), plan.seed));
+            say(&format!(
+                "stored in {} (seed {})",
+                dir.path().display(),
+                plan.seed
+            ));
         }
         proofs(&plan, &conclusion.result, &dir)
             .iter()
@@ -308,7 +325,9 @@ fn conclude(outcome: &Outcome, quiet: bool) {
 fn plan(args: &Args) -> anyhow::Result<Plan> {
     let target = target(args)?;
     let is_url = is_url(target);
-    let overrides = overrides(args, target)?;
+    let mut overrides = overrides(args, target)?;
+    let asked = args.shards.asked()?;
+    overrides.shards = asked.as_ref().map(|asked| asked.shard.count());
     let mut notes = Vec::new();
     let planned = if is_url {
         if overrides.variant.is_some() {
@@ -323,6 +342,10 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
     };
     let mut plan = planned.map_err(|error| Usage(error.to_string()))?;
     plan.notes.extend(notes);
+    if let Some(asked) = asked {
+        let has_fresh_seed = plan.seed == overrides.fresh_seed;
+        asked.settle(&mut plan, has_fresh_seed);
+    }
     Ok(plan)
 }
 
@@ -429,6 +452,7 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
         no_keep_alive: args.no_keep_alive,
         seed: args.seed,
         fresh_seed: fresh_seed(),
+        shards: None,
         variant: args.variant.clone(),
         allow_untrusted: args.allow_untrusted,
         show_secrets: args.show_secrets,

@@ -61,7 +61,8 @@ pub(super) fn figures(directory: &Path) -> Result<Option<RunResult>, String> {
 
 /// What a shard's run is judged by.
 pub(super) fn judged(directory: &Path) -> Result<Judged, String> {
-    let found = own(directory, Path::new(JUDGED), MOST_JUDGED).map_err(|error| error.to_string())?;
+    let found =
+        own(directory, Path::new(JUDGED), MOST_JUDGED).map_err(|error| error.to_string())?;
     let found = found.ok_or_else(|| format!("it has no {JUDGED}"))?;
     let read: Result<Judged, _> = serde_json::from_slice(&found);
     read.map_err(|error| format!("{JUDGED}: {error}"))

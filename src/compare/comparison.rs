@@ -50,7 +50,9 @@ pub struct PhaseComparison {
 /// All comparisons of the plan for which both sides have results. Their findings are judged together.
 pub fn compare(judged: &Judged, result: &RunResult) -> Vec<Comparison> {
     let pairs = judged.pairs.iter();
-    let pairs: Vec<_> = pairs.map(|(base, head)| (base.as_str(), head.as_str())).collect();
+    let pairs: Vec<_> = pairs
+        .map(|(base, head)| (base.as_str(), head.as_str()))
+        .collect();
     within(result, &pairs, Untrusted::from(judged.allow_untrusted))
 }
 

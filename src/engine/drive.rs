@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::start::Appointment;
 use crate::metrics::{OwnTime, Timetable, Window};
 use crate::scenario::{Load, Request};
+use crate::shard::{Lane, Shard, Workers};
 use crate::traffic::fleet::Roster;
 use crate::traffic::template::Secrets;
 use crate::transport::stream::Endpoint;
@@ -21,6 +23,10 @@ pub struct Drive {
     pub authority: String,
     /// The load.
     pub load: Load,
+    /// Which part of the load is this process's: its workers are a block of all.
+    pub shard: Shard,
+    /// When the schedule begins, if that is not as soon as all workers are ready.
+    pub appointment: Option<Appointment>,
     /// When it may send, if it takes turns with another one: its rate, its warm-up and its duration are of its own turns then.
     pub turns: Option<Timetable>,
     /// The requests.
@@ -36,6 +42,11 @@ pub struct Drive {
 }
 
 impl Drive {
+    /// The place of this process's worker `worker` among all that follow the schedule.
+    pub(super) fn lane(&self, worker: u32) -> Lane {
+        Workers::of(self.shard, self.load.workers).lane(worker)
+    }
+
     /// Which time of the load counts if that begins at `begin` (ns).
     pub fn own_time(&self, begin: u64) -> OwnTime {
         OwnTime::of(begin, self.turns)

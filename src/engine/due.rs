@@ -4,6 +4,7 @@ use super::spread::Spread;
 use crate::metrics::{Timetable, Window};
 use crate::pacer::{Pacer, Schedule};
 use crate::scenario::{Load, LoadModel};
+use crate::shard::Lane;
 
 /// A request that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,27 +60,18 @@ struct Cursor {
 }
 
 impl DueRequests {
-    /// The part of `worker`; the schedule begins at `begin`, which is before the window by the warm-up.
-    pub(super) fn new(
-        load: &Load,
-        spread: Spread,
-        worker: u32,
-        begin: u64,
-        window: Window,
-    ) -> Self {
-        let workers = u64::from(load.workers);
-        let left = load
-            .requests
-            .map(|requests| (requests + workers - 1 - u64::from(worker)) / workers);
+    /// The part of a worker; the schedule begins at `begin`, which is before the window by the warm-up.
+    pub(super) fn new(load: &Load, spread: Spread, lane: Lane, begin: u64, window: Window) -> Self {
+        let left = load.requests.map(|requests| lane.share(requests));
         let model = match &load.model {
             LoadModel::Closed => Model::Closed {
-                next: vec![u64::from(worker); spread.instances()],
-                step: workers,
+                next: vec![u64::from(lane.number()); spread.instances()],
+                step: u64::from(lane.all()),
                 left,
             },
             LoadModel::Open { pace, arrivals } => {
                 let schedule = Schedule::new(pace, load.warmup);
-                let pacer = Pacer::new(schedule, *arrivals, spread.seed(), worker, load.workers);
+                let pacer = Pacer::new(schedule, *arrivals, spread.seed(), lane);
                 Model::Open(vec![Cursor { pacer, left }; spread.instances()])
             }
         };
@@ -259,6 +251,8 @@ mod tests {
         }
     }
 
+    const ALONE: Lane = Lane::new(0, 1);
+
     const WINDOW: Window = Window {
         start: 1_000_000_000,
         end: 2_000_000_000,
@@ -269,7 +263,7 @@ mod tests {
         let mut requests = DueRequests::new(
             &load(LoadModel::Closed, None, 2),
             Spread::new(0, 1),
-            1,
+            Lane::new(1, 2),
             WINDOW.start,
             WINDOW,
         );
@@ -304,7 +298,7 @@ mod tests {
         let mut requests = DueRequests::new(
             &load(model.clone(), None, 1),
             Spread::new(0, 1),
-            0,
+            ALONE,
             900_000_000,
             WINDOW,
         );
@@ -321,7 +315,7 @@ mod tests {
         let mut requests = DueRequests::new(
             &load(model.clone(), None, 1),
             Spread::new(0, 1),
-            0,
+            ALONE,
             900_000_000,
             WINDOW,
         );
@@ -346,7 +340,7 @@ mod tests {
             warmup: Duration::from_millis(200),
             ..load(model, None, 1)
         };
-        let mut requests = DueRequests::new(&load, Spread::new(0, 1), 0, 800_000_000, WINDOW);
+        let mut requests = DueRequests::new(&load, Spread::new(0, 1), ALONE, 800_000_000, WINDOW);
         let mut intended = Vec::new();
         while let Next::Due(ticket) = requests.take(0, u64::MAX) {
             intended.push(ticket.intended / 1_000_000);
@@ -365,7 +359,7 @@ mod tests {
             let mut requests = DueRequests::new(
                 &load(model.clone(), None, 1),
                 Spread::new(0, 1),
-                0,
+                ALONE,
                 WINDOW.start,
                 WINDOW,
             );
@@ -384,7 +378,7 @@ mod tests {
                 let mut requests = DueRequests::new(
                     &load(LoadModel::Closed, Some(10), 3),
                     Spread::new(0, 1),
-                    worker,
+                    Lane::new(worker, 3),
                     0,
                     WINDOW,
                 );
@@ -423,7 +417,7 @@ mod tests {
             let load = load(open(1_000.0, arrivals), None, 1);
             let due = |instances| {
                 let spread = Spread::new(9, instances);
-                let mut requests = DueRequests::new(&load, spread, 0, WINDOW.start, WINDOW);
+                let mut requests = DueRequests::new(&load, spread, ALONE, WINDOW.start, WINDOW);
                 let due = taken(&mut requests, instances, u64::MAX);
                 assert!(
                     due.iter()
@@ -440,7 +434,7 @@ mod tests {
     fn an_instance_that_takes_nothing_keeps_its_requests_and_theirs_alone() {
         let load = load(open(1_000.0, Arrivals::Constant), None, 1);
         let spread = Spread::new(9, 2);
-        let mut requests = DueRequests::new(&load, spread, 0, WINDOW.start, WINDOW);
+        let mut requests = DueRequests::new(&load, spread, ALONE, WINDOW.start, WINDOW);
         let mut first = 0;
         while let Next::Due(_) = requests.take(0, WINDOW.start + 500_000_000) {
             first += 1;
@@ -456,11 +450,11 @@ mod tests {
     #[test]
     fn a_number_of_requests_is_reached_by_all_instances_together() {
         let load = load(open(1_000.0, Arrivals::Constant), Some(40), 1);
-        let mut requests = DueRequests::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        let mut requests = DueRequests::new(&load, Spread::new(9, 3), ALONE, WINDOW.start, WINDOW);
         assert_eq!(taken(&mut requests, 3, u64::MAX).len(), 40);
         assert!(requests.is_used_up());
         // Before the last ones are due for their own instance, nobody is done.
-        let mut requests = DueRequests::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        let mut requests = DueRequests::new(&load, Spread::new(9, 3), ALONE, WINDOW.start, WINDOW);
         let before = WINDOW.start + 38_500_000;
         assert_eq!(taken(&mut requests, 3, before).len(), 39);
         requests.pass(before);
@@ -478,7 +472,7 @@ mod tests {
             model: LoadModel::Closed,
             ..load
         };
-        let mut requests = DueRequests::new(&load, Spread::new(9, 3), 0, WINDOW.start, WINDOW);
+        let mut requests = DueRequests::new(&load, Spread::new(9, 3), ALONE, WINDOW.start, WINDOW);
         let numbers: std::collections::BTreeSet<u64> = taken(&mut requests, 3, WINDOW.start)
             .iter()
             .map(|of| of.n)

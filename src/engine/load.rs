@@ -38,7 +38,7 @@ impl Engine {
     /// # Errors
     /// The system refuses a thread.
     pub fn start(drive: &Drive) -> io::Result<Self> {
-        Self::start_on(drive, &Course::new(drive.load.workers))
+        Self::start_on(drive, &Course::new(drive.load.workers, drive.appointment))
     }
 
     /// Starts several loads that begin at one instant, when the workers of all are ready, and end together when one of them is stopped.
@@ -47,7 +47,7 @@ impl Engine {
     /// As for [`Engine::start`].
     pub fn start_together<const N: usize>(drives: [&Drive; N]) -> io::Result<[Self; N]> {
         let workers = drives.iter().map(|drive| drive.load.workers).sum();
-        let course = Course::new(workers);
+        let course = Course::new(workers, None);
         let mut engines = Vec::with_capacity(N);
         for drive in drives {
             engines.push(Self::start_on(drive, &course)?);
@@ -74,7 +74,7 @@ impl Engine {
     /// # Panics
     /// If the load has more than one worker.
     pub fn drive_here(drive: &Drive) -> (Vec<Interval>, End) {
-        let course = Course::new(drive.load.workers);
+        let course = Course::new(drive.load.workers, drive.appointment);
         let (mut engine, mut assignments) = Self::prepare(drive, &course);
         assert_eq!(assignments.len(), 1, "one thread can be one worker");
         let ended = assignments
@@ -134,6 +134,12 @@ impl Engine {
             let begun = begun.ok().and_then(|begun| *begun);
             window(&drive, begun)
         }
+    }
+
+    /// Whether the load began as agreed, or at will; known when [`Engine::ready`] has told the window.
+    pub fn kept_appointment(&self) -> bool {
+        let appointment = self.drive.appointment;
+        appointment.is_none_or(|of| self.course.begin() == Some(of.at))
     }
 
     /// Which time of the load counts, as soon as it is known when that begins.

@@ -28,6 +28,8 @@ mod prerequisite;
 mod scrub;
 mod sending;
 mod source;
+#[cfg(test)]
+mod split_tests;
 mod spread;
 mod start;
 mod state;
@@ -44,6 +46,7 @@ pub use drive::Drive;
 pub use end::{Connections, End};
 pub use load::Engine;
 pub use source::Source;
+pub use start::Appointment;
 pub(crate) use timer::Timer;
 
 pub use crate::transport::http1::Rendered;

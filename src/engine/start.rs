@@ -19,20 +19,34 @@ const LEAD_NS: u64 = 2_000_000;
 /// windows at the same instant.
 const STOP_LEAD_NS: u64 = 20_000_000;
 
+/// A beginning that was agreed on beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appointment {
+    /// When the schedule begins, ns.
+    pub at: u64,
+    /// By when all workers must be ready, ns: nothing is sent if they are not.
+    pub ready_by: u64,
+}
+
+/// How much later than it is missed a load would begin whose appointment was missed, ns: it is stopped before.
+const MISSED_NS: u64 = 1_000_000_000;
+
 /// The common beginning and end of all workers.
 #[derive(Debug)]
 pub(super) struct Course {
     /// Workers that are not ready.
     preparing: AtomicU32,
+    appointment: Option<Appointment>,
     begin: watch::Sender<Option<u64>>,
     /// When the load ends early, ns; 0 if nobody wished that.
     stop_at: AtomicU64,
 }
 
 impl Course {
-    pub(super) fn new(workers: u32) -> Arc<Self> {
+    pub(super) fn new(workers: u32, appointment: Option<Appointment>) -> Arc<Self> {
         Arc::new(Self {
             preparing: AtomicU32::new(workers),
+            appointment,
             begin: watch::Sender::new(None),
             stop_at: AtomicU64::new(0),
         })
@@ -65,7 +79,16 @@ impl Course {
 
     fn arrive(&self) {
         if self.preparing.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.begin.send_replace(Some(now_ns() + LEAD_NS));
+            let now = now_ns();
+            let begin = match self.appointment {
+                None => now + LEAD_NS,
+                Some(appointment) if now <= appointment.ready_by => appointment.at,
+                Some(_) => {
+                    self.stop();
+                    now + MISSED_NS
+                }
+            };
+            self.begin.send_replace(Some(begin));
         }
     }
 }
@@ -109,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_last_worker_that_is_ready_begins() {
-        let course = Course::new(2);
+        let course = Course::new(2, None);
         let mut arrivals = [(); 2].map(|()| Arrival::new(&course));
         arrivals[0].arrive();
         arrivals[0].arrive();
@@ -123,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_fails_before_it_is_ready_holds_up_nobody() {
-        let course = Course::new(2);
+        let course = Course::new(2, None);
         let mut ready = Arrival::new(&course);
         ready.arrive();
         drop(Arrival::new(&course));
@@ -131,8 +154,21 @@ mod tests {
     }
 
     #[test]
+    fn an_appointment_is_kept_or_nothing_is_sent() {
+        let far = now_ns() + 3_600_000_000_000;
+        let appointment = |ready_by| Some(Appointment { at: far, ready_by });
+        let kept = Course::new(1, appointment(far));
+        Arrival::new(&kept).arrive();
+        assert_eq!((kept.begin(), kept.stop_at()), (Some(far), None));
+        let missed = Course::new(1, appointment(now_ns() - 1));
+        Arrival::new(&missed).arrive();
+        let (begin, stop) = (missed.begin().unwrap(), missed.stop_at().unwrap());
+        assert!(stop < begin && begin < far, "{stop} {begin}");
+    }
+
+    #[test]
     fn the_first_wish_to_stop_counts() {
-        let course = Course::new(1);
+        let course = Course::new(1, None);
         course.stop();
         let first = course.stop_at();
         course.stop();

@@ -92,11 +92,10 @@ impl WorkerState {
         intervals: Intervals,
     ) -> Self {
         let load = &drive.load;
-        let connections = (load.connections / load.workers
-            + u32::from(worker < load.connections % load.workers))
-            as usize;
+        let lane = drive.lane(worker);
+        let connections = lane.share(u64::from(load.connections)) as usize;
         let spread = Spread::new(drive.seed, drive.endpoints.len());
-        let most = spread.connections(worker, connections);
+        let most = spread.connections(lane.number(), connections);
         let instances = drive.endpoints.iter().zip(most);
         let is_closed_loop = load.model == LoadModel::Closed;
         let opens_target = load.keep_alive && source.sends_to_target();
@@ -117,7 +116,7 @@ impl WorkerState {
                 Reuse::Close
             },
             timeout: load.timeout,
-            due: RefCell::new(DueRequests::new(load, spread, worker, u64::MAX, NEVER)),
+            due: RefCell::new(DueRequests::new(load, spread, lane, u64::MAX, NEVER)),
             recorder: RefCell::new(Recorder::new(
                 NEVER,
                 1,

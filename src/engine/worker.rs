@@ -141,7 +141,7 @@ fn start(
     timer: Timer,
 ) -> JoinHandle<io::Result<()>> {
     let window = drive.window(begin);
-    let due = DueRequests::new(&drive.load, state.spread, worker, begin, window);
+    let due = DueRequests::new(&drive.load, state.spread, drive.lane(worker), begin, window);
     let due = due.in_turns(drive.turns);
     let alarm = due.alarm();
     *state.due.borrow_mut() = due;

@@ -9,6 +9,7 @@ use crate::engine::Drive;
 use crate::metrics::Timetable;
 use crate::result::Failure;
 use crate::scenario::{Load, Plan, Variant};
+use crate::shard::Shard;
 use crate::traffic::fleet::Roster;
 use crate::traffic::template::Stamp;
 
@@ -38,6 +39,8 @@ impl Aim<'_> {
                 .collect::<Result<_, _>>()?,
             authority: target.instances[0].authority.clone(),
             load: self.load.clone(),
+            shard: (self.plan.part.as_ref()).map_or(Shard::WHOLE, |part| part.shard),
+            appointment: None,
             turns: self.turns,
             requests: self.variant.requests_of(self.load, self.stamp).into(),
             rosters: self.rosters.clone(),

@@ -81,12 +81,38 @@ impl PhaseRun<'_> {
     ) -> Result<(StretchEnd, Option<B::Output>), Failure> {
         let observer = self.launch.observer;
         observer.phase(&self.launch.start(stretch, target.cpus));
-        let prepared = self.prepare(target, stretch)?;
+        let mut prepared = self.prepare(target, stretch)?;
+        let sharded = self.launch.sharded.map(|sharded| {
+            let number = sharded.number(self.launch.which(stretch));
+            (sharded, number)
+        });
+        if let Some((sharded, number)) = sharded {
+            let appointment = sharded.appointment(number, self.stop).await;
+            prepared.drive.appointment = Some(appointment);
+        }
+        let appointment = prepared.drive.appointment;
         let engine = Engine::start(&prepared.drive).map_err(|error| no_workers(&error))?;
         let course = self.begin(target, stretch, prepared, engine).await?;
+        if let Some((sharded, number)) = sharded
+            && !course.engine.kept_appointment()
+        {
+            return Err(sharded.missed(number));
+        }
+        let begun = async {
+            match (sharded, appointment) {
+                (Some((sharded, number)), Some(of)) => sharded.begun(number, of.at).await,
+                _ => std::future::pending().await,
+            }
+        };
         let future = std::pin::pin!(beside);
         let mut beside = Beside::of(future);
-        let loaded = self.load(course, target, stretch, &mut beside).await;
+        let loaded = {
+            let mut load = std::pin::pin!(self.load(course, target, stretch, &mut beside));
+            tokio::select! {
+                loaded = &mut load => loaded,
+                () = begun => load.await,
+            }
+        };
         let over = self.over(loaded, target, stretch, Some(0.0));
         observer.phase_over(&[(&self.launch.variant.name, &over.found)]);
         Ok((over, beside.output))

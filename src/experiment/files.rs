@@ -38,9 +38,9 @@ enum Work {
     Over(Box<Over>),
 }
 
-/// Which files there are.
+/// Which files there are to be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Which<'a> {
+pub(super) struct Wanted<'a> {
     /// What the target publishes of itself.
     pub(super) columns: &'a [&'a str],
     /// The interval of a shard, which keeps its counts.
@@ -79,20 +79,20 @@ impl Made {
     pub(super) fn create(
         dir: &RunDir,
         directory: &Path,
-        which: Which<'_>,
+        wanted: Wanted<'_>,
     ) -> Result<Self, WriteError> {
         let open = |name: &str| {
             let path = directory.join(name);
             Ok::<_, WriteError>((dir.stream(&path)?, dir.path().join(path)))
         };
         let (out, rows_path) = open("series.csv")?;
-        let rows = SeriesWriter::new(out, which.columns).map_err(|cause| WriteError {
+        let rows = SeriesWriter::new(out, wanted.columns).map_err(|cause| WriteError {
             path: rows_path.clone(),
             cause,
         })?;
         let (log, log_path) = open("latency.hlog")?;
-        let has_columns = !which.columns.is_empty();
-        let counts = which.counts.map(|interval| {
+        let has_columns = !wanted.columns.is_empty();
+        let counts = wanted.counts.map(|interval| {
             let (out, path) = open(counts::FILE)?;
             let head = Head::new(interval.as_nanos() as u64, has_columns);
             match Writer::new(out, head) {

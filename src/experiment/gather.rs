@@ -16,9 +16,7 @@ use super::row::Row;
 use super::trend::Trend;
 use super::watched::{Count, Watched};
 use crate::engine::End;
-use crate::metrics::{
-    Batches, Interval, OwnTime, SeriesRow, Tally, latency_quantiles, value_at,
-};
+use crate::metrics::{Batches, Interval, OwnTime, SeriesRow, Tally, latency_quantiles, value_at};
 use crate::result::{Estimates, PhaseResult, Round, Tail, Uncertainty};
 use crate::tenant;
 
@@ -342,12 +340,7 @@ impl Gather {
     }
 
     /// The same of what is over, of this process or of several.
-    pub(super) fn conclude(
-        self,
-        blank: PhaseResult,
-        limits: &[f64],
-        mut over: Over,
-    ) -> StretchEnd {
+    pub(super) fn conclude(self, blank: PhaseResult, limits: &[f64], mut over: Over) -> StretchEnd {
         over.rows = self.rows;
         let written = self.files.map(|files| files.finish(&over));
         if let Some(Err(error)) = written {

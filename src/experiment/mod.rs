@@ -36,6 +36,7 @@ mod row;
 mod run_dir;
 mod sampling;
 mod services;
+mod sharded;
 mod shards;
 mod started;
 mod stop;
@@ -57,6 +58,7 @@ pub use rounds::run;
 pub use run_dir::{
     CreateError, RunDir, WriteError, begin_named, own_names, read_own, write_named, write_new,
 };
+pub use sharded::stretches as shard_stretches;
 pub use shards::{Found, JUDGED, Set, Unfinished};
 pub use stop::Stop;
 pub use timeline::Planned;

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::{Made, Which};
-use super::over::StretchEnd;
+use super::files::{Made, Wanted};
 use super::instances::uneven;
 use super::launch::Launched;
 use super::mark::Cpu;
 use super::notes;
+use super::over::StretchEnd;
 use super::stop::Stop;
 use super::stretch::{EndedEarly, Stretch, TakesTurns};
 use super::timeline::lasts;
@@ -142,7 +142,8 @@ impl PhaseRun<'_> {
         let has_window = !found.rounds.is_empty();
         let services = over.services_ended.iter();
         found.note(services.map(|words| notes::service_ended(words)));
-        if let (Some(why), true) = (over.no_cpu, has_window) {
+        let is_read = self.launch.reads_target();
+        if let (Some(why), true) = (over.no_cpu, has_window && is_read) {
             // Where metrics tell it, they say why they do not.
             let unnamed = target.no_tree().filter(|_| over.late.cpu == Cpu::Nowhere);
             found.note([notes::no_target_cpu(&unnamed.unwrap_or(why))]);
@@ -200,11 +201,11 @@ impl PhaseRun<'_> {
         } else {
             Vec::new()
         };
-        let which = Which {
+        let wanted = Wanted {
             columns: &columns,
-            counts: None,
+            counts: (self.launch.plan.part.as_ref()).map(|_| self.launch.plan.interval),
         };
-        Made::create(self.launch.dir, &directory, which)
+        Made::create(self.launch.dir, &directory, wanted)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }

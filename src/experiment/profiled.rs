@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::beside;
 use super::blocks::Block;
-use super::over::StretchEnd;
 use super::launch::Launched;
 use super::notes;
+use super::over::StretchEnd;
 use super::phase::{Ended, PhaseRun, ended};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
@@ -25,6 +25,11 @@ use crate::statistics::{Z95, nested_half, t_quantile};
 /// each. This much longer at most, beyond twice their length.
 const LONGEST_WRITING: Duration = Duration::from_secs(30);
 
+/// The longest window of a profiled stretch.
+pub(super) fn longest(plan: &Profile) -> Duration {
+    2 * plan.duration + LONGEST_WRITING
+}
+
 impl PhaseRun<'_> {
     /// Drives the same load again while the target is profiled.
     pub(super) async fn profile(
@@ -35,12 +40,14 @@ impl PhaseRun<'_> {
     ) -> Result<Ended, Failure> {
         let load = Load {
             model: profiled(&self.phase.load.model),
-            duration: 2 * plan.duration + LONGEST_WRITING,
+            duration: longest(plan),
             requests: None,
             ..self.phase.load.clone()
         };
-        let sampler = Sampler::new(target, plan, result.target_cores(), self.stop);
-        let forecast = sampler.forecast();
+        // Of several processes that load one target, one takes samples of it.
+        let sampler = (self.launch.reads_target())
+            .then(|| Sampler::new(target, plan, result.target_cores(), self.stop));
+        let forecast = sampler.as_ref().and_then(Sampler::forecast);
         let length = forecast.map_or(plan.duration, |forecast| forecast.length());
         let stretch = Stretch {
             phase: &self.phase.name,
@@ -49,7 +56,15 @@ impl PhaseRun<'_> {
             profiled: true,
             forecast,
         };
-        let sampling = sampler.sample();
+        let sampling = async {
+            match sampler {
+                Some(sampler) => Some(sampler.sample().await),
+                None => {
+                    tokio::time::sleep(load.duration).await;
+                    None
+                }
+            }
+        };
         let (over, taken) = self.drive(target, &stretch, sampling).await?;
         let services = over.services_ended.iter();
         result.note(services.map(|words| notes::service_ended(words)));
@@ -57,7 +72,7 @@ impl PhaseRun<'_> {
         result.acknowledge(&over.found.acknowledged);
         result.died = result.died.take().or_else(|| over.found.died.clone());
         let ended = ended(&over.found, over.failed.clone());
-        match self.finish(taken).await {
+        match self.finish(taken.flatten()).await {
             Some(Ok(captured)) => self.add_profile(captured, plan, &over, result).await?,
             Some(Err(error)) => result.note([notes::no_profile(&error.to_string())]),
             None => {}

@@ -6,6 +6,7 @@ use super::observer::Observer;
 use super::paired::{Pacings, Together};
 use super::run_dir::RunDir;
 use super::sampling;
+use super::sharded::Sharded;
 use super::stop::Stop;
 use super::timeline::{Unit, order, timeline};
 use super::variant::{Stamps, VariantRun};
@@ -31,11 +32,14 @@ pub async fn run(
     } else {
         plan.rounds
     };
+    let sharded = (plan.part.as_ref()).map(|part| Sharded::new(part, plan));
+    let stamped = plan.part.as_ref().map_or(started_at, |part| part.starts_at);
     let mut course = Course {
         plan,
         dir,
         observer,
-        stamps: &Stamps::of(started_at),
+        stamps: &Stamps::of(stamped),
+        sharded: sharded.as_ref(),
         stop,
         hashes: Hashes::default(),
         dead: vec![false; plan.variants.len()],
@@ -72,6 +76,7 @@ pub async fn run(
             }
         }
     }
+    result.shard = sharded.as_ref().map(Sharded::result);
     result.interrupted |= result.failure.is_some();
     result.variants.retain(|variant| !variant.phases.is_empty());
     let phases = result.variants.iter_mut().flat_map(|of| &mut of.phases);
@@ -90,6 +95,7 @@ fn blank(plan: &Plan, started_at: jiff::Timestamp) -> RunResult {
             seed: Some(plan.seed),
         },
         started_at,
+        shard: None,
         machine: Fingerprint::read(),
         variants: plan
             .variants
@@ -100,7 +106,6 @@ fn blank(plan: &Plan, started_at: jiff::Timestamp) -> RunResult {
                 phases: Vec::new(),
             })
             .collect(),
-        shard: None,
         shards: Vec::new(),
         interrupted: false,
         failure: None,
@@ -122,6 +127,7 @@ struct Course<'a> {
     dir: &'a RunDir,
     observer: &'a dyn Observer,
     stamps: &'a Stamps,
+    sharded: Option<&'a Sharded<'a>>,
     stop: &'a Stop,
     hashes: Hashes,
     /// Variants whose targets have died, by index.
@@ -175,6 +181,7 @@ impl<'a> Course<'a> {
             observer: self.observer,
             round,
             stamps: self.stamps,
+            sharded: self.sharded,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::observer::{Observer, PhaseStart};
 use super::run_dir::RunDir;
+use super::sharded::{Sharded, Which};
 use super::stretch::Stretch;
 use crate::scenario::{Plan, Variant};
 use crate::traffic::template::Stamp;
@@ -41,9 +42,27 @@ pub(super) struct VariantRun<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) round: u32,
     pub(super) stamps: &'a Stamps,
+    /// If this process is a part of the run.
+    pub(super) sharded: Option<&'a Sharded<'a>>,
 }
 
 impl VariantRun<'_> {
+    /// Whether this process reads the target: of several shards one does.
+    pub(super) fn reads_target(&self) -> bool {
+        let part = self.plan.part.as_ref();
+        part.is_none_or(|part| part.shard.reads_target())
+    }
+
+    /// Names a stretch of this launch.
+    pub(super) fn which<'a>(&'a self, stretch: &Stretch<'a>) -> Which<'a> {
+        Which {
+            variant: &self.variant.name,
+            phase: stretch.phase,
+            round: self.round,
+            profiled: stretch.profiled,
+        }
+    }
+
     /// Where this launch's own files go, within the run directory.
     pub(super) fn directory(&self) -> PathBuf {
         let variant = PathBuf::from(&self.variant.name);

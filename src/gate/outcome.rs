@@ -5,6 +5,7 @@ use super::verdict::{Outcome, Verdict};
 use super::{Judgement, Judgements};
 use crate::metrics::{ErrorKind, Tally};
 use crate::result::{Cause, Failure, Figure, PhaseResult, RunResult, VariantResult};
+use crate::shard::Shard;
 use crate::units::format_share;
 
 impl Outcome {
@@ -54,6 +55,9 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     if asked_to_stop {
         return Outcome::Interrupted;
     }
+    if let Some(shard) = &result.shard {
+        return of_shard(shard.shard, result);
+    }
     let cpus = result.machine.logical_cpus;
     let mut invalid = phases(result).filter_map(|(variant, phase)| {
         let why = invalid(phase, &phase.total(), cpus)?;
@@ -77,6 +81,15 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
     } else {
         Outcome::Pass
     }
+}
+
+/// A part of a run is not judged: it ran, or it sent nothing.
+fn of_shard(shard: Shard, result: &RunResult) -> Outcome {
+    let sent = phases(result).map(|(_, phase)| phase.total().sent);
+    if sent.sum::<u64>() == 0 {
+        return Outcome::Invalid(format!("shard {shard} sent nothing"));
+    }
+    Outcome::Pass
 }
 
 /// How many times as much would have been sent without a busy machine at most: one that is busier sends next to nothing anyway.

@@ -76,7 +76,9 @@ fn doubtful(cause: Cause) -> PhaseResult {
                 .record_n(5_000_000, 50)
                 .unwrap();
         }
-        Cause::Skewed | Cause::Unstated(_) => unreachable!("a phase that was measured has stated reasons"),
+        Cause::Skewed | Cause::Unstated(_) => {
+            unreachable!("a phase that was measured has stated reasons")
+        }
     }
     phase
 }

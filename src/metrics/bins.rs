@@ -86,6 +86,8 @@ impl<'de> Deserialize<'de> for Bins {
         if words.len() as u64 * 64 != BINS || !rest.is_empty() {
             return Err(D::Error::custom("it is no set of bins"));
         }
-        Ok(Self(words.iter().map(|word| u64::from_le_bytes(*word)).collect()))
+        Ok(Self(
+            words.iter().map(|word| u64::from_le_bytes(*word)).collect(),
+        ))
     }
 }

@@ -6,6 +6,7 @@ pub use schedule::Schedule;
 
 use crate::metrics::Timetable;
 use crate::scenario::Arrivals;
+use crate::shard::Lane;
 use crate::traffic::random;
 
 /// The n-th request of a schedule and when it is to start.
@@ -45,21 +46,15 @@ const ARRIVAL_SALT: u64 = 0xA221_7A15;
 const FIRST_SALT: u64 = 0xF125_7A15;
 
 impl Pacer {
-    /// The part of `worker` (from 0) of `workers`.
-    pub fn new(
-        schedule: Schedule,
-        arrivals: Arrivals,
-        seed: u64,
-        worker: u32,
-        workers: u32,
-    ) -> Self {
+    /// The part of a worker.
+    pub fn new(schedule: Schedule, arrivals: Arrivals, seed: u64, lane: Lane) -> Self {
         let mut pacer = Self {
             schedule,
             arrivals,
             seed,
-            workers: u64::from(workers.max(1)),
+            workers: u64::from(lane.all()),
             next: Due {
-                n: u64::from(worker),
+                n: u64::from(lane.number()),
                 offset_ns: 0,
             },
             segment: 0,
@@ -67,7 +62,7 @@ impl Pacer {
             turns: None,
         };
         // The first of all is due at once.
-        if worker > 0 {
+        if lane.number() > 0 {
             pacer.sum = pacer.gap(pacer.next.n, FIRST_SALT);
         }
         pacer.place();
@@ -158,7 +153,7 @@ mod tests {
     }
 
     fn due(schedule: &Schedule, arrivals: Arrivals, seed: u64) -> impl Iterator<Item = Due> {
-        let mut pacer = Pacer::new(schedule.clone(), arrivals, seed, 0, 1);
+        let mut pacer = Pacer::new(schedule.clone(), arrivals, seed, Lane::new(0, 1));
         std::iter::from_fn(move || Some(pacer.take())).take_while(|due| due.offset_ns < u64::MAX)
     }
 
@@ -230,7 +225,12 @@ mod tests {
         for workers in [2, 5] {
             let schedule = constant(1_000.0);
             let of = |worker| {
-                let mut pacer = Pacer::new(schedule.clone(), Arrivals::Poisson, 7, worker, workers);
+                let mut pacer = Pacer::new(
+                    schedule.clone(),
+                    Arrivals::Poisson,
+                    7,
+                    Lane::new(worker, workers),
+                );
                 std::iter::from_fn(move || Some(pacer.take().offset_ns))
                     .take_while(|&offset| offset < 100_000_000_000)
             };
@@ -307,7 +307,7 @@ mod tests {
             let whole: Vec<Due> = due(&schedule, arrivals, seed).take(1_000).collect();
             prop_assert!(whole.windows(2).all(|pair| pair[0].offset_ns <= pair[1].offset_ns && pair[0].n + 1 == pair[1].n));
             for worker in 0..workers {
-                let mut pacer = Pacer::new(schedule.clone(), arrivals, seed, worker, workers);
+                let mut pacer = Pacer::new(schedule.clone(), arrivals, seed, Lane::new(worker, workers));
                 if arrivals == Arrivals::Poisson && workers > 1 {
                     // Each draws its own gaps.
                     let own: Vec<Due> = (0..300).map(|_| pacer.take()).collect();
@@ -328,7 +328,7 @@ mod tests {
             let slices = crate::metrics::Slices { dropped: 4, measured: 8 };
             let turns = Timetable::new(Duration::from_micros(slice_us), Duration::from_micros(20), slices);
             let due = |turns: Option<Timetable>| {
-                let pacer = Pacer::new(constant(rate), arrivals, seed, worker, 2);
+                let pacer = Pacer::new(constant(rate), arrivals, seed, Lane::new(worker, 2));
                 let mut pacer = match turns {
                     Some(turns) => pacer.in_turns(turns),
                     None => pacer,

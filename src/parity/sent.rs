@@ -10,6 +10,7 @@ use crate::engine::{Rendered, Source};
 use crate::import::{Bodies, Headers, Holds, Times};
 use crate::pacer::{Pacer, Schedule};
 use crate::scenario::{Load, LoadModel, Phase, Plan, Request, Target, Variant};
+use crate::shard::Lane;
 use crate::traffic::fleet::Roster;
 use crate::traffic::template::{Secrets, Stamp};
 use crate::transport::http1::Requests;
@@ -143,7 +144,12 @@ fn arrivals(load: &Load, seed: u64, is_drawn: impl Fn(u64) -> bool) -> Vec<i64> 
         return Vec::new();
     };
     let end = load.duration.as_nanos() as u64;
-    let mut pacer = Pacer::new(Schedule::new(pace, Duration::ZERO), *arrivals, seed, 0, 1);
+    let mut pacer = Pacer::new(
+        Schedule::new(pace, Duration::ZERO),
+        *arrivals,
+        seed,
+        Lane::new(0, 1),
+    );
     let due = std::iter::repeat_with(|| pacer.take());
     let due = due
         .take_while(|due| due.offset_ns < end)

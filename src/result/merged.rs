@@ -119,10 +119,16 @@ impl RunResult {
         let due: Option<u64> = lost.iter().map(|(_, lost)| lost.due).sum();
         let part = due.map_or_else(
             || "their load has no schedule that tells how many requests were their part".to_owned(),
-            |due| format!("{} requests were their part and are in no figure", format_count(due as f64)),
+            |due| {
+                format!(
+                    "{} requests were their part and are in no figure",
+                    format_count(due as f64)
+                )
+            },
         );
         let part = if lost.len() == 1 {
-            part.replace("their load", "its load").replace("their part", "its part")
+            part.replace("their load", "its load")
+                .replace("their part", "its part")
         } else {
             part
         };

@@ -24,8 +24,8 @@ pub use answering::{Answering, Answerings, Gone, Quiet};
 pub use blocks::{ArmBlock, Arms, Around, Block, Down, Turns};
 pub use host::HostUse;
 pub use in_turns::{InTurns, RatioErrors};
-pub use note::{Count, Note, Severity};
 pub use merged::{Lost, MergedShard, ShardWindow};
+pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
 pub use profiled::{AlsoResult, ProfileResult, RequestCost, Samples};
 pub use round::{

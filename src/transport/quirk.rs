@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One such thing.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quirk {
     /// The status line has no blank behind the status, more than one before it, or control characters.

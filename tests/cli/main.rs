@@ -51,6 +51,7 @@ mod requests;
 mod secrets;
 mod selftest;
 mod services;
+mod sharded;
 mod shipped;
 #[path = "../support/shortened.rs"]
 mod shortened;

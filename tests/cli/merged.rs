@@ -77,7 +77,11 @@ impl Shards {
     fn changed(&self, index: u32, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
         let copy = self.home.path().join(name);
         let copied = Command::new("cp")
-            .args(["-r".as_ref(), self.directory(index).as_os_str(), copy.as_os_str()])
+            .args([
+                "-r".as_ref(),
+                self.directory(index).as_os_str(),
+                copy.as_os_str(),
+            ])
             .status();
         assert!(copied.unwrap().success());
         let file = copy.join("result.json");
@@ -99,14 +103,21 @@ impl Shards {
 }
 
 fn result(directory: &Path) -> Value {
-    as_documented("result", &fs::read_to_string(directory.join("result.json")).unwrap())
+    as_documented(
+        "result",
+        &fs::read_to_string(directory.join("result.json")).unwrap(),
+    )
 }
 
 /// Codes of the doubts of the only phase.
 fn doubts(directory: &Path) -> Vec<String> {
     let result = result(directory);
     let doubts = &result["variants"][0]["phases"][0]["trust"]["doubts"];
-    let codes = doubts.as_array().unwrap().iter().map(|of| of["code"].as_str());
+    let codes = doubts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| of["code"].as_str());
     codes.map(|code| code.unwrap().to_owned()).collect()
 }
 
@@ -129,14 +140,21 @@ fn whole(shards: &Shards, all: &[PathBuf]) {
     let (merged, out) = shards.merge("whole", all);
     let merged = merged.expect(0, &["stored in "]);
     for words in ["shards\n", "throughput", "#due"].map(|words| words.trim_start_matches('#')) {
-        assert!(merged.stdout.contains(words), "{words:?} in {}", merged.stdout);
+        assert!(
+            merged.stdout.contains(words),
+            "{words:?} in {}",
+            merged.stdout
+        );
     }
     let found = result(&out);
     let of: Vec<&Value> = found["shards"].as_array().unwrap().iter().collect();
     assert_eq!(of.len(), 3, "{found:#}");
     for shard in of {
         assert_eq!(shard["windows"][0]["due"], 50, "{shard:#}");
-        assert!(shard.get("lost").is_none() && shard["machine"].is_object(), "{shard:#}");
+        assert!(
+            shard.get("lost").is_none() && shard["machine"].is_object(),
+            "{shard:#}"
+        );
     }
     let phase = &found["variants"][0]["phases"][0];
     assert_eq!(phase["requests"]["due"], 150);
@@ -146,9 +164,17 @@ fn whole(shards: &Shards, all: &[PathBuf]) {
     let series = fs::read_to_string(out.join("default/load/series.csv")).unwrap();
     assert_eq!(series.lines().count(), 6, "{series}");
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    assert!(page.contains("id=\"shards\"") && page.contains("<svg"), "no table of shards");
+    assert!(
+        page.contains("id=\"shards\"") && page.contains("<svg"),
+        "no table of shards"
+    );
     let report = |format: &str| {
-        let of = ["report".as_ref(), out.as_os_str(), "--format".as_ref(), format.as_ref()];
+        let of = [
+            "report".as_ref(),
+            out.as_os_str(),
+            "--format".as_ref(),
+            format.as_ref(),
+        ];
         TestBed::new().args(of).run().expect(0, &[]).stdout
     };
     // What is read again is what was written.
@@ -156,7 +182,11 @@ fn whole(shards: &Shards, all: &[PathBuf]) {
     assert_eq!(report("json"), stored);
     assert!(report("markdown").contains("| shard | phase | due |"));
     let compared = [out.as_os_str(), out.as_os_str()];
-    TestBed::new().args(["compare"]).args(compared).run().expect(0, &[]);
+    TestBed::new()
+        .args(["compare"])
+        .args(compared)
+        .run()
+        .expect(0, &[]);
 }
 
 /// What is not of one run is refused with exit code 2, and nothing is written.
@@ -164,18 +194,40 @@ fn wrong(shards: &Shards, all: &[PathBuf]) {
     let other = shards.changed(1, "other", |of| of["shard"]["key"] = json!("x\u{1b}[2J"));
     let says = "are not of one run: their key differs (`";
     let (outcome, out) = shards.merge("refused", &[all[0].clone(), other]);
-    let outcome = outcome.expect(2, &[says, "shard-0", "/other ", "merge the shards of one run alone"]);
+    let outcome = outcome.expect(
+        2,
+        &[
+            says,
+            "shard-0",
+            "/other ",
+            "merge the shards of one run alone",
+        ],
+    );
     assert!(!outcome.stderr.contains('\u{1b}') && !out.exists());
-    let run = shards.changed(1, "run", |of| drop(of.as_object_mut().unwrap().remove("shard")));
+    let run = shards.changed(1, "run", |of| {
+        drop(of.as_object_mut().unwrap().remove("shard"))
+    });
     let says = "is the directory of a whole run and not of a shard";
-    shards.merge("refused", &[all[0].clone(), run]).0.expect(2, &[says]);
+    shards
+        .merge("refused", &[all[0].clone(), run])
+        .0
+        .expect(2, &[says]);
     let nowhere = shards.home.path().join("nowhere");
-    shards.merge("refused", &[nowhere]).0.expect(2, &["is no directory"]);
+    shards
+        .merge("refused", &[nowhere])
+        .0
+        .expect(2, &["is no directory"]);
     let empty = shards.home.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let says = "there is no shard to merge: ";
-    shards.merge("refused", std::slice::from_ref(&empty)).0.expect(2, &[says, "holds no result.json"]);
-    shards.merge("whole", all).0.expect(2, &["holds a result already"]);
+    shards
+        .merge("refused", std::slice::from_ref(&empty))
+        .0
+        .expect(2, &[says, "holds no result.json"]);
+    shards
+        .merge("whole", all)
+        .0
+        .expect(2, &["holds a result already"]);
 }
 
 /// A shard that is lost makes the run invalid, with the number of requests that were its part.
@@ -183,23 +235,43 @@ fn lost(shards: &Shards, all: &[PathBuf]) {
     let part = "50 requests were its part and are in no figure";
     let two = [all[0].clone(), all[2].clone()];
     let (outcome, out) = shards.merge("two", &two);
-    outcome.expect(4, &["invalid: incomplete: shard 1 of 3 left nothing; ", part]);
+    outcome.expect(
+        4,
+        &["invalid: incomplete: shard 1 of 3 left nothing; ", part],
+    );
     let found = result(&out);
     assert_eq!(found["variants"][0]["phases"][0]["requests"]["due"], 100);
     assert_eq!(found["shards"][1]["lost"]["due"], 50);
     assert_eq!(found["verdict"]["exit_code"], 4);
     // Read again it is as incomplete.
-    let of = ["report".as_ref(), out.as_os_str(), "--format".as_ref(), "markdown".as_ref()];
+    let of = [
+        "report".as_ref(),
+        out.as_os_str(),
+        "--format".as_ref(),
+        "markdown".as_ref(),
+    ];
     let report = TestBed::new().args(of).run().expect(0, &[]).stdout;
     assert!(report.contains("lost: in no figure"), "{report}");
     let cut = shards.changed(1, "cut", |_| {});
     let counts = cut.join("default/load/counts.jsonl");
     let bytes = fs::read(&counts).unwrap();
     fs::write(&counts, &bytes[..bytes.len() - 10]).unwrap();
-    let says = ["shard 1 of 3 did not finish, or was copied in part (", "counts.jsonl: line ", part];
-    shards.merge("with-cut", &[all[0].clone(), cut, all[2].clone()]).0.expect(4, &says);
+    let says = [
+        "shard 1 of 3 did not finish, or was copied in part (",
+        "counts.jsonl: line ",
+        part,
+    ];
+    shards
+        .merge("with-cut", &[all[0].clone(), cut, all[2].clone()])
+        .0
+        .expect(4, &says);
     let again = shards.changed(1, "again", |of| of["shard"]["attempt"] = json!("second"));
-    let says = ["shard 1 of 3 was run more than once, and no attempt is used: ", "shard-1 and ", "/again", part];
+    let says = [
+        "shard 1 of 3 was run more than once, and no attempt is used: ",
+        "shard-1 and ",
+        "/again",
+        part,
+    ];
     let both = [all.to_vec(), vec![again]].concat();
     shards.merge("twice", &both).0.expect(4, &says);
 }
@@ -220,7 +292,9 @@ fn apart_in_time(shards: &Shards, all: &[PathBuf]) {
         let is_doubted = doubts(&out).contains(&"skewed".to_owned());
         // The first two began when they did.
         assert!(is_doubted || !is_suspect, "{late_ms}: {}", outcome.stdout);
-        let error = result(&out)["shards"][2]["windows"][0]["begin_error_s"].as_f64().unwrap();
+        let error = result(&out)["shards"][2]["windows"][0]["begin_error_s"]
+            .as_f64()
+            .unwrap();
         assert!((error * 1e3 - late_ms as f64).abs() < 1e-3, "{error}");
     }
 }

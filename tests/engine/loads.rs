@@ -6,6 +6,7 @@ use std::time::Duration;
 use telemload::engine::{Engine, now_ns};
 use telemload::pacer::{Pacer, Schedule};
 use telemload::scenario::LoadModel;
+use telemload::shard::Lane;
 
 use crate::drive::{GET, Report, TELEMETRY, collect, drive as plan, run};
 use crate::hostile::{Behaviour, OK, Server};
@@ -130,7 +131,12 @@ fn independent_arrivals_follow_their_seed() {
     };
     let schedule = Schedule::new(pace, drive.load.warmup);
     let of_worker = |worker| {
-        let mut pacer = Pacer::new(schedule.clone(), *arrivals, drive.seed, worker, 2);
+        let mut pacer = Pacer::new(
+            schedule.clone(),
+            *arrivals,
+            drive.seed,
+            Lane::new(worker, 2),
+        );
         std::iter::from_fn(|| Some(pacer.take()))
             .take_while(|due| due.offset_ns < 300 * MS)
             .count()

@@ -11,6 +11,7 @@ use std::time::Duration;
 use telemload::engine::{Drive, End, Engine};
 use telemload::metrics::{ErrorKind, Interval, Oddities, Served, Tally};
 use telemload::scenario::{Overrides, parse};
+use telemload::shard::Shard;
 use telemload::traffic::fleet::Roster;
 use telemload::traffic::template::Stamp;
 use telemload::transport::stream::{Endpoint, Place};
@@ -79,6 +80,8 @@ pub fn drive_to(endpoint: Endpoint, authority: &str, load: &str, requests: &str)
         hosts: Vec::new(),
         authority: authority.to_owned(),
         load: variant.phases[0].load.clone(),
+        shard: Shard::WHOLE,
+        appointment: None,
         turns: None,
         requests: variant
             .requests_of(&variant.phases[0].load, Stamp::default())

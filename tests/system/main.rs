@@ -16,9 +16,9 @@ mod page;
 mod perf;
 mod prometheus;
 mod redis;
-mod shards;
 #[path = "../support/scripted.rs"]
 pub mod scripted;
+mod shards;
 mod shared_store;
 #[path = "../support/shortened.rs"]
 mod shortened;

@@ -57,14 +57,21 @@ impl Bench {
             .spawn()
             .unwrap();
         let text = launch.to_string();
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
         let gateway = Daemon(child);
         let bench = Self {
             home,
             port,
             _gateway: gateway,
         };
-        until("the gateway", || TcpStream::connect(("127.0.0.1", port)).ok());
+        until("the gateway", || {
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
         bench
     }
 
@@ -137,7 +144,10 @@ acknowledged = ["n{{{{seq}}}}"]
         let list = self.path(&format!("{results}-merged/default/load/acknowledged.ids"));
         let text = fs::read_to_string(&list).unwrap();
         let ids: BTreeSet<&str> = text.lines().collect();
-        assert_eq!((ids.len() as u64, text.lines().count() as u64), (count, count));
+        assert_eq!(
+            (ids.len() as u64, text.lines().count() as u64),
+            (count, count)
+        );
         assert!((0..count).all(|n| ids.contains(format!("n{n}").as_str())));
         let sink = format!("file://{}/sink", self.home.path().display());
         let proof = TestBed::new()
@@ -145,7 +155,10 @@ acknowledged = ["n{{{{seq}}}}"]
             .args([list.as_os_str()])
             .run()
             .expect(0, &[]);
-        let stored = proof.stdout.lines().find(|line| line.starts_with("stored once"));
+        let stored = proof
+            .stdout
+            .lines()
+            .find(|line| line.starts_with("stored once"));
         let stored = stored.and_then(|line| line.split_whitespace().nth(2));
         assert_eq!(stored, Some(count.to_string().as_str()), "{}", proof.stdout);
     }
@@ -158,7 +171,10 @@ fn is_whole(result: &Value, said: &str, due: u64) {
     assert_eq!(phase["requests"]["due"], due, "{said}");
     assert_eq!(phase["requests"]["ok"], due, "{said}");
     let shards = result["shards"].as_array().unwrap();
-    let parts: u64 = shards.iter().map(|of| of["windows"][0]["due"].as_u64().unwrap()).sum();
+    let parts: u64 = shards
+        .iter()
+        .map(|of| of["windows"][0]["due"].as_u64().unwrap())
+        .sum();
     assert_eq!((shards.len(), parts), (3, due), "{said}");
 }
 
@@ -181,7 +197,19 @@ fn three_shards_over_ssh_are_one_run_and_all_that_was_acknowledged_is_stored_onc
     });
     let command = format!("TELEMLOAD_SHARDS=3 {}", bench.run("ssh"));
     let output = Command::new("parallel")
-        .args(["--will-cite", "-j", "1", "-N0", "-S", &hosts.join(","), &command, ":::", "0", "1", "2"])
+        .args([
+            "--will-cite",
+            "-j",
+            "1",
+            "-N0",
+            "-S",
+            &hosts.join(","),
+            &command,
+            ":::",
+            "0",
+            "1",
+            "2",
+        ])
         .env("HOME", bench.home.path())
         .stdin(Stdio::null())
         .output()
@@ -209,7 +237,9 @@ fn sshd(bench: &Bench) -> (Daemon, u16) {
     fs::copy(bench.path("key.pub"), bench.path("authorized_keys")).unwrap();
     // Where sshd puts what has no rights.
     fs::create_dir_all("/run/sshd").unwrap();
-    let listen: String = (2..=4).map(|last| format!("ListenAddress 127.0.0.{last}:{port}\n")).collect();
+    let listen: String = (2..=4)
+        .map(|last| format!("ListenAddress 127.0.0.{last}:{port}\n"))
+        .collect();
     let config = format!(
         "{listen}HostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n",
         bench.home.path().display()
@@ -247,7 +277,10 @@ fn slurm_gives_each_task_its_shard_and_one_that_is_killed_is_named() {
     job.wait().unwrap();
     let (code, said, result) = bench.merge("killed");
     assert_eq!(code, Some(4), "{said}");
-    for words in ["incomplete: shard 1 of 3 left no result (", "300 requests were its part"] {
+    for words in [
+        "incomplete: shard 1 of 3 left no result (",
+        "300 requests were its part",
+    ] {
         assert!(said.contains(words), "no {words:?} in {said}");
     }
     let phase = &result["variants"][0]["phases"][0];
@@ -304,15 +337,25 @@ impl Slurm {
                     .stderr(log),
             )
         };
-        let daemons = [daemon("slurmctld", &["-c"]), daemon("slurmd", &["-N", &host])];
+        let daemons = [
+            daemon("slurmctld", &["-c"]),
+            daemon("slurmd", &["-N", &host]),
+        ];
         let slurm = Self {
             config,
             _daemons: daemons,
         };
         until("a node of Slurm", || {
-            let said = slurm.command("sinfo").args(["-h", "-o", "%T"]).output().unwrap();
+            let said = slurm
+                .command("sinfo")
+                .args(["-h", "-o", "%T"])
+                .output()
+                .unwrap();
             let said = String::from_utf8_lossy(&said.stdout).into_owned();
-            ["idle", "mixed"].iter().any(|of| said.starts_with(of)).then_some(())
+            ["idle", "mixed"]
+                .iter()
+                .any(|of| said.starts_with(of))
+                .then_some(())
         });
         slurm
     }

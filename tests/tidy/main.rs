@@ -13,9 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up; a module may use those of lower layers and of its own.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["units", "statistics"],
     &["metrics", "traffic", "transport"],
+    &["shard"],
     &["scenario", "pacer", "import"],
     &["engine", "profile", "process"],
     &["parity"],

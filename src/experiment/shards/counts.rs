@@ -240,7 +240,9 @@ impl<R: BufRead> Reader<R> {
             return Err(self.at("it is too long"));
         }
         if bytes.pop() != Some(b'\n') {
-            return Err(self.at("the file ends before it: the shard did not finish, or the file was copied in part"));
+            return Err(self.at(
+                "the file ends before it: the shard did not finish, or the file was copied in part",
+            ));
         }
         serde_json::from_slice(&bytes).map_err(|error| self.at(&format!("{error}")))
     }

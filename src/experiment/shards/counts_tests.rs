@@ -31,7 +31,11 @@ fn a_file_is_read_as_it_was_written() {
     let ok: u64 = rows.iter().map(|row| row.tally.ok).sum();
     let all = Tally::sum(&over.counted.tallies);
     // What ends after the window is in no row.
-    assert!(ok <= all.ok && all.ok - ok < 10 && all.ok > 1_400, "{ok} {}", all.ok);
+    assert!(
+        ok <= all.ok && all.ok - ok < 10 && all.ok > 1_400,
+        "{ok} {}",
+        all.ok
+    );
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out, Head::new(100_000_000, false)).unwrap();
     rows.into_iter().for_each(|row| writer.row(*row).unwrap());
@@ -50,18 +54,35 @@ fn what_no_run_writes_is_refused_by_its_line() {
     };
     check(b"", "line 1: the file ends before it");
     check(b"{}\n", "line 1: ");
-    check(text.replacen("counts/1", "counts/2", 1).as_bytes(), "it is no `telemload.counts/1`");
-    check(text.replacen("\"interval_ns\":1", "\"interval_ns\":0", 1).as_bytes(), "line 1: ");
-    check([text.as_str(), "x"].concat().as_bytes(), "something follows its end");
+    check(
+        text.replacen("counts/1", "counts/2", 1).as_bytes(),
+        "it is no `telemload.counts/1`",
+    );
+    check(
+        text.replacen("\"interval_ns\":1", "\"interval_ns\":0", 1)
+            .as_bytes(),
+        "line 1: ",
+    );
+    check(
+        [text.as_str(), "x"].concat().as_bytes(),
+        "something follows its end",
+    );
     let twice = [lines[0], lines[1], lines[1]].join("\n") + "\n";
     check(twice.as_bytes(), "line 3: its row is not one of a run");
     let without = |at: usize| {
         let kept = lines.iter().enumerate().filter(|(line, _)| *line != at);
-        kept.map(|(_, line)| format!("{line}\n")).collect::<String>()
+        kept.map(|(_, line)| format!("{line}\n"))
+            .collect::<String>()
     };
     // A request is missing.
-    let request = lines.iter().position(|line| line.starts_with("{\"request\"")).unwrap();
-    check(without(request).as_bytes(), &format!("line {}: its end does not fit", last - 1));
+    let request = lines
+        .iter()
+        .position(|line| line.starts_with("{\"request\""))
+        .unwrap();
+    check(
+        without(request).as_bytes(),
+        &format!("line {}: its end does not fit", last - 1),
+    );
     let more = text.replacen("\"due\":", "\"due\":1", 40);
     check(more.as_bytes(), "its counts do not add up");
     let long = vec![b'x'; MOST_LINE as usize + 2];
@@ -76,7 +97,10 @@ fn words_of_others_order_nothing() {
     let text = text.replacen("the first timeout", "\\u001b[2J", 1);
     let (_, over) = read(text.as_bytes()).unwrap();
     let words: Vec<_> = over.counted.exemplars.values().collect();
-    assert!(words.iter().all(|words| !words.contains('\u{1b}')), "{words:?}");
+    assert!(
+        words.iter().all(|words| !words.contains('\u{1b}')),
+        "{words:?}"
+    );
 }
 
 proptest! {

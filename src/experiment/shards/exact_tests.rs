@@ -84,7 +84,10 @@ fn a_shard_that_is_lost_is_named_and_nothing_is_scaled_up() {
     );
     assert!(words.starts_with(&expected), "{words}");
     // Requests 2, 3, 8, 9, …
-    assert!(words.ends_with("; 1,016 requests were its part and are in no figure"), "{words}");
+    assert!(
+        words.ends_with("; 1,016 requests were its part and are in no figure"),
+        "{words}"
+    );
     let total = result.variants[0].phases[0].total();
     assert_eq!(total.due, 2_034);
     assert_eq!(result.shards[1].windows, []);
@@ -102,7 +105,10 @@ fn counts_that_end_early_make_a_shard_lost() {
         fs::write(&file, &whole[..cut]).unwrap();
         let set = Set::of(found.clone(), &[]).unwrap();
         let words = &set.lost[&1];
-        assert!(words.contains("did not finish, or was copied in part"), "{words}");
+        assert!(
+            words.contains("did not finish, or was copied in part"),
+            "{words}"
+        );
         assert!(words.contains("counts.jsonl: line "), "{words}");
     }
     fs::remove_file(&file).unwrap();
@@ -122,7 +128,12 @@ fn an_interrupted_shard_makes_the_run_so_and_rates_are_summed() {
     found[1].result.interrupted = true;
     let own: f64 = found
         .iter()
-        .map(|of| of.result.variants[0].phases[0].rounds[0].whole.throughput_rps.unwrap())
+        .map(|of| {
+            of.result.variants[0].phases[0].rounds[0]
+                .whole
+                .throughput_rps
+                .unwrap()
+        })
         .sum();
     let set = Set::of(found, &[]).unwrap();
     let result = merged(&set, &directory(root, "whole"));
@@ -130,7 +141,11 @@ fn an_interrupted_shard_makes_the_run_so_and_rates_are_summed() {
     let phase = &result.variants[0].phases[0];
     let rate = phase.throughput_rps(&phase.total()).unwrap();
     assert!((rate / own - 1.0).abs() < 1e-9, "{rate} {own}");
-    let lengths: Vec<_> = result.shards.iter().map(|of| of.windows[0].window_s).collect();
+    let lengths: Vec<_> = result
+        .shards
+        .iter()
+        .map(|of| of.windows[0].window_s)
+        .collect();
     assert_eq!(lengths, [3.05, 1.525]);
 }
 
@@ -161,7 +176,13 @@ fn beginnings_are_judged_by_how_far_they_are_off() {
         let skewed = doubts.iter().find(|of| of.cause == Cause::Skewed);
         assert_eq!(skewed.is_some(), is_suspect, "{late_ms}");
         if let Some(skewed) = skewed {
-            assert!(skewed.words.starts_with("shard 1 may have begun 80.1ms off"), "{}", skewed.words);
+            assert!(
+                skewed
+                    .words
+                    .starts_with("shard 1 may have begun 80.1ms off"),
+                "{}",
+                skewed.words
+            );
         }
     }
 }

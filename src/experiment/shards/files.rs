@@ -62,9 +62,8 @@ pub(super) fn check(root: &Path, place: &Path, phase: &PhaseResult) -> Result<Ex
     let mut counts = open(root, place, phase)?;
     loop {
         let next = counts.next();
-        let next = next.map_err(|words| {
-            format!("{}: {words}", root.join(place).join(FILE).display())
-        })?;
+        let next =
+            next.map_err(|words| format!("{}: {words}", root.join(place).join(FILE).display()))?;
         if let Next::Over(over) = next {
             let total = Tally::sum(&over.counted.tallies);
             let lag = &total.dispatch_lag;

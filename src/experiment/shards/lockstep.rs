@@ -93,7 +93,10 @@ pub(super) fn feed(
     for track in tracks {
         track.row(u64::MAX, all)?;
         if track.over.is_none() {
-            return Err(format!("{}: it has more intervals than its window", track.path));
+            return Err(format!(
+                "{}: it has more intervals than its window",
+                track.path
+            ));
         }
     }
     Ok(())

@@ -62,7 +62,9 @@ fn window(
     let interval = |of: Option<(f64, f64)>| {
         of.map(|(low, high)| (low, Some(high).filter(|high| high.is_finite())))
     };
-    let begun = stretch.begun_at.map(|begun| begun.duration_since(stretch.begins_at));
+    let begun = stretch
+        .begun_at
+        .map(|begun| begun.duration_since(stretch.begins_at));
     let doubts = phase.trust.doubts.iter();
     ShardWindow {
         variant: stretch.variant.clone(),

@@ -13,7 +13,7 @@ use super::readouts::{Ended, Together};
 use super::set::{Set, Used, phase};
 use super::told;
 use crate::experiment::blocks;
-use crate::experiment::files::{Made, Which};
+use crate::experiment::files::{Made, Wanted};
 use crate::experiment::gather::Gather;
 use crate::experiment::hints::hints;
 use crate::experiment::over::StretchEnd;
@@ -23,8 +23,8 @@ use crate::experiment::run_dir::{RunDir, open_own};
 use crate::experiment::trend_hints;
 use crate::metrics::{Durations, Oddities, OwnTime, Tally, Window};
 use crate::result::{
-    AcknowledgedFile, Failure, HostUse, MergedShard, Note, PhaseResult, ProcessUse, RunResult, ServiceUse, ShardStretch,
-    Trust, VariantResult,
+    AcknowledgedFile, Failure, HostUse, MergedShard, Note, PhaseResult, ProcessUse, RunResult,
+    ServiceUse, ShardStretch, Trust, VariantResult,
 };
 use crate::tenant;
 use crate::transport::tls::Handshakes;
@@ -40,9 +40,10 @@ impl Set {
     pub fn merge(&self, dir: &RunDir) -> Result<RunResult, String> {
         let mut result = self.blank();
         for (at, stretch) in self.stretches.iter().enumerate() {
-            let there = self.used.iter().filter_map(|(index, used)| {
-                Some((*index, used, used.extents[at]?))
-            });
+            let there = self
+                .used
+                .iter()
+                .filter_map(|(index, used)| Some((*index, used, used.extents[at]?)));
             let there: Vec<_> = there.collect();
             let Some((_, first, _)) = there.first() else {
                 continue;
@@ -81,10 +82,14 @@ impl Set {
         let failures = self.used.iter();
         let first = failures.filter_map(|(index, used)| {
             let words = |words: &str| format!("shard {index}: {words}");
-            used.found.result.failure.as_ref().map(|failure| match failure {
-                Failure::Target(of) => Failure::Target(words(of)),
-                Failure::Internal(of) => Failure::Internal(words(of)),
-            })
+            used.found
+                .result
+                .failure
+                .as_ref()
+                .map(|failure| match failure {
+                    Failure::Target(of) => Failure::Target(words(of)),
+                    Failure::Internal(of) => Failure::Internal(words(of)),
+                })
         });
         result.failure = first.chain(result.failure.take()).next();
         result.interrupted = self.is_interrupted() || result.failure.is_some();
@@ -179,7 +184,10 @@ impl Set {
         let reader = there.iter().find(|(index, _, _)| *index == 0);
         let has_columns = reader.is_some_and(|(_, _, extent)| extent.has_columns);
         let interval_ns = there[0].2.interval_ns;
-        if let Some((index, ..)) = there.iter().find(|(_, _, of)| of.interval_ns != interval_ns) {
+        if let Some((index, ..)) = there
+            .iter()
+            .find(|(_, _, of)| of.interval_ns != interval_ns)
+        {
             return Err(format!("shard {index} has intervals of another length"));
         }
         let schedule = Schedule {
@@ -195,11 +203,11 @@ impl Set {
         } else {
             Vec::new()
         };
-        let which = Which {
+        let wanted = Wanted {
             columns: &columns,
             counts: None,
         };
-        let files = Made::create(dir, &place, which).map_err(|error| error.to_string())?;
+        let files = Made::create(dir, &place, wanted).map_err(|error| error.to_string())?;
         let begins = SystemTime::from(stretch.begins_at) + of.load.warmup;
         let files = files.begin(begins).map_err(|error| error.to_string())?;
         let workers = there.len() as u32;
@@ -221,7 +229,13 @@ impl Set {
         });
         let mut tracks = tracks.collect::<Result<Vec<_>, String>>()?;
         let mut all = Together::default();
-        feed(&mut tracks, schedule.rows(), has_columns, &mut gather, &mut all)?;
+        feed(
+            &mut tracks,
+            schedule.rows(),
+            has_columns,
+            &mut gather,
+            &mut all,
+        )?;
         let over = all.over().ok_or("no shard has an end")?;
         let blank = self.blank_phase(of, stretch);
         Ok(gather.conclude(blank, &self.judged().latency_limits(), over))

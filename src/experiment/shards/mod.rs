@@ -4,8 +4,8 @@
 pub(super) mod counts;
 mod files;
 mod lockstep;
-mod merge;
 mod members;
+mod merge;
 mod readouts;
 mod schedule;
 mod set;

@@ -7,7 +7,7 @@ use super::files::place;
 use super::set::Found;
 use crate::engine::{Connections, End};
 use crate::experiment::blocks;
-use crate::experiment::files::{Made, Which};
+use crate::experiment::files::{Made, Wanted};
 use crate::experiment::gather::{Deaths, Emit, Gather};
 use crate::experiment::mark::Cpu;
 use crate::experiment::over::{Known, StretchEnd};
@@ -117,11 +117,11 @@ impl Process {
             interval_ns: INTERVAL,
             own: OwnTime::ALL,
         };
-        let which = Which {
+        let wanted = Wanted {
             columns: &[],
             counts: self.is_shard.then(|| Duration::from_nanos(INTERVAL)),
         };
-        let made = Made::create(dir, &place(&stretch(self.workers), 1), which).unwrap();
+        let made = Made::create(dir, &place(&stretch(self.workers), 1), wanted).unwrap();
         let files = made.begin(SystemTime::UNIX_EPOCH).unwrap();
         let files = Some(files.patient());
         let mut gather = Gather::new(schedule, self.workers, 1, blocks::MOST, files);

@@ -26,7 +26,7 @@ pub(super) fn due(load: &Load, seed: u64, shard: Shard, each: u32) -> Option<u64
     let mut sum = 0;
     for lane in lanes {
         let mut left = load.requests.map_or(u64::MAX, |all| lane.share(all));
-        let mut pacer = Pacer::new(schedule.clone(), *arrivals, seed, lane.number(), lane.all());
+        let mut pacer = Pacer::new(schedule.clone(), *arrivals, seed, lane);
         while left > 0 && pacer.peek().offset_ns < end {
             if pacer.take().offset_ns >= begin {
                 left -= 1;
@@ -79,7 +79,10 @@ mod tests {
         }
         let poisson = load(open(Arrivals::Poisson), None);
         let whole = parts(&poisson, 1, 6)[0].unwrap();
-        assert_eq!(parts(&poisson, 3, 2).into_iter().flatten().sum::<u64>(), whole);
+        assert_eq!(
+            parts(&poisson, 3, 2).into_iter().flatten().sum::<u64>(),
+            whole
+        );
         assert_ne!(parts(&poisson, 3, 2)[0], parts(&poisson, 3, 2)[1]);
     }
 

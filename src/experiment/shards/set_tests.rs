@@ -30,8 +30,14 @@ fn what_is_not_of_one_run_is_refused_by_what_differs() {
         |of| of.shard.version = "9\u{1b}[2J".to_owned(),
         "version of telemload differs (`0.1.0` and `9",
     );
-    refused(|of| of.shard.plan_sha256 = "q".to_owned(), "scenario with its flags differs");
-    refused(|of| of.result.scenario.sha256 = "q".to_owned(), "scenario differs");
+    refused(
+        |of| of.shard.plan_sha256 = "q".to_owned(),
+        "scenario with its flags differs",
+    );
+    refused(
+        |of| of.result.scenario.sha256 = "q".to_owned(),
+        "scenario differs",
+    );
     refused(|of| of.result.scenario.seed = Some(99), "seed differs");
     refused(
         |of| of.shard.shard = crate::shard::Shard::new(1, 3).unwrap(),
@@ -45,7 +51,10 @@ fn what_is_not_of_one_run_is_refused_by_what_differs() {
         |of| of.shard.stretches[0].begins_at = jiff::Timestamp::from_second(1).unwrap(),
         "timetable differs (`main, load, round 1 at 1970-01-01T00:00:00Z` and",
     );
-    refused(|of| drop(of.shard.stretches.pop()), "timetable differs (`1 stretches` and `0 stretches`)");
+    refused(
+        |of| drop(of.shard.stretches.pop()),
+        "timetable differs (`1 stretches` and `0 stretches`)",
+    );
     refused(|of| of.judged.thresholds.clear(), "plan differs");
     refused(
         |of| of.result.variants[0].phases[0].requests[0] = "x".to_owned(),

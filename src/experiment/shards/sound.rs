@@ -77,10 +77,11 @@ pub(super) fn over(over: &Over, interval_ns: u64) -> bool {
     let counted = &over.counted;
     let answers = counted.answered.requests.iter();
     let mut answers = answers.chain(&counted.answered.instances);
-    let served = counted
-        .served
-        .iter()
-        .all(|of| [of.ok, of.failed, of.completed_ok].iter().all(|of| *of <= MOST));
+    let served = counted.served.iter().all(|of| {
+        [of.ok, of.failed, of.completed_ok]
+            .iter()
+            .all(|of| *of <= MOST)
+    });
     let odd = counted.oddities.iter().all(|(_, count, _)| count <= MOST);
     length <= MOST_WINDOW_NS
         && (over.seconds - length as f64 / 1e9).abs() < 1e-6
@@ -108,7 +109,11 @@ fn readout_fits(of: &Readout) -> bool {
     ];
     let services = of.services.iter().map(|of| of.cpu_seconds);
     let instances = of.instances.iter().map(|of| of.used.cpu_seconds);
-    let mut figures = figures.into_iter().chain(services).chain(instances).flatten();
+    let mut figures = figures
+        .into_iter()
+        .chain(services)
+        .chain(instances)
+        .flatten();
     let published = of.published.iter();
     let named = published.flat_map(|of| of.counters.values().chain(of.peaks.values()));
     let instances = of.instances.iter().flat_map(|of| of.counters.values());

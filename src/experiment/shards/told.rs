@@ -193,7 +193,9 @@ fn spacing(model: &LoadModel, distance: Option<f64>) -> Option<Note> {
 
 /// Shards whose latencies stand apart.
 fn apart(windows: &Windows<'_>) -> Option<Note> {
-    let far = windows.iter().filter(|(_, of)| of.iter().any(|of| of.apart));
+    let far = windows
+        .iter()
+        .filter(|(_, of)| of.iter().any(|of| of.apart));
     let indices: Vec<u32> = far.map(|(shard, _)| shard.index).collect();
     (!indices.is_empty()).then(|| {
         let words = format!(
@@ -207,8 +209,10 @@ fn apart(windows: &Windows<'_>) -> Option<Note> {
 
 /// Marks the windows whose p50 or p99 stands apart: its interval meets that of no other shard.
 pub(super) fn mark_apart(shards: &mut [MergedShard]) {
-    let figures: [fn(&ShardWindow) -> Option<(f64, Option<f64>)>; 2] =
-        [|of| of.latency_p50_interval_us, |of| of.latency_p99_interval_us];
+    let figures: [fn(&ShardWindow) -> Option<(f64, Option<f64>)>; 2] = [
+        |of| of.latency_p50_interval_us,
+        |of| of.latency_p99_interval_us,
+    ];
     let all: Vec<Vec<ShardWindow>> = shards.iter().map(|of| of.windows.clone()).collect();
     for (at, shard) in shards.iter_mut().enumerate() {
         for window in &mut shard.windows {
@@ -230,9 +234,8 @@ pub(super) fn mark_apart(shards: &mut [MergedShard]) {
 }
 
 fn meet(a: (f64, Option<f64>), b: (f64, Option<f64>)) -> bool {
-    let reaches = |from: (f64, Option<f64>), to: (f64, Option<f64>)| {
-        from.1.is_none_or(|high| high >= to.0)
-    };
+    let reaches =
+        |from: (f64, Option<f64>), to: (f64, Option<f64>)| from.1.is_none_or(|high| high >= to.0);
     reaches(a, b) && reaches(b, a)
 }
 

@@ -83,7 +83,9 @@ fn begin(seconds: f64) -> String {
 
 fn time(seconds: f64) -> String {
     match Duration::try_from_secs_f64(seconds) {
-        Ok(time) if seconds >= 1.0 => format_duration(Duration::from_millis(time.as_millis() as u64)),
+        Ok(time) if seconds >= 1.0 => {
+            format_duration(Duration::from_millis(time.as_millis() as u64))
+        }
         Ok(_) => format_us(seconds * 1e6),
         Err(_) => UNKNOWN.to_owned(),
     }

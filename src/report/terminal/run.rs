@@ -85,7 +85,9 @@ fn render_shards(result: &RunResult, text: &mut String) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    rows.iter().for_each(|row| drop(table.add_row(row)));
+    for row in &rows {
+        table.add_row(row);
+    }
     let _ = writeln!(text, "{BOLD}shards{BOLD:#}");
     indent(&table.to_string(), "  ", text);
     text.push('\n');

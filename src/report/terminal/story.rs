@@ -14,7 +14,11 @@ use crate::tenant::{self, HEAVY};
 use crate::units::{format_count, format_share, format_us};
 
 /// The table of a comparison; `None` if neither side is such a target.
-pub(super) fn table(cost: &CostModel, result: &RunResult, comparison: &Comparison) -> Option<String> {
+pub(super) fn table(
+    cost: &CostModel,
+    result: &RunResult,
+    comparison: &Comparison,
+) -> Option<String> {
     let columns: Vec<Column<'_>> = [&comparison.base, &comparison.head]
         .into_iter()
         .filter_map(|name| result.variants.iter().find(|variant| variant.name == *name))

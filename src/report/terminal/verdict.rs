@@ -36,12 +36,14 @@ pub(super) fn render(
     if let Some(more) = reasons.len().checked_sub(MOST).filter(|more| *more > 0) {
         let _ = writeln!(text, "  and {more} more, each with its phase above");
     }
+    let (name, words) = match (&result.shard, outcome) {
+        (Some(part), Outcome::Pass) => ("ran", format!("shard {}, judged by merge", part.shard)),
+        _ => (outcome.name(), concluded(outcome, judgements)),
+    };
     let _ = writeln!(
         text,
-        "{style}{}{style:#} {BOLD}{}{BOLD:#}: {}{} (exit code {})",
-        outcome.name(),
+        "{style}{name}{style:#} {BOLD}{}{BOLD:#}: {words}{} (exit code {})",
         result.scenario.name,
-        concluded(outcome, judgements),
         untrusted(result),
         outcome.exit_code()
     );

@@ -18,6 +18,7 @@ mod target;
 use std::time::Duration;
 
 use self::gate::{GateLines, GatePlan};
+use crate::shard::Part;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
 use crate::transport::sources::Sources;
@@ -65,6 +66,8 @@ pub struct Plan {
     pub gate: GatePlan,
     /// Where the scenario asks for that.
     pub gate_lines: GateLines,
+    /// Which part of it this process runs, if it is split over several.
+    pub part: Option<Part>,
     /// Whether dry runs and the words of failures show secrets.
     pub secrets: Secrets,
 }

@@ -56,6 +56,8 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// The seed where neither the flag nor the scenario gives one.
     pub fresh_seed: u64,
+    /// How many processes the run is split over.
+    pub shards: Option<u32>,
     /// Only this variant.
     pub variant: Option<String>,
     /// How long a gate may take.

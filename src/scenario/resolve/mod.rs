@@ -20,6 +20,7 @@ mod request;
 mod resolver;
 mod secret;
 mod service;
+mod split;
 mod stored;
 mod target;
 mod variants;
@@ -87,7 +88,13 @@ pub(super) fn plan(
             Some(feeds) => feeds,
             none => none.insert(resolver.feeds(&file.feed)?),
         };
-        variants.push(resolver.variant(name, &file, feeds, &mut found)?);
+        let variant = resolver.variant(name, &file, feeds, &mut found)?;
+        if let Some(shards) = overrides.shards
+            && wanted.is_none_or(|wanted| wanted == name)
+        {
+            resolver.check_split(shards, &file)?;
+        }
+        variants.push(variant);
         shared = shared.or(Some(file));
     }
     let shared = shared.expect("there is at least one variant");
@@ -183,6 +190,7 @@ impl Resolver<'_> {
             cost: self.cost(&file.cost)?,
             gate: self.gate(&file.gate, &variants)?,
             gate_lines: self.gate_lines(&file.gate),
+            part: None,
             secrets: Secrets::Redacted,
             variants,
         })

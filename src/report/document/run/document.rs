@@ -9,7 +9,7 @@ use crate::compare::Comparison;
 use crate::gate::{Judgement, Judgements, Outcome};
 use crate::process::machine::Fingerprint;
 use crate::report::document::pretty;
-use crate::result::{Failure, MergedShard, RunResult, ScenarioId, VariantResult};
+use crate::result::{Failure, MergedShard, RunResult, ScenarioId, ShardResult, VariantResult};
 use crate::scenario::is_name;
 use crate::units::printable;
 
@@ -38,6 +38,8 @@ struct Document<'a> {
     tool: Tool,
     scenario: ScenarioId,
     started_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<ShardResult>,
     machine: Fingerprint,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     shards: Vec<MergedShard>,
@@ -118,6 +120,7 @@ pub fn json(run: &Concluded<'_>) -> String {
         tool: Tool::default(),
         scenario: result.scenario.clone(),
         started_at: result.started_at.to_string(),
+        shard: result.shard.clone(),
         machine: result.machine.clone(),
         shards: result.shards.clone(),
         interrupted: run.interrupted || result.interrupted,
@@ -170,9 +173,13 @@ impl Document<'_> {
                 .started_at
                 .parse()
                 .map_err(|error| format!("`started_at` is no time: {error}"))?,
+            shard: self.shard,
             machine: self.machine,
-            shard: None,
-            shards: self.shards.into_iter().map(MergedShard::printable).collect(),
+            shards: self
+                .shards
+                .into_iter()
+                .map(MergedShard::printable)
+                .collect(),
             interrupted: self.interrupted,
             failure: self.failure.map(|words| kind.with(&words)),
             variants: variants.collect::<Result<_, _>>()?,
