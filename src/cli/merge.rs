@@ -11,7 +11,7 @@ use super::files::made;
 use super::output::{print, say};
 use super::signals::{Answered, Signals};
 use super::stored;
-use crate::experiment::{Found, RunDir, Set, Unfinished};
+use crate::experiment::{Found, Refused, RunDir, Set, Unfinished};
 use crate::gate::Outcome;
 use crate::report::terminal::detail::Detail;
 
@@ -53,7 +53,15 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             }),
         }
     }
-    let set = Set::of(found, &unfinished).map_err(Usage)?;
+    let set = match Set::of(found, &unfinished) {
+        Ok(set) => set,
+        Err(Refused::NotOneRun(words)) => return Err(Usage(words).into()),
+        Err(Refused::Nothing(words)) => {
+            let outcome = Outcome::Invalid(words);
+            told(&outcome, args.quiet);
+            return Ok(outcome.exit_code());
+        }
+    };
     let first = set.directories().next();
     let scenario = first.and_then(stored::scenario).unwrap_or_default();
     let signals = Signals::listen(Answered::Second)?;

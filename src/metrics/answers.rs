@@ -12,8 +12,7 @@ const FINEST: u32 = 20;
 /// A bin is 2^COARSEST ns long at most: that of a window of a year.
 const COARSEST: u32 = 40;
 
-/// Requests and ns that a file may tell of at most, so that those of many files can be added up.
-const MOST_COUNTED: u64 = 1 << 53;
+/// Time that a file may tell of at most, ns.
 const MOST_NS: u64 = 1 << 60;
 
 /// When requests of one kind, or those to one instance, were answered. All instants are ns since the start of the window.
@@ -215,8 +214,8 @@ impl Answers {
         self.since.first = self.since.first.max(last);
     }
 
-    /// Whether it can be that of a window of `length` ns, which a file may deny.
-    pub fn fits(&self, length: u64) -> bool {
+    /// Whether it can be that of a window of `length` ns in which at most so many requests were counted.
+    pub fn fits(&self, length: u64, most: u64) -> bool {
         let within = |instant: Option<u64>| instant.is_none_or(|instant| instant < length);
         let Unanswered {
             count,
@@ -231,10 +230,10 @@ impl Answers {
             && within(self.first)
             && within(self.last)
             && refused <= count
-            && first <= last
-            && last <= until
+            // Where nothing was asked since, the rest says nothing.
+            && (count == 0 || first <= last && last <= until)
             && last <= length
-            && counts.iter().all(|count| *count <= MOST_COUNTED)
+            && counts.iter().all(|count| *count <= most)
             && times.iter().all(|time| *time <= MOST_NS)
     }
 

@@ -114,36 +114,39 @@ pub(in crate::experiment) enum Next {
     Over(Box<Over>),
 }
 
+/// What a file may hold.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::experiment) struct Bounds {
+    /// Requests and hosts that the result beside it has.
+    pub(in crate::experiment) requests: usize,
+    pub(in crate::experiment) hosts: usize,
+    /// The largest count: so many that those of all files can be added up.
+    pub(in crate::experiment) most: u64,
+}
+
 /// A file that is being read.
 #[derive(Debug)]
 pub(in crate::experiment) struct Reader<R> {
     from: R,
     pub(in crate::experiment) head: Head,
     line: u64,
-    /// Requests and hosts that the result beside it has.
-    requests: usize,
-    hosts: usize,
+    bounds: Bounds,
     /// Index that the next row has at least.
     next_row: u64,
     counters: u64,
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Of a phase of so many requests and hosts.
+    /// Of a stretch of so many requests and hosts.
     ///
     /// # Errors
     /// A message: it cannot be read, or is no such file.
-    pub(in crate::experiment) fn new(
-        from: R,
-        requests: usize,
-        hosts: usize,
-    ) -> Result<Self, String> {
+    pub(in crate::experiment) fn new(from: R, bounds: Bounds) -> Result<Self, String> {
         let mut reader = Self {
             from,
             head: Head::new(0, false),
             line: 0,
-            requests,
-            hosts,
+            bounds,
             next_row: 0,
             counters: 0,
         };
@@ -166,7 +169,8 @@ impl<R: BufRead> Reader<R> {
     pub(in crate::experiment) fn next(&mut self) -> Result<Next, String> {
         let line = self.line()?;
         if let Line::Row(row) = line {
-            let is_next = row.index >= self.next_row && sound::row(&row, self.head.has_columns);
+            let is_next = row.index >= self.next_row
+                && sound::row(&row, self.head.has_columns, self.bounds.most);
             if !is_next {
                 return Err(self.at("its row is not one of a run"));
             }
@@ -182,17 +186,18 @@ impl<R: BufRead> Reader<R> {
         let mut line = first;
         loop {
             match line {
-                Line::Request(request) if tallies.len() < self.requests => {
+                Line::Request(request) if tallies.len() < self.bounds.requests => {
                     let Request { tally, answers: of } = *request;
                     self.counters += sound::counters(&tally);
-                    if !(tally.adds_up() && tally.holds()) {
+                    let is_sound = sound::tally(&tally, self.bounds.most);
+                    if !(is_sound && tally.adds_up() && tally.holds()) {
                         return Err(self.at("its counts do not add up"));
                     }
                     tallies.push(tally);
                     answers.push(of);
                 }
                 Line::Instance(of) if instances.len() < sound::MOST_INSTANCES => instances.push(of),
-                Line::Host(host) if hosts.len() < self.hosts.max(1) => {
+                Line::Host(host) if hosts.len() < self.bounds.hosts.max(1) => {
                     self.counters += host.opening.histogram().distinct_values() as u64;
                     hosts.push(host);
                 }
@@ -218,8 +223,10 @@ impl<R: BufRead> Reader<R> {
     fn check(&mut self, over: &Over) -> Result<(), String> {
         let counted = over.counted.tallies.len();
         // Of a load that ended before anything was counted there is none.
-        let is_whole = counted == self.requests || counted == 0;
-        if !is_whole || !sound::over(over, self.head.interval_ns) || self.next_row > over.rows.of {
+        let is_whole = counted == self.bounds.requests || counted == 0;
+        let rows = sound::rows(over, self.head.interval_ns);
+        let fits = rows.is_some_and(|rows| self.next_row <= rows);
+        if !is_whole || !fits || !sound::over(over, self.bounds.most) {
             return Err(self.at("its end does not fit its rows and requests"));
         }
         match self.from.fill_buf() {

@@ -1,5 +1,7 @@
 //! Files of counts: whole ones are read as they were written, and no other ones do harm.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,13 +9,22 @@ use crate::experiment::shards::samples;
 
 /// A file of a shard, and how many requests and hosts its result has.
 fn file() -> Vec<u8> {
-    let scratch = tempfile::tempdir().unwrap();
-    samples::shard(scratch.path(), 0, 2);
-    std::fs::read(scratch.path().join("shard-0/main/load").join(FILE)).unwrap()
+    static MADE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let scratch = tempfile::tempdir().unwrap();
+        samples::shard(scratch.path(), 0, 2);
+        std::fs::read(scratch.path().join("shard-0/main/load").join(FILE)).unwrap()
+    });
+    MADE.clone()
 }
 
+const BOUNDS: Bounds = Bounds {
+    requests: 2,
+    hosts: 1,
+    most: 1 << 40,
+};
+
 fn read(bytes: &[u8]) -> Result<(Vec<Box<Row>>, Box<Over>), String> {
-    let mut reader = Reader::new(bytes, 2, 1)?;
+    let mut reader = Reader::new(bytes, BOUNDS)?;
     let mut rows = Vec::new();
     loop {
         match reader.next()? {

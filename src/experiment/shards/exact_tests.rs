@@ -5,6 +5,7 @@ use std::fs;
 use super::samples::{Process, WINDOW, judged, shard, shard_until};
 use super::set::{Set, Unfinished};
 use crate::experiment::hints::hints;
+use crate::experiment::notes;
 use crate::experiment::phase::counted_notes;
 use crate::experiment::run_dir::RunDir;
 use crate::experiment::trend_hints;
@@ -27,6 +28,7 @@ fn direct(dir: &RunDir, all: u32) -> PhaseResult {
     };
     let over = process.run(dir);
     let mut found = over.found;
+    found.note(over.no_cpu.map(|why| notes::no_target_cpu(&why)));
     counted_notes(&mut found, false);
     found.note(over.late.notes());
     found.note(trend_hints::hints(&over.trend, &found.load));

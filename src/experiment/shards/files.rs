@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::counts::{FILE, Next, Reader};
+use super::counts::{Bounds, FILE, Next, Reader};
 use crate::experiment::run_dir::open_own;
 use crate::metrics::{Tally, Window, value_at};
 use crate::result::{PhaseResult, ShardStretch};
@@ -44,22 +44,27 @@ pub(super) fn place(stretch: &ShardStretch, rounds: u32) -> PathBuf {
     }
 }
 
-/// Opens the counts of a stretch, of which the result beside them has this phase.
-pub(super) fn open(root: &Path, place: &Path, phase: &PhaseResult) -> Result<Counts, String> {
+/// Opens the counts of a stretch, of which the result beside them has this phase, and no count is larger than this.
+pub(super) fn open(
+    root: &Path,
+    place: &Path,
+    (phase, most): (&PhaseResult, u64),
+) -> Result<Counts, String> {
     let file = place.join(FILE);
     let told = |words: String| format!("{}: {words}", root.join(&file).display());
     let opened = open_own(root, &file).map_err(|error| told(error.to_string()))?;
-    Reader::new(
-        BufReader::new(opened),
-        phase.requests.len(),
-        phase.hosts.len(),
-    )
-    .map_err(told)
+    let requests = phase.requests.len();
+    let bounds = Bounds {
+        requests,
+        hosts: phase.hosts.len(),
+        most: most / requests.max(1) as u64,
+    };
+    Reader::new(BufReader::new(opened), bounds).map_err(told)
 }
 
 /// Reads the counts of a stretch to their end.
-pub(super) fn check(root: &Path, place: &Path, phase: &PhaseResult) -> Result<Extent, String> {
-    let mut counts = open(root, place, phase)?;
+pub(super) fn check(root: &Path, place: &Path, of: (&PhaseResult, u64)) -> Result<Extent, String> {
+    let mut counts = open(root, place, of)?;
     loop {
         let next = counts.next();
         let next =

@@ -28,13 +28,13 @@ impl Track {
     pub(super) fn open(
         root: &Path,
         place: &Path,
-        phase: &PhaseResult,
+        of: (&PhaseResult, u64),
         (index, ended): (u32, Ended),
     ) -> Result<Self, String> {
         Ok(Self {
             index,
             ended,
-            counts: open(root, place, phase)?,
+            counts: open(root, place, of)?,
             ahead: None,
             over: None,
             path: root.join(place).join(FILE).display().to_string(),

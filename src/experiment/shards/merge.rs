@@ -16,6 +16,7 @@ use crate::experiment::blocks;
 use crate::experiment::files::{Made, Wanted};
 use crate::experiment::gather::Gather;
 use crate::experiment::hints::hints;
+use crate::experiment::notes;
 use crate::experiment::over::StretchEnd;
 use crate::experiment::phase::counted_notes;
 use crate::experiment::readings::Schedule;
@@ -38,7 +39,8 @@ impl Set {
     /// # Errors
     /// A message: something cannot be read any more, or cannot be written.
     pub fn merge(&self, dir: &RunDir) -> Result<RunResult, String> {
-        let mut result = self.blank();
+        let used = self.used.values().next().ok_or("no shard can be used")?;
+        let mut result = self.blank(&used.found.result);
         for (at, stretch) in self.stretches.iter().enumerate() {
             let there = self
                 .used
@@ -59,8 +61,10 @@ impl Set {
                 late,
                 trend,
                 failed,
+                no_cpu,
                 ..
             } = over;
+            found.note(self.no_cpu(stretch, no_cpu));
             counted_notes(&mut found, self.is_interrupted());
             found.note(late.notes());
             let hints = trend_hints::hints(&trend, &found.load).into_iter();
@@ -103,14 +107,21 @@ impl Set {
         ended.any(|result| result.interrupted)
     }
 
+    /// Why the target's CPU is not known, unless the shard that reads it has a word of its own on that.
+    fn no_cpu(&self, stretch: &ShardStretch, why: Option<String>) -> Option<Note> {
+        let reader = self.used.get(&0).map(|used| &used.found.result);
+        let own = reader.and_then(|result| phase(result, stretch));
+        let is_told = own.is_some_and(|own| {
+            let mut notes = own.notes.iter();
+            notes.any(|note| note.code == notes::NO_TARGET_CPU)
+        });
+        why.filter(|_| !is_told)
+            .map(|why| notes::no_target_cpu(&why))
+    }
+
     /// A result without any phase.
-    fn blank(&self) -> RunResult {
-        let used = self.used.values().next();
-        let first = used.map(|used| &used.found.result);
+    fn blank(&self, first: &RunResult) -> RunResult {
         let starts = self.stretches.iter().map(|of| of.begins_at).min();
-        let Some(first) = first else {
-            unreachable!("a set without a shard is refused")
-        };
         RunResult {
             scenario: first.scenario.clone(),
             started_at: starts.unwrap_or(first.started_at),
@@ -208,7 +219,8 @@ impl Set {
             counts: None,
         };
         let files = Made::create(dir, &place, wanted).map_err(|error| error.to_string())?;
-        let begins = SystemTime::from(stretch.begins_at) + of.load.warmup;
+        let begins = SystemTime::from(stretch.begins_at).checked_add(of.load.warmup);
+        let begins = begins.unwrap_or(SystemTime::UNIX_EPOCH);
         let files = files.begin(begins).map_err(|error| error.to_string())?;
         let workers = there.len() as u32;
         let mut gather = Gather::new(
@@ -225,7 +237,12 @@ impl Set {
                 true => Ended::Early,
                 false => Ended::InTime,
             };
-            Track::open(&used.found.directory, &place, of, (*index, ended))
+            Track::open(
+                &used.found.directory,
+                &place,
+                (of, self.most()),
+                (*index, ended),
+            )
         });
         let mut tracks = tracks.collect::<Result<Vec<_>, String>>()?;
         let mut all = Together::default();

@@ -13,7 +13,7 @@ mod sound;
 mod told;
 
 pub use files::JUDGED;
-pub use set::{Found, Set, Unfinished};
+pub use set::{Found, Refused, Set, Unfinished};
 
 #[cfg(test)]
 mod exact_tests;

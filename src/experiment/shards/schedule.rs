@@ -4,7 +4,7 @@ use crate::pacer::{Pacer, Schedule};
 use crate::scenario::{Load, LoadModel};
 use crate::shard::{Shard, Workers};
 
-/// Requests of a shard that are counted at most; it takes some ten nanoseconds for each.
+/// Requests that are counted at most, of all shards together; it takes some ten nanoseconds for each.
 const MOST: u64 = 1 << 31;
 
 /// Requests that are due in a window of the load on the workers of a shard, each of which has so many. `None` for a closed loop without a
@@ -19,8 +19,7 @@ pub(super) fn due(load: &Load, seed: u64, shard: Shard, each: u32) -> Option<u64
     let begin = u64::try_from(load.warmup.as_nanos()).ok()?;
     let end = begin.checked_add(u64::try_from(load.duration.as_nanos()).ok()?)?;
     let schedule = Schedule::new(pace, load.warmup);
-    let estimated = schedule.requests_before(end) / f64::from(shard.count());
-    if estimated > MOST as f64 {
+    if schedule.requests_before(end) > MOST as f64 {
         return None;
     }
     let mut sum = 0;
@@ -95,7 +94,7 @@ mod tests {
         assert_eq!(parts(&load(LoadModel::Closed, None), 2, 1), [None, None]);
         let few = parts(&load(open(Arrivals::Constant), Some(10)), 3, 1);
         assert_eq!(few, [Some(4), Some(3), Some(3)]);
-        let endless = Rate::new(1e9).unwrap();
+        let endless = Rate::new(1e7).unwrap();
         let model = LoadModel::Open {
             pace: Pace::Constant(endless),
             arrivals: Arrivals::Constant,

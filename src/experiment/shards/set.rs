@@ -35,6 +35,17 @@ pub struct Unfinished {
     pub words: String,
 }
 
+/// Why there is no run to merge.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The directories are not those of one run.
+    #[error("{0}")]
+    NotOneRun(String),
+    /// None of its shards left anything.
+    #[error("{0}")]
+    Nothing(String),
+}
+
 /// The shards of one run.
 #[derive(Debug)]
 pub struct Set {
@@ -62,15 +73,16 @@ impl Set {
     ///
     /// # Errors
     /// A message: some are not of one run, or there is none at all.
-    pub fn of(found: Vec<Found>, unfinished: &[Unfinished]) -> Result<Self, String> {
+    pub fn of(found: Vec<Found>, unfinished: &[Unfinished]) -> Result<Self, Refused> {
         let Some(first) = found.first() else {
             let all: Vec<_> = unfinished.iter().map(Unfinished::in_words).collect();
-            return Err(format!("there is no shard to merge: {}", all.join("; ")));
+            let words = format!("there is no shard to merge: {}", all.join("; "));
+            return Err(Refused::NotOneRun(words));
         };
-        sound(first)?;
+        sound(first).map_err(Refused::NotOneRun)?;
         for other in &found[1..] {
-            sound(other)?;
-            one_run(first, other)?;
+            sound(other).map_err(Refused::NotOneRun)?;
+            one_run(first, other).map_err(Refused::NotOneRun)?;
         }
         let (count, judged) = (first.shard.shard.count(), first.judged.clone());
         let stretches = first.shard.stretches.clone();
@@ -96,7 +108,23 @@ impl Set {
                 Err(words) => drop(set.lost.insert(index, words)),
             }
         }
+        if set.used.is_empty() {
+            let lost = set.lost.iter();
+            let lost: Vec<_> = lost
+                .map(|(index, words)| format!("shard {index} of {count} {words}"))
+                .collect();
+            return Err(Refused::Nothing(format!(
+                "no shard can be used: {}",
+                lost.join("; ")
+            )));
+        }
         Ok(set)
+    }
+
+    /// The largest count that a request may have in a stretch: those of all shards and stretches can be added up.
+    pub(super) fn most(&self) -> u64 {
+        let files = u64::from(self.count).saturating_mul(self.stretches.len().max(1) as u64);
+        (1 << 62) / files
     }
 
     /// What the run is judged by.
@@ -109,7 +137,7 @@ impl Set {
         self.used.values().map(|of| of.found.directory.as_path())
     }
 
-    /// The shards that are used have windows.
+    /// Launches of each variant.
     pub(super) fn rounds(&self) -> u32 {
         let rounds = self.stretches.iter().map(|of| of.round);
         rounds.max().unwrap_or(1)
@@ -156,7 +184,7 @@ impl Set {
             let phase = phase.filter(|phase| has_round(phase, stretch.round));
             let place = place(stretch, self.rounds());
             match phase {
-                Some(phase) => check(&found.directory, &place, phase)
+                Some(phase) => check(&found.directory, &place, (phase, self.most()))
                     .map(Some)
                     .map_err(|words| format!("did not finish, or was copied in part ({words})")),
                 None if has_ended_early => Ok(None),

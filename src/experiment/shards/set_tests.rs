@@ -11,7 +11,7 @@ fn refused(change: impl FnOnce(&mut Found), expected: &str) {
     let root = scratch.path();
     let mut found = vec![shard(root, 0, 2), shard(root, 1, 2)];
     change(&mut found[1]);
-    let words = Set::of(found, &[]).unwrap_err();
+    let words = Set::of(found, &[]).unwrap_err().to_string();
     let both = format!(
         "{} and {} are not of one run: their {expected}",
         root.join("shard-0").display(),
@@ -93,7 +93,7 @@ fn identities_of_others_lead_nowhere() {
         let mut found = shard(&scratch.path().join("x"), 0, 1);
         std::fs::remove_dir_all(scratch.path().join("x")).unwrap();
         found.shard.stretches[0].phase = name.to_owned();
-        let words = Set::of(vec![found], &[]).unwrap_err();
+        let words = Set::of(vec![found], &[]).unwrap_err().to_string();
         assert!(words.contains("but not as telemload says it"), "{words}");
     }
     let gone = Unfinished {
@@ -101,7 +101,7 @@ fn identities_of_others_lead_nowhere() {
         words: "holds no result.json: its shard was killed".to_owned(),
     };
     assert_eq!(
-        Set::of(Vec::new(), &[gone]).unwrap_err(),
+        Set::of(Vec::new(), &[gone]).unwrap_err().to_string(),
         "there is no shard to merge: /results/a holds no result.json: its shard was killed"
     );
 }

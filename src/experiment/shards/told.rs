@@ -44,30 +44,24 @@ pub(super) fn conclude(set: &Set, shards: &[MergedShard], variant: &str, merged:
 
 /// Notes of the shards that their sums do not tell.
 fn carry(set: &Set, variant: &str, merged: &mut PhaseResult) {
-    for stretch in set.stretches.iter().filter(|of| !of.profiled) {
-        if stretch.variant != variant || stretch.phase != merged.name {
+    let mut stretches = set.stretches.iter();
+    let stretch = stretches.find(|of| of.variant == variant && of.phase == merged.name);
+    let Some(stretch) = stretch else { return };
+    for used in set.used.values() {
+        let Some(of) = phase(&used.found.result, stretch) else {
             continue;
-        }
-        for used in set.used.values() {
-            let Some(of) = phase(&used.found.result, stretch) else {
-                continue;
-            };
-            let kept = of.notes.iter().filter(|note| {
-                !note.is_hint() && note.subject != "profile" && !MADE_ANEW.contains(&&*note.code)
-            });
-            let new: Vec<Note> = kept
-                .filter(|note| !merged.notes.contains(note))
-                .cloned()
-                .collect();
-            merged.note(new);
-            if of.profile.is_some() {
-                merged.note([own_profile(used.found.directory.display().to_string())]);
-            }
+        };
+        let kept = of.notes.iter().filter(|note| {
+            !note.is_hint() && note.subject != "profile" && !MADE_ANEW.contains(&&*note.code)
+        });
+        merged.note(kept.cloned());
+        if of.profile.is_some() {
+            merged.note([own_profile(&used.found.directory.display().to_string())]);
         }
     }
 }
 
-fn own_profile(directory: String) -> Note {
+fn own_profile(directory: &str) -> Note {
     let words = format!(
         "the profile is in {directory} alone: its costs are by the requests of the shard that took it"
     );
