@@ -8,6 +8,7 @@ use super::ci::Outputs;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
+use super::limits::allow_files;
 use super::output::{print, say};
 use super::signals::{Answered, Signals};
 use super::stored;
@@ -43,6 +44,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
+    allow_files(args.shards.len())?;
     let (mut found, mut unfinished) = (Vec::new(), Vec::new());
     for directory in &args.shards {
         match shard(directory)? {

@@ -23,12 +23,12 @@ const BOUNDS: Bounds = Bounds {
     most: 1 << 40,
 };
 
-fn read(bytes: &[u8]) -> Result<(Vec<Box<Row>>, Box<Over>), String> {
+fn read(bytes: &[u8]) -> Result<(Vec<Row>, Box<Over>), String> {
     let mut reader = Reader::new(bytes, BOUNDS)?;
     let mut rows = Vec::new();
     loop {
         match reader.next()? {
-            Next::Row(row) => rows.push(row),
+            Next::Row(row) => rows.push(*row),
             Next::Over(over) => return Ok((rows, over)),
         }
     }
@@ -49,7 +49,7 @@ fn a_file_is_read_as_it_was_written() {
     );
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out, Head::new(100_000_000, false)).unwrap();
-    rows.into_iter().for_each(|row| writer.row(*row).unwrap());
+    rows.into_iter().for_each(|row| writer.row(row).unwrap());
     writer.over(*over).unwrap();
     assert!(out == bytes);
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::set::{Set, phase};
 use crate::experiment::instances::uneven;
 use crate::experiment::notes;
-use crate::result::{Cause, Doubt, MergedShard, Note, PhaseResult, RunResult, ShardWindow};
+use crate::result::{
+    Cause, Doubt, MergedShard, Note, PhaseResult, RunResult, Severity, ShardWindow,
+};
 use crate::scenario::{Arrivals, LoadModel};
 use crate::units::{format_duration, format_us};
 
@@ -154,31 +156,25 @@ fn spacing(model: &LoadModel, distance: Option<f64>) -> Option<Note> {
     let LoadModel::Open { pace, arrivals } = model else {
         return None;
     };
-    let apart = distance.map_or_else(
-        || "a time that is not known, for a clock has no bound".to_owned(),
-        |distance| format!("up to {}", ms(distance)),
+    let begin = distance.map_or_else(
+        || "how far apart they may begin is not known, for a clock has no bound".to_owned(),
+        |distance| format!("they may begin {} apart", ms(distance)),
     );
     match arrivals {
-        Arrivals::Burst(_) => Some(Note::warning(
-            "shards_widen_bursts",
-            "load",
-            format!("a burst of all shards takes {apart}: that is how far apart they may begin"),
-        )),
+        Arrivals::Burst(_) => {
+            let words = format!("a burst of all shards is as wide as their beginnings: {begin}");
+            Some(Note::warning("shards_widen_bursts", "load", words))
+        }
         Arrivals::Constant => {
             let gap = 1.0 / pace.highest().per_second();
             let is_wider = distance.is_none_or(|distance| distance > gap);
-            is_wider.then(|| {
-                Note {
-                    severity: crate::result::Severity::Info,
-                    ..Note::warning(
-                        "shards_are_even_apart",
-                        "load",
-                        format!(
-                            "each shard sends evenly, and all together do not: they may begin {apart} apart, and a request is due every {}",
-                            format_us(gap * 1e6)
-                        ),
-                    )
-                }
+            let words = format!(
+                "each shard sends evenly, and all together may not: {begin}, and a request is due every {}",
+                format_us(gap * 1e6)
+            );
+            is_wider.then(|| Note {
+                severity: Severity::Info,
+                ..Note::warning("shards_are_even_apart", "load", words)
             })
         }
         Arrivals::Poisson => None,
@@ -201,9 +197,12 @@ fn apart(windows: &Windows<'_>) -> Option<Note> {
     })
 }
 
+/// An interval, whose upper end nothing may bound.
+type Ends = (f64, Option<f64>);
+
 /// Marks the windows whose p50 or p99 stands apart: its interval meets that of no other shard.
 pub(super) fn mark_apart(shards: &mut [MergedShard]) {
-    let figures: [fn(&ShardWindow) -> Option<(f64, Option<f64>)>; 2] = [
+    let figures: [fn(&ShardWindow) -> Option<Ends>; 2] = [
         |of| of.latency_p50_interval_us,
         |of| of.latency_p99_interval_us,
     ];
@@ -227,13 +226,100 @@ pub(super) fn mark_apart(shards: &mut [MergedShard]) {
     }
 }
 
-fn meet(a: (f64, Option<f64>), b: (f64, Option<f64>)) -> bool {
-    let reaches =
-        |from: (f64, Option<f64>), to: (f64, Option<f64>)| from.1.is_none_or(|high| high >= to.0);
+fn meet(a: Ends, b: Ends) -> bool {
+    let reaches = |from: Ends, to: Ends| from.1.is_none_or(|high| high >= to.0);
     reaches(a, b) && reaches(b, a)
 }
 
 fn ms(seconds: f64) -> String {
     let micros = (seconds * 1e6).round().max(0.0) as u64;
     format_duration(Duration::from_micros(micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::TrustLevel;
+    use crate::scenario::Pace;
+    use crate::units::Rate;
+
+    /// A shard whose p99 lies between these, µs.
+    fn shard(index: u32, p99: (f64, Option<f64>), clock_bound_s: Option<f64>) -> MergedShard {
+        MergedShard {
+            index,
+            machine: None,
+            clock_bound_s,
+            interrupted: false,
+            failure: None,
+            lost: None,
+            windows: vec![ShardWindow {
+                variant: "v".to_owned(),
+                phase: "p".to_owned(),
+                round: 1,
+                window_s: 1.0,
+                begin_error_s: Some(0.002),
+                due: 1,
+                ok: 1,
+                failed: 0,
+                throughput_rps: None,
+                latency_p50_us: None,
+                latency_p99_us: None,
+                latency_p50_interval_us: None,
+                latency_p99_interval_us: Some(p99),
+                dispatch_lag_p99_us: None,
+                generator_cores: None,
+                doubts: Vec::new(),
+                trust: TrustLevel::Trusted,
+                apart: false,
+            }],
+        }
+    }
+
+    fn marked(p99: &[(f64, Option<f64>)]) -> Vec<bool> {
+        let shards = (0..).zip(p99).map(|(index, p99)| shard(index, *p99, None));
+        let mut shards: Vec<_> = shards.collect();
+        mark_apart(&mut shards);
+        shards.iter().map(|of| of.windows[0].apart).collect()
+    }
+
+    #[test]
+    fn a_shard_stands_apart_whose_interval_meets_that_of_no_other() {
+        let [calm, near, far] = [
+            (900.0, Some(1_100.0)),
+            (1_050.0, Some(1_200.0)),
+            (8e3, Some(9e3)),
+        ];
+        assert_eq!(marked(&[calm, near, far]), [false, false, true]);
+        // What nothing bounds meets whatever is higher.
+        assert_eq!(marked(&[(900.0, None), far]), [false, false]);
+        assert_eq!(marked(&[calm, far]), [true, true]);
+        assert_eq!(marked(&[far]), [false]);
+    }
+
+    fn told(arrivals: Arrivals, bound: Option<f64>) -> Option<String> {
+        let shards = [
+            shard(0, (1.0, None), bound),
+            shard(1, (1.0, None), Some(0.003)),
+        ];
+        let windows: Vec<_> = shards.iter().map(|of| (of, of.windows.clone())).collect();
+        let model = LoadModel::Open {
+            pace: Pace::Constant(Rate::new(1_000.0).unwrap()),
+            arrivals,
+        };
+        spacing(&model, distance(&windows)).map(|note| note.to_string())
+    }
+
+    #[test]
+    fn what_skew_does_to_arrivals_is_said() {
+        let bursts = Arrivals::Burst(8.try_into().unwrap());
+        assert_eq!(
+            told(bursts, Some(0.001)).unwrap(),
+            "a burst of all shards is as wide as their beginnings: they may begin 8ms apart"
+        );
+        assert_eq!(
+            told(Arrivals::Constant, None).unwrap(),
+            "each shard sends evenly, and all together may not: how far apart they may begin is not known, for a clock has no bound, and a request is due every 1 ms"
+        );
+        assert_eq!(told(Arrivals::Poisson, None), None);
+    }
 }
