@@ -7,6 +7,7 @@ use super::output::say;
 use crate::experiment;
 use crate::process::port::LocalPorts;
 use crate::scenario::{Load, Plan, Variant};
+use crate::shard::Shard;
 use crate::transport::sources::Sources;
 
 /// Descriptors of the process itself.
@@ -34,13 +35,43 @@ impl AtOnce {
     }
 }
 
+/// How many processes open the connections of a load, each an equal part but for one for each worker.
+#[derive(Clone, Copy)]
+struct Part {
+    processes: u64,
+}
+
+impl Part {
+    fn of(plan: &Plan) -> Self {
+        let shard = plan.part.as_ref().map_or(Shard::WHOLE, |part| part.shard);
+        Self {
+            processes: u64::from(shard.count()),
+        }
+    }
+
+    /// The most connections that this process has of a load.
+    fn connections(self, load: &Load) -> u64 {
+        let workers = u64::from(load.workers);
+        let all = u64::from(load.connections);
+        all.min(workers * all.div_ceil(self.processes * workers))
+    }
+}
+
 /// Every connection is a file descriptor; the soft limit is raised as far as the system lets us.
 pub(super) fn allow_connections(plan: &Plan, at_once: AtOnce) -> anyhow::Result<()> {
     let times = match at_once {
         AtOnce::One => 1,
         AtOnce::Both => 2,
     };
-    let needed = plan.variants.iter().map(descriptors).max().unwrap_or(0) * times + OTHERS;
+    let part = Part::of(plan);
+    let needed = plan
+        .variants
+        .iter()
+        .map(|of| descriptors(of, part))
+        .max()
+        .unwrap_or(0)
+        * times
+        + OTHERS;
     enough_ports(plan)?;
     raise(needed).map_err(|limit| Usage(refusal(needed, limit)).into())
 }
@@ -71,7 +102,7 @@ fn raise(needed: u64) -> Result<(), Rlimit> {
 }
 
 /// The descriptors that the largest load of a variant needs.
-fn descriptors(variant: &Variant) -> u64 {
+fn descriptors(variant: &Variant, part: Part) -> u64 {
     let mut requests = variant.requests.iter();
     // A connection whose requests pause on their way has a timer.
     let has_pauses = requests.any(|request| {
@@ -79,8 +110,7 @@ fn descriptors(variant: &Variant) -> u64 {
     });
     let hosts = 1 + variant.hosts.len() as u64;
     let each = hosts * if has_pauses { 2 } else { 1 };
-    let of =
-        |load: &Load| u64::from(load.connections) * each + u64::from(load.workers) * EACH_WORKER;
+    let of = |load: &Load| part.connections(load) * each + u64::from(load.workers) * EACH_WORKER;
     let phases = variant.phases.iter();
     phases.map(|phase| of(&phase.load)).max().unwrap_or(0)
 }
@@ -95,13 +125,14 @@ fn refusal(needed: u64, limit: Rlimit) -> String {
 
 /// Every connection over TCP has a local port.
 fn enough_ports(plan: &Plan) -> anyhow::Result<()> {
+    let part = Part::of(plan);
     let variants = plan.variants.iter();
     let needed = variants
         .filter(|variant| variant.target.takes_ports())
         .flat_map(|variant| {
             let sources = variant.sources.as_ref().map_or(1, Sources::count);
             let phases = variant.phases.iter();
-            phases.map(move |phase| u64::from(phase.load.connections).div_ceil(sources))
+            phases.map(move |phase| part.connections(&phase.load).div_ceil(sources))
         })
         .max();
     match (LocalPorts::read(), needed) {

@@ -25,6 +25,8 @@ mod limits;
 mod listen;
 mod live;
 mod man;
+#[cfg(feature = "meet")]
+mod meet;
 mod merge;
 mod output;
 mod path;
@@ -35,6 +37,7 @@ mod run;
 mod schema;
 mod selftest;
 mod shard;
+mod shards;
 mod signals;
 mod stored;
 mod tap;
@@ -77,6 +80,7 @@ enum Command {
     Tap(tap::Args),
     Audit(audit::Args),
     Ablate(ablate::Args),
+    Shards(shards::Args),
     Selftest(selftest::Args),
     #[cfg(feature = "gateway")]
     Gateway(gateway::Args),
@@ -131,6 +135,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let ended = match cli.command {
         Command::Run(args) => run::exec(&args),
         Command::Selftest(args) => selftest::exec(&args),
+        Command::Shards(args) => shards::exec(&args),
         Command::Compare(args) => compare::exec(&args),
         Command::Gate(args) => gate::exec(&args),
         Command::Merge(args) => merge::exec(&args),

@@ -190,12 +190,17 @@ struct Typed {
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
-    let plan = plan(args)?;
+    let (mut plan, asked) = plan(args)?;
     if args.dry_run {
-        print(&dry_run::render(&plan))?;
+        let mut text = dry_run::render(&plan);
+        if let Some(asked) = &asked {
+            text += &dry_run::timetable(&plan, asked.shard, asked.starts_at());
+        }
+        print(&text)?;
         return Ok(0);
     }
-    if let Some(words) = plan.part.as_ref().and_then(shard::too_late) {
+    let unfit = asked.map(|asked| asked.settle(&mut plan, args.quiet));
+    if let Some(words) = unfit.transpose()?.flatten() {
         let outcome = Outcome::Invalid(words);
         conclude(&outcome, args.quiet);
         return Ok(outcome.exit_code());
@@ -209,6 +214,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
             .iter()
             .for_each(|note| say(&format!("note: {note}")));
         warn_of_ports(&plan);
+        if let Some(part) = &plan.part {
+            say(&format!(
+                "shard {} begins at {}",
+                part.shard, part.starts_at
+            ));
+        }
     }
     let live = (args.live.as_deref()).map(|at| Bound::at("--live", at));
     let live = live.transpose()?;
@@ -218,11 +229,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let of_shard = (plan.part.as_ref()).map(|of| shard::directory(args.out.as_deref(), &plan, of));
     let out = of_shard.as_deref().or(args.out.as_deref());
     let dir = made(RunDir::create(out, &plan.name, &plan.text, started_at))?;
-    if plan.part.is_some() {
-        let judged = serde_json::to_vec(&plan.judged()).context("cannot write down thresholds")?;
-        let written = dir.write(Path::new(experiment::JUDGED), &judged);
-        written.map_err(|error| unwritten(&error))?;
-    }
+    keep_judged(&plan, &dir)?;
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -281,6 +288,16 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     Ok(outcome.exit_code())
 }
 
+/// A shard is not judged: it keeps what the merged run is judged by.
+fn keep_judged(plan: &Plan, dir: &RunDir) -> anyhow::Result<()> {
+    if plan.part.is_none() {
+        return Ok(());
+    }
+    let judged = serde_json::to_vec(&plan.judged()).context("cannot write down thresholds")?;
+    let written = dir.write(Path::new(experiment::JUDGED), &judged);
+    written.map_err(|error| unwritten(&error))
+}
+
 /// Whoever follows the run may read how it ended, unless the user wished it to end.
 fn last_question(live: Option<Served>, outcome: &Outcome, quiet: bool) {
     if let Some(live) = live.filter(|_| *outcome != Outcome::Interrupted) {
@@ -322,11 +339,11 @@ fn conclude(outcome: &Outcome, quiet: bool) {
     }
 }
 
-fn plan(args: &Args) -> anyhow::Result<Plan> {
+fn plan(args: &Args) -> anyhow::Result<(Plan, Option<shard::Asked<'_>>)> {
     let target = target(args)?;
     let is_url = is_url(target);
     let mut overrides = overrides(args, target)?;
-    let asked = args.shards.asked()?;
+    let mut asked = args.shards.asked()?;
     overrides.shards = asked.as_ref().map(|asked| asked.shard.count());
     let mut notes = Vec::new();
     let planned = if is_url {
@@ -342,11 +359,10 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
     };
     let mut plan = planned.map_err(|error| Usage(error.to_string()))?;
     plan.notes.extend(notes);
-    if let Some(asked) = asked {
-        let has_fresh_seed = plan.seed == overrides.fresh_seed;
-        asked.settle(&mut plan, has_fresh_seed);
+    if plan.seed == overrides.fresh_seed {
+        asked.iter_mut().for_each(shard::Asked::draw_seed);
     }
-    Ok(plan)
+    Ok((plan, asked))
 }
 
 fn is_url(target: &str) -> bool {

@@ -9,10 +9,19 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::exit::Usage;
+#[cfg(feature = "meet")]
+use super::meet::{self, Met};
+#[cfg(feature = "meet")]
+use super::output::say;
 use super::values;
+use crate::process::clock;
 use crate::scenario::{Plan, Target};
+#[cfg(feature = "meet")]
+use crate::shard::meeting::{self, Go, Ready};
 use crate::shard::{Part, Shard, engines};
 use crate::traffic::wall_clock;
+#[cfg(feature = "meet")]
+use crate::units::format_duration;
 
 /// Flags of a run that is split over several processes.
 #[derive(Debug, clap::Args)]
@@ -26,6 +35,15 @@ pub(super) struct ShardArgs {
     /// Name of the run, the same on all shards [default: the scenario's hash and the start].
     #[arg(long, value_name = "NAME", help_heading = "Shards")]
     shard_key: Option<String>,
+    /// Agree on the start with the other shards through a directory that all see, or a bucket: file:///DIR, s3://BUCKET/PATH. Each
+    /// run meets at a place of its own.
+    #[cfg(feature = "meet")]
+    #[arg(long, value_name = "URL", help_heading = "Shards")]
+    meet: Option<String>,
+    /// How long to wait for the others.
+    #[cfg(feature = "meet")]
+    #[arg(long, value_name = "TIME", value_parser = values::seconds, default_value = "5m", help_heading = "Shards")]
+    meet_within: Duration,
     /// Begin each stretch so much later than planned, to try out what clocks that disagree do.
     #[arg(long, hide = true, value_parser = values::seconds)]
     shard_skew: Option<Duration>,
@@ -35,8 +53,9 @@ pub(super) struct ShardArgs {
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub(super) shard: Shard,
-    starts_at: Timestamp,
     given: &'a ShardArgs,
+    /// Of the plan, which nobody gave.
+    has_fresh_seed: bool,
 }
 
 impl ShardArgs {
@@ -46,6 +65,7 @@ impl ShardArgs {
             let flags = [
                 ("--start-at", self.start_at.is_some()),
                 ("--shard-key", self.shard_key.is_some()),
+                ("--meet", self.meets()),
             ];
             return match flags.into_iter().find(|(_, is_given)| *is_given) {
                 None => Ok(None),
@@ -54,16 +74,39 @@ impl ShardArgs {
                 ))),
             };
         };
-        let Some(starts_at) = self.start_at else {
-            return Err(Usage(
-                "shards begin at one instant: give --start-at WHEN, the same on all".to_owned(),
-            ));
-        };
+        match (self.start_at, self.meets()) {
+            (None, false) => {
+                let meet = if cfg!(feature = "meet") {
+                    ", or --meet URL"
+                } else {
+                    ""
+                };
+                return Err(Usage(format!(
+                    "shards begin at one instant: give --start-at WHEN, the same on all{meet}"
+                )));
+            }
+            (Some(_), true) => {
+                return Err(Usage(
+                    "shards that meet agree on the start; give --meet or --start-at".to_owned(),
+                ));
+            }
+            _ => {}
+        }
         Ok(Some(Asked {
             shard,
-            starts_at,
             given: self,
+            has_fresh_seed: false,
         }))
+    }
+
+    #[cfg(feature = "meet")]
+    fn meets(&self) -> bool {
+        self.meet.is_some()
+    }
+
+    #[cfg(not(feature = "meet"))]
+    fn meets(&self) -> bool {
+        false
     }
 
     fn shard(&self) -> Result<Option<Shard>, Usage> {
@@ -92,14 +135,33 @@ impl ShardArgs {
 }
 
 impl Asked<'_> {
-    /// Makes a plan that of a part of it. A seed that nobody gave is the same on all shards.
-    pub(super) fn settle(self, plan: &mut Plan, has_fresh_seed: bool) {
+    /// The seed of the plan was drawn for this process: all shards take another one, which is theirs.
+    pub(super) fn draw_seed(&mut self) {
+        self.has_fresh_seed = true;
+    }
+
+    /// When the run begins, if that is known before shards meet.
+    pub(super) fn starts_at(&self) -> Option<Timestamp> {
+        self.given.start_at
+    }
+
+    /// Makes a plan that of a part of it, once the start is known, for which shards may have to meet; the answer is why this part is not
+    /// run.
+    pub(super) fn settle(&self, plan: &mut Plan, quiet: bool) -> anyhow::Result<Option<String>> {
+        let attempt = format!("{:016x}", RandomState::new().build_hasher().finish());
         let plan_sha256 = hex(&[plan.sha256.as_bytes(), plan.text.as_bytes()]);
+        let starts_at = match self.given.start_at {
+            Some(start) => start,
+            None => match self.agreed(&attempt, &plan_sha256, quiet)? {
+                Ok(start) => start,
+                Err(why) => return Ok(Some(why)),
+            },
+        };
         let key = self.given.shard_key.clone().unwrap_or_else(|| {
-            let at = self.starts_at.strftime("%Y%m%dT%H%M%S%.fZ");
+            let at = starts_at.strftime("%Y%m%dT%H%M%S%.fZ");
             format!("{}-{at}", &plan_sha256[..12])
         });
-        if has_fresh_seed {
+        if self.has_fresh_seed {
             let digest = hex(&[plan_sha256.as_bytes(), key.as_bytes()]);
             // JSON's readers have 53 bits for a number.
             plan.seed = u64::from_str_radix(&digest[..13], 16).expect("they are digits");
@@ -111,20 +173,64 @@ impl Asked<'_> {
                 }
             }
         }
-        plan.part = Some(Part {
+        let part = Part {
             shard: self.shard,
             key,
             plan_sha256,
-            attempt: format!("{:016x}", RandomState::new().build_hasher().finish()),
-            starts_at: self.starts_at,
-            clock_bound: None,
+            attempt,
+            starts_at,
+            clock_bound: clock::bound(),
             skew: self.given.shard_skew.unwrap_or_default(),
-        });
+        };
+        let late = too_late(&part);
+        plan.part = Some(part);
+        Ok(late)
+    }
+
+    /// The start on which all shards agree, or why there is none.
+    #[cfg(feature = "meet")]
+    fn agreed(
+        &self,
+        attempt: &str,
+        plan_sha256: &str,
+        quiet: bool,
+    ) -> anyhow::Result<Result<Timestamp, String>> {
+        let (shard, given) = (self.shard, self.given);
+        let url = given.meet.as_deref().expect("shards meet, or have a start");
+        let own = Ready {
+            attempt: attempt.to_owned(),
+            plan_sha256: plan_sha256.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            count: shard.count(),
+        };
+        if !quiet {
+            let within = format_duration(given.meet_within);
+            say(&format!(
+                "shard {shard} waits for the others, {within} at most"
+            ));
+        }
+        Ok(match meet::meet(url, shard, &own, given.meet_within)? {
+            Met::Word(Go::Start(start)) => Ok(start),
+            Met::Word(go) => Err(meeting::refusal(&go, shard).expect("it is no start")),
+            Met::Taken => Err(format!(
+                "another process is shard {shard} of this meeting, and nothing is sent twice; each run meets at a place of its own (--meet)"
+            )),
+        })
+    }
+
+    #[cfg(not(feature = "meet"))]
+    fn agreed(
+        &self,
+        _attempt: &str,
+        _plan_sha256: &str,
+        _quiet: bool,
+    ) -> anyhow::Result<Result<Timestamp, String>> {
+        unreachable!("a shard that does not meet has a start")
     }
 }
 
 /// Why a part is too late to be run.
-pub(super) fn too_late(part: &Part) -> Option<String> {
+fn too_late(part: &Part) -> Option<String> {
     let now = wall_clock::now();
     (!part.is_in_time(now)).then(|| {
         format!(
@@ -146,7 +252,8 @@ pub(super) fn directory(out: Option<&Path>, plan: &Plan, part: &Part) -> PathBuf
     whole.join(format!("shard-{}", part.shard.index()))
 }
 
-fn when(text: &str) -> Result<Timestamp, String> {
+/// An instant, as a flag gives it.
+pub(super) fn when(text: &str) -> Result<Timestamp, String> {
     let seconds = || {
         let seconds: f64 = text.parse().ok()?;
         let whole = seconds.is_finite() && seconds >= 0.0;

@@ -79,18 +79,18 @@ impl PhaseRun<'_> {
         stretch: &Stretch<'_>,
         beside: B,
     ) -> Result<(StretchEnd, Option<B::Output>), Failure> {
-        let observer = self.launch.observer;
-        observer.phase(&self.launch.start(stretch, target.cpus));
-        let mut prepared = self.prepare(target, stretch)?;
         let sharded = self.launch.sharded.map(|sharded| {
             let number = sharded.number(self.launch.which(stretch));
             (sharded, number)
         });
-        if let Some((sharded, number)) = sharded {
-            let appointment = sharded.appointment(number, self.stop).await;
-            prepared.drive.appointment = Some(appointment);
-        }
-        let appointment = prepared.drive.appointment;
+        let appointment = match sharded {
+            Some((sharded, number)) => Some(sharded.appointment(number, self.stop).await),
+            None => None,
+        };
+        let observer = self.launch.observer;
+        observer.phase(&self.launch.start(stretch, target.cpus));
+        let mut prepared = self.prepare(target, stretch)?;
+        prepared.drive.appointment = appointment;
         let engine = Engine::start(&prepared.drive).map_err(|error| no_workers(&error))?;
         let course = self.begin(target, stretch, prepared, engine).await?;
         if let Some((sharded, number)) = sharded

@@ -58,7 +58,7 @@ pub use rounds::run;
 pub use run_dir::{
     CreateError, RunDir, WriteError, begin_named, own_names, read_own, write_named, write_new,
 };
-pub use sharded::stretches as shard_stretches;
+pub use sharded::{length as shard_length, stretches as shard_stretches};
 pub use shards::{Found, JUDGED, Refused, Set, Unfinished};
 pub use stop::Stop;
 pub use timeline::Planned;

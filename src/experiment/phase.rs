@@ -142,8 +142,10 @@ impl PhaseRun<'_> {
         let has_window = !found.rounds.is_empty();
         let services = over.services_ended.iter();
         found.note(services.map(|words| notes::service_ended(words)));
-        let is_read = self.launch.reads_target();
-        if let (Some(why), true) = (over.no_cpu, has_window && is_read) {
+        // Shards can be told of the target's CPU by its metrics alone, and one of them reads these.
+        let part = self.launch.plan.part.as_ref();
+        let is_told = part.is_none() || self.launch.variant.target.has_metrics();
+        if let (Some(why), true) = (over.no_cpu, has_window && is_told) {
             // Where metrics tell it, they say why they do not.
             let unnamed = target.no_tree().filter(|_| over.late.cpu == Cpu::Nowhere);
             found.note([notes::no_target_cpu(&unnamed.unwrap_or(why))]);
@@ -153,7 +155,11 @@ impl PhaseRun<'_> {
             Err(why) if target.is_known && has_window => found.note([notes::no_counters(&why)]),
             Err(_) => {}
         }
-        counted_notes(&mut found, self.stop.is_asked());
+        // A part has a part of the requests and of the connections.
+        match part {
+            None => counted_notes(&mut found, self.stop.is_asked()),
+            Some(_) => found.note(few_requests(&found)),
+        }
         found.note(short_window(self.launch));
         found.note(over.late.notes());
         let window = Duration::from_secs_f64(found.seconds());
@@ -243,12 +249,17 @@ pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended
 
 /// What a reader should know of counts alone.
 pub(super) fn counted_notes(found: &mut PhaseResult, is_stopped: bool) {
-    let ok = found.total().ok;
-    if (1..FEW_REQUESTS).contains(&ok) {
-        found.note([notes::few_requests(ok)]);
-    }
+    found.note(few_requests(found));
     found.note(fewer_requests(found).filter(|_| !is_stopped));
     found.note(short_for_answers(found));
+}
+
+/// A warning if percentiles rest on a few requests.
+fn few_requests(found: &PhaseResult) -> Option<Note> {
+    let ok = found.total().ok;
+    (1..FEW_REQUESTS)
+        .contains(&ok)
+        .then(|| notes::few_requests(ok))
 }
 
 /// A warning if the window ended before the number of requests that ends the load.

@@ -58,6 +58,19 @@ pub fn stretches(plan: &Plan, starts_at: Timestamp) -> Vec<ShardStretch> {
     .collect()
 }
 
+/// From the start of a run that is split to the end of its last stretch, with the answers that are waited for.
+pub fn length(plan: &Plan) -> Duration {
+    let planned = timeline(plan);
+    let slots = planned.iter().map(|of| slot(plan, of).0);
+    let last = slots.clone().last();
+    let begins = begins(slots).last().copied().unwrap_or_default();
+    last.map_or(begins, |last| {
+        begins
+            .saturating_add(last.length)
+            .saturating_add(last.timeout)
+    })
+}
+
 fn slot(plan: &Plan, of: &Planned) -> (Slot, u32) {
     let mut variants = plan.variants.iter();
     let variant = variants.find(|variant| variant.name == of.variant);

@@ -8,6 +8,7 @@
 pub mod cgroup;
 mod child;
 pub mod client;
+pub mod clock;
 pub mod cpus;
 mod exit;
 pub mod log;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunResult, TrustLevel};
+use super::TrustLevel;
 use crate::process::machine::Fingerprint;
-use crate::units::{format_count, printable};
+use crate::units::printable;
 
 /// One shard of a merged run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,47 +101,12 @@ impl MergedShard {
     }
 }
 
-impl RunResult {
-    /// Why a merged run is not whole: which shards are lost, and what their part was.
-    pub fn incomplete(&self) -> Option<String> {
-        let lost = self.shards.iter();
-        let lost: Vec<_> = lost
-            .filter_map(|shard| Some((shard.index, shard.lost.as_ref()?)))
-            .collect();
-        if lost.is_empty() {
-            return None;
-        }
-        let count = self.shards.len();
-        let words = lost
-            .iter()
-            .map(|(index, lost)| format!("shard {index} of {count} {}", lost.words));
-        let words: Vec<_> = words.collect();
-        let due: Option<u64> = lost.iter().map(|(_, lost)| lost.due).sum();
-        let part = due.map_or_else(
-            || "their load has no schedule that tells how many requests were their part".to_owned(),
-            |due| {
-                format!(
-                    "{} requests were their part and are in no figure",
-                    format_count(due as f64)
-                )
-            },
-        );
-        let part = if lost.len() == 1 {
-            part.replace("their load", "its load")
-                .replace("their part", "its part")
-        } else {
-            part
-        };
-        Some(format!("incomplete: {}; {part}", words.join("; ")))
-    }
-
-    /// Names of shards, for sentences.
-    pub(crate) fn shard_list(indices: &[u32]) -> String {
-        let names: Vec<String> = indices.iter().map(ToString::to_string).collect();
-        match names.as_slice() {
-            [one] => format!("shard {one}"),
-            [start @ .., last] => format!("shards {} and {last}", start.join(", ")),
-            [] => "no shard".to_owned(),
-        }
+/// Shards by their indices, for sentences.
+pub(crate) fn shard_names(indices: &[u32]) -> String {
+    let names: Vec<String> = indices.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [one] => format!("shard {one}"),
+        [start @ .., last] => format!("shards {} and {last}", start.join(", ")),
+        [] => "no shard".to_owned(),
     }
 }

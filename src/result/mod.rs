@@ -24,6 +24,7 @@ pub use answering::{Answering, Answerings, Gone, Quiet};
 pub use blocks::{ArmBlock, Arms, Around, Block, Down, Turns};
 pub use host::HostUse;
 pub use in_turns::{InTurns, RatioErrors};
+pub(crate) use merged::shard_names;
 pub use merged::{Lost, MergedShard, ShardWindow};
 pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MergedShard, PhaseResult, ShardResult};
 use crate::process::machine::Fingerprint;
+use crate::units::format_count;
 
 /// A run of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,41 @@ pub struct RunResult {
     pub interrupted: bool,
     /// What ended it before its time, other than the user.
     pub failure: Option<Failure>,
+}
+
+impl RunResult {
+    /// Why a merged run is not whole: which shards are lost, and what their part was.
+    pub fn incomplete(&self) -> Option<String> {
+        let lost = self.shards.iter();
+        let lost: Vec<_> = lost
+            .filter_map(|shard| Some((shard.index, shard.lost.as_ref()?)))
+            .collect();
+        if lost.is_empty() {
+            return None;
+        }
+        let count = self.shards.len();
+        let words = lost
+            .iter()
+            .map(|(index, lost)| format!("shard {index} of {count} {}", lost.words));
+        let words: Vec<_> = words.collect();
+        let due: Option<u64> = lost.iter().map(|(_, lost)| lost.due).sum();
+        let part = due.map_or_else(
+            || "their load has no schedule that tells how many requests were their part".to_owned(),
+            |due| {
+                format!(
+                    "{} requests were their part and are in no figure",
+                    format_count(due as f64)
+                )
+            },
+        );
+        let part = if lost.len() == 1 {
+            part.replace("their load", "its load")
+                .replace("their part", "its part")
+        } else {
+            part
+        };
+        Some(format!("incomplete: {}; {part}", words.join("; ")))
+    }
 }
 
 /// Which scenario: runs of one are comparable.

@@ -4,6 +4,8 @@
 //! follows from its index, their number and the scenario.
 
 pub mod engines;
+pub mod job;
+pub mod meeting;
 
 mod identity;
 mod part;

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use telemload::scenario::{self, Overrides};
 
-use crate::bed::{TestBed, as_documented};
+use crate::bed::{Outcome, TestBed, as_documented};
 use crate::hostile::{Behaviour, OK, Server};
 
 const SHARDS: u32 = 3;
@@ -294,4 +294,54 @@ fn what_shards_cannot_do_is_refused_before_anything_is_started() {
         );
         assert!(alone.is_ok(), "{:?}", alone.err());
     }
+}
+
+/// Three shards that meet in a directory, without those that are left out.
+fn meet(server: &Server, place: &Path, within: &str, left_out: &[u32]) -> Vec<Outcome> {
+    let shard = |index: u32| {
+        let url = format!("file://{}", place.display());
+        let bed = TestBed::new().file("s.toml", scenario(server));
+        let of = format!("{index}/{SHARDS}");
+        let args = [
+            "run", "s.toml", "--shard", &of, "--out", "out", "--meet", &url,
+        ];
+        bed.args(args).args(["--meet-within", within]).start()
+    };
+    let indices = (0..SHARDS).filter(|index| !left_out.contains(index));
+    let running: Vec<_> = indices.map(shard).collect();
+    running.into_iter().map(|run| run.wait()).collect()
+}
+
+#[test]
+fn shards_agree_on_a_start_or_say_who_was_missing() {
+    let server = Server::start(Behaviour::Canned(OK));
+    let places = tempfile::tempdir().unwrap();
+    let missing = meet(&server, &places.path().join("one"), "2s", &[1]);
+    assert_eq!(missing.len(), 2);
+    for (index, outcome) in [0, 2].into_iter().zip(missing) {
+        let words = format!(
+            "invalid: shard {index}/3 sends nothing: of 3 shards these did not come to the meeting in time: 1;"
+        );
+        assert!(!outcome.expect(4, &[&words]).dir().exists());
+    }
+    // Who comes later follows the word that is there.
+    for outcome in meet(&server, &places.path().join("one"), "2s", &[0, 2]) {
+        outcome.expect(4, &["shard 1/3 sends nothing", "in time: 1;"]);
+    }
+    assert_eq!(server.request_count(), 0);
+    let place = places.path().join("two");
+    let all = meet(&server, &place, "90s", &[]);
+    let mut starts = BTreeSet::new();
+    for (index, outcome) in all.into_iter().enumerate() {
+        let outcome = outcome.expect(0, &["waits for the others, 90s at most"]);
+        let file = outcome.dir().join(format!("shard-{index}/result.json"));
+        let result = as_documented("result", &std::fs::read_to_string(file).unwrap());
+        starts.insert(result["shard"]["starts_at"].to_string());
+    }
+    assert_eq!(starts.len(), 1, "{starts:?}");
+    let sent = server.request_count();
+    for outcome in meet(&server, &place, "2s", &[0, 2]) {
+        outcome.expect(4, &["another process is shard 1/3 of this meeting"]);
+    }
+    assert_eq!(server.request_count(), sent);
 }

@@ -10,6 +10,7 @@
 #[allow(dead_code, reason = "the tests of the command line use the rest")]
 mod bed;
 mod browser;
+mod engines;
 mod graph;
 mod junit;
 mod page;

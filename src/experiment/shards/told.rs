@@ -6,7 +6,7 @@ use super::set::{Set, phase};
 use crate::experiment::instances::uneven;
 use crate::experiment::notes;
 use crate::result::{
-    Cause, Doubt, MergedShard, Note, PhaseResult, RunResult, Severity, ShardWindow,
+    Cause, Doubt, MergedShard, Note, PhaseResult, Severity, ShardWindow, shard_names,
 };
 use crate::scenario::{Arrivals, LoadModel};
 use crate::units::{format_duration, format_us};
@@ -93,7 +93,7 @@ fn name_doubts(set: &Set, variant: &str, merged: &mut PhaseResult) {
         let share = |doubt: &Doubt| doubt.share.unwrap_or(0.0);
         let worst = same.max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
         let Some((_, worst)) = worst else { continue };
-        let who = RunResult::shard_list(&indices);
+        let who = shard_names(&indices);
         match merged.trust.doubts.iter_mut().find(|of| of.cause == cause) {
             Some(known) => known.words = format!("{who}: {}", known.words),
             None => merged.trust.doubts.push(Doubt {
@@ -141,7 +141,7 @@ fn skewed(windows: &Windows<'_>) -> Option<Doubt> {
     indices.dedup();
     let words = format!(
         "{} may have begun {} off the planned instant (the error of the beginning and the bound of the clock together): the load was another one than was planned; keep the clocks by chrony or NTP, and leave the generators a core",
-        RunResult::shard_list(&indices),
+        shard_names(&indices),
         ms(worst)
     );
     Some(Doubt {
@@ -190,7 +190,7 @@ fn apart(windows: &Windows<'_>) -> Option<Note> {
     (!indices.is_empty()).then(|| {
         let words = format!(
             "the latencies of {} stand apart from those of the other shards by more than their intervals: a slow path or a starved machine hides in a sum",
-            RunResult::shard_list(&indices)
+            shard_names(&indices)
         );
         Note::warning("shard_apart", "latency", words)
             .with_remedy("look at the table of shards, and at the shard's own report")

@@ -3,9 +3,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::engine::{AcknowledgedIds, Acknowledgement, Rendered, Source};
+use crate::experiment::shard_stretches;
 use crate::report::figures::load::{describe, planned};
 use crate::scenario::{Judge, Plan, Profile, ProfileSource, Request, Target, Variant};
+use crate::shard::Shard;
 use crate::tenant;
 use crate::traffic::fleet::Roster;
 use crate::traffic::redact::{visible, without_credentials};
@@ -58,6 +62,24 @@ pub fn render(plan: &Plan) -> String {
             text,
             "threshold: {}{only}{untrusted}{value}",
             threshold.expr
+        );
+    }
+    text
+}
+
+/// When each stretch of load of a shard begins.
+pub fn timetable(plan: &Plan, shard: Shard, start: Option<Timestamp>) -> String {
+    let from = start.unwrap_or_default();
+    let mut text = format!("\nshard {shard} begins\n");
+    for stretch in shard_stretches(plan, from) {
+        let after = stretch.begins_at.duration_since(from);
+        let after = format_duration(after.try_into().unwrap_or_default());
+        let at = start.map_or_else(String::new, |_| format!(" at {}", stretch.begins_at));
+        let profiled = if stretch.profiled { ", profiled" } else { "" };
+        let _ = writeln!(
+            text,
+            "  {after} after the start{at}: {} · {}, round {}{profiled}, {} worker(s)",
+            stretch.variant, stretch.phase, stretch.round, stretch.workers
         );
     }
     text

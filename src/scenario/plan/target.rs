@@ -115,6 +115,17 @@ impl Target {
         }
     }
 
+    /// Whether it is something that runs already and whose metrics are read.
+    pub fn has_metrics(&self) -> bool {
+        matches!(
+            self,
+            Self::Url {
+                metrics: Some(_),
+                ..
+            }
+        )
+    }
+
     /// How it is spoken to, if that is over TLS.
     pub fn tls(&self) -> Option<&Tls> {
         match self {
