@@ -98,12 +98,12 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         quiet: args.quiet,
         out: &out,
     };
-    let whole = trying.run(trials.whole.clone(), "together")?;
+    let whole = trying.run(&trials.whole, "together")?;
     let mut outcome = whole.outcome();
     let first = ablation(&trials, (&whole.result, &whole.comparisons), None);
     let single = match &trials.single {
         Some(plan) if is_measured(&outcome) && !first.is_nothing() => {
-            Some(trying.run(plan.clone(), "one-by-one")?)
+            Some(trying.run(plan, "one-by-one")?)
         }
         _ => None,
     };
@@ -171,7 +171,7 @@ struct Trying<'a> {
 
 impl Trying<'_> {
     /// Runs a plan and stores it in a directory of its own.
-    fn run(&self, plan: Plan, name: &str) -> anyhow::Result<Conclusion> {
+    fn run(&self, plan: &Plan, name: &str) -> anyhow::Result<Conclusion> {
         let started_at = wall_clock::now();
         let out = self.out.join(name);
         let dir = made(RunDir::create(
@@ -183,7 +183,7 @@ impl Trying<'_> {
         let stop = self.signals.stop();
         let progress = progress(self.quiet, &format!("{} {name}", plan.name));
         let observer = Watching::new(progress, &plan.thresholds);
-        let run = experiment::run(&plan, &dir, &observer, &stop, started_at);
+        let run = experiment::run(plan, &dir, &observer, &stop, started_at);
         let result = self.runtime.block_on(run);
         drop(observer);
         let patience = Patience {
@@ -192,7 +192,7 @@ impl Trying<'_> {
             stop,
             quiet: self.quiet,
         };
-        let mut conclusion = Conclusion::of(plan, result, &patience);
+        let mut conclusion = Conclusion::of(plan.judged(), result, &patience);
         conclusion.store(&dir, &patience);
         Ok(conclusion)
     }

@@ -24,7 +24,7 @@ use crate::report::terminal::detail::Detail;
 use crate::report::terminal::run::Summary;
 use crate::report::{document, terminal, text};
 use crate::result::RunResult;
-use crate::scenario::Plan;
+use crate::scenario::Judged;
 
 /// Work that takes longer is told of.
 const UNTOLD: Duration = Duration::from_millis(300);
@@ -79,7 +79,7 @@ impl Patience<'_> {
 
 /// A run with all that is concluded from it.
 pub(super) struct Conclusion {
-    pub(super) plan: Arc<Plan>,
+    pub(super) judged: Arc<Judged>,
     pub(super) result: Arc<RunResult>,
     pub(super) judgements: Judgements,
     pub(super) comparisons: Arc<Vec<Comparison>>,
@@ -93,8 +93,8 @@ pub(super) struct Conclusion {
 
 impl Conclusion {
     /// Judges and compares.
-    pub(super) fn of(plan: Plan, result: RunResult, patience: &Patience<'_>) -> Self {
-        let (plan, result) = (Arc::new(plan), Arc::new(result));
+    pub(super) fn of(judged: Judged, result: RunResult, patience: &Patience<'_>) -> Self {
+        let (judged, result) = (Arc::new(judged), Arc::new(result));
         let cpus = result.machine.logical_cpus;
         let judgements = result
             .variants
@@ -104,17 +104,17 @@ impl Conclusion {
                 phases
                     .map(|phase| {
                         // Who merges the shards judges them as a whole.
-                        if plan.part.is_some() {
+                        if result.shard.is_some() {
                             return Vec::new();
                         }
-                        gate::judge(&plan.thresholds, variant, phase, &phase.total(), cpus)
+                        gate::judge(&judged.thresholds, variant, phase, &phase.total(), cpus)
                     })
                     .collect()
             })
             .collect();
-        let (of_plan, of_result) = (Arc::clone(&plan), Arc::clone(&result));
-        let compared = match plan.part {
-            None => patience.wait_for(move || compare(&of_plan, &of_result)),
+        let (by, of) = (Arc::clone(&judged), Arc::clone(&result));
+        let compared = match &result.shard {
+            None => patience.wait_for(move || compare(&by, &of)),
             Some(_) => Ok(Some(Vec::new())),
         };
         let left_out = matches!(compared, Ok(None));
@@ -123,7 +123,7 @@ impl Conclusion {
             Err(error) => (Vec::new(), Err(error)),
         };
         Self {
-            plan,
+            judged,
             result,
             judgements,
             comparisons: Arc::new(comparisons),
@@ -146,7 +146,7 @@ impl Conclusion {
     /// For people; `floor` is what this machine could show at best.
     pub(super) fn summary(&self, floor: Option<&str>, detail: Detail) -> String {
         terminal::run::render(&Summary {
-            plan: &self.plan,
+            judged: &self.judged,
             result: &self.result,
             comparisons: &self.comparisons,
             judgements: &self.judgements,
@@ -241,10 +241,10 @@ impl Conclusion {
     fn draw(&mut self, dir: &RunDir, patience: &Patience<'_>) -> bool {
         let mut changed = false;
         for at in 0..self.comparisons.len() {
-            let (plan, result) = (Arc::clone(&self.plan), Arc::clone(&self.result));
+            let (judged, result) = (Arc::clone(&self.judged), Arc::clone(&self.result));
             let of = Arc::clone(&self.comparisons);
             let drawn =
-                patience.wait_for(move || flame_files::of_run(&plan.name, &result, &of[at]));
+                patience.wait_for(move || flame_files::of_run(&judged.name, &result, &of[at]));
             match drawn {
                 Ok(Some(drawn)) => {
                     let (files, undrawn) = apart(drawn);

@@ -73,6 +73,22 @@ pub(super) fn allow_connections(plan: &Plan, at_once: AtOnce) -> anyhow::Result<
         * times
         + OTHERS;
     enough_ports(plan)?;
+    raise(needed).map_err(|limit| Usage(refusal(needed, limit)).into())
+}
+
+/// Each shard that is merged has a file open, and so has what is written.
+pub(super) fn allow_files(shards: usize) -> Result<(), Usage> {
+    let needed = shards as u64 + OTHERS;
+    raise(needed).map_err(|limit| {
+        let hard = limit.maximum.unwrap_or(0);
+        Usage(format!(
+            "to merge {shards} shards needs {needed} file descriptors, and the hard limit is {hard}; raise it as root with `ulimit -n {needed}`"
+        ))
+    })
+}
+
+/// Raises the soft limit of file descriptors, or tells the limits.
+fn raise(needed: u64) -> Result<(), Rlimit> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
@@ -82,7 +98,7 @@ pub(super) fn allow_connections(plan: &Plan, at_once: AtOnce) -> anyhow::Result<
         ..limit
     };
     // A hard limit below it refuses that.
-    setrlimit(Resource::Nofile, raised).map_err(|_| Usage(refusal(needed, limit)).into())
+    setrlimit(Resource::Nofile, raised).map_err(|_| limit)
 }
 
 /// The descriptors that the largest load of a variant needs.

@@ -27,6 +27,7 @@ mod live;
 mod man;
 #[cfg(feature = "meet")]
 mod meet;
+mod merge;
 mod output;
 mod path;
 mod proofs;
@@ -72,6 +73,7 @@ enum Command {
     Run(Box<run::Args>),
     Compare(compare::Args),
     Gate(Box<gate::Args>),
+    Merge(merge::Args),
     Report(report::Args),
     Flame(flame::Args),
     Import(Box<import::Args>),
@@ -136,6 +138,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Shards(args) => shards::exec(&args),
         Command::Compare(args) => compare::exec(&args),
         Command::Gate(args) => gate::exec(&args),
+        Command::Merge(args) => merge::exec(&args),
         Command::Report(args) => report::exec(&args),
         Command::Flame(args) => flame::exec(&args),
         Command::Import(args) => import::exec(&args),

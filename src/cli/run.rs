@@ -10,7 +10,7 @@ use super::ci::{AtScenario, Outputs, in_repository};
 use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
-use super::files::made;
+use super::files::{made, unwritten};
 use super::foreign::Foreign;
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::listen::Bound;
@@ -229,6 +229,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let of_shard = (plan.part.as_ref()).map(|of| shard::directory(args.out.as_deref(), &plan, of));
     let out = of_shard.as_deref().or(args.out.as_deref());
     let dir = made(RunDir::create(out, &plan.name, &plan.text, started_at))?;
+    keep_judged(&plan, &dir)?;
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -248,7 +249,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         stop,
         quiet: args.quiet,
     };
-    let mut conclusion = Conclusion::of(plan, result, &patience);
+    let mut conclusion = Conclusion::of(plan.judged(), result, &patience);
     conclusion.store(&dir, &patience);
     // What may still run on its threads, such as the look-up of a name, is not waited for.
     runtime.shutdown_background();
@@ -266,10 +267,13 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     if !args.quiet {
         if conclusion.is_stored {
-            let seed = conclusion.plan.seed;
-            say(&format!("stored in {} (seed {seed})", dir.path().display()));
+            say(&format!(
+                "stored in {} (seed {})",
+                dir.path().display(),
+                plan.seed
+            ));
         }
-        proofs(&conclusion.plan, &conclusion.result, &dir)
+        proofs(&plan, &conclusion.result, &dir)
             .iter()
             .for_each(|line| say(line));
     }
@@ -282,6 +286,16 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     }
     last_question(live, &outcome, args.quiet);
     Ok(outcome.exit_code())
+}
+
+/// A shard is not judged: it keeps what the merged run is judged by.
+fn keep_judged(plan: &Plan, dir: &RunDir) -> anyhow::Result<()> {
+    if plan.part.is_none() {
+        return Ok(());
+    }
+    let judged = serde_json::to_vec(&plan.judged()).context("cannot write down thresholds")?;
+    let written = dir.write(Path::new(experiment::JUDGED), &judged);
+    written.map_err(|error| unwritten(&error))
 }
 
 /// Whoever follows the run may read how it ended, unless the user wished it to end.

@@ -8,13 +8,17 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Usage;
 use super::input::{MAX_FILE, Reading, bytes};
-use crate::experiment::{own_names, read_own};
+use crate::experiment::{JUDGED, own_names, read_own};
 use crate::report::chart::Recorded;
 use crate::report::document;
 use crate::report::document::run::HISTOGRAMS;
 use crate::result::{RunResult, Samples, VariantResult};
+use crate::scenario::Judged;
 
 const RESULT: &str = "result.json";
+
+/// The largest list of thresholds that is read.
+const MOST_JUDGED: u64 = 16 << 20;
 
 /// The largest series, log or scenario that is read.
 const MOST: u64 = 128 << 20;
@@ -44,6 +48,24 @@ pub(super) fn run(directory: &Path, named: Option<&Path>) -> anyhow::Result<(Run
         document::run::attach(&mut found, &text).map_err(|reason| refused(&reason))?;
     }
     Ok((found, json))
+}
+
+/// The run of a directory without its histograms; `None` if there is no result.
+pub(super) fn figures(directory: &Path) -> Result<Option<RunResult>, String> {
+    let found = own(directory, Path::new(RESULT), MAX_FILE).map_err(|error| error.to_string())?;
+    let Some(found) = found else { return Ok(None) };
+    let json = String::from_utf8(found).map_err(|_| format!("{RESULT} is no text"))?;
+    let read = document::run::read(&json).map_err(|reason| format!("{RESULT}: {reason}"))?;
+    Ok(Some(read))
+}
+
+/// What a shard's run is judged by.
+pub(super) fn judged(directory: &Path) -> Result<Judged, String> {
+    let found =
+        own(directory, Path::new(JUDGED), MOST_JUDGED).map_err(|error| error.to_string())?;
+    let found = found.ok_or_else(|| format!("it has no {JUDGED}"))?;
+    let read: Result<Judged, _> = serde_json::from_slice(&found);
+    read.map_err(|error| format!("{JUDGED}: {error}"))
 }
 
 /// A file of a run directory; `None` if it is gone.

@@ -12,7 +12,7 @@ use super::side::{Side, Subject};
 use super::speed::speed;
 use crate::profile::Unit;
 use crate::result::RunResult;
-use crate::scenario::{Also, Plan};
+use crate::scenario::{Also, Judged};
 use crate::statistics::{Family, fewest_trials};
 
 /// A pair of variants.
@@ -48,11 +48,12 @@ pub struct PhaseComparison {
 }
 
 /// All comparisons of the plan for which both sides have results. Their findings are judged together.
-pub fn compare(plan: &Plan, result: &RunResult) -> Vec<Comparison> {
-    let name = |at: usize| plan.variants[at].name.as_str();
-    let pairs = plan.comparisons.iter();
-    let pairs: Vec<_> = pairs.map(|of| (name(of.base), name(of.head))).collect();
-    within(result, &pairs, Untrusted::from(plan.allow_untrusted))
+pub fn compare(judged: &Judged, result: &RunResult) -> Vec<Comparison> {
+    let pairs = judged.pairs.iter();
+    let pairs: Vec<_> = pairs
+        .map(|(base, head)| (base.as_str(), head.as_str()))
+        .collect();
+    within(result, &pairs, Untrusted::from(judged.allow_untrusted))
 }
 
 /// Compares variants of a run by their names, base and head, as far as both have results. Their findings are judged together.

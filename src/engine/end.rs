@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::metrics::{Durations, OwnTime, Window};
 use crate::transport::tls::Handshakes;
 
@@ -34,7 +36,7 @@ pub struct End {
 }
 
 /// The connections to one host.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Connections {
     /// How long it took to open each, TLS handshake included.
     pub opening: Durations,

@@ -6,22 +6,18 @@ use std::time::Duration;
 
 use super::background::Background;
 use super::blocks::{Block, Blocks};
-use super::figures::figures;
+use super::counted::Counted;
 use super::files::{Files, Line};
-use super::lateness::Lateness;
-use super::notes;
 use super::observer::Live;
+use super::over::{Course, Known, Over, StretchEnd};
 use super::readings::{Cells, Schedule};
-use super::stretch::EndedEarly;
+use super::readout::{Beside, Readout};
+use super::row::Row;
 use super::trend::Trend;
 use super::watched::{Count, Watched};
 use crate::engine::End;
-use crate::metrics::{
-    Answered, Batches, ErrorKind, Interval, Oddities, OwnTime, SeriesRow, Served, Tally, Window,
-    latency_quantiles, value_at,
-};
-use crate::result::answering::{Answerings, Launch};
-use crate::result::{Estimates, Note, PhaseResult, Round, Tail, Uncertainty};
+use crate::metrics::{Batches, Interval, OwnTime, SeriesRow, Tally, latency_quantiles, value_at};
+use crate::result::{Estimates, PhaseResult, Round, Tail, Uncertainty};
 use crate::tenant;
 
 /// Intervals with counts that wait for a worker or for readings at most: each holds some 0.1 to 1 MB.
@@ -29,38 +25,6 @@ const MOST_WAITING: usize = 16;
 
 /// Readings that wait for workers at most.
 const MOST_CELLS: usize = 1_024;
-
-/// A stretch of load that is over.
-pub(super) struct StretchEnd {
-    /// What it found, as a phase of this launch alone.
-    pub(super) found: PhaseResult,
-    pub(super) window: Window,
-    /// Full intervals of the window.
-    pub(super) blocks: Vec<Block>,
-    /// Why the CPU of the target is not known.
-    pub(super) no_cpu: Option<String>,
-    /// Whether what the target published ended before the window, or why it is not known.
-    pub(super) published: Result<Option<Note>, String>,
-    /// Services that ended by themselves, in words.
-    pub(super) services_ended: Vec<String>,
-    /// Why telemload or its disk failed.
-    pub(super) failed: Option<String>,
-    pub(super) late: Lateness,
-    /// What ended it before its time.
-    pub(super) ended_early: Option<EndedEarly>,
-    /// The course of its window.
-    pub(super) trend: Trend,
-}
-
-/// What is known of a stretch besides what was counted.
-pub(super) struct Known<'a> {
-    /// Where the instances listen, in their order.
-    pub(super) addresses: &'a [&'a str],
-    /// Those of thresholds on latencies, µs.
-    pub(super) limits: &'a [f64],
-    /// CPU time of what took turns with it, s; `None` if it is not known.
-    pub(super) others_used: Option<f64>,
-}
 
 /// What ended by itself, in words.
 #[derive(Debug, Default)]
@@ -94,14 +58,9 @@ pub(super) struct Gather {
     schedule: Schedule,
     workers: u32,
     round: u32,
-    tallies: Vec<Tally>,
+    counted: Counted,
     /// Indices of the requests to other hosts than the target.
     elsewhere: Vec<usize>,
-    /// By instance, where there are several.
-    served: Vec<Served>,
-    answered: Answered,
-    oddities: Oddities,
-    exemplars: BTreeMap<ErrorKind, String>,
     /// By index of the interval.
     waiting: BTreeMap<u64, Waiting>,
     /// A tally that was used, empty.
@@ -135,12 +94,8 @@ impl Gather {
             schedule,
             workers,
             round,
-            tallies: Vec::new(),
+            counted: Counted::default(),
             elsewhere: Vec::new(),
-            served: Vec::new(),
-            answered: Answered::default(),
-            exemplars: BTreeMap::new(),
-            oddities: Oddities::default(),
             waiting: BTreeMap::new(),
             spare: None,
             ended: Vec::new(),
@@ -188,24 +143,8 @@ impl Gather {
 
     /// Adds what a worker counted in an interval.
     pub(super) fn interval(&mut self, interval: &Interval) {
-        if self.tallies.is_empty() {
-            self.tallies = vec![Tally::default(); interval.tallies.len()];
-        }
-        let counted = self.tallies.iter_mut().zip(&interval.tallies);
-        for (into, from) in counted.filter(|(_, from)| !from.is_blank()) {
-            into.add(from);
-        }
-        self.served
-            .resize(interval.instances.len(), Served::default());
-        for (into, from) in self.served.iter_mut().zip(&interval.instances) {
-            into.add(*from);
-        }
-        self.oddities.add(&interval.oddities);
-        for (&kind, words) in &interval.exemplars {
-            self.exemplars.entry(kind).or_insert_with(|| words.clone());
-        }
-        if let Some(answered) = &interval.answered {
-            self.answered.add(answered);
+        self.counted.interval(interval);
+        if interval.answered.is_some() {
             self.ended.push(interval.index);
         }
         let own = self.schedule.own;
@@ -229,6 +168,22 @@ impl Gather {
             let elsewhere = self.elsewhere.iter().map(|&at| &interval.tallies[at]);
             waiting.elsewhere += elsewhere.map(|from| charged(own, from)).sum::<u64>();
         }
+    }
+
+    /// Adds what a process counted in an interval of which all of its own workers had told.
+    pub(super) fn part(&mut self, row: &Row) {
+        let waiting = self.waiting.entry(row.index).or_default();
+        waiting.workers += 1;
+        waiting.elsewhere += row.elsewhere;
+        waiting
+            .tally
+            .get_or_insert_with(|| self.spare.take().unwrap_or_default())
+            .add(&row.tally);
+    }
+
+    /// A process lacks an interval of its window.
+    pub(super) fn lacks(&mut self, index: u64) {
+        self.waiting.entry(index).or_default().is_joined = true;
     }
 
     /// Writes rows in order, and tells of each.
@@ -306,6 +261,12 @@ impl Gather {
         let Some(files) = &self.files else {
             return;
         };
+        let counted = files.keeps_counts.then(|| Row {
+            index,
+            elsewhere,
+            tally: tally.clone(),
+            cells: cells.clone(),
+        });
         let row = SeriesRow {
             round: self.round,
             t_ms: start / 1_000_000,
@@ -336,6 +297,7 @@ impl Gather {
             start: Duration::from_nanos(start),
             length: Duration::from_nanos(length),
             latency: tally.latency.clone(),
+            counted,
         });
         self.rows.count(1, u64::from(!is_taken));
     }
@@ -350,76 +312,46 @@ impl Gather {
         watched: &Watched,
     ) -> StretchEnd {
         let seconds = end.own.seconds(end.window);
-        let mut found = blank;
-        for (into, from) in found.tallies.iter_mut().zip(&self.tallies) {
-            into.add(from);
-        }
-        let cpu = watched.target_cpu_seconds(seconds, deaths.target.is_some());
-        let answerings = self.answerings(&found, end, &deaths, watched);
-        let blocks = self.blocks.complete();
-        if seconds > 0.0 {
-            let cpu_seconds = cpu.as_ref().ok().copied();
-            let uncertainty = Uncertainty::of(&blocks, &self.batches, &found.total());
-            let limits = known.limits.iter();
-            found.rounds.push(Round {
-                number: self.round,
-                uncertainty,
-                tails: limits
-                    .map(|&limit| Tail::of(&self.batches, limit))
-                    .collect(),
-                answerings,
-                neighbour_cores: watched.neighbour_cores(
-                    watched
-                        .used(cpu_seconds, seconds)
-                        .zip(known.others_used)
-                        .map(|(own, others)| own + others),
-                ),
-                ..figures(&found, cpu_seconds, end, watched)
-            });
-            let services = watched.services(seconds);
-            for (at, service) in found.services.iter_mut().enumerate() {
-                service.used = services.get(at).copied().unwrap_or_default();
-            }
-        }
-        found.exemplars = self.exemplars;
-        found.oddities = self.oddities;
-        found.peak_bytes = watched.peak_bytes();
-        let served: Vec<_> = known.addresses.iter().copied().zip(self.served).collect();
-        found.instances = watched.instances(&served, seconds);
-        found.opening.clone_from(&end.opening);
-        found.handshakes.clone_from(&end.handshakes);
-        for (host, of) in found.hosts.iter_mut().zip(&end.hosts) {
-            host.opening.clone_from(&of.opening);
-            host.handshakes.clone_from(&of.handshakes);
-        }
-        found.died = deaths.target;
-        let published = watched.published().map(|published| {
-            found.counters = published.counters;
-            found.peaks = published.peaks;
-            let ended = published.ended;
-            ended.map(|(after, why)| notes::counters_end(after, &why))
-        });
-        StretchEnd {
-            found,
-            window: end.window,
-            blocks,
-            no_cpu: cpu.err(),
-            published,
-            services_ended: deaths.services,
-            failed: self
-                .files
-                .and_then(|files| files.finish().err())
-                .map(|error| error.to_string())
-                .or_else(|| end.failure.clone()),
-            late: Lateness {
-                cpu: watched.cpu(),
-                processes: watched.processes,
-                metrics: watched.metrics,
-                rows: self.rows,
+        let addresses = known.addresses.iter().copied();
+        let readout = Readout::of(
+            watched,
+            &Beside {
+                end,
+                seconds,
+                has_died: deaths.target.is_some(),
+                others_used: known.others_used,
+                instances: addresses.zip(self.counted.served.iter().copied()).collect(),
             },
-            ended_early: None,
-            trend: self.trend,
+        );
+        let over = Over {
+            window: end.window,
+            seconds,
+            rows: self.rows,
+            counted: self.counted.clone(),
+            readout,
+            opening: end.opening.clone(),
+            handshakes: end.handshakes.clone(),
+            hosts: end.hosts.clone(),
+            died: deaths.target,
+            services_ended: deaths.services,
+            failed: end.failure.clone(),
+        };
+        self.conclude(blank, known.limits, over)
+    }
+
+    /// The same of what is over, of this process or of several.
+    pub(super) fn conclude(self, blank: PhaseResult, limits: &[f64], mut over: Over) -> StretchEnd {
+        over.rows = self.rows;
+        let written = self.files.map(|files| files.finish(&over));
+        if let Some(Err(error)) = written {
+            over.failed = Some(error.to_string());
         }
+        let course = Course {
+            blocks: self.blocks.complete(),
+            batches: self.batches,
+            trend: self.trend,
+        };
+        over.found(blank, self.round, limits, course)
     }
 
     /// How much of the window has rows.
@@ -444,7 +376,7 @@ impl Gather {
             return None;
         }
         let mut found = blank;
-        for (into, from) in found.tallies.iter_mut().zip(&self.tallies) {
+        for (into, from) in found.tallies.iter_mut().zip(&self.counted.tallies) {
             into.add(from);
         }
         let total = found.total();
@@ -461,25 +393,6 @@ impl Gather {
         });
         found.conclude_trust();
         Some(found)
-    }
-
-    fn answerings(
-        &self,
-        found: &PhaseResult,
-        end: &End,
-        deaths: &Deaths,
-        watched: &Watched,
-    ) -> Answerings {
-        Answerings::of(&Launch {
-            load: &found.load,
-            answered: &self.answered,
-            tallies: &found.tallies,
-            elsewhere: &self.elsewhere,
-            served: &self.served,
-            window: end.own.seconds(end.window),
-            own_stop: end.stopped_seconds + watched.throttled_seconds().unwrap_or(0.0),
-            process_ended: watched.process_ended().filter(|_| deaths.target.is_none()),
-        })
     }
 }
 

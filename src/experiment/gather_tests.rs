@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::experiment::blocks::MOST;
-use crate::metrics::{Outcome, OwnTime, Times};
+use crate::metrics::{Outcome, OwnTime, Times, Window};
 use crate::result::samples::phase;
 
 const INTERVAL: u64 = 50_000_000;
@@ -103,7 +103,7 @@ fn a_worker_that_is_silent_costs_rows_and_no_memory_and_no_counts() {
         .sum();
     assert_eq!(told, MOST_WAITING);
     assert_eq!(gather.rows.late, ROWS - MOST_WAITING as u64);
-    assert_eq!(gather.tallies[0].ok, 2 * ROWS);
+    assert_eq!(gather.counted.tallies[0].ok, 2 * ROWS);
 }
 
 #[test]

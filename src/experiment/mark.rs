@@ -1,10 +1,13 @@
 //! What is read of a target at one planned instant, and the CPU that it used between two of them. Pure.
 
+use serde::{Deserialize, Serialize};
+
 use crate::metrics::OwnTime;
 use crate::tenant::Reading;
 
 /// Where the CPU of a target comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Cpu {
     /// Its processes.
     Processes,

@@ -13,6 +13,9 @@ use crate::units::{format_duration, format_share, printable};
 const SHOWN_VALUES: usize = 3;
 
 /// Code of [`uneven_instances`], which is concluded anew after each launch.
+/// The CPU of the target is not known.
+pub(super) const NO_TARGET_CPU: &str = "no_target_cpu";
+
 pub(super) const UNEVEN_INSTANCES: &str = "uneven_instances";
 
 /// What may be late.
@@ -31,7 +34,7 @@ pub(super) enum Planned {
 /// The CPU of the target was not measured.
 pub(super) fn no_target_cpu(why: &str) -> Note {
     let words = format!("the target's CPU is not known: {why}");
-    Note::warning("no_target_cpu", "target", words)
+    Note::warning(NO_TARGET_CPU, "target", words)
 }
 
 /// Fewer samples than percentiles need.

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::Made;
-use super::gather::StretchEnd;
+use super::files::{Made, Wanted};
 use super::instances::uneven;
 use super::launch::Launched;
 use super::mark::Cpu;
 use super::notes;
+use super::over::StretchEnd;
 use super::stop::Stop;
 use super::stretch::{EndedEarly, Stretch, TakesTurns};
 use super::timeline::lasts;
@@ -155,14 +155,10 @@ impl PhaseRun<'_> {
             Err(why) if target.is_known && has_window => found.note([notes::no_counters(&why)]),
             Err(_) => {}
         }
-        let ok = found.total().ok;
-        if (1..FEW_REQUESTS).contains(&ok) {
-            found.note([notes::few_requests(ok)]);
-        }
         // A part has a part of the requests and of the connections.
-        if part.is_none() {
-            found.note(fewer_requests(&found).filter(|_| !self.stop.is_asked()));
-            found.note(short_for_answers(&found));
+        match part {
+            None => counted_notes(&mut found, self.stop.is_asked()),
+            Some(_) => found.note(few_requests(&found)),
         }
         found.note(short_window(self.launch));
         found.note(over.late.notes());
@@ -211,7 +207,11 @@ impl PhaseRun<'_> {
         } else {
             Vec::new()
         };
-        Made::create(self.launch.dir, &directory, &columns)
+        let wanted = Wanted {
+            columns: &columns,
+            counts: (self.launch.plan.part.as_ref()).map(|_| self.launch.plan.interval),
+        };
+        Made::create(self.launch.dir, &directory, wanted)
             .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
@@ -245,6 +245,21 @@ pub(super) fn ended(found: &PhaseResult, failed: Option<String>) -> Result<Ended
         (None, None) => Ok(Ended::InTime),
         (None, Some(_)) => Ok(Ended::WithTarget),
     }
+}
+
+/// What a reader should know of counts alone.
+pub(super) fn counted_notes(found: &mut PhaseResult, is_stopped: bool) {
+    found.note(few_requests(found));
+    found.note(fewer_requests(found).filter(|_| !is_stopped));
+    found.note(short_for_answers(found));
+}
+
+/// A warning if percentiles rest on a few requests.
+fn few_requests(found: &PhaseResult) -> Option<Note> {
+    let ok = found.total().ok;
+    (1..FEW_REQUESTS)
+        .contains(&ok)
+        .then(|| notes::few_requests(ok))
 }
 
 /// A warning if the window ended before the number of requests that ends the load.

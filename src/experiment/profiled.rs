@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::beside;
 use super::blocks::Block;
-use super::gather::StretchEnd;
 use super::launch::Launched;
 use super::notes;
+use super::over::StretchEnd;
 use super::phase::{Ended, PhaseRun, ended};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;

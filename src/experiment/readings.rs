@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::mark::{Asked, Cpu, Mark, Scraped, Seen, Span, cores_of};
 use super::watched::Watched;
 use crate::metrics::{OwnTime, Window};
@@ -34,7 +36,7 @@ pub(super) struct Offer {
 }
 
 /// What was read of the target over one interval.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cells {
     pub(super) index: u64,
     /// CPU of the target, cores.

@@ -106,6 +106,7 @@ fn blank(plan: &Plan, started_at: jiff::Timestamp) -> RunResult {
                 phases: Vec::new(),
             })
             .collect(),
+        shards: Vec::new(),
         interrupted: false,
         failure: None,
     }

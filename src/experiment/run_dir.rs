@@ -303,15 +303,20 @@ fn vacant(
 /// # Errors
 /// It cannot be read, is longer, or is no regular file.
 pub fn read_own(root: &Path, below: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let directory = reach(root, below.parent().unwrap_or(Path::new("")))?;
-    let name = below.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-    let file = open_file(File::options().read(true), &directory.path(name))?;
+    let file = open_own(root, below)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
+}
+
+/// Opens such a file, to read it bit by bit.
+pub(super) fn open_own(root: &Path, below: &Path) -> io::Result<File> {
+    let directory = reach(root, below.parent().unwrap_or(Path::new("")))?;
+    let name = below.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    open_file(File::options().read(true), &directory.path(name))
 }
 
 /// What is in the directory `below` of the run directory `root`, which no link leads to.

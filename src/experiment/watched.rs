@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::mark::{Asked, Cpu, Mark, PROCESS_CPU, Scraped, Span, Used, cores_of, cores_used};
 use crate::metrics::{OwnTime, Served, Window};
 use crate::process::machine::MachineTimes;
@@ -14,7 +16,7 @@ use crate::tenant::Reading;
 const SHORTEST_CPU_SPAN: u64 = 50_000_000;
 
 /// Readings that were planned, and those that were late or missing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Count {
     pub(super) of: u64,
     pub(super) late: u64,
@@ -28,7 +30,7 @@ impl Count {
 }
 
 /// What a target published of itself over a window.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Published {
     /// Increase of each counter.
     pub(super) counters: BTreeMap<String, u64>,

@@ -49,6 +49,9 @@ pub fn outcome(result: &RunResult, judgements: &[Judgement], asked_to_stop: bool
         Some(Failure::Target(message)) => return Outcome::Invalid(message.clone()),
         None => {}
     }
+    if let Some(message) = result.incomplete() {
+        return Outcome::Invalid(message);
+    }
     if asked_to_stop {
         return Outcome::Interrupted;
     }

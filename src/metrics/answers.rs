@@ -1,17 +1,22 @@
 //! When a target answered as expected, and when requests waited and it did not: what no histogram keeps. No clock; memory is bounded.
 
+use serde::{Deserialize, Serialize};
+
+use super::bins::{BINS, Bins};
 use super::outcome::{ErrorKind, Outcome, Times};
 use super::window::Window;
-
-/// Bins at most. Neighbours become one when there would be more, so that a bin is 1.05 ms long in windows of up to 34 s and about
-/// 1/16,384 to 1/32,768 of longer ones.
-const BINS: u64 = 1 << 15;
 
 /// A bin is 2^20 ns long at least.
 const FINEST: u32 = 20;
 
+/// A bin is 2^COARSEST ns long at most: that of a window of a year.
+const COARSEST: u32 = 40;
+
+/// Time that a file may tell of at most, ns.
+const MOST_NS: u64 = 1 << 60;
+
 /// When requests of one kind, or those to one instance, were answered. All instants are ns since the start of the window.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answers {
     /// A bin is 2^shift ns long.
     shift: u32,
@@ -27,7 +32,7 @@ pub struct Answers {
 }
 
 /// OK answers to requests of the window that came after it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Late {
     /// How many.
     pub count: u64,
@@ -36,7 +41,7 @@ pub struct Late {
 }
 
 /// Requests that were due after the last OK answer and had none themselves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unanswered {
     /// How many.
     pub count: u64,
@@ -188,9 +193,10 @@ impl Answers {
         self.waited.add(&other.waited);
         self.first = self.first.into_iter().chain(other.first).min();
         self.last = self.last.max(other.last);
-        self.lost_ns += other.lost_ns;
+        self.lost_ns = self.lost_ns.saturating_add(other.lost_ns);
         self.late.count += other.late.count;
-        self.late.waited_ns += other.late.waited_ns;
+        let waited = &mut self.late.waited_ns;
+        *waited = waited.saturating_add(other.late.waited_ns);
         let last = self.last.unwrap_or(0);
         let both = [self.since, other.since];
         let after = both
@@ -206,6 +212,29 @@ impl Answers {
             })
             .unwrap_or_default();
         self.since.first = self.since.first.max(last);
+    }
+
+    /// Whether it can be that of a window of `length` ns in which at most so many requests were counted.
+    pub fn fits(&self, length: u64, most: u64) -> bool {
+        let within = |instant: Option<u64>| instant.is_none_or(|instant| instant < length);
+        let Unanswered {
+            count,
+            refused,
+            first,
+            last,
+            until,
+        } = self.since;
+        let counts = [count, refused, self.late.count];
+        let times = [until, self.late.waited_ns, self.lost_ns];
+        (FINEST..=COARSEST).contains(&self.shift)
+            && within(self.first)
+            && within(self.last)
+            && refused <= count
+            // Where nothing was asked since, the rest says nothing.
+            && (count == 0 || first <= last && last <= until)
+            && last <= length
+            && counts.iter().all(|count| *count <= most)
+            && times.iter().all(|time| *time <= MOST_NS)
     }
 
     /// Several as one.
@@ -261,65 +290,6 @@ impl Answers {
 
 fn concerns(window: Window, intended: u64, done: u64) -> bool {
     window.start < window.end && done >= window.start && intended < window.end
-}
-
-/// A set of bins.
-#[derive(Debug, Clone)]
-struct Bins(Box<[u64]>);
-
-impl Default for Bins {
-    fn default() -> Self {
-        Self(vec![0; (BINS / 64) as usize].into())
-    }
-}
-
-impl Bins {
-    fn has(&self, bin: u64) -> bool {
-        self.0[(bin / 64) as usize] >> (bin % 64) & 1 == 1
-    }
-
-    /// Adds the bins from one up to another, which is not added.
-    fn fill(&mut self, from: u64, to: u64) {
-        let (first, last) = ((from / 64) as usize, ((to - 1) / 64) as usize);
-        let (low, high) = (u64::MAX << (from % 64), u64::MAX >> (63 - (to - 1) % 64));
-        if first == last {
-            self.0[first] |= low & high;
-            return;
-        }
-        self.0[first] |= low;
-        self.0[first + 1..last].fill(u64::MAX);
-        self.0[last] |= high;
-    }
-
-    fn add(&mut self, other: &Self) {
-        let words = self.0.iter_mut().zip(&other.0);
-        words.for_each(|(into, from)| *into |= from);
-    }
-
-    /// Two neighbours become one, which is in the set if either was.
-    fn halve(&mut self) {
-        let half = self.0.len() / 2;
-        for at in 0..half {
-            let [low, high] = [self.0[2 * at], self.0[2 * at + 1]].map(pairs);
-            self.0[at] = low | high << 32;
-        }
-        self.0[half..].fill(0);
-    }
-}
-
-/// Bit n of the answer is set if bit 2n or 2n + 1 is: the even bits are moved together, by halves of halves.
-fn pairs(word: u64) -> u64 {
-    let mut bits = (word | word >> 1) & 0x5555_5555_5555_5555;
-    for (by, mask) in [
-        (1, 0x3333_3333_3333_3333),
-        (2, 0x0f0f_0f0f_0f0f_0f0f),
-        (4, 0x00ff_00ff_00ff_00ff),
-        (8, 0x0000_ffff_0000_ffff),
-        (16, 0x0000_0000_ffff_ffff),
-    ] {
-        bits = (bits | bits >> by) & mask;
-    }
-    bits
 }
 
 #[cfg(test)]

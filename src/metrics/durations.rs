@@ -3,10 +3,14 @@
 use std::fmt;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::packed;
 
 /// Durations in ns, three digits. Grows on use and costs nothing until then.
-#[derive(Clone, PartialEq)]
-pub struct Durations(Histogram<u64>);
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Durations(#[serde(with = "packed")] Histogram<u64>);
 
 impl Default for Durations {
     fn default() -> Self {

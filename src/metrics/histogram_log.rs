@@ -43,16 +43,12 @@ impl HistogramLog {
         if histogram.is_empty() {
             return;
         }
-        let mut bytes = Vec::new();
-        self.serializer
-            .serialize(histogram, &mut bytes)
-            .expect("a vector grows, and counts are below 2^63");
+        let payload = encode(&mut self.serializer, histogram);
         // Writing to a String cannot fail.
         let _ = writeln!(
             self.text,
-            "Tag={tag},0.000,{seconds:.3},{},{}",
+            "Tag={tag},0.000,{seconds:.3},{},{payload}",
             histogram.max(),
-            STANDARD.encode(bytes)
         );
     }
 
@@ -119,8 +115,17 @@ pub fn read_intervals(
     })
 }
 
+/// The V2 payload of a histogram, deflated and in base64.
+pub(super) fn encode(serializer: &mut V2DeflateSerializer, histogram: &Histogram<u64>) -> String {
+    let mut bytes = Vec::new();
+    serializer
+        .serialize(histogram, &mut bytes)
+        .expect("a vector grows, and counts are below 2^63");
+    STANDARD.encode(bytes)
+}
+
 /// A histogram from its V2 payload, deflated and in base64.
-fn decode(payload: &str) -> Result<Histogram<u64>, String> {
+pub(super) fn decode(payload: &str) -> Result<Histogram<u64>, String> {
     let broken = || "it holds no histogram".to_owned();
     let deflated = STANDARD.decode(payload).map_err(|_| broken())?;
     // Cookie and length: the rest is a stream of zlib.

@@ -2,15 +2,18 @@
 
 mod answers;
 mod batches;
+mod bins;
 mod durations;
 mod histogram_log;
 mod interval_log;
 mod oddities;
 mod outcome;
 mod own_time;
+mod packed;
 mod recorder;
 mod series;
 mod served;
+mod sound;
 mod summary;
 mod tally;
 mod timetable;

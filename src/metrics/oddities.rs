@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::transport::quirk::Quirk;
 
 /// Answers to requests due in the window, by what they did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Oddities {
     counts: [u64; Quirk::ALL.len()],
     quotes: BTreeMap<Quirk, String>,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::answers::Answers;
 use super::oddities::Oddities;
 use super::outcome::{ErrorKind, Moved, Outcome, Times};
@@ -33,7 +35,7 @@ pub struct Interval {
 }
 
 /// When what one worker, or all of them, sent was answered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
     /// By request, in the order of the plan.
     pub requests: Vec<Answers>,

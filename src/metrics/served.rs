@@ -1,7 +1,9 @@
 //! What one instance of several answered.
 
+use serde::{Deserialize, Serialize};
+
 /// Requests that ended at one instance. Those due in the window, but for `completed_ok`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Served {
     /// Answered as expected.
     pub ok: u64,

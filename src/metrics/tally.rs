@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use super::outcome::{ErrorKind, Moved, Outcome, Times};
+use super::packed;
 
 /// Largest value that is recorded as it is: an hour. Longer ones count as an hour.
 const MAX_NS: u64 = 3_600_000_000_000;
@@ -13,21 +15,28 @@ const MAX_NS: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
 
 /// What was counted. Latencies cover requests due in the window; `completed_ok` covers responses completed in it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Latency of OK responses, ns.
+    #[serde(with = "packed")]
     pub latency: Histogram<u64>,
     /// Lower bounds of the latency of requests that timed out, were in flight at the end or were never sent, ns.
+    #[serde(with = "packed")]
     pub censored: Histogram<u64>,
     /// Latency of other failures, ns.
+    #[serde(with = "packed")]
     pub failed_latency: Histogram<u64>,
     /// Service time of OK responses, ns.
+    #[serde(with = "packed")]
     pub service_time: Histogram<u64>,
     /// From sending a request to the first byte of its OK response, ns.
+    #[serde(with = "packed")]
     pub first_byte: Histogram<u64>,
     /// Queue wait of what was sent, ns.
+    #[serde(with = "packed")]
     pub queue_wait: Histogram<u64>,
     /// Dispatch lag of what was sent, ns.
+    #[serde(with = "packed")]
     pub dispatch_lag: Histogram<u64>,
     /// Requests due in the window.
     pub due: u64,

@@ -1,7 +1,9 @@
 //! The time that is measured.
 
+use serde::{Deserialize, Serialize};
+
 /// The measured window, ns on the monotonic clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// First instant.
     pub start: u64,

@@ -130,6 +130,7 @@ pub(crate) fn run(phase: PhaseResult, failure: Option<Failure>) -> RunResult {
             target: String::new(),
             phases: vec![concluded(phase)],
         }],
+        shards: Vec::new(),
         interrupted: failure.is_some(),
         failure,
     }

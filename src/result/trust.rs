@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Steal above this share disturbs a measurement.
 pub const STEAL_LIMIT: f64 = 0.02;
 
@@ -12,7 +14,8 @@ pub const STEAL_LIMIT: f64 = 0.02;
 const CROWDED_CPU: f64 = 3.0;
 
 /// How far a phase's figures are the target's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TrustLevel {
     /// Nothing speaks against them.
     Trusted,
@@ -68,6 +71,8 @@ pub enum Cause {
     Gone,
     /// A kind of request had no OK answer any more, and others had.
     RequestGone,
+    /// Shards of one load may have begun apart.
+    Skewed,
     /// A stored result does not say it in a way that this version knows.
     Unstated(TrustLevel),
 }
@@ -133,7 +138,7 @@ impl Bias {
 
 impl Cause {
     /// All that this version finds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::WorkerSaturated,
         Self::WorkerBusy,
         Self::SentLate,
@@ -147,6 +152,7 @@ impl Cause {
         Self::LostTime,
         Self::Gone,
         Self::RequestGone,
+        Self::Skewed,
     ];
 
     /// Its name in results; it never changes.
@@ -165,6 +171,7 @@ impl Cause {
             Self::LostTime => "lost_time",
             Self::Gone => "gone",
             Self::RequestGone => "request_gone",
+            Self::Skewed => "skewed",
             Self::Unstated(_) => "unstated",
         }
     }
@@ -194,6 +201,8 @@ impl Cause {
             // The rate of all requests hides that those of one kind fail.
             | (Self::RequestGone, Figure::ErrorRate)
             | (Self::Gone, Figure::Throughput) => Bias::LOWER,
+            // A load whose parts begin apart is another one than was planned.
+            (Self::Skewed, Figure::Throughput | Figure::Latency | Figure::ErrorRate) => Bias::EITHER,
             (
                 Self::LateReadings
                 | Self::Stalled

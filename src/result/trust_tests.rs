@@ -19,6 +19,7 @@ fn codes_are_stable() {
         "lost_time",
         "gone",
         "request_gone",
+        "skewed",
     ];
     assert_eq!(codes, published);
 }

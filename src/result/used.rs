@@ -9,7 +9,7 @@ use super::per;
 use crate::metrics::Served;
 
 /// What a process with its children used within the windows.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProcessUse {
     /// CPU time, s; `None` if it is not known, as of one that ended by itself.
     pub cpu_seconds: Option<f64>,
@@ -38,7 +38,7 @@ impl ProcessUse {
 }
 
 /// One instance of several, pooled over rounds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstanceUse {
     /// Where it listened in the last launch.
     pub address: String,

@@ -14,8 +14,8 @@ pub use plan::places::LAUNCH_DIRECTORY;
 pub use plan::words::describe_weights;
 pub use plan::{
     Abort, Also, Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Elsewhere, Host, Judge,
-    Load, LoadModel, Need, Pace, Phase, Plan, Profile, ProfileSource, Request, Route, Service,
-    Stage, Target, Threshold, Variant, not_in_turns, shared_port,
+    Judged, Load, LoadModel, Need, Pace, Phase, Plan, Profile, ProfileSource, Request, Route,
+    Service, Stage, Target, Threshold, Variant, not_in_turns, shared_port,
 };
 pub use read::bytes::MAX_BODY_FILE;
 pub use read::error::Error;

@@ -1,7 +1,10 @@
 //! What an answer does that its protocol does not allow, though what it means is clear.
 
+use serde::{Deserialize, Serialize};
+
 /// One such thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Quirk {
     /// The status line has no blank behind the status, more than one before it, or control characters.
     StatusLine,

@@ -35,6 +35,7 @@ mod instances;
 mod interruption;
 mod leaks;
 mod live;
+mod merged;
 mod newcomer;
 mod observed;
 mod output;

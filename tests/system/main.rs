@@ -1,4 +1,4 @@
-//! What needs programs that not every machine has: Debian's `chromium`, `redis-server`, `linux-perf`, `libxml2-utils` and `prometheus`,
+//! What needs programs that not every machine has: Debian's `chromium`, `redis-server`, `linux-perf`, `libxml2-utils`, `prometheus`, `openssh-server`, `parallel` and Slurm,
 //! which `scripts/test` installs. `cargo test` leaves it out; `cargo test --test system` runs it.
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 #[allow(dead_code, reason = "the tests of the command line use the rest")]
 mod bed;
 mod browser;
+mod engines;
 mod graph;
 mod junit;
 mod page;

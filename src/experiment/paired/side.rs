@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::super::Stop;
-use super::super::gather::StretchEnd;
 use super::super::launch::Launched;
 use super::super::life::{Driven, Launch};
 use super::super::notes;
+use super::super::over::StretchEnd;
 use super::super::phase::PhaseRun;
 use super::super::variant::VariantRun;
 use crate::result::{Failure, VariantResult};

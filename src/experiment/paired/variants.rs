@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::super::Stop;
 use super::super::drive::{Beside, Loaded, no_workers};
-use super::super::gather::StretchEnd;
 use super::super::launch::Launched;
 use super::super::life::Launch;
 use super::super::notes;
 use super::super::observer::PhaseStart;
+use super::super::over::StretchEnd;
 use super::super::phase::PhaseRun;
 use super::super::stretch::{Stretch, TakesTurns};
 use super::super::timeline::{Step, steps};

@@ -6,6 +6,7 @@ pub(super) mod gate;
 pub(super) mod judgement;
 pub(super) mod load;
 pub(super) mod rows;
+pub(super) mod shards;
 pub mod top;
 
 use crate::units::{format_count, format_us, printable};

@@ -2,19 +2,22 @@
 
 use std::fmt::Write as _;
 
+use comfy_table::CellAlignment;
+
 use super::detail::Detail;
-use super::style::{BOLD, indent};
+use super::style::{BOLD, indent, plain_table};
 use super::{compare, phase, story, verdict};
 use crate::compare::Comparison;
 use crate::gate::{Judgement, Judgements, Outcome};
+use crate::report::figures::shards;
 use crate::result::{RunResult, VariantResult};
-use crate::scenario::Plan;
+use crate::scenario::Judged;
 
 /// A run with all that is concluded from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Summary<'a> {
-    /// What was planned.
-    pub plan: &'a Plan,
+    /// What it is judged by.
+    pub judged: &'a Judged,
     /// What was found.
     pub result: &'a RunResult,
     /// What differs between variants.
@@ -33,8 +36,9 @@ pub struct Summary<'a> {
 pub fn render(summary: &Summary<'_>) -> String {
     let mut text = String::new();
     for (variant, judged) in summary.result.variants.iter().zip(summary.judgements) {
-        render_variant(summary.plan, variant, judged, &mut text);
+        render_variant(&summary.judged.name, variant, judged, &mut text);
     }
+    render_shards(summary.result, &mut text);
     if let Some(floor) = summary.floor {
         let _ = writeln!(text, "{floor}\n");
     }
@@ -52,19 +56,40 @@ pub fn render(summary: &Summary<'_>) -> String {
 
 // Writing to a String cannot fail, here and in all that is rendered.
 fn render_variant(
-    plan: &Plan,
+    name: &str,
     variant: &VariantResult,
     judged: &[Vec<Judgement>],
     text: &mut String,
 ) {
     let _ = writeln!(
         text,
-        "{BOLD}{} · {}{BOLD:#}  ({})",
-        plan.name, variant.name, variant.target
+        "{BOLD}{name} · {}{BOLD:#}  ({})",
+        variant.name, variant.target
     );
     for (phase, judgements) in variant.phases.iter().zip(judged) {
         phase::render(phase, judgements, text);
     }
+    text.push('\n');
+}
+
+/// Each shard of a merged run.
+fn render_shards(result: &RunResult, text: &mut String) {
+    let rows = shards::rows(result);
+    if rows.is_empty() {
+        return;
+    }
+    let heads = shards::HEADS.map(|head| head.trim_start_matches('#'));
+    let mut table = plain_table(&heads, 0);
+    for (at, head) in shards::HEADS.iter().enumerate() {
+        if let (true, Some(column)) = (head.starts_with('#'), table.column_mut(at)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for row in &rows {
+        table.add_row(row);
+    }
+    let _ = writeln!(text, "{BOLD}shards{BOLD:#}");
+    indent(&table.to_string(), "  ", text);
     text.push('\n');
 }
 
@@ -77,7 +102,7 @@ fn render_comparison(summary: &Summary<'_>, comparison: &Comparison, text: &mut 
     for phase in &comparison.phases {
         compare::changes(phase, summary.detail, text);
     }
-    if let Some(table) = story::table(summary.plan, summary.result, comparison) {
+    if let Some(table) = story::table(&summary.judged.cost, summary.result, comparison) {
         text.push('\n');
         indent(&table, "  ", text);
     }

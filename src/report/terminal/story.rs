@@ -9,12 +9,16 @@ use crate::metrics::{Tally, latency_quantiles, value_at};
 use crate::profile::inclusive;
 use crate::report::figures::rate;
 use crate::result::{PhaseResult, RunResult};
-use crate::scenario::{CostModel, Plan};
+use crate::scenario::CostModel;
 use crate::tenant::{self, HEAVY};
 use crate::units::{format_count, format_share, format_us};
 
 /// The table of a comparison; `None` if neither side is such a target.
-pub(super) fn table(plan: &Plan, result: &RunResult, comparison: &Comparison) -> Option<String> {
+pub(super) fn table(
+    cost: &CostModel,
+    result: &RunResult,
+    comparison: &Comparison,
+) -> Option<String> {
     let columns: Vec<Column<'_>> = [&comparison.base, &comparison.head]
         .into_iter()
         .filter_map(|name| result.variants.iter().find(|variant| variant.name == *name))
@@ -51,7 +55,6 @@ pub(super) fn table(plan: &Plan, result: &RunResult, comparison: &Comparison) ->
     add(&mut table, "CPU per request", &columns, |column| {
         column.phase.us_per_request(&column.total).map(format_us)
     });
-    let cost = &plan.cost;
     let instances = |column: &Column<'_>| {
         column
             .phase

@@ -8,7 +8,7 @@ use crate::metrics::{Tally, latency_quantiles, quantiles};
 use crate::report::chart::percentile_cells;
 use crate::report::checks::{Ran, of_run};
 use crate::report::document::run::Concluded;
-use crate::report::figures::rate;
+use crate::report::figures::{rate, shards::HEADS, shards::rows};
 use crate::result::{PhaseResult, RunResult};
 use crate::units::{format_count, format_share, format_us};
 
@@ -97,11 +97,27 @@ pub fn markdown(run: &Concluded<'_>) -> String {
             figures(&variant.name, phase, &mut text);
         }
     }
+    shards(run.result, &mut text);
     for comparison in run.comparisons {
         // Writing to a String cannot fail, here and below.
         let _ = write!(text, "\n{}", compare::markdown(comparison));
     }
     text
+}
+
+/// Each shard of a merged run.
+fn shards(run: &RunResult, text: &mut String) {
+    let rows = rows(run);
+    if rows.is_empty() {
+        return;
+    }
+    let titles = HEADS.map(|head| head.trim_start_matches('#'));
+    let rule = HEADS.map(|head| if head.starts_with('#') { "--:" } else { "---" });
+    let _ = writeln!(text, "\n| {} |\n|{}|", titles.join(" | "), rule.join("|"));
+    for row in rows {
+        let cells = row.map(|cell| plain(&cell));
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
 }
 
 fn figures(variant: &str, phase: &PhaseResult, text: &mut String) {

@@ -2,10 +2,35 @@
 
 use std::time::Duration;
 
-use super::threshold::Expression;
+use serde::{Deserialize, Serialize};
+
+use super::threshold::{Expression, Metric};
+
+/// All that the results of a plan are judged by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Name of the plan.
+    pub name: String,
+    /// What must hold.
+    pub thresholds: Vec<Threshold>,
+    /// Names of variants to compare, base and head.
+    pub pairs: Vec<(String, String)>,
+    /// Whether comparisons are judged where figures may not be the target's.
+    pub allow_untrusted: bool,
+    /// How cost is estimated from CPU per request.
+    pub cost: CostModel,
+}
+
+impl Judged {
+    /// The limits of thresholds on latencies, µs.
+    pub(crate) fn latency_limits(&self) -> Vec<f64> {
+        let latencies = self.thresholds.iter().filter(|of| of.is_of_latency());
+        latencies.map(|of| of.expr.limit).collect()
+    }
+}
 
 /// What must hold, and where.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// The expression.
     pub expr: Expression,
@@ -24,10 +49,15 @@ pub struct Threshold {
     /// The line of the scenario that it stands in, from 1; `None` for the one that every run has.
     pub line: Option<usize>,
     /// When it ends the run while that goes on.
+    #[serde(skip)]
     pub abort: Option<Abort>,
 }
 
 impl Threshold {
+    pub(super) fn is_of_latency(&self) -> bool {
+        matches!(self.expr.metric, Metric::Latency(_))
+    }
+
     /// Whether it looks at a phase of a variant.
     pub fn looks_at(&self, variant: &str, phase: &str) -> bool {
         let fits = |wanted: &Option<String>, name: &str| {
@@ -47,7 +77,8 @@ pub struct Abort {
 }
 
 /// What of a figure is held against a limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Judge {
     /// Its 95 % interval: a limit within it is not judged.
     #[default]
@@ -57,7 +88,7 @@ pub enum Judge {
 }
 
 /// How many instances a rate needs, and what they cost.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CostModel {
     /// Name of the instance type.
     pub instance: String,

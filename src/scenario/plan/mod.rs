@@ -18,14 +18,13 @@ mod target;
 use std::time::Duration;
 
 use self::gate::{GateLines, GatePlan};
-use self::threshold::Metric;
 use crate::shard::Part;
 use crate::traffic::fleet::Fleet;
 use crate::traffic::template::{Secrets, Stamp, Template};
 use crate::transport::sources::Sources;
 
 pub use host::{BaseUrl, Host, Route};
-pub use judged::{Abort, CostModel, Judge, Threshold};
+pub use judged::{Abort, CostModel, Judge, Judged, Threshold};
 pub use load::{Arrivals, Load, LoadModel, Pace, Phase, Stage};
 pub use order::{not_in_turns, shared_port};
 pub use profile::{Also, Profile, ProfileSource};
@@ -76,14 +75,21 @@ pub struct Plan {
 impl Plan {
     /// The limits of thresholds on latencies, µs.
     pub(crate) fn latency_limits(&self) -> Vec<f64> {
-        let limits = self
-            .thresholds
-            .iter()
-            .filter_map(|of| match of.expr.metric {
-                Metric::Latency(_) => Some(of.expr.limit),
-                _ => None,
-            });
-        limits.collect()
+        let latencies = self.thresholds.iter().filter(|of| of.is_of_latency());
+        latencies.map(|of| of.expr.limit).collect()
+    }
+
+    /// What its results are judged by.
+    pub(crate) fn judged(&self) -> Judged {
+        let name = |at: usize| self.variants[at].name.clone();
+        let pairs = self.comparisons.iter();
+        Judged {
+            name: self.name.clone(),
+            thresholds: self.thresholds.clone(),
+            pairs: pairs.map(|of| (name(of.base), name(of.head))).collect(),
+            allow_untrusted: self.allow_untrusted,
+            cost: self.cost.clone(),
+        }
     }
 }
 

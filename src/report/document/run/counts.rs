@@ -150,49 +150,10 @@ impl CountsJson {
         for kind in ErrorKind::ALL {
             tally.errors[kind as usize] = self.errors.get(kind.name()).copied().unwrap_or(0);
         }
-        if adds_up(&tally) {
+        if tally.adds_up() {
             Ok(tally)
         } else {
             Err("the counts of `requests` and `errors` do not add up".to_owned())
         }
     }
-}
-
-/// More than any run counts, and little enough to be added up.
-const MOST: u64 = 1 << 53;
-
-/// Whether counts are as those of a run, on which arithmetic relies.
-fn adds_up(tally: &Tally) -> bool {
-    let counts = [
-        tally.due,
-        tally.sent,
-        tally.completed_ok,
-        tally.ok,
-        tally.failed,
-        tally.in_flight_at_end,
-        tally.not_sent,
-        tally.resent,
-        tally.received,
-        tally.received_body,
-        tally.sent_bytes,
-        tally.sent_body,
-    ];
-    let all = counts
-        .iter()
-        .chain(&tally.errors)
-        .chain(tally.status.values());
-    if all.clone().any(|&count| count > MOST) {
-        return false;
-    }
-    let failed: u64 = tally.errors.iter().sum();
-    let answered = tally.status.values();
-    let answered = answered.fold(0, |sum: u64, count| sum.saturating_add(*count));
-    answered <= tally.due
-        && tally.due == tally.ok + tally.failed + tally.in_flight_at_end + tally.not_sent
-        && failed <= tally.failed
-        && tally.timed_out <= tally.failed
-        && tally.sent <= tally.due
-        && tally.sent_in_window <= tally.sent
-        && tally.needed <= tally.due
-        && tally.needed_sent_in_window <= tally.needed.min(tally.sent_in_window)
 }

@@ -9,7 +9,7 @@ use crate::compare::Comparison;
 use crate::gate::{Judgement, Judgements, Outcome};
 use crate::process::machine::Fingerprint;
 use crate::report::document::pretty;
-use crate::result::{Failure, RunResult, ScenarioId, ShardResult, VariantResult};
+use crate::result::{Failure, MergedShard, RunResult, ScenarioId, ShardResult, VariantResult};
 use crate::scenario::is_name;
 use crate::units::printable;
 
@@ -41,6 +41,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<ShardResult>,
     machine: Fingerprint,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shards: Vec<MergedShard>,
     interrupted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
@@ -120,6 +122,7 @@ pub fn json(run: &Concluded<'_>) -> String {
         started_at: result.started_at.to_string(),
         shard: result.shard.clone(),
         machine: result.machine.clone(),
+        shards: result.shards.clone(),
         interrupted: run.interrupted || result.interrupted,
         failure: failure.map(ToString::to_string),
         failure_kind: failure.map(FailureKind::of),
@@ -172,6 +175,11 @@ impl Document<'_> {
                 .map_err(|error| format!("`started_at` is no time: {error}"))?,
             shard: self.shard,
             machine: self.machine,
+            shards: self
+                .shards
+                .into_iter()
+                .map(MergedShard::printable)
+                .collect(),
             interrupted: self.interrupted,
             failure: self.failure.map(|words| kind.with(&words)),
             variants: variants.collect::<Result<_, _>>()?,

@@ -58,13 +58,7 @@ pub fn attach(run: &mut RunResult, text: &str) -> Result<(), String> {
                         *histogram = of;
                     }
                 }
-                let counts = [
-                    (tally.latency.len(), tally.ok),
-                    (tally.service_time.len(), tally.ok),
-                    (tally.queue_wait.len(), tally.sent),
-                    (tally.dispatch_lag.len(), tally.sent),
-                ];
-                if counts.iter().any(|(counted, told)| counted != told) {
+                if !tally.holds() {
                     return Err(format!(
                         "the histograms of {place}/{request} are not those of the result beside it; copy both from one run directory"
                     ));

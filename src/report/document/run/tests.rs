@@ -228,7 +228,7 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
     for keys in ["", "allow_untrusted = true"] {
         let plan = plan(keys);
         let result = result(&plan);
-        let live = compare(&plan, &result);
+        let live = compare(&plan.judged(), &result);
         let stored = read(&written(&result, &live)).unwrap();
         let side = |at: usize| {
             let variant = &stored.variants[at];
@@ -279,7 +279,7 @@ fn a_stored_run_is_compared_as_it_was_when_it_ended() {
 #[test]
 fn a_run_that_ended_early_is_doubted_while_it_is_there_too() {
     let plan = plan("");
-    let live = compare(&plan, &result(&plan));
+    let live = compare(&plan.judged(), &result(&plan));
     let said: Vec<_> = live[0].cautions.iter().map(ToString::to_string).collect();
     assert_eq!(
         said,

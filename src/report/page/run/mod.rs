@@ -7,6 +7,7 @@ mod figures;
 mod flames;
 mod phases;
 mod requests;
+mod shards;
 mod told;
 mod verdict;
 
@@ -33,6 +34,7 @@ struct Page<'a> {
     curves: Vec<Figure>,
     panels: Vec<Group>,
     glance: Table,
+    shards: Table,
     requests: Table,
     functions: Vec<Functions>,
     flames: Vec<Figure>,
@@ -69,6 +71,7 @@ pub fn html(run: &Run<'_>) -> String {
         curves: curves.iter().enumerate().map(curve_figure).collect(),
         panels: panels.iter().enumerate().map(group).collect(),
         glance: phases::glance(result),
+        shards: shards::table(result),
         requests: requests::table(&run.concluded),
         functions: shown(&run.concluded),
         flames: flames::figures(result),
