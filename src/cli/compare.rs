@@ -224,7 +224,7 @@ fn opened(args: &Args, base: Given, head: Given) -> anyhow::Result<(Opened, Open
         }
         other.name.clone_from(&only.name);
     }
-    Ok((Opened::Run(base), Opened::Run(head), notes))
+    Ok((Opened::Run(base.into()), Opened::Run(head.into()), notes))
 }
 
 /// What cannot be compared at all is an error here, where it was asked for.
@@ -380,7 +380,7 @@ impl Run {
 
 /// What an argument names, with what its profiles hold.
 enum Opened {
-    Run(Run),
+    Run(Box<Run>),
     Profile {
         label: String,
         taken: Samples,
