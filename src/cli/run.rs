@@ -192,11 +192,7 @@ struct Typed {
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let (mut plan, asked) = plan(args)?;
     if args.dry_run {
-        let mut text = dry_run::render(&plan);
-        if let Some(asked) = &asked {
-            text += &dry_run::timetable(&plan, asked.shard, asked.starts_at());
-        }
-        print(&text)?;
+        print(&dry(&plan, asked.as_ref()))?;
         return Ok(0);
     }
     let unfit = asked.map(|asked| asked.settle(&mut plan, args.quiet));
@@ -210,16 +206,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
     let scenario = scenario.map(in_repository);
     if !args.quiet {
-        plan.notes
-            .iter()
-            .for_each(|note| say(&format!("note: {note}")));
-        warn_of_ports(&plan);
-        if let Some(part) = &plan.part {
-            say(&format!(
-                "shard {} begins at {}",
-                part.shard, part.starts_at
-            ));
-        }
+        before(&plan);
     }
     let live = (args.live.as_deref()).map(|at| Bound::at("--live", at));
     let live = live.transpose()?;
@@ -296,6 +283,26 @@ fn keep_judged(plan: &Plan, dir: &RunDir) -> anyhow::Result<()> {
     let judged = serde_json::to_vec(&plan.judged()).context("cannot write down thresholds")?;
     let written = dir.write(Path::new(experiment::JUDGED), &judged);
     written.map_err(|error| unwritten(&error))
+}
+
+/// What a run would do, and a part of it when.
+fn dry(plan: &Plan, asked: Option<&shard::Asked<'_>>) -> String {
+    let begins = asked.map(|of| dry_run::timetable(plan, of.shard, of.starts_at()));
+    dry_run::render(plan) + &begins.unwrap_or_default()
+}
+
+/// What a user should know before the load.
+fn before(plan: &Plan) {
+    plan.notes
+        .iter()
+        .for_each(|note| say(&format!("note: {note}")));
+    warn_of_ports(plan);
+    if let Some(part) = &plan.part {
+        say(&format!(
+            "shard {} begins at {}",
+            part.shard, part.starts_at
+        ));
+    }
 }
 
 /// Whoever follows the run may read how it ended, unless the user wished it to end.
