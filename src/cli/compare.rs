@@ -224,11 +224,7 @@ fn opened(args: &Args, base: Given, head: Given) -> anyhow::Result<(Opened, Open
         }
         other.name.clone_from(&only.name);
     }
-    Ok((
-        Opened::Run(Box::new(base)),
-        Opened::Run(Box::new(head)),
-        notes,
-    ))
+    Ok((Opened::Run(base.into()), Opened::Run(head.into()), notes))
 }
 
 /// What cannot be compared at all is an error here, where it was asked for.

@@ -10,7 +10,7 @@ use super::ci::{AtScenario, Outputs, in_repository};
 use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
-use super::files::{made, unwritten};
+use super::files::made;
 use super::foreign::Foreign;
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::listen::Bound;
@@ -20,7 +20,7 @@ use super::proofs::proofs;
 use super::signals::{Answered, Signals};
 use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
 use super::watching::Watching;
-use super::{ad_hoc, body, shard};
+use super::{ad_hoc, body, shard, stored};
 use crate::experiment::{self, RunDir};
 use crate::gate::{Outcome, too_busy};
 use crate::report::terminal::detail::Detail;
@@ -192,11 +192,7 @@ struct Typed {
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let (mut plan, asked) = plan(args)?;
     if args.dry_run {
-        let mut text = dry_run::render(&plan);
-        if let Some(asked) = &asked {
-            text += &dry_run::timetable(&plan, asked.shard, asked.starts_at());
-        }
-        print(&text)?;
+        print(&dry(&plan, asked.as_ref()))?;
         return Ok(0);
     }
     let unfit = asked.map(|asked| asked.settle(&mut plan, args.quiet));
@@ -210,16 +206,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     args.at_scenario.check(&args.ci, scenario.map(Path::new))?;
     let scenario = scenario.map(in_repository);
     if !args.quiet {
-        plan.notes
-            .iter()
-            .for_each(|note| say(&format!("note: {note}")));
-        warn_of_ports(&plan);
-        if let Some(part) = &plan.part {
-            say(&format!(
-                "shard {} begins at {}",
-                part.shard, part.starts_at
-            ));
-        }
+        before(&plan);
     }
     let live = (args.live.as_deref()).map(|at| Bound::at("--live", at));
     let live = live.transpose()?;
@@ -229,7 +216,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let of_shard = (plan.part.as_ref()).map(|of| shard::directory(args.out.as_deref(), &plan, of));
     let out = of_shard.as_deref().or(args.out.as_deref());
     let dir = made(RunDir::create(out, &plan.name, &plan.text, started_at))?;
-    keep_judged(&plan, &dir)?;
+    stored::keep_judged(&plan, &dir)?;
     // Processes die with the thread that starts them: that is this one, for as long as the run lasts.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -266,16 +253,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         say(&words);
     }
     if !args.quiet {
-        if conclusion.is_stored {
-            say(&format!(
-                "stored in {} (seed {})",
-                dir.path().display(),
-                plan.seed
-            ));
-        }
-        proofs(&plan, &conclusion.result, &dir)
-            .iter()
-            .for_each(|line| say(line));
+        told(&plan, &conclusion, &dir);
     }
     let reported = report(args, &conclusion, scenario.as_deref());
     conclusion.end().and(reported)?;
@@ -288,14 +266,34 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     Ok(outcome.exit_code())
 }
 
-/// A shard is not judged: it keeps what the merged run is judged by.
-fn keep_judged(plan: &Plan, dir: &RunDir) -> anyhow::Result<()> {
-    if plan.part.is_none() {
-        return Ok(());
+/// Where the run is, and how to see what it is worth.
+fn told(plan: &Plan, conclusion: &Conclusion, dir: &RunDir) {
+    if conclusion.is_stored {
+        let (path, seed) = (dir.path().display(), plan.seed);
+        say(&format!("stored in {path} (seed {seed})"));
     }
-    let judged = serde_json::to_vec(&plan.judged()).context("cannot write down thresholds")?;
-    let written = dir.write(Path::new(experiment::JUDGED), &judged);
-    written.map_err(|error| unwritten(&error))
+    let proofs = proofs(plan, &conclusion.result, dir);
+    proofs.iter().for_each(|line| say(line));
+}
+
+/// What a run would do, and a part of it when.
+fn dry(plan: &Plan, asked: Option<&shard::Asked<'_>>) -> String {
+    let begins = asked.map(|of| dry_run::timetable(plan, of.shard, of.starts_at()));
+    dry_run::render(plan) + &begins.unwrap_or_default()
+}
+
+/// What a user should know before the load.
+fn before(plan: &Plan) {
+    plan.notes
+        .iter()
+        .for_each(|note| say(&format!("note: {note}")));
+    warn_of_ports(plan);
+    if let Some(part) = &plan.part {
+        say(&format!(
+            "shard {} begins at {}",
+            part.shard, part.starts_at
+        ));
+    }
 }
 
 /// Whoever follows the run may read how it ended, unless the user wished it to end.

@@ -6,14 +6,17 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 use super::exit::Usage;
+use super::files::unwritten;
 use super::input::{MAX_FILE, Reading, bytes};
-use crate::experiment::{JUDGED, own_names, read_own};
+use crate::experiment::{JUDGED, RunDir, own_names, read_own};
 use crate::report::chart::Recorded;
 use crate::report::document;
 use crate::report::document::run::HISTOGRAMS;
 use crate::result::{RunResult, Samples, VariantResult};
-use crate::scenario::Judged;
+use crate::scenario::{Judged, Plan};
 
 const RESULT: &str = "result.json";
 
@@ -57,6 +60,16 @@ pub(super) fn figures(directory: &Path) -> Result<Option<RunResult>, String> {
     let json = String::from_utf8(found).map_err(|_| format!("{RESULT} is no text"))?;
     let read = document::run::read(&json).map_err(|reason| format!("{RESULT}: {reason}"))?;
     Ok(Some(read))
+}
+
+/// A shard is not judged: it keeps what the merged run is judged by.
+pub(super) fn keep_judged(plan: &Plan, dir: &RunDir) -> anyhow::Result<()> {
+    if plan.part.is_none() {
+        return Ok(());
+    }
+    let judged = serde_json::to_vec(&plan.judged()).context("cannot write down thresholds")?;
+    let written = dir.write(Path::new(JUDGED), &judged);
+    written.map_err(|error| unwritten(&error))
 }
 
 /// What a shard's run is judged by.

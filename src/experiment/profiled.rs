@@ -1,7 +1,6 @@
 //! The profiled repetition of a phase: the same load while the target is sampled, and what its samples cost.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::beside;
 use super::blocks::Block;
@@ -11,6 +10,7 @@ use super::over::StretchEnd;
 use super::phase::{Ended, PhaseRun, ended};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
+use super::timeline::longest;
 use crate::profile::capture::{self, CaptureError};
 use crate::profile::{
     ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, by_label, doubts, flamegraph,
@@ -20,15 +20,6 @@ use crate::result::{
 };
 use crate::scenario::{Also, Arrivals, Load, LoadModel, Pace, Profile};
 use crate::statistics::{Z95, nested_half, t_quantile};
-
-/// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
-/// each. This much longer at most, beyond twice their length.
-const LONGEST_WRITING: Duration = Duration::from_secs(30);
-
-/// The longest window of a profiled stretch.
-pub(super) fn longest(plan: &Profile) -> Duration {
-    2 * plan.duration + LONGEST_WRITING
-}
 
 impl PhaseRun<'_> {
     /// Drives the same load again while the target is profiled.
@@ -341,6 +332,8 @@ fn profiled(model: &LoadModel) -> LoadModel {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::scenario::Stage;
     use crate::units::Rate;

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::profiled::longest;
 use super::stop::Stop;
-use super::timeline::{Planned, timeline};
+use super::timeline::{Planned, longest, timeline};
 use crate::engine::{Appointment, now_ns};
 use crate::result::{Failure, ShardResult, ShardStretch};
 use crate::scenario::{Load, Plan};
@@ -62,7 +61,7 @@ pub fn stretches(plan: &Plan, starts_at: Timestamp) -> Vec<ShardStretch> {
 pub fn length(plan: &Plan) -> Duration {
     let planned = timeline(plan);
     let slots = planned.iter().map(|of| slot(plan, of).0);
-    let last = slots.clone().last();
+    let last = slots.clone().next_back();
     let begins = begins(slots).last().copied().unwrap_or_default();
     last.map_or(begins, |last| {
         begins

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::scenario::{ComparisonPlan, Load, Phase, Plan, Variant, not_in_turns};
+use crate::scenario::{ComparisonPlan, Load, Phase, Plan, Profile, Variant, not_in_turns};
+
+/// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
+/// each. This much longer at most, beyond twice their length.
+const LONGEST_WRITING: Duration = Duration::from_secs(30);
 
 /// A stretch of load that a run has planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +152,11 @@ pub(super) fn lasts(plan: &Plan, variant: &Variant, phase: &Phase) -> Duration {
         _ => 1,
     };
     phase.load.duration * turns
+}
+
+/// The longest window of a profiled stretch.
+pub(super) fn longest(plan: &Profile) -> Duration {
+    2 * plan.duration + LONGEST_WRITING
 }
 
 /// Warm-up and window of a load; `None` if it ends with a number of requests.

@@ -138,7 +138,9 @@ fn shards_are_merged_into_one_run_and_what_is_wrong_with_them_is_named() {
 /// All three are one run, with all that a run has.
 fn whole(shards: &Shards, all: &[PathBuf]) {
     let (merged, out) = shards.merge("whole", all);
-    let merged = merged.expect(0, &["stored in "]);
+    // A machine that is too busy to send in time makes it 3.
+    let merged = merged.expect_one_of(&[0, 3]);
+    assert!(merged.stderr.contains("stored in "), "{}", merged.stderr);
     for words in ["shards\n", "throughput", "#due"].map(|words| words.trim_start_matches('#')) {
         assert!(
             merged.stdout.contains(words),
@@ -288,7 +290,7 @@ fn apart_in_time(shards: &Shards, all: &[PathBuf]) {
         });
         let name = format!("apart-{late_ms}");
         let (outcome, out) = shards.merge(&name, &[all[0].clone(), all[1].clone(), late]);
-        let outcome = outcome.expect(0, &[]);
+        let outcome = outcome.expect_one_of(&[0, 3]);
         let is_doubted = doubts(&out).contains(&"skewed".to_owned());
         // The first two began when they did.
         assert!(is_doubted || !is_suspect, "{late_ms}: {}", outcome.stdout);

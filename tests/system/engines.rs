@@ -217,7 +217,8 @@ fn three_shards_over_ssh_are_one_run_and_all_that_was_acknowledged_is_stored_onc
     ended_well(&output);
     drop(sshd);
     let (code, said, result) = bench.merge("ssh");
-    assert_eq!(code, Some(0), "{said}");
+    // A machine that is too busy to send in time makes it 3.
+    assert!([Some(0), Some(3)].contains(&code), "{code:?} {said}");
     is_whole(&result, &said, 300);
     bench.proves("ssh", 300);
     let page = fs::read_to_string(bench.path("ssh-merged/report.html")).unwrap();
@@ -263,7 +264,8 @@ fn slurm_gives_each_task_its_shard_and_one_that_is_killed_is_named() {
     let slurm = Slurm::start(&bench);
     ended_well(&slurm.srun(&bench.run("slurm")).output().unwrap());
     let (code, said, result) = bench.merge("slurm");
-    assert_eq!(code, Some(0), "{said}");
+    // A machine that is too busy to send in time makes it 3.
+    assert!([Some(0), Some(3)].contains(&code), "{code:?} {said}");
     is_whole(&result, &said, 300);
     bench.proves("slurm", 300);
     bench.scenario("3s");

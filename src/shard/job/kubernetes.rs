@@ -1,7 +1,6 @@
 //! An Indexed Job of Kubernetes, with the scenario beside it. Every shard runs once: a pod that fails is not replaced, and costs the
 //! others nothing.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -51,54 +50,9 @@ fn block(text: &str) -> String {
 pub fn kubernetes(job: &Job<'_>, cluster: &Cluster<'_>) -> String {
     let name = job.label();
     let (shards, key) = (job.shards, string(&name));
-    let secrets: String = job
-        .variables()
-        .into_iter()
-        .map(|variable| {
-            let secret = string(&format!("{name}-env"));
-            let variable = string(variable);
-            format!(
-                "            - name: {variable}\n              valueFrom:\n                secretKeyRef:\n                  name: {secret}\n                  key: {variable}\n"
-            )
-        })
-        .collect();
-    let mut text = String::new();
-    if !secrets.is_empty() {
-        let literals: String = job
-            .variables()
-            .into_iter()
-            .map(|variable| format!(" --from-literal={variable}=\"${variable}\""))
-            .collect();
-        let _ = writeln!(
-            text,
-            "# The scenario takes values from the environment. Before the job:\n#   kubectl create secret generic {name}-env{literals}"
-        );
-    }
-    let _ = writeln!(
-        text,
-        "# Afterwards, with the files of the volume at hand: telemload merge RESULTS/shard-* -o RUN"
-    );
-    let args = ["run", "/scenario/scenario.toml", "--shard", "auto"].map(str::to_owned);
-    let rest = [
-        "--start-at".to_owned(),
-        cluster.starts_at.to_string(),
-        "--out".to_owned(),
-        format!("/results/{name}-{}", cluster.starts_at.as_second()),
-    ];
-    let workers = job
-        .workers
-        .map(|of| ["--shard-workers".to_owned(), of.to_string()]);
-    let args: String = args
-        .into_iter()
-        .chain(workers.into_iter().flatten())
-        .chain(rest)
-        .map(|arg| format!("            - {}\n", string(&arg)))
-        .collect();
-    // Beside the workers something reads, writes and waits.
-    let cpus = job.most_workers + 1;
-    let _ = write!(
-        text,
-        r#"apiVersion: v1
+    format!(
+        r#"{before}# Afterwards, with the files of the volume at hand: telemload merge RESULTS/shard-* -o RUN
+apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {key}
@@ -140,7 +94,59 @@ spec:
             matchLabels:
               app.kubernetes.io/name: telemload
       containers:
-        - name: telemload
+{container}      volumes:
+        - name: scenario
+          configMap:
+            name: {key}
+        - name: results
+          persistentVolumeClaim:
+            claimName: {claim}
+"#,
+        before = before(job, &name),
+        scenario = block(job.text),
+        deadline = job.seconds(cluster.until_start),
+        container = container(job, cluster, &name),
+        claim = string(cluster.claim),
+    )
+}
+
+/// How to make the secret that the job needs, as comments; empty without one.
+fn before(job: &Job<'_>, name: &str) -> String {
+    let variables = job.variables();
+    if variables.is_empty() {
+        return String::new();
+    }
+    let variables = variables.into_iter();
+    let literals: String = variables
+        .map(|variable| format!(" --from-literal={variable}=\"${variable}\""))
+        .collect();
+    format!(
+        "# The scenario takes values from the environment. Before the job:\n#   kubectl create secret generic {name}-env{literals}\n"
+    )
+}
+
+/// The container of a pod, as an entry of the list.
+fn container(job: &Job<'_>, cluster: &Cluster<'_>, name: &str) -> String {
+    let out = format!("/results/{name}-{}", cluster.starts_at.as_second());
+    let mut args = ["run", "/scenario/scenario.toml", "--shard", "auto"]
+        .map(str::to_owned)
+        .to_vec();
+    if let Some(workers) = job.workers {
+        args.extend(["--shard-workers".to_owned(), workers.to_string()]);
+    }
+    let start = cluster.starts_at.to_string();
+    args.extend(["--start-at".to_owned(), start, "--out".to_owned(), out]);
+    let args = args
+        .iter()
+        .map(|arg| format!("            - {}\n", string(arg)));
+    let secrets = job.variables().into_iter().map(|variable| {
+        let (secret, variable) = (string(&format!("{name}-env")), string(variable));
+        format!(
+            "            - name: {variable}\n              valueFrom:\n                secretKeyRef:\n                  name: {secret}\n                  key: {variable}\n"
+        )
+    });
+    format!(
+        r#"        - name: telemload
           image: {image}
           args:
 {args}          env:
@@ -165,20 +171,14 @@ spec:
               readOnly: true
             - name: results
               mountPath: /results
-      volumes:
-        - name: scenario
-          configMap:
-            name: {key}
-        - name: results
-          persistentVolumeClaim:
-            claimName: {claim}
 "#,
-        scenario = block(job.text),
-        deadline = job.seconds(cluster.until_start),
         image = string(cluster.image),
-        claim = string(cluster.claim),
-    );
-    text
+        args = args.collect::<String>(),
+        shards = job.shards,
+        secrets = secrets.collect::<String>(),
+        // Beside the workers something reads, writes and waits.
+        cpus = job.most_workers + 1,
+    )
 }
 
 #[cfg(test)]

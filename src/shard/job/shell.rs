@@ -63,11 +63,11 @@ pub fn ssh(job: &Job<'_>) -> String {
         .collect();
     format!(
         r#"#!/bin/bash
-# The file `hosts` has {shards} lines, each a machine that ssh reaches and that has telemload on its path.
+# The file `hosts` has {shards} lines, each a machine that ssh reaches. telemload and rsync are on its path there.
 set -u
 out={name}-$(date -u +%Y%m%dT%H%M%SZ)
 start=$(date -u -d '+{AHEAD} seconds' +%Y-%m-%dT%H:%M:%SZ)
-parallel --sshloginfile hosts --jobs 1 --basefile {file} --return '{{4}}/shard-{{1}}' --cleanup{variables} \
+parallel --sshloginfile hosts --jobs 1 --workdir ... --transferfile '{{2}}' --return '{{4}}/shard-{{1}}' --cleanup{variables} \
   telemload run '{{2}}' --shard '{{1}}/{shards}'{workers} --start-at '{{3}}' --out '{{4}}' :::{indices} ::: {file} ::: "$start" ::: "$out"
 telemload merge "$out"/shard-* -o "$out/merged"
 "#
