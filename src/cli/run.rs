@@ -252,13 +252,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         say(&words);
     }
     if !args.quiet {
-        if conclusion.is_stored {
-            let seed = conclusion.plan.seed;
-            say(&format!("stored in {} (seed {seed})", dir.path().display()));
-        }
-        proofs(&conclusion.plan, &conclusion.result, &dir)
-            .iter()
-            .for_each(|line| say(line));
+        after(&conclusion, &dir);
     }
     let reported = report(args, &conclusion, scenario.as_deref());
     conclusion.end().and(reported)?;
@@ -289,6 +283,17 @@ fn before(plan: &Plan) {
             part.shard, part.starts_at
         ));
     }
+}
+
+/// Where the run is, and what can be done with it.
+fn after(conclusion: &Conclusion, dir: &RunDir) {
+    if conclusion.is_stored {
+        let seed = conclusion.plan.seed;
+        say(&format!("stored in {} (seed {seed})", dir.path().display()));
+    }
+    proofs(&conclusion.plan, &conclusion.result, dir)
+        .iter()
+        .for_each(|line| say(line));
 }
 
 /// Whoever follows the run may read how it ended, unless the user wished it to end.
