@@ -1,9 +1,11 @@
 //! Results of trials → what each factor costs.
 
-use super::trial::{Direction, Factor, PHASE, Trials, names};
+use super::factor::Factor;
+use super::trial::{Direction, PHASE, names};
 use crate::compare::{Comparison, Finding, Metric, MetricChange};
 use crate::metrics::Tally;
 use crate::result::{PhaseResult, RunResult};
+use crate::statistics::Spread;
 
 /// What the trials found.
 #[derive(Debug)]
@@ -12,18 +14,54 @@ pub struct Ablation {
     pub production: String,
     /// What it was held against.
     pub local: String,
+    /// What costs are: CPU per request, or the median latency where nobody knows the CPU.
+    pub metric: Metric,
     /// All factors together.
     pub whole: Effect,
     /// Functions that hold the difference of the whole, the one below which most of it lies first; empty without profiles.
     pub functions: Vec<String>,
     /// Each factor, by its cost where it was dropped, the costliest first.
-    pub factors: Vec<(Factor, Effect, Effect)>,
+    pub rows: Vec<Row>,
+    /// Pairs that were tried because their factors cost otherwise when dropped than when added.
+    pub pairs: Vec<(Vec<Factor>, Direction, Effect)>,
+    /// What both differ in that is no factor, in words.
+    pub aside: Vec<String>,
+    /// Why the sides of a trial were not up together, which makes costs advisory.
+    pub apart: Option<String>,
+    /// What judgements of factors rest on.
+    pub judged: Judged,
+}
+
+/// A factor, and what it costs.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// What was tried.
+    pub factor: Factor,
+    /// Production without it against production.
+    pub dropped: Effect,
+    /// What has no factor against the same with this one.
+    pub added: Effect,
+    /// Functions that hold its cost, if it was profiled.
+    pub functions: Vec<String>,
+    /// Whether it was in a half of all factors that cost nothing.
+    pub is_ruled_out: bool,
+}
+
+/// What judgements rest on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// Launches of each side of a trial.
+    pub blocks: u32,
+    /// Trials of factors one by one, which are judged together.
+    pub trials: usize,
+    /// What blocks differ by, ln, if that was estimated from all trials.
+    pub spread: Option<Spread>,
 }
 
 /// What a trial says.
 #[derive(Debug, Clone)]
 pub struct Effect {
-    /// Change of the CPU per OK request from without to with; `None` if a side has none.
+    /// Change of the cost per OK request from without to with; `None` if a side has none.
     pub cost: Option<MetricChange>,
     /// Whether both sides were answered alike.
     pub answers: Answers,
@@ -42,107 +80,133 @@ pub enum Answers {
 
 /// Shares of answers that differ by more are another answer, and sizes too.
 const ALIKE: f64 = 0.05;
+/// The part of the whole below which a factor costs next to nothing.
+const LITTLE: f64 = 0.1;
 
 impl Effect {
-    const UNKNOWN: Self = Self {
+    pub(super) const UNKNOWN: Self = Self {
         cost: None,
         answers: Answers::Unknown,
     };
 
-    /// Microseconds of CPU per request that the factor costs, where both sides were answered alike and a difference was detected.
+    /// Microseconds per request that the factor costs, where both sides were answered alike and a difference was detected.
     pub fn costs_us(&self) -> Option<f64> {
         let cost = self.cost.as_ref()?;
-        let is_found = matches!(cost.finding, Finding::Better | Finding::Worse);
-        (is_found && self.answers == Answers::Same).then_some(cost.head - cost.base)
+        (self.is_found() && self.answers == Answers::Same).then_some(cost.head - cost.base)
+    }
+
+    /// The part of a whole difference that it is; `None` where either is not known.
+    pub(super) fn part_of(&self, whole: &Self) -> Option<f64> {
+        let cost = whole.cost.as_ref()?;
+        let gap = cost.head - cost.base;
+        whole.is_found().then_some(self.costs_us()? / gap)
+    }
+
+    /// Whether a difference was detected.
+    fn is_found(&self) -> bool {
+        let cost = self.cost.as_ref();
+        cost.is_some_and(|cost| matches!(cost.finding, Finding::Better | Finding::Worse))
+    }
+
+    /// Whether a difference was looked for and none was detected.
+    pub(super) fn has_no_cost(&self) -> bool {
+        let cost = self.cost.as_ref();
+        cost.is_some_and(|cost| cost.finding == Finding::NotDetected)
+    }
+
+    /// Whether it was judged, with or without a difference.
+    pub(super) fn is_judged(&self) -> bool {
+        self.is_found() || self.has_no_cost()
+    }
+}
+
+impl Row {
+    /// Whether production needs it, for its cost or its answer, and it costs next to nothing when it is added alone.
+    pub(super) fn needs_another(&self, whole: &Effect) -> bool {
+        let added = self.added.costs_us().unwrap_or(0.0);
+        match (&self.dropped.answers, self.dropped.costs_us()) {
+            (Answers::Changed(_), _) => {
+                let part = self.added.part_of(whole);
+                part.is_none_or(|part| part < LITTLE)
+            }
+            (_, Some(dropped)) => dropped > 0.0 && added < dropped / 2.0,
+            (_, None) => false,
+        }
+    }
+
+    /// Whether it costs when it is added alone, and production costs as much without it.
+    pub(super) fn has_stand_in(&self) -> bool {
+        let dropped = self.dropped.costs_us().unwrap_or(0.0);
+        let is_same = self.dropped.answers == Answers::Same;
+        let added = self.added.costs_us();
+        is_same && added.is_some_and(|added| added > 0.0 && dropped < added / 2.0)
     }
 }
 
 impl Ablation {
     /// The part of the whole difference that one effect is; `None` where either is not known.
     pub fn part(&self, effect: &Effect) -> Option<f64> {
-        let whole = self.whole.cost.as_ref()?;
-        let gap = whole.head - whole.base;
-        let is_found = matches!(whole.finding, Finding::Better | Finding::Worse);
-        is_found.then_some(effect.costs_us()? / gap)
+        effect.part_of(&self.whole)
     }
 
-    /// The part of production's CPU that the factors cost together.
+    /// The part of production's cost that the factors have together.
     pub fn together(&self) -> Option<f64> {
-        let whole = self.whole.cost.as_ref()?;
-        let is_found = matches!(whole.finding, Finding::Better | Finding::Worse);
-        is_found.then_some((whole.head - whole.base) / whole.head)
+        let cost = self.whole.cost.as_ref()?;
+        (self.whole.is_found()).then_some((cost.head - cost.base) / cost.head)
     }
 
     /// Whether all factors together were judged, with or without a difference.
     pub fn is_judged(&self) -> bool {
-        let cost = self.whole.cost.as_ref();
-        cost.is_some_and(|cost| cost.finding != Finding::NotJudged)
+        self.whole.is_judged()
     }
 
     /// Whether all factors together cost nothing that could be seen, so that none needs to be looked at.
     pub fn is_nothing(&self) -> bool {
-        let cost = self.whole.cost.as_ref();
-        cost.is_some_and(|cost| cost.finding == Finding::NotDetected)
+        self.whole.has_no_cost()
     }
 
-    /// Factors that are needed and cost little by themselves: they cost what they do together.
-    pub fn only_together(&self) -> Vec<&Factor> {
-        if self
-            .whole
-            .cost
-            .as_ref()
-            .is_none_or(|cost| cost.finding != Finding::Worse)
-        {
+    /// Factors that are needed and cost little by themselves: they cost what they do together. Pairs that were tried, or all such factors.
+    pub fn only_together(&self) -> Vec<Vec<&Factor>> {
+        let is_worse = |of: &Effect| of.costs_us().is_some_and(|us| us > 0.0);
+        let cost = self.whole.cost.as_ref();
+        if cost.is_none_or(|cost| cost.finding != Finding::Worse) {
             return Vec::new();
         }
-        let needed = self.factors.iter().filter(|(_, dropped, added)| {
-            let is_needed = matches!(dropped.answers, Answers::Changed(_))
-                || dropped.costs_us().is_some_and(|us| us > 0.0);
-            is_needed && self.part(added).is_none_or(|part| part < 0.1)
+        let pairs = self.pairs.iter().filter(|(_, direction, effect)| {
+            let is_large = self.part(effect).is_some_and(|part| part >= LITTLE);
+            *direction == Direction::Added && is_worse(effect) && is_large
         });
-        let needed: Vec<&Factor> = needed.map(|(factor, ..)| factor).collect();
-        if needed.len() > 1 { needed } else { Vec::new() }
+        let pairs: Vec<Vec<&Factor>> = pairs
+            .map(|(factors, ..)| factors.iter().collect())
+            .collect();
+        if !pairs.is_empty() {
+            return pairs;
+        }
+        let rows = self.rows.iter();
+        let needed = rows.filter(|row| row.needs_another(&self.whole));
+        let needed: Vec<&Factor> = needed.map(|row| &row.factor).collect();
+        if needed.len() > 1 {
+            vec![needed]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The part of the whole that factors explain which were dropped one by one; `None` of one factor alone, or where the whole is not known.
+    pub fn explained(&self) -> Option<f64> {
+        self.together().filter(|_| self.rows.len() > 1)?;
+        let parts = self.rows.iter().filter_map(|row| self.part(&row.dropped));
+        Some(parts.sum())
     }
 }
 
-/// What the runs of the trials say; `single` is that of [`Trials::single`].
-pub fn ablation(
-    trials: &Trials,
-    whole: (&RunResult, &[Comparison]),
-    single: Option<(&RunResult, &[Comparison])>,
-) -> Ablation {
-    let mut factors: Vec<(Factor, Effect, Effect)> = (trials.factors.iter().enumerate())
-        .map(|(at, factor)| {
-            let of = |direction: Direction| {
-                let pair = 2 * at + usize::from(direction == Direction::Added);
-                single.map_or(Effect::UNKNOWN, |(result, compared)| {
-                    effect(result, compared, pair, direction)
-                })
-            };
-            (factor.clone(), of(Direction::Dropped), of(Direction::Added))
-        })
-        .collect();
-    let whole_effect = effect(whole.0, whole.1, 0, Direction::Added);
-    if let ([one], None) = (factors.as_mut_slice(), single) {
-        one.1 = whole_effect.clone();
-        one.2 = whole_effect.clone();
-    }
-    let rank = |effect: &Effect| effect.costs_us().unwrap_or(f64::NEG_INFINITY);
-    factors.sort_by(|one, other| rank(&other.1).total_cmp(&rank(&one.1)));
-    Ablation {
-        production: trials.production.clone(),
-        local: trials.local.clone(),
-        functions: whole.1.first().map_or_else(Vec::new, responsible),
-        whole: whole_effect,
-        factors,
-    }
-}
-
-fn effect(
+/// What the comparison of a pair says.
+pub(super) fn effect(
     result: &RunResult,
     compared: &[Comparison],
     pair: usize,
     direction: Direction,
+    metric: Metric,
 ) -> Effect {
     let (base, head) = names(pair);
     let phase = |name: &str| {
@@ -158,14 +222,13 @@ fn effect(
     let metrics = found
         .and_then(|of| of.phases.first())
         .map(|phase| &phase.metrics);
-    let cost =
-        metrics.and_then(|metrics| metrics.iter().find(|of| of.metric == Metric::CpuPerRequest));
+    let cost = metrics.and_then(|metrics| metrics.iter().find(|of| of.metric == metric));
     Effect {
         cost: cost.cloned(),
         answers: match (phase(&base), phase(&head)) {
             (Some(base), Some(head)) => match direction {
                 Direction::Dropped => answers(head, base),
-                Direction::Added => answers(base, head),
+                Direction::Added | Direction::Whole => answers(base, head),
             },
             _ => Answers::Unknown,
         },
@@ -201,7 +264,7 @@ fn most(tally: &Tally) -> String {
 }
 
 /// The functions that explain a comparison.
-fn responsible(comparison: &Comparison) -> Vec<String> {
+pub(super) fn responsible(comparison: &Comparison) -> Vec<String> {
     let functions = comparison
         .phases
         .first()

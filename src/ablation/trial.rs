@@ -1,24 +1,16 @@
-//! A scenario → trials: pairs of variants that differ in one factor or in all of them.
+//! A scenario → trials: pairs of variants that differ in some factors.
 
 use std::time::Duration;
 
-use crate::scenario::{ComparisonPlan, LoadModel, Phase, Plan, Variant};
+use super::factor::{Differences, Factor, all, differences};
+use super::level::lower;
+use super::setting::load;
+use crate::scenario::{ComparisonPlan, Load, LoadModel, Phase, Plan, Variant};
 
-/// The most factors that are tried one by one.
-const MOST: usize = 16;
 /// The phase of a trial.
 pub(super) const PHASE: &str = "ablate";
 /// Before its window.
 const WARMUP: Duration = Duration::from_secs(1);
-
-/// Headers that carry the message and are no factor.
-const FRAMING: [&str; 5] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "transfer-encoding",
-];
 
 /// What the user chose.
 #[derive(Debug, Clone, Default)]
@@ -27,47 +19,60 @@ pub struct Choice {
     pub production: Option<String>,
     /// The variant that is to be explained [default: the base of that comparison, or production without its factors].
     pub local: Option<String>,
-    /// Headers to try [default: those that `local` lacks; without it all of production's].
+    /// What to try [default: what both differ in; without `local` all that production's requests have].
     pub factors: Vec<String>,
-    /// Window of a trial, for each side.
+    /// Window of a trial, for each side and block.
     pub window: Duration,
+    /// Launches of each side of a trial.
+    pub blocks: u32,
 }
 
-/// One thing that requests have or lack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Factor {
-    /// The header's name, as production writes it.
-    pub header: String,
-}
-
-impl Factor {
-    fn is(&self, header: &str) -> bool {
-        self.header.eq_ignore_ascii_case(header)
-    }
-}
-
-/// How a factor is tried.
+/// How factors are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Production's requests with it against those without it.
+    /// All of them: the other variant as it is against production.
+    Whole,
+    /// Production without them against production.
     Dropped,
-    /// Requests without any factor against those with this one.
+    /// Production without any factor against the same with them.
     Added,
 }
 
-/// What is run: first all factors together, then one by one.
+/// A pair of variants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// By index.
+    pub factors: Vec<usize>,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// Whether the launches of trials are profiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profiles {
+    /// As the scenario asks for.
+    Asked,
+    /// Not.
+    Left,
+}
+
+/// What can be tried of a scenario.
 #[derive(Debug)]
 pub struct Trials {
-    /// The factors, in the order of production's requests.
+    /// In the order of production's requests, settings behind them.
     pub factors: Vec<Factor>,
     /// Name of the variant with production's requests.
     pub production: String,
     /// What stands for the requests without the factors.
     pub local: String,
-    /// One pair, profiled where the scenario asks for profiles.
-    pub whole: Plan,
-    /// Two pairs for each factor, dropped and added; `None` if there is one factor, whose trial `whole` is.
-    pub single: Option<Plan>,
+    /// What differs and is no factor, in words.
+    pub aside: Vec<String>,
+    /// Why both sides of a trial are loaded one after the other and not in turns; `None` if they are up together.
+    pub apart: Option<String>,
+    plan: Plan,
+    with: Variant,
+    without: Option<Variant>,
+    choice: Choice,
 }
 
 /// Why a scenario has no trials.
@@ -76,18 +81,12 @@ pub enum NoTrials {
     /// A name that no variant has.
     #[error("there is no variant `{0}`; the scenario has {1}")]
     NoVariant(String, String),
-    /// A header that production does not send.
-    #[error("`{0}` is no header of variant `{1}`; it has {2}")]
-    NoHeader(String, String, String),
+    /// Something that production does not have.
+    #[error("there is no factor `{0}` of variant `{1}`; it has {2}")]
+    NoFactor(String, String, String),
     /// There is nothing to try.
-    #[error("variant `{0}` has no header to try{1}")]
-    NoFactors(String, &'static str),
-    /// Too many.
-    #[error("there are {0} headers to try, and {MOST} are tried at most; choose with --factor")]
-    TooMany(usize),
-    /// Both sides of a trial cannot be up at once.
-    #[error("two launches of the target cannot be up at once: {0}")]
-    Apart(String),
+    #[error("variant `{0}` has nothing to try{1}")]
+    NoFactors(String, String),
 }
 
 /// The trials of a scenario.
@@ -118,98 +117,75 @@ pub fn trials(plan: &Plan, choice: &Choice) -> Result<Trials, NoTrials> {
             .map(|pair| pair.base)
             .filter(|base| *base != production && choice.production.is_none()),
     };
-    let production = &plan.variants[production];
-    let local = local.map(|at| &plan.variants[at]);
-    let factors = factors(production, local, &choice.factors)?;
-    let without_all = without(production, factors.iter());
-    let local_name = local.map_or_else(
-        || format!("{} without these headers", production.name),
-        |local| local.name.clone(),
-    );
-    let local = local.cloned().unwrap_or_else(|| without_all.clone());
-    let whole = planned(plan, vec![(local, production.clone())], choice.window, true);
-    if let Some(why) = whole.apart(whole.turns[0]) {
-        return Err(NoTrials::Apart(why));
-    }
-    let single = (factors.len() > 1).then(|| {
-        let pairs = factors.iter().flat_map(|factor| {
-            let others = factors.iter().filter(|other| *other != factor);
-            [
-                (
-                    without(production, std::iter::once(factor)),
-                    production.clone(),
-                ),
-                (without_all.clone(), without(production, others)),
-            ]
-        });
-        planned(plan, pairs.collect(), choice.window, false)
-    });
-    Ok(Trials {
-        production: production.name.clone(),
-        local: local_name,
+    let with = plan.variants[production].clone();
+    let without = local.map(|at| plan.variants[at].clone());
+    let Differences { factors, aside } = chosen(&with, without.as_ref(), &choice.factors)?;
+    let mut trials = Trials {
+        production: with.name.clone(),
+        local: (without.as_ref().filter(|_| choice.factors.is_empty())).map_or_else(
+            || format!("{} without these", with.name),
+            |local| local.name.clone(),
+        ),
         factors,
-        whole,
-        single,
-    })
+        aside,
+        apart: None,
+        plan: plan.clone(),
+        with,
+        without,
+        choice: choice.clone(),
+    };
+    let whole = trials.planned(&[trials.whole()], Profiles::Asked);
+    trials.apart = whole.apart(whole.comparisons[0]);
+    Ok(trials)
 }
 
-/// Names of the headers that a variant sends to its target.
-fn headers(variant: &Variant) -> impl Iterator<Item = &str> {
-    let requests = variant.requests.iter();
-    let requests = requests.filter(|request| request.elsewhere.is_none());
-    let headers = requests.flat_map(|request| &request.headers);
-    headers.map(|(name, _)| name.as_str())
-}
-
-fn factors(
+/// What is tried, and what differs beside that.
+fn chosen(
     production: &Variant,
     local: Option<&Variant>,
-    chosen: &[String],
-) -> Result<Vec<Factor>, NoTrials> {
-    let mut all: Vec<Factor> = Vec::new();
-    for name in headers(production) {
-        let is_framing = FRAMING.iter().any(|of| of.eq_ignore_ascii_case(name));
-        if !is_framing && !all.iter().any(|of| of.is(name)) {
-            all.push(Factor {
-                header: name.to_owned(),
-            });
+    names: &[String],
+) -> Result<Differences, NoTrials> {
+    let mut found = match local {
+        Some(local) => differences(production, local),
+        None => Differences {
+            factors: all(production),
+            aside: Vec::new(),
+        },
+    };
+    if !names.is_empty() {
+        let known: Vec<Factor> = all(production);
+        let more = known.into_iter().filter(|of| {
+            let is_known = |other: &Factor| other.to_string() == of.to_string();
+            !found.factors.iter().any(is_known)
+        });
+        found.factors.extend(more.collect::<Vec<_>>());
+        if let Some(name) = names
+            .iter()
+            .find(|name| !found.factors.iter().any(|of| of.is(name)))
+        {
+            let known: Vec<String> = found.factors.iter().map(ToString::to_string).collect();
+            return Err(NoTrials::NoFactor(
+                name.clone(),
+                production.name.clone(),
+                known.join(", "),
+            ));
         }
+        found
+            .factors
+            .retain(|of| names.iter().any(|name| of.is(name)));
     }
-    if let Some(unknown) = chosen.iter().find(|name| !all.iter().any(|of| of.is(name))) {
-        let names: Vec<&str> = all.iter().map(|of| of.header.as_str()).collect();
-        return Err(NoTrials::NoHeader(
-            unknown.clone(),
-            production.name.clone(),
-            names.join(", "),
-        ));
-    }
-    if !chosen.is_empty() {
-        all.retain(|of| chosen.iter().any(|name| of.is(name)));
-    } else if let Some(local) = local {
-        all.retain(|of| !headers(local).any(|name| of.is(name)));
-    }
-    match all.len() {
-        0 => {
-            let why = match local {
-                Some(_) => " that the other one lacks",
-                None => "",
-            };
-            Err(NoTrials::NoFactors(production.name.clone(), why))
+    if found.factors.is_empty() {
+        let mut why = match local {
+            Some(local) => format!(" that {} does not have alike", local.name),
+            None => String::new(),
+        };
+        if !found.aside.is_empty() {
+            why.push_str("; what differs is no factor: ");
+            why.push_str(&found.aside.join(", "));
         }
-        1..=MOST => Ok(all),
-        more => Err(NoTrials::TooMany(more)),
+        return Err(NoTrials::NoFactors(production.name.clone(), why));
     }
-}
-
-/// A variant whose requests to its target lack some headers.
-fn without<'a>(variant: &Variant, factors: impl Iterator<Item = &'a Factor>) -> Variant {
-    let mut variant = variant.clone();
-    for factor in factors {
-        let requests = variant.requests.iter_mut();
-        let requests = requests.filter(|request| request.elsewhere.is_none());
-        requests.for_each(|request| request.drop_header(&factor.header));
-    }
-    variant
+    Ok(found)
 }
 
 /// Names of the sides of a pair, by its number.
@@ -220,191 +196,105 @@ pub(super) fn names(pair: usize) -> (String, String) {
     )
 }
 
-/// The plan that loads pairs, base without and head with, in turns and as fast as they answer.
-fn planned(plan: &Plan, pairs: Vec<(Variant, Variant)>, window: Duration, profiled: bool) -> Plan {
-    let mut planned = plan.clone();
-    planned.rounds = 1;
-    planned.thresholds.clear();
-    planned.notes.clear();
-    planned.variants.clear();
-    planned.comparisons.clear();
-    for (at, (base, head)) in pairs.into_iter().enumerate() {
-        let (base_name, head_name) = names(at);
-        let load = base.phases[0].load.clone();
-        for (name, mut variant) in [(base_name, base), (head_name, head)] {
-            let mut load = load.clone();
-            load.model = LoadModel::Closed;
-            load.duration = window;
-            load.warmup = WARMUP;
-            load.requests = None;
-            load.overload = false;
-            load.silent_for = None;
-            variant.name = name;
-            variant.phases = vec![Phase {
-                name: PHASE.to_owned(),
-                load,
-            }];
-            if !profiled {
-                variant.profile = None;
-            }
-            planned.variants.push(variant);
+impl Trials {
+    /// All factors together.
+    pub fn whole(&self) -> Trial {
+        Trial {
+            factors: (0..self.factors.len()).collect(),
+            direction: Direction::Whole,
         }
-        planned.comparisons.push(ComparisonPlan {
-            base: 2 * at,
-            head: 2 * at + 1,
-        });
     }
-    planned.turns = planned.comparisons.clone();
-    planned
+
+    /// Whether the scenario asks for profiles.
+    pub(super) fn has_profiles(&self) -> bool {
+        self.with.profile.is_some()
+    }
+
+    /// Launches of each side of a trial.
+    pub(super) fn blocks(&self) -> u32 {
+        self.choice.blocks
+    }
+
+    /// Production's variant without the factors that are not `kept`.
+    fn production_with(&self, kept: impl Fn(usize) -> bool) -> Variant {
+        let mut variant = self.with.clone();
+        for (at, factor) in self.factors.iter().enumerate() {
+            if !kept(at) {
+                lower(&mut variant, factor, self.without.as_ref());
+            }
+        }
+        variant
+    }
+
+    fn sides(&self, trial: &Trial) -> (Variant, Variant) {
+        let is_tried = |at: usize| trial.factors.contains(&at);
+        let all = |_| true;
+        match (trial.direction, &self.without) {
+            (Direction::Whole, Some(local)) if self.choice.factors.is_empty() => {
+                (local.clone(), self.with.clone())
+            }
+            (Direction::Whole | Direction::Dropped, _) => (
+                self.production_with(|at| !is_tried(at)),
+                self.production_with(all),
+            ),
+            (Direction::Added, _) => (
+                self.production_with(|_| false),
+                self.production_with(is_tried),
+            ),
+        }
+    }
+
+    /// The plan that loads pairs, base without and head with, as fast as they answer: in turns where both can be up at once.
+    pub fn planned(&self, trials: &[Trial], profiles: Profiles) -> Plan {
+        let mut planned = self.plan.clone();
+        planned.rounds = self.choice.blocks;
+        planned.thresholds.clear();
+        planned.notes.clear();
+        planned.variants.clear();
+        planned.comparisons.clear();
+        for (at, trial) in trials.iter().enumerate() {
+            let (base, head) = self.sides(trial);
+            let (base_name, head_name) = names(at);
+            for (name, mut variant) in [(base_name, base), (head_name, head)] {
+                variant.name = name;
+                variant.phases = vec![Phase {
+                    name: PHASE.to_owned(),
+                    load: self.load(&variant),
+                }];
+                if profiles == Profiles::Left {
+                    variant.profile = None;
+                }
+                planned.variants.push(variant);
+            }
+            planned.comparisons.push(ComparisonPlan {
+                base: 2 * at,
+                head: 2 * at + 1,
+            });
+        }
+        let pairs = planned.comparisons.iter().copied();
+        planned.turns = pairs
+            .filter(|pair| planned.apart(*pair).is_none())
+            .collect();
+        planned
+    }
+
+    /// That of production, but for what may be a factor.
+    fn load(&self, variant: &Variant) -> Load {
+        let own = load(variant);
+        Load {
+            model: LoadModel::Closed,
+            duration: self.choice.window,
+            warmup: WARMUP,
+            requests: None,
+            overload: false,
+            silent_for: None,
+            keep_alive: own.keep_alive,
+            weights: own.weights.clone(),
+            ..load(&self.with).clone()
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::scenario::{Overrides, parse};
-
-    fn plan(more: &str) -> Plan {
-        let text = format!(
-            "name = \"t\"\ntarget.command = \"./service --port {{port}}\"\n[fleet.cars]\ndevices = 3\n[load]\nmodel = \"open\"\nrate = \"100/s\"\nconnections = 4\nduration = \"9s\"\n[[request]]\nname = \"r\"\nfleet = \"cars\"\npath = \"/\"\n{more}"
-        );
-        parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap()
-    }
-
-    const TWO: &str = r#"headers = { Accept = "a" }
-[[variant]]
-name = "local"
-[[variant]]
-name = "production"
-request.r.headers = { X-Id = "{{device.id}}", X-Token = "{{device.secret}}" }
-[[compare]]
-base = "local"
-head = "production"
-"#;
-
-    fn choice() -> Choice {
-        Choice {
-            window: Duration::from_secs(3),
-            ..Choice::default()
-        }
-    }
-
-    /// Names of the headers of each variant's only request.
-    fn headers(plan: &Plan) -> Vec<(String, Vec<String>)> {
-        let variants = plan.variants.iter().map(|variant| {
-            let request = &variant.requests[0];
-            assert_eq!(request.headers.len(), request.sensitive.len());
-            let headers = request.headers.iter().map(|(name, _)| name.clone());
-            (variant.name.clone(), headers.collect())
-        });
-        variants.collect()
-    }
-
-    #[test]
-    fn what_local_lacks_is_tried_both_ways() {
-        let trials = trials(&plan(TWO), &choice()).unwrap();
-        assert_eq!(
-            (&*trials.local, &*trials.production),
-            ("local", "production")
-        );
-        let of = |names: &[&str]| {
-            names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>()
-        };
-        let all = |rows: &[(&str, &[&str])]| -> Vec<(String, Vec<String>)> {
-            rows.iter()
-                .map(|(name, headers)| ((*name).to_owned(), of(headers)))
-                .collect()
-        };
-        assert_eq!(
-            headers(&trials.whole),
-            all(&[
-                ("1-without", &["Accept"]),
-                ("1-with", &["Accept", "X-Id", "X-Token"])
-            ])
-        );
-        let single = trials.single.unwrap();
-        assert_eq!(
-            headers(&single),
-            all(&[
-                ("1-without", &["Accept", "X-Token"]),
-                ("1-with", &["Accept", "X-Id", "X-Token"]),
-                ("2-without", &["Accept"]),
-                ("2-with", &["Accept", "X-Id"]),
-                ("3-without", &["Accept", "X-Id"]),
-                ("3-with", &["Accept", "X-Id", "X-Token"]),
-                ("4-without", &["Accept"]),
-                ("4-with", &["Accept", "X-Token"]),
-            ])
-        );
-        let load = &single.variants[0].phases[0].load;
-        assert_eq!(
-            (&load.model, load.duration),
-            (&LoadModel::Closed, Duration::from_secs(3))
-        );
-        assert_eq!(single.turns.len(), 4);
-    }
-
-    #[test]
-    fn one_variant_is_explained_by_all_of_its_headers() {
-        let one = plan("headers = { X-A = \"1\", Content-Type = \"a/b\", x-b = \"2\" }\n");
-        let found = trials(&one, &choice()).unwrap();
-        let names: Vec<&str> = found.factors.iter().map(|of| of.header.as_str()).collect();
-        assert_eq!(names, ["X-A", "x-b"]);
-        let chosen = Choice {
-            factors: vec!["X-B".to_owned()],
-            ..choice()
-        };
-        let found = trials(&one, &chosen).unwrap();
-        assert_eq!(found.factors.len(), 1);
-        assert!(found.single.is_none());
-    }
-
-    #[test]
-    fn requests_to_other_hosts_keep_their_headers() {
-        let more = "[[request]]\nname = \"login\"\nurl = \"http://127.0.0.1:9/login\"\nheaders = { X-Key = \"1\", X-A = \"1\" }\n";
-        let plan = plan(&format!("headers = {{ X-A = \"1\" }}\n{more}"));
-        let found = trials(&plan, &choice()).unwrap();
-        let names: Vec<&str> = found.factors.iter().map(|of| of.header.as_str()).collect();
-        assert_eq!(names, ["X-A"]);
-        let login = &found.whole.variants[0].requests[1];
-        assert_eq!((login.name.as_str(), login.headers.len()), ("login", 2));
-    }
-
-    #[test]
-    fn what_cannot_be_tried_is_said() {
-        let refused = |plan: &Plan, choice: Choice| trials(plan, &choice).unwrap_err().to_string();
-        let two = plan(TWO);
-        let of = |production: &str, local: &str, factor: &str| Choice {
-            production: Some(production.to_owned()).filter(|name| !name.is_empty()),
-            local: Some(local.to_owned()).filter(|name| !name.is_empty()),
-            factors: Some(factor.to_owned())
-                .filter(|name| !name.is_empty())
-                .into_iter()
-                .collect(),
-            ..choice()
-        };
-        assert_eq!(
-            refused(&two, of("night", "", "")),
-            "there is no variant `night`; the scenario has `local`, `production`"
-        );
-        assert_eq!(
-            refused(&two, of("", "", "X-No")),
-            "`X-No` is no header of variant `production`; it has Accept, X-Id, X-Token"
-        );
-        assert_eq!(
-            refused(&two, of("local", "production", "")),
-            "variant `local` has no header to try that the other one lacks"
-        );
-        assert_eq!(
-            refused(&plan(""), choice()),
-            "variant `default` has no header to try"
-        );
-        let many: Vec<String> = (0..17).map(|n| format!("X-{n} = \"1\"")).collect();
-        let many = plan(&format!("headers = {{ {} }}\n", many.join(", ")));
-        assert!(refused(&many, choice()).starts_with("there are 17 headers to try"));
-    }
-}
+#[path = "trial_tests.rs"]
+mod tests;

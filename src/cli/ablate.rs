@@ -1,60 +1,76 @@
-//! `telemload ablate`: which header of production's requests costs what.
+//! `telemload ablate`: which header, cookie, field or setting of production costs what.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 
+use super::again::command_line;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
-use super::files::made;
+use super::files::{made, write_all};
 use super::limits::{AtOnce, allow_connections};
 use super::output::{print, progress, say};
+use super::report::PAGE;
 use super::run::fresh_seed;
 use super::signals::{Answered, Signals};
 use super::values::seconds;
 use super::watching::Watching;
-use crate::ablation::{Ablation, Choice, ablation, trials};
+use crate::ablation::{Ablation, Choice, Course, trials};
+use crate::compare::Untrusted;
 use crate::experiment::{self, RunDir};
 use crate::gate::Outcome;
-use crate::report::{document, terminal};
-use crate::scenario::{self, Overrides, Plan};
+use crate::report::{document, page, terminal, text};
+use crate::scenario::{self, GivenTarget, Overrides, Plan};
 use crate::traffic::wall_clock;
 
-/// Measure what each header of a scenario costs the service, and where.
+/// Measure what each thing costs the service that production's requests have and others lack, and where.
 ///
-/// All headers together are tried first, then each by itself: dropped from production's requests, and added to requests that have none of
-/// them. Both sides of a trial are launches of the target that are up together and loaded in turns.
+/// Headers, cookies, parameters of the query, fields of JSON bodies, and settings that two variants differ in. All of them together are tried
+/// first, then each by itself: dropped from production's requests, and added to requests that have none of them. Both sides of a trial are
+/// launches of the target that are up together and loaded in turns.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   telemload ablate scenarios/local-vs-production-headers.toml
   telemload ablate checkout.toml --production canary --local laptop --window 5s
-  telemload ablate checkout.toml --factor Cookie --factor X-Request-Id --json
+  telemload ablate checkout.toml --factor cookie:sid --factor X-Request-Id --json
+  telemload ablate checkout.toml --url http://127.0.0.1:8080
 
 Exit codes: 0 measured · 2 usage, or nothing to try · 3 the difference could not be judged ·
 4 the target could not be measured · 5 internal or I/O error · 130 interrupted")]
 pub(super) struct Args {
-    /// The scenario; telemload starts its target (`target.gateway` or `target.command`).
+    /// The scenario. telemload starts its target; one that runs already is loaded by both sides one after the other, which makes costs
+    /// advisory.
     #[arg(value_name = "SCENARIO", value_hint = clap::ValueHint::FilePath)]
     scenario: PathBuf,
     /// The variant whose requests are production's [default: the head of the first comparison, or the last variant].
     #[arg(long, value_name = "VARIANT")]
     production: Option<String>,
-    /// The variant that lacks something [default: the base of that comparison, or production's requests without the headers that are tried].
+    /// The variant that lacks something [default: the base of that comparison, or production's requests without what is tried].
     #[arg(long, value_name = "VARIANT")]
     local: Option<String>,
-    /// A header to try; can be repeated [default: those that --local lacks, or all].
-    #[arg(long, value_name = "HEADER")]
+    /// What to try: a header, `cookie:NAME`, `query:NAME`, `field:NAME`, `keep-alive`, `mix`, `devices`, `tls` or `target`; can be repeated
+    /// [default: all that both differ in, or all that is sent].
+    #[arg(long, value_name = "FACTOR")]
     factor: Vec<String>,
-    /// Window of each trial, for each side.
-    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = seconds)]
+    /// Load what runs at this address instead of the scenario's target.
+    #[arg(long, value_name = "URL", value_hint = clap::ValueHint::Url)]
+    url: Option<String>,
+    /// Window of each trial, for each side and launch.
+    #[arg(long, value_name = "TIME", default_value = "1500ms", value_parser = seconds)]
     window: Duration,
-    /// Directory for the runs of the trials [default: runs/NAME-ablate-TIME].
+    /// Launches of each side of a trial.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
+    blocks: u32,
+    /// Directory for report.html, ablation.json, ablation.md and the runs of the trials [default: runs/NAME-ablate-TIME].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "markdown")]
     json: bool,
+    /// Print Markdown, for a pull request.
+    #[arg(long)]
+    markdown: bool,
     /// No progress and no messages but errors.
     #[arg(short, long)]
     quiet: bool,
@@ -67,8 +83,13 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     if args.window < SHORTEST {
         return Err(Usage("--window: turns need 0.4 s or more".to_owned()).into());
     }
+    let target = args
+        .url
+        .clone()
+        .map(|url| GivenTarget::Url { flag: "--url", url });
     let overrides = Overrides {
         fresh_seed: fresh_seed(),
+        target,
         ..Overrides::default()
     };
     let plan =
@@ -78,16 +99,23 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         local: args.local.clone(),
         factors: args.factor.clone(),
         window: args.window,
+        blocks: args.blocks,
     };
     let trials = trials(&plan, &choice)
         .map_err(|error| Usage(format!("{}: {error}", args.scenario.display())))?;
-    allow_connections(&trials.whole, AtOnce::of(&trials.whole))?;
+    let mut course = Course::new(trials);
+    let mut next = course.next();
+    if let Some(first) = &next {
+        let first = course.plan(first);
+        allow_connections(&first, AtOnce::of(&first))?;
+    }
     let started_at = wall_clock::now();
     let signals = Signals::listen(Answered::Second)?;
     let out = args.out.clone().unwrap_or_else(|| {
         let time = started_at.strftime("%Y%m%dT%H%M%SZ");
         Path::new("runs").join(format!("{}-ablate-{time}", plan.name))
     });
+    let dir = made(RunDir::for_ablation(&out))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -98,50 +126,63 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         quiet: args.quiet,
         out: &out,
     };
-    let whole = trying.run(&trials.whole, "together")?;
-    let mut outcome = whole.outcome();
-    let first = ablation(&trials, (&whole.result, &whole.comparisons), None);
-    let single = match &trials.single {
-        Some(plan) if is_measured(&outcome) && !first.is_nothing() => {
-            Some(trying.run(plan, "one-by-one")?)
+    let mut outcome = Outcome::Inconclusive;
+    let mut runs = Vec::new();
+    while let Some(stage) = next {
+        let run = trying.run(&course.plan(&stage), &stage.name)?;
+        course.took(&stage, &run.result, Untrusted::from(plan.allow_untrusted));
+        let is_first = runs.is_empty();
+        let ended = run.outcome();
+        runs.push(run);
+        let goes_on = is_measured(&ended);
+        // What the first trial found stands whatever becomes of the others.
+        if is_first || matches!(ended, Outcome::Interrupted | Outcome::Internal(_)) {
+            outcome = ended;
         }
-        _ => None,
-    };
-    let found = match &single {
-        Some(single) => {
-            if let interrupted @ (Outcome::Interrupted | Outcome::Internal(_)) = single.outcome() {
-                outcome = interrupted;
-            }
-            ablation(
-                &trials,
-                (&whole.result, &whole.comparisons),
-                Some((&single.result, &single.comparisons)),
-            )
-        }
-        None => first,
-    };
+        next = course.next().filter(|_| goes_on);
+    }
+    let found = course.found();
     runtime.shutdown_background();
     signals.release();
-    tell(args, &found, &outcome, &out)?;
-    whole.end()?;
-    single.map_or(Ok(()), Conclusion::end)?;
+    let told = tell(args, &plan, &found, &outcome, &dir);
+    runs.into_iter().try_for_each(Conclusion::end)?;
+    told?;
     Ok(judged(outcome, &found).exit_code())
 }
 
-/// Says what was found, and where the runs are.
-fn tell(args: &Args, found: &Ablation, outcome: &Outcome, out: &Path) -> anyhow::Result<()> {
+/// Says what was found, and where it and the runs are.
+fn tell(
+    args: &Args,
+    plan: &Plan,
+    found: &Ablation,
+    outcome: &Outcome,
+    dir: &RunDir,
+) -> anyhow::Result<()> {
+    let json = document::ablate::json(found);
+    let markdown = text::ablate::markdown(found);
+    let page = page::ablate::html(found, &plan.name, &command_line());
+    let written = write_all(
+        dir,
+        [
+            (PathBuf::from("ablation.json"), json.clone()),
+            (PathBuf::from("ablation.md"), markdown.clone()),
+            (PathBuf::from(PAGE), page),
+        ],
+    );
     print(&if args.json {
-        document::ablate::json(found)
+        json
+    } else if args.markdown {
+        markdown
     } else {
         terminal::ablate::render(found)
     })?;
     if !args.quiet {
-        say(&format!("stored in {}", out.display()));
+        say(&format!("stored in {}", dir.path().display()));
     }
     if let Outcome::Invalid(why) = outcome {
         say(&format!("invalid: {why}"));
     }
-    Ok(())
+    written
 }
 
 /// What all trials come to: one that ended in order says what was found.

@@ -4,15 +4,19 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use super::again::command_line;
 use super::exit::Usage;
+use super::files::{made, write_all};
 use super::input::bytes_up_to;
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
+use super::report::PAGE;
 use super::run::fresh_seed;
+use crate::experiment::RunDir;
 use crate::gate;
 use crate::import::{self, Options, Sample};
 use crate::parity::{self, Choice, Key, Side};
-use crate::report::{document, terminal, text};
+use crate::report::{document, page, terminal, text};
 use crate::scenario::{self, Overrides, Phase, Plan, Variant};
 use crate::transport::tls::random_bytes;
 
@@ -68,6 +72,9 @@ pub(super) struct Args {
     /// Print Markdown, for a pull request.
     #[arg(long)]
     markdown: bool,
+    /// Directory for report.html, audit.json and audit.md.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Show what is alike, too.
     #[arg(long)]
     verbose: bool,
@@ -92,13 +99,29 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         client_header: args.client_header.clone(),
     };
     let found = parity::audit(production, scenario, &choice);
+    let json = document::audit::json(&found);
+    let markdown = text::audit::markdown(&found);
+    let mut written = Ok(());
+    if let Some(out) = &args.out {
+        let dir = made(RunDir::for_audit(out))?;
+        let page = page::audit::html(&found, &command_line());
+        written = write_all(
+            &dir,
+            [
+                (PathBuf::from("audit.json"), json.clone()),
+                (PathBuf::from("audit.md"), markdown.clone()),
+                (PathBuf::from(PAGE), page),
+            ],
+        );
+    }
     print(&if args.json {
-        document::audit::json(&found)
+        json
     } else if args.markdown {
-        text::audit::markdown(&found)
+        markdown
     } else {
         terminal::audit::render(&found, args.verbose)
     })?;
+    written?;
     Ok(gate::audited(&found).exit_code())
 }
 

@@ -23,7 +23,7 @@ pub(super) fn at_most_one_stdin<'a>(
 ) -> Result<(), Usage> {
     if paths.into_iter().filter(|path| is_stdio(path)).count() > 1 {
         return Err(Usage(
-            "standard input (-) can be read for one profile only".to_owned(),
+            "standard input (-) can be read once, and is named twice".to_owned(),
         ));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Compares variants of a run, or any two sides, phase by phase.
 
 use super::caution::Caution;
-use super::change::{MetricChange, Unjudged, Unmeasured};
+use super::change::{Metric, MetricChange, Unjudged, Unmeasured};
 use super::doubts::{Doubtful, Untrusted};
 use super::errors::{Answers, ErrorRates};
 use super::functions::{FunctionComparison, functions, functions_in};
@@ -13,7 +13,7 @@ use super::speed::speed;
 use crate::profile::Unit;
 use crate::result::RunResult;
 use crate::scenario::{Also, Judged};
-use crate::statistics::{Family, fewest_trials};
+use crate::statistics::{self, Family, Spread, fewest_trials};
 
 /// A pair of variants.
 #[derive(Debug)]
@@ -58,39 +58,93 @@ pub fn compare(judged: &Judged, result: &RunResult) -> Vec<Comparison> {
 
 /// Compares variants of a run by their names, base and head, as far as both have results. Their findings are judged together.
 pub fn within(result: &RunResult, pairs: &[(&str, &str)], untrusted: Untrusted) -> Vec<Comparison> {
+    let pairs = of_one_run(result, pairs);
+    all_judged(&pairs, untrusted, Shared::default())
+}
+
+/// The same where one figure is judged alone and with one error for all pairs, which each pair is an experiment of its own for: what launches
+/// differ by is estimated from all of them, if they spread alike. That spread comes with the comparisons.
+pub fn pooled(
+    result: &RunResult,
+    pairs: &[(&str, &str)],
+    untrusted: Untrusted,
+    metric: Metric,
+) -> (Vec<Comparison>, Option<Spread>) {
+    let pairs = of_one_run(result, pairs);
+    let alone = Shared {
+        metric: Some(metric),
+        spread: None,
+    };
+    let figures = pairs
+        .iter()
+        .flat_map(|(base, head)| common(base, head, alone));
+    let spreads: Vec<Spread> = figures.filter_map(|figure| figure.spread()).collect();
+    let spread = statistics::pooled(&spreads);
+    let comparisons = all_judged(&pairs, untrusted, Shared { spread, ..alone });
+    (comparisons, spread)
+}
+
+/// What comparisons that are judged together share.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shared {
+    /// The figure that is judged; all of them without it.
+    metric: Option<Metric>,
+    /// What its launches differ by, where that is estimated from all of them.
+    spread: Option<Spread>,
+}
+
+fn of_one_run<'a>(result: &'a RunResult, pairs: &[(&str, &str)]) -> Vec<(Side<'a>, Side<'a>)> {
     let side = |name: &str| {
         let mut variants = result.variants.iter();
         let variant = variants.find(|variant| variant.name == name)?;
         Some(Side::of(result, variant, &variant.name))
     };
     let pairs = pairs.iter();
-    let pairs: Vec<_> = pairs
+    pairs
         .filter_map(|(base, head)| Some((side(base)?, side(head)?)))
-        .collect();
-    let family = pairs.iter().flat_map(|(base, head)| p_values(base, head));
-    let family = Family::of(family);
+        .collect()
+}
+
+fn all_judged(
+    pairs: &[(Side<'_>, Side<'_>)],
+    untrusted: Untrusted,
+    shared: Shared,
+) -> Vec<Comparison> {
+    let figures = pairs
+        .iter()
+        .flat_map(|(base, head)| common(base, head, shared));
+    let family = Family::of(figures.map(|figure| figure.p()));
     pairs
         .iter()
-        .map(|(base, head)| judged(base, head, untrusted, &family))
+        .map(|(base, head)| judged(base, head, untrusted, &family, shared))
         .collect()
 }
 
 /// Compares two sides, phases of one name with each other.
 pub fn sides(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Comparison {
-    judged(base, head, untrusted, &Family::of(p_values(base, head)))
+    let shared = Shared::default();
+    let figures = common(base, head, shared).into_iter();
+    let family = Family::of(figures.map(|figure| figure.p()));
+    judged(base, head, untrusted, &family, shared)
 }
 
-fn judged(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted, family: &Family) -> Comparison {
+fn judged(
+    base: &Side<'_>,
+    head: &Side<'_>,
+    untrusted: Untrusted,
+    family: &Family,
+    shared: Shared,
+) -> Comparison {
     Comparison {
         base: base.label.to_owned(),
         head: head.label.to_owned(),
         cautions: pair::cautions(base, head),
-        phases: phases(base, head, untrusted, family),
+        phases: phases(base, head, untrusted, family, shared),
     }
 }
 
-/// Those of all figures of all phases that both sides have.
-fn p_values(base: &Side<'_>, head: &Side<'_>) -> Vec<f64> {
+/// Figures of all phases that both sides have, as far as they are judged.
+fn common(base: &Side<'_>, head: &Side<'_>, shared: Shared) -> Vec<Measured> {
     let common = base
         .phases
         .iter()
@@ -99,10 +153,12 @@ fn p_values(base: &Side<'_>, head: &Side<'_>) -> Vec<f64> {
         .flat_map(|(of, other)| {
             let differ = loads_differ(of, other);
             let apart = Apart::of((base, of), (head, other));
-            let figures = figures(of, other, apart).into_iter();
-            figures.filter(move |figure| figure.is_comparable(differ))
+            let figures = figures(of, other, apart, shared).into_iter();
+            figures.filter(move |figure| {
+                let is_judged = shared.metric.is_none_or(|of| of == figure.metric());
+                is_judged && figure.is_comparable(differ)
+            })
         })
-        .map(|figure| figure.p())
         .collect()
 }
 
@@ -137,9 +193,14 @@ fn with_requests(
     }
 }
 
-fn figures(base: &Subject<'_>, head: &Subject<'_>, apart: Apart) -> Vec<Measured> {
+fn figures(base: &Subject<'_>, head: &Subject<'_>, apart: Apart, shared: Shared) -> Vec<Measured> {
     let speed = speed(base, head);
-    measured(&base.rounds, &head.rounds, Between { apart, speed })
+    let all = measured(&base.rounds, &head.rounds, Between { apart, speed }).into_iter();
+    let pooled = |figure: Measured| match shared.spread {
+        Some(spread) if shared.metric == Some(figure.metric()) => figure.with_spread(spread),
+        _ => figure,
+    };
+    all.map(pooled).collect()
 }
 
 /// Compares what both captured beside the CPU; what is to be said of it names it.
@@ -175,6 +236,7 @@ fn phases(
     head: &Side<'_>,
     untrusted: Untrusted,
     family: &Family,
+    shared: Shared,
 ) -> Vec<PhaseComparison> {
     let pairs = base.phases.iter().filter_map(|of| {
         let other = head.find(of.phase)?;
@@ -193,7 +255,7 @@ fn phases(
         let differ = loads_differ(of, other);
         let also = beside(of, other, &mut cautions);
         let apart = Apart::of((base, of), (head, other));
-        let figures = figures(of, other, apart).into_iter();
+        let figures = figures(of, other, apart, shared).into_iter();
         let metrics: Vec<_> = figures
             .map(|figure| match figure.is_comparable(differ) {
                 true => doubtful.judge(figure.judged(family)),

@@ -7,8 +7,8 @@ use crate::result::{
     Uncertainty,
 };
 use crate::statistics::{
-    Family, Part, Reach, Z95, combined, error_of_mean, reach_of_mean, smallest_effect, t_quantile,
-    t_tail,
+    Family, Part, Reach, Spread, Z95, combined, error_of_mean, reach_of_mean, smallest_effect,
+    t_quantile, t_tail,
 };
 
 /// Figures of one launch.
@@ -334,6 +334,39 @@ impl Measured {
     /// Standard error that a reach stands for.
     fn error_of(&self, reach: f64) -> f64 {
         reach / t_quantile(0.975, self.error.degrees)
+    }
+
+    /// Which figure it is.
+    pub(super) fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// What pairs of launches differ by; `None` if the error rests on something else.
+    pub(super) fn spread(&self) -> Option<Spread> {
+        let Basis::Rounds(pairs) = self.basis else {
+            return None;
+        };
+        let reach = self.error.reach.longer();
+        reach.is_finite().then(|| Spread {
+            sd: self.error_of(reach) * (pairs as f64).sqrt(),
+            degrees: self.error.degrees,
+        })
+    }
+
+    /// The same with the error that it has in common with others.
+    pub(super) fn with_spread(self, common: Spread) -> Self {
+        let Basis::Rounds(pairs) = self.basis else {
+            return self;
+        };
+        let error = common.sd / (pairs as f64).sqrt();
+        let pooled = Self {
+            error: Part {
+                reach: Reach::even(t_quantile(0.975, common.degrees) * error),
+                degrees: common.degrees,
+            },
+            ..self
+        };
+        pooled.open_where_it_says_nothing()
     }
 
     /// How probable so large a difference is by chance, two-sided: it is 0.05 where the interval ends at "no change".

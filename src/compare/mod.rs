@@ -18,7 +18,7 @@ mod speed;
 
 pub use caution::{Caution, Incomparable};
 pub use change::{Basis, DoubtedSide, Finding, Metric, MetricChange, Unjudged, Unmeasured};
-pub use comparison::{Comparison, PhaseComparison, compare, sides, within};
+pub use comparison::{Comparison, PhaseComparison, compare, pooled, sides, within};
 pub use doubts::Untrusted;
 pub use errors::{Answers, ErrorRates};
 pub use explanation::{Explanation, Moved, Part};

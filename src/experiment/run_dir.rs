@@ -61,10 +61,10 @@ pub struct RunDir {
 
 /// The plan of a run, in its directory.
 const SCENARIO: &str = "scenario.toml";
-/// How a comparison begins that telemload wrote.
-const COMPARISON: &str = "compare.json";
-/// The schema's name stands in the first lines.
-const SCHEMA: &str = "telemload.compare/";
+/// Directories of judgements: the file that one holds and the schema's name in its first lines.
+const COMPARISON: (&str, &str) = ("compare.json", "telemload.compare/");
+const AUDIT: (&str, &str) = ("audit.json", "telemload.audit/");
+const ABLATION: (&str, &str) = ("ablation.json", "telemload.ablation/");
 
 impl RunDir {
     /// Makes the directory `out`, or `runs/<name>-<UTC time>` without one, and stores the scenario's `text` in it.
@@ -100,12 +100,39 @@ impl RunDir {
     /// # Errors
     /// It cannot be made, or is neither empty nor that of another comparison.
     pub fn for_comparison(out: &Path) -> Result<Self, CreateError> {
+        Self::judged(out, COMPARISON, "comparison of telemload's")
+    }
+
+    /// Makes the directory `out` for the files of an audit.
+    ///
+    /// # Errors
+    /// It cannot be made, or is neither empty nor that of another audit.
+    pub fn for_audit(out: &Path) -> Result<Self, CreateError> {
+        Self::judged(out, AUDIT, "audit of telemload's")
+    }
+
+    /// Makes the directory `out` for the files of an ablation and the directories of its runs.
+    ///
+    /// # Errors
+    /// It cannot be made, holds an ablation, or is not empty.
+    pub fn for_ablation(out: &Path) -> Result<Self, CreateError> {
+        if out.join(ABLATION.0).exists() {
+            return Err(CreateError::Taken(out.to_owned()));
+        }
+        vacant(out, || false, "ablation of telemload's")
+    }
+
+    fn judged(
+        out: &Path,
+        (file, schema): (&str, &str),
+        what: &'static str,
+    ) -> Result<Self, CreateError> {
         let is_ours = || {
-            begins_with(&out.join(COMPARISON), 256, |found| {
-                String::from_utf8_lossy(found).contains(SCHEMA)
+            begins_with(&out.join(file), 256, |found| {
+                String::from_utf8_lossy(found).contains(schema)
             })
         };
-        vacant(out, is_ours, "comparison of telemload's")
+        vacant(out, is_ours, what)
     }
 
     /// Makes the directory `out` for pictures.

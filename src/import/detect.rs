@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::sample::Sample;
@@ -45,7 +46,8 @@ pub fn text(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
 pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, ReadError> {
     let refused = |why: String| Err(ReadError(why));
     let text = text(bytes)?;
-    let text = text.as_ref();
+    let contained = contained(&text);
+    let text = contained.as_deref().unwrap_or(&text);
     let start = text.trim_start();
     if start.is_empty() {
         return refused("it is empty".to_owned());
@@ -68,6 +70,23 @@ pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, R
         return curl::read(name, text, options).map_err(ReadError);
     }
     log::read(name, text, options.format).map_err(ReadError)
+}
+
+/// A line of Docker's driver `json-file`.
+#[derive(Deserialize)]
+struct Contained<'a> {
+    #[serde(borrow)]
+    log: Cow<'a, str>,
+    #[serde(rename = "stream")]
+    _stream: IgnoredAny,
+}
+
+/// What a container wrote, where each line of it is kept in JSON; `None` of any other text. A line that is cut off is left out.
+fn contained(text: &str) -> Option<String> {
+    let line = |line| serde_json::from_str::<Contained<'_>>(line).ok();
+    line(text.lines().next()?)?;
+    let lines = text.lines().filter_map(line);
+    Some(lines.map(|line| line.log).collect())
 }
 
 /// Whether a text begins as JSON does. Lines of a log begin with a bracket too: that of a time, or of an address.

@@ -16,12 +16,15 @@ pub(super) fn boundary_of(media_type: &str) -> Option<&str> {
     Some(value.trim_matches('"')).filter(|value| !value.is_empty())
 }
 
-/// The body of a form.
-pub(super) fn joined(parts: &[Part], boundary: &str) -> Vec<u8> {
+/// How the parts of a form are to be taken.
+pub(super) const FORM_DATA: &str = "form-data";
+
+/// The body of a form, whose parts have a disposition.
+pub(super) fn joined(parts: &[Part], boundary: &str, disposition: &str) -> Vec<u8> {
     let mut body = Vec::new();
     for part in parts {
         let mut head = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
+            "--{boundary}\r\nContent-Disposition: {disposition}; name=\"{}\"",
             quoted(&part.name)
         );
         if let Some(filename) = &part.filename {

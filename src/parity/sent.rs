@@ -83,7 +83,7 @@ pub fn sent(plan: &Plan, variant: &Variant, phase: &Phase, most: usize, key: &Ke
         records: rendering.records,
         arrivals,
         connections: if phase.load.keep_alive {
-            Connections::Kept
+            Connections::Kept(phase.load.connections)
         } else {
             Connections::ForEach
         },

@@ -1,8 +1,9 @@
-//! What each header costs: trials of a service that needs two headers to do costly work, through the binary.
+//! What each factor costs: trials of a service that needs two headers to do costly work, through the binary.
 
-use serde_json::Value;
+use std::fs;
 
-use crate::bed::TestBed;
+use crate::bed::{TestBed, as_documented};
+use crate::hostile::{self, Behaviour, Server};
 
 /// Answers 401 to one header without the other one, and works for two milliseconds for both.
 const SERVICE: &str = r#"
@@ -57,16 +58,16 @@ fn bed() -> TestBed {
 
 #[test]
 fn headers_that_cost_only_together_are_told_from_those_that_cost_alone() {
-    let args = ["--window", "600ms", "--json"];
+    let args = ["--window", "600ms", "--blocks", "1", "--json"];
     let outcome = bed().args(args).run().expect_one_of(&[0, 3]);
-    let found: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let found = as_documented("ablation", &outcome.stdout);
     assert_eq!(found["local"], "laptop");
     assert_eq!(found["production"], "production");
     let us = |of: &str| found["whole"][of].as_f64().unwrap();
     assert!(us("with_us") > us("without_us") + 1_500.0, "{found:#}");
     let factor = |name: &str| {
         let mut factors = found["factors"].as_array().unwrap().iter();
-        factors.find(|of| of["header"] == name).unwrap()
+        factors.find(|of| of["name"] == name).unwrap()
     };
     assert_eq!(factor("X-Token")["dropped"]["answers_changed"], "200 → 401");
     assert_eq!(factor("X-Id")["added"]["answers_changed"], "200 → 401");
@@ -74,10 +75,18 @@ fn headers_that_cost_only_together_are_told_from_those_that_cost_alone() {
     // Dropping the identifier saves the work, and nobody would answer otherwise.
     assert_eq!(factor("X-Id")["dropped"]["answers"], "same");
     assert!(!outcome.stdout.contains("hush"), "{}", outcome.stdout);
-    for run in ["together", "one-by-one"] {
-        let result = outcome.dir().join(run).join("result.json");
-        assert!(result.exists(), "{run}");
+    for file in [
+        "together/result.json",
+        "one-by-one/result.json",
+        "report.html",
+        "ablation.md",
+    ] {
+        assert!(outcome.dir().join(file).exists(), "{file}");
     }
+    assert_eq!(
+        fs::read_to_string(outcome.dir().join("ablation.json")).unwrap(),
+        outcome.stdout
+    );
 }
 
 #[test]
@@ -85,7 +94,7 @@ fn what_cannot_be_ablated_is_refused_before_anything_starts() {
     for (args, says) in [
         (
             ["--factor", "X-No"],
-            "shop.toml: `X-No` is no header of variant `production`; it has X-Id, X-Token",
+            "shop.toml: there is no factor `X-No` of variant `production`; it has X-Id, X-Token",
         ),
         (["--local", "night"], "there is no variant `night`"),
         (["--window", "100ms"], "--window: turns need 0.4 s or more"),
@@ -93,7 +102,12 @@ fn what_cannot_be_ablated_is_refused_before_anything_starts() {
         let outcome = bed().args(args).run().expect(2, &[says]);
         assert!(!outcome.dir().exists());
     }
-    let url = r#"
+}
+
+#[test]
+fn what_runs_already_is_loaded_by_one_side_after_the_other_and_its_costs_are_advisory() {
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let scenario = r#"
 name = "u"
 target.url = "http://127.0.0.1:1"
 [load]
@@ -102,15 +116,38 @@ connections = 1
 duration = "1s"
 [[request]]
 name = "r"
-path = "/"
-headers = { X-A = "1" }
+method = "POST"
+path = "/<script>?page=1"
+headers = { X-A = "hush", Cookie = "sid=hush; theme=hush" }
+body = '{"speed":1}'
 "#;
-    TestBed::new()
-        .file("url.toml", url)
-        .args(["ablate", "url.toml"])
+    let outcome = TestBed::new()
+        .file("url.toml", scenario)
+        .args(["ablate", "url.toml", "--out", "out", "--markdown"])
+        .args(["--window", "400ms", "--blocks", "1"])
+        .args(["--url", &format!("http://{}", server.addr)])
         .run()
-        .expect(
-            2,
-            &["two launches of the target cannot be up at once: both are one target"],
-        );
+        .expect_one_of(&[0, 3]);
+    for says in [
+        "X-A",
+        "cookie:sid",
+        "cookie:theme",
+        "query:page",
+        "field:speed",
+        "advisory: ",
+    ] {
+        assert!(outcome.stdout.contains(says), "{says}: {}", outcome.stdout);
+    }
+    let page = fs::read_to_string(outcome.dir().join("report.html")).unwrap();
+    assert!(
+        page.contains("cookie:sid") && page.contains("one target"),
+        "{page}"
+    );
+    assert!(!page.contains("hush") && !outcome.stdout.contains("hush"));
+    TestBed::new()
+        .file("url.toml", scenario)
+        .file("out/ablation.json", "{}")
+        .args(["ablate", "url.toml", "--out", "out"])
+        .run()
+        .expect(2, &["--out out: the directory holds a result already"]);
 }

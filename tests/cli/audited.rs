@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bed::{Outcome, Running, TestBed, until};
+use crate::bed::{Outcome, Running, TestBed, as_documented, until};
 
 const HUSH: &str = "hush-4711-hush-0815";
 
@@ -105,11 +105,23 @@ fn the_headers_that_a_local_test_lacks_are_named_first() {
     );
     let allowed = ["--variant", "local", "--allow", "X-Device-*", "--json"];
     let allowed = audit(&sample, &allowed).expect(0, &[]);
-    let document: Value = serde_json::from_str(&allowed.stdout).unwrap();
+    let document = as_documented("audit", &allowed.stdout);
     assert_eq!(document["verdict"], "pass");
     assert_eq!(document["findings"][0]["verdict"], "missing");
     assert_eq!(document["findings"][0]["production"]["share"], 1.0);
-    let markdown = audit(&sample, &["--variant", "local", "--markdown"]).expect(1, &[]);
+    let markdown = ["--variant", "local", "--markdown", "--out", "out"];
+    let markdown = audit(&sample, &markdown).expect(1, &[]);
+    let page = fs::read_to_string(markdown.dir().join("report.html")).unwrap();
+    for words in [
+        "<h1 class=\"bad\">2 headers of production are missing</h1>",
+        "<li>X-Device-Id: all of production, none here</li>",
+        "exit code 1",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let kept = fs::read_to_string(markdown.dir().join("audit.md")).unwrap();
+    assert_eq!(kept, markdown.stdout);
+    as_documented("audit", &markdown.read("audit.json"));
     assert!(
         markdown
             .stdout

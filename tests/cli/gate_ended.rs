@@ -158,7 +158,9 @@ fn a_base_that_is_checked_out_or_built_is_left_at_once() {
         until("`sleep 651`", || {
             let below = descendants(running.pid());
             let mut lines = below.iter().map(|process| &process.cmdline);
-            lines.any(|line| line.starts_with("sleep 651")).then_some(())
+            lines
+                .any(|line| line.starts_with("sleep 651"))
+                .then_some(())
         });
         let below = processes(running.pid(), 2);
         ctrl_c(&running);

@@ -46,6 +46,7 @@ mod reach;
 mod readings;
 mod recorded;
 mod rejected;
+mod replayed;
 mod report;
 mod requests;
 mod secrets;

@@ -195,7 +195,7 @@ fn what_cannot_be_read_is_refused_with_its_name() {
         ),
         (
             &["flame", "diff", "-", "-"],
-            "standard input (-) can be read for one profile only",
+            "standard input (-) can be read once, and is named twice",
         ),
         (
             &[

@@ -2,12 +2,15 @@
 
 use super::said::{Command, Data, FormField, Said};
 use crate::import::mark;
-use crate::import::multipart::{Part, joined};
+use crate::import::multipart::{FORM_DATA, Part, joined};
 use crate::import::sample::{Body, Sample};
 use crate::traffic::redact::percent;
 
 /// Divides the parts of a form.
-pub(super) const BOUNDARY: &str = "------------------------telemload00000001";
+const BOUNDARY: &str = "------------------------telemload00000001";
+
+/// What curl says of a form by itself.
+const FORM: &str = "multipart/form-data";
 
 /// What curl knows of files by their names.
 const MEDIA_TYPES: [(&str, &str); 10] = [
@@ -34,6 +37,14 @@ fn media_type_of(file: &str) -> &'static str {
     let file = file.to_ascii_lowercase();
     let known = MEDIA_TYPES.iter().find(|(end, _)| file.ends_with(end));
     known.map_or("application/octet-stream", |(_, media_type)| media_type)
+}
+
+/// The type of a form as it is given, but for its boundary: curl names its own whatever is given.
+pub(super) fn form_type(given: &str) -> String {
+    let is_boundary = |part: &&str| part.to_ascii_lowercase().starts_with("boundary=");
+    let parts = given.split(';').map(str::trim);
+    let kept: Vec<&str> = parts.filter(|part| !is_boundary(part)).collect();
+    format!("{}; boundary={BOUNDARY}", kept.join("; "))
 }
 
 impl Command<'_> {
@@ -163,7 +174,12 @@ impl Command<'_> {
             return (bytes.map_or(Body::Unknown, Body::Bytes), None);
         }
         if !said.form.is_empty() {
-            let media_type = Some(format!("multipart/form-data; boundary={BOUNDARY}"));
+            let given = said.header("content-type");
+            let media_type = form_type(given.unwrap_or(FORM));
+            // curl attaches the parts of what is no form.
+            let is_form = media_type.to_ascii_lowercase().starts_with(FORM);
+            let disposition = if is_form { FORM_DATA } else { "attachment" };
+            let media_type = Some(media_type);
             if said.form.iter().any(|field| !field.is_known) {
                 return (Body::Unknown, media_type);
             }
@@ -175,7 +191,10 @@ impl Command<'_> {
                     content: part.content.clone(),
                 })
                 .collect();
-            return (Body::Bytes(joined(&parts, BOUNDARY)), media_type);
+            return (
+                Body::Bytes(joined(&parts, BOUNDARY, disposition)),
+                media_type,
+            );
         }
         if said.data.is_empty() {
             return (Body::Absent, None);

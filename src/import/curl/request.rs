@@ -1,6 +1,6 @@
 //! The words of a command of curl → exchanges, with the headers that curl adds by itself.
 
-use super::body::BOUNDARY;
+use super::body::form_type;
 use super::options;
 use super::said::{Command, Said};
 use crate::import::sample::{Body, Exchange, Sample, Skip};
@@ -315,9 +315,8 @@ fn headers(exchange: &mut Exchange, said: &Said, media_type: Option<String>) {
     }
     for (name, value) in &said.headers {
         let is_form = name.eq_ignore_ascii_case("content-type") && !said.form.is_empty();
-        // curl names its own boundary whatever is given.
         let value = if is_form {
-            format!("multipart/form-data; boundary={BOUNDARY}")
+            form_type(value)
         } else {
             value.clone()
         };

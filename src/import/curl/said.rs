@@ -38,6 +38,13 @@ pub(super) struct Said {
 
 impl Said {
     /// Whether a header of this name is given or taken away, so that curl writes none by itself.
+    /// The value of a header that is given.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut given = self.headers.iter();
+        let given = given.find(|(given, _)| given.eq_ignore_ascii_case(name));
+        given.map(|(_, value)| value.as_str())
+    }
+
     pub(super) fn speaks_of(&self, name: &str) -> bool {
         let mut given = self.headers.iter().map(|(given, _)| given);
         let mut names = self.removed.iter();

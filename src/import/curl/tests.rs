@@ -124,6 +124,10 @@ const OF_BASH: &[(&str, &str)] = &[
         "POST http://a.test/\nCURL\nContent-Type: multipart/form-data; boundary=------------------------telemload00000001\n\n--------------------------telemload00000001\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: application/json\r\n\r\n{\"x\":1}\r\n--------------------------telemload00000001--\r\n",
     ),
     (
+        "curl -F a=1 -H 'Content-Type: multipart/related; boundary=X; type=text/xml' a.test",
+        "POST http://a.test/\nCURL\nContent-Type: multipart/related; type=text/xml; boundary=------------------------telemload00000001\n\n--------------------------telemload00000001\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\n1\r\n--------------------------telemload00000001--\r\n",
+    ),
+    (
         "curl -F f=@x.png a.test",
         "POST http://a.test/\nCURL\nContent-Type: multipart/form-data; boundary=------------------------telemload00000001\n\nUnknown",
     ),

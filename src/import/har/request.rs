@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::value::{text, whole};
-use crate::import::multipart::{Part, boundary_of, joined};
+use crate::import::multipart::{FORM_DATA, Part, boundary_of, joined};
 use crate::import::sample::{Body, Exchange, Header, Sample};
 use crate::traffic::redact::percent;
 use crate::units::percent_decoded;
@@ -255,7 +255,7 @@ fn from_params(params: &[Value], media_type: &str) -> Option<Vec<u8>> {
             })
         })
         .collect();
-    Some(joined(&parts?, boundary))
+    Some(joined(&parts?, boundary, FORM_DATA))
 }
 
 /// Some producers list names and values decoded, others as they were sent.

@@ -164,3 +164,20 @@ fn a_feed_has_no_name_that_means_something() {
         shown.scenario
     );
 }
+
+/// As Docker keeps it: each line with where it came from, and perhaps a last one that is cut off.
+#[test]
+fn what_a_container_wrote_is_read_as_it_was_written() {
+    let of = |second: u32| {
+        let line = format!(
+            "192.0.2.7 - - [30/Nov/2026:10:00:{second:02} +0000] \"GET /a?n={second} HTTP/1.1\" 200 12 \"-\" \"app/1\"\n"
+        );
+        serde_json::json!({"log": line, "stream": "stdout", "time": "2026-11-30T10:00:00Z"})
+    };
+    let log = format!("{}\n{}\n{{\"log\":\"192.0", of(1), of(2));
+    let sample = read("log", log.as_bytes(), &Options::default()).unwrap();
+    assert_eq!(sample.exchanges.len(), 2);
+    let json = serde_json::json!({"log": "{\"method\":\"GET\",\"path\":\"/a\",\"status\":200,\"time\":\"2026-11-30T10:00:00Z\"}\n", "stream": "stdout"});
+    let sample = read("log", json.to_string().as_bytes(), &Options::default());
+    assert_eq!(sample.unwrap().exchanges.len(), 1);
+}

@@ -3,6 +3,7 @@
 use super::finding::{Finding, Verdict};
 use super::side::Side;
 use crate::import::Times;
+use crate::statistics::Z95;
 
 /// Windows of an index of dispersion, in milliseconds.
 const WINDOWS: [(i64, &str); 3] = [(100, "0.1 s"), (1_000, "1 s"), (10_000, "10 s")];
@@ -22,12 +23,15 @@ pub(super) fn findings(production: &Side, scenario: &Side) -> Vec<Finding> {
     }
     let (there, here) = (rate(&production.arrivals), rate(&scenario.arrivals));
     let words = format!("{}/s there, {}/s here", short(there), short(here));
-    let verdict = if (0.67..=1.5).contains(&(there / here)) {
-        Verdict::Same
+    let rate = if (0.67..=1.5).contains(&(there / here)) {
+        Finding::new(Verdict::Same, "arrivals", "rate", words)
+    } else if is_chance(production, scenario, (there / here).ln()) {
+        let words = format!("{words}: that few requests do not tell");
+        Finding::unjudged("arrivals", "rate", words)
     } else {
-        Verdict::Different
+        Finding::new(Verdict::Different, "arrivals", "rate", words)
     };
-    let mut findings = vec![Finding::new(verdict, "arrivals", "rate", words)];
+    let mut findings = vec![rate];
     for (window, name) in WINDOWS {
         let subject = format!("index of dispersion over {name}");
         if window < 1_000 && production.holds.time == Times::Seconds {
@@ -55,6 +59,13 @@ pub(super) fn findings(production: &Side, scenario: &Side) -> Vec<Finding> {
         findings.push(Finding::new(verdict, "arrivals", subject, words));
     }
     findings
+}
+
+/// Whether so many independent arrivals have rates that far apart in more than 5 of 100 cases: ln of a rate has the variance of 1 by its gaps.
+fn is_chance(production: &Side, scenario: &Side, log_ratio: f64) -> bool {
+    let variance = |side: &Side| 1.0 / (side.arrivals.len() - 1) as f64;
+    let error = (variance(production) + variance(scenario)).sqrt();
+    log_ratio.abs() < Z95 * error
 }
 
 /// Requests a second, of at least two rising times in microseconds.

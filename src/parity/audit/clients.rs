@@ -106,7 +106,11 @@ fn connections(production: &Side, scenario: &Side) -> Finding {
     let mean = requests as f64 / counts.len() as f64;
     let (is_alike, here) = match scenario.connections {
         Connections::ForEach => (mean < 1.2, "1 here"),
-        Connections::Kept => (mean >= 20.0, "here connections are kept for the whole load"),
+        // As many as the scenario may have may all have been kept.
+        Connections::Kept(most) => (
+            mean >= 20.0 || counts.len() <= most as usize,
+            "here connections are kept for the whole load",
+        ),
         Connections::Recorded => {
             return Finding::unjudged("connections", subject, "the scenario was not planned");
         }

@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, Verdict};
-use super::shape::{told, variation};
+use super::shape::{alike_within, told, variation};
 use super::side::Sides;
 use super::values::order;
 use crate::parity::record::Record;
-
-/// A variation of shares below this is alike.
-const ALIKE: f64 = 0.1;
 
 pub(super) fn findings(sides: &Sides<'_>) -> Vec<Finding> {
     let mut findings = vec![mix(sides)];
@@ -28,8 +25,10 @@ fn mix(sides: &Sides<'_>) -> Finding {
             .map(|(name, counts)| (name.as_str(), counts[at] as f64 / of as f64))
             .collect()
     };
-    let (variation, rows) = variation(&shares(0), &shares(1));
-    if variation > ALIKE {
+    let of = [0, 1].map(|at| names.iter().map(|(_, counts)| counts[at]).sum());
+    let (there, here) = (shares(0), shares(1));
+    let (variation, rows) = variation(&there, &here);
+    if variation > alike_within(&there, &here, of) {
         Finding::new(Verdict::Different, "mix", "methods and routes", told(&rows))
     } else {
         let words = format!("within {:.1} % of requests", variation * 100.0);

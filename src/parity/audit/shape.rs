@@ -2,9 +2,13 @@
 //! are compared at the same number of requests, for more requests have more values.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::f64::consts::FRAC_2_PI;
 
 use crate::parity::print::{Alphabet, Print};
 use crate::parity::record::Value;
+
+/// A variation of shares up to this is alike.
+const ALIKE: f64 = 0.1;
 
 /// Values of fewer requests tell nothing.
 pub(super) const FEWEST: usize = 20;
@@ -150,6 +154,28 @@ pub(super) fn variation<'a>(
     rows.retain(|row| distance(row) > 0.0);
     rows.truncate(3);
     (half, rows)
+}
+
+/// The variation up to which shares of so many requests of each side are alike: a tenth, or what two draws of one mix keep below in 95 of 100
+/// cases, which is its expectation for shares that are normal and by how much it exceeds that (McDiarmid's inequality).
+pub(super) fn alike_within(
+    production: &BTreeMap<&str, f64>,
+    scenario: &BTreeMap<&str, f64>,
+    of: [usize; 2],
+) -> f64 {
+    let [there, here] = of.map(|count| count.max(1) as f64);
+    let spread = 1.0 / there + 1.0 / here;
+    let mut pooled: BTreeMap<&str, f64> = BTreeMap::new();
+    for (shares, count) in [(production, there), (scenario, here)] {
+        for (name, share) in shares {
+            *pooled.entry(name).or_default() += share * count / (there + here);
+        }
+    }
+    let expected = pooled
+        .values()
+        .map(|share| (share * (1.0 - share).max(0.0) * spread * FRAC_2_PI).sqrt());
+    let chance = expected.sum::<f64>() / 2.0 + (20_f64.ln() / 2.0 * spread).sqrt();
+    chance.max(ALIKE)
 }
 
 /// The largest differences in words.

@@ -27,8 +27,8 @@ pub struct Side {
 pub enum Connections {
     /// As the records say.
     Recorded,
-    /// Connections are kept for the whole load.
-    Kept,
+    /// So many connections at most, which are kept for the whole load.
+    Kept(u32),
     /// Each request has its own.
     ForEach,
 }

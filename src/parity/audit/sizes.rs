@@ -1,6 +1,7 @@
 //! How long bodies and header blocks are.
 
 use super::finding::{Finding, Verdict};
+use super::presence::is_compared;
 use super::shape::FEWEST;
 use super::side::Sides;
 use crate::import::{Bodies, Headers};
@@ -23,8 +24,11 @@ pub(super) fn findings(sides: &Sides<'_>) -> Vec<Finding> {
     ]
 }
 
+/// Without what frames a message, which telemload writes itself and archives often lack.
 fn header_bytes(record: &Record) -> u64 {
-    let lines = record.headers.iter().map(|Field(name, value)| {
+    let compared = record.headers.iter();
+    let compared = compared.filter(|Field(name, _)| is_compared(&name.to_ascii_lowercase()));
+    let lines = compared.map(|Field(name, value)| {
         let value = match value {
             Value::Hidden => 0,
             Value::Word(word) => word.len() as u64,

@@ -59,7 +59,7 @@ fn side(records: Vec<Record>, is_recorded: bool) -> Side {
         connections: if is_recorded {
             Connections::Recorded
         } else {
-            Connections::Kept
+            Connections::Kept(16)
         },
         notes: Vec::new(),
     }
@@ -268,6 +268,28 @@ fn order_sizes_routes_clients_and_connections_are_compared() {
         let finding = found(&audit, attribute, subject);
         assert_eq!(finding.verdict, Verdict::Different, "{finding:?}");
         assert!(finding.words.contains(words), "{finding:?}");
+    }
+}
+
+/// Three requests of two routes on one connection: a mix of 2 to 1, and a rate that two gaps tell.
+#[test]
+fn what_chance_explains_of_a_few_requests_is_no_difference() {
+    let maker = Maker::new();
+    let record = |at_ms, route: &str| Record {
+        route: route.to_owned(),
+        connection: Some(1),
+        ..maker.record(at_ms, &["Accept=a"])
+    };
+    let few = vec![record(0, "/a"), record(900, "/a"), record(1_000, "/b")];
+    let many = (0..200).map(|n| record(n * 200, if n % 2 == 0 { "/a" } else { "/b" }));
+    let audit = audited(few, many.collect(), &Choice::default());
+    for (attribute, subject, verdict) in [
+        ("mix", "methods and routes", Verdict::Same),
+        ("arrivals", "rate", Verdict::Unjudged),
+        ("connections", "requests per connection", Verdict::Same),
+    ] {
+        let finding = found(&audit, attribute, subject);
+        assert_eq!(finding.verdict, verdict, "{finding:?}");
     }
 }
 

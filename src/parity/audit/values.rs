@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 
 use super::finding::{Finding, Verdict};
 use super::presence::is_compared;
-use super::shape::{FEWEST, Shape, Values, told, variation};
+use super::shape::{FEWEST, Shape, Values, alike_within, told, variation};
 use super::side::{Side, Sides};
 use crate::parity::record::{Field, Record, Value};
-
-/// A variation of shares below this is alike.
-const ALIKE: f64 = 0.1;
 
 /// The values of a side by what they stand under.
 type Named<'a> = BTreeMap<(&'static str, String), Values<'a>>;
@@ -68,8 +65,10 @@ fn compared(attribute: &'static str, name: &str, there: &Values<'_>, here: &Valu
             > values.list.len()
     };
     if is_words(there) && is_words(here) {
-        let (variation, rows) = variation(&there.words(), &here.words());
-        return if variation > ALIKE {
+        let of = [there.list.len(), here.list.len()];
+        let (there, here) = (there.words(), here.words());
+        let (variation, rows) = variation(&there, &here);
+        return if variation > alike_within(&there, &here, of) {
             Finding::new(Verdict::Different, attribute, name, told(&rows))
         } else {
             Finding::new(Verdict::Same, attribute, name, within(variation))

@@ -1,8 +1,8 @@
-//! What headers cost (`telemload.ablation/1`).
+//! What factors cost (`telemload.ablation/1`).
 
 use serde::Serialize;
 
-use crate::ablation::{Ablation, Answers, Effect};
+use crate::ablation::{Ablation, Answers, Direction, Effect, Row};
 
 /// Name and version of the JSON document.
 pub const SCHEMA: &str = "telemload.ablation/1";
@@ -12,18 +12,45 @@ struct Document<'a> {
     schema: &'static str,
     production: &'a str,
     local: &'a str,
+    metric: &'static str,
     whole: EffectJson<'a>,
     share_of_production: Option<f64>,
+    explained_part: Option<f64>,
     functions: &'a [String],
-    only_together: Vec<&'a str>,
+    only_together: Vec<Vec<String>>,
     factors: Vec<FactorJson<'a>>,
+    pairs: Vec<PairJson<'a>>,
+    no_factors: &'a [String],
+    advisory: Option<&'a str>,
+    judged: JudgedJson,
 }
 
 #[derive(Serialize)]
 struct FactorJson<'a> {
-    header: &'a str,
+    kind: &'static str,
+    name: &'a str,
+    /// As `--factor` takes it.
+    factor: String,
     dropped: EffectJson<'a>,
     added: EffectJson<'a>,
+    ruled_out: bool,
+    functions: &'a [String],
+}
+
+#[derive(Serialize)]
+struct PairJson<'a> {
+    factors: Vec<String>,
+    direction: &'static str,
+    effect: EffectJson<'a>,
+}
+
+#[derive(Serialize)]
+struct JudgedJson {
+    blocks: u32,
+    trials: usize,
+    control: &'static str,
+    pooled_spread: Option<f64>,
+    degrees_of_freedom: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +60,7 @@ struct EffectJson<'a> {
     ratio: Option<f64>,
     ratio_low: Option<f64>,
     ratio_high: Option<f64>,
+    p_adjusted: Option<f64>,
     finding: Option<&'static str>,
     answers: &'static str,
     answers_changed: Option<&'a str>,
@@ -42,24 +70,48 @@ struct EffectJson<'a> {
 /// It as JSON, with a line break at its end.
 pub fn json(found: &Ablation) -> String {
     let effect = |of| effect(found, of);
-    let factors = found
-        .factors
-        .iter()
-        .map(|(factor, dropped, added)| FactorJson {
-            header: &factor.header,
-            dropped: effect(dropped),
-            added: effect(added),
-        });
+    let factors = found.rows.iter().map(|row: &Row| FactorJson {
+        kind: row.factor.kind.code(),
+        name: &row.factor.name,
+        factor: row.factor.to_string(),
+        dropped: effect(&row.dropped),
+        added: effect(&row.added),
+        ruled_out: row.is_ruled_out,
+        functions: &row.functions,
+    });
+    let pairs = found.pairs.iter().map(|(factors, direction, of)| PairJson {
+        factors: factors.iter().map(ToString::to_string).collect(),
+        direction: match direction {
+            Direction::Added => "added",
+            Direction::Dropped | Direction::Whole => "dropped",
+        },
+        effect: effect(of),
+    });
     let only = found.only_together();
+    let only = only
+        .iter()
+        .map(|all| all.iter().map(ToString::to_string).collect());
     super::pretty(&Document {
         schema: SCHEMA,
         production: &found.production,
         local: &found.local,
+        metric: found.metric.name(),
         whole: effect(&found.whole),
         share_of_production: found.together(),
+        explained_part: found.explained(),
         functions: &found.functions,
-        only_together: only.iter().map(|factor| factor.header.as_str()).collect(),
+        only_together: only.collect(),
         factors: factors.collect(),
+        pairs: pairs.collect(),
+        no_factors: &found.aside,
+        advisory: found.apart.as_deref(),
+        judged: JudgedJson {
+            blocks: found.judged.blocks,
+            trials: found.judged.trials,
+            control: "holm",
+            pooled_spread: found.judged.spread.map(|of| of.sd),
+            degrees_of_freedom: found.judged.spread.map(|of| of.degrees),
+        },
     })
 }
 
@@ -78,6 +130,7 @@ fn effect<'a>(found: &Ablation, of: &'a Effect) -> EffectJson<'a> {
         ratio: cost.map(|cost| cost.ratio),
         ratio_low: cost.and_then(|cost| end(cost.interval.0)),
         ratio_high: cost.and_then(|cost| end(cost.interval.1)),
+        p_adjusted: cost.map(|cost| cost.p_adjusted),
         finding: cost.map(|cost| cost.finding.name()),
         answers,
         answers_changed: changed,

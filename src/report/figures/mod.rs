@@ -1,5 +1,6 @@
 //! The words and digits of a figure, the same wherever it is shown.
 
+pub(super) mod ablation;
 pub(super) mod change;
 pub(super) mod explanation;
 pub(super) mod gate;

@@ -1,5 +1,7 @@
 //! Pages and pictures: self-contained files for a browser.
 
+pub mod ablate;
+pub mod audit;
 mod bar;
 mod changes;
 pub mod compare;

@@ -1,5 +1,6 @@
 //! Text for other programs: CSV for spreadsheets, Markdown for where changes are discussed, JUnit and annotations for CI.
 
+pub mod ablate;
 pub mod annotations;
 pub mod audit;
 pub mod compare;

@@ -102,6 +102,16 @@ fn no_phase(base: &Variant, head: &Variant) -> Option<String> {
     (!can).then(|| format!("phase `{}`: {why}", first.name))
 }
 
+/// Whether both loads fill their turns alike: each may have its own mix, and keep its connections or not.
+fn are_paced_alike(base: &Load, head: &Load) -> bool {
+    let as_head = Load {
+        keep_alive: head.keep_alive,
+        weights: head.weights.clone(),
+        ..base.clone()
+    };
+    as_head == *head
+}
+
 /// Why a phase of two variants is not loaded in turns; `None` if it is.
 pub fn not_in_turns(base: &Phase, head: &Phase) -> Option<String> {
     let Load {
@@ -114,7 +124,7 @@ pub fn not_in_turns(base: &Phase, head: &Phase) -> Option<String> {
     } = &base.load;
     let why = if *model != LoadModel::Closed {
         "turns are those of a closed loop, and its load is at a rate"
-    } else if base.load != head.load {
+    } else if !are_paced_alike(&base.load, &head.load) {
         "its loads differ between the two variants"
     } else if requests.is_some() {
         "its load ends with a number of requests"

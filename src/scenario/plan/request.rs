@@ -68,14 +68,6 @@ pub struct Need {
 }
 
 impl Request {
-    /// Takes a header away, however often it is there.
-    pub fn drop_header(&mut self, name: &str) {
-        let headers = std::mem::take(&mut self.headers).into_iter();
-        let headers = headers.zip(std::mem::take(&mut self.sensitive));
-        let kept = headers.filter(|((header, _), _)| !header.eq_ignore_ascii_case(name));
-        (self.headers, self.sensitive) = kept.unzip();
-    }
-
     /// Names the whole URL in the request line, as a proxy wants it, and tells the proxy who asks.
     pub(super) fn ask_proxy(&mut self, origin: &str, authorization: Option<&str>) {
         const NAME: &str = "Proxy-Authorization";

@@ -228,7 +228,7 @@ impl std::fmt::Debug for Content {
 }
 
 /// The flags that can be at fault, by the number of their place.
-const FLAGS: [&str; 27] = [
+const FLAGS: [&str; 28] = [
     "-c",
     "-d",
     "-T",
@@ -256,6 +256,7 @@ const FLAGS: [&str; 27] = [
     "--head",
     "--base-url",
     "--head-url",
+    "--url",
 ];
 
 impl Source<'_> {

@@ -44,7 +44,16 @@ impl Template {
 
     /// Several, one after the other.
     pub fn join(templates: impl IntoIterator<Item = Self>) -> Self {
-        let parts = templates.into_iter().flat_map(|one| one.parts).collect();
+        let (mut parts, mut text) = (Vec::new(), Vec::new());
+        for part in templates.into_iter().flat_map(|one| one.parts) {
+            if let Part::Text(bytes) = part {
+                text.extend_from_slice(&bytes);
+            } else {
+                push_bytes(&mut parts, std::mem::take(&mut text));
+                parts.push(part);
+            }
+        }
+        push_bytes(&mut parts, text);
         Self { parts }
     }
 
@@ -71,6 +80,59 @@ impl Template {
         });
         let finder = memchr::memmem::Finder::new(bytes);
         texts.into_iter().any(|text| finder.find(text).is_some())
+    }
+
+    /// Its pieces between the literal bytes at which it is cut, which are left out.
+    pub(crate) fn split(&self, mut is_cut: impl FnMut(u8) -> bool) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        let mut last = Vec::new();
+        for part in &self.parts {
+            let Part::Text(bytes) = part else {
+                last.push(part.clone());
+                continue;
+            };
+            let mut text = Vec::new();
+            for byte in bytes {
+                if is_cut(*byte) {
+                    push_bytes(&mut last, std::mem::take(&mut text));
+                    pieces.push(Self {
+                        parts: std::mem::take(&mut last),
+                    });
+                } else {
+                    text.push(*byte);
+                }
+            }
+            push_bytes(&mut last, text);
+        }
+        pieces.push(Self { parts: last });
+        pieces
+    }
+
+    /// The literal text before the first of these bytes, or all of it if it is literal.
+    pub(crate) fn before(&self, end: u8) -> Option<&str> {
+        let bytes = match self.parts.first() {
+            None => return Some(""),
+            Some(Part::Text(bytes)) => bytes,
+            Some(_) => return None,
+        };
+        let at = bytes.iter().position(|byte| *byte == end);
+        let at = at.or_else(|| (self.parts.len() == 1).then_some(bytes.len()))?;
+        std::str::from_utf8(&bytes[..at]).ok()
+    }
+
+    /// The same without blanks at its beginning.
+    pub(crate) fn without_leading_blanks(mut self) -> Self {
+        if let Some(Part::Text(bytes)) = self.parts.first_mut() {
+            *bytes = bytes.trim_ascii_start().into();
+        }
+        self
+    }
+
+    /// Whether it writes what the other one writes, but for what is drawn at random.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let pairs = self.parts.iter().zip(&other.parts);
+        self.parts.len() == other.parts.len()
+            && pairs.into_iter().all(|(of, other)| of.is_like(other))
     }
 
     /// Puts a literal text before all others.
@@ -130,6 +192,13 @@ impl Template {
             part.append(values, &mut secret);
             show(&secret);
         }
+    }
+}
+
+/// Appends literal bytes, if there are any.
+fn push_bytes(parts: &mut Vec<Part>, bytes: Vec<u8>) {
+    if !bytes.is_empty() {
+        parts.push(Part::Text(bytes.into()));
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct Drawn {
     pub(super) salt: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NowFormat {
     Rfc3339,
     UnixSeconds,
@@ -91,6 +91,39 @@ impl Part {
             _ => return,
         };
         *self = Self::Text(text.into_bytes().into());
+    }
+
+    /// Whether it writes what the other one writes, but for what is drawn at random.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let all = |of: &[Self], other: &[Self]| {
+            of.len() == other.len() && of.iter().zip(other).all(|(of, other)| of.is_like(other))
+        };
+        let span = |of: &Drawn| (of.low, of.span);
+        match (self, other) {
+            (Self::Text(of), Self::Text(other)) | (Self::Env(of), Self::Env(other)) => of == other,
+            (Self::Int(of), Self::Int(other)) => span(of) == span(other),
+            (
+                Self::Float { drawn, decimals },
+                Self::Float {
+                    drawn: other,
+                    decimals: of_other,
+                },
+            ) => span(drawn) == span(other) && decimals == of_other,
+            (Self::Now(of), Self::Now(other)) => of == other,
+            (Self::Choice { options, .. }, Self::Choice { options: other, .. }) => options == other,
+            (
+                Self::Column { feed, column },
+                Self::Column {
+                    feed: other,
+                    column: of_other,
+                },
+            ) => feed.name() == other.name() && column == of_other,
+            (Self::Variable(of), Self::Variable(other)) => of == other,
+            (Self::Base64(of), Self::Base64(other)) | (Self::Percent(of), Self::Percent(other)) => {
+                all(of, other)
+            }
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
     }
 
     pub(super) fn is_secret(&self) -> bool {
