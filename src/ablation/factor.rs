@@ -117,11 +117,20 @@ pub(super) fn differences(production: &Variant, local: &Variant) -> Differences 
         named(other, &mut candidates);
         for factor in candidates {
             let is_known = found.factors.iter().any(|of| of.is_like(&factor));
-            if !is_known && !alike(&state(request, &factor), &state(other, &factor)) {
+            let (there, here) = (state(request, &factor), state(other, &factor));
+            if is_known || alike(&there, &here) {
+                continue;
+            }
+            if here.iter().all(|text| can_send(request, text)) {
                 found.factors.push(Factor {
                     is_exchanged: true,
                     ..factor
                 });
+            } else {
+                found.aside.push(format!(
+                    "{factor} of `{}` holds what only the requests of {} were given",
+                    request.name, local.name
+                ));
             }
         }
         found.aside.extend(aside(request, other));
@@ -244,6 +253,12 @@ pub(super) fn state(request: &Request, factor: &Factor) -> Vec<Template> {
         Kind::Field => members(request).map_or_else(Vec::new, |of| of.named(name)),
         Kind::Setting(_) => Vec::new(),
     }
+}
+
+/// Whether a request has what a text takes from answers.
+fn can_send(request: &Request, text: &Template) -> bool {
+    let mut variables = text.variables();
+    variables.all(|variable| request.needs.iter().any(|need| need.variable == variable))
 }
 
 fn alike(of: &[Template], other: &[Template]) -> bool {

@@ -89,6 +89,39 @@ fn headers_that_cost_only_together_are_told_from_those_that_cost_alone() {
     );
 }
 
+/// The scenario of the story in short turns. Without optimisation the gateway's own work is a larger part than it is in production.
+#[test]
+fn the_shipped_scenario_names_both_headers_and_the_function_that_they_cost() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/scenarios/local-vs-production-headers.toml"
+    );
+    let shipped = fs::read_to_string(path).unwrap();
+    let scenario = shipped
+        .replace("duration = \"10s\"", "duration = \"1s\"")
+        .replace("[target]", "allow_untrusted = true\n[target]");
+    let outcome = TestBed::new()
+        .file("story.toml", scenario)
+        .args(["ablate", "story.toml", "--out", "out", "--json"])
+        .args(["--window", "500ms", "--blocks", "1"])
+        .run()
+        .expect(0, &[]);
+    let found = as_documented("ablation", &outcome.stdout);
+    assert!(
+        found["share_of_production"].as_f64().unwrap() > 0.3,
+        "{found:#}"
+    );
+    let together = found["only_together"][0].as_array().unwrap();
+    for name in ["X-Device-Id", "X-Device-Token"] {
+        assert!(together.iter().any(|of| of == name), "{found:#}");
+    }
+    let functions = found["functions"].as_array().unwrap().iter();
+    let mut functions = functions.map(|name| name.as_str().unwrap());
+    // bcrypt, or the cipher that it is made of.
+    let is_bcrypt = |name: &str| name.contains("bcrypt") || name.contains("blowfish");
+    assert!(functions.any(is_bcrypt), "{found:#}");
+}
+
 #[test]
 fn what_cannot_be_ablated_is_refused_before_anything_starts() {
     for (args, says) in [
