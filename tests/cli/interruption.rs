@@ -36,11 +36,9 @@ fn a_run_that_is_asked_to_end_keeps_what_it_measured() {
 #[test]
 fn the_variants_that_were_not_reached_are_left_out() {
     let variants = "[[variant]]\nname = \"default\"\n[[variant]]\nname = \"never\"\n";
+    let one_by_one = "order = \"one-by-one\"\n".to_owned();
     let running = TestBed::new()
-        .scenario(&gateway_scenario(
-            "60s",
-            &(device_request("cars") + variants),
-        ))
+        .scenario(&(one_by_one + &gateway_scenario("60s", &(device_request("cars") + variants))))
         .start();
     running.wait_for_rows(1);
     running.signal(Signal::INT);

@@ -13,10 +13,13 @@ use crate::hostile::{self, Behaviour, Server};
 /// Two variants, each with a profile.
 fn profiled() -> String {
     let more = "[profile]\ncpu = \"pprof\"\nduration = \"1s\"\nhz = 250\n[[variant]]\nname = \"before\"\n[[variant]]\nname = \"after\"\ntarget.gateway.auth = \"singleflight\"\n";
-    gateway_scenario("450ms", &(device_request("cars") + more)).replace(
-        "auth = \"singleflight\", bcrypt_cost = 4",
-        "auth = \"naive\", bcrypt_cost = 7",
-    )
+    // A window of whole turns has no row that is cut.
+    let order = "order = \"one-by-one\"\n".to_owned();
+    order
+        + &gateway_scenario("450ms", &(device_request("cars") + more)).replace(
+            "auth = \"singleflight\", bcrypt_cost = 4",
+            "auth = \"naive\", bcrypt_cost = 7",
+        )
 }
 
 #[test]
