@@ -242,8 +242,12 @@ fn what_was_counted_before_a_worker_failed_is_kept() {
         let read = read.load(Ordering::Relaxed);
         let total = &report.total;
         assert!(total.ok > 0, "{report:?}");
-        // Those that failed a worker are not among them.
-        assert_eq!(total.sent, read, "{report:?}");
+        // The server counts no login. One that was under way was sent, and one that failed its worker is not among what was.
+        let under_way = total.in_flight_at_end;
+        assert!(
+            (read..=read + under_way).contains(&total.sent),
+            "{read}: {report:?}"
+        );
         assert_eq!(report.ended, 2, "{report:?}");
         assert!(report.end().window.seconds() < 30.0, "{report:?}");
     }

@@ -225,11 +225,8 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(
-                start.elapsed() < 2 * LONG,
-                "it never ended; stderr: {}",
-                self.read("stderr")
-            );
+            let said = self.read("stderr");
+            assert!(start.elapsed() < 2 * LONG, "it never ended: {said}");
             thread::sleep(Duration::from_millis(5));
         };
         Outcome {
