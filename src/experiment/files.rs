@@ -43,8 +43,8 @@ enum Work {
 pub(super) struct Wanted<'a> {
     /// What the target publishes of itself.
     pub(super) columns: &'a [&'a str],
-    /// The interval of a shard, which keeps its counts.
-    pub(super) counts: Option<Duration>,
+    /// The attempt of a shard, which keeps its counts, and its interval.
+    pub(super) counts: Option<(&'a str, Duration)>,
 }
 
 /// Files that are being written.
@@ -92,9 +92,9 @@ impl Made {
         })?;
         let (log, log_path) = open("latency.hlog")?;
         let has_columns = !wanted.columns.is_empty();
-        let counts = wanted.counts.map(|interval| {
+        let counts = wanted.counts.map(|(attempt, interval)| {
             let (out, path) = open(counts::FILE)?;
-            let head = Head::new(interval.as_nanos() as u64, has_columns);
+            let head = Head::new(attempt, interval.as_nanos() as u64, has_columns);
             match Writer::new(out, head) {
                 Ok(writer) => Ok((writer, path)),
                 Err(cause) => Err(WriteError { path, cause }),

@@ -209,7 +209,8 @@ impl PhaseRun<'_> {
         };
         let wanted = Wanted {
             columns: &columns,
-            counts: (self.launch.plan.part.as_ref()).map(|_| self.launch.plan.interval),
+            counts: (self.launch.plan.part.as_ref())
+                .map(|part| (part.attempt.as_str(), self.launch.plan.interval)),
         };
         Made::create(self.launch.dir, &directory, wanted)
             .map_err(|error| Failure::Internal(error.to_string()))

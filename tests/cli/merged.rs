@@ -274,8 +274,12 @@ fn lost(shards: &Shards, all: &[PathBuf]) {
         "/again",
         part,
     ];
-    let both = [all.to_vec(), vec![again]].concat();
+    let both = [all.to_vec(), vec![again.clone()]].concat();
     shards.merge("twice", &both).0.expect(4, &says);
+    // The result of one attempt stands beside the counts of another.
+    let mixed = [all[0].clone(), again, all[2].clone()];
+    let says = ["counts.jsonl: another process wrote it than the result beside it"];
+    shards.merge("mixed", &mixed).0.expect(4, &says);
 }
 
 /// Beginnings that lie apart are judged by how far they do.

@@ -30,6 +30,8 @@ const MOST_COUNTERS: u64 = 1 << 26;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::experiment) struct Head {
     schema: String,
+    /// Of the process that wrote it, as the result beside it says.
+    pub(super) attempt: String,
     /// Length of an interval.
     pub(in crate::experiment) interval_ns: u64,
     /// Whether rows have what the target publishes of itself.
@@ -55,9 +57,10 @@ enum Line {
 }
 
 impl Head {
-    pub(in crate::experiment) fn new(interval_ns: u64, has_columns: bool) -> Self {
+    pub(in crate::experiment) fn new(attempt: &str, interval_ns: u64, has_columns: bool) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
+            attempt: attempt.to_owned(),
             interval_ns,
             has_columns,
         }
@@ -144,7 +147,7 @@ impl<R: BufRead> Reader<R> {
     pub(in crate::experiment) fn new(from: R, bounds: Bounds) -> Result<Self, String> {
         let mut reader = Self {
             from,
-            head: Head::new(0, false),
+            head: Head::new("", 0, false),
             line: 0,
             bounds,
             next_row: 0,

@@ -48,7 +48,7 @@ fn a_file_is_read_as_it_was_written() {
         all.ok
     );
     let mut out = Vec::new();
-    let mut writer = Writer::new(&mut out, Head::new(100_000_000, false)).unwrap();
+    let mut writer = Writer::new(&mut out, Head::new("attempt-0", 100_000_000, false)).unwrap();
     rows.into_iter().for_each(|row| writer.row(row).unwrap());
     writer.over(*over).unwrap();
     assert!(out == bytes);

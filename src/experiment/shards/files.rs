@@ -62,9 +62,19 @@ pub(super) fn open(
     Reader::new(BufReader::new(opened), bounds).map_err(told)
 }
 
-/// Reads the counts of a stretch to their end.
-pub(super) fn check(root: &Path, place: &Path, of: (&PhaseResult, u64)) -> Result<Extent, String> {
+/// Reads the counts of a stretch of this attempt to their end.
+pub(super) fn check(
+    root: &Path,
+    place: &Path,
+    attempt: &str,
+    of: (&PhaseResult, u64),
+) -> Result<Extent, String> {
     let mut counts = open(root, place, of)?;
+    if counts.head.attempt != attempt {
+        let file = root.join(place).join(FILE);
+        let words = "another process wrote it than the result beside it";
+        return Err(format!("{}: {words}", file.display()));
+    }
     loop {
         let next = counts.next();
         let next =

@@ -98,6 +98,11 @@ pub(super) fn blank(workers: u32) -> PhaseResult {
     phase
 }
 
+/// The attempt of a shard.
+fn attempt(index: u32) -> String {
+    format!("attempt-{index}")
+}
+
 /// Workers of a process that gathers what they count.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Process {
@@ -117,9 +122,10 @@ impl Process {
             interval_ns: INTERVAL,
             own: OwnTime::ALL,
         };
+        let attempt = attempt(self.first / self.workers);
         let wanted = Wanted {
             columns: &[],
-            counts: self.is_shard.then(|| Duration::from_nanos(INTERVAL)),
+            counts: (self.is_shard).then(|| (attempt.as_str(), Duration::from_nanos(INTERVAL))),
         };
         let made = Made::create(dir, &place(&stretch(self.workers), 1), wanted).unwrap();
         let files = made.begin(SystemTime::UNIX_EPOCH).unwrap();
@@ -230,7 +236,7 @@ pub(super) fn shard_until(root: &Path, index: u32, count: u32, window: Window) -
             key: "key".to_owned(),
             plan_sha256: "p".to_owned(),
             version: "0.1.0".to_owned(),
-            attempt: format!("attempt-{index}"),
+            attempt: attempt(index),
             starts_at: now,
             clock_bound: Some(Duration::from_micros(100)),
             stretches: vec![stretch(2)],

@@ -184,9 +184,14 @@ impl Set {
             let phase = phase.filter(|phase| has_round(phase, stretch.round));
             let place = place(stretch, self.rounds());
             match phase {
-                Some(phase) => check(&found.directory, &place, (phase, self.most()))
-                    .map(Some)
-                    .map_err(|words| format!("did not finish, or was copied in part ({words})")),
+                Some(phase) => check(
+                    &found.directory,
+                    &place,
+                    &found.shard.attempt,
+                    (phase, self.most()),
+                )
+                .map(Some)
+                .map_err(|words| format!("did not finish, or was copied in part ({words})")),
                 None if has_ended_early => Ok(None),
                 None => Err(format!(
                     "has a result without {} ({})",
