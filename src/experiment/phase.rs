@@ -1,6 +1,5 @@
 //! One phase on a running target: its measured stretch of load, and how any stretch is driven. The profiled one is `profiled`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +15,13 @@ use super::stretch::{EndedEarly, Stretch, TakesTurns};
 use super::timeline::lasts;
 use super::trend_hints;
 use super::variant::VariantRun;
-use crate::metrics::{Durations, Oddities, Tally, value_at};
+use crate::metrics::value_at;
 use crate::process::port::{LocalPorts, Reach};
-use crate::result::{Failure, HostUse, Note, PhaseResult, ProcessUse, ServiceUse, Trust};
+use crate::result::{Failure, HostUse, Note, PhaseResult, ProcessUse, ServiceUse};
 use crate::scenario::{Load, LoadModel, Phase, Target, Variant};
 use crate::tenant;
 use crate::traffic::fleet::Roster;
-use crate::transport::tls::{Handshakes, Tls};
+use crate::transport::tls::Tls;
 
 /// Below this many OK responses p99 rests on fewer than ten of them.
 const FEW_REQUESTS: u64 = 1_000;
@@ -52,28 +51,10 @@ impl PhaseRun<'_> {
     /// A result without any round.
     pub(super) fn blank(&self) -> PhaseResult {
         let variant = self.launch.variant;
+        let requests = variant.requests.iter();
+        let requests = requests.map(|request| request.name.clone()).collect();
         PhaseResult {
-            name: self.phase.name.clone(),
-            load: self.phase.load.clone(),
-            requests: variant
-                .requests
-                .iter()
-                .map(|request| request.name.clone())
-                .collect(),
             turns: self.turns.map(|turns| turns.told()),
-            tallies: vec![Tally::default(); variant.requests.len()],
-            exemplars: BTreeMap::new(),
-            oddities: Oddities::default(),
-            rounds: Vec::new(),
-            target_cpus: 1.0,
-            peak_bytes: None,
-            counters: BTreeMap::new(),
-            peaks: BTreeMap::new(),
-            acknowledged: Vec::new(),
-            died: None,
-            opening: Durations::default(),
-            handshakes: Handshakes::default(),
-            instances: Vec::new(),
             hosts: hosts(variant),
             services: variant
                 .services
@@ -84,9 +65,8 @@ impl PhaseRun<'_> {
                 })
                 .collect(),
             expected: tenant::expected(variant, &self.phase.load),
-            profile: None,
-            trust: Trust::default(),
             notes: known_before(variant, &self.phase.load),
+            ..PhaseResult::blank(self.phase.name.clone(), self.phase.load.clone(), requests)
         }
     }
 

@@ -63,6 +63,35 @@ pub struct PhaseResult {
 }
 
 impl PhaseResult {
+    /// A phase of which nothing is known but its plan: no round, no counts, one CPU for its target.
+    pub(crate) fn blank(name: String, load: Load, requests: Vec<String>) -> Self {
+        Self {
+            name,
+            load,
+            turns: None,
+            tallies: vec![Tally::default(); requests.len()],
+            requests,
+            exemplars: BTreeMap::new(),
+            oddities: Oddities::default(),
+            rounds: Vec::new(),
+            target_cpus: 1.0,
+            peak_bytes: None,
+            counters: BTreeMap::new(),
+            peaks: BTreeMap::new(),
+            acknowledged: Vec::new(),
+            died: None,
+            opening: Durations::default(),
+            handshakes: Handshakes::default(),
+            instances: Vec::new(),
+            hosts: Vec::new(),
+            services: Vec::new(),
+            expected: None,
+            profile: None,
+            trust: Trust::default(),
+            notes: Vec::new(),
+        }
+    }
+
     /// All requests as one tally.
     pub fn total(&self) -> Tally {
         Tally::sum(&self.tallies)

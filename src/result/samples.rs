@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Answerings, Estimates, Failure, PhaseResult, Round, RunResult, ScenarioId, Trust, Uncertainty,
+    Answerings, Estimates, Failure, PhaseResult, Round, RunResult, ScenarioId, Uncertainty,
     VariantResult,
 };
-use crate::metrics::{Durations, ErrorKind, Oddities, Outcome as RequestOutcome, Tally, Times};
+use crate::metrics::{ErrorKind, Outcome as RequestOutcome, Tally, Times};
 use crate::process::machine::Fingerprint;
 use crate::scenario::{Load, LoadModel};
-use crate::transport::tls::Handshakes;
 
 pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
     let mut tally = Tally::default();
@@ -53,29 +52,9 @@ pub(crate) fn phase(record: impl FnOnce(&mut Tally)) -> PhaseResult {
         ratio_errors: None,
     };
     PhaseResult {
-        name: "load".to_owned(),
-        load,
-        requests: vec!["telemetry".to_owned()],
-        turns: None,
         tallies: vec![tally],
-        exemplars: BTreeMap::new(),
-        oddities: Oddities::default(),
         rounds: vec![round],
-        target_cpus: 1.0,
-        peak_bytes: None,
-        counters: BTreeMap::new(),
-        peaks: BTreeMap::new(),
-        acknowledged: Vec::new(),
-        died: None,
-        opening: Durations::default(),
-        handshakes: Handshakes::default(),
-        instances: Vec::new(),
-        hosts: Vec::new(),
-        services: Vec::new(),
-        expected: None,
-        profile: None,
-        trust: Trust::default(),
-        notes: Vec::new(),
+        ..PhaseResult::blank("load".to_owned(), load, vec!["telemetry".to_owned()])
     }
 }
 

@@ -1,7 +1,6 @@
 //! A target that answers no more, and what a closed loop hides of it: words and exit codes.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,23 +8,21 @@ use std::thread::{self, ThreadId};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bed::{Outcome, TELEMLOAD, TestBed, until};
+use crate::bed::{Outcome, TELEMLOAD, TestBed, free_port, until};
 use crate::scripted::Scripted;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const BROKEN: &[u8] = b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n";
 
 /// A gateway that is no child of telemload's run.
-struct Gateway {
+pub(crate) struct Gateway {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Gateway {
-    fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+    pub(crate) fn start() -> Self {
+        let port = free_port();
         let child = Command::new(TELEMLOAD)
             .args(["gateway", "--listen", &format!("127.0.0.1:{port}")])
             .stdout(Stdio::null())

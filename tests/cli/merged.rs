@@ -2,42 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bed::{Outcome, TELEMLOAD, TestBed, as_documented, free_port, until};
-
-/// A gateway that does not outlive the test.
-struct Target {
-    child: Child,
-    port: u16,
-}
-
-impl Target {
-    fn start() -> Self {
-        let port = free_port();
-        let child = Command::new(TELEMLOAD)
-            .args(["gateway", "--listen", &format!("127.0.0.1:{port}")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        until("the gateway", || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
-        });
-        Self { child, port }
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::alive::Gateway;
+use crate::bed::{Outcome, TestBed, as_documented};
 
 /// Three shards that have run, and what they left.
 struct Shards {
@@ -123,7 +95,7 @@ fn doubts(directory: &Path) -> Vec<String> {
 
 #[test]
 fn shards_are_merged_into_one_run_and_what_is_wrong_with_them_is_named() {
-    let target = Target::start();
+    let target = Gateway::start();
     let shards = Shards::run(&format!(
         "name = \"split\"\nseed = 7\ninterval = \"100ms\"\nallow_untrusted = true\n[target]\nurl = \"http://127.0.0.1:{}\"\n[load]\nmodel = \"open\"\nrate = \"300/s\"\nconnections = 6\nworkers = 1\nduration = \"500ms\"\ntimeout = \"2s\"\n[[request]]\nname = \"health\"\npath = \"/healthz\"\n[[threshold]]\nexpr = \"errors.rate <= 100%\"\njudge = \"value\"\n",
         target.port

@@ -1,6 +1,5 @@
 //! The run that several shards are together. Each stretch takes the way that the intervals of one process take.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -22,13 +21,12 @@ use crate::experiment::phase::counted_notes;
 use crate::experiment::readings::Schedule;
 use crate::experiment::run_dir::{RunDir, open_own};
 use crate::experiment::trend_hints;
-use crate::metrics::{Durations, Oddities, OwnTime, Tally, Window};
+use crate::metrics::{OwnTime, Window};
 use crate::result::{
     AcknowledgedFile, Failure, HostUse, MergedShard, Note, PhaseResult, ProcessUse, RunResult,
-    ServiceUse, ShardStretch, Trust, VariantResult,
+    ServiceUse, ShardStretch, VariantResult,
 };
 use crate::tenant;
-use crate::transport::tls::Handshakes;
 
 /// The list of what was acknowledged, in the directory of a stretch.
 const ACKNOWLEDGED: &str = "acknowledged.ids";
@@ -149,23 +147,7 @@ impl Set {
         let hosts = of.hosts.iter();
         let services = of.services.iter();
         PhaseResult {
-            name: of.name.clone(),
-            load,
-            requests: of.requests.clone(),
-            turns: None,
-            tallies: vec![Tally::default(); of.requests.len()],
-            exemplars: BTreeMap::new(),
-            oddities: Oddities::default(),
-            rounds: Vec::new(),
             target_cpus: of.target_cpus,
-            peak_bytes: None,
-            counters: BTreeMap::new(),
-            peaks: BTreeMap::new(),
-            acknowledged: Vec::new(),
-            died: None,
-            opening: Durations::default(),
-            handshakes: Handshakes::default(),
-            instances: Vec::new(),
             hosts: hosts
                 .map(|host| HostUse::new(host.name.clone(), host.requests.clone()))
                 .collect(),
@@ -176,9 +158,7 @@ impl Set {
                 })
                 .collect(),
             expected: of.expected,
-            profile: None,
-            trust: Trust::default(),
-            notes: Vec::new(),
+            ..PhaseResult::blank(of.name.clone(), load, of.requests.clone())
         }
     }
 
