@@ -29,14 +29,14 @@ pub(crate) fn without_known_shapes(text: &str) -> String {
 /// Where credentials stand in a text, in order and apart from each other.
 pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
     let mut found = shapes(text);
-    let mut end = 0;
+    let mut hidden = 0..0;
     for name in NAME.find_iter(text) {
-        // What is within a value is hidden already.
-        if name.start() >= end
+        // What stands between a name and its value, such as attributes of an element, is not hidden with the value.
+        if !hidden.contains(&name.start())
             && let Some(value) = value_of(text, name.range())
             && is_worth_hiding(&text[name.range()], &text[value.clone()])
         {
-            end = value.end;
+            hidden = value.clone();
             found.push(value);
         }
     }

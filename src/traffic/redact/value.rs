@@ -9,6 +9,9 @@ use regex::Regex;
 use super::literal::{EXTRACTED, REDACTED};
 use super::names::{has_long_value, is_sensitive_in_query, is_sensitive_name};
 
+/// Bytes of the attributes of an element that are looked at.
+const MOST_OF_ATTRIBUTES: usize = 2_048;
+
 /// What stands between a name and its value: in JSON, headers, forms, queries, source text and lists of pairs. Quotes may be
 /// escaped, and what divides them encoded.
 static DIVIDER: LazyLock<Regex> = LazyLock::new(|| {
@@ -87,7 +90,10 @@ pub(super) fn value_of(text: &str, name: Range<usize>) -> Option<Range<usize>> {
 
 /// Where the text of an element begins whose name ended before `rest`.
 fn opened_element(rest: &str) -> Option<usize> {
-    let end = rest.find(['<', '>'])?;
+    let end = rest
+        .bytes()
+        .take(MOST_OF_ATTRIBUTES)
+        .position(|byte| matches!(byte, b'<' | b'>'))?;
     let is_open = rest[end..].starts_with('>') && !rest[..end].ends_with('/');
     let is_name = end == 0 || rest.starts_with(char::is_whitespace);
     (is_open && is_name && !rest[..end].contains("value=")).then_some(end + 1)
