@@ -239,7 +239,7 @@ impl Gather {
         let rate_of = |completed: u64| completed as f64 / (length as f64 / 1e9);
         let rate = rate_of(tally.completed_ok);
         let cores = cells.as_ref().and_then(|cells| cells.cores);
-        let (latency, _) = latency_quantiles(tally);
+        let (latency, _) = latency_quantiles([tally]);
         if length == self.schedule.own_interval() {
             let block = Block::new(start, start + length, rate, cores);
             let charged = charged(self.schedule.own, tally).saturating_sub(elsewhere);

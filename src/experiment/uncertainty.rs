@@ -14,7 +14,7 @@ impl Uncertainty {
             .collect();
         let known = blocks.iter().filter_map(Block::spent);
         let spent: Vec<_> = known.map(|(rate, cores)| (cores, rate)).collect();
-        let (latency, _) = latency_quantiles(total);
+        let (latency, _) = latency_quantiles([total]);
         Self {
             throughput: nested_half(&rates).map(|half| half / Z95),
             us_per_request: nested_half(&spent).map(|half| half / Z95),

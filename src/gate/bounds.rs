@@ -137,7 +137,7 @@ impl<'a> Percentile<'a> {
             speed,
             inflation,
             bursts: few_bursts(phase, limit).filter(|_| judge == Judge::Interval),
-            all: latency_quantiles(tally).0,
+            all: latency_quantiles([tally]).0,
             tally,
         }
     }

@@ -15,7 +15,7 @@ const LOWER_BOUND: &str = "requests that were never answered make it a lower bou
 
 /// A percentile of latency.
 pub(super) fn latency(quantile: f64, of: Looked<'_>) -> Found {
-    let (latency, exact_below) = latency_quantiles(of.tally);
+    let (latency, exact_below) = latency_quantiles([of.tally]);
     if latency.is_empty() {
         return Found::unknown(if of.tally.ok == 0 {
             "there was no OK response"

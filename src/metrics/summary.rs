@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::tally::Tally;
+use super::tally::{Tally, growing};
 
 /// The reported points of a distribution, µs; `None` where there is no distribution.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -55,24 +55,29 @@ pub fn value_at(histogram: &Histogram<u64>, quantile: f64) -> f64 {
     us(histogram.value_at_quantile(quantile).min(histogram.max()))
 }
 
-/// Latency of everything that was due, as one histogram, and the quantile from which its values are lower bounds
+/// Latency of everything that was due in some tallies, as one histogram, and the quantile from which its values are lower bounds
 /// (1 if none is): the share of values below the smallest lower bound.
-pub fn latency_quantiles(tally: &Tally) -> (Histogram<u64>, f64) {
-    let mut all = tally.latency.clone();
-    if tally.censored.is_empty() {
-        return (all, 1.0);
+pub fn latency_quantiles<'a>(
+    tallies: impl IntoIterator<Item = &'a Tally>,
+) -> (Histogram<u64>, f64) {
+    let (mut known, mut censored) = (growing(), growing());
+    let within = "histograms of one kind have the same bounds";
+    for tally in tallies {
+        known.add(&tally.latency).expect(within);
+        censored.add(&tally.censored).expect(within);
     }
-    all.add(&tally.censored)
-        .expect("censored values are within the bounds of latency");
-    let bound = tally.censored.min();
-    let below: u64 = tally
-        .latency
+    if censored.is_empty() {
+        return (known, 1.0);
+    }
+    let bound = censored.min();
+    let below: u64 = known
         .iter_recorded()
         .take_while(|value| value.value_iterated_to() < bound)
         .map(|value| value.count_at_value())
         .sum();
-    let exact_below = below as f64 / all.len() as f64;
-    (all, exact_below)
+    known.add(&censored).expect(within);
+    let exact_below = below as f64 / known.len() as f64;
+    (known, exact_below)
 }
 
 fn us(nanos: u64) -> f64 {
@@ -111,7 +116,7 @@ mod tests {
     #[test]
     fn points_are_within_three_digits() {
         let values: Vec<u64> = (1..=10_000).collect();
-        let (histogram, exact_below) = latency_quantiles(&tally(&values, &[]));
+        let (histogram, exact_below) = latency_quantiles([&tally(&values, &[])]);
         let points = quantiles(&histogram);
         assert_eq!(exact_below, 1.0);
         for (value, truth) in [
@@ -133,10 +138,10 @@ mod tests {
 
     #[test]
     fn timeouts_stay_in_the_tail_as_lower_bounds() {
-        let (histogram, exact_below) = latency_quantiles(&tally(&[100; 90], &[10_000; 10]));
+        let (histogram, exact_below) = latency_quantiles([&tally(&[100; 90], &[10_000; 10])]);
         assert_eq!(exact_below, 0.9);
         assert!(quantiles(&histogram).p99.unwrap() > 9_980.0);
-        let (_, exact_below) = latency_quantiles(&tally(&[100], &[1]));
+        let (_, exact_below) = latency_quantiles([&tally(&[100], &[1])]);
         assert_eq!(exact_below, 0.0);
     }
 }

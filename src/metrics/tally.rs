@@ -76,14 +76,16 @@ pub struct Tally {
     pub errors: [u64; ErrorKind::ALL.len()],
 }
 
+/// An empty histogram that grows with its values. The full range would take 264 KiB each, for every request of a scenario, worker and
+/// interval under way.
+pub(super) fn growing() -> Histogram<u64> {
+    let mut histogram = Histogram::new(DIGITS).expect("the digits are valid");
+    histogram.auto(true);
+    histogram
+}
+
 impl Default for Tally {
     fn default() -> Self {
-        // The full range would take 264 KiB each, for every request of a scenario, worker and interval under way.
-        let growing = || {
-            let mut histogram = Histogram::new(DIGITS).expect("the digits are valid");
-            histogram.auto(true);
-            histogram
-        };
         Self {
             latency: growing(),
             censored: growing(),

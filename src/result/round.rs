@@ -117,7 +117,7 @@ impl Estimates {
         target_cpu_seconds: Option<f64>,
     ) -> Self {
         let latency = |quantile| {
-            let (histogram, _) = latency_quantiles(total);
+            let (histogram, _) = latency_quantiles([total]);
             (!histogram.is_empty()).then(|| value_at(&histogram, quantile))
         };
         Self {

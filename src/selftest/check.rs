@@ -215,8 +215,8 @@ fn unless_lost(of: &Measured, usually: Excuse) -> Excuse {
 
 /// Of a server with known delays: `floor` is that of immediate answers at the same rate.
 pub(super) fn delayed(of: &Measured, floor: &Measured) -> Vec<Check> {
-    let (latency, _) = latency_quantiles(&of.reported);
-    let (floor_latency, _) = latency_quantiles(&floor.reported);
+    let (latency, _) = latency_quantiles([&of.reported]);
+    let (floor_latency, _) = latency_quantiles([&floor.reported]);
     let service = Beside {
         stretch: &of.stretch.name,
         what: "service time",
@@ -241,7 +241,7 @@ pub(super) fn delayed(of: &Measured, floor: &Measured) -> Vec<Check> {
 /// What is due in a stall is never answered before its end, so that no machine brings a percentile below that of ρ = 0.
 pub(super) fn stalled(of: &Measured, capacity: f64, stall_s: f64, every_s: f64) -> Vec<Check> {
     let rate = f64::from(of.stretch.rate.unwrap_or(0));
-    let (latency, _) = latency_quantiles(&of.reported);
+    let (latency, _) = latency_quantiles([&of.reported]);
     let check = |(name, quantile): (&str, f64)| {
         let at_load = |rho: f64| 1e6 * (stall_s - (1.0 - quantile) * every_s * (1.0 - rho));
         let truth = at_load(rate / capacity);

@@ -282,7 +282,7 @@ fn rate_floor(rate: u32, of: &Measured, bare: &Histogram<u64>) -> RateFloor {
         bare_timer_us: Points::of(bare),
         dispatch_lag_us: Points::of(&tally.dispatch_lag),
         service_time_us: Points::of(&tally.service_time),
-        latency_us: Points::of(&crate::metrics::latency_quantiles(tally).0),
+        latency_us: Points::of(&crate::metrics::latency_quantiles([tally]).0),
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) fn disturbances(of: &Evidence) -> Vec<String> {
 
 /// Whether a floor of immediate answers is too wide to bound anything, in words.
 pub(super) fn wide_floor(of: &Measured) -> Option<String> {
-    let (latency, _) = latency_quantiles(&of.reported);
+    let (latency, _) = latency_quantiles([&of.reported]);
     FLOOR_LIMITS.iter().find_map(|(quantile, limit)| {
         let found = value_at(&latency, *quantile);
         (found > *limit).then(|| {

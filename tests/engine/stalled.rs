@@ -72,7 +72,7 @@ fn requests_that_an_overloaded_server_never_got_are_in_the_tail() {
         total.sent > total.sent_in_window,
         "the backlog is drained after the window"
     );
-    let (latency, exact_below) = latency_quantiles(total);
+    let (latency, exact_below) = latency_quantiles([total]);
     assert!(exact_below > 0.0 && exact_below < 0.7, "{exact_below}");
     assert_eq!(latency.len(), 150);
     // Each waited from its intended start to the end of the drain, which is 200 ms after the last was due.

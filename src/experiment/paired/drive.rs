@@ -237,7 +237,7 @@ impl Count {
         for (kind, words) in &interval.exemplars {
             self.exemplars.entry(*kind).or_insert_with(|| words.clone());
         }
-        let (latency, _) = latency_quantiles(&Tally::sum(&interval.tallies));
+        let (latency, _) = latency_quantiles(&interval.tallies);
         if !latency.is_empty() {
             let all = self.by_turn.entry(interval.index);
             let all = all.or_insert_with(|| Tally::default().latency);

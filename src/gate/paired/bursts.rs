@@ -1,7 +1,7 @@
 //! Of how many bursts the tail of latencies is made. Requests of one moment share its fate, so that their number says too little.
 
 use super::verdict::Bursts;
-use crate::metrics::{Tally, bursts_in, latency_quantiles};
+use crate::metrics::{bursts_in, latency_quantiles};
 use crate::result::{ArmBlock, Block, Turns};
 
 /// Bursts of both arms from which a percentile of the tail is judged.
@@ -27,11 +27,7 @@ fn of_arm(quantile: f64, launches: &[Vec<&Block>], arm: fn(&Block) -> &ArmBlock)
     let open: Vec<&Turns> = blocks
         .filter_map(|block| arm(block).open.as_ref())
         .collect();
-    let tallies: Vec<Tally> = open
-        .iter()
-        .map(|turns| Tally::sum(&turns.tallies))
-        .collect();
-    let (all, _) = latency_quantiles(&Tally::sum(&tallies));
+    let (all, _) = latency_quantiles(open.iter().flat_map(|turns| &turns.tallies));
     if all.is_empty() {
         return 0.0;
     }

@@ -2,12 +2,14 @@
 //! time alone could be judged. No block is void here, for both arms meet the same neighbours in turns, and what is so large in every
 //! launch is no noise.
 
+use hdrhistogram::Histogram;
+
 use super::bursts;
 use super::look::{self, FALSE_FAILS, FIRST_LOOK, LogLimits, Seen};
 use super::verdict::MetricVerdict;
 use super::words::{self, Gross};
 use crate::gate::Verdict;
-use crate::metrics::{Tally, latency_quantiles, value_at};
+use crate::metrics::{latency_quantiles, value_at};
 use crate::result::{ArmBlock, Arms, Block, Turns};
 use crate::scenario::plan::gate::GateMetric;
 
@@ -102,12 +104,17 @@ impl Figure {
         let of = |launch: &Vec<&Block>| {
             let arm = |arm: fn(&Block) -> &ArmBlock| {
                 let turns = launch.iter().filter_map(|block| self.turns_of(arm(block)));
-                let tallies = turns.flat_map(|turns| turns.tallies.iter().cloned());
-                Tally::sum(&tallies.collect::<Vec<_>>())
+                latency_quantiles(turns.flat_map(|turns| &turns.tallies))
             };
+            let (base, exact_below) = arm(|block| &block.arms.base);
+            if self.needed() > exact_below {
+                return None;
+            }
+            // Lower bounds of what was never answered are among those of the head.
+            let (head, _) = arm(|block| &block.arms.head);
             Some(Arms {
-                base: self.exact(&arm(|block| &block.arms.base))?.ln(),
-                head: self.at_least(&arm(|block| &block.arms.head))?.ln(),
+                base: self.value(&base)?.ln(),
+                head: self.value(&head)?.ln(),
             })
         };
         launches.filter_map(of).collect()
@@ -120,22 +127,19 @@ impl Figure {
         }
     }
 
-    /// µs; `None` if it is not known, or a lower bound.
-    fn exact(self, tally: &Tally) -> Option<f64> {
-        let (_, exact_below) = latency_quantiles(tally);
-        let needed = match self.at {
+    /// The quantile up to which latency has to be known.
+    fn needed(self) -> f64 {
+        match self.at {
             At::Mean => 1.0,
             At::Quantile(quantile) => quantile,
-        };
-        self.at_least(tally).filter(|_| needed <= exact_below)
+        }
     }
 
-    /// µs, lower bounds of what was never answered among it.
-    fn at_least(self, tally: &Tally) -> Option<f64> {
-        let (latency, _) = latency_quantiles(tally);
+    /// µs; `None` if nothing was answered.
+    fn value(self, latency: &Histogram<u64>) -> Option<f64> {
         let value = match self.at {
             At::Mean => latency.mean() / 1e3,
-            At::Quantile(quantile) => value_at(&latency, quantile),
+            At::Quantile(quantile) => value_at(latency, quantile),
         };
         (!latency.is_empty() && value > 0.0).then_some(value)
     }

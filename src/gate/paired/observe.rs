@@ -150,9 +150,8 @@ fn value(metric: GateMetric, arms: &[&ArmBlock]) -> Result<f64, &'static str> {
             Ok(completed(closed())? / seconds)
         }
         GateMetric::Latency(quantile) => {
-            let tallies = opened(arms).flat_map(|turns| turns.tallies.iter().cloned());
-            let all = Tally::sum(&tallies.collect::<Vec<_>>());
-            let (latency, exact_below) = latency_quantiles(&all);
+            let tallies = opened(arms).flat_map(|turns| &turns.tallies);
+            let (latency, exact_below) = latency_quantiles(tallies);
             if latency.is_empty() {
                 return Err("there was no OK answer at the fixed rate");
             }

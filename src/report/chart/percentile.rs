@@ -80,7 +80,7 @@ impl Curves {
 
     fn add(&mut self, at: usize, variant: &str, phase: &PhaseResult) {
         let total = phase.total();
-        let (histogram, exact_below) = latency_quantiles(&total);
+        let (histogram, exact_below) = latency_quantiles([&total]);
         if histogram.is_empty() {
             return;
         }
@@ -123,7 +123,7 @@ impl Curves {
 
     fn add_requests(&mut self, at: usize, variant: &str, phase: &PhaseResult) {
         for (name, tally) in phase.requests.iter().zip(&phase.tallies) {
-            let (histogram, exact_below) = latency_quantiles(tally);
+            let (histogram, exact_below) = latency_quantiles([tally]);
             if histogram.is_empty() {
                 continue;
             }
@@ -198,7 +198,7 @@ fn quantile(x: f64) -> f64 {
 
 /// The percentiles of a table, with "≥ " before lower bounds.
 pub(in crate::report) fn cells<const N: usize>(tally: &Tally, at: [f64; N]) -> [(String, f64); N] {
-    let (histogram, exact_below) = latency_quantiles(tally);
+    let (histogram, exact_below) = latency_quantiles([tally]);
     at.map(|quantile| {
         if histogram.is_empty() {
             return ("–".to_owned(), -1.0);

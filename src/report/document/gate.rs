@@ -335,7 +335,7 @@ impl<'a> ArmJson<'a> {
 impl TurnsJson {
     fn of(turns: &Turns) -> Self {
         let total = Tally::sum(&turns.tallies);
-        let (latency, exact_below) = latency_quantiles(&total);
+        let (latency, exact_below) = latency_quantiles([&total]);
         let at = |quantile: f64| {
             let is_known = !latency.is_empty() && quantile <= exact_below;
             is_known.then(|| value_at(&latency, quantile))

@@ -92,7 +92,7 @@ pub fn over(standing: &Standing, variant: &str, found: &PhaseResult, now: Instan
         return String::new();
     };
     let total = found.total();
-    let (latencies, _) = latency_quantiles(&total);
+    let (latencies, _) = latency_quantiles([&total]);
     let at = |quantile| (!latencies.is_empty()).then(|| value_at(&latencies, quantile));
     let mut errors = [0; ErrorKind::ALL.len()];
     total

@@ -61,7 +61,7 @@ impl Counted {
 
     /// With all that one launch found.
     pub(super) fn with(mut self, total: &Tally) -> Self {
-        let (latency, _) = latency_quantiles(total);
+        let (latency, _) = latency_quantiles([total]);
         self.ok += total.completed_ok;
         let errors = total.error_counts();
         errors.for_each(|(kind, count)| self.errors[kind as usize] += count);

@@ -39,7 +39,7 @@ pub(super) fn requests(total: &Tally) -> String {
 }
 
 pub(super) fn latency(total: &Tally) -> String {
-    let (histogram, exact_below) = latency_quantiles(total);
+    let (histogram, exact_below) = latency_quantiles([total]);
     if histogram.is_empty() {
         return match total.ok {
             0 => "no OK response".to_owned(),

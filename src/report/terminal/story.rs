@@ -98,7 +98,7 @@ const ROWS: [(&str, Cell); 4] = [
 ];
 
 fn latency(column: &Column<'_>, quantile: f64) -> Option<String> {
-    let (histogram, exact_below) = latency_quantiles(&column.total);
+    let (histogram, exact_below) = latency_quantiles([&column.total]);
     let bound = if quantile > exact_below { "≥ " } else { "" };
     (!histogram.is_empty()).then(|| format!("{bound}{}", format_us(value_at(&histogram, quantile))))
 }

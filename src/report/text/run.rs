@@ -62,7 +62,7 @@ fn row(
     us_per_request: Option<f64>,
 ) -> [String; 20] {
     let known = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let (histogram, exact_below) = latency_quantiles(tally);
+    let (histogram, exact_below) = latency_quantiles([tally]);
     let points = quantiles(&histogram);
     [
         variant.to_owned(),

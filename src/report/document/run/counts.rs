@@ -60,7 +60,7 @@ struct BytesJson {
 
 impl CountsJson {
     pub(super) fn of(tally: &Tally, phase: &PhaseResult) -> Self {
-        let (latency, exact_below) = latency_quantiles(tally);
+        let (latency, exact_below) = latency_quantiles([tally]);
         Self {
             requests: RequestsJson {
                 due: tally.due,
