@@ -71,6 +71,12 @@ pub fn format_us(us: f64) -> String {
     }
 }
 
+/// A number of things with its noun: `1 launch`, `12 launches`.
+pub fn format_things(count: usize, one: &str, many: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{} {noun}", format_count(count as f64))
+}
+
 /// Writes a number with three significant digits below 1,000 and with thousands separators above.
 pub fn format_count(value: f64) -> String {
     if value.abs() < 1_000.0 {

@@ -10,7 +10,7 @@ use crate::scenario::Judge;
 use crate::statistics::{
     Reach, Z95, clopper_pearson, error_of_mean, fewest_trials, poisson_reach, reach_of_mean,
 };
-use crate::units::{format_count, format_share, format_us};
+use crate::units::{format_count, format_share, format_things, format_us};
 
 /// Share of the planned rate below which an open loop was not the planned load.
 pub const PLANNED_SHARE: f64 = 0.99;
@@ -252,9 +252,9 @@ fn few_bursts(phase: &PhaseResult, limit: f64) -> Option<usize> {
 
 /// In words, what makes a figure and how much longer to measure for it.
 pub(super) fn of_bursts(bursts: usize, what: &str, measure: &str) -> String {
-    let noun = if bursts == 1 { "burst" } else { "bursts" };
+    let bursts_of = format_things(bursts, "burst", "bursts");
     format!(
-        "{what} in {bursts} {noun}, and fewer than {FEW_BURSTS} tell no part: {measure} {} times as long or longer",
+        "{what} in {bursts_of}, and fewer than {FEW_BURSTS} tell no part: {measure} {} times as long or longer",
         FEW_BURSTS.div_ceil(bursts)
     )
 }

@@ -7,7 +7,7 @@ use super::look::{CONFIRMING, FIRST_LOOK};
 use super::verdict::{Bursts, Change, MetricVerdict};
 use crate::gate::Verdict;
 use crate::scenario::plan::gate::{GateMetric, Limits};
-use crate::units::{format_share, format_us};
+use crate::units::{format_share, format_things, format_us};
 
 /// What settles a failure that was not confirmed.
 pub(super) const NEEDS_CONFIRMATION: &str = "measure again where nothing else runs, or with a longer `--budget`; a failure that fresh launches do not confirm is none";
@@ -132,11 +132,15 @@ pub(super) fn side_by_side(spread: f64, catch: f64) -> String {
 
 /// Of a metric that is only shown, of which each launch is void.
 pub(super) fn void(voided: usize) -> String {
-    format!("{voided} launches do not count, for something else used the machine")
+    match voided {
+        1 => "its launch does not count, for something else used the machine".to_owned(),
+        _ => format!("{voided} launches do not count, for something else used the machine"),
+    }
 }
 
 pub(super) fn few(n: usize, voided: usize, unknown: Option<(usize, &'static str)>) -> String {
-    let mut words = format!("it rests on {n} launches, and fewer than {FIRST_LOOK} do not tell");
+    let launches = format_things(n, "launch", "launches");
+    let mut words = format!("it rests on {launches}, and fewer than {FIRST_LOOK} do not tell");
     if voided > 0 {
         words += &format!("; {voided} more do not count, for something else used the machine");
     }
@@ -252,5 +256,6 @@ pub(super) fn more_bursts(bursts: Bursts) -> String {
 }
 
 pub(super) fn few_samples(samples: u64, launches: usize) -> String {
-    format!("{samples} samples of both arms hold it, of {launches} launches each: too few to tell")
+    let launches = format_things(launches, "launch", "launches");
+    format!("{samples} samples of both arms hold it, of {launches} each: too few to tell")
 }

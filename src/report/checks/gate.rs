@@ -9,6 +9,7 @@ use crate::report::figures::gate::{failures, reason, value};
 use crate::report::figures::one_line;
 use crate::result::{Arms, ScenarioId};
 use crate::scenario::plan::gate::{GateLines, OnInconclusive};
+use crate::units::format_things;
 
 /// A gate with all that its reports say.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +91,8 @@ fn whole(gate: &GateRun<'_>, checks: &[Check]) -> Check {
     let is_explained = worst >= Some(counted(verdict, mark)) && mark != Mark::Invalid;
     if is_explained {
         let used = verdict.used;
-        let mut words = format!("judged by {} launches of both arms", used.launches);
+        let launches = format_things(used.launches, "launch", "launches");
+        let mut words = format!("judged by {launches} of both arms");
         if let Some(scope) = &verdict.scope() {
             words += &format!(", {scope}");
         }

@@ -3,7 +3,7 @@
 use super::change::words;
 use crate::ablation::{Ablation, Answers, Direction, Effect, Factor, Row};
 use crate::compare::Metric;
-use crate::units::format_us;
+use crate::units::{format_things, format_us};
 
 /// The columns of a table of factors.
 pub(in crate::report) const HEADS: [&str; 5] =
@@ -158,10 +158,7 @@ fn judged(found: &Ablation) -> Option<String> {
     if of.trials == 0 {
         return None;
     }
-    let launches = match of.blocks {
-        1 => "1 launch".to_owned(),
-        blocks => format!("{blocks} launches"),
-    };
+    let launches = format_things(of.blocks as usize, "launch", "launches");
     let error = match of.spread {
         Some(spread) => format!(
             "what launches differ by ({:.1} %) is estimated from all trials, with {} degrees of freedom",

@@ -8,7 +8,7 @@ use crate::gate::paired::{
     Change, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
 };
 use crate::scenario::plan::gate::{FunctionFigure, GateMetric};
-use crate::units::{format_count, format_share, format_us};
+use crate::units::{format_count, format_share, format_things, format_us};
 
 /// What a bar's marks mean.
 pub(in crate::report) const LEGEND: &str = "bars: ├─●─┤ the estimate in its 95 % interval, worse to the right; │ no change, ╎ tolerated, ┃ caught, at half of the bar's reach; ◀ ▶ beyond it";
@@ -100,22 +100,24 @@ pub(in crate::report) fn failed((failed, of): (u64, u64)) -> String {
 
 /// What a verdict rests on.
 pub(in crate::report) fn used(of: Used, seconds: f64) -> String {
+    let blocks = |count: usize| format_things(count, "block", "blocks");
     let mut words = format!(
-        "rests on {} launches of both arms ({} blocks) in {seconds:.0} s",
-        of.launches, of.blocks
+        "rests on {} of both arms ({}) in {seconds:.0} s",
+        format_things(of.launches, "launch", "launches"),
+        blocks(of.blocks)
     );
     if of.confirming > 0 {
         let _ = write!(
             words,
-            ", and on {} blocks that should confirm",
-            of.confirming
+            ", and on {} that should confirm",
+            blocks(of.confirming)
         );
     }
     if of.voided > 0 {
         let _ = write!(
             words,
-            "; latencies of {} blocks are void, for something else disturbed the machine",
-            of.voided
+            "; latencies of {} are void, for something else disturbed the machine",
+            blocks(of.voided)
         );
     }
     words
