@@ -7,7 +7,7 @@ use super::choice::Choice;
 use super::observations::{self, Meaning, Step, Survey};
 use super::sample::Sample;
 use super::stacks::{OBSERVATIONS, RECORDS, Weight};
-use super::symbols::{Tables, malformed};
+use super::symbols::{COUNTS_SAMPLES, Tables, malformed};
 use super::wire::{Field, fields};
 use crate::units::{format_count, printable};
 
@@ -93,6 +93,7 @@ impl Columns {
         }
         let surveyed = if self.meaning.is_some() { None } else { column };
         let survey = survey(raw, surveyed.unwrap_or(self.value), of_value)?;
+        let is_counted = !tables.indices(COUNTS_SAMPLES).is_empty();
         let (step, name) = match (self.meaning, surveyed) {
             (Some(Meaning::Samples), _) => (Step::Each(1), "samples"),
             (Some(Meaning::Bytes), _) => (Step::Record, RECORDS),
@@ -101,7 +102,9 @@ impl Columns {
             (None, Some(column)) => {
                 let name = &*types[column].0;
                 match survey.of_counts() {
-                    _ if name == RECORDS || name == OBSERVATIONS => (Step::Each(1), name),
+                    _ if is_counted || name == RECORDS || name == OBSERVATIONS => {
+                        (Step::Each(1), name)
+                    }
                     Step::Each(1) => (Step::Each(1), name),
                     step => (step, OBSERVATIONS),
                 }

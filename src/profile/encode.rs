@@ -15,12 +15,14 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::plain::plain;
 use super::stacks::{Counts, MAX_SLICES, too_large};
-use super::symbols::{BEGINS_AT_THREADS, SLICE_LABEL, THREAD_LABEL};
+use super::symbols::{BEGINS_AT_THREADS, COUNTS_SAMPLES, SLICE_LABEL, THREAD_LABEL};
 use super::wire::{Field, fields};
 use super::{Error, Observed, Profile};
 
-/// Where [`encode`] writes the key of threads, if stacks begin with their names; the comment stands behind it.
-const THREAD_STRING: i64 = 7;
+/// Where [`encode`] writes that counts are of samples.
+const COUNTS_STRING: i64 = 7;
+/// Where it writes the key of threads, if stacks begin with their names; the comment stands behind it.
+const THREAD_STRING: i64 = 8;
 
 /// What the merged profile may have unpacked; what is read may have the same.
 const MAX_MERGED: usize = 256 << 20;
@@ -352,6 +354,7 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         profile.unit().to_owned(),
         "nanoseconds".to_owned(),
         SLICE_LABEL.to_owned(),
+        COUNTS_SAMPLES.to_owned(),
         THREAD_LABEL.to_owned(),
         BEGINS_AT_THREADS.to_owned(),
     ];
@@ -395,10 +398,8 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         sample,
         location,
         function,
-        comment: profile
-            .begins_at_threads()
-            .then_some(THREAD_STRING + 1)
-            .into_iter()
+        comment: std::iter::once(COUNTS_STRING)
+            .chain(profile.begins_at_threads().then_some(THREAD_STRING + 1))
             .collect(),
         string_table: strings,
         duration_nanos: signed(profile.duration_ns())?,

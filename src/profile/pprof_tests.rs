@@ -379,3 +379,16 @@ fn a_gzip_bomb_stops_at_the_limit() {
         Err(Error::TooLarge { .. })
     ));
 }
+
+#[test]
+fn what_is_stored_has_as_many_samples_whatever_they_are_multiples_of() {
+    // Both halves of each stack together are five, in all stacks.
+    let text: String = (0..40).map(|at| format!("f{at} 2\nf{at} 3\n")).collect();
+    let profile = crate::profile::folded::read(text.as_bytes()).expect("reads");
+    assert_eq!(profile.samples(), 200);
+    let written = super::super::encode::encode(&profile).expect("fits");
+    assert_eq!(
+        decode(&written).expect("reads what was written").samples(),
+        200
+    );
+}

@@ -26,6 +26,8 @@ pub(super) const SLICE_LABEL: &str = "telemload_slice";
 
 /// The label of a sample that names its thread.
 pub(super) const THREAD_LABEL: &str = "thread";
+/// A comment of profiles whose counts are of samples, whatever they look like.
+pub(super) const COUNTS_SAMPLES: &str = "telemload: each count is one sample";
 /// A comment of profiles whose stacks begin with the names of their threads.
 pub(super) const BEGINS_AT_THREADS: &str = "telemload: stacks begin with the names of threads";
 
