@@ -20,6 +20,14 @@ use crate::scenario::{Judged, Plan};
 
 const RESULT: &str = "result.json";
 
+/// Files of directories that are those of no run.
+const JUDGEMENTS: [(&str, &str); 4] = [
+    ("gate.json", "a gate"),
+    ("compare.json", "a comparison"),
+    ("audit.json", "an audit"),
+    ("ablation.json", "an ablation"),
+];
+
 /// The largest list of thresholds that is read.
 const MOST_JUDGED: u64 = 16 << 20;
 
@@ -36,8 +44,9 @@ pub(super) fn run(directory: &Path, named: Option<&Path>) -> anyhow::Result<(Run
     };
     let Some(found) = found else {
         return Err(Usage(format!(
-            "{} has no result.json: it is no run directory, or its run was killed",
-            directory.display()
+            "{} {}",
+            directory.display(),
+            without_result(directory)
         ))
         .into());
     };
@@ -51,6 +60,17 @@ pub(super) fn run(directory: &Path, named: Option<&Path>) -> anyhow::Result<(Run
         document::run::attach(&mut found, &text).map_err(|reason| refused(&reason))?;
     }
     Ok((found, json))
+}
+
+/// What a directory without a result is.
+fn without_result(directory: &Path) -> String {
+    let is_there = |(file, _): &&(&str, &str)| directory.join(file).exists();
+    match JUDGEMENTS.iter().find(is_there) {
+        Some((file, what)) => {
+            format!("holds {what} ({file}) and no run: its page is report.html in that directory")
+        }
+        None => "has no result.json: it is no run directory, or its run was killed".to_owned(),
+    }
 }
 
 /// The run of a directory without its histograms; `None` if there is no result.

@@ -192,6 +192,7 @@ fn what_is_no_run_directory_is_refused() {
     let refused = |args: &[&str], says: &[&str]| {
         let bed = TestBed::new()
             .file("empty/notes.txt", "")
+            .file("gated/gate.json", "{}")
             .file("odd/result.json", "{}");
         bed.args(["report"]).args(args).run().expect(2, says);
     };
@@ -202,6 +203,12 @@ fn what_is_no_run_directory_is_refused() {
     refused(
         &["empty"],
         &["error: empty has no result.json: it is no run directory, or its run was killed"],
+    );
+    refused(
+        &["gated"],
+        &[
+            "error: gated holds a gate (gate.json) and no run: its page is report.html in that directory",
+        ],
     );
     refused(&["odd"], &["error: odd/result.json: it has no schema"]);
     refused(
