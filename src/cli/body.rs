@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::exit::Usage;
+use crate::import::last_setting;
 use crate::scenario::{self, Body, Content, Field, Header};
 
 /// What gives a request its body; the kinds do not go together.
@@ -160,6 +161,9 @@ impl Input {
         for byte in content {
             if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                 bytes.push(byte);
+            } else if byte == b' ' {
+                // As in a form, and as curl does.
+                bytes.push(b'+');
             } else {
                 bytes.extend(format!("%{byte:02X}").bytes());
             }
@@ -208,12 +212,7 @@ type Setting = (&'static str, String);
 fn settings(content: &str) -> Result<(&str, Vec<Setting>), Usage> {
     let mut rest = content;
     let mut found = Vec::new();
-    while let Some((before, setting)) = rest.rsplit_once(';') {
-        // Within quotes it is text.
-        let quoted = before.trim_start_matches(['@', '<']).strip_prefix('"');
-        if quoted.is_some_and(|rest| !rest.ends_with('"')) {
-            break;
-        }
+    while let Some((before, setting)) = last_setting(rest) {
         let Some((key, value)) = setting.split_once('=') else {
             break;
         };
@@ -285,6 +284,10 @@ mod tests {
             assert_eq!(field.media_type.as_deref(), media_type, "{text}");
             assert_eq!(field.filename.as_deref(), filename, "{text}");
         }
+        let file = Input::default()
+            .field("f=@Cargo.toml;filename=\"a;b.txt\"")
+            .unwrap();
+        assert_eq!(file.filename.as_deref(), Some("a;b.txt"));
         for text in ["a", "=b", ""] {
             assert!(Input::default().field(text).is_err(), "{text}");
         }
@@ -297,7 +300,7 @@ mod tests {
             ..Given::default()
         };
         let (body, header) = given.read().unwrap().unwrap();
-        assert_eq!(body, Body::Raw(b"a%20b&%C3%A4&n=1%262&x".to_vec()));
+        assert_eq!(body, Body::Raw(b"a+b&%C3%A4&n=1%262&x".to_vec()));
         assert!(header.unwrap().is_default);
     }
 }

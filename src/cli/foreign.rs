@@ -37,14 +37,6 @@ const REFUSED: &[(&str, &str)] = &[
         "it is HEAD in ab (-M HEAD), iterations in k6 (-n), and headers on the terminal in curl (--dry-run shows those of the request)",
     ),
     ("r", "a rate is -R, and redirects are not followed"),
-    (
-        "L",
-        "redirects are not followed: load the URL that they lead to; percentiles need no flag",
-    ),
-    (
-        "location",
-        "redirects are not followed: load the URL that they lead to",
-    ),
     ("G", "write the query into the URL"),
     ("get", "write the query into the URL"),
     (
@@ -141,11 +133,75 @@ const REFUSED: &[(&str, &str)] = &[
     ("0", CLOSED),
     ("http1.0", CLOSED),
     (
+        "digest",
+        "telemload answers no challenge; -u sends `Authorization: Basic …`, and -H any other",
+    ),
+    ("oauth2-bearer", "a token is -H 'Authorization: Bearer …'"),
+    ("range", "a range is -H 'Range: bytes=FIRST-LAST'"),
+    ("url-query", "write the query into the URL"),
+    (
+        "request-target",
+        "the target of a request is the path of the URL",
+    ),
+    (
+        "aws-sigv4",
+        "telemload signs nothing; a signature that was made is -H 'Authorization: …'",
+    ),
+    ("form-string", "a field of a form is --form NAME=TEXT"),
+    ("S", QUIET),
+    ("Z", PARALLEL),
+    ("parallel", PARALLEL),
+    ("parallel-max", PARALLEL),
+    ("K", OPTIONS),
+    ("config", OPTIONS),
+    ("O", NOWHERE),
+    ("remote-name", NOWHERE),
+    ("tlsv1.2", TLS),
+    ("tlsv1.3", TLS),
+    ("tls-max", TLS),
+    (
+        "g",
+        "brackets and braces in a URL are sent as they are; leave it out. The output of ab is --out DIR",
+    ),
+    ("post-data", "a body is --body, or --data as in curl"),
+    ("burst-delay", BURSTS),
+    ("burst-rate", BURSTS),
+    (
+        "rand-regex-url",
+        "what differs between requests is a placeholder in the URL, such as {{int 1 9}} or {{uuid}}",
+    ),
+    (
+        "urls-from-file",
+        "several URLs are requests of a scenario, with a weight each",
+    ),
+    (
+        "j",
+        "--json prints the result; it is the file of cookies in curl (--cookie NAME=VALUE)",
+    ),
+    ("output-format", "--json prints the result"),
+    (
+        "http-version",
+        "telemload speaks HTTP/1.1 alone; leave it out",
+    ),
+    ("redirect", "redirects are not followed; leave it out"),
+    (
+        "fps",
+        "how often progress is told is not settable; --quiet tells none",
+    ),
+    ("qps", "a rate is -R"),
+    (
         "stage",
         "a rate that changes is `stages` of a load in a scenario",
     ),
 ];
 
+const QUIET: &str = "no progress and no messages but errors is --quiet";
+const PARALLEL: &str = "how many requests are under way at once is -c N";
+const OPTIONS: &str = "options are read from no file; what stays the same is a scenario";
+const NOWHERE: &str = "what an answer holds is not kept; leave it out";
+const TLS: &str =
+    "telemload speaks TLS 1.2 and 1.3, and the result names the version; leave it out";
+const BURSTS: &str = "bursts are `arrivals` of a load in a scenario";
 const ADDRESS: &str =
     "all addresses of the name are tried in turn; one is chosen with --connect-to ADDRESS:PORT";
 const CLOSED: &str =
@@ -200,7 +256,7 @@ pub(super) fn one_dash(command: &Command, args: &[OsString]) -> Option<String> {
     let args = args.iter().skip(2).filter_map(|arg| arg.to_str());
     let mut words = args.take_while(|arg| *arg != "--").filter_map(|arg| {
         let name = arg.strip_prefix('-')?.split('=').next()?;
-        (name.len() > 2 && !name.starts_with('-')).then_some(name)
+        (name.len() > 1 && !name.starts_with('-')).then_some(name)
     });
     let is_long = |name: &str| {
         command.get_arguments().any(|arg| {
@@ -208,9 +264,42 @@ pub(super) fn one_dash(command: &Command, args: &[OsString]) -> Option<String> {
             arg.get_long() == Some(name) || aliases.contains(&name)
         })
     };
-    let found = words.find(|name| is_long(name))?;
-    Some(format!("-{found} begins with two dashes here: --{found}"))
+    let other = |name: &str| ONE_DASH.iter().find(|(flag, _)| *flag == name);
+    let found = words.find(|name| is_long(name) || other(name).is_some())?;
+    Some(match other(found) {
+        Some((_, words)) => format!("-{found} is not taken: {words}"),
+        None => format!("-{found} begins with two dashes here: --{found}"),
+    })
 }
+
+/// Words with one dash that would be read as a letter and its value: `-more` as the method `ore`.
+const ONE_DASH: &[(&str, &str)] = &[
+    ("more", "the summary has the percentiles; leave it out"),
+    ("h2", "telemload speaks HTTP/1.1 alone; leave it out"),
+    ("h2c", "telemload speaks HTTP/1.1 alone; leave it out"),
+    ("cpus", "the generator's threads are --workers N"),
+    (
+        "chunked",
+        "a body in chunks is -H 'Transfer-Encoding: chunked'",
+    ),
+    (
+        "max-workers",
+        "how many connections there are at most is -c N",
+    ),
+    ("laddr", "the source address is --bind ADDRESS"),
+    ("lazy", "targets are requests of a scenario; leave it out"),
+    ("name", "the name of a run is that of its scenario"),
+    (
+        "keepalive",
+        "connections are kept unless --no-keepalive says otherwise",
+    ),
+    ("root-certs", "authorities are --cacert FILE"),
+    ("redirects", "redirects are not followed; leave it out"),
+    (
+        "resolvers",
+        "where connections go is --connect-to ADDRESS:PORT",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

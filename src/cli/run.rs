@@ -184,8 +184,11 @@ struct Typed {
     referer: Option<String>,
     #[arg(long, hide = true)]
     compressed: bool,
-    /// What telemload does anyway.
-    #[arg(long, aliases = ["latencies", "no-tui", "http1.1", "fail", "disable-redirects", "disable-compression"], short = 'l', hide = true, action = clap::ArgAction::Count)]
+    /// Redirects are followed in curl; in wrk2 percentiles are printed.
+    #[arg(short = 'L', long, alias = "location-trusted", hide = true)]
+    location: bool,
+    /// What telemload does anyway, and what nothing here depends on.
+    #[arg(long, aliases = ["latencies", "u_latency", "no-tui", "no-color", "disable-color", "http1", "http1.1", "fail", "show-error", "globoff", "path-as-is", "progress-bar", "headless", "disable-redirects", "disable-compression"], short = 'l', hide = true, action = clap::ArgAction::Count)]
     latency: u8,
 }
 
@@ -344,6 +347,9 @@ fn plan(args: &Args) -> anyhow::Result<(Plan, Option<shard::Asked<'_>>)> {
     let mut asked = args.shards.asked()?;
     overrides.shards = asked.as_ref().map(|asked| asked.shard.count());
     let mut notes = Vec::new();
+    if args.typed.location {
+        notes.push("redirects are not followed: an answer that redirects is a failure, which names where it leads".to_owned());
+    }
     let planned = if is_url {
         if overrides.variant.is_some() {
             return Err(Usage("--variant goes with a scenario, not with a URL".to_owned()).into());
@@ -432,8 +438,9 @@ fn overrides(args: &Args, target: &str) -> Result<Overrides, Usage> {
     let (body, header) = args.body.read()?.unzip();
     headers.extend(header.flatten());
     let head = typed.head.then(|| "HEAD".to_owned());
-    // Over http neither of its meanings changes anything.
-    let insecure = args.insecure || (typed.k && !target.starts_with("http://"));
+    // Over http it changes nothing, and browsers write it there too.
+    let is_plain = (target.get(..7)).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    let insecure = (args.insecure || typed.k) && !is_plain;
     Ok(Overrides {
         budget: None,
         target: None,

@@ -419,8 +419,9 @@ fn conclude(
         }
         Ended::Expired => state.fail(job, ErrorKind::Timeout, None, times, || {
             format!(
-                "no complete response within {:?}; raise the timeout if the target may take longer",
-                state.timeout
+                "no complete response within {:?}{}; raise the timeout if the target may take longer",
+                state.timeout,
+                wire.so_far()
             )
             .into()
         }),

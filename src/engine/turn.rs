@@ -9,6 +9,7 @@ use super::exchange::{Begin, Ended, Slot};
 use super::sending::Sending;
 use crate::metrics::ErrorKind;
 use crate::transport::http1::{Decoder, Malformed, Progress};
+use crate::transport::quirk::Quirk;
 use crate::transport::stream::Stream;
 use crate::transport::tls::{is_refusal, stream_failure};
 
@@ -115,7 +116,9 @@ impl<'a> Turn<'a> {
         loop {
             let n = match self.stream.poll_read(context, self.decoder.spare()) {
                 Poll::Ready(Ok(n)) => n,
-                Poll::Ready(Err(error)) => return Poll::Ready(self.broken(&error)),
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(self.cut(&error).unwrap_or_else(|| self.broken(&error)));
+                }
                 Poll::Pending => return Poll::Pending,
             };
             let decoded = self.decoder.filled(n);
@@ -129,6 +132,20 @@ impl<'a> Turn<'a> {
                 }
                 Err(kind) => return Poll::Ready(self.malformed(kind, n)),
             }
+        }
+    }
+
+    /// The answer whose body ends with the connection, if that ended without TLS's close_notify: browsers and curl take it.
+    #[cold]
+    fn cut(&mut self, error: &io::Error) -> Option<Ended> {
+        let is_end =
+            error.kind() == io::ErrorKind::UnexpectedEof && stream_failure(error).is_some();
+        match is_end.then(|| self.decoder.eof()) {
+            Some(Ok(Progress::Done(mut response))) => {
+                response.quirks.add(Quirk::NoCloseNotify);
+                Some(Ended::Response(response))
+            }
+            _ => None,
         }
     }
 

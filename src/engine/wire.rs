@@ -144,6 +144,23 @@ impl Wire {
         self.decoder.excerpt().to_string()
     }
 
+    /// What came of an answer that was given up, or what the server took of its request; nothing if there was neither.
+    pub(super) fn so_far(&self) -> String {
+        let total = self.out.bytes().len();
+        match self.decoder.so_far() {
+            Some((status, body)) => format!(
+                ", but status {status} and {body} bytes of a body without its end: look for a stream, a content-length that is too large, or a connection that the server says it closes and keeps"
+            ),
+            None if self.written < total => {
+                format!(
+                    ", and the server took {} of {total} bytes of the request",
+                    self.written
+                )
+            }
+            None => String::new(),
+        }
+    }
+
     /// Sends `out` and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server
     /// may answer before it has read everything.
     pub(super) async fn exchange(

@@ -139,8 +139,15 @@ fn say(unmet: Unmet, request: &Request, answer: &Answer<'_>) -> String {
 fn describe_status(request: &Request, answer: &Answer<'_>, body: &str) -> String {
     let status = answer.status;
     if let Some(location) = redirection(request, answer) {
+        // Many services send a client without a cookie to where it is, with one.
+        let cookie = match answer.head.get("set-cookie") {
+            Some(_) => {
+                ", with the cookie that this answer sets (--cookie, or `extract` of a request)"
+            }
+            None => "",
+        };
         return format!(
-            "status {status}: redirected to {location}, which telemload does not follow; load that address itself"
+            "status {status}: redirected to {location}, which telemload does not follow; load that address itself{cookie}"
         );
     }
     if status == PROXY_AUTHENTICATION {
@@ -149,9 +156,43 @@ fn describe_status(request: &Request, answer: &Answer<'_>, body: &str) -> String
         );
     }
     let expected: Vec<String> = request.expect.status.iter().map(u16::to_string).collect();
-    match expected.join(" or ").as_str() {
-        "" => format!("status {status}: {body}"),
-        expected => format!("status {status} instead of {expected}: {body}"),
+    let expected = match expected.join(" or ").as_str() {
+        "" => String::new(),
+        expected => format!(" instead of {expected}"),
+    };
+    let wish = wish(answer).unwrap_or_default();
+    let behind = if body.is_empty() {
+        String::new()
+    } else {
+        format!(": {body}")
+    };
+    format!("status {status}{expected}{wish}{behind}")
+}
+
+/// What a server that refuses says it wants.
+fn wish(answer: &Answer<'_>) -> Option<String> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-,: ".contains(byte);
+    let first = |name: &str| {
+        let value = answer.head.get(name)?;
+        let plain = value.iter().copied().take_while(is_plain).collect();
+        String::from_utf8(plain)
+            .ok()
+            .filter(|text| !text.is_empty())
+    };
+    match answer.status {
+        401 => {
+            let challenge = first("www-authenticate")?;
+            let scheme = challenge.split([' ', ',']).next()?;
+            Some(format!(
+                ", which asks for {} credentials; telemload sends what -u or `headers` says and answers no challenge",
+                cut(scheme.to_owned())
+            ))
+        }
+        429 | 503 => Some(format!(
+            ", with Retry-After: {}, which telemload does not wait for",
+            cut(first("retry-after")?)
+        )),
+        _ => None,
     }
 }
 

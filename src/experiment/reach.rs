@@ -1,6 +1,7 @@
 //! Where a target is and how it is spoken to: found by its URL, or the port at which it will listen. Sends nothing of the load.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub(super) async fn find(
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (host, port),
     };
-    let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| {
+    let addresses = addresses_of(host, port).await.map_err(|error| {
         unreachable(&format!(
             "the name {host} cannot be resolved: {error}; check the host, or name its address with --connect-to"
         ))
@@ -73,6 +74,27 @@ pub(super) async fn find(
         refusals.push(format!("the name {host} has no address; check the host"));
     }
     Err(unreachable(&refusals.join("; ")))
+}
+
+/// The addresses of a name. `localhost` and the names below it are this machine's two, whatever the system knows of them (RFC 6761
+/// 6.3), as in browsers and curl: a server may listen at either.
+async fn addresses_of(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let resolved = tokio::net::lookup_host((host, port)).await;
+    let lower = host.trim_end_matches('.').to_ascii_lowercase();
+    if lower != "localhost" && !lower.ends_with(".localhost") {
+        return Ok(resolved?.collect());
+    }
+    let mut addresses: Vec<SocketAddr> = resolved.into_iter().flatten().collect();
+    for own in [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        Ipv6Addr::LOCALHOST.into(),
+    ] {
+        let own = SocketAddr::new(own, port);
+        if !addresses.contains(&own) {
+            addresses.push(own);
+        }
+    }
+    Ok(addresses)
 }
 
 /// What a proxy is to reach: by its name, which the proxy resolves.

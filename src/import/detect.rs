@@ -60,8 +60,9 @@ pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, R
         let words = "it is a sample of `telemload tap`, which holds no value that could be sent; `telemload audit SCENARIO` compares a scenario with it";
         return refused(words.to_owned());
     }
+    let none = |why: String| ReadError(of_another_tool(start).map_or(why, str::to_owned));
     if options.format.is_none() && options.fields.is_none() && is_json(start) {
-        return json(name, text);
+        return json(name, text).map_err(none);
     }
     if let Some(fields) = options.fields {
         return log::by_pointers(name, text, fields).map_err(ReadError);
@@ -69,7 +70,40 @@ pub fn read(name: &str, bytes: &[u8], options: &Options<'_>) -> Result<Sample, R
     if options.format.is_none() && curl::is_one(text) {
         return curl::read(name, text, options).map_err(ReadError);
     }
-    log::read(name, text, options.format).map_err(ReadError)
+    log::read(name, text, options.format).map_err(none)
+}
+
+/// What a text is that telemload does not read, though it holds requests, and what to do instead.
+fn of_another_tool(start: &str) -> Option<&'static str> {
+    const POWERSHELL: &str = "it is PowerShell of another shape than browsers copy; copy the request as a command of curl";
+    const OTHER: &str = "it is a command of another tool than curl; write it as one of curl";
+    let begin = &start[..start.floor_char_boundary(4096)];
+    let has = |word: &str| begin.contains(word);
+    let first = begin.split_whitespace().next().unwrap_or_default();
+    let second = begin.split_whitespace().nth(1).unwrap_or_default();
+    Some(match first {
+        _ if has("Invoke-RestMethod") || has("Invoke-WebRequest") => POWERSHELL,
+        "wget" | "http" | "https" | "xh" | "httpie" => OTHER,
+        _ if begin.starts_with("fetch(") || begin.starts_with("await fetch(") => {
+            "it is a call of fetch; copy the request as a command of curl"
+        }
+        "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" if second.contains("://") => {
+            "it is a list of requests of another tool; write them as commands of curl, or as `[[request]]` of a scenario"
+        }
+        _ if has("<jmeterTestPlan") => {
+            "it is a plan of JMeter; record what it sends, as a HAR or with `telemload tap`"
+        }
+        _ if has("from 'k6") || has("from \"k6") => {
+            "it is a script of k6; record what it sends with `telemload tap`"
+        }
+        _ if has("schema.getpostman.com") => {
+            "it is a collection of Postman; copy its requests as commands of curl, or record what they send as a HAR"
+        }
+        _ if has("\"openapi\"") || has("\"swagger\"") => {
+            "it says what may be sent to an API, and not what is; record what is sent, as a HAR or with `telemload tap`"
+        }
+        _ => return None,
+    })
 }
 
 /// A line of Docker's driver `json-file`.
@@ -133,16 +167,30 @@ fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
     match bytes {
         [0xff, 0xfe, ..] => Some(wide(false)),
         [0xfe, 0xff, ..] => Some(wide(true)),
-        // A zip archive, which may have no NUL in its head.
+        // Packed, which may have no NUL in its head.
         [b'P', b'K', 3, 4, ..] => None,
+        _ if is_packed(bytes) => None,
         _ if bytes.iter().take(4096).any(|byte| *byte == 0) => None,
         _ => Some(String::from_utf8_lossy(bytes)),
     }
 }
 
+/// By zstd, bzip2 or xz, as logs that were rotated are.
+fn is_packed(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0x28, 0xb5, 0x2f, 0xfd, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..]
+            | [0xfd, b'7', b'z', b'X', b'Z', ..]
+    )
+}
+
 /// What binary bytes are.
 fn foreign(bytes: &[u8]) -> &'static str {
     match bytes {
+        _ if is_packed(bytes) => {
+            "it is packed with zstd, bzip2 or xz; unpack it, or pack it with gzip"
+        }
         [b'P', b'K', 3, 4, ..] => "it is a zip archive; unpack it and name the .har in it",
         [0xd4, 0xc3, 0xb2, 0xa1, ..]
         | [0xa1, 0xb2, 0xc3, 0xd4, ..]
@@ -154,7 +202,7 @@ fn foreign(bytes: &[u8]) -> &'static str {
 }
 
 /// An archive, or an access log of a JSON object a line.
-fn json(name: &str, text: &str) -> Result<Sample, ReadError> {
+fn json(name: &str, text: &str) -> Result<Sample, String> {
     let is_lines = text
         .lines()
         .next()
@@ -169,10 +217,10 @@ fn json(name: &str, text: &str) -> Result<Sample, ReadError> {
             Ok(Some(sample)) => return Ok(sample),
             Ok(None) if !is_lines => {}
             Err(error) if !is_lines && !text.trim_start().starts_with('[') => {
-                return Err(ReadError(format!("its JSON is broken: {error}")));
+                return Err(format!("its JSON is broken: {error}"));
             }
             _ => {}
         }
     }
-    log::json(name, text).map_err(ReadError)
+    log::json(name, text)
 }

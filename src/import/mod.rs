@@ -20,6 +20,7 @@ mod url;
 pub use detect::{ReadError, read, text};
 pub use draft::{Choice, Draft, Pace, draft, quoted};
 pub use lacks::{lacks, remedy};
+pub use multipart::last_setting;
 pub use origin::{is_of, origin};
 pub use sample::{Bodies, Body, Exchange, Headers, Holds, Sample, Skip, Source, Times};
 pub use secret::Replaced;

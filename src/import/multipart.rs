@@ -16,6 +16,28 @@ pub(super) fn boundary_of(media_type: &str) -> Option<&str> {
     Some(value.trim_matches('"')).filter(|value| !value.is_empty())
 }
 
+/// What stands before and behind the last `;` of a field of `curl -F` that is not within quotes.
+pub fn last_setting(field: &str) -> Option<(&str, &str)> {
+    let mut is_quoted = false;
+    let mut is_escaped = false;
+    let mut last = None;
+    for (at, c) in field.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = is_quoted,
+            '"' => is_quoted = !is_quoted,
+            ';' if !is_quoted => last = Some(at),
+            _ => {}
+        }
+    }
+    // A quote that is never closed is text, unless all of the field is in it.
+    if is_quoted {
+        let is_whole = field.trim_start_matches(['@', '<']).starts_with('"');
+        last = field.rfind(';').filter(|_| !is_whole);
+    }
+    last.map(|at| (&field[..at], &field[at + 1..]))
+}
+
 /// How the parts of a form are to be taken.
 pub(super) const FORM_DATA: &str = "form-data";
 

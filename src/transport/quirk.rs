@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quirk {
-    /// The status line has no blank behind the status, more than one before it, or control characters.
+    /// The status line has no blank behind the status, more than one before it, control characters, or a version that it should not have.
     StatusLine,
     /// A line ends with a line feed alone.
     BareLineFeed,
@@ -20,13 +20,17 @@ pub enum Quirk {
     NoHeader,
     /// There are both a length and chunks, which win.
     LengthAndChunks,
+    /// Chunks are named more than once; they are read once.
+    ChunkedTwice,
+    /// The body ends with a connection that ends without TLS's close_notify.
+    NoCloseNotify,
     /// Bytes follow the end of the answer.
     Surplus,
 }
 
 impl Quirk {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::StatusLine,
         Self::BareLineFeed,
         Self::FoldedHeader,
@@ -34,6 +38,8 @@ impl Quirk {
         Self::ControlCharacter,
         Self::NoHeader,
         Self::LengthAndChunks,
+        Self::ChunkedTwice,
+        Self::NoCloseNotify,
         Self::Surplus,
     ];
 
@@ -47,6 +53,8 @@ impl Quirk {
             Self::ControlCharacter => "control_character",
             Self::NoHeader => "no_header",
             Self::LengthAndChunks => "length_and_chunks",
+            Self::ChunkedTwice => "chunked_twice",
+            Self::NoCloseNotify => "no_close_notify",
             Self::Surplus => "surplus",
         }
     }
@@ -67,6 +75,12 @@ impl Quirk {
             Self::LengthAndChunks => {
                 "have both a content-length and chunks: the chunks count, and the connection is not used again"
             }
+            Self::ChunkedTwice => {
+                "name the transfer-encoding chunked more than once, as a server and a proxy before it do together: the chunks are read once, and the connection is not used again"
+            }
+            Self::NoCloseNotify => {
+                "end with a connection that ends without TLS's close_notify: they may be cut off, and the server should send a content-length"
+            }
             Self::Surplus => {
                 "are followed by bytes that belong to no answer, and the connection is not used again: look for a body of a HEAD, 204 or 304, or for a content-length that is too small"
             }
@@ -76,7 +90,7 @@ impl Quirk {
 
 /// The quirks of one answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Quirks(u8);
+pub struct Quirks(u16);
 
 impl Quirks {
     /// None of them.

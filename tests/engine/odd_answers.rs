@@ -69,6 +69,42 @@ fn each_odd_answer_is_counted_and_quoted_once() {
     }
 }
 
+/// What curl and browsers read though it is none of their business: who sends it is a server and the proxy before it, or old.
+#[test]
+fn answers_that_are_framed_in_an_odd_way_count() {
+    let many = "HTTP/1.1 102 Processing\r\n\r\n".repeat(100)
+        + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    for (answer, odd) in [
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            Some(("chunked_twice", "Transfer-Encoding: chunked, chunked")),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\nhi\n0\n\n",
+            Some(("bare_line_feed", "")),
+        ),
+        (
+            "http/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            Some(("status_line", "http/1.1 200 OK")),
+        ),
+        (many.as_str(), None),
+    ] {
+        let server = Server::start(Behaviour::Canned(answer.to_owned().leak().as_bytes()));
+        let report = run(server.addr, CLOSED, &request("GET"));
+        assert_eq!(
+            (report.total.ok, report.total.failed),
+            (40, 0),
+            "{report:?}"
+        );
+        let expected = odd.map(|(name, quote)| (name, (40, quote.to_owned())));
+        assert_eq!(
+            oddities(&report),
+            expected.into_iter().collect(),
+            "{answer}"
+        );
+    }
+}
+
 #[test]
 fn a_credential_in_an_odd_line_is_not_quoted() {
     let answer: &[u8] = b"HTTP/1.1 200 OK\r\nSet-Cookie : id=s3cr3t\r\nContent-Length: 0\r\n\r\n";

@@ -97,20 +97,27 @@ fn an_answer_that_comes_before_the_body_was_sent_counts_over_tls() {
 }
 
 #[test]
-fn a_body_that_ends_with_the_connection_is_whole_only_if_tls_says_so() {
+fn a_body_that_ends_with_the_connection_counts_and_is_named_if_tls_does_not_say_so() {
     const UNTIL_CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\n\r\nhello";
+    const CUT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello";
     let (authority, pair) = authority();
     let load = "model = \"closed\"\nrequests = 6\nconnections = 2\nworkers = 1";
-    for (act, failed) in [(Act::Close(UNTIL_CLOSE), 0), (Act::Abandon(UNTIL_CLOSE), 6)] {
+    for (act, ok, odd) in [
+        (Act::Close(UNTIL_CLOSE), 6, 0),
+        (Act::Abandon(UNTIL_CLOSE), 6, 6),
+        (Act::Abandon(CUT), 0, 0),
+    ] {
         let server = Server::start(&pair, act);
         let report = run_tls(server.addr, &trusting(&authority), "127.0.0.1", load, GET);
         assert_eq!(
             (report.total.ok, report.total.failed),
-            (6 - failed, failed),
+            (ok, 6 - ok),
             "{report:?}"
         );
-        if failed > 0 {
-            assert_eq!(report.errors(), [(ErrorKind::ClosedEarly, failed)]);
+        let named: u64 = report.oddities.iter().map(|(_, answers, _)| answers).sum();
+        assert_eq!(named, odd, "{report:?}");
+        if ok == 0 {
+            assert_eq!(report.errors(), [(ErrorKind::ClosedEarly, 6)]);
             let words = &report.exemplars[&ErrorKind::ClosedEarly];
             assert!(words.contains("close_notify"), "{words}");
         }

@@ -55,7 +55,7 @@ fn run_tls(address: SocketAddr, tls: &Tls, host: &str, load: &str, requests: &st
 
 #[test]
 fn a_redirect_is_named_and_not_followed() {
-    let cases: [(&'static [u8], &[&str]); 3] = [
+    let cases: [(&'static [u8], &[&str]); 7] = [
         (
             b"HTTP/1.1 302 Found\r\nLocation: https://shop.test/\xe2\x80\xaex\r\nContent-Length: 0\r\n\r\n",
             &[
@@ -63,10 +63,26 @@ fn a_redirect_is_named_and_not_followed() {
             ],
         ),
         (
-            b"HTTP/1.1 301 Moved\r\nLocation: /login\r\nContent-Length: 2\r\n\r\nno",
-            &["redirected to /login, which"],
+            b"HTTP/1.1 301 Moved\r\nLocation: /login\r\nSet-Cookie: id=hush\r\nContent-Length: 2\r\n\r\nno",
+            &["redirected to /login, which", "with the cookie that this answer sets"],
         ),
-        (b"HTTP/1.1 304 Not Modified\r\n\r\n", &["status 304: "]),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", &["status 304"]),
+        (
+            b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"hush\"\r\nContent-Length: 0\r\n\r\n",
+            &["status 401, which asks for Digest credentials; telemload sends what -u"],
+        ),
+        (
+            b"HTTP/1.1 401 No\r\nWWW-Authenticate: \x1b[31m\r\nContent-Length: 2\r\n\r\nno",
+            &["status 401: no"],
+        ),
+        (
+            b"HTTP/1.1 429 No\r\nRetry-After: 120\r\nContent-Length: 2\r\n\r\nno",
+            &["status 429, with Retry-After: 120, which telemload does not wait for: no"],
+        ),
+        (
+            b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy",
+            &["status 503: busy"],
+        ),
     ];
     for (answer, says) in cases {
         let server = hostile::Server::start(Behaviour::Canned(answer));
@@ -79,6 +95,7 @@ fn a_redirect_is_named_and_not_followed() {
         for part in says {
             assert!(words.contains(part), "{case}: no {part:?} in {words}");
         }
+        assert!(!words.contains("hush") && !words.ends_with(": "), "{words}");
     }
 }
 
@@ -97,6 +114,14 @@ fn failures_name_their_remedy() {
         Behaviour::Silent,
         ErrorKind::Timeout,
         &["100ms", "raise the timeout"],
+    );
+    check(
+        Behaviour::Canned(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"),
+        ErrorKind::Timeout,
+        &[
+            "but status 200 and 5 bytes of a body without its end",
+            "raise the timeout",
+        ],
     );
     check(
         Behaviour::CloseAfter(1, b""),

@@ -2,7 +2,7 @@
 
 use super::said::{Command, Data, FormField, Said};
 use crate::import::mark;
-use crate::import::multipart::{FORM_DATA, Part, joined};
+use crate::import::multipart::{FORM_DATA, Part, joined, last_setting};
 use crate::import::sample::{Body, Sample};
 use crate::traffic::redact::percent;
 
@@ -124,20 +124,17 @@ impl Command<'_> {
             });
         }
         // Only what curl knows behind a `;` belongs to the field.
-        let mut content = content.to_owned();
-        while let Some(at) = content.rfind(';') {
-            let (key, value) = content[at + 1..]
-                .split_once('=')
-                .map_or(("", String::new()), |(key, value)| {
-                    (key.trim(), value.trim_matches('"').to_owned())
-                });
-            match key {
-                "type" => part.media_type = Some(value),
-                "filename" => part.filename = Some(value),
+        let mut content = content;
+        while let Some((before, setting)) = last_setting(content) {
+            let (key, value) = setting.split_once('=').unwrap_or_default();
+            let value = || Some(value.trim_matches('"').to_owned());
+            match key.trim() {
+                "type" => part.media_type = value(),
+                "filename" => part.filename = value(),
                 "encoder" | "headers" => {}
                 _ => break,
             }
-            content.truncate(at);
+            content = before;
         }
         let mut is_known = true;
         if let Some(file) = content.strip_prefix(['@', '<']) {

@@ -27,8 +27,8 @@ pub(super) fn is_one(text: &str) -> bool {
             .trim_start()
             .trim_start_matches(['$', '>', '%', '#'])
             .trim_start();
-        let word = command.split([' ', '\t']).next().unwrap_or_default();
-        is_curl(word) || powershell::is_one(command)
+        let mut words = command.split_whitespace();
+        words.find(|word| !runs_another(word)).is_some_and(is_curl) || powershell::is_one(command)
     };
     let begins = |line: &str| line.split('|').any(begins);
     text.lines().take(2000).any(begins)
@@ -119,14 +119,9 @@ pub(super) fn read(name: &str, text: &str, options: &Options<'_>) -> Result<Samp
 
 fn take(sample: &mut Sample, words: Words, options: &Options<'_>) {
     let Words { words, line, input } = words;
-    // Variables for the command alone, and programs that run another one.
     let start = words.iter().position(|word| is_curl(word));
-    let before = |word: &String| {
-        word.contains('=')
-            || ["$", "%", ">", "time", "sudo", "exec", "command", "nohup"].contains(&word.as_str())
-    };
     match start {
-        Some(start) if words[..start].iter().all(before) => {
+        Some(start) if words[..start].iter().all(|word| runs_another(word)) => {
             let command = Command {
                 line,
                 input,
@@ -136,4 +131,10 @@ fn take(sample: &mut Sample, words: Words, options: &Options<'_>) {
         }
         _ => sample.skip(Skip::OtherCommand),
     }
+}
+
+/// A prompt, a variable for the command alone, or a program that runs another one.
+fn runs_another(word: &str) -> bool {
+    word.contains('=')
+        || ["$", "%", ">", "time", "sudo", "exec", "command", "nohup"].contains(&word)
 }

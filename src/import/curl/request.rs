@@ -108,8 +108,13 @@ impl Command<'_> {
             }
             "form" | "form-string" => self.form(sample, said, value, name == "form-string"),
             "upload-file" => said.uploads.push(value.to_owned()),
+            "user-agent" if value.is_empty() => said.removed.push("user-agent".to_owned()),
             "user-agent" => said.agent = Some(value.to_owned()),
-            "referer" => said.referer = Some(value.trim_end_matches(";auto").to_owned()),
+            "referer" => {
+                let referer = value.trim_end_matches(";auto");
+                said.referer = (!referer.is_empty()).then(|| referer.to_owned());
+            }
+            "http0.9" | "http1.0" => sample.note(format!("line {}: curl asks for HTTP/1.0; telemload sends HTTP/1.1", self.line)),
             "cookie" if value.contains('=') => {
                 let before = said.cookie.take().map(|before| before + "; ").unwrap_or_default();
                 said.cookie = Some(before + value);
@@ -124,6 +129,7 @@ impl Command<'_> {
             "head" => said.is_head = true,
             "compressed" => said.is_compressed = true,
             "globoff" => said.is_literal_url = true,
+            "path-as-is" => said.keeps_dots = true,
             "location" | "location-trusted" => sample.note("curl follows redirects (-L); telemload sends what is written and follows none"),
             "insecure" => sample.note("curl accepts any certificate (-k): add `tls = { insecure = true }` to [target] if that is meant"),
             "config" => sample.note(format!("line {}: a file of options (-K) is not read; write its options out", self.line)),
@@ -220,6 +226,9 @@ impl Command<'_> {
         if let Err(why) = user {
             sample.note(format!("line {}: {why}", self.line));
             return None;
+        }
+        if !said.keeps_dots {
+            exchange.path = without_dots(&exchange.path);
         }
         // curl puts the name of a file behind a directory.
         if let Some(file) = upload.filter(|file| !["-", "."].contains(&file.as_str()))
@@ -347,6 +356,23 @@ fn expected(exchange: &mut Exchange, said: &Said, upload: Option<&String>) {
     if (upload.is_some() || bytes > ASKED) && !said.speaks_of("expect") {
         exchange.add("Expect", "100-continue");
     }
+}
+
+/// A path without the parts `.` and `..`, which curl takes out of a URL (RFC 3986 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for part in path.split('/').skip(1) {
+        match part {
+            "." => {}
+            ".." => drop(kept.pop()),
+            part => kept.push(part),
+        }
+    }
+    // A directory stays one.
+    if path.ends_with("/.") || path.ends_with("/..") {
+        kept.push("");
+    }
+    format!("/{}", kept.join("/"))
 }
 
 /// Without the backslashes that keep brackets and braces from meaning something.

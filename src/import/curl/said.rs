@@ -34,10 +34,10 @@ pub(super) struct Said {
     /// Whether credentials are sent when the server asks for them.
     pub(super) is_challenged: bool,
     pub(super) is_literal_url: bool,
+    pub(super) keeps_dots: bool,
 }
 
 impl Said {
-    /// Whether a header of this name is given or taken away, so that curl writes none by itself.
     /// The value of a header that is given.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut given = self.headers.iter();
@@ -45,6 +45,7 @@ impl Said {
         given.map(|(_, value)| value.as_str())
     }
 
+    /// Whether a header of this name is given or taken away, so that curl writes none by itself.
     pub(super) fn speaks_of(&self, name: &str) -> bool {
         let mut given = self.headers.iter().map(|(given, _)| given);
         let mut names = self.removed.iter();

@@ -72,6 +72,19 @@ const OF_BASH: &[(&str, &str)] = &[
         "GET http://a.test/\nUser-Agent: curl/8.5.0\nEmpty: \nX-Api: a:b",
     ),
     (
+        "curl -A '' -e ';auto' a.test",
+        "GET http://a.test/\nAccept: */*",
+    ),
+    (
+        "curl a.test/a/../b/./c a.test/a/b/.. a.test/../x//y/",
+        "GET http://a.test/b/c\nCURL\n--\nGET http://a.test/a/\nCURL\n--\nGET http://a.test/x//y/\nCURL",
+    ),
+    (
+        "curl --path-as-is a.test/a/../b",
+        "GET http://a.test/a/../b\nCURL",
+    ),
+    ("sudo time curl a.test", "GET http://a.test/\nCURL"),
+    (
         "curl -u some:pass --compressed -e http://r/ a.test",
         "GET http://a.test/\nAuthorization: Basic c29tZTpwYXNz\nCURL\nAccept-Encoding: deflate, gzip, br, zstd\nReferer: http://r/",
     ),
@@ -287,8 +300,7 @@ fn files_have_the_types_that_curl_gives_them_by_their_names() {
         files: Some(&files),
         ..Options::default()
     };
-    let command =
-        "curl -F f=@a.PNG -F g=@b.txt -F h=@c -F 'i=@d.txt;type=a/b' -F 'j=<a.txt' a.test";
+    let command = "curl -F f=@a.PNG -F g=@b.txt -F h=@c -F 'i=@d.txt;type=a/b' -F 'j=<a.txt' -F 'k=@e.txt;filename=\"k;l.txt\"' a.test";
     let sample = read("c.sh", command, &options).expect("a command");
     let Body::Bytes(body) = &sample.exchanges[0].body else {
         panic!("it has a body");
@@ -300,6 +312,7 @@ fn files_have_the_types_that_curl_gives_them_by_their_names() {
         "name=\"h\"; filename=\"c\"\r\nContent-Type: application/octet-stream\r\n",
         "name=\"i\"; filename=\"d.txt\"\r\nContent-Type: a/b\r\n",
         "name=\"j\"\r\n\r\nx\r\n",
+        "name=\"k\"; filename=\"k;l.txt\"\r\nContent-Type: text/plain\r\n\r\nx\r\n",
     ] {
         assert!(body.contains(part), "{part} in {body}");
     }

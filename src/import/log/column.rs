@@ -1,5 +1,7 @@
 //! What a column of a log is, and the exchange that the columns of a line make. Pure.
 
+use std::net::IpAddr;
+
 use crate::import::sample::{Bodies, Body, Exchange, Header, Headers, Holds, Skip, Times};
 use crate::import::{time, url};
 
@@ -119,7 +121,7 @@ impl Fields {
                     };
                 }
             }
-            Column::Client => exchange.client = Some(text()),
+            Column::Client => exchange.client = client_of(value).map(str::to_owned),
             Column::Connection => exchange.connection = Some(text()),
             Column::Duration(unit) => {
                 let number = value.parse::<f64>().ok().filter(|number| *number >= 0.0);
@@ -135,6 +137,11 @@ impl Fields {
         self.exchange.headers.push(header);
     }
 
+    /// Whether a header of this name is there.
+    pub(super) fn has_header(&self, name: &str) -> bool {
+        self.exchange.header(name).is_some()
+    }
+
     /// Whether the columns have what such columns have: a format that does not fit puts anything anywhere.
     pub(super) fn is_sound(&self) -> bool {
         let has_request = self.line.is_some() || self.target.is_some() || self.path.is_some();
@@ -144,6 +151,22 @@ impl Fields {
                 .line
                 .as_ref()
                 .is_none_or(|line| !line.starts_with(['"', '[']))
+    }
+
+    /// Whether the first two words are a virtual host and a client, and not what else may stand there: two addresses of a
+    /// chain of proxies, the words of a collector of logs, a client and a user whose name has blanks.
+    pub(super) fn names_host(&self) -> bool {
+        let is_client = |client: &str| {
+            client.parse::<IpAddr>().is_ok()
+                || client == "localhost"
+                || (client.contains('.') && is_name(client))
+        };
+        let is_host = |host: &str| match host.rsplit_once(':') {
+            Some((name, port)) => is_name(name) && port.parse::<u16>().is_ok(),
+            None => is_name(host) && host.parse::<IpAddr>().is_err(),
+        };
+        self.exchange.host.as_deref().is_some_and(is_host)
+            && self.exchange.client.as_deref().is_some_and(is_client)
     }
 
     /// The request of the line.
@@ -213,6 +236,9 @@ impl Fields {
         if let (Some(date), Some(time)) = (date, time_of_day) {
             exchange.at_us = time::iso(&format!("{date} {time}"));
         }
+        if exchange.scheme.is_none() && has_tls_port(exchange.host.as_deref()) {
+            exchange.scheme = Some("https".to_owned());
+        }
         let scheme = exchange.scheme.clone().unwrap_or_else(|| "http".to_owned());
         exchange.host = exchange
             .host
@@ -226,6 +252,34 @@ impl Fields {
         exchange.join_cookies();
         Ok(exchange)
     }
+}
+
+/// The client of what stands before the time of a line, `CLIENT - USER`, where it is not alone.
+fn client_of(value: &str) -> Option<&str> {
+    let Some((before, _)) = value.split_once(" - ") else {
+        return value.split_whitespace().next();
+    };
+    // A user's name may have blanks; words of a collector stand before the client, and behind it the proxies it came through.
+    let mut words = before.split_whitespace().rev();
+    let mut client = words.next()?;
+    while let Some(through) = words.next().and_then(|word| word.strip_suffix(',')) {
+        client = through;
+    }
+    (client != "-").then_some(client)
+}
+
+/// Whether a host has the port of TLS.
+fn has_tls_port(host: Option<&str>) -> bool {
+    host.and_then(|host| host.rsplit_once(':'))
+        .is_some_and(|(_, port)| port == "443")
+}
+
+/// Whether a text has the characters of a name of a host.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 fn is_method(text: &str) -> bool {

@@ -74,6 +74,13 @@ impl Format {
         &self.columns
     }
 
+    /// Whether a line is of this format, and its values are what they should be.
+    pub(super) fn fits(&self, line: &str) -> bool {
+        let names_host = self.columns.starts_with(&[Column::Host, Column::Client]);
+        let is_sound = |fields: Fields| fields.is_sound() && (!names_host || fields.names_host());
+        self.fields(line).is_some_and(is_sound)
+    }
+
     /// The values of a line, if it is of this format. What follows the last of them is left alone: formats grow.
     pub(super) fn fields(&self, line: &str) -> Option<Fields> {
         let mut fields = Fields::default();
@@ -212,7 +219,7 @@ fn nginx(rest: &str) -> Result<(Part, usize), String> {
 }
 
 /// `x-device-id` → `X-Device-Id`, as most clients write it.
-fn titled(name: &str) -> String {
+pub(super) fn titled(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut chars = word.chars();
         chars

@@ -47,18 +47,14 @@ pub(super) fn read(name: &str, text: &str) -> Sample {
 
 /// `client:port [time] frontend backend/server timers status bytes … "request"`.
 fn fields(line: &str) -> Option<Fields> {
-    // Behind `haproxy[123]: `, or at the start.
-    let start = line.find("]: ").map_or(0, |at| at + 3);
-    let start = if line[..start].contains(" [") {
-        0
-    } else {
-        start
-    };
-    let rest = &line[start..];
-    let (client, rest) = rest.split_once(" [")?;
-    let (time, rest) = rest.split_once("] ")?;
+    // Behind the words of syslog, of which there are two kinds, or at the start.
+    let is_time = |at: &usize| line[at + 2..].starts_with(|c: char| c.is_ascii_digit());
+    let mut brackets = line.match_indices(" [").map(|(at, _)| at);
+    let at = brackets.find(is_time)?;
+    let client = line[..at].rsplit(' ').next()?;
+    let (time, rest) = line[at + 2..].split_once("] ")?;
     let (address, port) = client.rsplit_once(':')?;
-    if port.parse::<u16>().is_err() || address.contains(' ') {
+    if port.parse::<u16>().is_err() {
         return None;
     }
     let words: Vec<&str> = rest.splitn(7, ' ').collect();

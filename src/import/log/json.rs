@@ -1,5 +1,6 @@
-//! Logs of a JSON object a line: of Caddy, Cloudflare, Zeek, Envoy and nginx by what they call their fields, of others by JSON pointers. Pure.
+//! Logs of a JSON object a line: of servers and loggers by what they call their fields (`keys`), of others by JSON pointers. Pure.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -7,26 +8,57 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::column::{Column, Fields, NAMES};
-use super::line::{LONGEST, finish, take};
-use super::table::zeek_column;
+use super::keys::{MOST_FIELDS, Pointer, USUAL, known};
+use super::line::{LONGEST, LOOKED_AT, finish, take};
 use crate::import::sample::{Header, Sample};
 
-/// A value by its JSON pointer.
-type Pointer = (String, Column);
+/// Fields that are named at most, of those that are not read.
+const MOST_NAMED: usize = 12;
 
 /// Reads a log whose fields have names that are known.
 ///
 /// # Errors
 /// That it is none.
 pub(in crate::import) fn json(name: &str, text: &str) -> Result<Sample, String> {
-    let none = "it is JSON, but neither a HAR (no log.entries) nor an access log whose fields telemload knows (Caddy, Cloudflare, Zeek, Envoy, nginx); name the fields with --log-fields".to_owned();
-    let mut first = None;
+    let none = "it is JSON, but neither a HAR (no log.entries) nor an access log whose fields telemload knows (Caddy, Cloudflare, Google, Traefik, Zeek, Envoy, nginx, pino); name the fields with --log-fields".to_owned();
+    let mut found: Option<(&str, Vec<Pointer>)> = None;
+    let mut looked_at = 0;
+    let mut unread = BTreeSet::new();
     each(text, &mut |object| {
-        first = object.and_then(known);
-        first.is_none()
+        looked_at += 1;
+        let keys = object.and_then(Value::as_object).into_iter().flatten();
+        if unread.len() < MOST_FIELDS {
+            let plain = keys.map(|(key, _)| key).filter(|key| is_plain(key));
+            unread.extend(plain.take(MOST_FIELDS).cloned());
+        }
+        match (&mut found, object.and_then(known)) {
+            (Some((kind, all)), Some((other, pointers))) if *kind == other => {
+                // A log may write a field only where it has a value.
+                let more = pointers.into_iter().filter(|one| !all.contains(one));
+                let room = MOST_FIELDS.saturating_sub(all.len());
+                let more: Vec<Pointer> = more.take(room).collect();
+                all.extend(more);
+            }
+            (None, first) => found = first,
+            _ => {}
+        }
+        found.is_none() || looked_at < LOOKED_AT
     });
-    let (kind, pointers) = first.ok_or(none)?;
-    Ok(read(name, text, kind, &pointers))
+    let (kind, pointers) = found.ok_or(none)?;
+    let mut sample = read(name, text, kind, &pointers);
+    let unread = unread.into_iter().filter(|key| {
+        let pointer = format!("/{key}");
+        pointers.iter().all(|(read, _)| *read != pointer)
+    });
+    let unread: Vec<String> = unread.take(MOST_NAMED).collect();
+    if kind == USUAL && !unread.is_empty() {
+        sample.note(format!(
+            "fields that telemload does not know are left out: {}; if one is a request header, name the fields with --log-fields, such as header.X-Device-Id=/{}",
+            unread.join(", "),
+            unread[0]
+        ));
+    }
+    Ok(sample)
 }
 
 /// Reads a log whose fields are named by JSON pointers: `method=/req/method,target=/req/url`.
@@ -68,6 +100,15 @@ pub(in crate::import) fn by_pointers(
         return Err("--log-fields names no request: give line, target or path".to_owned());
     }
     Ok(read(name, text, "JSON by pointers", &pointers))
+}
+
+/// Whether a key is a name that tells nobody a secret.
+fn is_plain(key: &str) -> bool {
+    key.len() <= 32
+        && key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// Gives the objects of a text, a line each or of one array, until `take` wants no more; what is none is given as that.
@@ -120,8 +161,12 @@ fn read(name: &str, text: &str, kind: &str, pointers: &[Pointer]) -> Sample {
         take(&mut sample, object.map(|object| fields(object, pointers)));
         true
     });
-    let mut columns: Vec<Column> = pointers.iter().map(|(_, column)| column.clone()).collect();
-    columns.dedup();
+    let mut columns: Vec<Column> = Vec::new();
+    for (_, column) in pointers {
+        if !columns.contains(column) {
+            columns.push(column.clone());
+        }
+    }
     finish(&mut sample, name, kind, entries, &columns);
     sample
 }
@@ -136,6 +181,8 @@ fn fields(object: &Value, pointers: &[Pointer]) -> Fields {
                     all(&mut fields, name, values);
                 }
             }
+            // Of two fields that are one header the first one counts.
+            (Column::Header(name), Some(_)) if fields.has_header(name) => {}
             (column, Some(Value::String(text))) => fields.set(column, text),
             (Column::Time, Some(Value::Number(number))) => {
                 // Beyond 2^53 a float would lose digits.
@@ -165,129 +212,4 @@ fn all(fields: &mut Fields, name: &str, values: &Value) {
         Value::Array(list) => list.iter().filter_map(Value::as_str).for_each(add),
         _ => {}
     }
-}
-
-/// Fields of Zeek's http.log.
-const ZEEK: &[&str] = &[
-    "ts",
-    "uid",
-    "id.orig_h",
-    "method",
-    "host",
-    "uri",
-    "referrer",
-    "user_agent",
-    "origin",
-    "request_body_len",
-    "response_body_len",
-    "status_code",
-];
-
-/// Names that logs of Envoy and nginx are given.
-fn usual() -> Vec<(&'static str, Column)> {
-    let header = |name: &str| Column::Header(name.to_owned());
-    vec![
-        ("start_time", Column::Time),
-        ("time_iso8601", Column::Time),
-        ("time_local", Column::Time),
-        ("timestamp", Column::Time),
-        ("time", Column::Time),
-        ("@timestamp", Column::Time),
-        ("msec", Column::Time),
-        ("method", Column::Method),
-        ("request_method", Column::Method),
-        ("path", Column::Target),
-        ("request_uri", Column::Target),
-        ("uri", Column::Target),
-        ("request", Column::Line),
-        ("authority", Column::Host),
-        ("host", Column::Host),
-        ("http_host", Column::Host),
-        ("scheme", Column::Scheme),
-        ("protocol", Column::Protocol),
-        ("response_code", Column::Status),
-        ("status", Column::Status),
-        ("bytes_received", Column::BodyBytes),
-        ("bytes_sent", Column::AnswerBytes),
-        ("body_bytes_sent", Column::AnswerBytes),
-        ("remote_addr", Column::Client),
-        ("connection", Column::Connection),
-        ("duration", Column::Duration(1000)),
-        ("request_time", Column::Duration(1_000_000)),
-        ("user_agent", header("User-Agent")),
-        ("http_user_agent", header("User-Agent")),
-        ("referer", header("Referer")),
-        ("http_referer", header("Referer")),
-        ("x_forwarded_for", header("X-Forwarded-For")),
-        ("http_x_forwarded_for", header("X-Forwarded-For")),
-        ("request_id", header("X-Request-Id")),
-    ]
-}
-
-/// The kind of log that an object is of, and where its values stand.
-fn known(object: &Value) -> Option<(&'static str, Vec<Pointer>)> {
-    let has = |key: &str| object.get(key).is_some();
-    let header = |name: &str| Column::Header(name.to_owned());
-    let made = |list: Vec<(&str, Column)>| {
-        list.into_iter()
-            .map(|(key, column)| (format!("/{key}"), column))
-            .collect()
-    };
-    if object.pointer("/request/headers").is_some() || object.pointer("/request/uri").is_some() {
-        return Some((
-            "Caddy",
-            made(vec![
-                ("ts", Column::Time),
-                ("request/method", Column::Method),
-                ("request/uri", Column::Target),
-                ("request/host", Column::Host),
-                ("request/proto", Column::Protocol),
-                ("request/client_ip", Column::Client),
-                ("request/remote_port", Column::Connection),
-                ("request/headers", Column::AllHeaders),
-                ("bytes_read", Column::BodyBytes),
-                ("status", Column::Status),
-                ("size", Column::AnswerBytes),
-                ("duration", Column::Duration(1_000_000)),
-            ]),
-        ));
-    }
-    if has("ClientRequestMethod") {
-        return Some((
-            "Cloudflare",
-            made(vec![
-                ("EdgeStartTimestamp", Column::Time),
-                ("ClientRequestMethod", Column::Method),
-                ("ClientRequestURI", Column::Target),
-                ("ClientRequestScheme", Column::Scheme),
-                ("ClientRequestHost", Column::Host),
-                ("ClientRequestProtocol", Column::Protocol),
-                ("ClientIP", Column::Client),
-                ("ClientRequestUserAgent", header("User-Agent")),
-                ("ClientRequestReferer", header("Referer")),
-                ("EdgeResponseStatus", Column::Status),
-                ("EdgeResponseBytes", Column::AnswerBytes),
-            ]),
-        ));
-    }
-    if has("uri") && has("method") && (has("id.orig_h") || has("uid")) {
-        return Some((
-            "Zeek",
-            ZEEK.iter()
-                .filter_map(|name| Some((format!("/{name}"), zeek_column(name)?)))
-                .collect(),
-        ));
-    }
-    let found: Vec<Pointer> = usual()
-        .into_iter()
-        .filter(|(key, _)| has(key))
-        .map(|(key, column)| (format!("/{key}"), column))
-        .collect();
-    let is_request = found
-        .iter()
-        .any(|(_, column)| matches!(column, Column::Line | Column::Target))
-        && found
-            .iter()
-            .any(|(_, column)| matches!(column, Column::Status | Column::Method | Column::Line));
-    is_request.then_some(("JSON", found))
 }

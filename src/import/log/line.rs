@@ -6,6 +6,9 @@ use crate::import::sample::{Exchange, Sample, Skip, Source};
 /// Longer lines are of no request.
 pub(super) const LONGEST: usize = 256 << 10;
 
+/// Lines by which a format is told.
+pub(super) const LOOKED_AT: usize = 200;
+
 /// Takes a line in.
 pub(super) fn take(sample: &mut Sample, fields: Option<Fields>) {
     match fields.map(Fields::exchange) {

@@ -5,20 +5,17 @@ mod column;
 mod format;
 mod haproxy;
 mod json;
+mod keys;
 mod known;
 mod line;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use self::column::Fields;
 use self::format::Format;
-use self::line::{LONGEST, finish, take};
+use self::line::{LONGEST, LOOKED_AT, finish, take};
 use super::sample::{Sample, Skip};
 pub(super) use json::{by_pointers, json};
-
-/// Lines by which a format is told.
-const LOOKED_AT: usize = 200;
 
 /// Reads lines of a format, or of the one that fits most of them.
 ///
@@ -79,10 +76,7 @@ fn best<'a>(text: &str, formats: &'a [Format]) -> Option<&'a Format> {
         .filter(|line| !line.is_empty() && line.len() < LONGEST)
         .take(LOOKED_AT)
         .collect();
-    let fits = |format: &Format| {
-        let fields = lines.iter().filter_map(|line| format.fields(line));
-        fields.filter(Fields::is_sound).count()
-    };
+    let fits = |format: &Format| lines.iter().filter(|line| format.fits(line)).count();
     let formats = formats.iter().map(|format| (fits(format), format));
     // Of those that fit as well the first: the one with more fields.
     let best = formats.reduce(|best, next| if next.0 > best.0 { next } else { best });

@@ -1,10 +1,29 @@
-//! Logs that name their columns: W3C extended (`#Fields:`, IIS) and Zeek's http.log (`#fields`). Pure.
+//! Logs that name their columns: W3C extended (`#Fields:`, IIS, CloudFront) and Zeek's http.log (`#fields`). Pure.
 
 use std::borrow::Cow;
 
 use super::column::{Column, Fields};
 use super::line::{LONGEST, finish, take};
 use crate::import::sample::Sample;
+use crate::units::percent_decoded;
+
+/// Whose log it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    W3c,
+    CloudFront,
+    Zeek,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::W3c => "W3C",
+            Self::CloudFront => "CloudFront",
+            Self::Zeek => "Zeek",
+        }
+    }
+}
 
 /// Reads such a log, if it is one.
 pub(super) fn read(name: &str, text: &str) -> Option<Sample> {
@@ -19,36 +38,35 @@ pub(super) fn read(name: &str, text: &str) -> Option<Sample> {
         .filter(|line| !line.is_empty())
     {
         if let Some(fields) = line.strip_prefix("#Fields:") {
-            kind = Some("W3C");
-            columns = fields.split_whitespace().map(w3c).collect();
+            if fields.contains("x-edge-location") {
+                kind = Some(Kind::CloudFront);
+                columns = fields.split_whitespace().map(cloudfront).collect();
+            } else {
+                kind = Some(Kind::W3c);
+                columns = fields.split_whitespace().map(w3c).collect();
+            }
             all.extend(columns.clone());
         } else if let Some(fields) = line.strip_prefix("#fields") {
-            kind = Some("Zeek");
+            kind = Some(Kind::Zeek);
             columns = fields
                 .split('\t')
                 .filter(|field| !field.is_empty())
                 .map(zeek)
                 .collect();
             all.extend(columns.clone());
-        } else if line.starts_with('#') {
-        } else if kind.is_none() {
-            return None;
-        } else {
+        } else if !line.starts_with('#') {
             entries += 1;
-            let fields = if line.len() > LONGEST {
-                None
-            } else {
-                row(line, &columns, kind == Some("Zeek"))
-            };
-            take(&mut sample, fields);
+            let kind = kind?;
+            let fields = (line.len() <= LONGEST).then(|| row(line, &columns, kind));
+            take(&mut sample, fields.flatten());
         }
     }
-    finish(&mut sample, name, kind?, entries, &all);
+    finish(&mut sample, name, kind?.name(), entries, &all);
     Some(sample)
 }
 
-fn row(line: &str, columns: &[Column], is_zeek: bool) -> Option<Fields> {
-    let values: Vec<Cow<'_, str>> = if is_zeek {
+fn row(line: &str, columns: &[Column], kind: Kind) -> Option<Fields> {
+    let values: Vec<Cow<'_, str>> = if kind == Kind::Zeek {
         line.split('\t').map(Cow::Borrowed).collect()
     } else {
         words(line)
@@ -61,8 +79,13 @@ fn row(line: &str, columns: &[Column], is_zeek: bool) -> Option<Fields> {
         match (column, &*value) {
             (_, "(empty)") => {}
             // IIS writes a space as `+`, unless it quotes.
-            (Column::Header(_), value) if !is_zeek && !value.contains(' ') => {
+            (Column::Header(_), value) if kind == Kind::W3c && !value.contains(' ') => {
                 fields.set(column, &value.replace('+', " "))
+            }
+            // CloudFront encodes what is no plain text, and once encoded blanks twice.
+            (Column::Header(_), value) if kind == Kind::CloudFront => {
+                let plain = percent_decoded(value);
+                fields.set(column, &String::from_utf8_lossy(&plain).replace("%20", " "))
             }
             (column, value) => fields.set(column, value),
         }
@@ -125,6 +148,17 @@ fn w3c(name: &str) -> Column {
         "sc-bytes" => Column::AnswerBytes,
         "time-taken" | "timetakenms" => Column::Duration(1000),
         _ => Column::Other,
+    }
+}
+
+/// What differs from other logs of W3C: the host that was asked stands behind that of the distribution, and times are seconds.
+fn cloudfront(name: &str) -> Column {
+    match name {
+        "x-host-header" => Column::Host,
+        "cs-protocol" => Column::Scheme,
+        "cs-protocol-version" => Column::Protocol,
+        "time-taken" => Column::Duration(1_000_000),
+        _ => w3c(name),
     }
 }
 

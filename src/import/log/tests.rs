@@ -81,12 +81,75 @@ fn known_formats_are_told_by_their_lines() {
             "GET /x.jpg?a=1 200 1548116774000 [User-Agent=Mozilla/4.0 (x)]",
         ),
         (
+            "<134>1 2019-01-22T00:26:14.250Z lb haproxy 14389 - - 198.18.0.1:33317 [22/Jan/2019:00:26:14.250] http-in~ static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 \"GET /a HTTP/1.1\"",
+            "GET /a 200 1548116774250 []",
+        ),
+        (
+            r#"2019-01-22T00:26:14.250000Z my-elb 198.18.0.1:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29 "GET http://a.test:80/x HTTP/1.1" "curl/7" - -"#,
+            "GET a.test/x 200 1548116774250 [User-Agent=curl/7]",
+        ),
+        (
+            "#Fields: date time x-edge-location c-ip cs-method cs(Host) cs-uri-stem sc-status cs(User-Agent) cs(Cookie) x-host-header cs-protocol time-taken\n2019-01-22\t00:26:14\tLAX1\t198.18.0.1\tGET\td1.cdn.test\t/x%20y\t200\tMoz/5.0%2520(x;%20y+z)\ta=1;%20b=%257B\ta.test\thttps\t0.001",
+            "GET a.test/x%20y 200 1548116774000 [User-Agent=Moz/5.0 (x; y+z); Cookie=a=1; b=%7B]",
+        ),
+        (
             "#separator \\x09\n#fields\tts\tuid\tid.orig_h\tmethod\thost\turi\tuser_agent\trequest_body_len\tstatus_code\n1548116774.250000\tC1\t198.18.0.1\tPOST\ta.test\t/x\tcurl\t7\t200",
             "POST a.test/x 200 1548116774250 [User-Agent=curl]",
         ),
     ] {
         assert_eq!(shown(&first(text, None)), expected, "{text}");
     }
+}
+
+/// What is in front of a time may be anything, and a wrong host is one that others would be loaded with.
+#[test]
+fn a_client_or_a_collector_is_no_host() {
+    let end = r#"[22/Jan/2019:00:26:14 +0000] "GET /a HTTP/1.1" 200 1 "-" "x""#;
+    for (before, host, client) in [
+        ("198.18.0.1 - John Smith", None, "198.18.0.1"),
+        ("198.18.0.1, 198.18.0.2 - -", None, "198.18.0.1"),
+        ("198.18.0.1 198.18.0.2 - -", None, "198.18.0.2"),
+        ("web-1  | 198.18.0.1 - -", None, "198.18.0.1"),
+        (
+            "Jan 22 00:26:14 web nginx[123]: 198.18.0.1 - -",
+            None,
+            "198.18.0.1",
+        ),
+        (
+            "<190>Jan 22 00:26:14 web nginx: 198.18.0.1 - ann",
+            None,
+            "198.18.0.1",
+        ),
+        (
+            "2019-01-22T00:26:14.1Z stdout F 198.18.0.1 - -",
+            None,
+            "198.18.0.1",
+        ),
+        ("web.test apache: 198.18.0.1 - -", None, "198.18.0.1"),
+        ("[pod/web/nginx] 2001:db8::1 - -", None, "2001:db8::1"),
+        ("- 198.18.0.1 - -", None, "198.18.0.1"),
+        (
+            "a.test 198.18.0.1 - John Smith",
+            Some("a.test"),
+            "198.18.0.1",
+        ),
+        ("a.test:8080 c.test - -", Some("a.test:8080"), "c.test"),
+        (
+            "127.0.1.1:80 198.18.0.1 - -",
+            Some("127.0.1.1"),
+            "198.18.0.1",
+        ),
+    ] {
+        let read = first(&format!("{before} {end}"), None);
+        let found = (read.host.as_deref(), read.client.as_deref());
+        assert_eq!(found, (host, Some(client)), "{before}");
+        assert_eq!(read.path, "/a", "{before}");
+    }
+    let tls = first(&format!("a.test:443 198.18.0.1 - - {end}"), None);
+    assert_eq!(
+        (tls.scheme.as_deref(), tls.host.as_deref()),
+        (Some("https"), Some("a.test"))
+    );
 }
 
 #[test]
@@ -217,11 +280,64 @@ fn logs_in_json_are_told_by_their_fields() {
         let error = by_pointers("a", own, fields).expect_err(fields);
         assert!(error.contains(words), "{fields}: {error}");
     }
+    for (log, expected) in [
+        (
+            r#"{"httpRequest":{"requestMethod":"GET","requestUrl":"https://a.test/x?y=1","status":200,"userAgent":"u","remoteIp":"198.18.0.1"},"timestamp":"2019-01-22T00:26:14.250Z"}"#,
+            "GET a.test/x?y=1 200 1548116774250 [User-Agent=u]",
+        ),
+        (
+            r#"{"RequestMethod":"GET","RequestPath":"/x","RequestHost":"a.test","RequestAddr":"a.test:8443","RequestScheme":"https","StartUTC":"2019-01-22T00:26:14.25Z","DownstreamStatus":200,"request_X-Device-Id":"d"}"#,
+            "GET a.test:8443/x 200 1548116774250 [X-Device-Id=d]",
+        ),
+        (
+            r#"{"level":30,"time":1548116774250,"req":{"method":"GET","url":"/x","headers":{"host":"a.test","x-device-id":"d"}},"res":{"statusCode":200}}"#,
+            "GET /x 200 1548116774250 [host=a.test; x-device-id=d]",
+        ),
+        (
+            r#"{"ClientRequestMethod":"GET","ClientRequestURI":"/","EdgeStartTimestamp":1548116774,"EdgeResponseStatus":200,"RequestHeaders":{"x-a/b":"1"}}"#,
+            "GET / 200 1548116774000 [X-A/b=1]",
+        ),
+        (
+            r#"{"time":"2019-01-22T00:26:14Z","method":"GET","uri":"/x","status":200,"user_agent":"u","headers":{"User-Agent":"u"}}"#,
+            "GET /x 200 1548116774000 [User-Agent=u]",
+        ),
+    ] {
+        assert_eq!(shown(&json("a", log).expect(log).exchanges[0]), expected);
+    }
     assert!(
         json("a", "{\"level\":\"info\"}")
             .expect_err("no log")
             .contains("neither a HAR")
     );
+}
+
+/// nginx writes a request header as `$http_NAME`, and some loggers leave out a field without a value.
+#[test]
+fn headers_that_a_log_in_json_names_are_read() {
+    let nginx = concat!(
+        r#"{"msec":"1548116774.250","remote_addr":"198.18.0.1","request_uri":"/a","request_method":"GET","status":200,"request_id":"own","http_host":"a.test","http_user_agent":"x","http_status":"7"}"#,
+        "\n",
+        r#"{"msec":"1548116775.250","remote_addr":"198.18.0.1","request_uri":"/a","request_method":"GET","status":200,"http_x_device_id":"d-17","http_user_agent":"x","user_agent":"x"}"#,
+    );
+    let sample = json("a", nginx).expect("nginx's");
+    let all: Vec<String> = sample.exchanges.iter().map(shown).collect();
+    assert_eq!(
+        all,
+        [
+            "GET a.test/a 200 1548116774250 [User-Agent=x]",
+            "GET /a 200 1548116775250 [User-Agent=x; X-Device-Id=d-17]",
+        ]
+    );
+    assert_eq!(sample.notes.len(), 1, "{:?}", sample.notes);
+    assert!(
+        sample.notes[0].contains("left out: http_status, request_id; if one is a request header"),
+        "{:?}",
+        sample.notes
+    );
+    let Headers::Only(named) = &sample.sources[0].holds.headers else {
+        panic!("it names its headers");
+    };
+    assert!(named.contains(&"X-Device-Id".to_owned()), "{named:?}");
 }
 
 proptest! {

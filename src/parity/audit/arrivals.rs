@@ -15,13 +15,16 @@ pub(super) fn findings(production: &Side, scenario: &Side) -> Vec<Finding> {
         Some("this source holds no times")
     } else if scenario.arrivals.len() < 2 {
         Some("a closed loop sends as fast as it is answered")
+    } else if rate(production).is_none() || rate(scenario).is_none() {
+        Some("all requests of a side have one time")
     } else {
         None
     };
     if let Some(why) = why {
         return vec![Finding::unjudged("arrivals", "rate and bursts", why)];
     }
-    let (there, here) = (rate(&production.arrivals), rate(&scenario.arrivals));
+    let there = rate(production).unwrap_or_default();
+    let here = rate(scenario).unwrap_or_default();
     let words = format!("{}/s there, {}/s here", short(there), short(here));
     let rate = if (0.67..=1.5).contains(&(there / here)) {
         Finding::new(Verdict::Same, "arrivals", "rate", words)
@@ -68,10 +71,15 @@ fn is_chance(production: &Side, scenario: &Side, log_ratio: f64) -> bool {
     log_ratio.abs() < Z95 * error
 }
 
-/// Requests a second, of at least two rising times in microseconds.
-fn rate(arrivals: &[i64]) -> f64 {
-    let span = arrivals.last().copied().unwrap_or(0) - arrivals.first().copied().unwrap_or(0);
-    (arrivals.len() - 1) as f64 / (span.max(1) as f64 / 1e6)
+/// Requests a second, of at least two rising times in microseconds; `None` if they are one.
+fn rate(side: &Side) -> Option<f64> {
+    let (first, last) = (side.arrivals.first()?, side.arrivals.last()?);
+    let (requests, span) = match side.holds.time {
+        // The last second counts whole, and so do the requests of the first one.
+        Times::Seconds => (side.arrivals.len(), last - first + 1_000_000),
+        _ => (side.arrivals.len() - 1, last - first),
+    };
+    (span > 0).then(|| requests as f64 / (span as f64 / 1e6))
 }
 
 /// Variance over mean of the requests in windows of so many milliseconds; 1 for a Poisson process (Cox and Lewis 1966).

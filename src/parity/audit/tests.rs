@@ -293,6 +293,34 @@ fn what_chance_explains_of_a_few_requests_is_no_difference() {
     }
 }
 
+/// The last second of a log that writes whole ones counts whole, and one moment has no rate.
+#[test]
+fn a_rate_is_that_of_the_time_a_source_covers() {
+    let maker = Maker::new();
+    let every = |apart_ms: i64| (0..40).map(move |n| n * apart_ms);
+    for (times, held, verdict) in [
+        (
+            (0..40).map(|n| n / 20 * 1_000).collect::<Vec<_>>(),
+            Times::Seconds,
+            Verdict::Same,
+        ),
+        (vec![0; 40], Times::Seconds, Verdict::Different),
+        (vec![0; 40], Times::Fine, Verdict::Unjudged),
+    ] {
+        let records = |times: Vec<i64>| -> Vec<Record> {
+            let record = |at_ms: i64| maker.record(at_ms, &["Accept=a"]);
+            times.into_iter().map(record).collect()
+        };
+        let mut production = side(records(times), true);
+        production.holds.time = held;
+        let scenario = side(records(every(50).collect()), false);
+        let audit = audit(production, scenario, &Choice::default());
+        let rate = found(&audit, "arrivals", "rate");
+        assert_eq!(rate.verdict, verdict, "{rate:?}");
+        assert!(!rate.words.contains("000000/s"), "{rate:?}");
+    }
+}
+
 #[test]
 fn sides_without_a_route_in_common_prove_nothing() {
     let maker = Maker::new();

@@ -60,6 +60,8 @@ pub(super) struct Chunks {
     /// Bytes of the current size line, then of all trailers.
     line: usize,
     trailer_limit: usize,
+    /// A line of sizes, or the end of a chunk, was a line feed alone.
+    bare: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +95,13 @@ impl Chunks {
             left: 0,
             line: 0,
             trailer_limit,
+            bare: false,
         }
+    }
+
+    /// Whether a line of sizes, or the end of a chunk, was a line feed alone.
+    pub(super) fn has_bare_line_feed(&self) -> bool {
+        self.bare
     }
 
     /// Follows `input`; `Some(n)` once the body has ended with its first n bytes.
@@ -140,7 +148,8 @@ impl Chunks {
                 self.size_line(byte, count)
             }
             Step::DataCr if byte == b'\r' => Ok(Step::DataLf),
-            Step::DataLf if byte == b'\n' => {
+            Step::DataCr | Step::DataLf if byte == b'\n' => {
+                self.bare |= self.step == Step::DataCr;
                 self.line = 0;
                 Ok(Step::FirstDigit)
             }
@@ -168,18 +177,25 @@ impl Chunks {
             (Step::Digits | Step::Blank | Step::Extension, b'\r') => Ok(Step::SizeLf),
             (Step::Digits | Step::Blank, b';') => Ok(Step::Extension),
             (Step::Digits | Step::Blank, b' ' | b'\t') => Ok(Step::Blank),
-            (Step::Extension, b'\n') => Err(Malformed::ChunkSize),
+            // As in the header block.
+            (Step::Digits | Step::Blank | Step::Extension, b'\n') => {
+                self.bare = true;
+                self.size_end(count)
+            }
             (Step::Extension, _) => Ok(Step::Extension),
-            (Step::SizeLf, b'\n') if self.left == 0 => {
-                self.line = 0;
-                Ok(Step::TrailerStart)
-            }
-            (Step::SizeLf, b'\n') => {
-                count.announce(self.left)?;
-                Ok(Step::Data)
-            }
+            (Step::SizeLf, b'\n') => self.size_end(count),
             _ => Err(Malformed::ChunkSize),
         }
+    }
+
+    /// What follows a line of a size.
+    fn size_end(&mut self, count: &BodyCount) -> Result<Step, Malformed> {
+        if self.left == 0 {
+            self.line = 0;
+            return Ok(Step::TrailerStart);
+        }
+        count.announce(self.left)?;
+        Ok(Step::Data)
     }
 
     /// Trailers are fields: as in the header block, a bare LF ends a line.

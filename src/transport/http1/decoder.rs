@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::body::{BodyCount, Chunks, portion};
 use super::head::{self, End, Framing};
+use super::known::Known;
 use super::lenient::{self, Lines};
-use super::limits::{Limits, MAX_INTERIM};
+use super::limits::Limits;
 use super::malformed::{Excerpt, Malformed};
 use super::quotes::{self, Quotes};
 use crate::transport::answer::{ExpectBody, Head, Response};
@@ -18,9 +19,6 @@ pub(super) const READ: usize = 16 * 1024;
 
 /// What a buffer may keep between responses.
 const KEPT: usize = 4 * READ;
-
-/// The longest header block that is remembered: thousands of connections stay small.
-const MAX_KNOWN: usize = 512;
 
 /// How far a response is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +40,9 @@ pub struct Decoder {
     head_len: usize,
     /// Where the search for the end of the header block goes on; 0 before the first attempt to parse it.
     searched: usize,
-    interim: u8,
+    interim: u32,
     /// How many of these said that the body of the request may come.
-    continued: u8,
+    continued: u32,
     /// The status line of the header block under way can be read.
     has_status: bool,
     /// A response was complete on this connection before.
@@ -59,33 +57,6 @@ pub struct Decoder {
     known: Known,
     lines: Lines,
     interim_quotes: Quotes,
-}
-
-/// The last header block that was parsed at once: a server that answers alike sends the same bytes until its Date
-/// changes, and comparing them takes a tenth of the time of parsing them.
-#[derive(Default)]
-struct Known {
-    block: Vec<u8>,
-    parsed: Option<(ExpectBody, head::Parsed)>,
-}
-
-impl Known {
-    /// What parsing `block` yields, if it begins with the known one: parsing ends with the empty line, so that what
-    /// follows does not count.
-    #[inline]
-    fn parsed(&self, block: &[u8], expects: ExpectBody) -> Option<head::Parsed> {
-        self.parsed
-            .filter(|(expected, _)| *expected == expects && block.starts_with(&self.block))
-            .map(|(_, parsed)| parsed)
-    }
-
-    fn learn(&mut self, block: &[u8], expects: ExpectBody, parsed: head::Parsed) {
-        self.block.clear();
-        self.parsed = (parsed.len <= MAX_KNOWN).then_some((expects, parsed));
-        if self.parsed.is_some() {
-            self.block.extend_from_slice(&block[..parsed.len]);
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -250,6 +221,12 @@ impl Decoder {
         matches!(self.stage, Stage::Idle)
     }
 
+    /// The status of a response whose body is not complete, and how much of that came.
+    pub fn so_far(&self) -> Option<(u16, u64)> {
+        let is_begun = self.response.status != 0 && !self.is_idle();
+        is_begun.then_some((self.response.status, self.body.bytes))
+    }
+
     /// The header block of the current or last response, until the next `start`; `None` before it is complete and after
     /// a failure.
     pub fn head(&self) -> Option<Head<'_>> {
@@ -378,11 +355,12 @@ impl Decoder {
         if parsed.status == 101 {
             return Err(self.fail(Malformed::SwitchingProtocols, 0));
         }
-        if self.interim == MAX_INTERIM {
+        if self.response.header_bytes > self.limits.header_block as u64 {
             return Err(self.fail(Malformed::TooManyInterim, 0));
         }
+        // Each has bytes, of which there are fewer than 2^32.
         self.interim += 1;
-        self.continued += u8::from(parsed.status == 100);
+        self.continued += u32::from(parsed.status == 100);
         if !parsed.quirks.is_empty() {
             let block = &self.buffer[..parsed.len];
             let quote = |quirk| quotes::of(block, &self.lines, quirk);
@@ -428,7 +406,12 @@ impl Decoder {
                 (*left == 0).then_some(taken)
             }
             Stage::Chunked(chunks) => match chunks.advance(input, &mut self.body) {
-                Ok(end) => end,
+                Ok(end) => {
+                    if end.is_some() && chunks.has_bare_line_feed() {
+                        self.response.quirks.add(Quirk::BareLineFeed);
+                    }
+                    end
+                }
                 Err(fault) => return Err(self.fail(fault.kind, at + fault.at)),
             },
             Stage::UntilClose => {

@@ -7,8 +7,8 @@ use super::malformed::Malformed;
 use crate::transport::answer::{ExpectBody, trimmed};
 use crate::transport::quirk::{Quirk, Quirks};
 
-/// How every response begins.
-const PREFIX: &[u8] = b"HTTP/1.";
+/// How every response begins, in either case.
+const PREFIX: &[u8] = b"HTTP/";
 
 /// Header lines that are read at once; blocks with more take the slower way.
 const AT_ONCE: usize = 128;
@@ -56,10 +56,16 @@ pub(super) fn find_end(block: &[u8], from: usize) -> End {
     End::Beyond(block.len())
 }
 
-/// Whether `block` can still become an HTTP/1 response, so that garbage is named at its first byte.
+/// Whether `block` can still become a response in the form of HTTP/1, so that garbage is named at its first byte.
+#[inline]
 pub(super) fn begins_http1(block: &[u8]) -> bool {
-    let seen = block.len().min(PREFIX.len());
-    block[..seen] == PREFIX[..seen]
+    let (name, version) = block.split_at(block.len().min(PREFIX.len()));
+    let prefix = &PREFIX[..name.len()];
+    let may_go_on = matches!(
+        version,
+        [] | [b'1' | b'2'] | [b'1', b'.', ..] | [b'2', b'.' | b' ', ..]
+    );
+    may_go_on && (name == prefix || name.eq_ignore_ascii_case(prefix))
 }
 
 /// Parses the header block at the start of `block` if it is as it should be; `None` if its end is not there. `Err(None)` if
@@ -120,6 +126,7 @@ pub(super) struct Fields {
     length: Option<u64>,
     coding: Coding,
     chunked_seen: bool,
+    chunked_twice: bool,
     close: bool,
     keep_alive: bool,
 }
@@ -173,11 +180,18 @@ impl Fields {
                 }
             } else if !name_alone.eq_ignore_ascii_case(b"chunked") {
                 self.coding = Coding::OtherLast;
-            } else if self.chunked_seen || name.len() != member.len() {
+            } else if name.len() != member.len() {
                 return Err(Malformed::TransferEncoding);
             } else {
+                // Twice in a row, as a server and a proxy say it together; clients undo it once.
+                self.chunked_twice |= self.chunked_seen;
                 self.chunked_seen = true;
-                self.coding = Coding::ChunkedLast;
+                self.coding = match self.coding {
+                    Coding::OtherLast if self.chunked_twice => {
+                        return Err(Malformed::TransferEncoding);
+                    }
+                    _ => Coding::ChunkedLast,
+                };
             }
         }
         Ok(())
@@ -192,10 +206,13 @@ impl Fields {
         expects: ExpectBody,
     ) -> Result<Parsed, Malformed> {
         let framing = self.framing(status, expects)?;
-        let both = framing == Framing::Chunked && self.length.is_some();
+        let is_chunked = framing == Framing::Chunked;
+        let both = is_chunked && self.length.is_some();
+        let twice = is_chunked && self.chunked_twice;
         // RFC 9112 sections 6.1 and 6.3: a 1.0 message with a transfer coding ends the connection, and so do both.
         let keep_alive = !self.close
             && !both
+            && !twice
             && framing != Framing::UntilClose
             && (!http10 || (self.keep_alive && self.coding == Coding::Absent));
         Ok(Parsed {
@@ -203,7 +220,13 @@ impl Fields {
             status,
             keep_alive,
             framing,
-            quirks: both.then_some(Quirk::LengthAndChunks).into_iter().collect(),
+            quirks: [
+                both.then_some(Quirk::LengthAndChunks),
+                twice.then_some(Quirk::ChunkedTwice),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         })
     }
 

@@ -116,12 +116,16 @@ struct StatusLine {
 
 /// Reads a status line without its end.
 fn status_line(line: &[u8]) -> Result<StatusLine, Malformed> {
-    let minor = match line.get(..8) {
-        Some(b"HTTP/1.0") => 0,
-        Some(b"HTTP/1.1") => 1,
+    let (name, version) = line.split_at_checked(5).ok_or(Malformed::StatusLine)?;
+    // A later version that answers in the form of this one means this one.
+    let end = version.iter().position(|byte| is_blank(*byte));
+    let (version, rest) = version.split_at(end.unwrap_or(version.len()));
+    let is_http10 = match version {
+        b"1.0" => true,
+        b"1.1" | b"2" | b"2.0" => false,
         _ => return Err(Malformed::StatusLine),
     };
-    let rest = &line[8..];
+    let is_odd = name != b"HTTP/" || version.first() == Some(&b'2');
     let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
     let (digits, reason) = match rest[blanks..] {
         [a, b, c, ref reason @ ..] if blanks > 0 => ([a, b, c], reason),
@@ -137,8 +141,9 @@ fn status_line(line: &[u8]) -> Result<StatusLine, Malformed> {
     let has_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
     Ok(StatusLine {
         code,
-        is_http10: minor == 0,
-        is_quirky: rest[..blanks] != *b" "
+        is_http10,
+        is_quirky: is_odd
+            || rest[..blanks] != *b" "
             || reason.first() != Some(&b' ')
             || reason.iter().any(has_control),
     })

@@ -27,7 +27,9 @@ pub enum Malformed {
     )]
     Unsolicited,
     /// The first bytes are not those of HTTP/1.
-    #[error("the response does not begin with HTTP/1: check the scheme and port of the url")]
+    #[error(
+        "the response does not begin with HTTP/1: check the scheme and port of the url, and that the server speaks HTTP/1.1"
+    )]
     NotHttp1,
     /// The version or status code cannot be read, or the status is below 100.
     #[error(
@@ -57,10 +59,10 @@ pub enum Malformed {
         "both content-length and a transfer-encoding other than chunked are present: the server must send one of them"
     )]
     LengthAndEncoding,
-    /// The `Transfer-Encoding` is empty, repeats `chunked`, or gives it parameters.
+    /// The `Transfer-Encoding` is empty, or `chunked` is not last, comes again behind another one, or has parameters.
     #[error("the transfer-encoding is malformed: the server must send `chunked` once and last")]
     TransferEncoding,
-    /// A chunk's size line has no hex digit, other bytes, or no CRLF at its end.
+    /// A chunk's size line has no hex digit, or other bytes.
     #[error("a chunk size is malformed: the server must send hex digits and CRLF")]
     ChunkSize,
     /// The chunk sizes do not fit 64 bits.
@@ -72,7 +74,7 @@ pub enum Malformed {
         super::MAX_CHUNK_LINE
     )]
     ChunkLineTooLong,
-    /// A chunk's data is not followed by CRLF.
+    /// A chunk's data is not followed by the end of a line.
     #[error(
         "a chunk does not end where its size says: the server must send CRLF after that many bytes"
     )]
@@ -86,10 +88,9 @@ pub enum Malformed {
     /// The body exceeds [`Limits::body`](super::Limits::body).
     #[error("the body is longer than is read here: have the server send a shorter one")]
     BodyTooLong,
-    /// More interim (1xx) responses than [`MAX_INTERIM`](super::MAX_INTERIM) before the final one.
+    /// The interim (1xx) responses before the final one exceed [`Limits::header_block`](super::Limits::header_block).
     #[error(
-        "too many interim responses: at most {} may come before the final one",
-        super::MAX_INTERIM
+        "the interim responses before the final one have more than 300 KiB: the server must send fewer"
     )]
     TooManyInterim,
     /// `101 Switching Protocols`, which no request asks for.

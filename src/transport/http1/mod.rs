@@ -9,6 +9,7 @@ mod body;
 mod decoder;
 mod head;
 mod incoming;
+mod known;
 mod lenient;
 mod limits;
 mod malformed;
@@ -19,7 +20,7 @@ mod tests;
 
 pub use decoder::{Decoder, Progress};
 pub use incoming::{Incoming, NoRequest, Requests};
-pub use limits::{Limits, MAX_CHUNK_LINE, MAX_INTERIM};
+pub use limits::{Limits, MAX_CHUNK_LINE};
 pub use malformed::{Excerpt, Malformed};
 pub use request::Rendered;
 pub(crate) use request::{Program, Stops};

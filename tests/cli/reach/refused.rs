@@ -21,11 +21,6 @@ fn wrong_flags_are_named() {
         ),
         (
             plain,
-            &["--insecure"],
-            "--insecure: it goes only with an https:// URL",
-        ),
-        (
-            plain,
             &["--server-name", "a"],
             "--server-name: it goes only with",
         ),

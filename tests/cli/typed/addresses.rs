@@ -1,5 +1,8 @@
 //! Paths, hosts and zones: what of them is sent, and in which form.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+
 use super::{refused, sends};
 use crate::bed::{TestBed, url_scenario};
 use crate::hostile::{self, Behaviour, Server};
@@ -123,4 +126,27 @@ fn a_zone_leads_to_the_target_and_is_not_sent() {
         heads.contains(&format!("Host: [::1]:{port}\r\n")),
         "{heads}"
     );
+}
+
+/// As in browsers and curl, whatever the system knows of them.
+#[test]
+fn names_of_this_machine_are_at_both_of_its_addresses() {
+    let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+    let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    for (listener, host) in [(v6, "localhost"), (v4, "shop.localhost")] {
+        let port = listener.local_addr().unwrap().port();
+        let served = std::thread::spawn(move || {
+            // One is knocked with.
+            for stream in listener.incoming().take(2) {
+                let mut stream = stream.unwrap();
+                if stream.read(&mut [0; 1024]).unwrap() > 0 {
+                    stream.write_all(hostile::OK).unwrap();
+                }
+            }
+        });
+        let url = format!("http://{host}:{port}/");
+        let args = ["run", "--out", "out", "-n", "1", "-c", "1", &url];
+        TestBed::new().args(args).run().expect(0, &[]);
+        served.join().unwrap();
+    }
 }

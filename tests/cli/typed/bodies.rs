@@ -16,7 +16,7 @@ fn curls_bodies() {
         (&["--data", "@f"], b"onetwo", form),
         (&["--data-raw", "@f"], b"@f", form),
         (&["--data-binary", "@f"], b"one\r\ntwo\n", form),
-        (&["--data-urlencode", "q=a b&c"], b"q=a%20b%26c", form),
+        (&["--data-urlencode", "q=a b&c"], b"q=a+b%26c", form),
         (
             &["--data", "{}", "-H", "Content-Type: application/json"],
             b"{}",

@@ -51,9 +51,19 @@ fn flags_of_other_tools_of_one_meaning() {
             ],
             format!("{get}\r\n"),
         ),
+        (
+            &["-L", "--show-error", "--globoff", "--insecure"],
+            format!("{get}\r\n"),
+        ),
     ] {
         assert_eq!(head(args), expected, "{args:?}");
     }
+    let (_, told) = sends(TestBed::new(), &["--location"], "/");
+    assert!(
+        told.stderr.contains("redirects are not followed"),
+        "{}",
+        told.stderr
+    );
     let (sent, outcome) = sends(TestBed::new(), &["-z", "7s", "--disable-keepalive"], "/");
     assert!(sent.head.contains("Connection: close"), "{}", sent.head);
     assert_eq!(outcome.only_phase()["load"]["duration_s"], 7.0);
@@ -90,7 +100,6 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
             &["-b", "a=1"],
             "-b is not taken: it is a cookie in curl (--cookie)",
         ),
-        (&["-L"], "redirects are not followed"),
         (
             &["--http2"],
             "--http2 is not taken: telemload speaks HTTP/1.1 alone",
@@ -132,6 +141,28 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
         (&["-rate=100"], "-rate begins with two dashes here: --rate"),
         (&["-body", "x"], "-body begins with two dashes here: --body"),
         (&["-connections", "4"], "--connections"),
+        // Letters with a value otherwise: a method `ore`, and the help with exit code 0.
+        (
+            &["-more"],
+            "-more is not taken: the summary has the percentiles",
+        ),
+        (
+            &["-h2"],
+            "-h2 is not taken: telemload speaks HTTP/1.1 alone",
+        ),
+        (
+            &["-cpus", "1"],
+            "-cpus is not taken: the generator's threads are --workers N",
+        ),
+        (
+            &["-keepalive=false"],
+            "unless --no-keepalive says otherwise",
+        ),
+        (&["-qps", "9"], "-qps begins with two dashes here: --qps"),
+        (&["--digest"], "telemload answers no challenge"),
+        (&["--burst-rate", "4"], "bursts are `arrivals` of a load"),
+        (&["--range", "0-9"], "-H 'Range: bytes=FIRST-LAST'"),
+        (&["-Z"], "under way at once is -c N"),
         (&["http://127.0.0.1:2/"], "there is one scenario or URL"),
     ] {
         refused(&[args, &[URL]].concat(), &[says]);
