@@ -217,7 +217,7 @@ fn beside(
     for (kind, of, other) in pairs {
         let unit = match kind {
             Also::Heap => Unit::Bytes,
-            Also::Block | Also::Mutex | Also::Goroutine => Unit::Nanoseconds,
+            Also::Block | Also::Mutex | Also::Goroutine | Also::OffCpu => Unit::Nanoseconds,
         };
         let mut said = Vec::new();
         if let Ok(found) = functions_in(of, other, unit, &mut said) {

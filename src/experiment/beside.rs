@@ -5,18 +5,23 @@ use std::sync::Arc;
 
 use super::notes;
 use crate::metrics::Tally;
-use crate::profile::capture::{CaptureError, Captured};
-use crate::profile::{ByLabel, Matched};
+use crate::profile::capture::Captured;
+use crate::profile::{ByLabel, ENOUGH_SLICES, Matched};
 use crate::result::{AlsoResult, Note, RequestCost, Samples};
 use crate::scenario::{Also, Request};
+use crate::statistics::{Z95, nested_half, t_quantile};
+
+/// A slice of a capture: its length in seconds, and the OK responses a second in it, if they are known.
+pub(super) type SliceRate = (f64, Option<f64>);
 
 /// A profile that was captured beside the CPU, as amounts per OK response; or why there is none.
 pub(super) fn also(
     kind: Also,
-    captured: Result<Captured, CaptureError>,
+    captured: Result<Captured, String>,
     throughput_rps: Option<f64>,
+    rates: &[SliceRate],
 ) -> Result<(AlsoResult, Vec<u8>), Box<Note>> {
-    let captured = captured.map_err(|error| Box::new(notes::no_also(kind, &error.to_string())))?;
+    let captured = captured.map_err(|error| Box::new(notes::no_also(kind, &error)))?;
     let Captured {
         profile,
         bytes,
@@ -29,7 +34,7 @@ pub(super) fn also(
     let rate = match kind {
         // As many are there at any time, by Little's law each a second of some request in a second.
         Also::Goroutine => Some(value / slices.max(1) as f64 * 1e9),
-        Also::Block | Also::Mutex | Also::Heap => {
+        Also::Block | Also::Mutex | Also::Heap | Also::OffCpu => {
             let seconds = profile.duration_ns() as f64 / 1e9;
             (seconds > 0.0).then_some(value / seconds)
         }
@@ -40,9 +45,32 @@ pub(super) fn also(
         samples: profile.samples(),
         slices,
         per_request: rate.zip(requests).map(|(rate, rps)| rate / rps),
+        error: amount_error(kind, profile.weighed_slices(), rates),
         taken: Some(Samples::of(Arc::new(profile))),
     };
     Ok((result, bytes))
+}
+
+/// Relative standard error of the amount per request, from the spread between slices; `None` of one slice, which shows none. It goes with as
+/// many slices as that of the CPU per request does.
+fn amount_error(kind: Also, values: &[u64], rates: &[SliceRate]) -> Option<f64> {
+    let slices = values
+        .iter()
+        .zip(rates)
+        .filter_map(|(value, (seconds, rate))| {
+            let in_a_second = match kind {
+                Also::Goroutine => *value as f64,
+                _ => *value as f64 / seconds,
+            };
+            Some((in_a_second, (*rate)?))
+        });
+    let units: Vec<(f64, f64)> = slices.collect();
+    let quantile = if units.len() < ENOUGH_SLICES {
+        Z95
+    } else {
+        t_quantile(0.975, units.len() as f64 - 1.0)
+    };
+    Some(nested_half(&units)? / quantile)
 }
 
 /// Which request a value of a label means: its name, or its path, with or without its method.
@@ -95,7 +123,7 @@ mod tests {
     use super::*;
     use crate::profile::Profile;
 
-    fn captured(kind: (&str, &str), seconds: u64, value: u64) -> Result<Captured, CaptureError> {
+    fn captured(kind: (&str, &str), seconds: u64, value: u64) -> Result<Captured, String> {
         let profile = Profile::new(kind.0, kind.1, 0).with_duration_ns(seconds * 1_000_000_000);
         let mut profile = profile;
         profile.add(["main", "wait"], 10, value).expect("small");
@@ -110,18 +138,42 @@ mod tests {
     fn amounts_are_per_ok_response() {
         // 6 s of waiting in 2 s at 100 responses a second: 30 ms each.
         let delay = captured(("delay", "nanoseconds"), 2, 6_000_000_000);
-        let (block, _) = also(Also::Block, delay, Some(100.0)).expect("there");
+        let (block, _) = also(Also::Block, delay, Some(100.0), &[]).expect("there");
         assert_eq!(block.per_request, Some(3e7));
         let heap = captured(("alloc_space", "bytes"), 2, 4_000_000);
-        let (heap, _) = also(Also::Heap, heap, Some(100.0)).expect("there");
+        let (heap, _) = also(Also::Heap, heap, Some(100.0), &[]).expect("there");
         assert_eq!((heap.per_request, heap.unit()), (Some(20_000.0), "bytes"));
         // 8 goroutines in 4 snapshots are 2 at a time: 20 ms of each of 100 requests a second.
         let there = captured(("goroutine", "count"), 0, 8);
-        let (there, _) = also(Also::Goroutine, there, Some(100.0)).expect("there");
+        let (there, _) = also(Also::Goroutine, there, Some(100.0), &[]).expect("there");
         assert_eq!(there.per_request, Some(2e7));
         let delay = captured(("delay", "nanoseconds"), 2, 5);
-        let (unknown, _) = also(Also::Mutex, delay, Some(0.0)).expect("there");
+        let (unknown, _) = also(Also::Mutex, delay, Some(0.0), &[]).expect("there");
         assert_eq!(unknown.per_request, None);
+    }
+
+    #[test]
+    fn an_amount_is_as_uncertain_as_slices_differ() {
+        let error = |values: &[u64], rates: &[f64]| {
+            let rates: Vec<SliceRate> = rates.iter().map(|rate| (2.0, Some(*rate))).collect();
+            amount_error(Also::Block, values, &rates)
+        };
+        // As much of each request in each slice, however many there were.
+        assert_eq!(
+            error(&[20, 40, 20, 60, 20], &[1.0, 2.0, 1.0, 3.0, 1.0]),
+            Some(0.0)
+        );
+        // 10, 20, 30, 20, 20 of one request each: √(5/4 · 200)/100.
+        let five = error(&[20, 40, 60, 40, 40], &[1.0; 5]).expect("known");
+        assert!((five - 0.158_1).abs() < 1e-4, "{five}");
+        // Two: √(2/1 · 50)/30 with t of one degree, as a normal error.
+        let two = error(&[20, 40], &[1.0; 2]).expect("known");
+        assert!((two - 0.333_3 * 12.706 / 1.96).abs() < 1e-3, "{two}");
+        assert_eq!(error(&[20], &[1.0]), None);
+        assert_eq!(
+            amount_error(Also::Block, &[20, 30], &[(1.0, None), (1.0, None)]),
+            None
+        );
     }
 
     #[test]
@@ -137,19 +189,15 @@ mod tests {
             (Also::Block, "runtime.SetBlockProfileRate"),
             (Also::Mutex, "runtime.SetMutexProfileFraction"),
             (Also::Heap, "for longer"),
+            (Also::OffCpu, "no thread left its CPU"),
         ] {
-            let note = also(kind, nothing(), Some(1.0)).expect_err("empty");
+            let note = also(kind, nothing(), Some(1.0), &[]).expect_err("empty");
             assert!(note.to_string().contains(remedy), "{note}");
         }
-        let error = CaptureError::Cumulative {
-            url: "http://h/debug/pprof/heap".to_owned(),
-        };
-        let note = also(Also::Heap, Err(error), Some(1.0)).expect_err("none");
-        assert!(
-            note.to_string()
-                .starts_with("no heap profile: http://h/debug/pprof/heap does not honour"),
-            "{note}"
-        );
+        let error = Err("the endpoint does not honour it".to_owned());
+        let note = also(Also::Heap, error, Some(1.0), &[]).expect_err("none");
+        let words = "no heap profile: the endpoint does not honour it";
+        assert!(note.to_string().starts_with(words), "{note}");
     }
 
     #[test]

@@ -46,6 +46,7 @@ mod trend;
 mod trend_hints;
 mod uncertainty;
 mod variant;
+mod waits;
 mod watch;
 mod watched;
 mod writing;

@@ -178,8 +178,18 @@ pub(super) fn empty_also(kind: Also) -> Note {
         Also::Block => "Go records it after `runtime.SetBlockProfileRate(n)` alone, such as 10000",
         Also::Mutex => "Go records it after `runtime.SetMutexProfileFraction(n)` alone, such as 10",
         Also::Heap | Also::Goroutine => "profile for longer",
+        Also::OffCpu => "no thread left its CPU, or each waited all the time; profile for longer",
     };
     Note::warning("no_also_profile", "profile", words).with_remedy(remedy)
+}
+
+/// What is to be known of a profile beside that of the CPU.
+pub(super) fn of_also(kind: Also, words: &str) -> Note {
+    Note::warning(
+        "also_profile",
+        "profile",
+        format!("{}: {words}", kind.name()),
+    )
 }
 
 /// No sample has the label of a request.

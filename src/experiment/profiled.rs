@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::beside;
+use super::beside::{self, SliceRate};
 use super::blocks::Block;
 use super::launch::Launched;
 use super::notes;
@@ -11,7 +11,7 @@ use super::phase::{Ended, PhaseRun, ended};
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
 use super::timeline::longest;
-use crate::profile::capture::{self, CaptureError};
+use crate::profile::capture;
 use crate::profile::{
     ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, by_label, doubts, flamegraph,
 };
@@ -117,7 +117,13 @@ impl PhaseRun<'_> {
         if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
             result.note([notes::capture_ratio(ratio, steal_share)]);
         }
-        let (also, files) = beside(also, &estimates, result);
+        let rates = sampled.iter().zip(&slices).map(|(of, blocks)| {
+            let rates = blocks.iter().map(Block::throughput).sum::<f64>();
+            let rate = (!blocks.is_empty()).then(|| rates / blocks.len() as f64);
+            (f64::from(of.seconds()), rate)
+        });
+        let rates: Vec<SliceRate> = rates.collect();
+        let (also, files) = beside(also, (&estimates, &rates), result);
         let by_request = self.by_request(&profile, &bytes, plan, (over, &estimates), result);
         // In the result before anything is written: a full disk costs files and no figures.
         let profile = Arc::new(profile);
@@ -239,13 +245,19 @@ impl PhaseRun<'_> {
 
 /// What was captured beside the CPU, with what is to be stored of it; what is missing is noted.
 fn beside(
-    captured: Vec<(Also, Result<capture::Captured, CaptureError>)>,
-    estimates: &Estimates,
+    captured: Vec<(Also, Result<capture::Captured, String>)>,
+    (estimates, rates): (&Estimates, &[SliceRate]),
     result: &mut PhaseResult,
 ) -> (Vec<AlsoResult>, Vec<(Also, Vec<u8>)>) {
     let (mut all, mut files) = (Vec::new(), Vec::new());
     for (kind, captured) in captured {
-        match beside::also(kind, captured, estimates.throughput_rps) {
+        // What perf left out, and how far its stacks go.
+        if let (Also::OffCpu, Ok(captured)) = (kind, &captured) {
+            let doubts = doubts(&captured.profile);
+            let words = captured.profile.notes().iter().chain(&doubts);
+            result.note(words.map(|words| notes::of_also(kind, words)));
+        }
+        match beside::also(kind, captured, estimates.throughput_rps, rates) {
             Ok((also, bytes)) => {
                 files.push((kind, bytes));
                 all.push(also);

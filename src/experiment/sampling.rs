@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Stop;
 use super::blocks::Block;
 use super::launch::Launched;
+use super::waits::Waits;
 use crate::engine::now_ns;
 use crate::process::perf::{self, CallGraph, PerfError, Recording, Subject};
 use crate::process::{CpuUsed, CpuWindow, MeasureError, ProcessTree};
@@ -43,11 +44,18 @@ pub(super) struct Captured {
     /// What of the target was not sampled.
     pub(super) unseen: Vec<String>,
     /// What was captured beside the CPU, or why that was not.
-    pub(super) also: Vec<(Also, Result<capture::Captured, CaptureError>)>,
+    pub(super) also: Vec<(Also, Result<capture::Captured, String>)>,
 }
 
 /// Samples that were taken under load; what is left needs none.
-pub(super) enum Taken {
+pub(super) struct Taken {
+    cpu: Cpu,
+    /// Of waits, where they were asked for.
+    waits: Option<Waits>,
+}
+
+/// Those of the CPU.
+enum Cpu {
     Captured(Captured),
     Recorded(Recorded),
 }
@@ -62,17 +70,29 @@ pub(super) struct Recorded {
 
 /// Whether the machine can take the samples that a plan asks for, before anything is started.
 pub(super) async fn rehearse(plan: &Plan) -> Result<(), Failure> {
-    let by_perf = |profile: &Profile| profile.source == ProfileSource::Perf;
+    let cpu = |profile: &Profile| profile.source == ProfileSource::Perf;
+    let waits = |profile: &Profile| profile.also.contains(&Also::OffCpu);
+    rehearse_of(plan, cpu, Subject::Cpu, "profile.cpu").await?;
+    rehearse_of(plan, waits, Subject::Waits, "profile.also: off-cpu").await
+}
+
+/// The same of what perf samples in some variants.
+async fn rehearse_of(
+    plan: &Plan,
+    is: impl Fn(&Profile) -> bool,
+    subject: Subject,
+    key: &str,
+) -> Result<(), Failure> {
     let variants = plan.variants.iter();
-    let mut sampled = variants.filter(|of| of.profile.as_ref().is_some_and(by_perf));
-    let refused = |error: PerfError| Failure::Target(format!("profile.cpu: {error}"));
+    let mut sampled = variants.filter(|of| of.profile.as_ref().is_some_and(&is));
+    let refused = |error: PerfError| Failure::Target(format!("{key}: {error}"));
     for variant in sampled.clone() {
         if let Target::Url { pid: Some(pid), .. } = variant.target {
             perf::check(pid).map_err(refused)?;
         }
     }
     match sampled.next() {
-        Some(_) => perf::rehearse().await.map_err(refused),
+        Some(_) => perf::rehearse(subject).await.map_err(refused),
         None => Ok(()),
     }
 }
@@ -119,10 +139,19 @@ impl Sampler {
     /// Takes samples of a target under load: of several instances in the same slices, as one profile. It ends as soon as the run is
     /// to end, with the slices that there are.
     pub(super) async fn sample(self) -> Result<Taken, SampleError> {
-        match &self.urls {
-            Some(urls) => self.by_pprof(urls).await.map(Taken::Captured),
-            None => self.by_perf().await.map(Taken::Recorded),
+        let mut waits = match (&self.trees, self.also.contains(&Also::OffCpu)) {
+            (_, false) => None,
+            (Ok(trees), true) => Some(Waits::start(trees).await),
+            (Err(why), true) => Some(Waits::missing(why)),
+        };
+        let cpu = match &self.urls {
+            Some(urls) => self.by_pprof(urls).await.map(Cpu::Captured),
+            None => self.by_perf().await.map(Cpu::Recorded),
+        };
+        if let Some(waits) = &mut waits {
+            waits.stop();
         }
+        Ok(Taken { cpu: cpu?, waits })
     }
 
     async fn by_pprof(&self, urls: &[String]) -> Result<Captured, SampleError> {
@@ -158,7 +187,7 @@ impl Sampler {
             slices: sampled,
             short: short.map(|why| why.to_string()),
             unseen: Vec::new(),
-            also: capture.also,
+            also: also(capture.also),
         })
     }
 
@@ -214,16 +243,38 @@ impl Sampler {
 impl Taken {
     /// Gives the samples of perf their names, which takes some time for large programs.
     pub(super) async fn finish(self) -> Result<Captured, SampleError> {
-        let recorded = match self {
-            Self::Captured(captured) => return Ok(captured),
-            Self::Recorded(recorded) => recorded,
+        let mut captured = match self.cpu {
+            Cpu::Captured(captured) => captured,
+            Cpu::Recorded(recorded) => recorded.finish().await?,
         };
-        let Recorded {
+        if let Some(waits) = self.waits {
+            let slices: Vec<Range<u64>> = captured.slices.iter().map(Sampled::range).collect();
+            captured
+                .also
+                .push((Also::OffCpu, waits.finish(&slices).await));
+        }
+        Ok(captured)
+    }
+}
+
+/// What endpoints gave beside the CPU, or why not, in words.
+fn also(
+    captured: Vec<(Also, Result<capture::Captured, CaptureError>)>,
+) -> Vec<(Also, Result<capture::Captured, String>)> {
+    let in_words = |(kind, captured): (Also, Result<_, CaptureError>)| {
+        (kind, captured.map_err(|error| error.to_string()))
+    };
+    captured.into_iter().map(in_words).collect()
+}
+
+impl Recorded {
+    async fn finish(self) -> Result<Captured, SampleError> {
+        let Self {
             recording,
             slices,
             hz,
             short,
-        } = recorded;
+        } = self;
         let unseen = recording.unseen().to_vec();
         let text = recording.finish().await?;
         let event = cpu(Vec::new(), hz).event();

@@ -157,11 +157,11 @@ pub struct Recording {
 ///
 /// # Errors
 /// [`PerfError`] names the remedy.
-pub async fn rehearse() -> Result<(), PerfError> {
+pub async fn rehearse(subject: Subject) -> Result<(), PerfError> {
     let own = std::process::id();
     let own = Request {
         trees: vec![ProcessTree::of(own).map_err(|_| PerfError::NoProcess(own))?],
-        subject: Subject::Cpu,
+        subject,
         hz: 1,
         call_graph: CallGraph::default(),
     };

@@ -30,8 +30,7 @@ pub fn by_label(
     let table = FunctionTable::without_functions(whole);
     let mut counts: Vec<Count> = vec![Count::default(); groups];
     let mut others = Vec::new();
-    let labels = labelled(bytes, Choice::default())?;
-    for label in labels.into_iter().filter(|of| of.key == key) {
+    for label in labelled(bytes, Choice::default(), Some(key))? {
         match group(&label.value) {
             Some(at) if at < groups => {
                 let choice = Choice {

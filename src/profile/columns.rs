@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Error;
 use super::choice::Choice;
-use super::observations::{self, Meaning, Step, Survey};
+use super::observations::{self, Beside, Meaning, Step, Survey};
 use super::sample::Sample;
 use super::stacks::{OBSERVATIONS, RECORDS, Weight};
 use super::symbols::{COUNTS_SAMPLES, Tables, malformed};
@@ -28,6 +28,8 @@ pub(super) struct Columns {
     /// The name of what samples are counts of.
     counts: String,
     meaning: Option<Meaning>,
+    /// Whether there are counts of samples that do not stand for the values.
+    is_uneven: bool,
 }
 
 /// Where the number of samples is from.
@@ -71,6 +73,7 @@ impl Columns {
             samples: Samples::Value(Step::Record),
             counts: RECORDS.to_owned(),
             meaning: choice.value,
+            is_uneven: false,
         };
         columns.count(tables, raw, &types)?;
         Ok(columns)
@@ -91,8 +94,16 @@ impl Columns {
             }
             return Ok(());
         }
-        let surveyed = if self.meaning.is_some() { None } else { column };
-        let survey = survey(raw, surveyed.unwrap_or(self.value), of_value)?;
+        let mut surveyed = if self.meaning.is_some() { None } else { column };
+        let pair = (surveyed.unwrap_or(self.value), self.value);
+        let (mut survey, beside) = surveyed_of(raw, pair, of_value)?;
+        if surveyed.is_some() && !beside.is_counted() {
+            // Nobody filled them in.
+            surveyed = None;
+            (survey, _) = surveyed_of(raw, (self.value, self.value), of_value)?;
+        } else {
+            self.is_uneven = is_cpu(&types[self.value]) && !beside.is_even();
+        }
         let is_counted = !tables.indices(COUNTS_SAMPLES).is_empty();
         let (step, name) = match (self.meaning, surveyed) {
             (Some(Meaning::Samples), _) => (Step::Each(1), "samples"),
@@ -164,8 +175,21 @@ impl Columns {
         &self.counts
     }
 
+    /// Whether there are counts of samples that do not stand for the values: some are missing, or they are of something else, such as time on
+    /// the wall.
+    pub(super) fn is_uneven(&self) -> bool {
+        self.is_uneven
+    }
+
     /// What is to be said of how observations were found.
-    pub(super) fn note(&self) -> Option<String> {
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let uneven = self
+            .is_uneven
+            .then(|| "its samples stand for different times: shares are of the times".to_owned());
+        uneven.into_iter().chain(self.taken_for())
+    }
+
+    fn taken_for(&self) -> Option<String> {
         let each = match self.samples {
             Samples::Column(_, Step::Each(step)) | Samples::Value(Step::Each(step)) => step,
             Samples::Heap(..) => return None,
@@ -177,11 +201,14 @@ impl Columns {
                 ));
             }
         };
+        let (what, unit) = match self.samples {
+            Samples::Column(..) => ("counts", ""),
+            _ => ("values", &*self.unit),
+        };
         (self.counts == OBSERVATIONS && each > 1).then(|| {
             format!(
-                "its values are taken for multiples of {} {}, each one sample; --value says what they are ({})",
-                format_count(each as f64),
-                printable(&self.unit),
+                "its {what} are taken for multiples of {}, each one sample; --value says what they are ({})",
+                format!("{} {}", format_count(each as f64), printable(unit)).trim_end(),
                 Meaning::NAMES
             )
         })
@@ -267,19 +294,28 @@ fn chosen(tables: &Tables<'_>, types: &Types<'_>, wanted: Option<&str>) -> Resul
     Ok(cpu().or(named).unwrap_or(types.len() - 1))
 }
 
-/// All numbers of a column.
-fn survey(raw: &[u8], column: usize, period: u64) -> Result<Survey, Error> {
+/// All numbers of a column, and how those of another one go with them.
+fn surveyed_of(
+    raw: &[u8],
+    (column, other): (usize, usize),
+    period: u64,
+) -> Result<(Survey, Beside), Error> {
     let mut survey = Survey::with_period(period);
+    let mut beside = Beside::default();
     let mut sample = Sample::default();
     for field in fields(raw) {
         let Field::Bytes(2, message) = field? else {
             continue;
         };
         sample.fill(message, None)?;
-        let value = sample.values.get(column).copied().unwrap_or(0);
-        survey.add(u64::try_from(value).unwrap_or(0));
+        let of = |column: usize| {
+            let value = sample.values.get(column).copied().unwrap_or(0);
+            u64::try_from(value).unwrap_or(0)
+        };
+        survey.add(of(column));
+        beside.add(of(column), of(other));
     }
-    Ok(survey)
+    Ok((survey, beside))
 }
 
 fn no_sample_type(wanted: &str, types: &[(Cow<'_, str>, Cow<'_, str>)]) -> Error {

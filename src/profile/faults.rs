@@ -177,7 +177,7 @@ mod tests {
             );
         }
         let mut other = small_profile();
-        other.period = 7;
+        other.period = 7_000_000;
         let mixed = [one, encode(&other)].concat();
         let error = super::super::pprof::decode(&mixed)
             .expect_err("differ")

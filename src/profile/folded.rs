@@ -54,14 +54,17 @@ pub fn read(text: &[u8]) -> Result<Profile, Error> {
 /// Those of [`read`].
 pub(super) fn read_as(text: &[u8], meaning: Option<Meaning>) -> Result<Profile, Error> {
     let fraction = lines(text).filter_map(|(_, line)| fraction(line)).max();
-    let digits = fraction.unwrap_or(0).min(FRACTIONS.len() - 1);
+    let whole = lines(text).map(|(_, line)| whole_digits(line)).max();
+    // As many digits as there are, unless the sum would not fit.
+    let fits = DIGITS.saturating_sub(whole.unwrap_or(0));
+    let digits = fraction.unwrap_or(0).min(FRACTIONS.len() - 1).min(fits);
     let mut survey = Survey::default();
     for (number, line) in lines(text) {
         survey.add(parsed(number, line, digits)?.1);
     }
     let step = match meaning {
         _ if digits > 0 => Step::Record,
-        None => survey.of_counts(),
+        None => survey.of_anything(),
         Some(Meaning::Samples) => Step::Each(1),
         Some(Meaning::Nanoseconds) => survey.of_times(1),
         Some(Meaning::Bytes) => Step::Record,
@@ -137,7 +140,7 @@ fn parsed(number: u64, line: &[u8], digits: usize) -> Result<(Cow<'_, str>, u64)
 }
 
 /// Units of numbers with so many digits behind the point.
-const FRACTIONS: [&str; 7] = [
+const FRACTIONS: [&str; 10] = [
     "count",
     "tenths",
     "hundredths",
@@ -145,7 +148,12 @@ const FRACTIONS: [&str; 7] = [
     "ten-thousandths",
     "hundred-thousandths",
     "millionths",
+    "ten-millionths",
+    "hundred-millionths",
+    "billionths",
 ];
+/// Digits of the largest number in the smallest fraction, of which a million fit in 64 bits.
+const DIGITS: usize = 13;
 
 /// Lines with their numbers, without those that hold no stack.
 fn lines(text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
@@ -161,6 +169,17 @@ fn fraction(line: &[u8]) -> Option<usize> {
     let number = line.rsplit(|byte| matches!(byte, b' ' | b'\t')).next()?;
     let at = number.iter().position(|byte| *byte == b'.')?;
     Some(number.len() - at - 1)
+}
+
+/// Digits before the point of the number at a line's end.
+fn whole_digits(line: &[u8]) -> usize {
+    let number = line.rsplit(|byte| matches!(byte, b' ' | b'\t')).next();
+    number.map_or(0, |number| {
+        number
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    })
 }
 
 /// The number in the unit of so many digits behind the point; further digits are rounded.
@@ -188,13 +207,15 @@ fn scaled(number: &str, digits: usize) -> Result<u64, &'static str> {
     Ok(value.saturating_add(u64::from(rounds_up)))
 }
 
-/// Whether there is anything of folded stacks in the first lines: a separator of frames, or a number behind words.
+/// Whether most of the first lines are as those of folded stacks: with a separator of frames, or a number behind words.
 pub(super) fn looks_like(text: &[u8]) -> bool {
-    let mut head = lines(text).take(HEAD);
-    head.any(|(number, line)| {
+    let head: Vec<_> = lines(text).take(HEAD).collect();
+    let like = head.iter().filter(|(number, line)| {
         let has_frames = line.contains(&b';') && !line.ends_with(b";");
-        has_frames || parsed(number, line, 0).is_ok_and(|(stack, _)| !stack.is_empty())
-    })
+        has_frames || parsed(*number, line, 0).is_ok_and(|(stack, _)| !stack.is_empty())
+    });
+    // A report for people has numbers at the ends of some of its lines.
+    2 * like.count() > head.len()
 }
 
 /// Whether every line ends in two numbers, as those that compare two profiles do. A name may end in one, but hardly each.
@@ -268,7 +289,12 @@ mod tests {
         check(b"a 31.5\nb 68\n", Ok("a 315\nb 680\n"));
         check(
             b"a 0.12345678\nb 1.\nc .5",
-            Ok("a 123457\nb 1000000\nc 500000\n"),
+            Ok("a 12345678\nb 100000000\nc 50000000\n"),
+        );
+        check(b"a 0.0000000516\nb 0.000000101\n", Ok("a 52\nb 101\n"));
+        check(
+            b"a 12345678901.0516\nb 1.9\n",
+            Ok("a 1234567890105\nb 190\n"),
         );
         check(b"a 1.5.5", Err("line 1: expected a number"));
         check(b"a 1e3", Err("line 1: expected a number"));

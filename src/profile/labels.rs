@@ -2,24 +2,28 @@
 //!
 //! Labels are looked at apart from reading: what they cost is bounded by the keys and values that a message shows.
 
+use std::collections::HashMap;
+
 use super::Error;
 use super::choice::Choice;
 use super::columns::Columns;
 use super::plain::plain;
 use super::sample::Sample;
+use super::stacks::too_large;
 use super::symbols::{SLICE_LABEL, Tables};
 use super::wire::{Field, fields};
 use crate::units::printable;
 
-/// Keys, and values of each, that are told apart.
-const KEYS: usize = 8;
-const VALUES: usize = 64;
+/// Labels that are told apart (each sample may have its own), and those that a message looks at.
+const LABELS: usize = 1 << 19;
+const SOME_KEYS: usize = 8;
+const SOME_VALUES: usize = 64;
 /// Values of a key that a message shows.
 const SHOWN: usize = 3;
 const SHOWN_TEXT: usize = 40;
 
 /// A label as it is written: indices of strings, or a number.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Label {
     key: i64,
     text: i64,
@@ -113,38 +117,40 @@ pub struct Labelled {
     pub amount: u64,
 }
 
-/// All labels of a profile.proto, by key, the values with most samples first; of keys and values with many only the first that were met.
+/// All labels of a profile.proto, or those of a key, by key, the values with most samples first.
 ///
 /// # Errors
-/// [`Error::WithoutLabels`] for other formats, and those of reading it.
-pub(super) fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error> {
+/// [`Error::WithoutLabels`] for other formats, [`Error::TooLarge`] for more than are told apart, and those of reading it.
+pub(super) fn labelled(
+    bytes: &[u8],
+    choice: Choice<'_>,
+    key: Option<&str>,
+) -> Result<Vec<Labelled>, Error> {
     let raw = plain(bytes)?;
     let tables = Tables::read(&raw).map_err(|_| Error::WithoutLabels)?;
     let columns = Columns::choose(&tables, &raw, choice)?;
     let slices = tables.indices(SLICE_LABEL);
-    let mut found: Vec<(Label, u64, u64)> = Vec::new();
-    let mut keys: Vec<i64> = Vec::new();
+    let wanted = key.map(|key| tables.indices(key));
+    let is_wanted = |label: &Label| match &wanted {
+        Some(keys) => keys.contains(&label.key),
+        None => !slices.contains(&label.key),
+    };
+    let mut found: HashMap<Label, (u64, u64)> = HashMap::new();
     let mut sample = Sample::default();
     for (number, message) in (1..).zip(samples(&raw)) {
         sample.fill(message, None)?;
         let weight = columns.weight(&sample.values, number)?;
-        for label in labels(message).filter(|label| !slices.contains(&label.key)) {
-            if let Some((_, samples, amount)) = found.iter_mut().find(|of| of.0 == label) {
-                *samples = samples.saturating_add(weight.samples);
-                *amount = amount.saturating_add(weight.value);
-                continue;
-            }
-            if !keys.contains(&label.key) && keys.len() < KEYS {
-                keys.push(label.key);
-            }
-            let values = found.iter().filter(|of| of.0.key == label.key).count();
-            if keys.contains(&label.key) && values < VALUES {
-                found.push((label, weight.samples, weight.value));
-            }
+        for label in labels(message).filter(is_wanted) {
+            let (samples, amount) = found.entry(label).or_default();
+            *samples = samples.saturating_add(weight.samples);
+            *amount = amount.saturating_add(weight.value);
+        }
+        if found.len() > LABELS {
+            return Err(too_large("labels", LABELS));
         }
     }
     let mut all: Vec<Labelled> = Vec::new();
-    for (label, samples, amount) in found {
+    for (label, (samples, amount)) in found {
         all.push(Labelled {
             key: tables.string(label.key)?.into_owned(),
             value: match label.text {
@@ -171,9 +177,9 @@ fn known(tables: &Tables<'_>, raw: &[u8]) -> Option<String> {
         if slices.contains(&label.key) {
             continue;
         }
-        let is_full = found.len() == KEYS;
+        let is_full = found.len() == SOME_KEYS;
         match found.iter_mut().find(|(key, _)| *key == label.key) {
-            Some((_, values)) if values.len() < VALUES && !values.contains(&label) => {
+            Some((_, values)) if values.len() < SOME_VALUES && !values.contains(&label) => {
                 values.push(label)
             }
             Some(_) => {}
@@ -280,7 +286,7 @@ pub(super) mod tests {
 
     #[test]
     fn labels_have_their_samples() {
-        let all = super::labelled(&labelled(), Choice::default()).expect("reads");
+        let all = super::labelled(&labelled(), Choice::default(), None).expect("reads");
         let all: Vec<_> = all
             .iter()
             .map(|of| (of.key.as_str(), of.value.as_str(), of.samples, of.amount))
@@ -293,8 +299,34 @@ pub(super) mod tests {
                 ("size", "30", 1, 10_000_000),
             ]
         );
-        let error = super::labelled(b"main;f 3", Choice::default()).expect_err("has none");
+        let error = super::labelled(b"main;f 3", Choice::default(), None).expect_err("has none");
         assert!(error.to_string().contains("profile.proto alone"));
+    }
+
+    #[test]
+    fn no_value_of_a_label_is_lost() {
+        let mut profile = small_profile();
+        let at = profile.string_table.len() as i64;
+        profile.string_table.push("user".to_owned());
+        let sample = profile.sample[0].clone();
+        profile.sample = (0..200)
+            .map(|num| proto::Sample {
+                label: vec![proto::Label {
+                    key: at,
+                    num,
+                    ..Default::default()
+                }],
+                ..sample.clone()
+            })
+            .collect();
+        let bytes = encode(&profile);
+        let of = |key| super::labelled(&bytes, Choice::default(), key).expect("reads");
+        let all = of(Some("user"));
+        assert_eq!(
+            (all.len(), of(None).len(), of(Some("x")).len()),
+            (200, 200, 0)
+        );
+        assert!(all.iter().all(|of| of.amount == 20_000_000));
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod plain;
 pub mod pprof;
 mod pruning;
 mod read;
+mod reports;
 mod runs;
 mod sample;
 mod share;

@@ -44,8 +44,14 @@ const MANY_RECORDS: u64 = 20;
 /// Samples are not taken more often than each 100 µs, nor is a given period below a microsecond one.
 const SHORTEST_STEP_NS: u64 = 100_000;
 pub(super) const SHORTEST_PERIOD_NS: u64 = 1_000;
+/// Counts stand for as much of a value if it differs by less, as it does where times are rounded.
+const UNEVEN: f64 = 1.05;
 /// An object as many times larger than the period is recorded with certainty: it is missed once in 5·10⁸ times.
 const CERTAIN: f64 = 20.0;
+
+/// Of counts of samples many are as small, because most stacks are rare; of bytes hardly any.
+const SMALL: u64 = 16;
+const MIDDLING: u64 = 128;
 
 /// All numbers of a column that are not zero, in short.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,9 +60,48 @@ pub(super) struct Survey {
     smallest: u64,
     total: u128,
     records: u64,
+    small: u64,
+    middling: u64,
     /// The sum of the numbers as multiples of the period, rounded.
     rounded: u128,
     period: u64,
+}
+
+/// How much of a value each of the counts beside it stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside {
+    least: f64,
+    most: f64,
+}
+
+impl Default for Beside {
+    fn default() -> Self {
+        Self {
+            least: f64::INFINITY,
+            most: 0.0,
+        }
+    }
+}
+
+impl Beside {
+    pub(super) fn add(&mut self, count: u64, value: u64) {
+        if count == 0 && value == 0 {
+            return;
+        }
+        let each = value as f64 / count as f64;
+        self.least = self.least.min(each);
+        self.most = self.most.max(each);
+    }
+
+    /// Whether there is any count beside a value.
+    pub(super) fn is_counted(&self) -> bool {
+        self.least.is_finite()
+    }
+
+    /// Whether each count stands for as much, so that shares of counts are shares of the value.
+    pub(super) fn is_even(&self) -> bool {
+        self.most <= self.least * UNEVEN
+    }
 }
 
 /// What stands for one observation.
@@ -88,6 +133,8 @@ impl Survey {
         };
         self.divisor = divisor(self.divisor, value);
         self.records += 1;
+        self.small += u64::from(value < SMALL);
+        self.middling += u64::from(value < MIDDLING);
         self.total += u128::from(value);
         if self.period > 0 {
             self.rounded += u128::from(multiples(value, self.period));
@@ -104,6 +151,17 @@ impl Survey {
             Step::Each(step)
         } else {
             Step::Record
+        }
+    }
+
+    /// Of numbers of which nothing is said: counts, unless there are many and hardly any is as small as most counts are, as where they are bytes.
+    pub(super) fn of_anything(&self) -> Step {
+        let are_large = self.records >= MANY_RECORDS
+            && self.small * 10 < self.records
+            && self.middling * 2 < self.records;
+        match self.of_counts() {
+            Step::Each(1) if are_large => Step::Record,
+            step => step,
         }
     }
 
@@ -233,6 +291,33 @@ mod tests {
             survey(0, &[70_000, 30_000]).of_times(1_000),
             Step::Each(10_000)
         );
+    }
+
+    #[test]
+    fn bytes_are_no_counts() {
+        // What jeprof writes of a heap, and a profile of as many samples.
+        let bytes: Vec<u64> = (0..24).map(|n| 1_041 + n * n * 513 + n).collect();
+        assert_eq!(survey(0, &bytes).of_anything(), Step::Record);
+        assert_eq!(survey(0, &bytes[..10]).of_anything(), Step::Each(1));
+        let counts: Vec<u64> = (1..25).map(|n| 20_000 / (n * n)).collect();
+        assert_eq!(survey(0, &counts).of_anything(), Step::Each(1));
+    }
+
+    #[test]
+    fn counts_stand_for_values_if_each_has_as_much() {
+        let of = |pairs: &[(u64, u64)]| {
+            let mut beside = Beside::default();
+            pairs
+                .iter()
+                .for_each(|(count, value)| beside.add(*count, *value));
+            (beside.is_counted(), beside.is_even())
+        };
+        assert_eq!(of(&[(3, 30), (7, 70), (0, 0)]), (true, true));
+        assert_eq!(of(&[(3, 30), (7, 71)]), (true, true));
+        assert_eq!(of(&[(3, 30), (7, 300)]), (true, false));
+        assert_eq!(of(&[(3, 30), (0, 70)]), (true, false));
+        assert_eq!(of(&[(3, 30), (7, 0)]), (true, false));
+        assert!(!of(&[(0, 30), (0, 70)]).0);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::Error;
+use super::{Error, reports};
 
 /// Bytes of text that are looked at.
 const HEAD: usize = 2048;
@@ -18,7 +18,7 @@ const UNPACK: &str = "unpack it first";
 const LZ4: &[u8] = b"\x04\x22\x4d\x18";
 
 /// First bytes of files that are no text: what they are, and the way out.
-const MAGIC: [(&[u8], &str, &str); 27] = [
+const MAGIC: [(&[u8], &str, &str); 31] = [
     (
         b"PERFILE2",
         "a recording of perf (perf.data)",
@@ -82,24 +82,37 @@ const MAGIC: [(&[u8], &str, &str); 27] = [
     (b"GIF8", "a picture (GIF)", PICTURED),
     (b"\xff\xfe", "text in UTF-16", "convert it to UTF-8"),
     (b"\xfe\xff", "text in UTF-16", "convert it to UTF-8"),
+    (
+        b"\xca\xfe\xba\xbe",
+        "a class of Java",
+        "record a profile of it while it runs",
+    ),
+    (b"\x80\x03", PICKLED, PYTHON),
+    (b"\x80\x04\x95", PICKLED, PYTHON),
+    (b"\x80\x05\x95", PICKLED, PYTHON),
     (b"{(\x03\0", "a profile of Python's cProfile", PYTHON),
     (b"{)\x03", "a profile of Python's cProfile", PYTHON),
     (b"\xfb)\x03", "a profile of Python's cProfile", PYTHON),
     (b"\xfb\xa9\x03", "a profile of Python's cProfile", PYTHON),
 ];
 const MEMRAY: &str = "convert it with `memray transform speedscope FILE`";
+const PICKLED: &str = "what Python has pickled, such as a snapshot of tracemalloc";
 const PYTHON: &str = "it has no stacks; record with `py-spy record -f raw`";
 const WITHOUT_DEBUG: &str =
     "it is text for people; fetch the profile itself, without `debug=` in the address";
 
 /// Lines with which texts of other tools begin, after empty ones.
 const HEADINGS: [(&str, &str, &str); 36] = [
-    ("# callgrind format", "the output of callgrind", CALLGRIND),
-    ("version: 1", "the output of callgrind", CALLGRIND),
+    (
+        "# callgrind format",
+        "the output of callgrind",
+        WITHOUT_STACKS,
+    ),
+    ("version: 1", "the output of callgrind", WITHOUT_STACKS),
     (
         "events: Ir",
         "the output of callgrind or cachegrind",
-        CALLGRIND,
+        WITHOUT_STACKS,
     ),
     (
         "desc: ",
@@ -199,15 +212,15 @@ const HEADINGS: [(&str, &str, &str); 36] = [
         "convert it with `inferno-collapse-vtune`",
     ),
 ];
-const CALLGRIND: &str =
+pub(super) const WITHOUT_STACKS: &str =
     "it has calls and no stacks; record with `perf record -g` and give the output of `perf script`";
-const STRACE: &str =
+pub(super) const STRACE: &str =
     "it has no samples; record with `perf record -g` and give the output of `perf script`";
 const V8: &str = "record with `node --cpu-prof`, which writes a .cpuprofile";
 const JFR: &str = "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`";
 const PRINTED: &str = "give the profile that it was printed of";
 const SAMPLE: &str = "convert it with `inferno-collapse-sample FILE`";
-const REPORT: &str = "give the output of `perf script` on the same recording";
+pub(super) const REPORT: &str = "give the output of `perf script` on the same recording";
 const LEGACY: &str = "convert it with `pprof -proto PROGRAM FILE`";
 
 /// Refuses what is certainly something else.
@@ -237,7 +250,14 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
     if is_legacy_cpu(raw) {
         return other("a CPU profile in gperftools' old binary format", LEGACY);
     }
-    text.and_then(|text| refuse_text(text.trim_start()))
+    let text = text?;
+    if raw.contains(&b'\r') && !raw.contains(&b'\n') {
+        return other(
+            "text with the line ends of old Macs",
+            "convert it with `tr '\\r' '\\n'`",
+        );
+    }
+    refuse_text(text.trim_start())
 }
 
 fn other(what: &str, remedy: &'static str) -> Option<Error> {
@@ -314,7 +334,10 @@ fn refuse_text(text: &str) -> Option<Error> {
         );
     }
     let heading = HEADINGS.iter().find(|(begin, ..)| text.starts_with(begin));
-    heading.and_then(|(_, what, remedy)| other(what, remedy))
+    let heading = heading.map(|(_, what, remedy)| (*what, *remedy));
+    heading
+        .or_else(|| reports::known(text))
+        .and_then(|(what, remedy)| other(what, remedy))
 }
 
 /// The begin of what is text, without the last character, which may be cut.

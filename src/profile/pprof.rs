@@ -29,7 +29,7 @@ const MAX_EXPANDED: usize = 8 * MAX_FRAMES;
 /// chosen type itself if it counts, else the `samples` type (of CPU time) or the counting type that stands right before the chosen
 /// one (contentions for delays; objects for bytes, of which those that were seen are worked out). Where there is neither, it is the value
 /// over the period, or over what all values are multiples of, and else each record is one. Inlined calls become frames of their own; a frame without a name is
-/// called after its file and address. `drop_frames` is honoured; labels are noted and not kept.
+/// called after its file and address. Counts that do not go with CPU times are left. `drop_frames` is honoured; labels are noted and not kept.
 ///
 /// # Errors
 /// [`Error::Gzip`] and [`Error::Malformed`] for what is no profile (a negative value included: a difference of profiles has no
@@ -170,10 +170,10 @@ fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profi
     if let Some(note) = labels::note(&tables, raw).filter(|_| filter.is_none()) {
         profile.note(note);
     }
-    if let Some(note) = columns.note() {
-        profile.note(note);
-    }
-    Ok(profile.counting(columns.counts()))
+    profile.note_all(columns.notes());
+    Ok(profile
+        .counting(columns.counts())
+        .unevenly(columns.is_uneven()))
 }
 
 #[cfg(test)]

@@ -48,6 +48,32 @@ fn locations_are_read_however_they_are_packed() {
 }
 
 #[test]
+fn shares_are_of_times_where_counts_do_not_stand_for_them() {
+    let shares = |counts: [i64; 3]| {
+        let mut profile = small_profile();
+        for (sample, count) in profile.sample.iter_mut().zip(counts) {
+            sample.value[0] = count;
+        }
+        let read = pprof::decode(&encode(&profile)).expect("reads");
+        let again = pprof::decode(&super::super::encode::encode(&read).expect("writes"));
+        let shares = |profile| {
+            let table = FunctionTable::of(profile);
+            let of = table.functions.iter().find(|of| of.function == "hash");
+            of.expect("there").self_share.value
+        };
+        let again = again.expect("reads what was written");
+        let stored = shares(&again);
+        assert_eq!(shares(&read), stored);
+        (stored, read.notes().len())
+    };
+    // 30 of 40 ms, 10 ms a sample; counts are missing, or are of time on the wall.
+    assert_eq!(shares([2, 1, 1]), (0.75, 0));
+    assert_eq!(shares([2, 1, 0]), (0.75, 1));
+    assert_eq!(shares([2, 1, 700]), (0.75, 1));
+    assert_eq!(shares([0, 0, 0]), (0.75, 0));
+}
+
+#[test]
 fn the_sample_type_is_cpu_time_else_the_default_else_the_last() {
     let heap = |default: i64| {
         move |p: &mut proto::Profile| {
@@ -213,7 +239,7 @@ fn shares_are_of_what_was_measured() {
         0,
         &[&[9 * second, 8], &[second, 2]],
         None,
-        (cpu, &[(8, 0.8), (2, 0.2)]),
+        (cpu, &[(8, 0.9), (2, 0.1)]),
     );
     // A count is of the values that it stands before, and its own measure.
     let heap = [

@@ -34,6 +34,8 @@ enum Format {
 const HEAD: usize = 4096;
 /// Lines of text among which one of a perf text makes it one, whatever stands above.
 const LINES: usize = 200;
+/// Fields that the bytes of anything else hardly ever begin with.
+const SOME_FIELDS: usize = 3;
 /// Threads that a message lists.
 const SHOWN_THREADS: usize = 8;
 
@@ -93,7 +95,7 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
         return Err(Error::ValuesAreKnown);
     }
     match format {
-        Format::Pprof => decode_choice(raw, choice),
+        Format::Pprof => decode_choice(raw, choice).map_err(|error| unknown_binary(raw, error)),
         Format::Otlp => otlp::read(raw, choice.sample_type),
         Format::PerfScript => {
             let text = String::from_utf8_lossy(raw);
@@ -105,6 +107,18 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
         }
         Format::Folded => folded_stacks(raw, choice),
         Format::Json => json(&String::from_utf8_lossy(raw), choice),
+    }
+}
+
+/// The error of bytes that no reader takes: of those that do not even begin like a profile it says nothing of a field.
+fn unknown_binary(raw: &[u8], error: Error) -> Error {
+    let fields = super::wire::fields(raw).take_while(Result::is_ok).count();
+    match error {
+        Error::Malformed(_) if fields < SOME_FIELDS => Error::Other {
+            what: "binary data of no known profiler, or cut off at its begin".to_owned(),
+            remedy: Cow::Borrowed(other::PROFILES),
+        },
+        error => error,
     }
 }
 
@@ -120,7 +134,7 @@ pub fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error
             let text = String::from_utf8_lossy(raw);
             Ok(threads(&perf_script::read(&text, choice.sample_type)?))
         }
-        _ => labels::labelled(raw, choice),
+        _ => labels::labelled(raw, choice, None),
     }
 }
 
@@ -173,6 +187,11 @@ fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
     if firefox::is(known) {
         return firefox::read(known, choice);
     }
+    // The answer of V8's `Profiler.stop` holds its profile.
+    let held = known.held("result").or_else(|| known.held("profile"));
+    let inner = held.as_ref().and_then(|inner| inner.held("profile"));
+    let held = inner.or(held).filter(cpuprofile::is);
+    let known = held.as_ref().unwrap_or(known);
     let is_cpuprofile = cpuprofile::is(known);
     if is_cpuprofile && choice.profile.is_some() {
         return Err(Error::OneProfile);
@@ -330,6 +349,11 @@ mod tests {
                 "perf script text, line 1: expected a sample's header",
             ),
             (
+                b"bash  5296 \n\tffffffff815d2e66\n\tffffffff8160d229\n\n",
+                None,
+                "perf script text, line 1: expected a sample's header",
+            ),
+            (
                 b"<svg>",
                 None,
                 "not a profile but an SVG picture; give the profile",
@@ -366,6 +390,23 @@ mod tests {
                 "no sample type `cpu`; it has samples, as folded stacks do",
             ),
             (&[0x1f, 0x8b, 8, 0], None, "the gzip stream is damaged"),
+            (
+                b"m\0a\0;\0f\0 \03\0\n\0",
+                None,
+                "binary data of no known profiler",
+            ),
+            (b"\x80\x04\x95\xf7y", None, "what Python has pickled"),
+            (
+                b"main;f 3\rmain;g 4\r",
+                None,
+                "line ends of old Macs; convert it with `tr '\\r' '\\n'`",
+            ),
+            (b"{\"a\": 1}\n{\"a\": 2}\n", None, "several values of JSON"),
+            (
+                b"{\"a\": [1, NaN]}",
+                None,
+                "damaged JSON (expected value at line 1 column 11)",
+            ),
         ] {
             let choice = Choice {
                 sample_type,

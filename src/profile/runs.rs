@@ -8,11 +8,15 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What async-profiler and perf-map-agent write behind a name: how it was compiled, and whether it is the kernel's.
-const MARKS: [&str; 6] = ["_[j]", "_[i]", "_[k]", "_[0]", "_[1]", "_[f]"];
+/// gperftools' pprof marks what is inlined.
+const MARKS: [&str; 7] = ["_[j]", "_[i]", "_[k]", "_[0]", "_[1]", "_[f]", "[inline]"];
 
 /// Files whose names stand with a line behind them.
 const SOURCES: &str =
     "py|pyx|js|mjs|cjs|jsx|ts|mts|cts|tsx|rb|php|java|kt|scala|cs|fs|go|lua|pl|pm|ex|exs|erl";
+
+/// The same of compiled languages, as py-spy writes native functions: `name (file.c:12)`.
+const COMPILED: &str = "c|cc|cpp|cxx|h|hh|hpp|hxx|inl|m|mm|rs|s|S|swift|zig|pyx|pxd";
 
 /// A rule: a text that a name must hold, and what is replaced by what.
 struct Rule {
@@ -42,6 +46,8 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         ),
         rule("$Proxy", r"(\$Proxy)\d+", "$1"),
         rule("CGLIB$$", r"(CGLIB\$\$)[0-9a-f]+", "$1"),
+        // A place without a symbol is called after its file alone, wherever that was loaded.
+        rule("0x", r"^0x[0-9a-f]+ \(([^()]+)\)$", "[$1]"),
         rule("0x", r"[+/]0x[0-9a-f]{8,}", ""),
         // Lines of Python, Node and others: `name (file.py:66)`, `name file.js:41:12` and `file.js:name:41`.
         rule(
@@ -54,6 +60,14 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             &format!(r"^([^:]*\.(?:{SOURCES}):.*[^:\d].*?):\d+(?::\d+)?$"),
             "$1",
         ),
+        rule(
+            ":",
+            &format!(r" \(([^()]*\.(?:{COMPILED})):\d+\)$"),
+            " ($1)",
+        ),
+        // What Python has no file of: `name (<frozen importlib._bootstrap>:241)`, `<string>:name:1`.
+        rule(">:", r" \((<[^<>]+>):\d+\)$", " ($1)"),
+        rule("<frozen ", r"^(<frozen [^<>]+>:.*[^:\d].*?):\d+$", "$1"),
         // V8's states of a function: interpreted, baseline, optimised.
         rule(
             ":",
@@ -63,6 +77,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         // Threads and processes, which are the roots of stacks.
         rule("tid=", r"tid=\d+", "tid=N"),
         rule("thread (0x", r"^thread \(0x[0-9A-Fa-f]+\)", "thread (0xN)"),
+        rule("thread (", r"^thread \(\d+\)", "thread (N)"),
         rule("process ", r"^process \d+:", "process N:"),
         rule("0x", r"^0x[0-9a-f]{8,}$", "[address]"),
     ]
@@ -148,6 +163,23 @@ mod tests {
                 "LazyCompile:handler /srv/app.js",
             ),
             ("thread (0x7F12AB): MainThread", "thread (0xN): MainThread"),
+            ("thread (14943): MainThread", "thread (N): MainThread"),
+            ("thread (14943)", "thread (N)"),
+            ("0x7fe8f4aa3f16 (libc.so.6)", "[libc.so.6]"),
+            ("encoder_call (_json.c:1309)", "encoder_call (_json.c)"),
+            (
+                "_find_and_load (<frozen importlib._bootstrap>:1176)",
+                "_find_and_load (<frozen importlib._bootstrap>)",
+            ),
+            (
+                "<frozen importlib._bootstrap>:_find_and_load:1176",
+                "<frozen importlib._bootstrap>:_find_and_load",
+            ),
+            (
+                "_PyObject_Malloc<00000000001af820>[inline]",
+                "_PyObject_Malloc",
+            ),
+            ("arena_map_get[inline]", "arena_map_get"),
             (
                 "process 4242:\"python app.py\"",
                 "process N:\"python app.py\"",
@@ -164,6 +196,10 @@ mod tests {
             // What only looks like it
             ("std::pair<a, b>::f:12", "std::pair<a, b>::f:12"),
             ("main.go", "main.go"),
+            ("thread (main)", "thread (main)"),
+            ("f (g.c)", "f (g.c)"),
+            ("<A as B>::f (x:12)", "<A as B>::f (x:12)"),
+            ("0x10 (a) (b)", "0x10 (a) (b)"),
             ("Foo::bar-1", "Foo::bar-1"),
             ("sha-256", "sha-N"),
             ("utf8_to_16", "utf8_to_16"),

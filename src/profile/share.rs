@@ -87,7 +87,7 @@ static QUANTILES_975: LazyLock<Vec<f64>> = LazyLock::new(|| {
 
 impl Share {
     /// The whole, which is known.
-    pub(super) const WHOLE: Self = Self {
+    pub const WHOLE: Self = Self {
         value: 1.0,
         interval: Bounds {
             low: 1.0,

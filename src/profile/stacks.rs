@@ -4,6 +4,7 @@
 //! All limits on size are enforced here, so every reader inherits them.
 
 mod merge;
+mod weighing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,10 +37,6 @@ const MAX_NOTES: usize = 64;
 pub(super) const RECORDS: &str = "telemload_records";
 /// What samples are counts of if they were worked out from the values.
 pub(super) const OBSERVATIONS: &str = "telemload_observations";
-/// How many samples are taken for one where nothing shows whether they come in bursts: with fewer, 3 to 100 % of comparisons of one and the
-/// same program find something.
-const DESIGN_EFFECT: f64 = 10.0;
-
 /// Aggregated call stacks of one kind of sample.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -53,6 +50,8 @@ pub struct Profile {
     taken_ns: i64,
     /// Whether the root of a stack is the name of a thread.
     begins_at_threads: bool,
+    /// Whether its counts of samples do not stand for its values.
+    is_uneven: bool,
     /// Whether it is a part of one capture that was taken at random, so that everything in it came by chance.
     is_part: bool,
     names: Vec<Arc<str>>,
@@ -110,6 +109,7 @@ impl Profile {
             duration_ns: 0,
             taken_ns: 0,
             begins_at_threads: false,
+            is_uneven: false,
             is_part: false,
             names: Vec::new(),
             ids: HashMap::new(),
@@ -165,7 +165,7 @@ impl Profile {
     }
 
     /// Says all that there is to say.
-    pub(super) fn note_all(&mut self, notes: impl IntoIterator<Item = String>) {
+    pub fn note_all(&mut self, notes: impl IntoIterator<Item = String>) {
         notes.into_iter().for_each(|note| self.note(note));
     }
 
@@ -277,7 +277,7 @@ impl Profile {
     }
 
     /// What shares are taken of, by slice; empty as [`Profile::slices`] is.
-    pub(super) fn weighed_slices(&self) -> &[u64] {
+    pub fn weighed_slices(&self) -> &[u64] {
         if self.is_of_values() && !self.slices().is_empty() {
             &self.slice_values
         } else {
@@ -302,54 +302,6 @@ impl Profile {
     /// Whether stacks begin with the names of their threads.
     pub(super) fn begins_at_threads(&self) -> bool {
         self.begins_at_threads
-    }
-
-    /// How many samples are taken for one where slices do not show how they follow each other: those of a heap do not, for each byte is drawn.
-    pub fn design_effect(&self) -> f64 {
-        let is_heap = self.unit == "bytes"
-            || (self.observed() == Observed::Estimated && self.sample_type.contains("objects"));
-        if is_heap { 1.0 } else { DESIGN_EFFECT }
-    }
-
-    /// Whether shares are of values (bytes, delays, CPU time of which no samples are known) and not of samples, which stand for
-    /// CPU time.
-    pub fn is_of_values(&self) -> bool {
-        let observed = self.observed();
-        let counted = match &*self.unit {
-            "count" => observed == Observed::Samples,
-            _ => self.cpu_ns().is_some() && observed != Observed::Records,
-        };
-        !counted && self.total.value > 0
-    }
-
-    /// The weight of which shares are taken: values or samples.
-    pub(super) fn weighed(&self, weight: Weight) -> u64 {
-        if self.is_of_values() {
-            weight.value
-        } else {
-            weight.samples
-        }
-    }
-
-    /// The squares of the same.
-    pub(super) fn squared(&self, weight: Weight) -> f64 {
-        if self.is_part {
-            weight.squares
-        } else if self.is_of_values() {
-            weight.squares - weight.certain
-        } else {
-            weight.samples as f64
-        }
-    }
-
-    /// The squares of the whole.
-    pub(super) fn whole_squared(&self) -> f64 {
-        self.squared(self.total)
-    }
-
-    /// The whole of which shares are taken.
-    pub(super) fn whole(&self) -> u64 {
-        self.weighed(self.total)
     }
 
     pub(super) fn names(&self) -> &[Arc<str>] {

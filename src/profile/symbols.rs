@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use pprof_format as proto;
 use prost::Message;
 
+use super::observations::SHORTEST_PERIOD_NS;
 use super::stacks::{MAX_NAME, long_name, too_large};
 use super::wire::{Field, fields};
 use super::{Error, Profile};
@@ -20,6 +21,9 @@ const MAX_ENTRIES: usize = 1 << 20;
 const MAX_TYPES: usize = 256;
 /// One entry of a table, or one sample.
 pub(super) const MAX_MESSAGE: usize = 1 << 20;
+
+/// Times that one sample may stand for.
+const PERIODS_NS: std::ops::RangeInclusive<u64> = SHORTEST_PERIOD_NS..=3_600_000_000_000;
 
 /// The numeric label of a sample that says in which slice of a capture it was taken, from 0. `go tool pprof` shows it as a tag.
 pub(super) const SLICE_LABEL: &str = "telemload_slice";
@@ -122,13 +126,12 @@ impl<'a> Tables<'a> {
         text(self.bytes(index)?)
     }
 
+    /// 0 if it names none, or one that no sampler has (profile stores write 1).
     pub(super) fn period_ns(&self) -> Result<u64, Error> {
         let in_ns = self.string(self.period_type.unit)? == "nanoseconds";
-        Ok(if in_ns {
-            u64::try_from(self.period).unwrap_or(0)
-        } else {
-            0
-        })
+        let period = u64::try_from(self.period).ok();
+        let period = period.filter(|period| in_ns && PERIODS_NS.contains(period));
+        Ok(period.unwrap_or(0))
     }
 
     /// Refuses functions with the id 0, which stands for none.

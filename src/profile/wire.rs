@@ -25,7 +25,7 @@ pub(super) fn fields(bytes: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Err
                 None => {
                     broken = true;
                     let reason = format!(
-                        "the field at byte {at} of {} is cut off or unreadable",
+                        "the field at byte {at} of {} is cut off or unreadable; capture it again",
                         bytes.len()
                     );
                     return Some(Err(Error::Malformed(reason)));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::profile::{FunctionTable, Profile, Scale};
+use crate::profile::{Bounds, FunctionTable, Profile, Scale, Share};
 use crate::scenario::Also;
 
 /// What the profiled phase found.
@@ -39,12 +39,14 @@ pub struct ProfileResult {
 pub struct AlsoResult {
     /// What it is of.
     pub kind: Also,
-    /// Delays, objects or goroutines that were seen.
+    /// Delays, objects, goroutines or waits that were seen.
     pub samples: u64,
     /// Slices of the capture.
     pub slices: usize,
-    /// Per OK request: bytes that were allocated, ns that goroutines waited, or were there.
+    /// Per OK request: bytes that were allocated, ns that goroutines or threads waited, or goroutines were there.
     pub per_request: Option<f64>,
+    /// Its relative standard error, between slices; `None` if these are too few to show one.
+    pub error: Option<f64>,
     /// The samples themselves; `None` for a stored profile that was not read.
     pub taken: Option<Samples>,
 }
@@ -91,16 +93,30 @@ impl Samples {
 impl AlsoResult {
     /// What a share is multiplied with to be its part per request.
     pub fn scale(&self) -> Option<Scale> {
-        self.per_request
-            .filter(|amount| *amount > 0.0)
-            .map(Scale::amount)
+        let amount = self.per_request.filter(|amount| *amount > 0.0)?;
+        let scale = Scale::amount(amount);
+        Some(match self.error {
+            Some(error) => scale.known_to(error, self.slices),
+            None => scale,
+        })
+    }
+
+    /// The 95 % interval of a share of the amount per request; `None` if nothing shows it.
+    pub fn interval_of(&self, share: Share) -> Option<Bounds> {
+        self.error?;
+        self.scale().map(|scale| scale.interval_of(share))
+    }
+
+    /// The same of all of it.
+    pub fn interval(&self) -> Option<Bounds> {
+        self.interval_of(Share::WHOLE)
     }
 
     /// What amounts per request are in.
     pub fn unit(&self) -> &'static str {
         match self.kind {
             Also::Heap => "bytes",
-            Also::Block | Also::Mutex | Also::Goroutine => "nanoseconds",
+            Also::Block | Also::Mutex | Also::Goroutine | Also::OffCpu => "nanoseconds",
         }
     }
 }

@@ -431,6 +431,11 @@ fn what_no_endpoint_gives_is_refused_before_the_load() {
         "profile.also: `threads` is none of block, mutex, heap, goroutine",
     );
     refused(
+        one,
+        "also = [\"off-cpu\"]\n",
+        "profile.also: perf tells where threads of local processes wait; name the target's with `pid`",
+    );
+    refused(
         "/debug/pprof/profile\"\nduration = \"1s\"\n",
         "/cpu\"\nalso = [\"heap\"]\n",
         "whose path ends in /profile",

@@ -33,7 +33,7 @@ const FOREIGN: [(&str, &str); 31] = [
     ),
     (
         "{\"traceEvents\":[",
-        "not a profile but damaged JSON; it is cut off or not whole",
+        "not a profile but damaged JSON (EOF while parsing a list at line 1 column 16); it is cut off or not whole",
     ),
     (
         "# callgrind format\nversion: 1\n",

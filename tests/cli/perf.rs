@@ -43,6 +43,17 @@ fn a_machine_that_cannot_sample_is_told_before_anything_is_started() {
             4,
             &["invalid: profile.cpu: `perf record` failed: exit status: 1"],
         );
+    // Where threads wait is asked of perf beside an endpoint, too.
+    let url =
+        "cpu = \"pprof\"\nurl = \"http://127.0.0.1:1/debug/pprof/profile\"\nalso = [\"off-cpu\"]\n";
+    TestBed::new()
+        .scenario(&scenario.replace("cpu = \"perf\"\n", url))
+        .env("PATH", empty.path().to_str().unwrap())
+        .run()
+        .expect(
+            4,
+            &["invalid: profile.also: off-cpu: `perf record` failed: exit status: 1"],
+        );
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn perf_measures_a_known_share_within_its_interval() {
 
 #[test]
 fn instances_without_an_endpoint_are_profiled_under_load_by_perf() {
-    let more = "[profile]\ncpu = \"perf\"\nhz = 199\nduration = \"3s\"\n";
+    let more = "[profile]\ncpu = \"perf\"\nhz = 199\nduration = \"3s\"\nalso = [\"off-cpu\"]\n";
     let scenario = gateway_scenario("300ms", &(device_request("cars") + more)).replace(
         "auth = \"singleflight\", bcrypt_cost = 4",
         "auth = \"naive\", bcrypt_cost = 8",
@@ -88,6 +88,23 @@ fn instances_without_an_endpoint_are_profiled_under_load_by_perf() {
     });
     let bcrypt = bcrypt.unwrap_or_else(|| panic!("no bcrypt: {profile}"));
     assert!(bcrypt["total_share"].as_f64().unwrap() > 0.5, "{bcrypt}");
+    // Threads of both instances that are on no CPU meanwhile.
+    let waits = &profile["also"][0];
+    assert_eq!(
+        (&waits["kind"], &waits["slices"]),
+        (&"off-cpu".into(), &3.into())
+    );
+    let [low, mean, high] = ["per_request_low", "per_request", "per_request_high"]
+        .map(|key| waits[key].as_f64().unwrap());
+    assert!(low < mean && mean < high && mean > 0.0, "{waits}");
+    let path = outcome.dir().join("default/load/off-cpu.pb.gz");
+    let top = TestBed::new()
+        .args(["flame", "top", path.to_str().unwrap(), "--json"])
+        .run()
+        .expect(0, &[]);
+    let top: Value = serde_json::from_str(&top.stdout).unwrap();
+    assert_eq!(top["samples"], waits["samples"], "{top}");
+    assert_eq!(top["sample_type"], "off-cpu");
     assert!(outcome.dir().join("default/load/flame.svg").exists());
     let stored = outcome.dir().join("default/load/profile.pb.gz");
     let top = TestBed::new()

@@ -84,6 +84,8 @@ struct RenderArgs {
 
 /// Functions that a table for people has if nothing else is said.
 const SHOWN: usize = 20;
+/// Tables of one label: each reads the file again.
+const TABLES: usize = 64;
 
 fn order(text: &str) -> Result<Order, String> {
     match text {
@@ -162,7 +164,14 @@ fn labels(args: &TopArgs) -> anyhow::Result<u8> {
         );
         return Err(Usage(message).into());
     }
-    for of in values {
+    let more = values.clone().count().saturating_sub(TABLES);
+    if more > 0 {
+        let key = printable(key);
+        say(&format!(
+            "note: shown are the {TABLES} values of {key} with the most in them, and {more} more are not; --labels lists them, and --where {key}=VALUE shows one"
+        ));
+    }
+    for of in values.take(TABLES) {
         let profile = args.reading.of_label(key, &of.value).quietly(path)?;
         let functions = FunctionTable::of(&profile);
         print(&format!(

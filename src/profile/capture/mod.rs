@@ -79,8 +79,8 @@ impl<'a> Slices<'a> {
     /// The same with other profiles of the same processes and the same time.
     #[must_use]
     pub fn with(mut self, also: &[Also]) -> Self {
-        self.also = also
-            .iter()
+        let served = also.iter().filter(|kind| kind.is_served());
+        self.also = served
             .map(|kind| (*kind, Ok(self.cpu.beside(*kind))))
             .collect();
         self

@@ -52,7 +52,8 @@ impl Series {
             Also::Block | Also::Mutex => (Ask::Change, None),
             // What is in use may have become less, which is no profile.
             Also::Heap => (Ask::Change, Some("alloc_space")),
-            Also::Goroutine => (Ask::Now, None),
+            // What no endpoint serves is not asked for.
+            Also::Goroutine | Also::OffCpu => (Ask::Now, None),
         };
         let named = |of: &Endpoint| of.named(kind.name(), ask);
         let endpoints = self.endpoints.iter().map(named).collect();

@@ -140,6 +140,13 @@ mod tests {
         let by_parent = r#"{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"}},
             {"id":9,"parent":1,"callFrame":{"functionName":"f"}}],"startTime":0,"endTime":1,"samples":[9,1]}"#;
         reads(by_parent, "(root) 1\nf 1\n");
+        let answers = [
+            format!(r#"{{"profile":{by_parent}}}"#),
+            format!(r#"{{"id":3,"result":{{"profile":{by_parent}}}}}"#),
+        ];
+        for answer in answers {
+            reads(&answer, "(root) 1\nf 1\n");
+        }
     }
 
     #[test]

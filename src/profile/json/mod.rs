@@ -42,6 +42,11 @@ impl<'a> Object<'a> {
             .filter(|value| value.get() != "null")
     }
 
+    /// The object below a key, if it is one.
+    pub(super) fn held(&self, key: &str) -> Option<Object<'a>> {
+        Self::of(self.get(key)?.get())
+    }
+
     /// Whether all of the keys are there.
     pub(super) fn has(&self, keys: &[&str]) -> bool {
         keys.iter()

@@ -10,8 +10,10 @@ use serde_json::value::RawValue;
 
 use super::{Object, damaged, list};
 use crate::profile::choice::{Named, select};
-use crate::profile::stacks::{MAX_DEPTH, RECORDS, Weight, too_large};
+use crate::profile::observations::{Step, Survey};
+use crate::profile::stacks::{MAX_DEPTH, OBSERVATIONS, RECORDS, Weight, too_large};
 use crate::profile::{Error, Profile};
+use crate::units::format_count;
 
 const FORMAT: &str = "a speedscope profile";
 
@@ -117,31 +119,46 @@ pub(in crate::profile) fn read(root: &Object<'_>, wanted: Option<&str>) -> Resul
         ids: vec![None; frames.len()],
         frames,
         unit,
+        step: if unit.name == "count" {
+            Step::Each(1)
+        } else {
+            Step::Record
+        },
+        survey: Survey::default(),
     };
-    for at in selected.chosen {
-        let (_, unit, object) = &profiles[at];
-        reading.unit = *unit;
-        let kind: String = object.value("type", FORMAT)?.unwrap_or_default();
-        match kind.as_str() {
-            "sampled" => reading.sampled(object)?,
-            "evented" => reading.evented(object)?,
-            _ => {
-                return Err(damaged(
-                    FORMAT,
-                    format!("its type `{kind}` is neither sampled nor evented"),
-                ));
-            }
-        }
+    reading.all(&profiles, &selected.chosen)?;
+    if unit.name == "count" && reading.survey.of_anything() != reading.step {
+        // Numbers without a unit that are no counts: periods of an event, for instance.
+        reading.step = reading.survey.of_anything();
+        reading.profile = Profile::new(unit.sample_type(), "units", 0);
+        reading.ids = vec![None; reading.frames.len()];
+        reading.all(&profiles, &selected.chosen)?;
+        reading.profile.note_all(unsure(reading.step));
     }
     let mut profile = reading.profile;
     if let Some(note) = selected.note {
         profile.note(note);
     }
-    Ok(if unit.name == "count" {
-        profile
-    } else {
-        profile.counting(RECORDS)
+    Ok(match reading.step {
+        Step::Each(1) => profile,
+        Step::Each(_) => profile.counting(OBSERVATIONS),
+        Step::Record => profile.counting(RECORDS),
     })
+}
+
+/// What is to be said of numbers without a unit that are no counts.
+fn unsure(step: Step) -> Option<String> {
+    match step {
+        Step::Each(1) => None,
+        Step::Each(step) => Some(format!(
+            "its numbers are taken for multiples of {}, each one sample",
+            format_count(step as f64)
+        )),
+        Step::Record => Some(
+            "its numbers do not look like counts of samples, so that each entry counts as one"
+                .to_owned(),
+        ),
+    }
 }
 
 struct Reading<'a> {
@@ -150,9 +167,36 @@ struct Reading<'a> {
     /// Names that are interned.
     ids: Vec<Option<u32>>,
     unit: Unit,
+    /// What one sample is of the numbers.
+    step: Step,
+    survey: Survey,
 }
 
 impl Reading<'_> {
+    /// Adds those of the profiles that are chosen.
+    fn all(
+        &mut self,
+        profiles: &[(String, Unit, Object<'_>)],
+        chosen: &[usize],
+    ) -> Result<(), Error> {
+        for at in chosen {
+            let (_, unit, object) = &profiles[*at];
+            self.unit = *unit;
+            let kind: String = object.value("type", FORMAT)?.unwrap_or_default();
+            match kind.as_str() {
+                "sampled" => self.sampled(object)?,
+                "evented" => self.evented(object)?,
+                _ => {
+                    return Err(damaged(
+                        FORMAT,
+                        format!("its type `{kind}` is neither sampled nor evented"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn id(&mut self, frame: u32) -> Result<u32, Error> {
         let at = frame as usize;
         let known = self.ids.get(at).ok_or_else(|| {
@@ -170,14 +214,10 @@ impl Reading<'_> {
         Ok(id)
     }
 
-    /// The weight of a stack: a count is as many samples, anything else one record.
-    fn weight(&self, value: u64) -> Weight {
-        let samples = if self.unit.name == "count" {
-            value
-        } else {
-            u64::from(value > 0)
-        };
-        Weight::of(samples, value)
+    /// The weight of a stack.
+    fn weight(&mut self, value: u64) -> Weight {
+        self.survey.add(value);
+        Weight::of(self.step.observations(value), value)
     }
 
     fn sampled(&mut self, object: &Object<'_>) -> Result<(), Error> {
@@ -233,7 +273,8 @@ impl Reading<'_> {
                 for frame in &open {
                     ids.push(self.id(*frame)?);
                 }
-                self.profile.add_ids(ids, self.weight(passed), None)?;
+                let weight = self.weight(passed);
+                self.profile.add_ids(ids, weight, None)?;
             }
             match &*event.kind {
                 "O" if open.len() == MAX_DEPTH => {
@@ -286,6 +327,21 @@ mod tests {
             .replace("seconds", "none")
             .replace("[2,1]", "[1.5,1.5]");
         reads(&file(&thirds), "a 1\na;b 2\n");
+    }
+
+    #[test]
+    fn numbers_without_a_unit_may_be_periods() {
+        let periods = SAMPLED
+            .replace("seconds", "none")
+            .replace("[2,1]", "[20202020,10101010]");
+        let notes = reads(&file(&periods), "a 10101010\na;b 20202020\n");
+        assert_eq!(
+            notes,
+            ["its numbers are taken for multiples of 10,101,010, each one sample"]
+        );
+        let read = crate::profile::read(file(&periods).as_bytes(), Default::default());
+        let read = read.expect("reads");
+        assert_eq!((read.samples(), read.unit()), (3, "units"));
     }
 
     #[test]

@@ -121,10 +121,8 @@ pub(in crate::profile) fn refusal(text: &str, root: Option<&Object<'_>>) -> Erro
             other("a Chrome trace", SPANS)
         } else if text.trim_start().starts_with('[') {
             other("a list in JSON of no known profiler", PROFILES)
-        } else if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-            other("JSON of no known profiler", PROFILES)
         } else {
-            other("damaged JSON", "it is cut off or not whole; write it again")
+            damaged(text)
         };
     };
     match KNOWN.iter().find(|(keys, ..)| root.has(keys)) {
@@ -145,5 +143,26 @@ pub(in crate::profile) fn refusal(text: &str, root: Option<&Object<'_>>) -> Erro
                 PROFILES,
             )
         }
+    }
+}
+
+/// What is no value of JSON, or more than one.
+fn damaged(text: &str) -> Error {
+    let other = |what: String, remedy: &'static str| Error::Other {
+        what,
+        remedy: Cow::Borrowed(remedy),
+    };
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    let first = values.next();
+    match (first, values.next()) {
+        (Some(Ok(_)), Some(Ok(_))) => other(
+            "several values of JSON, one behind the other, of no known profiler".to_owned(),
+            PROFILES,
+        ),
+        (Some(Err(error)), _) | (_, Some(Err(error))) => other(
+            format!("damaged JSON ({error})"),
+            "it is cut off or not whole; write it again",
+        ),
+        _ => other("JSON of no known profiler".to_owned(), PROFILES),
     }
 }

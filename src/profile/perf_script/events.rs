@@ -12,6 +12,8 @@ use crate::units::printable;
 /// Events that are told apart and listed.
 const EVENTS: usize = 256;
 const SHOWN_EVENTS: usize = 8;
+/// Times of which fewer may be in no order by chance.
+const FEW_TIMES: u64 = 8;
 /// What samples are called whose event was not printed.
 const NAMELESS: &str = "samples";
 /// Events that take the place of CPU time, of which one is read rather than another.
@@ -25,6 +27,9 @@ struct Event<'a> {
     /// The times of its first and last sample.
     begin: f64,
     end: f64,
+    /// The time of its last sample, and how often one was before that.
+    last: f64,
+    backwards: u64,
     periods: Periods,
 }
 
@@ -54,6 +59,8 @@ impl<'a> Events<'a> {
                         samples: 0,
                         begin: f64::INFINITY,
                         end: 0.0,
+                        last: 0.0,
+                        backwards: 0,
                         periods: Periods::default(),
                     });
                     known.len() - 1
@@ -69,6 +76,8 @@ impl<'a> Events<'a> {
             if let Some(time) = sample.header.time {
                 event.begin = event.begin.min(time);
                 event.end = event.end.max(time);
+                event.backwards += u64::from(time < event.last);
+                event.last = time;
             }
         }
         Ok(Self { known })
@@ -107,6 +116,15 @@ impl<'a> Events<'a> {
         chosen.fold((0, f64::INFINITY, 0.0), |(samples, begin, end), of| {
             (samples + of.samples, begin.min(of.begin), end.max(of.end))
         })
+    }
+
+    /// Whether times are those since the sample before, and not those of a clock: they go back as often as on.
+    pub(super) fn are_deltas(&self, event: &str) -> bool {
+        let chosen = self.known.iter().filter(|known| is_of(&known.name, event));
+        let (samples, backwards) = chosen.fold((0, 0), |(samples, backwards), of| {
+            (samples + of.samples, backwards + of.backwards)
+        });
+        samples >= FEW_TIMES && backwards * 4 > samples
     }
 
     /// What the samples of an event stand for.

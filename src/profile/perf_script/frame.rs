@@ -49,17 +49,20 @@ fn is_place(text: &str) -> bool {
         .strip_suffix(']')
         .and_then(|text| text.rsplit_once('['));
     place.is_some_and(|(module, at)| {
-        !module.is_empty() && !module.contains([' ', '\t']) && is_address(at)
+        let is_module = !module.contains([' ', '\t']) || module.starts_with("[JIT] tid ");
+        !module.is_empty() && is_module && is_address(at)
     })
 }
 
-/// Whether a line is a frame without a module, as `-F ip,sym` prints it.
+/// Whether a line is a frame without a module, as `-F ip,sym` and `-F ip` print it.
 pub(super) fn without_module(line: &str) -> bool {
     let text = line.trim();
-    let Some((address, symbol)) = text.split_once(' ') else {
-        return false;
-    };
     let is_indented = line.starts_with(['\t', ' ']);
+    let Some((address, symbol)) = text.split_once(' ') else {
+        // Without a symbol, as `-F ip` prints it; a number has no letter.
+        let has_letter = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        return is_indented && text.len() >= 6 && has_letter && is_address(text);
+    };
     is_indented && address.len() >= 4 && is_address(address) && !symbol.contains([' ', ';'])
 }
 
@@ -417,6 +420,7 @@ mod tests {
             ("  api.c:12", Line::Source),
             ("  ??:0", Line::Source),
             ("  libc.so.6[f5710]", Line::Source),
+            ("  [JIT] tid 15761[7f25defd5b5c]", Line::Source),
             ("  lib c.so.6[f5710]", Line::Unread),
             ("  /srv/a b.c:12", Line::Unread),
             ("   THIS_IS_A_WEIRD_LINE", Line::Unread),

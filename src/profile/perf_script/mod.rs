@@ -27,6 +27,8 @@ use super::{Error, Profile};
 const SLICES: usize = 10;
 /// Samples below which it is not divided.
 const ENOUGH_TO_SLICE: usize = 200;
+/// What is said of times that are those since the sample before.
+const DELTAS: &str = "its times go back as often as on, as those of `perf script --deltatime` do: it is not divided into slices; print it without that";
 /// Lines of stacks whose frames are kept for the next time they come.
 const KEPT_LINES: usize = 1 << 18;
 
@@ -74,7 +76,11 @@ pub(super) fn has_bare_frames(text: &str) -> bool {
 pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
     let events = Events::of(text)?;
     let event = events.choose(event)?;
-    let (samples, begin, end) = events.extent(&event);
+    let (samples, mut begin, mut end) = events.extent(&event);
+    let are_deltas = events.are_deltas(&event);
+    if are_deltas {
+        (begin, end) = (f64::INFINITY, 0.0);
+    }
     let slices = if samples >= ENOUGH_TO_SLICE as u64 && end > begin {
         SLICES
     } else {
@@ -94,6 +100,9 @@ pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
     }
     if events.len() > 1 {
         profile.note(events.note(&event));
+    }
+    if are_deltas {
+        profile.note(DELTAS.to_owned());
     }
     Ok(profile)
 }

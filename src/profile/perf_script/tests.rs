@@ -101,6 +101,20 @@ fn a_recording_is_divided_by_time() {
 }
 
 #[test]
+fn times_since_the_sample_before_divide_nothing() {
+    let mut text = String::new();
+    for n in 0..400 {
+        let ms = n * 7 % 10;
+        write!(text, "a 1 0.{ms:03}: cycles:\n\t10 f (x)\n\n").expect("writes");
+    }
+    let profile = read(&text, None).expect("reads");
+    assert_eq!((profile.samples(), profile.slices().len()), (400, 1));
+    assert_eq!(profile.duration_ns(), 0);
+    let note = &profile.notes()[0];
+    assert!(note.contains("`perf script --deltatime`"), "{note}");
+}
+
+#[test]
 fn samples_outside_of_what_was_asked_for_are_left_out() {
     let text = TWO.replace("page-faults", "cpu-clock");
     let begin = 100_010_000_000;

@@ -11,7 +11,7 @@ use super::events::is_of;
 use super::frame::{self, Line};
 use super::samples::{Sample, Samples};
 use crate::profile::{Error, Profile};
-use crate::units::format_duration;
+use crate::units::{format_count, format_duration};
 
 /// What is sampled where a thread leaves its CPU.
 const EVENT: &str = "context-switches";
@@ -28,13 +28,14 @@ const LEAVING: [&str; 2] = ["schedule", "__schedule"];
 /// # Errors
 /// [`Error::Perf`] names the line; limits as in [`Profile::add`].
 pub fn read_waits(text: &str, slices: &[Range<u64>]) -> Result<Profile, Error> {
-    let mut switches = Switches::of(text);
+    let mut switches = Switches::of(text)?;
     let Some(end) = slices.last().map(|slice| slice.end) else {
         return Ok(empty(0));
     };
     let duration_ns = slices.iter().map(|slice| slice.end - slice.start).sum();
     let mut stacks = Stacks::of(empty(duration_ns), true);
     let preempted = stacks.profile.intern(PREEMPTED)?;
+    let mut unended = 0_u64;
     for sample in Samples::of(text) {
         let mut sample = sample?;
         let header = &mut sample.header;
@@ -47,13 +48,25 @@ pub fn read_waits(text: &str, slices: &[Range<u64>]) -> Result<Profile, Error> {
         let Some(slice) = slices.iter().position(|slice| slice.contains(&begin)) else {
             continue;
         };
-        let (lasts_until, is_preempted) = switches.after(thread, begin);
-        let length = lasts_until.unwrap_or(end).min(end).saturating_sub(begin);
-        header.period = Some(length);
+        let wait = switches.after(thread, begin);
+        unended += u64::from(wait.end == End::Lost);
+        let lasts_until = match wait.end {
+            End::At(time) => time.min(end),
+            End::Beyond => end,
+            End::Lost => begin,
+        };
+        header.period = Some(lasts_until.saturating_sub(begin));
         without_leaving(&mut sample);
-        stacks.add(&sample, slice as u8, is_preempted.then_some(preempted))?;
+        let innermost = wait.is_preempted.then_some(preempted);
+        stacks.add(&sample, slice as u8, innermost)?;
     }
     let mut profile = stacks.finish();
+    if unended > 0 {
+        profile.note(format!(
+            "{} waits are without their length: perf lost when they ended, as it does where threads switch more often than it can write; use it under less load",
+            format_count(unended as f64)
+        ));
+    }
     if let Some(note) = slices
         .first()
         .and_then(|first| switches.note(first.start..end))
@@ -90,9 +103,27 @@ fn nanoseconds(seconds: f64) -> u64 {
 /// What a switch does to its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Switch {
+    /// A sample of where it is about to leave.
+    Leaves,
     In,
     Out,
     Preempted,
+}
+
+/// A wait of a thread.
+struct Wait {
+    end: End,
+    is_preempted: bool,
+}
+
+/// When a wait ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    At(u64),
+    /// Not while it was recorded.
+    Beyond,
+    /// Before the thread left its CPU again; when is not in the text.
+    Lost,
 }
 
 /// Switches of each thread in the order of the text, which is that of time.
@@ -101,15 +132,24 @@ struct Switches {
 }
 
 impl Switches {
-    fn of(text: &str) -> Self {
+    fn of(text: &str) -> Result<Self, Error> {
         let mut by_thread: HashMap<u32, (Vec<(u64, Switch)>, usize)> = HashMap::new();
         for (thread, time, switch) in text.lines().filter_map(switch) {
             by_thread.entry(thread).or_default().0.push((time, switch));
         }
+        for sample in Samples::of(text) {
+            let header = sample?.header;
+            if is_of(header.event, EVENT)
+                && let (Some(thread), Some(time)) = (header.tid, header.time.map(nanoseconds))
+            {
+                let known = by_thread.entry(thread).or_default();
+                known.0.push((time, Switch::Leaves));
+            }
+        }
         for (switches, _) in by_thread.values_mut() {
             switches.sort_by_key(|(time, _)| *time);
         }
-        Self { by_thread }
+        Ok(Self { by_thread })
     }
 
     /// What is said of threads that waited already when the recording began, and came back.
@@ -128,23 +168,33 @@ impl Switches {
         })
     }
 
-    /// When a thread that leaves its CPU at a time is back, and whether it lost it. It is asked in the order of time.
-    fn after(&mut self, thread: u32, time: u64) -> (Option<u64>, bool) {
+    /// The wait of a thread that leaves its CPU at a time. It is asked in the order of time.
+    fn after(&mut self, thread: u32, time: u64) -> Wait {
+        let mut wait = Wait {
+            end: End::Beyond,
+            is_preempted: false,
+        };
         let Some((switches, at)) = self.by_thread.get_mut(&thread) else {
-            return (None, false);
+            return wait;
         };
         while switches.get(*at).is_some_and(|(when, _)| *when < time) {
             *at += 1;
         }
-        let mut is_preempted = false;
         for (when, switch) in &switches[*at..] {
             match switch {
-                Switch::In => return (Some(*when), is_preempted),
-                Switch::Preempted => is_preempted = true,
-                Switch::Out => {}
+                Switch::In => {
+                    wait.end = End::At(*when);
+                    return wait;
+                }
+                Switch::Leaves if *when > time => {
+                    wait.end = End::Lost;
+                    return wait;
+                }
+                Switch::Preempted => wait.is_preempted = true,
+                Switch::Out | Switch::Leaves => {}
             }
         }
-        (None, is_preempted)
+        wait
     }
 }
 
@@ -246,6 +296,27 @@ a b 7/8 11.300000: PERF_RECORD_SWITCH IN
         assert_eq!(
             notes,
             ["10ms of waits are left out: they began before the recording and have no stacks"]
+        );
+    }
+
+    #[test]
+    fn a_wait_whose_end_perf_lost_has_no_length() {
+        let text = TEXT.replace("a b 7/8 10.050000: PERF_RECORD_SWITCH IN\n", "");
+        let second = 10_000_000_000..11_000_000_000;
+        check(
+            &text,
+            std::slice::from_ref(&second),
+            &[
+                ("a_b;main;sleeps", 2, 30_000_000),
+                ("a_b;main;works;(preempted)", 1, 1_000_000),
+                ("other;waits", 1, 980_000_000),
+            ],
+        );
+        let profile = read_waits(&text, std::slice::from_ref(&second)).expect("a text");
+        let note = &profile.notes()[0];
+        assert!(
+            note.starts_with("1 waits are without their length"),
+            "{note}"
         );
     }
 

@@ -43,6 +43,7 @@ impl Profile {
             self.taken_ns = other.taken_ns;
             self.begins_at_threads = other.begins_at_threads;
         }
+        self.is_uneven |= other.is_uneven;
         self.period_ns = self.period_ns.max(other.period_ns);
         self.duration_ns = self.duration_ns.saturating_add(other.duration_ns);
         Ok(())
@@ -130,6 +131,7 @@ impl Profile {
         empty.notes.clone_from(&self.notes);
         empty.taken_ns = self.taken_ns;
         empty.begins_at_threads = self.begins_at_threads;
+        empty.is_uneven = self.is_uneven;
         empty
     }
 

@@ -117,6 +117,7 @@ pub(in crate::report) fn kind_in_words(kind: Also, found: &FunctionComparison) -
         Also::Mutex => "time others waited for locks that it held",
         Also::Heap => "bytes allocated",
         Also::Goroutine => "time of goroutines",
+        Also::OffCpu => "time of threads on no CPU",
     };
     let by = if found.scales.is_some() {
         "per request"

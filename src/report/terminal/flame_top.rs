@@ -74,13 +74,29 @@ pub fn render(top: &Top<'_>) -> String {
     text
 }
 
+/// Values of a label that are listed.
+const LABELS: usize = 64;
+
 /// Labels with what of the profile has them.
 pub fn labels(profile: &Profile, labels: &[Labelled]) -> String {
     if labels.is_empty() {
         return "its samples have no labels\n".to_owned();
     }
     let mut table = plain_table(&["share", "samples", "", "label"], 3);
+    let (mut key, mut rows) = ("", 0);
+    let mut left_out = Vec::new();
     for of in labels {
+        if of.key != key {
+            (key, rows) = (&of.key, 0);
+        }
+        rows += 1;
+        if rows > LABELS {
+            match left_out.last_mut() {
+                Some((last, more)) if *last == key => *more += 1,
+                _ => left_out.push((key, 1)),
+            }
+            continue;
+        }
         let (part, whole) = if profile.is_of_values() {
             (of.amount, profile.value())
         } else {
@@ -100,6 +116,13 @@ pub fn labels(profile: &Profile, labels: &[Labelled]) -> String {
     }
     let mut text = String::new();
     indent(&table.to_string(), "  ", &mut text);
+    for (key, more) in left_out {
+        let more = format_count(f64::from(more));
+        text.push_str(&format!(
+            "  {more} more values of {}; --where {0}=VALUE selects\n",
+            shortened(key)
+        ));
+    }
     text
 }
 

@@ -1,6 +1,7 @@
 //! The profile of a phase: how it was taken, and where most CPU time goes.
 
 use super::style::{indent, line, plain_table};
+use crate::profile::{Bounds, Share};
 use crate::report::figures::{amount, rate, shortened};
 use crate::result::{AlsoResult, ProfileResult, RequestCost, Samples};
 use crate::scenario::Also;
@@ -30,8 +31,11 @@ pub(super) fn render(profile: &ProfileResult, text: &mut String) {
         text,
     );
     if let Some(taken) = &profile.taken {
-        let cost = |share: f64| profile.us_per_request.map(|us| format_count(share * us));
-        functions(taken, "µs/request", cost, text);
+        let cost = |share: Share| {
+            let us = profile.us_per_request?;
+            Some(format_count(share.value * us))
+        };
+        functions(taken, &["µs/request"], |share| [cost(share)], text);
     }
     for cost in &profile.by_request {
         by_request(cost, text);
@@ -67,16 +71,32 @@ fn by_request(cost: &RequestCost, text: &mut String) {
 /// What was captured beside the CPU, with its functions below.
 fn beside(also: &AlsoResult, text: &mut String) {
     let (seen, spent) = words(also.kind);
-    let in_all = match also.per_request {
-        Some(all) => format!(" · {} {spent} per request", amount(all, also.unit())),
-        None => String::new(),
+    let all = also.per_request.map(|all| amount(all, also.unit()));
+    let in_all = match (all, also.interval()) {
+        (None, _) => String::new(),
+        (Some(all), Some(of)) => {
+            let bounds = bounds(of, also.unit());
+            format!(" · {all} {spent} per request (95 %: {bounds})")
+        }
+        (Some(all), None) => format!(
+            " · {all} {spent} per request (how well that is known is not judged: one slice shows no spread; profile for 2 s or longer)"
+        ),
     };
     let samples = format_count(also.samples as f64);
     line(also.kind.name(), &format!("{samples} {seen}{in_all}"), text);
     if let Some(taken) = &also.taken {
-        let cost = |share: f64| also.per_request.map(|all| amount(share * all, also.unit()));
-        functions(taken, "per request", cost, text);
+        let cost = |share: Share| {
+            let all = also.per_request?;
+            Some(amount(share.value * all, also.unit()))
+        };
+        let interval = |share| also.interval_of(share).map(|of| bounds(of, also.unit()));
+        let columns = |share| [cost(share), interval(share)];
+        functions(taken, &["per request", "95 %"], columns, text);
     }
+}
+
+fn bounds(of: Bounds, unit: &str) -> String {
+    format!("{} to {}", amount(of.low, unit), amount(of.high, unit))
 }
 
 /// What samples of a kind are, and what they add up to.
@@ -86,10 +106,17 @@ fn words(kind: Also) -> (&'static str, &'static str) {
         Also::Mutex => ("waits seen", "waited for locks, by who held them"),
         Also::Heap => ("allocations seen", "allocated"),
         Also::Goroutine => ("goroutines seen", "of goroutines"),
+        Also::OffCpu => ("waits seen", "of threads on no CPU"),
     }
 }
 
-fn functions(taken: &Samples, unit: &str, cost: impl Fn(f64) -> Option<String>, text: &mut String) {
+/// Functions with what each costs itself, in columns with these heads.
+fn functions<const N: usize>(
+    taken: &Samples,
+    heads: &[&str; N],
+    cost: impl Fn(Share) -> [Option<String>; N],
+    text: &mut String,
+) {
     let mut by_self: Vec<_> = taken
         .functions
         .functions
@@ -100,14 +127,19 @@ fn functions(taken: &Samples, unit: &str, cost: impl Fn(f64) -> Option<String>, 
         let by_own = b.self_share.value.total_cmp(&a.self_share.value);
         by_own.then_with(|| a.function.cmp(&b.function))
     });
-    let mut table = plain_table(&["self", "total", unit, "function"], 3);
+    let mut all = vec!["self", "total"];
+    all.extend(heads);
+    all.push("function");
+    let mut table = plain_table(&all, 2 + N);
     for function in by_self.into_iter().take(TOP_FUNCTIONS) {
-        table.add_row([
+        let mut row = vec![
             format_share(function.self_share.value),
             format_share(function.total_share.value),
-            cost(function.self_share.value).unwrap_or_else(|| "–".to_owned()),
-            shortened(&function.function),
-        ]);
+        ];
+        let costs = cost(function.self_share).into_iter();
+        row.extend(costs.map(|cost| cost.unwrap_or_else(|| "–".to_owned())));
+        row.push(shortened(&function.function));
+        table.add_row(row);
     }
     indent(&table.to_string(), "      ", text);
 }

@@ -19,7 +19,7 @@ pub struct Profile {
     pub request_label: Option<String>,
 }
 
-/// A profile that Go's runtime serves beside that of the CPU.
+/// A profile that is captured beside that of the CPU: what Go's runtime serves, or where threads wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Also {
     /// Time that goroutines waited at channels, selects and locks.
@@ -30,19 +30,33 @@ pub enum Also {
     Heap,
     /// Where goroutines are.
     Goroutine,
+    /// Time in which threads of local processes are on no CPU, which the system's perf tells.
+    OffCpu,
 }
 
 impl Also {
     /// All that there are.
-    pub const ALL: [Self; 4] = [Self::Block, Self::Mutex, Self::Heap, Self::Goroutine];
+    pub const ALL: [Self; 5] = [
+        Self::Block,
+        Self::Mutex,
+        Self::Heap,
+        Self::Goroutine,
+        Self::OffCpu,
+    ];
 
-    /// Its name in scenarios and files, which is that of its endpoint.
+    /// Whether it is read from the target's endpoints.
+    pub fn is_served(self) -> bool {
+        self != Self::OffCpu
+    }
+
+    /// Its name in scenarios and files; of what is served also that of its endpoint.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Block => "block",
             Self::Mutex => "mutex",
             Self::Heap => "heap",
             Self::Goroutine => "goroutine",
+            Self::OffCpu => "off-cpu",
         }
     }
 

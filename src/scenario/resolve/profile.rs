@@ -12,6 +12,8 @@ use crate::scenario::read::file;
 use crate::scenario::read::flagged::PROFILE_LENGTHS;
 use crate::scenario::read::values::length;
 
+const ALSO: &str = "profile.also";
+
 /// How long a capture waits for its samples if nothing else is said.
 pub(super) const LONGEST_FOR_SAMPLES: Duration = Duration::from_secs(120);
 
@@ -51,7 +53,7 @@ impl Resolver<'_> {
             hz: samples,
             duration: self.profile_duration(profile)?,
             samples: self.profile_samples(profile)?,
-            also: self.also(profile)?,
+            also: self.also(profile, target)?,
             request_label: self.request_label(profile)?,
         }))
     }
@@ -91,44 +93,49 @@ impl Resolver<'_> {
         Ok(ProfileSource::Perf)
     }
 
-    /// What is captured beside the CPU: from endpoints that stand beside that of the CPU.
-    fn also(&self, profile: &file::Profile) -> Result<Vec<Also>, Error> {
-        const KEY: &str = "profile.also";
+    /// What is captured beside the CPU.
+    fn also(&self, profile: &file::Profile, target: &Target) -> Result<Vec<Also>, Error> {
         let mut all = Vec::new();
         for name in &profile.also {
             let known = Also::ALL.map(Also::name).join(", ");
             let kind = Also::named(name.get_ref()).ok_or_else(|| {
                 let why = format!("`{}` is none of {known}", name.get_ref());
-                self.error(name.span(), KEY, why)
+                self.error(name.span(), ALSO, why)
             })?;
+            let is_remote = matches!(target, Target::Url { pid: None, .. });
+            if kind == Also::OffCpu && is_remote {
+                let why = "perf tells where threads of local processes wait; name the target's with `pid` beside its `url`, or with --pid, or leave it out";
+                return Err(self.error(name.span(), ALSO, why));
+            }
+            if kind.is_served() {
+                self.served(profile, name)?;
+            }
             if !all.contains(&kind) {
                 all.push(kind);
             }
         }
-        let Some(first) = profile.also.first() else {
-            return Ok(all);
-        };
+        Ok(all)
+    }
+
+    /// Refuses a profile that no endpoint gives: those of Go stand beside that of the CPU.
+    fn served(&self, profile: &file::Profile, name: &file::Text) -> Result<(), Error> {
         let path = profile.url.as_ref().map(|url| {
             let url = url.get_ref();
             url.split(['?', '#']).next().unwrap_or_default()
         });
-        if profile.cpu.get_ref() != "pprof" {
-            let why = "it is read from pprof endpoints; use `cpu = \"pprof\"` with a `url`";
-            return Err(self.error(first.span(), KEY, why));
-        }
-        match path {
-            None => Err(self.error(
-                first.span(),
-                KEY,
-                "the bundled gateway serves a profile of the CPU alone; leave `also` out",
-            )),
-            Some(path) if path.ends_with("/profile") => Ok(all),
-            Some(_) => Err(self.error(
-                first.span(),
-                KEY,
-                "these stand beside a `url` whose path ends in /profile, as Go's net/http/pprof serves them",
-            )),
-        }
+        let why = match path {
+            _ if profile.cpu.get_ref() != "pprof" => {
+                "it is read from pprof endpoints; use `cpu = \"pprof\"` with a `url`"
+            }
+            None => {
+                "the bundled gateway serves a profile of the CPU alone; leave it out, or use \"off-cpu\""
+            }
+            Some(path) if path.ends_with("/profile") => return Ok(()),
+            Some(_) => {
+                "these stand beside a `url` whose path ends in /profile, as Go's net/http/pprof serves them"
+            }
+        };
+        Err(self.error(name.span(), ALSO, why))
     }
 
     /// The label that tells requests apart.

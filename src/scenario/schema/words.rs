@@ -128,7 +128,7 @@ pub(super) const WORDS: [(&str, &str, &[&str], &str); 9] = [
     (
         "Profile",
         "also",
-        &["block", "mutex", "heap", "goroutine"],
+        &["block", "mutex", "heap", "goroutine", "off-cpu"],
         "[profile]\ncpu = \"pprof\"\nurl = \"http://127.0.0.1:1/profile\"\nalso = [\"WORD\"]\n",
     ),
     (

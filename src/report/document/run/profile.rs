@@ -39,6 +39,12 @@ struct AlsoJson {
     samples: u64,
     slices: usize,
     per_request: Option<f64>,
+    #[serde(default)]
+    per_request_error: Option<f64>,
+    #[serde(skip_deserializing)]
+    per_request_low: Option<f64>,
+    #[serde(skip_deserializing)]
+    per_request_high: Option<f64>,
     #[serde(skip_deserializing)]
     top: Vec<AmountJson>,
 }
@@ -49,7 +55,11 @@ struct AmountJson {
     self_share: f64,
     total_share: f64,
     self_per_request: Option<f64>,
+    self_per_request_low: Option<f64>,
+    self_per_request_high: Option<f64>,
     total_per_request: Option<f64>,
+    total_per_request_low: Option<f64>,
+    total_per_request_high: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,19 +143,31 @@ impl AlsoJson {
             .taken
             .iter()
             .flat_map(|taken| &taken.functions.functions);
-        let top = functions.take(TOP_FUNCTIONS).map(|function| AmountJson {
-            function: function.function.clone(),
-            self_share: function.self_share.value,
-            total_share: function.total_share.value,
-            self_per_request: amount(function.self_share.value),
-            total_per_request: amount(function.total_share.value),
+        let top = functions.take(TOP_FUNCTIONS).map(|function| {
+            let (own, total) = (function.self_share, function.total_share);
+            let (of_own, of_total) = (also.interval_of(own), also.interval_of(total));
+            AmountJson {
+                function: function.function.clone(),
+                self_share: own.value,
+                total_share: total.value,
+                self_per_request: amount(own.value),
+                self_per_request_low: of_own.map(|of| of.low),
+                self_per_request_high: of_own.map(|of| of.high),
+                total_per_request: amount(total.value),
+                total_per_request_low: of_total.map(|of| of.low),
+                total_per_request_high: of_total.map(|of| of.high),
+            }
         });
+        let interval = also.interval();
         Self {
             kind: also.kind.name().to_owned(),
             unit: also.unit().to_owned(),
             samples: also.samples,
             slices: also.slices,
             per_request: also.per_request,
+            per_request_error: also.error,
+            per_request_low: interval.map(|of| of.low),
+            per_request_high: interval.map(|of| of.high),
             top: top.collect(),
         }
     }
@@ -157,6 +179,7 @@ impl AlsoJson {
             samples: self.samples,
             slices: self.slices,
             per_request: self.per_request,
+            error: self.per_request_error.filter(|error| *error >= 0.0),
             taken: None,
         })
     }

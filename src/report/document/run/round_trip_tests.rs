@@ -97,6 +97,7 @@ fn profile() -> ProfileResult {
             samples: 12,
             slices: 5,
             per_request: Some(1_500.0),
+            error: Some(0.1),
             taken: None,
         }],
         by_request: vec![
