@@ -18,6 +18,9 @@ const MAX_ANSWER: usize = 4 << 20;
 /// Pages of a list, of a thousand names each.
 const MAX_PAGES: u32 = 100;
 
+/// Bytes of a credential that is looked for: a shorter one would blank out ordinary words.
+const SHORTEST: usize = 4;
+
 /// Characters of an error.
 const MAX_WORDS: usize = 300;
 
@@ -156,7 +159,7 @@ pub fn words(error: &dyn Error, secrets: &[String]) -> String {
 /// Words in one line of bounded length, without `secrets`.
 pub fn bounded(words: &str, secrets: &[String]) -> String {
     let mut words = words.replace(['\n', '\r'], " ");
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+    for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
         words = words.replace(secret.as_str(), "…");
     }
     words.chars().take(MAX_WORDS).collect()

@@ -136,4 +136,8 @@ async fn what_a_server_says_is_one_line_without_credentials() {
     let (list, _) = asked(|_| answer("403 Forbidden", "", body.as_bytes())).await;
     assert!(list.contains("::error::…"), "{list}");
     assert!(!list.contains(['\n', '\r']), "{list}");
+    assert_eq!(
+        bounded("a hush b", &["a".to_owned(), "hush".to_owned()]),
+        "a … b"
+    );
 }
