@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 
-pub(crate) use printable::{printable, printable_json, printable_lines};
+pub(crate) use printable::{is_hidden, printable, printable_json, printable_lines};
 
 /// What was typed is not a value of this unit; the text says what would be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

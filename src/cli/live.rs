@@ -1,5 +1,6 @@
 //! The endpoint of `--live`: a run's figures for Prometheus, on a thread of its own until the command ends.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::listen::Bound;
@@ -21,7 +23,7 @@ use crate::report::terminal::progress::Shared;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The head of a question has so many bytes at most.
 const MOST_HEAD: usize = 8 << 10;
-/// Questions at a time.
+/// Questions at a time; one more ends the oldest.
 const MOST_AT_ONCE: usize = 16;
 /// Where the figures are.
 const PATH: &str = "/metrics";
@@ -160,19 +162,25 @@ async fn accept(listener: TcpListener, standing: Shared, questions: Arc<Question
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
-    let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
+    let mut asking = VecDeque::new();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
+                asking.retain(|one: &AbortHandle| !one.is_finished());
+                // Whoever connects and asks nothing keeps nobody else out.
+                if asking.len() == MOST_AT_ONCE
+                    && let Some(oldest) = asking.pop_front()
+                {
+                    oldest.abort();
+                }
                 let (standing, questions) = (standing.clone(), questions.clone());
-                tokio::spawn(async move {
+                let answered = tokio::spawn(async move {
                     // Who is gone, or too slow, gets nothing.
                     let _ = timeout(PATIENCE, answer(stream, &standing, &questions)).await;
-                    drop(place);
                 });
+                asking.push_back(answered.abort_handle());
+                // A question that is there already is answered before the next one is taken.
+                tokio::task::yield_now().await;
             }
             // Such as a lack of file descriptors, which passes.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -240,6 +248,7 @@ fn reply(head: &[u8], metrics: impl FnOnce() -> String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::live::Standing;
 
     #[test]
     fn questions_are_answered_when_they_are_complete() {
@@ -298,5 +307,39 @@ mod tests {
         assert_eq!(questions.patience(), None);
         // It returns at once.
         questions.wait(Duration::from_secs(3_600));
+    }
+
+    #[tokio::test]
+    async fn who_asks_nothing_keeps_nobody_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let standing = Arc::new(Mutex::new(Standing::of("s")));
+        let serving = accept(listener, standing, Arc::new(Questions::default()));
+        let asking = async {
+            let mut silent = Vec::new();
+            for _ in 0..2 * MOST_AT_ONCE - 2 {
+                silent.push(TcpStream::connect(address).await.unwrap());
+            }
+            let mut one = TcpStream::connect(address).await.unwrap();
+            one.write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            one.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+            // Nobody had to lose patience for that: one of those that came first is still heard.
+            let mut first = silent.swap_remove(MOST_AT_ONCE - 1);
+            first
+                .write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
+                .await
+                .unwrap();
+            first.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2);
+        };
+        tokio::select! {
+            () = serving => unreachable!("it serves without an end"),
+            () = asking => {}
+        }
     }
 }

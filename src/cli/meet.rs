@@ -1,10 +1,13 @@
 //! `--meet`: shards agree on their start through a directory or a bucket.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use bucket_client::{Guard, Way};
 use jiff::{SignedDuration, Timestamp};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
@@ -25,6 +28,15 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Of one question to a bucket.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Of a connection to it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much longer than `--meet-within` a place may take, for the last questions.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Bytes of an object at a place. The longest names a million shards that are missing.
+const MAX_OBJECT: u64 = 8 << 20;
+
 /// How a meeting ended.
 pub(super) enum Met {
     /// With a word for all.
@@ -37,6 +49,8 @@ pub(super) enum Met {
 struct Place {
     store: Arc<dyn ObjectStore>,
     root: Path,
+    /// Of a place that is a directory.
+    directory: Option<PathBuf>,
 }
 
 /// Waits at a place until all shards are there, at most for so long.
@@ -46,9 +60,14 @@ pub(super) fn meet(url: &str, shard: Shard, own: &Ready, within: Duration) -> an
         .enable_all()
         .build()
         .context("cannot set up the runtime")?;
-    let met = runtime.block_on(place.meet(shard, own, within));
+    let meeting = place.meet(shard, own, within);
+    let met = runtime.block_on(async { tokio::time::timeout(within + GRACE, meeting).await });
+    // What the place keeps waiting is left behind.
     runtime.shutdown_background();
-    met.with_context(|| "cannot meet the other shards (--meet)")
+    met.unwrap_or_else(|_| {
+        bail!("the place does not answer, or takes nothing and has nothing; meet at another one")
+    })
+    .with_context(|| "cannot meet the other shards (--meet)")
 }
 
 impl Place {
@@ -59,15 +78,19 @@ impl Place {
             )
         };
         let (scheme, rest) = url.split_once("://").ok_or_else(refused)?;
+        let mut directory = None;
         let (store, root): (Arc<dyn ObjectStore>, &str) = match scheme {
             "file" if rest.starts_with('/') => {
-                std::fs::create_dir_all(rest)
+                fs::create_dir_all(rest)
                     .with_context(|| format!("cannot make the directory {rest} (--meet)"))?;
+                directory = Some(rest.into());
                 (Arc::new(LocalFileSystem::new_with_prefix(rest)?), "")
             }
             "s3" => {
                 let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
-                if bucket.is_empty() {
+                // A user, a password or a signature in it would be no part of a name.
+                let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+                if bucket.is_empty() || !bucket.chars().all(known) || path.contains(['?', '#']) {
                     return Err(refused().into());
                 }
                 let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
@@ -77,12 +100,15 @@ impl Place {
                 let is_plain = endpoint
                     .as_ref()
                     .is_some_and(|of| of.starts_with("http://"));
-                let client = ClientOptions::new()
-                    .with_timeout(TIMEOUT)
-                    .with_allow_http(is_plain);
+                let guard = Guard {
+                    timeout: TIMEOUT,
+                    connect_timeout: CONNECT_TIMEOUT,
+                    way: endpoint.as_deref().map_or(Way::Usual, Way::to),
+                };
                 let mut builder = AmazonS3Builder::from_env()
                     .with_bucket_name(bucket)
-                    .with_client_options(client);
+                    .with_client_options(ClientOptions::new().with_allow_http(is_plain))
+                    .with_http_connector(guard);
                 if let Some(endpoint) = endpoint {
                     builder = builder.with_endpoint(endpoint);
                 }
@@ -91,7 +117,11 @@ impl Place {
             _ => return Err(refused().into()),
         };
         let root = Path::parse(root.trim_end_matches('/')).map_err(|_| refused())?;
-        Ok(Self { store, root })
+        Ok(Self {
+            store,
+            root,
+            directory,
+        })
     }
 
     async fn meet(&self, shard: Shard, own: &Ready, within: Duration) -> anyhow::Result<Met> {
@@ -143,21 +173,26 @@ impl Place {
 
     /// Whether it was created now; an object that exists stays as it is.
     async fn create(&self, name: &str, bytes: &[u8]) -> anyhow::Result<bool> {
+        self.check_directory(name)?;
         let options = PutOptions::from(PutMode::Create);
         let at = self.at(name);
         let put = self.store.put_opts(&at, bytes.to_vec().into(), options);
         match put.await {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(told(&error)),
         }
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<T>> {
+        self.check_directory(name)?;
         let bytes = match self.store.get(&self.at(name)).await {
-            Ok(found) => found.bytes().await?,
+            Ok(found) if found.meta.size > MAX_OBJECT => {
+                bail!("`{name}` there is not telemload's: it is too large")
+            }
+            Ok(found) => found.bytes().await.map_err(|error| told(&error))?,
             Err(Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(told(&error)),
         };
         let read = serde_json::from_slice(&bytes);
         read.map(Some)
@@ -169,8 +204,41 @@ impl Place {
         let found = self
             .store
             .list_with_delimiter(Some(&self.at("ready")))
-            .await?;
+            .await
+            .map_err(|error| told(&error))?;
         let names = found.objects.iter().filter_map(|of| of.location.filename());
         Ok(names.map(str::to_owned).collect())
     }
+
+    /// Whether what stands in a directory is what shards make there: others may write to it, and to open a FIFO waits without an end.
+    fn check_directory(&self, name: &str) -> anyhow::Result<()> {
+        let Some(directory) = &self.directory else {
+            return Ok(());
+        };
+        let path = directory.join(name);
+        let is = |path: &std::path::Path, expected: fn(&fs::Metadata) -> bool| {
+            fs::symlink_metadata(path).map_or(true, |found| expected(&found))
+        };
+        let above = path.parent().unwrap_or(directory);
+        if is(&path, fs::Metadata::is_file)
+            && (above == directory || is(above, fs::Metadata::is_dir))
+        {
+            return Ok(());
+        }
+        bail!("`{name}` there is not telemload's: it is no file in a directory; meet at a new one")
+    }
+}
+
+/// An error of the store, without what its causes say twice.
+fn told(error: &Error) -> anyhow::Error {
+    const SECRETS: [&str; 3] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    let secrets: Vec<String> = SECRETS
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .collect();
+    anyhow::Error::msg(bucket_client::words(error, &secrets))
 }

@@ -148,7 +148,9 @@ fn split(target: &str) -> (&str, Option<&str>) {
 
 /// A route without segments that may be somebody's.
 pub(super) fn kept_route(path: &str) -> String {
-    route(path, |segment| names_a_thing(segment) || !is_plain(segment))
+    route(path, |segment| {
+        names_a_thing(segment) || segment.contains('@') || !is_plain(segment)
+    })
 }
 
 /// A name as it stands; what is no name, as where a query is one token, becomes `*`.
@@ -163,7 +165,7 @@ fn name(text: &str) -> String {
 
 /// Names have numbers in them more often than segments of paths have.
 fn names_a_thing_as_name(text: &str) -> bool {
-    text.len() >= 16 && names_a_thing(text)
+    text.contains('@') || text.len() >= 16 && names_a_thing(text)
 }
 
 /// Whether a text is printable ASCII and has no shape of a credential.
@@ -187,10 +189,13 @@ fn word(name: &str, value: &[u8]) -> Option<String> {
     is_kept.then(|| text.to_owned())
 }
 
-/// Whether none of the words of a value is long or a credential.
+/// Whether none of the words of a value is long, names a thing or is a credential.
 fn is_plain_list(text: &str) -> bool {
     let words = text.split([' ', ',', ';', '/', '=']);
-    words.into_iter().all(|word| word.len() <= 40) && without_known_shapes(text) == text
+    words
+        .into_iter()
+        .all(|word| word.len() <= 40 && !names_a_thing_as_name(word.trim_matches('"')))
+        && without_known_shapes(text) == text
 }
 
 #[cfg(test)]

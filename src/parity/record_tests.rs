@@ -64,3 +64,22 @@ fn credentials_in_places_of_names_are_not_kept() {
     assert_eq!(record.route, "/bot/*/*");
     assert!(matches!(record.header("accept"), Some(Value::Print(_))));
 }
+
+#[test]
+fn addresses_and_tokens_in_places_of_words_are_not_kept() {
+    let record = record(
+        "GET /reset/ada.hush@example.com/mail?ada.hush@example.com=1 HTTP/1.1
+Accept: */*;key=\"hush1234567890abcdef\"
+Accept-Encoding: hush1234567890abcdef
+Cache-Control: no-cache, hush1234567890abcdef=1
+Content-Type: application/x-www-form-urlencoded;charset=utf-8
+Cookie: ada.hush@example.com=1
+
+",
+    );
+    assert_eq!(record.route, "/reset/*/mail");
+    let line = serde_json::to_string(&record).unwrap();
+    assert!(!line.contains("hush"), "{line}");
+    let word = "application/x-www-form-urlencoded;charset=utf-8".to_owned();
+    assert_eq!(record.header("content-type"), Some(&Value::Word(word)));
+}

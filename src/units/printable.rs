@@ -136,7 +136,7 @@ fn colour(text: &str) -> usize {
 }
 
 /// Control characters, and what Unicode calls default ignorable: marks of direction, joiners, fillers, selectors, tags.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

@@ -345,3 +345,50 @@ fn shards_agree_on_a_start_or_say_who_was_missing() {
     }
     assert_eq!(server.request_count(), sent);
 }
+
+#[test]
+fn a_place_with_something_else_in_it_is_refused_at_once() {
+    let server = Server::start(Behaviour::Canned(OK));
+    let places = tempfile::tempdir().unwrap();
+    let fifo =
+        |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RWXU).unwrap();
+    type Spoil<'a> = &'a dyn Fn(&Path);
+    let cases: [(&str, &str, Spoil<'_>); 5] = [
+        ("a", "go", &|at| fifo(&at.join("go"))),
+        ("b", "go", &|at| std::fs::create_dir(at.join("go")).unwrap()),
+        ("c", "go", &|at| {
+            std::os::unix::fs::symlink("/dev/zero", at.join("go")).unwrap();
+        }),
+        ("d", "ready/1", &|at| {
+            std::fs::create_dir(at.join("ready")).unwrap();
+            std::fs::write(at.join("ready/0"), "{}").unwrap();
+            std::fs::write(at.join("ready/2"), "{}").unwrap();
+            fifo(&at.join("ready/1"));
+        }),
+        ("e", "ready/1", &|at| {
+            std::os::unix::fs::symlink(at, at.join("ready")).unwrap();
+        }),
+    ];
+    for (place, name, make) in cases {
+        let place = places.path().join(place);
+        std::fs::create_dir(&place).unwrap();
+        make(&place);
+        let words = format!("`{name}` there is not telemload's: it is no file in a directory;");
+        for outcome in meet(&server, &place, "90s", &[0, 2]) {
+            outcome.expect(5, &["cannot meet the other shards (--meet)", &words]);
+        }
+    }
+    for (url, kept) in [
+        ("s3://user:hush@bucket/x", "hush"),
+        ("s3://bucket/x?Signature=hush", "hush"),
+    ] {
+        let bed = TestBed::new().file("s.toml", scenario(&server));
+        let args = [
+            "run", "s.toml", "--shard", "0/3", "--out", "out", "--meet", url,
+        ];
+        let outcome = bed.args(args).run();
+        let outcome = outcome.expect(2, &["--meet: use file:///DIRECTORY that all shards see"]);
+        assert!(!outcome.stderr.contains(kept), "{}", outcome.stderr);
+    }
+    assert_eq!(server.request_count(), 0);
+}

@@ -7,6 +7,7 @@ use super::headers;
 use super::route;
 use crate::import::mark::{self, Piece};
 use crate::import::sample::{Body, Exchange, Header};
+use crate::import::secret::Secrets;
 
 /// More routes than these are put together.
 const ROUTES: usize = 60;
@@ -58,13 +59,20 @@ pub(super) fn groups<'a>(
     exchanges: &'a [Exchange],
     host: Option<&str>,
     keeps_binary: bool,
+    secrets: &Secrets,
     notes: &mut Vec<String>,
 ) -> Vec<Group<'a>> {
     let mut found = BTreeSet::new();
     let mut keyed: Vec<(Key, Sent<'a>)> = (exchanges.iter())
         .map(|exchange| {
             let body = content(exchange, keeps_binary, &mut found);
-            let headers = headers::sent(exchange, host, !matches!(body, Content::None), &mut found);
+            let headers = headers::sent(
+                exchange,
+                host,
+                !matches!(body, Content::None),
+                secrets,
+                &mut found,
+            );
             let names = headers.iter().map(|header| header.name.clone()).collect();
             let key = Key {
                 method: exchange.method.clone(),

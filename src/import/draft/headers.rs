@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::import::sample::{Exchange, Header};
+use crate::import::secret::Secrets;
 use crate::traffic::fields::{is_once, is_token};
 
 /// What a request sends, with what the scenario cannot say in `notes`.
@@ -10,6 +11,7 @@ pub(super) fn sent(
     exchange: &Exchange,
     host: Option<&str>,
     has_body: bool,
+    secrets: &Secrets,
     notes: &mut BTreeSet<String>,
 ) -> Vec<Header> {
     let mut sent: Vec<Header> = Vec::new();
@@ -44,7 +46,9 @@ pub(super) fn sent(
         if is_own {
             continue;
         }
-        if words.contains(|c: char| c.is_control() && c != '\t') {
+        // A secret may have one too.
+        let recorded = secrets.real(value);
+        if recorded.contains(|c: char| c.is_control() && c != '\t') {
             notes.insert(format!(
                 "`{name}` has a control character in some requests and is left out there"
             ));

@@ -88,6 +88,7 @@ pub fn draft(sample: &mut Sample, choice: &Choice) -> Result<Draft, String> {
         &exchanges,
         host.as_deref(),
         choice.keeps_binary,
+        &secrets,
         &mut draft.notes,
     );
     let mut writer = request::Writer::new(&secrets, choice);

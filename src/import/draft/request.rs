@@ -11,6 +11,7 @@ use super::text::{self, Template, key, quoted};
 use crate::import::mark::{self, Piece, pieces};
 use crate::import::secret::Secrets;
 use crate::traffic::template::is_built_in;
+use crate::units::printable_json;
 
 /// A body that is longer has a file of its own.
 const IN_PLACE: usize = 4 << 10;
@@ -430,7 +431,7 @@ fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
 fn lines(rows: impl Iterator<Item = Map<String, Value>>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for row in rows {
-        bytes.extend_from_slice(Value::Object(row).to_string().as_bytes());
+        bytes.extend_from_slice(printable_json(&Value::Object(row).to_string()).as_bytes());
         bytes.push(b'\n');
     }
     bytes

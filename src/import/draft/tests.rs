@@ -352,3 +352,19 @@ fn what_was_answered_is_expected() {
     );
     assert_eq!(draft.scenario.matches("expect").count(), 1);
 }
+
+#[test]
+fn a_header_with_a_control_character_is_left_out_also_where_it_is_secret() {
+    let with = |at, token: &str| exchange(at, "GET", "/a", &[("X-Api-Key", token)], "");
+    let draft = made(
+        vec![with(0, "hush4711\u{1b}abcdef"), with(1, "hush4712\nabcdef")],
+        |_| {},
+    );
+    assert!(!draft.scenario.contains("X-Api-Key"), "{}", draft.scenario);
+    let note = "`X-Api-Key` has a control character in some requests and is left out there";
+    assert!(
+        draft.notes.iter().any(|said| said == note),
+        "{:?}",
+        draft.notes
+    );
+}

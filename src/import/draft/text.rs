@@ -1,5 +1,7 @@
 //! Texts of a scenario: strings of TOML, and text in which `{{` means itself. Pure.
 
+use crate::units::is_hidden;
+
 /// A string of TOML.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
@@ -11,7 +13,8 @@ pub fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            // Whoever reads the scenario sees what is sent.
+            c if is_hidden(c) => quoted.push_str(&format!("\\U{:08X}", u32::from(c))),
             c => quoted.push(c),
         }
     }
@@ -73,4 +76,18 @@ pub(super) fn name(text: &str, most: usize) -> String {
         }
     }
     name.trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_string_is_hidden() {
+        let text = "a\u{202e}\u{1b}\u{200b}\u{e0041}\u{9b}\"\\\n größe";
+        let quoted = quoted(text);
+        assert!(!quoted.chars().any(is_hidden), "{quoted}");
+        let read: toml::Table = format!("key = {quoted}").parse().unwrap();
+        assert_eq!(read["key"].as_str(), Some(text));
+    }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::report::checks::{Check, Checks, Mark};
+use crate::units::printable;
 
 /// The report, as the schema `junit-10.xsd` of Jenkins has it.
 pub fn junit(checks: &Checks) -> String {
@@ -42,7 +43,7 @@ fn case(check: &Check, title: &str, text: &mut String) {
     let place = check.place.as_ref().map_or_else(String::new, |place| {
         let line = place.line.map(|line| format!(":{line}"));
         let line = line.unwrap_or_default();
-        escaped(&format!("\n{}{line}", place.file))
+        format!("\n{}", escaped(&format!("{}{line}", place.file)))
     });
     // Some readers show the text, and some the attribute.
     let _ = match element {
@@ -56,17 +57,16 @@ fn case(check: &Check, title: &str, text: &mut String) {
     text.push_str("    </testcase>\n");
 }
 
-/// Text of others in XML: what it cannot hold is U+FFFD.
+/// Text of others in XML, as it may be shown: what may not is U+FFFD.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in printable(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\n' => out.push('\n'),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -92,5 +92,25 @@ mod tests {
         ] {
             assert!(text.contains(expected), "no {expected} in {text}");
         }
+    }
+
+    #[test]
+    fn no_name_is_shown_as_it_stands() {
+        let mut checks = samples();
+        checks.title = "a\u{1b}[31m\n::error::b\u{202e}".to_owned();
+        for check in &mut checks.checks {
+            check.group = checks.title.clone();
+            check.name = checks.title.clone();
+            check.words = checks.title.clone();
+        }
+        let text = junit(&checks);
+        assert!(
+            text.contains("name=\"a\u{fffd}[31m\u{fffd}::error::b\u{fffd}\""),
+            "{text}"
+        );
+        assert!(
+            !text.contains(['\u{1b}', '\u{202e}']) && !text.contains("\n::"),
+            "{text}"
+        );
     }
 }

@@ -1,8 +1,6 @@
 //! How a secret that is known looks when it is written in other ways: percent-encoded, escaped in JSON, in base64 and in
 //! hexadecimal digits. Pure.
 
-use std::fmt::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -19,14 +17,39 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     let mut forms = Vec::new();
-    for encode in [percent as fn(&[u8]) -> String, every_percent, hex] {
-        let form = encode(secret);
-        forms.push(form.to_ascii_lowercase().into_bytes());
-        forms.push(form.into_bytes());
+    for case in [Case::Upper, Case::Lower] {
+        for plain in PLAIN {
+            let form = percent_but(secret, plain, case);
+            // As forms of pages have it.
+            forms.push(form.replace("%20", "+").into_bytes());
+            forms.push(form.into_bytes());
+        }
+        let every = secret
+            .iter()
+            .map(|&byte| format!("%{}", digits(byte, case)));
+        forms.push(every.collect::<String>().into_bytes());
+        let hex = secret.iter().map(|&byte| digits(byte, case));
+        forms.push(hex.collect::<String>().into_bytes());
     }
     if let Ok(text) = std::str::from_utf8(secret) {
         let quoted = serde_json::Value::from(text).to_string();
-        forms.push(quoted[1..quoted.len() - 1].into());
+        let quoted = &quoted[1..quoted.len() - 1];
+        forms.push(quoted.into());
+        forms.push(quoted.replace('/', "\\/").into_bytes());
+        let careful = [('&', "\\u0026"), ('<', "\\u003c"), ('>', "\\u003e")];
+        forms.push(replaced(quoted, &careful).into_bytes());
+        for apostrophe in ["'", "&#39;", "&#x27;", "&apos;"] {
+            for quote in ["&quot;", "&#34;"] {
+                let entities = [
+                    ('&', "&amp;"),
+                    ('<', "&lt;"),
+                    ('>', "&gt;"),
+                    ('"', quote),
+                    ('\'', apostrophe),
+                ];
+                forms.push(replaced(text, &entities).into_bytes());
+            }
+        }
     }
     for before in 0..3 {
         // Beside other bytes, such as a user's name: the digits that the secret alone decides.
@@ -59,25 +82,53 @@ pub(crate) fn without_known<'a>(text: &str, secrets: impl IntoIterator<Item = &'
 
 /// Percent-encoded but for letters, digits and `-._~` (RFC 3986 2.3).
 pub(crate) fn percent(bytes: &[u8]) -> String {
+    percent_but(bytes, PLAIN[0], Case::Upper)
+}
+
+/// Of hexadecimal digits.
+#[derive(Clone, Copy)]
+enum Case {
+    Upper,
+    Lower,
+}
+
+/// What encoders leave as it is beside letters and digits: RFC 3986; the same in a path; forms of pages; `encodeURIComponent`; `encodeURI`.
+const PLAIN: [&[u8]; 5] = [
+    b"-._~",
+    b"-._~/",
+    b"-._*",
+    b"-._~!'()*",
+    b"-._~!'()*;,/?:@&=+$#",
+];
+
+fn percent_but(bytes: &[u8], plain: &[u8], case: Case) -> String {
     bytes.iter().fold(String::new(), |mut text, &byte| {
-        let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if is_plain {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
             text.push(char::from(byte));
         } else {
-            write!(text, "%{byte:02X}").expect("a string takes all that is written");
+            text.push('%');
+            text.push_str(&digits(byte, case));
         }
         text
     })
 }
 
-fn every_percent(secret: &[u8]) -> String {
-    let bytes = secret.iter().map(|byte| format!("%{byte:02X}"));
-    bytes.collect()
+fn digits(byte: u8, case: Case) -> String {
+    match case {
+        Case::Upper => format!("{byte:02X}"),
+        Case::Lower => format!("{byte:02x}"),
+    }
 }
 
-fn hex(secret: &[u8]) -> String {
-    let bytes = secret.iter().map(|byte| format!("{byte:02X}"));
-    bytes.collect()
+/// A text with other words for some characters.
+fn replaced(text: &str, instead: &[(char, &str)]) -> String {
+    text.chars().fold(String::new(), |mut out, c| {
+        match instead.iter().find(|(of, _)| *of == c) {
+            Some((_, word)) => out.push_str(word),
+            None => out.push(c),
+        }
+        out
+    })
 }
 
 #[cfg(test)]
@@ -88,15 +139,20 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_however_it_is_written() {
-        let secret = "hush \"4711\"/+?";
+        let secret = "Hush \"4711\"/+?";
         for said in [
-            "hush \"4711\"/+?",
-            "hush%20%224711%22%2F%2B%3F",
-            "hush%20%224711%22%2f%2b%3f",
-            "%68%75%73%68%20%22%34%37%31%31%22%2F%2B%3F",
-            "hush \\\"4711\\\"/+?",
-            "6875736820223437313122 2F2B3F".replace(' ', "").as_str(),
-            "68757368202234373131222f2b3f",
+            "Hush \"4711\"/+?",
+            "Hush%20%224711%22%2F%2B%3F",
+            "Hush%20%224711%22%2f%2b%3f",
+            "Hush%20%224711%22/%2B%3F",
+            "Hush%20%224711%22/+?",
+            "Hush+%224711%22%2F%2B%3F",
+            "%48%75%73%68%20%22%34%37%31%31%22%2F%2B%3F",
+            "Hush \\\"4711\\\"/+?",
+            "Hush \\\"4711\\\"\\/+?",
+            "Hush &quot;4711&quot;/+?",
+            "4875736820223437313122 2F2B3F".replace(' ', "").as_str(),
+            "48757368202234373131222f2b3f",
         ] {
             let shown = without_known(&format!("before {said} behind"), [secret]);
             assert_eq!(shown, format!("before {REDACTED} behind"), "{said}");

@@ -45,8 +45,13 @@ impl Location {
     /// What it is not, and what may be written.
     pub fn parse(text: &str) -> Result<Self, String> {
         let refuse = || {
+            // Behind these a URL has a password or a signature.
+            let shown = match text.contains(['@', '?', '#']) {
+                true => "this".to_owned(),
+                false => format!("{text:?}"),
+            };
             format!(
-                "{text:?} is not a sink; use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\""
+                "{shown} is not a sink; use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\""
             )
         };
         if text == "memory" {
@@ -204,6 +209,14 @@ mod tests {
                 error.contains("use \"memory\", \"file:///directory\" or \"s3://bucket/prefix\""),
                 "{text}: {error}"
             );
+        }
+        for text in [
+            "s3://user:hush@b",
+            "s3://user:a#hush/b",
+            "s3:/b?Signature=hush",
+        ] {
+            let error = Location::parse(text).unwrap_err();
+            assert!(!error.contains("hush"), "{error}");
         }
     }
 }

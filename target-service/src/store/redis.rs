@@ -15,6 +15,7 @@ use redis::{
     Cmd, FromRedisValue, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value, cmd, pipe,
 };
 use subtle::ConstantTimeEq;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -46,6 +47,10 @@ pub(super) struct Redis {
     users: Vec<(&'static Seed, Vec<u8>)>,
     /// Devices that this instance knows to be revoked: a store that lost its memory is told again.
     revoked: Mutex<BTreeSet<Box<[u8]>>>,
+    /// Those of them that were revoked while the store was down, which nobody else was told of yet.
+    untold: Mutex<BTreeSet<Box<[u8]>>>,
+    /// Something was added to these.
+    missed: Notify,
     pushes: tokio::sync::Mutex<Receiver<PushInfo>>,
     /// The address without credentials.
     address: String,
@@ -80,6 +85,8 @@ impl Redis {
             breaker: Breaker::new(),
             users,
             revoked: Mutex::default(),
+            untold: Mutex::default(),
+            missed: Notify::new(),
             pushes: tokio::sync::Mutex::new(pushes),
             address,
             metrics,
@@ -164,8 +171,7 @@ impl Redis {
             .cmd("DEL")
             .arg(self.names.digest(id))
             .ignore();
-        let mut message = cmd("PUBLISH");
-        message.arg(self.names.channel()).arg(id);
+        let message = self.message(id);
         let announce = async {
             let mut link = self.link.get();
             let () = announcement.query_async(&mut link).await?;
@@ -173,7 +179,19 @@ impl Redis {
             // middle of the transaction's reply. What follows would then be taken for the answers to other commands.
             message.query_async(&mut link).await
         };
-        self.guard(announce).await
+        let told = self.guard(announce).await;
+        if told.is_err() {
+            self.untold().insert(id.into());
+            self.missed.notify_one();
+        }
+        told
+    }
+
+    /// What the other instances listen for.
+    fn message(&self, id: &[u8]) -> Cmd {
+        let mut message = cmd("PUBLISH");
+        message.arg(self.names.channel()).arg(id);
+        message
     }
 
     /// `revoke` tells whether there is such a device: others are not remembered.
@@ -201,6 +219,7 @@ impl Redis {
                     self.renew().await;
                     sync.reset_after(RETRY);
                 }
+                () = self.missed.notified() => sync.reset_after(RETRY),
                 _ = sync.tick() => match self.synchronise().await {
                     Ok(ids) => {
                         let known = ids.iter().filter(|id| revoke(id));
@@ -239,6 +258,14 @@ impl Redis {
             .guard(async { exchange.query_async(&mut self.link.get()).await })
             .await?;
         self.guard(self.provision()).await?;
+        let untold: Vec<_> = self.untold().iter().cloned().collect();
+        for id in untold {
+            let message = self.message(&id);
+            let () = self
+                .guard(async { message.query_async(&mut self.link.get()).await })
+                .await?;
+            self.untold().remove(&id);
+        }
         Ok(ids)
     }
 
@@ -333,6 +360,10 @@ impl Redis {
 
     fn revoked(&self) -> std::sync::MutexGuard<'_, BTreeSet<Box<[u8]>>> {
         self.revoked.lock().expect("nothing panics under this lock")
+    }
+
+    fn untold(&self) -> std::sync::MutexGuard<'_, BTreeSet<Box<[u8]>>> {
+        self.untold.lock().expect("nothing panics under this lock")
     }
 
     fn note_revoked(&self, id: &[u8]) {

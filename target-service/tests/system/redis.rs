@@ -112,6 +112,21 @@ impl Redis {
         self.try_say(words).await.expect("the server answers")
     }
 
+    /// A connection that gets the messages of a channel.
+    pub(crate) async fn listen(&self, channel: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let command = format!("SUBSCRIBE {channel}\r\n");
+        stream.write_all(command.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        let subscribed = async {
+            while !reply.ends_with(b":1\r\n") {
+                assert_ne!(stream.read_buf(&mut reply).await.unwrap(), 0);
+            }
+        };
+        timeout(LIMIT, subscribed).await.unwrap();
+        stream
+    }
+
     async fn try_say(&self, words: &[&str]) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
         let command = words.join(" ") + "\r\nQUIT\r\n";

@@ -4,6 +4,7 @@ use gateway_config::{Auth, Config, Device, DigestKind, Expiry, Key, Rbac};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use target_service::{Error, run};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -324,6 +325,30 @@ async fn without_its_store_it_checks_by_bcrypt_and_recovers_by_itself() {
         );
         redis.say(&["FLUSHALL"]).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_revoked_while_the_store_hangs_is_told_when_it_goes_on() {
+    let redis = Redis::start().await;
+    let config = Config {
+        store_timeout: SignedDuration::from_millis(50),
+        ..redis.config()
+    };
+    let gateway = Gateway::start(config, vec![device("car", CHEAP)]).await;
+    assert_eq!(status(&gateway, "car", "car").await, StatusCode::OK);
+    until_admitted_from_the_store(&gateway).await;
+    let mut listener = redis.listen("run:revocations").await;
+    redis.freeze();
+    let revoke = gateway.revoke("car").send().await.unwrap();
+    assert_eq!(revoke.status(), StatusCode::ACCEPTED);
+    redis.thaw();
+    let mut heard = Vec::new();
+    let told = async {
+        while !String::from_utf8_lossy(&heard).contains("car") {
+            assert_ne!(listener.read_buf(&mut heard).await.unwrap(), 0);
+        }
+    };
+    timeout(LIMIT, told).await.expect("the others are told");
 }
 
 #[tokio::test]

@@ -181,16 +181,7 @@ impl Sink {
     }
 
     fn explain(&self, error: &object_store::Error) -> SinkError {
-        let mut words = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            let more = error.to_string();
-            if !words.contains(&more) {
-                words = format!("{words}: {more}");
-            }
-            cause = error.source();
-        }
-        SinkError::from_words(&words, &self.secrets)
+        SinkError(bucket_client::words(error, &self.secrets))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bucket_client::{Guard, Way};
 use gateway_config::{Bucket, Environment, check_endpoint};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
@@ -50,9 +51,12 @@ pub(super) fn open(
     if let Some(region) = &bucket.region {
         builder = builder.with_region(region);
     }
-    let mut client = ClientOptions::new()
-        .with_timeout(TIMEOUT)
-        .with_connect_timeout(CONNECT_TIMEOUT);
+    let mut guard = Guard {
+        timeout: TIMEOUT,
+        connect_timeout: CONNECT_TIMEOUT,
+        way: Way::Usual,
+    };
+    let mut client = ClientOptions::new();
     let endpoint = bucket
         .endpoint
         .clone()
@@ -62,14 +66,12 @@ pub(super) fn open(
         check_endpoint(endpoint).map_err(SinkError)?;
         builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
         client = client.with_allow_http(endpoint.starts_with("http://"));
-        if let Some(host) = loopback(endpoint) {
-            // The environment's proxy would otherwise be asked for this machine's own services.
-            client = client.with_proxy_url(endpoint).with_proxy_excludes(host);
-        }
+        guard.way = Way::to(endpoint);
     }
     let store = builder
         .with_bucket_name(&bucket.name)
         .with_client_options(client)
+        .with_http_connector(guard)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_retry(no_retries())
         .build()
@@ -87,34 +89,9 @@ fn no_retries() -> RetryConfig {
     }
 }
 
-/// The host of an endpoint on this machine.
-fn loopback(endpoint: &str) -> Option<&'static str> {
-    let authority = endpoint.split_once("://")?.1.split('/').next()?;
-    let host = authority
-        .rsplit_once(':')
-        .map_or(authority, |(host, _)| host);
-    ["127.0.0.1", "localhost", "[::1]"]
-        .into_iter()
-        .find(|known| *known == host)
-        .map(|host| host.trim_matches(['[', ']']))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn endpoints_of_this_machine_are_known() {
-        for (endpoint, host) in [
-            ("http://127.0.0.1:9000", Some("127.0.0.1")),
-            ("http://localhost", Some("localhost")),
-            ("http://[::1]:9000/x", Some("::1")),
-            ("https://s3.example:443", None),
-            ("http://127.0.0.1.example", None),
-        ] {
-            assert_eq!(loopback(endpoint), host, "{endpoint}");
-        }
-    }
 
     #[test]
     fn half_a_credential_is_refused_without_quoting_it() {
