@@ -362,6 +362,16 @@ fn what_is_drawn_from_a_sample_is_like_the_sample() {
     );
     let distinct = found(&audit, "header value", "x-page");
     assert_eq!(distinct.verdict, Verdict::Same, "{distinct:?}");
+    for (there, here, verdict) in [
+        (13, 10, Verdict::Same),
+        (20, 8, Verdict::Different),
+        (3, 1, Verdict::Different),
+    ] {
+        let values = |of: usize| records(24, &move |n| format!("X-Name=name-{:03}", n % of));
+        let audit = audited(values(there), values(here), &Choice::default());
+        let name = found(&audit, "header value", "x-name");
+        assert_eq!(name.verdict, verdict, "{name:?}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::shape::{FEWEST, Shape, Values, alike_within, told, variation};
 use super::side::{Side, Sides};
 use super::sizes::{gap_of_chance, largest_gap, quantile};
 use crate::parity::record::{Field, Record, Value};
+use crate::statistics::Z95;
 
 /// The values of a side by what they stand under.
 type Named<'a> = BTreeMap<(&'static str, String), Values<'a>>;
@@ -94,7 +95,9 @@ fn shapes(
     let is_chance = largest_gap(all_there, all_here).0 <= gap_of_chance(all_there, all_here);
     let mut differences = Vec::new();
     let ratio = there.distinct as f64 / here.distinct as f64;
-    let differ = there.variety != here.variety && !(0.8..=1.25).contains(&ratio);
+    let differ = there.variety != here.variety
+        && !(0.8..=1.25).contains(&ratio)
+        && !is_few_apart(there.distinct, here.distinct);
     if differ || !(0.5..=2.0).contains(&ratio) {
         differences.push(format!(
             "{} there ({} in {} requests), {} here ({})",
@@ -125,6 +128,13 @@ fn shapes(
         return Finding::new(Verdict::Same, attribute, name, words);
     }
     Finding::new(Verdict::Different, attribute, name, differences.join("; "))
+}
+
+/// Whether two numbers of distinct values are as far apart as draws of the same values are: such a number varies by about half its root.
+/// Below some values each one more is another kind of variety.
+fn is_few_apart(there: usize, here: usize) -> bool {
+    let gap = there.abs_diff(here) as f64;
+    there.min(here) > 5 && gap <= Z95 * ((there + here) as f64).sqrt() / 2.0
 }
 
 /// The most frequent order of the headers that both sides have, on the route of which production has most.
