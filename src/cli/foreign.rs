@@ -1,10 +1,41 @@
 //! What users of other tools type: flags that mean something else here, or one thing in one tool and another thing in the next.
-//! Each is refused with the flag that does it. Flags of one meaning alone are aliases, hidden ones, in `run`.
+//! Each is refused with the flag that does it. Flags of one meaning alone are taken: hidden ones, and aliases in `run`.
 
 use std::ffi::OsString;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error};
+
+use super::values::{cookie, method_or_time};
+
+/// What users of other tools type, of one meaning in all of them. Not in the help.
+#[derive(Debug, clap::Args)]
+pub(super) struct Typed {
+    /// The URL to load, as a flag of curl.
+    #[arg(long, hide = true)]
+    pub(super) url: Option<String>,
+    #[arg(short = 'm', hide = true, value_parser = method_or_time)]
+    pub(super) method_or_time: Option<String>,
+    #[arg(long, hide = true)]
+    pub(super) head: bool,
+    /// Any certificate in curl, kept connections in ab.
+    #[arg(short = 'k', hide = true)]
+    pub(super) k: bool,
+    #[arg(long, hide = true, value_parser = cookie)]
+    pub(super) cookie: Option<String>,
+    #[arg(long, hide = true)]
+    pub(super) user_agent: Option<String>,
+    #[arg(long, hide = true)]
+    pub(super) referer: Option<String>,
+    #[arg(long, hide = true)]
+    pub(super) compressed: bool,
+    /// Redirects are followed in curl; in wrk2 percentiles are printed.
+    #[arg(short = 'L', long, alias = "location-trusted", hide = true)]
+    pub(super) location: bool,
+    /// What telemload does anyway, and what nothing here depends on.
+    #[arg(long, aliases = ["latencies", "u_latency", "no-tui", "no-color", "disable-color", "http1", "http1.1", "fail", "show-error", "globoff", "path-as-is", "progress-bar", "headless", "disable-redirects", "disable-compression"], short = 'l', hide = true, action = clap::ArgAction::Count)]
+    pub(super) latency: u8,
+}
 
 /// Flags that are not taken over: their letter or name, and what to write instead.
 const REFUSED: &[(&str, &str)] = &[
@@ -92,7 +123,6 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("upload-file", "to send a file write -M PUT --body @FILE"),
     ("next", "one URL at a time; several requests are a scenario"),
-    ("url", "the URL stands by itself; leave the flag out"),
     ("body-file", "the file of a body is --body @FILE"),
     (
         "e",

@@ -11,14 +11,14 @@ use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
-use super::foreign::Foreign;
+use super::foreign::{Foreign, Typed};
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::listen::Bound;
 use super::live::Served;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
-use super::values::{Timeout, cookie, count, header, method_or_time, rate, seconds, timeout, user};
+use super::values::{Timeout, count, header, rate, seconds, timeout, user};
 use super::watching::Watching;
 use super::{ad_hoc, body, shard, stored};
 use crate::experiment::{self, RunDir};
@@ -164,32 +164,6 @@ pub(super) struct Args {
     typed: Typed,
     #[command(flatten)]
     foreign: Foreign,
-}
-
-/// What users of other tools type, of one meaning in all of them. Not in the help.
-#[derive(Debug, clap::Args)]
-struct Typed {
-    #[arg(short = 'm', hide = true, value_parser = method_or_time)]
-    method_or_time: Option<String>,
-    #[arg(long, hide = true)]
-    head: bool,
-    /// Any certificate in curl, kept connections in ab.
-    #[arg(short = 'k', hide = true)]
-    k: bool,
-    #[arg(long, hide = true, value_parser = cookie)]
-    cookie: Option<String>,
-    #[arg(long, hide = true)]
-    user_agent: Option<String>,
-    #[arg(long, hide = true)]
-    referer: Option<String>,
-    #[arg(long, hide = true)]
-    compressed: bool,
-    /// Redirects are followed in curl; in wrk2 percentiles are printed.
-    #[arg(short = 'L', long, alias = "location-trusted", hide = true)]
-    location: bool,
-    /// What telemload does anyway, and what nothing here depends on.
-    #[arg(long, aliases = ["latencies", "u_latency", "no-tui", "no-color", "disable-color", "http1", "http1.1", "fail", "show-error", "globoff", "path-as-is", "progress-bar", "headless", "disable-redirects", "disable-compression"], short = 'l', hide = true, action = clap::ArgAction::Count)]
-    latency: u8,
 }
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
@@ -379,7 +353,10 @@ fn target(args: &Args) -> Result<&str, Usage> {
     if let Some(words) = &args.foreign.refused {
         return refused(words.clone());
     }
-    let Some(target) = &args.target else {
+    if args.target.is_some() && args.typed.url.is_some() {
+        return refused("--url is the URL to load, and another word stands where it does; leave one of them out".to_owned());
+    }
+    let Some(target) = args.target.as_ref().or(args.typed.url.as_ref()) else {
         return refused(
             "name a scenario file or a URL: telemload run <SCENARIO.toml | URL>; --help shows what else there is".to_owned(),
         );

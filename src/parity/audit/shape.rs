@@ -49,14 +49,12 @@ impl Variety {
     }
 }
 
-/// What was counted of the first values of a side.
+/// What was counted of so many values of a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) variety: Variety,
     pub(super) distinct: usize,
     pub(super) of: usize,
-    /// Median length in bytes.
-    pub(super) bytes: u64,
     pub(super) alphabet: Option<Alphabet>,
 }
 
@@ -67,23 +65,31 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The shape of the first `of` of them, which is at least one.
+    /// The shape of `of` of them, which is at least one, from all over the list: neighbours are alike in what was recorded, and not in
+    /// what is drawn.
     pub(super) fn shape(&self, of: usize) -> Shape {
-        let list = &self.list[..of.min(self.list.len())];
+        let of = of.min(self.list.len());
+        let list: Vec<_> = (0..of)
+            .map(|n| self.list[n * self.list.len() / of])
+            .collect();
         let distinct: HashSet<&Value> = list.iter().map(|(value, _)| *value).collect();
-        let mut bytes: Vec<u64> = list.iter().map(|(value, _)| length(value)).collect();
-        bytes.sort_unstable();
         let prints = list.iter().map(|(value, _)| match value {
             Value::Print(print) => Some(print.alphabet),
             Value::Word(_) | Value::Hidden => None,
         });
         Shape {
-            variety: variety(list, distinct.len()),
+            variety: variety(&list, distinct.len()),
             distinct: distinct.len(),
             of: list.len(),
-            bytes: bytes.get(bytes.len() / 2).copied().unwrap_or(0),
             alphabet: prints.flatten().max(),
         }
+    }
+
+    /// How long all of them are, the shortest first.
+    pub(super) fn lengths(&self) -> Vec<u64> {
+        let mut lengths: Vec<u64> = (self.list.iter()).map(|(value, _)| length(value)).collect();
+        lengths.sort_unstable();
+        lengths
     }
 
     /// The share of each value that is known as it stands.

@@ -65,8 +65,7 @@ fn found(
         quantile(&here, 0.99)
     );
     let (gap, at) = largest_gap(&there, &here);
-    // The size at which two curves of one distribution differ so much in one of a hundred tries (Kolmogorov and Smirnov).
-    let chance = 1.63 * (1.0 / there.len() as f64 + 1.0 / here.len() as f64).sqrt();
+    let chance = gap_of_chance(&there, &here);
     let moved = quantile(&there, 0.5).abs_diff(quantile(&here, 0.5));
     let is_far = moved > 4.max(quantile(&there, 0.5) / 10)
         || quantile(&there, 0.99) > 2 * quantile(&here, 0.99).max(16);
@@ -79,13 +78,18 @@ fn found(
 }
 
 /// Of sorted values that are not empty.
-fn quantile(sorted: &[u64], share: f64) -> u64 {
+pub(super) fn quantile(sorted: &[u64], share: f64) -> u64 {
     let rank = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len());
     sorted[rank - 1]
 }
 
+/// The gap that two curves of one distribution have in one of a hundred tries (Kolmogorov and Smirnov).
+pub(super) fn gap_of_chance(one: &[u64], other: &[u64]) -> f64 {
+    1.63 * (1.0 / one.len() as f64 + 1.0 / other.len() as f64).sqrt()
+}
+
 /// The largest difference of two distribution functions, and where it is; both are sorted.
-fn largest_gap(one: &[u64], other: &[u64]) -> (f64, u64) {
+pub(super) fn largest_gap(one: &[u64], other: &[u64]) -> (f64, u64) {
     let below = |sorted: &[u64], value: u64| {
         sorted.partition_point(|of| *of <= value) as f64 / sorted.len() as f64
     };

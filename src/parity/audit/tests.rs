@@ -321,6 +321,59 @@ fn a_rate_is_that_of_the_time_a_source_covers() {
     }
 }
 
+/// A median between two frequent lengths is the one or the other by chance, and what was recorded has its values in runs.
+#[test]
+fn what_is_drawn_from_a_sample_is_like_the_sample() {
+    let maker = Maker::new();
+    let records = |count: usize, value: &dyn Fn(usize) -> String| -> Vec<Record> {
+        let record = |n| maker.record(n as i64 * 100, &[value(n).as_str()]);
+        (0..count).map(record).collect()
+    };
+    let agent = |long: usize| {
+        move |n: usize| {
+            format!(
+                "User-Agent={}",
+                "u".repeat(if n % 20 < long { 104 } else { 72 })
+            )
+        }
+    };
+    let audit = audited(
+        records(200, &agent(11)),
+        records(300, &agent(9)),
+        &Choice::default(),
+    );
+    let bytes = found(&audit, "header value", "user-agent");
+    assert_eq!(bytes.verdict, Verdict::Same, "{bytes:?}");
+    let audit = audited(
+        records(200, &agent(16)),
+        records(300, &agent(4)),
+        &Choice::default(),
+    );
+    let bytes = found(&audit, "header value", "user-agent");
+    assert!(
+        bytes.words.contains("104 bytes there, 72 here (medians)"),
+        "{bytes:?}"
+    );
+
+    let audit = audited(
+        records(100, &|n| format!("X-Page=page-{:03}", n / 5)),
+        records(30, &|n| format!("X-Page=page-{:03}", n * 7 % 20)),
+        &Choice::default(),
+    );
+    let distinct = found(&audit, "header value", "x-page");
+    assert_eq!(distinct.verdict, Verdict::Same, "{distinct:?}");
+    for (there, here, verdict) in [
+        (13, 10, Verdict::Same),
+        (20, 8, Verdict::Different),
+        (3, 1, Verdict::Different),
+    ] {
+        let values = |of: usize| records(24, &move |n| format!("X-Name=name-{:03}", n % of));
+        let audit = audited(values(there), values(here), &Choice::default());
+        let name = found(&audit, "header value", "x-name");
+        assert_eq!(name.verdict, verdict, "{name:?}");
+    }
+}
+
 #[test]
 fn sides_without_a_route_in_common_prove_nothing() {
     let maker = Maker::new();

@@ -7,7 +7,9 @@ use super::finding::{Finding, Verdict};
 use super::presence::is_compared;
 use super::shape::{FEWEST, Shape, Values, alike_within, told, variation};
 use super::side::{Side, Sides};
+use super::sizes::{gap_of_chance, largest_gap, quantile};
 use crate::parity::record::{Field, Record, Value};
+use crate::statistics::Z95;
 
 /// The values of a side by what they stand under.
 type Named<'a> = BTreeMap<(&'static str, String), Values<'a>>;
@@ -74,17 +76,28 @@ fn compared(attribute: &'static str, name: &str, there: &Values<'_>, here: &Valu
             Finding::new(Verdict::Same, attribute, name, within(variation))
         };
     }
-    shapes(attribute, name, there.shape(of), here.shape(of))
+    let lengths = [there.lengths(), here.lengths()];
+    shapes(attribute, name, [there.shape(of), here.shape(of)], &lengths)
 }
 
 fn within(variation: f64) -> String {
     format!("within {:.1} % of requests", variation * 100.0)
 }
 
-fn shapes(attribute: &'static str, name: &str, there: Shape, here: Shape) -> Finding {
+fn shapes(
+    attribute: &'static str,
+    name: &str,
+    [there, here]: [Shape; 2],
+    lengths: &[Vec<u64>; 2],
+) -> Finding {
+    let [bytes_there, bytes_here] = lengths.each_ref().map(|sorted| quantile(sorted, 0.5));
+    let [all_there, all_here] = lengths;
+    let is_chance = largest_gap(all_there, all_here).0 <= gap_of_chance(all_there, all_here);
     let mut differences = Vec::new();
     let ratio = there.distinct as f64 / here.distinct as f64;
-    let differ = there.variety != here.variety && !(0.8..=1.25).contains(&ratio);
+    let differ = there.variety != here.variety
+        && !(0.8..=1.25).contains(&ratio)
+        && !is_few_apart(there.distinct, here.distinct);
     if differ || !(0.5..=2.0).contains(&ratio) {
         differences.push(format!(
             "{} there ({} in {} requests), {} here ({})",
@@ -95,10 +108,9 @@ fn shapes(attribute: &'static str, name: &str, there: Shape, here: Shape) -> Fin
             here.distinct
         ));
     }
-    if there.bytes.abs_diff(here.bytes) > 4.max(there.bytes / 5) {
+    if bytes_there.abs_diff(bytes_here) > 4.max(bytes_there / 5) && !is_chance {
         differences.push(format!(
-            "{} bytes there, {} here (medians)",
-            there.bytes, here.bytes
+            "{bytes_there} bytes there, {bytes_here} here (medians)"
         ));
     } else if let (Some(there), Some(here)) = (there.alphabet, here.alphabet)
         && there != here
@@ -107,17 +119,22 @@ fn shapes(attribute: &'static str, name: &str, there: Shape, here: Shape) -> Fin
     }
     if differences.is_empty() {
         let words = format!(
-            "{}: {} and {} in {} requests, {} and {} bytes",
+            "{}: {} and {} in {} requests, {bytes_there} and {bytes_here} bytes",
             there.variety.words(),
             there.distinct,
             here.distinct,
-            there.of,
-            there.bytes,
-            here.bytes
+            there.of
         );
         return Finding::new(Verdict::Same, attribute, name, words);
     }
     Finding::new(Verdict::Different, attribute, name, differences.join("; "))
+}
+
+/// Whether two numbers of distinct values are as far apart as draws of the same values are: such a number varies by about half its root.
+/// Below some values each one more is another kind of variety.
+fn is_few_apart(there: usize, here: usize) -> bool {
+    let gap = there.abs_diff(here) as f64;
+    there.min(here) > 5 && gap <= Z95 * ((there + here) as f64).sqrt() / 2.0
 }
 
 /// The most frequent order of the headers that both sides have, on the route of which production has most.

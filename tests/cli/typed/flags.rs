@@ -58,6 +58,23 @@ fn flags_of_other_tools_of_one_meaning() {
     ] {
         assert_eq!(head(args), expected, "{args:?}");
     }
+    let server = Server::start(Behaviour::Canned(hostile::OK));
+    let url = format!("http://{}/x", server.addr);
+    let args = [
+        "run",
+        "--out",
+        "out",
+        "-n",
+        "1",
+        "-c",
+        "1",
+        "--request",
+        "PUT",
+        "--url",
+        &url,
+    ];
+    TestBed::new().args(args).run().expect(0, &[]);
+    assert!(server.requests()[0].head.starts_with("PUT /x HTTP/1.1"));
     let (_, told) = sends(TestBed::new(), &["--location"], "/");
     assert!(
         told.stderr.contains("redirects are not followed"),
@@ -160,6 +177,7 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
         ),
         (&["-qps", "9"], "-qps begins with two dashes here: --qps"),
         (&["--digest"], "telemload answers no challenge"),
+        (&["--url", "http://127.0.0.1:2/"], "leave one of them out"),
         (&["--burst-rate", "4"], "bursts are `arrivals` of a load"),
         (&["--range", "0-9"], "-H 'Range: bytes=FIRST-LAST'"),
         (&["-Z"], "under way at once is -c N"),
