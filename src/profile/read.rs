@@ -391,7 +391,7 @@ mod tests {
             ),
             (&[0x1f, 0x8b, 8, 0], None, "the gzip stream is damaged"),
             (
-                b"m\0a\0;\0f\0 \03\0\n\0",
+                b"m\0a\0;\0f\0 \x003\0\n\0",
                 None,
                 "binary data of no known profiler",
             ),
