@@ -117,12 +117,7 @@ impl PhaseRun<'_> {
         if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
             result.note([notes::capture_ratio(ratio, steal_share)]);
         }
-        let rates = sampled.iter().zip(&slices).map(|(of, blocks)| {
-            let rates = blocks.iter().map(Block::throughput).sum::<f64>();
-            let rate = (!blocks.is_empty()).then(|| rates / blocks.len() as f64);
-            (f64::from(of.seconds()), rate)
-        });
-        let rates: Vec<SliceRate> = rates.collect();
+        let rates = rates(&sampled, &slices);
         let (also, files) = beside(also, (&estimates, &rates), result);
         let by_request = self.by_request(&profile, &bytes, plan, (over, &estimates), result);
         // In the result before anything is written: a full disk costs files and no figures.
@@ -266,6 +261,17 @@ fn beside(
         }
     }
     (all, files)
+}
+
+/// OK responses in each slice of a capture, by the blocks that lie within it.
+fn rates(sampled: &[Sampled], slices: &[Vec<Block>]) -> Vec<SliceRate> {
+    let rate = |blocks: &[Block]| {
+        let rates = blocks.iter().map(Block::throughput).sum::<f64>();
+        (!blocks.is_empty()).then(|| rates / blocks.len() as f64)
+    };
+    let slices = sampled.iter().zip(slices);
+    let rates = slices.map(|(of, blocks)| (f64::from(of.seconds()), rate(blocks)));
+    rates.collect()
 }
 
 /// Whether a profile has less than nine tenths of the samples that were asked for: perf's are worked out beforehand.

@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::{Error, reports};
+use super::Error;
+use super::reports::{self, REPORT, STRACE, WITHOUT_STACKS};
 
 /// Bytes of text that are looked at.
 const HEAD: usize = 2048;
@@ -212,15 +213,10 @@ const HEADINGS: [(&str, &str, &str); 36] = [
         "convert it with `inferno-collapse-vtune`",
     ),
 ];
-pub(super) const WITHOUT_STACKS: &str =
-    "it has calls and no stacks; record with `perf record -g` and give the output of `perf script`";
-pub(super) const STRACE: &str =
-    "it has no samples; record with `perf record -g` and give the output of `perf script`";
 const V8: &str = "record with `node --cpu-prof`, which writes a .cpuprofile";
 const JFR: &str = "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`";
 const PRINTED: &str = "give the profile that it was printed of";
 const SAMPLE: &str = "convert it with `inferno-collapse-sample FILE`";
-pub(super) const REPORT: &str = "give the output of `perf script` on the same recording";
 const LEGACY: &str = "convert it with `pprof -proto PROGRAM FILE`";
 
 /// Refuses what is certainly something else.

@@ -2,7 +2,11 @@
 //!
 //! Each text must be certain: a line with which no folded stacks and no perf text begin, and another one behind it where that is not enough.
 
-use super::other::{REPORT, STRACE, WITHOUT_STACKS};
+pub(super) const WITHOUT_STACKS: &str =
+    "it has calls and no stacks; record with `perf record -g` and give the output of `perf script`";
+pub(super) const STRACE: &str =
+    "it has no samples; record with `perf record -g` and give the output of `perf script`";
+pub(super) const REPORT: &str = "give the output of `perf script` on the same recording";
 
 /// Begin, after empty lines; what else is in the first lines; what it is; the way out.
 type Known = (&'static str, &'static str, &'static str, &'static str);

@@ -19,6 +19,8 @@ const EVENT: &str = "context-switches";
 const KIND: (&str, &str, &str) = ("off-cpu", "nanoseconds", "waits");
 /// The innermost frame of a thread that could go on and has lost its CPU to another.
 const PREEMPTED: &str = "(preempted)";
+/// What is left out is said from a hundredth of the waits on.
+const NOTEWORTHY: u64 = 100;
 /// The innermost frames of whoever leaves a CPU, which tell nothing.
 const LEAVING: [&str; 2] = ["schedule", "__schedule"];
 
@@ -67,11 +69,14 @@ pub fn read_waits(text: &str, slices: &[Range<u64>]) -> Result<Profile, Error> {
             format_count(unended as f64)
         ));
     }
-    if let Some(note) = slices
+    let before = slices
         .first()
-        .and_then(|first| switches.note(first.start..end))
-    {
-        profile.note(note);
+        .map(|first| switches.before(first.start..end));
+    if let Some(ns) = before.filter(|ns| ns.saturating_mul(NOTEWORTHY) > profile.value()) {
+        profile.note(format!(
+            "{} of waits are left out: they began before the recording and have no stacks",
+            format_duration(Duration::from_nanos(ns))
+        ));
     }
     Ok(profile)
 }
@@ -152,20 +157,14 @@ impl Switches {
         Ok(Self { by_thread })
     }
 
-    /// What is said of threads that waited already when the recording began, and came back.
-    fn note(&self, recorded: Range<u64>) -> Option<String> {
+    /// How long threads waited, in ns, that did so already when the recording began, and came back.
+    fn before(&self, recorded: Range<u64>) -> u64 {
         let returns = self.by_thread.values().filter_map(|(switches, _)| {
             let mut seen = switches.iter().filter(|(time, _)| recorded.contains(time));
             let (time, first) = seen.next()?;
             (*first == Switch::In).then(|| time - recorded.start)
         });
-        let ns: u64 = returns.sum();
-        (ns > 0).then(|| {
-            format!(
-                "{} of waits are left out: they began before the recording and have no stacks",
-                format_duration(Duration::from_nanos(ns))
-            )
-        })
+        returns.sum()
     }
 
     /// The wait of a thread that leaves its CPU at a time. It is asked in the order of time.
