@@ -34,8 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much longer than `--meet-within` a place may take, for the last questions.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Bytes of an object at a place. The longest names a million shards that are missing.
-const MAX_OBJECT: u64 = 8 << 20;
+/// Bytes of an object at a place. The longest names all shards that are missing, of which there are 10,000 at most.
+const MAX_OBJECT: u64 = 1 << 20;
 
 /// How a meeting ended.
 pub(super) enum Met {
@@ -65,7 +65,7 @@ pub(super) fn meet(url: &str, shard: Shard, own: &Ready, within: Duration) -> an
     // What the place keeps waiting is left behind.
     runtime.shutdown_background();
     met.unwrap_or_else(|_| {
-        bail!("the place does not answer, or takes nothing and has nothing; meet at another one")
+        bail!("the place does not say in time who is there; meet at another one")
     })
     .with_context(|| "cannot meet the other shards (--meet)")
 }

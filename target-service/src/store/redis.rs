@@ -199,6 +199,7 @@ impl Redis {
         let mut pushes = self.pushes.lock().await;
         let mut sync = interval(SYNC);
         sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hurries = false;
         loop {
             tokio::select! {
                 push = pushes.recv() => match push {
@@ -219,14 +220,21 @@ impl Redis {
                     self.renew().await;
                     sync.reset_after(RETRY);
                 }
-                () = self.missed.notified() => sync.reset_after(RETRY),
-                _ = sync.tick() => match self.synchronise().await {
-                    Ok(ids) => {
-                        let known = ids.iter().filter(|id| revoke(id));
-                        known.for_each(|id| self.note_revoked(id));
+                // Once before the next tick: revocations that follow each other do not put it off.
+                () = self.missed.notified(), if !hurries => {
+                    hurries = true;
+                    sync.reset_after(RETRY);
+                }
+                _ = sync.tick() => {
+                    hurries = false;
+                    match self.synchronise().await {
+                        Ok(ids) => {
+                            let known = ids.iter().filter(|id| revoke(id));
+                            known.for_each(|id| self.note_revoked(id));
+                        }
+                        Err(Down) => sync.reset_after(RETRY),
                     }
-                    Err(Down) => sync.reset_after(RETRY),
-                },
+                }
             }
         }
     }
