@@ -336,7 +336,7 @@ pub(super) struct Detectable {
 }
 
 /// Rounds in which a change settles that its own error depends on.
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 200;
 
 impl Detectable {
     pub(super) fn at(limit: f64) -> Self {
@@ -419,7 +419,8 @@ fn rise((before, b): (Share, Scale), (after, h): (Share, Scale), reach: f64) -> 
         }
         change = next;
     }
-    change
+    // Its error grows as fast as it does: however large, it could be hidden.
+    f64::INFINITY
 }
 
 /// The largest p that is a finding when at most [`FALSE_DISCOVERIES`] of the findings may be chance, by the procedure of Benjamini and

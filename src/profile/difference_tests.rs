@@ -59,6 +59,8 @@ fn a_cost_that_is_not_well_known_makes_differences_uncertain() {
         Detectable::at(0.05).change((share.0, scale(error)), (share.1, scale(error)), found)
     };
     assert!(hidden(&rough, 0.1) > hidden(&exact, 0.0));
+    // Of what is known to no better than its own size no change would be found.
+    assert!(hidden(&rough, 0.1).is_finite() && hidden(&of(1.0), 1.0).is_infinite());
     // The same error from six slices is less well known: t(5) is 2.571, and p is larger.
     let share = sampled(500, 1_000);
     let of = |slices| Scale::cost(100.0).known_to(0.1, slices);

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::Error;
-use super::reports::{self, REPORT, STRACE, WITHOUT_STACKS};
+use super::reports::{self, PRINTED, REPORT, STRACE, WITHOUT_DEBUG, WITHOUT_STACKS};
 
 /// Bytes of text that are looked at.
 const HEAD: usize = 2048;
@@ -99,11 +99,9 @@ const MAGIC: [(&[u8], &str, &str); 31] = [
 const MEMRAY: &str = "convert it with `memray transform speedscope FILE`";
 const PICKLED: &str = "what Python has pickled, such as a snapshot of tracemalloc";
 const PYTHON: &str = "it has no stacks; record with `py-spy record -f raw`";
-const WITHOUT_DEBUG: &str =
-    "it is text for people; fetch the profile itself, without `debug=` in the address";
 
 /// Lines with which texts of other tools begin, after empty ones.
-const HEADINGS: [(&str, &str, &str); 36] = [
+const HEADINGS: [(&str, &str, &str); 35] = [
     (
         "# callgrind format",
         "the output of callgrind",
@@ -186,7 +184,6 @@ const HEADINGS: [(&str, &str, &str); 36] = [
         WITHOUT_DEBUG,
     ),
     ("--- mutex:", "a profile of mutexes as text", WITHOUT_DEBUG),
-    ("goroutine 1 [", "a dump of goroutines", WITHOUT_DEBUG),
     (
         "heap profile: ",
         "a heap profile as text",
@@ -215,7 +212,6 @@ const HEADINGS: [(&str, &str, &str); 36] = [
 ];
 const V8: &str = "record with `node --cpu-prof`, which writes a .cpuprofile";
 const JFR: &str = "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`";
-const PRINTED: &str = "give the profile that it was printed of";
 const SAMPLE: &str = "convert it with `inferno-collapse-sample FILE`";
 const LEGACY: &str = "convert it with `pprof -proto PROGRAM FILE`";
 

@@ -8,10 +8,27 @@ pub(super) const STRACE: &str =
     "it has no samples; record with `perf record -g` and give the output of `perf script`";
 pub(super) const REPORT: &str = "give the output of `perf script` on the same recording";
 
+pub(super) const WITHOUT_DEBUG: &str =
+    "it is text for people; fetch the profile itself, without `debug=` in the address";
+pub(super) const PRINTED: &str = "give the profile that it was printed of";
+
 /// Begin, after empty lines; what else is in the first lines; what it is; the way out.
 type Known = (&'static str, &'static str, &'static str, &'static str);
 
-const KNOWN: [Known; 21] = [
+const KNOWN: [Known; 24] = [
+    ("goroutine ", "]:\n", "a dump of goroutines", WITHOUT_DEBUG),
+    (
+        "File: ",
+        "-----------+-",
+        "what `go tool pprof` prints",
+        PRINTED,
+    ),
+    (
+        "Type: ",
+        "-----------+-",
+        "what `go tool pprof` prints",
+        PRINTED,
+    ),
     ("# Event '", "", "what perf diff prints", REPORT),
     (
         "====",
@@ -171,6 +188,14 @@ mod tests {
             (
                 "\n Version: 2.1\n Chunks: 1\n\n Event Type   Count\n",
                 "jfr summary",
+            ),
+            (
+                "goroutine 163 [running]:\nmain.main()\n",
+                "a dump of goroutines; it is text for people; fetch the profile itself",
+            ),
+            (
+                "File: svc\nType: inuse_space\nTime: x\n-----------+----\n     bytes:  32B\n",
+                "what `go tool pprof` prints",
             ),
             ("[0.013s][info][gc] Using G1\n", "Java's collector"),
             (

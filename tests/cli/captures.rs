@@ -299,7 +299,7 @@ fn what_is_captured_beside_the_cpu_is_shown_and_compared_per_request() {
         .expect(0, &[]);
     for words in [
         "waited at channels, selects and locks per request",
-        "allocated per request",
+        "allocated per request (how well that is known is not judged: one slice shows no spread",
         "of goroutines per request",
         "no mutex profile: http://",
         "does not honour `seconds`",
@@ -415,6 +415,24 @@ fn a_label_tells_what_each_kind_of_request_costs() {
             .contains("by the label tenant: no sample has it"),
         "{phase}"
     );
+}
+
+#[test]
+fn labels_of_many_values_are_shown_in_part_and_said() {
+    let names: Vec<String> = (0..70).map(|n| format!("/users/{n}")).collect();
+    let stack = |name| ("f", &[1, 10_000_000][..], Some(name));
+    let stacks: Vec<Stack<'_>> = names.iter().map(|name| stack(name.as_str())).collect();
+    let many = go_profile(&CPU, (CPU[1], 10_000_000), SECOND, &stacks);
+    for (flag, says) in [
+        ("--by=endpoint", "and 6 more are not; --labels lists them"),
+        ("--labels", "  6 more values of endpoint; --where"),
+    ] {
+        let bed = TestBed::new().file("many", &many);
+        let outcome = bed.args(["flame", "top", "many", flag]).run();
+        let outcome = outcome.expect(0, &[]);
+        let said = outcome.stdout + &outcome.stderr;
+        assert!(said.contains(says), "{said}");
+    }
 }
 
 #[test]
