@@ -70,7 +70,7 @@ fn arms_that_are_loaded_are_stopped() {
     all_end(&below);
     is_told(&outcome);
     assert!(
-        outcome.stdout.contains("rests on 1 launches"),
+        outcome.stdout.contains("rests on 1 launch of"),
         "{}",
         outcome.stdout
     );

@@ -136,7 +136,8 @@ fn a_comparison_that_reaches_the_limit_is_refused_in_words() {
         .file("a.folded", stacks(100))
         .file("b.folded", stacks(300))
         .shell(SMALL_FILES)
-        .args(["compare", "a.folded", "b.folded", "--out", "diff"]);
+        .args(["compare", "a.folded", "b.folded", "--out", "diff"])
+        .args(["--value", "samples"]);
     let output = run(&bed);
     expect(&output, 5, &["cannot write diff/", "File too large"]);
     let stdout = String::from_utf8_lossy(&output.stdout);

@@ -154,7 +154,7 @@ fn with_hangups(program: &str) -> Command {
     if ignored & 1 == 0 {
         return Command::new(program);
     }
-    let mut command = Command::new("env");
+    let mut command = Command::new("/usr/bin/env");
     command.args(["--default-signal=HUP", program]);
     command
 }
