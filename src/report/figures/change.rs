@@ -224,10 +224,15 @@ fn written(ratio: f64, interval: (f64, f64)) -> (String, Option<String>) {
     let step = step(notation, ratio, interval);
     let text = |ratio| notation.text(ratio, step);
     let (low, high) = interval;
+    // What is divided by more is less.
+    let (below, above) = match notation {
+        Notation::Divided => ("more", "less"),
+        Notation::Times | Notation::Percent => ("less", "more"),
+    };
     let ends = match (low > 0.0, high.is_finite()) {
         (true, true) => Some(format!("{} to {}", text(low), text(high))),
-        (true, false) => Some(format!("{} and more", text(low))),
-        (false, true) => Some(format!("{} and less", text(high))),
+        (true, false) => Some(format!("{} and {above}", text(low))),
+        (false, true) => Some(format!("{} and {below}", text(high))),
         (false, false) => None,
     };
     (text(ratio), ends)
@@ -448,7 +453,7 @@ mod tests {
             ),
             (1.0, (1.0, 1.0), "+0.0 % (95 %: +0.0 % to +0.0 %)"),
             (50.0, (12.0, f64::INFINITY), "×50 (95 %: ×10 and more)"),
-            (1.0 / 155.0, (0.0, 1.0 / 17.0), "÷160 (95 %: ÷20 and less)"),
+            (1.0 / 155.0, (0.0, 1.0 / 17.0), "÷160 (95 %: ÷20 and more)"),
             (0.9, (0.0, 1.1), "-10 % (95 %: +10 % and less)"),
         ] {
             assert_eq!(measured(&change(ratio, interval)), expected);
