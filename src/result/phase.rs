@@ -64,7 +64,7 @@ pub struct PhaseResult {
 
 impl PhaseResult {
     /// A phase of which nothing is known but its plan: no round, no counts, one CPU for its target.
-    pub(crate) fn blank(name: String, load: Load, requests: Vec<String>) -> Self {
+    pub fn blank(name: String, load: Load, requests: Vec<String>) -> Self {
         Self {
             name,
             load,

@@ -1,11 +1,10 @@
 //! Thresholds whose truth is at the limit, a little below, or a little above: how often they fail what holds, and pass what does not.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use hdrhistogram::Histogram;
 use telemload::gate::{Verdict, judge};
-use telemload::metrics::{Batches, Durations, ErrorKind, Outcome, Tally, Times};
+use telemload::metrics::{Batches, ErrorKind, Outcome, Tally, Times};
 use telemload::result::{
     ASSUMED_LATENCY_TIME_SPREAD, Estimates, PhaseResult, Round, Tail, Uncertainty, VariantResult,
 };
@@ -31,31 +30,7 @@ impl Bed {
         let load = plan.variants[0].phases[0].load.clone();
         Self {
             thresholds: plan.thresholds,
-            phase: PhaseResult {
-                name: "load".to_owned(),
-                load,
-                requests: vec!["r".to_owned()],
-                turns: None,
-                tallies: Vec::new(),
-                exemplars: BTreeMap::new(),
-                rounds: Vec::new(),
-                target_cpus: 1.0,
-                peak_bytes: None,
-                counters: BTreeMap::new(),
-                peaks: BTreeMap::new(),
-                acknowledged: Vec::new(),
-                died: None,
-                opening: Durations::default(),
-                handshakes: Default::default(),
-                oddities: Default::default(),
-                instances: Vec::new(),
-                hosts: Vec::new(),
-                services: Vec::new(),
-                expected: None,
-                profile: None,
-                trust: Default::default(),
-                notes: Vec::new(),
-            },
+            phase: PhaseResult::blank("load".to_owned(), load, vec!["r".to_owned()]),
         }
     }
 

@@ -327,9 +327,8 @@ async fn without_its_store_it_checks_by_bcrypt_and_recovers_by_itself() {
     }
 }
 
-#[tokio::test]
-async fn what_is_revoked_while_the_store_hangs_is_told_when_it_goes_on() {
-    let redis = Redis::start().await;
+/// A gateway that waits 50 ms for its store, and has admitted its device from there.
+async fn impatient(redis: &Redis) -> Gateway {
     let config = Config {
         store_timeout: SignedDuration::from_millis(50),
         ..redis.config()
@@ -337,6 +336,13 @@ async fn what_is_revoked_while_the_store_hangs_is_told_when_it_goes_on() {
     let gateway = Gateway::start(config, vec![device("car", CHEAP)]).await;
     assert_eq!(status(&gateway, "car", "car").await, StatusCode::OK);
     until_admitted_from_the_store(&gateway).await;
+    gateway
+}
+
+#[tokio::test]
+async fn what_is_revoked_while_the_store_hangs_is_told_when_it_goes_on() {
+    let redis = Redis::start().await;
+    let gateway = impatient(&redis).await;
     let mut listener = redis.listen("run:revocations").await;
     redis.freeze();
     let revoke = gateway.revoke("car").send().await.unwrap();
@@ -354,13 +360,7 @@ async fn what_is_revoked_while_the_store_hangs_is_told_when_it_goes_on() {
 #[tokio::test]
 async fn a_store_that_hangs_costs_a_time_out_and_not_the_request() {
     let redis = Redis::start().await;
-    let config = Config {
-        store_timeout: SignedDuration::from_millis(50),
-        ..redis.config()
-    };
-    let gateway = Gateway::start(config, vec![device("car", CHEAP)]).await;
-    assert_eq!(status(&gateway, "car", "car").await, StatusCode::OK);
-    until_admitted_from_the_store(&gateway).await;
+    let gateway = impatient(&redis).await;
     redis.freeze();
     for (token, expected) in [
         ("car", StatusCode::OK),
