@@ -112,9 +112,7 @@ impl Served {
         }
         self.questions.wait(patience);
     }
-}
 
-impl Served {
     /// Answers with what is known of the run, until the answer is dropped.
     pub(super) fn serve(bound: Bound, standing: Shared, quiet: bool) -> anyhow::Result<Self> {
         let Bound { listener, address } = bound;

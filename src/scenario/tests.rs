@@ -31,17 +31,6 @@ fn plan(more: &str, overrides: &Overrides) -> Result<Plan, String> {
     .map_err(|error| error.to_string())
 }
 
-#[cfg(not(feature = "gateway"))]
-#[test]
-fn a_build_without_the_gateway_says_what_it_lacks() {
-    let text = BASE.replace("command = \"x {port}\"", "gateway = { cpus = 1 }");
-    let error = parse("x.toml", &text, Path::new("."), &Overrides::default())
-        .unwrap_err()
-        .to_string();
-    let says = "x.toml:4:11: target.gateway: this build of telemload has no gateway; build it with the feature `gateway`, which is on by default, or load a `command` or a `url`";
-    assert!(error.starts_with(says), "{error}");
-}
-
 #[test]
 fn cpu_of_a_request_is_refused_and_its_latency_is_not() {
     for (expr, is_known) in [
