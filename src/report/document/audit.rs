@@ -95,7 +95,7 @@ pub struct Stored {
     pub scenario: (String, u64),
     /// Why nobody can tell whether a header is missing.
     pub doubt: Option<String>,
-    /// At most [`MOST_FINDINGS`].
+    /// The first thousand at most.
     pub findings: Vec<StoredFinding>,
 }
 
