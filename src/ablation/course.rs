@@ -1,13 +1,15 @@
 //! Which trials follow from what others found. All factors together come first; if they cost nothing, nothing follows. Many factors are halved
 //! until few are left, these are tried one by one, pairs are tried of those that cost otherwise when they are dropped than when they are
-//! added, and what costs is profiled.
+//! added, and what costs is profiled. What a stage leaves open is launched again before the next one.
 
 use super::effects::{Ablation, Answers, Effect, Judged, Row, effect, responsible};
+use super::looks::{Looks, is_settled, join};
 use super::trial::{Direction, Profiles, Trial, Trials, names};
 use crate::compare::{Comparison, Metric, Untrusted, pooled};
 use crate::result::RunResult;
-use crate::scenario::Plan;
+use crate::scenario::{Plan, Sequence};
 use crate::statistics::Spread;
+use crate::traffic::random::draw;
 
 /// The most factors that are tried one by one without being halved first.
 const MOST: usize = 16;
@@ -15,14 +17,21 @@ const MOST: usize = 16;
 const MOST_PAIRED: usize = 5;
 /// The most factors that are profiled.
 const MOST_PROFILED: usize = 3;
+/// The use of the seed that the order of launches follows from.
+const ORDER_SALT: u64 = 0x0AB1_A7E0;
 
-/// Trials that are run together.
+/// Trials that are run together, at one of several looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
-    /// Its name, which is that of its directory.
-    pub name: String,
+    /// Its name.
+    name: String,
     trials: Vec<Trial>,
     profiles: Profiles,
+    looks: Looks,
+    /// From 1.
+    look: u32,
+    /// By index: which of its trials are launched at this look.
+    open: Vec<usize>,
 }
 
 /// What a trial found.
@@ -42,6 +51,10 @@ pub struct Course {
     groups: Vec<Vec<usize>>,
     /// Names of the stages that were run.
     done: Vec<String>,
+    /// The stage whose trials are not all settled, and what its looks found so far.
+    open: Option<(Stage, RunResult)>,
+    /// Looks that were taken.
+    taken: u64,
     /// By factor.
     located: Vec<(usize, Vec<String>)>,
     judged: Judged,
@@ -53,7 +66,10 @@ impl Course {
         Self {
             groups: vec![(0..trials.factors.len()).collect()],
             judged: Judged {
-                blocks: trials.blocks(),
+                blocks: trials.blocks().0,
+                most_blocks: trials.blocks().1,
+                looks: Looks::of(&trials).count().get(),
+                seed: trials.seed(),
                 trials: 0,
                 spread: None,
             },
@@ -63,23 +79,34 @@ impl Course {
             functions: Vec::new(),
             found: Vec::new(),
             done: Vec::new(),
+            open: None,
+            taken: 0,
             located: Vec::new(),
         }
     }
 
-    /// The plan of a stage.
+    /// The plan of a stage: its open trials, in random order.
     pub fn plan(&self, stage: &Stage) -> Plan {
-        self.trials.planned(&stage.trials, stage.profiles)
+        let open = stage.open.iter().map(|at| stage.trials[*at].clone());
+        let open: Vec<Trial> = open.collect();
+        let mut plan = self.trials.planned(&open, stage.profiles);
+        plan.rounds = stage.looks.added(stage.look).unwrap_or(1);
+        plan.sequence = Sequence::Shuffled(draw(self.trials.seed(), self.taken, ORDER_SALT));
+        // A trial has one name at all looks.
+        for (variants, at) in plan.variants.chunks_mut(2).zip(&stage.open) {
+            let (base, head) = names(*at);
+            (variants[0].name, variants[1].name) = (base, head);
+        }
+        plan
     }
 
     /// What is run next; nothing if all is said.
     pub fn next(&self) -> Option<Stage> {
+        if let Some((stage, _)) = &self.open {
+            return Some(stage.clone());
+        }
         if self.done.is_empty() {
-            return Some(Stage {
-                name: "together".to_owned(),
-                trials: vec![self.trials.whole()],
-                profiles: Profiles::Asked,
-            });
+            return self.stage("together", Profiles::Asked, vec![self.trials.whole()]);
         }
         if self.trials.factors.len() == 1 || self.whole.is_nothing() || !self.whole.is_judged() {
             return None;
@@ -87,15 +114,27 @@ impl Course {
         self.halves()
             .or_else(|| self.stage("one-by-one", Profiles::Left, self.single()))
             .or_else(|| self.stage("pairs", Profiles::Left, self.pairs()))
-            .or_else(|| self.stage("where", Profiles::Asked, self.costly()))
+            .or_else(|| self.profiled())
     }
 
     fn stage(&self, name: &str, profiles: Profiles, trials: Vec<Trial>) -> Option<Stage> {
         let is_done = self.done.iter().any(|done| done == name);
         (!is_done && !trials.is_empty()).then(|| Stage {
             name: name.to_owned(),
+            open: (0..trials.len()).collect(),
             trials,
             profiles,
+            looks: Looks::of(&self.trials),
+            look: 1,
+        })
+    }
+
+    /// The stage that judges no cost: a launch of each side is enough to be profiled.
+    fn profiled(&self) -> Option<Stage> {
+        let stage = self.stage("where", Profiles::Asked, self.costly())?;
+        Some(Stage {
+            looks: Looks::new(1, 1),
+            ..stage
         })
     }
 
@@ -165,36 +204,48 @@ impl Course {
         first.map(|of| of.trial.clone()).collect()
     }
 
-    /// Takes in what a stage found.
+    /// Takes in what a stage found at a look.
     pub fn took(&mut self, stage: &Stage, result: &RunResult, untrusted: Untrusted) {
+        let mut all = result.clone();
+        if let Some((_, mut so_far)) = self.open.take() {
+            join(&mut so_far, result);
+            all = so_far;
+        }
         let pairs: Vec<_> = (0..stage.trials.len()).map(names).collect();
         let pairs: Vec<_> = pairs
             .iter()
             .map(|(base, head)| (base.as_str(), head.as_str()))
             .collect();
-        let (mut compared, mut spread) = pooled(result, &pairs, untrusted, self.metric);
-        if self.done.is_empty() && !has(&compared, self.metric) {
+        let looks = stage.looks.count();
+        let (mut compared, mut spread) = pooled(&all, &pairs, untrusted, self.metric, looks);
+        if self.taken == 0 && !has(&compared, self.metric) {
             // Nobody knows the CPU of the target.
             self.metric = Metric::P50;
-            (compared, spread) = pooled(result, &pairs, untrusted, self.metric);
+            (compared, spread) = pooled(&all, &pairs, untrusted, self.metric, looks);
         }
         let effects = stage.trials.iter().enumerate().map(|(pair, trial)| {
-            let found = effect(result, &compared, pair, trial.direction, self.metric);
+            let found = effect(&all, &compared, pair, trial.direction, self.metric);
             (trial.clone(), found)
         });
         let effects: Vec<(Trial, Effect)> = effects.collect();
         let functions: Vec<Vec<String>> = compared.iter().map(responsible).collect();
-        self.learned(stage, effects, functions, spread);
+        let again = self.learned(stage, effects, functions, spread);
+        self.open = again.map(|stage| (stage, all));
     }
 
-    /// Takes in what trials of a stage say, and the functions that hold each, as far as they were profiled.
+    /// Takes in what trials of a stage say, and the functions that hold each, as far as they were profiled. Tells the next look, if there is one.
     fn learned(
         &mut self,
         stage: &Stage,
-        effects: Vec<(Trial, Effect)>,
+        mut effects: Vec<(Trial, Effect)>,
         functions: Vec<Vec<String>>,
         spread: Option<Spread>,
-    ) {
+    ) -> Option<Stage> {
+        let gap = self.whole.gap_us().filter(|_| stage.name != "together");
+        for (trial, effect) in &mut effects {
+            effect.is_settled = is_settled(effect, trial.direction, gap);
+        }
+        let again = stage.again(&effects);
         match stage.name.as_str() {
             "together" => {
                 if let [(_, found)] = effects.as_slice() {
@@ -217,11 +268,18 @@ impl Course {
                 // Of halves it is enough which are left.
                 let found = effects.into_iter();
                 let found = found.filter(|(trial, _)| name == "pairs" || trial.factors.len() == 1);
-                self.found
-                    .extend(found.map(|(trial, effect)| Measured { trial, effect }));
+                for (trial, effect) in found {
+                    // What a look found takes the place of what the one before it found.
+                    self.found.retain(|of| of.trial != trial);
+                    self.found.push(Measured { trial, effect });
+                }
             }
         }
-        self.done.push(stage.name.clone());
+        self.taken += 1;
+        if stage.look == 1 {
+            self.done.push(stage.name.clone());
+        }
+        again
     }
 
     /// Halves that cost something in either direction, change the answer, or were not judged.
@@ -289,6 +347,39 @@ impl Course {
             apart: self.trials.apart.clone(),
             judged: self.judged,
         }
+    }
+}
+
+impl Stage {
+    /// The name of its directory.
+    pub fn directory(&self) -> String {
+        match self.look {
+            1 => self.name.clone(),
+            look => format!("{}-look-{look}", self.name),
+        }
+    }
+
+    /// The next look at what is not settled; `None` if everything is, or this was the last one.
+    fn again(&self, effects: &[(Trial, Effect)]) -> Option<Self> {
+        let open = effects.iter().enumerate();
+        let open = open.filter(|(_, (_, effect))| !effect.is_settled);
+        let open: Vec<usize> = open.map(|(at, _)| at).collect();
+        let look = self.look + 1;
+        self.looks.added(look).filter(|_| !open.is_empty())?;
+        Some(Self {
+            open,
+            look,
+            // Functions are looked for once.
+            profiles: Profiles::Left,
+            ..self.clone()
+        })
+    }
+}
+
+impl Looks {
+    fn of(trials: &Trials) -> Self {
+        let (first, most) = trials.blocks();
+        Self::new(first, most)
     }
 }
 

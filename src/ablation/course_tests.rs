@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::trial::{Choice, trials};
 use super::*;
 use crate::compare::{Basis, Finding, MetricChange};
+use crate::result::samples;
 use crate::scenario::{Overrides, parse};
 
 /// Cost of a request with these factors, µs, and its answer.
@@ -21,6 +22,7 @@ fn course(factors: usize) -> Course {
     let choice = Choice {
         window: Duration::from_secs(1),
         blocks: 3,
+        most_blocks: 12,
         ..Choice::default()
     };
     Course::new(trials(&plan, &choice).unwrap())
@@ -61,6 +63,8 @@ fn said(service: Service, trial: &Trial) -> Effect {
             doubts: Vec::new(),
         }),
         answers,
+        launches: 3,
+        is_settled: false,
     }
 }
 
@@ -74,13 +78,85 @@ fn run(factors: usize, service: Service) -> (Vec<(String, usize)>, Ablation) {
         let trials = stage.trials.iter();
         let effects = trials.map(|of| (of.clone(), said(service, of))).collect();
         stages.push((stage.name.clone(), stage.trials.len()));
-        course.learned(&stage, effects, Vec::new(), None);
+        let again = course.learned(&stage, effects, Vec::new(), None);
+        assert_eq!(again, None, "all is settled");
     }
     (stages, course.found())
 }
 
 fn names(stages: &[(String, usize)]) -> Vec<&str> {
     stages.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// A stage whose trials say nothing until a look.
+fn looked(course: &mut Course, settles: impl Fn(u32, usize) -> bool) -> Vec<(String, u32, usize)> {
+    let mut looks = Vec::new();
+    while let Some(stage) = course.next() {
+        assert!(looks.len() < 12, "{looks:?}");
+        let plan = course.plan(&stage);
+        looks.push((stage.directory(), plan.rounds, plan.variants.len() / 2));
+        let trials = stage.trials.iter().enumerate().map(|(at, trial)| {
+            let mut effect = said(|has| (if has(0) { 900.0 } else { 100.0 }, 200), trial);
+            let cost = effect.cost.as_mut().unwrap();
+            if stage.name != "together" && !settles(stage.look, at) {
+                (cost.finding, cost.interval) = (Finding::NotDetected, (0.01, 99.0));
+            }
+            (trial.clone(), effect)
+        });
+        let again = course.learned(&stage, trials.collect(), Vec::new(), None);
+        course.open = again.map(|stage| (stage, samples::run(samples::phase(|_| ()), None)));
+    }
+    looks
+}
+
+#[test]
+fn what_a_look_leaves_open_is_launched_again_up_to_the_most_and_what_it_settles_is_not() {
+    let looks = looked(&mut course(2), |look, at| look > 1 || at != 2);
+    let of = |name: &str, launches, trials| (name.to_owned(), launches, trials);
+    assert_eq!(
+        looks,
+        [
+            of("together", 3, 1),
+            of("one-by-one", 3, 4),
+            of("one-by-one-look-2", 3, 1)
+        ]
+    );
+    let mut never = course(2);
+    let looks = looked(&mut never, |_, at| at != 1);
+    assert_eq!(
+        looks[2..],
+        [of("one-by-one-look-2", 3, 1), of("one-by-one-look-3", 6, 1)]
+    );
+    let found = never.found();
+    let open = found.open().map(|(factor, _)| factor.to_string());
+    assert_eq!(open.collect::<Vec<_>>(), ["X-0"]);
+    assert_eq!((found.judged.looks, found.judged.most_blocks), (3, 12));
+    // Each trial is known once.
+    assert_eq!(never.found.len(), 4);
+}
+
+#[test]
+fn trials_keep_their_names_and_have_a_new_order_at_each_look() {
+    let course_of = || {
+        let mut course = course(4);
+        course.taken = 1;
+        course
+    };
+    let (course, mut later) = (course_of(), course_of());
+    later.taken = 2;
+    let stage = course.stage("one-by-one", Profiles::Left, course.single());
+    let stage = stage.unwrap();
+    let again = Stage {
+        open: vec![5],
+        look: 2,
+        ..stage.clone()
+    };
+    let plan = course.plan(&again);
+    let names: Vec<&str> = plan.variants.iter().map(|of| of.name.as_str()).collect();
+    assert_eq!(names, ["6-without", "6-with"]);
+    let order = |course: &Course| course.plan(&stage).sequence;
+    assert_ne!(order(&course), order(&later));
+    assert_eq!(order(&course), order(&course_of()));
 }
 
 #[test]

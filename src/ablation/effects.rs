@@ -50,8 +50,14 @@ pub struct Row {
 /// What judgements rest on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judged {
-    /// Launches of each side of a trial.
+    /// Launches of each side of a trial at the first look.
     pub blocks: u32,
+    /// Launches of each side of a trial that is still open at the last one.
+    pub most_blocks: u32,
+    /// How often trials are looked at, at most: each look has an equal part of the error.
+    pub looks: u32,
+    /// What the random order of launches follows from.
+    pub seed: u64,
     /// Trials of factors one by one, which are judged together.
     pub trials: usize,
     /// What blocks differ by, ln, if that was estimated from all trials.
@@ -65,6 +71,10 @@ pub struct Effect {
     pub cost: Option<MetricChange>,
     /// Whether both sides were answered alike.
     pub answers: Answers,
+    /// Launches of each side that it rests on.
+    pub launches: u32,
+    /// Whether more launches would say nothing else that is of interest.
+    pub is_settled: bool,
 }
 
 /// Whether requests with and without a factor were answered alike.
@@ -81,25 +91,30 @@ pub enum Answers {
 /// Shares of answers that differ by more are another answer, and sizes too.
 const ALIKE: f64 = 0.05;
 /// The part of the whole below which a factor costs next to nothing.
-const LITTLE: f64 = 0.1;
+pub(super) const LITTLE: f64 = 0.1;
 
 impl Effect {
     pub(super) const UNKNOWN: Self = Self {
         cost: None,
         answers: Answers::Unknown,
+        launches: 0,
+        is_settled: false,
     };
+
+    /// Microseconds per request between both sides, if a difference was detected.
+    pub(super) fn gap_us(&self) -> Option<f64> {
+        let cost = self.cost.as_ref()?;
+        self.is_found().then_some(cost.head - cost.base)
+    }
 
     /// Microseconds per request that the factor costs, where both sides were answered alike and a difference was detected.
     pub fn costs_us(&self) -> Option<f64> {
-        let cost = self.cost.as_ref()?;
-        (self.is_found() && self.answers == Answers::Same).then_some(cost.head - cost.base)
+        self.gap_us().filter(|_| self.answers == Answers::Same)
     }
 
     /// The part of a whole difference that it is; `None` where either is not known.
     pub(super) fn part_of(&self, whole: &Self) -> Option<f64> {
-        let cost = whole.cost.as_ref()?;
-        let gap = cost.head - cost.base;
-        whole.is_found().then_some(self.costs_us()? / gap)
+        Some(self.costs_us()? / whole.gap_us()?)
     }
 
     /// Whether a difference was detected.
@@ -152,7 +167,20 @@ impl Ablation {
     /// The part of production's cost that the factors have together.
     pub fn together(&self) -> Option<f64> {
         let cost = self.whole.cost.as_ref()?;
-        (self.whole.is_found()).then_some((cost.head - cost.base) / cost.head)
+        Some(self.whole.gap_us()? / cost.head)
+    }
+
+    /// Factors whose trials the last look left open, each with the direction.
+    pub fn open(&self) -> impl Iterator<Item = (&Factor, Direction)> {
+        let trials = self.rows.iter().flat_map(|row| {
+            let both = [
+                (&row.dropped, Direction::Dropped),
+                (&row.added, Direction::Added),
+            ];
+            both.map(|(effect, direction)| (&row.factor, effect, direction))
+        });
+        let open = trials.filter(|(_, effect, _)| effect.launches > 0 && !effect.is_settled);
+        open.map(|(factor, _, direction)| (factor, direction))
     }
 
     /// Whether all factors together were judged, with or without a difference.
@@ -223,7 +251,10 @@ pub(super) fn effect(
         .and_then(|of| of.phases.first())
         .map(|phase| &phase.metrics);
     let cost = metrics.and_then(|metrics| metrics.iter().find(|of| of.metric == metric));
+    let launches = |of: Option<&PhaseResult>| of.map_or(0, |phase| phase.rounds.len() as u32);
     Effect {
+        launches: launches(phase(&base)).min(launches(phase(&head))),
+        is_settled: false,
         cost: cost.cloned(),
         answers: match (phase(&base), phase(&head)) {
             (Some(base), Some(head)) => match direction {

@@ -3,12 +3,13 @@
 //!
 //! Each factor is tried both ways. Dropped from production's requests it tells what they cost without it; added to requests that lack all
 //! factors it tells what it costs by itself. A factor that needs another one costs nothing by itself, and where dropping it changes the
-//! answer, nothing was saved.
+//! answer, nothing was saved. What a few launches leave open is launched again, and what they settle is not.
 
 mod course;
 mod effects;
 mod factor;
 mod level;
+mod looks;
 mod pieces;
 mod setting;
 mod trial;
@@ -16,5 +17,6 @@ mod trial;
 pub use course::{Course, Stage};
 pub use effects::{Ablation, Answers, Effect, Judged, Row};
 pub use factor::{Factor, Kind};
+pub use looks::SMALLEST;
 pub use setting::Setting;
 pub use trial::{Choice, Direction, NoTrials, Profiles, Trial, Trials, trials};

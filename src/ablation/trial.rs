@@ -9,8 +9,8 @@ use crate::scenario::{ComparisonPlan, Load, LoadModel, Phase, Plan, Variant};
 
 /// The phase of a trial.
 pub(super) const PHASE: &str = "ablate";
-/// Before its window.
-const WARMUP: Duration = Duration::from_secs(1);
+/// Before its window, which has no longer one.
+const LONGEST_WARMUP: Duration = Duration::from_secs(1);
 
 /// What the user chose.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +23,10 @@ pub struct Choice {
     pub factors: Vec<String>,
     /// Window of a trial, for each side and block.
     pub window: Duration,
-    /// Launches of each side of a trial.
+    /// Launches of each side of a trial at the first look.
     pub blocks: u32,
+    /// Launches of each side of a trial that looks before left open.
+    pub most_blocks: u32,
 }
 
 /// How factors are tried.
@@ -210,9 +212,14 @@ impl Trials {
         self.with.profile.is_some()
     }
 
-    /// Launches of each side of a trial.
-    pub(super) fn blocks(&self) -> u32 {
-        self.choice.blocks
+    /// Launches of each side of a trial, at the first look and at the last one.
+    pub(super) fn blocks(&self) -> (u32, u32) {
+        (self.choice.blocks, self.choice.most_blocks)
+    }
+
+    /// The seed of the scenario, of which the order of launches follows.
+    pub(super) fn seed(&self) -> u64 {
+        self.plan.seed
     }
 
     /// Production's variant without the factors that are not `kept`.
@@ -284,7 +291,7 @@ impl Trials {
         Load {
             model: LoadModel::Closed,
             duration: self.choice.window,
-            warmup: WARMUP,
+            warmup: LONGEST_WARMUP.min(self.choice.window),
             requests: None,
             overload: false,
             silent_for: None,

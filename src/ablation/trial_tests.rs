@@ -46,6 +46,7 @@ fn choice() -> Choice {
     Choice {
         window: Duration::from_secs(3),
         blocks: 2,
+        most_blocks: 8,
         ..Choice::default()
     }
 }

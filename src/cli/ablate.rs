@@ -59,9 +59,13 @@ pub(super) struct Args {
     /// Window of each trial, for each side and launch.
     #[arg(long, value_name = "TIME", default_value = "1500ms", value_parser = seconds)]
     window: Duration,
-    /// Launches of each side of a trial.
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Launches of each side of a trial at the first look.
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(1..=100))]
     blocks: u32,
+    /// Launches of each side of a trial that looks before leave open: each look has twice as many as the one before [default: four times
+    /// --blocks].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=400))]
+    most_blocks: Option<u32>,
     /// Directory for report.html, ablation.json, ablation.md and the runs of the trials [default: runs/NAME-ablate-TIME].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -80,13 +84,11 @@ pub(super) struct Args {
 const SHORTEST: Duration = Duration::from_millis(400);
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
-    if args.window < SHORTEST {
-        return Err(Usage("--window: turns need 0.4 s or more".to_owned()).into());
-    }
     let target = args
         .url
         .clone()
         .map(|url| GivenTarget::Url { flag: "--url", url });
+    let choice = choice(args)?;
     let overrides = Overrides {
         fresh_seed: fresh_seed(),
         target,
@@ -94,19 +96,11 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let plan =
         scenario::load(&args.scenario, &overrides).map_err(|error| Usage(error.to_string()))?;
-    let choice = Choice {
-        production: args.production.clone(),
-        local: args.local.clone(),
-        factors: args.factor.clone(),
-        window: args.window,
-        blocks: args.blocks,
-    };
     let trials = trials(&plan, &choice)
         .map_err(|error| Usage(format!("{}: {error}", args.scenario.display())))?;
     let mut course = Course::new(trials);
-    let mut next = course.next();
-    if let Some(first) = &next {
-        let first = course.plan(first);
+    if let Some(first) = course.next() {
+        let first = course.plan(&first);
         allow_connections(&first, AtOnce::of(&first))?;
     }
     let started_at = wall_clock::now();
@@ -126,21 +120,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         quiet: args.quiet,
         out: &out,
     };
-    let mut outcome = Outcome::Inconclusive;
-    let mut runs = Vec::new();
-    while let Some(stage) = next {
-        let run = trying.run(&course.plan(&stage), &stage.name)?;
-        course.took(&stage, &run.result, Untrusted::from(plan.allow_untrusted));
-        let is_first = runs.is_empty();
-        let ended = run.outcome();
-        runs.push(run);
-        let goes_on = is_measured(&ended);
-        // What the first trial found stands whatever becomes of the others.
-        if is_first || matches!(ended, Outcome::Interrupted | Outcome::Internal(_)) {
-            outcome = ended;
-        }
-        next = course.next().filter(|_| goes_on);
-    }
+    let (outcome, runs) = trying.all(&mut course, Untrusted::from(plan.allow_untrusted))?;
     let found = course.found();
     runtime.shutdown_background();
     signals.release();
@@ -148,6 +128,28 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     runs.into_iter().try_for_each(Conclusion::end)?;
     told?;
     Ok(judged(outcome, &found).exit_code())
+}
+
+fn choice(args: &Args) -> anyhow::Result<Choice> {
+    if args.window < SHORTEST {
+        return Err(Usage("--window: turns need 0.4 s or more".to_owned()).into());
+    }
+    let most_blocks = args.most_blocks.unwrap_or(4 * args.blocks);
+    if most_blocks < args.blocks {
+        let words = format!(
+            "--most-blocks: the first look has {} already (--blocks)",
+            args.blocks
+        );
+        return Err(Usage(words).into());
+    }
+    Ok(Choice {
+        production: args.production.clone(),
+        local: args.local.clone(),
+        factors: args.factor.clone(),
+        window: args.window,
+        blocks: args.blocks,
+        most_blocks,
+    })
 }
 
 /// Says what was found, and where it and the runs are.
@@ -211,6 +213,41 @@ struct Trying<'a> {
 }
 
 impl Trying<'_> {
+    /// Runs one stage after the other, and tells how it ended.
+    fn all(
+        &self,
+        course: &mut Course,
+        untrusted: Untrusted,
+    ) -> anyhow::Result<(Outcome, Vec<Conclusion>)> {
+        let mut outcome = Outcome::Inconclusive;
+        let mut runs: Vec<Conclusion> = Vec::new();
+        let mut next = course.next();
+        while let Some(stage) = next {
+            let name = stage.directory();
+            let run = self.run(&course.plan(&stage), &name)?;
+            course.took(&stage, &run.result, untrusted);
+            let is_first = runs.is_empty();
+            let ended = run.outcome();
+            // A side without any answer as expected says that the first trial is worth nothing, and is a finding of any other one. What was not
+            // launched because a target failed is launched at the next look.
+            let is_over = matches!(ended, Outcome::Interrupted | Outcome::Internal(_));
+            let goes_on = match is_first {
+                true => is_measured(&ended),
+                false => !is_over,
+            };
+            if let Some(failure) = run.result.failure.as_ref().filter(|_| !is_first) {
+                say(&format!("{name}: {failure}"));
+            }
+            runs.push(run);
+            // What the first trial found stands whatever becomes of the others.
+            if is_first || is_over {
+                outcome = ended;
+            }
+            next = course.next().filter(|_| goes_on);
+        }
+        Ok((outcome, runs))
+    }
+
     /// Runs a plan and stores it in a directory of its own.
     fn run(&self, plan: &Plan, name: &str) -> anyhow::Result<Conclusion> {
         let started_at = wall_clock::now();

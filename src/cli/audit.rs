@@ -1,6 +1,6 @@
 //! `telemload audit`: what production has and a scenario does not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -10,8 +10,9 @@ use super::files::{made, write_all};
 use super::input::bytes_up_to;
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
-use super::report::PAGE;
+use super::report::{self, PAGE};
 use super::run::fresh_seed;
+use super::stored::AUDIT;
 use crate::experiment::RunDir;
 use crate::gate;
 use crate::import::{self, Options, Sample};
@@ -35,6 +36,7 @@ const MOST: usize = 50_000;
   telemload audit checkout.toml sample.jsonl
   telemload audit checkout.toml sample.jsonl --allow 'X-Forwarded-*' --allow traceparent
   telemload audit checkout.toml --variant local session.har --markdown
+  telemload audit checkout.toml sample.jsonl --run runs/checkout-20260102T030405Z
 
 Exit codes: 0 no header is missing · 1 a header that at least 1 % of production carries is missing ·
 3 the sample cannot tell · 2 usage, or what cannot be read · 5 internal or I/O error")]
@@ -75,6 +77,9 @@ pub(super) struct Args {
     /// Directory for report.html, audit.json and audit.md.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The directory of a run of the scenario: the files go to its audit/, and its page tells of the audit.
+    #[arg(long, value_name = "RUN", conflicts_with = "out", value_hint = clap::ValueHint::DirPath)]
+    run: Option<PathBuf>,
     /// Show what is alike, too.
     #[arg(long)]
     verbose: bool,
@@ -82,6 +87,7 @@ pub(super) struct Args {
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     at_most_one_stdin(args.samples.iter().map(PathBuf::as_path))?;
+    let beside = args.run.as_deref().map(beside).transpose()?;
     let overrides = Overrides {
         fresh_seed: fresh_seed(),
         variant: args.variant.clone(),
@@ -102,8 +108,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let json = document::audit::json(&found);
     let markdown = text::audit::markdown(&found);
     let mut written = Ok(());
-    if let Some(out) = &args.out {
-        let dir = made(RunDir::for_audit(out))?;
+    if let Some(out) = args.out.clone().or(beside) {
+        let dir = made(RunDir::for_audit(&out))?;
         let page = page::audit::html(&found, &command_line());
         written = write_all(
             &dir,
@@ -122,7 +128,20 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         terminal::audit::render(&found, args.verbose)
     })?;
     written?;
+    args.run.as_deref().map_or(Ok(()), report::remake)?;
     Ok(gate::audited(&found).exit_code())
+}
+
+/// Where an audit stands beside a run.
+fn beside(run: &Path) -> anyhow::Result<PathBuf> {
+    if !run.join("result.json").is_file() {
+        return Err(Usage(format!(
+            "--run: {} is no run directory; `telemload run` says where it stored one",
+            run.display()
+        ))
+        .into());
+    }
+    Ok(run.join(AUDIT))
 }
 
 fn chosen<'a>(args: &Args, plan: &'a Plan) -> anyhow::Result<(&'a Variant, &'a Phase)> {

@@ -1,21 +1,28 @@
 //! `telemload gateway`: the bundled reference gateway in the foreground, or as the child of a run.
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use gateway_config::{Config, Device, Key, Launch};
 
 use super::completions::variants;
 use super::exit::Usage;
+use super::files::unwritten;
 use super::output::say;
 use super::verify_sink;
+use crate::experiment::begin_named;
+use crate::parity;
 use crate::scenario::{self, LAUNCH_DIRECTORY, Overrides, Target};
+use crate::tap::{Recorder, Recording};
 use crate::traffic::fleet::{Hashes, Roster};
+use crate::transport::http1::Incoming;
+use crate::transport::tls::random_bytes;
 
 /// Run the bundled reference gateway in the foreground.
 ///
@@ -39,6 +46,10 @@ pub(super) struct Args {
     /// File that gets the key of this start, which /admin/ and /debug/ ask for; without it they answer nobody.
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     key_file: Option<PathBuf>,
+    /// New file in which the gateway records what its requests are like, without their values: a sample for `telemload audit`, like that of
+    /// `telemload tap`.
+    #[arg(long, value_name = "FILE", conflicts_with = "stdin", value_hint = clap::ValueHint::FilePath)]
+    sample: Option<PathBuf>,
     /// Read configuration and registry as JSON from stdin: how a run starts it.
     #[arg(long, hide = true, conflicts_with = "scenario")]
     stdin: bool,
@@ -63,12 +74,96 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         let admin_key = args.key_file.as_deref().map(new_key).transpose()?;
         Launch {
             admin_key,
+            sample: args.sample.clone(),
             ..launch
         }
     };
+    let sampling = launch.sample.as_deref().map(Sampling::begin).transpose()?;
+    let observer = sampling.as_ref().map(Sampling::observer);
+    let served = target_service::serve(launch, observer);
+    if let Some(sampling) = sampling {
+        sampling.end(served.is_ok())?;
+    }
     // Its message holds the cause already.
-    target_service::serve(launch).map_err(|error| anyhow::anyhow!("{error}"))?;
+    served.map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok(0)
+}
+
+/// A sample of the gateway's requests, and its file.
+struct Sampling {
+    recording: Recording,
+    file: PathBuf,
+}
+
+/// Records what the gateway tells.
+struct Told(Arc<Recorder>);
+
+/// The most bytes of a sample.
+const MOST_BYTES: u64 = 256_000_000;
+
+impl Sampling {
+    fn begin(path: &Path) -> anyhow::Result<Self> {
+        let waits = || say(&format!("waits for a reader of {}", path.display()));
+        let file = begin_named(path, false, waits).map_err(|error| match error.cause.kind() {
+            ErrorKind::AlreadyExists => Usage(format!(
+                "the sample {} exists; name a new file",
+                path.display()
+            ))
+            .into(),
+            _ => unwritten(&error),
+        })?;
+        let key = parity::Key::of(random_bytes().context("the system gives no random bytes")?);
+        let recording = Recording::begin(Box::new(file), key, MOST_BYTES)
+            .context("cannot start a thread for the sample")?;
+        Ok(Self {
+            recording,
+            file: path.to_owned(),
+        })
+    }
+
+    fn observer(&self) -> Arc<dyn target_service::Observer> {
+        Arc::new(Told(self.recording.recorder()))
+    }
+
+    /// Says what the sample holds, and what it lacks. A start that failed leaves none behind.
+    fn end(self, was_served: bool) -> anyhow::Result<()> {
+        let kept = self.recording.end();
+        if !was_served && kept.recorded == 0 {
+            return fs::remove_file(&self.file).context("cannot remove the empty sample");
+        }
+        let place = self.file.display();
+        say(&format!("recorded {} requests in {place}", kept.recorded));
+        if let Some(error) = kept.error {
+            say(&format!("cannot write {place}: {error}"));
+        }
+        if kept.dropped > 0 {
+            say(&format!(
+                "{} requests were answered and are not in it: the file was slower than they came, or has {} MB",
+                kept.dropped,
+                MOST_BYTES / 1_000_000
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl target_service::Observer for Told {
+    fn request(&self, seen: &target_service::Seen<'_>) {
+        let fields = seen.headers.iter();
+        let request = Incoming {
+            method: seen.method.to_owned(),
+            target: seen.target.to_owned(),
+            keeps: true,
+            fields: fields
+                .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
+                .collect(),
+            body_bytes: seen.body_bytes.unwrap_or(0),
+            body: Vec::new(),
+        };
+        let client = seen.peer.to_string();
+        let knows_body = seen.body_bytes.is_some();
+        self.0.take(&request, knows_body, &client, seen.connection);
+    }
 }
 
 /// A key of this start, in a file that its owner alone may read.
@@ -109,6 +204,7 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
             config: Config::default(),
             devices: Vec::new(),
             admin_key: None,
+            sample: None,
         });
     };
     let overrides = Overrides {
@@ -128,6 +224,14 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
     if config.sink.contains(LAUNCH_DIRECTORY) {
         return Err(Usage(format!(
             "variant `{}` of {} has its `target.gateway.sink` in {LAUNCH_DIRECTORY}, which only a run has; name a directory in it",
+            variant.name,
+            path.display()
+        ))
+        .into());
+    }
+    if config.sample && args.sample.is_none() {
+        return Err(Usage(format!(
+            "variant `{}` of {} records a sample (`target.gateway.sample`), for which only a run has a directory; name a file with --sample",
             variant.name,
             path.display()
         ))
@@ -161,5 +265,6 @@ fn foreground(args: &Args) -> anyhow::Result<Launch> {
         config: (**config).clone(),
         devices,
         admin_key: None,
+        sample: None,
     })
 }

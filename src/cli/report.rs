@@ -10,6 +10,7 @@ use super::stored;
 use crate::compare::{Comparison, Untrusted, within};
 use crate::experiment::RunDir;
 use crate::report::checks::{Ran, of_run};
+use crate::report::document;
 use crate::report::document::run::{Concluded, Conclusions, conclusions, histograms, json};
 use crate::report::page::run::{Run, html, pictures};
 use crate::report::text;
@@ -91,7 +92,13 @@ pub(super) fn page(directory: &Path, concluded: Concluded<'_>) -> String {
         concluded,
         recorded: &stored::recorded(directory, concluded.result),
         scenario: scenario.as_deref(),
+        audit: stored::audit(directory).as_ref(),
     })
+}
+
+/// Makes the page in a run directory again.
+pub(super) fn remake(directory: &Path) -> anyhow::Result<()> {
+    Stored::read(directory)?.write_page(None).map(drop)
 }
 
 /// A run directory that was read.
@@ -102,6 +109,7 @@ struct Stored {
     comparisons: Vec<Comparison>,
     recorded: Vec<crate::report::chart::Recorded>,
     scenario: Option<String>,
+    audit: Option<document::audit::Stored>,
 }
 
 impl Stored {
@@ -142,6 +150,7 @@ impl Stored {
             comparisons: within(&result, &pairs, untrusted),
             recorded: stored::recorded(directory, &result),
             scenario: stored::scenario(directory),
+            audit: stored::audit(directory),
             directory: directory.to_owned(),
             result,
             conclusions,
@@ -209,6 +218,7 @@ impl Stored {
             concluded: self.concluded(),
             recorded: &self.recorded,
             scenario: self.scenario.as_deref(),
+            audit: self.audit.as_ref(),
         }
     }
 }

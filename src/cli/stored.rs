@@ -11,9 +11,11 @@ use anyhow::Context;
 use super::exit::Usage;
 use super::files::unwritten;
 use super::input::{MAX_FILE, Reading, bytes};
+use super::output::say;
 use crate::experiment::{JUDGED, RunDir, own_names, read_own};
 use crate::report::chart::Recorded;
 use crate::report::document;
+use crate::report::document::audit::Stored;
 use crate::report::document::run::HISTOGRAMS;
 use crate::result::{RunResult, Samples, VariantResult};
 use crate::scenario::{Judged, Plan};
@@ -27,6 +29,9 @@ const JUDGEMENTS: [(&str, &str); 4] = [
     ("audit.json", "an audit"),
     ("ablation.json", "an ablation"),
 ];
+
+/// The directory of an audit in that of a run.
+pub(super) const AUDIT: &str = "audit";
 
 /// The largest list of thresholds that is read.
 const MOST_JUDGED: u64 = 16 << 20;
@@ -194,6 +199,19 @@ pub(super) fn open_profiles(
 /// The scenario of a run directory; `None` if it is gone.
 pub(super) fn scenario(directory: &Path) -> Option<String> {
     text(directory, Path::new("scenario.toml"))
+}
+
+/// The audit that was stored beside a run; `None` if there is none.
+pub(super) fn audit(directory: &Path) -> Option<Stored> {
+    let file = Path::new(AUDIT).join("audit.json");
+    let found = document::audit::stored(&text(directory, &file)?);
+    if found.is_none() {
+        say(&format!(
+            "warning: {} is no audit of telemload's, and not in the page",
+            directory.join(file).display()
+        ));
+    }
+    found
 }
 
 /// What was stored of each launch of a run.

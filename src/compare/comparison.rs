@@ -1,5 +1,7 @@
 //! Compares variants of a run, or any two sides, phase by phase.
 
+use std::num::NonZeroU32;
+
 use super::caution::Caution;
 use super::change::{Metric, MetricChange, Unjudged, Unmeasured};
 use super::doubts::{Doubtful, Untrusted};
@@ -59,21 +61,23 @@ pub fn compare(judged: &Judged, result: &RunResult) -> Vec<Comparison> {
 /// Compares variants of a run by their names, base and head, as far as both have results. Their findings are judged together.
 pub fn within(result: &RunResult, pairs: &[(&str, &str)], untrusted: Untrusted) -> Vec<Comparison> {
     let pairs = of_one_run(result, pairs);
-    all_judged(&pairs, untrusted, Shared::default())
+    all_judged(&pairs, untrusted, Shared::NOTHING)
 }
 
-/// The same where one figure is judged alone and with one error for all pairs, which each pair is an experiment of its own for: what launches
-/// differ by is estimated from all of them, if they spread alike. That spread comes with the comparisons.
+/// The same where one figure is judged alone, at one of so many looks, and with one error for all pairs, which each pair is an experiment of its
+/// own for: what launches differ by is estimated from all of them, if they spread alike. That spread comes with the comparisons.
 pub fn pooled(
     result: &RunResult,
     pairs: &[(&str, &str)],
     untrusted: Untrusted,
     metric: Metric,
+    looks: NonZeroU32,
 ) -> (Vec<Comparison>, Option<Spread>) {
     let pairs = of_one_run(result, pairs);
     let alone = Shared {
         metric: Some(metric),
         spread: None,
+        looks,
     };
     let figures = pairs
         .iter()
@@ -85,12 +89,23 @@ pub fn pooled(
 }
 
 /// What comparisons that are judged together share.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Shared {
     /// The figure that is judged; all of them without it.
     metric: Option<Metric>,
     /// What its launches differ by, where that is estimated from all of them.
     spread: Option<Spread>,
+    /// How often they are judged.
+    looks: NonZeroU32,
+}
+
+impl Shared {
+    /// All figures, each with an error of its own, judged once.
+    const NOTHING: Self = Self {
+        metric: None,
+        spread: None,
+        looks: NonZeroU32::MIN,
+    };
 }
 
 fn of_one_run<'a>(result: &'a RunResult, pairs: &[(&str, &str)]) -> Vec<(Side<'a>, Side<'a>)> {
@@ -113,7 +128,7 @@ fn all_judged(
     let figures = pairs
         .iter()
         .flat_map(|(base, head)| common(base, head, shared));
-    let family = Family::of(figures.map(|figure| figure.p()));
+    let family = Family::of(figures.map(|figure| figure.p())).at_one_of(shared.looks);
     pairs
         .iter()
         .map(|(base, head)| judged(base, head, untrusted, &family, shared))
@@ -122,7 +137,7 @@ fn all_judged(
 
 /// Compares two sides, phases of one name with each other.
 pub fn sides(base: &Side<'_>, head: &Side<'_>, untrusted: Untrusted) -> Comparison {
-    let shared = Shared::default();
+    let shared = Shared::NOTHING;
     let figures = common(base, head, shared).into_iter();
     let family = Family::of(figures.map(|figure| figure.p()));
     judged(base, head, untrusted, &family, shared)

@@ -397,9 +397,25 @@ impl Measured {
         }
     }
 
+    /// How far the interval reaches where it is looked at so often: all intervals of one figure hold the truth at once in 95 % of cases.
+    fn reach_over(&self, looks: f64) -> Reach {
+        let Reach { down, up } = self.error.reach;
+        let tail = FALSE_ALARMS / 2.0;
+        let of = |tail: f64| t_quantile(1.0 - tail, self.error.degrees);
+        let longer = if looks > 1.0 {
+            of(tail / looks) / of(tail)
+        } else {
+            1.0
+        };
+        Reach {
+            down: down * longer,
+            up: up * longer,
+        }
+    }
+
     /// What follows, where it is judged together with others.
     pub(super) fn judged(&self, family: &Family) -> MetricChange {
-        let reach = self.error.reach;
+        let reach = self.reach_over(family.looks());
         let interval = (self.log - reach.down, self.log + reach.up);
         let (p, p_adjusted) = (self.p(), family.adjusted(self.p()));
         let is_open = reach.longer().is_infinite();
@@ -422,21 +438,21 @@ impl Measured {
             p_adjusted,
             together: family.len(),
             finding,
-            detectable: self.detectable(family.len()),
+            detectable: self.detectable(family),
             basis: self.basis,
             unjudged: (finding == Finding::NotJudged).then_some(Unjudged::TooWide),
             doubts: Vec::new(),
         }
     }
 
-    /// The relative change that would have been found with 80 % power, alone among `together` figures; `None` if that is not known.
-    fn detectable(&self, together: usize) -> Option<f64> {
+    /// The relative change that would have been found with 80 % power, alone among others; `None` if that is not known.
+    fn detectable(&self, family: &Family) -> Option<f64> {
         let error = self.error_of(self.error.reach.longer());
         let is_known = match self.basis {
             Basis::Rounds(pairs) => pairs >= ENOUGH_FOR_POWER,
             Basis::Turns | Basis::Times | Basis::Runs => true,
         };
-        let level = FALSE_ALARMS / together.max(1) as f64;
+        let level = FALSE_ALARMS / family.len().max(1) as f64 / family.looks();
         (is_known && error.is_finite())
             .then(|| (smallest_effect(level, self.error.degrees, POWER) * error).exp_m1())
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::scenario::{ComparisonPlan, Load, Phase, Plan, Profile, Variant, not_in_turns};
+use crate::scenario::{
+    ComparisonPlan, Load, Phase, Plan, Profile, Sequence, Variant, not_in_turns,
+};
+use crate::traffic::random::{below, draw};
 
 /// The load of a profiled stretch ends with the capture, which takes longer than its slices: a target writes its profile after
 /// each. This much longer at most, beyond twice their length.
@@ -46,6 +49,7 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
     for round in 1..=plan.rounds {
         for unit in order(plan, round) {
             let launch = PlannedLaunch {
+                plan,
                 round,
                 // Profiles are taken once, in the last round.
                 is_last: round == plan.rounds,
@@ -57,7 +61,7 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
                     all.extend(phases.flat_map(|phase| launch.alone(variant, phase)));
                 }
                 Unit::Two(pair) => {
-                    all.extend(launch.both(&plan.variants[pair.base], &plan.variants[pair.head]));
+                    all.extend(launch.both(pair));
                 }
             }
         }
@@ -67,13 +71,16 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
 
 /// A launch of one or of both that take turns.
 #[derive(Debug, Clone, Copy)]
-struct PlannedLaunch {
+struct PlannedLaunch<'a> {
+    plan: &'a Plan,
     round: u32,
     is_last: bool,
 }
 
-impl PlannedLaunch {
-    fn both(self, base: &Variant, head: &Variant) -> Vec<Planned> {
+impl PlannedLaunch<'_> {
+    fn both(self, pair: ComparisonPlan) -> Vec<Planned> {
+        let variants = &self.plan.variants;
+        let (base, head) = (&variants[pair.base], &variants[pair.head]);
         let mut all = Vec::new();
         for step in steps(&base.phases, &head.phases) {
             let mut arms = match step {
@@ -92,7 +99,7 @@ impl PlannedLaunch {
                 }
                 _ => false,
             };
-            if self.round.is_multiple_of(2) {
+            if head_first(self.plan, &base.name, self.round) {
                 arms.reverse();
             }
             for (variant, phase) in arms {
@@ -166,8 +173,11 @@ fn length(load: &Load) -> Option<Duration> {
         .then_some(load.warmup + load.duration)
 }
 
-/// There and back again: what drifts over time falls on all variants alike. One that takes turns comes with the other one, where
-/// the first of both is.
+/// Uses of random numbers: the order of launches, and which of two that take turns begins.
+const ORDER_SALT: u64 = 0x0A0B_1A7E;
+const FIRST_SALT: u64 = 0x0F1A_57ED;
+
+/// There and back again. One that takes turns comes with the other one, where the first of both is.
 pub(super) fn order(plan: &Plan, round: u32) -> Vec<Unit> {
     let unit = |at: usize| {
         let mut pairs = plan.turns.iter();
@@ -176,12 +186,39 @@ pub(super) fn order(plan: &Plan, round: u32) -> Vec<Unit> {
             None => Some(Unit::One(at)),
         }
     };
-    let forward = (0..plan.variants.len()).filter_map(unit);
-    if round % 2 == 1 {
-        forward.collect()
-    } else {
-        forward.rev().collect()
+    let mut units: Vec<Unit> = (0..plan.variants.len()).filter_map(unit).collect();
+    if let Sequence::Shuffled(seed) = plan.sequence {
+        let seed = draw(seed, two_of(round), ORDER_SALT);
+        // R. Durstenfeld, Comm. ACM 7, 1964, p. 420.
+        for at in (1..units.len()).rev() {
+            let other = below(draw(seed, at as u64, ORDER_SALT), at as u64 + 1);
+            units.swap(at, other as usize);
+        }
     }
+    if round.is_multiple_of(2) {
+        units.reverse();
+    }
+    units
+}
+
+/// Whether the head begins, of two that take turns: in one of two rounds.
+pub(super) fn head_first(plan: &Plan, base: &str, round: u32) -> bool {
+    let is_second = round.is_multiple_of(2);
+    match plan.sequence {
+        Sequence::ThereAndBack => is_second,
+        Sequence::Shuffled(seed) => {
+            let mut variants = plan.variants.iter();
+            let base = variants.position(|variant| variant.name == base);
+            let seed = draw(seed, two_of(round), FIRST_SALT);
+            let drawn = draw(seed, base.unwrap_or(0) as u64, FIRST_SALT) & 1 == 1;
+            drawn != is_second
+        }
+    }
+}
+
+/// The number of the two rounds that a round is one of.
+fn two_of(round: u32) -> u64 {
+    u64::from(round.div_ceil(2))
 }
 
 /// The phases of both in the order of the scenario, which each of them keeps.
@@ -262,6 +299,62 @@ name = "new"
                 "2 old a profiled Some(6)",
             ]
         );
+    }
+
+    /// Six variants, of which each two follow each other as a pair in turns.
+    fn three_pairs(sequence: Sequence) -> Plan {
+        let mut text = "name = \"t\"\ntarget.command = \"serve {port}\"\nload = { model = \"closed\", connections = 1, duration = \"3s\" }\n[[request]]\nname = \"get\"\npath = \"/\"\n".to_owned();
+        for pair in 0..3 {
+            let of = |way: &str| format!("[[variant]]\nname = \"{pair}-{way}\"\n");
+            text += &(of("without") + &of("with"));
+            text += &format!("[[compare]]\nbase = \"{pair}-without\"\nhead = \"{pair}-with\"\n");
+        }
+        let plan = parse("t.toml", &text, Path::new("."), &Overrides::default()).unwrap();
+        assert_eq!(plan.turns.len(), 3);
+        Plan { sequence, ..plan }
+    }
+
+    /// The bases of the pairs in their order, and which of them have their head first.
+    fn drawn(plan: &Plan, round: u32) -> (Vec<usize>, Vec<bool>) {
+        let bases = order(plan, round).into_iter().map(|unit| match unit {
+            Unit::Two(pair) => pair.base,
+            Unit::One(at) => panic!("{at} is alone"),
+        });
+        let bases: Vec<usize> = bases.collect();
+        let first = bases
+            .iter()
+            .map(|base| head_first(plan, &plan.variants[*base].name, round));
+        let first = first.collect();
+        (bases, first)
+    }
+
+    #[test]
+    fn a_shuffle_is_seeded_and_each_is_as_often_first_as_last() {
+        let plan = three_pairs(Sequence::Shuffled(7));
+        let mut seen = std::collections::BTreeSet::new();
+        let mut begins = 0;
+        for two in 0..100 {
+            let (there, first) = drawn(&plan, 2 * two + 1);
+            let (back, second) = drawn(&plan, 2 * two + 2);
+            let reversed: Vec<usize> = back.into_iter().rev().collect();
+            assert_eq!(there, reversed, "{two}");
+            // Of each pair the other one begins: the same pairs, from the end.
+            let turned: Vec<bool> = second.into_iter().rev().map(|of| !of).collect();
+            assert_eq!(first, turned, "{two}");
+            assert_eq!(drawn(&plan, 2 * two + 1), (there.clone(), first.clone()));
+            begins += first.iter().filter(|of| **of).count();
+            seen.insert(there);
+        }
+        // All orders of three occur, and heads begin in about half of 300 odd rounds.
+        assert_eq!(seen.len(), 6);
+        assert!((115..185).contains(&begins), "{begins}");
+        let other = three_pairs(Sequence::Shuffled(8));
+        let all = |plan: &Plan| (1..20).map(|round| drawn(plan, round)).collect::<Vec<_>>();
+        assert_ne!(all(&plan), all(&other));
+        // Without a shuffle it is the order of the scenario, and the base begins.
+        let written = three_pairs(Sequence::ThereAndBack);
+        assert_eq!(drawn(&written, 1), (vec![0, 2, 4], vec![false; 3]));
+        assert_eq!(drawn(&written, 2), (vec![4, 2, 0], vec![true; 3]));
     }
 
     #[test]

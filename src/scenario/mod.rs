@@ -15,7 +15,7 @@ pub use plan::words::describe_weights;
 pub use plan::{
     Abort, Also, Arrivals, BaseUrl, Chunks, ComparisonPlan, CostModel, Elsewhere, Host, Judge,
     Judged, Load, LoadModel, Need, Pace, Phase, Plan, Profile, ProfileSource, Request, Route,
-    Service, Stage, Target, Threshold, Variant, not_in_turns, shared_port,
+    Sequence, Service, Stage, Target, Threshold, Variant, not_in_turns, shared_port,
 };
 pub use read::bytes::MAX_BODY_FILE;
 pub use read::error::Error;

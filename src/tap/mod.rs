@@ -1,5 +1,8 @@
 //! A sink for mirrored production traffic: it answers each request at once with 204 and writes down what an audit looks at, never a
-//! value. Memory and file are bounded; it knows nothing of where the requests would have gone.
+//! value. Memory and file are bounded; it knows nothing of where the requests would have gone. `recorder` writes the same of requests that a
+//! service tells of itself.
+
+mod recorder;
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -17,6 +20,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::parity::{Key, Opening, Record, SCHEMA, line};
 use crate::transport::http1::{Incoming, Requests};
+
+pub use recorder::{Kept, Recorder, Recording};
 
 /// By which a mirror names the connection of the client; it is not recorded as a header.
 pub const CONNECTION: &str = "X-Telemload-Connection";

@@ -1,6 +1,7 @@
 //! What the bundled gateway is started with: one configuration for all instances of a launch, each at a port of its own. Pure.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_config::{Config, Device, IngestMode, Key, Launch};
@@ -27,6 +28,25 @@ pub struct Start {
     devices: Vec<Device>,
     /// Of this launch alone.
     admin_key: Key,
+    /// Where each instance records its requests, if it does.
+    samples: Option<Samples>,
+}
+
+/// Files for what requests are like.
+struct Samples {
+    directory: PathBuf,
+    /// Whether each instance needs a name of its own.
+    are_several: bool,
+}
+
+impl Samples {
+    /// That of the instance at a port.
+    fn of(&self, port: u16) -> PathBuf {
+        self.directory.join(match self.are_several {
+            true => format!("sample-{port}.jsonl"),
+            false => "sample.jsonl".to_owned(),
+        })
+    }
 }
 
 /// One of them.
@@ -57,7 +77,12 @@ impl Start {
         let filled = places.fill(config, known);
         let filled = filled.map_err(|(key, why)| format!("target.{NAME}.{key}: {why}"))?;
         let devices = hashes.into_iter().map(|(id, hash)| Device { id, hash });
+        let samples = filled.sample.then(|| Samples {
+            directory: known.directory.to_owned(),
+            are_several: instances > 1,
+        });
         Ok(Self {
+            samples,
             config: shared(filled, instances)?,
             devices: devices.collect(),
             admin_key: random()?,
@@ -86,6 +111,7 @@ impl Start {
             config: self.config.clone(),
             devices: self.devices.clone(),
             admin_key: Some(self.admin_key.clone()),
+            sample: self.samples.as_ref().map(|of| of.of(listen.port())),
         };
         let payload = serde_json::to_vec(&launch)
             .map_err(|error| format!("cannot write the {NAME}'s configuration: {error}"))?;

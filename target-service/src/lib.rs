@@ -9,7 +9,8 @@
 //!   their data.
 //! - [`ingest`]: payloads, queues, batches, sinks, and the proof that nothing was lost.
 //! - `experiment`: known slowdowns, on purpose.
-//! - `log`, `metrics`, `profile` (in the messages of the crate `pprof-format`): what the gateway tells about itself.
+//! - `log`, `metrics`, `profile` (in the messages of the crate `pprof-format`): what the gateway tells about itself. [`Observer`]: what it tells
+//!   of requests, to whoever embeds it.
 //!
 //! The crate owns no command line and reads no file; it never sees a device's secret outside the request that carries it.
 
@@ -32,6 +33,7 @@ pub mod ingest;
 mod lifetime;
 mod log;
 mod metrics;
+mod observer;
 mod profile;
 mod rbac;
 mod reply;
@@ -42,5 +44,6 @@ mod store;
 mod telemetry;
 
 pub use error::Error;
+pub use observer::{Observer, Seen};
 pub use serve::serve;
 pub use server::run;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use gateway_config::{Auth, Config, DigestKind, LEAVE, Launch, Size, StoreKind};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,22 +13,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::log;
-use crate::server::run_until;
+use crate::observer::Observer;
+use crate::server::{Service, run_until};
 use stop_signals::Endings;
 
 /// Runs a gateway until SIGTERM, SIGINT or SIGHUP; a second one ends the drains. Call it before the process has other threads: the limit to the first
-/// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts.
+/// `cpus` CPUs of the affinity mask applies to the calling thread and to those that it starts. An observer is told of each request of
+/// devices and users.
 ///
 /// # Errors
 ///
 /// A configuration or registry that cannot be used, an address that cannot be listened on, or a system that refuses
 /// threads, signals or CPUs.
-pub fn serve(launch: Launch) -> Result<(), Error> {
+pub fn serve(launch: Launch, observer: Option<Arc<dyn Observer>>) -> Result<(), Error> {
     let Launch {
         listen,
         config,
         devices,
         admin_key,
+        sample: _,
     } = launch;
     config.validate()?;
     log::start(config.log);
@@ -51,7 +55,8 @@ pub fn serve(launch: Launch) -> Result<(), Error> {
         // On a worker of its own: the thread that blocks here takes no part in the runtime's scheduling.
         let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
         tokio::spawn(tell(endings, stop.clone(), hurry.clone()));
-        tokio::spawn(run_until(listener, config, devices, admin_key, stop.cancelled_owned(), hurry))
+        let service = Service { config, devices, admin_key, observer };
+        tokio::spawn(run_until(listener, service, stop.cancelled_owned(), hurry))
             .await
             .map_err(|error| Error::Start { what: "keep serving", source: io::Error::other(error) })?
     });

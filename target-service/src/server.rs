@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -24,7 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tower::Service;
+use tower::Service as _;
 use tower_http::catch_panic::{CatchPanic, ResponseForPanic};
 
 use crate::access::{Ends, is_local};
@@ -33,6 +34,7 @@ use crate::bcrypt_pool::{Check, bcrypt_check};
 use crate::connection::{Busy, ConnectionLimits, Late, Watch, Watched};
 use crate::error::Error;
 use crate::metrics::{ConnectionMetrics, Metrics};
+use crate::observer::{Observed, Observer};
 use crate::reply::Reply;
 use crate::router::{is_control, router};
 
@@ -71,26 +73,37 @@ pub async fn run(
     admin_key: Option<Key>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    run_until(
-        listener,
+    let service = Service {
         config,
         devices,
         admin_key,
-        shutdown,
-        CancellationToken::new(),
-    )
-    .await
+        observer: None,
+    };
+    run_until(listener, service, shutdown, CancellationToken::new()).await
+}
+
+/// What is served.
+pub(crate) struct Service {
+    pub(crate) config: Config,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) admin_key: Option<Key>,
+    /// Is told of requests.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// As [`run`]; `hurry` cuts what is left of both drains short.
 pub(crate) async fn run_until(
     listener: TcpListener,
-    config: Config,
-    devices: Vec<Device>,
-    admin_key: Option<Key>,
+    service: Service,
     shutdown: impl Future<Output = ()> + Send + 'static,
     hurry: CancellationToken,
 ) -> Result<(), Error> {
+    let Service {
+        config,
+        devices,
+        admin_key,
+        observer,
+    } = service;
     let check: Arc<Check> = Arc::new(bcrypt_check);
     let slots = Arc::new(Semaphore::new(config.max_connections));
     if !has_http_date(SystemTime::now()) {
@@ -111,6 +124,8 @@ pub(crate) async fn run_until(
         app,
         limits: ConnectionLimits::of(&config),
         head: config.header_limit_kib * 1024,
+        observer,
+        accepted: AtomicU64::new(0),
     };
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -162,6 +177,9 @@ struct Server {
     limits: ConnectionLimits,
     /// Largest head, and the read buffer's bound, in bytes.
     head: usize,
+    observer: Option<Arc<dyn Observer>>,
+    /// Connections so far.
+    accepted: AtomicU64,
 }
 
 impl Server {
@@ -176,10 +194,20 @@ impl Server {
         let metrics = self.app.metrics.connections.clone();
         let watch = Watch::new();
         let stream = Watched::new(stream, Arc::clone(&watch));
+        let observed = self.observer.as_ref().map(|observer| Observed {
+            observer: Arc::clone(observer),
+            peer: ends.peer.ip(),
+            connection: self.accepted.fetch_add(1, Ordering::Relaxed) + 1,
+        });
         let service = {
             let watch = Arc::clone(&watch);
-            service_fn(move |request| {
+            service_fn(move |request: Request<Incoming>| {
                 let busy = watch.begin();
+                if let Some(observed) = &observed
+                    && !is_control(request.uri().path())
+                {
+                    observed.tell(&request);
+                }
                 answer(Arc::clone(&app), routes.clone(), busy, ends, request)
             })
         };
@@ -273,7 +301,7 @@ async fn answer(
     _busy: Busy,
     ends: Ends,
     mut request: Request<Incoming>,
-) -> Result<<Routes as Service<Request<Incoming>>>::Response, Infallible> {
+) -> Result<<Routes as tower::Service<Request<Incoming>>>::Response, Infallible> {
     let path = request.uri().path();
     if is_control(path) {
         if is_local(path) {

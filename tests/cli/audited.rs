@@ -10,7 +10,9 @@ use flate2::write::GzEncoder;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bed::{Outcome, Running, TestBed, as_documented, until};
+use crate::bed::{
+    Outcome, Running, TestBed, as_documented, device_request, free_port, gateway_scenario, until,
+};
 
 const HUSH: &str = "hush-4711-hush-0815";
 
@@ -129,6 +131,123 @@ fn the_headers_that_a_local_test_lacks_are_named_first() {
         "{}",
         markdown.stdout
     );
+}
+
+/// Production's traffic, as the gateway that gets it records it.
+#[test]
+fn the_gateway_records_what_it_gets_and_that_names_the_missing_headers_too() {
+    let shipped = fs::read_to_string(SHIPPED).unwrap();
+    let scenario = shipped
+        .replace("duration = \"10s\"", "duration = \"30s\"\nrequests = 60")
+        .replace("bcrypt_cost = 7", "bcrypt_cost = 4, sample = true");
+    let (before, behind) = scenario.split_once("[profile]").unwrap();
+    let variants = behind.split_once("[[variant]]").unwrap().1;
+    let run = TestBed::new()
+        .file("story.toml", format!("{before}[[variant]]{variants}"))
+        .args([
+            "run",
+            "story.toml",
+            "--variant",
+            "production",
+            "--out",
+            "out",
+        ])
+        .run()
+        .expect_one_of(&[0, 3]);
+    let sample = run.dir().join("production/sample.jsonl");
+    let log = run.read("production/target.log");
+    let recorded: usize = log
+        .lines()
+        .find_map(|line| {
+            line.split("recorded ")
+                .nth(1)?
+                .split_once(' ')?
+                .0
+                .parse()
+                .ok()
+        })
+        .unwrap_or_else(|| panic!("{log}"));
+    // Those of the warm-up are in it, and those of telemload itself are not.
+    assert!(recorded >= 60, "{log}");
+    let text = fs::read_to_string(&sample).unwrap();
+    assert_eq!(text.lines().count(), recorded + 1);
+    assert!(
+        !text.contains("/metrics") && !text.contains("healthz"),
+        "{text}"
+    );
+    let local = audit(&sample, &["--variant", "local"]).expect(1, &[]);
+    let first: Vec<&str> = local.stdout.lines().take(3).collect();
+    assert_eq!(
+        first,
+        [
+            "missing header x-device-id: all of production, none here",
+            "missing header x-device-token: all of production, none here",
+            "fail 2 headers of production are missing here",
+        ]
+    );
+    // The audit is a part of the run's page, and stays one.
+    let dir = run.dir();
+    let dir = dir.to_str().unwrap();
+    audit(&sample, &["--variant", "local", "--run", dir]).expect(1, &["wrote "]);
+    as_documented("audit", &run.read("audit/audit.json"));
+    for _ in 0..2 {
+        let page = run.read("report.html");
+        assert!(
+            page.contains("2 headers of production are missing"),
+            "{page}"
+        );
+        fs::remove_file(run.dir().join("report.html")).unwrap();
+        TestBed::new().args(["report", dir]).run().expect(0, &[]);
+    }
+    audit(&sample, &["--run", "nowhere"]).expect(2, &["--run: nowhere is no run directory"]);
+    let production = audit(&sample, &["--variant", "production", "--json"]).expect(0, &[]);
+    let found = as_documented("audit", &production.stdout);
+    let findings = found["findings"].as_array().unwrap().iter();
+    // It holds who sends, over which connections, in which order, and how long bodies are.
+    let unknown = findings.filter(|of| of["verdict"] == "not_judged");
+    let unknown: Vec<&Value> = unknown.collect();
+    let is_known = |of: &str| !unknown.iter().any(|finding| finding["of"] == of);
+    assert!(
+        is_known("connections") && is_known("clients"),
+        "{unknown:#?}"
+    );
+}
+
+#[test]
+fn a_gateway_in_the_foreground_records_in_a_file_of_its_own() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let args = ["gateway", "--listen", &address, "--sample", "sample.jsonl"];
+    let running = TestBed::new().args(args).start();
+    let ok = until("the gateway", || {
+        let mut stream = TcpStream::connect(&address).ok()?;
+        let request = format!(
+            "GET /v1/telemetry?key={HUSH} HTTP/1.1\r\nHost: {HUSH}.example\r\nX-Note: {HUSH}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    });
+    assert!(ok.starts_with("HTTP/1.1 200 "), "{ok}");
+    running.signal(Signal::TERM);
+    let outcome = running
+        .wait()
+        .expect(0, &["recorded 1 requests in sample.jsonl"]);
+    let sample = fs::read_to_string(outcome.home().join("sample.jsonl")).unwrap();
+    assert!(!sample.contains("hush"), "{sample}");
+    assert!(sample.contains(r#""route":"/v1/telemetry""#), "{sample}");
+    TestBed::new()
+        .file("sample.jsonl", "kept")
+        .args(args)
+        .run()
+        .expect(2, &["the sample sample.jsonl exists; name a new file"]);
+    let scenario = gateway_scenario("1s", &device_request("cars"));
+    let scenario = scenario.replace("gateway = {", "gateway = { sample = true,");
+    TestBed::new()
+        .file("scenario.toml", scenario)
+        .args(["gateway", "scenario.toml"])
+        .run()
+        .expect(2, &["name a file with --sample"]);
 }
 
 #[test]

@@ -10,19 +10,19 @@ use crate::{Share, count};
 
 /// What makes figures differ, as standard deviations of logarithms.
 #[derive(Debug, Clone, Copy)]
-struct World {
-    name: &'static str,
+pub(crate) struct World {
+    pub(crate) name: &'static str,
     /// Of a second, by itself.
-    noise: f64,
+    pub(crate) noise: f64,
     /// Of the machine's speed, and for how many seconds it lasts.
-    drift: (f64, f64),
+    pub(crate) drift: (f64, f64),
     /// Of launches of one program.
-    launch: f64,
+    pub(crate) launch: f64,
     /// Of seconds that cost half as much again: how many there are each second.
-    bursts: f64,
+    pub(crate) bursts: f64,
 }
 
-const CALM: World = World {
+pub(crate) const CALM: World = World {
     name: "independent seconds (5 %)",
     noise: 0.05,
     drift: (0.0, 1.0),
@@ -117,7 +117,7 @@ fn run(
 }
 
 /// Launches of both sides in one run, a pair in each round, in turns of 0.1 s that go A B B A, B A A B.
-fn in_turns(
+pub(crate) fn in_turns(
     world: &World,
     rounds: u32,
     seconds: u32,

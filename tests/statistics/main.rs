@@ -9,6 +9,7 @@
     reason = "the table is what scripts/simulate is for"
 )]
 
+mod ablations;
 mod chance;
 mod gate;
 mod latencies;

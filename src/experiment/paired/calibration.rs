@@ -18,6 +18,8 @@ pub(super) struct Calibration<'a> {
     pub(super) load: &'a Load,
     /// How long all turns of slow answers may take; never shorter than those of a block.
     pub(super) longest: Duration,
+    /// The window that turns have to fill, whatever they should be; `None` if blocks are as long as their turns.
+    pub(super) window: Option<Duration>,
     pub(super) stamps: &'a Stamps,
     pub(super) stop: &'a Stop,
 }
@@ -46,7 +48,11 @@ impl Calibration<'_> {
                 },
             };
             let turns = course.drive(both, meters, self.stop).await?.turns;
-            let again = pacing.again(&turns, self.longest);
+            let is_short = |window| Pacing::lacks_room(&turns, window);
+            let again = match self.window.is_some_and(is_short) {
+                true => None,
+                false => pacing.again(&turns, self.longest),
+            };
             found = Some(turns);
             let goes_on = both.targets().is_some() && !self.stop.is_asked();
             match again.filter(|_| goes_on) {
@@ -56,6 +62,11 @@ impl Calibration<'_> {
         }
         Ok(found.expect("there is at least one calibration"))
     }
+}
+
+/// Whether an arm was answered at all: one that refuses each request says nothing else in a later launch.
+pub(super) fn heard(turns: &Turns) -> bool {
+    turns.tallies.iter().any(|tally| !tally.status.is_empty())
 }
 
 /// Whether an arm had an OK answer.

@@ -233,6 +233,7 @@ impl<'a> Pair<'a> {
             arms: &self.launcher.arms,
             load,
             longest,
+            window: None,
             stamps: &self.stamps,
             stop,
         };

@@ -204,6 +204,11 @@ impl Pacing {
         }
     }
 
+    /// Whether turns of the wanted length fill a window once at most: an estimate that is better by less than a factor of two changes nothing.
+    pub(super) fn lacks_room(found: &Arms<Turns>, window: Duration) -> bool {
+        slice(found) * OWN_IN_PATTERN as u32 >= window
+    }
+
     /// How long the turns of a block take.
     pub fn closed(&self) -> Duration {
         (self.slice + self.gap) * all(self.slices)
@@ -455,5 +460,8 @@ mod tests {
         assert_eq!(again.again(&slow, LONGEST), None);
         let fast = arms((20_000.0, 3 * MS), (20_000.0, 3 * MS));
         assert_eq!(Pacing::first().again(&fast, LONGEST), None);
+        // Four turns of a second each, and of 0.1 s, in windows of 4 s and of 5 s.
+        assert!(Pacing::lacks_room(&slow, 4_000 * MS) && !Pacing::lacks_room(&slow, 5_000 * MS));
+        assert!(!Pacing::lacks_room(&fast, 4_000 * MS));
     }
 }

@@ -12,10 +12,10 @@ use super::super::observer::PhaseStart;
 use super::super::over::StretchEnd;
 use super::super::phase::PhaseRun;
 use super::super::stretch::{Stretch, TakesTurns};
-use super::super::timeline::{Step, steps};
+use super::super::timeline::{Step, head_first, steps};
 use super::super::variant::VariantRun;
 use super::both::{Arm, Both, Launcher};
-use super::calibration::{Calibration, answered};
+use super::calibration::{Calibration, heard};
 use super::meter::Meter;
 use super::pacing::Pacing;
 use super::side::Side;
@@ -143,7 +143,7 @@ impl Together<'_> {
                     base_name,
                 ),
             ];
-            if of.base.round.is_multiple_of(2) {
+            if self.is_head_first() {
                 arms.reverse();
             }
             for (side, target, at, is_measured, with) in arms {
@@ -162,6 +162,11 @@ impl Together<'_> {
             }
         }
         Ok(())
+    }
+
+    fn is_head_first(&self) -> bool {
+        let base = &self.runs.base;
+        head_first(base.plan, &base.variant.name, base.round)
     }
 
     /// Whether a phase is loaded in turns as long as both live: launches of one that was loaded alone stay alone.
@@ -196,12 +201,13 @@ impl Together<'_> {
             arms: &launcher.arms,
             load: &phase.load,
             longest: phase.load.duration,
+            window: Some(phase.load.duration),
             stamps: self.runs.base.stamps,
             stop: self.stop,
         };
         let found = calibration.run(both, &mut meters).await?;
         let pacing = Pacing::filling(&found, &phase.load);
-        if answered(&found.base) && answered(&found.head) {
+        if heard(&found.base) && heard(&found.head) {
             pacings.insert(key, pacing);
         }
         Ok(Some(pacing))
@@ -228,9 +234,7 @@ impl Together<'_> {
         else {
             return Ok(NEITHER);
         };
-        let tables = pacing
-            .closed_tables(self.runs.base.round.is_multiple_of(2))
-            .of;
+        let tables = pacing.closed_tables(self.is_head_first()).of;
         let takes = |table, with| TakesTurns { table, with };
         let Arms { base, head } = sides;
         let base_turns = takes(tables.base, head.run.variant.name.as_str());

@@ -18,6 +18,19 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::Extra,
+        Self::Different,
+        Self::Unjudged,
+        Self::Same,
+    ];
+
+    /// The one of a code.
+    pub fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|of| of.code() == code)
+    }
+
     /// In JSON.
     pub fn code(self) -> &'static str {
         match self {

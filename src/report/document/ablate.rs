@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::ablation::{Ablation, Answers, Direction, Effect, Row};
+use crate::ablation::{Ablation, Answers, Effect, Row, SMALLEST};
+use crate::report::figures::ablation::way;
 
 /// Name and version of the JSON document.
 pub const SCHEMA: &str = "telemload.ablation/1";
@@ -47,6 +48,11 @@ struct PairJson<'a> {
 #[derive(Serialize)]
 struct JudgedJson {
     blocks: u32,
+    most_blocks: u32,
+    looks: u32,
+    order: &'static str,
+    order_seed: u64,
+    smallest_effect: f64,
     trials: usize,
     control: &'static str,
     pooled_spread: Option<f64>,
@@ -65,6 +71,8 @@ struct EffectJson<'a> {
     answers: &'static str,
     answers_changed: Option<&'a str>,
     part_of_whole: Option<f64>,
+    launches: u32,
+    settled: bool,
 }
 
 /// It as JSON, with a line break at its end.
@@ -81,10 +89,7 @@ pub fn json(found: &Ablation) -> String {
     });
     let pairs = found.pairs.iter().map(|(factors, direction, of)| PairJson {
         factors: factors.iter().map(ToString::to_string).collect(),
-        direction: match direction {
-            Direction::Added => "added",
-            Direction::Dropped | Direction::Whole => "dropped",
-        },
+        direction: way(*direction),
         effect: effect(of),
     });
     let only = found.only_together();
@@ -107,6 +112,11 @@ pub fn json(found: &Ablation) -> String {
         advisory: found.apart.as_deref(),
         judged: JudgedJson {
             blocks: found.judged.blocks,
+            most_blocks: found.judged.most_blocks,
+            looks: found.judged.looks,
+            order: "random, then reversed",
+            order_seed: found.judged.seed,
+            smallest_effect: SMALLEST,
             trials: found.judged.trials,
             control: "holm",
             pooled_spread: found.judged.spread.map(|of| of.sd),
@@ -135,5 +145,7 @@ fn effect<'a>(found: &Ablation, of: &'a Effect) -> EffectJson<'a> {
         answers,
         answers_changed: changed,
         part_of_whole: found.part(of),
+        launches: of.launches,
+        settled: of.is_settled,
     }
 }

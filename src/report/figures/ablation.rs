@@ -1,8 +1,8 @@
 //! What an ablation found, in words that all its outputs share.
 
 use super::change::words;
-use crate::ablation::{Ablation, Answers, Direction, Effect, Factor, Row};
-use crate::compare::Metric;
+use crate::ablation::{Ablation, Answers, Direction, Effect, Factor, Row, SMALLEST};
+use crate::compare::{ENOUGH_ROUNDS, Metric};
 use crate::units::{format_things, format_us};
 
 /// The columns of a table of factors.
@@ -110,13 +110,9 @@ pub(in crate::report) fn lines(found: &Ablation) -> Vec<(&'static str, String)> 
         ));
     }
     for (factors, direction, effect) in &found.pairs {
-        let way = match direction {
-            Direction::Added => "added",
-            Direction::Dropped | Direction::Whole => "dropped",
-        };
         lines.push((
             "pair",
-            format!("{} {way}: {}", names(factors), cell(effect)),
+            format!("{} {}: {}", names(factors), way(*direction), cell(effect)),
         ));
     }
     if let Some(explained) = found
@@ -148,8 +144,32 @@ pub(in crate::report) fn lines(found: &Ablation) -> Vec<(&'static str, String)> 
             ),
         ));
     }
+    lines.extend(open(found).map(|words| ("open", words)));
     lines.extend(judged(found).map(|words| ("judged", words)));
     lines
+}
+
+/// How factors were tried.
+pub(in crate::report) fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Added => "added",
+        Direction::Dropped | Direction::Whole => "dropped",
+    }
+}
+
+/// What the last look left open.
+fn open(found: &Ablation) -> Option<String> {
+    let trials = found.open();
+    let trials = trials.map(|(factor, direction)| format!("{factor} {}", way(direction)));
+    let trials: Vec<String> = trials.collect();
+    (!trials.is_empty()).then(|| {
+        format!(
+            "{}: whether that costs {:.0} % or more is not known; --most-blocks allows more than {} of each side",
+            trials.join(", "),
+            SMALLEST * 100.0,
+            format_things(found.judged.most_blocks as usize, "launch", "launches")
+        )
+    })
 }
 
 /// What the intervals of factors rest on.
@@ -158,17 +178,27 @@ fn judged(found: &Ablation) -> Option<String> {
     if of.trials == 0 {
         return None;
     }
-    let launches = format_things(of.blocks as usize, "launch", "launches");
+    let launches = match of.most_blocks > of.blocks {
+        true => format!("{} to {} launches", of.blocks, of.most_blocks),
+        false => format_things(of.blocks as usize, "launch", "launches"),
+    };
+    let control = match of.looks {
+        1 => "Holm".to_owned(),
+        looks => format!("Holm, with an equal part of that at each of {looks} looks"),
+    };
     let error = match of.spread {
         Some(spread) => format!(
             "what launches differ by ({:.1} %) is estimated from all trials, with {} degrees of freedom",
             spread.sd * 100.0,
             spread.degrees
         ),
+        None if of.blocks < ENOUGH_ROUNDS as u32 => {
+            "each trial has an error of its own, of fewer than three launches with an assumption of what these differ by".to_owned()
+        }
         None => "each trial has an error of its own".to_owned(),
     };
     Some(format!(
-        "{} trials of {launches} of each side; {error}; together at most 5 % of reports without any difference find one (Holm)",
+        "{} trials of {launches} of each side in random order; {error}; together at most 5 % of reports without any difference find one ({control})",
         of.trials
     ))
 }

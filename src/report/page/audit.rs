@@ -35,15 +35,7 @@ pub fn html(audit: &Audit, command: &str) -> String {
         .missing()
         .map(|of| format!("{}: {}", of.subject, of.words));
     let missing: Vec<String> = missing.collect();
-    let (title, class) = match (missing.len(), audit.doubt) {
-        (0, None) => ("No header of production is missing".to_owned(), "good"),
-        (0, Some(doubt)) => (format!("Inconclusive: {doubt}"), "doubt"),
-        (1, _) => ("A header of production is missing".to_owned(), "bad"),
-        (several, _) => (
-            format!("{several} headers of production are missing"),
-            "bad",
-        ),
-    };
+    let (title, class) = title(missing.len(), audit.doubt);
     let side = |(name, requests): &(String, usize)| format!("{name} ({requests} requests)");
     let is_alike = |of: &&Finding| of.verdict == Verdict::Same;
     let (alike, told): (Vec<&Finding>, Vec<&Finding>) = audit.findings.iter().partition(is_alike);
@@ -58,8 +50,8 @@ pub fn html(audit: &Audit, command: &str) -> String {
         title,
         class,
         missing,
-        told: table("What differs", &told),
-        alike: table("What is alike", &alike),
+        told: table("What differs", told.into_iter().map(row)),
+        alike: table("What is alike", alike.into_iter().map(row)),
         notes: &audit.notes,
         lacks: &audit.lacks,
         remedy: audit.remedy,
@@ -68,19 +60,51 @@ pub fn html(audit: &Audit, command: &str) -> String {
     page.render().expect("a string takes all that is written")
 }
 
-fn table(caption: &str, findings: &[&Finding]) -> Table {
+/// The verdict as a heading, and how it is marked.
+pub(super) fn title(missing: usize, doubt: Option<&str>) -> (String, &'static str) {
+    match (missing, doubt) {
+        (0, None) => ("No header of production is missing".to_owned(), "good"),
+        (0, Some(doubt)) => (format!("Inconclusive: {doubt}"), "doubt"),
+        (1, _) => ("A header of production is missing".to_owned(), "bad"),
+        (several, _) => (
+            format!("{several} headers of production are missing"),
+            "bad",
+        ),
+    }
+}
+
+/// A finding in a table.
+pub(super) struct FindingRow<'a> {
+    pub(super) verdict: Verdict,
+    pub(super) fails: bool,
+    pub(super) of: &'a str,
+    pub(super) which: &'a str,
+    pub(super) words: &'a str,
+}
+
+fn row(finding: &Finding) -> FindingRow<'_> {
+    FindingRow {
+        verdict: finding.verdict,
+        fails: finding.fails,
+        of: finding.attribute,
+        which: &finding.subject,
+        words: &finding.words,
+    }
+}
+
+pub(super) fn table<'a>(caption: &str, rows: impl Iterator<Item = FindingRow<'a>>) -> Table {
     let mut table = Table::new(caption, &["verdict", "of", "which", "found"]).with_prose();
-    for finding in findings {
-        let class = match finding.verdict {
-            _ if finding.fails => "mark bad",
+    for row in rows {
+        let class = match row.verdict {
+            _ if row.fails => "mark bad",
             Verdict::Unjudged => "mark doubt",
             _ => "mark",
         };
         table.add([
-            Cell::marked(finding.verdict.word(), class),
-            Cell::from(finding.attribute),
-            Cell::from(finding.subject.as_str()),
-            Cell::from(finding.words.as_str()),
+            Cell::marked(row.verdict.word(), class),
+            Cell::from(row.of),
+            Cell::from(row.which),
+            Cell::from(row.words),
         ]);
     }
     table

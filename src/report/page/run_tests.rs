@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::gate::{Judgement, Outcome, Verdict};
 use crate::metrics::{Durations, ErrorKind, IntervalLog};
+use crate::parity::Verdict::{Missing, Same};
 use crate::report::chart::Recorded;
+use crate::report::document::audit::{Stored, StoredFinding};
 use crate::report::document::run::Concluded;
 use crate::report::inert::hash;
 use crate::report::page::frame::SCRIPT;
@@ -39,6 +41,7 @@ fn page(result: &RunResult, expr: &str, outcome: &Outcome, scenario: &str) -> St
         },
         recorded: &[],
         scenario: Some(scenario),
+        audit: None,
     })
 }
 
@@ -229,6 +232,7 @@ fn a_page_of_ten_minutes_or_an_hour_of_two_variants_is_small() {
             },
             recorded: &recorded,
             scenario: None,
+            audit: None,
         });
         if let Some(directory) = std::env::var_os("KEEP_PAGES") {
             let file = std::path::Path::new(&directory).join(format!("{seconds}.html"));
@@ -239,6 +243,50 @@ fn a_page_of_ten_minutes_or_an_hour_of_two_variants_is_small() {
     let (ten, hour) = (size(600), size(3_600));
     // Flame graphs may add 0.7 MB: the whole stays below 2 MB.
     assert!(ten < 1_200_000 && hour < 1_200_000, "{ten} {hour}");
+}
+
+#[test]
+fn an_audit_beside_the_run_is_a_part_of_its_page() {
+    let finding = |verdict, fails| StoredFinding {
+        verdict,
+        of: HOSTILE.to_owned(),
+        which: HOSTILE.to_owned(),
+        words: format!("all of production, {}", HOSTILE),
+        fails,
+    };
+    let audit = Stored {
+        production: (HOSTILE.to_owned(), 60),
+        scenario: ("load of variant v".to_owned(), 1_000),
+        doubt: None,
+        findings: vec![
+            finding(Missing, true),
+            finding(Missing, true),
+            finding(Same, false),
+        ],
+    };
+    let found = loaded("a");
+    let text = html(&Run {
+        concluded: Concluded {
+            result: &found,
+            comparisons: &[],
+            judgements: &vec![vec![Vec::new()]],
+            outcome: &Outcome::Pass,
+            interrupted: false,
+        },
+        recorded: &[],
+        scenario: None,
+        audit: Some(&audit),
+    });
+    assert!(
+        text.contains("2 headers of production are missing"),
+        "{text}"
+    );
+    assert!(text.contains("(60 requests) → load of variant v (1000 requests)"));
+    // What is alike is in the audit's own page.
+    assert_eq!(text.matches("all of production").count(), 2);
+    assert!(!text.contains("<img src=x"), "{text}");
+    let without = page(&found, "latency.p99 < 50ms", &Outcome::Pass, "");
+    assert!(!without.contains("id=\"audit\""));
 }
 
 #[test]

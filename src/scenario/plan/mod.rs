@@ -46,8 +46,10 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Seed of the mix, of arrivals and of random values.
     pub seed: u64,
-    /// How often each variant is launched and measured; variants alternate between rounds.
+    /// How often each variant is launched and measured.
     pub rounds: u32,
+    /// In which order, round by round.
+    pub sequence: Sequence,
     /// Interval of the series.
     pub interval: Duration,
     /// At least one, in the order written.
@@ -91,6 +93,16 @@ impl Plan {
             cost: self.cost.clone(),
         }
     }
+}
+
+/// In which order variants are launched, so that what drifts over time falls on all of them alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sequence {
+    /// As they are written, and the next round the other way round.
+    ThereAndBack,
+    /// In a random order that follows from this seed, and the next round the other way round: over two rounds each is as often before another
+    /// one as behind it.
+    Shuffled(u64),
 }
 
 /// One variant with everything resolved.

@@ -36,7 +36,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::plan::{Phase, Plan, Request, Target, Variant};
+use super::plan::{Phase, Plan, Request, Sequence, Target, Variant};
 use super::read::error::{Error, Source};
 use super::read::file;
 use super::read::flagged::lay_flags;
@@ -185,6 +185,7 @@ impl Resolver<'_> {
             seed: 0,
             notes: Vec::new(),
             rounds,
+            sequence: Sequence::ThereAndBack,
             interval,
             comparisons: self.comparisons(&file.compare)?,
             turns: Vec::new(),

@@ -106,6 +106,9 @@ pub struct Config {
     pub memory_limit: Option<Size>,
     /// Form of the log.
     pub log: Log,
+    /// Whether what requests are like is recorded, without their values.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sample: bool,
     /// What happens to the payloads of `/v1/payloads`.
     pub ingest: IngestMode,
     /// When a document of payloads is acknowledged.
@@ -206,6 +209,7 @@ impl Default for Config {
             max_connections: 4096,
             memory_limit: None,
             log: Log::default(),
+            sample: false,
             ingest: IngestMode::default(),
             ack: Ack::default(),
             max_workers: None,

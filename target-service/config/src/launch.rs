@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct Launch {
     /// What `/admin/` and `/debug/` ask for; without one they answer nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_key: Option<Key>,
+    /// A new file in which whoever starts the gateway records what requests are like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<PathBuf>,
 }
 
 #[cfg(test)]
@@ -60,6 +64,7 @@ mod tests {
                 hash: "$2b$04$secret".into(),
             }],
             admin_key: Some(Key::random().unwrap()),
+            sample: Some("run/sample.jsonl".into()),
         };
         let json = serde_json::to_string(&launch).unwrap();
         assert_eq!(serde_json::from_str::<Launch>(&json).unwrap(), launch);

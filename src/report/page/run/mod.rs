@@ -3,6 +3,7 @@
 //! Verdict and tables are markup that reads without script and style; charts are small pictures that a script replaces by ones with a
 //! cursor. It is made of a run with its conclusions and of what was stored beside it, whether that has just ended or is read again.
 
+mod audited;
 mod figures;
 mod flames;
 mod phases;
@@ -31,6 +32,7 @@ struct Page<'a> {
     frame: Frame,
     verdict: verdict::Verdict,
     changes: Vec<Change>,
+    audit: Option<audited::Audited>,
     curves: Vec<Figure>,
     panels: Vec<Group>,
     glance: Table,
@@ -68,6 +70,7 @@ pub fn html(run: &Run<'_>) -> String {
         ),
         verdict,
         changes: changes::all(run.concluded.comparisons),
+        audit: run.audit.map(audited::Audited::of),
         curves: curves.iter().enumerate().map(curve_figure).collect(),
         panels: panels.iter().enumerate().map(group).collect(),
         glance: phases::glance(result),
