@@ -360,8 +360,9 @@ impl Run {
 
     /// Reads its profiles; what is gone is noted.
     fn open_profiles(&mut self, reading: &Reading, notes: &mut Vec<Caution>) -> anyhow::Result<()> {
+        let run = (self.directory.as_path(), self.found.started_at);
         let variant = &mut self.found.variants[self.variant];
-        stored::open_profiles(&self.directory, variant, reading, |phase, error| {
+        stored::open_profiles(run, variant, reading, |phase, error| {
             if let Some(error) = error {
                 return Err(error);
             }

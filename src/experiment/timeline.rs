@@ -45,11 +45,7 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
     let mut all = Vec::new();
     for round in 1..=plan.rounds {
         for unit in order(plan, round) {
-            let launch = PlannedLaunch {
-                round,
-                // Profiles are taken once, in the last round.
-                is_last: round == plan.rounds,
-            };
+            let launch = PlannedLaunch { round };
             match unit {
                 Unit::One(at) => {
                     let variant = &plan.variants[at];
@@ -69,7 +65,6 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
 #[derive(Debug, Clone, Copy)]
 struct PlannedLaunch {
     round: u32,
-    is_last: bool,
 }
 
 impl PlannedLaunch {
@@ -113,7 +108,7 @@ impl PlannedLaunch {
     }
 
     fn profiled(self, variant: &Variant, phase: &Phase) -> Option<Planned> {
-        let profile = variant.profile.as_ref().filter(|_| self.is_last)?;
+        let profile = variant.profile.as_ref()?;
         let length = phase.load.warmup + profile.duration;
         Some(self.stretch(variant, phase, true, Some(length)))
     }
@@ -209,7 +204,7 @@ mod tests {
     use crate::scenario::{Overrides, parse};
 
     #[test]
-    fn variants_go_there_and_back_and_are_profiled_at_last() {
+    fn variants_go_there_and_back_and_are_profiled_each_time() {
         let text = r#"
 name = "t"
 rounds = 2
@@ -252,8 +247,11 @@ name = "new"
             all,
             [
                 "1 old a Some(4)",
+                "1 old a profiled Some(6)",
                 "1 new a Some(4)",
+                "1 new a profiled Some(6)",
                 "1 new b None",
+                "1 new b profiled Some(5)",
                 "2 new a Some(4)",
                 "2 new a profiled Some(6)",
                 "2 new b None",
