@@ -384,7 +384,7 @@ enum Opened {
     Run(Box<Run>),
     Profile {
         label: String,
-        taken: Samples,
+        taken: Box<Samples>,
         scale: Option<Scale>,
     },
 }
@@ -393,7 +393,7 @@ impl Opened {
     fn profile(path: &Path, reading: &Reading, scale: Option<Scale>) -> anyhow::Result<Self> {
         Ok(Self::Profile {
             label: shown(path),
-            taken: Samples::of(side(reading, path, scale)?.into()),
+            taken: Samples::of(side(reading, path, scale)?.into()).into(),
             scale,
         })
     }
