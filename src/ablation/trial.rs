@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::factor::{Differences, Factor, all, differences};
 use super::level::lower;
 use super::setting::load;
-use crate::scenario::{ComparisonPlan, Load, LoadModel, Phase, Plan, Variant};
+use crate::scenario::{ComparisonPlan, Load, LoadModel, Phase, Plan, Profile, Variant};
 
 /// The phase of a trial.
 pub(super) const PHASE: &str = "ablate";
@@ -268,9 +268,9 @@ impl Trials {
                     name: PHASE.to_owned(),
                     load: self.load(&variant),
                 }];
-                if profiles == Profiles::Left {
-                    variant.profile = None;
-                }
+                variant.profile = (variant.profile.take())
+                    .filter(|_| profiles == Profiles::Asked)
+                    .map(|profile| self.shared(profile));
                 planned.variants.push(variant);
             }
             planned.comparisons.push(ComparisonPlan {
@@ -283,6 +283,17 @@ impl Trials {
             .filter(|pair| planned.apart(*pair).is_none())
             .collect();
         planned
+    }
+
+    /// A profile whose time all blocks share, so that they take no longer for their number: each has 1 s at least.
+    fn shared(&self, profile: Profile) -> Profile {
+        let blocks = u64::from(self.choice.blocks.max(1));
+        let seconds = profile.duration.as_secs().div_ceil(blocks);
+        Profile {
+            duration: Duration::from_secs(seconds.max(1)),
+            samples: profile.samples.map(|samples| samples.div_ceil(blocks)),
+            ..profile
+        }
     }
 
     /// That of production, but for what may be a factor.

@@ -360,8 +360,9 @@ impl Run {
 
     /// Reads its profiles; what is gone is noted.
     fn open_profiles(&mut self, reading: &Reading, notes: &mut Vec<Caution>) -> anyhow::Result<()> {
+        let run = (self.directory.as_path(), self.found.started_at);
         let variant = &mut self.found.variants[self.variant];
-        stored::open_profiles(&self.directory, variant, reading, |phase, error| {
+        stored::open_profiles(run, variant, reading, |phase, error| {
             if let Some(error) = error {
                 return Err(error);
             }
@@ -383,7 +384,7 @@ enum Opened {
     Run(Box<Run>),
     Profile {
         label: String,
-        taken: Samples,
+        taken: Box<Samples>,
         scale: Option<Scale>,
     },
 }
@@ -392,7 +393,7 @@ impl Opened {
     fn profile(path: &Path, reading: &Reading, scale: Option<Scale>) -> anyhow::Result<Self> {
         Ok(Self::Profile {
             label: shown(path),
-            taken: Samples::of(side(reading, path, scale)?.into()),
+            taken: Samples::of(side(reading, path, scale)?.into()).into(),
             scale,
         })
     }

@@ -96,6 +96,12 @@ impl Reading {
         Ok(found.map_err(|error| Usage(format!("{}: {error}", shown(path))))?)
     }
 
+    /// Whether it chooses of what a profile holds, which a profile of several launches may lack.
+    pub(super) fn chooses(&self) -> bool {
+        let named = [&self.sample_type, &self.profile].into_iter().flatten();
+        named.count() > 0 || self.label.is_some() || self.value.is_some()
+    }
+
     /// The same for the samples of one label.
     pub(super) fn of_label(&self, key: &str, value: &str) -> Self {
         Self {

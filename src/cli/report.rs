@@ -130,9 +130,10 @@ impl Stored {
             .into());
         };
         let (mut result, json) = stored::run(directory, named)?;
+        let run = (directory, result.started_at);
         for variant in &mut result.variants {
             // The report tells of a profile that is gone.
-            stored::open_profiles(directory, variant, &Reading::default(), |_, error| {
+            stored::open_profiles(run, variant, &Reading::default(), |_, error| {
                 if let Some(error) = error {
                     say(&format!("warning: {error:#}"));
                 }

@@ -13,14 +13,16 @@ use super::files::unwritten;
 use super::input::{MAX_FILE, Reading, bytes};
 use super::output::say;
 use crate::experiment::{JUDGED, RunDir, own_names, read_own};
+use crate::profile::Profile;
 use crate::report::chart::Recorded;
 use crate::report::document;
 use crate::report::document::audit::Stored;
 use crate::report::document::run::HISTOGRAMS;
-use crate::result::{RunResult, Samples, VariantResult};
+use crate::result::{PhaseResult, ProfiledLaunch, RunResult, Samples, VariantResult};
 use crate::scenario::{Judged, Plan};
 
 const RESULT: &str = "result.json";
+const PROFILE: &str = "profile.pb.gz";
 
 /// Files of directories that are those of no run.
 const JUDGEMENTS: [(&str, &str); 4] = [
@@ -133,9 +135,14 @@ fn place(variant: &str, phase: &str) -> PathBuf {
     Path::new(variant).join(phase)
 }
 
-/// Where the profile of a phase may be, in the order in which it is looked for: several launches profile in the last one.
-fn places(directory: &Path, variant: &str, phase: &str) -> Vec<PathBuf> {
-    let place = place(variant, phase);
+/// Where the profile of a phase may be, in the order in which it is looked for: one of all launches stands above them. In runs of earlier
+/// versions the last launch alone has one.
+fn places(directory: &Path, variant: &str, phase: &PhaseResult) -> Vec<PathBuf> {
+    let place = place(variant, &phase.name);
+    let launches = phase.profile.as_ref().map_or(0, |of| of.launches.len());
+    if launches > 1 {
+        return vec![place];
+    }
     let names = own_names(directory, &place).unwrap_or_default();
     let number = |name: &OsString| name.to_str()?.strip_prefix("round-")?.parse::<u32>().ok();
     let mut rounds: Vec<_> = names
@@ -145,14 +152,40 @@ fn places(directory: &Path, variant: &str, phase: &str) -> Vec<PathBuf> {
     rounds.sort();
     rounds.reverse();
     let rounds = rounds.into_iter().map(|(_, round)| round);
-    rounds.chain([place.clone()]).collect()
+    std::iter::once(place.clone()).chain(rounds).collect()
 }
 
-/// Reads the profiles of a variant; `missing` is told the phase of each that cannot be read, and why if it is not gone.
+/// The profile of several launches from those of each, as `reading` chooses it; `None` if one of them is gone.
+fn of_launches(
+    (directory, place): (&Path, &Path),
+    launches: &[ProfiledLaunch],
+    reading: &Reading,
+    started_at: jiff::Timestamp,
+) -> Result<Option<Profile>, Usage> {
+    let run = u64::try_from(started_at.as_millisecond()).unwrap_or(0);
+    let mut all: Option<Profile> = None;
+    for launch in launches {
+        let below = place.join(format!("round-{}", launch.round)).join(PROFILE);
+        let Some(bytes) = own(directory, &below, MAX_FILE)? else {
+            return Ok(None);
+        };
+        let path = directory.join(below);
+        let next = reading.of(&bytes, &path)?;
+        let joined = match &all {
+            Some(all) => all.with_launch(&next, run),
+            None => Ok(next),
+        };
+        let joined = joined.map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+        all = Some(joined);
+    }
+    Ok(all)
+}
+
+/// Reads the profiles of a variant of a run; `missing` is told the phase of each that cannot be read, and why if it is not gone.
 ///
 /// What `reading` chooses, it chooses of the CPU's: the profiles beside that have other values and labels.
 pub(super) fn open_profiles(
-    directory: &Path,
+    (directory, started_at): (&Path, jiff::Timestamp),
     variant: &mut VariantResult,
     reading: &Reading,
     mut missing: impl FnMut(&str, Option<anyhow::Error>) -> anyhow::Result<()>,
@@ -166,12 +199,18 @@ pub(super) fn open_profiles(
         None => Ok::<_, Usage>(None),
     };
     for phase in &mut variant.phases {
+        let places = places(directory, &variant.name, phase);
         let Some(profile) = &mut phase.profile else {
             continue;
         };
         let mut gone = true;
-        for place in places(directory, &variant.name, &phase.name) {
-            let taken = match read(reading, &place.join("profile.pb.gz")) {
+        for place in places {
+            let several = profile.launches.as_slice();
+            let found = match several.len() > 1 && reading.chooses() {
+                true => of_launches((directory, &place), several, reading, started_at),
+                false => read(reading, &place.join(PROFILE)),
+            };
+            let taken = match found {
                 Ok(None) => continue,
                 Ok(taken) => taken,
                 Err(error) => {

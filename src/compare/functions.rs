@@ -3,8 +3,8 @@
 //! Pure. It refuses what cannot be compared, and says what makes a comparison doubtful.
 
 use crate::profile::{
-    ASSUMED_LAUNCH_SPREAD, Diff, FEW_SAMPLES, FunctionShare, FunctionTable, Observed, Profile,
-    Scale, Side, Unit, diff, doubts, doubts_between, share_with,
+    Diff, FEW_SAMPLES, FunctionShare, FunctionTable, LaunchSpread, Observed, Profile, Scale, Side,
+    Unit, diff, doubts, doubts_between, share_with,
 };
 
 use super::caution::{Caution, Incomparable};
@@ -49,18 +49,10 @@ pub struct FunctionComparison {
     pub amounts: Option<Amounts>,
     /// CPU-µs per request of base and head, if both are known.
     pub scales: Option<(Scale, Scale)>,
+    /// What is known of how launches of either side differ.
+    pub launches: LaunchSpread,
     /// Which functions explain the change.
     pub explanation: Explanation,
-}
-
-impl FunctionComparison {
-    /// What launches of either side are assumed to differ by, relatively; 0 where that is measured of both.
-    pub fn assumed_launch_spread(&self) -> f64 {
-        self.scales.map_or(ASSUMED_LAUNCH_SPREAD, |(base, head)| {
-            let of_base = base.assumed_launch_spread();
-            of_base.max(head.assumed_launch_spread())
-        })
-    }
 }
 
 /// What two profiles hold in all.
@@ -143,6 +135,10 @@ fn compared(
         Some(scales) => (per_request, scales),
         None => amounts(base.profile, head.profile),
     };
+    let (base_launches, head_launches) = launches(base, head);
+    let of_base = of_base.of_launches(base_launches);
+    let of_head = of_head.of_launches(head_launches);
+    let scales = scales.map(|_| (of_base, of_head));
     cautions.extend(stacks(base.profile, head.profile));
     let (base_side, head_side) = (
         Side {
@@ -186,8 +182,18 @@ fn compared(
             }),
         },
         scales,
+        launches: base_launches.or(head_launches),
         explanation: explain(&found, base.profile, head.profile),
         diff: found,
+    }
+}
+
+/// What launches of both sides differ by: those of one run alternate, so that they show it.
+fn launches(base: Profiled<'_>, head: Profiled<'_>) -> (LaunchSpread, LaunchSpread) {
+    let (of_base, of_head) = (base.functions.launches, head.functions.launches);
+    match base.profile.is_of_run_of(head.profile) {
+        true => (of_base, of_head),
+        false => (of_base.between_runs(), of_head.between_runs()),
     }
 }
 

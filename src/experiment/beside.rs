@@ -46,6 +46,7 @@ pub(super) fn also(
         slices,
         per_request: rate.zip(requests).map(|(rate, rps)| rate / rps),
         error: amount_error(kind, profile.weighed_slices(), rates),
+        launches: Vec::new(),
         taken: Some(Samples::of(Arc::new(profile))),
     };
     Ok((result, bytes))

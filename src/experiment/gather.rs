@@ -253,6 +253,7 @@ impl Gather {
             start: Duration::from_nanos(start),
             length: Duration::from_nanos(length),
             completed_ok: tally.completed_ok,
+            ok: tally.ok,
             latency: &latency,
             errors: tally.errors,
             target_cores: cores,

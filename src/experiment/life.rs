@@ -171,7 +171,7 @@ impl VariantRun<'_> {
         run
     }
 
-    /// Drives the profiled repetition of the phase with this index, if there is one in this launch.
+    /// Drives the profiled repetition of the phase with this index, if it is profiled: its numbers are never mixed with the measured ones.
     pub(super) async fn profile(
         &self,
         at: usize,
@@ -180,9 +180,8 @@ impl VariantRun<'_> {
         result: &mut VariantResult,
         stop: &Stop,
     ) -> Result<Option<Driven>, Failure> {
-        // Profiles are taken once, in the last round: their numbers are never mixed with the measured ones.
         let plan = self.variant.profile.as_ref();
-        let plan = plan.filter(|_| self.round == self.plan.rounds && !stop.is_asked());
+        let plan = plan.filter(|_| !stop.is_asked());
         let Some(plan) = plan else { return Ok(None) };
         let run = self.phase(at, rosters, result, stop);
         let ended = run.profile(target, plan, &mut result.phases[at]).await?;

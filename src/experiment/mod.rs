@@ -28,6 +28,7 @@ mod paired;
 mod phase;
 mod probe;
 mod profiled;
+mod profiled_launches;
 mod reach;
 mod readings;
 mod readout;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::profile;
 use crate::result::answering::in_words;
 use crate::result::{Count, Note, STEAL_LIMIT};
 use crate::scenario::Also;
@@ -12,10 +13,13 @@ use crate::units::{format_duration, format_share, printable};
 /// Values of a label that a note shows.
 const SHOWN_VALUES: usize = 3;
 
-/// Code of [`uneven_instances`], which is concluded anew after each launch.
 /// The CPU of the target is not known.
 pub(super) const NO_TARGET_CPU: &str = "no_target_cpu";
 
+/// Codes of [`stacks`], [`few_samples`] and [`capture_ratio`], which are concluded anew after each launch.
+pub(super) const OF_ALL_SAMPLES: [&str; 3] = ["stacks", "few_samples", "capture_ratio"];
+
+/// Code of [`uneven_instances`], which is concluded anew after each launch.
 pub(super) const UNEVEN_INSTANCES: &str = "uneven_instances";
 
 /// What may be late.
@@ -160,6 +164,11 @@ pub(super) fn slow_opening(took: Duration) -> Note {
 pub(super) fn no_profile(why: &str) -> Note {
     let words = format!("no profile: {}", without_credentials(why));
     Note::warning("no_profile", "profile", words)
+}
+
+/// Why a profile is left out that was taken.
+pub(super) fn not_joined(error: &profile::Error) -> String {
+    format!("it cannot be joined to those of the rounds before: {error}")
 }
 
 /// A profile beside that of the CPU was not taken.

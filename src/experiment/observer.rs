@@ -62,6 +62,8 @@ pub struct Live<'a> {
     pub length: Duration,
     /// OK responses that completed in it.
     pub completed_ok: u64,
+    /// OK responses of what was due in it.
+    pub ok: u64,
     /// Latency of what was due in it, lower bounds among it, ns.
     pub latency: &'a Histogram<u64>,
     /// Failures by kind, in the order of [`ErrorKind::ALL`].

@@ -160,12 +160,17 @@ impl PhaseRun<'_> {
         }
     }
 
+    /// Where files of all launches go, within the run directory.
+    pub(super) fn place(&self) -> PathBuf {
+        Path::new(&self.launch.variant.name).join(&self.phase.name)
+    }
+
+    /// Where those of this launch go.
     pub(super) fn directory(&self) -> PathBuf {
-        let base = Path::new(&self.launch.variant.name).join(&self.phase.name);
         if self.launch.plan.rounds > 1 {
-            base.join(format!("round-{}", self.launch.round))
+            self.place().join(format!("round-{}", self.launch.round))
         } else {
-            base
+            self.place()
         }
     }
 

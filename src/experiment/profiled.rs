@@ -8,15 +8,15 @@ use super::launch::Launched;
 use super::notes;
 use super::over::StretchEnd;
 use super::phase::{Ended, PhaseRun, ended};
+use super::profiled_launches::Files;
 use super::sampling::{Captured, SampleError, Sampled, Sampler, Taken};
 use super::stretch::Stretch;
 use super::timeline::longest;
 use crate::profile::capture;
-use crate::profile::{
-    ENOUGH_SLICES, FEW_SAMPLES, Profile as SampledProfile, by_label, doubts, flamegraph,
-};
+use crate::profile::{ENOUGH_SLICES, Profile as SampledProfile, by_label, doubts};
 use crate::result::{
-    AlsoResult, Estimates, Failure, Note, PhaseResult, ProfileResult, RequestCost, Samples,
+    AlsoResult, Estimates, Failure, PhaseResult, ProfileResult, ProfiledLaunch, RequestCost,
+    Samples,
 };
 use crate::scenario::{Also, Arrivals, Load, LoadModel, Pace, Profile};
 use crate::statistics::{Z95, nested_half, t_quantile};
@@ -64,21 +64,34 @@ impl PhaseRun<'_> {
         result.died = result.died.take().or_else(|| over.found.died.clone());
         let ended = ended(&over.found, over.failed.clone());
         match self.finish(taken.flatten()).await {
-            Some(Ok(captured)) => self.add_profile(captured, plan, &over, result).await?,
-            Some(Err(error)) => result.note([notes::no_profile(&error.to_string())]),
+            Some(Ok(captured)) => {
+                let (found, files) = self.found(captured, plan, &over, result);
+                self.add_profile(found, files, result).await?;
+            }
+            Some(Err(error)) => {
+                result.note([self.of_round(notes::no_profile(&error.to_string()))]);
+            }
+            // How a target ended is told anyway.
+            None if self.launch.reads_target() && over.found.died.is_none() => {
+                let why = match self.stop.is_asked() {
+                    true => SampleError::Interrupted.to_string(),
+                    false => "the load ended before the samples were there".to_owned(),
+                };
+                result.note([self.of_round(notes::no_profile(&why))]);
+            }
             None => {}
         }
         ended
     }
 
-    /// Adds a profile to the result, and stores it.
-    async fn add_profile(
+    /// What was captured in this launch, with its files.
+    fn found(
         &self,
         captured: Captured,
         plan: &Profile,
         over: &StretchEnd,
         result: &mut PhaseResult,
-    ) -> Result<(), Failure> {
+    ) -> (ProfileResult, Files) {
         let Captured {
             profile,
             bytes,
@@ -95,58 +108,87 @@ impl PhaseRun<'_> {
             || round.map_or_else(Estimates::default, |round| round.whole),
             Spent::estimates,
         );
-        let us_error = cost_error(&slices, &all).unwrap_or(0.0);
+        let error = cost_error(&slices, &all);
         let used: Option<f64> = sampled.iter().map(Sampled::cpu_seconds).sum();
         let capture_ratio = used
             .zip(profile.cpu_ns())
             .filter(|(used, _)| *used > 0.0)
             .map(|(used, sampled)| sampled as f64 / 1e9 / used);
-        let steal_share = round.and_then(|round| round.steal_share);
         let seconds: u32 = sampled.iter().map(Sampled::seconds).sum();
         if let Some(why) = short {
-            result.note([notes::short_profile(seconds, &why)]);
+            result.note([self.of_round(notes::short_profile(seconds, &why))]);
         } else if let Some(wanted) = plan.samples.filter(|wanted| is_short_of(&profile, *wanted)) {
             let found = profile.samples();
-            result.note([notes::fewer_samples(found, wanted, seconds)]);
+            result.note([self.of_round(notes::fewer_samples(found, wanted, seconds))]);
         }
         result.note(unseen.iter().map(|what| notes::unseen(what)));
-        result.note(doubts(&profile).iter().map(|words| notes::stacks(words)));
-        if profile.samples() < FEW_SAMPLES {
-            result.note([notes::few_samples(profile.samples())]);
-        }
-        if let Some(ratio) = capture_ratio.filter(|ratio| !(0.8..=1.15).contains(ratio)) {
-            result.note([notes::capture_ratio(ratio, steal_share)]);
-        }
         let rates = rates(&sampled, &slices);
-        let (also, files) = beside(also, (&estimates, &rates), result);
+        let (also, files) = self.beside(also, (&estimates, &rates), result);
         let by_request = self.by_request(&profile, &bytes, plan, (over, &estimates), result);
-        // In the result before anything is written: a full disk costs files and no figures.
-        let profile = Arc::new(profile);
-        let taken = Samples::of(Arc::clone(&profile));
-        result.profile = Some(ProfileResult {
-            samples: profile.samples(),
+        let taken = Samples::of(Arc::new(profile));
+        let launch = ProfiledLaunch {
+            round: self.launch.round,
+            samples: taken.functions.samples,
             slices: taken.functions.slices.len(),
+            per_request: estimates.us_per_request,
+            error,
+        };
+        let found = ProfileResult {
+            samples: launch.samples,
+            slices: launch.slices,
+            launches: vec![launch],
             taken: Some(taken),
-            us_error,
+            us_error: error.unwrap_or(0.0),
             hz: plan.hz,
             capture_ratio,
             us_per_request: estimates.us_per_request,
             throughput_rps: estimates.throughput_rps,
-            steal_share,
+            steal_share: round.and_then(|round| round.steal_share),
             also,
             by_request,
             neighbour_cores: round.and_then(|round| round.neighbour_cores),
-        });
-        self.write(&self.directory().join("profile.pb.gz"), &bytes)?;
-        for (kind, bytes) in files {
-            let file = format!("{}.pb.gz", kind.name());
-            self.write(&self.directory().join(file), &bytes)?;
+        };
+        (
+            found,
+            Files {
+                cpu: bytes,
+                also: files,
+            },
+        )
+    }
+
+    /// What was captured beside the CPU, with what is to be stored of it; what is missing is noted.
+    fn beside(
+        &self,
+        captured: Vec<(Also, Result<capture::Captured, String>)>,
+        (estimates, rates): (&Estimates, &[SliceRate]),
+        result: &mut PhaseResult,
+    ) -> (Vec<AlsoResult>, Vec<(Also, Vec<u8>)>) {
+        let (mut all, mut files) = (Vec::new(), Vec::new());
+        for (kind, captured) in captured {
+            // What perf left out, and how far its stacks go.
+            if let (Also::OffCpu, Ok(captured)) = (kind, &captured) {
+                let doubts = doubts(&captured.profile);
+                let words = captured.profile.notes().iter().chain(&doubts);
+                result.note(words.map(|words| notes::of_also(kind, words)));
+            }
+            let found = beside::also(kind, captured, estimates.throughput_rps, rates);
+            match found {
+                Ok((also, bytes)) => {
+                    let launches = vec![ProfiledLaunch {
+                        round: self.launch.round,
+                        samples: also.samples,
+                        slices: also.slices,
+                        per_request: also.per_request,
+                        error: also.error,
+                    }];
+                    all.push(AlsoResult { launches, ..also });
+                    files.push((kind, bytes));
+                }
+                Err(note) => result.note([self.of_round(*note)]),
+            }
         }
-        if !profile.is_empty() {
-            let undrawn = self.draw(profile, plan.hz, &estimates).await?;
-            result.note(undrawn);
-        }
-        Ok(())
+        (all, files)
     }
 
     /// What each kind of request costs, if a label of the samples tells it.
@@ -199,68 +241,6 @@ impl PhaseRun<'_> {
             () = stop.asked() => None,
         }
     }
-
-    /// Draws the flame graph on a thread of its own, for as long as the user waits; the answer says why there is none.
-    async fn draw(
-        &self,
-        profile: Arc<SampledProfile>,
-        hz: u32,
-        estimates: &Estimates,
-    ) -> Result<Option<Note>, Failure> {
-        let title = format!(
-            "{} · {} · {}",
-            self.launch.plan.name, self.launch.variant.name, self.phase.name
-        );
-        let subtitle = format!(
-            "{} samples at {hz} Hz, {:.0} requests/s",
-            profile.samples(),
-            estimates.throughput_rps.unwrap_or(0.0)
-        );
-        let us_per_request = estimates.us_per_request;
-        let drawing = tokio::task::spawn_blocking(move || {
-            flamegraph::svg(&profile, &title, &subtitle, us_per_request)
-        });
-        let mut stop = self.stop.clone();
-        let so_far = stop.times().min(1);
-        let why = tokio::select! {
-            biased;
-            () = stop.more_often_than(so_far) => "the run was interrupted".to_owned(),
-            drawn = drawing => match drawn {
-                Ok(Ok(svg)) => {
-                    let file = self.directory().join("flame.svg");
-                    return self.write(&file, svg.as_bytes()).map(|()| None);
-                }
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => error.to_string(),
-            },
-        };
-        Ok(Some(notes::not_drawn(&why)))
-    }
-}
-
-/// What was captured beside the CPU, with what is to be stored of it; what is missing is noted.
-fn beside(
-    captured: Vec<(Also, Result<capture::Captured, String>)>,
-    (estimates, rates): (&Estimates, &[SliceRate]),
-    result: &mut PhaseResult,
-) -> (Vec<AlsoResult>, Vec<(Also, Vec<u8>)>) {
-    let (mut all, mut files) = (Vec::new(), Vec::new());
-    for (kind, captured) in captured {
-        // What perf left out, and how far its stacks go.
-        if let (Also::OffCpu, Ok(captured)) = (kind, &captured) {
-            let doubts = doubts(&captured.profile);
-            let words = captured.profile.notes().iter().chain(&doubts);
-            result.note(words.map(|words| notes::of_also(kind, words)));
-        }
-        match beside::also(kind, captured, estimates.throughput_rps, rates) {
-            Ok((also, bytes)) => {
-                files.push((kind, bytes));
-                all.push(also);
-            }
-            Err(note) => result.note([*note]),
-        }
-    }
-    (all, files)
 }
 
 /// OK responses in each slice of a capture, by the blocks that lie within it.

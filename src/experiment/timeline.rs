@@ -48,12 +48,7 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
     let mut all = Vec::new();
     for round in 1..=plan.rounds {
         for unit in order(plan, round) {
-            let launch = PlannedLaunch {
-                plan,
-                round,
-                // Profiles are taken once, in the last round.
-                is_last: round == plan.rounds,
-            };
+            let launch = PlannedLaunch { plan, round };
             match unit {
                 Unit::One(at) => {
                     let variant = &plan.variants[at];
@@ -74,7 +69,6 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Planned> {
 struct PlannedLaunch<'a> {
     plan: &'a Plan,
     round: u32,
-    is_last: bool,
 }
 
 impl PlannedLaunch<'_> {
@@ -120,7 +114,7 @@ impl PlannedLaunch<'_> {
     }
 
     fn profiled(self, variant: &Variant, phase: &Phase) -> Option<Planned> {
-        let profile = variant.profile.as_ref().filter(|_| self.is_last)?;
+        let profile = variant.profile.as_ref()?;
         let length = phase.load.warmup + profile.duration;
         Some(self.stretch(variant, phase, true, Some(length)))
     }
@@ -246,7 +240,7 @@ mod tests {
     use crate::scenario::{Overrides, parse};
 
     #[test]
-    fn variants_go_there_and_back_and_are_profiled_at_last() {
+    fn variants_go_there_and_back_and_are_profiled_each_time() {
         let text = r#"
 name = "t"
 rounds = 2
@@ -289,8 +283,11 @@ name = "new"
             all,
             [
                 "1 old a Some(4)",
+                "1 old a profiled Some(6)",
                 "1 new a Some(4)",
+                "1 new a profiled Some(6)",
                 "1 new b None",
+                "1 new b profiled Some(5)",
                 "2 new a Some(4)",
                 "2 new a profiled Some(6)",
                 "2 new b None",

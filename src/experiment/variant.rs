@@ -26,6 +26,11 @@ impl Stamps {
         }
     }
 
+    /// When the run began, ms since 1970.
+    pub(super) fn run(&self) -> u64 {
+        self.run
+    }
+
     pub(super) fn next(&self) -> Stamp {
         Stamp {
             run: self.run,

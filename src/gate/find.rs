@@ -160,6 +160,7 @@ fn of_functions(
         },
         _ => Scale::SHARE,
     };
+    let scale = scale.of_launches(taken.functions.launches);
     let found = inclusive(&taken.profile, pattern);
     let value = found.share.value * scale.factor;
     let interval = scale.interval_of(found.share);

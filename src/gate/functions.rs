@@ -1,7 +1,7 @@
 //! What profiles of several launches of both arms show of the functions that a gate judges. Pure.
 
 use super::paired::{Change, FunctionSeen, Profiled};
-use crate::profile::{Difference, Profile, Scale, Share, inclusive};
+use crate::profile::{Difference, LaunchSpread, Profile, Scale, Share, inclusive};
 use crate::result::Arms;
 use crate::scenario::plan::gate::{FunctionFigure, GatedFunction};
 use crate::statistics::boundary;
@@ -9,15 +9,15 @@ use crate::statistics::boundary;
 /// The change beyond which the end of an interval is not looked for: a thousand times as much. The other end is -1: none at all is left.
 const FARTHEST: f64 = 1_000.0;
 
-/// The profiles of some launches of one arm as one, in which each launch is a slice.
+/// The profiles of some launches of one arm as one.
 #[derive(Debug, Clone, Copy)]
 pub struct Sampled<'a> {
     /// All samples.
     pub profile: &'a Profile,
     /// CPU per request while they were taken; `None` if that is not known.
     pub cost: Option<Scale>,
-    /// Launches.
-    pub launches: usize,
+    /// What they differ by.
+    pub launches: LaunchSpread,
 }
 
 /// What is seen of the functions of a plan, in their order.
@@ -29,9 +29,12 @@ pub fn seen(functions: &[GatedFunction], arms: Arms<Sampled<'_>>) -> Profiled {
 }
 
 fn one(function: &GatedFunction, arms: Arms<Sampled<'_>>) -> Result<FunctionSeen, String> {
-    let scale = |arm: Sampled<'_>| match function.figure {
-        FunctionFigure::Share => Some(Scale::SHARE.of_launches(arm.launches)),
-        FunctionFigure::Cost => arm.cost,
+    let scale = |arm: Sampled<'_>| {
+        let scale = match function.figure {
+            FunctionFigure::Share => Some(Scale::SHARE),
+            FunctionFigure::Cost => arm.cost,
+        };
+        Some(scale?.of_launches(arm.launches))
     };
     let scales = scale(arms.base).zip(scale(arms.head));
     let (of_base, of_head) =
@@ -59,7 +62,7 @@ fn one(function: &GatedFunction, arms: Arms<Sampled<'_>>) -> Result<FunctionSeen
     let high = where_it(&|difference| difference.interval.high > 0.0);
     let by = of_base(value(head) - value(base));
     Ok(FunctionSeen {
-        launches: arms.base.launches.min(arms.head.launches),
+        launches: (arms.base.launches.launches()).min(arms.head.launches.launches()),
         samples: found.base.samples + found.head.samples,
         base: value(base),
         head: value(head),
@@ -78,7 +81,7 @@ mod tests {
     use regex::Regex;
 
     use super::*;
-    use crate::profile::of_launches;
+    use crate::profile::FunctionTable;
     use crate::scenario::plan::gate::Limits;
 
     /// Five launches, in which `f` has so many of 400 samples.
@@ -90,8 +93,11 @@ mod tests {
             profile.add(["main", "h"], rest, rest * 10).unwrap();
             profile
         });
-        let launches: Vec<&Profile> = launches.iter().collect();
-        of_launches(&launches).unwrap().unwrap()
+        let [first, rest @ ..] = &launches;
+        let joined = rest
+            .iter()
+            .try_fold(first.clone(), |all, of| all.with_launch(of, 1));
+        joined.unwrap()
     }
 
     fn function(figure: FunctionFigure, pattern: &str) -> GatedFunction {
@@ -110,8 +116,8 @@ mod tests {
         let profiles = f.map(profile);
         let arm = |profile, us| Sampled {
             profile,
-            cost: Some(Scale::cost(us).known_to(0.01, 5).of_launches(5)),
-            launches: 5,
+            cost: Some(Scale::cost(us).known_to(0.01, 5)),
+            launches: FunctionTable::of(profile).launches,
         };
         let arms = Arms {
             base: arm(&profiles[0], 100.0),
@@ -173,7 +179,7 @@ mod tests {
         let arm = Sampled {
             profile: &profile,
             cost: None,
-            launches: 5,
+            launches: LaunchSpread::of(5, 0.0),
         };
         let arms = Arms {
             base: arm,

@@ -193,6 +193,7 @@ fn shares_are_judged_by_their_interval() {
         steal_share: None,
         neighbour_cores: None,
         us_error: 0.0,
+        launches: Vec::new(),
         also: Vec::new(),
         by_request: Vec::new(),
     });

@@ -115,6 +115,7 @@ fn profile(shares: &[(&str, u64)], us_per_request: f64) -> ProfileResult {
         steal_share: None,
         neighbour_cores: None,
         us_error: 0.0,
+        launches: Vec::new(),
         also: Vec::new(),
         by_request: Vec::new(),
     }

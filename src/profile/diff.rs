@@ -173,14 +173,12 @@ pub fn diff(base: Side<'_>, head: Side<'_>, unit: Unit) -> Diff {
         hidden,
         whole,
         change: match unit {
-            Unit::PerRequest if known => {
-                Difference::plain((Share::WHOLE, base.scale), (Share::WHOLE, head.scale))
-            }
-            Unit::PerSecond if known => {
-                Difference::plain((Share::WHOLE, base.scale), (Share::WHOLE, head.scale))
+            Unit::PerRequest | Unit::PerSecond if known => {
+                let all = |side: Side<'_>| (Share::WHOLE, side.scale.of_whole());
+                Difference::plain(all(base), all(head))
             }
             Unit::Bytes | Unit::Nanoseconds | Unit::Count if known => {
-                let all = |side: Side<'_>| (side.table.all(), side.scale);
+                let all = |side: Side<'_>| (side.table.all(), side.scale.of_whole());
                 Difference::plain(all(base), all(head))
             }
             _ => Difference::unjudged(whole.1 - whole.0),

@@ -6,15 +6,12 @@
 use std::collections::HashMap;
 
 use super::bounds::{Bounds, Z95};
+use super::launch_spread::{ASSUMED_LAUNCH_SPREAD, LaunchSpread};
 use super::share::{Share, quantile_975};
-use crate::statistics::{NORMAL_FROM, t_quantile, t_tail};
+use crate::statistics::{NORMAL_FROM, moderated, t_quantile, t_tail};
 
 /// The part of the findings of one table that may be chance.
 pub const FALSE_DISCOVERIES: f64 = 0.01;
-
-/// Relative spread from launch to launch that is assumed of the CPU time per request, of the whole and of each function: no slice of one
-/// launch shows it, and byte-identical programs were seen to differ by 1 to 3 %.
-pub const ASSUMED_LAUNCH_SPREAD: f64 = 0.03;
 
 /// The factor between the speeds of a machine at two times, or of two machines of one kind, beyond which not all costs change by it alone: a
 /// shared machine was seen to change by a fifth.
@@ -35,8 +32,8 @@ pub struct Scale {
     error: f64,
     /// Degrees of freedom of the error.
     degrees: f64,
-    /// By how much it and each function are assumed to differ, relatively, from launch to launch.
-    launches: f64,
+    /// By how much it and each function differ from launch to launch.
+    launches: LaunchSpread,
     /// What shares of it are.
     kind: Kind,
 }
@@ -59,7 +56,7 @@ impl Scale {
         factor: 1.0,
         error: 0.0,
         degrees: f64::INFINITY,
-        launches: ASSUMED_LAUNCH_SPREAD,
+        launches: LaunchSpread::Assumed(ASSUMED_LAUNCH_SPREAD),
         kind: Kind::Share,
     };
 
@@ -106,19 +103,42 @@ impl Scale {
         }
     }
 
-    /// The same of a profile whose slices are this many launches: from [`super::ENOUGH_SLICES`] on what functions differ by from launch
-    /// to launch is in the errors of their shares, and nothing is assumed.
+    /// The same with a relative standard error of the mean of so many launches, two at least, as [`moderated`] has it of a few.
     #[must_use]
-    pub fn of_launches(self, launches: usize) -> Self {
-        let is_measured = launches >= super::ENOUGH_SLICES;
+    pub fn known_from_launches(self, error: f64, launches: usize) -> Self {
+        let degrees = if launches < super::ENOUGH_SLICES {
+            moderated(0.0, Some((0.0, launches))).1
+        } else {
+            launches as f64 - 1.0
+        };
         Self {
-            launches: if is_measured { 0.0 } else { self.launches },
+            error,
+            degrees,
             ..self
         }
     }
 
-    /// What launches are assumed to differ by, relatively; 0 where that is measured.
-    pub fn assumed_launch_spread(self) -> f64 {
+    /// The same of a profile that spans launches, with what these show of how they differ.
+    #[must_use]
+    pub fn of_launches(self, launches: LaunchSpread) -> Self {
+        Self { launches, ..self }
+    }
+
+    /// The same for the whole alone, of which an error from launches tells what they differ by.
+    pub(super) fn of_whole(self) -> Self {
+        let is_known = self.error > 0.0;
+        Self {
+            launches: if is_known {
+                self.launches.of_whole()
+            } else {
+                self.launches
+            },
+            ..self
+        }
+    }
+
+    /// What launches differ by.
+    pub fn launches(self) -> LaunchSpread {
         self.launches
     }
 
@@ -161,19 +181,28 @@ impl Scale {
         (below * self.factor, above * self.factor)
     }
 
-    /// By how much the same launch again would differ. A share can only change against the rest: of a whole that is one, the odds
-    /// have the spread, and p has p(1 − p) of it.
-    fn launch_error_of(self, share: Share) -> f64 {
+    /// By how much the same launches again would differ, with the degrees of freedom of that. A share can only change against the rest: of a
+    /// whole that is one, the odds have the spread, and p has p(1 − p) of it.
+    fn launch_error_of(self, share: Share) -> (f64, f64) {
         let rest = match self.kind {
             Kind::Share => 1.0 - share.value,
             Kind::Cost | Kind::Rate | Kind::Amount => 1.0,
         };
-        self.launches * share.value * self.factor * rest
+        let amount = share.value * rest;
+        let (error, degrees) = self.launches.error_of(amount, share.between);
+        (error * self.factor, degrees)
     }
 
-    /// The 95 % interval of a share of it, in its unit: what is true of this launch.
+    /// The 95 % interval of a share of it, in its unit: what is true of this launch, or of the program where several launches were measured.
     pub fn interval_of(self, share: Share) -> Bounds {
-        let half = self.half_of(share);
+        let launches = match self.launches {
+            LaunchSpread::Assumed(_) => 0.0,
+            LaunchSpread::Measured { .. } => {
+                let (error, degrees) = self.launch_error_of(share);
+                quantile_975(degrees) * error
+            }
+        };
+        let half = self.half_of(share).hypot(launches);
         let below = ((share.value - share.interval.low) * self.factor).hypot(half);
         let above = ((share.interval.high - share.value) * self.factor).hypot(half);
         let value = share.value * self.factor;
@@ -275,9 +304,11 @@ impl Difference {
             rest if rest.abs() <= 1e-12 * to.abs().max(from.abs()) => 0.0,
             delta => delta,
         };
-        let launches = b.launch_error_of(before).hypot(h.launch_error_of(after));
+        let launches = [b.launch_error_of(before), h.launch_error_of(after)];
         let beside = b.half_of(before).hypot(h.half_of(after));
-        let beside = beside.hypot(Z95 * launches);
+        let beside = launches.iter().fold(beside, |sum, (error, degrees)| {
+            sum.hypot(quantile_975(*degrees) * error)
+        });
         // Newcombe's square-and-add interval of a difference (R. G. Newcombe, Stat. Med. 17, 1998, p. 873, method 10).
         let (before_reach, after_reach) = (b.reach_of(before), h.reach_of(after));
         let (below, above) = (
@@ -296,10 +327,11 @@ impl Difference {
             (of_head, after.degrees),
             (b.error_of(before), b.degrees),
             (h.error_of(after), h.degrees),
-            (launches, f64::INFINITY),
+            launches[0],
+            launches[1],
         ];
         let error = parts.iter().fold(0.0, |sum: f64, part| sum.hypot(part.0));
-        // Welch and Satterthwaite; an assumption has no limit on its degrees.
+        // Welch and Satterthwaite.
         let limited: f64 = parts
             .iter()
             .map(|(error, degrees)| error.powi(4) / degrees)
@@ -406,8 +438,8 @@ fn rise((before, b): (Share, Scale), (after, h): (Share, Scale), reach: f64) -> 
         Kind::Share => 1.0 - pooled(before, after),
         _ => 1.0,
     };
-    let of_before = b.error.hypot(b.launches * rest);
-    let of_after = h.error.hypot(h.launches * rest);
+    let of_before = b.error.hypot(b.launches.error() * rest);
+    let of_after = h.error.hypot(h.launches.error() * rest);
     let mut change = 0.0_f64;
     for _ in 0..ROUNDS {
         let grown = share + change;

@@ -15,7 +15,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::plain::plain;
 use super::stacks::{Counts, MAX_SLICES, too_large};
-use super::symbols::{BEGINS_AT_THREADS, COUNTS_SAMPLES, SLICE_LABEL, THREAD_LABEL};
+use super::symbols::{BEGINS_AT_THREADS, COUNTS_SAMPLES, SLICE_LABEL, THREAD_LABEL, of_launches};
 use super::wire::{Field, fields};
 use super::{Error, Observed, Profile};
 
@@ -363,6 +363,9 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
     }
     let first_name = strings.len() as i64;
     strings.extend(profile.names().iter().map(|name| name.to_string()));
+    let launches = profile.known_launches().map(of_launches);
+    let launches_string = launches.is_some().then_some(strings.len() as i64);
+    strings.extend(launches);
     let mut sample_type = vec![proto::ValueType { r#type: 1, unit: 2 }];
     if has_values {
         sample_type.push(proto::ValueType { r#type: 3, unit: 4 });
@@ -400,6 +403,7 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         function,
         comment: std::iter::once(COUNTS_STRING)
             .chain(profile.begins_at_threads().then_some(THREAD_STRING + 1))
+            .chain(launches_string)
             .collect(),
         string_table: strings,
         duration_nanos: signed(profile.duration_ns())?,

@@ -107,6 +107,7 @@ fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profi
     let mut profile = Profile::new(&columns.sample_type, &columns.unit, tables.period_ns()?)
         .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0))
         .taken_at(tables.time_nanos);
+    profile = profile.spanning(tables.launches());
     if !tables.indices(BEGINS_AT_THREADS).is_empty() {
         profile = profile.beginning_at_threads();
     }

@@ -64,6 +64,8 @@ pub struct Share {
     pub(super) grain: f64,
     /// Bursts that make it, if they are so few that their number is what is not known; else 0.
     pub bursts: u32,
+    /// Its standard error from what launches differ by, if there are several.
+    pub(super) between: Option<f64>,
     /// What slices show of how its observations follow each other.
     spread: Option<Spread>,
 }
@@ -100,6 +102,7 @@ impl Share {
         hits: f64::INFINITY,
         grain: 0.0,
         bursts: 0,
+        between: None,
         spread: None,
     };
 
@@ -152,7 +155,20 @@ impl Share {
             value,
             squares: value * grain,
         };
-        Self::estimate(part, whole, std::iter::empty()).with_spread(self.spread, whole.effect)
+        let estimate = Self::estimate(part, whole, std::iter::empty());
+        Self {
+            between: self.between,
+            ..estimate.with_spread(self.spread, whole.effect)
+        }
+    }
+
+    /// The same with what it and the whole weigh in each launch, if there are several.
+    pub(super) fn between(self, launches: impl Iterator<Item = (u64, u64)> + Clone) -> Self {
+        let spread = Spread::of(self.value, self.grain, launches);
+        Self {
+            between: spread.map(|spread| spread.error),
+            ..self
+        }
     }
 
     /// The share of what was not seen, and of which an observation would have the value of the grain.
@@ -188,6 +204,7 @@ impl Share {
             hits: value * observations,
             grain: 0.0,
             bursts: 0,
+            between: None,
             spread: None,
         }
     }

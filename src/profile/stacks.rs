@@ -3,6 +3,7 @@
 //! It must not know where a profile came from, and it must not change names: what is stored is what was read.
 //! All limits on size are enforced here, so every reader inherits them.
 
+mod launches;
 mod merge;
 mod weighing;
 
@@ -67,6 +68,8 @@ pub struct Profile {
     slices: Vec<u64>,
     /// The sums of their values.
     slice_values: Vec<u64>,
+    /// Which launches the slices are of, if it spans several.
+    launches: Option<Launches>,
     notes: Vec<String>,
 }
 
@@ -76,6 +79,15 @@ struct Counted {
     weight: Weight,
     /// Slices in which it was seen, and what of it was there.
     by_slice: Vec<(u8, InSlice)>,
+}
+
+/// The launches of a profile that spans several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Launches {
+    /// Their run: when it began, ms since 1970. Launches of one run alternate with those that they are compared with.
+    pub(super) run: u64,
+    /// The launch of each slice, from 0.
+    pub(super) of_slices: Vec<u8>,
 }
 
 /// A stack as indices into the profile's names.
@@ -121,6 +133,7 @@ impl Profile {
             total: Weight::default(),
             slices: Vec::new(),
             slice_values: Vec::new(),
+            launches: None,
             notes: Vec::new(),
         }
     }

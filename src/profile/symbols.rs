@@ -11,7 +11,7 @@ use pprof_format as proto;
 use prost::Message;
 
 use super::observations::SHORTEST_PERIOD_NS;
-use super::stacks::{MAX_NAME, long_name, too_large};
+use super::stacks::{Launches, MAX_NAME, MAX_SLICES, long_name, too_large};
 use super::wire::{Field, fields};
 use super::{Error, Profile};
 
@@ -34,6 +34,14 @@ pub(super) const THREAD_LABEL: &str = "thread";
 pub(super) const COUNTS_SAMPLES: &str = "telemload: each count is one sample";
 /// A comment of profiles whose stacks begin with the names of their threads.
 pub(super) const BEGINS_AT_THREADS: &str = "telemload: stacks begin with the names of threads";
+/// How the comment of a profile begins that spans several launches: their run, and which launch each slice is of, from 0.
+const LAUNCHES: &str = "telemload: launches of the slices, run ";
+
+/// That comment.
+pub(super) fn of_launches(launches: &Launches) -> String {
+    let slices = launches.of_slices.iter().map(|launch| format!(" {launch}"));
+    format!("{LAUNCHES}{}:{}", launches.run, slices.collect::<String>())
+}
 
 /// Everything but the samples; messages that are needed once stay bytes until then.
 #[derive(Default)]
@@ -107,6 +115,22 @@ impl<'a> Tables<'a> {
         all.filter(|(_, known)| **known == text.as_bytes())
             .map(|(at, _)| at)
             .collect()
+    }
+
+    /// Which launches the slices are of, if a comment says so.
+    pub(super) fn launches(&self) -> Option<Launches> {
+        let mut strings = self.strings.iter();
+        let text = strings.find_map(|text| text.strip_prefix(LAUNCHES.as_bytes()))?;
+        let (run, slices) = std::str::from_utf8(text).ok()?.split_once(':')?;
+        let slices = slices.split_ascii_whitespace().take(MAX_SLICES + 1);
+        let of_slices: Vec<u8> = slices.map(|of| of.parse().ok()).collect::<Option<_>>()?;
+        // Numbered without gaps, in order.
+        let mut pairs = of_slices.windows(2);
+        let is_sound = of_slices.first() == Some(&0)
+            && of_slices.len() <= MAX_SLICES
+            && pairs.all(|of| of[1] == of[0] || of[0].checked_add(1) == Some(of[1]));
+        let run = run.parse().ok()?;
+        is_sound.then_some(Launches { run, of_slices })
     }
 
     fn bytes(&self, index: i64) -> Result<&'a [u8], Error> {

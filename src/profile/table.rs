@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use regex::Regex;
 
 use super::Profile;
+use super::launch_spread::{LaunchSpread, by_launch, seen};
 use super::names::normalise;
 use super::share::{Part, Share, Whole};
 use super::stacks::{Counts, InSlice};
@@ -28,6 +29,10 @@ pub struct FunctionTable {
     /// Whether shares are of values and not of samples.
     is_of_values: bool,
     whole: Whole,
+    /// What is known of how its launches differ.
+    pub launches: LaunchSpread,
+    /// The launch of each slice; empty unless there are several launches.
+    launch_of: Vec<u8>,
 }
 
 /// One function.
@@ -87,6 +92,9 @@ impl FunctionTable {
             let by_total = b.total_share.value.total_cmp(&a.total_share.value);
             by_total.then_with(|| a.function.cmp(&b.function))
         });
+        let launches = table.launches.launches();
+        let own = functions.iter().map(|function| function.self_share);
+        table.launches = LaunchSpread::of(launches, seen(own, launches));
         table.functions = functions;
         table
     }
@@ -135,7 +143,10 @@ impl FunctionTable {
 
     /// What is known of a profile as a whole.
     pub(super) fn without_functions(profile: &Profile) -> Self {
+        let launches = profile.known_launches();
         Self {
+            launches: LaunchSpread::of(profile.launches(), 0.0),
+            launch_of: launches.map_or_else(Vec::new, |launches| launches.of_slices.clone()),
             functions: Vec::new(),
             samples: profile.samples(),
             slices: profile.slices().to_vec(),
@@ -162,7 +173,12 @@ impl FunctionTable {
             value: count.weight as f64,
             squares: count.squares,
         };
-        Share::estimate(part, self.whole, by_slice)
+        let share = Share::estimate(part, self.whole, by_slice);
+        if self.launch_of.is_empty() {
+            return share;
+        }
+        let launches = by_launch(&self.launch_of, &count.by_slice, &self.by_slice);
+        share.between(launches.into_iter())
     }
 }
 

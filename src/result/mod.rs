@@ -10,7 +10,9 @@ mod merged;
 mod note;
 mod phase;
 mod pooled;
+mod pooled_profile;
 mod profiled;
+mod profiled_launch;
 mod round;
 mod run;
 #[cfg(test)]
@@ -28,7 +30,9 @@ pub(crate) use merged::shard_names;
 pub use merged::{Lost, MergedShard, ShardWindow};
 pub use note::{Count, Note, Severity};
 pub use phase::PhaseResult;
+pub(crate) use pooled_profile::Joined;
 pub use profiled::{AlsoResult, ProfileResult, RequestCost, Samples};
+pub use profiled_launch::{ProfiledLaunch, over_launches};
 pub use round::{
     ASSUMED_LATENCY_LAUNCH_SPREAD, ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_LATENCY_TIME_SPREAD,
     ASSUMED_LAUNCH_SPREAD, ASSUMED_RUN_SPREAD, ASSUMED_TIME_SPREAD, Estimates, Round, Tail,

@@ -2,30 +2,33 @@
 
 use std::sync::Arc;
 
+use super::profiled_launch::{ProfiledLaunch, known};
 use crate::profile::{Bounds, FunctionTable, Profile, Scale, Share};
 use crate::scenario::Also;
 
-/// What the profiled phase found.
+/// What the profiled phase found: as one, if several launches were profiled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileResult {
     /// Samples that were taken.
     pub samples: u64,
-    /// Slices of the capture.
+    /// Slices of all captures.
     pub slices: usize,
     /// Samples a second that were asked for.
     pub hz: u32,
     /// CPU time in the profile by CPU time of the target while it was taken; `None` if that is not known.
     pub capture_ratio: Option<f64>,
-    /// CPU of the target per OK request in the profiled phase, µs.
+    /// CPU of the target per OK request in the profiled phase, µs; the mean of launches.
     pub us_per_request: Option<f64>,
-    /// OK responses a second in the profiled phase; `None` if its load ended before its window began.
+    /// OK responses a second in the profiled phase, the mean of launches; `None` if its load ended before its window began.
     pub throughput_rps: Option<f64>,
-    /// Share of the machine's CPU time that its host took in the profiled phase.
+    /// Share of the machine's CPU time that its host took in the profiled phase, in the worst launch.
     pub steal_share: Option<f64>,
     /// As in [`Round`](super::Round), in the profiled phase.
     pub neighbour_cores: Option<f64>,
-    /// Relative standard error of `us_per_request`, between slices, or between intervals if the slices are too few.
+    /// Relative standard error of `us_per_request`: between launches; of one between slices, or between intervals if the slices are too few.
     pub us_error: f64,
+    /// Each launch that was profiled; none in results of earlier versions, which hold one.
+    pub launches: Vec<ProfiledLaunch>,
     /// The samples themselves; `None` for a stored profile that was not read.
     pub taken: Option<Samples>,
     /// What was captured beside the CPU.
@@ -41,12 +44,14 @@ pub struct AlsoResult {
     pub kind: Also,
     /// Delays, objects, goroutines or waits that were seen.
     pub samples: u64,
-    /// Slices of the capture.
+    /// Slices of all captures.
     pub slices: usize,
     /// Per OK request: bytes that were allocated, ns that goroutines or threads waited, or goroutines were there.
     pub per_request: Option<f64>,
-    /// Its relative standard error, between slices; `None` if these are too few to show one.
+    /// Its relative standard error, between launches or slices; `None` if these are too few to show one.
     pub error: Option<f64>,
+    /// Each launch of which it was captured, as in [`ProfileResult`].
+    pub launches: Vec<ProfiledLaunch>,
     /// The samples themselves; `None` for a stored profile that was not read.
     pub taken: Option<Samples>,
 }
@@ -96,7 +101,7 @@ impl AlsoResult {
         let amount = self.per_request.filter(|amount| *amount > 0.0)?;
         let scale = Scale::amount(amount);
         Some(match self.error {
-            Some(error) => scale.known_to(error, self.slices),
+            Some(error) => known(scale, error, self.slices, &self.launches),
             None => scale,
         })
     }
@@ -125,6 +130,7 @@ impl ProfileResult {
     /// What shares are multiplied with to be CPU-µs per request.
     pub fn scale(&self) -> Option<Scale> {
         let factor = self.us_per_request.filter(|us| *us > 0.0)?;
-        Some(Scale::cost(factor).known_to(self.us_error, self.slices))
+        let scale = Scale::cost(factor);
+        Some(known(scale, self.us_error, self.slices, &self.launches))
     }
 }

@@ -2,6 +2,7 @@
 
 mod binomial;
 mod family;
+mod moderated;
 mod nested;
 mod paired;
 mod pooled;
@@ -11,6 +12,7 @@ mod student;
 
 pub use binomial::{clopper_pearson, fewest_trials, poisson_reach};
 pub use family::Family;
+pub use moderated::moderated;
 pub use nested::nested_half;
 pub use paired::{Paired, sign_flip};
 pub use pooled::{Spread, pooled};

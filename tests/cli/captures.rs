@@ -200,7 +200,7 @@ const HEAP: [(&str, &str); 4] = [
 ];
 
 /// Profiles of a Go service that waits, allocates and serves `/slow` and `/fast`. After its release each wait is ten times as long.
-fn go_answer(asked: &Asked) -> Vec<u8> {
+pub(crate) fn go_answer(asked: &Asked) -> Vec<u8> {
     let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
     let slower = if path.starts_with("/after") { 10 } else { 1 };
     let Some((_, kind)) = path.split_once("/debug/pprof/") else {
@@ -255,7 +255,7 @@ fn go_answer(asked: &Asked) -> Vec<u8> {
     say("200 OK", "", profile)
 }
 
-fn go_scenario(service: &Scripted, keys: &str) -> String {
+pub(crate) fn go_scenario(service: &Scripted, keys: &str) -> String {
     let address = service.addr;
     format!(
         r#"name = "go"

@@ -40,6 +40,7 @@ mod newcomer;
 mod observed;
 mod output;
 mod perf;
+mod profiled_rounds;
 mod profiles;
 mod proxies;
 mod reach;

@@ -14,6 +14,7 @@ mod chance;
 mod gate;
 mod latencies;
 mod launches;
+mod profiled_launches;
 mod profiles;
 mod sides;
 mod thresholds;

@@ -7,12 +7,11 @@ use super::arms::Compared;
 use super::profiled::profile;
 use crate::experiment::{self, Observer, RunDir, Stop};
 use crate::gate::Sampled;
-use crate::profile::{ENOUGH_SLICES, Profile, Scale, of_launches};
-use crate::result::{Arms, PhaseResult, ProfileResult, RunResult, Samples};
+use crate::profile::{ENOUGH_SLICES, Scale};
+use crate::result::{Arms, PhaseResult, RunResult, Samples};
 use crate::scenario::{LoadModel, Phase, Plan, Variant};
-use crate::statistics::Paired;
 
-/// Launches of each arm: from so many slices on what they differ by is measured, and a launch is a slice.
+/// Launches of each arm: from so many on nothing is assumed of what they differ by.
 const LAUNCHES: usize = ENOUGH_SLICES;
 
 /// What both arms are profiled in.
@@ -22,12 +21,6 @@ pub(super) struct Around<'a> {
     pub(super) stop: &'a Stop,
 }
 
-/// The profiles of one arm.
-#[derive(Default)]
-pub(super) struct Launches {
-    profiles: Vec<ProfileResult>,
-}
-
 /// The profiles of one arm as one.
 pub(super) struct All {
     pub(super) samples: Samples,
@@ -35,64 +28,42 @@ pub(super) struct All {
     pub(super) cost: Option<Scale>,
 }
 
-/// Profiles both arms, in directories whose names begin with `name`; words for what came in the way.
+/// Profiles both arms, in a directory of this name; words for what came in the way.
 pub(super) async fn profiles(
     compared: &Compared,
     around: &Around<'_>,
     name: &str,
 ) -> Result<Arms<All>, String> {
-    let mut plan = plan(compared)?;
-    let mut found = Arms::<Launches>::default();
-    for launch in 1..=LAUNCHES {
-        let dir = around.dir.below(Path::new(&format!("{name}-{launch}")));
-        let dir = dir.map_err(|error| error.to_string())?;
-        let now = jiff::Timestamp::now();
-        let run = experiment::run(&plan, &dir, around.observer, around.stop, now).await;
-        if around.stop.is_asked() {
-            return Err("it was ended".to_owned());
-        }
-        found.base.add(&run, "base")?;
-        found.head.add(&run, "head")?;
-        // What drifts falls on both alike.
-        plan.variants.reverse();
+    let plan = plan(compared)?;
+    let dir = around.dir.below(Path::new(name));
+    let dir = dir.map_err(|error| error.to_string())?;
+    let now = jiff::Timestamp::now();
+    let run = experiment::run(&plan, &dir, around.observer, around.stop, now).await;
+    if around.stop.is_asked() {
+        return Err("it was ended".to_owned());
     }
     Ok(Arms {
-        base: found.base.all()?,
-        head: found.head.all()?,
+        base: all(&run, "base")?,
+        head: all(&run, "head")?,
     })
 }
 
-impl Launches {
-    fn add(&mut self, run: &RunResult, name: &str) -> Result<(), String> {
-        let variant = run.variants.iter().find(|variant| variant.name == name);
-        let phase = variant.and_then(|variant| variant.phases.first());
-        let profile = phase.and_then(|phase| phase.profile.clone());
-        let why = || {
-            let why = unprofiled(run, phase);
-            format!("the {name} could not be profiled: {why}")
-        };
-        self.profiles.push(profile.ok_or_else(why)?);
-        Ok(())
-    }
-
-    fn all(&self) -> Result<All, String> {
-        let taken = self.profiles.iter().filter_map(|of| of.taken.as_ref());
-        let taken: Vec<&Profile> = taken.map(|taken| &*taken.profile).collect();
-        let all = of_launches(&taken).map_err(|error| error.to_string())?;
-        let all = all.ok_or("there is no profile")?;
-        Ok(All {
-            samples: Samples::of(all.into()),
-            cost: self.cost(),
+/// The profiles of an arm; words if a launch has none.
+fn all(run: &RunResult, name: &str) -> Result<All, String> {
+    let variant = run.variants.iter().find(|variant| variant.name == name);
+    let phase = variant.and_then(|variant| variant.phases.first());
+    let profile = phase.and_then(|phase| phase.profile.as_ref());
+    let profile = profile.filter(|profile| profile.launches.len() == LAUNCHES);
+    let found = profile.and_then(|profile| {
+        Some(All {
+            samples: profile.taken.clone()?,
+            cost: profile.scale(),
         })
-    }
-
-    fn cost(&self) -> Option<Scale> {
-        let costs: Option<Vec<f64>> = self.profiles.iter().map(|of| of.us_per_request).collect();
-        let paired = Paired::of(&costs?)?;
-        let is_known = paired.mean > 0.0;
-        let scale = Scale::cost(paired.mean).known_to(paired.error() / paired.mean, paired.n);
-        is_known.then(|| scale.of_launches(paired.n))
-    }
+    });
+    found.ok_or_else(|| {
+        let why = unprofiled(run, phase);
+        format!("the {name} could not be profiled: {why}")
+    })
 }
 
 /// Why an arm has no profile: its own end, what came in the way of the profile, or what ended the run before that.
@@ -112,12 +83,12 @@ impl All {
         Sampled {
             profile: &self.samples.profile,
             cost: self.cost,
-            launches: LAUNCHES,
+            launches: self.samples.functions.launches,
         }
     }
 }
 
-/// Both arms as variants of a plan that profiles each once.
+/// Both arms as variants of a plan that profiles some launches of each, one by one.
 fn plan(compared: &Compared) -> Result<Plan, String> {
     let variant = |variant: &Variant, name: &str| -> Result<Variant, String> {
         let profile = profile(variant)?;
@@ -140,7 +111,7 @@ fn plan(compared: &Compared) -> Result<Plan, String> {
             variant(&compared.arms.base, "base")?,
             variant(&compared.arms.head, "head")?,
         ],
-        rounds: 1,
+        rounds: LAUNCHES as u32,
         comparisons: Vec::new(),
         turns: Vec::new(),
         thresholds: Vec::new(),
@@ -171,8 +142,7 @@ mod tests {
             (run(phase(|_| ()), None), "nothing says why"),
         ] {
             let name = run.variants.first().map_or("head", |of| of.name.as_str());
-            let mut launches = Launches::default();
-            let why = launches.add(&run, name).unwrap_err();
+            let why = all(&run, name).err().unwrap();
             assert_eq!(why, format!("the {name} could not be profiled: {says}"));
         }
     }

@@ -6,12 +6,13 @@ use hdrhistogram::Histogram;
 
 use super::bursts;
 use super::look::{self, FALSE_FAILS, FIRST_LOOK, LogLimits, Seen};
-use super::verdict::MetricVerdict;
+use super::verdict::{Figures, MetricVerdict};
 use super::words::{self, Gross};
 use crate::gate::Verdict;
 use crate::metrics::{latency_quantiles, value_at};
-use crate::result::{ArmBlock, Arms, Block, Turns};
+use crate::result::{ASSUMED_LATENCY_RUN_SPREAD, ArmBlock, Arms, Block, Turns};
 use crate::scenario::plan::gate::GateMetric;
+use crate::statistics::{Paired, t_quantile};
 
 /// The head takes surely (99 %) longer by this share of the base's time.
 const SLOWER: f64 = 0.25;
@@ -53,14 +54,41 @@ pub(super) fn doubt(metrics: &mut [MetricVerdict], launches: &[Vec<&Block>]) {
     }
 }
 
-fn seen(metric: GateMetric, launches: &[Vec<&Block>]) -> Option<Gross> {
-    let (figures, slower) = match metric {
+/// The same beside a stored baseline, of what [`figures`] has then and now: no launch averages out what a machine differs by in between.
+pub(super) fn doubt_beside(metrics: &mut [MetricVerdict], stored: &Figures, now: &Figures) {
+    for of in metrics.iter_mut().filter(|of| of.verdict.is_none()) {
+        let Some(gross) = seen_beside(of.metric, stored, now) else {
+            continue;
+        };
+        of.verdict = Some(Verdict::Inconclusive);
+        of.needs = Some(words::needs_side_by_side(of));
+        of.reason = Some(words::plain(of.reason.as_deref(), &gross));
+    }
+}
+
+/// What is looked at of the head of a metric, µs of each launch, by name.
+pub(super) fn figures(
+    metric: GateMetric,
+    launches: &[Vec<&Block>],
+) -> impl Iterator<Item = (String, Vec<f64>)> {
+    let (figures, _) = looked_at(metric).unwrap_or_default();
+    let known = figures.into_iter().map(move |of| {
+        let logs = of.logs(launches);
+        let values: Vec<f64> = logs.iter().map(|of| of.head.exp()).collect();
+        (of.key(metric), values)
+    });
+    known.filter(|(_, values)| !values.is_empty())
+}
+
+/// The figures of a metric, in the order in which they are looked for, and by how much the head has to be slower.
+fn looked_at(metric: GateMetric) -> Option<(Vec<Figure>, f64)> {
+    match metric {
         GateMetric::Capacity => {
             let mean = Figure {
                 turns: When::Busy,
                 at: At::Mean,
             };
-            (vec![mean], SLOWER)
+            Some((vec![mean], SLOWER))
         }
         GateMetric::Latency(quantile) => {
             let of = |turns| Figure {
@@ -72,10 +100,14 @@ fn seen(metric: GateMetric, launches: &[Vec<&Block>]) -> Option<Gross> {
             } else {
                 SLOWER
             };
-            (vec![of(When::AtRate), of(When::Busy)], slower)
+            Some((vec![of(When::AtRate), of(When::Busy)], slower))
         }
-        _ => return None,
-    };
+        _ => None,
+    }
+}
+
+fn seen(metric: GateMetric, launches: &[Vec<&Block>]) -> Option<Gross> {
+    let (figures, slower) = looked_at(metric)?;
     let known = figures.into_iter().map(|of| (of, of.logs(launches)));
     let (figure, logs) = known
         .into_iter()
@@ -94,6 +126,27 @@ fn seen(metric: GateMetric, launches: &[Vec<&Block>]) -> Option<Gross> {
         of: figure.name(),
         base: mean(|of| of.base),
         head: mean(|of| of.head),
+    })
+}
+
+fn seen_beside(metric: GateMetric, stored: &Figures, now: &Figures) -> Option<Gross> {
+    let (figures, slower) = looked_at(metric)?;
+    let sample = |of: &Figures, key: &str| {
+        let logs: Vec<f64> = of.get(key)?.iter().map(|value| value.ln()).collect();
+        Paired::of(&logs).filter(|of| of.n >= FIRST_LOOK)
+    };
+    let (figure, before, after) = figures.into_iter().find_map(|figure| {
+        let key = figure.key(metric);
+        Some((figure, sample(stored, &key)?, sample(now, &key)?))
+    })?;
+    let error = before.error().hypot(after.error());
+    let error = error.hypot(ASSUMED_LATENCY_RUN_SPREAD);
+    let surely = t_quantile(1.0 - FALSE_FAILS / FIGURES, f64::INFINITY) * error;
+    let worse = after.mean - before.mean;
+    (worse - surely > slower.ln_1p()).then(|| Gross {
+        of: figure.name(),
+        base: before.mean.exp(),
+        head: after.mean.exp(),
     })
 }
 
@@ -142,6 +195,15 @@ impl Figure {
             At::Quantile(quantile) => value_at(latency, quantile),
         };
         (!latency.is_empty() && value > 0.0).then_some(value)
+    }
+
+    /// Its name in a baseline.
+    fn key(self, metric: GateMetric) -> String {
+        let turns = match self.turns {
+            When::Busy => "busy",
+            When::AtRate => "at_rate",
+        };
+        format!("{} {turns}", metric.name())
     }
 
     fn name(self) -> String {

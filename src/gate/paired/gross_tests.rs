@@ -4,7 +4,7 @@ use super::samples::{blocks, changed, plan, turns, verdict, wobble};
 use super::*;
 use crate::gate::{Outcome, Verdict};
 use crate::result::{ArmBlock, Block};
-use crate::scenario::plan::gate::{GateMetric, GatePlan};
+use crate::scenario::plan::gate::{GateMetric, GatePlan, Limits};
 
 const CPU: GateMetric = GateMetric::CpuPerRequest;
 const CAPACITY: GateMetric = GateMetric::Capacity;
@@ -186,4 +186,64 @@ fn a_pass_says_what_it_is_of() {
     // Where all of it was judged there is nothing to say.
     let all = reasons(&usual(), &blocks(10));
     assert!(all.starts_with("cpu_per_request: no change"), "{all}");
+}
+
+/// Beside a stored baseline there is no other arm that meets the same neighbours: what is ten times as slow is plain all the same.
+#[test]
+fn a_head_that_sleeps_does_not_pass_beside_a_stored_baseline() {
+    let mut plan = usual();
+    // Beyond what a machine is assumed to differ by, so that CPU time passes.
+    plan.metrics[0].limits = Some(Limits {
+        catch: 0.15,
+        tolerate: 0.1,
+    });
+    let stored = figures(&plan, &disturbed(10, |_| 1.0));
+    let held = |times: f64, stored: &Figures| {
+        let mut blocks = disturbed(10, |_| times);
+        for block in &mut blocks {
+            block.arms.base = block.arms.head.clone();
+        }
+        let measured = Measured {
+            blocks: &blocks,
+            confirming: &[],
+        };
+        against(&plan, measured, Ended::Planned, stored)
+    };
+    let found = held(10.0, &stored);
+    assert_eq!(found.outcome, Outcome::Inconclusive, "{found:#?}");
+    assert_eq!(of(&found, CPU).verdict, Some(Verdict::Pass));
+    for (metric, says) in [
+        (CAPACITY, "it takes 10.0 times as long on average"),
+        (
+            P50,
+            "it takes 10.0 times as long by latency.p50 at the fixed rate (50 ms → 500 ms)",
+        ),
+    ] {
+        let found = of(&found, metric);
+        let (reason, needs) = (found.reason.clone().unwrap(), found.needs.clone().unwrap());
+        assert!(reason.contains(says), "{reason}");
+        assert!(needs.contains("both versions side by side"), "{needs}");
+    }
+    let p99 = of(&found, P99).needs.clone().unwrap();
+    assert!(p99.contains("`name = \"latency.p99\"`"), "{p99}");
+    // What a machine may differ by at another time is not plain, nor is what no baseline has.
+    for (times, stored) in [
+        (1.0, stored.clone()),
+        (1.4, stored.clone()),
+        (
+            10.0,
+            stored
+                .into_iter()
+                .filter(|(name, _)| name == "cpu_per_request")
+                .collect(),
+        ),
+    ] {
+        let found = held(times, &stored);
+        assert_eq!(found.outcome, Outcome::Pass, "{times}: {found:#?}");
+        assert!(
+            found.reasons[0].starts_with("of CPU per request alone"),
+            "{:?}",
+            found.reasons
+        );
+    }
 }

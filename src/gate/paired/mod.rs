@@ -18,9 +18,10 @@ mod words;
 pub use decide::{Ended, Measured, Next, Time, conclude, next};
 pub use functions::{FunctionSeen, Profiled, asks_to_confirm, functions};
 pub use look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK};
-pub use stored::{Figures, against, figures};
+pub use stored::{against, figures};
 pub use verdict::{
-    Bursts, Change, Confirmation, ErrorVerdict, Evidence, GateVerdict, MetricVerdict, Spread, Used,
+    Bursts, Change, Confirmation, ErrorVerdict, Evidence, Figures, GateVerdict, MetricVerdict,
+    Spread, Used,
 };
 
 #[cfg(test)]

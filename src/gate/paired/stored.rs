@@ -1,21 +1,17 @@
 //! A gate against figures that were stored: the same metrics and limits, and the assumption that a machine differs from one time to
 //! another. No launch averages that out, so that what is seen beside a stored baseline is much larger than what two arms show.
 
-use std::collections::BTreeMap;
-
 use super::decide::{Ended, Measured, conclude, overall};
+use super::gross;
 use super::look::{self, FIRST_LOOK, LogLimits};
 use super::metric::{untold, worse_share};
 use super::observe::{Series, by_launch};
-use super::verdict::{Change, GateVerdict, MetricVerdict};
+use super::verdict::{Change, Figures, GateVerdict, MetricVerdict};
 use super::words;
 use crate::gate::Verdict;
 use crate::result::{ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_RUN_SPREAD, Block};
 use crate::scenario::plan::gate::{GateMetric, GatePlan, Gated};
 use crate::statistics::{Paired, Z95, t_quantile};
-
-/// Figures of each launch, in the metric's unit, by its name.
-pub type Figures = BTreeMap<String, Vec<f64>>;
 
 /// What the head did on each launch: what a baseline stores.
 pub fn figures(plan: &GatePlan, blocks: &[Block]) -> Figures {
@@ -26,7 +22,9 @@ pub fn figures(plan: &GatePlan, blocks: &[Block]) -> Figures {
         let values: Vec<f64> = logs.iter().map(|of| of.head.exp()).collect();
         (!values.is_empty()).then(|| (metric.name(), values))
     });
-    known.collect()
+    let metrics = plan.metrics.iter().map(|of| of.metric);
+    let looked_at = metrics.flat_map(|metric| gross::figures(metric, &launches));
+    known.chain(looked_at).collect()
 }
 
 /// The verdict on what was measured now, with both arms the same, against what was stored. Errors are those of now.
@@ -45,6 +43,7 @@ pub fn against(
         let pair = stored.get(&name).zip(now.get(&name));
         *of = held_against(of, *gated, pair, level);
     }
+    gross::doubt_beside(&mut verdict.metrics, stored, &now);
     if verdict.is_a_verdict() {
         let nothing = "no metric of the baseline could be judged";
         (verdict.outcome, verdict.reasons) = overall(&verdict.errors, &verdict.metrics, nothing);

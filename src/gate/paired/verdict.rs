@@ -1,5 +1,7 @@
 //! What a gate comes to: for each metric and as a whole. Plain values, which reports and the command line show.
 
+use std::collections::BTreeMap;
+
 use crate::gate::{Outcome, Verdict};
 use crate::scenario::plan::gate::{GateMetric, Limits, OnInconclusive};
 
@@ -135,6 +137,9 @@ pub struct ErrorVerdict {
     /// Why, and what the arms answer differently.
     pub reason: Option<String>,
 }
+
+/// Figures of each launch, by their names: those of metrics in the metric's unit, and times that are looked at where nothing judges a metric.
+pub type Figures = BTreeMap<String, Vec<f64>>;
 
 /// What a verdict rests on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

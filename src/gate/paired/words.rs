@@ -202,6 +202,14 @@ pub(super) fn needs_gating(of: &MetricVerdict) -> String {
     of.needs.clone().unwrap_or_else(longer)
 }
 
+/// The same beside a stored baseline, of which nothing else judges it.
+pub(super) fn needs_side_by_side(of: &MetricVerdict) -> String {
+    match of.limits {
+        None => needs_gating(of),
+        Some(_) => "both versions side by side, with `--base` and `--head`".to_owned(),
+    }
+}
+
 /// What a pass is of, where less was judged than CPU time, throughput and latency; `None` if all of that was.
 pub(super) fn scope(metrics: &[MetricVerdict]) -> Option<String> {
     let is_open = |of: &&MetricVerdict| {

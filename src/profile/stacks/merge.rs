@@ -15,6 +15,31 @@ impl Profile {
         if slice >= MAX_SLICES {
             return Err(too_large("slices", MAX_SLICES));
         }
+        let slice = slice as u8;
+        let interned = self.take_in(other)?;
+        for counts in other.unordered() {
+            let ids = counts.ids.iter().map(|id| interned[*id as usize]).collect();
+            self.add_ids(ids, counts.weight, Some(slice))?;
+        }
+        Ok(())
+    }
+
+    /// The same of a profile whose slices go where `place` says; it is asked for what is in none too.
+    pub(super) fn merge(
+        &mut self,
+        other: &Self,
+        place: impl Fn(Option<u8>) -> u8,
+    ) -> Result<(), Error> {
+        let interned = self.take_in(other)?;
+        for counts in other.unordered() {
+            let ids = counts.ids.iter().map(|id| interned[*id as usize]).collect();
+            self.add_counted(ids, counts, |slice| Some(place(slice)))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in all of another profile but its stacks; answers what its names are here.
+    fn take_in(&mut self, other: &Self) -> Result<Vec<u32>, Error> {
         let periods_differ =
             self.period_ns != other.period_ns && self.period_ns > 0 && other.period_ns > 0;
         if self.sample_type != other.sample_type || self.unit != other.unit || periods_differ {
@@ -32,10 +57,6 @@ impl Profile {
         let interned: Result<Vec<u32>, Error> =
             other.names.iter().map(|name| self.intern(name)).collect();
         let interned = interned?;
-        for counts in other.unordered() {
-            let ids = counts.ids.iter().map(|id| interned[*id as usize]).collect();
-            self.add_ids(ids, counts.weight, Some(slice as u8))?;
-        }
         for note in &other.notes {
             self.note(note.clone());
         }
@@ -46,7 +67,7 @@ impl Profile {
         self.is_uneven |= other.is_uneven;
         self.period_ns = self.period_ns.max(other.period_ns);
         self.duration_ns = self.duration_ns.saturating_add(other.duration_ns);
-        Ok(())
+        Ok(interned)
     }
 
     /// The same as part of a profile of several processes, which took no longer than another one's.
@@ -101,7 +122,7 @@ impl Profile {
                 }
             }
             // Weight and slices of what falls together add up; the whole goes to the first addition.
-            renamed.add_counted(stack, counts)?;
+            renamed.add_counted(stack, counts, |slice| slice)?;
         }
         Ok(renamed)
     }
@@ -118,7 +139,7 @@ impl Profile {
             }
             let names = counts.ids.iter().map(|id| &*self.names[*id as usize]);
             let ids: Result<Vec<u32>, Error> = names.map(|name| part.intern(name)).collect();
-            part.add_counted(ids?, counts)?;
+            part.add_counted(ids?, counts, |slice| slice)?;
         }
         Ok(part)
     }
@@ -132,10 +153,17 @@ impl Profile {
         empty.taken_ns = self.taken_ns;
         empty.begins_at_threads = self.begins_at_threads;
         empty.is_uneven = self.is_uneven;
+        empty.launches.clone_from(&self.launches);
         empty
     }
 
-    fn add_counted(&mut self, ids: Vec<u32>, counts: Counts<'_>) -> Result<(), Error> {
+    /// Adds a stack with its slices, each where `place` says.
+    fn add_counted(
+        &mut self,
+        ids: Vec<u32>,
+        counts: Counts<'_>,
+        place: impl Fn(Option<u8>) -> Option<u8>,
+    ) -> Result<(), Error> {
         let Weight {
             samples,
             squares,
@@ -144,7 +172,7 @@ impl Profile {
         } = counts.weight;
         let sliced: u64 = counts.by_slice.iter().map(|(_, of)| of.samples).sum();
         if sliced != samples || samples == 0 {
-            self.add_ids(ids, counts.weight, None)?;
+            self.add_ids(ids, counts.weight, place(None))?;
             return Ok(());
         }
         for (slice, of) in counts.by_slice {
@@ -155,7 +183,7 @@ impl Profile {
                 squares: squares * part,
                 certain: certain * part,
             };
-            self.add_ids(ids.clone(), weight, Some(*slice))?;
+            self.add_ids(ids.clone(), weight, place(Some(*slice)))?;
         }
         Ok(())
     }

@@ -324,7 +324,7 @@ fn profile_json(found: &FunctionComparison) -> ProfileJson<'_> {
         head: diff.whole.1,
         change: (diff.unit != Unit::Share).then(|| ChangeJson::of(&diff.change)),
         false_discoveries: FALSE_DISCOVERIES,
-        assumed_launch_spread: found.assumed_launch_spread(),
+        assumed_launch_spread: found.launches.assumed(),
         detectable_change: hidden.map(|hidden| hidden.in_any),
         detectable_change_in_half: hidden.map(|hidden| hidden.in_half),
         not_detected: diff.count(DeltaFinding::NotDetected),

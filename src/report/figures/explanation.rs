@@ -3,8 +3,8 @@
 use super::change::{in_unit, signed};
 use super::{amount, shortened};
 use crate::compare::{FunctionComparison, Part, PhaseComparison};
-use crate::profile::{DeltaFinding, Difference, FEWEST_SAMPLES, Unit};
-use crate::units::{format_count, format_us};
+use crate::profile::{DeltaFinding, Difference, ENOUGH_SLICES, FEWEST_SAMPLES, Unit};
+use crate::units::{format_count, format_things, format_us};
 
 /// Which functions explain a change, in a few lines.
 pub(in crate::report) fn explanation_lines(
@@ -104,9 +104,17 @@ fn with_bounds(found: &FunctionComparison, difference: &Difference) -> String {
 
 /// What intervals allow for between launches.
 fn between_launches(found: &FunctionComparison) -> String {
-    match found.assumed_launch_spread() {
-        0.0 => "the measured spread".to_owned(),
-        spread => format!("{:.0} % assumed", spread * 100.0),
+    let spread = format!("{:.0} %", found.launches.assumed() * 100.0);
+    match found.launches.launches() {
+        _ if found.launches.is_between_runs() => format!("{spread} assumed between runs"),
+        1 => format!("{spread} assumed between launches"),
+        few if few < ENOUGH_SLICES => {
+            let degrees = format_things(few - 1, "degree", "degrees");
+            format!(
+                "{spread} between launches, which each function shows with {degrees} of freedom (`rounds = {ENOUGH_SLICES}` measures it)"
+            )
+        }
+        _ => "the measured spread between launches".to_owned(),
     }
 }
 
@@ -131,7 +139,7 @@ fn rest(found: &FunctionComparison) -> Vec<String> {
             String::new()
         };
         lines.push(format!(
-            "no detectable change in {}: one of {} would have been found{in_half}, with {} between launches",
+            "no detectable change in {}: one of {} would have been found{in_half}, with {}",
             functions(quiet, if changed { "other " } else { "" }),
             either(hidden.in_any),
             between_launches(found),

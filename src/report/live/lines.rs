@@ -93,7 +93,9 @@ pub fn over(standing: &Standing, variant: &str, found: &PhaseResult, now: Instan
     };
     let total = found.total();
     let (latencies, _) = latency_quantiles([&total]);
-    let at = |quantile| (!latencies.is_empty()).then(|| value_at(&latencies, quantile));
+    // What gave up knows lower bounds alone.
+    let is_known = total.ok > 0 && !latencies.is_empty();
+    let at = |quantile| is_known.then(|| value_at(&latencies, quantile));
     let mut errors = [0; ErrorKind::ALL.len()];
     total
         .error_counts()
@@ -181,5 +183,12 @@ mod tests {
             over(&standing, "new", &found, now + Duration::from_secs(30)),
             "new · a: over, window of 2.0 s · achieved 100/s · planned 100/s · p50 3 ms · p99 3 ms · target – cores · generator 0.25 cores · left 1:10 · 4 failed: reset 4"
         );
+        // Without an OK response there is no latency, whatever is known of those that gave up.
+        let gave_up = phase(|tally| {
+            tally.censored.record(1_000_000_000).unwrap();
+            tally.failed = 1;
+        });
+        let line = over(&standing, "new", &gave_up, now + Duration::from_secs(30));
+        assert!(line.contains(" · p50 – · p99 – · "), "{line}");
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn live<T>(tell: impl FnOnce(&Live<'_>) -> T, at: u64) -> T {
         start: Duration::from_secs(at),
         length: Duration::from_secs(1),
         completed_ok: 100,
+        ok: 100,
         latency: &latency,
         errors,
         target_cores: Some(1.07),

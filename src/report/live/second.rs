@@ -20,7 +20,7 @@ pub(super) struct Second {
     pub(super) achieved: f64,
     /// Requests a second that the schedule asked for; `None` in a closed loop.
     pub(super) planned: Option<f64>,
-    /// Median of latency, µs; `None` if nothing was due that has ended.
+    /// Median of latency, µs; `None` if nothing that was due has an OK response: what gave up knows lower bounds alone.
     pub(super) p50_us: Option<f64>,
     /// 99th percentile of latency, µs.
     pub(super) p99_us: Option<f64>,
@@ -38,6 +38,7 @@ pub(super) struct Recent(VecDeque<Interval>);
 struct Interval {
     length: Duration,
     completed_ok: u64,
+    ok: u64,
     planned: Option<f64>,
     latency: Histogram<u64>,
     target_cores: Option<f64>,
@@ -57,6 +58,7 @@ impl Recent {
         self.0.push_back(Interval {
             length: live.length,
             completed_ok: live.completed_ok,
+            ok: live.ok,
             planned,
             latency: live.latency.clone(),
             target_cores: live.target_cores,
@@ -81,7 +83,8 @@ impl Recent {
             // All are of one kind.
             let _ = latency.add(&of.latency);
         }
-        let at = |quantile| (!latency.is_empty()).then(|| value_at(&latency, quantile));
+        let has_ok = self.0.iter().any(|of| of.ok > 0);
+        let at = |quantile| (has_ok && !latency.is_empty()).then(|| value_at(&latency, quantile));
         let (mut target, mut generator) = (Cores::default(), Cores::default());
         for of in &self.0 {
             target.add(of.target_cores, of.length);
@@ -144,6 +147,7 @@ mod tests {
                 start: Duration::ZERO,
                 length: *length,
                 completed_ok: latency.len(),
+                ok: latency.len(),
                 latency,
                 errors: [0; ErrorKind::ALL.len()],
                 target_cores: *target_cores,
@@ -171,6 +175,32 @@ mod tests {
         assert_eq!(
             (seconds[5].planned, seconds[5].target_cores),
             (Some(20.0), None)
+        );
+    }
+
+    #[test]
+    fn what_gave_up_has_no_latency_until_something_is_answered() {
+        let mut latency = Histogram::new(3).unwrap();
+        latency.auto(true);
+        latency.record_n(1_000_000_000, 7).unwrap();
+        let mut recent = Recent::default();
+        let mut second = |ok| {
+            let live = Live {
+                start: Duration::ZERO,
+                length: Duration::from_millis(500),
+                completed_ok: ok,
+                ok,
+                latency: &latency,
+                errors: [0; ErrorKind::ALL.len()],
+                target_cores: None,
+                generator_cores: None,
+            };
+            let second = recent.add(&live, None);
+            (second.p50_us.is_some(), second.p99_us.is_some())
+        };
+        assert_eq!(
+            [second(0), second(0), second(1)],
+            [(false, false), (false, false), (true, true)]
         );
     }
 }

@@ -20,10 +20,14 @@ pub(super) fn render(profile: &ProfileResult, text: &mut String) {
         .us_per_request
         .map(|us| format!(" · {} CPU per request", format_us(us)))
         .unwrap_or_default();
+    let launches = match profile.launches.len() {
+        0 | 1 => String::new(),
+        several => format!(" of {several} launches"),
+    };
     line(
         "profile",
         &format!(
-            "{} samples at {} Hz · {} while profiled{cost}{ratio}",
+            "{} samples{launches} at {} Hz · {} while profiled{cost}{ratio}",
             profile.samples,
             profile.hz,
             rate(profile.throughput_rps)

@@ -69,19 +69,26 @@ fn mark(mark: Mark) -> String {
     }
 }
 
-/// Text of others without markup: names come from profiles.
+/// Text of others without markup, which mentions nobody: names come from profiles.
 pub(super) fn plain(text: &str) -> String {
     let text = printable(text);
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    let mut is_in_word = false;
+    while let Some(c) = chars.next() {
         match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' | '@' | '&' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' | '&' => {
                 out.push('\\');
                 out.push(c);
+            }
+            // Names of users are looked for in what is rendered, where no escape is left: only another character ends one.
+            '@' if !is_in_word && chars.peek().is_some_and(|next| next.is_alphanumeric()) => {
+                out.push_str("@&#8203;");
             }
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
+        is_in_word = c.is_alphanumeric();
     }
     out
 }
@@ -133,6 +140,10 @@ mod tests {
         assert_eq!(code("a|b\\|c`d\\"), "`a¦b⧵¦c'd⧵`");
         assert_eq!(code("a\u{202e}b\n"), "`a\u{fffd}b\u{fffd}`");
         assert_eq!(plain("a\u{202e}|b"), "a\u{fffd}\\|b");
+        assert_eq!(
+            plain("@babel/core of github.com/a/b@v1.2 @ x"),
+            "@&#8203;babel/core of github.com/a/b@v1.2 @ x"
+        );
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::{AlsoResult, ProfileResult, RequestCost};
+use crate::result::{AlsoResult, ProfileResult, ProfiledLaunch, RequestCost};
 use crate::scenario::Also;
 
 /// Functions that a profile lists, by total share.
 const TOP_FUNCTIONS: usize = 50;
+/// Launches that are read: no run has more.
+const MOST_LAUNCHES: usize = 100;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct ProfileJson {
@@ -23,6 +25,8 @@ pub(super) struct ProfileJson {
     throughput_rps: Option<f64>,
     steal_share: Option<f64>,
     neighbour_cores: Option<f64>,
+    #[serde(default)]
+    launches: Vec<LaunchJson>,
     #[serde(skip_deserializing)]
     top: Vec<FunctionJson>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -45,8 +49,30 @@ struct AlsoJson {
     per_request_low: Option<f64>,
     #[serde(skip_deserializing)]
     per_request_high: Option<f64>,
+    #[serde(default)]
+    launches: Vec<AlsoLaunchJson>,
     #[serde(skip_deserializing)]
     top: Vec<AmountJson>,
+}
+
+/// What the capture of one launch found.
+#[derive(Serialize, Deserialize)]
+struct LaunchJson {
+    round: u32,
+    samples: u64,
+    slices: usize,
+    target_us_per_request: Option<f64>,
+    target_us_error: Option<f64>,
+}
+
+/// The same of what was captured beside the CPU.
+#[derive(Serialize, Deserialize)]
+struct AlsoLaunchJson {
+    round: u32,
+    samples: u64,
+    slices: usize,
+    per_request: Option<f64>,
+    per_request_error: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -111,6 +137,7 @@ impl ProfileJson {
             throughput_rps: profile.throughput_rps,
             steal_share: profile.steal_share,
             neighbour_cores: profile.neighbour_cores,
+            launches: profile.launches.iter().map(LaunchJson::of).collect(),
             top: top.collect(),
             also: profile.also.iter().map(AlsoJson::of).collect(),
             by_request: profile.by_request.iter().map(RequestJson::of).collect(),
@@ -129,6 +156,7 @@ impl ProfileJson {
             steal_share: self.steal_share,
             neighbour_cores: self.neighbour_cores,
             us_error: self.target_us_error.max(0.0),
+            launches: first(self.launches).map(LaunchJson::launch).collect(),
             taken: None,
             also: self.also.into_iter().filter_map(AlsoJson::also).collect(),
             by_request: self.by_request.into_iter().map(RequestJson::cost).collect(),
@@ -168,6 +196,7 @@ impl AlsoJson {
             per_request_error: also.error,
             per_request_low: interval.map(|of| of.low),
             per_request_high: interval.map(|of| of.high),
+            launches: also.launches.iter().map(AlsoLaunchJson::of).collect(),
             top: top.collect(),
         }
     }
@@ -180,8 +209,57 @@ impl AlsoJson {
             slices: self.slices,
             per_request: self.per_request,
             error: self.per_request_error.filter(|error| *error >= 0.0),
+            launches: first(self.launches).map(AlsoLaunchJson::launch).collect(),
             taken: None,
         })
+    }
+}
+
+fn first<T>(launches: Vec<T>) -> impl Iterator<Item = T> {
+    launches.into_iter().take(MOST_LAUNCHES)
+}
+
+impl LaunchJson {
+    fn of(launch: &ProfiledLaunch) -> Self {
+        Self {
+            round: launch.round,
+            samples: launch.samples,
+            slices: launch.slices,
+            target_us_per_request: launch.per_request,
+            target_us_error: launch.error,
+        }
+    }
+
+    fn launch(self) -> ProfiledLaunch {
+        ProfiledLaunch {
+            round: self.round,
+            samples: self.samples,
+            slices: self.slices,
+            per_request: self.target_us_per_request,
+            error: self.target_us_error.filter(|error| *error >= 0.0),
+        }
+    }
+}
+
+impl AlsoLaunchJson {
+    fn of(launch: &ProfiledLaunch) -> Self {
+        Self {
+            round: launch.round,
+            samples: launch.samples,
+            slices: launch.slices,
+            per_request: launch.per_request,
+            per_request_error: launch.error,
+        }
+    }
+
+    fn launch(self) -> ProfiledLaunch {
+        ProfiledLaunch {
+            round: self.round,
+            samples: self.samples,
+            slices: self.slices,
+            per_request: self.per_request,
+            error: self.per_request_error.filter(|error| *error >= 0.0),
+        }
     }
 }
 

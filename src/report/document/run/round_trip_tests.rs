@@ -10,8 +10,8 @@ use crate::metrics::{ErrorKind, Moved, Served, Tally};
 use crate::result::samples::{self, concluded, run};
 use crate::result::{
     AcknowledgedFile, AlsoResult, Answering, Answerings, Estimates, Failure, Gone, HostUse,
-    InTurns, InstanceUse, Note, PhaseResult, ProcessUse, ProfileResult, Quiet, RatioErrors,
-    RequestCost, Round, RunResult, ServiceUse, Tail, Uncertainty,
+    InTurns, InstanceUse, Note, PhaseResult, ProcessUse, ProfileResult, ProfiledLaunch, Quiet,
+    RatioErrors, RequestCost, Round, RunResult, ServiceUse, Tail, Uncertainty,
 };
 use crate::scenario::{self, Also, Overrides};
 use crate::tenant::Expected;
@@ -79,6 +79,17 @@ fn full() -> PhaseResult {
     concluded(phase)
 }
 
+/// The capture of a launch.
+fn profiled(round: u32) -> ProfiledLaunch {
+    ProfiledLaunch {
+        round,
+        samples: 38,
+        slices: 2,
+        per_request: Some(12.5),
+        error: Some(0.03),
+    }
+}
+
 /// With what each kind of request costs, and with waits beside the CPU.
 fn profile() -> ProfileResult {
     ProfileResult {
@@ -91,6 +102,7 @@ fn profile() -> ProfileResult {
         steal_share: Some(0.01),
         neighbour_cores: Some(0.02),
         us_error: 0.02,
+        launches: vec![profiled(1), profiled(3)],
         taken: None,
         also: vec![AlsoResult {
             kind: Also::Block,
@@ -98,6 +110,7 @@ fn profile() -> ProfileResult {
             slices: 5,
             per_request: Some(1_500.0),
             error: Some(0.1),
+            launches: vec![profiled(3)],
             taken: None,
         }],
         by_request: vec![
