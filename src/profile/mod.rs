@@ -22,6 +22,7 @@ pub mod folded;
 mod json;
 mod labels;
 mod launches;
+mod magic;
 pub mod names;
 mod observations;
 mod other;
