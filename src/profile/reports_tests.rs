@@ -91,6 +91,18 @@ fn reports_are_told_with_a_way_out() {
         ),
         ("[0.013s][info][gc] Using G1\n", "Java's collector"),
         (
+            "a 1\nsome words\nmore words\nwords\n",
+            "text of no known profiler",
+        ),
+    ] {
+        refuses(text, expected);
+    }
+}
+
+#[test]
+fn reports_of_pprof_gprof_and_other_systems_are_told() {
+    for (text, expected) in [
+        (
             "Active filters:\n   show=f\nShowing nodes accounting for 1s\n",
             "what `go tool pprof` prints",
         ),
@@ -126,6 +138,14 @@ fn reports_are_told_with_a_way_out() {
             "\u{feff}Level,Function Name,Number of Calls,\r\n0,\"a.exe\",0,\r\n",
             "inferno-collapse-vsprof",
         ),
+    ] {
+        refuses(text, expected);
+    }
+}
+
+#[test]
+fn reports_of_tracers_and_languages_are_told() {
+    for (text, expected) in [
         (
             "Functions sorted by metric: Exclusive Total CPU Time\n\n0.07 leaf\n",
             "what gprofng prints",
@@ -165,10 +185,6 @@ fn reports_are_told_with_a_way_out() {
         (
             "*version\n3\nclock=dual\nvm=art\n",
             "a trace of Android's runtime",
-        ),
-        (
-            "a 1\nsome words\nmore words\nwords\n",
-            "text of no known profiler",
         ),
     ] {
         refuses(text, expected);

@@ -170,6 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_wants_that_telemload_does_not_do_is_named() {
+        check(
+            Error::AlertReceived(AlertDescription::ProtocolVersion),
+            &["neither TLS 1.2 nor 1.3", "enable one"],
+        );
+        check(
+            PeerMisbehaved::TooManyRenegotiationRequests.into(),
+            &[
+                "renegotiation",
+                "client certificates in the first handshake",
+            ],
+        );
+    }
+
+    #[test]
     fn every_fault_has_words_with_a_remedy() {
         let name = || ServerName::try_from("shop.test").unwrap();
         let presented = |names: &[&str]| CertificateError::NotValidForNameContext {
@@ -183,17 +198,6 @@ mod tests {
         );
         check(presented(&five).into(), &["a, b, c, d and others"]);
         check(CertificateError::NotValidForName.into(), &["another name"]);
-        check(
-            Error::AlertReceived(AlertDescription::ProtocolVersion),
-            &["neither TLS 1.2 nor 1.3", "enable one"],
-        );
-        check(
-            PeerMisbehaved::TooManyRenegotiationRequests.into(),
-            &[
-                "renegotiation",
-                "client certificates in the first handshake",
-            ],
-        );
         check(
             presented(&[]).into(),
             &[
