@@ -3,6 +3,8 @@
 //! Numbers of profiles are counts of samples only if they look like it. It must not guess in favour of more observations: where numbers
 //! could be anything, each record counts as one.
 
+use std::ops::RangeInclusive;
+
 /// What the numbers of a profile are, where the user says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
@@ -54,6 +56,9 @@ const CERTAIN: f64 = 20.0;
 /// Of counts of samples many are as small, because most stacks are rare; of bytes hardly any.
 const SMALL: u64 = 16;
 const MIDDLING: u64 = 128;
+
+/// Powers of two of which sizes in memory are multiples, and hardly any sampling period is.
+const ALIGNMENTS: RangeInclusive<u64> = 8..=4096;
 
 /// All numbers of a column that are not zero, in short.
 #[derive(Debug, Clone, Copy, Default)]
@@ -184,9 +189,11 @@ impl Survey {
     }
 
     /// Whether some are as small as most counts are, which bytes hardly ever are, or they are few and their sum is one of counts, and not of
-    /// times. A few round numbers have a divisor by chance, unless that is as large as a period.
+    /// times. A few round numbers have a divisor by chance, unless that is as large as a period; an alignment is none of samples.
     fn look_like_counts_of(&self, step: u64) -> bool {
-        if self.records >= MANY_RECORDS {
+        if step.is_power_of_two() && ALIGNMENTS.contains(&step) {
+            false
+        } else if self.records >= MANY_RECORDS {
             let below = |count: u64| self.sizes.below(step.saturating_mul(count));
             below(SMALL) * 10 >= self.records || below(MIDDLING) * 2 >= self.records
         } else if step == 1 {
@@ -333,6 +340,8 @@ mod tests {
         // Sizes of a heap are multiples of its alignment, and a few large ones of something.
         let aligned: Vec<u64> = bytes.iter().map(|bytes| bytes * 16).collect();
         assert_eq!(survey(0, &aligned).of_anything(), Step::Record);
+        let small: Vec<u64> = (1..25).map(|n| 8 * n).collect();
+        assert_eq!(survey(0, &small).of_anything(), Step::Record);
         let large = survey(0, &[52_428_800, 2_000_000]);
         assert_eq!(large.of_anything(), Step::Record);
         let periods = survey(0, &[20_202_020, 10_101_010]);

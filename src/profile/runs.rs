@@ -94,6 +94,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule("thread (0x", r"^thread \(0x[0-9A-Fa-f]+\)", "thread (0xN)"),
         rule("thread (", r"^thread \(\d+\)", "thread (N)"),
         rule("process ", r"^process \d+:", "process N:"),
+        rule("Process ", r"^Process \d+$", "Process N"),
         rule("tid:", r"^tid:\d+$", "tid:N"),
         rule("Thread (", r"^Thread \(\d+\)$", "Thread (N)"),
         rule(
@@ -245,6 +246,7 @@ mod tests {
                 "[ForkJoinPool.commonPool-worker-3 tid=99]",
                 "[ForkJoinPool.commonPool-worker-N tid=N]",
             ),
+            ("Process 123", "Process N"),
             ("<0.123.0>", "<N>"),
             ("#PID<0.123.0>", "#PID<N>"),
             ("goroutine 12", "goroutine N"),
