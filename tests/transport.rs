@@ -93,10 +93,7 @@ fn each_misbehaviour_has_its_outcome() {
             Behaviour::Canned(hostile::OVERFLOWING_CHUNK_SIZE),
             Bad(Malformed::ChunkOverflow),
         ),
-        (
-            Behaviour::Canned(hostile::GARBAGE),
-            Bad(Malformed::NotHttp1),
-        ),
+        (Behaviour::Canned(hostile::GARBAGE), Bad(Malformed::Tls)),
         (Behaviour::EndlessHeaders, Bad(Malformed::HeadTooLong)),
         (Behaviour::EndlessBody, Bad(Malformed::BodyTooLong)),
         (
@@ -172,7 +169,7 @@ fn requests_are_recorded_per_connection() {
     ];
     let server = Server::start(Behaviour::PerConnection(behaviours));
     let outcomes = [GET, POST, POST].map(|request| Client::connect(&server).exchange(request));
-    let garbage = || Outcome::Malformed(Malformed::NotHttp1);
+    let garbage = || Outcome::Malformed(Malformed::Tls);
     assert_eq!(outcomes, [Outcome::Answered(200), garbage(), garbage()]);
     let requests = server.requests();
     let seen: Vec<_> = requests

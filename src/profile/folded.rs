@@ -80,9 +80,10 @@ pub(super) fn read_as(text: &[u8], meaning: Option<Meaning>) -> Result<Profile, 
     let mut profile = Profile::new(sample_type, unit, 0);
     for (number, line) in lines(text) {
         let (stack, value) = parsed(number, line, digits)?;
-        // heaptrack ends each stack with a separator.
+        // heaptrack ends each stack with a separator, and PHP's excimer begins some with one.
         let stack = stack.trim_end();
         let stack = stack.strip_suffix(';').unwrap_or(stack);
+        let stack = stack.strip_prefix(';').unwrap_or(stack);
         let frames = stack.split(';').filter(|_| !stack.is_empty());
         profile.add(frames, step.observations(value), value)?;
     }
@@ -277,6 +278,10 @@ mod tests {
         check(b"m;f 2\n 29\n", Ok("[no stack] 29\nm;f 2\n"));
         check(b"a;;b 1", Ok("a;[unknown];b 1\n"));
         check(b"main;keep; 3", Ok("main;keep 3\n"));
+        check(
+            b";main;keep 3\nmain 1\n; 2\n",
+            Ok("[no stack] 2\nmain 1\nmain;keep 3\n"),
+        );
         check(b"a\xff;b 1", Ok("a\u{fffd};b 1\n"));
         check(b"a 0\n", Ok(""));
         check(b"", Ok(""));

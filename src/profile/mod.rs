@@ -22,6 +22,7 @@ pub mod folded;
 mod json;
 mod labels;
 mod launch_spread;
+mod magic;
 pub mod names;
 mod observations;
 mod other;

@@ -3,6 +3,8 @@
 //! Numbers of profiles are counts of samples only if they look like it. It must not guess in favour of more observations: where numbers
 //! could be anything, each record counts as one.
 
+use std::ops::RangeInclusive;
+
 /// What the numbers of a profile are, where the user says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
@@ -39,6 +41,8 @@ const LARGEST_SMALLEST_OF_FEW: u64 = 1_000_000;
 const SOME_RECORDS: u64 = 5;
 /// Samples that no profile has: 100 Hz on 64 CPUs give them in four hours.
 const TOO_MANY: u128 = 100_000_000;
+/// Samples that no few stacks have: of so many, some are of interrupts and other rare stacks.
+const TOO_MANY_OF_FEW: u128 = 1_000_000;
 /// Records of which not all are multiples of a number by chance.
 const MANY_RECORDS: u64 = 20;
 /// Samples are not taken more often than each 100 µs, nor is a given period below a microsecond one.
@@ -53,6 +57,9 @@ const CERTAIN: f64 = 20.0;
 const SMALL: u64 = 16;
 const MIDDLING: u64 = 128;
 
+/// Powers of two of which sizes in memory are multiples, and hardly any sampling period is.
+const ALIGNMENTS: RangeInclusive<u64> = 8..=4096;
+
 /// All numbers of a column that are not zero, in short.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Survey {
@@ -60,11 +67,31 @@ pub(super) struct Survey {
     smallest: u64,
     total: u128,
     records: u64,
-    small: u64,
-    middling: u64,
+    sizes: Sizes,
     /// The sum of the numbers as multiples of the period, rounded.
     rounded: u128,
     period: u64,
+}
+
+/// How many numbers there are between a power of two and the next.
+#[derive(Debug, Clone, Copy)]
+struct Sizes([u64; 64]);
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Sizes {
+    fn add(&mut self, value: u64) {
+        self.0[value.ilog2() as usize] += 1;
+    }
+
+    /// Of the numbers those below a limit, to within a power of two.
+    fn below(&self, limit: u64) -> u64 {
+        self.0[..limit.ilog2() as usize].iter().sum()
+    }
 }
 
 /// How much of a value each of the counts beside it stands for.
@@ -133,8 +160,7 @@ impl Survey {
         };
         self.divisor = divisor(self.divisor, value);
         self.records += 1;
-        self.small += u64::from(value < SMALL);
-        self.middling += u64::from(value < MIDDLING);
+        self.sizes.add(value);
         self.total += u128::from(value);
         if self.period > 0 {
             self.rounded += u128::from(multiples(value, self.period));
@@ -154,14 +180,26 @@ impl Survey {
         }
     }
 
-    /// Of numbers of which nothing is said: counts, unless there are many and hardly any is as small as most counts are, as where they are bytes.
+    /// Of numbers of which nothing is said.
     pub(super) fn of_anything(&self) -> Step {
-        let are_large = self.records >= MANY_RECORDS
-            && self.small * 10 < self.records
-            && self.middling * 2 < self.records;
         match self.of_counts() {
-            Step::Each(1) if are_large => Step::Record,
+            Step::Each(step) if !self.look_like_counts_of(step) => Step::Record,
             step => step,
+        }
+    }
+
+    /// Whether some are as small as most counts are, which bytes hardly ever are, or they are few and their sum is one of counts, and not of
+    /// times. A few round numbers have a divisor by chance, unless that is as large as a period; an alignment is none of samples.
+    fn look_like_counts_of(&self, step: u64) -> bool {
+        if step.is_power_of_two() && ALIGNMENTS.contains(&step) {
+            false
+        } else if self.records >= MANY_RECORDS {
+            let below = |count: u64| self.sizes.below(step.saturating_mul(count));
+            below(SMALL) * 10 >= self.records || below(MIDDLING) * 2 >= self.records
+        } else if step == 1 {
+            self.total < TOO_MANY_OF_FEW
+        } else {
+            step >= SHORTEST_STEP_NS
         }
     }
 
@@ -299,8 +337,28 @@ mod tests {
         let bytes: Vec<u64> = (0..24).map(|n| 1_041 + n * n * 513 + n).collect();
         assert_eq!(survey(0, &bytes).of_anything(), Step::Record);
         assert_eq!(survey(0, &bytes[..10]).of_anything(), Step::Each(1));
+        // Sizes of a heap are multiples of its alignment, and a few large ones of something.
+        let aligned: Vec<u64> = bytes.iter().map(|bytes| bytes * 16).collect();
+        assert_eq!(survey(0, &aligned).of_anything(), Step::Record);
+        let small: Vec<u64> = (1..25).map(|n| 8 * n).collect();
+        assert_eq!(survey(0, &small).of_anything(), Step::Record);
+        let large = survey(0, &[52_428_800, 2_000_000]);
+        assert_eq!(large.of_anything(), Step::Record);
+        let periods = survey(0, &[20_202_020, 10_101_010]);
+        assert_eq!(periods.of_anything(), Step::Each(10_101_010));
         let counts: Vec<u64> = (1..25).map(|n| 20_000 / (n * n)).collect();
         assert_eq!(survey(0, &counts).of_anything(), Step::Each(1));
+        let tens: Vec<u64> = (1..25).map(|n| 2_000 / (n * n) * 10).collect();
+        assert_eq!(survey(0, &tens).of_anything(), Step::Each(10));
+    }
+
+    #[test]
+    fn times_of_a_few_stacks_are_no_counts() {
+        // What nytprofcalls writes of a program with two subroutines, and a profile of as many stacks.
+        assert_eq!(survey(0, &[95_752, 1_745_356]).of_anything(), Step::Record);
+        assert_eq!(survey(0, &[95_752, 174_535]).of_anything(), Step::Each(1));
+        // Contentions are counted, however many.
+        assert_eq!(survey(0, &[95_752, 1_745_356]).of_counts(), Step::Each(1));
     }
 
     #[test]

@@ -5,103 +5,18 @@
 use std::borrow::Cow;
 
 use super::Error;
-use super::reports::{self, PRINTED, REPORT, STRACE, WITHOUT_DEBUG, WITHOUT_STACKS};
+use super::magic::{LZ4, MAGIC, MEMRAY, PICTURED, UNPACK};
+use super::reports::{self, GPROF, PRINTED, REPORT, STRACE, WITHOUT_DEBUG, WITHOUT_STACKS};
+use super::wire::{Field, fields};
 
 /// Bytes of text that are looked at.
 const HEAD: usize = 2048;
 
 /// What is read, for messages.
-pub(super) const PROFILES: &str = "give profile.proto (pprof), folded stacks, the text of `perf script`, a profile of samply or the Firefox profiler, a V8 .cpuprofile, \
-     a speedscope file or OTLP profiles";
-const PICTURED: &str = "give the profile that it was drawn of";
-const UNPACK: &str = "unpack it first";
-
-const LZ4: &[u8] = b"\x04\x22\x4d\x18";
-
-/// First bytes of files that are no text: what they are, and the way out.
-const MAGIC: [(&[u8], &str, &str); 31] = [
-    (
-        b"PERFILE2",
-        "a recording of perf (perf.data)",
-        "run `perf script -i FILE` and give its output",
-    ),
-    (
-        b"FLR\0",
-        "a recording of Java's Flight Recorder (JFR)",
-        "convert it with async-profiler's `jfrconv -o collapsed FILE OUT` or `jfrconv -o pprof FILE OUT`",
-    ),
-    (
-        b"Nettrace",
-        "a trace of .NET (nettrace)",
-        "run `dotnet-trace convert FILE --format Speedscope` and give what it writes",
-    ),
-    (
-        b"JAVA PROFILE 1.0",
-        "a heap dump of Java (hprof)",
-        "it has no samples; record with async-profiler's `asprof -e cpu -o collapsed`",
-    ),
-    (
-        b"SIMPLEPERF",
-        "a recording of simpleperf",
-        "give the output of `report_sample.py -i FILE`",
-    ),
-    (
-        b"gmon",
-        "a profile of gprof (gmon.out)",
-        "it has no stacks; record with `perf record -g` and give the output of `perf script`",
-    ),
-    (b"memray", "a recording of memray", MEMRAY),
-    (b"SQLite format 3\0", "a database of SQLite", PROFILES),
-    (
-        b"\x28\xb5\x2f\xfd",
-        "a file packed by zstd",
-        "unpack it with `zstd -d`; a recording of heaptrack goes through `heaptrack_print -F OUT FILE` as it is",
-    ),
-    (b"\xfd7zXZ\0", "a file packed by xz", UNPACK),
-    (b"\x1f\x8b", "a gzip file in a gzip file", UNPACK),
-    (b"BZh", "a file packed by bzip2", UNPACK),
-    (b"PK\x03\x04", "a zip file", UNPACK),
-    (LZ4, "a file packed by lz4", UNPACK),
-    (
-        b"\x7fELF",
-        "a program or library (ELF)",
-        "record a profile of it while it runs",
-    ),
-    (
-        b"\xcf\xfa\xed\xfe",
-        "a program or library (Mach-O)",
-        "record a profile of it while it runs",
-    ),
-    (
-        b"MZ",
-        "a program or library of Windows",
-        "record a profile of it while it runs",
-    ),
-    (b"%PDF", "a PDF document", PICTURED),
-    (b"\x89PNG", "a picture (PNG)", PICTURED),
-    (b"\xff\xd8\xff", "a picture (JPEG)", PICTURED),
-    (b"GIF8", "a picture (GIF)", PICTURED),
-    (b"\xff\xfe", "text in UTF-16", "convert it to UTF-8"),
-    (b"\xfe\xff", "text in UTF-16", "convert it to UTF-8"),
-    (
-        b"\xca\xfe\xba\xbe",
-        "a class of Java",
-        "record a profile of it while it runs",
-    ),
-    (b"\x80\x03", PICKLED, PYTHON),
-    (b"\x80\x04\x95", PICKLED, PYTHON),
-    (b"\x80\x05\x95", PICKLED, PYTHON),
-    (b"{(\x03\0", "a profile of Python's cProfile", PYTHON),
-    (b"{)\x03", "a profile of Python's cProfile", PYTHON),
-    (b"\xfb)\x03", "a profile of Python's cProfile", PYTHON),
-    (b"\xfb\xa9\x03", "a profile of Python's cProfile", PYTHON),
-];
-const MEMRAY: &str = "convert it with `memray transform speedscope FILE`";
-const PICKLED: &str = "what Python has pickled, such as a snapshot of tracemalloc";
-const PYTHON: &str = "it has no stacks; record with `py-spy record -f raw`";
-
+pub(super) const PROFILES: &str = "give profile.proto (pprof), folded stacks, the text of `perf script`, a profile of samply or the Firefox profiler, a V8 .cpuprofile or .heapprofile, \
+     a Chrome trace with samples, a speedscope file or OTLP profiles";
 /// Lines with which texts of other tools begin, after empty ones.
-const HEADINGS: [(&str, &str, &str); 35] = [
+const HEADINGS: [(&str, &str, &str); 36] = [
     (
         "# callgrind format",
         "the output of callgrind",
@@ -118,11 +33,7 @@ const HEADINGS: [(&str, &str, &str); 35] = [
         "the output of massif or cachegrind",
         "record with heaptrack and give what `heaptrack_print -F OUT FILE` writes",
     ),
-    (
-        "Flat profile:",
-        "the report of gprof",
-        "it has no stacks; record with `perf record -g` and give the output of `perf script`",
-    ),
+    ("Flat profile:", "the report of gprof", GPROF),
     (
         "Analysis of sampling",
         "the output of macOS's sample",
@@ -203,6 +114,11 @@ const HEADINGS: [(&str, &str, &str); 35] = [
         "a recording of austin",
         "convert it with `austin2speedscope FILE OUT`",
     ),
+    (
+        "rbspy0",
+        "a recording of rbspy",
+        "run `rbspy report -f speedscope -i FILE -o OUT`",
+    ),
     ("v8-version,", "the log of V8's profiler", V8),
     (
         "Function Stack,",
@@ -229,6 +145,10 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
     if let (None, Some((_, what, remedy))) = (&text, magic) {
         return other(what, remedy);
     }
+    // Its first header ends so; a name stands before it.
+    if raw.get(257..262) == Some(&b"ustar"[..]) && raw[..257].contains(&0) {
+        return other("a tar archive", UNPACK);
+    }
     if raw.starts_with(b"go 1.")
         && raw[..raw.len().min(32)]
             .windows(6)
@@ -237,6 +157,12 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
         return other(
             "a trace of Go's execution",
             "fetch /debug/pprof/profile instead of /debug/pprof/trace",
+        );
+    }
+    if text.is_none() && is_perfetto(raw) {
+        return other(
+            "a trace of Perfetto",
+            "convert its samples with `traceconv profile --perf FILE`, which writes pprof",
         );
     }
     if is_legacy_cpu(raw) {
@@ -335,10 +261,20 @@ fn refuse_text(text: &str) -> Option<Error> {
 /// The begin of what is text, without the last character, which may be cut.
 fn head(raw: &[u8]) -> Option<Cow<'_, str>> {
     let head = &raw[..raw.len().min(HEAD)];
-    let readable = |byte: &u8| *byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t' | 0x1b);
+    // gprof's report has form feeds.
+    let readable = |byte: &u8| *byte >= b' ' || matches!(byte, b'\n' | b'\r' | b'\t' | 0x0c | 0x1b);
     head.iter()
         .all(readable)
         .then(|| String::from_utf8_lossy(head))
+}
+
+/// Packets alone, with a time or the number of a sequence, which no message has that begins a profile.
+fn is_perfetto(raw: &[u8]) -> bool {
+    let packets = || fields(raw).take(3);
+    let has_place =
+        |packet: &[u8]| fields(packet).any(|field| matches!(field, Ok(Field::Varint(8 | 10, _))));
+    packets().count() > 1
+        && packets().all(|field| matches!(field, Ok(Field::Bytes(1, packet)) if has_place(packet)))
 }
 
 /// Five words, of four or eight bytes in either order: 0, 3 or more, 0, the period, 0.

@@ -121,12 +121,14 @@ struct One<'a> {
     sample_type: Cow<'a, str>,
     unit: Cow<'a, str>,
     period: u64,
+    /// What a period is of, and its unit.
+    period_type: Cow<'a, str>,
     period_unit: Cow<'a, str>,
     duration_ns: u64,
     bytes: &'a [u8],
 }
 
-/// Reads the profiles of one sample type: the one asked for, else `cpu`, else that of the first.
+/// Reads the profiles of one sample type: the one asked for, else `cpu`, else what is sampled by a period of `cpu`, else that of the first.
 ///
 /// # Errors
 /// [`Error::Damaged`] for what does not fit together, [`Error::SampleType`] lists the types that there are; limits as in [`Profile::add`].
@@ -205,8 +207,14 @@ fn choose<'a, 'b>(
             types.push(&profile.sample_type);
         }
     }
-    let of_cpu = types.iter().find(|name| **name == "cpu");
-    let preferred = of_cpu.or(types.first()).copied().unwrap_or_default();
+    let of_cpu = types.iter().find(|name| **name == "cpu").copied();
+    // OpenTelemetry's profiler calls samples of a CPU `samples`, beside those of waiting.
+    let by_period = || {
+        let sampled = profiles.iter().find(|one| one.period_type == "cpu");
+        sampled.map(|one| &*one.sample_type)
+    };
+    let preferred = of_cpu.or_else(by_period).or(types.first().copied());
+    let preferred = preferred.unwrap_or_default();
     let sample_type = wanted.unwrap_or(preferred);
     let chosen: Vec<&One<'_>> = profiles
         .iter()
@@ -271,6 +279,7 @@ fn one<'a>(dictionary: &Dictionary<'a>, bytes: &'a [u8]) -> Result<One<'a>, Erro
         sample_type: dictionary.string(number(value_type, 1)?)?,
         unit: dictionary.string(number(value_type, 2)?)?,
         period,
+        period_type: dictionary.string(number(period_type, 1)?)?,
         period_unit: dictionary.string(number(period_type, 2)?)?,
         duration_ns,
         bytes,

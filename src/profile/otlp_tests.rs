@@ -146,6 +146,20 @@ fn profiles_of_one_type_are_added_up() {
 }
 
 #[test]
+fn what_is_sampled_by_a_period_of_cpu_is_read_before_other_types() {
+    let sample = [int(1, 1), message(4, &[3])].concat();
+    let kind = message(1, &[int(1, 5), int(2, 4)].concat());
+    let waits = [kind, message(2, &sample)].concat();
+    let raw = file(&[waits, profile((1, 2), &[sample])]);
+    let read = reads_bytes(&raw, "main;handle;work 3\n");
+    assert_eq!(read.sample_type(), "samples");
+    assert_eq!(
+        read.notes(),
+        ["shown is samples; there are also main, which --sample-type selects"]
+    );
+}
+
+#[test]
 fn what_does_not_fit_together_is_named() {
     let of = |sample: Vec<u8>| file(&[profile((1, 2), &[sample])]);
     refuses_bytes(

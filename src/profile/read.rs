@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::choice::Choice;
-use super::json::{Object, cpuprofile, firefox, speedscope, unknown};
+use super::json::{Object, cpuprofile, firefox, heapprofile, speedscope, trace, unknown};
 use super::labels::{self, Labelled};
 use super::other::{self, without_mark};
 use super::plain::plain;
@@ -26,7 +26,7 @@ enum Format {
     Folded,
     /// The text of `perf script`.
     PerfScript,
-    /// JSON of samply, the Firefox profiler, V8, speedscope, or of something that is no profile.
+    /// JSON of samply, the Firefox profiler, V8, Chrome, speedscope, or of something that is no profile.
     Json,
 }
 
@@ -181,6 +181,14 @@ fn of_thread(profile: &Profile, (key, value): (&str, &str)) -> Result<Profile, E
 
 fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
     let root = Object::of(text);
+    let events = match &root {
+        Some(root) => root.get("traceEvents").map(|events| events.get()),
+        None => Some(text),
+    };
+    let of_trace = events.map(|events| trace::read(events, choice));
+    if let Some(profile) = of_trace.transpose()?.flatten() {
+        return of_type(profile, choice.sample_type, "that alone");
+    }
     let Some(known) = &root else {
         return Err(unknown::refusal(text, None));
     };
@@ -192,12 +200,14 @@ fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
     let inner = held.as_ref().and_then(|inner| inner.held("profile"));
     let held = inner.or(held).filter(cpuprofile::is);
     let known = held.as_ref().unwrap_or(known);
-    let is_cpuprofile = cpuprofile::is(known);
-    if is_cpuprofile && choice.profile.is_some() {
+    let (of_cpu, of_heap) = (cpuprofile::is(known), heapprofile::is(known));
+    if (of_cpu || of_heap) && choice.profile.is_some() {
         return Err(Error::OneProfile);
     }
-    let read = if is_cpuprofile {
+    let read = if of_cpu {
         cpuprofile::read(known)?
+    } else if of_heap {
+        heapprofile::read(known)?
     } else if speedscope::is(known) {
         speedscope::read(known, choice.profile)?
     } else {

@@ -6,6 +6,14 @@ pub(super) const WITHOUT_STACKS: &str =
     "it has calls and no stacks; record with `perf record -g` and give the output of `perf script`";
 pub(super) const STRACE: &str =
     "it has no samples; record with `perf record -g` and give the output of `perf script`";
+pub(super) const GPROF: &str =
+    "it has no stacks; record with `perf record -g` and give the output of `perf script`";
+pub(super) const WITH_PERF: &str =
+    "record with `perf record -g` instead, and give the output of `perf script`";
+pub(super) const STACKPROF: &str = "run `stackprof --stackcollapse FILE` and give its output";
+pub(super) const NYTPROF: &str =
+    "give the output of `nytprofcalls FILE`, whose numbers are ticks of time (--value period)";
+pub(super) const ANDROID: &str = "it has calls, not samples; record with simpleperf and give the output of `report_sample.py -i FILE`";
 pub(super) const REPORT: &str = "give the output of `perf script` on the same recording";
 
 pub(super) const WITHOUT_DEBUG: &str =
@@ -15,7 +23,7 @@ pub(super) const PRINTED: &str = "give the profile that it was printed of";
 /// Begin, after empty lines; what else is in the first lines; what it is; the way out.
 type Known = (&'static str, &'static str, &'static str, &'static str);
 
-const KNOWN: [Known; 24] = [
+const KNOWN: [Known; 58] = [
     ("goroutine ", "]:\n", "a dump of goroutines", WITHOUT_DEBUG),
     (
         "File: ",
@@ -100,7 +108,176 @@ const KNOWN: [Known; 24] = [
     ("Version: ", "Event Type", "what `jfr summary` prints", JFR),
     ("[0.", "[gc", "a log of Java's collector", JFR),
     ("?", "... [continued]: ", "what perf trace prints", STRACE),
+    (
+        "Active filters:",
+        "",
+        "what `go tool pprof` prints",
+        PRINTED,
+    ),
+    (
+        "Build ID: ",
+        "Type: ",
+        "what `go tool pprof` prints",
+        PRINTED,
+    ),
+    (
+        "positions: ",
+        "events: ",
+        "a file in callgrind's format",
+        WITHOUT_STACKS,
+    ),
+    ("Call graph\n", "granularity:", "the report of gprof", GPROF),
+    (
+        "Running Time\tSelf",
+        "",
+        "what Instruments copies",
+        INSTRUMENTS,
+    ),
+    (
+        "Weight\tSelf Weight",
+        "",
+        "what Instruments copies",
+        INSTRUMENTS,
+    ),
+    (
+        "Bytes Used\tCount",
+        "",
+        "what Instruments copies",
+        INSTRUMENTS,
+    ),
+    (
+        "@ ",
+        " samples]\n",
+        "what pmcstat prints",
+        "convert it with FlameGraph's `stackcollapse-pmc.pl FILE`",
+    ),
+    (
+        "Level,Function Name,",
+        "",
+        "a call tree of Visual Studio",
+        "convert it with `inferno-collapse-vsprof FILE`",
+    ),
+    (
+        "Functions sorted by metric:",
+        "",
+        "what gprofng prints",
+        WITH_PERF,
+    ),
+    (
+        "Functions Call Tree. Metric:",
+        "",
+        "what gprofng prints",
+        WITH_PERF,
+    ),
+    (
+        "Total time   Self time",
+        "Calls  Function",
+        "what uftrace prints",
+        UFTRACE,
+    ),
+    (
+        "# Function Call Graph for '",
+        "",
+        "what uftrace prints",
+        UFTRACE,
+    ),
+    ("# DURATION ", " FUNCTION\n", "what uftrace prints", UFTRACE),
+    ("uftrace file header:", "", "what uftrace prints", UFTRACE),
+    (
+        "Command line: ",
+        "Time per hit",
+        "what pprofile prints",
+        PY_SPY,
+    ),
+    ("====", "% miss rate)", "what stackprof prints", STACKPROF),
+    (
+        "flamegraph([",
+        "\"frame_id\"",
+        "what `stackprof --flamegraph` writes",
+        STACKPROF,
+    ),
+    (
+        "%% Analysis results:",
+        "",
+        "what Erlang's fprof prints",
+        WITHOUT_STACKS,
+    ),
+    (
+        "FUNCTION ",
+        "[uS / CALLS]",
+        "what Erlang's eprof prints",
+        WITHOUT_STACKS,
+    ),
+    (
+        "Version: ",
+        "TRACE START [",
+        "a trace of Xdebug",
+        "it has calls, not samples; record with excimer and write `formatCollapsed()`",
+    ),
+    (
+        "*version\n",
+        "clock=",
+        "a trace of Android's runtime",
+        ANDROID,
+    ),
+    (
+        "Sampling at ",
+        " Hertz of ",
+        "what bcc's profile prints",
+        "run it with -f, and give that output",
+    ),
+    (
+        "Tracing off-CPU time (us)",
+        "",
+        "what bcc's offcputime prints",
+        "run it with -f, and give that output (--value period)",
+    ),
+    (
+        "--- Execution profile ---",
+        "",
+        "what async-profiler prints",
+        ASPROF,
+    ),
+    (
+        "Started profiling",
+        "--- ",
+        "what async-profiler prints",
+        ASPROF,
+    ),
+    ("sample.interval=", "\"", "a profile of R (Rprof)", RPROF),
+    (
+        "memory profiling:",
+        "sample.interval=",
+        "a profile of R (Rprof)",
+        RPROF,
+    ),
+    (
+        "PID ",
+        "\nTID ",
+        "what eu-stack prints",
+        "convert it with FlameGraph's `stackcollapse-elfutils.pl FILE`",
+    ),
+    (
+        "Timer unit:",
+        "Line #",
+        "what Python's line_profiler prints",
+        PY_SPY,
+    ),
+    ("[New LWP ", "", "what gdb prints", STRACE),
+    ("Samples: ", "of event", "the report of perf", REPORT),
+    ("PerfTop:", "irqs/sec", "what perf top prints", REPORT),
+    (
+        "0SECTION ",
+        "",
+        "a dump of Java's threads (javacore)",
+        ASPROF,
+    ),
 ];
+const ASPROF: &str = "record with async-profiler's `asprof -e cpu -o collapsed`";
+const RPROF: &str = "convert it in R: `profile::write_pprof(profile::read_rprof(FILE), OUT)`";
+const INSTRUMENTS: &str =
+    "export the trace with `xctrace export`, and convert that with `inferno-collapse-xctrace`";
+pub(super) const UFTRACE: &str = "give the output of `uftrace dump --flame-graph --sample-time 1us -d DIR`, whose numbers are times (--value period)";
 const HEAPTRACK: &str = "record with heaptrack and give what `heaptrack_print -F OUT FILE` writes";
 const COLLAPSED: &str = "give the output of `google-pprof --collapsed PROGRAM FILE` (of a heap: read with --value bytes)";
 const PY_SPY: &str = "it has no stacks of samples; record with `py-spy record -f raw`";
@@ -116,6 +293,13 @@ pub(super) fn known(text: &str) -> Option<(&'static str, &'static str)> {
     }
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
+    if first.contains(": Total ") && first.contains(" of ") && first.ends_with("%)") {
+        return Some(("what `go tool pprof -tags` prints", PRINTED));
+    }
+    if first.starts_with("0x") && first.contains(" : ") && first.ends_with(']') {
+        let remedy = "convert it with FlameGraph's `stackcollapse-stap.pl FILE`";
+        return Some(("what SystemTap prints", remedy));
+    }
     if is_table_of_shares(first) {
         return Some(("the report of perf", REPORT));
     }
@@ -141,77 +325,5 @@ fn is_call(line: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{reads, refuses};
-
-    #[test]
-    fn reports_are_told_with_a_way_out() {
-        for (text, expected) in [
-            ("# Event 'cpu-clock:ppp'\n#\n# Baseline\n", "perf diff"),
-            ("=====\n    Trace Event Information\n=====\n", "perf c2c"),
-            ("\n0x108@a.data [0x50]: event: 69\n.\n", "perf script -D"),
-            (
-                "     8.42%     0.00%  python3   [unknown]   [k] f\n",
-                "the report of perf",
-            ),
-            (
-                "     0.010 ( 0.003 ms): sleep/7565 brk() = 0x5\n",
-                "perf trace",
-            ),
-            (
-                "         ? (         ): sleep/7565  ... [continued]: execve()) = 0\n",
-                "perf trace",
-            ),
-            (
-                " -----\n  Task   |   Runtime ms  | Count\n",
-                "perf sched latency",
-            ),
-            (
-                "----\nProfile data file 'x' (creator: callgrind)\n",
-                "callgrind_annotate",
-            ),
-            ("==12== Memcheck, a memory error detector\n", "valgrind"),
-            ("events: Hits\n\nfl=(1) a.c\n", "callgrind's format"),
-            ("--- symbol\nbinary=/bin/x\n", "google-pprof --raw"),
-            (
-                "Total: 78 samples\n      12  15.4%  15.4%  12 f\n",
-                "google-pprof prints; give the output of `google-pprof --collapsed",
-            ),
-            (
-                "Process 13420: python w.py\nPython v3.11.7 (/usr/bin/python3)\n",
-                "py-spy dump",
-            ),
-            (
-                "   48704 function calls in 0.3 seconds\n\n   Ordered by: internal time\n",
-                "Python's profilers",
-            ),
-            (
-                "\n Version: 2.1\n Chunks: 1\n\n Event Type   Count\n",
-                "jfr summary",
-            ),
-            (
-                "goroutine 163 [running]:\nmain.main()\n",
-                "a dump of goroutines; it is text for people; fetch the profile itself",
-            ),
-            (
-                "File: svc\nType: inuse_space\nTime: x\n-----------+----\n     bytes:  32B\n",
-                "what `go tool pprof` prints",
-            ),
-            ("[0.013s][info][gc] Using G1\n", "Java's collector"),
-            (
-                "a 1\nsome words\nmore words\nwords\n",
-                "text of no known profiler",
-            ),
-        ] {
-            refuses(text, expected);
-        }
-    }
-
-    #[test]
-    fn stacks_that_begin_so_are_read() {
-        reads("8.42%;a 3\n", "8.42%;a 3\n");
-        reads("Total: f;a 3\n", "Total: f;a 3\n");
-        reads("Process 1;a 3\n", "Process 1;a 3\n");
-        reads("----;a 3\n", "----;a 3\n");
-    }
-}
+#[path = "reports_tests.rs"]
+mod tests;

@@ -45,7 +45,22 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             "$1",
         ),
         rule("$Proxy", r"(\$Proxy)\d+", "$1"),
+        rule("proxy", r"\bjdk([./])proxy\d+", "jdk${1}proxy"),
+        rule(
+            "$",
+            r"(\$(?:HibernateProxy|ByteBuddy|MockitoMock)\$)[0-9A-Za-z]+",
+            "$1",
+        ),
         rule("CGLIB$$", r"(CGLIB\$\$)[0-9a-f]+", "$1"),
+        // .NET numbers what it compiles of expressions; Ruby tells classes without a name apart by their addresses, PHP closures by their lines.
+        rule("lambda_method", r"\b(lambda_method)\d+", "$1"),
+        rule("#<", r"(#<[^<>]*):0x[0-9a-f]{8,}", "$1"),
+        rule("{closure:", r"(\{closure:[^{}]*):\d+\}", "$1}"),
+        rule(
+            "class@anonymous",
+            r"(class@anonymous.*?\.php):\d+\$[0-9a-f]+",
+            "$1",
+        ),
         // A place without a symbol is called after its file alone, wherever that was loaded.
         rule("0x", r"^0x[0-9a-f]+ \(([^()]+)\)$", "[$1]"),
         rule("0x", r"[+/]0x[0-9a-f]{8,}", ""),
@@ -79,12 +94,32 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule("thread (0x", r"^thread \(0x[0-9A-Fa-f]+\)", "thread (0xN)"),
         rule("thread (", r"^thread \(\d+\)", "thread (N)"),
         rule("process ", r"^process \d+:", "process N:"),
+        rule("Process ", r"^Process \d+$", "Process N"),
+        rule("tid:", r"^tid:\d+$", "tid:N"),
+        rule("Thread (", r"^Thread \(\d+\)$", "Thread (N)"),
+        rule(
+            "Thread ",
+            r"^Thread (?:0x[0-9A-Fa-f]+|\d+)($|[ :,])",
+            "Thread N$1",
+        ),
+        rule("Thread_", r"^Thread_\d{4,}($|:? )", "Thread_N$1"),
+        rule("Thread-", r"\b(Thread-)\d+( \([^()]*\))?$", "${1}N$2"),
+        rule("Process", r"^(Process(?:32|64) .*?)\(\d+\)", "$1(N)"),
+        rule("goroutine ", r"^goroutine \d+", "goroutine N"),
+        rule("<", r"^(#PID)?<\d+\.\d+\.\d+>$", "$1<N>"),
+        rule("swapper/", r"^swapper/\d+$", "swapper"),
+        rule(
+            "/",
+            r"^(ksoftirqd|migration|cpuhp|watchdog|rcuop|rcuog|rcuos|rcuc|idle_inject)/\d+$",
+            "$1/N",
+        ),
+        rule("kworker/", r"^(kworker/u?)\d+:\d+", "${1}N:N"),
         rule("0x", r"^0x[0-9a-f]{8,}$", "[address]"),
     ]
 });
 
 static THREAD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^\[?[A-Za-z][\w# ]*(?:-[\w#]+)*-\d+(?:/\d+)?(?: tid=N)?\]?$")
+    Regex::new(r"^\[?[A-Za-z][\w# .]*(?:-[\w#.]+)*-\d+(?:/\d+)?(?: tid=N)?\]?$")
         .expect("the pattern is valid")
 });
 static NUMBER: LazyLock<Regex> =
@@ -182,6 +217,78 @@ mod tests {
             ("Foo::bar-1", "Foo::bar-1"),
             ("sha-256", "sha-N"),
             ("utf8_to_16", "utf8_to_16"),
+        ] {
+            assert_eq!(normalise(name), expected, "{name}");
+            assert_eq!(normalise(expected), expected, "it settles");
+        }
+    }
+
+    #[test]
+    fn threads_and_processes_of_two_runs_agree() {
+        for (name, expected) in [
+            ("tid:140338436361088", "tid:N"),
+            ("Thread (12345)", "Thread (N)"),
+            ("Thread 0x7f1234567890", "Thread N"),
+            ("Thread 77: worker", "Thread N: worker"),
+            (
+                "Thread_354319   DispatchQueue_1: com.apple.main-thread  (serial)",
+                "Thread_N   DispatchQueue_1: com.apple.main-thread  (serial)",
+            ),
+            (
+                "thread (0x7F12AB): Thread-7 (work)",
+                "thread (0xN): Thread-N (work)",
+            ),
+            (
+                "Process64 Process(99) (99) Args: x",
+                "Process64 Process(N) (N) Args: x",
+            ),
+            (
+                "[ForkJoinPool.commonPool-worker-3 tid=99]",
+                "[ForkJoinPool.commonPool-worker-N tid=N]",
+            ),
+            ("Process 123", "Process N"),
+            ("<0.123.0>", "<N>"),
+            ("#PID<0.123.0>", "#PID<N>"),
+            ("goroutine 12", "goroutine N"),
+            ("swapper/3", "swapper"),
+            ("ksoftirqd/3", "ksoftirqd/N"),
+            ("kworker/u8:2-events", "kworker/uN:N-events"),
+            // What only looks like it
+            ("Thread_2::run", "Thread_2::run"),
+            ("Thread_12", "Thread_12"),
+            ("handle_call/3", "handle_call/3"),
+            ("std::less<0>", "std::less<0>"),
+            ("foo.so-x1", "foo.so-x1"),
+        ] {
+            assert_eq!(normalise(name), expected, "{name}");
+            assert_eq!(normalise(expected), expected, "it settles");
+        }
+    }
+
+    #[test]
+    fn names_that_a_runtime_makes_agree() {
+        for (name, expected) in [
+            ("jdk.proxy2.$Proxy12.f", "jdk.proxy.$Proxy.f"),
+            ("jdk/proxy2/$Proxy12.f", "jdk/proxy/$Proxy.f"),
+            (
+                "com.x.Foo$HibernateProxy$AbCd1234.getId",
+                "com.x.Foo$HibernateProxy$.getId",
+            ),
+            ("Foo$MockitoMock$1234567.f", "Foo$MockitoMock$.f"),
+            (
+                "dynamicClass.lambda_method123(class Closure)",
+                "dynamicClass.lambda_method(class Closure)",
+            ),
+            ("#<Class:#<Foo:0x00007f1234567890>>#f", "#<Class:#<Foo>>#f"),
+            ("{closure:Foo::bar():12}", "{closure:Foo::bar()}"),
+            (
+                "class@anonymous/srv/a.php:12$0::f",
+                "class@anonymous/srv/a.php::f",
+            ),
+            // What only looks like it
+            ("jdk.proxy.f2", "jdk.proxy.f2"),
+            ("lambda_methods2", "lambda_methods2"),
+            ("#<Class:Foo>.f2", "#<Class:Foo>.f2"),
         ] {
             assert_eq!(normalise(name), expected, "{name}");
             assert_eq!(normalise(expected), expected, "it settles");

@@ -43,11 +43,13 @@ const WAITING: [&str; 18] = [
     "sun.misc.Unsafe.park",
 ];
 /// Sample types of which waiting is the point.
-const OF_WAITS: [&str; 2] = ["off-cpu", "delay"];
+const OF_WAITS: [&str; 3] = ["off-cpu", "off_cpu", "delay"];
 /// Sample types of time on the wall.
-const ON_THE_WALL: [&str; 3] = ["wall", "time", "wall samples"];
-/// The same where a profile is of time on the wall: on a CPU these are the work of going to sleep.
-const WAITING_ON_THE_WALL: [&str; 14] = [
+const ON_THE_WALL: [&str; 4] = ["wall", "time", "wall samples", "events"];
+/// Samples of which nothing says whether a clock on the wall took them.
+const OF_ANY_CLOCK: &str = "samples";
+/// The same where a profile is of time on the wall: on a CPU these are the work of going to sleep, and the kernel's functions stand below them.
+const WAITING_ON_THE_WALL: [&str; 42] = [
     "epoll_wait",
     "__epoll_wait",
     "epoll_pwait",
@@ -62,7 +64,37 @@ const WAITING_ON_THE_WALL: [&str; 14] = [
     "pthread_cond_timedwait",
     "java/lang/Object.wait",
     "java.lang.Object.wait",
+    "java/lang/Thread.sleep",
+    "java.lang.Thread.sleep",
+    "Kernel#sleep",
+    "IO.select",
+    "Queue#pop",
+    "Thread#join",
+    "epoll_pwait2",
+    "ppoll",
+    "__select_nocancel",
+    "__poll_nocancel",
+    "__nanosleep",
+    "__clock_nanosleep",
+    "pthread_cond_wait@@GLIBC_2.3.2",
+    "pthread_cond_timedwait@@GLIBC_2.3.2",
+    "__futex_abstimed_wait_common",
+    "__futex_abstimed_wait_common64",
+    "__psynch_cvwait",
+    "__psynch_mutexwait",
+    "__semwait_signal",
+    "__ulock_wait",
+    "__workq_kernreturn",
+    "kevent",
+    "mach_msg_trap",
+    "mach_msg2_trap",
+    "semaphore_wait_trap",
+    "NtWaitForSingleObject",
+    "NtWaitForMultipleObjects",
+    "NtRemoveIoCompletion",
 ];
+/// What profilers call code outside their language: V8, of which old versions count waiting as that and have no `(idle)`, and dotnet-trace.
+const OUTSIDE: [&str; 2] = ["(program)", "UNMANAGED_CODE_TIME"];
 /// What stacks of one frame may consist of: where threads begin, and entries of the kernel.
 const ROOTS: [&str; 12] = [
     "main",
@@ -91,6 +123,17 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     let mut doubts = Vec::new();
     doubts.extend(seen.cut(whole, names.threads));
     let share = |weight: f64| weight / whole;
+    let has = |name: &str| names.texts.iter().any(|known| known == name);
+    let outside = OUTSIDE.into_iter().find(|name| has(name));
+    if let Some(name) = outside
+        && share(seen.outside) >= NAMELESS
+        && !has("(idle)")
+    {
+        doubts.push(format!(
+            "{} of it is {name}: code that the profiler does not see into, or time that was waited",
+            format_share(share(seen.outside))
+        ));
+    }
     if share(seen.nameless) >= NAMELESS {
         doubts.push(format!(
             "{} of it begins or ends in names without symbols{}",
@@ -202,6 +245,8 @@ enum Kind {
     Nameless,
     Kernel,
     Waiting,
+    /// The same if it is innermost.
+    Asleep,
     Idle,
     /// Code that was made at run time, without a map of its names.
     Unmapped,
@@ -213,13 +258,18 @@ enum Kind {
 
 impl Names {
     fn of(profile: &Profile) -> Self {
-        let on_the_wall = ON_THE_WALL.contains(&profile.sample_type());
+        let sample_type = profile.sample_type();
+        let at_sleep = if ON_THE_WALL.contains(&sample_type) {
+            Kind::Waiting
+        } else if sample_type == OF_ANY_CLOCK {
+            Kind::Asleep
+        } else {
+            Kind::Named
+        };
         let names = profile.names().iter();
         let texts: Vec<String> = names.map(|name| normalise(name).into_owned()).collect();
         let is_threaded = profile.begins_at_threads();
-        let kinds = texts
-            .iter()
-            .map(|name| kind(name, on_the_wall, is_threaded));
+        let kinds = texts.iter().map(|name| kind(name, at_sleep, is_threaded));
         Self {
             kinds: kinds.collect(),
             texts,
@@ -236,15 +286,18 @@ impl Names {
     }
 }
 
-fn kind(name: &str, on_the_wall: bool, is_threaded: bool) -> Kind {
+/// What a name is; `at_sleep` is what functions are that wait where time is that of a clock on the wall.
+fn kind(name: &str, at_sleep: Kind, is_threaded: bool) -> Kind {
     let module =
         is_threaded && name.starts_with('[') && name.ends_with(']') && name != "[no stack]";
     if KERNELS.contains(&name) {
         Kind::Kernel
     } else if name == "swapper" {
         Kind::Idle
-    } else if WAITING.contains(&name) || (on_the_wall && WAITING_ON_THE_WALL.contains(&name)) {
+    } else if WAITING.contains(&name) {
         Kind::Waiting
+    } else if WAITING_ON_THE_WALL.contains(&name) {
+        at_sleep
     } else if runtimes::is_unmapped(name) {
         Kind::Unmapped
     } else if runtimes::is_interpreter(name) {
@@ -276,6 +329,7 @@ struct Seen {
     above_unmapped: f64,
     interpreted: f64,
     kernel: f64,
+    outside: f64,
     waits: f64,
     by_wait: HashMap<String, f64>,
     machine: bool,
@@ -287,7 +341,12 @@ impl Seen {
         let kind = |id: &u32| names.kinds[*id as usize];
         self.machine |= names.threads && ids.first().is_some_and(|id| kind(id) == Kind::Idle);
         let waits = |id: &&u32| matches!(kind(id), Kind::Waiting | Kind::Idle);
-        if let Some(id) = ids.iter().find(waits) {
+        let asleep = ids.last().filter(|id| kind(id) == Kind::Asleep);
+        let leaf_name = ids.last().map(|id| names.texts[*id as usize].as_str());
+        if leaf_name.is_some_and(|name| OUTSIDE.contains(&name)) {
+            self.outside += weight;
+        }
+        if let Some(id) = ids.iter().find(waits).or(asleep) {
             self.waits += weight;
             let name = &names.texts[*id as usize];
             match self.by_wait.get_mut(name) {

@@ -82,7 +82,7 @@ impl Quirk {
                 "end with a connection that ends without TLS's close_notify: they may be cut off, and the server should send a content-length"
             }
             Self::Surplus => {
-                "are followed by bytes that belong to no answer, and the connection is not used again: look for a body of a HEAD, 204 or 304, or for a content-length that is too small"
+                "are followed by bytes that belong to no answer, and the connection is not used again: look for a body of a HEAD, 204 or 304, for a content-length that is too small, or for a 408 that the server says while a connection is idle"
             }
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::bed::TestBed;
 
 /// Files of other tools: what they hold, and what is said of them.
-const FOREIGN: [(&str, &str); 31] = [
+const FOREIGN: [(&str, &str); 34] = [
     (
         "PERFILE2\u{1}\0",
         "not a profile but a recording of perf (perf.data); run `perf script -i FILE`",
@@ -20,7 +20,7 @@ const FOREIGN: [(&str, &str); 31] = [
     ),
     (
         "{\"traceEvents\":[]}",
-        "not a profile but a Chrome trace; it has spans, not samples; record a .cpuprofile",
+        "not a profile but a Chrome trace; it has spans, not samples; record one with the category",
     ),
     ("[{\"ph\":\"B\"}]", "not a profile but a Chrome trace"),
     (
@@ -122,6 +122,18 @@ const FOREIGN: [(&str, &str); 31] = [
     (
         "{\"dhatFileVersion\":2,\"mode\":\"heap\"}",
         "not a profile but the output of valgrind's dhat; record with heaptrack",
+    ),
+    (
+        "\u{4}\u{8}{\u{7}:\u{c}versionf\u{8}1.2",
+        "not a profile but what Ruby has marshalled, such as a dump of stackprof; run `stackprof --stackcollapse FILE`",
+    ),
+    (
+        "{\"version\":1,\"recording\":{\"displayName\":\"a\"}}",
+        "not a profile but a timeline of Safari's Web Inspector; record with macOS's `sample`",
+    ),
+    (
+        "Version: 3.2.0\nFile format: 4\nTRACE START [2026-01-01]\n1\t0\t0\n",
+        "not a profile but a trace of Xdebug; it has calls, not samples; record with excimer",
     ),
     (
         "Dear reader,\nthis is a letter\n",

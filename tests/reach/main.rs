@@ -141,6 +141,6 @@ fn failures_name_their_remedy() {
     check(
         Behaviour::Canned(hostile::GARBAGE),
         ErrorKind::Malformed,
-        &["check the scheme and port", "\\x15\\x03"],
+        &["write the url with https://", "\\x15\\x03"],
     );
 }

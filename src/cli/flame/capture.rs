@@ -96,6 +96,8 @@ const DEFAULT_HZ: u32 = 99;
 
 /// Why an idle target has no profile.
 const USED_NONE: &str = "the target used no CPU";
+/// The same of another profile than one of its CPU.
+const DID_NONE: &str = "the target did nothing that this profile is of";
 
 /// Of the samples that are due fewer than this part are said.
 const ENOUGH_OF_DUE: f64 = 0.8;
@@ -263,9 +265,13 @@ async fn from_url(args: &Args, url: &str, mut stop: Stop) -> anyhow::Result<Capt
                 let why = unreflected(args, &error.to_string());
                 say(&format!("only the first {} s: {why}", capture.seconds));
             }
+            let why_empty = match capture.profile.sample_type() {
+                "cpu" => USED_NONE,
+                _ => DID_NONE,
+            };
             Ok(Captured {
                 profile: Some((capture.profile, capture.bytes)),
-                why_empty: USED_NONE,
+                why_empty,
                 is_interrupted,
             })
         }

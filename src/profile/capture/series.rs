@@ -14,6 +14,8 @@ use crate::scenario::Also;
 
 /// The largest profile accepted, as sent.
 const MAX_BODY: usize = 64 << 20;
+/// What is read of a heap in slices: what is in use may have become less, which is no profile.
+const ALLOCATED: &str = "alloc_space";
 /// A server answers when its window is over; Go looks every 100 ms.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -50,8 +52,7 @@ impl Series {
     pub(super) fn beside(&self, kind: Also) -> Self {
         let (ask, sample_type) = match kind {
             Also::Block | Also::Mutex => (Ask::Change, None),
-            // What is in use may have become less, which is no profile.
-            Also::Heap => (Ask::Change, Some("alloc_space")),
+            Also::Heap => (Ask::Change, Some(ALLOCATED)),
             // What no endpoint serves is not asked for.
             Also::Goroutine | Also::OffCpu => (Ask::Now, None),
         };
@@ -96,6 +97,11 @@ impl Series {
     /// Adds a slice as every process sent it; answers how many samples it has.
     pub(super) fn add(&mut self, fetched: &[Vec<u8>]) -> Result<u64, CaptureError> {
         let before = self.samples();
+        let is_first = self.taken == 0 && self.sample_type.is_none();
+        if is_first && fetched.first().is_some_and(|bytes| is_heap(bytes)) {
+            self.sample_type = Some(ALLOCATED);
+            self.merger = Merger::preferring(ALLOCATED);
+        }
         for (at, bytes) in fetched.iter().enumerate() {
             let url = || self.endpoints[at].shown.clone();
             let unreadable = |source| CaptureError::Unreadable { url: url(), source };
@@ -152,4 +158,16 @@ impl Series {
         let url = self.shown();
         CaptureError::Unreadable { url, source }
     }
+}
+
+/// Whether a profile is of a heap, and tells what was allocated.
+fn is_heap(bytes: &[u8]) -> bool {
+    let has = |sample_type| {
+        let choice = Choice {
+            sample_type: Some(sample_type),
+            ..Choice::default()
+        };
+        decode_choice(bytes, choice).is_ok()
+    };
+    has(ALLOCATED) && !has("cpu")
 }

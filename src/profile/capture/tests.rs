@@ -155,6 +155,37 @@ fn slices_are_captured_one_by_one_and_merged() {
 }
 
 #[test]
+fn slices_of_a_heap_are_of_what_was_allocated() {
+    let heap = |in_use: i64| {
+        let mut heap = small_profile();
+        let at = heap.string_table.len() as i64;
+        let names = ["inuse_space", "bytes", "alloc_space"].map(str::to_owned);
+        heap.string_table.extend(names);
+        let of = |name| pprof_format::ValueType {
+            r#type: name,
+            unit: at + 1,
+        };
+        heap.sample_type = vec![of(at), of(at + 2)];
+        heap.default_sample_type = at;
+        for sample in &mut heap.sample {
+            sample.value = vec![in_use, 512];
+        }
+        answer("200 OK", "", &gzip(&encode(&heap)))
+    };
+    block_on(async {
+        let (url, _heads) = serve(vec![heap(512), heap(-512)], Ending::Close).await;
+        let capture = in_slices(&url, Duration::from_secs(2), 1).await;
+        let (capture, error) = capture.expect("captures");
+        assert!(error.is_none(), "{error:?}");
+        let stored = reader::decode(&capture.bytes).expect("reads");
+        for profile in [capture.profile, stored] {
+            assert_eq!(profile.sample_type(), "alloc_space");
+            assert_eq!(profile.value(), 2 * 3 * 512);
+        }
+    });
+}
+
+#[test]
 fn processes_that_are_sampled_at_once_are_one_profile() {
     block_on(async {
         let ok = || answer("200 OK", "", &profile_bytes());

@@ -14,9 +14,10 @@ use crate::profile::{Error, Profile};
 
 const FORMAT: &str = "a V8 .cpuprofile";
 
+/// A call, below the one that made it.
 #[derive(Deserialize)]
-struct Node<'a> {
-    id: u64,
+pub(super) struct Node<'a> {
+    pub(super) id: u64,
     #[serde(rename = "callFrame", borrow)]
     call_frame: CallFrame<'a>,
     #[serde(rename = "hitCount", default)]
@@ -24,11 +25,11 @@ struct Node<'a> {
     #[serde(borrow, default)]
     children: Option<&'a RawValue>,
     #[serde(default)]
-    parent: Option<u64>,
+    pub(super) parent: Option<u64>,
 }
 
 #[derive(Deserialize)]
-struct CallFrame<'a> {
+pub(super) struct CallFrame<'a> {
     #[serde(rename = "functionName", borrow)]
     function_name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -46,15 +47,34 @@ pub(in crate::profile) fn is(root: &Object<'_>) -> bool {
 /// [`Error::Damaged`] for what does not fit together; limits as in [`Profile::add`].
 pub(in crate::profile) fn read(root: &Object<'_>) -> Result<Profile, Error> {
     let nodes: Vec<Node<'_>> = root.list("nodes", FORMAT)?;
+    let samples: Vec<u64> = root.list("samples", FORMAT)?;
+    let time = |key| root.value::<f64>(key, FORMAT);
+    let duration_us = time("endTime")?.unwrap_or(0.0) - time("startTime")?.unwrap_or(0.0);
+    let mut profile =
+        Profile::new("samples", "count", 0).with_duration_ns((duration_us * 1e3) as u64);
+    add(&nodes, &samples, FORMAT, &mut profile)?;
+    Ok(profile)
+}
+
+/// Adds the samples of a tree, or the hits of its nodes where there are none.
+///
+/// # Errors
+/// Those of [`read`], with the name of the `format`.
+pub(super) fn add(
+    nodes: &[Node<'_>],
+    samples: &[u64],
+    format: &'static str,
+    profile: &mut Profile,
+) -> Result<(), Error> {
     let mut places = HashMap::with_capacity(nodes.len());
     for (at, node) in nodes.iter().enumerate() {
         if places.insert(node.id, at).is_some() {
-            return Err(damaged(FORMAT, format!("node {} is there twice", node.id)));
+            return Err(damaged(format, format!("node {} is there twice", node.id)));
         }
     }
     let find = |id: u64| {
         let found = places.get(&id).copied();
-        found.ok_or_else(|| damaged(FORMAT, format!("node {id} is referred to and not in it")))
+        found.ok_or_else(|| damaged(format, format!("node {id} is referred to and not in it")))
     };
     let mut parents: Vec<Option<usize>> = vec![None; nodes.len()];
     for (at, node) in nodes.iter().enumerate() {
@@ -62,25 +82,23 @@ pub(in crate::profile) fn read(root: &Object<'_>) -> Result<Profile, Error> {
             parents[at] = Some(find(parent)?);
         }
         if let Some(children) = node.children {
-            for child in list::<u64>(children, "children", FORMAT, MAX_ENTRIES)? {
-                parents[find(child)?] = Some(at);
+            // One that is not there has no samples either: the traces of old Chromes name such.
+            for child in list::<u64>(children, "children", format, MAX_ENTRIES)? {
+                if let Some(place) = places.get(&child) {
+                    parents[*place] = Some(at);
+                }
             }
         }
     }
     let mut hits = vec![0_u64; nodes.len()];
-    let samples: Vec<u64> = root.list("samples", FORMAT)?;
-    for id in &samples {
+    for id in samples {
         hits[find(*id)?] += 1;
     }
     if samples.is_empty() {
-        for (hits, node) in hits.iter_mut().zip(&nodes) {
+        for (hits, node) in hits.iter_mut().zip(nodes) {
             *hits = node.hit_count.unwrap_or(0);
         }
     }
-    let time = |key| root.value::<f64>(key, FORMAT);
-    let duration_us = time("endTime")?.unwrap_or(0.0) - time("startTime")?.unwrap_or(0.0);
-    let mut profile =
-        Profile::new("samples", "count", 0).with_duration_ns((duration_us * 1e3) as u64);
     let mut names: Vec<Option<u32>> = vec![None; nodes.len()];
     for (at, hits) in hits.iter().enumerate().filter(|(_, hits)| **hits > 0) {
         let mut ids = Vec::new();
@@ -104,15 +122,15 @@ pub(in crate::profile) fn read(root: &Object<'_>) -> Result<Profile, Error> {
         ids.reverse();
         profile.add_ids(ids, Weight::of(*hits, *hits), None)?;
     }
-    Ok(profile)
+    Ok(())
 }
 
 /// The function's name; of one without a name its file.
-fn name<'a>(frame: &'a CallFrame<'_>) -> Cow<'a, str> {
+pub(super) fn name<'a>(frame: &'a CallFrame<'_>) -> Cow<'a, str> {
     if !frame.function_name.is_empty() {
         return Cow::Borrowed(&frame.function_name);
     }
-    match frame.url.rsplit('/').next() {
+    match frame.url.rsplit(['/', '\\']).next() {
         Some(file) if !file.is_empty() => Cow::Owned(format!("(anonymous) {file}")),
         _ => Cow::Borrowed("(anonymous)"),
     }
@@ -140,6 +158,10 @@ mod tests {
         let by_parent = r#"{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"}},
             {"id":9,"parent":1,"callFrame":{"functionName":"f"}}],"startTime":0,"endTime":1,"samples":[9,1]}"#;
         reads(by_parent, "(root) 1\nf 1\n");
+        let cut = by_parent.replace("\"f\"}", "\"f\"},\"children\":[7]");
+        reads(&cut, "(root) 1\nf 1\n");
+        let of_windows = sampled.replace("file:///srv/b.js", r"c:\\srv\\b.js");
+        reads(&of_windows, "(idle) 1\nwork 2\nwork;(anonymous) b.js 1\n");
         let answers = [
             format!(r#"{{"profile":{by_parent}}}"#),
             format!(r#"{{"id":3,"result":{{"profile":{by_parent}}}}}"#),

@@ -239,15 +239,15 @@ impl Thread<'_> {
         nameless: &mut Weight,
     ) -> Result<(), Error> {
         let table = self.table(shared, "stackTable")?;
-        let prefixes: Vec<Index> = table.list("prefix", FORMAT)?;
         let frames: Vec<Index> = table.list("frame", FORMAT)?;
-        if prefixes.len() != frames.len() {
-            return Err(damaged(
-                FORMAT,
-                "its stacks do not say what called them, as in versions of the format that are not read; record with an older samply, or with perf".to_owned(),
-            ));
-        }
-        let functions: Vec<Index> = self.table(shared, "frameTable")?.list("func", FORMAT)?;
+        let callers = callers(&table, frames.len())?;
+        let frame_table = self.table(shared, "frameTable")?;
+        let functions: Vec<Index> = frame_table.list("func", FORMAT)?;
+        // From version 70 on; before it a function's resource knows its library.
+        let libraries: Vec<Index> = frame_table.list("lib", FORMAT)?;
+        // Before version 41 each thread had its own.
+        let own: Vec<Lib<'_>> = self.object.list("libs", FORMAT)?;
+        let libs = if own.is_empty() { libs } else { own.as_slice() };
         let mut names = Names::of(self, shared, libs)?;
         let mut ordered: Vec<_> = weights.into_iter().collect();
         ordered.sort_unstable_by_key(|(stack, _)| *stack);
@@ -268,8 +268,9 @@ impl Thread<'_> {
                 if ids.len() == MAX_DEPTH {
                     return Err(too_large("frames in one stack", MAX_DEPTH));
                 }
-                ids.push(names.id(function, profile)?);
-                next = prefixes.get(at).copied().and_then(Index::get);
+                let library = frame.and_then(|frame| libraries.get(frame).copied());
+                ids.push(names.id(function, library.and_then(Index::get), profile)?);
+                next = callers.get(at).copied().flatten();
             }
             if ids.first().is_some_and(|(_, is_address)| *is_address) {
                 nameless.value = nameless.value.saturating_add(weight.value);
@@ -279,6 +280,30 @@ impl Thread<'_> {
         }
         Ok(())
     }
+}
+
+/// The stack that called each: as its place, or from version 66 on as how many places it is before, where 0 is none.
+fn callers(table: &Object<'_>, stacks: usize) -> Result<Vec<Option<usize>>, Error> {
+    let prefixes: Vec<Index> = table.list("prefix", FORMAT)?;
+    let offsets: Vec<Index> = table.list("prefixOffset", FORMAT)?;
+    if prefixes.len() == stacks {
+        return Ok(prefixes.into_iter().map(Index::get).collect());
+    }
+    if offsets.len() != stacks {
+        return Err(damaged(
+            FORMAT,
+            "its stacks do not say what called them, as in versions of the format that are not read; record with an older samply, or with perf".to_owned(),
+        ));
+    }
+    let caller = |(at, offset): (usize, Index)| match offset.get() {
+        Some(0) => Ok(None),
+        Some(offset) if offset <= at => Ok(Some(at - offset)),
+        _ => Err(damaged(
+            FORMAT,
+            format!("stack {at} refers to what is not in its tables"),
+        )),
+    };
+    offsets.into_iter().enumerate().map(caller).collect()
 }
 
 /// What functions are called.
@@ -316,8 +341,13 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// A function's name, and whether it is an address.
-    fn id(&mut self, function: usize, profile: &mut Profile) -> Result<(u32, bool), Error> {
+    /// A function's name, and whether it is an address: in the library that its frame names, or else its resource.
+    fn id(
+        &mut self,
+        function: usize,
+        library: Option<usize>,
+        profile: &mut Profile,
+    ) -> Result<(u32, bool), Error> {
         if let Some(known) = self.known.get(&function) {
             return Ok(*known);
         }
@@ -332,9 +362,9 @@ impl<'a> Names<'a> {
         let is_address = name.strip_prefix("0x").is_some_and(|digits| {
             !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         });
-        let library = self.resources.get(function).copied().and_then(Index::get);
+        let resource = || self.resources.get(function).copied().and_then(Index::get);
         let library =
-            library.and_then(|resource| self.libraries.get(resource).copied().and_then(Index::get));
+            library.or_else(|| resource().and_then(|at| self.libraries.get(at).copied()?.get()));
         let id = match library.and_then(|library| self.libs.get(library)) {
             Some(library) if is_address => profile.intern(&format!("{}+{name}", library.name))?,
             _ => profile.intern(name)?,
@@ -389,9 +419,45 @@ mod tests {
     }
 
     #[test]
+    fn callers_may_be_so_many_stacks_before_and_frames_name_libraries() {
+        let newer = FILE
+            .replace("\"prefix\":[null,0,0]", "\"prefixOffset\":[0,1,2]")
+            .replace("\"func\":[0,1,2]}", "\"func\":[0,1,2],\"lib\":[-1,-1,0]}")
+            .replace("\"resourceTable\":{\"lib\":[0]}", "\"resourceTable\":{}");
+        reads(
+            &newer,
+            "main;libc.so.6+0x1f 5000\nmain;work 10000\npark 1000\n",
+        );
+        for (from, to) in [
+            ("[0,1,2],\"frame\"", "[0,2,2],\"frame\""),
+            ("[0,1,2],\"frame\"", "[0,null,2],\"frame\""),
+        ] {
+            refuses(
+                &newer.replace(from, to),
+                "stack 1 refers to what is not in its tables",
+            );
+        }
+    }
+
+    #[test]
+    fn libraries_may_be_a_threads_own() {
+        let older = FILE
+            .replacen("\"libs\":[{\"name\":\"libc.so.6\"}],", "", 1)
+            .replacen(
+                "{\"name\":\"main\",",
+                "{\"libs\":[{\"name\":\"libm.so.6\"}],\"name\":\"main\",",
+                1,
+            );
+        reads(
+            &older,
+            "main;libm.so.6+0x1f 5000\nmain;work 10000\npark 1000\n",
+        );
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_named() {
         refuses(
-            &FILE.replace("\"prefix\":[null,0,0]", "\"prefixOffset\":[0,1,2]"),
+            &FILE.replace("\"prefix\":[null,0,0]", "\"prefixOffset\":[0]"),
             "its stacks do not say what called them",
         );
         refuses(

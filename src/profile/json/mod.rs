@@ -5,7 +5,9 @@
 
 pub(super) mod cpuprofile;
 pub(super) mod firefox;
+pub(super) mod heapprofile;
 pub(super) mod speedscope;
+pub(super) mod trace;
 pub(super) mod unknown;
 
 use std::fmt;
@@ -211,10 +213,12 @@ mod tests {
     }
 
     /// One file of each format, small.
-    const FILES: [&str; 4] = [
+    const FILES: [&str; 6] = [
         r#"{"nodes":[{"id":1,"callFrame":{"functionName":"f","url":""},"hitCount":1,"children":[2]},{"id":2,"callFrame":{"functionName":"g","url":""}}],"startTime":0,"endTime":9,"samples":[2,1]}"#,
         r#"{"shared":{"frames":[{"name":"a"},{"name":"b"}]},"profiles":[{"type":"sampled","name":"x","unit":"seconds","samples":[[0,1],[0]],"weights":[2,1]}]}"#,
         r#"{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"evented","name":"x","unit":"none","startValue":0,"events":[{"type":"O","frame":0,"at":1},{"type":"C","frame":0,"at":3}]}]}"#,
+        r#"{"head":{"callFrame":{"functionName":"f"},"selfSize":3,"id":1,"children":[{"callFrame":{"functionName":"g"},"selfSize":4,"id":2,"children":[]}]},"samples":[{"size":3,"nodeId":1}]}"#,
+        r#"[{"name":"Profile","id":"0x2","pid":7,"tid":1,"args":{"data":{"startTime":1}}},{"name":"ProfileChunk","id":"0x2","pid":7,"tid":9,"args":{"data":{"cpuProfile":{"nodes":[{"id":1,"callFrame":{"functionName":"f"}},{"id":2,"parent":1,"callFrame":{"functionName":"g"}}],"samples":[2,1]},"timeDeltas":[3,4]}}}]"#,
         r#"{"meta":{"preprocessedProfileVersion":49,"sampleUnits":{"threadCPUDelta":"ns"}},"libs":[{"name":"l"}],"threads":[{"name":"m","samples":{"stack":[1,0],"threadCPUDelta":[3,4]},"stackTable":{"prefix":[null,0],"frame":[0,1]},"frameTable":{"func":[0,1]},"funcTable":{"name":[0,1],"resource":[0,-1]},"resourceTable":{"lib":[0]},"stringArray":["0x1","g"]}]}"#,
     ];
 
@@ -223,7 +227,7 @@ mod tests {
 
         #[test]
         fn any_number_in_any_place_is_answered(
-            file in 0_usize..4,
+            file in 0_usize..6,
             at: proptest::sample::Index,
             value in proptest::sample::select(&["-1", "null", "1e300", "99999999999", "0.5", "\"x\"", "[]", "{}", "", "7"][..]),
         ) {

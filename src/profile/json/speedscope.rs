@@ -42,7 +42,8 @@ impl Unit {
     fn of(name: &str) -> Option<Self> {
         let unit = |name, factor| Some(Self { name, factor });
         match name {
-            "none" => unit("count", 1.0),
+            // The last two are none of the format's, and of hand-made files.
+            "none" | "samples" | "count" => unit("count", 1.0),
             "bytes" => unit("bytes", 1.0),
             "seconds" => unit("nanoseconds", 1e9),
             "milliseconds" => unit("nanoseconds", 1e6),

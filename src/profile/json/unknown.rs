@@ -15,12 +15,15 @@ const HEAD: usize = 2048;
 const SHOWN_KEYS: usize = 5;
 const SHOWN_KEY: usize = 40;
 
-const SPANS: &str = "it has spans, not samples; record a .cpuprofile (`node --cpu-prof`, the Profiler of Chrome's developer tools), or samples with perf";
-
-const HEAP_OF_V8: &str = "record CPU with `node --cpu-prof`, which writes a .cpuprofile, or the heap as pprof (npm: pprof, `heap.profile()`)";
+const SPANS: &str = "it has spans, not samples; record one with the category disabled-by-default-v8.cpu_profiler, as the Performance panel of Chrome's developer tools does, a .cpuprofile (`node --cpu-prof`), or samples with perf";
 
 /// Keys that are all there, what has them, and the way out. The first that fits decides.
-const KNOWN: [(&[&str], &str, &str); 18] = [
+const KNOWN: [(&[&str], &str, &str); 27] = [
+    (
+        &["traceEvents", "samples", "stackFrames"],
+        "a trace with samples of Hermes",
+        "open it in speedscope and export it from there",
+    ),
     (&["traceEvents"], "a Chrome trace", SPANS),
     (
         &["mode", "interval", "frames", "samples"],
@@ -33,11 +36,10 @@ const KNOWN: [(&[&str], &str, &str); 18] = [
         "open it at profiler.firefox.com and save it from there",
     ),
     (
-        &["head", "samples"],
-        "a heap profile or an old CPU profile of V8",
-        HEAP_OF_V8,
+        &["head"],
+        "an old CPU profile of V8",
+        "record with `node --cpu-prof`, which writes a .cpuprofile",
     ),
-    (&["head"], "a heap profile of V8", HEAP_OF_V8),
     (
         &["snapshot", "nodes", "edges"],
         "a heap snapshot of V8",
@@ -97,6 +99,51 @@ const KNOWN: [(&[&str], &str, &str); 18] = [
         &["costs", "functions", "events"],
         "a file for gprof2dot",
         "give the profile that it was made of",
+    ),
+    (
+        &["version", "recording"],
+        "a timeline of Safari's Web Inspector",
+        "record with macOS's `sample`, and convert that with `inferno-collapse-sample FILE`",
+    ),
+    (
+        &["label", "markers", "profile"],
+        "a recording of Firefox's old developer tools",
+        "record with profiler.firefox.com, and save it from there",
+    ),
+    (
+        &["format", "profileJSON"],
+        "an old profile of Firefox",
+        "open it at profiler.firefox.com and save it from there",
+    ),
+    (
+        &["program", "cost_centres"],
+        "a profile of GHC as JSON",
+        "write it as text (+RTS -p), and convert that with `inferno-collapse-ghcprof FILE`",
+    ),
+    (
+        &["flamegraph"],
+        "a flame graph of Pyroscope or Parca",
+        "download it as pprof",
+    ),
+    (
+        &["total_num_allocations"],
+        "statistics of memray",
+        "convert the recording with `memray transform speedscope FILE`",
+    ),
+    (
+        &["start_call_stack"],
+        "a session of pyinstrument",
+        "write it with `pyinstrument --load FILE -r speedscope`",
+    ),
+    (
+        &["name", "value", "children"],
+        "a flame graph as JSON (d3)",
+        "give the profile that it was drawn of",
+    ),
+    (
+        &["SampleType", "Sample"],
+        "a profile.proto as JSON",
+        "give the protobuf that it was made of",
     ),
     (
         &["recording"],
@@ -164,5 +211,50 @@ fn damaged(text: &str) -> Error {
             "it is cut off or not whole; write it again",
         ),
         _ => other("JSON of no known profiler".to_owned(), PROFILES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::tests::refuses;
+
+    #[test]
+    fn whose_json_it_is_shows_in_its_keys() {
+        for (text, expected) in [
+            (
+                r#"{"version":1,"recording":{"displayName":"a"}}"#,
+                "a timeline of Safari's Web Inspector; record with macOS's `sample`",
+            ),
+            (
+                r#"{"traceEvents":[],"samples":[{"sf":1}],"stackFrames":{"1":{"name":"f"}}}"#,
+                "a trace with samples of Hermes; open it in speedscope",
+            ),
+            (
+                r#"{"recording":{"events":[]}}"#,
+                "what `jfr print --json` prints",
+            ),
+            (
+                r#"{"label":"a","duration":7,"markers":[],"profile":{}}"#,
+                "Firefox's old developer tools",
+            ),
+            (
+                r#"{"program":"a","total_ticks":7,"cost_centres":[]}"#,
+                "a profile of GHC as JSON; write it as text",
+            ),
+            (
+                r#"{"flamegraph":{"names":["total"],"levels":[]}}"#,
+                "a flame graph of Pyroscope or Parca; download it as pprof",
+            ),
+            (
+                r#"{"start_time":1,"start_call_stack":["a"],"frame_records":[]}"#,
+                "a session of pyinstrument; write it with `pyinstrument --load",
+            ),
+            (
+                r#"{"SampleType":[],"Sample":[]}"#,
+                "a profile.proto as JSON; give the protobuf",
+            ),
+        ] {
+            refuses(text, expected);
+        }
     }
 }

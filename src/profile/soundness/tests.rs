@@ -52,6 +52,34 @@ fn what_cannot_be_trusted_is_said() {
 }
 
 #[test]
+fn waiting_is_told_from_the_work_of_going_to_sleep() {
+    check(
+        &read("main;run;epoll_wait 80\nmain;work 20"),
+        &["80 % of it is time that was waited and no work (80 % in epoll_wait)"],
+    );
+    check(
+        &read("main;run;epoll_wait;do_syscall_64 80\nmain;work 20"),
+        &[],
+    );
+    let mut julia = Profile::new("events", "count", 0);
+    for (leaf, samples) in [("pthread_cond_wait", 3), ("jl_apply_generic", 1)] {
+        julia
+            .add(["start_thread", leaf], samples, samples)
+            .expect("small");
+    }
+    check(&julia, &["75 % of it is time that was waited"]);
+    check(
+        &read("node;(program) 60\nnode;work 40"),
+        &["60 % of it is (program): code that the profiler does not see into, or time"],
+    );
+    check(&read("(program) 60\n(idle) 1\nwork 39"), &[]);
+    check(
+        &read("Thread (1);f;UNMANAGED_CODE_TIME 60\nThread (1);f;CPU_TIME 40"),
+        &["60 % of it is UNMANAGED_CODE_TIME: code that"],
+    );
+}
+
+#[test]
 fn stacks_without_callers_and_names_are_told_of_with_what_holds_most_of_them() {
     check(
         &perf(&sample("app", "\t1 inner (/app)\n")),

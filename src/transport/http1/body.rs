@@ -4,6 +4,7 @@
 use super::limits::MAX_CHUNK_LINE;
 use super::malformed::Malformed;
 use crate::transport::answer::is_token;
+use crate::transport::quirk::{Quirk, Quirks};
 
 /// Counts a body and keeps its prefix.
 #[derive(Default)]
@@ -60,8 +61,8 @@ pub(super) struct Chunks {
     /// Bytes of the current size line, then of all trailers.
     line: usize,
     trailer_limit: usize,
-    /// A line of sizes, or the end of a chunk, was a line feed alone.
-    bare: bool,
+    /// What lines of sizes, ends of chunks and trailers should not be.
+    quirks: Quirks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +96,13 @@ impl Chunks {
             left: 0,
             line: 0,
             trailer_limit,
-            bare: false,
+            quirks: Quirks::NONE,
         }
     }
 
-    /// Whether a line of sizes, or the end of a chunk, was a line feed alone.
-    pub(super) fn has_bare_line_feed(&self) -> bool {
-        self.bare
+    /// What was not as it should be, and could be read.
+    pub(super) fn quirks(&self) -> Quirks {
+        self.quirks
     }
 
     /// Follows `input`; `Some(n)` once the body has ended with its first n bytes.
@@ -149,7 +150,9 @@ impl Chunks {
             }
             Step::DataCr if byte == b'\r' => Ok(Step::DataLf),
             Step::DataCr | Step::DataLf if byte == b'\n' => {
-                self.bare |= self.step == Step::DataCr;
+                if self.step == Step::DataCr {
+                    self.quirks.add(Quirk::BareLineFeed);
+                }
                 self.line = 0;
                 Ok(Step::FirstDigit)
             }
@@ -179,7 +182,7 @@ impl Chunks {
             (Step::Digits | Step::Blank, b' ' | b'\t') => Ok(Step::Blank),
             // As in the header block.
             (Step::Digits | Step::Blank | Step::Extension, b'\n') => {
-                self.bare = true;
+                self.quirks.add(Quirk::BareLineFeed);
                 self.size_end(count)
             }
             (Step::Extension, _) => Ok(Step::Extension),
@@ -198,19 +201,33 @@ impl Chunks {
         Ok(Step::Data)
     }
 
-    /// Trailers are fields: as in the header block, a bare LF ends a line.
+    /// Trailers are fields that nobody asks for: browsers and curl read them as they come, up to an empty line. A name with a slash is the
+    /// status line of the next answer, behind a body without that line.
     fn trailer(&mut self, byte: u8) -> Result<Step, Malformed> {
         match (self.step, byte) {
             (Step::TrailerStart, b'\r') => Ok(Step::LastLf),
             (Step::TrailerStart | Step::LastLf, b'\n') => Ok(Step::Done),
+            (Step::LastLf, _) | (Step::TrailerName, b'/') => Err(Malformed::TrailerLine),
+            (Step::TrailerStart, b' ' | b'\t') => Ok(self.odd(Quirk::FoldedHeader)),
             (Step::TrailerName, b':') => Ok(Step::TrailerValue),
             (Step::TrailerStart | Step::TrailerName, byte) if is_token(byte) => {
                 Ok(Step::TrailerName)
             }
-            (Step::TrailerValue, b'\r') => Ok(Step::TrailerLf),
             (Step::TrailerValue | Step::TrailerLf, b'\n') => Ok(Step::TrailerStart),
+            (Step::TrailerName, b'\n') => {
+                self.quirks.add(Quirk::NoHeader);
+                Ok(Step::TrailerStart)
+            }
+            (Step::TrailerStart | Step::TrailerName, _) => Ok(self.odd(Quirk::NoHeader)),
+            (_, b'\r') => Ok(Step::TrailerLf),
             (Step::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => Ok(Step::TrailerValue),
-            _ => Err(Malformed::TrailerLine),
+            _ => Ok(self.odd(Quirk::ControlCharacter)),
         }
+    }
+
+    /// Notes what a trailer should not be; the rest of its line says nothing more.
+    fn odd(&mut self, quirk: Quirk) -> Step {
+        self.quirks.add(quirk);
+        Step::TrailerValue
     }
 }

@@ -291,7 +291,11 @@ impl Decoder {
     /// block, and after that one when the block's end is known to be there, or one that is more patient.
     fn parse_head(&mut self) -> Result<Option<head::Parsed>, Malformed> {
         if !head::begins_http1(&self.buffer[..self.len]) && !self.skip_surplus() {
-            return Err(Malformed::NotHttp1);
+            return Err(match self.buffer.first() {
+                Some(0) => Malformed::Http2,
+                Some(0x15) => Malformed::Tls,
+                _ => Malformed::NotHttp1,
+            });
         }
         let block = &self.buffer[..self.len.min(self.limits.header_block)];
         if self.searched == 0 {
@@ -407,8 +411,8 @@ impl Decoder {
             }
             Stage::Chunked(chunks) => match chunks.advance(input, &mut self.body) {
                 Ok(end) => {
-                    if end.is_some() && chunks.has_bare_line_feed() {
-                        self.response.quirks.add(Quirk::BareLineFeed);
+                    if end.is_some() {
+                        self.response.quirks.join(chunks.quirks());
                     }
                     end
                 }

@@ -31,6 +31,14 @@ pub enum Malformed {
         "the response does not begin with HTTP/1: check the scheme and port of the url, and that the server speaks HTTP/1.1"
     )]
     NotHttp1,
+    /// The first byte is zero, as that of HTTP/2's settings.
+    #[error(
+        "the response does not begin with HTTP/1 but with a zero, as that of a server which speaks HTTP/2 alone: telemload speaks HTTP/1.1; give a port where the server does too"
+    )]
+    Http2,
+    /// The first byte is that of an alert of TLS.
+    #[error("the response begins as those of TLS do: write the url with https://")]
+    Tls,
     /// The version or status code cannot be read, or the status is below 100.
     #[error(
         "the status line is malformed: the server must send HTTP/1.0 or 1.1 and a three-digit status"
@@ -79,8 +87,8 @@ pub enum Malformed {
         "a chunk does not end where its size says: the server must send CRLF after that many bytes"
     )]
     ChunkEnd,
-    /// A trailer line cannot be read.
-    #[error("a trailer line is malformed: the server must send `name: value` on one line")]
+    /// The next answer, or what nobody can read, stands where trailers end.
+    #[error("the trailers do not end: the server must send an empty line behind the last chunk")]
     TrailerLine,
     /// The trailers exceed [`Limits::header_block`](super::Limits::header_block).
     #[error("the trailers have more than 300 KiB: the server must send fewer or shorter ones")]

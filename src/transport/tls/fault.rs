@@ -3,7 +3,7 @@
 use std::io;
 
 use rustls::pki_types::ServerName;
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, PeerMisbehaved};
 
 /// The most names of a certificate that are listed.
 const NAMES: usize = 4;
@@ -69,6 +69,9 @@ fn words(error: &Error, name: &str) -> String {
         ),
         Error::NoCertificatesPresented => {
             "the server showed no certificate; configure one there".to_owned()
+        }
+        Error::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
+            "the server asks to negotiate TLS anew within a connection (renegotiation), which telemload does not do; let it ask for client certificates in the first handshake, as Apache does of a whole host, and not of a path".to_owned()
         }
         _ => format!("the server broke the TLS protocol: {error}; look for a proxy in between"),
     }
@@ -137,8 +140,11 @@ fn refusal(alert: AlertDescription) -> String {
         Alert::CertificateExpired | Alert::CertificateRevoked => format!(
             "the server refused the client certificate ({alert:?}); renew the one of `tls.cert` or --cert"
         ),
-        Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity => format!(
-            "the server refused the handshake ({alert:?}): it may want a client certificate (`tls.cert` and `tls.key`), or share no version or algorithm with telemload (TLS 1.2 and 1.3)"
+        Alert::ProtocolVersion => {
+            "the server speaks neither TLS 1.2 nor 1.3, which are what telemload speaks; enable one of them there".to_owned()
+        }
+        Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(
+            "the server refused the handshake ({alert:?}): it may want a client certificate (`tls.cert` and `tls.key`), or share no cipher or group with telemload (AES-GCM or ChaCha20, ECDHE over X25519, P-256 or P-384)"
         ),
         Alert::UnrecognisedName => "the server does not know the name; name one that it serves with `tls.server_name` or --server-name".to_owned(),
         Alert::NoApplicationProtocol => {
@@ -161,6 +167,21 @@ mod tests {
             assert!(words.contains(part), "no {part:?} in {words}");
         }
         assert!(!words.ends_with('.') && !words.contains('\n'), "{words}");
+    }
+
+    #[test]
+    fn what_a_server_wants_that_telemload_does_not_do_is_named() {
+        check(
+            Error::AlertReceived(AlertDescription::ProtocolVersion),
+            &["neither TLS 1.2 nor 1.3", "enable one"],
+        );
+        check(
+            PeerMisbehaved::TooManyRenegotiationRequests.into(),
+            &[
+                "renegotiation",
+                "client certificates in the first handshake",
+            ],
+        );
     }
 
     #[test]

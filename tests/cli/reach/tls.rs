@@ -112,7 +112,7 @@ fn plain_and_secure_are_told_apart() {
     let (_authority, server) = secure();
     run(&format!("http://{}/", server.addr), &[])
         .run()
-        .expect(4, &["check the scheme and port of the url"]);
+        .expect(4, &["write the url with https://"]);
 }
 
 #[test]

@@ -159,8 +159,8 @@ fn an_excerpt_shows_where_it_went_wrong() {
             r"bc\r\n",
         ),
         (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: b\r\noops\r\n",
-            r"oops\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: b\r\nHTTP/1.1 200\r\n",
+            r"HTTP/1.1 200\r\n",
         ),
     ];
     for (raw, excerpt) in cases {
