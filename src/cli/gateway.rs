@@ -128,7 +128,9 @@ impl Sampling {
     /// Says what the sample holds, and what it lacks. A start that failed leaves none behind.
     fn end(self, was_served: bool) -> anyhow::Result<()> {
         let kept = self.recording.end();
-        if !was_served && kept.recorded == 0 {
+        // A device or a pipe is not ours, and a file is: it was not there before.
+        let is_file = || fs::symlink_metadata(&self.file).is_ok_and(|of| of.is_file());
+        if !was_served && kept.recorded == 0 && is_file() {
             return fs::remove_file(&self.file).context("cannot remove the empty sample");
         }
         let place = self.file.display();

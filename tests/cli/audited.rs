@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use flate2::Compression;
@@ -236,6 +236,28 @@ fn a_gateway_in_the_foreground_records_in_a_file_of_its_own() {
     let sample = fs::read_to_string(outcome.home().join("sample.jsonl")).unwrap();
     assert!(!sample.contains("hush"), "{sample}");
     assert!(sample.contains(r#""route":"/v1/telemetry""#), "{sample}");
+    // A start that fails leaves no file, and takes no pipe away.
+    let taken = TcpListener::bind(&address).unwrap();
+    let in_use = ["address already in use"];
+    let failed = TestBed::new().args(args).run().expect(5, &in_use);
+    assert!(!failed.home().join("sample.jsonl").exists());
+    let pipe = failed.home().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let _reader = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .unwrap();
+    let on_pipe = [
+        "gateway",
+        "--listen",
+        &address,
+        "--sample",
+        pipe.to_str().unwrap(),
+    ];
+    TestBed::new().args(on_pipe).run().expect(5, &in_use);
+    assert!(pipe.exists());
+    drop(taken);
     TestBed::new()
         .file("sample.jsonl", "kept")
         .args(args)
