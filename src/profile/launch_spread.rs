@@ -133,8 +133,8 @@ impl LaunchSpread {
     }
 }
 
-/// The relative spread from launch to launch that all functions show together: the mean of their variances beyond chance in
-/// sampling, weighed by observations. A function that is nearly everything cannot differ in its share, which (1 − p)² allows for.
+/// The relative spread from launch to launch that all functions show together: the mean of their variances beyond what
+/// sampling explains, in which samples may come in bursts, weighed by observations. A function that is nearly everything cannot differ in its share, which (1 − p)² allows for.
 pub(super) fn seen(own: impl Iterator<Item = Share>, launches: usize) -> f64 {
     let (mut sum, mut weights) = (0.0, 0.0);
     for (share, error) in own.filter_map(|share| Some((share, share.between?))) {
@@ -142,7 +142,8 @@ pub(super) fn seen(own: impl Iterator<Item = Share>, launches: usize) -> f64 {
         if share.value <= 0.0 || rest <= 0.0 || share.hits <= 0.0 {
             continue;
         }
-        let beyond = (error / share.value).powi(2) - rest / share.hits;
+        let sampling = share.errors.0.max(share.errors.1);
+        let beyond = (error.powi(2) - sampling.powi(2)) / share.value.powi(2);
         sum += share.hits * beyond * launches as f64;
         weights += share.hits * rest.powi(2);
     }
