@@ -7,7 +7,7 @@ use super::choice::Choice;
 use super::observations::{self, Beside, Meaning, Step, Survey};
 use super::sample::Sample;
 use super::stacks::{OBSERVATIONS, RECORDS, Weight};
-use super::symbols::{COUNTS_SAMPLES, Tables, malformed};
+use super::symbols::{COUNTS_SAMPLES, Tables, UNEVEN_COUNTS, malformed};
 use super::wire::{Field, fields};
 use crate::units::{format_count, printable};
 
@@ -102,7 +102,8 @@ impl Columns {
             surveyed = None;
             (survey, _) = surveyed_of(raw, (self.value, self.value), of_value)?;
         } else {
-            self.is_uneven = is_cpu(&types[self.value]) && !beside.is_even();
+            let is_said = !tables.indices(UNEVEN_COUNTS).is_empty();
+            self.is_uneven = is_cpu(&types[self.value]) && (is_said || !beside.is_even());
         }
         let is_counted = !tables.indices(COUNTS_SAMPLES).is_empty();
         let (step, name) = match (self.meaning, surveyed) {

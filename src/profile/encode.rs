@@ -15,14 +15,14 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::plain::plain;
 use super::stacks::{Counts, MAX_SLICES, too_large};
-use super::symbols::{BEGINS_AT_THREADS, COUNTS_SAMPLES, SLICE_LABEL, THREAD_LABEL, of_launches};
+use super::symbols::{
+    BEGINS_AT_THREADS, COUNTS_SAMPLES, SLICE_LABEL, THREAD_LABEL, UNEVEN_COUNTS, of_launches,
+};
 use super::wire::{Field, fields};
 use super::{Error, Observed, Profile};
 
-/// Where [`encode`] writes that counts are of samples.
-const COUNTS_STRING: i64 = 7;
-/// Where it writes the key of threads, if stacks begin with their names; the comment stands behind it.
-const THREAD_STRING: i64 = 8;
+/// Where [`encode`] writes the key of threads.
+const THREAD_STRING: i64 = 7;
 
 /// What the merged profile may have unpacked; what is read may have the same.
 const MAX_MERGED: usize = 256 << 20;
@@ -354,18 +354,13 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         profile.unit().to_owned(),
         "nanoseconds".to_owned(),
         SLICE_LABEL.to_owned(),
-        COUNTS_SAMPLES.to_owned(),
         THREAD_LABEL.to_owned(),
-        BEGINS_AT_THREADS.to_owned(),
     ];
-    if !profile.begins_at_threads() {
-        strings.truncate(THREAD_STRING as usize);
-    }
     let first_name = strings.len() as i64;
     strings.extend(profile.names().iter().map(|name| name.to_string()));
-    let launches = profile.known_launches().map(of_launches);
-    let launches_string = launches.is_some().then_some(strings.len() as i64);
-    strings.extend(launches);
+    let first_comment = strings.len() as i64;
+    strings.extend(comments(profile));
+    let comment = (first_comment..strings.len() as i64).collect();
     let mut sample_type = vec![proto::ValueType { r#type: 1, unit: 2 }];
     if has_values {
         sample_type.push(proto::ValueType { r#type: 3, unit: 4 });
@@ -401,10 +396,7 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         sample,
         location,
         function,
-        comment: std::iter::once(COUNTS_STRING)
-            .chain(profile.begins_at_threads().then_some(THREAD_STRING + 1))
-            .chain(launches_string)
-            .collect(),
+        comment,
         string_table: strings,
         duration_nanos: signed(profile.duration_ns())?,
         period_type: (profile.period_ns() > 0).then_some(period),
@@ -412,6 +404,18 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>, Error> {
         ..Default::default()
     };
     gzip(&document.encode_to_vec())
+}
+
+/// What of a profile no field of the format holds.
+fn comments(profile: &Profile) -> impl Iterator<Item = String> {
+    let known = [
+        (true, COUNTS_SAMPLES),
+        (profile.begins_at_threads(), BEGINS_AT_THREADS),
+        (profile.is_uneven(), UNEVEN_COUNTS),
+    ];
+    let known = known.into_iter().filter(|(is_so, _)| *is_so);
+    let launches = profile.known_launches().map(of_launches);
+    known.map(|(_, words)| words.to_owned()).chain(launches)
 }
 
 /// A function for each name, and a location for each function: both with ids from 1.

@@ -418,3 +418,19 @@ fn what_is_stored_has_as_many_samples_whatever_they_are_multiples_of() {
         200
     );
 }
+
+/// Of two samples on one stack one has no CPU time, such as one that waited. What is stored has both as one.
+#[test]
+fn what_is_stored_has_shares_of_the_same() {
+    let mut message = small_profile();
+    message.sample.truncate(2);
+    message.sample[1].location_id = message.sample[0].location_id.clone();
+    message.sample[0].value = vec![1, 0];
+    message.sample[1].value = vec![1, 10_000_000];
+    let profile = pprof::decode(&encode(&message)).expect("consistent");
+    assert!(profile.is_of_values());
+    let written = super::super::encode::encode(&profile).expect("fits");
+    let again = pprof::decode(&written).expect("reads what was written");
+    assert!(again.is_of_values());
+    assert_eq!(again.whole(), profile.whole());
+}

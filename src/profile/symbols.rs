@@ -32,6 +32,8 @@ pub(super) const SLICE_LABEL: &str = "telemload_slice";
 pub(super) const THREAD_LABEL: &str = "thread";
 /// A comment of profiles whose counts are of samples, whatever they look like.
 pub(super) const COUNTS_SAMPLES: &str = "telemload: each count is one sample";
+/// A comment of profiles whose counts do not stand for their values. The stacks of a profile may have lost that: it is of single samples.
+pub(super) const UNEVEN_COUNTS: &str = "telemload: counts do not stand for the values";
 /// A comment of profiles whose stacks begin with the names of their threads.
 pub(super) const BEGINS_AT_THREADS: &str = "telemload: stacks begin with the names of threads";
 /// How the comment of a profile begins that spans several launches: their run, and which launch each slice is of, from 0.

@@ -13,6 +13,10 @@ impl Profile {
         self
     }
 
+    pub(in crate::profile) fn is_uneven(&self) -> bool {
+        self.is_uneven
+    }
+
     /// How many samples are taken for one where slices do not show how they follow each other: those of a heap do not, for each byte is drawn.
     pub fn design_effect(&self) -> f64 {
         let is_heap = self.unit == "bytes"
