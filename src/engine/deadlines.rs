@@ -62,16 +62,32 @@ mod tests {
         let slot = Slot::of(0, 0);
         deadlines.watch(0, 100);
         slot.deadline.set(150);
-        deadlines.look(100, |_| slot.look(100));
+        deadlines.look(100, |_| slot.look(100, |_| 0));
         assert!(!slot.expired.get() && deadlines.watched.len() == 1);
-        deadlines.look(150, |_| slot.look(150));
+        deadlines.look(150, |_| slot.look(150, |_| 0));
         assert!(slot.expired.get() && deadlines.watched.is_empty());
         // One that has nothing under way is forgotten until it has.
         deadlines.watch(0, 200);
         slot.deadline.set(0);
         slot.expired.set(false);
-        deadlines.look(200, |_| slot.look(200));
+        deadlines.look(200, |_| slot.look(200, |_| 0));
         assert!(!slot.expired.get() && deadlines.watched.is_empty());
+    }
+
+    #[test]
+    fn what_the_worker_did_not_run_is_added_to_a_deadline() {
+        let mut deadlines = Deadlines::default();
+        let slot = Slot::of(0, 0);
+        deadlines.watch(0, 100);
+        slot.deadline.set(100);
+        // It was stopped from 60 to 1,060.
+        let look = |now| slot.look(now, |deadline| [0, 1_000][usize::from(deadline == 100)]);
+        for now in [1_060, 1_099] {
+            deadlines.look(now, |_| look(now));
+            assert!(!slot.expired.get() && deadlines.watched.len() == 1);
+        }
+        deadlines.look(1_100, |_| look(1_100));
+        assert!(slot.expired.get() && deadlines.watched.is_empty());
     }
 
     #[test]
@@ -93,7 +109,7 @@ mod tests {
             let mut now = 0;
             for (at, begins, passes) in steps {
                 now += passes;
-                deadlines.look(now, |at| slots[at].look(now));
+                deadlines.look(now, |at| slots[at].look(now, |_| 0));
                 for slot in &slots {
                     let deadline = slot.deadline.get();
                     prop_assert_eq!(slot.expired.get(), deadline != 0 && deadline <= now);

@@ -51,11 +51,17 @@ impl Slot {
     }
 
     /// Gives up what is under way if its time has come; otherwise tells when that is. What is not watched any more has nothing
-    /// under way.
-    pub(super) fn look(&self, now: u64) -> Option<u64> {
+    /// under way. `absent` tells for how long the worker did not run while that waited, ns: it waits so much longer.
+    pub(super) fn look(&self, now: u64, absent: impl Fn(u64) -> u64) -> Option<u64> {
         let deadline = self.deadline.get();
         if deadline > now {
             return Some(deadline);
+        }
+        if deadline != 0 {
+            let deadline = deadline + absent(deadline);
+            if deadline > now {
+                return Some(deadline);
+            }
         }
         self.is_watched.set(false);
         if deadline != 0 {

@@ -54,6 +54,8 @@ pub(super) struct WorkerState {
     pub(super) tick: Cell<u64>,
     /// When it woke so late, within the window, that it cannot have run.
     stops: RefCell<Pauses>,
+    /// The same by the clock, whatever of it counts.
+    absences: RefCell<Pauses>,
     pub(super) window: Cell<Window>,
     /// Which time of the window counts.
     pub(super) own: Cell<OwnTime>,
@@ -134,6 +136,7 @@ impl WorkerState {
             alarm: Cell::new(u64::MAX),
             tick: Cell::new(u64::MAX),
             stops: RefCell::new(Pauses::new(STOP_NS)),
+            absences: RefCell::new(Pauses::new(STOP_NS)),
             window: Cell::new(NEVER),
             own: Cell::new(OwnTime::ALL),
             opening_first: Cell::new(opened_first),
@@ -402,7 +405,10 @@ impl WorkerState {
         while let Some(at) = deadlines.rested(now) {
             slots[at].expire();
         }
-        deadlines.look(now, |at| slots[at].look(now));
+        // A request may be sent behind a stop that came after its time was taken: what the worker did not run is none of its time.
+        let (absences, timeout) = (self.absences.borrow(), self.timeout.as_nanos() as u64);
+        let absent = |deadline: u64| absences.within(deadline.saturating_sub(timeout), now);
+        deadlines.look(now, |at| slots[at].look(now, absent));
     }
 
     /// Notes when the worker woke that was due at `due`; tells whether it did not run meanwhile.
@@ -411,6 +417,7 @@ impl WorkerState {
         if now.saturating_sub(due) < STOP_NS {
             return false;
         }
+        self.absences.borrow_mut().add(due, now);
         // A load that has no turn misses nothing.
         let time = (self.window.get(), self.own.get());
         self.stops.borrow_mut().add_within(time, due, now);
