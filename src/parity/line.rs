@@ -23,6 +23,17 @@ pub struct Opening {
     pub direct: bool,
 }
 
+impl Opening {
+    /// Of a sample that this telemload writes.
+    pub fn new(direct: bool) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            telemload: env!("CARGO_PKG_VERSION").to_owned(),
+            direct,
+        }
+    }
+}
+
 /// A sample that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {

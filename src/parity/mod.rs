@@ -10,7 +10,7 @@ mod record;
 mod sent;
 
 pub use audit::{Audit, Choice, Connections, Finding, Share, Side, Verdict, audit};
-pub use line::{NoSample, Opening, Recorded, SCHEMA, is_one, line, read};
+pub use line::{NoSample, Opening, Recorded, is_one, line, read};
 pub use print::{Alphabet, Key, Print};
 pub use production::{imported, tapped};
 pub use record::{Field, Record, Value};

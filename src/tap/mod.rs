@@ -18,7 +18,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::parity::{Key, Opening, Record, SCHEMA, line};
+use crate::parity::{Key, Opening, Record, line};
 use crate::transport::http1::{Incoming, Requests};
 
 pub use recorder::{Kept, Recorder, Recording};
@@ -86,11 +86,7 @@ pub fn tap(
         Ok(runtime) => runtime,
         Err(error) => return (Taken::default(), Err(error)),
     };
-    let opening = line(&Opening {
-        schema: SCHEMA.to_owned(),
-        telemload: env!("CARGO_PKG_VERSION").to_owned(),
-        direct: settings.direct,
-    });
+    let opening = line(&Opening::new(settings.direct));
     let shared = Rc::new(Shared {
         settings,
         key,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::parity::{Key, Opening, Record, SCHEMA, line};
+use crate::parity::{Key, Opening, Record, line};
 use crate::transport::http1::Incoming;
 
 /// Lines that wait for the file, and their bytes.
@@ -136,11 +136,7 @@ struct Written {
 
 impl Writer {
     fn run(mut self) -> Written {
-        let opening = line(&Opening {
-            schema: SCHEMA.to_owned(),
-            telemload: env!("CARGO_PKG_VERSION").to_owned(),
-            direct: true,
-        });
+        let opening = line(&Opening::new(true));
         self.left = self.left.saturating_sub(opening.len() as u64);
         self.put(opening.as_bytes());
         loop {
