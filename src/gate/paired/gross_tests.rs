@@ -176,7 +176,15 @@ fn a_pass_says_what_it_is_of() {
         found.reasons[0].clone()
     };
     let alone = "of CPU per request alone: capacity and latency.p50 were not judged";
-    assert_eq!(reasons(&usual(), &disturbed(10, |_| 1.0)), alone);
+    let mut apart = disturbed(10, |_| 1.0);
+    assert_eq!(reasons(&usual(), &apart), alone);
+    let scope = |blocks: &[Block]| verdict(&usual(), blocks).scope();
+    assert_eq!(scope(&apart).as_deref(), Some(alone));
+    // What does not pass is of nothing.
+    for block in &mut apart {
+        block.arms.head.cpu = block.arms.head.cpu.map(|cpu| cpu.mul_f64(1.3));
+    }
+    assert_eq!(scope(&apart), None);
     let mut quiet = disturbed(10, |_| 1.0);
     for block in &mut quiet {
         block.around.foreign_cores = None;
