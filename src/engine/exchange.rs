@@ -51,7 +51,8 @@ impl Slot {
     }
 
     /// Gives up what is under way if its time has come; otherwise tells when that is. What is not watched any more has nothing
-    /// under way. `absent` tells for how long the worker did not run while that waited, ns: it waits so much longer.
+    /// under way. `absent` tells how long the worker did not run of the time that ends at such a deadline or goes on until now, ns. It is
+    /// added to the deadline.
     pub(super) fn look(&self, now: u64, absent: impl Fn(u64) -> u64) -> Option<u64> {
         let deadline = self.deadline.get();
         if deadline > now {

@@ -405,7 +405,7 @@ impl WorkerState {
         while let Some(at) = deadlines.rested(now) {
             slots[at].expire();
         }
-        // A request may be sent behind a stop that came after its time was taken: what the worker did not run is none of its time.
+        // A stop may come between the reading of the clock and the sending: a request waits longer by what the worker did not run.
         let (absences, timeout) = (self.absences.borrow(), self.timeout.as_nanos() as u64);
         let absent = |deadline: u64| absences.within(deadline.saturating_sub(timeout), now);
         deadlines.look(now, |at| slots[at].look(now, absent));
