@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 
 /// Name and version of the format.
-pub const SCHEMA: &str = "telemload.sample/1";
+const SCHEMA: &str = "telemload.sample/1";
 /// Requests of a sample that are read.
 const MOST: usize = 200_000;
 /// The longest line that is read.
