@@ -15,7 +15,7 @@ const LONGEST: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
-    /// [`SCHEMA`].
+    /// Name and version of the format.
     pub schema: String,
     /// Version of telemload.
     pub telemload: String,

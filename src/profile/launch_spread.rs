@@ -94,7 +94,7 @@ impl LaunchSpread {
         }
     }
 
-    /// What is to be said of both sides of a comparison: what more is assumed of, or has the larger error.
+    /// The one of two sides that a comparison names: the one with the larger assumption, and of equal ones that with the larger error.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let rank = |of: Self| (of.assumed(), of.error());
