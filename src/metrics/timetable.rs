@@ -2,7 +2,7 @@
 //! of the load in, offsets out.
 //!
 //! Eight turns are A B B A, B A A B, and so on; A is the arm that has the first measured turn. Between two turns is a gap, in which
-//! nothing is sent and what is under way may end.
+//! nothing is sent and what is under way may end. There may be a longer pause between the turns that are dropped and those that are measured.
 
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const PLACES: [[u64; 4]; 2] = [[0, 3, 5, 6], [1, 2, 4, 7]];
 pub struct Timetable {
     slice: u64,
     gap: u64,
+    /// Before the first measured turn, beside the gap.
+    pause: u64,
     /// Turns of both arms that are not measured, and that are.
     dropped: u64,
     measured: u64,
@@ -43,9 +45,20 @@ impl Timetable {
         Self {
             slice: (slice.as_nanos() as u64).max(1),
             gap: gap.as_nanos() as u64,
+            pause: 0,
             dropped: even(slices.dropped),
             measured: even(slices.measured.max(2)),
             arm: 0,
+        }
+    }
+
+    /// With so much time before the first measured turn, beside the gap, in which neither arm may send: both can be read then, however short
+    /// turns are.
+    #[must_use]
+    pub fn with_pause(self, pause: Duration) -> Self {
+        Self {
+            pause: pause.as_nanos() as u64,
+            ..self
         }
     }
 
@@ -60,16 +73,20 @@ impl Timetable {
 
     /// Whether the arm may send at this offset (ns).
     pub fn may_send(&self, offset: u64) -> bool {
+        if self.is_paused(offset) {
+            return false;
+        }
+        let offset = self.without_pause(offset);
         let turn = offset / self.period();
         turn < self.turns() && self.is_own(turn) && offset % self.period() < self.slice
     }
 
     /// When the first turn begins that begins at this offset or later, ns; `None` behind the last one.
     pub fn next_turn(&self, offset: u64) -> Option<u64> {
-        let from = offset.div_ceil(self.period());
+        let from = self.without_pause(offset).div_ceil(self.period());
         let mut turns = from..self.turns();
         let turn = turns.find(|&turn| self.is_own(turn))?;
-        Some(turn * self.period())
+        Some(self.with_pause_before(turn * self.period()))
     }
 
     /// When so much of the arm's own time (ns) has passed, as an offset: within a turn, or at the beginning of one; [`u64::MAX`] behind the last one.
@@ -78,17 +95,17 @@ impl Timetable {
         if number >= self.turns() / 2 {
             return u64::MAX;
         }
-        self.turn(number) * self.period() + own % self.slice
+        self.with_pause_before(self.turn(number) * self.period()) + own % self.slice
     }
 
     /// Offset of the first measured turn of either arm, ns.
     pub fn start(&self) -> u64 {
-        self.dropped * self.period()
+        self.lead() + self.pause
     }
 
     /// Offset of the end of the last turn of either arm, ns.
     pub fn end(&self) -> u64 {
-        self.turns() * self.period() - self.gap
+        self.turns() * self.period() - self.gap + self.pause
     }
 
     /// Offset at which all has ended that the arms may have put off until the end of the last turn, ns.
@@ -98,6 +115,7 @@ impl Timetable {
 
     /// How much of the arm's own time has passed at an offset, ns.
     pub fn passed(&self, offset: u64) -> u64 {
+        let offset = self.without_pause(offset);
         let turn = (offset / self.period()).min(self.turns());
         let place = turn + self.begin();
         let in_pattern = PLACES[self.arm].iter();
@@ -114,8 +132,14 @@ impl Timetable {
     /// An offset near that of the beginning of a turn of either arm, or of the end of the last one, at which this arm is idle: what it has
     /// used is best read then. Any other offset is left as it is, and so is one with turns of this arm on both sides.
     pub fn idle_near(&self, offset: u64) -> u64 {
-        let turn = offset.div_ceil(self.period());
-        if !offset.is_multiple_of(self.period()) && offset != self.end() {
+        if self.pause > 0 && offset == self.start() {
+            // Not at the same time, for a reading takes some.
+            let thirds = if self.arm == 0 { 2 } else { 1 };
+            return offset - self.pause * thirds / 3;
+        }
+        let flat = self.without_pause(offset);
+        let turn = flat.div_ceil(self.period());
+        if !flat.is_multiple_of(self.period()) && offset != self.end() {
             return offset;
         }
         let before = turn > 0 && turn <= self.turns() && self.is_own(turn - 1);
@@ -150,7 +174,7 @@ impl Timetable {
 
     /// When its first measured turn begins, ns.
     pub fn first_measured(&self) -> u64 {
-        self.turn(self.dropped / 2) * self.period()
+        self.with_pause_before(self.turn(self.dropped / 2) * self.period())
     }
 
     /// How many measured turns the arm has.
@@ -166,6 +190,31 @@ impl Timetable {
     /// A turn with the gap behind it, ns.
     pub fn period(&self) -> u64 {
         self.slice + self.gap
+    }
+
+    /// How long the turns take that are dropped.
+    fn lead(&self) -> u64 {
+        self.dropped * self.period()
+    }
+
+    fn is_paused(&self, offset: u64) -> bool {
+        (self.lead()..self.start()).contains(&offset)
+    }
+
+    /// The offset as it would be if there were no pause; all of the pause is its beginning.
+    fn without_pause(&self, offset: u64) -> u64 {
+        if offset <= self.lead() {
+            return offset;
+        }
+        offset.saturating_sub(self.pause).max(self.lead())
+    }
+
+    /// The offset, with the pause, of what would be there without it.
+    fn with_pause_before(&self, flat: u64) -> u64 {
+        match flat < self.lead() {
+            true => flat,
+            false => flat + self.pause,
+        }
     }
 
     /// Of both arms.
@@ -244,12 +293,32 @@ mod tests {
         assert_eq!(a.other().idle_near(a.end()), a.end() + 20 * MS);
     }
 
+    #[test]
+    fn a_pause_lies_between_what_is_dropped_and_what_is_measured() {
+        let short = table(4, 8).with_pause(Duration::from_millis(450));
+        let first = 858 * MS;
+        assert_eq!((short.start(), short.first_measured()), (first, first));
+        assert_eq!(short.other().first_measured(), first + 102 * MS);
+        assert_eq!(short.end(), (12 * 102 + 450 - 2) * MS);
+        for of in [short, short.other()] {
+            assert!(!of.may_send(408 * MS) && !of.may_send(first - 1));
+            assert_eq!(of.passed(409 * MS), 200 * MS);
+        }
+        // The one that begins is read first.
+        assert_eq!(short.idle_near(first), first - 300 * MS);
+        assert_eq!(short.other().idle_near(first), first - 150 * MS);
+        assert!(short.may_send(first));
+        assert_eq!(short.next_turn(409 * MS), Some(first));
+        assert_eq!(short.at(200 * MS), first);
+    }
+
     fn any_table() -> impl Strategy<Value = Timetable> {
-        let lengths = (1u64..1_000, 0u64..200);
+        let lengths = (1u64..1_000, 0u64..200, prop_oneof![Just(0u64), 1u64..5_000]);
         (lengths, 0u32..20, 1u32..60, any::<bool>()).prop_map(
-            |((slice, gap), dropped, measured, is_other)| {
+            |((slice, gap, pause), dropped, measured, is_other)| {
                 let of = Duration::from_nanos;
-                let table = Timetable::new(of(slice), of(gap), Slices { dropped, measured });
+                let table = Timetable::new(of(slice), of(gap), Slices { dropped, measured })
+                    .with_pause(of(pause));
                 if is_other { table.other() } else { table }
             },
         )
@@ -261,8 +330,13 @@ mod tests {
             let offset = (table.end() as f64 * share) as u64;
             let (own, other) = (table.may_send(offset), table.other().may_send(offset));
             prop_assert!(!(own && other));
-            let is_in_turn = offset < table.end() && offset % table.period() < table.slice;
-            prop_assert_eq!(own || other, is_in_turn);
+            let lead = table.dropped * table.period();
+            let since = match offset {
+                offset if offset < lead => Some(offset),
+                offset => offset.checked_sub(lead + table.pause),
+            };
+            let is_in_turn = since.is_some_and(|since| since % table.period() < table.slice);
+            prop_assert_eq!(own || other, is_in_turn && offset < table.end());
         }
 
         #[test]
@@ -308,6 +382,10 @@ mod tests {
             let at = table.idle_near(table.start());
             prop_assert!(at <= table.first_measured());
             prop_assert!(table.dropped == 0 || at >= table.first_measured() || !table.may_send(at));
+            // In a pause both are idle, and have time to spare on both sides.
+            if table.pause > 2 {
+                prop_assert!(table.is_paused(at) && table.is_paused(table.other().idle_near(table.start())));
+            }
         }
 
         #[test]

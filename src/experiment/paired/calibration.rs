@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::Stop;
 use super::super::variant::Stamps;
 use super::both::{Arm, Both};
-use super::drive::Course;
-use super::meter::Meter;
-use super::pacing::Pacing;
+use super::drive::{Course, Driven};
+use super::meter::{Meter, Used};
+use super::pacing::{Calibrated, Pacing};
 use crate::result::{Arms, Failure, Turns};
 use crate::scenario::{Load, Plan};
 
@@ -33,7 +33,7 @@ impl Calibration<'_> {
         &self,
         both: &mut Both,
         meters: &mut Arms<Meter>,
-    ) -> Result<Arms<Turns>, Failure> {
+    ) -> Result<Calibrated, Failure> {
         let mut pacing = Pacing::first();
         let mut found = None;
         for _ in 0..MOST {
@@ -47,13 +47,13 @@ impl Calibration<'_> {
                     head: self.stamps.next(),
                 },
             };
-            let turns = course.drive(both, meters, self.stop).await?.turns;
-            let is_short = |window| Pacing::lacks_room(&turns, window);
+            let calibrated = Calibrated::of(course.drive(both, meters, self.stop).await?);
+            let is_short = |window| Pacing::lacks_room(&calibrated.turns, window);
             let again = match self.window.is_some_and(is_short) {
                 true => None,
-                false => pacing.again(&turns, self.longest),
+                false => pacing.again(&calibrated, self.longest),
             };
-            found = Some(turns);
+            found = Some(calibrated);
             let goes_on = both.targets().is_some() && !self.stop.is_asked();
             match again.filter(|_| goes_on) {
                 Some(again) => pacing = again,
@@ -61,6 +61,23 @@ impl Calibration<'_> {
             }
         }
         Ok(found.expect("there is at least one calibration"))
+    }
+}
+
+impl Calibrated {
+    fn of(driven: Driven) -> Self {
+        let Driven { turns, used, .. } = driven;
+        let cores = |used: Option<Used>, turns: &Turns| {
+            let cores = used?.target.as_secs_f64() / turns.active.as_secs_f64();
+            cores.is_finite().then_some(cores)
+        };
+        Self {
+            cores: Arms {
+                base: cores(used.base, &turns.base),
+                head: cores(used.head, &turns.head),
+            },
+            turns,
+        }
     }
 }
 

@@ -239,7 +239,7 @@ impl<'a> Pair<'a> {
         };
         let found = calibration.run(both, meters).await?;
         let decided = Pacing::decided(&found, load, latencies, longest);
-        if answered(&found.base) && answered(&found.head) {
+        if answered(&found.turns.base) && answered(&found.turns.head) {
             self.pacing = Some(decided);
         }
         Ok(decided)

@@ -8,15 +8,52 @@ use crate::result::{Arms, Turns};
 use crate::scenario::{Arrivals, Load, LoadModel, Pace};
 use crate::units::Rate;
 
-/// The shortest turn: noise of shared machines is slow, so that shorter ones would gain nothing and cost more switches.
-const SHORTEST: Duration = Duration::from_millis(100);
+/// What a turn has at least, so that its edges hardly count.
+#[derive(Debug, Clone, Copy)]
+struct Least {
+    length: Duration,
+    half_latencies: u32,
+    requests: f64,
+}
 
-/// Twice the median latencies in a turn, so that its edges hardly count. Answers that all take equally long come at the end of a turn of a
-/// whole number of them, or just behind it: half of one more keeps the smallest of changes from moving an answer out of each turn.
-const HALF_LATENCIES: u32 = 41;
+/// Those of a window that is as long as the user says, in which latencies are told as well: the first answers of each turn are faster.
+const OF_WINDOW: Least = Least {
+    length: USUAL,
+    ..OF_BLOCK
+};
+const OF_WINDOWS: Arms<Least> = Arms {
+    base: OF_WINDOW,
+    head: OF_WINDOW,
+};
 
-/// Requests in a turn, at least.
-const REQUESTS: f64 = 200.0;
+/// Those of a block: much of the noise of shared machines lasts for some tens of milliseconds. Answers that all take equally long come at
+/// the end of a turn of a whole number of them, or just behind it: half of one more keeps the smallest of changes from moving an answer out
+/// of each turn.
+const OF_BLOCK: Least = Least {
+    length: Duration::from_millis(20),
+    half_latencies: 41,
+    requests: 200.0,
+};
+
+/// Those of an arm that computes all the while: most answers come one after the other, and an edge parts few that belong together.
+const OF_COMPUTING: Least = Least {
+    half_latencies: 17,
+    requests: 100.0,
+    ..OF_BLOCK
+};
+
+/// CPUs that an arm which computes all the while uses at least.
+const COMPUTES: f64 = 0.8;
+
+/// The turns of the first calibration, which are the longest with which a block has its usual number of them.
+const USUAL: Duration = Duration::from_millis(100);
+
+/// How long the turns of a block are that are shorter than usual: those that are dropped, and those that are measured.
+const SHORT_TURNS: [Duration; 2] = [Duration::from_millis(420), Duration::from_millis(2_520)];
+
+/// The time in which both arms are read before short turns: each has to be idle then, and a machine that is busy reads tens of milliseconds
+/// too late.
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// The shortest gap between turns, in which what is under way ends.
 const SHORTEST_GAP: Duration = Duration::from_millis(2);
@@ -37,6 +74,13 @@ const OPEN_CONNECTIONS: u32 = 16;
 /// All turns of a block in which connections are never idle take no longer than this: many short blocks tell more than a few long
 /// ones, for each is a launch of its own.
 const CLOSED_WITHIN: Duration = Duration::from_millis(3_500);
+
+/// What a calibration found.
+pub(super) struct Calibrated {
+    pub(super) turns: Arms<Turns>,
+    /// CPUs that each used in its own turns, as far as that can be read.
+    pub(super) cores: Arms<Option<f64>>,
+}
 
 /// How two arms are loaded in every block.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,7 +159,7 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn new(slice: Duration, gap: Duration, slices: Slices, head_first: bool) -> Self {
-        let first = Timetable::new(slice, gap, slices);
+        let first = Timetable::new(slice, gap, slices).with_pause(pause(slice));
         let (base, head) = if head_first {
             (first.other(), first)
         } else {
@@ -131,8 +175,8 @@ impl Pacing {
     /// The one that a calibration begins with.
     pub(super) fn first() -> Self {
         Self {
-            slice: SHORTEST,
-            wanted: SHORTEST,
+            slice: USUAL,
+            wanted: USUAL,
             gap: SHORTEST_GAP,
             slices: CALIBRATION,
             open: None,
@@ -140,7 +184,7 @@ impl Pacing {
     }
 
     /// The one for another calibration, with turns that are long enough as far as this one can tell; `None` if they were.
-    pub(super) fn again(&self, found: &Arms<Turns>, longest: Duration) -> Option<Self> {
+    pub(super) fn again(&self, found: &Calibrated, longest: Duration) -> Option<Self> {
         let decided = Self::fitting(found, longest);
         (decided.slice > self.slice + self.slice / 2).then_some(Self {
             slices: if all(decided.slices) < all(FEWEST) {
@@ -154,27 +198,38 @@ impl Pacing {
 
     /// The one for all blocks, whose turns take so long at most where answers are slow.
     pub(super) fn decided(
-        found: &Arms<Turns>,
+        found: &Calibrated,
         load: &Load,
         latencies: bool,
         longest: Duration,
     ) -> Self {
         Self {
-            open: latencies.then(|| open(found, load)).flatten(),
+            open: latencies.then(|| open(&found.turns, load)).flatten(),
             ..Self::fitting(found, longest)
         }
     }
 
     /// As many turns of the wanted length as a block has time for; the fewest are shorter if need be.
-    fn fitting(found: &Arms<Turns>, longest: Duration) -> Self {
-        let wanted = slice(found);
-        let fits = |slices: &Slices| (wanted + gap(wanted, found)) * all(*slices) <= CLOSED_WITHIN;
+    fn fitting(found: &Calibrated, longest: Duration) -> Self {
+        let turns = &found.turns;
+        let wanted = slice(turns, found.cores.map(Least::of_block));
+        if wanted < USUAL {
+            let gap = gap(wanted, turns);
+            return Self {
+                slice: wanted,
+                wanted,
+                gap,
+                slices: short(wanted + gap),
+                open: None,
+            };
+        }
+        let fits = |slices: &Slices| (wanted + gap(wanted, turns)) * all(*slices) <= CLOSED_WITHIN;
         let usual = BLOCK.into_iter().find(fits);
         let slices = usual.unwrap_or(SLOW);
         let within = usual.map_or(longest.max(CLOSED_WITHIN), |_| CLOSED_WITHIN);
         let longest = within / all(slices);
         // What is under way ends in the gap, as far as there is time.
-        let gap = gap(wanted, found).min(longest * 2 / 5);
+        let gap = gap(wanted, turns).min(longest * 2 / 5);
         Self {
             slice: wanted.min(longest - gap),
             wanted,
@@ -186,7 +241,7 @@ impl Pacing {
 
     /// Turns that fill the window of a load, and its warm-up before that: of the wanted length, or as long as there is room for.
     pub(super) fn filling(found: &Arms<Turns>, load: &Load) -> Self {
-        let wanted = slice(found);
+        let wanted = slice(found, OF_WINDOWS);
         let gap = gap(wanted, found);
         let patterns = load.duration.as_nanos() / (wanted.as_nanos() * OWN_IN_PATTERN);
         let own = patterns.clamp(1, MOST_PATTERNS) * OWN_IN_PATTERN;
@@ -206,12 +261,12 @@ impl Pacing {
 
     /// Whether turns of the wanted length fill a window once at most: an estimate that is better by less than a factor of two changes nothing.
     pub(super) fn lacks_room(found: &Arms<Turns>, window: Duration) -> bool {
-        slice(found) * OWN_IN_PATTERN as u32 >= window
+        slice(found, OF_WINDOWS) * OWN_IN_PATTERN as u32 >= window
     }
 
     /// How long the turns of a block take.
     pub fn closed(&self) -> Duration {
-        (self.slice + self.gap) * all(self.slices)
+        (self.slice + self.gap) * all(self.slices) + pause(self.slice)
     }
 
     /// How long the turns of a block would take if they were as long as they should be; `None` if they are.
@@ -263,6 +318,14 @@ impl OpenPacing {
     }
 }
 
+/// The pause before the first measured turn.
+fn pause(slice: Duration) -> Duration {
+    match slice < USUAL {
+        true => PAUSE,
+        false => Duration::ZERO,
+    }
+}
+
 fn all(slices: Slices) -> u32 {
     slices.dropped + slices.measured
 }
@@ -278,17 +341,36 @@ fn in_turns(load: &Load, tables: &Tables) -> Load {
     }
 }
 
-/// How long turns should be: the slower arm counts.
-fn slice(found: &Arms<Turns>) -> Duration {
-    let of = |turns: &Turns| {
+/// How long turns should be: the arm counts that needs longer ones.
+fn slice(found: &Arms<Turns>, least: Arms<Least>) -> Duration {
+    let of = |turns: &Turns, least: Least| {
         let enough = match rate(turns) {
-            Some(rate) => Duration::from_secs_f64(REQUESTS / rate),
-            None => SHORTEST,
+            Some(rate) => Duration::from_secs_f64(least.requests / rate),
+            None => USUAL,
         };
-        enough.max(median(turns) * HALF_LATENCIES / 2)
+        let latencies = median(turns) * least.half_latencies / 2;
+        enough.max(latencies).max(least.length)
     };
-    let longest = of(&found.base).max(of(&found.head));
-    longest.max(SHORTEST)
+    of(&found.base, least.base).max(of(&found.head, least.head))
+}
+
+impl Least {
+    /// What turns of a block need for an arm that used so many CPUs in its own.
+    fn of_block(cores: Option<f64>) -> Self {
+        match cores.is_some_and(|cores| cores >= COMPUTES) {
+            true => OF_COMPUTING,
+            false => OF_BLOCK,
+        }
+    }
+}
+
+/// How many turns a block has if they take so long, with their gaps, and are shorter than usual.
+fn short(period: Duration) -> Slices {
+    let [dropped, measured] = SHORT_TURNS.map(|all| all.as_secs_f64() / period.as_secs_f64());
+    Slices {
+        dropped: (dropped / 4.0).round() as u32 * 4,
+        measured: ((measured / 8.0).round() as u32 * 8).max(BLOCK[0].measured),
+    }
 }
 
 fn gap(slice: Duration, found: &Arms<Turns>) -> Duration {
@@ -333,135 +415,5 @@ fn median(turns: &Turns) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::result::samples;
-
-    const MS: Duration = Duration::from_millis(1);
-    const LONGEST: Duration = Duration::from_millis(5_300);
-
-    /// An arm that answered so many requests a second with this latency.
-    fn arm(rate: f64, latency: Duration) -> Turns {
-        let mut tally = Tally::default();
-        let ok = (rate * 0.4) as u64;
-        (tally.ok, tally.completed_ok) = (ok, ok);
-        let nanos = latency.as_nanos() as u64;
-        tally.latency.record_n(nanos, ok).unwrap();
-        Turns {
-            active: 400 * MS,
-            count: 4,
-            are_short: false,
-            tallies: vec![tally, Tally::default()],
-            exemplars: BTreeMap::new(),
-            by_turn: Vec::new(),
-        }
-    }
-
-    fn arms(base: (f64, Duration), head: (f64, Duration)) -> Arms<Turns> {
-        Arms {
-            base: arm(base.0, base.1),
-            head: arm(head.0, head.1),
-        }
-    }
-
-    #[test]
-    fn turns_are_as_long_as_the_slower_arm_needs() {
-        let load = samples::phase(|_| ()).load;
-        let check = |base, head, slice: Duration, measured: u32| {
-            let found = arms(base, head);
-            let pacing = Pacing::decided(&found, &load, true, LONGEST);
-            let close = |a: Duration, b: Duration| a.abs_diff(b) < b / 100;
-            assert!(close(pacing.slice, slice), "{pacing:?}");
-            assert_eq!(pacing.slices.measured, measured, "{pacing:?}");
-            let within = if measured > 4 { CLOSED_WITHIN } else { LONGEST };
-            assert!(
-                (pacing.slice + pacing.gap) * all(pacing.slices) <= within,
-                "{pacing:?}"
-            );
-            assert!(pacing.gap >= 2 * MS, "{pacing:?}");
-            assert!(pacing.wanted >= pacing.slice, "{pacing:?}");
-        };
-        let fast = (20_000.0, 3 * MS);
-        check(fast, fast, 100 * MS, 24);
-        // 200 requests.
-        check(fast, (1_400.0, MS), 143 * MS, 16);
-        // 20.5 median latencies.
-        check((20_000.0, 10 * MS), fast, 205 * MS, 8);
-        // Fewer turns in a longer block.
-        check((400.0, 20 * MS), fast, 500 * MS, 4);
-        // More than that has time for: what is under way ends between turns all the same.
-        check((200.0, 20 * MS), fast, 843 * MS, 4);
-        check((200.0, 320 * MS), fast, 530 * MS, 4);
-        // Without an answer there is nothing to go by.
-        check((0.0, MS), (0.0, MS), 100 * MS, 24);
-    }
-
-    #[test]
-    fn turns_that_are_too_short_say_what_they_lack() {
-        let load = samples::phase(|_| ()).load;
-        let lacks = |rate| {
-            let found = arms((rate, 20 * MS), (rate, MS));
-            Pacing::decided(&found, &load, true, LONGEST).lacks()
-        };
-        assert_eq!(lacks(20_000.0), None);
-        assert_eq!(lacks(400.0), None);
-        // Six turns of a second, with their gaps.
-        assert_eq!(lacks(200.0), Some(7_500 * MS));
-    }
-
-    #[test]
-    fn the_fixed_rate_is_half_of_what_the_slower_arm_takes_or_the_scenarios_own() {
-        let found = arms((20_000.0, MS), (10_000.0, MS));
-        let closed = Load {
-            model: LoadModel::Closed,
-            ..samples::phase(|_| ()).load
-        };
-        let rate = |load: &Load| {
-            let open = Pacing::decided(&found, load, true, LONGEST).open.unwrap();
-            open.rate.per_second()
-        };
-        assert_eq!(rate(&closed), 5_000.0);
-        let own = Load {
-            model: LoadModel::Open {
-                pace: Pace::Constant(Rate::new(800.0).unwrap()),
-                arrivals: Arrivals::Poisson,
-            },
-            ..closed.clone()
-        };
-        assert_eq!(rate(&own), 800.0);
-        assert_eq!(Pacing::decided(&found, &own, false, LONGEST).open, None);
-        let deaf = arms((0.0, MS), (10_000.0, MS));
-        assert_eq!(Pacing::decided(&deaf, &closed, true, LONGEST).open, None);
-    }
-
-    #[test]
-    fn answers_that_all_come_between_turns_are_answers_at_a_fixed_rate() {
-        let mut slow = arms((100.0, 200 * MS), (100.0, 200 * MS));
-        for turns in [&mut slow.base, &mut slow.head] {
-            turns.tallies[0].completed_ok = 0;
-        }
-        let load = Load {
-            model: LoadModel::Closed,
-            ..samples::phase(|_| ()).load
-        };
-        // 40 answers that took 200 ms, in four turns of 100 ms.
-        let open = Pacing::decided(&slow, &load, true, LONGEST).open.unwrap();
-        let rate = open.rate.per_second();
-        assert!((24.0..26.0).contains(&rate), "{rate}");
-    }
-
-    #[test]
-    fn a_calibration_is_repeated_until_its_turns_are_long_enough() {
-        let slow = arms((200.0, 50 * MS), (200.0, 50 * MS));
-        let again = Pacing::first().again(&slow, LONGEST).unwrap();
-        assert!(again.slice > 200 * MS, "{again:?}");
-        assert_eq!(again.again(&slow, LONGEST), None);
-        let fast = arms((20_000.0, 3 * MS), (20_000.0, 3 * MS));
-        assert_eq!(Pacing::first().again(&fast, LONGEST), None);
-        // Four turns of a second each, and of 0.1 s, in windows of 4 s and of 5 s.
-        assert!(Pacing::lacks_room(&slow, 4_000 * MS) && !Pacing::lacks_room(&slow, 5_000 * MS));
-        assert!(!Pacing::lacks_room(&fast, 4_000 * MS));
-    }
-}
+#[path = "pacing_tests.rs"]
+mod tests;

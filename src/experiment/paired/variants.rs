@@ -205,7 +205,7 @@ impl Together<'_> {
             stamps: self.runs.base.stamps,
             stop: self.stop,
         };
-        let found = calibration.run(both, &mut meters).await?;
+        let found = calibration.run(both, &mut meters).await?.turns;
         let pacing = Pacing::filling(&found, &phase.load);
         if heard(&found.base) && heard(&found.head) {
             pacings.insert(key, pacing);
