@@ -6,6 +6,7 @@ use std::path::Path;
 use super::exit::Usage;
 use crate::import::last_setting;
 use crate::scenario::{self, Body, Content, Field, Header};
+use crate::traffic::redact::visible;
 
 /// What gives a request its body; the kinds do not go together.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -34,6 +35,33 @@ pub(super) struct Given {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Given {
+    /// Whether there is any.
+    pub(super) fn is_given(&self) -> bool {
+        let lists = [
+            &self.form,
+            &self.data,
+            &self.data_raw,
+            &self.data_binary,
+            &self.data_urlencode,
+        ];
+        self.body.is_some() || lists.iter().any(|list| !list.is_empty())
+    }
+
+    /// What a user should know whose body is the name of a file.
+    pub(super) fn file_as_text(&self) -> Option<String> {
+        let text = self
+            .body
+            .as_deref()
+            .or(self.data.first().map(String::as_str))?;
+        let is_file = !text.starts_with('@') && Path::new(text).is_file();
+        is_file.then(|| {
+            let text = visible(text);
+            format!(
+                "the body is the text `{text}`; to send the file of that name write --body @{text}"
+            )
+        })
+    }
+
     /// The body, and the header that comes with it.
     pub(super) fn read(&self) -> Result<Option<(Body, Option<Header>)>, Usage> {
         let kinds = [

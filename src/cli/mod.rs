@@ -110,7 +110,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
     if args.get(1).is_some_and(|verb| verb == "run")
         && let Some(run) = Cli::command().find_subcommand("run")
-        && let Some(words) = foreign::one_dash(run, &args)
+        && let Some(words) = foreign::plan_among(&args).or_else(|| foreign::one_dash(run, &args))
     {
         say(&format!("error: {words}"));
         return ExitCode::from(USAGE);

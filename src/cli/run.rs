@@ -11,14 +11,14 @@ use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
 use super::exit::Usage;
 use super::files::made;
-use super::foreign::{Foreign, Typed};
+use super::foreign::{Foreign, Typed, plan as plan_of_another};
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
 use super::listen::Bound;
 use super::live::Served;
 use super::output::{print, progress, say};
 use super::proofs::proofs;
 use super::signals::{Answered, Signals};
-use super::values::{Timeout, count, header, rate, seconds, timeout, user};
+use super::values::{Timeout, count, header, method, rate, seconds, timeout, user};
 use super::watching::Watching;
 use super::{ad_hoc, body, shard, stored};
 use crate::experiment::{self, RunDir};
@@ -61,7 +61,7 @@ pub(super) struct Args {
     #[arg(short = 'H', long = "header", value_parser = header, value_name = "NAME: VALUE")]
     headers: Vec<Header>,
     /// Method [default: POST with a body, else GET].
-    #[arg(short = 'M', long, short_alias = 'X', alias = "request")]
+    #[arg(short = 'M', long, short_alias = 'X', alias = "request", value_parser = method)]
     method: Option<String>,
     /// Longest that a request may take; a bare number is milliseconds [default for a URL: 10s].
     #[arg(short = 'T', long, value_parser = timeout)]
@@ -321,9 +321,7 @@ fn plan(args: &Args) -> anyhow::Result<(Plan, Option<shard::Asked<'_>>)> {
     let mut asked = args.shards.asked()?;
     overrides.shards = asked.as_ref().map(|asked| asked.shard.count());
     let mut notes = Vec::new();
-    if args.typed.location {
-        notes.push("redirects are not followed: an answer that redirects is a failure, which names where it leads".to_owned());
-    }
+    notes.extend(as_typed(args, is_url));
     let planned = if is_url {
         if overrides.variant.is_some() {
             return Err(Usage("--variant goes with a scenario, not with a URL".to_owned()).into());
@@ -343,6 +341,28 @@ fn plan(args: &Args) -> anyhow::Result<(Plan, Option<shard::Asked<'_>>)> {
     Ok((plan, asked))
 }
 
+/// What is taken as it is written, and may have been meant otherwise.
+fn as_typed(args: &Args, is_url: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if args.typed.location {
+        notes.push("redirects are not followed: an answer that redirects is a failure, which names where it leads".to_owned());
+    }
+    let method = args.method.as_ref().or(args.typed.method_or_time.as_ref());
+    let is_plain = |c: char| c.is_ascii_uppercase() || c == '-';
+    if let Some(method) = method.filter(|method| !method.chars().all(is_plain)) {
+        notes.push(format!(
+            "the method `{}` is sent as it is written; those of HTTP are GET, POST and the like, in capitals",
+            visible(method)
+        ));
+    }
+    let has_body = matches!(method.map(String::as_str), Some("POST" | "PUT" | "PATCH"));
+    if is_url && has_body && args.duration.is_some() && !args.body.is_given() {
+        notes.push("-d is how long the load lasts, and the requests have no body; one is --body TEXT, or --data TEXT as in curl".to_owned());
+    }
+    notes.extend(args.body.file_as_text());
+    notes
+}
+
 fn is_url(target: &str) -> bool {
     target.contains("://")
 }
@@ -358,7 +378,7 @@ fn target(args: &Args) -> Result<&str, Usage> {
     }
     let Some(target) = args.target.as_ref().or(args.typed.url.as_ref()) else {
         return refused(
-            "name a scenario file or a URL: telemload run <SCENARIO.toml | URL>; --help shows what else there is".to_owned(),
+            "name a scenario file or a URL: telemload run <SCENARIO.toml | URL>; behind a flag that has a value it is taken for that; --help shows what else there is".to_owned(),
         );
     };
     if args.json && target.starts_with(['{', '[', '@', '"']) {
@@ -383,14 +403,8 @@ fn target(args: &Args) -> Result<&str, Usage> {
             known.join(" and "),
         ));
     }
-    let of_others = [
-        ".js", ".ts", ".lua", ".py", ".jmx", ".scala", ".yml", ".yaml",
-    ];
-    if of_others.iter().any(|end| target.ends_with(end)) {
-        return refused(format!(
-            "{} is of another tool; a scenario is TOML (docs/how-to/coming-from.md translates)",
-            visible(target)
-        ));
+    if let Some(words) = plan_of_another(target) {
+        return refused(words);
     }
     Ok(target)
 }
@@ -462,16 +476,12 @@ pub(super) fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish() >> 11
 }
 
-/// A time-out without a unit that no request met, in the words of its unit.
+/// A time-out without a unit that requests did not meet, in the words of its unit.
 fn short_timeout(args: &Args, result: &RunResult) -> Option<String> {
     let number = args.timeout.as_ref()?.bare.as_ref()?;
     let phases = result.variants.iter().flat_map(|variant| &variant.phases);
-    let (mut ok, mut timed_out) = (0, 0);
-    for phase in phases {
-        ok += phase.total().ok;
-        timed_out += phase.total().timed_out;
-    }
-    (timed_out > ok).then(|| {
-        format!("-T {number} is {number} ms, and most requests took longer; for {number} seconds write -T {number}s")
+    let timed_out: u64 = phases.map(|phase| phase.total().timed_out).sum();
+    (timed_out > 0).then(|| {
+        format!("-T {number} is {number} ms, and {timed_out} requests took longer; for {number} seconds write -T {number}s")
     })
 }

@@ -23,7 +23,7 @@ pub(super) fn timeout(text: &str) -> Result<Timeout, String> {
     let length = bare(text, |number| Duration::from_secs_f64(number / 1e3));
     let length = length.map_err(|error| match text.contains('/') {
         true => "-T is the time-out; the media type is -H 'Content-Type: TYPE'".to_owned(),
-        false => error,
+        false => format!("{error}; -T is the time-out"),
     })?;
     Ok(Timeout {
         length,
@@ -44,16 +44,49 @@ pub(super) fn count<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
     };
     let Ok(number) = text.parse::<u64>() else {
         let meant = meant().map_or_else(|| "such as 1000".to_owned(), |of| format!("{of}"));
-        return Err(format!("it is a whole number in digits: {meant}"));
+        let alone = if is_url(text) {
+            ", and the URL stands by itself"
+        } else {
+            ""
+        };
+        return Err(format!("it is a whole number in digits: {meant}{alone}"));
     };
     N::try_from(number).map_err(|_| format!("{number} is out of range"))
 }
 
+/// Requests a second, a rate with its unit, or as vegeta writes it: `50/1m`.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
-    let rate = text
-        .parse::<f64>()
-        .map_or_else(|_| Rate::parse(text), Rate::new);
+    let rate = match (text.parse::<f64>(), per_duration(text)) {
+        (Ok(number), _) | (_, Some(number)) => Rate::new(number),
+        _ => Rate::parse(text),
+    };
     rate.map_err(|error| error.to_string())
+}
+
+/// Requests a second of `NUMBER/DURATION`.
+fn per_duration(text: &str) -> Option<f64> {
+    let (number, per) = text.split_once('/')?;
+    let is_duration = per.starts_with(|c: char| c.is_ascii_digit());
+    let seconds = parse_duration(per).ok().filter(|_| is_duration)?;
+    Some(number.parse::<f64>().ok()? / seconds.as_secs_f64())
+}
+
+/// A method. A URL that stands there was meant to stand by itself.
+pub(super) fn method(text: &str) -> Result<String, String> {
+    if is_url(text) {
+        return Err("-M is the method, and the URL stands by itself".to_owned());
+    }
+    if text.contains(':') {
+        return Err(
+            "-M and -X are the method; a proxy, which is -X in ab, is --proxy http://HOST:PORT"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 /// `Name: value`; as in curl `Name:` takes the header away, and `Name;` sends it empty.
@@ -61,7 +94,7 @@ pub(super) fn header(text: &str) -> Result<Header, String> {
     if text.starts_with('@') {
         return Err("headers are not read from files; write each as `Name: value`".to_owned());
     }
-    if text.starts_with("http://") || text.starts_with("https://") {
+    if is_url(text) {
         return Err("-H is a header, and the URL stands by itself".to_owned());
     }
     let header = |name: &str, value: Option<&str>| Header {
@@ -83,8 +116,11 @@ pub(super) fn header(text: &str) -> Result<Header, String> {
 
 /// `USER:PASSWORD`.
 pub(super) fn user(text: &str) -> Result<(String, String), String> {
+    if is_url(text) {
+        return Err("credentials are USER:PASSWORD, and the URL stands by itself; a connection for each request, which is -a in bombardier, is --no-keepalive".to_owned());
+    }
     let (user, password) = text.split_once(':').ok_or(
-        "credentials are USER:PASSWORD; virtual users of k6 and locust are connections here (-c)",
+        "credentials are USER:PASSWORD; virtual users of k6 and locust are connections here (-c), the number of requests of autocannon is -n, and the file that ab puts is -M PUT --body @FILE",
     )?;
     Ok((user.to_owned(), password.to_owned()))
 }
@@ -93,10 +129,10 @@ pub(super) fn user(text: &str) -> Result<(String, String), String> {
 pub(super) fn method_or_time(text: &str) -> Result<String, String> {
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Err(format!(
-            "-m is the method, as -M; the longest that a request may take is -T {text}s"
+            "-m is the method, as -M; the longest that a request may take is -T {text}s, and a connection carries one request at a time, whatever -m of h2load says"
         ));
     }
-    Ok(text.to_owned())
+    method(text)
 }
 
 /// `NAME=VALUE`; curl would read a file of any other name.

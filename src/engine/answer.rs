@@ -135,22 +135,33 @@ impl Judge {
         let decoded;
         let mut answer = answer;
         let mut found = None;
+        let mut is_unknown = false;
         if looks_at_body(request) {
             if answer.body_bytes > answer.body.len() as u64 {
                 return Err(Unmet::TooLong);
             }
             if let Some(encodings) = answer.encodings() {
-                content::decode(encodings, answer.body, MAX_BODY, &mut self.content)
-                    .map_err(Unmet::Encoded)?;
-                decoded = answer.with_body(&self.content);
-                answer = &decoded;
+                match content::decode(encodings, answer.body, MAX_BODY, &mut self.content) {
+                    Ok(()) => {
+                        decoded = answer.with_body(&self.content);
+                        answer = &decoded;
+                    }
+                    // `utf-8`, `none` and the like are no encodings: browsers read such a body as it is.
+                    Err(Undecoded::Unknown) => is_unknown = true,
+                    Err(undecoded) => return Err(Unmet::Encoded(undecoded)),
+                }
             }
-            judge_body(expect, answer)?;
+            let unmet = |unmet| match is_unknown {
+                true => Unmet::Encoded(Undecoded::Unknown),
+                false => unmet,
+            };
+            judge_body(expect, answer).map_err(unmet)?;
             if let Some(pointers) = &mut self.pointers {
-                let json = pointers.find(answer.body).map_err(|_| Unmet::NotJson)?;
+                let json = pointers.find(answer.body);
+                let json = json.map_err(|_| unmet(Unmet::NotJson))?;
                 for (at, (_, expected)) in expect.json.iter().enumerate() {
                     if !json.get(at).is_some_and(|value| value.is(expected)) {
-                        return Err(Unmet::Json(at));
+                        return Err(unmet(Unmet::Json(at)));
                     }
                 }
                 found = Some(json);
@@ -395,6 +406,21 @@ mod tests {
                 judged(&request, "", body.as_bytes()).is_ok(),
                 is_met,
                 "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_of_an_encoding_that_is_none_is_read_as_it_is() {
+        let request = request("expect.body.contains = \"needle\"");
+        for encoding in ["utf-8", "none", "aws-chunked"] {
+            let header = format!("Content-Encoding: {encoding}\r\n");
+            let given = judged(&request, &header, b"a needle");
+            assert_eq!(given, Ok(Vec::new()), "{encoding}");
+            let words = judged(&request, &header, b"other").unwrap_err();
+            assert!(
+                words.contains(&format!("encoded as `{encoding}`")),
+                "{words}"
             );
         }
     }

@@ -184,8 +184,13 @@ async fn open(
         Err(Unopened::Expired(what)) => (
             ErrorKind::ConnectTimeout,
             format!(
-                "{what} {} within {:?}; check the firewall, and whether the target keeps up with new connections",
-                endpoint.place, state.timeout
+                "{what} {} within {:?}; check the firewall, and whether {} accepts new connections fast enough: its backlog may be full",
+                endpoint.place,
+                state.timeout,
+                match endpoint.place.proxied() {
+                    Some(_) => "the proxy, and what it connects to,",
+                    None => "the target",
+                },
             ),
         ),
     };
@@ -347,13 +352,18 @@ fn answered(
     let (answer, status) = (wire.answer(response), response.status);
     let asked = times.sent;
     let times = job.booked(times);
-    let judged = state
-        .source
-        .borrow_mut()
-        .judge(request, n, &answer, asked, times.done);
+    let mut quirks = response.quirks;
+    let judged = {
+        let mut source = state.source.borrow_mut();
+        let judged = source.judge(request, n, &answer, asked, times.done);
+        if judged.is_ok() && source.lacks_body(request, &answer) {
+            quirks.add(Quirk::NoBody);
+        }
+        judged
+    };
     let moved = wire.moved(response, times.done);
-    if !response.quirks.is_empty() {
-        state.note_quirks(job, response.quirks, |quirk| wire.quote(quirk));
+    if !quirks.is_empty() {
+        state.note_quirks(job, quirks, |quirk| wire.quote(quirk));
     }
     match judged {
         Ok(()) => {
@@ -418,12 +428,7 @@ fn conclude(
             return After::Over;
         }
         Ended::Expired => state.fail(job, ErrorKind::Timeout, None, times, || {
-            format!(
-                "no complete response within {:?}{}; raise the timeout if the target may take longer",
-                state.timeout,
-                wire.so_far()
-            )
-            .into()
+            wire.given_up(state.timeout).into()
         }),
     }
     After::Free(times.done)

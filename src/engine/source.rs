@@ -27,11 +27,16 @@ pub struct Source {
     seed: u64,
     /// Running sums of the requests' weights.
     weights: Vec<u64>,
+    /// Whether an OK answer to each kind of request had a body.
+    with_body: Vec<bool>,
     body: Vec<u8>,
 }
 
 /// Keeps the choice of a request apart from its values.
 const MIX_SALT: u64 = 0x0031_C500;
+
+/// The status of an answer that says nothing of its body.
+const OK: u16 = 200;
 
 /// The status of an answer to a credential that is no longer good.
 const UNAUTHORIZED: u16 = 401;
@@ -66,6 +71,7 @@ impl Source {
             judges: requests.iter().map(Judge::new).collect(),
             programs,
             devices: Devices::new(rosters, &requests),
+            with_body: vec![false; requests.len()],
             requests,
             seed,
             weights,
@@ -204,6 +210,17 @@ impl Source {
                 devices.give(device, variable, value, done);
             }
         })
+    }
+
+    /// Whether an OK answer lacks a body that earlier ones to this kind of request had. A 204 and its kin have none.
+    #[inline]
+    pub(super) fn lacks_body(&mut self, kind: usize, answer: &Answer<'_>) -> bool {
+        let had = &mut self.with_body[kind];
+        if answer.body_bytes > 0 {
+            *had = true;
+            return false;
+        }
+        *had && answer.status == OK
     }
 
     /// What an answer lacks, in words.

@@ -154,6 +154,13 @@ impl<'a> Turn<'a> {
         if self.reused && self.silent {
             return self.dropped(Some(error.kind()));
         }
+        let is_reset = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        );
+        if let Some(words) = self.cut_upload().filter(|_| is_reset) {
+            return Ended::Failed(ErrorKind::Reset, words);
+        }
         // A server that refused the client's certificate says so behind its handshake.
         let error = match (self.sending.error(), stream_failure(error)) {
             (Some(write_error), None) => write_error,
@@ -194,11 +201,32 @@ impl<'a> Turn<'a> {
         if self.reused && self.silent {
             return self.dropped(None);
         }
+        if let Some(words) = self.cut_upload().filter(|_| n == 0) {
+            let is_told = self.sending.error().is_some();
+            let kind = if is_told {
+                ErrorKind::Reset
+            } else {
+                ErrorKind::ClosedEarly
+            };
+            return Ended::Failed(kind, words);
+        }
         match self.sending.error() {
             // The end of the stream is what follows a reset that the write was told of.
             Some(error) if n == 0 => io_failure(error, false),
             _ => decode_failure(kind, self.decoder),
         }
+    }
+
+    /// What is said of a server that ended the connection before it had the whole request, without a word.
+    fn cut_upload(&self) -> Option<String> {
+        let (sent, all) = (self.sending.written(), self.request_bytes);
+        let is_of_tls = |error: &io::Error| stream_failure(error).is_some();
+        let is_cut = self.silent && (1..all).contains(&sent);
+        (is_cut && !self.sending.error().is_some_and(is_of_tls)).then(|| {
+            format!(
+                "the server ended the connection without a response when {sent} of {all} bytes of the request were sent: look for its limits of how large a request may be, and how long it may take to come"
+            )
+        })
     }
 }
 

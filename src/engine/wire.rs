@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::task::yield_now;
 
@@ -18,7 +19,7 @@ use crate::transport::answer::{ExpectBody, Response};
 use crate::transport::http1::{Decoder, Limits, Rendered};
 use crate::transport::quirk::Quirk;
 use crate::transport::stream::{Endpoint, OpenError, Stream};
-use crate::transport::tls::Handshake;
+use crate::transport::tls::{Handshake, RENEGOTIATION};
 
 /// Of each connection so many requests wait for a look at whether bytes came that nobody asked for, though the runtime told of none.
 /// A server that answers twice does so at once, and the look costs a call of the system.
@@ -144,10 +145,10 @@ impl Wire {
         self.decoder.excerpt().to_string()
     }
 
-    /// What came of an answer that was given up, or what the server took of its request; nothing if there was neither.
-    pub(super) fn so_far(&self) -> String {
+    /// Why there is no whole answer after so long: what came of it, what the server took of its request, or what it wants instead.
+    pub(super) fn given_up(&self, timeout: Duration) -> String {
         let total = self.out.bytes().len();
-        match self.decoder.so_far() {
+        let so_far = match self.decoder.so_far() {
             Some((status, body)) => format!(
                 ", but status {status} and {body} bytes of a body without its end: look for a stream, a content-length that is too large, or a connection that the server says it closes and keeps"
             ),
@@ -157,8 +158,14 @@ impl Wire {
                     self.written
                 )
             }
+            None if self.stream.as_ref().is_some_and(Stream::is_asked_anew) => {
+                return format!("no complete response within {timeout:?}: {RENEGOTIATION}");
+            }
             None => String::new(),
-        }
+        };
+        format!(
+            "no complete response within {timeout:?}{so_far}; raise the timeout if the target may take longer"
+        )
     }
 
     /// Sends `out` and reads the response, of whose body up to `keep_body` bytes are kept. Both go on side by side: a server

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout_at;
+
 use crate::process::port::{check_port_free, free_port};
 use crate::result::Failure;
 use crate::scenario::{BaseUrl, ProfileSource, Route, Target, Variant};
@@ -137,18 +139,25 @@ const MOST_REFUSALS: usize = 4;
 /// One connection that sends nothing, secured if the load's will be: a target that is not there, or that is not who it
 /// should be, is found before the load starts.
 async fn knock(endpoint: &Endpoint) -> Result<(), String> {
-    match tokio::time::timeout(KNOCK, Stream::open(endpoint)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!(
-            "no connection to {} within {KNOCK:?}; check host, port and firewall{}",
-            endpoint.place,
-            match endpoint.tls {
-                Some(_) => ", and that the target speaks TLS",
-                None => "",
-            }
-        )),
-    }
+    let place = &endpoint.place;
+    let end = tokio::time::Instant::now() + KNOCK;
+    let opened = timeout_at(end, Stream::connect(place)).await;
+    let stream = opened.map_err(|_| {
+        format!(
+            "no connection to {place} within {KNOCK:?}; check host, port and firewall, and whether the target accepts connections: its backlog may be full"
+        )
+    })?;
+    let stream = stream.map_err(|error| error.to_string())?;
+    let Some(tls) = &endpoint.tls else {
+        return Ok(());
+    };
+    let secured = timeout_at(end, stream.secure(tls, place)).await;
+    let secured = secured.map_err(|_| {
+        format!(
+            "a connection to {place}, but no end of the TLS handshake within {KNOCK:?}; check that the target speaks TLS there, and that it is not stopped"
+        )
+    })?;
+    secured.map(drop).map_err(|error| error.to_string())
 }
 
 /// Longest time that a connection to a target may take before the load.

@@ -22,6 +22,9 @@ const STALL_FACTOR: f64 = 10.0;
 /// Requests that wait for this many times the target's slow answers are not answered any more.
 const GONE_FACTOR: f64 = 3.0;
 
+/// More failures of each connection of a closed loop than this are not requests that wait for a slow answer.
+const FAILURES: u64 = 10;
+
 /// A silence at the end of the window that ended in the drain is no pause, as of a garbage collector, if it is of this share of the
 /// window, and of [`PAUSE`].
 const END_SHARE: f64 = 0.1;
@@ -301,8 +304,10 @@ impl Known<'_> {
             0 => 1.0 / (self.ok_of_all as f64 + 2.0),
             ok => (before + 1.0) / (ok as f64 + before + 2.0),
         };
+        let most = self.at_once.map(|most| FAILURES * u64::from(most));
+        let is_refused = most.is_some_and(|most| since.count > most);
         within > SMALL_SHARE * self.window
-            && waited >= GONE_FACTOR * slow(self.tally, 0.0)
+            && (is_refused || waited >= GONE_FACTOR * slow(self.tally, 0.0))
             && waited >= 2.0 * usual
             && waited >= SHORTEST_STALL.max(2.0 * self.own_stop)
             && rate.powf(since.count as f64) < CHANCE

@@ -158,6 +158,12 @@ fn a_target_that_answers_no_more_is_gone() {
     let slow = Load::new(20).closed(OK, 0, 9_000, 3_000);
     let slow = slow.open(REFUSED, (9_000, 20_000), 20, 1);
     gone(&slow, 9.0, "nothing answered from 9.0 s on");
+    // Answers in 600 ms, and refusals for less than three times that: none of them waits for an answer.
+    let slow = Load::new(3).closed(OK, 0, 1_800, 600);
+    let refused = slow.open(REFUSED, (1_800, 3_000), 20, 1);
+    gone(&refused, 1.8, "nothing answered from 1.8 s on");
+    let slow = Load::new(3).closed(OK, 0, 1_800, 600);
+    alive(&slow.one(TIMEOUT, 1_800, 3_000));
 }
 
 #[test]

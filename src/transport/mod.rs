@@ -9,6 +9,7 @@ pub mod input;
 pub(crate) mod message;
 pub mod proxy;
 pub mod quirk;
+mod records;
 pub mod sources;
 pub mod stream;
 pub mod tls;

@@ -26,11 +26,13 @@ pub enum Quirk {
     NoCloseNotify,
     /// Bytes follow the end of the answer.
     Surplus,
+    /// It has no body, where others to the same request had one.
+    NoBody,
 }
 
 impl Quirk {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::StatusLine,
         Self::BareLineFeed,
         Self::FoldedHeader,
@@ -41,6 +43,7 @@ impl Quirk {
         Self::ChunkedTwice,
         Self::NoCloseNotify,
         Self::Surplus,
+        Self::NoBody,
     ];
 
     /// Its name in results; it never changes.
@@ -56,6 +59,7 @@ impl Quirk {
             Self::ChunkedTwice => "chunked_twice",
             Self::NoCloseNotify => "no_close_notify",
             Self::Surplus => "surplus",
+            Self::NoBody => "no_body",
         }
     }
 
@@ -83,6 +87,9 @@ impl Quirk {
             }
             Self::Surplus => {
                 "are followed by bytes that belong to no answer, and the connection is not used again: look for a body of a HEAD, 204 or 304, for a content-length that is too small, or for a 408 that the server says while a connection is idle"
+            }
+            Self::NoBody => {
+                "have no body, where earlier ones to the same request had one: look at whether the target still works, and say with `expect` of a request what an answer must hold"
             }
         }
     }

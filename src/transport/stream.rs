@@ -22,6 +22,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::proxy::Tunnel;
+use super::records::Records;
 use super::sources::Sources;
 use super::tls::{Connector, Handshake, handshake_failure};
 
@@ -81,6 +82,22 @@ impl Place {
         }
     }
 
+    /// Who is connected to, for people: a proxy, if there is one.
+    fn first_hop(&self) -> String {
+        match self.proxied() {
+            Some((name, proxy)) => format!("the proxy {proxy}, through which {name} is reached"),
+            None => self.to_string(),
+        }
+    }
+
+    /// What stands behind a proxy, and the proxy's address.
+    pub fn proxied(&self) -> Option<(&str, SocketAddr)> {
+        match self {
+            Self::Way(way) => (way.behind.as_ref()).map(|behind| (&*behind.name, way.address)),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
     fn comes_from(&self) -> Option<&Sources> {
         match self {
             Self::Way(way) => way.sources.as_ref(),
@@ -115,7 +132,7 @@ pub struct Endpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The system or the peer refused it.
-    #[error("cannot connect to {place}: {cause}{}", remedy(.place, .cause))]
+    #[error("cannot connect to {}: {cause}{}", .place.first_hop(), remedy(.place, .cause))]
     Connect {
         /// Where to.
         place: Place,
@@ -148,9 +165,9 @@ pub enum Stream {
     /// A unix socket.
     Unix(UnixStream),
     /// TLS over TCP; boxed, for it is larger than all else that a connection has.
-    TlsTcp(Box<TlsStream<TcpStream>>),
+    TlsTcp(Box<TlsStream<Records<TcpStream>>>),
     /// TLS over a unix socket.
-    TlsUnix(Box<TlsStream<UnixStream>>),
+    TlsUnix(Box<TlsStream<Records<UnixStream>>>),
 }
 
 /// The same call on whichever stream it is.
@@ -225,13 +242,13 @@ impl Stream {
         let connector = TlsConnector::from(tls.config());
         let secured = match self {
             Self::Tcp(stream) => connector
-                .connect(tls.name.clone(), stream)
+                .connect(tls.name.clone(), Records::of(stream))
                 .await
-                .map(|stream| Self::TlsTcp(Box::new(stream))),
+                .map(|stream| Self::TlsTcp(begun(stream))),
             Self::Unix(stream) => connector
-                .connect(tls.name.clone(), stream)
+                .connect(tls.name.clone(), Records::of(stream))
                 .await
-                .map(|stream| Self::TlsUnix(Box::new(stream))),
+                .map(|stream| Self::TlsUnix(begun(stream))),
             secured @ (Self::TlsTcp(_) | Self::TlsUnix(_)) => Ok(secured),
         };
         secured.map_err(|error| OpenError::Tls {
@@ -308,6 +325,15 @@ impl Stream {
         recv(socket, &mut [0_u8; 1][..], look).is_ok()
     }
 
+    /// Whether the last that came is the wish of a TLS 1.2 server to shake hands anew (renegotiation).
+    pub fn is_asked_anew(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            Self::TlsTcp(stream) => stream.get_ref().0.is_handshake(),
+            Self::TlsUnix(stream) => stream.get_ref().0.is_handshake(),
+        }
+    }
+
     /// Whether it is under TLS.
     pub fn is_secured(&self) -> bool {
         matches!(self, Self::TlsTcp(_) | Self::TlsUnix(_))
@@ -319,7 +345,7 @@ impl Stream {
     pub fn take_error(&self) -> Option<io::ErrorKind> {
         let error = match self {
             Self::Tcp(stream) => stream.take_error(),
-            Self::TlsTcp(stream) => stream.get_ref().0.take_error(),
+            Self::TlsTcp(stream) => stream.get_ref().0.socket().take_error(),
             Self::Unix(_) | Self::TlsUnix(_) => return None,
         };
         error.ok().flatten().map(|error| error.kind())
@@ -344,6 +370,12 @@ impl Stream {
     pub async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         poll_fn(|context| self.poll_read(context, buffer)).await
     }
+}
+
+/// A stream whose handshake has ended, so that any other one is asked for anew.
+fn begun<S>(mut stream: TlsStream<Records<S>>) -> Box<TlsStream<Records<S>>> {
+    stream.get_mut().0.forget();
+    Box::new(stream)
 }
 
 fn refused(place: &Place, cause: io::Error) -> OpenError {

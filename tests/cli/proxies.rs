@@ -254,7 +254,8 @@ fn a_proxy_that_refuses_is_named_with_the_remedy() {
         .expect(
             4,
             &[
-                "shop.test:443 through the proxy 127.0.0.1",
+                "cannot connect to the proxy 127.0.0.1",
+                "through which shop.test:443 is reached",
                 "nothing listens there",
             ],
         );

@@ -71,6 +71,20 @@ fn a_request_that_is_sent_again_is_said_to_be() {
 }
 
 #[test]
+fn a_server_that_ends_an_upload_is_told_from_one_that_crashed() {
+    let server = Server::start(Behaviour::Reset(Point::RequestHead));
+    let load = "model = \"closed\"\nrequests = 2\nconnections = 1\nworkers = 1";
+    let upload = "[[request]]\nname = \"r\"\nmethod = \"POST\"\npath = \"/\"\nbody = \"0123456789\"\nbody_chunks = { size = \"1B\", pause = \"500ms\" }\n";
+    let report = run(server.addr, load, upload);
+    assert_eq!(report.errors(), [(ErrorKind::Reset, 2)], "{report:?}");
+    let words = &report.exemplars[&ErrorKind::Reset];
+    assert!(
+        words.contains("bytes of the request were sent: look for its limits"),
+        "{words}"
+    );
+}
+
+#[test]
 fn each_misbehaviour_has_its_kind_of_error() {
     use ErrorKind::{ClosedEarly, Malformed, Reset, Status, Timeout};
     let slow = Behaviour::Slow(OK, Duration::from_millis(50));

@@ -105,6 +105,29 @@ fn answers_that_are_framed_in_an_odd_way_count() {
     }
 }
 
+/// What a service says that has lost what stands behind it.
+#[test]
+fn answers_that_lose_their_body_count_and_are_told() {
+    let empty: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let none: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let load = CLOSED.replace("connections = 2", "connections = 1");
+    for (first, then, lost) in [(OK, empty, 30), (OK, none, 0), (empty, OK, 0)] {
+        let server = Server::start(Behaviour::PerConnection(vec![
+            Behaviour::CloseAfter(10, first),
+            Behaviour::Canned(then),
+        ]));
+        let report = run(server.addr, &load, &request("GET"));
+        assert_eq!(report.total.ok, 40, "{report:?}");
+        let odd = oddities(&report);
+        let counted = odd.get("no_body").map_or(0, |(count, _)| *count);
+        assert_eq!(
+            (counted, odd.len()),
+            (lost, usize::from(lost > 0)),
+            "{odd:?}"
+        );
+    }
+}
+
 #[test]
 fn a_credential_in_an_odd_line_is_not_quoted() {
     let answer: &[u8] = b"HTTP/1.1 200 OK\r\nSet-Cookie : id=s3cr3t\r\nContent-Length: 0\r\n\r\n";

@@ -162,6 +162,22 @@ fn a_handshake_that_stalls_runs_into_the_timeout() {
 }
 
 #[test]
+fn a_server_that_waits_for_another_handshake_is_told_from_a_slow_one() {
+    let (authority, pair) = authority();
+    let server = Server::start(&pair, Act::AskAnew);
+    let load =
+        "model = \"closed\"\nrequests = 2\nconnections = 1\nworkers = 1\ntimeout = \"500ms\"";
+    let report = run_tls(server.addr, &trusting(&authority), "127.0.0.1", load, GET);
+    assert_eq!(report.errors(), [(ErrorKind::Timeout, 2)], "{report:?}");
+    let words = &report.exemplars[&ErrorKind::Timeout];
+    assert!(
+        words.contains("within 500ms: the server asks to negotiate TLS anew")
+            && !words.contains("raise the timeout"),
+        "{words}"
+    );
+}
+
+#[test]
 fn a_client_certificate_opens_a_server_that_asks_for_one() {
     let (authority, pair) = authority();
     let client = authority.issue(&["a client"]);
@@ -179,6 +195,31 @@ fn a_client_certificate_opens_a_server_that_asks_for_one() {
         let tls = trusting(&authority).identified(cert, key, None).unwrap();
         let report = run_tls(server.addr, &tls, "127.0.0.1", CLOSED, GET);
         assert_eq!(report.total.ok, 60, "{report:?}");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_named_may_be_the_targets_own() {
+    let (authority, _) = authority();
+    let own = authority.issue_own(&["127.0.0.1"]);
+    let server = Server::start(&own, Act::Serve(OK));
+    let trusting = |cert: &std::path::Path| Tls::system().trusting(cert).unwrap();
+    let report = run_tls(server.addr, &trusting(&own.cert), "127.0.0.1", CLOSED, GET);
+    assert_eq!(report.total.ok, 60, "{report:?}");
+    // Another name, and another authority's word.
+    let other = authority.issue_own(&["127.0.0.1"]);
+    for (tls, name, says) in [
+        (trusting(&own.cert), "shop.test", "not for shop.test"),
+        (trusting(&other.cert), "127.0.0.1", "that very certificate"),
+        (
+            trusting(&authority.file()),
+            "127.0.0.1",
+            "that very certificate",
+        ),
+    ] {
+        let report = run_tls(server.addr, &tls, name, CLOSED, GET);
+        let words = &report.exemplars[&ErrorKind::Tls];
+        assert!(report.total.ok == 0 && words.contains(says), "{words}");
     }
 }
 

@@ -18,15 +18,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer,
+    KeyPair, date_time_ymd,
 };
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::version::TLS12;
+use rustls::{ALL_VERSIONS, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -89,9 +90,22 @@ impl Authority {
         self.write(&params)
     }
 
+    /// One that is signed with its own key and is an authority too, as `openssl req -x509` makes them.
+    pub fn issue_own(&self, names: &[&str]) -> Pair {
+        let mut params = params(names);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        self.store(&certificate, &key)
+    }
+
     fn write(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        self.store(&certificate, &key)
+    }
+
+    fn store(&self, certificate: &Certificate, key: &KeyPair) -> Pair {
         let number = std::fs::read_dir(self.home.path()).unwrap().count();
         let file = |kind: &str| self.home.path().join(format!("{number}.{kind}"));
         let pair = Pair {
@@ -124,6 +138,8 @@ pub enum Act {
     Work(&'static [u8], Duration),
     /// Answers every request once its head is there, and reads its body only then.
     Early(&'static [u8]),
+    /// Of TLS 1.2: reads a request, and begins to ask for another handshake.
+    AskAnew,
     /// Reads nothing and says nothing.
     Stall,
     /// Reads the beginning of the handshake and answers in plain HTTP.
@@ -240,8 +256,12 @@ fn config(spec: &Spec<'_>) -> ServerConfig {
         .unwrap();
     let key = PrivateKeyDer::from_pem_file(&spec.pair.key).unwrap();
     let provider = Arc::new(default_provider());
+    let old = [&TLS12];
     let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(match spec.act {
+            Act::AskAnew => &old[..],
+            _ => ALL_VERSIONS,
+        })
         .unwrap();
     let builder = match spec.clients {
         Some(ca) => {
@@ -344,6 +364,7 @@ async fn serve(
                 answers += 1;
                 stream.write_all(answer).await?;
             }
+            Act::AskAnew => stream.get_mut().0.write_all(&[22, 3, 3, 0, 40]).await?,
             Act::Early(_) | Act::Stall | Act::Plain | Act::Vanish => {}
         }
         stream.flush().await?;

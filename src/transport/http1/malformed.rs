@@ -102,7 +102,9 @@ pub enum Malformed {
     )]
     TooManyInterim,
     /// `101 Switching Protocols`, which no request asks for.
-    #[error("the server switches protocols: remove the upgrade header from the request")]
+    #[error(
+        "the server switches protocols: remove an upgrade header from the request, or load a path that is not for WebSocket"
+    )]
     SwitchingProtocols,
 }
 

@@ -13,7 +13,7 @@ pub(super) fn of(block: &[u8], lines: &Lines, quirk: Quirk) -> Excerpt {
         Excerpt::of(line.strip_suffix(b"\r").unwrap_or(line))
     };
     match quirk {
-        Quirk::Surplus | Quirk::NoCloseNotify => Excerpt::EMPTY,
+        Quirk::Surplus | Quirk::NoCloseNotify | Quirk::NoBody => Excerpt::EMPTY,
         Quirk::StatusLine => line_of(memchr::memchr(b'\n', block).unwrap_or(0)),
         // Without one in the header block it is in the lines of chunks.
         Quirk::BareLineFeed => head::bare_line_feed(block).map_or(Excerpt::EMPTY, line_of),

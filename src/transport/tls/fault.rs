@@ -8,6 +8,9 @@ use rustls::{AlertDescription, CertificateError, Error, PeerMisbehaved};
 /// The most names of a certificate that are listed.
 const NAMES: usize = 4;
 
+/// What is said of a TLS 1.2 server that wants another handshake.
+pub const RENEGOTIATION: &str = "the server asks to negotiate TLS anew within a connection (renegotiation), which telemload does not do; let it ask for client certificates in the first handshake, as Apache does of a whole host, and not of a path";
+
 /// Why a handshake failed that was to prove that the peer is `name`.
 pub fn handshake_failure(error: &io::Error, name: &ServerName<'_>) -> String {
     match of_tls(error) {
@@ -71,7 +74,7 @@ fn words(error: &Error, name: &str) -> String {
             "the server showed no certificate; configure one there".to_owned()
         }
         Error::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
-            "the server asks to negotiate TLS anew within a connection (renegotiation), which telemload does not do; let it ask for client certificates in the first handshake, as Apache does of a whole host, and not of a path".to_owned()
+            RENEGOTIATION.to_owned()
         }
         _ => format!("the server broke the TLS protocol: {error}; look for a proxy in between"),
     }
@@ -95,14 +98,19 @@ fn certificate(error: &CertificateError, name: &str) -> String {
             "the server's certificate is not meant for servers; issue one with the purpose serverAuth".to_owned()
         }
         // A self-signed certificate that says it is an authority.
-        Kind::Other(_) if error.to_string().contains("CaUsedAsEndEntity") => {
-            "the server shows the certificate of an authority as its own, as `openssl req -x509` makes them unless told `-addext basicConstraints=critical,CA:FALSE`; issue one for the server, or do without the check with `tls.insecure` or --insecure".to_owned()
+        _ if is_of_authority(error) => {
+            "the server shows the certificate of an authority as its own, as `openssl req -x509` makes them unless told `-addext basicConstraints=critical,CA:FALSE`; name that very certificate with `tls.ca` or --cacert, issue one for the server, or do without the check with `tls.insecure` or --insecure".to_owned()
         }
         Kind::Other(_) if error.to_string().contains("UnsupportedCertVersion") => {
             "the server's certificate is of X.509 version 1, as `openssl x509 -req` makes them without `-extfile`, and cannot say what it is for; issue one of version 3 with alternative names, or do without the check with `tls.insecure` or --insecure".to_owned()
         }
         _ => format!("the server's certificate is not valid: {error}; issue another, or do without the check with `tls.insecure` or --insecure"),
     }
+}
+
+/// Whether a certificate was refused because it is that of an authority. The library has no type for it.
+pub(super) fn is_of_authority(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(_)) && error.to_string().contains("CaUsedAsEndEntity")
 }
 
 fn wrong_name(name: &str, presented: &[String]) -> String {

@@ -10,6 +10,7 @@ mod error;
 mod fault;
 mod files;
 mod handshakes;
+mod own;
 mod public_key;
 mod share;
 
@@ -25,10 +26,11 @@ use rustls::{ClientConfig, RootCertStore};
 
 use anyone::Anyone;
 pub use error::TlsError;
-pub use fault::{client_failure, handshake_failure, is_refusal, stream_failure};
+pub use fault::{RENEGOTIATION, client_failure, handshake_failure, is_refusal, stream_failure};
 pub use files::passphrase;
 use files::{certificates, private_key};
 pub use handshakes::{Handshake, Handshakes, Negotiated};
+use own::Own;
 use share::Turns;
 
 /// The only protocol that is offered.
@@ -49,8 +51,8 @@ pub struct Tls {
 enum Trust {
     /// The authorities of the system.
     System,
-    /// These authorities alone.
-    Only(Arc<RootCertStore>),
+    /// These authorities alone, and whoever shows one of them as its own.
+    Only(Own),
     /// Nobody is asked.
     Unchecked,
 }
@@ -73,20 +75,16 @@ impl Tls {
         self
     }
 
-    /// The certificates in a PEM file vouch for the target, those of the system no longer do.
+    /// The certificates in a PEM file vouch for the target, or are its own; those of the system no longer do.
     ///
     /// # Errors
     /// The file cannot be read or holds no usable certificate.
     pub fn trusting(mut self, ca: &Path) -> Result<Self, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(ca)? {
-            let bad = |error: rustls::Error| TlsError::BadCertificate {
-                path: ca.to_owned(),
-                cause: error.to_string(),
-            };
-            roots.add(certificate).map_err(bad)?;
-        }
-        self.trust = Trust::Only(Arc::new(roots));
+        let own = Own::of(certificates(ca)?).map_err(|error| TlsError::BadCertificate {
+            path: ca.to_owned(),
+            cause: error.to_string(),
+        })?;
+        self.trust = Trust::Only(own);
         Ok(self)
     }
 
@@ -183,7 +181,9 @@ impl Tls {
             .map_err(TlsError::Library)?;
         let builder = match &self.trust {
             Trust::System => builder.with_root_certificates(system_roots()?),
-            Trust::Only(roots) => builder.with_root_certificates(roots.clone()),
+            Trust::Only(own) => builder
+                .dangerous()
+                .with_custom_certificate_verifier(own.verifier(provider())?),
             Trust::Unchecked => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Anyone)),
@@ -203,7 +203,7 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let trust = match &self.trust {
             Trust::System => "system".to_owned(),
-            Trust::Only(roots) => format!("{} own", roots.len()),
+            Trust::Only(own) => format!("{} own", own.len()),
             Trust::Unchecked => "anyone".to_owned(),
         };
         f.debug_struct("Tls")

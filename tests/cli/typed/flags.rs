@@ -48,6 +48,10 @@ fn flags_of_other_tools_of_one_meaning() {
                 "9s",
                 "--threads",
                 "1",
+                "--basic",
+                "--fail-with-body",
+                "--no-buffer",
+                "--no-summary",
             ],
             format!("{get}\r\n"),
         ),
@@ -110,7 +114,7 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
             "-t is not taken: it is the threads of wrk (here --workers)",
         ),
         (&["-t4"], "-t is not taken"),
-        (&["-s", "a.lua"], "-s is not taken: it is a script in wrk"),
+        (&["-s", "5"], "-s is not taken: it is a script in wrk"),
         (&["-sS"], "-s is not taken"),
         (&["-A", "x"], "-H 'User-Agent: …'"),
         (
@@ -156,7 +160,8 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
         (&["--body-file", "a"], "the file of a body is --body @FILE"),
         (&["-disable-redirects"], "--disable-redirects"),
         (&["-rate=100"], "-rate begins with two dashes here: --rate"),
-        (&["-body", "x"], "-body begins with two dashes here: --body"),
+        // It names a file, and `--body x` would send an x.
+        (&["-body", "x"], "the file of a body is --body @FILE"),
         (&["-connections", "4"], "--connections"),
         // Letters with a value otherwise: a method `ore`, and the help with exit code 0.
         (
@@ -175,21 +180,98 @@ fn flags_of_more_than_one_meaning_name_the_right_one() {
             &["-keepalive=false"],
             "unless --no-keepalive says otherwise",
         ),
-        (&["-qps", "9"], "-qps begins with two dashes here: --qps"),
+        (&["-qps", "9"], "-qps is not taken: a rate is -R"),
+        // Of threads here, and of connections in vegeta.
+        (&["-workers=9"], "connections there are at most is -c N"),
         (&["--digest"], "telemload answers no challenge"),
         (&["--url", "http://127.0.0.1:2/"], "leave one of them out"),
         (&["--burst-rate", "4"], "bursts are `arrivals` of a load"),
         (&["--range", "0-9"], "-H 'Range: bytes=FIRST-LAST'"),
         (&["-Z"], "under way at once is -c N"),
+        (
+            &["-a"],
+            "a connection for each request, which is -a in bombardier, is --no-keepalive",
+        ),
+        (
+            &["-x"],
+            "behind a flag that has a value it is taken for that",
+        ),
+        (&["-X", "localhost:3128"], "is --proxy http://HOST:PORT"),
+        (&["-X"], "-M is the method, and the URL stands by itself"),
+        (&["-n"], "and the URL stands by itself"),
+        (&["-D", "10"], "how long h2load loads (-d)"),
+        (&["-p", "10"], "more connections: -c N"),
+        (&["-r", "5"], "repetitions in siege (-n)"),
+        (&["--socks5", "a:1"], "HTTP proxies alone: --proxy"),
+        (
+            &["--pipelining", "4"],
+            "more at once are more connections: -c N",
+        ),
+        (&["--rps", "4"], "a rate is -R N"),
+        (&["--dump-header", "-"], "what an answer holds is not kept"),
+        (&["--disableKeepAlives"], "is --no-keepalive"),
+        (&["-prometheus-addr=:1"], "--live [HOST:]PORT"),
         (&["http://127.0.0.1:2/"], "there is one scenario or URL"),
     ] {
         refused(&[args, &[URL]].concat(), &[says]);
     }
     refused(&[], &["name a scenario file or a URL"]);
-    refused(
-        &["script.js"],
-        &["script.js is of another tool; a scenario is TOML"],
-    );
+    for args in [
+        &["script.js"][..],
+        &["-n", "-t", "script.js", "-l", "out.jtl"],
+        &["--vus", "10", "script.js"],
+        &["-s", "script.js", URL],
+        &["-f", "script.js", "--headless", "-u", "9"],
+    ] {
+        refused(args, &["script.js is of another tool; a scenario is TOML"]);
+    }
+}
+
+#[test]
+fn a_url_may_end_like_a_script() {
+    for path in ["/app.js", "/v1/openapi.yaml", "/plan.jmx"] {
+        let (sent, _) = sends(TestBed::new(), &[], path);
+        assert!(sent.head.starts_with(&format!("GET {path} ")), "{path}");
+    }
+}
+
+#[test]
+fn what_is_taken_as_it_is_written_is_told_where_it_may_be_meant_otherwise() {
+    let bed = || TestBed::new().file("body.json", "{}");
+    let dry = |args: &[&str]| {
+        let bed = bed().args(["run", "--dry-run"]).args(args).args([URL]);
+        bed.run().expect(0, &[]).stdout
+    };
+    for (args, says) in [
+        (
+            &["-X", "post"][..],
+            "the method `post` is sent as it is written",
+        ),
+        (&["-M", "100"], "the method `100` is sent as it is written"),
+        (
+            &["-X", "POST", "-d", "123"],
+            "-d is how long the load lasts, and the requests have no body",
+        ),
+        (
+            &["--body", "body.json"],
+            "to send the file of that name write --body @body.json",
+        ),
+    ] {
+        let told = dry(args);
+        assert!(told.contains(says), "{args:?}: {told}");
+    }
+    for args in [
+        &["-X", "PURGE"][..],
+        &["-X", "VERSION-CONTROL"],
+        &["-X", "POST", "-d", "9", "--data", "x"],
+        &["--body", "other.json"],
+        &["--body", "@body.json"],
+    ] {
+        let told = dry(args);
+        assert!(!told.contains("note:"), "{args:?}: {told}");
+    }
+    let told = dry(&["--rate", "50/500ms"]);
+    assert!(told.contains("open loop at 100/s"), "{told}");
 }
 
 #[test]
@@ -249,7 +331,10 @@ fn a_bare_timeout_that_nothing_meets_is_told_with_its_unit() {
         .run();
     outcome.expect(
         4,
-        &["-T 8 is 8 ms, and most requests took longer; for 8 seconds write -T 8s"],
+        &[
+            "-T 8 is 8 ms, and ",
+            " requests took longer; for 8 seconds write -T 8s",
+        ],
     );
 }
 
