@@ -7,12 +7,12 @@ use anyhow::Context;
 use super::again::command_line;
 use super::exit::Usage;
 use super::files::{made, write_all};
-use super::input::bytes_up_to;
-use super::output::print;
+use super::input::traffic_up_to;
+use super::output::{print, say};
 use super::path::{at_most_one_stdin, shown};
 use super::report::{self, PAGE};
 use super::run::fresh_seed;
-use super::stored::AUDIT;
+use super::stored::{self, AUDIT};
 use crate::experiment::RunDir;
 use crate::gate;
 use crate::import::{self, Options, Sample};
@@ -95,6 +95,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     };
     let plan =
         scenario::load(&args.scenario, &overrides).map_err(|error| Usage(error.to_string()))?;
+    args.run
+        .as_deref()
+        .map_or(Ok(()), |run| is_of(run, args, &plan))?;
     let (variant, phase) = chosen(args, &plan)?;
     let key = Key::of(random_bytes().context("the system gives no random bytes")?);
     let production = production(args, &key)?;
@@ -144,6 +147,29 @@ fn beside(run: &Path) -> anyhow::Result<PathBuf> {
     Ok(run.join(AUDIT))
 }
 
+/// Refuses a run of another scenario: its page would tell of requests that it did not send.
+fn is_of(run: &Path, args: &Args, plan: &Plan) -> anyhow::Result<()> {
+    let of = stored::run(run, None)?.0.scenario;
+    if of.name != plan.name {
+        let message = format!(
+            "--run {}: it is a run of the scenario `{}`, and {} is `{}`; name a run of this one, or --out DIR",
+            run.display(),
+            of.name,
+            args.scenario.display(),
+            plan.name
+        );
+        return Err(Usage(message).into());
+    }
+    if of.sha256 != plan.sha256 {
+        say(&format!(
+            "warning: {} is not as it was when {} was run: the audit is of what it says now",
+            args.scenario.display(),
+            run.display()
+        ));
+    }
+    Ok(())
+}
+
 fn chosen<'a>(args: &Args, plan: &'a Plan) -> anyhow::Result<(&'a Variant, &'a Phase)> {
     let variant = &plan.variants[0];
     let phase = match &args.phase {
@@ -172,7 +198,7 @@ fn production(args: &Args, key: &Key) -> anyhow::Result<Side> {
     let mut recorded = Sample::default();
     for file in &args.samples {
         let refused = |why: String| Usage(format!("{}: {why}", shown(file)));
-        let bytes = bytes_up_to(file, LARGEST, "; name the files in it")?;
+        let bytes = traffic_up_to(file, LARGEST)?;
         let text = import::text(&bytes).map_err(|error| refused(error.to_string()))?;
         if parity::is_one(&text) {
             let read = parity::read(&text).map_err(|error| refused(error.to_string()))?;

@@ -1,8 +1,8 @@
 //! What CI systems read: files that flags name, and what GitHub Actions asks for by its environment.
 
 use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{self, Path, PathBuf};
 
 use super::exit::Usage;
@@ -131,11 +131,25 @@ fn is_file(flag: &str, path: Option<&Path>) -> Result<(), Usage> {
     Ok(())
 }
 
+/// Whether a file ends within a line, where a heading would be a part of that line.
+fn ends_within_line(path: &Path) -> bool {
+    let last = || {
+        let mut file = File::open(path).ok()?;
+        file.seek(SeekFrom::End(-1)).ok()?;
+        let mut byte = [0];
+        file.read_exact(&mut byte).ok()?;
+        Some(byte[0])
+    };
+    last().is_some_and(|byte| byte != b'\n')
+}
+
 /// Other steps write there too. One that cannot be written changes nothing about what was found.
 fn append_summary(path: &Path, checks: &Checks, more: &[String]) {
     let written = fs::metadata(path).map_or(0, |of| of.len());
     let room = text::markdown::MOST.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX));
-    let parts = [&[text::markdown::checks(checks)], more].concat();
+    let before = if ends_within_line(path) { "\n\n" } else { "" };
+    let first = format!("{before}{}", text::markdown::checks(checks));
+    let parts = [&[first], more].concat();
     let summary = text::markdown::fitting(&parts, room);
     let mut options = OpenOptions::new();
     let file = options.append(true).create(true).open(path);

@@ -9,7 +9,7 @@ use super::exit::Usage;
 use super::files::{apart, made, write_all};
 use super::input::{Costs, Reading, side};
 use super::output::{print, say};
-use super::path::{at_most_one_stdin, shown};
+use super::path::{at_most_one_stdin, is_stdio, shown};
 use super::report::PAGE;
 use super::stored;
 use crate::compare::{Caution, Comparison, Profiled, Side, Subject, Untrusted, order, sides};
@@ -93,7 +93,12 @@ impl From<FailOnFlag> for FailOn {
 
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     args.ci.check()?;
-    let (base, head, notes) = opened(args, Given::of(&args.base)?, Given::of(&args.head)?)?;
+    let (base, head) = (Given::of(&args.base)?, Given::of(&args.head)?);
+    if args.fail_on.is_some() && base.is(&head) {
+        let message = "--fail-on: base and head are one and the same, and nothing differs from itself; name two";
+        return Err(Usage(message.to_owned()).into());
+    }
+    let (base, head, notes) = opened(args, base, head)?;
     let (base, head) = (base.side(), head.side());
     let untrusted = Untrusted::from(args.allow_untrusted);
     let mut comparison = sides(&base, &head, untrusted);
@@ -195,7 +200,14 @@ fn opened(args: &Args, base: Given, head: Given) -> anyhow::Result<(Opened, Open
             let notes = notes.into_iter().collect();
             return Ok((base, head, notes));
         }
-        _ => {
+        (Given::Profile(path), _) | (_, Given::Profile(path)) => {
+            if !is_stdio(&path) && !path.to_string_lossy().contains(',') && !path.exists() {
+                let message = format!(
+                    "{}: there is no such run directory or profile",
+                    path.display()
+                );
+                return Err(Usage(message).into());
+            }
             let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";
             return Err(Usage(message.to_owned()).into());
         }
@@ -311,6 +323,21 @@ impl Given {
             ))
             .into()),
             None => Ok(Self::Profile(path.to_owned())),
+        }
+    }
+
+    /// Whether both name the same file, or the same variant of one run.
+    fn is(&self, other: &Self) -> bool {
+        let are_one = |one: &Path, other: &Path| {
+            let place = |path: &Path| path.canonicalize().ok();
+            place(one).is_some_and(|one| place(other) == Some(one))
+        };
+        match (self, other) {
+            (Self::Run(one), Self::Run(other)) => {
+                one.variant == other.variant && are_one(&one.directory, &other.directory)
+            }
+            (Self::Profile(one), Self::Profile(other)) => are_one(one, other),
+            _ => false,
         }
     }
 }

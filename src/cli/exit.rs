@@ -9,3 +9,11 @@ pub(super) struct Usage(pub(super) String);
 pub(super) const USAGE: u8 = 2;
 /// Exit code of an internal or I/O error.
 pub(super) const INTERNAL: u8 = 5;
+
+/// What could not be written decides on the exit code, where the summary has named that of the figures.
+pub(super) fn unkept(error: anyhow::Error, of_figures: u8) -> anyhow::Error {
+    if of_figures == INTERNAL || error.is::<Usage>() {
+        return error;
+    }
+    anyhow::anyhow!("{error:#}; therefore the exit code is {INTERNAL} and not {of_figures}")
+}

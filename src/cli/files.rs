@@ -51,7 +51,9 @@ pub(super) fn write_all(
 /// A directory that was made, or why it was not.
 pub(super) fn made(dir: Result<RunDir, CreateError>) -> anyhow::Result<RunDir> {
     dir.map_err(|error| match error {
-        CreateError::Taken(_) | CreateError::Foreign { .. } => Usage(error.to_string()).into(),
+        CreateError::Taken(_) | CreateError::InUse(_) | CreateError::Foreign { .. } => {
+            Usage(error.to_string()).into()
+        }
         CreateError::Write(error) => unwritten(&error),
     })
 }

@@ -189,6 +189,16 @@ pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// A file or standard input of a size; `inside` is what is said of a directory.
 pub(super) fn bytes_up_to(path: &Path, most: u64, inside: &str) -> Result<Vec<u8>, Usage> {
+    part_up_to(path, most, inside, "")
+}
+
+/// The same of recorded traffic, of which a part is enough.
+pub(super) fn traffic_up_to(path: &Path, most: u64) -> Result<Vec<u8>, Usage> {
+    let part = "; a part of it is enough, for at most 200,000 requests are kept: `tail -n 1000000 FILE`, or a file for each hour";
+    part_up_to(path, most, "; name the files in it", part)
+}
+
+fn part_up_to(path: &Path, most: u64, inside: &str, part: &str) -> Result<Vec<u8>, Usage> {
     let read = if is_stdio(path) {
         let mut bytes = Vec::new();
         let read = io::stdin().lock().take(most + 1).read_to_end(&mut bytes);
@@ -203,11 +213,16 @@ pub(super) fn bytes_up_to(path: &Path, most: u64, inside: &str) -> Result<Vec<u8
         |reason: &dyn std::fmt::Display| Usage(format!("cannot read {}: {reason}", shown(path)));
     let bytes = read.map_err(|error| match error.kind() {
         io::ErrorKind::IsADirectory => refused(&format!("it is a directory{inside}")),
-        io::ErrorKind::FileTooLarge => refused(&format!("it is larger than {} MiB", most >> 20)),
+        io::ErrorKind::FileTooLarge => {
+            refused(&format!("it is larger than {} MiB{part}", most >> 20))
+        }
         _ => refused(&error),
     })?;
     if bytes.len() as u64 > most {
-        return Err(refused(&format!("it is larger than {} MiB", most >> 20)));
+        return Err(refused(&format!(
+            "it is larger than {} MiB{part}",
+            most >> 20
+        )));
     }
     Ok(bytes)
 }

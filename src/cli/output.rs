@@ -37,7 +37,9 @@ pub(super) fn write_out(mut out: impl Write, bytes: &[u8]) -> anyhow::Result<()>
 
 /// How a run of the scenario of this name goes, on stderr: live on a terminal, else in lines.
 pub(super) fn progress(is_quiet: bool, scenario: &str) -> Progress {
-    let mode = match (is_quiet, io::stderr().is_terminal()) {
+    // One that cannot move its cursor shows lines, as a file does.
+    let is_live = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|of| of != "dumb");
+    let mode = match (is_quiet, is_live) {
         (true, _) => Mode::Quiet,
         (false, true) => Mode::Live { width },
         (false, false) => Mode::Lines {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::ci::{AtScenario, Outputs, in_repository};
 use super::completions::variants;
 use super::conclusion::{Conclusion, Patience};
-use super::exit::Usage;
+use super::exit::{Usage, unkept};
 use super::files::made;
 use super::foreign::{Foreign, Typed, plan as plan_of_another};
 use super::limits::{AtOnce, allow_connections, warn_of_ports};
@@ -233,7 +233,8 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         told(&plan, &conclusion, &dir);
     }
     let reported = report(args, &conclusion, scenario.as_deref());
-    conclusion.end().and(reported)?;
+    let written = conclusion.end().and(reported);
+    written.map_err(|error| unkept(error, outcome.exit_code()))?;
     match printed {
         // A terminal that hung up takes no summary; that it did is what the exit code tells.
         Err(error) if outcome == Outcome::Interrupted => say(&format!("error: {error:#}")),

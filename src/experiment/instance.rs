@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::notes;
 use super::probe::Watching;
 use super::reach::{local, port_of};
 use super::started::{Started, ToStart};
-use crate::process::ProcessTree;
 use crate::process::ready::Probe;
-use crate::result::Failure;
+use crate::process::{ProcessTree, listens};
+use crate::result::{Failure, Note};
 use crate::scenario::BaseUrl;
 use crate::tenant;
-use crate::transport::stream::Endpoint;
+use crate::transport::stream::{Endpoint, Place};
 use crate::transport::tls::Tls;
 
 /// A process that is loaded.
@@ -117,6 +118,25 @@ impl Instance {
             started: None,
             is_killed: false,
         })
+    }
+
+    /// What a reader should know of how it is measured.
+    pub(super) fn notes(&self) -> Vec<Note> {
+        let Some(tree) = &self.tree else {
+            return Vec::new();
+        };
+        let mut all = Vec::new();
+        if tree.holds(std::process::id()) {
+            all.push(notes::holds_generator());
+        }
+        if let Place::Tcp(address) = &self.endpoint.place
+            && address.ip().is_loopback()
+            && let Ok(pids) = tree.pids()
+            && listens(address.port(), &pids) == Some(false)
+        {
+            all.push(notes::another_listens(address.port()));
+        }
+        all
     }
 
     /// Waits until it answers.

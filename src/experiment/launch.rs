@@ -15,7 +15,7 @@ use super::started::first;
 use super::{Observer, RunDir, Stop};
 use crate::process::client::control_client;
 use crate::process::cpus::Confined;
-use crate::result::Failure;
+use crate::result::{Failure, Note};
 use crate::scenario::plan::places::LaunchPlaces;
 use crate::scenario::plan::ports::Ports;
 use crate::scenario::{Target, Variant};
@@ -44,6 +44,8 @@ pub(super) struct Launched {
     pub(super) is_known: bool,
     /// Where it stores payloads, if that is known and they outlive it.
     pub(super) sink: Option<String>,
+    /// What a reader should know of how it is measured.
+    pub(super) notes: Vec<Note>,
 }
 
 /// What a target is started with.
@@ -83,6 +85,7 @@ impl Launched {
             cpus: machine_cpus(),
             is_known: false,
             sink: None,
+            notes: Vec::new(),
         };
         let mut stopping = stop.clone();
         let failure = tokio::select! {
@@ -174,6 +177,7 @@ impl Launched {
             let found = find("host", &host.base, &host.route, host.proxy.as_ref()).await?;
             self.hosts.push(found.0);
         }
+        self.notes = self.instances.iter().flat_map(Instance::notes).collect();
         Ok(())
     }
 

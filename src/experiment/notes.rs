@@ -41,6 +41,23 @@ pub(super) fn no_target_cpu(why: &str) -> Note {
     Note::warning(NO_TARGET_CPU, "target", words)
 }
 
+/// The process that was named is one that telemload descends from, such as a shell.
+pub(super) fn holds_generator() -> Note {
+    let words = "telemload itself runs below the process that was named as the target's: its own CPU time and memory are in the target's".to_owned();
+    Note::warning("pid_holds_telemload", "target", words)
+        .with_remedy("name the process of the service")
+}
+
+/// A wrapper, such as `docker run`, is measured and not what it started.
+pub(super) fn another_listens(port: u16) -> Note {
+    let words = format!(
+        "none of the processes that are measured listens at port {port}, and another one does: the target's CPU time and memory are not those of what answers"
+    );
+    Note::warning("another_process_listens", "target", words).with_remedy(
+        "name the process of the service with `pid`, or start it without what starts it elsewhere",
+    )
+}
+
 /// Fewer samples than percentiles need.
 pub(super) fn few_requests(ok: u64) -> Note {
     let words = format!("only {ok} OK responses: p99 and above rest on a few of them");

@@ -130,6 +130,7 @@ impl PhaseRun<'_> {
             let unnamed = target.no_tree().filter(|_| over.late.cpu == Cpu::Nowhere);
             found.note([notes::no_target_cpu(&unnamed.unwrap_or(why))]);
         }
+        found.note(target.notes.iter().cloned());
         match over.published {
             Ok(ended_early) => found.note(ended_early),
             Err(why) if target.is_known && has_window => found.note([notes::no_counters(&why)]),

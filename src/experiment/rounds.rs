@@ -61,6 +61,7 @@ pub async fn run(
                     // Its own launches end with it; the other variants have nothing to do with that.
                     Ok(Launch::Died(died)) => {
                         course.dead[at] = true;
+                        let died = of_variant(plan, at, died);
                         result.failure.get_or_insert(died);
                         true
                     }
@@ -84,6 +85,18 @@ pub async fn run(
         phase.note(hints(phase));
     }
     result
+}
+
+/// A failure that says whose it is, where there are several.
+fn of_variant(plan: &Plan, at: usize, failure: Failure) -> Failure {
+    if plan.variants.len() < 2 {
+        return failure;
+    }
+    let name = &plan.variants[at].name;
+    match failure {
+        Failure::Target(words) => Failure::Target(format!("variant {name}: {words}")),
+        Failure::Internal(words) => Failure::Internal(format!("variant {name}: {words}")),
+    }
 }
 
 /// A result without any phase.
@@ -170,7 +183,11 @@ impl<'a> Course<'a> {
         }
         let run = self.run(one, round);
         let ended = run.run(&mut self.hashes, &mut results[one], self.stop);
-        vec![(one, ended.await)]
+        let ended = ended.await;
+        vec![(
+            one,
+            ended.map_err(|failure| of_variant(self.plan, one, failure)),
+        )]
     }
 
     fn run(&self, at: usize, round: u32) -> VariantRun<'a> {

@@ -6,6 +6,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::writing::{Last, begin, descend, make, open_file, put, reach};
 
@@ -38,6 +42,9 @@ pub enum CreateError {
     /// The one that was asked for is another run's.
     #[error("--out {path}: the directory holds a result already; name a directory that is new or has no result", path = .0.display())]
     Taken(PathBuf),
+    /// Another process writes into the one that was asked for.
+    #[error("--out {path}: another telemload is writing into this directory; wait for it, or name another directory", path = .0.display())]
+    InUse(PathBuf),
     /// The one that was asked for holds what is not telemload's.
     #[error("--out {path}: the directory is not empty and holds no {what}; name a new or an empty directory", path = .path.display())]
     Foreign {
@@ -57,6 +64,33 @@ pub struct RunDir {
     root: PathBuf,
     /// Device and inode: files never go into another directory that stands there later.
     is: (u64, u64),
+    /// Held as long as somebody writes into it: two runs in one directory would mix their series.
+    _held: Option<Arc<Held>>,
+}
+
+/// A directory that is locked.
+#[derive(Debug)]
+struct Held(File);
+
+impl Held {
+    /// Locks a directory; `None` on file systems without locks.
+    fn of(out: &Path) -> Result<Option<Self>, CreateError> {
+        let Ok(directory) = File::open(out) else {
+            return Ok(None);
+        };
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(directory))),
+            Err(Errno::WOULDBLOCK) => Err(CreateError::InUse(out.to_owned())),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A child that was just forked has the file too, and would keep the lock until it runs its program.
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 /// The plan of a run, in its directory.
@@ -83,10 +117,12 @@ impl RunDir {
                 if out.join("result.json").exists() {
                     return Err(CreateError::Taken(out.to_owned()));
                 }
+                // Another run may have ended since.
                 let is_ours = || {
-                    begins_with(&out.join(SCENARIO), text.len() as u64 + 1, |found| {
-                        found == text.as_bytes()
-                    })
+                    !out.join("result.json").exists()
+                        && begins_with(&out.join(SCENARIO), text.len() as u64 + 1, |found| {
+                            found == text.as_bytes()
+                        })
                 };
                 vacant(out, is_ours, "unfinished run of this scenario")?
             }
@@ -173,6 +209,7 @@ impl RunDir {
             Ok(found) => Ok(Self {
                 is: (found.dev(), found.ino()),
                 root,
+                _held: None,
             }),
             Err(cause) => Err(WriteError { path: root, cause }),
         }
@@ -313,9 +350,14 @@ fn vacant(
         cause,
     };
     fs::create_dir_all(out).map_err(refused)?;
+    let held = Held::of(out)?;
     let is_empty = fs::read_dir(out).map_err(refused)?.next().is_none();
     if is_empty || is_ours() {
-        Ok(RunDir::at(out.to_owned())?)
+        let dir = RunDir::at(out.to_owned())?;
+        Ok(RunDir {
+            _held: held.map(Arc::new),
+            ..dir
+        })
     } else {
         Err(CreateError::Foreign {
             path: out.to_owned(),
@@ -387,105 +429,5 @@ fn fresh(runs: &Path, name: &str, started_at: jiff::Timestamp) -> Result<RunDir,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_result_is_never_overwritten() {
-        let scratch = tempfile::tempdir().unwrap();
-        let now = jiff::Timestamp::UNIX_EPOCH;
-        let dir = RunDir::create(Some(scratch.path()), "x", "", now).unwrap();
-        dir.write(Path::new("a/b/flame.svg"), b"<svg/>").unwrap();
-        dir.write(Path::new("result.json"), b"{}").unwrap();
-        assert_eq!(
-            fs::read(scratch.path().join("a/b/flame.svg")).unwrap(),
-            b"<svg/>"
-        );
-        let error = RunDir::create(Some(scratch.path()), "x", "", now).unwrap_err();
-        assert!(
-            error.to_string().contains("holds a result already"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_directory_of_others_is_refused_and_an_unfinished_run_is_not() {
-        let scratch = tempfile::tempdir().unwrap();
-        let now = jiff::Timestamp::UNIX_EPOCH;
-        let create = |text: &str| RunDir::create(Some(scratch.path()), "x", text, now);
-        create("a").unwrap();
-        create("a").unwrap();
-        let refused = create("b").unwrap_err().to_string();
-        assert!(
-            refused.ends_with("the directory is not empty and holds no unfinished run of this scenario; name a new or an empty directory"),
-            "{refused}"
-        );
-        let compare = || RunDir::for_comparison(scratch.path());
-        assert!(compare().is_err());
-        fs::write(
-            scratch.path().join("compare.json"),
-            "{\"schema\":\"telemload.compare/1\"",
-        )
-        .unwrap();
-        compare().unwrap();
-    }
-
-    #[test]
-    fn what_is_no_file_is_neither_waited_for_nor_written_into() {
-        let scratch = tempfile::tempdir().unwrap();
-        let (root, outside) = (scratch.path().join("out"), scratch.path().join("outside"));
-        fs::write(&outside, "theirs").unwrap();
-        let dir = RunDir::create(Some(&root), "x", "", jiff::Timestamp::UNIX_EPOCH).unwrap();
-        std::os::unix::fs::symlink(&outside, root.join("link")).unwrap();
-        let fifo = root.join("fifo");
-        let kind = rustix::fs::FileType::Fifo;
-        rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, 0o600.into(), 0).unwrap();
-        for name in ["link", "fifo"].map(Path::new) {
-            let refused = [
-                dir.stream(name).map(drop).unwrap_err(),
-                dir.create_file(name).map(drop).unwrap_err(),
-                dir.append(name).map(drop).unwrap_err(),
-                dir.log(name).map(drop).unwrap_err(),
-                dir.write(name, b"ours").unwrap_err(),
-            ];
-            for refused in refused {
-                let words = refused.to_string();
-                assert!(words.contains("stands there"), "{words}");
-            }
-            let refused = read_own(&root, name, 100).unwrap_err().to_string();
-            assert!(refused.contains("stands there"), "{refused}");
-        }
-        assert_eq!(fs::read(&outside).unwrap(), b"theirs");
-    }
-
-    #[test]
-    fn runs_of_one_second_never_share_a_directory() {
-        let scratch = tempfile::tempdir().unwrap();
-        let runs = scratch.path().join("runs");
-        let names: Vec<_> = (0..3)
-            .map(|_| fresh(&runs, "x", jiff::Timestamp::UNIX_EPOCH).unwrap())
-            .map(|dir| dir.path().file_name().unwrap().to_owned())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "x-19700101T000000Z",
-                "x-19700101T000000Z-2",
-                "x-19700101T000000Z-3"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_file_in_the_way_is_named() {
-        let scratch = tempfile::NamedTempFile::new().unwrap();
-        let error =
-            RunDir::create(Some(scratch.path()), "x", "", jiff::Timestamp::UNIX_EPOCH).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with(&format!("cannot write {}", scratch.path().display())),
-            "{error}"
-        );
-    }
-}
+#[path = "run_dir_tests.rs"]
+mod tests;

@@ -23,7 +23,7 @@ pub use lacks::{lacks, remedy};
 pub use multipart::last_setting;
 pub use origin::{is_of, origin};
 pub use sample::{Bodies, Body, Exchange, Headers, Holds, Sample, Skip, Source, Times};
-pub use secret::Replaced;
+pub use secret::{Replaced, credentials_of_path};
 
 /// Reads a file that a command names, or says why not.
 pub type Files<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;

@@ -17,10 +17,10 @@ pub(super) fn iso(text: &str) -> Option<i64> {
     zoned.ok().map(Timestamp::as_microsecond)
 }
 
-/// `22/Jan/2019:03:56:14 +0330`, with or without a fraction and a zone.
+/// `22/Jan/2019:03:56:14 +0330`, with or without a fraction and a zone; with a space behind the date, as servers of Python write it.
 pub(super) fn common_log(text: &str) -> Option<i64> {
     let text = text.trim().trim_matches(['[', ']']);
-    let (date, rest) = text.split_once(':')?;
+    let (date, rest) = text.split_once([':', ' '])?;
     let mut date = date.split('/');
     let day: i8 = date.next()?.parse().ok()?;
     let month = month(date.next()?)?;
@@ -106,6 +106,7 @@ mod tests {
             "22/Jan/2019:03:56:14 +0330",
             "[22/Jan/2019:00:26:14 +0000]",
             "22/Jan/2019:00:26:14",
+            "22/Jan/2019 00:26:14",
             "2019-01-22T00:26:14Z",
             "2019-01-22T03:56:14.000+03:30",
             "2019-01-22 00:26:14",

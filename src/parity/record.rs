@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::print::{Key, Print};
+use crate::import::credentials_of_path;
 use crate::traffic::redact::without_known_shapes;
 use crate::traffic::route::{names_a_thing, route};
 use crate::transport::http1::Incoming;
@@ -148,7 +149,11 @@ fn split(target: &str) -> (&str, Option<&str>) {
 
 /// A route without segments that may be somebody's.
 pub(super) fn kept_route(path: &str) -> String {
-    route(path, |segment| {
+    let mut kept = path.to_owned();
+    for credential in credentials_of_path(path).into_iter().rev() {
+        kept.replace_range(credential, "*");
+    }
+    route(&kept, |segment| {
         names_a_thing(segment) || segment.contains('@') || !is_plain(segment)
     })
 }
@@ -165,7 +170,17 @@ fn name(text: &str) -> String {
 
 /// Names have numbers in them more often than segments of paths have.
 fn names_a_thing_as_name(text: &str) -> bool {
-    text.contains('@') || text.len() >= 16 && names_a_thing(text)
+    text.contains('@') || text.len() >= 16 && names_a_thing(text) && !is_of_words(text)
+}
+
+/// Whether a name is made of words of which some end in a number, such as `X-Hub-Signature-256`.
+fn is_of_words(text: &str) -> bool {
+    let is_word = |word: &str| {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        word.len() - letters.len() <= 3 && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits <= 4 && text.split(['-', '_', '.']).all(is_word)
 }
 
 /// Whether a text is printable ASCII and has no shape of a credential.

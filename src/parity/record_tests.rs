@@ -83,3 +83,27 @@ Cookie: ada.hush@example.com=1
     let word = "application/x-www-form-urlencoded;charset=utf-8".to_owned();
     assert_eq!(record.header("content-type"), Some(&Value::Word(word)));
 }
+
+/// Of letters alone, so that nothing but the segment before it tells what it is.
+#[test]
+fn a_credential_behind_such_a_segment_is_not_kept() {
+    for (target, route) in [
+        ("/reset/HushhushQwertzUiop/mail", "/reset/*/mail"),
+        ("/api/v1/token/HushhushQwertzUiop", "/api/v1/token/*"),
+        ("/a/reset%2FHushhushQwertzUiop", "/a/*"),
+        ("/invite/hQ9kushLmWerTy?a=1", "/invite/*"),
+    ] {
+        let record = record(&format!("GET {target} HTTP/1.1\nHost: a.example\n\n"));
+        assert_eq!(record.route, route, "{target}");
+    }
+}
+
+#[test]
+fn names_with_numbers_are_names() {
+    let record = record(
+        "GET /?hush1234567890abcdef=1 HTTP/1.1\nX-Hub-Signature-256: a\nX-Amz-Content-Sha256: b\nX-Hush-12345-67890-abc: c\n\n",
+    );
+    let names: Vec<&str> = record.headers.iter().map(|of| of.0.as_str()).collect();
+    assert_eq!(names, ["X-Hub-Signature-256", "X-Amz-Content-Sha256", "*"]);
+    assert_eq!(record.query[0].0, "*");
+}

@@ -11,6 +11,7 @@ pub mod client;
 pub mod clock;
 pub mod cpus;
 mod exit;
+mod listens;
 pub mod log;
 mod looks;
 pub mod machine;
@@ -25,4 +26,5 @@ pub mod tree;
 
 pub use child::{ProcessError, ProcessHandle, ProcessSpec};
 pub use exit::ProcessExit;
+pub use listens::listens;
 pub use tree::{CpuUsed, CpuWindow, MeasureError, ProcessTree, TreeMemory, TreeReading};

@@ -108,6 +108,18 @@ impl ProcessTree {
         })
     }
 
+    /// Whether a process is in it, by its parents.
+    pub fn holds(&self, pid: u32) -> bool {
+        let mut at = i32::try_from(pid).ok();
+        while let Some(pid) = at.filter(|pid| *pid > 0) {
+            if pid == self.root {
+                return true;
+            }
+            at = Stat::read(pid).map(|stat| stat.parent);
+        }
+        false
+    }
+
     /// The process that all others descend from.
     pub fn root(&self) -> u32 {
         self.root.unsigned_abs()
@@ -392,6 +404,15 @@ mod tests {
         check(10, &[(1, 0), (10, 1)], &[]);
         check(10, &[(11, 12), (12, 11)], &[]);
         check(10, &[(10, 11), (11, 10)], &[11]);
+    }
+
+    #[test]
+    fn a_process_holds_itself_and_what_descends_from_it() {
+        let own = std::process::id();
+        let parent = std::os::unix::process::parent_id();
+        let of = |pid| ProcessTree::of(pid).unwrap();
+        assert!(of(own).holds(own) && of(parent).holds(own));
+        assert!(!of(own).holds(parent) && !of(own).holds(u32::MAX));
     }
 
     #[test]

@@ -186,6 +186,18 @@ fn a_bare_timeout_is_milliseconds() {
     assert_eq!(outcome.only_phase()["load"]["timeout_s"], 0.05);
 }
 
+/// This test is the process that started telemload, as a shell is.
+#[test]
+fn a_pid_that_holds_telemload_is_noted() {
+    let address = echo("200 OK", str::to_owned);
+    let pid = std::process::id().to_string();
+    let url = format!("http://{address}/");
+    let outcome = run(&["--pid", &pid, "-d", "0.2", "-R", "50/s"], &url).run();
+    let outcome = outcome.expect_one_of(&[0, 3]);
+    let says = "telemload itself runs below the process that was named as the target's";
+    assert!(outcome.stdout.contains(says), "{}", outcome.stdout);
+}
+
 #[test]
 fn a_pid_that_is_none_is_named() {
     let address = echo("200 OK", str::to_owned);

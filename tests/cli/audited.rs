@@ -200,6 +200,12 @@ fn the_gateway_records_what_it_gets_and_that_names_the_missing_headers_too() {
         TestBed::new().args(["report", dir]).run().expect(0, &[]);
     }
     audit(&sample, &["--run", "nowhere"]).expect(2, &["--run: nowhere is no run directory"]);
+    // Its page would tell of requests that the run did not send.
+    let stored = fs::read_to_string(run.dir().join("result.json")).unwrap();
+    let other = stored.replacen("\"name\": \"", "\"name\": \"other-", 1);
+    fs::write(run.dir().join("result.json"), other).unwrap();
+    let says = "it is a run of the scenario `other-";
+    audit(&sample, &["--run", dir]).expect(2, &[says]);
     let production = audit(&sample, &["--variant", "production", "--json"]).expect(0, &[]);
     let found = as_documented("audit", &production.stdout);
     let findings = found["findings"].as_array().unwrap().iter();

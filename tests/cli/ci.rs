@@ -161,6 +161,10 @@ fn a_summary_is_appended_to_that_of_the_job() {
     ] {
         assert!(text.contains(says), "no {says} in {text}");
     }
+    // A heading within another step's line would be no heading.
+    let outcome = with("no line end");
+    let text = fs::read_to_string(outcome.home().join("summary.md")).unwrap();
+    assert!(text.starts_with("no line end\n\n## test: fail\n"), "{text}");
     // Where there is no room nothing is lost that stood there.
     let full = "x".repeat(1_023_950) + "\n";
     let outcome = with(&full);

@@ -141,7 +141,9 @@ fn profiles_have_a_worse_where_they_have_a_unit() {
         TestBed::new()
             .file("a", "main;a 3000\nmain;b 7000\n")
             .file("b", "main;a 6000\nmain;b 7000\n")
+            .file("same-as-a", "main;a 3000\nmain;b 7000\n")
             .file("few", "main;a 1\nmain;b 1\n")
+            .file("as-few", "main;a 1\nmain;b 1\n")
             .args(["compare"])
             .args(args)
     };
@@ -158,11 +160,11 @@ fn profiles_have_a_worse_where_they_have_a_unit() {
     bed(&["a", "b", "--fail-on", "changed"])
         .run()
         .expect(1, &["changed: profile · functions"]);
-    bed(&["a", "a", "--fail-on", "changed"])
+    bed(&["a", "same-as-a", "--fail-on", "changed"])
         .run()
         .expect(0, &[]);
     // Too few samples to judge any function are no pass.
-    bed(&["few", "few", "--fail-on", "changed"])
+    bed(&["few", "as-few", "--fail-on", "changed"])
         .run()
         .expect(3, &["not judged: profile · functions"]);
 }
@@ -268,6 +270,39 @@ fn a_percentile_of_few_requests_says_how_many_tell() {
         document["phases"][0]["metrics"][3]["not_judged"],
         "few_requests"
     );
+}
+
+/// Nothing differs from itself: in CI that is a typing error, and would be a pass.
+#[test]
+fn nothing_is_judged_against_itself() {
+    let base = stored(|_| ()).to_string();
+    let bed = |args: &[&str]| {
+        TestBed::new()
+            .file("base/result.json", &base)
+            .file("a", "main;a 1\n")
+            .args(["compare"])
+            .args(args)
+            .run()
+    };
+    let says = "base and head are one and the same";
+    bed(&["base", "./base", "--fail-on", "worse"]).expect(2, &[says]);
+    bed(&["a", "a", "--fail-on", "changed"]).expect(2, &[says]);
+    bed(&["base", "base"]).expect(0, &[]);
+    let says = "error: nope: there is no such run directory or profile";
+    bed(&["nope", "base"]).expect(2, &[says]);
+    bed(&["base", "nope"]).expect(2, &[says]);
+}
+
+#[test]
+fn the_page_says_what_could_not_be_judged() {
+    let head = stored(|phase| {
+        phase["rounds"][0]["latency_p99_us"] = Value::Null;
+    });
+    let flags = ["--fail-on", "worse", "--out", "out"];
+    let outcome = compare(&stored(|_| ()), &head, &flags).run().expect(3, &[]);
+    let page = outcome.read("report.html");
+    let says = "No difference detected in what could be judged; not judged: latency p99</h1>";
+    assert!(page.contains(says), "{page}");
 }
 
 #[test]

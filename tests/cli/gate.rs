@@ -288,9 +288,21 @@ fn a_revision_that_is_not_there_or_does_not_build_is_said() {
     run.expect(5, &["of old failed", "cannot find crate"]);
     let outside = TestBed::new().file("s.toml", of_command(""));
     let run = outside.args(["gate", "s.toml", "--base-ref", "old"]);
-    // Whoever keeps temporary directories in a repository has another message.
-    let run = run.env("GIT_CEILING_DIRECTORIES", "/").run();
-    assert_ne!(run.code, Some(0), "{}", run.stderr);
+    let run = run.env("GIT_DIR", "/no/such/repository").run();
+    run.expect(2, &["--base-ref: ", "run the gate in a checkout"]);
+    let without_git = bed()
+        .args(["--base-ref", "old"])
+        .env("PATH", "/no/such/directory");
+    let says = "cannot run git, which --base-ref needs";
+    without_git.run().expect(2, &[says]);
+    let of_parts = TestBed::new()
+        .file("s.toml", of_command(""))
+        .file(".gitmodules", "")
+        .file("service/version", "old\n");
+    repository(&of_parts);
+    let run = of_parts.args(["gate", "s.toml", "--base-ref", "old", "--build", "false"]);
+    let says = "submodules of the base are not checked out; begin --build with `git submodule";
+    run.run().expect(5, &[says]);
     // A build that takes long is left when the user does not wait for it.
     let running = bed()
         .args(["--base-ref", "old", "--build", "sleep 600"])
@@ -298,6 +310,32 @@ fn a_revision_that_is_not_there_or_does_not_build_is_said() {
     running.wait_for_stderr("building old");
     running.signal(Signal::INT);
     running.wait().expect(130, &["nothing was measured"]);
+}
+
+/// A typing error in CI would be a gate that always passes.
+#[test]
+fn arms_that_are_one_and_the_same_are_noted() {
+    let left = |bed: TestBed, says: &str| {
+        let running = bed.start();
+        running.wait_for_stderr(says);
+        running.signal(Signal::INT);
+        running.wait().expect(130, &[]);
+    };
+    let twice = ["--base-variant", "a", "--head-variant", "a"];
+    left(
+        gate(VARIANTS, &twice),
+        "note: base and head are one and the same",
+    );
+    let bed = TestBed::new()
+        .file("s.toml", of_command(""))
+        .file("service/version", "old\n");
+    repository(&bed);
+    git(&bed.path(""), &["commit", "--quiet", "-a", "-m", "two"]);
+    let args = ["gate", "s.toml", "--out", "out", "--base-ref", "HEAD"];
+    left(
+        bed.args(args),
+        "note: HEAD is the revision that is checked out here",
+    );
 }
 
 #[test]

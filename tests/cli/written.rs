@@ -5,7 +5,9 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::bed::{TELEMLOAD, TestBed, url_scenario};
+use rustix::process::Signal;
+
+use crate::bed::{TELEMLOAD, TestBed, device_request, gateway_scenario, url_scenario};
 use crate::hostile::{self, Behaviour, Server};
 
 const STACKS: &str = "main;a 3\nmain;b 1\n";
@@ -169,4 +171,22 @@ fn no_link_and_no_fifo_of_a_run_directory_is_written_into() {
         assert!(stderr.contains("stands there"), "{name}: {stderr}");
         assert_eq!(fs::read_to_string(theirs).unwrap(), "mine");
     }
+}
+
+/// Both would end with 0, and their series would be mixed.
+#[test]
+fn a_directory_takes_one_run_at_a_time() {
+    let bed = TestBed::new().scenario(&gateway_scenario("60s", &device_request("cars")));
+    let home = bed.home().to_owned();
+    let first = bed.start();
+    first.wait_for_rows(1);
+    let mut second = Command::new(TELEMLOAD);
+    let second = second.args(["run", "scenario.toml", "--out", "out"]);
+    let refused = second.current_dir(home).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    let says = "error: --out out: another telemload is writing into this directory";
+    assert!(said.contains(says), "{said}");
+    first.signal(Signal::INT);
+    first.wait().expect(130, &["stored in out"]);
 }

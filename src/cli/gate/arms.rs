@@ -28,6 +28,8 @@ pub(super) struct Compared {
     pub(super) advisory: Option<String>,
     /// How much work was added to the head, as a share.
     pub(super) injected: Option<f64>,
+    /// Whether the flags name one thing twice.
+    are_one: bool,
 }
 
 /// One arm, as flags that are laid over the scenario.
@@ -137,6 +139,7 @@ impl Compared {
             gate,
             load,
             injected,
+            are_one: are_one(args),
         })
     }
 
@@ -181,9 +184,25 @@ impl Compared {
         let strict = strict.map(|_| {
             "two builds of one source may differ by 1 % in CPU per request: a `catch` below 3 % needs builds that were compared with themselves".to_owned()
         });
+        let are_one = self.are_one.then(|| {
+            "base and head are one and the same: the gate shows how it judges what has not changed, and can find nothing slower".to_owned()
+        });
         let notes = self.plan.notes.clone().into_iter();
-        notes.chain(same).chain(strict)
+        notes.chain(same).chain(are_one).chain(strict)
     }
+}
+
+/// Whether both arms are named alike.
+fn are_one(args: &Args) -> bool {
+    let given = &args.given;
+    let pairs = [
+        (&given.base, &given.head),
+        (&given.base_variant, &given.head_variant),
+        (&given.base_url, &given.head_url),
+    ];
+    pairs
+        .into_iter()
+        .any(|(base, head)| base.is_some() && base == head)
 }
 
 /// The scenario with one arm's flags laid over it.

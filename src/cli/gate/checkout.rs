@@ -32,6 +32,8 @@ pub(super) struct Checkout {
     /// Where in it the user is, below the top.
     inside: PathBuf,
     revision: String,
+    /// Whether it is what the user has checked out, with no file changed.
+    is_head: bool,
 }
 
 impl Checkout {
@@ -42,7 +44,11 @@ impl Checkout {
         stop: &Stop,
         quiet: bool,
     ) -> anyhow::Result<Option<Self>> {
-        let top = git(Path::new("."), &["rev-parse", "--show-toplevel"])?;
+        let top = git(Path::new("."), &["rev-parse", "--show-toplevel"]).map_err(|error| {
+            Usage(format!(
+                "--base-ref: {error:#}; run the gate in a checkout of the repository, where git is installed"
+            ))
+        })?;
         let inside = git(Path::new("."), &["rev-parse", "--show-prefix"])?;
         // What begins with a dash would be an option.
         let commit = format!("{revision}^{{commit}}");
@@ -64,6 +70,7 @@ impl Checkout {
             inside: PathBuf::from(inside),
             directory,
             revision: revision.to_owned(),
+            is_head: is_head(&commit),
         };
         match checkout.add(&commit, stop).await? {
             Worked::Done => {}
@@ -78,7 +85,10 @@ impl Checkout {
         }
         match checkout.build(build, stop).await? {
             Worked::Done => Ok(Some(checkout)),
-            Worked::Failed(how) => bail!("--build {build:?} of {revision} failed {how}"),
+            Worked::Failed(how) => bail!(
+                "--build {build:?} of {revision} failed {how}{}",
+                checkout.without_submodules()
+            ),
             Worked::Left => Ok(None),
         }
     }
@@ -94,6 +104,15 @@ impl Checkout {
 
     fn top(&self) -> PathBuf {
         self.directory.path().join("tree")
+    }
+
+    /// What a failed build may lack: git leaves the directories of submodules empty in a new worktree.
+    fn without_submodules(&self) -> &'static str {
+        if self.top().join(".gitmodules").exists() {
+            "\nthe submodules of the base are not checked out; begin --build with `git submodule update --init --recursive && `"
+        } else {
+            ""
+        }
     }
 
     /// Where commands of the base run: in the worktree, as far below its top as the user is.
@@ -155,6 +174,12 @@ impl Checkout {
 
     /// What is to be said of arms that run the same bytes.
     pub(super) fn same_program(&self, arms: &Arms<Variant>) -> Option<String> {
+        if self.is_head {
+            return Some(format!(
+                "{} is the revision that is checked out here, and no file differs from it: both arms are of the same source; name the base, such as the branch that a change is for",
+                self.revision
+            ));
+        }
         let Target::Command { command, .. } = &arms.head.target else {
             return None;
         };
@@ -180,6 +205,13 @@ impl Drop for Checkout {
         let _ = std::fs::remove_dir_all(&place);
         let _ = git(&self.repository, &["worktree", "prune"]);
     }
+}
+
+/// Whether a commit is what is checked out, with no file changed that git knows.
+fn is_head(commit: &str) -> bool {
+    let asked = |args: &[&str]| git(Path::new("."), args).ok();
+    asked(&["rev-parse", "HEAD"]).as_deref() == Some(commit)
+        && asked(&["status", "--porcelain", "--untracked-files=no"]).as_deref() == Some("")
 }
 
 /// Runs git and returns the first line that it prints.

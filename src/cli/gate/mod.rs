@@ -21,6 +21,7 @@ use self::baseline::Baseline;
 use self::checkout::Checkout;
 use self::profiles::Around;
 use self::shown::Ended;
+use super::exit::unkept;
 use super::files::made;
 use super::limits::{AtOnce, allow_connections};
 use super::output::{progress, say};
@@ -124,13 +125,14 @@ fn gate(
     let stored = ended.store(functions.as_ref(), &dir);
     // Nothing runs any more, and what is known is stored.
     session.signals.release();
+    let is_stored = stored.is_ok();
     let reported = printed.and(stored);
     let reported = reported.and(ended.report(functions.as_ref()));
     if let Some(injected) = compared.injected {
         reported?;
         return Ok(shown::proven(&verdict, injected, args.quiet));
     }
-    if !args.quiet {
+    if !args.quiet && is_stored {
         let path = dir.path().display();
         say(&format!("stored in {path} (seed {})", plan.seed));
     }
@@ -138,8 +140,10 @@ fn gate(
         Some(file) => save(file, compared, measured, &verdict),
         None => Ok(()),
     };
-    reported.and(saved)?;
-    Ok(verdict.exit_code())
+    let code = verdict.exit_code();
+    let written = reported.and(saved);
+    written.map_err(|error| unkept(error, code))?;
+    Ok(code)
 }
 
 /// The run directory, with the scenario as it was read.

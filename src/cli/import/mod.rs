@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 pub(super) use self::args::Args;
 use self::place::Place;
 use super::exit::Usage;
-use super::input::bytes_up_to;
+use super::input::traffic_up_to;
 use super::output::print;
 use super::path::{at_most_one_stdin, shown};
 use crate::experiment::read_own;
@@ -60,7 +60,7 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
 }
 
 fn read(args: &Args, file: &Path) -> anyhow::Result<Sample> {
-    let bytes = bytes_up_to(file, LARGEST, "; name the files in it")?;
+    let bytes = traffic_up_to(file, LARGEST)?;
     let folder = file.parent().unwrap_or(Path::new("")).to_owned();
     let files = move |name: &str| beside(&folder, Path::new(name));
     let options = Options {

@@ -298,6 +298,69 @@ fn times_become_a_rate_or_a_schedule() {
     );
 }
 
+/// A log of whole seconds: what is within one is not known, so it is no burst.
+#[test]
+fn whole_seconds_are_no_bursts() {
+    let notes_of = |second: &dyn Fn(usize) -> usize| {
+        let line = |n| {
+            let second = second(n);
+            format!(
+                "198.18.0.1 - - [22/Jan/2019:00:26:{second:02} +0000] \"GET / HTTP/1.1\" 200 1\n"
+            )
+        };
+        let text: String = (0..90).map(line).collect();
+        let mut sample = crate::import::log::read("a.log", &text, None).expect("it is a log");
+        let chosen = Choice {
+            name: "x".to_owned(),
+            folder: "x-files".to_owned(),
+            ..Choice::default()
+        };
+        let draft = draft(&mut sample, &chosen).expect("there is something to send");
+        draft.notes.join("\n")
+    };
+    for seconds in [1, 4, 9] {
+        let notes = notes_of(&|n| n % seconds);
+        assert!(!notes.contains("burstier"), "{seconds}: {notes}");
+    }
+    let notes = notes_of(&|n| if n < 80 { 3 } else { n - 80 });
+    assert!(notes.contains("burstier"), "{notes}");
+}
+
+#[test]
+fn a_mean_rate_over_a_pause_is_noted() {
+    let at = |second: i64| exchange(second * 1_000_000, "GET", "/", &[], "");
+    let two_days = (0..40).map(|n| at(n + n / 20 * 7_200)).collect();
+    let notes = made(two_days, |_| {}).notes.join("\n");
+    let says = "nothing came for 120m 1s of the 120m 39s from the first request to the last";
+    assert!(notes.contains(says), "{notes}");
+    let notes = made((0..40).map(at).collect(), |_| {}).notes.join("\n");
+    assert!(!notes.contains("nothing came"), "{notes}");
+}
+
+#[test]
+fn why_times_are_not_used_is_said() {
+    let at = |at| exchange(at, "GET", "/", &[], "");
+    let mut timeless = at(0);
+    timeless.at_us = None;
+    for (exchanges, words) in [
+        (
+            vec![timeless.clone(), timeless.clone()],
+            "times are not recorded: ",
+        ),
+        (
+            vec![at(0), at(5), timeless],
+            "1 of 3 requests have no time: ",
+        ),
+        (vec![at(7), at(7)], "all requests are of one moment: "),
+    ] {
+        let notes = made(exchanges, |_| {}).notes;
+        assert!(
+            notes.iter().any(|note| note.starts_with(words)),
+            "{notes:?}"
+        );
+    }
+}
+
 #[test]
 fn identifiers_and_times_of_requests_are_drawn_anew() {
     let id = |n: u8| format!("7f3c9a52-0a1b-4c3d-9e8f-0011223344{n:02}");

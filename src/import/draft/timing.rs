@@ -1,6 +1,9 @@
 //! Recorded times → a load. Pure.
 
+use std::time::Duration;
+
 use crate::import::sample::{Exchange, Source, Times};
+use crate::units::format_duration;
 
 /// How recorded times are used.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,6 +38,8 @@ const LONGEST: f64 = 60.0;
 const RAREST: f64 = 3600.0;
 /// Recorded requests from which on their pattern is judged.
 const JUDGED: usize = 20;
+/// Intervals from which on it is.
+const FEWEST: f64 = 5.0;
 
 pub(super) fn load(
     exchanges: &[Exchange],
@@ -58,7 +63,12 @@ pub(super) fn load(
         if pace.keeps_times {
             notes.push("--timing: there are no times to keep, so one connection sends the requests one after the other".to_owned());
         } else if exchanges.len() > 1 {
-            notes.push("times are not recorded: one connection sends the requests one after the other; give `[load]` the rate of production".to_owned());
+            let why = match exchanges.len() - times.len() {
+                0 => "all requests are of one moment".to_owned(),
+                _ if times.is_empty() => "times are not recorded".to_owned(),
+                missing => format!("{missing} of {} requests have no time", exchanges.len()),
+            };
+            notes.push(format!("{why}: one connection sends the requests one after the other; give `[load]` the rate of production"));
         }
         return one_after_the_other();
     }
@@ -71,7 +81,8 @@ pub(super) fn load(
     if pace.keeps_times {
         return schedule(&times, is_whole, pace.speed, connections, notes);
     }
-    let arrivals = arrivals(&times, span, notes);
+    notes.extend(pause(&times, span));
+    let arrivals = arrivals(&times, span, is_whole, notes);
     let seconds = (span / pace.speed)
         .clamp(SHORTEST, LONGEST)
         .max(1.5 / rate)
@@ -83,6 +94,20 @@ pub(super) fn load(
         ),
         words: format!("open loop, {rate}/s ({arrivals}), {seconds} s"),
     }
+}
+
+/// That a mean rate is of a time in which mostly nothing came, as between files of two days.
+fn pause(times: &[i64], span: f64) -> Option<String> {
+    let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+    let longest = gaps.max().unwrap_or_default() as f64 / 1e6;
+    let whole = |seconds: f64| format_duration(Duration::from_secs(seconds.round() as u64));
+    (times.len() >= JUDGED && longest > span / 2.0).then(|| {
+        format!(
+            "nothing came for {} of the {} from the first request to the last, and the rate is the mean of all that: name files of one time, or give `[load]` the rate of production",
+            whole(longest),
+            whole(span)
+        )
+    })
 }
 
 /// What is left where times say nothing.
@@ -109,13 +134,13 @@ fn connections(exchanges: &[Exchange], rate: f64) -> u64 {
 }
 
 /// Even, or random: by how the numbers of requests in equal intervals spread (their index of dispersion).
-fn arrivals(times: &[i64], span: f64, notes: &mut Vec<String>) -> &'static str {
-    if times.len() < JUDGED {
+fn arrivals(times: &[i64], span: f64, is_whole: bool, notes: &mut Vec<String>) -> &'static str {
+    // Whole seconds say nothing of what is within one.
+    let width = (span / 20.0).min(1.0);
+    let width = if is_whole || span >= 20.0 { 1.0 } else { width };
+    if times.len() < JUDGED || span / width < FEWEST {
         return "poisson";
     }
-    let width = (span / 20.0)
-        .min(1.0)
-        .max(if span >= 20.0 { 1.0 } else { 0.0 });
     let counts = counts(times, width, span);
     let mean = times.len() as f64 / counts.len() as f64;
     let variance = counts

@@ -236,6 +236,9 @@ impl Fields {
         if let (Some(date), Some(time)) = (date, time_of_day) {
             exchange.at_us = time::iso(&format!("{date} {time}"));
         }
+        if exchange.host.is_none() {
+            exchange.host = exchange.header("host").map(str::to_owned);
+        }
         if exchange.scheme.is_none() && has_tls_port(exchange.host.as_deref()) {
             exchange.scheme = Some("https".to_owned());
         }

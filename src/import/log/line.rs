@@ -65,11 +65,15 @@ pub(super) fn finish(
             .exchanges
             .iter()
             .all(|exchange| exchange.at_us.is_some());
+    let mut holds = column::holds(columns, has_times, is_whole);
+    // Loggers that keep all headers may have it among them.
+    let exchanges = &sample.exchanges;
+    holds.host |= !exchanges.is_empty() && exchanges.iter().all(|of| of.host.is_some());
     sample.sources.push(Source {
         name: name.to_owned(),
         format: format!("access log ({format})"),
         producer: None,
         entries,
-        holds: column::holds(columns, has_times, is_whole),
+        holds,
     });
 }

@@ -57,6 +57,10 @@ fn known_formats_are_told_by_their_lines() {
             "GET / 200 1548116774000 []",
         ),
         (
+            r#"198.18.0.1 - - [22/Jan/2019 00:26:14] "GET /python HTTP/1.1" 200 -"#,
+            "GET /python 200 1548116774000 []",
+        ),
+        (
             r#"a.test 198.18.0.1 - - [22/Jan/2019:00:26:14 +0000] "GET / HTTP/1.1" 200 1 "-" "x""#,
             "GET a.test/ 200 1548116774000 [User-Agent=x]",
         ),
@@ -291,7 +295,7 @@ fn logs_in_json_are_told_by_their_fields() {
         ),
         (
             r#"{"level":30,"time":1548116774250,"req":{"method":"GET","url":"/x","headers":{"host":"a.test","x-device-id":"d"}},"res":{"statusCode":200}}"#,
-            "GET /x 200 1548116774250 [host=a.test; x-device-id=d]",
+            "GET a.test/x 200 1548116774250 [host=a.test; x-device-id=d]",
         ),
         (
             r#"{"ClientRequestMethod":"GET","ClientRequestURI":"/","EdgeStartTimestamp":1548116774,"EdgeResponseStatus":200,"RequestHeaders":{"x-a/b":"1"}}"#,

@@ -121,6 +121,8 @@ pub(super) fn header(name: &str, value: &str) -> Vec<Found> {
         cookies(value)
     } else if is_sensitive_name(name) || lower == "x-client-data" {
         whole(scheme(value), BY_NAME, Kind::Credential)
+    } else if may_name_a_credential(&lower) && is_token(value) {
+        whole(0, BY_RANDOMNESS, Kind::Credential)
     } else if PERSONS.contains(&lower.as_str()) {
         whole(0, PERSON, Kind::Person)
     } else if ADDRESSES.contains(&lower.as_str()) {
@@ -135,6 +137,24 @@ pub(super) fn header(name: &str, value: &str) -> Vec<Found> {
         return in_text(value, &format!("header {name}"));
     };
     sound(value, &found)
+}
+
+/// Whether a header may be one of a credential, as `Ocp-Apim-Subscription-Key` is. Keys of idempotency are new in each request, and stay so.
+fn may_name_a_credential(lower: &str) -> bool {
+    const WORDS: [&str; 5] = ["key", "code", "state", "sig", "auth"];
+    WORDS.iter().any(|word| lower.contains(word))
+        && !lower.contains("idempotency")
+        && lower != "authority"
+}
+
+/// Whether a whole value is one random word.
+fn is_token(value: &str) -> bool {
+    let is_in_one = |byte: u8| byte.is_ascii_alphanumeric() || b"+/_.~=%-".contains(&byte);
+    let has = |is: fn(&u8) -> bool| value.as_bytes().iter().any(is);
+    is_random(value, 20, 3.5)
+        && value.bytes().all(is_in_one)
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
 }
 
 /// In a path with its query.

@@ -52,6 +52,15 @@ struct Place {
     count: u64,
 }
 
+/// Where segments of a path are credentials, such as what follows `/reset/`; in order, and apart from each other.
+pub fn credentials_of_path(path: &str) -> Vec<Range<usize>> {
+    let found = path::credentials(path).into_iter();
+    let mut found: Vec<Range<usize>> = found.map(|(range, _)| range).collect();
+    found.sort_by_key(|range| range.start);
+    found.dedup_by(|next, kept| next.start < kept.end);
+    found
+}
+
 /// A line of the report: what was replaced, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {

@@ -124,6 +124,34 @@ fn of_credentials() -> Vec<(&'static str, Exchange)> {
     ]
 }
 
+#[test]
+fn a_random_word_under_a_header_that_may_name_a_credential_is_one() {
+    for (name, value, stays) in [
+        (
+            "Ocp-Apim-Subscription-Key",
+            "a3f09b2c4d5e6f708192a3b4c5d6e7f8",
+            false,
+        ),
+        ("X-Functions-Key", "Hu5hHu5h-Qw3rtz_Uiop+Asdf==", false),
+        (
+            "Idempotency-Key",
+            "7f3c9a52-0a1b-4c3d-9e8f-001122334455",
+            true,
+        ),
+        ("X-Country-Code", "DE", true),
+        ("X-State", "waiting-for-the-second-payment", true),
+        ("authority", "api-eu-1.shop.example.com", true),
+    ] {
+        let mut sample = Sample {
+            exchanges: vec![exchange(&[(name, value)], "/", "")],
+            ..Sample::default()
+        };
+        let secrets = take(&mut sample, |_| true);
+        let all = shown(&secrets, &sample.exchanges[0]);
+        assert_eq!(all.contains(value), stays, "{all}");
+    }
+}
+
 /// What tells of a person, and requests that hold it.
 fn of_persons() -> Vec<(&'static str, Exchange)> {
     vec![

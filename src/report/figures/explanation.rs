@@ -133,15 +133,22 @@ fn rest(found: &FunctionComparison) -> Vec<String> {
     if let Some(hidden) = found.diff.hidden {
         let changed = count(DeltaFinding::Changed) > 0;
         let either = |change: f64| signed(found, change).replace('+', "±");
-        let in_half = if quiet > 1 {
-            format!(", one of {} in half of them", either(hidden.in_half))
-        } else {
-            String::new()
+        let would_be = match (hidden.in_any.is_finite(), hidden.in_half.is_finite()) {
+            (true, true) if quiet > 1 => format!(
+                "one of {} would have been found, one of {} in half of them",
+                either(hidden.in_any),
+                either(hidden.in_half)
+            ),
+            (true, _) => format!("one of {} would have been found", either(hidden.in_any)),
+            (false, true) if quiet > 1 => format!(
+                "one of {} would have been found in half of them, and none surely in the others",
+                either(hidden.in_half)
+            ),
+            (false, _) => "these samples would surely have shown none".to_owned(),
         };
         lines.push(format!(
-            "no detectable change in {}: one of {} would have been found{in_half}, with {}",
+            "no detectable change in {}: {would_be}, with {}",
             functions(quiet, if changed { "other " } else { "" }),
-            either(hidden.in_any),
             between_launches(found),
         ));
     }

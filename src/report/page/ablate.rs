@@ -33,7 +33,7 @@ pub fn html(found: &Ablation, scenario: &str, command: &str) -> String {
     let (title, class) = match tone {
         Tone::Costs => ("What differs costs the service", "bad"),
         Tone::Saves => ("What differs saves the service work", "good"),
-        Tone::Nothing => ("No cost found of what differs", "good"),
+        Tone::Nothing => ("No cost found of what differs", ""),
         Tone::Open => ("Inconclusive: it is open what differs costs", "doubt"),
     };
     let mut table = Table::new("Each factor, the costliest first", &HEADS);

@@ -9,6 +9,7 @@ use super::functions::{self, Functions};
 use super::island::{Island, embedded};
 use super::machine;
 use crate::compare::{Comparison, Finding, PhaseComparison, Side};
+use crate::gate::Outcome;
 use crate::profile::DeltaFinding;
 use crate::report::checks::{Checks, Mark};
 use crate::report::figures::rows::rows;
@@ -65,6 +66,15 @@ pub fn html(of: &Compared<'_>) -> String {
         ..Island::default()
     };
     let (words, class) = words(of.comparison);
+    // What could not be judged may be worse.
+    let is_open = of
+        .judged
+        .is_some_and(|judged| judged.outcome() != Outcome::Pass);
+    let class = if is_open && class == "good" {
+        "doubt"
+    } else {
+        class
+    };
     // The files of graphs are below the page's directory.
     let graphs = (!of.graphs.is_empty()).then_some("");
     let changes = changes::all([of.comparison]);
@@ -121,7 +131,13 @@ fn words(comparison: &Comparison) -> (String, &'static str) {
         ("", "") if all.iter().all(|(of, _)| *of == Finding::NotJudged) => {
             ("Nothing could be judged".to_owned(), "doubt")
         }
-        ("", "") => ("No difference detected".to_owned(), ""),
+        ("", "") => match of(Finding::NotJudged).as_str() {
+            "" => ("No difference detected".to_owned(), ""),
+            open => (
+                format!("No difference detected in what could be judged; not judged: {open}"),
+                "doubt",
+            ),
+        },
         ("", better) => (format!("Better: {better}"), "good"),
         (worse, "") => (format!("Worse: {worse}"), "bad"),
         (worse, better) => (format!("Worse: {worse} · better: {better}"), "bad"),

@@ -10,7 +10,7 @@ use crate::report::chart::Recorded;
 use crate::report::document::audit::{Stored, StoredFinding};
 use crate::report::document::run::Concluded;
 use crate::report::inert::hash;
-use crate::report::page::frame::SCRIPT;
+use crate::report::page::frame::{SCRIPT, STYLE};
 use crate::result::samples::{failed, ok, phase, run};
 use crate::result::{Failure, RunResult, VariantResult};
 
@@ -136,6 +136,17 @@ fn what_is_vendored_is_what_its_makers_published() {
         SCRIPT.contains("The MIT License"),
         "the licence goes with the code"
     );
+}
+
+/// The script makes buttons of the heads of tables and of the names of requests, and a printed page has no buttons.
+#[test]
+fn a_printed_page_keeps_names_and_heads_of_tables() {
+    let (_, print) = STYLE.rsplit_once("@media print").unwrap();
+    let hidden = print.find("button, #bar").unwrap();
+    let shown = print
+        .find("th button { display: inline !important;")
+        .unwrap();
+    assert!(hidden < shown, "{print}");
 }
 
 #[test]

@@ -20,6 +20,8 @@ fn every_kind_of_secret_is_hidden_at_every_place() {
         "/v1?key={} HTTP/1.1",
         "user%5Bpassword%5D={}&b=2",
         "x=%7B%22password%22%3A%22{}%22%7D",
+        "x=%7B%22password%22%3A%20%22{}%22%7D",
+        "x=%7B%22password%22%3A+%22{}%22%7D",
         "Set-Cookie: sid={}; Path=/; HttpOnly\r\nServer: x",
         "X-Session-Id: {}\r\nServer: x",
         "HTTP/1.1 200 OK\\r\\nX-Auth: {}\\r\\nServer: x",

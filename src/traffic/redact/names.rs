@@ -1,7 +1,7 @@
 //! Which names stand before a credential: of headers, keys, fields of forms, parameters of a query and flags. Pure.
 
 /// What a name of a credential holds, without regard to case and to what stands between its words.
-const WITHIN: [&str; 23] = [
+const WITHIN: [&str; 30] = [
     "token",
     "secret",
     "password",
@@ -15,6 +15,13 @@ const WITHIN: [&str; 23] = [
     "accesskey",
     "privatekey",
     "accountkey",
+    "subscriptionkey",
+    "functionskey",
+    "masterkey",
+    "appkey",
+    "encryptionkey",
+    "signingkey",
+    "sharedkey",
     "signature",
     "session",
     "sessid",
@@ -122,6 +129,8 @@ mod tests {
             "refreshToken",
             "client_secret",
             "X-Api-Key",
+            "Ocp-Apim-Subscription-Key",
+            "X-App-Key",
             "apikey",
             "X-Auth",
             "user.password",
@@ -147,6 +156,7 @@ mod tests {
             "expires_in",
             "passenger",
             "keyboard",
+            "map_key",
             "id",
             "secret-size",
             "spin",

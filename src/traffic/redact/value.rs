@@ -17,7 +17,7 @@ const MOST_OF_ATTRIBUTES: usize = 2_048;
 static DIVIDER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r#"(?x)^(?:
-        (?:\\*["'`]|%22)? (?:\]|%5[Dd])? [\ \t]* (?P<sign> => | := | ={1,2} | : | %3[AaDd] ) \s*?
+        (?:\\*["'`]|%22)? (?:\]|%5[Dd])? [\ \t]* (?P<sign> => | := | ={1,2} | : | %3[AaDd](?:%20|\+)* ) \s*?
         | \\*["'] (?: \s*,\s* | \s+ ) \\*["']? (?:value|content|val) \\*["']? \s* [:=] \s*
     )[\ \t]*"#,
     )

@@ -52,18 +52,36 @@ impl Scale {
     /// Where lines go across.
     pub(super) fn steps(&self) -> Vec<f64> {
         if self.is_log {
-            let decades = (self.high / self.low).log10();
-            let every = (decades / 5.0).ceil().max(1.0);
-            let first = self.low.log10().ceil();
-            let count = count(decades, every);
-            let at = (0..=count).map(|at| 10_f64.powf(first + at as f64 * every));
-            return at.filter(|value| *value <= self.high).collect();
+            return self.log_steps();
         }
         let step = nice(self.high / 3.0);
         (0..=count(self.high, step))
             .map(|at| at as f64 * step)
             .filter(|value| value.is_finite())
             .collect()
+    }
+}
+
+impl Scale {
+    /// Powers of ten; where two or fewer are on the axis also round values between them, and without any its ends.
+    fn log_steps(&self) -> Vec<f64> {
+        let decades = (self.high / self.low).log10();
+        let every = (decades / 5.0).ceil().max(1.0);
+        let first = (self.low.log10() - 1e-9).ceil();
+        let power = |at: f64| 10_f64.powf(first + at);
+        let on_axis = |value: &f64| *value >= self.low * 0.999 && *value <= self.high * 1.001;
+        let powers = (0..=count(decades, every)).map(|at| power(at as f64 * every));
+        let powers: Vec<f64> = powers.filter(on_axis).collect();
+        if powers.len() > 2 {
+            return powers;
+        }
+        let between = [-1.0, 0.0, 1.0].into_iter();
+        let between = between.flat_map(|at| [1.0, 2.0, 5.0].map(|of| of * power(at)));
+        let between: Vec<f64> = between.filter(on_axis).collect();
+        match between.len() {
+            0 | 1 => vec![self.low, self.high],
+            _ => between,
+        }
     }
 }
 
@@ -113,5 +131,26 @@ mod tests {
         }
         .steps();
         assert_eq!(log.len(), 3, "{log:?}");
+    }
+
+    #[test]
+    fn an_axis_of_less_than_two_powers_of_ten_has_values_too() {
+        let check = |low: f64, high: f64, expected: &[f64]| {
+            let steps = Scale {
+                low,
+                high,
+                is_log: true,
+            }
+            .steps();
+            let close = |(a, b): (&f64, &f64)| (a / b - 1.0).abs() < 1e-6;
+            let are_all = steps.len() == expected.len() && steps.iter().zip(expected).all(close);
+            assert!(are_all, "{low} to {high}: {steps:?}");
+        };
+        check(1e4, 1e5, &[1e4, 2e4, 5e4, 1e5]);
+        check(13_335.2, 17_782.8, &[13_335.2, 17_782.8]);
+        check(13_335.2, 56_234.1, &[2e4, 5e4]);
+        check(7_498.9, 13_335.2, &[7_498.9, 13_335.2]);
+        check(1e3, 1.15e5, &[1e3, 1e4, 1e5]);
+        check(1.0, 10.0, &[1.0, 2.0, 5.0, 10.0]);
     }
 }

@@ -60,11 +60,16 @@
       ...(chart.shape === 'lanes' ? { show: true, splits: () => [], grid: { show: false } } : {}),
     },
   ];
+  /* Powers of ten; where fewer than two are on the axis, round values between them, or its ends. */
   const decades = (min, max) => {
     const from = Math.ceil(Math.log10(min) - 1e-9), to = Math.floor(Math.log10(max) + 1e-9), every = Math.max(1, Math.ceil((to - from) / 5));
     const found = [];
     for (let at = from; at <= to; at += every) found.push(10 ** at);
-    return found;
+    if (to - from > 1) return found;
+    const between = [];
+    for (let at = from - 1; at <= to; at++) for (const of of [1, 2, 5]) between.push(of * 10 ** at);
+    const shown = between.filter((value) => value >= min * 0.999 && value <= max * 1.001);
+    return shown.length > 1 ? shown : [min, max];
   };
   /* The range of what is shown, so that a variant that is hidden does not flatten the others. */
   const range = (chart, others = []) => (u) => {
@@ -183,6 +188,19 @@
     ctx.restore();
   };
 
+  const series = (line) => ({
+    label: line.name, show: isShown(line), stroke: () => colour(line.variant), width: width[line.look], dash: dash[line.look],
+    points: { show: false }, spanGaps: Boolean(line.request),
+  });
+  const addRequest = (request) => {
+    for (const { u, chart } of plots) {
+      const missing = (chart.more ?? []).filter((line) => line.request === request && !chart.lines.includes(line));
+      if (!missing.length) continue;
+      for (const line of missing) { u.addSeries(series(line)); chart.lines.push(line); }
+      u.setData([u.data[0], ...chart.lines.map((line) => line.values)], false);
+    }
+  };
+
   /* One plot in the place of its picture. */
   const HEIGHT = { linear: 170, log: 190, lanes: 60 };
   const plot = (figure, chart, xs, options) => {
@@ -192,10 +210,7 @@
       cursor: { y: false, drag: { x: true, y: false, setScale: true }, ...(options.sync ? { sync: { key: options.sync, setSeries: false } } : {}) },
       scales: { x: { time: false }, y: { distr: chart.shape === 'log' ? 3 : 1, range: options.range } },
       axes: axes(chart, options.isTime),
-      series: [{}, ...lines.map((line) => ({
-        label: line.name, show: isShown(line), stroke: () => colour(line.variant), width: width[line.look], dash: dash[line.look],
-        points: { show: false }, spanGaps: Boolean(line.request), ...(chart.shape === 'lanes' ? { paths: () => null } : {}),
-      }))],
+      series: [{}, ...lines.map((line) => ({ ...series(line), ...(chart.shape === 'lanes' ? { paths: () => null } : {}) }))],
       hooks: { draw: options.draw, setCursor: [(u) => options.onCursor?.(u)], setScale: [(u, key) => key === 'x' && options.onZoom?.(u)] },
     }, [xs, ...lines.map((line) => line.values)], figure);
     made.setScale('x', { min: 0, max: options.end });
@@ -294,7 +309,8 @@
   const keys = (u, mine, panel) => {
     u.root.tabIndex = 0;
     u.root.setAttribute('role', 'application');
-    u.root.setAttribute('aria-label', 'Chart over time: arrow keys move the cursor, plus zooms, Escape shows everything');
+    const title = u.root.closest('figure').querySelector('figcaption strong').textContent;
+    u.root.setAttribute('aria-label', `${title}, over time: arrow keys move the cursor, plus zooms, Escape shows everything`);
     u.root.addEventListener('keydown', (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const at = u.cursor.idx ?? -1, last = panel.xs.length - 1, far = Math.max(1, Math.round(panel.xs.length / 10));
@@ -321,7 +337,7 @@
 
   const bar = () => {
     const box = $('bar');
-    if (!box) return;
+    if (!box || (!data.panels.length && !data.curves.length)) return;
     if (data.panels.length > 1) {
       const group = element('span', undefined, 'group');
       data.panels.forEach((panel, at) => {
@@ -352,7 +368,8 @@
 
   /* Percentile curves. */
   const curves = () => data.curves.forEach((of, at) => {
-    const figure = $(`curve-${at}`), chart = { unit: 'us', shape: 'log', lines: of.lines };
+    /* Those of single requests are drawn when one is chosen: there may be hundreds. */
+    const figure = $(`curve-${at}`), chart = { unit: 'us', shape: 'log', lines: of.lines.filter((line) => !line.request), more: of.lines };
     legendOf(figure, of.lines, 'us');
     const u = plot(figure, chart, of.xs, { height: 300, isTime: false, draw: [overCurves(of)], range: range(chart, of.limits.map((limit) => limit.value)), end: of.xs.at(-1), onCursor: (u) => tell(figure, u.cursor.idx) });
     u.root.tabIndex = 0;
@@ -402,7 +419,12 @@
   };
   /* A request's row filters the percentile curves; series are of all requests together. */
   const filterBy = (request) => {
+    choose(request);
+    refresh();
+  };
+  const choose = (request) => {
     state.request = request;
+    if (request !== null) addRequest(request);
     const note = $('filter');
     note.replaceChildren();
     if (request !== null) {
@@ -410,7 +432,6 @@
       note.append(`Curves by percentile show ${plain(request)} alone. `, has ? '' : 'It has no curve of its own here. ', button('show all requests', () => filterBy(null)));
     } else note.append('Choose a request to see its curve by percentile alone. Charts over time are of all requests together: series are not stored by request.');
     for (const row of document.querySelectorAll('tr[data-request]')) row.querySelector('button')?.setAttribute('aria-pressed', String(row.dataset.request === plain(request ?? '') && request !== null));
-    refresh();
   };
   const requests = () => {
     const rows = [...document.querySelectorAll('tr[data-request]')];
@@ -421,7 +442,7 @@
       head.replaceChildren(button(head.textContent, () => filterBy(state.request === name ? null : name)));
     }
     $('filter').hidden = false;
-    filterBy(null);
+    choose(null);
   };
 
   /* The differential flame graph, in a frame that has the policy of this page. */

@@ -65,14 +65,12 @@ fn row(variant: &str, phase: &PhaseResult, at: usize, judged: &[Judgement]) -> R
             class: if tally.failed > 0 { "bad" } else { "" },
             ..count(tally.failed)
         },
-        Cell::number(
-            if tally.failed > 0 {
-                format_share(error_rate)
-            } else {
-                "0 %".to_owned()
-            },
-            error_rate,
-        ),
+        match (tally.failed, tally.ok) {
+            // Nothing ended that could have failed.
+            (0, 0) => Cell::number("–".to_owned(), -1.0),
+            (0, _) => Cell::number("0 %".to_owned(), 0.0),
+            _ => Cell::number(format_share(error_rate), error_rate),
+        },
         Cell::number(rate(throughput), throughput.unwrap_or(-1.0)),
     ];
     let points = percentile_cells(tally, [0.5, 0.9, 0.99, 0.999, 1.0]);
