@@ -1,10 +1,12 @@
 //! Which of the values of a profile.proto's samples are read, and how many observations they are.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use super::Error;
 use super::choice::Choice;
 use super::observations::{self, Beside, Meaning, Step, Survey};
+use super::reports::MADE;
 use super::sample::Sample;
 use super::stacks::{OBSERVATIONS, RECORDS, Weight};
 use super::symbols::{COUNTS_SAMPLES, Tables, UNEVEN_COUNTS, malformed};
@@ -14,7 +16,12 @@ use crate::units::{format_count, printable};
 /// What samples of time on the wall are called: no share of them is a share of CPU time.
 const WALL_SAMPLES: &str = "wall samples";
 /// What profilers call that time.
-const WALL: [&str; 3] = ["wall", "time", "real"];
+const WALL: [&str; 4] = ["wall", "time", "real", "wall-time"];
+/// What they call time on a CPU, and counts of samples.
+const CPU: [&str; 3] = ["cpu", "cpu-time", "cpu_time"];
+const SAMPLES: [&str; 2] = ["samples", "sample"];
+/// The types of a table of pprof, which has no stacks.
+const TOP: [&str; 2] = ["cum", "flat"];
 /// Sample types that a message lists.
 const SHOWN_TYPES: usize = 8;
 
@@ -58,6 +65,13 @@ impl Columns {
                 tables.string(value_type.unit)?,
             ));
         }
+        let names: Vec<&str> = types.iter().map(|(name, _)| &**name).collect();
+        if names == TOP {
+            return Err(Error::Other {
+                what: "what `go tool pprof -topproto` writes".to_owned(),
+                remedy: Cow::Borrowed(MADE),
+            });
+        }
         let value = chosen(tables, &types, choice.sample_type)?;
         let mut columns = Self {
             sample_type: if is_cpu(&types[value]) {
@@ -83,7 +97,14 @@ impl Columns {
     fn count(&mut self, tables: &Tables<'_>, raw: &[u8], types: &Types<'_>) -> Result<(), Error> {
         let period = u64::try_from(tables.period).unwrap_or(0);
         let period_unit = tables.string(tables.period_type.unit)?;
-        let of_value = if period_unit == self.unit { period } else { 0 };
+        // A clock on the wall may take the samples that CPU time is measured at.
+        let period_type = tables.string(tables.period_type.r#type)?;
+        let is_other = is_cpu(&types[self.value]) && is_wall(&period_type);
+        let of_value = if period_unit == self.unit && !is_other {
+            period
+        } else {
+            0
+        };
         let column = self.column(types);
         if self.meaning.is_none()
             && let Some((objects, bytes)) = self.heap(types, column)
@@ -113,10 +134,11 @@ impl Columns {
             (Some(Meaning::Nanoseconds), _) => (survey.of_times(1), OBSERVATIONS),
             (None, Some(column)) => {
                 let name = &*types[column].0;
+                let is_ours = is_counted || name == RECORDS || name == OBSERVATIONS;
                 match survey.of_counts() {
-                    _ if is_counted || name == RECORDS || name == OBSERVATIONS => {
-                        (Step::Each(1), name)
-                    }
+                    _ if is_ours => (Step::Each(1), name),
+                    // Agents scale what they saw of allocations.
+                    _ if self.unit == "bytes" => (Step::Record, name),
                     Step::Each(1) => (Step::Each(1), name),
                     step => (step, OBSERVATIONS),
                 }
@@ -144,18 +166,36 @@ impl Columns {
 
     /// The column that counts what the values are of.
     fn column(&self, types: &Types<'_>) -> Option<usize> {
-        let is_count = |at: &usize| types[*at].1 == "count";
-        let before = || self.value.checked_sub(1).filter(is_count);
-        let ours = |at: &usize| types[*at].0 == RECORDS || types[*at].0 == OBSERVATIONS;
-        let samples = || (0..types.len()).find(|at| is_count(at) && types[*at].0 == "samples");
+        let is_count = |at: &usize| types.get(*at).is_some_and(|of| of.1 == "count");
+        let before = || {
+            let before = self.value.checked_sub(1).filter(is_count);
+            // Of what stands before it, as Datadog's agents write.
+            before.filter(|at| *at == 0 || words(types, *at, *at - 1) == 0 || is_count(&(at - 1)))
+        };
+        let paired = || {
+            let beside = [self.value.checked_sub(1), Some(self.value + 1)];
+            let beside = beside.into_iter().flatten().filter(is_count);
+            let named = beside.map(|at| (words(types, self.value, at), at));
+            let paired = named.filter(|(words, _)| *words > 0);
+            paired
+                .max_by_key(|(words, at)| (*words, Reverse(*at)))
+                .map(|(_, at)| at)
+        };
+        let ours = |at: &usize| {
+            types[*at].0 == RECORDS
+                || types[*at].0 == OBSERVATIONS
+                || is_event_of(&types[self.value].0, &types[*at].0)
+        };
+        let is_named = |at: &usize| SAMPLES.contains(&&*types[*at].0);
+        let samples = || (0..types.len()).find(|at| is_count(at) && is_named(at));
         if let Some(ours) = before().filter(ours) {
             Some(ours)
         } else if is_count(&self.value) {
             Some(self.value)
         } else if is_cpu(&types[self.value]) {
-            samples().or_else(before)
+            samples().or_else(paired).or_else(before)
         } else {
-            before().or_else(samples)
+            paired().or_else(before).or_else(samples)
         }
     }
 
@@ -266,16 +306,34 @@ impl Columns {
 }
 
 fn is_cpu((name, unit): &(Cow<'_, str>, Cow<'_, str>)) -> bool {
-    name.eq_ignore_ascii_case("cpu") && unit == "nanoseconds"
+    CPU.iter().any(|of| name.eq_ignore_ascii_case(of)) && unit == "nanoseconds"
+}
+
+fn is_wall(name: &str) -> bool {
+    WALL.iter().any(|of| name.eq_ignore_ascii_case(of))
+}
+
+/// Words that two types begin with alike: one in `alloc_objects` and `alloc_space`, two in `lock-release` and `lock-release-hold`.
+fn words(types: &Types<'_>, one: usize, other: usize) -> usize {
+    let words = |at: usize| types[at].0.split(['-', '_']);
+    words(one)
+        .zip(words(other))
+        .take_while(|(a, b)| a == b)
+        .count()
+}
+
+/// Whether a count is of the samples of an event, as perf_to_profile writes both: `cycles_sample` and `cycles_event`.
+fn is_event_of(event: &str, samples: &str) -> bool {
+    let of = event.strip_suffix("_event");
+    of.is_some() && of == samples.strip_suffix("_sample")
 }
 
 /// Whether a count of samples is of time on the wall, which what stands beside it tells or the period that a sample is taken by.
 fn counts_the_wall(types: &Types<'_>, value: usize, period_type: &str) -> bool {
-    let is_wall = |name: &str| WALL.iter().any(|of| name.eq_ignore_ascii_case(of));
     let is_time = |(name, unit): &(Cow<'_, str>, Cow<'_, str>)| {
         is_wall(name) && observations::nanoseconds(unit).is_some()
     };
-    types[value].0 == "samples"
+    SAMPLES.contains(&&*types[value].0)
         && types[value].1 == "count"
         && !types.iter().any(is_cpu)
         && (types.iter().any(is_time) || is_wall(period_type))

@@ -29,6 +29,11 @@ pub enum Error {
     /// The gzip stream is damaged or cut off.
     #[error("not a profile: the gzip stream is damaged ({0}); capture it again")]
     Gzip(#[source] io::Error),
+    /// The zstd stream is damaged or cut off.
+    #[error(
+        "not a profile: the zstd stream is damaged, cut off or in too many pieces; unpack it with `zstd -d`, or capture it again"
+    )]
+    Zstd,
     /// The profile is larger than what is read.
     #[error(
         "the profile has more than {limit} {what}; capture for a shorter time or at a lower rate"

@@ -64,6 +64,8 @@ pub(super) fn read_as(text: &[u8], meaning: Option<Meaning>) -> Result<Profile, 
     }
     let step = match meaning {
         _ if digits > 0 => Step::Record,
+        // heaptrack counts each allocation, or adds up their bytes: neither is a sample.
+        None if is_of_heaptrack(text) => Step::Record,
         None => survey.of_anything(),
         Some(Meaning::Samples) => Step::Each(1),
         Some(Meaning::Nanoseconds) => survey.of_times(1),
@@ -95,6 +97,16 @@ pub(super) fn read_as(text: &[u8], meaning: Option<Meaning>) -> Result<Profile, 
         Step::Each(_) => profile.counting(OBSERVATIONS),
         Step::Record => profile.counting(RECORDS),
     })
+}
+
+/// Whether all stacks end with a separator, as heaptrack writes them.
+fn is_of_heaptrack(text: &[u8]) -> bool {
+    let mut lines = lines(text).peekable();
+    let ends_so = |line: &[u8]| {
+        let number = line.iter().rposition(|byte| *byte == b' ');
+        number.is_some_and(|at| line[..at].ends_with(b";"))
+    };
+    lines.peek().is_some() && lines.all(|(_, line)| ends_so(line))
 }
 
 /// What is to be said of numbers that are no counts.
@@ -312,6 +324,17 @@ mod tests {
             &[b"a;".repeat(5000), b"b 1".to_vec()].concat(),
             Err("frames in one stack"),
         );
+    }
+
+    #[test]
+    fn numbers_of_heaptrack_are_no_samples() {
+        let text = b"main;mine; 3310\nmain;out; 4096\nmain;tls; 320\n";
+        let profile = read(text).expect("reads");
+        assert_eq!((profile.samples(), profile.value()), (3, 7726));
+        let bytes = read_as(text, Some(Meaning::Bytes)).expect("reads");
+        assert_eq!(bytes.unit(), "bytes");
+        let some = read(b"main;mine; 3310\nmain;out 4096\n").expect("reads");
+        assert_eq!(some.samples(), 7406);
     }
 
     #[test]

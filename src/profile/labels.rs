@@ -9,6 +9,7 @@ use super::choice::Choice;
 use super::columns::Columns;
 use super::plain::plain;
 use super::sample::Sample;
+use super::share::FEWEST_SAMPLES;
 use super::stacks::too_large;
 use super::symbols::{SLICE_LABEL, Tables};
 use super::wire::{Field, fields};
@@ -117,6 +118,22 @@ pub struct Labelled {
     pub amount: u64,
 }
 
+/// Values of a key that are always listed, how many are no reason to leave any out, and the most that are listed.
+const HEAVIEST: usize = 5;
+const FEW_VALUES: usize = 16;
+const MOST_VALUES: usize = 64;
+
+/// How many values of one key, of which those with most in them come first, are worth a row each: of a key that tells single samples apart, as
+/// the id of a request does, a few.
+pub fn worth_a_row(values: &[Labelled]) -> usize {
+    if values.len() <= FEW_VALUES {
+        return values.len();
+    }
+    let is_judged = |of: &&Labelled| of.samples >= FEWEST_SAMPLES;
+    let judged = values.iter().filter(is_judged).count();
+    judged.clamp(HEAVIEST, MOST_VALUES)
+}
+
 /// All labels of a profile.proto, or those of a key, by key, the values with most samples first.
 ///
 /// # Errors
@@ -140,7 +157,13 @@ pub(super) fn labelled(
     for (number, message) in (1..).zip(samples(&raw)) {
         sample.fill(message, None)?;
         let weight = columns.weight(&sample.values, number)?;
+        let mut seen: Vec<Label> = Vec::new();
         for label in labels(message).filter(is_wanted) {
+            // A sample has a label once, however often it is written.
+            if seen.contains(&label) {
+                continue;
+            }
+            seen.push(label);
             let (samples, amount) = found.entry(label).or_default();
             *samples = samples.saturating_add(weight.samples);
             *amount = amount.saturating_add(weight.value);
@@ -327,6 +350,51 @@ pub(super) mod tests {
             (200, 200, 0)
         );
         assert!(all.iter().all(|of| of.amount == 20_000_000));
+    }
+
+    #[test]
+    fn of_a_label_that_tells_samples_apart_a_few_values_are_listed() {
+        let of = |samples: &[u64]| -> usize {
+            let values = samples.iter().map(|samples| super::Labelled {
+                key: "id".to_owned(),
+                value: samples.to_string(),
+                samples: *samples,
+                amount: *samples,
+            });
+            super::worth_a_row(&values.collect::<Vec<_>>())
+        };
+        for (samples, expected) in [
+            (&[][..], 0),
+            (&[1; 16], 16),
+            (&[1; 17], 5),
+            (&[4; 2000], 5),
+            (&[5; 20], 20),
+            (
+                &[
+                    900, 900, 900, 900, 900, 900, 9, 4, 4, 4, 4, 4, 4, 4, 1, 1, 1,
+                ],
+                7,
+            ),
+            (&[9; 200], 64),
+        ] {
+            assert_eq!(of(samples), expected, "{samples:?}");
+        }
+    }
+
+    #[test]
+    fn a_sample_has_a_label_once() {
+        let mut profile = small_profile();
+        let at = profile.string_table.len() as i64;
+        profile.string_table.push("user".to_owned());
+        let label = |num| proto::Label {
+            key: at,
+            num,
+            ..Default::default()
+        };
+        profile.sample[0].label = vec![label(7), label(7), label(8)];
+        let all = super::labelled(&encode(&profile), Choice::default(), None).expect("reads");
+        let all: Vec<_> = all.iter().map(|of| (&*of.value, of.amount)).collect();
+        assert_eq!(all, [("7", 20_000_000), ("8", 20_000_000)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! First bytes of files that are no text and no profile that is read: what they are, and the way out.
 
-use super::reports::{ANDROID, GPROF, NYTPROF, STACKPROF, UFTRACE, WITH_PERF};
+use super::reports::{ANDROID, COLLAPSED, GPROF, NYTPROF, STACKPROF, UFTRACE, WITH_PERF};
 
 pub(super) const PICTURED: &str = "give the profile that it was drawn of";
 pub(super) const UNPACK: &str = "unpack it first";
@@ -10,7 +10,7 @@ const PICKLED: &str = "what Python has pickled, such as a snapshot of tracemallo
 const PYTHON: &str = "it has no stacks; record with `py-spy record -f raw`";
 
 /// First bytes of files that are no text: what they are, and the way out.
-pub(super) const MAGIC: [(&[u8], &str, &str); 40] = [
+pub(super) const MAGIC: [(&[u8], &str, &str); 45] = [
     (
         b"PERFILE2",
         "a recording of perf (perf.data)",
@@ -70,11 +70,11 @@ pub(super) const MAGIC: [(&[u8], &str, &str); 40] = [
     (b"SLOW", "a trace of Android's runtime", ANDROID),
     (
         b"\x28\xb5\x2f\xfd",
-        "a file packed by zstd",
-        "unpack it with `zstd -d`; a recording of heaptrack goes through `heaptrack_print -F OUT FILE` as it is",
+        "a file packed by zstd in several others",
+        UNPACK,
     ),
     (b"\xfd7zXZ\0", "a file packed by xz", UNPACK),
-    (b"\x1f\x8b", "a gzip file in a gzip file", UNPACK),
+    (b"\x1f\x8b", "a gzip file in several others", UNPACK),
     (b"BZh", "a file packed by bzip2", UNPACK),
     (b"PK\x03\x04", "a zip file", UNPACK),
     (LZ4, "a file packed by lz4", UNPACK),
@@ -104,6 +104,23 @@ pub(super) const MAGIC: [(&[u8], &str, &str); 40] = [
         "a class of Java",
         "record a profile of it while it runs",
     ),
+    (
+        b"--- symbol\nbinary=",
+        "what `google-pprof --raw` prints",
+        COLLAPSED,
+    ),
+    (
+        b"nBpRoFiLeR",
+        "a snapshot of VisualVM",
+        "record with async-profiler's `asprof -e cpu -o collapsed`",
+    ),
+    (
+        b"hdrb",
+        "an event log of GHC",
+        "convert it with `hs-speedscope FILE`",
+    ),
+    (b"tr\xfdP", "a trace of Tracy", WITH_PERF),
+    (b"\x80\x02", PICKLED, PYTHON),
     (b"\x80\x03", PICKLED, PYTHON),
     (b"\x80\x04\x95", PICKLED, PYTHON),
     (b"\x80\x05\x95", PICKLED, PYTHON),

@@ -53,7 +53,7 @@ pub use diff::{DeltaFinding, Diff, FunctionDelta, Hidden, Side, Unit, diff};
 pub use difference::{Difference, FALSE_DISCOVERIES, Scale};
 pub use error::Error;
 pub use fold::{Fold, fold};
-pub use labels::Labelled;
+pub use labels::{Labelled, worth_a_row};
 pub use launch_spread::{ASSUMED_LAUNCH_SPREAD, LaunchSpread};
 pub use observations::Meaning;
 pub use read::{labelled, read};

@@ -41,8 +41,11 @@ const LARGEST_SMALLEST_OF_FEW: u64 = 1_000_000;
 const SOME_RECORDS: u64 = 5;
 /// Samples that no profile has: 100 Hz on 64 CPUs give them in four hours.
 const TOO_MANY: u128 = 100_000_000;
-/// Samples that no few stacks have: of so many, some are of interrupts and other rare stacks.
+/// Samples that no few stacks have: of so many, some are of interrupts and other rare stacks. Where none is as rare, fewer are too many.
 const TOO_MANY_OF_FEW: u128 = 1_000_000;
+const TOO_MANY_OF_LARGE: u128 = 100_000;
+/// Samples a stack on average, of many stacks: of more there would be more stacks.
+const TOO_MANY_EACH: u128 = 2_500;
 /// Records of which not all are multiples of a number by chance.
 const MANY_RECORDS: u64 = 20;
 /// Samples are not taken more often than each 100 µs, nor is a given period below a microsecond one.
@@ -195,9 +198,16 @@ impl Survey {
             false
         } else if self.records >= MANY_RECORDS {
             let below = |count: u64| self.sizes.below(step.saturating_mul(count));
-            below(SMALL) * 10 >= self.records || below(MIDDLING) * 2 >= self.records
+            let each = self.total / u128::from(step) / u128::from(self.records);
+            each < TOO_MANY_EACH
+                && (below(SMALL) * 10 >= self.records || below(MIDDLING) * 2 >= self.records)
         } else if step == 1 {
-            self.total < TOO_MANY_OF_FEW
+            let most = if self.smallest < MIDDLING {
+                TOO_MANY_OF_FEW
+            } else {
+                TOO_MANY_OF_LARGE
+            };
+            self.total < most
         } else {
             step >= SHORTEST_STEP_NS
         }
@@ -336,7 +346,8 @@ mod tests {
         // What jeprof writes of a heap, and a profile of as many samples.
         let bytes: Vec<u64> = (0..24).map(|n| 1_041 + n * n * 513 + n).collect();
         assert_eq!(survey(0, &bytes).of_anything(), Step::Record);
-        assert_eq!(survey(0, &bytes[..10]).of_anything(), Step::Each(1));
+        assert_eq!(survey(0, &bytes[..10]).of_anything(), Step::Record);
+        assert_eq!(survey(0, &bytes[..5]).of_anything(), Step::Each(1));
         // Sizes of a heap are multiples of its alignment, and a few large ones of something.
         let aligned: Vec<u64> = bytes.iter().map(|bytes| bytes * 16).collect();
         assert_eq!(survey(0, &aligned).of_anything(), Step::Record);
@@ -356,7 +367,17 @@ mod tests {
     fn times_of_a_few_stacks_are_no_counts() {
         // What nytprofcalls writes of a program with two subroutines, and a profile of as many stacks.
         assert_eq!(survey(0, &[95_752, 1_745_356]).of_anything(), Step::Record);
-        assert_eq!(survey(0, &[95_752, 174_535]).of_anything(), Step::Each(1));
+        assert_eq!(survey(0, &[9_575, 17_453]).of_anything(), Step::Each(1));
+        // Bytes of what google-pprof folds of a heap.
+        let heap = [702_068, 4_096, 320];
+        assert_eq!(survey(0, &heap).of_anything(), Step::Record);
+        assert_eq!(survey(0, &[300, 1, 702_068]).of_anything(), Step::Each(1));
+        // Microseconds of uftrace, a recursion among them.
+        let times = [
+            4, 2, 579, 7, 1, 3, 1, 12, 3621, 2002, 98, 209, 399, 761, 1431, 2650, 12469, 8463,
+            14994, 6903, 9100, 8200, 12000, 6100, 3000, 2500,
+        ];
+        assert_eq!(survey(0, &times).of_anything(), Step::Record);
         // Contentions are counted, however many.
         assert_eq!(survey(0, &[95_752, 1_745_356]).of_counts(), Step::Each(1));
     }

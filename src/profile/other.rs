@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use super::Error;
 use super::magic::{LZ4, MAGIC, MEMRAY, PICTURED, UNPACK};
-use super::reports::{self, GPROF, PRINTED, REPORT, STRACE, WITHOUT_DEBUG, WITHOUT_STACKS};
+use super::reports::{
+    self, BPFTRACE, GPROF, PRINTED, REPORT, STRACE, WITHOUT_DEBUG, WITHOUT_STACKS,
+};
 use super::wire::{Field, fields};
 
 /// Bytes of text that are looked at.
@@ -128,6 +130,7 @@ const HEADINGS: [(&str, &str, &str); 36] = [
 ];
 const V8: &str = "record with `node --cpu-prof`, which writes a .cpuprofile";
 const JFR: &str = "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`";
+const ASPROF: &str = "record with async-profiler's `asprof -e cpu -o collapsed`";
 const SAMPLE: &str = "convert it with `inferno-collapse-sample FILE`";
 const LEGACY: &str = "convert it with `pprof -proto PROGRAM FILE`";
 
@@ -200,15 +203,19 @@ fn refuse_text(text: &str) -> Option<Error> {
                 "what xctrace exports",
                 "convert it with `inferno-collapse-xctrace`",
             )
+        } else if lowered.contains("<trace-toc") {
+            other(
+                "the contents of a trace of xctrace",
+                "export its samples with `xctrace export --xpath`, and convert them with `inferno-collapse-xctrace`",
+            )
+        } else if lowered.contains("<recording") {
+            other("what `jfr print --xml` prints", JFR)
         } else {
             other("XML of no known profiler", PROFILES)
         };
     }
-    if text.starts_with("@[") && text.contains("\n]: ") {
-        return other(
-            "the output of bpftrace",
-            "convert it with FlameGraph's `stackcollapse-bpftrace.pl FILE`",
-        );
+    if text.starts_with("@[\n") || (text.starts_with("@[") && text.contains("\n]: ")) {
+        return other("the output of bpftrace", BPFTRACE);
     }
     if (text.starts_with("File: ") || text.starts_with("Type: ")) && text.contains("flat%") {
         return other("what `go tool pprof` prints", PRINTED);
@@ -240,21 +247,17 @@ fn refuse_text(text: &str) -> Option<Error> {
     let behind_pid = text
         .split_once(":\n")
         .filter(|(pid, _)| !pid.is_empty() && pid.bytes().all(|digit| digit.is_ascii_digit()));
+    let of_jcmd = behind_pid.is_some();
     let text = behind_pid.map_or(text, |(_, behind)| behind.trim_start());
-    if text
-        .lines()
-        .take(3)
-        .any(|line| line.starts_with("Full thread dump"))
-    {
-        return other(
-            "a dump of Java's threads",
-            "record with async-profiler's `asprof -e cpu -o collapsed`",
-        );
+    let is_of_threads = |line: &str| line.starts_with("Full thread dump");
+    if text.lines().take(3).any(is_of_threads) || is_list_of_threads(text) {
+        return other("a dump of Java's threads", ASPROF);
     }
     let heading = HEADINGS.iter().find(|(begin, ..)| text.starts_with(begin));
     let heading = heading.map(|(_, what, remedy)| (*what, *remedy));
     heading
         .or_else(|| reports::known(text))
+        .or_else(|| of_jcmd.then_some(("what jcmd prints", ASPROF)))
         .and_then(|(what, remedy)| other(what, remedy))
 }
 
@@ -296,6 +299,19 @@ fn is_legacy_cpu(raw: &[u8]) -> bool {
         })
 }
 
+/// What `jcmd PID Thread.dump_to_file` writes: the process alone in a line, and lines like `#3 "main"`.
+fn is_list_of_threads(text: &str) -> bool {
+    let is_number =
+        |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let is_thread = |line: &str| {
+        let number = line
+            .strip_prefix('#')
+            .and_then(|line| line.split_once(" \""));
+        number.is_some_and(|(number, _)| is_number(number))
+    };
+    text.lines().next().is_some_and(is_number) && text.lines().any(is_thread)
+}
+
 /// `v 10400 3`, and the program that was recorded.
 fn is_heaptrack(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
@@ -326,7 +342,7 @@ fn is_dtrace(text: &str) -> bool {
 
 /// What an answer is that should have been a profile; `None` for what is not known.
 pub(super) fn something_else(raw: &[u8]) -> Option<Other> {
-    if super::plain::is_gzip(raw) {
+    if super::plain::is_packed(raw) {
         return None;
     }
     let raw = without_mark(raw);

@@ -6,7 +6,7 @@ use pprof_format as proto;
 
 use super::super::plain::gunzip;
 use super::super::tests::{check, encode, gzip, small_profile, stacks};
-use super::super::{FunctionTable, flamegraph, folded, pprof};
+use super::super::{FunctionTable, Observed, flamegraph, folded, pprof};
 use super::*;
 
 /// Writers may pack the ids of a sample, or not, or in pieces: all say the same.
@@ -277,6 +277,122 @@ fn shares_are_of_what_was_measured() {
         &[&[2, 6, 30], &[1, 4, 10]],
         None,
         ("depth/levels", &[(1, 0.75), (1, 0.25)]),
+    );
+}
+
+#[test]
+fn agents_name_their_times_as_they_like() {
+    // Node's: the clock on the wall takes samples, and CPU time is no multiple of its period. Some are idle.
+    let node = ["sample/count", "wall/nanoseconds", "cpu/nanoseconds"];
+    let records = [&[2, 0, 1_000_003][..], &[18, 180_000_000, 99_000_297]];
+    shared(
+        &node,
+        10_000_000,
+        &records,
+        None,
+        ("cpu/nanoseconds", &[(18, 0.99), (2, 0.01)]),
+    );
+    // Python's, Ruby's and PHP's: what is allocated stands last.
+    let types = [
+        "cpu-time/nanoseconds",
+        "cpu-samples/count",
+        "wall-time/nanoseconds",
+        "alloc-space/bytes",
+    ];
+    let records = [&[90_000_000, 9, 7, 100][..], &[10_000_000, 1, 7, 900]];
+    shared(
+        &types,
+        0,
+        &records,
+        None,
+        ("cpu/nanoseconds", &[(9, 0.9), (1, 0.1)]),
+    );
+    // Datadog's: each value stands before its own count, and what was allocated is scaled.
+    let types = [
+        "cpu-time/nanoseconds",
+        "cpu-samples/count",
+        "wall-time/nanoseconds",
+        "wall-samples/count",
+        "lock-acquire-wait/nanoseconds",
+        "lock-acquire/count",
+        "lock-release-hold/nanoseconds",
+        "lock-release/count",
+        "alloc-space/bytes",
+        "alloc-samples/count",
+    ];
+    let records = [
+        &[30, 3, 900, 12, 60, 5, 75, 6, 800, 70][..],
+        &[10, 1, 100, 4, 40, 7, 25, 2, 200, 90],
+    ];
+    for (wanted, kind, expected) in [
+        (None, "cpu/nanoseconds", [(3, 0.75), (1, 0.25)]),
+        (
+            Some("wall-time"),
+            "wall-time/nanoseconds",
+            [(12, 0.9), (4, 0.1)],
+        ),
+        (
+            Some("lock-acquire-wait"),
+            "lock-acquire-wait/nanoseconds",
+            [(5, 0.6), (7, 0.4)],
+        ),
+        (
+            Some("lock-release-hold"),
+            "lock-release-hold/nanoseconds",
+            [(6, 0.75), (2, 0.25)],
+        ),
+        (
+            Some("alloc-space"),
+            "alloc-space/bytes",
+            [(1, 0.8), (1, 0.2)],
+        ),
+    ] {
+        shared(&types, 1, &records, wanted, (kind, &expected));
+    }
+    // perf_to_profile's: samples of an event, and how often it came.
+    shared(
+        &["cycles_sample/count", "cycles_event/count"],
+        0,
+        &[&[3, 3_000_000_003][..], &[1, 1_000_000_001]],
+        None,
+        ("cycles_event/count", &[(3, 0.75), (1, 0.25)]),
+    );
+}
+
+#[test]
+fn the_period_of_a_clock_on_the_wall_is_none_of_cpu_time() {
+    let mut message = small_profile();
+    message.string_table.push("wall".to_owned());
+    message.period_type = Some(proto::ValueType {
+        r#type: message.string_table.len() as i64 - 1,
+        unit: message.period_type.as_ref().map_or(0, |of| of.unit),
+    });
+    message.sample_type.remove(0);
+    for (sample, cpu) in message
+        .sample
+        .iter_mut()
+        .zip([9_434_995, 33_524_605, 477_285_196])
+    {
+        sample.value = vec![cpu];
+    }
+    let profile = decode(&encode(&message)).expect("reads");
+    assert_eq!(profile.observed(), Observed::Records);
+    assert_eq!(profile.value(), 520_244_796);
+}
+
+#[test]
+fn a_table_of_pprof_is_no_profile() {
+    let mut message = small_profile();
+    let at = message.string_table.len() as i64;
+    message
+        .string_table
+        .extend(["cum", "flat"].map(str::to_owned));
+    message.sample_type[0].r#type = at;
+    message.sample_type[1].r#type = at + 1;
+    let error = decode(&encode(&message)).expect_err("refuses").to_string();
+    assert!(
+        error.contains("what `go tool pprof -topproto` writes; give the profile"),
+        "{error}"
     );
 }
 

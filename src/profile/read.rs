@@ -129,6 +129,9 @@ fn unknown_binary(raw: &[u8], error: Error) -> Error {
 pub fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error> {
     let raw = plain(bytes)?;
     let raw = without_mark(&raw);
+    if let Some(error) = other::refuse(raw) {
+        return Err(error);
+    }
     match detect(raw) {
         Format::PerfScript => {
             let text = String::from_utf8_lossy(raw);
@@ -195,10 +198,11 @@ fn json(text: &str, choice: Choice<'_>) -> Result<Profile, Error> {
     if firefox::is(known) {
         return firefox::read(known, choice);
     }
-    // The answer of V8's `Profiler.stop` holds its profile.
+    // The answers of V8's `Profiler.stop` and `HeapProfiler.getSamplingProfile` hold their profiles.
     let held = known.held("result").or_else(|| known.held("profile"));
     let inner = held.as_ref().and_then(|inner| inner.held("profile"));
-    let held = inner.or(held).filter(cpuprofile::is);
+    let is = |held: &Object<'_>| cpuprofile::is(held) || heapprofile::is(held);
+    let held = inner.or(held).filter(is);
     let known = held.as_ref().unwrap_or(known);
     let (of_cpu, of_heap) = (cpuprofile::is(known), heapprofile::is(known));
     if (of_cpu || of_heap) && choice.profile.is_some() {
@@ -242,7 +246,10 @@ fn folded_stacks(raw: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
         Err(error @ Error::Folded { .. }) => {
             let text = String::from_utf8_lossy(raw);
             let mut head = text.lines().take(LINES);
-            if head.any(perf_script::is_line) || perf_script::has_bare_frames(&text) {
+            if head.any(perf_script::is_line)
+                || perf_script::has_bare_frames(&text)
+                || perf_script::has_frames_alone(&text)
+            {
                 // The reader names the line that is none of a sample.
                 return perf_script::read(&text, sample_type);
             }
@@ -269,6 +276,7 @@ mod tests {
         for (bytes, samples) in [
             (pprof.clone(), 4),
             (gzip(&pprof), 4),
+            (gzip(&gzip(&pprof)), 4),
             (b"main;f 3\nmain 2\n".to_vec(), 5),
             (gzip("fr\u{fc}h;f 3\n".as_bytes()), 3),
             (b"a 1 1.5: cycles:\n\t1 f (x)\n\n".to_vec(), 1),
@@ -355,6 +363,16 @@ mod tests {
             (b" Percent |\tSource code\n", None, "perf annotate"),
             (
                 b"python3 \n\t  1013aa eval\n\t  7f6ffb53 [unknown]\n\n",
+                None,
+                "perf script text, line 1: expected a sample's header",
+            ),
+            (
+                b"              wc             1259 heavy\n      pool 3 w/1           5c48e f\n",
+                None,
+                "perf script text, line 1: expected a sample's header",
+            ),
+            (
+                b"              wc 17236             1259 a::b(c, d) (/usr/bin/wc)\n",
                 None,
                 "perf script text, line 1: expected a sample's header",
             ),

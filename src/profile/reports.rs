@@ -19,11 +19,12 @@ pub(super) const REPORT: &str = "give the output of `perf script` on the same re
 pub(super) const WITHOUT_DEBUG: &str =
     "it is text for people; fetch the profile itself, without `debug=` in the address";
 pub(super) const PRINTED: &str = "give the profile that it was printed of";
+pub(super) const MADE: &str = "give the profile that it was made of";
 
 /// Begin, after empty lines; what else is in the first lines; what it is; the way out.
 type Known = (&'static str, &'static str, &'static str, &'static str);
 
-const KNOWN: [Known; 58] = [
+const KNOWN: [Known; 87] = [
     ("goroutine ", "]:\n", "a dump of goroutines", WITHOUT_DEBUG),
     (
         "File: ",
@@ -83,6 +84,12 @@ const KNOWN: [Known; 58] = [
         "what `google-pprof --raw` prints",
         COLLAPSED,
     ),
+    (
+        "Total: ",
+        "ROUTINE ====",
+        "what `go tool pprof` lists",
+        PRINTED,
+    ),
     ("Total: ", "%  ", "what google-pprof prints", COLLAPSED),
     ("ROUTINE ====", "", "what google-pprof prints", COLLAPSED),
     ("Process ", "Python v", "what `py-spy dump` prints", PY_SPY),
@@ -103,7 +110,7 @@ const KNOWN: [Known; 58] = [
         "allocator,num_allocations",
         "",
         "a table of memray",
-        "convert the recording with `memray transform speedscope FILE`",
+        RECORDED,
     ),
     ("Version: ", "Event Type", "what `jfr summary` prints", JFR),
     ("[0.", "[gc", "a log of Java's collector", JFR),
@@ -208,12 +215,7 @@ const KNOWN: [Known; 58] = [
         "what Erlang's eprof prints",
         WITHOUT_STACKS,
     ),
-    (
-        "Version: ",
-        "TRACE START [",
-        "a trace of Xdebug",
-        "it has calls, not samples; record with excimer and write `formatCollapsed()`",
-    ),
+    ("Version: ", "TRACE START [", "a trace of Xdebug", EXCIMER),
     (
         "*version\n",
         "clock=",
@@ -267,19 +269,151 @@ const KNOWN: [Known; 58] = [
     ("Samples: ", "of event", "the report of perf", REPORT),
     ("PerfTop:", "irqs/sec", "what perf top prints", REPORT),
     (
+        "----",
+        "I1 cache:",
+        "what cg_annotate prints",
+        WITHOUT_STACKS,
+    ),
+    (
+        "#-----------\nsnapshot=",
+        "",
+        "the output of massif",
+        HEAPTRACK,
+    ),
+    (
+        "\u{1f4cf} Total allocations:",
+        "",
+        "statistics of memray",
+        RECORDED,
+    ),
+    ("\u{250f}\u{2501}", "Memory", "a table of memray", RECORDED),
+    (
+        "Measure Mode: ",
+        "Thread ID:",
+        "what ruby-prof prints",
+        RUBY_PROF,
+    ),
+    ("----", "Fiber ID:", "what ruby-prof prints", RUBY_PROF),
+    ("name ", " ttot ", "what yappi prints", PY_SPY),
+    (
+        "a:",
+        "\";a:",
+        "what PHP has serialized, such as a profile of xhprof",
+        EXCIMER,
+    ),
+    (
+        "Attaching to process ID",
+        "",
+        "a dump of Java's threads (jhsdb)",
+        ASPROF,
+    ),
+    (
+        "Java Methods that Execute",
+        "Percent",
+        "what `jfr view` prints",
+        JFR,
+    ),
+    (
+        "Flat profile of ",
+        " total ticks",
+        "what Java's -Xprof prints",
+        ASPROF,
+    ),
+    (
+        "JAVA PROFILE 1.0",
+        "",
+        "what Java's hprof agent writes as text",
+        ASPROF,
+    ),
+    (
+        "Function",
+        ",CPU Time",
+        "a report of VTune",
+        "write one of stacks (`vtune -report top-down -call-stack-mode all -format csv -csv-delimiter comma`), and convert it with `inferno-collapse-vtune`",
+    ),
+    (
+        "GO PREPROFILE V",
+        "",
+        "a profile for Go's compiler (PGO) that was made ready",
+        MADE,
+    ),
+    ("# HELP ", "", "metrics of Prometheus", METRICS),
+    ("# TYPE ", "", "metrics of Prometheus", METRICS),
+    ("Attaching ", " probe", "the output of bpftrace", BPFTRACE),
+    (
+        "sample:\n",
+        "event_type:",
+        "what `simpleperf report-sample` prints",
+        ANDROID_SAMPLES,
+    ),
+    (
+        "Cmdline: ",
+        "Overhead",
+        "the report of simpleperf",
+        ANDROID_SAMPLES,
+    ),
+    (
+        "Date/Time: ",
+        "Report Version:",
+        "a report of macOS's spindump",
+        "record with macOS's `sample`, and convert that with `inferno-collapse-sample FILE`",
+    ),
+    (
+        "file-format: BlackfireProbe",
+        "",
+        "a profile of Blackfire",
+        EXCIMER,
+    ),
+    ("startup\ttime=", "", "a profile of coz", COZ),
+    ("experiment\tselected=", "", "a profile of coz", COZ),
+    ("Total Samples", "GIL: ", "what `py-spy top` prints", PY_SPY),
+    (
+        "Thread (0x",
+        "[Native Frames]",
+        "what dotnet-stack prints",
+        "record with `dotnet-trace collect --format Speedscope`",
+    ),
+    (
+        "Line #,Process",
+        "",
+        "a table of Windows Performance Analyzer",
+        "open the trace in PerfView, and save its stacks as speedscope",
+    ),
+    (
+        "Function Name,",
+        "Samples",
+        "a report of Visual Studio",
+        "export its call tree, and convert that with `inferno-collapse-vsprof FILE`",
+    ),
+    (
+        "Tracing ",
+        "Hit Ctrl-C to end",
+        "what a tool of bcc prints",
+        "run it with -f, and give that output (of times: --value period)",
+    ),
+    (
         "0SECTION ",
         "",
         "a dump of Java's threads (javacore)",
         ASPROF,
     ),
 ];
+const RECORDED: &str = "convert the recording with `memray transform speedscope FILE`";
+const ANDROID_SAMPLES: &str = "give the output of `report_sample.py -i FILE` on the recording";
+const COZ: &str = "it has experiments, not samples; record with `perf record -g` and give the output of `perf script`";
+const RUBY_PROF: &str = "it has calls, not samples; record with stackprof, and give the output of `stackprof --stackcollapse FILE`";
+pub(super) const EXCIMER: &str =
+    "it has calls, not samples; record with excimer and write `formatCollapsed()`";
+const METRICS: &str =
+    "they are no profile; fetch that where the service serves it, such as /debug/pprof/profile";
+pub(super) const BPFTRACE: &str = "convert it with FlameGraph's `stackcollapse-bpftrace.pl FILE`";
 const ASPROF: &str = "record with async-profiler's `asprof -e cpu -o collapsed`";
 const RPROF: &str = "convert it in R: `profile::write_pprof(profile::read_rprof(FILE), OUT)`";
 const INSTRUMENTS: &str =
     "export the trace with `xctrace export`, and convert that with `inferno-collapse-xctrace`";
 pub(super) const UFTRACE: &str = "give the output of `uftrace dump --flame-graph --sample-time 1us -d DIR`, whose numbers are times (--value period)";
 const HEAPTRACK: &str = "record with heaptrack and give what `heaptrack_print -F OUT FILE` writes";
-const COLLAPSED: &str = "give the output of `google-pprof --collapsed PROGRAM FILE` (of a heap: read with --value bytes)";
+pub(super) const COLLAPSED: &str = "give the output of `google-pprof --collapsed PROGRAM FILE` (of a heap: read with --value bytes)";
 const PY_SPY: &str = "it has no stacks of samples; record with `py-spy record -f raw`";
 const JFR: &str = "record CPU samples and convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`";
 
@@ -293,7 +427,14 @@ pub(super) fn known(text: &str) -> Option<(&'static str, &'static str)> {
     }
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
-    if first.contains(": Total ") && first.contains(" of ") && first.ends_with("%)") {
+    let of_all = first.contains(" of ") && first.ends_with("%)");
+    let has_parts = || {
+        lines
+            .clone()
+            .next()
+            .is_some_and(|line| line.contains("%): "))
+    };
+    if first.contains(": Total ") && (of_all || has_parts()) {
         return Some(("what `go tool pprof -tags` prints", PRINTED));
     }
     if first.starts_with("0x") && first.contains(" : ") && first.ends_with(']') {
@@ -302,6 +443,10 @@ pub(super) fn known(text: &str) -> Option<(&'static str, &'static str)> {
     }
     if is_table_of_shares(first) {
         return Some(("the report of perf", REPORT));
+    }
+    if is_place(first) && lines.next().is_some_and(is_place) {
+        let remedy = "it names functions of a recording and has no samples; leave it at /tmp/perf-PID.map, and give the output of `perf script`";
+        return Some(("a map of names for perf (perf-PID.map)", remedy));
     }
     is_call(first).then_some(("what perf trace prints", STRACE))
 }
@@ -314,6 +459,20 @@ fn is_table_of_shares(line: &str) -> bool {
     };
     let mut words = line.split_whitespace();
     words.next().is_some_and(share) && words.next().is_some() && words.next().is_some()
+}
+
+/// `7f1ab8ec71c0 270 main`, address, size and name.
+fn is_place(line: &str) -> bool {
+    let number = |word: &str, least: usize| {
+        let digits = word.strip_prefix("0x").unwrap_or(word);
+        digits.len() >= least && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    let mut words = line.split(' ');
+    let (place, size) = (words.next(), words.next());
+    place.is_some_and(|place| number(place, 8) && !place.contains(';'))
+        && size.is_some_and(|size| number(size, 1))
+        // A number at the end is that of a stack.
+        && words.next_back().is_some_and(|last| !last.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// `0.010 ( 0.003 ms): sleep/7565 brk() = 0x55…`

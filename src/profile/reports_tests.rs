@@ -192,7 +192,152 @@ fn reports_of_tracers_and_languages_are_told() {
 }
 
 #[test]
+fn more_of_what_people_have_is_told() {
+    for (text, expected) in [
+        (
+            "Total: 1.45s\nROUTINE ======================== main.heavy in w.go\n  1.4s  1.4s (flat, cum)\n",
+            "what `go tool pprof` lists; give the profile",
+        ),
+        (
+            " endpoint: Total 1.4s\n           570.0ms (39.31%): /e2\n",
+            "what `go tool pprof -tags` prints",
+        ),
+        (
+            "Attaching 2 probes...\n\n\n@[\n    0x7f8ef3db9429\n    f+1\n",
+            "the output of bpftrace; convert it with FlameGraph's",
+        ),
+        (
+            "@[\n    finish_task_switch+1\n    __schedule+1\n",
+            "the output of bpftrace",
+        ),
+        (
+            "0x00007f1ab8ec71c0 0x0000000000000270 java.lang.Object f(long)\n0x00007f1ab8ec7600 0x28 int g()\n",
+            "a map of names for perf (perf-PID.map); it names functions",
+        ),
+        (
+            "20668:\n4 0 0 jdk.internal.misc.Unsafe.f(J)Ljava; [0x1, 0x2 - 0x3]\n",
+            "what jcmd prints; record with async-profiler's",
+        ),
+        (
+            "4242\n2026-11-30T20:54:15Z\n21.0.1\n\n#1 \"main\"\n      java.base/f(A.java:1)\n",
+            "a dump of Java's threads",
+        ),
+        (
+            "<?xml version=\"1.0\"?>\n<recording xmlns:xsi=\"x\">\n  <events>\n",
+            "what `jfr print --xml` prints",
+        ),
+        (
+            "Attaching to process ID 4844, please wait...\nDebugger attached successfully.\n",
+            "a dump of Java's threads (jhsdb)",
+        ),
+        (
+            "\n                 Java Methods that Execute the Most\n\nMethod   Samples Percent\n",
+            "what `jfr view` prints",
+        ),
+        (
+            "Flat profile of 2.01 secs (104 total ticks): main\n\n  Compiled + native   Method\n",
+            "what Java's -Xprof prints; record with async-profiler's",
+        ),
+        (
+            "JAVA PROFILE 1.0.1, created Fri Oct 31 2003\n\nHeader for -agentlib:hprof\n",
+            "Java's hprof agent",
+        ),
+        (
+            "Measure Mode: wall_time\nThread ID: 80\nFiber ID: 60\nTotal: 0.4\n",
+            "what ruby-prof prints; it has calls, not samples; record with stackprof",
+        ),
+        (
+            "a:26:{s:13:\"f==>g\";a:2:{s:2:\"ct\";i:112;s:2:\"wt\";i:2707;}}",
+            "such as a profile of xhprof",
+        ),
+        (
+            "\u{1f4cf} Total allocations:\n\t886\n",
+            "statistics of memray; convert the recording",
+        ),
+        (
+            "----\nI1 cache:         32768 B, 64 B, 8-way associative\n",
+            "what cg_annotate prints",
+        ),
+        (
+            "#-----------\nsnapshot=0\n#-----------\ntime=0.014\n",
+            "the output of massif",
+        ),
+        (
+            "# HELP go_goroutines Number of goroutines.\n# TYPE go_goroutines gauge\ngo_goroutines 7\n",
+            "metrics of Prometheus; they are no profile",
+        ),
+        (
+            "GO PREPROFILE V1\nmain.f\nmain.g\n12 3\n",
+            "a profile for Go's compiler (PGO) that was made ready; give the profile",
+        ),
+        (
+            "Function,Module,CPU Time,Instructions Retired\nf,a.out,1.2,3\n",
+            "a report of VTune",
+        ),
+        (
+            "sample:\n  event_type: cpu-clock\n  time: 1234567\n",
+            "what `simpleperf report-sample` prints; give the output of `report_sample.py",
+        ),
+        (
+            "Cmdline: /data/local/tmp/simpleperf record -g\nSamples: 10\n\nOverhead  Command\n",
+            "the report of simpleperf",
+        ),
+        (
+            "Date/Time:  2026-11-30\nEnd time:  x\nReport Version:   46\n",
+            "macOS's spindump",
+        ),
+        (
+            "file-format: BlackfireProbe\ncost-dimensions: wt cpu\n\nmain()//1 20 30\n",
+            "a profile of Blackfire",
+        ),
+        ("startup\ttime=1234\nruntime\ttime=12\n", "a profile of coz"),
+        (
+            "Total Samples: 100\nGIL: 3.00%, Active: 4.00%, Threads: 1\n",
+            "what `py-spy top` prints",
+        ),
+        (
+            "Thread (0x1234):\n  [Native Frames]\n  app!Program.Main()\n",
+            "what dotnet-stack prints; record with `dotnet-trace collect",
+        ),
+        (
+            "Line #,Process,Thread ID,Stack\n1,a,2,[Root]\n",
+            "Windows Performance Analyzer",
+        ),
+        (
+            "Function Name,Inclusive Samples,Exclusive Samples\nf,1,2\n",
+            "a report of Visual Studio",
+        ),
+        (
+            "Tracing 1 functions for \"malloc\"... Hit Ctrl-C to end.\n^C\n  malloc\n    12\n",
+            "what a tool of bcc prints; run it with -f",
+        ),
+        (
+            "<?xml version=\"1.0\"?>\n<trace-toc><run number=\"1\"></run></trace-toc>\n",
+            "the contents of a trace of xctrace",
+        ),
+    ] {
+        refuses(text, expected);
+    }
+    refuses_bytes(
+        b"--- symbol\nbinary=/bin/x\n---\n--- profile\n\0\0\0\0\0\0\0\0\x03",
+        "what `google-pprof --raw` prints",
+    );
+    refuses_bytes(b"nBpRoFiLeR\x01\x01\0\0", "a snapshot of VisualVM");
+    refuses_bytes(b"hdrb\0\0\0hetb", "an event log of GHC; convert it with");
+    refuses_bytes(b"tr\xfdP\x08\0\0\0", "a trace of Tracy");
+    refuses_bytes(b"\x80\x02cyappi\nYFuncStats\n", "what Python has pickled");
+}
+
+#[test]
 fn stacks_that_begin_so_are_read() {
+    reads("Function;CPU Time 3\n", "Function;CPU Time 3\n");
+    reads("a:b;c==>d 3\n", "a:b;c==>d 3\n");
+    reads("Attaching;a 3\n", "Attaching;a 3\n");
+    reads("name x;ttot_y 3\n", "name x;ttot_y 3\n");
+    reads(
+        "abcdef0123 1a 3\nabcdef0124 1a 4\n",
+        "abcdef0123 1a 3\nabcdef0124 1a 4\n",
+    );
     reads("8.42%;a 3\n", "8.42%;a 3\n");
     reads("Total: f;a 3\n", "Total: f;a 3\n");
     reads("Process 1;a 3\n", "Process 1;a 3\n");

@@ -80,6 +80,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             &format!(r" \(([^()]*\.(?:{COMPILED})):\d+\)$"),
             " ($1)",
         ),
+        // The line before the name, as flameprof writes them: `file.py:3:name`.
+        rule(
+            ":",
+            &format!(r"^([^:]*\.(?:{SOURCES})):\d+:([^:\d].*)$"),
+            "$1:$2",
+        ),
+        rule(">:", r"^(<[^<>]+>):\d+:([^:\d].*)$", "$1:$2"),
         // What Python has no file of: `name (<frozen importlib._bootstrap>:241)`, `<string>:name:1`.
         rule(">:", r" \((<[^<>]+>):\d+\)$", " ($1)"),
         rule("<frozen ", r"^(<frozen [^<>]+>:.*[^:\d].*?):\d+$", "$1"),
@@ -105,6 +112,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule("Thread_", r"^Thread_\d{4,}($|:? )", "Thread_N$1"),
         rule("Thread-", r"\b(Thread-)\d+( \([^()]*\))?$", "${1}N$2"),
         rule("Process", r"^(Process(?:32|64) .*?)\(\d+\)", "$1(N)"),
+        rule(".exe (", r"^(.*\.exe) \(\d+\)$", "$1 (N)"),
         rule("goroutine ", r"^goroutine \d+", "goroutine N"),
         rule("<", r"^(#PID)?<\d+\.\d+\.\d+>$", "$1<N>"),
         rule("swapper/", r"^swapper/\d+$", "swapper"),
@@ -247,6 +255,7 @@ mod tests {
                 "[ForkJoinPool.commonPool-worker-N tid=N]",
             ),
             ("Process 123", "Process N"),
+            ("app.exe (1234)", "app.exe (N)"),
             ("<0.123.0>", "<N>"),
             ("#PID<0.123.0>", "#PID<N>"),
             ("goroutine 12", "goroutine N"),
@@ -315,6 +324,13 @@ mod tests {
                 "_PyObject_Malloc",
             ),
             ("arena_map_get[inline]", "arena_map_get"),
+            ("/srv/w.py:3:heavy", "/srv/w.py:heavy"),
+            ("/srv/w.py:3:<lambda>", "/srv/w.py:<lambda>"),
+            (
+                "<frozen importlib._bootstrap>:1165:_find_and_load",
+                "<frozen importlib._bootstrap>:_find_and_load",
+            ),
+            ("a.rs:3:f", "a.rs:3:f"),
             ("thread (main)", "thread (main)"),
             ("f (g.c)", "f (g.c)"),
             ("<A as B>::f (x:12)", "<A as B>::f (x:12)"),

@@ -43,13 +43,23 @@ const WAITING: [&str; 18] = [
     "sun.misc.Unsafe.park",
 ];
 /// Sample types of which waiting is the point.
-const OF_WAITS: [&str; 3] = ["off-cpu", "off_cpu", "delay"];
+const OF_WAITS: [&str; 4] = ["off-cpu", "off_cpu", "delay", "lock-acquire-wait"];
 /// Sample types of time on the wall.
-const ON_THE_WALL: [&str; 4] = ["wall", "time", "wall samples", "events"];
+const ON_THE_WALL: [&str; 5] = ["wall", "wall-time", "time", "wall samples", "events"];
 /// Samples of which nothing says whether a clock on the wall took them.
 const OF_ANY_CLOCK: &str = "samples";
 /// The same where a profile is of time on the wall: on a CPU these are the work of going to sleep, and the kernel's functions stand below them.
-const WAITING_ON_THE_WALL: [&str; 42] = [
+const WAITING_ON_THE_WALL: [&str; 52] = [
+    "sun/nio/ch/EPoll.wait",
+    "sun.nio.ch.EPoll.wait",
+    "java/lang/Thread.sleep0",
+    "java.lang.Thread.sleep0",
+    "wait (threading.py)",
+    "_wait_for_tstate_lock (threading.py)",
+    "select (selectors.py)",
+    "accept (socket.py)",
+    "System.Threading.Monitor.Wait",
+    "System.Threading.Thread.Sleep",
     "epoll_wait",
     "__epoll_wait",
     "epoll_pwait",
@@ -290,13 +300,15 @@ impl Names {
 fn kind(name: &str, at_sleep: Kind, is_threaded: bool) -> Kind {
     let module =
         is_threaded && name.starts_with('[') && name.ends_with(']') && name != "[no stack]";
+    // Windows puts the module before a function.
+    let function = name.rsplit_once('!').map_or(name, |(_, function)| function);
     if KERNELS.contains(&name) {
         Kind::Kernel
     } else if name == "swapper" {
         Kind::Idle
     } else if WAITING.contains(&name) {
         Kind::Waiting
-    } else if WAITING_ON_THE_WALL.contains(&name) {
+    } else if WAITING_ON_THE_WALL.contains(&function) {
         at_sleep
     } else if runtimes::is_unmapped(name) {
         Kind::Unmapped
@@ -304,11 +316,17 @@ fn kind(name: &str, at_sleep: Kind, is_threaded: bool) -> Kind {
         Kind::Interpreter
     } else if ROOTS.iter().any(|root| name.starts_with(root)) {
         Kind::Root
-    } else if is_nowhere(name) || module || name.contains("+0x") {
+    } else if is_nowhere(name) || module || name.contains("+0x") || is_address(name) {
         Kind::Nameless
     } else {
         Kind::Named
     }
+}
+
+/// An address that is the same in each run.
+fn is_address(name: &str) -> bool {
+    let digits = name.strip_prefix("0x").unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// Whether neither a function nor its file is known.

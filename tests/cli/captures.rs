@@ -420,14 +420,40 @@ fn a_label_tells_what_each_kind_of_request_costs() {
 #[test]
 fn labels_of_many_values_are_shown_in_part_and_said() {
     let names: Vec<String> = (0..70).map(|n| format!("/users/{n}")).collect();
-    let stack = |name| ("f", &[1, 10_000_000][..], Some(name));
-    let stacks: Vec<Stack<'_>> = names.iter().map(|name| stack(name.as_str())).collect();
-    let many = go_profile(&CPU, (CPU[1], 10_000_000), SECOND, &stacks);
-    for (flag, says) in [
-        ("--by=endpoint", "and 6 more are not; --labels lists them"),
-        ("--labels", "  6 more values of endpoint; --where"),
+    // Each value has so many samples, or one more.
+    let profile = |least: i64| {
+        let counts = (0..70).map(|n| least + n % 2);
+        let values: Vec<[i64; 2]> = counts.map(|count| [count, count * 10_000_000]).collect();
+        let stacks = names.iter().zip(&values);
+        let stacks: Vec<Stack<'_>> = stacks
+            .map(|(name, values)| ("f", &values[..], Some(name.as_str())))
+            .collect();
+        go_profile(&CPU, (CPU[1], 10_000_000), SECOND, &stacks)
+    };
+    let (many, unique) = (profile(5), profile(1));
+    for (file, flag, says) in [
+        (
+            &many,
+            "--by=endpoint",
+            "the 64 values of endpoint with the most in them, and 6 more are not",
+        ),
+        (
+            &many,
+            "--labels",
+            "  6 more values of endpoint (70 in all), each with 5 samples or less; --where",
+        ),
+        (
+            &unique,
+            "--by=endpoint",
+            "the 5 values of endpoint with the most in them, and 65 more are not",
+        ),
+        (
+            &unique,
+            "--labels",
+            "  65 more values of endpoint (70 in all), each with 2 samples or less; --where",
+        ),
     ] {
-        let bed = TestBed::new().file("many", &many);
+        let bed = TestBed::new().file("many", file);
         let outcome = bed.args(["flame", "top", "many", flag]).run();
         let outcome = outcome.expect(0, &[]);
         let said = outcome.stdout + &outcome.stderr;

@@ -10,10 +10,10 @@ use super::files::write;
 use super::input::Reading;
 use super::output::{print, say};
 use super::path::{at_most_one_stdin, is_stdio, name, shown};
-use crate::profile::{FunctionTable, doubts, encode, flamegraph, folded};
+use crate::profile::{FunctionTable, Labelled, doubts, encode, flamegraph, folded, worth_a_row};
 use crate::report::figures::top::{Order, Top, observed};
 use crate::report::{document, terminal, text};
-use crate::units::printable;
+use crate::units::{format_count, printable};
 
 /// Profiles on their own: pprof, folded stacks and `perf script` text in; tables, flame graphs and differences out.
 #[derive(Debug, clap::Args)]
@@ -84,8 +84,6 @@ struct RenderArgs {
 
 /// Functions that a table for people has if nothing else is said.
 const SHOWN: usize = 20;
-/// Tables of one label: each reads the file again.
-const TABLES: usize = 64;
 
 fn order(text: &str) -> Result<Order, String> {
     match text {
@@ -148,8 +146,9 @@ fn labels(args: &TopArgs) -> anyhow::Result<u8> {
         print(&terminal::flame_top::labels(&profile, &found))?;
         return Ok(0);
     };
-    let values = found.iter().filter(|of| of.key == *key);
-    if values.clone().next().is_none() {
+    let of_key = |values: &&[Labelled]| values[0].key == *key;
+    let mut keys = found.chunk_by(|a, b| a.key == b.key);
+    let Some(values) = keys.find(of_key) else {
         let mut keys: Vec<&str> = found.iter().map(|of| of.key.as_str()).collect();
         keys.dedup();
         let keys = if keys.is_empty() {
@@ -163,15 +162,18 @@ fn labels(args: &TopArgs) -> anyhow::Result<u8> {
             printable(key)
         );
         return Err(Usage(message).into());
-    }
-    let more = values.clone().count().saturating_sub(TABLES);
-    if more > 0 {
+    };
+    // Each table reads the file again.
+    let (values, rest) = values.split_at(worth_a_row(values));
+    if !rest.is_empty() {
         let key = printable(key);
         say(&format!(
-            "note: shown are the {TABLES} values of {key} with the most in them, and {more} more are not; --labels lists them, and --where {key}=VALUE shows one"
+            "note: shown are the {} values of {key} with the most in them, and {} more are not; --where {key}=VALUE shows one",
+            values.len(),
+            format_count(rest.len() as f64)
         ));
     }
-    for of in values.take(TABLES) {
+    for of in values {
         let profile = args.reading.of_label(key, &of.value).quietly(path)?;
         let functions = FunctionTable::of(&profile);
         print(&format!(

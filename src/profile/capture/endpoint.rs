@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, Response, StatusCode, Url};
 
 use super::super::other::something_else;
 use super::error::CaptureError;
 use crate::process::client::cause;
+use crate::traffic::content::{self, Undecoded};
 
 /// What is read of an error's text, and shown of it.
 const MAX_MESSAGE: usize = 4096;
 const SHOWN_MESSAGE: usize = 300;
+
+/// Profiles of Go that are of one time.
+const MOMENTARY: [&str; 2] = ["goroutine", "threadcreate"];
 
 /// What an endpoint is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +52,17 @@ impl Endpoint {
                 url.scheme()
             )));
         }
-        Ok(Self::at(url, ask))
+        let endpoint = Self::at(url, ask);
+        let last = endpoint
+            .url
+            .path_segments()
+            .and_then(|mut path| path.next_back());
+        // Go answers with what came and went in the time that is asked for.
+        if ask != Ask::Now && last.is_some_and(|last| MOMENTARY.contains(&last)) {
+            let url = endpoint.shown;
+            return Err(CaptureError::Momentary { url });
+        }
+        Ok(endpoint)
     }
 
     /// The endpoint of another profile of the same target: that name in the place of the last one of the path.
@@ -113,23 +128,22 @@ impl Endpoint {
         // Some Rust servers draw a flame graph unless the request says what it wants in this header.
         let request = client
             .get(self.slice_url(seconds))
-            .header(reqwest::header::CONTENT_TYPE, "application/protobuf")
+            .header(CONTENT_TYPE, "application/protobuf")
             .timeout(timeout);
         let lost = |error: reqwest::Error| self.lost(&error, timeout);
         let mut response = request.send().await.map_err(lost)?;
         if !response.status().is_success() {
             return Err(self.refused(response, seconds).await);
         }
+        let encodings = encodings(&response);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
             if body.len() + chunk.len() > limit {
-                return Err(CaptureError::TooLarge {
-                    url: self.shown.clone(),
-                    limit,
-                });
+                return Err(self.too_large(limit));
             }
             body.extend_from_slice(&chunk);
         }
+        let body = self.decoded(&encodings, body, limit)?;
         match something_else(&body) {
             None => Ok(body),
             Some(other) => Err(CaptureError::NotAProfile {
@@ -137,6 +151,36 @@ impl Endpoint {
                 found: other.what,
             }),
         }
+    }
+
+    /// The body without what a server or a proxy has packed it in; at most `limit` bytes of it.
+    fn decoded(
+        &self,
+        encodings: &[u8],
+        body: Vec<u8>,
+        limit: usize,
+    ) -> Result<Vec<u8>, CaptureError> {
+        if !content::is_encoded(encodings) {
+            return Ok(body);
+        }
+        let mut decoded = Vec::new();
+        let reason = match content::decode(encodings, &body, limit, &mut decoded) {
+            Ok(()) => return Ok(decoded),
+            Err(Undecoded::TooLong) => return Err(self.too_large(limit)),
+            Err(Undecoded::Unknown) => "which is not one of gzip, deflate, br and zstd",
+            Err(Undecoded::Broken) => "and its bytes are not, or end too early",
+            Err(Undecoded::TooManyPieces) => "in more pieces than are put together",
+        };
+        Err(CaptureError::Encoded {
+            url: self.shown.clone(),
+            encoding: one_line(encodings),
+            reason,
+        })
+    }
+
+    fn too_large(&self, limit: usize) -> CaptureError {
+        let url = self.shown.clone();
+        CaptureError::TooLarge { url, limit }
     }
 
     fn lost(&self, error: &reqwest::Error, waited: Duration) -> CaptureError {
@@ -153,6 +197,7 @@ impl Endpoint {
     async fn refused(&self, mut response: Response, seconds: u32) -> CaptureError {
         let (url, status) = (self.shown.clone(), response.status());
         let of_pprof = response.headers().contains_key("x-go-pprof");
+        let encodings = encodings(&response);
         let mut body = Vec::new();
         // A text that breaks off is shown as far as it came.
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -161,7 +206,10 @@ impl Endpoint {
                 break;
             }
         }
-        let message = one_line(&body);
+        let mut message = Vec::new();
+        // What was decoded of a text that was cut is there too.
+        let _ = content::decode(&encodings, &body, MAX_MESSAGE, &mut message);
+        let message = one_line(&message);
         if status == StatusCode::CONFLICT
             || (of_pprof && status == StatusCode::INTERNAL_SERVER_ERROR)
         {
@@ -181,6 +229,13 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// How the body is encoded, as its headers say.
+fn encodings(response: &Response) -> Vec<u8> {
+    let all = response.headers().get_all(CONTENT_ENCODING);
+    let all: Vec<&[u8]> = all.iter().map(|value| value.as_bytes()).collect();
+    all.join(&b',')
 }
 
 /// A text of others as one line that is safe to show.

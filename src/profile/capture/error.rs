@@ -21,6 +21,14 @@ pub enum CaptureError {
     /// Too many slices.
     #[error("a capture has at most {MAX_SLICES} slices; take longer ones")]
     ManySlices,
+    /// What it serves is of one time, and not of a stretch of it.
+    #[error(
+        "{url} serves what there is at one time, which is not captured in slices: fetch it (`curl -o FILE URL`) and give the file to `flame top`, or capture it beside the CPU in a run, with `[profile] also`"
+    )]
+    Momentary {
+        /// Where, without credentials and query.
+        url: String,
+    },
     /// No answer, or it broke off.
     #[error("no profile from {url}: {reason}; is the target up, and does it serve pprof there?")]
     Unreachable {
@@ -78,6 +86,18 @@ pub enum CaptureError {
         url: String,
         /// The limit in bytes.
         limit: usize,
+    },
+    /// The body is packed in a way that cannot be undone.
+    #[error(
+        "the answer of {url} cannot be unpacked: it says `Content-Encoding: {encoding}`, {reason}; serve the profile without that"
+    )]
+    Encoded {
+        /// Where, without credentials and query.
+        url: String,
+        /// What the answer says.
+        encoding: String,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// What it counts is not of the time that was asked for.
     #[error(

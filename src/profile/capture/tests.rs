@@ -128,6 +128,80 @@ fn a_profile_is_asked_for_as_written() {
 }
 
 #[test]
+fn what_a_server_packs_a_profile_in_is_undone() {
+    use flate2::{Compression, read::ZlibEncoder};
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    use std::io::Read;
+    let raw = encode(&small_profile());
+    let mut deflated = Vec::new();
+    let mut encoder = ZlibEncoder::new(&*raw, Compression::default());
+    encoder.read_to_end(&mut deflated).expect("packs");
+    let zstd = compress_to_vec(&*profile_bytes(), CompressionLevel::Fastest);
+    for (headers, body, expected) in [
+        ("Content-Encoding: gzip\r\n", profile_bytes(), Ok(4)),
+        ("content-encoding: GZIP\r\n", gzip(&profile_bytes()), Ok(4)),
+        ("", gzip(&profile_bytes()), Ok(4)),
+        ("Content-Encoding: deflate\r\n", deflated.clone(), Ok(4)),
+        ("Content-Encoding: zstd\r\n", zstd, Ok(4)),
+        (
+            "Content-Encoding: deflate\r\nContent-Encoding: gzip\r\n",
+            gzip(&deflated),
+            Ok(4),
+        ),
+        ("Content-Encoding: identity\r\n", raw.clone(), Ok(4)),
+        (
+            "Content-Encoding: gzip\r\n",
+            raw,
+            Err("says `Content-Encoding: gzip`, and its bytes are not"),
+        ),
+        (
+            "Content-Encoding: lzma\r\n",
+            profile_bytes(),
+            Err("says `Content-Encoding: lzma`, which is not one of gzip"),
+        ),
+        (
+            "Content-Encoding: gzip\r\n",
+            gzip(b"<html>Log in"),
+            Err("answers with an HTML page instead"),
+        ),
+    ] {
+        block_on(async {
+            let (url, _heads) = serve(vec![answer("200 OK", headers, &body)], Ending::Close).await;
+            let got = pprof(&client(), &url, 1, None).await;
+            match (got, expected) {
+                (Ok(profile), Ok(samples)) => assert_eq!(profile.samples(), samples, "{headers}"),
+                (Err(error), Err(expected)) => {
+                    assert!(error.to_string().contains(expected), "{error}");
+                }
+                (got, expected) => panic!("{headers}: {got:?} instead of {expected:?}"),
+            }
+        });
+    }
+    block_on(async {
+        let bomb = answer(
+            "200 OK",
+            "Content-Encoding: gzip\r\n",
+            &gzip(&vec![0; 2 << 20]),
+        );
+        let (url, _heads) = serve(vec![bomb], Ending::Close).await;
+        let endpoint = Endpoint::new(&url, Ask::Cpu { hz: None }).expect("a url");
+        let asks = client();
+        let fetched = endpoint.fetch(&asks, 1, Duration::from_secs(11), 1 << 20);
+        let shown = fetched.await.expect_err("too much").to_string();
+        assert!(shown.contains("larger than 1 MiB"), "{shown}");
+        let packed = gzip(b"profiling is\noff");
+        let busy = answer("403 Forbidden", "Content-Encoding: gzip\r\n", &packed);
+        let (url, _heads) = serve(vec![busy], Ending::Close).await;
+        let error = pprof(&client(), &url, 1, None).await.expect_err("refused");
+        let shown = error.to_string();
+        assert!(
+            shown.contains("403 Forbidden: profiling is off;"),
+            "{shown}"
+        );
+    });
+}
+
+#[test]
 fn slices_are_captured_one_by_one_and_merged() {
     block_on(async {
         let ok = answer("200 OK", "", &profile_bytes());
@@ -384,6 +458,12 @@ fn what_cannot_be_asked_for_is_refused_first() {
                 "the profile url is not usable",
             ),
             ("ftp://h/p", 1, None, "its scheme is `ftp`"),
+            (
+                "http://h/debug/pprof/goroutine?x=1",
+                1,
+                None,
+                "http://h/debug/pprof/goroutine serves what there is at one time",
+            ),
             ("http://h/p", 0, None, "at least 1 s"),
             ("http://h/p", 1, Some(0), "at least 1 s at 1 hz"),
         ] {

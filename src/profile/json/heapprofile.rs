@@ -113,6 +113,10 @@ mod tests {
             ("inuse_space", "bytes")
         );
         reads(&TREE.replace("SAMPLES", ""), expected);
+        // What V8 answers to `HeapProfiler.getSamplingProfile`.
+        reads(&format!("{{\"profile\":{sampled}}}"), expected);
+        let answer = format!("{{\"id\":7,\"result\":{{\"profile\":{sampled}}}}}");
+        reads(&answer, expected);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::Object;
 use crate::profile::Error;
 use crate::profile::other::PROFILES;
+use crate::profile::reports::EXCIMER;
 use crate::units::printable;
 
 /// Bytes of a list that are looked at.
@@ -15,16 +16,42 @@ const HEAD: usize = 2048;
 const SHOWN_KEYS: usize = 5;
 const SHOWN_KEY: usize = 40;
 
+const PY_SPY: &str = "it has spans, not samples; record with `py-spy record -f raw`";
 const SPANS: &str = "it has spans, not samples; record one with the category disabled-by-default-v8.cpu_profiler, as the Performance panel of Chrome's developer tools does, a .cpuprofile (`node --cpu-prof`), or samples with perf";
 
 /// Keys that are all there, what has them, and the way out. The first that fits decides.
-const KNOWN: [(&[&str], &str, &str); 27] = [
+const KNOWN: [(&[&str], &str, &str); 32] = [
     (
         &["traceEvents", "samples", "stackFrames"],
         "a trace with samples of Hermes",
         "open it in speedscope and export it from there",
     ),
+    (
+        &["traceEvents", "viztracer_metadata"],
+        "a trace of viztracer",
+        PY_SPY,
+    ),
     (&["traceEvents"], "a Chrome trace", SPANS),
+    (
+        &["header", "javascriptStack"],
+        "a diagnostic report of Node",
+        "it has no samples; record with `node --cpu-prof`",
+    ),
+    (
+        &["result", "timestamp"],
+        "V8's counts of calls (coverage)",
+        "it has no samples; record with `node --cpu-prof`",
+    ),
+    (
+        &["threadDump"],
+        "a dump of Java's threads",
+        "record with async-profiler's `asprof -e cpu -o collapsed`",
+    ),
+    (
+        &["cmdline", "memstats"],
+        "what Go's expvar serves",
+        "fetch the profile itself, such as /debug/pprof/heap",
+    ),
     (
         &["mode", "interval", "frames", "samples"],
         "a profile of stackprof",
@@ -43,7 +70,7 @@ const KNOWN: [(&[&str], &str, &str); 27] = [
     (
         &["snapshot", "nodes", "edges"],
         "a heap snapshot of V8",
-        "it has no samples; record with `node --cpu-prof`",
+        "it has no samples; record with `node --heap-prof`, which writes a .heapprofile",
     ),
     (
         &["resourceProfiles"],
@@ -159,12 +186,10 @@ pub(in crate::profile) fn refusal(text: &str, root: Option<&Object<'_>>) -> Erro
         remedy: Cow::Borrowed(remedy),
     };
     let Some(root) = root else {
-        let is_trace = text.trim_start().starts_with('[')
-            && text
-                .get(..text.len().min(HEAD))
-                .unwrap_or(text)
-                .contains("\"ph\"");
-        return if is_trace {
+        let is_trace = text.trim_start().starts_with('[') && head(text).contains("\"ph\"");
+        return if is_trace && head(text).contains("\"py-spy\"") {
+            other("what py-spy writes as a Chrome trace", PY_SPY)
+        } else if is_trace {
             other("a Chrome trace", SPANS)
         } else if text.trim_start().starts_with('[') {
             other("a list in JSON of no known profiler", PROFILES)
@@ -174,6 +199,7 @@ pub(in crate::profile) fn refusal(text: &str, root: Option<&Object<'_>>) -> Erro
     };
     match KNOWN.iter().find(|(keys, ..)| root.has(keys)) {
         Some((_, what, remedy)) => other(what, remedy),
+        None if root.keys().any(|key| key.contains("==>")) => other("a profile of xhprof", EXCIMER),
         None => {
             let keys: Vec<String> = root
                 .keys()
@@ -191,6 +217,10 @@ pub(in crate::profile) fn refusal(text: &str, root: Option<&Object<'_>>) -> Erro
             )
         }
     }
+}
+
+fn head(text: &str) -> &str {
+    text.get(..text.len().min(HEAD)).unwrap_or(text)
 }
 
 /// What is no value of JSON, or more than one.
@@ -248,6 +278,34 @@ mod tests {
             (
                 r#"{"start_time":1,"start_call_stack":["a"],"frame_records":[]}"#,
                 "a session of pyinstrument; write it with `pyinstrument --load",
+            ),
+            (
+                r#"{"traceEvents":[],"viztracer_metadata":{}}"#,
+                "a trace of viztracer; it has spans, not samples; record with `py-spy",
+            ),
+            (
+                r#"[{"cat":"py-spy","name":"f","ph":"B","pid":1,"tid":1,"ts":3}]"#,
+                "what py-spy writes as a Chrome trace; it has spans, not samples; record with `py-spy record -f raw`",
+            ),
+            (
+                r#"{"main()":{"ct":1,"wt":9},"main()==>f":{"ct":1,"wt":9}}"#,
+                "a profile of xhprof; it has calls, not samples; record with excimer",
+            ),
+            (
+                r#"{"header":{"reportVersion":3},"javascriptStack":{}}"#,
+                "a diagnostic report of Node",
+            ),
+            (
+                r#"{"result":[{"scriptId":"1"}],"timestamp":9.5}"#,
+                "V8's counts of calls",
+            ),
+            (
+                r#"{"threadDump":{"processId":"1"}}"#,
+                "a dump of Java's threads",
+            ),
+            (
+                r#"{"cmdline":["a"],"memstats":{"Alloc":1}}"#,
+                "what Go's expvar serves; fetch the profile itself",
             ),
             (
                 r#"{"SampleType":[],"Sample":[]}"#,

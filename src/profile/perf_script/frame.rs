@@ -75,6 +75,28 @@ pub(super) fn behind_header(rest: &str) -> bool {
         && matches!(parse(text), Line::Frame { module, .. } if !module.is_empty())
 }
 
+/// The same without a module (`-F ip,sym`): the address is padded as perf pads it, to a width of 16. What stands behind the address that an event
+/// is of (`-F +addr,+weight,+data_src`) is no symbol.
+pub(super) fn is_bare(rest: &str) -> bool {
+    let text = rest.trim_start_matches(' ');
+    let (address, symbol) = text.split_once(' ').unwrap_or((text, ""));
+    let width = rest.len() - text.len() + address.len();
+    let is_symbol = symbol
+        .trim_start()
+        .starts_with(|first: char| !first.is_ascii_digit() && first != '|');
+    width >= 16 && address.len() >= 4 && is_address(address) && is_symbol
+}
+
+/// A frame that stands behind the name of a thread, and its number perhaps.
+pub(super) fn behind_thread(line: &str) -> bool {
+    let words = line.split(' ').filter(|word| !word.is_empty());
+    words.skip(1).any(|word| {
+        let at = word.as_ptr().addr() - line.as_ptr().addr();
+        let begin = line[..at].trim_end_matches(' ').len();
+        is_bare(&line[begin..])
+    })
+}
+
 fn frame<'a>(symbol: &'a str, module: &'a str) -> Line<'a> {
     let symbol = match symbol.rsplit_once("+0x") {
         Some((name, offset)) if !name.is_empty() && is_hex(offset) => name,
@@ -85,6 +107,9 @@ fn frame<'a>(symbol: &'a str, module: &'a str) -> Line<'a> {
     } else {
         symbol
     };
+    // The place in the file (`-F +dsoff`).
+    let place = module.rsplit_once("+0x").filter(|(_, place)| is_hex(place));
+    let module = place.map_or(module, |(module, _)| module);
     Line::Frame { symbol, module }
 }
 
@@ -96,7 +121,7 @@ fn is_hex_digit(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-fn is_address(token: &str) -> bool {
+pub(super) fn is_address(token: &str) -> bool {
     let token = token.strip_prefix("0x").unwrap_or(token);
     token.len() <= 16 && is_hex(token)
 }
@@ -175,7 +200,8 @@ pub(super) fn names(symbol: &str, module: &str, mut each: impl FnMut(&str)) {
         each(&tidy(outermost));
         return;
     }
-    if is_address(symbol) && module.is_empty() && symbol.len() > 4 {
+    let is_no_name = symbol.len() > 4 || symbol.starts_with(|first: char| first.is_ascii_digit());
+    if is_address(symbol) && module.is_empty() && is_no_name {
         each(&format!("0x{}", symbol.trim_start_matches("0x")));
         return;
     }
@@ -377,6 +403,11 @@ mod tests {
         ("\t7f00 [unknown] (/tmp/perf-4242.map)", "[perf-PID.map]"),
         ("\t7f00 [unknown] (//anon)", "[anon]"),
         ("\t7f00 [unknown] ([unknown])", "[unknown]"),
+        (
+            "\t51ab0 [unknown] (/usr/lib/libc.so.6+0x51ab0)",
+            "[libc.so.6]",
+        ),
+        ("\t27249 start+0x79 (/usr/lib/libc.so.6+0x27249)", "start"),
         ("\t7f00 (/srv/api)", "[api]"),
         (
             "\t7f00 Lorg/a/B;.getSlot (/tmp/perf-7.map)",

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::frame::behind_header;
+use super::frame::{behind_header, is_bare};
 
 /// What the line says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,9 @@ impl<'a> Header<'a> {
             // Without an event (-F comm,pid,time) nothing may follow but a frame.
             let (period, event, rest) = match event(behind) {
                 Some(found) => found,
-                None if behind.trim().is_empty() || behind_header(behind) => (None, "", behind),
+                None if behind.trim().is_empty() || behind_header(behind) || is_bare(behind) => {
+                    (None, "", behind)
+                }
                 None => continue,
             };
             if let Some((thread, tid)) = thread(&line[..at]) {
@@ -67,7 +69,10 @@ impl<'a> Header<'a> {
             }
             let end = at + token.len();
             if let Some((period, event, rest)) = event(&line[end..])
-                && (rest.trim().is_empty() || event.contains(':') || behind_header(rest))
+                && (rest.trim().is_empty()
+                    || event.contains(':')
+                    || behind_header(rest)
+                    || is_bare(rest))
                 && let Some((thread, tid)) = thread(&line[..end])
             {
                 return Some(Self {
@@ -81,6 +86,18 @@ impl<'a> Header<'a> {
             }
         }
         None
+    }
+}
+
+impl Header<'_> {
+    /// Whether a stack of a single frame stands on its line.
+    pub(super) fn has_frame(&self) -> bool {
+        behind_header(self.rest)
+    }
+
+    /// The same of a frame without a module: what a tracepoint says is none.
+    pub(super) fn has_bare_frame(&self) -> bool {
+        !without_modifiers(self.event).contains(':') && is_bare(self.rest)
     }
 }
 
@@ -295,6 +312,25 @@ mod tests {
             Some(("web", Some(1.5), "", "  7f1 f (x)")),
         );
         check("web 1.5: cycles:", Some(("web", Some(1.5), "cycles", "")));
+        // Where nothing has a callchain, the name is padded, and a frame stands behind the header, here without its module.
+        check(
+            "              wc 17236 cpu-clock: ",
+            Some(("wc", None, "cpu-clock", " ")),
+        );
+        check(
+            "      pool 3 w/1 33/34 cycles:u:             1259 a::b(int, c)",
+            Some((
+                "pool 3 w/1",
+                None,
+                "cycles:u",
+                "             1259 a::b(int, c)",
+            )),
+        );
+        check(
+            "web 33 1.5:             1259 f",
+            Some(("web", Some(1.5), "", "             1259 f")),
+        );
+        check("web 33 cycles: 1259 f", None);
         check("main;12 34.5: x 3", None);
         check("main;f 3", None);
         check("\t55d0c0 std::a::b+0x1 (/usr/lib/libx.so.6)", None);

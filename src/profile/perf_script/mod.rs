@@ -22,6 +22,7 @@ pub use waits::read_waits;
 
 use super::stacks::{MAX_DEPTH, MAX_STACKS, Weight, too_large};
 use super::{Error, Profile};
+use crate::units::format_count;
 
 /// Slices of equal time that a recording is divided into.
 const SLICES: usize = 10;
@@ -29,6 +30,8 @@ const SLICES: usize = 10;
 const ENOUGH_TO_SLICE: usize = 200;
 /// What is said of times that are those since the sample before.
 const DELTAS: &str = "its times go back as often as on, as those of `perf script --deltatime` do: it is not divided into slices; print it without that";
+/// Lines by which a text is told that has no headers.
+const SOME_LINES: usize = 20;
 /// Lines of stacks whose frames are kept for the next time they come.
 const KEPT_LINES: usize = 1 << 18;
 
@@ -55,6 +58,15 @@ pub(super) fn is_line(line: &str) -> bool {
     };
     Header::with_time(line).is_some()
         || (line.starts_with([' ', '\t']) && address() && frame::behind_header(line))
+}
+
+/// Whether every line has the name of a thread and one frame, as in texts of `perf script -F comm,ip,sym` without callchains.
+pub(super) fn has_frames_alone(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .peekable();
+    lines.peek().is_some() && lines.take(SOME_LINES).all(frame::behind_thread)
 }
 
 /// Whether two lines that follow each other are frames without a module, as in texts of `perf script -F comm,ip,sym`.
@@ -92,6 +104,7 @@ pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
     };
     let periods = events.periods(&event);
     let mut profile = sliced(text, &event, periods.differ(), place)?;
+    profile.note_all(without_stacks(&profile));
     if periods.differ() {
         profile.note(periods.note());
     }
@@ -105,6 +118,30 @@ pub fn read(text: &str, event: Option<&str>) -> Result<Profile, Error> {
         profile.note(DELTAS.to_owned());
     }
     Ok(profile)
+}
+
+/// From this part of the samples on it is said that they have no stack.
+const WITHOUT_STACKS: f64 = 0.2;
+
+/// What is to be said of samples that have no stack.
+fn without_stacks(profile: &Profile) -> Option<String> {
+    // Lines that are no frames are said already.
+    if !profile.notes().is_empty() {
+        return None;
+    }
+    let is_without = |ids: &[u32]| {
+        ids.iter()
+            .all(|id| &*profile.names()[*id as usize] == "[no stack]")
+    };
+    let without = profile.unordered().filter(|counts| is_without(counts.ids));
+    let without: u64 = without.map(|counts| counts.weight.samples).sum();
+    (without as f64 >= WITHOUT_STACKS * profile.samples() as f64 && without > 0).then(|| {
+        format!(
+            "{} of its {} samples have no stack; record with `perf record -g`, and print with `perf script`, or with ip and sym among the fields of its -F",
+            format_count(without as f64),
+            format_count(profile.samples() as f64)
+        )
+    })
 }
 
 /// Reads the samples of an event that lie within slices, each given by its begin and end in ns on the recording's clock. There

@@ -42,6 +42,20 @@ impl<'a> Samples<'a> {
         Some(self.rest.split_once('\n').unwrap_or((self.rest, "")))
     }
 
+    /// Passes places in the source of a frame that stands on the line of its header (`-F +srcline`).
+    fn skip_sources(&mut self) {
+        while let Some((line, rest)) = self.peek() {
+            let is_source = line.starts_with([' ', '\t'])
+                && matches!(frame::parse(line), frame::Line::Source)
+                && begins_sample(line).is_none();
+            if !is_source {
+                return;
+            }
+            self.rest = rest;
+            self.number += 1;
+        }
+    }
+
     fn sample(&mut self, line: &'a str) -> Result<Sample<'a>, Error> {
         let fail = |reason| Error::Perf {
             line: self.number,
@@ -54,12 +68,15 @@ impl<'a> Samples<'a> {
         if header.time.is_some_and(|time| !(0.0..1e15).contains(&time)) {
             return Err(fail("the time of the sample is out of range"));
         }
-        // A stack of a single frame may stand on the line of the header.
-        if frame::behind_header(header.rest) {
+        // An address may be what the event is of, if a callchain follows.
+        let has_chain = self.rest.starts_with('\t');
+        if header.has_frame() || (!has_chain && header.has_bare_frame()) {
+            let line = self.number;
+            self.skip_sources();
             return Ok(Sample {
                 header,
                 stack: header.rest,
-                line: self.number,
+                line,
             });
         }
         let (begin, first) = (self.rest, self.number + 1);
@@ -107,15 +124,26 @@ impl<'a> Iterator for Samples<'a> {
 
 /// Whether a line tells of something else than a sample, such as what a process mapped (`--show-mmap-events`).
 pub(super) fn is_record(line: &str) -> bool {
-    !line.starts_with('\t') && line.contains(": PERF_RECORD_")
+    line.starts_with("PERF_RECORD_") || (!line.starts_with('\t') && line.contains(": PERF_RECORD_"))
 }
 
 /// The header that a line is though no empty line stands before it, as after samples without a callchain.
 fn begins_sample(line: &str) -> Option<Header<'_>> {
     Header::with_time(line).or_else(|| {
-        let outdented = !line.starts_with([' ', '\t', '#']);
-        outdented.then(|| Header::without_time(line)).flatten()
+        if line.starts_with(['\t', '#']) {
+            return None;
+        }
+        let header = Header::without_time(line)?;
+        (!line.starts_with(' ') || is_padded(line, &header)).then_some(header)
     })
+}
+
+/// Whether a header is one that perf pads, as it does where nothing has a callchain: it does not begin as frames do, or nothing but a frame
+/// is behind it.
+fn is_padded(line: &str, header: &Header<'_>) -> bool {
+    let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+    let is_name = words.next().is_some_and(|first| !frame::is_address(first));
+    is_name || header.rest.trim().is_empty() || header.has_frame() || header.has_bare_frame()
 }
 
 /// Whether a stack goes on behind an empty line: a frame is no sample of its own.

@@ -91,6 +91,49 @@ fn samples_without_a_callchain_count() {
 }
 
 #[test]
+fn samples_without_callchains_are_lines_of_their_own() {
+    // What `perf script` prints of a recording without -g, or with -F without ip: the name is padded, and no empty line follows.
+    let heads = "              wc 17236 cpu-clock: \n      pool 3 w/1 17238 cpu-clock: \n            cafe 17238 cpu-clock: \n";
+    check(heads, None, Ok("[no stack] 3\n"));
+    let profile = read(heads, None).expect("reads");
+    let note = &profile.notes()[0];
+    assert!(
+        note.starts_with("3 of its 3 samples have no stack; record with `perf record -g`"),
+        "{note}"
+    );
+    let bare = "              wc 17236/17236 cpu-clock:u:             1259 heavy(int, char)\n      pool 3 w/1 17238/17238 cpu-clock:u: ffffffff9aa3c8de read\n";
+    check(bare, None, Ok("pool_N_w/N;read 1\nwc;heavy 1\n"));
+    let timed = "              wc 17236  1.5:             1259 heavy\n              wc 17236  1.6:             1259 heavy\n";
+    check(timed, None, Ok("wc;heavy 2\n"));
+    let sample = |time| {
+        format!(
+            "              wc 17236  {time}:    2004008 cpu-clock:             1259 heavy+0x1a (/usr/bin/wc)\n  w.c:9\n"
+        )
+    };
+    let sourced = sample("1.5") + &sample("1.6");
+    check(&sourced, None, Ok("wc;heavy 2\n"));
+    // The address that an event is of is no frame, whatever follows it.
+    let address = "wc 1 1.5: 9 cpu/mem-loads/P:     ffff8881a2b3c4d0 \n\t            1259 heavy+0x1 (/usr/bin/wc)\n\nwc 1 1.6: 9 cpu/mem-loads/P:     ffff8881a2b3c4d0 a symbol\n\t            1259 heavy+0x1 (/usr/bin/wc)\n\n";
+    check(address, None, Ok("wc;heavy 2\n"));
+    // What a tracepoint says is no frame.
+    let said = "              wc 17236 sched:x:             1259 heavy\n";
+    check(said, None, Ok("[no stack] 1\n"));
+}
+
+#[test]
+fn rounds_are_no_samples() {
+    let text =
+        "a 1 1.5: cycles:\n\t1 f (x)\n\nPERF_RECORD_FINISHED_ROUND\na 1 1.6: cycles:\n\t1 f (x)\n";
+    check(text, None, Ok("a;f 2\n"));
+}
+
+#[test]
+fn addresses_alone_are_no_names() {
+    let text = "a 1 1.5: cycles:\n\t            1259\n\t           2724a\n\n";
+    check(text, None, Ok("a;0x2724a;0x1259 1\n"));
+}
+
+#[test]
 fn a_recording_is_divided_by_time() {
     let mut text = String::new();
     for at in 0..400 {
@@ -142,6 +185,16 @@ proptest::proptest! {
     fn any_text_is_answered(text in "(a 1 1\\.5: c:(u:  1 f \\(x\\))?|\t1 f[ (<{;>)}+x0-]{0,9} \\(x\\)|[ -~é]{0,30}|\n){0,12}") {
         let _ = read(&text, None);
         let _ = read(&text.replace('|', "\n"), Some("c"));
+    }
+
+    #[test]
+    fn each_line_of_a_text_without_callchains_is_a_sample(
+        names in proptest::collection::vec("[a-z][a-z0-9 /-]{0,12}[a-z0-9]", 1..20),
+        end in "|             1259 f|     ffffffff9aa3c8de a::b\\(c d\\)|             1259 f\n  w\\.c:9",
+    ) {
+        let lines = names.iter().map(|name| format!("{name:>16} 17/18 cpu-clock: {end}\n"));
+        let profile = read(&lines.collect::<String>(), None).expect("reads");
+        assert_eq!(profile.samples(), names.len() as u64);
     }
 }
 

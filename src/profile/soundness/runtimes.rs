@@ -28,7 +28,7 @@ const RUNTIMES: [Runtime; 4] = [
             "JavaMain",
             "[libjvm.so]",
         ],
-        remedy: "start Java with `-XX:+DumpPerfMapAtExit -XX:+PreserveFramePointer` (JDK 17), let `jcmd PID Compiler.perfmap` write the map while it runs, or use perf-map-agent",
+        remedy: "start Java with `-XX:+PreserveFramePointer -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit` (JDK 17 and later, which does not start without the second), let `jcmd PID Compiler.perfmap` write the map while it runs, or use perf-map-agent",
     },
     Runtime {
         signs: &[
@@ -95,7 +95,7 @@ pub(super) fn doubt(names: &[String], shares: &Shares) -> Option<String> {
     if shares.above_unmapped >= SAID {
         let known = RUNTIMES.iter().find(|runtime| has(runtime.signs));
         let remedy = known.map_or(
-            "let the runtime write /tmp/perf-PID.map (Node --perf-basic-prof, Java -XX:+DumpPerfMapAtExit, Python -X perf, .NET DOTNET_PerfMapEnabled=1)",
+            "let the runtime write /tmp/perf-PID.map (Node --perf-basic-prof, Java -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, Python -X perf, .NET DOTNET_PerfMapEnabled=1)",
             |runtime| runtime.remedy,
         );
         return Some(format!(

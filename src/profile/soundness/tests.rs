@@ -133,7 +133,11 @@ fn code_of_runtimes_without_names_is_told_of_with_their_flags() {
     };
     for (thread, root, flag) in [
         ("node", "node::Start", "node --perf-basic-prof"),
-        ("C2", "JavaThread::run", "-XX:+DumpPerfMapAtExit"),
+        (
+            "C2",
+            "JavaThread::run",
+            "-XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit",
+        ),
         ("java", "begin", "-XX:+DumpPerfMapAtExit"),
         ("srv", "coreclr_execute_assembly", "DOTNET_PerfMapEnabled=1"),
         ("py", "_PyEval_EvalFrameDefault", "python -X perf"),

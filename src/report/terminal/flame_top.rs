@@ -2,7 +2,7 @@
 
 use super::style::{indent, plain_table};
 use crate::compare::is_of_cpu;
-use crate::profile::{Labelled, Observed, Profile};
+use crate::profile::{Labelled, Observed, Profile, worth_a_row};
 use crate::report::figures::change::if_free;
 use crate::report::figures::top::{Top, observed};
 use crate::report::figures::{amount, shortened};
@@ -74,56 +74,56 @@ pub fn render(top: &Top<'_>) -> String {
     text
 }
 
-/// Values of a label that are listed.
-const LABELS: usize = 64;
-
-/// Labels with what of the profile has them.
+/// Labels with what of the profile has them, a key's heaviest values.
 pub fn labels(profile: &Profile, labels: &[Labelled]) -> String {
     if labels.is_empty() {
         return "its samples have no labels\n".to_owned();
     }
     let mut table = plain_table(&["share", "samples", "", "label"], 3);
-    let (mut key, mut rows) = ("", 0);
-    let mut left_out = Vec::new();
-    for of in labels {
-        if of.key != key {
-            (key, rows) = (&of.key, 0);
+    let mut left_out = String::new();
+    for values in labels.chunk_by(|a, b| a.key == b.key) {
+        let (shown, rest) = values.split_at(worth_a_row(values));
+        for of in shown {
+            table.add_row(label(profile, of));
         }
-        rows += 1;
-        if rows > LABELS {
-            match left_out.last_mut() {
-                Some((last, more)) if *last == key => *more += 1,
-                _ => left_out.push((key, 1)),
-            }
+        let Some(most) = rest.iter().map(|of| of.samples).max() else {
             continue;
-        }
-        let (part, whole) = if profile.is_of_values() {
-            (of.amount, profile.value())
-        } else {
-            (of.samples, profile.samples())
         };
-        let has_amount = profile.is_of_values() || profile.cpu_ns().is_some();
-        table.add_row([
-            format_share(part as f64 / whole.max(1) as f64),
-            format_count(of.samples as f64),
-            if has_amount {
-                amount(of.amount as f64, profile.unit())
-            } else {
-                String::new()
-            },
-            format!("{}={}", shortened(&of.key), shortened(&of.value)),
-        ]);
+        left_out.push_str(&format!(
+            "  {} more values of {} ({} in all), each with {} or less; --where {1}=VALUE selects\n",
+            format_count(rest.len() as f64),
+            shortened(&values[0].key),
+            format_count(values.len() as f64),
+            format_samples(most),
+        ));
     }
     let mut text = String::new();
     indent(&table.to_string(), "  ", &mut text);
-    for (key, more) in left_out {
-        let more = format_count(f64::from(more));
-        text.push_str(&format!(
-            "  {more} more values of {}; --where {0}=VALUE selects\n",
-            shortened(key)
-        ));
-    }
-    text
+    text + &left_out
+}
+
+fn label(profile: &Profile, of: &Labelled) -> [String; 4] {
+    let (part, whole) = if profile.is_of_values() {
+        (of.amount, profile.value())
+    } else {
+        (of.samples, profile.samples())
+    };
+    let has_amount = profile.is_of_values() || profile.cpu_ns().is_some();
+    [
+        format_share(part as f64 / whole.max(1) as f64),
+        format_count(of.samples as f64),
+        if has_amount {
+            amount(of.amount as f64, profile.unit())
+        } else {
+            String::new()
+        },
+        format!("{}={}", shortened(&of.key), shortened(&of.value)),
+    ]
+}
+
+fn format_samples(samples: u64) -> String {
+    let plural = if samples == 1 { "" } else { "s" };
+    format!("{} sample{plural}", format_count(samples as f64))
 }
 
 fn whole(profile: &Profile) -> String {
