@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telemload::parity::{Key, Opening, Record, SCHEMA, line, read};
+use telemload::parity::{Key, Opening, Record, line, read};
 use telemload::transport::http1::{Incoming, NoRequest, Requests};
 
 fn all<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Incoming>, Option<NoRequest>) {
@@ -26,11 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = all(std::iter::once(bytes));
     assert_eq!(whole.0, all(bytes.chunks(1)).0);
     let key = Key::of([7; 32]);
-    let mut text = line(&Opening {
-        schema: SCHEMA.to_owned(),
-        telemload: String::new(),
-        direct: true,
-    });
+    let mut text = line(&Opening::new(true));
     let records: Vec<Record> = whole
         .0
         .iter()
