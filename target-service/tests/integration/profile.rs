@@ -177,12 +177,16 @@ async fn the_flame_graph_shows_the_same_stacks() {
     assert!(drawn.contains("profile::spin_outer ("), "{drawn}");
 }
 
+/// How long a capture has for its way to the gateway before another one is asked for.
+const AHEAD: Duration = Duration::from_millis(200);
+
 /// A capture of 300 s that is certainly running.
 async fn long_capture(gateway: &Gateway) -> JoinHandle<Response> {
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
-        let long = gateway.send(gateway.debug("/debug/pprof/profile?seconds=300"));
-        while !long.is_finished() {
+        let mut long = gateway.send(gateway.debug("/debug/pprof/profile?seconds=300"));
+        // It goes first: a probe that is answered keeps it from beginning.
+        while timeout(AHEAD, &mut long).await.is_err() {
             let probe = gateway
                 .debug("/debug/pprof/profile?seconds=1")
                 .send()
