@@ -561,7 +561,10 @@ fn runs_that_cannot_be_compared_are_refused() {
             &["one", "two/before/load/profile.pb.gz"],
             "a run and a profile cannot be compared",
         ),
-        (&["one", "none"], "a run and a profile cannot be compared"),
+        (
+            &["one", "none"],
+            "none: there is no such run directory or profile",
+        ),
         (
             &[
                 "one",

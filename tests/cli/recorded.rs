@@ -259,7 +259,7 @@ variant = "pool"
     let run = spawn(
         &text,
         4,
-        &["invalid: the target ended in the middle of the load"],
+        &["invalid: variant spawn: the target ended in the middle of the load"],
     );
     assert_eq!(run.result()["interrupted"], true);
 }
