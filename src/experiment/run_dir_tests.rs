@@ -1,3 +1,5 @@
+//! Whose directory a run may take, and what is never written into.
+
 use super::*;
 
 #[test]

@@ -180,3 +180,7 @@ fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profi
 #[cfg(test)]
 #[path = "pprof_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "pprof_bounds_tests.rs"]
+mod bounds_tests;

@@ -16,6 +16,7 @@ mod answers;
 mod audited;
 #[path = "../support/bed.rs"]
 mod bed;
+mod captured_over_tls;
 mod captures;
 mod ci;
 mod coming_from;
