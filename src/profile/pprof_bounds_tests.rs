@@ -5,7 +5,7 @@ use std::io::Write;
 use pprof_format as proto;
 
 use super::super::plain::gunzip;
-use super::super::pprof;
+use super::super::{folded, pprof};
 use super::super::tests::{check, encode, gzip, small_profile};
 use super::*;
 
