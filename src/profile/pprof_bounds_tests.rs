@@ -5,8 +5,8 @@ use std::io::Write;
 use pprof_format as proto;
 
 use super::super::plain::gunzip;
-use super::super::{folded, pprof};
 use super::super::tests::{check, encode, gzip, small_profile};
+use super::super::{folded, pprof};
 use super::*;
 
 /// Two bytes for an empty sample are 72 in memory: neither these nor the tables may be built as claimed.
