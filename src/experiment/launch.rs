@@ -90,7 +90,10 @@ impl Launched {
         let mut stopping = stop.clone();
         let failure = tokio::select! {
             started = launched.all(start, hashes) => match started {
-                Ok(()) => return Ok(Some(launched)),
+                Ok(()) => {
+                    launched.notes = launched.instances.iter().flat_map(Instance::notes).collect();
+                    return Ok(Some(launched));
+                }
                 Err(failure) => Some(failure),
             },
             () = stopping.asked() => None,
@@ -177,7 +180,6 @@ impl Launched {
             let found = find("host", &host.base, &host.route, host.proxy.as_ref()).await?;
             self.hosts.push(found.0);
         }
-        self.notes = self.instances.iter().flat_map(Instance::notes).collect();
         Ok(())
     }
 

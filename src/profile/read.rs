@@ -362,21 +362,6 @@ mod tests {
             (b"42:\n num     #instances\n", None, "Java's heap"),
             (b" Percent |\tSource code\n", None, "perf annotate"),
             (
-                b"python3 \n\t  1013aa eval\n\t  7f6ffb53 [unknown]\n\n",
-                None,
-                "perf script text, line 1: expected a sample's header",
-            ),
-            (
-                b"              wc             1259 heavy\n      pool 3 w/1           5c48e f\n",
-                None,
-                "perf script text, line 1: expected a sample's header",
-            ),
-            (
-                b"              wc 17236             1259 a::b(c, d) (/usr/bin/wc)\n",
-                None,
-                "perf script text, line 1: expected a sample's header",
-            ),
-            (
                 b"<svg>",
                 None,
                 "not a profile but an SVG picture; give the profile",
@@ -420,6 +405,19 @@ mod tests {
             };
             let error = read(bytes, choice).expect_err("refuses").to_string();
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn perf_texts_whose_header_lacks_the_event_are_refused_with_their_place() {
+        for bytes in [
+            &b"python3 \n\t  1013aa eval\n\t  7f6ffb53 [unknown]\n\n"[..],
+            &b"              wc             1259 heavy\n      pool 3 w/1           5c48e f\n"[..],
+            &b"              wc 17236             1259 a::b(c, d) (/usr/bin/wc)\n"[..],
+        ] {
+            let error = read(bytes, Choice::default()).expect_err("refuses");
+            let expected = "perf script text, line 1: expected a sample's header";
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 

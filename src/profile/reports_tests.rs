@@ -258,6 +258,14 @@ fn more_of_what_people_have_is_told() {
             "----\nI1 cache:         32768 B, 64 B, 8-way associative\n",
             "what cg_annotate prints",
         ),
+    ] {
+        refuses(text, expected);
+    }
+}
+
+#[test]
+fn still_more_of_what_people_have_is_told() {
+    for (text, expected) in [
         (
             "#-----------\nsnapshot=0\n#-----------\ntime=0.014\n",
             "the output of massif",

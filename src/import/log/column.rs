@@ -236,17 +236,14 @@ impl Fields {
         if let (Some(date), Some(time)) = (date, time_of_day) {
             exchange.at_us = time::iso(&format!("{date} {time}"));
         }
-        if exchange.host.is_none() {
-            exchange.host = exchange.header("host").map(str::to_owned);
-        }
+        let asked = exchange.header("host").map(str::to_owned);
+        exchange.host = exchange.host.or(asked);
         if exchange.scheme.is_none() && has_tls_port(exchange.host.as_deref()) {
             exchange.scheme = Some("https".to_owned());
         }
         let scheme = exchange.scheme.clone().unwrap_or_else(|| "http".to_owned());
-        exchange.host = exchange
-            .host
-            .take()
-            .and_then(|host| url::host_of(&scheme, &host));
+        let host = exchange.host.take();
+        exchange.host = host.and_then(|host| url::host_of(&scheme, &host));
         if exchange.body == Body::Unknown
             && !matches!(exchange.method.as_str(), "POST" | "PUT" | "PATCH")
         {

@@ -312,7 +312,11 @@ mod tests {
             Some(("web", Some(1.5), "", "  7f1 f (x)")),
         );
         check("web 1.5: cycles:", Some(("web", Some(1.5), "cycles", "")));
-        // Where nothing has a callchain, the name is padded, and a frame stands behind the header, here without its module.
+    }
+
+    /// The name is padded, and a frame stands behind the header, here without its module.
+    #[test]
+    fn headers_are_read_where_nothing_has_a_callchain() {
         check(
             "              wc 17236 cpu-clock: ",
             Some(("wc", None, "cpu-clock", " ")),
