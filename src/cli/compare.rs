@@ -202,10 +202,8 @@ fn opened(args: &Args, base: Given, head: Given) -> anyhow::Result<(Opened, Open
         }
         (Given::Profile(path), _) | (_, Given::Profile(path)) => {
             if !is_stdio(&path) && !path.to_string_lossy().contains(',') && !path.exists() {
-                let message = format!(
-                    "{}: there is no such run directory or profile",
-                    path.display()
-                );
+                let path = shown(&path);
+                let message = format!("{path}: there is no such run directory or profile");
                 return Err(Usage(message).into());
             }
             let message = "a run and a profile cannot be compared; name the run's own profile.pb.gz, or two runs";

@@ -45,10 +45,10 @@ const OF_COMPUTING: Least = Least {
 /// CPUs that an arm which computes all the while uses at least.
 const COMPUTES: f64 = 0.8;
 
-/// The turns of the first calibration, which are the longest with which a block has its usual number of them.
+/// The turns of the first calibration, and of a window. A block has more of shorter ones, so that it is as long.
 const USUAL: Duration = Duration::from_millis(100);
 
-/// How long the turns of a block are that are shorter than usual: those that are dropped, and those that are measured.
+/// How long all turns of a block take that are shorter than usual: those that are dropped, and those that are measured.
 const SHORT_TURNS: [Duration; 2] = [Duration::from_millis(420), Duration::from_millis(2_520)];
 
 /// The time in which both arms are read before short turns: each has to be idle then, and a machine that is busy reads tens of milliseconds

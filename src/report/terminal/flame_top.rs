@@ -4,7 +4,7 @@ use super::style::{indent, plain_table};
 use crate::compare::is_of_cpu;
 use crate::profile::{Labelled, Observed, Profile, worth_a_row};
 use crate::report::figures::change::if_free;
-use crate::report::figures::top::{Top, observed};
+use crate::report::figures::top::{Top, counted, observed};
 use crate::report::figures::{amount, shortened};
 use crate::units::{format_count, format_share};
 
@@ -94,7 +94,7 @@ pub fn labels(profile: &Profile, labels: &[Labelled]) -> String {
             format_count(rest.len() as f64),
             shortened(&values[0].key),
             format_count(values.len() as f64),
-            format_samples(most),
+            counted(most, profile.observed()),
         ));
     }
     let mut text = String::new();
@@ -119,11 +119,6 @@ fn label(profile: &Profile, of: &Labelled) -> [String; 4] {
         },
         format!("{}={}", shortened(&of.key), shortened(&of.value)),
     ]
-}
-
-fn format_samples(samples: u64) -> String {
-    let plural = if samples == 1 { "" } else { "s" };
-    format!("{} sample{plural}", format_count(samples as f64))
 }
 
 fn whole(profile: &Profile) -> String {
