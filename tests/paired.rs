@@ -211,11 +211,18 @@ fn a_block_counts_what_each_arm_did() {
 fn check_arm(arm: &ArmBlock) {
     assert_eq!(arm.died, None);
     let (closed, open) = (&arm.closed, arm.open.as_ref().unwrap());
-    assert!(
-        [8, 16, 24].contains(&(2 * closed.count)) && open.count == 4,
-        "{arm:?}"
-    );
-    assert!(closed.active >= closed.count * Duration::from_millis(100));
+    let turn = closed.active / closed.count;
+    assert!(turn >= Duration::from_millis(20), "{turn:?}");
+    // Both orders come equally often, and short turns are so many that they take as long as usual ones do.
+    let (both, all) = (2 * closed.count, 2 * closed.active);
+    if turn < Duration::from_millis(100) {
+        assert!(both >= 24 && both % 8 == 0, "{both} turns of {turn:?}");
+        assert!(all > Duration::from_millis(1_500), "{both} of {turn:?}");
+    } else {
+        assert!([8, 16, 24].contains(&both), "{both} turns of {turn:?}");
+    }
+    assert!(all <= Duration::from_millis(3_500), "{both} of {turn:?}");
+    assert_eq!(open.count, 4);
     for turns in [closed, open] {
         let total = total(turns);
         assert!(total.ok > 0 && total.failed == 0, "{:?}", turns.exemplars);
