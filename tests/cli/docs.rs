@@ -18,7 +18,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 use tempfile::TempDir;
@@ -208,10 +207,8 @@ fn output_of(script: &str, home: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Runs all of a page, one page at a time: they measure. Returns its directory, and the code and output of each command.
+/// Runs all of a page. Returns its directory, and the code and output of each command.
 fn follow(name: &str) -> (TempDir, Vec<(i32, String)>) {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let page = Path::new(name);
     let mut text = read(page);
     let (blocks, setups) = blocks(&text);

@@ -193,15 +193,6 @@ fn what_does_not_fit_into_the_budget_is_inconclusive_and_says_so_at_once() {
     assert!(run.dir().join("launch-1/base/target.log").exists());
 }
 
-#[test]
-fn a_gate_that_is_ended_says_what_it_had_found() {
-    let running = gate(VARIANTS, &[]).start();
-    running.wait_for_stderr("block 1: ");
-    running.signal(Signal::INT);
-    let run = running.wait().expect(130, &[]);
-    assert!(run.stdout.contains("cpu_per_request"), "{}", run.stdout);
-}
-
 /// Runs git in a directory, as nobody in particular.
 fn git(directory: &std::path::Path, args: &[&str]) {
     let mut git = Command::new("git");

@@ -69,11 +69,9 @@ fn arms_that_are_loaded_are_stopped() {
     let outcome = running.wait().expect(130, &[]);
     all_end(&below);
     is_told(&outcome);
-    assert!(
-        outcome.stdout.contains("rests on 1 launch of"),
-        "{}",
-        outcome.stdout
-    );
+    for says in ["rests on 1 launch of", "cpu_per_request"] {
+        assert!(outcome.stdout.contains(says), "{}", outcome.stdout);
+    }
 }
 
 #[test]

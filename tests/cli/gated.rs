@@ -94,17 +94,7 @@ fn a_head_that_errs_is_shown_everywhere() {
 }
 
 #[test]
-fn the_document_is_what_json_prints() {
-    let outcome = gate(REFUSAL, &["--json"], |bed| bed);
-    // Advisory: it is no failure, and no pass either.
-    let outcome = outcome.expect(3, &[]);
-    assert_eq!(outcome.stdout, outcome.read("gate.json"));
-    let document = as_documented("gate", &outcome.stdout);
-    assert!(document["verdict"]["advisory"].is_string());
-}
-
-#[test]
-fn functions_of_what_cannot_be_profiled_are_inconclusive() {
+fn functions_of_what_cannot_be_profiled_are_inconclusive_and_json_is_the_document() {
     let more = "[[gate.metric]]
 name = 'cost(\"^f$\")'
 catch = \"20%\"
@@ -112,16 +102,20 @@ catch = \"20%\"
 cpu = \"pprof\"
 url = \"http://127.0.0.1:{port}/debug/pprof/profile\"
 ";
-    let run = gate_with(more, hostile::OK, &["--junit", "j.xml"], |bed| bed);
+    let flags = ["--junit", "j.xml", "--json"];
+    let run = gate_with(more, hostile::OK, &flags, |bed| bed);
     let opening = ", and then functions are profiled; catch / tolerate: ";
     let run = run.expect(3, &[opening, "cost(\"^f$\") 20 % / 12 %"]);
-    let says = "? cost(\"^f$\"): the base could not be profiled: ";
-    assert!(run.stdout.contains(says), "{}", run.stdout);
-    let document = as_documented("gate", &run.read("gate.json"));
+    assert_eq!(run.stdout, run.read("gate.json"));
+    let document = as_documented("gate", &run.stdout);
+    // Of arms that run already.
+    assert!(document["verdict"]["advisory"].is_string());
     let metrics = document["metrics"].as_array().unwrap();
     let found = metrics.iter().find(|of| of["metric"] == "cost(\"^f$\")");
     let found = found.unwrap();
     assert_eq!(found["verdict"], "inconclusive");
+    let why = found["reason"].as_str().unwrap();
+    assert!(why.starts_with("the base could not be profiled: "), "{why}");
     assert!(found["base"].is_null() && found["unit"] == "us", "{found}");
     let report = fs::read_to_string(run.home().join("j.xml")).unwrap();
     let report = Report::read(&report);

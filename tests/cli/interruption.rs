@@ -1,5 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGKILL: what was measured is kept, and no process is left.
 
+use std::thread;
+
 use rustix::process::Signal;
 
 use crate::bed::{
@@ -96,32 +98,39 @@ fn nothing_outlives_a_run_that_is_killed() {
 
 #[test]
 fn grandchildren_of_a_command_are_gone_too() {
-    // The target is a gateway behind a shell, with a child and a grandchild that ignores polite requests.
+    // Each takes as long as the wait for one that does not listen.
+    thread::scope(|scope| {
+        for (signal, code) in [
+            (None, Some(0)),
+            (Some(Signal::INT), Some(130)),
+            (Some(Signal::KILL), None),
+        ] {
+            scope.spawn(move || no_grandchild_is_left(signal, code));
+        }
+    });
+}
+
+/// A run that is ended by a signal or by itself, with this exit code: its target is a gateway behind a shell, with a child and a grandchild
+/// that ignores polite requests.
+fn no_grandchild_is_left(signal: Option<Signal>, code: Option<i32>) {
     let script = format!(
         "sh -c \"trap '' TERM; sleep 611 & wait\" & setsid sleep 612 & exec {} gateway --listen 127.0.0.1:{{port}}",
         crate::bed::TELEMLOAD
     );
     let command = format!("sh -c \"{}\"", script.replace('"', "\\\""));
-    for signal in [None, Some(Signal::INT), Some(Signal::KILL)] {
-        let duration = if signal.is_some() { "60s" } else { "400ms" };
-        let scenario = crate::bed::command_scenario(&command, "ready = \"/healthz\"")
-            .replace("\"400ms\"", &format!("\"{duration}\""));
-        let running = TestBed::new().scenario(&scenario).start();
-        // Supervisor, gateway, two shells and sleeps.
-        let below = processes(running.pid(), 5);
-        if let Some(signal) = signal {
-            running.wait_for_rows(1);
-            running.signal(signal);
-        }
-        let outcome = running.wait();
-        let expected = match signal {
-            None => Some(0),
-            Some(Signal::INT) => Some(130),
-            Some(_) => None,
-        };
-        assert_eq!(outcome.code, expected, "{}", outcome.stderr);
-        all_end(&below);
+    let duration = if signal.is_some() { "60s" } else { "400ms" };
+    let scenario = crate::bed::command_scenario(&command, "ready = \"/healthz\"")
+        .replace("\"400ms\"", &format!("\"{duration}\""));
+    let running = TestBed::new().scenario(&scenario).start();
+    // Supervisor, gateway, two shells and sleeps.
+    let below = processes(running.pid(), 5);
+    if let Some(signal) = signal {
+        running.wait_for_rows(1);
+        running.signal(signal);
     }
+    let outcome = running.wait();
+    assert_eq!(outcome.code, code, "{}", outcome.stderr);
+    all_end(&below);
 }
 
 #[test]
