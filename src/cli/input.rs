@@ -22,7 +22,7 @@ pub(super) struct Reading {
     /// profile's own].
     #[arg(long, value_name = "TYPE")]
     pub(super) sample_type: Option<String>,
-    /// The profile to read where a file has several, such as a thread of samply's [default: all of one unit together].
+    /// The profile to read where a file has several, such as a thread, by its name or a part of that [default: all of one unit together].
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
     /// Read only samples that have this label, such as endpoint=/slow: labels of profile.proto, and threads (thread=NAME) of perf texts.

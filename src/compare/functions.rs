@@ -4,9 +4,11 @@
 
 use crate::profile::{
     Diff, FEW_SAMPLES, FunctionShare, FunctionTable, LaunchSpread, Observed, Profile, Scale, Side,
-    Unit, diff, doubts, doubts_between, share_with,
+    Unit, diff, differently_selected, doubts, doubts_between, renamed_thread, share_with,
+    with_threads_of,
 };
 
+use super::amounts::{self, is_of_cpu};
 use super::caution::{Caution, Incomparable};
 use super::explanation::{Explanation, explain};
 use crate::result::Samples;
@@ -66,15 +68,6 @@ pub struct Amounts {
     pub unit: String,
 }
 
-/// Sample types that count CPU time, whatever a tool calls it.
-const CPU_TYPES: [&str; 6] = [
-    "cpu",
-    "samples",
-    "cpu-clock",
-    "task-clock",
-    "cycles",
-    "cpu-cycles",
-];
 /// Shares of both sides in functions that the other lacks, from which the names do not seem to match.
 const UNMATCHED: f64 = 0.2;
 
@@ -101,6 +94,22 @@ pub(super) fn functions_in(
     cautions: &mut Vec<Caution>,
 ) -> Result<FunctionComparison, Incomparable> {
     comparable(base.profile, head.profile, cautions)?;
+    if let Some((of_base, of_head)) = renamed_thread(base.profile, head.profile) {
+        let what = format!(
+            "the thread {} of the base is called {} in the head, and both are taken for one",
+            printable(of_base),
+            printable(of_head)
+        );
+        cautions.push(Caution::Stacks { what });
+        let profile = &*with_threads_of(base.profile, head.profile);
+        let functions = &FunctionTable::of(profile);
+        let head = Profiled {
+            profile,
+            functions,
+            ..head
+        };
+        return Ok(compared(base, head, unit, cautions));
+    }
     if of_one_capture(base.profile, head.profile) {
         let parts = [base, head].map(|side| side.profile.clone().as_part());
         let tables = parts.each_ref().map(FunctionTable::of);
@@ -133,11 +142,14 @@ fn compared(
     let scales = base.per_request.zip(head.per_request);
     let (unit, (of_base, of_head)) = match scales {
         Some(scales) => (per_request, scales),
-        None => amounts(base.profile, head.profile),
+        None => amounts::amounts(base.profile, head.profile),
     };
     let (base_launches, head_launches) = launches(base, head);
     let of_base = of_base.of_launches(base_launches);
     let of_head = of_head.of_launches(head_launches);
+    if scales.is_none() {
+        cautions.extend(amounts::lengths(base.profile, head.profile));
+    }
     let scales = scales.map(|_| (of_base, of_head));
     cautions.extend(stacks(base.profile, head.profile));
     let (base_side, head_side) = (
@@ -177,7 +189,7 @@ fn compared(
             }),
             _ => (!is_of_cpu(base.profile)).then(|| Amounts {
                 base: base.profile.value(),
-                head: head.profile.value(),
+                head: amounts::of_head(base.profile, head.profile).round() as u64,
                 unit: base.profile.unit().to_owned(),
             }),
         },
@@ -197,29 +209,6 @@ fn launches(base: Profiled<'_>, head: Profiled<'_>) -> (LaunchSpread, LaunchSpre
     }
 }
 
-/// What two profiles are compared in that know of no requests: CPU time per second, other values as they are, or shares.
-pub fn amounts(base: &Profile, head: &Profile) -> (Unit, (Scale, Scale)) {
-    let per_second = |profile: &Profile| {
-        let seconds = profile.duration_ns() as f64 / 1e9;
-        let cpu = profile.cpu_ns().filter(|ns| *ns > 0 && seconds > 0.0)?;
-        Some(Scale::rate(cpu as f64 / 1e3 / seconds))
-    };
-    if let Some(scales) = per_second(base).zip(per_second(head)) {
-        return (Unit::PerSecond, scales);
-    }
-    let has_values = |profile: &Profile| profile.is_of_values() && !is_of_cpu(profile);
-    if !has_values(base) || !has_values(head) {
-        return (Unit::Share, (Scale::SHARE, Scale::SHARE));
-    }
-    let unit = match base.unit() {
-        "bytes" => Unit::Bytes,
-        "nanoseconds" => Unit::Nanoseconds,
-        _ => Unit::Count,
-    };
-    let amount = |profile: &Profile| Scale::amount(profile.value() as f64);
-    (unit, (amount(base), amount(head)))
-}
-
 /// What is to be said of the stacks of both sides, and of how their samples follow each other.
 fn stacks(base: &Profile, head: &Profile) -> Vec<Caution> {
     let mut cautions = Vec::new();
@@ -230,7 +219,8 @@ fn stacks(base: &Profile, head: &Profile) -> Vec<Caution> {
             say(format!("the profile of the {side}: {what}"));
         }
     }
-    if let Some(what) = doubts_between(base, head) {
+    let between = [differently_selected(base, head), doubts_between(base, head)];
+    for what in between.into_iter().flatten() {
         say(what);
     }
     let sides = [("base", base), ("head", head)];
@@ -248,7 +238,7 @@ fn stacks(base: &Profile, head: &Profile) -> Vec<Caution> {
     for (side, profile) in sides {
         if profile.observed() == Observed::Records {
             say(format!(
-                "how many samples the profile of the {side} holds is not known: each of its records counts as one; --value says what its numbers are"
+                "how many samples the profile of the {side} holds is not known: each of its records counts as one; --value says what the numbers of profile.proto and of folded stacks are"
             ));
         }
     }
@@ -261,11 +251,6 @@ pub fn order(base: &Profile, head: &Profile) -> Option<Caution> {
     (before > 0 && after > 0 && after < before).then(|| Caution::Stacks {
         what: "the head was captured before the base: are the sides swapped?".to_owned(),
     })
-}
-
-/// Whether a profile tells where CPU time goes, which can be a part of a request's cost.
-pub fn is_of_cpu(profile: &Profile) -> bool {
-    CPU_TYPES.contains(&profile.sample_type())
 }
 
 fn kind(profile: &Profile) -> String {

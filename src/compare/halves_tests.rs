@@ -192,7 +192,7 @@ fn scaled(size: i64) -> Vec<i64> {
     vec![objects as i64, objects as i64 * size]
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind {
         name: "CPU",
         values: |_, _| vec![1, 10_000_000],
@@ -247,6 +247,11 @@ const KINDS: [Kind; 10] = [
         name: "wall",
         values: |_, _| vec![10_000_000],
         write: |of| pprof(&["wall/nanoseconds"], (1, "wall/nanoseconds"), of),
+    },
+    Kind {
+        name: "goroutines",
+        values: |_, _| vec![1],
+        write: |of| pprof(&["goroutine/count"], (1, "goroutine/count"), of),
     },
     Kind {
         name: "folded",

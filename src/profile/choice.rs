@@ -21,6 +21,14 @@ pub struct Choice<'a> {
     pub value: Option<Meaning>,
 }
 
+impl Choice<'_> {
+    /// What of the file is chosen, such as `endpoint=/slow`; `None` for all of it.
+    pub(super) fn selects(self) -> Option<String> {
+        let label = self.label.map(|(key, value)| format!("{key}={value}"));
+        label.or_else(|| self.profile.map(str::to_owned))
+    }
+}
+
 /// One of several profiles of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Named<'a> {
@@ -38,7 +46,7 @@ pub(super) struct Selected {
     pub(super) note: Option<String>,
 }
 
-/// The profiles of a name, or all that have the unit of the `first`.
+/// The profiles of a name (else of a group, else with that in their names: py-spy's threads have numbers), or all that have the unit of the `first`.
 pub(super) fn select(
     all: &[Named<'_>],
     first: usize,
@@ -52,6 +60,10 @@ pub(super) fn select(
         if chosen.is_empty() {
             chosen = places(&|one| one.group == wanted);
         }
+        let is_part = chosen.is_empty() && !wanted.is_empty();
+        if is_part {
+            chosen = places(&|one| one.name.contains(wanted));
+        }
         let Some(unit) = chosen.first().map(|at| all[*at].unit) else {
             return Err(Error::NoProfile {
                 wanted: wanted.to_owned(),
@@ -59,7 +71,14 @@ pub(super) fn select(
             });
         };
         chosen.retain(|at| all[*at].unit == unit);
-        return Ok(Selected { chosen, note: None });
+        let note = is_part.then(|| {
+            let names = listed(chosen.iter().map(|at| all[*at].name));
+            format!(
+                "shown is what has {} in its name: {names}",
+                printable(wanted)
+            )
+        });
+        return Ok(Selected { chosen, note });
     }
     let Some(unit) = all.get(first).or(all.first()).map(|one| one.unit) else {
         return Ok(Selected {
@@ -129,6 +148,10 @@ mod tests {
         assert_eq!(chosen(0, Some("worker")).expect("there"), [1]);
         assert_eq!(chosen(0, Some("db")).expect("there"), [2]);
         assert_eq!(chosen(2, Some("main")).expect("there"), [0]);
+        let part = select(&all, 0, Some("ork")).expect("there");
+        assert_eq!(part.chosen, [1]);
+        let note = part.note.expect("says what it is");
+        assert_eq!(note, "shown is what has ork in its name: worker");
         let error = chosen(0, Some("x")).expect_err("not there").to_string();
         assert_eq!(error, "the file has no profile `x`; it has main, worker");
         assert!(select(&[], 0, None).expect("nothing").chosen.is_empty());

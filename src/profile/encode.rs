@@ -17,6 +17,7 @@ use super::plain::plain;
 use super::stacks::{Counts, MAX_SLICES, too_large};
 use super::symbols::{
     BEGINS_AT_THREADS, COUNTS_SAMPLES, SLICE_LABEL, THREAD_LABEL, UNEVEN_COUNTS, of_launches,
+    of_selected,
 };
 use super::wire::{Field, fields};
 use super::{Error, Observed, Profile};
@@ -415,7 +416,8 @@ fn comments(profile: &Profile) -> impl Iterator<Item = String> {
     ];
     let known = known.into_iter().filter(|(is_so, _)| *is_so);
     let launches = profile.known_launches().map(of_launches);
-    known.map(|(_, words)| words.to_owned()).chain(launches)
+    let parts = launches.into_iter().chain(of_selected(profile.selected()));
+    known.map(|(_, words)| words.to_owned()).chain(parts)
 }
 
 /// A function for each name, and a location for each function: both with ids from 1.

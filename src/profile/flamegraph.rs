@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use inferno::flamegraph::{Options, from_lines};
 
 use super::names::normalise;
+use super::threads::with_threads_of;
 use super::tree::{Limits, Names, Pruned, Side, Tree, grow};
 use super::{Error, Profile, folded};
 use crate::units::printable;
@@ -88,6 +89,8 @@ pub fn diff_svg(pair: Pair<'_>, title: &str, subtitle: &str) -> Result<String, E
     if pair.base.is_empty() || pair.head.is_empty() {
         return Err(Error::Empty);
     }
+    let head = &*with_threads_of(pair.base, pair.head);
+    let pair = Pair { head, ..pair };
     let costs = pair.us_per_request.unwrap_or((WHOLE_US, WHOLE_US));
     let sides = [(pair.base, costs.0), (pair.head, costs.1)];
     if let Some((_, cost)) = sides

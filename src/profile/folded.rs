@@ -153,7 +153,7 @@ fn parsed(number: u64, line: &[u8], digits: usize) -> Result<(Cow<'_, str>, u64)
 }
 
 /// Units of numbers with so many digits behind the point.
-const FRACTIONS: [&str; 10] = [
+pub(in crate::profile) const FRACTIONS: [&str; 10] = [
     "count",
     "tenths",
     "hundredths",

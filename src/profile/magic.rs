@@ -1,5 +1,6 @@
 //! First bytes of files that are no text and no profile that is read: what they are, and the way out.
 
+use super::dotnet::CONVERT;
 use super::reports::{ANDROID, COLLAPSED, GPROF, NYTPROF, STACKPROF, UFTRACE, WITH_PERF};
 
 pub(super) const PICTURED: &str = "give the profile that it was drawn of";
@@ -10,22 +11,23 @@ const PICKLED: &str = "what Python has pickled, such as a snapshot of tracemallo
 const PYTHON: &str = "it has no stacks; record with `py-spy record -f raw`";
 
 /// First bytes of files that are no text: what they are, and the way out.
-pub(super) const MAGIC: [(&[u8], &str, &str); 45] = [
+pub(super) const MAGIC: [(&[u8], &str, &str); 46] = [
     (
         b"PERFILE2",
         "a recording of perf (perf.data)",
         "run `perf script -i FILE` and give its output",
     ),
     (
+        b"QPERFSTREAM",
+        "what hotspot saves of a recording of perf",
+        "run `perf script -i perf.data` on the recording and give its output",
+    ),
+    (
         b"FLR\0",
         "a recording of Java's Flight Recorder (JFR)",
         "convert it with async-profiler's `jfrconv -o collapsed FILE OUT` or `jfrconv -o pprof FILE OUT`",
     ),
-    (
-        b"Nettrace",
-        "a trace of .NET (nettrace)",
-        "run `dotnet-trace convert FILE --format Speedscope` and give what it writes",
-    ),
+    (b"Nettrace", "a trace of .NET (nettrace)", CONVERT),
     (
         b"JAVA PROFILE 1.0",
         "a heap dump of Java (hprof)",

@@ -13,6 +13,7 @@ mod columns;
 mod course;
 mod diff;
 mod difference;
+mod dotnet;
 pub mod encode;
 mod error;
 mod faults;
@@ -40,6 +41,7 @@ mod soundness;
 mod stacks;
 mod symbols;
 mod table;
+mod threads;
 mod tree;
 pub mod union;
 mod weight;
@@ -58,11 +60,12 @@ pub use launch_spread::{ASSUMED_LAUNCH_SPREAD, LaunchSpread};
 pub use observations::Meaning;
 pub use read::{labelled, read};
 pub use share::{ENOUGH_SLICES, FEW_SAMPLES, FEWEST_SAMPLES, Share};
-pub use soundness::{doubts, doubts_between};
+pub use soundness::{differently_selected, doubts, doubts_between, is_on_the_wall};
 pub use stacks::{Profile, Stack};
 pub use table::{
     FunctionShare, FunctionTable, Matched, inclusive, main_caller, matched, share_with,
 };
+pub use threads::{renamed_thread, with_threads_of};
 pub use weight::Observed;
 
 #[cfg(test)]

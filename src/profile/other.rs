@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use super::Error;
 use super::magic::{LZ4, MAGIC, MEMRAY, PICTURED, UNPACK};
 use super::reports::{
     self, BPFTRACE, GPROF, PRINTED, REPORT, STRACE, WITHOUT_DEBUG, WITHOUT_STACKS,
 };
 use super::wire::{Field, fields};
+use super::{Error, dotnet};
 
 /// Bytes of text that are looked at.
 const HEAD: usize = 2048;
@@ -128,6 +128,7 @@ const HEADINGS: [(&str, &str, &str); 36] = [
         "convert it with `inferno-collapse-vtune`",
     ),
 ];
+const DRAWN: &str = "give the profile that it was drawn of; `py-spy record -f raw` writes one, and of cargo flamegraph's perf.data give the output of `perf script`";
 const V8: &str = "record with `node --cpu-prof`, which writes a .cpuprofile";
 const JFR: &str = "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`";
 const ASPROF: &str = "record with async-profiler's `asprof -e cpu -o collapsed`";
@@ -171,6 +172,11 @@ pub(super) fn refuse(raw: &[u8]) -> Option<Error> {
     if is_legacy_cpu(raw) {
         return other("a CPU profile in gperftools' old binary format", LEGACY);
     }
+    if text.is_none()
+        && let Some((what, remedy)) = dotnet::known_binary(raw)
+    {
+        return other(what, remedy);
+    }
     let text = text?;
     if raw.contains(&b'\r') && !raw.contains(&b'\n') {
         return other(
@@ -192,10 +198,13 @@ fn other(what: &str, remedy: &'static str) -> Option<Error> {
 fn refuse_text(text: &str) -> Option<Error> {
     let lowered = text.to_ascii_lowercase();
     if lowered.starts_with("<svg") || (lowered.starts_with("<?xml") && lowered.contains("<svg")) {
-        return other("an SVG picture", PICTURED);
+        return other("an SVG picture", DRAWN);
     }
     if lowered.starts_with("<!doctype html") || lowered.starts_with("<html") {
         return other("an HTML page", PICTURED);
+    }
+    if let Some((what, remedy)) = dotnet::known_text(text) {
+        return other(what, remedy);
     }
     if lowered.starts_with("<?xml") {
         return if lowered.contains("trace-query-result") {

@@ -108,6 +108,9 @@ fn unpacked(raw: &[u8], choice: Choice<'_>, max_expanded: usize) -> Result<Profi
         .with_duration_ns(u64::try_from(tables.duration_nanos).unwrap_or(0))
         .taken_at(tables.time_nanos);
     profile = profile.spanning(tables.launches());
+    if let Some(what) = tables.selected() {
+        profile = profile.selecting(&what);
+    }
     if !tables.indices(BEGINS_AT_THREADS).is_empty() {
         profile = profile.beginning_at_threads();
     }

@@ -94,7 +94,7 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
     if choice.value.is_some() && !matches!(format, Format::Pprof | Format::Folded) {
         return Err(Error::ValuesAreKnown);
     }
-    match format {
+    let profile = match format {
         Format::Pprof => decode_choice(raw, choice).map_err(|error| unknown_binary(raw, error)),
         Format::Otlp => otlp::read(raw, choice.sample_type),
         Format::PerfScript => {
@@ -107,7 +107,11 @@ pub fn read(bytes: &[u8], choice: Choice<'_>) -> Result<Profile, Error> {
         }
         Format::Folded => folded_stacks(raw, choice),
         Format::Json => json(&String::from_utf8_lossy(raw), choice),
-    }
+    }?;
+    Ok(match choice.selects() {
+        Some(what) => profile.selecting(&what),
+        None => profile,
+    })
 }
 
 /// The error of bytes that no reader takes: of those that do not even begin like a profile it says nothing of a field.
@@ -143,6 +147,9 @@ pub fn labelled(bytes: &[u8], choice: Choice<'_>) -> Result<Vec<Labelled>, Error
 
 /// The threads that stacks begin at, with most samples first.
 fn threads(profile: &Profile) -> Vec<Labelled> {
+    if !profile.begins_at_threads() {
+        return Vec::new();
+    }
     let mut all: HashMap<&str, (u64, u64)> = HashMap::new();
     for counts in profile.unordered() {
         let root = &*profile.names()[counts.ids[0] as usize];
@@ -168,6 +175,12 @@ fn of_thread(profile: &Profile, (key, value): (&str, &str)) -> Result<Profile, E
     let known = threads(profile);
     if key == THREAD_LABEL && known.iter().any(|of| of.value == value) {
         return profile.beginning_with(value);
+    }
+    if known.is_empty() {
+        return Err(Error::NoLabel {
+            wanted: format!("{key}={value}"),
+            known: "none".to_owned(),
+        });
     }
     let shown = known.iter().take(SHOWN_THREADS).map(|of| &*of.value);
     let shown: Vec<&str> = shown.collect();
@@ -313,6 +326,10 @@ mod tests {
         let of = |label| read(text.as_bytes(), select(label));
         let pool = of(("thread", "pool-N")).expect("there");
         assert_eq!((pool.samples(), pool.slices()), (2, &[2][..]));
+        let stored = super::super::encode::encode(&pool).expect("writes");
+        let stored = read(&stored, Choice::default()).expect("reads");
+        let selected = "thread=pool-N";
+        assert_eq!((pool.selected(), stored.selected()), (selected, selected));
         for label in [("thread", "x"), ("endpoint", "pool-N")] {
             let error = of(label).expect_err("not there").to_string();
             assert!(

@@ -21,6 +21,10 @@ fn recordings_are_told_by_their_first_bytes() {
         (b"\x5e\x97\xca\xfd\x01\x01\0\0", "a recording of Sysprof"),
         (b"\x17\x08\x44tracing6\0", "a recording of trace-cmd"),
         (b"SLOW\xf3\0 \0", "a trace of Android's runtime"),
+        (
+            b"QPERFSTREAM\0\0\0\x01",
+            "what hotspot saves of a recording",
+        ),
         (b"MOJ\x03\x01mode\0wall\0", "a recording of austin (MOJO)"),
         (
             b"\x0a\x02\x50\x01\x0a\x04\x40\x05\x50\x01",

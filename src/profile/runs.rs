@@ -100,10 +100,22 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule("tid=", r"tid=\d+", "tid=N"),
         rule("thread (0x", r"^thread \(0x[0-9A-Fa-f]+\)", "thread (0xN)"),
         rule("thread (", r"^thread \(\d+\)", "thread (N)"),
+        // Which worker of a pool has how much to do is chance: `thread (7): ThreadPoolExecutor-0_3`.
+        rule(
+            "thread (",
+            r"^(thread \((?:0x)?N\): .*?[-_])\d+_\d+$",
+            "${1}N_N",
+        ),
+        rule("thread (", r"^(thread \((?:0x)?N\): .*?[-_])\d+$", "${1}N"),
         rule("process ", r"^process \d+:", "process N:"),
         rule("Process ", r"^Process \d+$", "Process N"),
         rule("tid:", r"^tid:\d+$", "tid:N"),
-        rule("Thread (", r"^Thread \(\d+\)$", "Thread (N)"),
+        // PerfView writes `Thread (30116) CPU=9ms (.NET ThreadPool)`.
+        rule(
+            "Thread (",
+            r"^Thread \(\d+\)(?: CPU=[\d.,]+ms)?($| \()",
+            "Thread (N)$1",
+        ),
         rule(
             "Thread ",
             r"^Thread (?:0x[0-9A-Fa-f]+|\d+)($|[ :,])",
@@ -133,6 +145,13 @@ static THREAD: LazyLock<Regex> = LazyLock::new(|| {
 static NUMBER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"([-/#])\d+\b").expect("the pattern is valid"));
 
+/// How names begin that are the command line of a process, as py-spy and dotnet-trace write them.
+const COMMAND_LINES: [&str; 3] = ["process N:", "Process64 ", "Process32 "];
+
+/// Numbers among the arguments of a process: ports, workers, times.
+static ARGUMENT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"([ =:/_-])\d+(?:\.\d+)?\b").expect("the pattern is valid"));
+
 /// The name without what differs between runs.
 pub(super) fn settled(name: &str) -> Cow<'_, str> {
     let mut settled = Cow::Borrowed(without_marks(name));
@@ -145,6 +164,11 @@ pub(super) fn settled(name: &str) -> Cow<'_, str> {
         {
             settled = Cow::Owned(replaced);
         }
+    }
+    if COMMAND_LINES.iter().any(|begin| settled.starts_with(begin))
+        && let Cow::Owned(replaced) = ARGUMENT.replace_all(&settled, "${1}N")
+    {
+        settled = Cow::Owned(replaced);
     }
     if settled.contains('-')
         && THREAD.is_match(&settled)
@@ -236,6 +260,24 @@ mod tests {
         for (name, expected) in [
             ("tid:140338436361088", "tid:N"),
             ("Thread (12345)", "Thread (N)"),
+            (
+                "process 25350:\"python3.11 app.py --port=8001 -w 4\"",
+                "process N:\"python3.11 app.py --port=N -w N\"",
+            ),
+            (
+                "thread (25916): ThreadPoolExecutor-0_3",
+                "thread (N): ThreadPoolExecutor-N_N",
+            ),
+            ("thread (0x7F12AB): asyncio_2", "thread (0xN): asyncio_N"),
+            (
+                "Process64 api (4242) Args: --urls http://*:5001",
+                "Process64 api (N) Args: --urls http://*:N",
+            ),
+            (
+                "Thread (30116) CPU=9ms (.NET ThreadPool)",
+                "Thread (N) (.NET ThreadPool)",
+            ),
+            ("Thread (1) CPU=1,009ms", "Thread (N)"),
             ("Thread 0x7f1234567890", "Thread N"),
             ("Thread 77: worker", "Thread N: worker"),
             (

@@ -3,12 +3,15 @@
 //! It says what it found in words and judges nothing. What it counts are shares of the whole.
 
 mod runtimes;
+mod waits;
 
 use std::collections::HashMap;
 
 use super::Profile;
 use super::names::normalise;
 use crate::units::{format_share, printable};
+pub use waits::is_on_the_wall;
+use waits::{Clock, Waits};
 
 /// Depths at which samplers cut stacks: Go's 64 and 128, perf's 127 and those that are set often, with and without a thread's name as the root.
 const DEPTHS: [usize; 12] = [64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1024];
@@ -21,90 +24,19 @@ const CUT: f64 = 0.01;
 /// From this share on names are missing too often.
 const NAMELESS: f64 = 0.2;
 
-/// Functions in which a thread waits, as runtimes and kernels call them.
-const WAITING: [&str; 18] = [
-    "(idle)",
-    "runtime.gopark",
-    "swapper",
-    "do_idle",
-    "cpuidle_enter",
-    "cpuidle_enter_state",
-    "cpu_startup_entry",
-    "default_idle",
-    "default_idle_call",
-    "intel_idle",
-    "acpi_idle_enter",
-    "poll_idle",
-    "native_safe_halt",
-    "pv_native_safe_halt",
-    "mwait_idle",
-    "jdk/internal/misc/Unsafe.park",
-    "jdk.internal.misc.Unsafe.park",
-    "sun.misc.Unsafe.park",
-];
-/// Sample types of which waiting is the point.
-const OF_WAITS: [&str; 4] = ["off-cpu", "off_cpu", "delay", "lock-acquire-wait"];
-/// Sample types of time on the wall.
-const ON_THE_WALL: [&str; 5] = ["wall", "wall-time", "time", "wall samples", "events"];
-/// Samples of which nothing says whether a clock on the wall took them.
-const OF_ANY_CLOCK: &str = "samples";
-/// The same where a profile is of time on the wall: on a CPU these are the work of going to sleep, and the kernel's functions stand below them.
-const WAITING_ON_THE_WALL: [&str; 52] = [
-    "sun/nio/ch/EPoll.wait",
-    "sun.nio.ch.EPoll.wait",
-    "java/lang/Thread.sleep0",
-    "java.lang.Thread.sleep0",
-    "wait (threading.py)",
-    "_wait_for_tstate_lock (threading.py)",
-    "select (selectors.py)",
-    "accept (socket.py)",
-    "System.Threading.Monitor.Wait",
-    "System.Threading.Thread.Sleep",
-    "epoll_wait",
-    "__epoll_wait",
-    "epoll_pwait",
-    "poll",
-    "__poll",
-    "select",
-    "__select",
-    "nanosleep",
-    "clock_nanosleep",
-    "futex_wait",
-    "pthread_cond_wait",
-    "pthread_cond_timedwait",
-    "java/lang/Object.wait",
-    "java.lang.Object.wait",
-    "java/lang/Thread.sleep",
-    "java.lang.Thread.sleep",
-    "Kernel#sleep",
-    "IO.select",
-    "Queue#pop",
-    "Thread#join",
-    "epoll_pwait2",
-    "ppoll",
-    "__select_nocancel",
-    "__poll_nocancel",
-    "__nanosleep",
-    "__clock_nanosleep",
-    "pthread_cond_wait@@GLIBC_2.3.2",
-    "pthread_cond_timedwait@@GLIBC_2.3.2",
-    "__futex_abstimed_wait_common",
-    "__futex_abstimed_wait_common64",
-    "__psynch_cvwait",
-    "__psynch_mutexwait",
-    "__semwait_signal",
-    "__ulock_wait",
-    "__workq_kernreturn",
-    "kevent",
-    "mach_msg_trap",
-    "mach_msg2_trap",
-    "semaphore_wait_trap",
-    "NtWaitForSingleObject",
-    "NtWaitForMultipleObjects",
-    "NtRemoveIoCompletion",
-];
+/// What dotnet-trace writes below a function that ran.
+const RAN: &str = "CPU_TIME";
 /// What profilers call code outside their language: V8, of which old versions count waiting as that and have no `(idle)`, and dotnet-trace.
 const OUTSIDE: [&str; 2] = ["(program)", "UNMANAGED_CODE_TIME"];
+/// What async-profiler writes in the place of frames that it does not find.
+const UNWALKED: [&str; 6] = [
+    "[unknown_Java]",
+    "[not_walkable_Java]",
+    "[unknown_not_Java]",
+    "[not_walkable_not_Java]",
+    "[unknown_state]",
+    "[deoptimization]",
+];
 /// What stacks of one frame may consist of: where threads begin, and entries of the kernel.
 const ROOTS: [&str; 12] = [
     "main",
@@ -133,17 +65,7 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     let mut doubts = Vec::new();
     doubts.extend(seen.cut(whole, names.threads));
     let share = |weight: f64| weight / whole;
-    let has = |name: &str| names.texts.iter().any(|known| known == name);
-    let outside = OUTSIDE.into_iter().find(|name| has(name));
-    if let Some(name) = outside
-        && share(seen.outside) >= NAMELESS
-        && !has("(idle)")
-    {
-        doubts.push(format!(
-            "{} of it is {name}: code that the profiler does not see into, or time that was waited",
-            format_share(share(seen.outside))
-        ));
-    }
+    doubts.extend(seen.marks(whole, &names));
     if share(seen.nameless) >= NAMELESS {
         doubts.push(format!(
             "{} of it begins or ends in names without symbols{}",
@@ -173,7 +95,7 @@ pub fn doubts(profile: &Profile) -> Vec<String> {
     }
     if let Some((weight, name)) = largest(&seen.by_wait)
         && share(seen.waits) >= SAID
-        && !OF_WAITS.contains(&profile.sample_type())
+        && !waits::is_the_point(profile.sample_type())
     {
         doubts.push(format!(
             "{} of it is time that was waited and no work ({} in {}): other shares depend on how much there was to do",
@@ -242,6 +164,21 @@ pub fn doubts_between(base: &Profile, head: &Profile) -> Option<String> {
     })
 }
 
+/// What is to be said of two profiles of which not the same was selected: `--where` or `--profile` made one of them.
+pub fn differently_selected(base: &Profile, head: &Profile) -> Option<String> {
+    let of = |profile: &Profile| match profile.selected() {
+        "" => "all of its samples".to_owned(),
+        what => format!("those of {} alone", printable(what)),
+    };
+    (base.selected() != head.selected()).then(|| {
+        format!(
+            "the base holds {} and the head {}: what differs may come from that; select alike on both sides (--where, --profile)",
+            of(base),
+            of(head)
+        )
+    })
+}
+
 /// A profile's names as functions are told apart by.
 struct Names {
     texts: Vec<String>,
@@ -264,22 +201,17 @@ enum Kind {
     Interpreter,
     /// Where threads begin.
     Root,
+    /// A mark of frames that were not found.
+    Unwalked,
 }
 
 impl Names {
     fn of(profile: &Profile) -> Self {
-        let sample_type = profile.sample_type();
-        let at_sleep = if ON_THE_WALL.contains(&sample_type) {
-            Kind::Waiting
-        } else if sample_type == OF_ANY_CLOCK {
-            Kind::Asleep
-        } else {
-            Kind::Named
-        };
+        let clock = Clock::of(profile.sample_type());
         let names = profile.names().iter();
         let texts: Vec<String> = names.map(|name| normalise(name).into_owned()).collect();
         let is_threaded = profile.begins_at_threads();
-        let kinds = texts.iter().map(|name| kind(name, at_sleep, is_threaded));
+        let kinds = texts.iter().map(|name| kind(name, clock, is_threaded));
         Self {
             kinds: kinds.collect(),
             texts,
@@ -296,20 +228,21 @@ impl Names {
     }
 }
 
-/// What a name is; `at_sleep` is what functions are that wait where time is that of a clock on the wall.
-fn kind(name: &str, at_sleep: Kind, is_threaded: bool) -> Kind {
+/// What a name is in samples of a clock.
+fn kind(name: &str, clock: Clock, is_threaded: bool) -> Kind {
     let module =
         is_threaded && name.starts_with('[') && name.ends_with(']') && name != "[no stack]";
-    // Windows puts the module before a function.
-    let function = name.rsplit_once('!').map_or(name, |(_, function)| function);
     if KERNELS.contains(&name) {
         Kind::Kernel
+    } else if UNWALKED.contains(&name) {
+        Kind::Unwalked
     } else if name == "swapper" {
         Kind::Idle
-    } else if WAITING.contains(&name) {
-        Kind::Waiting
-    } else if WAITING_ON_THE_WALL.contains(&function) {
-        at_sleep
+    } else if let Some(waits) = waits::of(name, clock) {
+        match waits {
+            Waits::Anywhere => Kind::Waiting,
+            Waits::Innermost => Kind::Asleep,
+        }
     } else if runtimes::is_unmapped(name) {
         Kind::Unmapped
     } else if runtimes::is_interpreter(name) {
@@ -348,6 +281,8 @@ struct Seen {
     interpreted: f64,
     kernel: f64,
     outside: f64,
+    ran: f64,
+    unwalked: f64,
     waits: f64,
     by_wait: HashMap<String, f64>,
     machine: bool,
@@ -361,10 +296,17 @@ impl Seen {
         let waits = |id: &&u32| matches!(kind(id), Kind::Waiting | Kind::Idle);
         let asleep = ids.last().filter(|id| kind(id) == Kind::Asleep);
         let leaf_name = ids.last().map(|id| names.texts[*id as usize].as_str());
-        if leaf_name.is_some_and(|name| OUTSIDE.contains(&name)) {
+        let wait = ids.iter().find(waits).or(asleep);
+        if leaf_name.is_some_and(|name| OUTSIDE.contains(&name)) && wait.is_none() {
             self.outside += weight;
         }
-        if let Some(id) = ids.iter().find(waits).or(asleep) {
+        if leaf_name == Some(RAN) {
+            self.ran += weight;
+        }
+        if ids.iter().any(|id| kind(id) == Kind::Unwalked) {
+            self.unwalked += weight;
+        }
+        if let Some(id) = wait {
             self.waits += weight;
             let name = &names.texts[*id as usize];
             match self.by_wait.get_mut(name) {
@@ -411,6 +353,36 @@ impl Seen {
                 }
             }
         }
+    }
+
+    /// What marks of profilers stand for, which are no functions.
+    fn marks(&self, whole: f64, names: &Names) -> Vec<String> {
+        let share = |weight: f64| format_share(weight / whole);
+        let has = |name: &str| names.texts.iter().any(|known| known == name);
+        let mut marks = Vec::new();
+        let outside = OUTSIDE.into_iter().find(|name| has(name));
+        if let Some(name) = outside
+            && self.outside >= NAMELESS * whole
+            && !has("(idle)")
+        {
+            marks.push(format!(
+                "{} of it is {name}: code that the profiler does not see into, or time that was waited",
+                share(self.outside)
+            ));
+        }
+        if self.ran >= SAID * whole {
+            marks.push(format!(
+                "{} of it is {RAN}, which dotnet-trace writes below a function that ran: it is no function but the own work of the one that calls it",
+                share(self.ran)
+            ));
+        }
+        if self.unwalked >= SAID * whole {
+            marks.push(format!(
+                "{} of it is in stacks that async-profiler could not walk ([unknown_Java] and its kin), and that lack their callers or all of their functions: record with `asprof --cstack vm`, and start Java with -XX:+UnlockDiagnosticVMOptions -XX:+DebugNonSafepoints",
+                share(self.unwalked)
+            ));
+        }
+        marks
     }
 
     /// What most of the stacks without names have in common, and the remedy for that.

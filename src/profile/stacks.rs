@@ -70,6 +70,8 @@ pub struct Profile {
     slice_values: Vec<u64>,
     /// Which launches the slices are of, if it spans several.
     launches: Option<Launches>,
+    /// What of a larger profile it holds alone, such as `endpoint=/slow`; empty for all of it.
+    selected: String,
     notes: Vec<String>,
 }
 
@@ -134,6 +136,7 @@ impl Profile {
             slices: Vec::new(),
             slice_values: Vec::new(),
             launches: None,
+            selected: String::new(),
             notes: Vec::new(),
         }
     }
@@ -155,6 +158,23 @@ impl Profile {
     pub(super) fn beginning_at_threads(mut self) -> Self {
         self.begins_at_threads = true;
         self
+    }
+
+    /// The same profile as what was selected of a larger one, such as `endpoint=/slow`.
+    pub(super) fn selecting(mut self, what: &str) -> Self {
+        if self.selected.split(", ").any(|known| known == what) {
+            return self;
+        }
+        if !self.selected.is_empty() {
+            self.selected.push_str(", ");
+        }
+        self.selected.push_str(what);
+        self
+    }
+
+    /// What of a larger profile it holds alone; empty for all of it.
+    pub(super) fn selected(&self) -> &str {
+        &self.selected
     }
 
     /// The same as one part of a capture, which is compared with another one of it.

@@ -39,7 +39,17 @@ pub(super) const BEGINS_AT_THREADS: &str = "telemload: stacks begin with the nam
 /// How the comment of a profile begins that spans several launches: their run, and which launch each slice is of, from 0.
 const LAUNCHES: &str = "telemload: launches of the slices, run ";
 
-/// That comment.
+/// How the comment of a profile begins that was selected of a larger one.
+const SELECTED: &str = "telemload: holds alone ";
+/// Characters of that which are read.
+const MAX_SELECTED: usize = 256;
+
+/// The comment of a profile that holds this alone; none if it is all.
+pub(super) fn of_selected(what: &str) -> Option<String> {
+    (!what.is_empty()).then(|| format!("{SELECTED}{what}"))
+}
+
+/// That of a profile that spans launches.
 pub(super) fn of_launches(launches: &Launches) -> String {
     let slices = launches.of_slices.iter().map(|launch| format!(" {launch}"));
     format!("{LAUNCHES}{}:{}", launches.run, slices.collect::<String>())
@@ -133,6 +143,19 @@ impl<'a> Tables<'a> {
             && pairs.all(|of| of[1] == of[0] || of[0].checked_add(1) == Some(of[1]));
         let run = run.parse().ok()?;
         is_sound.then_some(Launches { run, of_slices })
+    }
+
+    /// What of a larger profile it holds alone, if a comment says so.
+    pub(super) fn selected(&self) -> Option<String> {
+        let mut strings = self.strings.iter();
+        let text = strings.find_map(|text| text.strip_prefix(SELECTED.as_bytes()))?;
+        let text = &text[..text.len().min(4 * MAX_SELECTED)];
+        Some(
+            String::from_utf8_lossy(text)
+                .chars()
+                .take(MAX_SELECTED)
+                .collect(),
+        )
     }
 
     fn bytes(&self, index: i64) -> Result<&'a [u8], Error> {

@@ -222,3 +222,109 @@ fn what_is_chosen_of_several_things_is_said() {
         }
     }
 }
+
+/// The text of a perf recording: 600 samples of work and 400 of idling below `main`.
+fn recorded(thread: &str) -> String {
+    let sample =
+        |leaf: &str| format!("{thread} 1 1.5: cpu-clock:\n\t1 {leaf} (x)\n\t2 main (x)\n\n");
+    sample("work").repeat(600) + &sample("spin").repeat(400)
+}
+
+#[test]
+fn a_program_under_another_name_has_not_changed() {
+    let bed = || {
+        TestBed::new()
+            .file("old.txt", recorded("bench_old"))
+            .file("new.txt", recorded("bench_new"))
+    };
+    let outcome = bed()
+        .args(["compare", "old.txt", "new.txt"])
+        .run()
+        .expect(0, &[]);
+    let says = "the thread bench_old of the base is called bench_new in the head";
+    assert!(
+        outcome.stdout.contains(says)
+            && !outcome.stdout.contains("with what it calls")
+            && !outcome.stdout.contains("names do not seem to match"),
+        "{}",
+        outcome.stdout
+    );
+    // The classic graph has no place for what is to be said of it.
+    let outcome = bed()
+        .args(["flame", "diff", "old.txt", "new.txt", "--format", "svg"])
+        .run()
+        .expect(0, &[says]);
+    assert!(
+        !outcome.stdout.contains("bench_new ("),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
+fn a_longer_recording_is_no_change() {
+    let recorded = |times: usize| {
+        let samples =
+            vec!["[0,1]"; 6 * times].join(",") + "," + &vec!["[0,2]"; 4 * times].join(",");
+        let weights = vec!["0.01"; 10 * times].join(",");
+        format!(
+            r#"{{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":{{"frames":[{{"name":"main"}},{{"name":"f"}},{{"name":"g"}}]}},
+            "profiles":[{{"type":"sampled","name":"Thread 7 \"worker\"","unit":"seconds","startValue":0,"endValue":1,"samples":[{samples}],"weights":[{weights}]}}]}}"#
+        )
+    };
+    let outcome = TestBed::new()
+        .file("ten.json", recorded(100))
+        .file("sixty.json", recorded(600))
+        .args(["compare", "ten.json", "sixty.json", "--profile", "worker"])
+        .run()
+        .expect(0, &[]);
+    assert!(
+        outcome.stdout.contains("shares of it are compared") && !outcome.stdout.contains("itself:"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
+fn what_was_selected_of_one_side_alone_is_told() {
+    let text = recorded("api") + &recorded("worker");
+    let outcome = TestBed::new()
+        .file("all.txt", &text)
+        .args([
+            "flame",
+            "render",
+            "all.txt",
+            "--where",
+            "thread=api",
+            "-o",
+            "out/api.pb.gz",
+        ])
+        .run()
+        .expect(0, &[]);
+    let api = outcome.dir().join("api.pb.gz");
+    let outcome = TestBed::new()
+        .file("all.txt", &text)
+        .args(["compare", "all.txt", api.to_str().unwrap()])
+        .run()
+        .expect(0, &[]);
+    assert!(
+        outcome
+            .stdout
+            .contains("the base holds all of its samples and the head those of thread=api alone"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
+fn threads_of_python_that_wait_are_told() {
+    let raw = "thread (0x7F1): MainThread;main (app.py:3);fib (app.py:9) 40\nthread (0x7F2): worker_1;run (app.py:5);Condition.wait (threading.py:331) 60\n";
+    TestBed::new()
+        .file("idle.raw", raw)
+        .args(["flame", "top", "idle.raw"])
+        .run()
+        .expect(
+            0,
+            &["note: 60 % of it is time that was waited and no work (60 % in Condition.wait (threading.py))"],
+        );
+}

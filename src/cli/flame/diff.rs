@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::exit::Usage;
 use crate::cli::files::write;
 use crate::cli::input::{Costs, Reading, side};
+use crate::cli::output::say;
 use crate::cli::path::{at_most_one_stdin, name, shown};
 use crate::compare::{Caution, Profiled, functions, order};
 use crate::profile::FunctionTable;
@@ -68,6 +69,10 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         None => args.out.extension().is_some_and(|end| end == "svg"),
     };
     let drawn = if is_svg {
+        // The page holds them, and the classic graph has no place for them.
+        for caution in &cautions {
+            say(&format!("note: {caution}"));
+        }
         let pair = Pair {
             base: &base,
             head: &head,

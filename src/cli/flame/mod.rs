@@ -10,7 +10,9 @@ use super::files::write;
 use super::input::Reading;
 use super::output::{print, say};
 use super::path::{at_most_one_stdin, is_stdio, name, shown};
-use crate::profile::{FunctionTable, Labelled, doubts, encode, flamegraph, folded, worth_a_row};
+use crate::profile::{
+    FunctionTable, Labelled, Profile, doubts, encode, flamegraph, folded, worth_a_row,
+};
 use crate::report::figures::top::{Order, Top, observed};
 use crate::report::{document, terminal, text};
 use crate::units::{format_count, printable};
@@ -112,9 +114,7 @@ fn top(args: &TopArgs) -> anyhow::Result<u8> {
         let name = shown(&args.profiles[0]);
         return Err(Usage(format!("{name}: {}", crate::profile::Error::Empty)).into());
     }
-    for doubt in doubts(&profile) {
-        say(&format!("note: {doubt}"));
-    }
+    say_doubts(&profile);
     let functions = FunctionTable::of(&profile);
     let top = Top {
         profile: &profile,
@@ -130,6 +130,13 @@ fn top(args: &TopArgs) -> anyhow::Result<u8> {
         terminal::flame_top::render(&top)
     })?;
     Ok(0)
+}
+
+/// Says where its stacks cannot be trusted.
+fn say_doubts(profile: &Profile) {
+    for doubt in doubts(profile) {
+        say(&format!("note: {doubt}"));
+    }
 }
 
 /// The labels of one profile, or its functions by the values of one of them.
@@ -163,6 +170,16 @@ fn labels(args: &TopArgs) -> anyhow::Result<u8> {
         );
         return Err(Usage(message).into());
     };
+    let whole = args.reading.quietly(path)?.samples();
+    let labelled: u64 = values.iter().map(|of| of.samples).sum();
+    if labelled < whole {
+        say(&format!(
+            "note: {} of its {} samples have no label {}, and are in none of the tables",
+            format_count((whole - labelled) as f64),
+            format_count(whole as f64),
+            printable(key)
+        ));
+    }
     // Each table reads the file again.
     let (values, rest) = values.split_at(worth_a_row(values));
     if !rest.is_empty() {
@@ -210,6 +227,7 @@ fn render(args: &RenderArgs) -> anyhow::Result<u8> {
         }
         "pprof" => encode::encode(&profile).map_err(|error| Usage(error.to_string()))?,
         _ => {
+            say_doubts(&profile);
             let title = args
                 .title
                 .clone()

@@ -10,12 +10,17 @@ use serde_json::value::RawValue;
 
 use super::{Object, damaged, list};
 use crate::profile::choice::{Named, select};
+use crate::profile::folded::FRACTIONS;
 use crate::profile::observations::{Step, Survey};
 use crate::profile::stacks::{MAX_DEPTH, OBSERVATIONS, RECORDS, Weight, too_large};
 use crate::profile::{Error, Profile};
 use crate::units::format_count;
 
 const FORMAT: &str = "a speedscope profile";
+const UNCLOSED: &str = "its events end before every frame is closed, as of a recording that was cut off: time behind the last of them is not in it";
+
+/// Digits that the sum of all numbers may have in their smallest fraction.
+const DIGITS: usize = 17;
 
 #[derive(Deserialize)]
 struct Frame<'a> {
@@ -58,6 +63,14 @@ impl Unit {
             "nanoseconds" => "time",
             "bytes" => "space",
             _ => "samples",
+        }
+    }
+
+    /// The same in the smallest of so many digits behind the point.
+    fn in_fractions(self, digits: usize) -> Self {
+        Self {
+            factor: self.factor * 10_f64.powi(digits as i32),
+            ..self
         }
     }
 
@@ -126,22 +139,38 @@ pub(in crate::profile) fn read(root: &Object<'_>, wanted: Option<&str>) -> Resul
             Step::Record
         },
         survey: Survey::default(),
+        unclosed: 0,
+        digits: 0,
+        each: None,
+        are_alike: true,
     };
     reading.all(&profiles, &selected.chosen)?;
-    if unit.name == "count" && reading.survey.of_anything() != reading.step {
+    // Of numbers that are large as well, fewer digits fit.
+    let before_point = (reading.profile.value() as f64 + 1.0).log10().ceil();
+    reading.digits = reading
+        .digits
+        .min(DIGITS.saturating_sub(before_point as usize));
+    if unit.name == "count" && reading.digits > 0 {
+        reading.again(Step::Record, FRACTIONS[reading.digits]);
+        reading.all(&profiles, &selected.chosen)?;
+    } else if unit.name == "count" && reading.survey.of_anything() != reading.step {
         // Numbers without a unit that are no counts: periods of an event, for instance.
-        reading.step = reading.survey.of_anything();
-        reading.profile = Profile::new(unit.sample_type(), "units", 0);
-        reading.ids = vec![None; reading.frames.len()];
+        reading.again(reading.survey.of_anything(), "units");
         reading.all(&profiles, &selected.chosen)?;
         reading.profile.note_all(unsure(reading.step));
     }
     let mut profile = reading.profile;
+    if reading.unclosed > 0 {
+        profile.note(UNCLOSED.to_owned());
+    }
     if let Some(note) = selected.note {
         profile.note(note);
     }
+    // py-spy gives each sample the time between two.
+    let are_samples = unit.name == "nanoseconds" && reading.are_alike;
     Ok(match reading.step {
         Step::Each(1) => profile,
+        Step::Record if are_samples => profile,
         Step::Each(_) => profile.counting(OBSERVATIONS),
         Step::Record => profile.counting(RECORDS),
     })
@@ -171,9 +200,35 @@ struct Reading<'a> {
     /// What one sample is of the numbers.
     step: Step,
     survey: Survey,
+    /// Profiles whose events end while frames are open.
+    unclosed: usize,
+    /// Digits behind the point of the numbers so far.
+    digits: usize,
+    /// What the first sample stands for, and whether all others stand for as much.
+    each: Option<f64>,
+    are_alike: bool,
 }
 
 impl Reading<'_> {
+    /// Begins anew, with what the numbers have turned out to be.
+    fn again(&mut self, step: Step, unit: &'static str) {
+        self.step = step;
+        self.profile = Profile::new(self.unit.sample_type(), unit, 0);
+        self.ids = vec![None; self.frames.len()];
+        self.unclosed = 0;
+    }
+
+    /// Notes how many digits a number has behind the point.
+    fn look_at(&mut self, number: f64) {
+        let is_whole = |digits: usize| {
+            let scaled = number * 10_f64.powi(digits as i32);
+            (scaled - scaled.round()).abs() <= 1e-9 * scaled.abs().max(1.0)
+        };
+        while self.digits + 1 < FRACTIONS.len() && !is_whole(self.digits) {
+            self.digits += 1;
+        }
+    }
+
     /// Adds those of the profiles that are chosen.
     fn all(
         &mut self,
@@ -182,7 +237,12 @@ impl Reading<'_> {
     ) -> Result<(), Error> {
         for at in chosen {
             let (_, unit, object) = &profiles[*at];
-            self.unit = *unit;
+            let digits = if unit.name == "count" && self.step == Step::Record {
+                self.digits
+            } else {
+                0
+            };
+            self.unit = unit.in_fractions(digits);
             let kind: String = object.value("type", FORMAT)?.unwrap_or_default();
             match kind.as_str() {
                 "sampled" => self.sampled(object)?,
@@ -236,6 +296,8 @@ impl Reading<'_> {
         let (mut exact, mut rounded) = (0.0, 0);
         for (sample, weight) in samples.into_iter().zip(weights) {
             self.unit.scaled(weight)?;
+            self.look_at(weight);
+            self.are_alike &= *self.each.get_or_insert(weight) == weight;
             exact += weight;
             let value = self.unit.scaled(exact)?.saturating_sub(rounded);
             rounded += value;
@@ -257,17 +319,20 @@ impl Reading<'_> {
 
     fn evented(&mut self, object: &Object<'_>) -> Result<(), Error> {
         let events: Vec<Event<'_>> = object.list("events", FORMAT)?;
-        let begin: f64 = object.value("startValue", FORMAT)?.unwrap_or(0.0);
+        // Not `startValue`, which older versions of dotnet-trace write in quotes: nothing is open before the first event.
+        let begin = events.first().map_or(0.0, |event| event.at);
+        self.are_alike &= events.is_empty();
         let mut open: Vec<u32> = Vec::new();
-        let mut before = 0;
+        let (mut last, mut before) = (begin, 0);
         for (number, event) in (1..).zip(&events) {
-            let at = self.unit.scaled((event.at - begin).max(0.0))?;
-            let passed = at.checked_sub(before).ok_or_else(|| {
-                damaged(
-                    FORMAT,
-                    format!("event {number} is before the one that it follows"),
-                )
-            })?;
+            if event.at < last {
+                let reason = format!("event {number} is before the one that it follows");
+                return Err(damaged(FORMAT, reason));
+            }
+            self.look_at(event.at - last);
+            last = event.at;
+            let at = self.unit.scaled(event.at - begin)?;
+            let passed = at.saturating_sub(before);
             before = at;
             if !open.is_empty() {
                 let mut ids = Vec::with_capacity(open.len());
@@ -302,90 +367,13 @@ impl Reading<'_> {
                 }
             }
         }
+        if !open.is_empty() {
+            self.unclosed += 1;
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::profile::tests::{reads, reads_named, refuses};
-
-    fn file(profiles: &str) -> String {
-        format!(
-            r#"{{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":{{"frames":[{{"name":"a"}},{{"name":"b"}}]}},"profiles":[{profiles}]}}"#
-        )
-    }
-
-    const SAMPLED: &str = r#"{"type":"sampled","name":"x","unit":"seconds","startValue":0,"endValue":3,"samples":[[0,1],[0]],"weights":[2,1]}"#;
-    const EVENTED: &str = r#"{"type":"evented","name":"y","unit":"none","startValue":5,"endValue":9,
-        "events":[{"type":"O","frame":0,"at":5},{"type":"O","frame":1,"at":6},{"type":"C","frame":1,"at":9},{"type":"C","frame":0,"at":9}]}"#;
-
-    #[test]
-    fn samples_and_events_are_read() {
-        reads(&file(SAMPLED), "a 1000000000\na;b 2000000000\n");
-        reads(&file(EVENTED), "a 1\na;b 3\n");
-        let thirds = SAMPLED
-            .replace("seconds", "none")
-            .replace("[2,1]", "[1.5,1.5]");
-        reads(&file(&thirds), "a 1\na;b 2\n");
-    }
-
-    #[test]
-    fn numbers_without_a_unit_may_be_periods() {
-        let periods = SAMPLED
-            .replace("seconds", "none")
-            .replace("[2,1]", "[20202020,10101010]");
-        let notes = reads(&file(&periods), "a 10101010\na;b 20202020\n");
-        assert_eq!(
-            notes,
-            ["its numbers are taken for multiples of 10,101,010, each one sample"]
-        );
-        let read = crate::profile::read(file(&periods).as_bytes(), Default::default());
-        let read = read.expect("reads");
-        assert_eq!((read.samples(), read.unit()), (3, "units"));
-    }
-
-    #[test]
-    fn profiles_of_one_unit_are_added_up_or_chosen() {
-        let other = SAMPLED.replace("\"x\"", "\"z\"");
-        let three = file(&[SAMPLED, EVENTED, &other].join(","));
-        let all = reads(&three, "a 2000000000\na;b 4000000000\n");
-        assert_eq!(
-            all,
-            [
-                "shown are 2 profiles of the file together: x, z; there are also y, whose unit is another one; --profile NAME selects"
-            ]
-        );
-        assert!(reads_named(&three, "z", "a 1000000000\na;b 2000000000\n").is_empty());
-        reads_named(&three, "y", "a 1\na;b 3\n");
-    }
-
-    #[test]
-    fn what_does_not_fit_together_is_named() {
-        refuses(
-            &file(&SAMPLED.replace("[0,1]", "[0,2]")),
-            "a speedscope profile, but frame 2 is referred to, and it has 2 frames",
-        );
-        refuses(
-            &file(&SAMPLED.replace("[2,1]", "[2]")),
-            "it has 2 samples and 1 weights",
-        );
-        refuses(
-            &file(&SAMPLED.replace("[2,1]", "[2,-1]")),
-            "the weight -1 is negative",
-        );
-        refuses(
-            &file(&SAMPLED.replace("seconds", "joules")),
-            "its unit `joules` is unknown",
-        );
-        refuses(
-            &file(&EVENTED.replace("\"frame\":1,\"at\":9", "\"frame\":0,\"at\":9")),
-            "event 3 closes frame 0",
-        );
-        refuses(
-            &file(&EVENTED.replace("\"at\":6", "\"at\":66")),
-            "event 3 is before",
-        );
-        refuses(&file(""), "no samples");
-    }
-}
+#[path = "speedscope_tests.rs"]
+mod tests;

@@ -5,9 +5,9 @@
 use std::borrow::Cow;
 
 use super::Object;
-use crate::profile::Error;
 use crate::profile::other::PROFILES;
 use crate::profile::reports::EXCIMER;
+use crate::profile::{Error, dotnet};
 use crate::units::printable;
 
 /// Bytes of a list that are looked at.
@@ -20,7 +20,7 @@ const PY_SPY: &str = "it has spans, not samples; record with `py-spy record -f r
 const SPANS: &str = "it has spans, not samples; record one with the category disabled-by-default-v8.cpu_profiler, as the Performance panel of Chrome's developer tools does, a .cpuprofile (`node --cpu-prof`), or samples with perf";
 
 /// Keys that are all there, what has them, and the way out. The first that fits decides.
-const KNOWN: [(&[&str], &str, &str); 32] = [
+const KNOWN: [(&[&str], &str, &str); 35] = [
     (
         &["traceEvents", "samples", "stackFrames"],
         "a trace with samples of Hermes",
@@ -173,6 +173,17 @@ const KNOWN: [(&[&str], &str, &str); 32] = [
         "give the protobuf that it was made of",
     ),
     (
+        &["TargetProcess", "Events"],
+        "what dotnet-counters collects",
+        dotnet::COUNTERS,
+    ),
+    (
+        &["HostEnvironmentInfo", "Benchmarks"],
+        "results of BenchmarkDotNet",
+        dotnet::BENCHMARKS,
+    ),
+    (&["StackSource"], "a view of PerfView", dotnet::SAVE),
+    (
         &["recording"],
         "what `jfr print --json` prints",
         "convert the recording with async-profiler's `jfrconv -o collapsed FILE OUT`",
@@ -197,6 +208,10 @@ pub(in crate::profile) fn refusal(text: &str, root: Option<&Object<'_>>) -> Erro
             damaged(text)
         };
     };
+    if root.has(&["traceEvents"]) && head(text).contains("\"sampleEvent\"") {
+        let what = "what dotnet-trace writes as a Chrome trace";
+        return other(what, dotnet::CONVERT_TRACE);
+    }
     match KNOWN.iter().find(|(keys, ..)| root.has(keys)) {
         Some((_, what, remedy)) => other(what, remedy),
         None if root.keys().any(|key| key.contains("==>")) => other("a profile of xhprof", EXCIMER),

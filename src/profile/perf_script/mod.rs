@@ -171,7 +171,7 @@ fn sliced(
         "cpu-clock" | "task-clock" => "nanoseconds",
         event => event,
     };
-    let profile = Profile::new(&shown, unit, 0).beginning_at_threads();
+    let profile = Profile::new(&shown, unit, 0);
     let mut stacks = Stacks::of(profile, by_period);
     let mut last = ("", false);
     for sample in Samples::of(text) {
@@ -220,7 +220,12 @@ impl<'a> Stacks<'a> {
 
     /// The profile, with what was not read of the text.
     fn finish(self) -> Profile {
-        let mut profile = self.profile;
+        // Where names of threads were not printed (-F without comm) stacks begin at functions.
+        let is_named = self.threads.keys().any(|name| !name.is_empty());
+        let mut profile = match is_named {
+            true => self.profile.beginning_at_threads(),
+            false => self.profile,
+        };
         match self.unread {
             0 => {}
             1 => profile.note(format!(

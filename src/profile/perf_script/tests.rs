@@ -121,6 +121,19 @@ fn samples_without_callchains_are_lines_of_their_own() {
 }
 
 #[test]
+fn stacks_without_a_thread_begin_at_functions() {
+    let text = "17236 1.5: \n\t1 f (x)\n\t2 main (x)\n\n17236 1.6: \n\t1 f (x)\n\t2 main (x)\n\n";
+    check(text, None, Ok("main;f 2\n"));
+    let profile = read(text, None).expect("reads");
+    assert!(!profile.begins_at_threads());
+    assert!(
+        read("a 1 1.5: cycles:\n\t1 f (x)\n", None)
+            .expect("reads")
+            .begins_at_threads()
+    );
+}
+
+#[test]
 fn rounds_are_no_samples() {
     let text =
         "a 1 1.5: cycles:\n\t1 f (x)\n\nPERF_RECORD_FINISHED_ROUND\na 1 1.6: cycles:\n\t1 f (x)\n";

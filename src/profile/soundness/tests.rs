@@ -75,7 +75,57 @@ fn waiting_is_told_from_the_work_of_going_to_sleep() {
     check(&read("(program) 60\n(idle) 1\nwork 39"), &[]);
     check(
         &read("Thread (1);f;UNMANAGED_CODE_TIME 60\nThread (1);f;CPU_TIME 40"),
-        &["60 % of it is UNMANAGED_CODE_TIME: code that"],
+        &[
+            "60 % of it is UNMANAGED_CODE_TIME: code that",
+            "40 % of it is CPU_TIME, which dotnet-trace writes below a function that ran",
+        ],
+    );
+    // What lies below a function that waits is known to be waiting.
+    let mut dotnet = Profile::new("time", "nanoseconds", 0);
+    let sleep = "System.Private.CoreLib!System.Threading.Thread.Sleep(int32)";
+    for (stack, ns) in [
+        (["Thread (1)", sleep, "UNMANAGED_CODE_TIME"], 96),
+        (["Thread (1)", "api!Work()", "CPU_TIME"], 4),
+    ] {
+        dotnet.add(stack, 1, ns).expect("small");
+    }
+    check(&dotnet, &["96 % of it is time that was waited and no work"]);
+}
+
+#[test]
+fn stacks_of_java_that_were_not_walked_are_told() {
+    let text = "[unknown_Java];com/a/Hot.run 30\nThread.run;com/a/Main.main;com/a/Hot.run 70";
+    let says = "30 % of it is in stacks that async-profiler could not walk";
+    check(&read(text), &[says]);
+    check(&read("[unknown_Java] 1\nThread.run;com/a/Hot.run 70"), &[]);
+}
+
+#[test]
+fn what_was_selected_is_said_where_sides_differ() {
+    let (base, head) = (read("a 1"), read("a 1").selecting("endpoint=/slow"));
+    let found = differently_selected(&base, &head).expect("differs");
+    let says = "the base holds all of its samples and the head those of endpoint=/slow alone";
+    assert!(found.contains(says), "{found}");
+    let again = head.clone().selecting("endpoint=/slow");
+    assert_eq!(differently_selected(&head, &again), None);
+}
+
+#[test]
+fn threads_of_python_that_wait_are_no_work() {
+    let idle = "process 7:\"python app.py\";thread (0x7F1): queue-2;Thread.run (threading.py:982);Queue.get (queue.py:180);Condition.wait (threading.py:331) 60";
+    let work = "process 7:\"python app.py\";thread (0x7F2): MainThread;<module> (app.py:3);serve (app.py:9) 40";
+    check(
+        &read(&format!("{idle}\n{work}")),
+        &["60 % of it is time that was waited and no work (60 % in Condition.wait (threading.py))"],
+    );
+    // With `--native` the functions of C stand below.
+    let native = idle.replace(
+        " 60",
+        ";lock_PyThread_acquire_lock (libpython3.11.so.1.0);0x7f34e4ea3f16 (libc.so.6) 60",
+    );
+    check(
+        &read(&format!("{native}\n{work}")),
+        &["60 % of it is time that was waited"],
     );
 }
 

@@ -63,6 +63,7 @@ impl Profile {
         if first {
             self.taken_ns = other.taken_ns;
             self.begins_at_threads = other.begins_at_threads;
+            self.selected.clone_from(&other.selected);
         }
         self.is_uneven |= other.is_uneven;
         self.period_ns = self.period_ns.max(other.period_ns);
@@ -144,6 +145,24 @@ impl Profile {
         Ok(part)
     }
 
+    /// The same with another name for a thread, at which stacks begin.
+    ///
+    /// # Errors
+    /// Those of [`Profile::add`], if the new name is longer than the old.
+    pub(in crate::profile) fn with_thread(&self, from: &str, to: &str) -> Result<Self, Error> {
+        let mut renamed = self.without_stacks();
+        for counts in self.unordered() {
+            let mut ids = Vec::with_capacity(counts.ids.len());
+            for (at, id) in counts.ids.iter().enumerate() {
+                let name = &*self.names[*id as usize];
+                let is_it = at == 0 && name == from;
+                ids.push(renamed.intern(if is_it { to } else { name })?);
+            }
+            renamed.add_counted(ids, counts, |slice| slice)?;
+        }
+        Ok(renamed)
+    }
+
     /// A profile of the same kind, with nothing in it.
     fn without_stacks(&self) -> Self {
         let mut empty = Self::new(&self.sample_type, &self.unit, self.period_ns)
@@ -152,6 +171,7 @@ impl Profile {
         empty.notes.clone_from(&self.notes);
         empty.taken_ns = self.taken_ns;
         empty.begins_at_threads = self.begins_at_threads;
+        empty.selected.clone_from(&self.selected);
         empty.is_uneven = self.is_uneven;
         empty.launches.clone_from(&self.launches);
         empty

@@ -11,7 +11,7 @@ use crate::compare::amounts;
 use crate::profile::union::{NodeDelta, Pruned, Union, union};
 use crate::profile::{
     DeltaFinding, Diff, Error, FunctionDelta, FunctionShare, FunctionTable, Profile, Scale, Share,
-    Unit, diff,
+    Unit, diff, with_threads_of,
 };
 use crate::report::inert::{escaped, hash, json};
 
@@ -133,7 +133,9 @@ pub(super) fn island(of: &FlameDiff<'_>) -> Result<String, Error> {
             (unit, scales) => (unit, Some(scales)),
         },
     };
+    let head = &*with_threads_of(of.base, of.head);
     let of = &FlameDiff {
+        head,
         per_request: scales,
         ..*of
     };

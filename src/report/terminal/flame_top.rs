@@ -6,7 +6,7 @@ use crate::profile::{Labelled, Observed, Profile, worth_a_row};
 use crate::report::figures::change::if_free;
 use crate::report::figures::top::{Top, counted, observed};
 use crate::report::figures::{amount, shortened};
-use crate::units::{format_count, format_share};
+use crate::units::{format_count, format_share, format_things};
 
 /// The table for people.
 pub fn render(top: &Top<'_>) -> String {
@@ -67,8 +67,8 @@ pub fn render(top: &Top<'_>) -> String {
     let left_out = top.functions.functions.len() - rows.len();
     if left_out > 0 {
         text.push_str(&format!(
-            "  {} more functions; -n shows them\n",
-            format_count(left_out as f64)
+            "  {}; -n shows more\n",
+            format_things(left_out, "more function", "more functions")
         ));
     }
     text
