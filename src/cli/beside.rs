@@ -35,6 +35,7 @@ pub(super) fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let tree = ProcessTree::of(child.id()).ok();
     let begin = own_cpu_ns();
+    let mut worked = 0;
     let mut before = None;
     loop {
         match child.try_wait() {
@@ -44,21 +45,32 @@ pub(super) fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
             }
             Err(_) => return ExitCode::from(INTERNAL),
         }
-        if let Some(tree) = tree.as_ref().filter(|_| share > 0.0)
+        // Without a share as well: looking takes time, too, which has to be that of both arms.
+        if let Some(tree) = &tree
             && let Ok(reading) = tree.read(before.as_ref())
         {
-            let wanted = (reading.cpu_ns as f64 * share) as u64;
-            work_until(begin, wanted);
+            let looking = (own_cpu_ns() - begin).saturating_sub(worked);
+            worked += work(owed(reading.cpu_ns + looking, share).saturating_sub(worked));
             before = Some(reading);
         }
         sleep(EVERY);
     }
 }
 
-/// Works until this process has used so much CPU time, ns.
-fn work_until(begin: u64, wanted: u64) {
+/// The CPU time that is added to so much, all ns.
+fn owed(used: u64, share: f64) -> u64 {
+    (used as f64 * share) as u64
+}
+
+/// Works until this process has used so much more CPU time, and returns what it used, ns.
+fn work(wanted: u64) -> u64 {
+    let begin = own_cpu_ns();
     let mut value = wanted | 1;
-    while own_cpu_ns() - begin < wanted {
+    loop {
+        let used = own_cpu_ns() - begin;
+        if used >= wanted {
+            return used;
+        }
         for _ in 0..STEPS {
             value = std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005) ^ 1);
         }

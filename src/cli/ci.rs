@@ -37,6 +37,14 @@ impl Outputs {
         is_file("--junit", self.junit.as_deref())
     }
 
+    /// Writes the report before anything is measured, where it stays a file until it is written again.
+    pub(super) fn begin(&self, checks: &Checks) -> anyhow::Result<()> {
+        match self.junit.as_deref().filter(|path| can_be_replaced(path)) {
+            Some(path) => write(path, text::junit::junit(checks).as_bytes()),
+            None => Ok(()),
+        }
+    }
+
     /// Writes what was asked for; on GitHub the summary of the job, whose further parts are `more`, and annotations.
     pub(super) fn write(&self, checks: &Checks, more: &[String]) -> anyhow::Result<()> {
         if is_on_github() {
@@ -74,6 +82,14 @@ impl AtScenario {
             return Err(Usage(message.to_owned()));
         }
         is_file("--code-quality", self.code_quality.as_deref())
+    }
+
+    /// Writes it before anything is measured, as [`Outputs::begin`] does.
+    pub(super) fn begin(&self, checks: &Checks, scenario: Option<&str>) -> anyhow::Result<()> {
+        match self.code_quality.as_deref().is_some_and(can_be_replaced) {
+            true => self.write(checks, scenario),
+            false => Ok(()),
+        }
     }
 
     /// Writes what was asked for.
@@ -115,6 +131,11 @@ fn are_one(one: Option<&Path>, other: Option<&Path>) -> bool {
         .is_some_and(|(one, other)| file(one) == file(other))
 }
 
+/// Whether what is written to it takes the place of what was there: a pipe has both.
+fn can_be_replaced(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |of| of.is_file())
+}
+
 fn is_file(flag: &str, path: Option<&Path>) -> Result<(), Usage> {
     let Some(path) = path else { return Ok(()) };
     if is_stdio(path) {
@@ -153,7 +174,15 @@ fn append_summary(path: &Path, checks: &Checks, more: &[String]) {
     let summary = text::markdown::fitting(&parts, room);
     let mut options = OpenOptions::new();
     let file = options.append(true).create(true).open(path);
-    if let Err(error) = file.and_then(|mut file| file.write_all(summary.as_bytes())) {
+    let error = file
+        .and_then(|mut file| file.write_all(summary.as_bytes()))
+        .err();
+    if summary.is_empty() {
+        say(&format!(
+            "warning: {}, which {SUMMARY} names, has no room left: nothing is appended",
+            path.display()
+        ));
+    } else if let Some(error) = error {
         say(&format!(
             "warning: cannot append to {}, which {SUMMARY} names: {error}",
             path.display()

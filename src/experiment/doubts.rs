@@ -11,7 +11,7 @@ use crate::units::{format_duration, format_share, format_us};
 /// A worker above this share of a core may delay what it measures.
 const BUSY_WORKER: f64 = 0.8;
 /// A worker above this share of a core sets the pace.
-const SATURATED_WORKER: f64 = 0.95;
+pub(super) const SATURATED_WORKER: f64 = 0.95;
 /// A worker that waits for a CPU for more than this share of a window disturbs a measurement.
 const WAIT_LIMIT: f64 = 0.1;
 /// The highest quantile that a summary looks at without being asked.

@@ -139,6 +139,15 @@ impl Instance {
         all
     }
 
+    /// Whether one of both is among the other's processes, or one place tells what both use.
+    pub(super) fn shares_processes(&self, other: &Self) -> bool {
+        match (&self.tree, &other.tree) {
+            (Some(one), Some(other)) => one.holds(other.root()) || other.holds(one.root()),
+            (None, None) => self.metrics_url.is_some() && self.metrics_url == other.metrics_url,
+            _ => false,
+        }
+    }
+
     /// Waits until it answers.
     pub(super) async fn wait_ready(&mut self, path: &str, within: Duration) -> Result<(), Failure> {
         let probe = Probe {

@@ -202,6 +202,13 @@ impl Launched {
         self.instances.iter().find_map(|of| of.no_tree.clone())
     }
 
+    /// Whether what is read of its processes is read of another target, too, as of two that one process serves.
+    pub(super) fn shares_processes(&self, other: &Self) -> bool {
+        let of_other = || other.instances.iter();
+        let mut instances = self.instances.iter();
+        instances.any(|one| of_other().any(|other| one.shares_processes(other)))
+    }
+
     /// Where each instance gives a profile of itself: at the plan's `url`, or else at its own.
     pub(super) fn pprof_urls(&self, url: Option<&str>) -> Vec<String> {
         let of = |instance: &Instance| {

@@ -104,6 +104,8 @@ pub struct Turns {
     /// Whether each is shorter than its answers need: requests that are under way at its end are so many that it says little of
     /// throughput.
     pub are_short: bool,
+    /// Whether a worker of the generator was busy all the while: the arm may take more than it was sent.
+    pub outruns_generator: bool,
     /// What was counted in them, by request in the order of the plan.
     pub tallies: Vec<Tally>,
     /// The first failure of each kind, in words.
@@ -120,6 +122,7 @@ impl Turns {
             active: Duration::ZERO,
             count: 0,
             are_short: false,
+            outruns_generator: false,
             tallies: Vec::new(),
             exemplars: BTreeMap::new(),
             by_turn: Vec::new(),

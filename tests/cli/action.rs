@@ -109,6 +109,27 @@ fn telemload_is_built_where_it_is_not_installed() {
     assert!(told.ends_with(&format!("--root\n{root}\n")), "{told}");
 }
 
+/// A program from the cache of a newer runner would not start, and 1 is what that ends with.
+#[test]
+fn the_cache_is_that_of_this_system() {
+    let home = tempfile::tempdir().unwrap();
+    let runner = [
+        ("RUNNER_OS", "Linux"),
+        ("RUNNER_ARCH", "X64"),
+        ("ACTION_REF", "v0.1.0"),
+    ];
+    let output = run(&home, "Find what is installed", &runner, 0);
+    assert!(output.status.success(), "{output:?}");
+    let outputs = fs::read_to_string(home.path().join("output")).unwrap();
+    let key = outputs.lines().next().unwrap();
+    assert!(key.starts_with("key=telemload-Linux-X64-"), "{key}");
+    assert!(key.contains("-v0.1.0-") && !key.contains(' '), "{key}");
+    let libc = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    if let Ok(libc) = libc.map(|of| String::from_utf8(of.stdout).unwrap()) {
+        assert!(key.contains(&libc.trim().replace(' ', "-")), "{key}");
+    }
+}
+
 #[test]
 fn no_input_is_part_of_a_script() {
     for line in ACTION.lines() {

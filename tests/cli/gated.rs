@@ -123,6 +123,29 @@ url = \"http://127.0.0.1:{port}/debug/pprof/profile\"
     assert!(cases.any(|of| of == ("gate", "cost(\"^f$\")", "skipped")));
 }
 
+/// CPU time of one process is not that of one arm: the gate would never fail.
+#[test]
+fn arms_that_one_process_serves_have_no_cpu_time_of_their_own() {
+    let pid = std::process::id().to_string();
+    let more = "[[gate.metric]]\nname = \"cpu_per_request\"\n";
+    let pids = ["--base-pid", &pid, "--head-pid", &pid];
+    let run = gate_with(more, hostile::OK, &pids, |bed| bed);
+    let says = "note: both arms are served by one process, whose CPU time and memory are not those of one arm: they are not judged; name a process for each";
+    let run = run.expect(3, &[says]);
+    let document = as_documented("gate", &run.read("gate.json"));
+    let metrics = document["metrics"].as_array().unwrap();
+    let mut metrics = metrics.iter();
+    let cpu = metrics
+        .find(|of| of["metric"] == "cpu_per_request")
+        .unwrap();
+    assert!(cpu["base"].is_null() && cpu["head"].is_null(), "{cpu}");
+    assert_eq!(cpu["verdict"], "inconclusive");
+    // Nor has one that telemload itself descends from.
+    let own = ["--base-pid", &pid];
+    let run = gate_with(more, hostile::OK, &own, |bed| bed);
+    run.expect(3, &["note: base: telemload itself runs below the process"]);
+}
+
 #[test]
 fn reports_are_refused_where_there_is_none() {
     for (flags, says) in [

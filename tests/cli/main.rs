@@ -26,6 +26,7 @@ mod docs;
 mod failures;
 mod formats;
 mod gate;
+mod gate_base;
 mod gate_ended;
 mod gated;
 mod guarded;

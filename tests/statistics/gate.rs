@@ -165,6 +165,7 @@ fn block() -> Block {
             active: Duration::from_secs(1),
             count: 12,
             are_short: false,
+            outruns_generator: false,
             tallies: vec![tally],
             exemplars: BTreeMap::new(),
             by_turn: Vec::new(),

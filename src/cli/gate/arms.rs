@@ -54,15 +54,15 @@ impl Side {
     }
 }
 
-/// Says what is wrong with scenario and flags before a base is built; the baseline that is named.
-pub(super) fn check(args: &Args) -> anyhow::Result<Option<Baseline>> {
+/// Says what is wrong with scenario and flags before a base is built: what is compared, and the baseline that is named.
+pub(super) fn check(args: &Args) -> anyhow::Result<(Compared, Option<Baseline>)> {
     let compared = Compared::of(args, None)?;
     functions_can_be_seen(args, &compared)?;
     let Some(path) = &args.given.baseline else {
-        return Ok(None);
+        return Ok((compared, None));
     };
     let baseline = Baseline::read(path)?;
-    let differences = baseline.differences(&compared.plan.sha256);
+    let differences = baseline.differences(&compared.plan.sha256, &compared.arms.head.name);
     if !differences.is_empty() && !args.given.despite_differences {
         let message = format!(
             "--baseline {}: it cannot be compared with what is measured here: {}; measure one here with --save-baseline, or set --despite-differences",
@@ -71,7 +71,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Option<Baseline>> {
         );
         return Err(Usage(message).into());
     }
-    Ok(Some(baseline))
+    Ok((compared, Some(baseline)))
 }
 
 impl Compared {

@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::cli::exit::Usage;
 use crate::cli::files::write;
 use crate::cli::input::bytes_up_to;
-use crate::gate::paired::Figures;
+use crate::gate::paired::{Answered, Figures, Stored};
 use crate::process::machine::Fingerprint;
+use crate::scenario::Plan;
 
 /// Name and version of the format.
 const SCHEMA: &str = "telemload.baseline/1";
+/// Of telemload.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A baseline has some hundred figures.
 const LARGEST: u64 = 1 << 20;
 
@@ -26,27 +29,59 @@ pub(super) struct Baseline {
     saved_at: String,
     machine: Fingerprint,
     /// Figures of each launch by metric, in its unit.
-    pub(super) metrics: Figures,
+    metrics: Figures,
+    /// What was answered; baselines of earlier versions lack it.
+    #[serde(default)]
+    answers: Option<Answers>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Scenario {
     name: String,
     sha256: String,
+    /// Whose requests were sent; not known of earlier versions.
+    #[serde(default)]
+    variant: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Answers {
+    failed: u64,
+    ended: u64,
+    /// Mean size of a body, bytes.
+    body: Option<f64>,
 }
 
 impl Baseline {
-    pub(super) fn new(name: &str, sha256: &str, metrics: Figures) -> Self {
+    pub(super) fn new(plan: &Plan, variant: &str, stored: Stored) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
             scenario: Scenario {
-                name: name.to_owned(),
-                sha256: sha256.to_owned(),
+                name: plan.name.clone(),
+                sha256: plan.sha256.clone(),
+                variant: Some(variant.to_owned()),
             },
             saved_at: jiff::Timestamp::now().to_string(),
             machine: Fingerprint::read(),
-            metrics,
+            metrics: stored.figures,
+            answers: stored.answered.map(|of| Answers {
+                failed: of.failed,
+                ended: of.ended,
+                body: of.body,
+            }),
+        }
+    }
+
+    /// What a gate is held against.
+    pub(super) fn stored(&self) -> Stored {
+        Stored {
+            figures: self.metrics.clone(),
+            answered: self.answers.as_ref().map(|of| Answered {
+                failed: of.failed,
+                ended: of.ended,
+                body: of.body,
+            }),
         }
     }
 
@@ -75,12 +110,13 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// What keeps it from being compared with what is measured here.
-    pub(super) fn differences(&self, sha256: &str) -> Vec<String> {
+    /// What keeps it from being compared with what is measured here of a variant.
+    pub(super) fn differences(&self, sha256: &str, variant: &str) -> Vec<String> {
         let here = Fingerprint::read();
         let there = &self.machine;
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
         let cores = |value: Option<f64>| value.map_or("none".to_owned(), |of| of.to_string());
+        let of_variant = self.scenario.variant.as_deref().unwrap_or(variant);
         let fields = [
             ("processor", text(&there.cpu_model), text(&here.cpu_model)),
             (
@@ -95,6 +131,9 @@ impl Baseline {
                 cores(there.cgroup_cpus),
                 cores(here.cgroup_cpus),
             ),
+            // What is measured changes with the length of turns, and that from version to version.
+            ("telemload", self.version.clone(), VERSION.to_owned()),
+            ("variant", of_variant.to_owned(), variant.to_owned()),
         ];
         let fields = fields.into_iter().filter(|(_, there, here)| there != here);
         let fields =

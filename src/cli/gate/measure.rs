@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::arms::Compared;
+use super::shown::note;
 use crate::cli::output::say;
 use crate::experiment::{self, Observer, Pair, Paired, RunDir, Stop};
 use crate::gate::Outcome;
@@ -196,7 +197,11 @@ impl Measuring<'_> {
         if !confirms {
             self.clock.launches.push(began.elapsed());
             match self.clock.launches.len() {
-                1 => self.say_what_capacity_needs(),
+                1 => {
+                    let notes = self.pair.notes();
+                    notes.for_each(|words| note(self.around.quiet, words));
+                    self.say_what_capacity_needs();
+                }
                 // Where it is over already, no budget matters.
                 2 if !self.is_over() => self.fit(),
                 _ => {}

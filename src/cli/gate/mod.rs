@@ -18,9 +18,9 @@ use tokio::runtime::Runtime;
 
 use self::arms::Compared;
 use self::baseline::Baseline;
-use self::checkout::Checkout;
+use self::checkout::{Checkout, Revision};
 use self::profiles::Around;
-use self::shown::Ended;
+use self::shown::{Ended, note};
 use super::exit::unkept;
 use super::files::made;
 use super::limits::{AtOnce, allow_connections};
@@ -29,7 +29,7 @@ use super::signals::{Answered, Signals};
 use crate::compare::Comparison;
 use crate::experiment::{RunDir, Stop};
 use crate::gate::Outcome;
-use crate::gate::paired::{GateVerdict, Measured, against, conclude, figures};
+use crate::gate::paired::{self, GateVerdict, Measured, against, conclude, stored};
 
 pub(super) use self::args::Args;
 
@@ -44,7 +44,12 @@ struct Session {
 pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     // What is wrong with flags and scenario is said before anything is built or written.
     args.at_scenario.check(&args.ci, Some(&args.scenario))?;
-    let baseline = arms::check(args)?;
+    let (planned, baseline) = arms::check(args)?;
+    let revision = args.given.base_ref.as_deref().map(Revision::find);
+    let revision = revision.transpose()?;
+    if let Some(revision) = &revision {
+        revision.check(&planned.arms.head)?;
+    }
     let signals = Signals::listen(Answered::Second)?;
     let session = Session {
         runtime: tokio::runtime::Builder::new_current_thread()
@@ -55,25 +60,82 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
         signals,
         started_at: jiff::Timestamp::now(),
     };
-    let checkout = match &args.given.base_ref {
+    let dir = directory(args, &planned, session.started_at)?;
+    let without = Without {
+        args,
+        planned: &planned,
+        dir: &dir,
+        started_at: session.started_at,
+    };
+    without.begin()?;
+    if let Some(revision) = &revision {
+        let notes = revision.notes(&planned.arms.head);
+        notes.iter().for_each(|words| note(args.quiet, words));
+    }
+    let checkout = match revision {
         Some(revision) => {
             let build = args.given.build.as_deref();
             let made = Checkout::make(revision, build, &session.stop, args.quiet);
-            match session.runtime.block_on(made)? {
-                Some(checkout) => Some(checkout),
-                None => return Ok(interrupted()),
+            match session.runtime.block_on(made) {
+                Ok(Some(checkout)) => Some(checkout),
+                Ok(None) => return Ok(interrupted()),
+                Err(error) => return without.base(error),
             }
         }
         None => None,
     };
     let compared = Compared::of(args, checkout.as_ref())?;
     allow_connections(&compared.plan, AtOnce::Both)?;
+    let notes = compared.notes(checkout.as_ref());
+    notes.for_each(|words| note(args.quiet, &words));
     if !args.quiet {
-        let notes = compared.notes(checkout.as_ref());
-        notes.for_each(|note| say(&format!("note: {note}")));
         say(&compared.opening());
     }
-    gate(args, &compared, baseline.as_ref(), session)
+    gate(args, &compared, baseline.as_ref(), (session, &dir))
+}
+
+/// A gate that has measured nothing.
+struct Without<'a> {
+    args: &'a Args,
+    /// Without what follows from a base that is built.
+    planned: &'a Compared,
+    dir: &'a RunDir,
+    started_at: jiff::Timestamp,
+}
+
+impl Without<'_> {
+    /// Writes reports that say so: where telemload is killed, nobody takes what lay there before for its verdict.
+    fn begin(&self) -> anyhow::Result<()> {
+        let why = "the gate was not measured to its end: it was killed, or could not go on";
+        self.ended(why, |ended| ended.begin())
+    }
+
+    /// Says everywhere why there is no base.
+    fn base(&self, error: anyhow::Error) -> anyhow::Result<u8> {
+        let told = self.ended(&format!("{error:#}"), |ended| {
+            ended.store(None, self.dir).and(ended.report(None))
+        });
+        match told {
+            Ok(()) => Err(error),
+            Err(other) => Err(error.context(format!("{other:#}"))),
+        }
+    }
+
+    fn ended<T>(&self, why: &str, of: impl FnOnce(&Ended<'_>) -> T) -> T {
+        let measured = Measured {
+            blocks: &[],
+            confirming: &[],
+        };
+        let early = paired::Ended::Early(Outcome::Internal(why.to_owned()));
+        let verdict = conclude(&self.planned.gate, measured, early, None);
+        let when = (self.started_at, 0.0);
+        of(&Ended::of(
+            self.args,
+            self.planned,
+            (measured, &verdict),
+            when,
+        ))
+    }
 }
 
 /// Measures, judges, and tells.
@@ -81,13 +143,12 @@ fn gate(
     args: &Args,
     compared: &Compared,
     baseline: Option<&Baseline>,
-    session: Session,
+    (session, dir): (Session, &RunDir),
 ) -> anyhow::Result<u8> {
     let plan = &compared.plan;
-    let dir = directory(args, compared, session.started_at)?;
     let observer = progress(args.quiet, &plan.name);
     let surroundings = measure::Surroundings {
-        dir: &dir,
+        dir,
         observer: &observer,
         stop: &session.stop,
         started_at: session.started_at,
@@ -101,11 +162,11 @@ fn gate(
         confirming: &found.confirming,
     };
     let verdict = match baseline {
-        Some(baseline) => against(&compared.gate, measured, found.ended, &baseline.metrics),
+        Some(baseline) => against(&compared.gate, measured, found.ended, &baseline.stored()),
         None => conclude(&compared.gate, measured, found.ended, None),
     };
     let around = Around {
-        dir: &dir,
+        dir,
         observer: &observer,
         stop: &session.stop,
     };
@@ -122,7 +183,7 @@ fn gate(
         functions = blamed(session.runtime.block_on(work));
     }
     session.runtime.shutdown_background();
-    let stored = ended.store(functions.as_ref(), &dir);
+    let stored = ended.store(functions.as_ref(), dir);
     // Nothing runs any more, and what is known is stored.
     session.signals.release();
     let is_stored = stored.is_ok();
@@ -182,9 +243,8 @@ fn save(
         ));
         return Ok(());
     }
-    let plan = &compared.plan;
-    let metrics = figures(&compared.gate, measured.blocks);
-    Baseline::new(&plan.name, &plan.sha256, metrics).save(file)
+    let of = stored(&compared.gate, measured);
+    Baseline::new(&compared.plan, &compared.arms.head.name, of).save(file)
 }
 
 fn interrupted() -> u8 {

@@ -7,7 +7,7 @@ use super::arms::Compared;
 use crate::cli::again::command_line;
 use crate::cli::ci::in_repository;
 use crate::cli::files::unwritten;
-use crate::cli::output::{print, say};
+use crate::cli::output::{command, is_on_github, print, say};
 use crate::cli::report::PAGE;
 use crate::compare::Comparison;
 use crate::experiment::RunDir;
@@ -74,6 +74,14 @@ impl<'a> Ended<'a> {
         }
     }
 
+    /// Writes the reports that flags name, as far as they stay files and are written again at the end.
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
+        let gate = self.run(None);
+        let checks = of_gate(&gate);
+        let begun = self.args.ci.begin(&checks);
+        begun.and(self.args.at_scenario.begin(&checks, Some(gate.file)))
+    }
+
     /// Prints the verdict.
     pub(super) fn print(&self) -> anyhow::Result<()> {
         if self.args.json {
@@ -115,30 +123,44 @@ impl<'a> Ended<'a> {
     }
 }
 
+/// What the user should know of the comparison: a gate that compares something with itself passes, and nobody reads the log of that.
+pub(super) fn note(is_quiet: bool, words: &str) {
+    if !is_quiet {
+        say(&format!("note: {words}"));
+    }
+    if is_on_github() {
+        command(&text::annotations::warning("gate", words));
+    }
+}
+
 /// Says whether the gate fires here, and the exit code of that: 0 if it does, 1 if it passes what it promises to see.
 pub(super) fn proven(verdict: &GateVerdict, injected: f64, quiet: bool) -> u8 {
-    let cpu = verdict.metrics.iter();
-    let mut cpu = cpu.filter(|of| of.metric == GateMetric::CpuPerRequest);
-    let of_cpu = cpu.next().and_then(|of| of.verdict);
+    if !verdict.is_a_verdict() {
+        return verdict.outcome.exit_code();
+    }
     let by = format_share(injected);
-    let (code, words) = match (&verdict.outcome, of_cpu) {
-        (Outcome::Internal(_) | Outcome::Invalid(_) | Outcome::Interrupted, _) => {
-            return verdict.outcome.exit_code();
-        }
-        (_, Some(Verdict::Fail)) => (
+    let mut metrics = verdict.metrics.iter();
+    let cpu = metrics.find(|of| of.metric == GateMetric::CpuPerRequest);
+    let (code, words) = match cpu.and_then(|of| of.verdict) {
+        Some(Verdict::Fail) => (
             Outcome::Pass,
             format!("the gate fires here: {by} more CPU time was added, and it failed"),
         ),
-        (_, Some(Verdict::Pass)) => (
+        Some(Verdict::Pass) => (
             Outcome::Fail,
             format!("the gate does not fire here: {by} more CPU time was added, and it passed"),
         ),
-        _ => (
-            Outcome::Inconclusive,
-            format!(
-                "the gate does not tell here: {by} more CPU time was added, and the machine is too noisy to see it"
-            ),
-        ),
+        // Noise, a budget that is too short, a service whose CPU time is not known, errors.
+        _ => {
+            let why = cpu.and_then(|of| of.reason.clone());
+            let needs = cpu.and_then(|of| of.needs.clone());
+            let needs = needs.map_or_else(String::new, |needs| format!("; needs {needs}"));
+            let why = why.map_or_else(|| verdict.reasons.join("; "), |why| why + &needs);
+            (
+                Outcome::Inconclusive,
+                format!("the gate does not tell here: {by} more CPU time was added; {why}"),
+            )
+        }
     };
     if !quiet {
         say(&words);

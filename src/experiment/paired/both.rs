@@ -90,7 +90,9 @@ impl Launcher<'_> {
             };
             match Launched::start(&start, hashes, self.stop).await {
                 Ok(Some(target)) => launching.target = Some(target),
-                Err(Failure::Target(words)) => launching.died = Some(Down::Unready(words)),
+                Err(Failure::Target(words)) => {
+                    launching.died = Some(Down::Unready(told(words, is_second)));
+                }
                 Ok(None) => {
                     both.stop(self.stop).await;
                     return Ok(None);
@@ -102,6 +104,21 @@ impl Launcher<'_> {
             }
         }
         Ok(Some(both))
+    }
+}
+
+/// Words for an arm that did not come up, with what two arms that are up at once have to do with that.
+fn told(words: String, is_second: bool) -> String {
+    let lower = words.to_lowercase();
+    let is_taken = ["address already in use", "address in use", "eaddrinuse"]
+        .iter()
+        .any(|of| lower.contains(of));
+    match is_taken && is_second {
+        true => {
+            words
+                + "; both arms are up at the same time: let the command listen at `{port}`, and at no other fixed port"
+        }
+        false => words,
     }
 }
 
@@ -148,5 +165,24 @@ impl Launching {
         if let Some(mut target) = self.target.take() {
             target.stop(stop).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_the_other_arm_has_is_named_as_that() {
+        let says = "both arms are up at the same time";
+        for words in [
+            "OSError: [Errno 98] Address already in use",
+            "listen EADDRINUSE: :::9090",
+            "bind: address already in use",
+        ] {
+            assert!(told(words.to_owned(), true).contains(says), "{words}");
+            assert_eq!(told(words.to_owned(), false), words);
+        }
+        assert_eq!(told("no table".to_owned(), true), "no table");
     }
 }

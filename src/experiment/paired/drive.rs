@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 
 use super::super::Stop;
 use super::super::aim::Aim;
+use super::super::doubts::SATURATED_WORKER;
 use super::super::drive::no_workers;
 use super::both::{Arm, Both};
 use super::meter::{Meter, Read, Used, used};
@@ -122,12 +123,18 @@ impl Course<'_> {
         if let Some(readings) = readings.as_mut().filter(|_| !stopping) {
             readings.end(meters).await;
         }
-        for engine in [base, head] {
-            if let Some(words) = engine.finish().failure {
+        let mut outruns = Arms::<bool>::default();
+        for (engine, outruns) in [(base, &mut outruns.base), (head, &mut outruns.head)] {
+            let end = engine.finish();
+            if let Some(words) = end.failure {
                 return Err(Failure::Internal(words));
             }
+            *outruns = end.busiest_worker >= SATURATED_WORKER;
         }
-        Ok(self.found(counts, readings))
+        let mut found = self.found(counts, readings);
+        found.turns.base.outruns_generator = outruns.base;
+        found.turns.head.outruns_generator = outruns.head;
+        Ok(found)
     }
 
     fn aim<'b>(&'b self, arm: &'b Arm<'b>, turns: Timetable, stamp: Stamp) -> Aim<'b> {
@@ -255,6 +262,7 @@ impl Count {
             active: table.active(),
             count: table.measured(),
             are_short: false,
+            outruns_generator: false,
             tallies: self.tallies,
             by_turn: self.by_turn.values().map(by_value).collect(),
             exemplars: self.exemplars,

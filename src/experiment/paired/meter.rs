@@ -12,6 +12,8 @@ use crate::result::Failure;
 /// Reads one arm.
 pub(super) struct Meter {
     probe: TargetProbe,
+    /// Whether what is read is of something else.
+    is_blind: bool,
 }
 
 /// What an arm had used at an instant.
@@ -35,7 +37,13 @@ impl Meter {
     pub(super) fn of(target: &Launched) -> Result<Self, Failure> {
         Ok(Self {
             probe: target.probe()?,
+            is_blind: false,
         })
+    }
+
+    /// The same, which reads nothing if what it would read is of something else than the arm.
+    pub(super) fn blind(self, is_blind: bool) -> Self {
+        Self { is_blind, ..self }
     }
 
     pub(super) fn restart_peaks(&self) {
@@ -44,6 +52,9 @@ impl Meter {
 
     /// Its CPU time; `None` if nothing tells it.
     pub(super) async fn cpu(&mut self) -> Option<Read> {
+        if self.is_blind {
+            return None;
+        }
         match self.probe.cpu() {
             Cpu::Processes => {
                 let seen = self.probe.see();
@@ -65,6 +76,9 @@ impl Meter {
 
     /// The most memory that it had since its peaks were restarted, bytes.
     pub(super) fn peak_bytes(&mut self) -> Option<u64> {
+        if self.is_blind {
+            return None;
+        }
         let seen = self.probe.see();
         seen.instances.iter().map(|of| of.peak_bytes).sum()
     }

@@ -12,6 +12,7 @@ mod side;
 mod surroundings;
 mod variants;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use self::drive::{Course, Driven};
 use self::meter::{Meter, Used};
 use self::pacing::Tables;
 use self::surroundings::Foreign;
+use super::launch::Launched;
 use super::variant::Stamps;
 use super::{Observer, RunDir, Stop};
 use crate::metrics::Tally;
@@ -74,6 +76,8 @@ pub struct Pair<'a> {
     /// Blocks that ran on the launch.
     blocks: u32,
     pacing: Option<Pacing>,
+    /// Why CPU time and memory of arms are not read.
+    notes: BTreeSet<String>,
 }
 
 impl<'a> Pair<'a> {
@@ -101,6 +105,7 @@ impl<'a> Pair<'a> {
             launches: 0,
             blocks: 0,
             pacing: None,
+            notes: BTreeSet::new(),
         })
     }
 
@@ -108,6 +113,11 @@ impl<'a> Pair<'a> {
     /// the same from then on.
     pub fn pacing(&self) -> Option<Pacing> {
         self.pacing
+    }
+
+    /// Why CPU time and memory of arms are not read, as far as it was seen, in words.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().map(String::as_str)
     }
 
     /// From now on blocks have no turns at a fixed rate: they are shorter.
@@ -177,10 +187,13 @@ impl<'a> Pair<'a> {
         let Some(targets) = both.targets() else {
             return Ok(block(both, number, head_first));
         };
+        let misread = misread(&targets);
         let mut meters = Arms {
-            base: Meter::of(targets.base)?,
-            head: Meter::of(targets.head)?,
+            base: Meter::of(targets.base)?.blind(misread.base.is_some()),
+            head: Meter::of(targets.head)?.blind(misread.head.is_some()),
         };
+        self.notes
+            .extend(misread.base.into_iter().chain(misread.head));
         let pacing = match self.pacing {
             Some(pacing) => pacing,
             None => self.calibrate(both, &mut meters).await?,
@@ -263,6 +276,30 @@ impl<'a> Pair<'a> {
             },
         };
         course.drive(both, meters, self.paired.stop).await
+    }
+}
+
+/// Why what is read of the processes of an arm is not what it uses, in words.
+fn misread(targets: &Arms<&Launched>) -> Arms<Option<String>> {
+    let Arms { base, head } = targets;
+    if base.shares_processes(head) {
+        let words = "both arms are served by one process, whose CPU time and memory are not those of one arm: they are not judged; name a process for each";
+        return Arms {
+            base: Some(words.to_owned()),
+            head: Some(words.to_owned()),
+        };
+    }
+    let of = |arm: &str, target: &Launched| {
+        let note = target.notes.first()?;
+        let remedy = note.remedy.as_deref().unwrap_or_default();
+        Some(format!(
+            "{arm}: {}, and are not judged; {remedy}",
+            note.words
+        ))
+    };
+    Arms {
+        base: of("base", base),
+        head: of("head", head),
     }
 }
 

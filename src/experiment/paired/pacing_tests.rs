@@ -19,6 +19,7 @@ fn arm(rate: f64, latency: Duration) -> Turns {
         active: 400 * MS,
         count: 4,
         are_short: false,
+        outruns_generator: false,
         tallies: vec![tally, Tally::default()],
         exemplars: BTreeMap::new(),
         by_turn: Vec::new(),

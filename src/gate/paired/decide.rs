@@ -126,6 +126,9 @@ pub fn conclude(
         .map(|metric| metric.verdict(beside))
         .collect();
     gross::doubt(&mut metrics, &launches);
+    if launches.is_empty() {
+        metrics.iter_mut().for_each(unmeasured);
+    }
     let (outcome, reasons) = match ended {
         Ended::Early(outcome) => {
             let reason = early(&outcome);
@@ -152,6 +155,12 @@ pub fn conclude(
         },
         evidence: evidence(&all),
     }
+}
+
+/// Nothing is known of it, and nothing is asked for: what kept the gate from measuring is told once.
+fn unmeasured(of: &mut MetricVerdict) {
+    (of.verdict, of.needs) = (None, None);
+    of.reason = Some("nothing was measured".to_owned());
 }
 
 /// An error counts wherever it happened.

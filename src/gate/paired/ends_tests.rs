@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::samples::{blocks, changed, costing, plan, verdict, wobble};
 use super::*;
-use crate::gate::{Outcome, Verdict};
+use crate::gate::Outcome;
 use crate::result::{ArmBlock, Block};
 use crate::scenario::plan::gate::{
     Answers, GateMetric, GatePlan, Limits, OnInconclusive, Relaunch,
@@ -77,6 +77,22 @@ fn an_early_end_keeps_what_was_found() {
         (found.exit_code(), found.reasons[0].as_str()),
         (4, "the base does not start")
     );
+}
+
+#[test]
+fn a_gate_that_measured_nothing_says_so_once() {
+    let measured = Measured {
+        blocks: &[],
+        confirming: &[],
+    };
+    let ended = Ended::Early(Outcome::Internal("no base".to_owned()));
+    let found = conclude(&plan(&[CPU]), measured, ended, None);
+    assert_eq!((found.exit_code(), found.reasons.len()), (5, 1));
+    let metric = &found.metrics[0];
+    assert_eq!((metric.verdict, metric.needs.as_deref()), (None, None));
+    assert_eq!(metric.reason.as_deref(), Some("nothing was measured"));
+    let found = conclude(&plan(&[CPU]), measured, Ended::Planned, None);
+    assert_eq!(found.reasons, ["no block was measured"]);
 }
 
 #[test]
@@ -155,57 +171,4 @@ fn answers_that_differ_are_no_improvement() {
     let found = verdict(&plan, &changed(10, smaller));
     assert_eq!(found.outcome, Outcome::Pass);
     assert!(found.errors.reason.unwrap().contains("something else"));
-}
-
-#[test]
-fn a_stored_baseline_tells_large_changes_alone() {
-    let mut plan = plan(&[CPU]);
-    let stored = figures(&plan, &blocks(10));
-    assert_eq!(stored["cpu_per_request"].len(), 10);
-    let held = |plan: &GatePlan, times: f64, stored: &Figures| {
-        // Both arms are the same now.
-        let mut blocks = costing(10, times);
-        blocks
-            .iter_mut()
-            .for_each(|block| block.arms.base = block.arms.head.clone());
-        let measured = Measured {
-            blocks: &blocks,
-            confirming: &[],
-        };
-        against(plan, measured, Ended::Planned, stored)
-    };
-    for (times, outcome) in [
-        (1.0, Outcome::Inconclusive),
-        (1.1, Outcome::Inconclusive),
-        (1.3, Outcome::Fail),
-        (0.8, Outcome::Pass),
-    ] {
-        let found = held(&plan, times, &stored);
-        assert_eq!(found.outcome, outcome, "{times}: {found:#?}");
-        let change = found.metrics[0].change.unwrap();
-        assert!((change.by - (times - 1.0)).abs() < 0.01, "{change:?}");
-    }
-    let needs = held(&plan, 1.0, &stored).metrics[0].needs.clone().unwrap();
-    assert!(
-        needs.contains("a `catch` of 10.4 % or more would pass"),
-        "{needs}"
-    );
-    plan.metrics[0].limits = Some(Limits {
-        catch: 0.15,
-        tolerate: 0.1,
-    });
-    assert_eq!(held(&plan, 1.0, &stored).outcome, Outcome::Pass);
-    // What this gate does not judge, nobody judges unless it was asked for.
-    let mut memory = super::samples::plan(&[CPU, GateMetric::PeakMemory]);
-    memory.metrics[0].limits = plan.metrics[0].limits;
-    let judged = |plan: &GatePlan| held(plan, 1.0, &stored).metrics[1].verdict;
-    assert_eq!(judged(&memory), None);
-    assert_eq!(held(&memory, 1.0, &stored).outcome, Outcome::Pass);
-    memory.metrics[1].asked = true;
-    assert_eq!(judged(&memory), Some(Verdict::Inconclusive));
-    // What is not stored, or on too few launches, does not pass.
-    for stored in [Figures::new(), figures(&plan, &blocks(9))] {
-        let found = held(&plan, 0.5, &stored);
-        assert_eq!(found.outcome, Outcome::Inconclusive);
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::verdict::ErrorVerdict;
+use super::verdict::{Answered, ErrorVerdict};
+use super::words;
 use crate::gate::Verdict;
 use crate::metrics::{ErrorKind, Tally};
 use crate::result::{ArmBlock, Arms, Block, Down, Turns};
@@ -92,7 +93,13 @@ impl Served {
     }
 
     fn rate(&self) -> f64 {
-        self.failed as f64 / (self.ok + self.failed).max(1) as f64
+        rate(self.counts())
+    }
+
+    /// Mean size of the body of an OK answer, bytes.
+    fn body(&self) -> Option<f64> {
+        let is_known = self.completed > 0;
+        is_known.then(|| self.body as f64 / self.completed as f64)
     }
 
     /// The share of a class of status.
@@ -110,6 +117,10 @@ impl Served {
         });
         words.unwrap_or_default()
     }
+}
+
+fn rate((failed, ended): (u64, u64)) -> f64 {
+    failed as f64 / ended.max(1) as f64
 }
 
 fn turns(arm: &ArmBlock) -> impl Iterator<Item = &Turns> {
@@ -233,12 +244,61 @@ fn compared(
             all.base.first_failure()
         ));
     }
-    let is_notable = head >= NOTABLE && head > 2.0 * base;
-    let is_seen_twice = base == 0.0 && more >= TWICE;
-    if is_notable || is_seen_twice {
+    if is_suspect(base, head, more) {
         return unsure(words);
     }
     (Verdict::Pass, (head > base).then_some(words))
+}
+
+/// Whether a head that failed more often than its base in so many launches does not pass, although chance may explain it.
+fn is_suspect(base: f64, head: f64, launches: usize) -> bool {
+    let is_notable = head >= NOTABLE && head > 2.0 * base;
+    is_notable || (base == 0.0 && launches >= TWICE)
+}
+
+/// What the head answered, for a baseline.
+pub(super) fn answered(launches: &[Vec<&Block>]) -> Answered {
+    let head = served(&launches.concat()).head;
+    let (failed, ended) = head.counts();
+    Answered {
+        failed,
+        ended,
+        body: head.body(),
+    }
+}
+
+/// In what the answers of the head are worse than those that were stored, in words. Nothing is known of `None`.
+pub(super) fn worse_than(
+    stored: Option<Answered>,
+    launches: &[Vec<&Block>],
+    answers: Answers,
+) -> Option<String> {
+    let now = served(&launches.concat()).head;
+    let failing = launches.iter().filter(|of| served(of).head.failed > 0);
+    let before = stored.map(|of| rate((of.failed, of.ended)));
+    if is_suspect(before.unwrap_or(0.0), now.rate(), failing.count()) {
+        let before = before.map_or_else(
+            || "how many of the baseline's did is not stored".to_owned(),
+            |rate| format!("{} of the baseline's", format_share(rate)),
+        );
+        return Some(format!(
+            "{} of the head's requests failed, {before}{}",
+            format_share(now.rate()),
+            now.first_failure()
+        ));
+    }
+    let (before, now) = stored?.body.zip(now.body())?;
+    let is_smaller = is_smaller(before, now) && answers == Answers::Alike;
+    is_smaller.then(|| {
+        format!(
+            "the head answers something else: its bodies have {now:.0} bytes, the baseline's {before:.0}; needs {}",
+            words::NEEDS_ANSWERS
+        )
+    })
+}
+
+fn is_smaller(base: f64, head: f64) -> bool {
+    head < base * (1.0 - SMALLER)
 }
 
 /// What the head answers otherwise than the base.
@@ -255,12 +315,8 @@ fn differs(all: &Arms<Served>) -> Option<String> {
             share(&all.base)
         ));
     }
-    let body = |served: &Served| {
-        let is_known = served.completed > 0;
-        is_known.then(|| served.body as f64 / served.completed as f64)
-    };
-    let (base, head) = body(&all.base).zip(body(&all.head))?;
-    (head < base * (1.0 - SMALLER)).then(|| {
+    let (base, head) = all.base.body().zip(all.head.body())?;
+    is_smaller(base, head).then(|| {
         format!(
             "the head answers something else: its bodies have {head:.0} bytes, the base's {base:.0}"
         )

@@ -4,7 +4,7 @@ use super::samples::{blocks, changed, costing, plan, verdict};
 use super::*;
 use crate::gate::{Outcome, Verdict};
 use crate::metrics::{ErrorKind, Outcome as Answer, Tally, Times};
-use crate::result::{ArmBlock, Block, Down, Turns};
+use crate::result::{ArmBlock, Arms, Block, Down, Turns};
 use crate::scenario::plan::gate::GateMetric;
 
 fn fail(tally: &mut Tally, count: u64, kind: ErrorKind, status: Option<u16>) {
@@ -248,4 +248,124 @@ fn a_head_that_ends_or_says_nothing_twice_has_failed_at_once() {
         (found.outcome, found.errors.verdict),
         (Outcome::Fail, Some(Verdict::Fail))
     );
+}
+
+/// Launches with this many requests of each arm, of which so many fail: (base, head).
+fn failing(requests: u64, launches: &[(u64, u64)]) -> Vec<Block> {
+    let mut blocks = blocks(launches.len() as u32);
+    for (block, (base, head)) in blocks.iter_mut().zip(launches) {
+        for (arm, failed) in [(&mut block.arms.base, *base), (&mut block.arms.head, *head)] {
+            arm.open = None;
+            let tally = &mut arm.closed.tallies[0];
+            (tally.ok, tally.failed) = (requests - failed, failed);
+        }
+    }
+    blocks
+}
+
+#[track_caller]
+fn errors_are(blocks: &[Block], expected: Verdict) {
+    let measured = Measured {
+        blocks,
+        confirming: &[],
+    };
+    let plan = plan(&[GateMetric::CpuPerRequest]);
+    let found = conclude(&plan, measured, Ended::Planned, None).errors;
+    assert_eq!(found.verdict, Some(expected), "{found:?}");
+}
+
+#[test]
+fn errors_count_from_their_limits_on() {
+    let all = |first: (u64, u64), second: (u64, u64)| {
+        let mut launches = [(0, 0); 10];
+        (launches[3], launches[4]) = (first, second);
+        failing(1_000, &launches)
+    };
+    // A thousandth of the head's requests, and more than twice as many as the base's.
+    errors_are(&all((4, 10), (0, 0)), Verdict::Inconclusive);
+    errors_are(&all((5, 10), (0, 0)), Verdict::Pass);
+    errors_are(&all((4, 9), (0, 0)), Verdict::Pass);
+    // Where the base has none, two launches do.
+    errors_are(&all((0, 1), (0, 0)), Verdict::Pass);
+    errors_are(&all((0, 1), (0, 1)), Verdict::Inconclusive);
+    errors_are(&all((1, 1), (0, 1)), Verdict::Pass);
+    // A hundredth of the base's is another load than was planned.
+    errors_are(&all((50, 50), (50, 50)), Verdict::Inconclusive);
+    errors_are(&all((50, 50), (49, 49)), Verdict::Pass);
+}
+
+#[test]
+fn more_launches_with_errors_are_no_failure_where_there_are_fewer_errors() {
+    let mut launches = vec![(0, 1); 11];
+    errors_are(&failing(100_000, &launches), Verdict::Fail);
+    launches.push((12, 0));
+    errors_are(&failing(100_000, &launches), Verdict::Pass);
+    launches[11] = (10, 0);
+    errors_are(&failing(100_000, &launches), Verdict::Fail);
+}
+
+#[test]
+fn an_arm_that_answered_late_is_not_mute() {
+    let late = |arm: &mut ArmBlock| {
+        mute(arm);
+        arm.closed.tallies[0].completed_ok = 1;
+    };
+    assert_eq!(next_of(&changed(2, mute)), Next::Stop);
+    assert_eq!(next_of(&changed(2, late)), Next::Measure);
+}
+
+#[test]
+fn answers_differ_from_their_limits_on() {
+    let differs = |change: &dyn Fn(&mut ArmBlock), of_base: bool| {
+        let mut blocks = blocks(10);
+        for block in &mut blocks {
+            let Arms { base, head } = &mut block.arms;
+            change(if of_base { base } else { head });
+        }
+        let found = judged(&blocks);
+        found.errors.reason.unwrap_or_default()
+    };
+    let other = |count: u64| {
+        move |arm: &mut ArmBlock| {
+            let tally = &mut arm.closed.tallies[0];
+            tally.status = [(200, 100 - count), (304, count)].into();
+        }
+    };
+    // Of 200 answers on each launch.
+    assert_eq!(differs(&other(1), false), "");
+    // The class that is found first is the one that lacks them.
+    let found = differs(&other(3), false);
+    let says = "98.5 % of its answers have a status of 2xx, 100 %";
+    assert!(found.contains(says), "{found}");
+    let found = differs(&other(3), true);
+    assert!(
+        found.contains("100 % of its answers have a status of 2xx, 98.5 %"),
+        "{found}"
+    );
+    let bodies = |bytes: u64| {
+        move |arm: &mut ArmBlock| {
+            for turns in [Some(&mut arm.closed), arm.open.as_mut()]
+                .into_iter()
+                .flatten()
+            {
+                turns.tallies[0].received_body = bytes;
+            }
+        }
+    };
+    assert_eq!(differs(&bodies(9_500), false), "");
+    let found = differs(&bodies(9_400), false);
+    assert!(
+        found.contains("its bodies have 94 bytes, the base's 100"),
+        "{found}"
+    );
+    assert_eq!(differs(&bodies(9_400), true), "");
+}
+
+#[test]
+fn the_end_of_a_log_is_one_line_of_a_reason() {
+    let mut ended = blocks(10);
+    let words = "exit code 1; its last lines:\n  no table\n\tat main";
+    ended[0].arms.base.died = Some(Down::Ended(words.to_owned()));
+    let says = "the base ended by itself: exit code 1; its last lines: no table at main";
+    check(&ended, &Outcome::Invalid(String::new()), says);
 }

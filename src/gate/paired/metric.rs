@@ -83,6 +83,12 @@ impl Metric {
         self.gated.metric == GateMetric::CpuAtRate && !self.gated.asked
     }
 
+    /// Whether it is the generator's capacity rather than the base's, so that a head that is slower than that passes.
+    fn is_of_generator(&self) -> bool {
+        let is_capacity = self.gated.metric == GateMetric::Capacity;
+        is_capacity && self.series.are_most(self.series.outruns.base)
+    }
+
     /// Whether something else on the machine left too few launches of it, and nobody asked for it.
     fn is_disturbed(&self) -> bool {
         let is_short = self.worse.len() < FIRST_LOOK && self.series.voided > 0;
@@ -100,12 +106,14 @@ impl Metric {
         if self.unjudged().is_some() {
             return None;
         }
-        match look::first(&self.worse_first, limits, self.level) {
-            Seen::Open if progress == Progress::Over => {
-                Some(look::last(&self.worse, limits, self.level))
-            }
-            seen => Some(seen),
-        }
+        let first = look::first(&self.worse_first, limits, self.level);
+        let last = || look::last(&self.worse, limits, self.level);
+        Some(match (first, progress) {
+            (Seen::Open, Progress::Over) => last(),
+            // Launches that were asked for by something else may only take a pass back.
+            (Seen::Passes, Progress::Over) if last() != Seen::Passes => Seen::Open,
+            (seen, _) => seen,
+        })
     }
 
     /// What follows from all that was measured, and from what is beside it.
@@ -180,6 +188,11 @@ impl Metric {
                     let needs = || words::NEEDS_CONFIRMATION.to_owned();
                     verdict.needs = Some(budget.map_or_else(needs, words::budget));
                 }
+            }
+            Seen::Passes if self.is_of_generator() => {
+                verdict.verdict = untold(self.gated);
+                verdict.reason = Some(words::OUTRUNS.to_owned());
+                verdict.needs = Some(words::NEEDS_WORKERS.to_owned());
             }
             Seen::Passes => {
                 let upper = Paired::of(&self.worse).map(|paired| paired.bound(0.95));

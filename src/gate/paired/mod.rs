@@ -18,10 +18,10 @@ mod words;
 pub use decide::{Ended, Measured, Next, Time, conclude, next};
 pub use functions::{FunctionSeen, Profiled, asks_to_confirm, functions};
 pub use look::{CONFIRMING, FALSE_FAILS, FIRST_LOOK, LAST_LOOK};
-pub use stored::{against, figures};
+pub use stored::{against, stored};
 pub use verdict::{
-    Bursts, Change, Confirmation, ErrorVerdict, Evidence, Figures, GateVerdict, MetricVerdict,
-    Spread, Used,
+    Answered, Bursts, Change, Confirmation, ErrorVerdict, Evidence, Figures, GateVerdict,
+    MetricVerdict, Spread, Stored, Used,
 };
 
 #[cfg(test)]
@@ -35,6 +35,10 @@ mod gross_tests;
 #[cfg(test)]
 mod look_tests;
 #[cfg(test)]
+mod observe_tests;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod stored_tests;
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,8 @@ pub(super) struct Series {
     pub(super) unknown: Option<(usize, &'static str)>,
     /// Of a percentile of the tail.
     pub(super) bursts: Option<Bursts>,
+    /// Launches in which an arm may take more than the generator could send.
+    pub(super) outruns: Arms<usize>,
 }
 
 impl Series {
@@ -95,12 +97,28 @@ impl Series {
                 }
             }
         }
+        let outruns = |arm: fn(&Block) -> &ArmBlock| {
+            let of = |block: &&Block| arm(block).closed.outruns_generator;
+            counted
+                .iter()
+                .filter(|blocks| blocks.iter().any(of))
+                .count()
+        };
+        series.outruns = Arms {
+            base: outruns(|block| &block.arms.base),
+            head: outruns(|block| &block.arms.head),
+        };
         if let GateMetric::Latency(quantile) = metric
             && bursts::is_tail(quantile)
         {
             series.bursts = Some(bursts::of(quantile, &counted));
         }
         series
+    }
+
+    /// Whether so many launches are most of them.
+    pub(super) fn are_most(&self, launches: usize) -> bool {
+        2 * launches > self.logs.len()
     }
 
     /// ln of how much worse the head is, by launch.
@@ -196,7 +214,7 @@ fn per_request<'a>(
     turns: impl Iterator<Item = &'a Turns>,
 ) -> Result<f64, &'static str> {
     let cpu: Option<Duration> = cpu.sum();
-    let cpu = cpu.ok_or("the CPU time of an arm cannot be read")?;
+    let cpu = cpu.ok_or("the CPU time of an arm cannot be read, or was read too late")?;
     // Also of answers that came in the gap behind a turn: their CPU is charged.
     let ok = counted(turns, |tally| tally.ok)?;
     Ok(cpu.as_secs_f64() * 1e6 / ok)

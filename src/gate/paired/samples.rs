@@ -48,6 +48,7 @@ pub(super) fn turns(ok: u64, latency_us: u64) -> Turns {
         active: Duration::from_secs(1),
         count: 12,
         are_short: false,
+        outruns_generator: false,
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
         by_turn: Vec::new(),

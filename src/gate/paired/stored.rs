@@ -2,48 +2,67 @@
 //! another. No launch averages that out, so that what is seen beside a stored baseline is much larger than what two arms show.
 
 use super::decide::{Ended, Measured, conclude, overall};
+use super::errors;
 use super::gross;
 use super::look::{self, FIRST_LOOK, LogLimits};
 use super::metric::{untold, worse_share};
 use super::observe::{Series, by_launch};
-use super::verdict::{Change, Figures, GateVerdict, MetricVerdict};
+use super::verdict::{Change, Figures, GateVerdict, MetricVerdict, Stored};
 use super::words;
 use crate::gate::Verdict;
 use crate::result::{ASSUMED_LATENCY_RUN_SPREAD, ASSUMED_RUN_SPREAD, Block};
 use crate::scenario::plan::gate::{GateMetric, GatePlan, Gated};
 use crate::statistics::{Paired, Z95, t_quantile};
 
-/// What the head did on each launch: what a baseline stores.
-pub fn figures(plan: &GatePlan, blocks: &[Block]) -> Figures {
-    let launches = by_launch(blocks, plan.relaunch);
+/// What a baseline stores of the head.
+pub fn stored(plan: &GatePlan, measured: Measured<'_>) -> Stored {
+    let launches = by_launch(measured.blocks, plan.relaunch);
+    Stored {
+        figures: figures(plan, &launches),
+        answered: Some(errors::answered(&launches)),
+    }
+}
+
+/// What the head did on each launch.
+fn figures(plan: &GatePlan, launches: &[Vec<&Block>]) -> Figures {
     let metrics = plan.metrics.iter().map(|of| of.metric);
     let known = metrics.filter_map(|metric| {
-        let logs = Series::of(metric, &launches).logs;
-        let values: Vec<f64> = logs.iter().map(|of| of.head.exp()).collect();
-        (!values.is_empty()).then(|| (metric.name(), values))
+        let series = Series::of(metric, launches);
+        let values: Vec<f64> = series.logs.iter().map(|of| of.head.exp()).collect();
+        // What the generator takes is no figure of the head.
+        let is_other = metric == GateMetric::Capacity && series.are_most(series.outruns.head);
+        (!values.is_empty() && !is_other).then(|| (metric.name(), values))
     });
     let metrics = plan.metrics.iter().map(|of| of.metric);
-    let looked_at = metrics.flat_map(|metric| gross::figures(metric, &launches));
+    let looked_at = metrics.flat_map(|metric| gross::figures(metric, launches));
     known.chain(looked_at).collect()
 }
 
-/// The verdict on what was measured now, with both arms the same, against what was stored. Errors are those of now.
+/// The verdict on what was measured now, with both arms the same, against what was stored. Errors are those of now, and do not pass where
+/// the baseline had fewer.
 pub fn against(
     plan: &GatePlan,
     measured: Measured<'_>,
     ended: Ended,
-    stored: &Figures,
+    stored: &Stored,
 ) -> GateVerdict {
     let mut verdict = conclude(plan, measured, ended, None);
-    let now = figures(plan, measured.blocks);
+    let launches = by_launch(measured.blocks, plan.relaunch);
+    let now = figures(plan, &launches);
     let level = look::level(plan);
     // Both are in the order of the plan.
     for (of, gated) in verdict.metrics.iter_mut().zip(&plan.metrics) {
         let name = of.name();
-        let pair = stored.get(&name).zip(now.get(&name));
+        let pair = stored.figures.get(&name).zip(now.get(&name));
         *of = held_against(of, *gated, pair, level);
     }
-    gross::doubt_beside(&mut verdict.metrics, stored, &now);
+    gross::doubt_beside(&mut verdict.metrics, &stored.figures, &now);
+    if verdict.errors.verdict == Some(Verdict::Pass)
+        && let Some(worse) = errors::worse_than(stored.answered, &launches, plan.answers)
+    {
+        verdict.errors.verdict = Some(Verdict::Inconclusive);
+        verdict.errors.reason = Some(worse);
+    }
     if verdict.is_a_verdict() {
         let nothing = "no metric of the baseline could be judged";
         (verdict.outcome, verdict.reasons) = overall(&verdict.errors, &verdict.metrics, nothing);

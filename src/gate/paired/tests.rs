@@ -457,6 +457,10 @@ fn the_tail_is_gated_from_twenty_bursts_on() {
     let found = judged(|_| [2; 4]);
     assert_eq!(of(&found, p99).bursts.unwrap().head, 128.0);
     assert_eq!(of(&found, p99).verdict, Some(Verdict::Pass), "{found:#?}");
+    // In every other turn four: twice as uneven as independent ones.
+    let found = judged(|_| [0, 4, 0, 4]);
+    let bursts = of(&found, p99).bursts.unwrap();
+    assert!((62.5..63.5).contains(&bursts.head), "{bursts:?}");
     let found = judged(|_| [0; 4]);
     assert_eq!(of(&found, p99).bursts.unwrap().base, 0.0);
 }

@@ -141,6 +141,26 @@ pub struct ErrorVerdict {
 /// Figures of each launch, by their names: those of metrics in the metric's unit, and times that are looked at where nothing judges a metric.
 pub type Figures = BTreeMap<String, Vec<f64>>;
 
+/// What a baseline stores of a head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// What was measured.
+    pub figures: Figures,
+    /// What was answered; `None` if that was not stored.
+    pub answered: Option<Answered>,
+}
+
+/// What was answered over all launches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answered {
+    /// Requests that failed.
+    pub failed: u64,
+    /// All that ended.
+    pub ended: u64,
+    /// Mean size of the body of an OK answer, bytes; `None` without any.
+    pub body: Option<f64>,
+}
+
 /// What a verdict rests on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Used {

@@ -16,6 +16,11 @@ pub(super) const NEEDS_PROFILES: &str = "arms that can be profiled in each of th
 /// What settles a change of answers.
 pub(super) const NEEDS_ANSWERS: &str = "make the head answer as the base does, or set `answers = \"may-differ\"` in [gate] if the change is meant";
 
+/// Why a capacity says nothing.
+pub(super) const OUTRUNS: &str = "a worker of the generator was busy all the while in the base's turns: the base may take more than it was sent, and a slower head would look the same";
+/// What settles that.
+pub(super) const NEEDS_WORKERS: &str = "more `workers` of the load, where there are CPUs for them";
+
 /// What settles it for functions that no sample holds.
 pub(super) const NEEDS_PATTERN: &str = "a pattern that matches functions as a profile of the target names them, or functions that take more of the CPU time";
 /// What settles it for functions of which too little is known.

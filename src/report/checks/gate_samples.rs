@@ -118,6 +118,7 @@ pub(in crate::report) fn gate<T>(
         active: Duration::from_secs(2),
         count: 24,
         are_short: false,
+        outruns_generator: false,
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
         by_turn: Vec::new(),

@@ -33,6 +33,11 @@ pub fn commands(checks: &Checks) -> Vec<String> {
     errors.into_iter().chain(warnings).collect()
 }
 
+/// A warning that belongs to no check.
+pub fn warning(title: &str, words: &str) -> String {
+    format!("::warning title={}::{}", property(title), data(words))
+}
+
 /// The command that begins a group of lines which the runner folds.
 pub fn group(title: &str) -> String {
     format!("::group::{}", data(title))
