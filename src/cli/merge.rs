@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use super::ci::Outputs;
 use super::conclusion::{Conclusion, Patience};
-use super::exit::Usage;
+use super::exit::{Usage, unkept};
 use super::files::made;
 use super::limits::allow_files;
 use super::output::{print, say};
@@ -98,7 +98,9 @@ pub(super) fn exec(args: &Args) -> anyhow::Result<u8> {
     let reported = args
         .ci
         .write(&conclusion.checks(None), &conclusion.markdown());
-    conclusion.end().and(reported).and(printed)?;
+    let written = conclusion.end().and(reported);
+    written.map_err(|error| unkept(error, outcome.exit_code()))?;
+    printed?;
     Ok(outcome.exit_code())
 }
 

@@ -483,6 +483,7 @@ fn short_timeout(args: &Args, result: &RunResult) -> Option<String> {
     let phases = result.variants.iter().flat_map(|variant| &variant.phases);
     let timed_out: u64 = phases.map(|phase| phase.total().timed_out).sum();
     (timed_out > 0).then(|| {
-        format!("-T {number} is {number} ms, and {timed_out} requests took longer; for {number} seconds write -T {number}s")
+        let requests = if timed_out == 1 { "request" } else { "requests" };
+        format!("-T {number} is {number} ms, and {timed_out} {requests} took longer; for {number} seconds write -T {number}s")
     })
 }

@@ -1,5 +1,7 @@
 //! The file of a sample: lines of JSON, of which the first says what it is and each other one is a request.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
@@ -10,6 +12,8 @@ const SCHEMA: &str = "telemload.sample/1";
 const MOST: usize = 200_000;
 /// The longest line that is read.
 const LONGEST: usize = 1 << 20;
+/// Times that a tap can have noted, from 1970 to the year 9999, in microseconds.
+const TIMES: RangeInclusive<i64> = 0..=253_402_300_799_999_999;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +103,7 @@ pub fn read(text: &str) -> Result<Recorded, NoSample> {
             sample.beyond = 1 + lines.count() as u64;
             break;
         }
-        match parsed(line) {
+        match timed(line) {
             Ok(record) => sample.records.push(record),
             Err(_) if !text.ends_with('\n') && lines.next().is_none() => {
                 sample.is_cut = true;
@@ -113,6 +117,15 @@ pub fn read(text: &str) -> Result<Recorded, NoSample> {
         sample.records.sort_by_key(|record| record.at_us);
     }
     Ok(sample)
+}
+
+/// A request, whose time is one if it has any.
+fn timed(line: &str) -> Result<Record, String> {
+    let record: Record = parsed(line)?;
+    if record.at_us.is_some_and(|at| !TIMES.contains(&at)) {
+        return Err("its time is not between 1970 and the year 9999".to_owned());
+    }
+    Ok(record)
 }
 
 fn parsed<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, String> {
@@ -171,6 +184,11 @@ mod tests {
         assert!(!error.contains("hush"), "{error}");
         let other = line(&opening()).replace("sample/1", "sample/9");
         assert!(read(&other).unwrap_err().to_string().contains("sample/1"));
+        for at in [i64::MIN, -1, i64::MAX] {
+            let text = line(&opening()) + &line(&record(1)) + &line(&record(at));
+            let error = read(&text).unwrap_err().to_string();
+            assert!(error.starts_with("line 3: its time"), "{error}");
+        }
     }
 
     proptest! {

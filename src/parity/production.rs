@@ -16,7 +16,7 @@ pub fn tapped(name: String, read: Recorded) -> Side {
         ..
     } = read;
     let knows = |is: fn(&Record) -> bool| records.iter().any(is);
-    let arrivals: Vec<i64> = records.iter().filter_map(|record| record.at_us).collect();
+    let arrivals = arrivals(&records);
     let mut notes = Vec::new();
     if beyond > 0 {
         notes.push(format!(
@@ -77,14 +77,18 @@ pub fn imported(sample: &Sample, origin: Option<&str>, key: &Key) -> Result<Side
     if let Some(origin) = origin {
         name = format!("{name}, {origin}");
     }
-    let arrivals: Vec<i64> = records.iter().filter_map(|record| record.at_us).collect();
-    let is_timed = arrivals.len() == records.len();
     Ok(Side {
         name,
         holds,
+        arrivals: arrivals(&records),
         records,
-        arrivals: if is_timed { arrivals } else { Vec::new() },
         connections: Connections::Recorded,
         notes,
     })
+}
+
+/// When requests began, if that is known of all: others are in no order, and their number tells no rate.
+fn arrivals(records: &[Record]) -> Vec<i64> {
+    let times = records.iter().map(|record| record.at_us);
+    times.collect::<Option<_>>().unwrap_or_default()
 }

@@ -1,6 +1,8 @@
 //! A request as an audit looks at it: names, order, sizes and prints of values, never values. What tells how a client speaks, such as
 //! `Accept-Encoding: gzip`, is kept as it stands.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::print::{Key, Print};
@@ -150,8 +152,10 @@ fn split(target: &str) -> (&str, Option<&str>) {
 /// A route without segments that may be somebody's.
 pub(super) fn kept_route(path: &str) -> String {
     let mut kept = path.to_owned();
-    for credential in credentials_of_path(path).into_iter().rev() {
-        kept.replace_range(credential, "*");
+    for Range { start, end } in credentials_of_path(path).into_iter().rev() {
+        // What stands behind it in its segment, such as the `==` of base64, is a part of it.
+        let rest = kept[end..].find('/').unwrap_or(kept.len() - end);
+        kept.replace_range(start..end + rest, "*");
     }
     route(&kept, |segment| {
         names_a_thing(segment) || segment.contains('@') || !is_plain(segment)

@@ -14,7 +14,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::traffic::redact::without_credentials;
+use crate::traffic::redact::{without_credentials, without_known_shapes};
 
 /// What is kept of a log's beginning, and of its end.
 const KEPT: u64 = 32 << 20;
@@ -177,13 +177,18 @@ fn lines(bytes: &[u8], n: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let printable = text.lines().map(|line| {
         let tabs = line.chars().map(|c| if c == '\t' { ' ' } else { c });
-        tabs.filter(|c| !c.is_control())
-            .take(LINE_CHARS)
-            .collect::<String>()
+        tabs.filter(|c| !c.is_control()).collect::<String>()
     });
-    let mut last: Vec<_> = printable.filter(|line| !line.trim().is_empty()).collect();
+    // A private key has many lines.
+    let text = without_known_shapes(&printable.collect::<Vec<_>>().join("\n"));
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let mut last: Vec<_> = lines.collect();
     last.drain(..last.len().saturating_sub(n));
-    last.iter().map(|line| without_credentials(line)).collect()
+    // Whole lines: a token may stand where one is cut.
+    let shown = last.iter().map(|line| without_credentials(line));
+    shown
+        .map(|line| line.chars().take(LINE_CHARS).collect())
+        .collect()
 }
 
 #[cfg(test)]
@@ -271,6 +276,16 @@ mod tests {
         check(b"", 3, &[]);
         check(b"\x1b[31mred\x1b[0m\tx\r\n", 1, &["[31mred[0m x"]);
         check(b"bad \xff byte", 1, &["bad \u{fffd} byte"]);
+    }
+
+    #[test]
+    fn credentials_of_several_lines_and_at_the_end_of_a_long_one_are_not_shown() {
+        let key = b"loaded\n-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B\nAQEFAASCBKcw\n-----END PRIVATE KEY-----\nended\n";
+        check(key, 3, &["loaded", "[redacted]", "ended"]);
+        let long = format!("{} ghp_{}", "x".repeat(390), "A1b2".repeat(9));
+        let shown = lines(long.as_bytes(), 1).concat();
+        assert_eq!(shown.chars().count(), LINE_CHARS);
+        assert!(!shown.contains("ghp"), "{shown}");
     }
 
     #[test]

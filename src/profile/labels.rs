@@ -54,7 +54,7 @@ fn labels(sample: &[u8]) -> impl Iterator<Item = Label> {
     })
 }
 
-/// Samples that have a label of this key and value.
+/// Samples that have a label of this key and value. A text may stand in the table of strings any number of times: indices rise.
 #[derive(Debug)]
 pub(super) struct Filter {
     keys: Vec<i64>,
@@ -90,9 +90,9 @@ impl Filter {
             let is_value = if label.text == 0 {
                 self.number == Some(label.number)
             } else {
-                self.texts.contains(&label.text)
+                self.texts.binary_search(&label.text).is_ok()
             };
-            is_value && self.keys.contains(&label.key)
+            is_value && self.keys.binary_search(&label.key).is_ok()
         })
     }
 }
@@ -116,6 +116,15 @@ pub struct Labelled {
     pub samples: u64,
     /// Their values.
     pub amount: u64,
+}
+
+/// What of the profile has a label.
+#[derive(Default)]
+struct Has {
+    samples: u64,
+    amount: u64,
+    /// Number of the last sample that has it.
+    last: u64,
 }
 
 /// Values of a key that are always listed, how many are no reason to leave any out, and the most that are listed.
@@ -149,39 +158,40 @@ pub(super) fn labelled(
     let slices = tables.indices(SLICE_LABEL);
     let wanted = key.map(|key| tables.indices(key));
     let is_wanted = |label: &Label| match &wanted {
-        Some(keys) => keys.contains(&label.key),
-        None => !slices.contains(&label.key),
+        Some(keys) => keys.binary_search(&label.key).is_ok(),
+        None => slices.binary_search(&label.key).is_err(),
     };
-    let mut found: HashMap<Label, (u64, u64)> = HashMap::new();
+    let mut found: HashMap<Label, Has> = HashMap::new();
     let mut sample = Sample::default();
     for (number, message) in (1..).zip(samples(&raw)) {
         sample.fill(message, None)?;
         let weight = columns.weight(&sample.values, number)?;
-        let mut seen: Vec<Label> = Vec::new();
         for label in labels(message).filter(is_wanted) {
+            let has = found.entry(label).or_default();
             // A sample has a label once, however often it is written.
-            if seen.contains(&label) {
+            if has.last == number {
                 continue;
             }
-            seen.push(label);
-            let (samples, amount) = found.entry(label).or_default();
-            *samples = samples.saturating_add(weight.samples);
-            *amount = amount.saturating_add(weight.value);
-        }
-        if found.len() > LABELS {
-            return Err(too_large("labels", LABELS));
+            *has = Has {
+                samples: has.samples.saturating_add(weight.samples),
+                amount: has.amount.saturating_add(weight.value),
+                last: number,
+            };
+            if found.len() > LABELS {
+                return Err(too_large("labels", LABELS));
+            }
         }
     }
     let mut all: Vec<Labelled> = Vec::new();
-    for (label, (samples, amount)) in found {
+    for (label, has) in found {
         all.push(Labelled {
             key: tables.string(label.key)?.into_owned(),
             value: match label.text {
                 0 => label.number.to_string(),
                 index => tables.string(index)?.into_owned(),
             },
-            samples,
-            amount,
+            samples: has.samples,
+            amount: has.amount,
         });
     }
     all.sort_by(|a, b| {
@@ -197,7 +207,7 @@ fn known(tables: &Tables<'_>, raw: &[u8]) -> Option<String> {
     let mut found: Vec<(i64, Vec<Label>)> = Vec::new();
     let slices = tables.indices(SLICE_LABEL);
     for label in samples(raw).flat_map(labels) {
-        if slices.contains(&label.key) {
+        if slices.binary_search(&label.key).is_ok() {
             continue;
         }
         let is_full = found.len() == SOME_KEYS;
@@ -395,6 +405,23 @@ pub(super) mod tests {
         let all = super::labelled(&encode(&profile), Choice::default(), None).expect("reads");
         let all: Vec<_> = all.iter().map(|of| (&*of.value, of.amount)).collect();
         assert_eq!(all, [("7", 20_000_000), ("8", 20_000_000)]);
+    }
+
+    /// As many as an entry has room for: what looks at each pair of them takes minutes.
+    #[test]
+    fn a_sample_may_have_a_great_many_labels() {
+        let mut profile = small_profile();
+        let at = profile.string_table.len() as i64;
+        profile.string_table.push("user".to_owned());
+        let label = |num: i64| proto::Label {
+            key: at,
+            num: num % 50_000,
+            ..Default::default()
+        };
+        profile.sample[0].label = (0..100_000).map(label).collect();
+        let all = super::labelled(&encode(&profile), Choice::default(), None).expect("reads");
+        assert_eq!(all.len(), 50_000);
+        assert!(all.iter().all(|of| of.amount == 20_000_000));
     }
 
     #[test]

@@ -229,6 +229,7 @@ fn files_that_are_no_scenarios() {
             "error: /dev/zero: cannot read the scenario: it has more than",
         ),
         ("127.0.0.1:8080/v1", "a URL begins with http://"),
+        ("localhost:8080/app.js", "a URL begins with http://"),
         (".", "cannot read the scenario: Is a directory"),
     ] {
         TestBed::new().args(["run", path]).run().expect(2, &[says]);

@@ -117,15 +117,24 @@ pub(super) fn one_dash(command: &Command, args: &[OsString]) -> Option<String> {
     })
 }
 
-/// What is said of a script or plan of another tool, of which a word may be the name; a URL that ends so is loaded like any other.
+/// What is said of a script or plan of another tool, of which a word may be the name; a URL that ends so is loaded like any other, and one that
+/// lacks its scheme is refused for that.
 pub(super) fn plan(word: &str) -> Option<String> {
-    let is_plan = !word.contains("://") && PLANS.iter().any(|end| word.ends_with(end));
+    let is_url = word.contains("://") || begins_with_port(word);
+    let is_plan = !is_url && PLANS.iter().any(|end| word.ends_with(end));
     is_plan.then(|| {
         format!(
             "{} is of another tool; a scenario is TOML (docs/how-to/coming-from.md translates)",
             visible(word)
         )
     })
+}
+
+/// Whether a host with a port stands before a path, as in `localhost:8080/app.js`.
+fn begins_with_port(word: &str) -> bool {
+    let host = word.split_once('/').map(|(host, _)| host);
+    let port = host.and_then(|host| Some(host.rsplit_once(':')?.1));
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 /// The same of the first that is named as these tools do: alone, or behind a letter that would be refused for another reason.

@@ -2,6 +2,7 @@
 //! variables of the environment, or generated values; the recorded ones go into one file, if the user asked for it.
 
 mod choice;
+mod expected;
 mod group;
 mod headers;
 mod place;
@@ -96,6 +97,7 @@ pub fn draft(sample: &mut Sample, choice: &Choice) -> Result<Draft, String> {
     draft.requests = written.len();
     draft.secrets = writer.kept();
     draft.notes.append(&mut writer.notes);
+    draft.notes.extend(writer.answers.notes());
     draft.variables = std::mem::take(&mut writer.variables);
     draft.files = std::mem::take(&mut writer.files);
     let is_closing = exchanges.iter().all(|exchange| {

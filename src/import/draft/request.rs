@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::choice::Choice;
+use super::expected::Answers;
 use super::group::{Content, Group};
 use super::place::{self, Part, parts};
 use super::text::{self, Template, key, quoted};
@@ -39,6 +40,7 @@ pub(super) struct Writer<'a> {
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) variables: BTreeSet<String>,
     pub(super) notes: Vec<String>,
+    pub(super) answers: Answers,
     /// Columns of recorded secrets.
     kept: BTreeMap<String, Vec<String>>,
     /// Rows of the feeds that go with them.
@@ -65,6 +67,7 @@ impl<'a> Writer<'a> {
             files: BTreeMap::new(),
             variables: BTreeSet::new(),
             notes: Vec::new(),
+            answers: Answers::default(),
             kept: BTreeMap::new(),
             rows: BTreeMap::new(),
         }
@@ -116,7 +119,7 @@ impl<'a> Writer<'a> {
         );
         toml += &format!("path = {}\n", quoted(&format!("/{path}")));
         toml += &self.body(group, &name, &times, &mut rows);
-        toml += &expected(group);
+        toml += &self.answers.expected(&name, group);
         toml += &self.headers(group, &times, &mut rows);
         self.store(&rows);
         Written { toml }
@@ -435,23 +438,4 @@ fn lines(rows: impl Iterator<Item = Map<String, Value>>) -> Vec<u8> {
         bytes.push(b'\n');
     }
     bytes
-}
-
-/// What answers are expected: those that were recorded, if not all of them are 2xx.
-fn expected(group: &Group<'_>) -> String {
-    let mut statuses: BTreeSet<u16> = group
-        .sent
-        .iter()
-        .filter_map(|sent| sent.exchange.status)
-        .filter(|status| (100..=599).contains(status))
-        .collect();
-    if statuses.iter().all(|status| (200..300).contains(status)) {
-        return String::new();
-    }
-    // What had not changed then has changed since.
-    if statuses.contains(&304) {
-        statuses.insert(200);
-    }
-    let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
-    format!("expect = {{ status = [{}] }}\n", statuses.join(", "))
 }

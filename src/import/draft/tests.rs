@@ -326,6 +326,15 @@ fn whole_seconds_are_no_bursts() {
     assert!(notes.contains("burstier"), "{notes}");
 }
 
+/// What comes behind the first million seconds is no burst.
+#[test]
+fn a_log_of_a_month_is_as_even_as_it_is() {
+    let at = |n: i64| exchange(n * 600_000_000, "GET", "/", &[], "");
+    let draft = made((0..4_320).map(at).collect(), |_| {});
+    let notes = draft.notes.join("\n");
+    assert!(!notes.contains("burstier"), "{notes}");
+}
+
 #[test]
 fn a_mean_rate_over_a_pause_is_noted() {
     let at = |second: i64| exchange(second * 1_000_000, "GET", "/", &[], "");
@@ -414,6 +423,30 @@ fn what_was_answered_is_expected() {
         draft.scenario
     );
     assert_eq!(draft.scenario.matches("expect").count(), 1);
+}
+
+/// A target that answers nothing else would pass.
+#[test]
+fn failures_that_were_recorded_are_told() {
+    let answered = |statuses: &[u16]| {
+        let sent = (0..).zip(statuses).map(|(at, status)| Exchange {
+            status: Some(*status),
+            ..exchange(at * 1_000_000, "GET", "/", &[], "")
+        });
+        let draft = made(sent.collect(), |_| {});
+        (draft.scenario, draft.notes.join("\n"))
+    };
+    let (scenario, notes) = answered(&[200, 500, 503]);
+    assert!(!scenario.contains("expect"), "{scenario}");
+    let says = "answers of 5xx that were recorded: 2; no request expects them";
+    assert!(notes.contains(says), "{notes}");
+    let (scenario, notes) = answered(&[200, 401, 200, 502]);
+    assert!(scenario.contains("[200, 401]"), "{scenario}");
+    let says = "as they were recorded: 1 (`get`: 200, 401); a target that answers with 4xx alone";
+    assert!(notes.contains(says), "{notes}");
+    let (scenario, notes) = answered(&[404, 404]);
+    assert!(scenario.contains("[404]"), "{scenario}");
+    assert!(!notes.contains("4xx"), "{notes}");
 }
 
 #[test]

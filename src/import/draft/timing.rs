@@ -38,8 +38,9 @@ const LONGEST: f64 = 60.0;
 const RAREST: f64 = 3600.0;
 /// Recorded requests from which on their pattern is judged.
 const JUDGED: usize = 20;
-/// Intervals from which on it is.
+/// Intervals from which on it is, and the most that it is judged by: those of longer times are longer.
 const FEWEST: f64 = 5.0;
+const MOST_INTERVALS: f64 = 1e6;
 
 pub(super) fn load(
     exchanges: &[Exchange],
@@ -138,6 +139,7 @@ fn arrivals(times: &[i64], span: f64, is_whole: bool, notes: &mut Vec<String>) -
     // Whole seconds say nothing of what is within one.
     let width = (span / 20.0).min(1.0);
     let width = if is_whole || span >= 20.0 { 1.0 } else { width };
+    let width = width.max(span / MOST_INTERVALS);
     if times.len() < JUDGED || span / width < FEWEST {
         return "poisson";
     }
@@ -160,7 +162,8 @@ fn arrivals(times: &[i64], span: f64, is_whole: bool, notes: &mut Vec<String>) -
 }
 
 fn counts(times: &[i64], width: f64, span: f64) -> Vec<u64> {
-    let mut counts = vec![0; ((span / width).ceil() as usize).clamp(1, 1_000_000)];
+    let most = MOST_INTERVALS as usize;
+    let mut counts = vec![0; ((span / width).ceil() as usize).clamp(1, most)];
     let last = counts.len() - 1;
     for time in times {
         let at = (time - times[0]) as f64 / 1e6 / width;

@@ -103,10 +103,10 @@ impl Fields {
             }
             Column::Host => exchange.host = Some(text()),
             Column::Time => {
-                exchange.at_us = exchange
-                    .at_us
-                    .filter(|at| at % 1_000_000 != 0)
-                    .or_else(|| time::any(value))
+                // Another field may tell more than the second, or be no time at all: some call a duration so.
+                let known = exchange.at_us;
+                let fine = known.filter(|at| at % 1_000_000 != 0);
+                exchange.at_us = fine.or_else(|| time::any(value)).or(known);
             }
             Column::Date => self.date = Some(text()),
             Column::TimeOfDay => self.time_of_day = Some(text()),

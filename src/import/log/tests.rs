@@ -298,6 +298,10 @@ fn logs_in_json_are_told_by_their_fields() {
             "GET a.test/x 200 1548116774250 [host=a.test; x-device-id=d]",
         ),
         (
+            r#"{"time_iso8601":"2019-01-22T00:26:14+00:00","time":0.013,"request":"GET /x HTTP/1.1","status":200}"#,
+            "GET /x 200 1548116774000 []",
+        ),
+        (
             r#"{"ClientRequestMethod":"GET","ClientRequestURI":"/","EdgeStartTimestamp":1548116774,"EdgeResponseStatus":200,"RequestHeaders":{"x-a/b":"1"}}"#,
             "GET / 200 1548116774000 [X-A/b=1]",
         ),
