@@ -55,6 +55,10 @@ pub(super) struct Taken {
 }
 
 /// Those of the CPU.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one of a profile at a time"
+)]
 enum Cpu {
     Captured(Captured),
     Recorded(Recorded),
