@@ -111,11 +111,12 @@ pub(crate) fn from_one_bcrypt_per_request_to_one_per_device_and_ttl(outcome: &Ou
         assert!((3.9..=4.0).contains(&expected), "{expected}");
     }
     assert!(share(&before, "bcrypt::") > 0.5, "{:#}", before["profile"]);
-    assert!(
-        share(&after, "bcrypt::") < share(&before, "bcrypt::") / 2.0,
-        "{:#}",
-        after["profile"]
-    );
+    // Of a request, for where the machine lets few of them share a hash, that is a large part of their CPU time.
+    let us = |phase: &Value| {
+        let of_all = number(phase, &["profile", "target_us_per_request"]);
+        share(phase, "bcrypt::") * of_all
+    };
+    assert!(us(&after) < us(&before) / 2.0, "{:#}", after["profile"]);
     for words in ["before", "after", "throughput", "bcrypt::"] {
         assert!(
             outcome.stdout.contains(words),
