@@ -1,23 +1,11 @@
 //! Errors are judged before speed.
 
-use super::samples::{blocks, changed, costing, plan, verdict};
+use super::samples::{blocks, changed, costing, fail, plan, verdict};
 use super::*;
 use crate::gate::{Outcome, Verdict};
-use crate::metrics::{ErrorKind, Outcome as Answer, Tally, Times};
+use crate::metrics::{ErrorKind, Tally};
 use crate::result::{ArmBlock, Arms, Block, Down, Turns};
 use crate::scenario::plan::gate::GateMetric;
-
-fn fail(tally: &mut Tally, count: u64, kind: ErrorKind, status: Option<u16>) {
-    let times = Times {
-        intended: 0,
-        startable: 0,
-        sent: 0,
-        done: 1,
-    };
-    for _ in 0..count {
-        tally.record(Answer::Failed { kind, status }, times, u64::MAX);
-    }
-}
 
 /// So many of the requests of an arm fail beside 100 that are OK.
 fn erring(count: u64) -> impl Fn(&mut ArmBlock) {

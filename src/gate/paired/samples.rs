@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Ended, GateVerdict, Measured, conclude};
-use crate::metrics::{Outcome as Answer, Tally, Times};
+use crate::metrics::{ErrorKind, Outcome as Answer, Tally, Times};
 use crate::result::{ArmBlock, Arms, Around, Block, Turns};
 use crate::scenario::plan::gate::{
     Answers, Confirm, GateMetric, GatePlan, Gated, OnInconclusive, Relaunch,
@@ -52,6 +52,19 @@ pub(super) fn turns(ok: u64, latency_us: u64) -> Turns {
         tallies: vec![tally],
         exemplars: BTreeMap::new(),
         by_turn: Vec::new(),
+    }
+}
+
+/// Adds so many requests that failed.
+pub(super) fn fail(tally: &mut Tally, count: u64, kind: ErrorKind, status: Option<u16>) {
+    let times = Times {
+        intended: 0,
+        startable: 0,
+        sent: 0,
+        done: 1,
+    };
+    for _ in 0..count {
+        tally.record(Answer::Failed { kind, status }, times, u64::MAX);
     }
 }
 

@@ -1,9 +1,9 @@
 //! A gate against figures that were stored.
 
-use super::samples::{blocks, costing, plan};
+use super::samples::{blocks, costing, fail, plan};
 use super::*;
 use crate::gate::{Outcome, Verdict};
-use crate::metrics::{ErrorKind, Outcome as Answer, Times};
+use crate::metrics::ErrorKind;
 use crate::result::{ArmBlock, Block};
 use crate::scenario::plan::gate::{Answers, GateMetric, GatePlan, Limits};
 
@@ -84,21 +84,6 @@ fn coarse() -> GatePlan {
     plan
 }
 
-/// So many requests of an arm fail beside 200 that are OK.
-fn fail(arm: &mut ArmBlock, count: u64) {
-    let times = Times {
-        intended: 0,
-        startable: 0,
-        sent: 0,
-        done: 1,
-    };
-    for _ in 0..count {
-        let kind = ErrorKind::Reset;
-        let answer = Answer::Failed { kind, status: None };
-        arm.closed.tallies[0].record(answer, times, u64::MAX);
-    }
-}
-
 /// Blocks in which both arms are the same.
 fn twice(count: u32, change: impl Fn(u32, &mut ArmBlock)) -> Vec<Block> {
     let mut blocks = blocks(count);
@@ -135,7 +120,7 @@ fn errors_that_the_baseline_did_not_have_are_no_pass() {
     let erring = |from: u32, count| {
         twice(10, move |number, arm| {
             if number > from {
-                fail(arm, count);
+                fail(&mut arm.closed.tallies[0], count, ErrorKind::Reset, None);
             }
         })
     };
